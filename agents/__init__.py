@@ -1,0 +1,1 @@
+"""Policies: the built-in baselines, and running any policy over many worlds."""

@@ -1,0 +1,1 @@
+"""One file a command; only here are exit codes and terminal output."""

@@ -1,0 +1,1 @@
+"""The words everybody shares: scenario, decision, policy protocol, decision log, units, randomness, errors."""

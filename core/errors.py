@@ -1,0 +1,104 @@
+"""Every error that xbopt raises on purpose, and the exit code that the command line gives it.
+
+    XboptError                      1  internal error
+    ├── UsageError                  2  a call or option that makes no sense
+    ├── ScenarioError               2  a scenario that cannot be used; carries every problem found, with its place
+    ├── DecisionError               2  a decision of the wrong shape, or with values that are no numbers
+    ├── DecisionLogError            2  a decision log that cannot be read or written
+    ├── TableError                  2  a dated table (taxes, duties, events) that is broken or lacks a date
+    ├── PolicyError                 2  an unknown policy, or one that does not fit the scenario
+    ├── SupportError                3  the log cannot answer the question
+    ├── BudgetError                 4  constraints that no plan can meet
+    └── BundleError                 5  a tampered or incompatible bundle
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class XboptError(Exception):
+    """The root of all errors that xbopt raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(XboptError):
+    """Raised when a call or an option makes no sense."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong in a document.
+
+    Attributes:
+        message: What is wrong and how to mend it, in one sentence.
+        path: Where in the document, as in ``market.regions[0].country``; empty for the whole document.
+        file: The file's name as the user gave it; empty for text that came from no file.
+        line: Line in the file, from 1; 0 where unknown.
+        column: Column in the line, from 1; 0 where unknown.
+    """
+
+    message: str
+    path: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """``file:line:column: path: message``, leaving out what is unknown."""
+        place = ":".join([self.file or "<scenario>", *(str(n) for n in (self.line, self.column) if n)])
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+class ScenarioError(XboptError):
+    """Raised when a scenario cannot be used. ``problems`` holds every problem found, in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class DecisionError(XboptError):
+    """Raised when a decision has the wrong shape, or values that are no numbers."""
+
+    exit_code = 2
+
+
+class DecisionLogError(XboptError):
+    """Raised when a decision log cannot be read or written."""
+
+    exit_code = 2
+
+
+class TableError(XboptError):
+    """Raised when a dated table is broken, or has no row for the place and day asked for."""
+
+    exit_code = 2
+
+
+class PolicyError(XboptError):
+    """Raised when a policy is unknown, or does not fit the scenario."""
+
+    exit_code = 2
+
+
+class SupportError(XboptError):
+    """Raised when a log cannot answer the question that is asked of it."""
+
+    exit_code = 3
+
+
+class BudgetError(XboptError):
+    """Raised when no plan can meet the constraints."""
+
+    exit_code = 4
+
+
+class BundleError(XboptError):
+    """Raised when a bundle was tampered with, or is of an incompatible version."""
+
+    exit_code = 5

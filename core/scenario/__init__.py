@@ -1,0 +1,1 @@
+"""The scenario: strict at the edge, arrays inside."""

@@ -1,0 +1,1 @@
+"""Dated tables of rules, taxes and events, each row with its source."""

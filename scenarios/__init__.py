@@ -1,0 +1,1 @@
+"""The scenarios that come with xbopt, as YAML files."""

@@ -1,0 +1,1 @@
+"""Response curves, one small class each, picked by name from the scenario."""

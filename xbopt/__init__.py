@@ -1,0 +1,1 @@
+"""xbopt: a campaign optimizer for cross-border e-commerce."""
