@@ -1,0 +1,76 @@
+# Verbs of the project; `make help` lists them. All that is needed: Python 3.11 or newer, make and a package index.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL = $(PIP) install --constraint constraints.txt --editable
+
+# Two test workers with one thread each are faster than two that fight over the cores.
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+export POLARS_MAX_THREADS = 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test format lint type contracts cov bench docs wheel-test check clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "make %-11s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.base ## install what users get, and play the quickstart scenario
+	$(BIN)/xbopt simulate quickstart
+
+test: $(VENV)/.dev ## all tests
+	$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+
+format: $(VENV)/.dev ## format the code and mend what can be mended safely
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+lint: $(VENV)/.dev ## style, docstrings and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: $(VENV)/.dev ## strict types
+	$(BIN)/basedpyright --pythonpath $(BIN)/python --warnings
+
+contracts: $(VENV)/.dev ## who may import whom
+	$(BIN)/lint-imports --no-cache --no-logo
+
+cov: $(VENV)/.dev ## tests in one process, with a table of the lines that none of them ran
+	$(BIN)/coverage run -m pytest -q $(ARGS)
+	$(BIN)/coverage report --show-missing --skip-covered
+
+bench: $(VENV)/.dev ## every benchmarks/bench_*.py, one after the other
+	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py found"; exit 1; }
+	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; $(BIN)/python $$script; done
+
+docs: $(VENV)/.dev ## write docs/cli.md from the commands themselves
+	$(BIN)/typer xbopt.cli.main utils docs --name xbopt --output $(VENV)/cli.md
+	mv $(VENV)/cli.md docs/cli.md
+
+wheel-test: $(VENV)/.dev ## build, look inside, install in an empty place and run there
+	$(BIN)/python tests/packaging/wheel_smoke.py
+
+check: lint type contracts wheel-test ## everything that has to pass before a commit
+	$(MAKE) --no-print-directory test
+
+clean: ## remove the environment and what the tools left behind
+	rm -rf $(VENV) build dist htmlcov .coverage .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+# The stamps: an environment is made anew whenever the dependencies change, and left alone otherwise.
+$(VENV)/.made: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Name another: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.base: $(VENV)/.made
+	$(INSTALL) .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made
+	$(INSTALL) '.[dev]'
+	@touch $(VENV)/.base $@

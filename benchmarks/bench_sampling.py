@@ -1,0 +1,80 @@
+"""Time of one draw against numpy's own sampler, measured in turns in the same run.
+
+Run ``python benchmarks/bench_sampling.py``. Only the ratios compare between machines: the nanoseconds depend on what
+else runs.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.randomness import WorldStream, named_generator
+from xbopt.simulator.sampling import normal_from_uniform, poisson_from_uniform
+
+WORLDS, SLOTS, ROUNDS, DAYS_AHEAD = 64, 192, 200, 8
+
+
+def nanoseconds(draw: Callable[[], object], draws: int) -> float:
+    """Processor time of one draw, in ns."""
+    start = time.process_time_ns()
+    draw()
+    return (time.process_time_ns() - start) / draws
+
+
+def compare(label: str, ours: Callable[[], object], peer: Callable[[], object], draws: int, peer_draws: int) -> None:
+    """Print the median time of both, taken in turns, and the median of their ratios."""
+    ours(), peer()
+    pairs = [(nanoseconds(ours, draws), nanoseconds(peer, peer_draws)) for _ in range(ROUNDS)]
+    ours_ns, peer_ns = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(a / b for a, b in pairs if b > 0)
+    print(f"{label:<34}{ours_ns:>8.1f}{peer_ns:>8.1f}{ratio:>8.2f}")
+
+
+def spread(low: float, high: float) -> FloatArray:
+    """Means spread evenly in their logarithm, ``(B, slots)``."""
+    return np.exp(named_generator(1, f"{low} {high}").uniform(np.log(low), np.log(high), (WORLDS, SLOTS)))
+
+
+def mixed() -> FloatArray:
+    """The simulator's mix: 19 of 20 means between 0.001 and 30, the rest up to 100,000."""
+    rare = named_generator(1, "rare").random((WORLDS, SLOTS)) < 0.05
+    return np.where(rare, spread(30.0, 1e5), spread(1e-3, 30.0))
+
+
+def main() -> None:
+    stream = WorldStream(seed=1, name="demand", worlds=np.arange(WORLDS), slots=SLOTS, days_ahead=DAYS_AHEAD)
+    generator = named_generator(1, "peer")
+    u = stream.uniforms(0)
+    block = iter(range(10**6))
+    print(f"{'ns a draw, ' + str(u.size) + ' at once':<34}{'ours':>8}{'numpy':>8}{'ratio':>8}")
+    cases = {
+        "Poisson, tiny means 0.001-1": spread(1e-3, 1.0),
+        "Poisson, means 1-8": spread(1.0, 8.0),
+        "Poisson, means 8-30": spread(8.0, 30.0),
+        "Poisson, mixed means": mixed(),
+        "Poisson, large means 100-100,000": spread(1e2, 1e5),
+        "Poisson, huge means 1e6-1e9": spread(1e6, 1e9),
+    }
+    for label, mean in cases.items():
+        compare(
+            label,
+            lambda mean=mean: poisson_from_uniform(u, mean),
+            lambda mean=mean: generator.poisson(mean),
+            u.size,
+            u.size,
+        )
+    compare("normal", lambda: normal_from_uniform(u), lambda: generator.standard_normal(u.shape), u.size, u.size)
+    compare(
+        f"uniforms, {DAYS_AHEAD} days ahead",
+        lambda: stream.uniforms(DAYS_AHEAD * next(block)),
+        lambda: generator.random(u.shape),
+        u.size * DAYS_AHEAD,
+        u.size,
+    )
+
+
+if __name__ == "__main__":
+    main()

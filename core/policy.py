@@ -1,0 +1,87 @@
+"""What a policy sees, and what it must answer."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, Protocol, runtime_checkable
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.decision import Decision
+from xbopt.core.limits import Remaining
+
+PolicyKind = Literal["baseline", "planner", "bandit", "ppo", "bundle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a policy may know before a day's decision; no ground truth.
+
+    Attributes:
+        day: Day of the horizon, from 0.
+        days: Length of the horizon.
+        date: The calendar day.
+        remaining: What may still be spent.
+        regions: Features of each region ``(B, R, F)``, named by ``region_names``.
+        cells: Features of each cell ``(B, R, S, G)``, named by ``cell_names``.
+        region_names: ``(F,)``.
+        cell_names: ``(G,)``.
+    """
+
+    day: int
+    days: int
+    date: date
+    remaining: Remaining
+    regions: FloatArray
+    cells: FloatArray
+    region_names: tuple[str, ...]
+    cell_names: tuple[str, ...]
+
+    @property
+    def worlds(self) -> int:
+        """Number of worlds, ``B``."""
+        return self.cells.shape[0]
+
+    @property
+    def day_budget_base(self) -> FloatArray:
+        """The money left, spread evenly over the days left ``(B,)``, base currency."""
+        return self.remaining.budget_base / (self.days - self.day)
+
+
+@runtime_checkable
+class DirectPolicy(Protocol):
+    """A policy that names its decision outright. Its choices carry no propensity."""
+
+    @property
+    def name(self) -> str:
+        """The name that reports and logs show."""
+        ...
+
+    @property
+    def kind(self) -> PolicyKind:
+        """What sort of policy it is."""
+        ...
+
+    def decide(self, observation: Observation) -> Decision:
+        """The decision for the day that is observed, before projection."""
+        ...
+
+
+@runtime_checkable
+class TacticPolicy(Protocol):
+    """A policy that gives each cell a distribution over the tactic menu; the draw is made outside, from a stream."""
+
+    @property
+    def name(self) -> str:
+        """The name that reports and logs show."""
+        ...
+
+    @property
+    def kind(self) -> PolicyKind:
+        """What sort of policy it is."""
+        ...
+
+    def probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of each tactic in each cell ``(B, R, S, K)``; rows sum to 1."""
+        ...
+
+
+Policy = DirectPolicy | TacticPolicy

@@ -1,0 +1,258 @@
+"""From the edge model to arrays. The document has passed every check before it comes here."""
+
+import hashlib
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision import MECHANICS
+from xbopt.core.limits import Limits
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.plan import Tactic
+from xbopt.core.scenario.scenario import Assortment, PlanArrays, Scenario
+from xbopt.core.tactics import TacticMenu
+
+PLAN_MIX = "plan"
+AUDIENCE_TIMING = "audience"
+
+
+def build_scenario(document: ScenarioDocument) -> Scenario:
+    """Build the arrays of a checked document."""
+    regions = tuple(region.id for region in document.market.regions)
+    segments = tuple(segment.id for segment in document.segments)
+    channels = tuple(channel.id for channel in document.channels)
+    dayparts = tuple(daypart.id for daypart in document.calendar.dayparts)
+    population = np.array(
+        [[region.population.get(segment, 0.0) for segment in segments] for region in document.market.regions]
+    )
+    customers = _customers(document, segments, population)
+    audience = _audience(document, regions)
+    assortment = _assortment(document)
+    plan = _plan(document, regions, segments, channels, dayparts, population, audience)
+    return Scenario(
+        name=document.name,
+        title=document.title or document.name,
+        hash=hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:16],
+        document=document,
+        start=document.horizon.start,
+        days=document.horizon.days,
+        base_currency=document.market.base_currency,
+        regions=regions,
+        segments=segments,
+        channels=channels,
+        dayparts=dayparts,
+        population=population,
+        customers=customers,
+        audience=audience,
+        assortment=assortment,
+        limits=_limits(document, regions, segments, channels, population, audience, assortment),
+        plan=plan,
+        menu=_menu(document, channels, dayparts, audience, plan),
+    )
+
+
+def weights_of(weights: Mapping[str, float], names: Sequence[str]) -> FloatArray:
+    """Named weights as shares that sum to 1; equal shares where no name has a weight."""
+    array = np.array([weights.get(name, 0.0) for name in names], dtype=np.float64)
+    total = array.sum()
+    return array / total if total > 0.0 else np.full(len(names), 1.0 / len(names))
+
+
+def _customers(document: ScenarioDocument, segments: Sequence[str], population: FloatArray) -> FloatArray:
+    customers = np.zeros((*population.shape, 5))
+    for r, region in enumerate(document.market.regions):
+        for s, segment in enumerate(segments):
+            known = region.customers.get(segment)
+            if known is not None:
+                customers[r, s, 1:] = known.new, known.active, known.at_risk, known.lapsed
+    customers[..., 0] = population - customers[..., 1:].sum(axis=2)
+    return customers
+
+
+def _audience(document: ScenarioDocument, regions: Sequence[str]) -> FloatArray:
+    calendar = document.calendar
+    rows: list[list[float]] = []
+    for region in regions:
+        own = calendar.regions[region].activity if region in calendar.regions else None
+        rows.append([(own or {}).get(part.id, part.activity) for part in calendar.dayparts])
+    array = np.array(rows)
+    return array / array.sum(axis=1, keepdims=True)
+
+
+def _assortment(document: ScenarioDocument) -> Assortment:
+    products = {product.id: product for product in document.products}
+    shape = (len(document.market.regions), len(document.segments))
+    price, cost, returns, return_days = (np.zeros(shape) for _ in range(4))
+    duty = np.full(shape, np.nan)
+    for s, segment in enumerate(document.segments):
+        mix = [(products[name], share * segment.items_per_order) for name, share in segment.product_mix.items()]
+        value = sum(product.price_base * items for product, items in mix)
+        level = np.array([region.price_level for region in document.market.regions])
+        price[:, s] = value * level
+        cost[:, s] = sum(product.unit_cost_base * items for product, items in mix)
+        returns[:, s] = sum(p.return_rate * p.price_base * items for p, items in mix) / value
+        return_days[:, s] = sum(p.return_days * p.price_base * items for p, items in mix) / value
+        own = [(p.duty_frac, p.price_base * items) for p, items in mix if p.duty_frac is not None and items > 0]
+        if own:
+            duty[:, s] = sum(rate * weight for rate, weight in own) / sum(weight for _, weight in own)
+    return Assortment(price_base=price, cost_base=cost, return_rate=returns, return_days=return_days, duty_frac=duty)
+
+
+def _limits(
+    document: ScenarioDocument,
+    regions: Sequence[str],
+    segments: Sequence[str],
+    channels: Sequence[str],
+    population: FloatArray,
+    audience: FloatArray,
+    assortment: Assortment,
+) -> Limits:
+    budget = document.budget
+    shape = (len(regions), len(segments), len(channels))
+    minimum, lock = np.zeros(shape), np.zeros(shape)
+    locked = np.zeros(shape, dtype=np.bool_)
+    for item in budget.minimums:
+        r, c = regions.index(item.region), channels.index(item.channel)
+        people = population[r].sum()
+        share = population[r] / people if people > 0.0 else np.full(len(segments), 1.0 / len(segments))
+        minimum[r, :, c] = item.spend_per_day_base * share
+    for item in budget.locks:
+        cell = regions.index(item.region), segments.index(item.segment), channels.index(item.channel)
+        locked[cell], lock[cell] = True, item.spend_per_day_base
+    floor = document.discounts.margin_floor_frac
+    by_margin = 1.0 - assortment.cost_base / (assortment.price_base * (1.0 - floor))
+    return Limits(
+        total_base=budget.total_base,
+        daily_base=min(budget.total_base, budget.total_base / document.horizon.days * budget.max_daily_multiple),
+        region_cap_base=np.array([budget.region_caps_base.get(name, np.inf) for name in regions]),
+        channel_cap_base=np.array([budget.channel_caps_base.get(name, np.inf) for name in channels]),
+        minimum_base=minimum,
+        locked=locked,
+        lock_base=lock,
+        discount_ceiling=np.clip(by_margin, 0.0, document.discounts.ceiling_frac),
+        audience=audience,
+    )
+
+
+def _plan(
+    document: ScenarioDocument,
+    regions: Sequence[str],
+    segments: Sequence[str],
+    channels: Sequence[str],
+    dayparts: Sequence[str],
+    population: FloatArray,
+    audience: FloatArray,
+) -> PlanArrays:
+    plan, days = document.plan, document.horizon.days
+    mix = np.tile(weights_of(plan.channels, channels), (len(regions), len(segments), 1))
+    for override in plan.channel_overrides:
+        cells = np.ix_(*_positions(override.regions, override.segments, regions, segments))
+        mix[cells] = weights_of(override.channels, channels)
+    cell = weights_of(plan.regions, regions)[:, None] * weights_of(plan.segments, segments)
+    # A cell without people gets no money: its share goes to the cells that have some.
+    cell = np.where(population > 0.0, cell, 0.0)
+    cell = cell / cell.sum() if cell.sum() > 0.0 else np.full(cell.shape, 1.0 / cell.size)
+    timing = np.repeat(audience[:, None, :], len(channels), axis=1)
+    for c, channel in enumerate(channels):
+        if channel in plan.dayparts:
+            timing[:, c] = weights_of(plan.dayparts[channel], dayparts)
+    discount = np.zeros((days, len(regions), len(segments)))
+    mechanic = np.zeros(discount.shape, dtype=np.int64)
+    for item in plan.discounts:
+        first = 0 if item.start is None else max(0, (item.start - document.horizon.start).days)
+        last = days - 1 if item.end is None else min(days - 1, (item.end - document.horizon.start).days)
+        if last >= first:
+            window = np.ix_(range(first, last + 1), *_positions(item.regions, item.segments, regions, segments))
+            discount[window], mechanic[window] = item.discount_frac, MECHANICS.index(item.mechanic)
+    return PlanArrays(
+        share=cell[:, :, None] * mix,
+        spend_frac=plan.spend_frac,
+        daypart_weights=timing,
+        discount_frac=discount,
+        mechanic=mechanic,
+    )
+
+
+def _positions(
+    wanted_regions: Sequence[str],
+    wanted_segments: Sequence[str],
+    regions: Sequence[str],
+    segments: Sequence[str],
+) -> tuple[list[int], list[int]]:
+    """Positions of the named regions and segments; all of them where none is named."""
+    return (
+        [regions.index(name) for name in wanted_regions] or list(range(len(regions))),
+        [segments.index(name) for name in wanted_segments] or list(range(len(segments))),
+    )
+
+
+def menu_items(document: ScenarioDocument) -> list[Tactic]:
+    """The tactics of the menu: the list where there is one, else the grid of all components."""
+    tactics = document.tactics
+    if tactics.menu:
+        return list(tactics.menu)
+    return [
+        Tactic(discount_frac=discount, mix=mix, intensity=intensity, timing=timing, mechanic=mechanic)
+        for discount, mix, intensity, timing, mechanic in itertools.product(
+            tactics.discount_frac,
+            tactics.mixes or {PLAN_MIX: {}},
+            tactics.intensity,
+            tactics.timings or {AUDIENCE_TIMING: {}},
+            tactics.mechanics,
+        )
+    ]
+
+
+def _menu(
+    document: ScenarioDocument,
+    channels: Sequence[str],
+    dayparts: Sequence[str],
+    audience: FloatArray,
+    plan: PlanArrays,
+) -> TacticMenu:
+    tactics, items = document.tactics, menu_items(document)
+    cell_share = plan.share.sum(axis=2)
+    plan_mix = plan.share / np.where(cell_share > 0.0, cell_share, 1.0)[..., None]
+    plan_mix = np.where(cell_share[..., None] > 0.0, plan_mix, 1.0 / len(channels))
+    mix_names = tuple(dict.fromkeys(item.mix for item in items))
+    timing_names = tuple(dict.fromkeys(item.timing for item in items))
+    mixes = np.stack(
+        [
+            plan_mix
+            if name == PLAN_MIX and not tactics.mixes.get(name)
+            else np.broadcast_to(weights_of(tactics.mixes[name], channels), plan_mix.shape)
+            for name in mix_names
+        ]
+    )
+    timings = np.stack(
+        [
+            audience
+            if name == AUDIENCE_TIMING and not tactics.timings.get(name)
+            else np.broadcast_to(weights_of(tactics.timings[name], dayparts), audience.shape)
+            for name in timing_names
+        ]
+    )
+
+    def positions(names: Sequence[str], chosen: Sequence[str]) -> IntArray:
+        return np.array([names.index(name) for name in chosen], dtype=np.int64)
+
+    return TacticMenu(
+        labels=tuple(_label(item) for item in items),
+        discount_frac=np.array([item.discount_frac for item in items]),
+        intensity=np.array([item.intensity for item in items]),
+        mix=positions(mix_names, [item.mix for item in items]),
+        timing=positions(timing_names, [item.timing for item in items]),
+        mechanic=positions(MECHANICS, [item.mechanic for item in items]),
+        mixes=mixes,
+        timings=timings,
+        mix_names=mix_names,
+        timing_names=timing_names,
+        cell_share=cell_share,
+    )
+
+
+def _label(item: Tactic) -> str:
+    discount = f"{item.discount_frac * 100:g}% {item.mechanic}" if item.discount_frac else "no discount"
+    return f"{discount} / {item.mix} x{item.intensity:g} / {item.timing}"

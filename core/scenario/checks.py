@@ -1,0 +1,215 @@
+"""What a strict edge model cannot say: that names exist, sums are right and limits can be met.
+
+Every check yields the path of the value that is wrong and a sentence that says how to mend it.
+"""
+
+import zoneinfo
+from collections.abc import Callable, Iterator, Sequence
+
+from xbopt.core.document import Path, suggest
+from xbopt.core.errors import TableError
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.market import Region
+from xbopt.core.scenario.names import Finding, Names, keys, named, unknown
+from xbopt.core.scenario.plan_checks import PLAN_CHECKS
+from xbopt.core.scenario.schedule import ChannelOutage, FxShock
+from xbopt.core.tables.duties import duty_ids, duty_rule
+from xbopt.core.tables.events import event_ids
+from xbopt.core.tables.public_holidays import country_codes
+from xbopt.core.tables.taxes import tax_ids, tax_rate
+
+_LARGEST_MARKET = 20_000
+_LARGEST_RUN = 4_000_000
+
+
+def semantic_problems(document: ScenarioDocument) -> list[Finding]:
+    """Everything wrong with a document that fits the edge model; empty when it can be built."""
+    unique = list(_unique_names(document))
+    if unique:  # with doubtful names the other messages would mislead
+        return unique
+    findings: list[Finding] = []
+    for check in _CHECKS:
+        findings.extend(check(document))
+    return findings
+
+
+def _unique_names(document: ScenarioDocument) -> Iterator[Finding]:
+    lists: list[tuple[Path, Sequence[str]]] = [
+        (("market", "regions"), [r.id for r in document.market.regions]),
+        (("segments",), [s.id for s in document.segments]),
+        (("products",), [p.id for p in document.products]),
+        (("channels",), [c.id for c in document.channels]),
+        (("calendar", "dayparts"), [p.id for p in document.calendar.dayparts]),
+    ]
+    for path, names in lists:
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield (*path, i, "id"), f"The id {name!r} is used twice; each needs its own."
+
+
+def _size(document: ScenarioDocument) -> Iterator[Finding]:
+    cells = len(document.market.regions) * len(document.segments)
+    market = cells * len(document.channels)
+    if market > _LARGEST_MARKET:
+        yield (), f"regions x segments x channels is {market:,}; at most {_LARGEST_MARKET:,} are allowed."
+    elif market * document.horizon.days > _LARGEST_RUN:
+        yield (
+            ("horizon", "days"),
+            (
+                f"regions x segments x channels x days is {market * document.horizon.days:,}; "
+                f"at most {_LARGEST_RUN:,} are allowed."
+            ),
+        )
+
+
+def _market(document: ScenarioDocument) -> Iterator[Finding]:
+    market = document.market
+    base = market.currencies.get(market.base_currency)
+    if base is None:
+        known = list(market.currencies)
+        yield (
+            ("market", "base_currency"),
+            f"{market.base_currency} must stand under market.currencies, with rate 1. Known: {', '.join(known)}.",
+        )
+    elif base.rate != 1.0 or base.volatility or base.jumps_per_year:
+        yield ("market", "currencies", market.base_currency), "The base currency has rate 1 and does not move."
+    for r, region in enumerate(market.regions):
+        yield from _region(document, ("market", "regions", r), region)
+
+
+def _region(document: ScenarioDocument, path: Path, region: Region) -> Iterator[Finding]:
+    names, start = Names(document), document.horizon.start
+    currencies = document.market.currencies
+    if region.currency not in currencies:
+        yield (*path, "currency"), unknown("currency in market.currencies", region.currency, list(currencies))
+    if region.country not in country_codes():
+        yield (*path, "country"), f"{region.country!r} is no country with known public holidays (ISO code, as in DE)."
+    try:
+        zoneinfo.ZoneInfo(region.timezone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        zones = zoneinfo.available_timezones()
+        yield (*path, "timezone"), f"There is no time zone {region.timezone!r}.{suggest(region.timezone, zones)}"
+    if region.tax not in tax_ids():
+        yield (*path, "tax"), unknown("tax id", region.tax, tax_ids())
+    elif (problem := _table_problem(lambda: tax_rate(region.tax, start))) is not None:
+        yield (*path, "tax"), problem
+    if region.duty not in duty_ids():
+        yield (*path, "duty"), unknown("duty id", region.duty, duty_ids())
+    elif (problem := _table_problem(lambda: duty_rule(region.duty, start))) is not None:
+        yield (*path, "duty"), problem
+    elif region.duty != "none" and (code := duty_rule(region.duty, start).currency) not in currencies:
+        yield (*path, "duty"), f"This rule is written in {code}; add {code} to market.currencies with its rate."
+    yield from keys((*path, "population"), "segment", region.population, names.segments)
+    for segment in names.segments:
+        if segment not in region.population:
+            yield (*path, "population"), f"The segment {segment!r} is missing; write 0 where it has nobody."
+    for segment, customers in region.customers.items():
+        if segment not in names.segments:
+            yield (*path, "customers", segment), unknown("segment", segment, names.segments)
+        elif (have := sum(customers.model_dump().values())) > region.population.get(segment, 0.0):
+            people = region.population.get(segment, 0.0)
+            yield (*path, "customers", segment), f"{have:,g} customers, but only {people:,g} people live in this cell."
+
+
+def _table_problem(look_up: Callable[[], object]) -> str | None:
+    try:
+        look_up()
+    except TableError as error:
+        return str(error)
+    return None
+
+
+def _people(document: ScenarioDocument) -> Iterator[Finding]:
+    if not any(people > 0 for region in document.market.regions for people in region.population.values()):
+        yield ("market", "regions"), "Nobody lives in this market: every population is 0."
+
+
+def _assortment(document: ScenarioDocument) -> Iterator[Finding]:
+    names = Names(document)
+    for s, segment in enumerate(document.segments):
+        path: Path = ("segments", s, "product_mix")
+        yield from keys(path, "product", segment.product_mix, names.products)
+        total = sum(segment.product_mix.values())
+        if abs(total - 1.0) > 1e-6:
+            yield path, f"The shares sum to {total:g}; they must sum to 1."
+
+
+def _channels(document: ScenarioDocument) -> Iterator[Finding]:
+    names = Names(document)
+    for c, channel in enumerate(document.channels):
+        path: Path = ("channels", c)
+        yield from keys((*path, "segment_response"), "segment", channel.segment_response, names.segments)
+        yield from keys((*path, "region_response"), "region", channel.region_response, names.regions)
+        yield from keys((*path, "daypart_response"), "daypart", channel.daypart_response, names.dayparts)
+        yield from keys((*path, "daypart_price"), "daypart", channel.daypart_price, names.dayparts)
+        if not any(channel.reach.model_dump().values()):
+            yield (*path, "reach"), "The channel reaches nobody."
+    seen: list[set[str]] = []
+    for i, synergy in enumerate(document.synergies):
+        pair = set(synergy.channels)
+        yield from named(("synergies", i, "channels"), "channel", synergy.channels, names.channels)
+        if len(pair) == 1:
+            yield ("synergies", i, "channels"), "A synergy needs two different channels."
+        elif pair in seen:
+            yield ("synergies", i, "channels"), "This pair already has a synergy."
+        seen.append(pair)
+
+
+def _calendar(document: ScenarioDocument) -> Iterator[Finding]:
+    names, calendar = Names(document), document.calendar
+    hour = 0
+    for i, part in enumerate(calendar.dayparts):
+        if part.from_hour != hour or part.to_hour <= part.from_hour:
+            yield (
+                ("calendar", "dayparts", i),
+                f"Dayparts follow each other from 0 to 24: this one must start at {hour} and end later.",
+            )
+            break
+        hour = part.to_hour
+    else:
+        if hour != 24:
+            yield ("calendar", "dayparts"), f"The dayparts end at {hour}; together they must cover 0 to 24."
+    yield from named(("calendar", "events"), "event", calendar.events, event_ids())
+    yield from keys(("calendar", "regions"), "region", calendar.regions, names.regions)
+    for name, season in calendar.regions.items():
+        yield from keys(("calendar", "regions", name, "activity"), "daypart", season.activity or {}, names.dayparts)
+    seasons = [(("calendar", "month"), calendar.month)]
+    seasons += [(("calendar", "regions", n, "month"), s.month) for n, s in calendar.regions.items() if s.month]
+    for path, month in seasons:
+        if not any(month):
+            yield path, "At least one month must be above 0."
+    for i, event in enumerate(calendar.custom_events):
+        path = ("calendar", "custom_events", i)
+        yield from named((*path, "regions"), "region", event.regions, names.regions)
+        if event.end < event.start:
+            yield (*path, "end"), f"The event ends on {event.end}, before it starts on {event.start}."
+
+
+def _shocks(document: ScenarioDocument) -> Iterator[Finding]:
+    names, first = Names(document), document.horizon.start
+    for i, shock in enumerate(document.shocks):
+        path: Path = ("shocks", i)
+        day = (shock.day - first).days
+        if not 0 <= day < document.horizon.days:
+            yield (*path, "day"), f"{shock.day} is outside the horizon, so the shock would do nothing."
+        if isinstance(shock, FxShock):
+            if shock.currency not in document.market.currencies:
+                yield (*path, "currency"), unknown("currency", shock.currency, list(document.market.currencies))
+            elif shock.currency == document.market.base_currency:
+                yield (*path, "currency"), "The base currency does not move against itself."
+            continue
+        yield from named((*path, "regions"), "region", shock.regions, names.regions)
+        if isinstance(shock, ChannelOutage) and shock.channel not in names.channels:
+            yield (*path, "channel"), unknown("channel", shock.channel, names.channels)
+
+
+_CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
+    _size,
+    _market,
+    _people,
+    _assortment,
+    _channels,
+    _calendar,
+    _shocks,
+    *PLAN_CHECKS,
+)

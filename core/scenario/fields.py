@@ -1,0 +1,46 @@
+"""The field types that all scenario sections share: strict, bounded, and with words for the reader."""
+
+import re
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+
+class Section(BaseModel):
+    """A part of the scenario file: unknown keys, wrong types, NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _parse_day(value: object) -> object:
+    if isinstance(value, str):
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            raise ValueError("a date is written YYYY-MM-DD, as in 2026-11-27")
+        try:
+            parsed = date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"there is no such day ({error})") from None
+        if not 2000 <= parsed.year <= 2060:
+            raise ValueError("the year must be between 2000 and 2060")
+        return parsed
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_parse_day), WithJsonSchema({"type": "string", "format": "date"})]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Text = Annotated[str, Field(max_length=4000)]
+
+Frac = Annotated[float, Field(ge=0.0, le=1.0)]
+Rate = Annotated[float, Field(ge=0.0, le=0.95)]
+Level = Annotated[float, Field(ge=0.01, le=100.0)]
+Index = Annotated[float, Field(ge=0.0, le=50.0)]
+Money = Annotated[float, Field(ge=0.0, le=1e13)]
+PositiveMoney = Annotated[float, Field(ge=1e-9, le=1e13)]
+Days = Annotated[float, Field(ge=0.05, le=3650.0)]
+People = Annotated[float, Field(ge=0.0, le=2e9)]
+Spread = Annotated[float, Field(ge=0.0, le=1.5)]
+
+Evidence = Literal["S", "S-", "W", "W+", "M", "E", "mem", "src"]
+MechanicName = Literal["percent_off", "threshold", "bundle", "member_only", "limited_time"]

@@ -1,0 +1,92 @@
+"""Loading a scenario: by path or by shipped name, with ``--set`` changes, strictly."""
+
+from collections.abc import Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from xbopt.core.document import Document, load_yaml, parse_yaml, suggest
+from xbopt.core.errors import Problem, ScenarioError, TableError
+from xbopt.core.scenario.build import build_scenario
+from xbopt.core.scenario.checks import semantic_problems
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.validation import validate_document, with_overrides
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def shipped_scenarios() -> tuple[str, ...]:
+    """Names of the scenarios that come with xbopt, sorted."""
+    folder = resources.files("xbopt.scenarios")
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
+
+
+def read_document(scenario: str | Path) -> Document:
+    """Read a scenario file, or a shipped scenario by its name.
+
+    Raises:
+        ScenarioError: There is no such file or name, or it is no YAML.
+    """
+    text = str(scenario)
+    looks_like_path = isinstance(scenario, Path) or text.endswith(_SUFFIXES) or "/" in text or "\\" in text
+    if not looks_like_path and not Path(text).exists():
+        return parse_yaml(shipped_file(text).read_text(encoding="utf-8"), file=f"{text}.yaml")
+    return load_yaml(Path(scenario))
+
+
+def shipped_file(name: str) -> Traversable:
+    """The file of a shipped scenario.
+
+    Raises:
+        ScenarioError: There is no shipped scenario of that name.
+    """
+    known = shipped_scenarios()
+    if name not in known:
+        hint = suggest(name, known)
+        raise ScenarioError(
+            [
+                Problem(
+                    file=name,
+                    message=f"There is no such file, and no shipped scenario.{hint} Shipped: {', '.join(known)}.",
+                )
+            ]
+        )
+    return resources.files("xbopt.scenarios") / f"{name}.yaml"
+
+
+def check_document(document: Document) -> ScenarioDocument:
+    """Check a read document against the edge model and its cross-references.
+
+    Raises:
+        ScenarioError: Every problem found, in file order.
+    """
+    model = validate_document(ScenarioDocument, document)
+    problems = [document.problem(path, message) for path, message in semantic_problems(model)]
+    if problems:
+        raise ScenarioError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    return model
+
+
+def load_scenario(scenario: str | Path, *, overrides: Sequence[str] = ()) -> Scenario:
+    """Load a scenario from a file, or a shipped one by name.
+
+    Args:
+        scenario: Path of a YAML file, or the name of a shipped scenario such as ``quickstart``.
+        overrides: Changes ``path=value``, as in ``budget.total_base=50000``.
+
+    Returns:
+        The checked scenario.
+
+    Raises:
+        ScenarioError: The file cannot be read or does not describe a market; every problem has its place.
+        UsageError: An override names a path that does not exist.
+    """
+    document = read_document(scenario)
+    if overrides:
+        document = with_overrides(document, overrides, model=ScenarioDocument)
+    model = check_document(document)
+    try:
+        return build_scenario(model)
+    except TableError as error:
+        raise ScenarioError([document.problem((), str(error))]) from error

@@ -1,0 +1,222 @@
+"""The ``market``, ``segments`` and ``products`` sections: who buys what, where, at which price."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from xbopt.core.scenario.fields import (
+    CurrencyCode,
+    Days,
+    Frac,
+    Identifier,
+    Index,
+    Level,
+    Money,
+    People,
+    PositiveMoney,
+    Rate,
+    Section,
+    Text,
+)
+
+
+class Currency(Section):
+    """A currency: its rate against the base currency and how that rate moves."""
+
+    rate: PositiveMoney = Field(description="base currency for 1 unit of this currency, on the first day")
+    volatility: Annotated[float, Field(ge=0, le=1.0)] = Field(
+        default=0.0, description="annualised standard deviation of daily log changes"
+    )
+    half_life_days: Days = Field(default=180.0, description="half-life of the rate's way back to its first-day level")
+    jumps_per_year: Annotated[float, Field(ge=0, le=24)] = Field(
+        default=0.0, description="expected sudden moves a year"
+    )
+    jump_size: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.0, description="size of a sudden move, in log points"
+    )
+
+
+class Customers(Section):
+    """How many people of a cell are in each lifecycle bucket on the first day; the rest are prospects."""
+
+    new: People = Field(default=0.0, description="bought once, lately")
+    active: People = Field(default=0.0, description="bought at least twice, lately")
+    at_risk: People = Field(default=0.0, description="have not bought for a while")
+    lapsed: People = Field(default=0.0, description="have not bought for long: churned until won back")
+
+
+class Shipping(Section):
+    """Delivery to a region."""
+
+    days: Days = Field(description="usual days from order to door")
+    expected_days: Days = Field(default=6.0, description="days that shoppers there accept without a second thought")
+    charged_base: Money = Field(default=0.0, description="shipping fee that the customer pays per order, net of tax")
+    cost_base: Money = Field(description="what a parcel costs the seller")
+    volatility: Frac = Field(default=0.1, description="standard deviation of log congestion")
+    half_life_days: Days = Field(default=7.0, description="half-life of congestion")
+
+
+class Competitor(Section):
+    """The price level of competing sellers in a region, relative to its first day."""
+
+    volatility: Frac = Field(default=0.0, description="standard deviation of the log price index")
+    half_life_days: Days = Field(default=20.0, description="half-life of a deviation")
+
+
+class Sentiment(Section):
+    """What reviews and social posts say of the brand in a region; 0 is neutral."""
+
+    start: Annotated[float, Field(ge=-2, le=2)] = Field(default=0.0, description="index on the first day")
+    volatility: Frac = Field(default=0.0, description="standard deviation of the index")
+    half_life_days: Days = Field(default=15.0, description="half-life of a mood")
+
+
+class Stock(Section):
+    """Stock of a region, replenished to a target after a lead time."""
+
+    initial_orders: Annotated[float, Field(ge=0, le=1e9)] = Field(description="orders that the first stock can fill")
+    lead_time_days: Annotated[int, Field(ge=1, le=120)] = Field(description="days from reordering to arrival")
+    cover_days: Annotated[float, Field(ge=1, le=365)] = Field(
+        description="days of expected demand that the target holds beyond the lead time"
+    )
+
+
+class Fees(Section):
+    """What payment, platform and returns cost in a region."""
+
+    payment_frac: Rate = Field(default=0.025, description="share of the paid amount that the payment provider keeps")
+    payment_fixed_base: Money = Field(default=0.0, description="fixed payment fee an order")
+    platform_frac: Rate = Field(default=0.0, description="share of net sales that the marketplace keeps")
+    return_handling_base: Money = Field(default=0.0, description="cost of one return: parcel, check, restocking")
+    resale_frac: Frac = Field(default=0.8, description="share of the goods' cost recovered from a return")
+
+
+class Region(Section):
+    """One sales region."""
+
+    id: Identifier
+    name: Text = ""
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(description="ISO code; decides the public holidays")
+    currency: CurrencyCode
+    timezone: Text = Field(default="UTC", description="IANA name, as in Europe/Berlin")
+    tax: Text = Field(description="id in the consumption-tax table, or none")
+    duty: Text = Field(default="none", description="id in the duty table; none within one customs area")
+    duty_paid_by: Literal["seller", "customer"] = Field(default="seller", description="DDP or DAP in trade terms")
+    surprise_duty_conversion: Annotated[float, Field(ge=0.1, le=1)] = Field(
+        default=0.7, description="conversion multiplier where the customer has to pay duty at the door"
+    )
+    price_level: Level = Field(default=1.0, description="multiplier on product prices")
+    fx_pass_through: Frac = Field(default=0.0, description="share of a currency move that local prices follow")
+    traffic_level: Level = Field(default=1.0, description="multiplier on organic visits")
+    conversion_level: Level = Field(default=1.0, description="multiplier on the cart rate")
+    elasticity_level: Level = Field(default=1.0, description="multiplier on price elasticity")
+    media_price_level: Level = Field(default=1.0, description="multiplier on the price of reach")
+    population: dict[Identifier, People] = Field(description="people by segment, customers included")
+    customers: dict[Identifier, Customers] = Field(default_factory=dict, description="customers by segment")
+    shipping: Shipping
+    competitor: Competitor = Competitor()
+    sentiment: Sentiment = Sentiment()
+    stock: Stock | None = Field(default=None, description="leave out for stock that never runs short")
+    fees: Fees = Fees()
+
+
+class Market(Section):
+    """Regions, and the currencies they trade in."""
+
+    base_currency: CurrencyCode
+    currencies: dict[CurrencyCode, Currency] = Field(min_length=1, max_length=30)
+    regions: list[Region] = Field(min_length=1, max_length=40)
+    discount_rate: Annotated[float, Field(ge=0, le=1)] = Field(default=0.1, description="yearly, for customer value")
+    population_growth: Annotated[float, Field(ge=-0.5, le=1)] = Field(
+        default=0.0, description="yearly growth of the number of prospects"
+    )
+
+
+class ByBucket(Section):
+    """One number for each lifecycle bucket."""
+
+    prospect: Index
+    new: Index
+    active: Index
+    at_risk: Index
+    lapsed: Index
+
+
+class Ageing(Section):
+    """Daily chances of moving to the next quieter bucket when a customer does not buy."""
+
+    new_to_at_risk: Frac = 0.011
+    active_to_at_risk: Frac = 0.008
+    at_risk_to_lapsed: Frac = 0.011
+    lapsed_to_prospect: Frac = Field(default=0.001, description="forgotten: counts as a prospect again")
+
+
+class ReferencePrice(Section):
+    """How customers remember past discounts."""
+
+    weight: Frac = Field(
+        default=0.3, description="share of the price response that is relative to the remembered price"
+    )
+    half_life_days: Days = Field(default=14.0, description="half-life of the memory")
+    loss_aversion: Annotated[float, Field(ge=1, le=4)] = Field(
+        default=1.2, description="how much more a price above the remembered one counts than one below it"
+    )
+
+
+class SatisfactionEffects(Section):
+    """Satisfaction (0..1) and what it does. Effects are log points per unit of satisfaction."""
+
+    start: Frac = Field(default=0.8, description="level on the first day; also the neutral level")
+    memory_days: Days = Field(default=20.0, description="half-life of an experience")
+    late_day_penalty: Frac = Field(default=0.03, description="loss of satisfaction per day late")
+    stock_out_penalty: Frac = Field(default=0.4, description="loss of satisfaction at a full stock-out")
+    repurchase: Annotated[float, Field(ge=0, le=5)] = Field(default=1.0, description="on conversion of known customers")
+    churn: Annotated[float, Field(ge=0, le=5)] = Field(default=1.5, description="on the ageing chances, downwards")
+    contact: Frac = Field(default=0.2, description="largest relative cut of ageing by channels that keep contact")
+
+
+class Segment(Section):
+    """One customer segment."""
+
+    id: Identifier
+    name: Text = ""
+    product_mix: dict[Identifier, Frac] = Field(min_length=1, description="share of each product; sums to 1")
+    items_per_order: Annotated[float, Field(ge=0.01, le=10000)] = 1.0
+    basket_cv: Annotated[float, Field(ge=0, le=10)] = Field(
+        default=0.5, description="coefficient of variation of order values"
+    )
+    lines_per_order: Annotated[float, Field(ge=1, le=500)] = Field(
+        default=1.0, description="distinct tariff lines (HS6) in an order"
+    )
+    elasticity: Annotated[float, Field(ge=-12, le=-0.05)] = Field(description="own-price elasticity of orders")
+    competitor_elasticity: Annotated[float, Field(ge=0, le=8)] = Field(
+        default=0.5, description="elasticity of orders to the competitors' price index"
+    )
+    visits_per_1000: ByBucket = Field(description="organic visits a day per 1,000 people of the bucket")
+    cart_rate: Annotated[float, Field(ge=1e-6, le=0.9)] = Field(description="carts per visit of a prospect")
+    checkout_rate: Annotated[float, Field(ge=1e-4, le=0.99)] = Field(description="orders per cart")
+    conversion: ByBucket = Field(
+        default=ByBucket(prospect=1.0, new=1.5, active=2.0, at_risk=1.3, lapsed=0.8),
+        description="multiplier on the cart rate by bucket",
+    )
+    ageing: Ageing = Ageing()
+    reference_price: ReferencePrice = ReferencePrice()
+    satisfaction: SatisfactionEffects = SatisfactionEffects()
+    delay_sensitivity: Annotated[float, Field(ge=0, le=0.3)] = Field(
+        default=0.02, description="loss of conversion per day of delivery beyond the accepted days"
+    )
+    sentiment_sensitivity: Annotated[float, Field(ge=0, le=3)] = Field(
+        default=0.1, description="log points of conversion per point of sentiment"
+    )
+
+
+class Product(Section):
+    """One product line."""
+
+    id: Identifier
+    name: Text = ""
+    price_base: PositiveMoney = Field(description="list price of an item, net of tax")
+    unit_cost_base: Money = Field(description="landed cost of goods of an item at the warehouse")
+    return_rate: Rate = Field(default=0.0, description="share of orders that come back")
+    return_days: Days = Field(default=14.0, description="mean days from delivery to return")
+    duty_frac: Frac | None = Field(default=None, description="duty above the low-value threshold; else the table's")

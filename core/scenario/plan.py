@@ -1,0 +1,192 @@
+"""The ``budget``, ``discounts``, ``plan``, ``history`` and ``tactics`` sections: what may be decided."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from xbopt.core.scenario.fields import (
+    Day,
+    Days,
+    Frac,
+    Identifier,
+    Level,
+    MechanicName,
+    Money,
+    PositiveMoney,
+    Section,
+)
+
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+DiscountFrac = Annotated[float, Field(ge=0, le=0.9)]
+
+
+class Lock(Section):
+    """Spend a day that no policy may change."""
+
+    region: Identifier
+    segment: Identifier
+    channel: Identifier
+    spend_per_day_base: Money
+
+
+class Minimum(Section):
+    """Spend a day that a channel of a region needs at least, shared over its segments by audience."""
+
+    region: Identifier
+    channel: Identifier
+    spend_per_day_base: Money
+
+
+class Budget(Section):
+    """Money for media over the whole horizon, and its limits."""
+
+    total_base: PositiveMoney
+    region_caps_base: dict[Identifier, Money] = Field(default_factory=dict, description="most over the horizon")
+    channel_caps_base: dict[Identifier, Money] = Field(default_factory=dict, description="most over the horizon")
+    max_daily_multiple: Annotated[float, Field(ge=1, le=1100)] = Field(
+        default=4.0, description="pacing: a day may spend at most this many times total/days"
+    )
+    minimums: list[Minimum] = Field(default_factory=list, max_length=400)
+    locks: list[Lock] = Field(default_factory=list, max_length=400)
+    roi_floor: Annotated[float, Field(ge=-1, le=100)] | None = Field(
+        default=None, description="soft; planners respect it"
+    )
+
+
+class Mechanic(Section):
+    """What a promotion mechanic does to a discount of the same depth."""
+
+    uptake: Frac = Field(default=1.0, description="share of the orders that take the discount")
+    appeal: Annotated[float, Field(ge=0, le=3)] = Field(
+        default=1.0, description="perceived depth relative to percent off"
+    )
+    basket: Annotated[float, Field(ge=0.2, le=5)] = Field(
+        default=1.0, description="order value relative to percent off, while the discount runs"
+    )
+    borrowing: Annotated[float, Field(ge=0, le=3)] = Field(default=1.0, description="multiplier on pull-forward")
+    prospects: Frac = Field(default=1.0, description="share of the discount that prospects are offered")
+
+
+def _default_mechanics() -> dict[MechanicName, Mechanic]:
+    return {
+        "percent_off": Mechanic(),
+        "threshold": Mechanic(uptake=0.6, appeal=0.7, basket=1.08),
+        "bundle": Mechanic(uptake=0.5, appeal=0.6, basket=1.12, borrowing=1.2),
+        "member_only": Mechanic(prospects=0.0),
+        "limited_time": Mechanic(appeal=1.2, borrowing=1.3),
+    }
+
+
+class PullForward(Section):
+    """Where a promotion's extra orders come from (van Heerde, Leeflang, Wittink 2004: about a third each)."""
+
+    borrowed_frac: Frac = Field(default=1 / 3, description="brought forward from the coming weeks")
+    switched_frac: Frac = Field(default=1 / 3, description="switched from elsewhere")
+    own_frac: Frac = Field(
+        default=0.5, description="part of the switched orders that come from the seller's other segments"
+    )
+    half_life_days: Days = Field(default=14.0, description="half-life of the pay-back")
+    largest_cut: Annotated[float, Field(ge=0, le=0.95)] = Field(
+        default=0.6, description="most that pay-back and switching may take from a day's undiscounted orders"
+    )
+
+
+class Discounts(Section):
+    """Discounts that may be given, and what they set off."""
+
+    levels: list[DiscountFrac] = Field(default_factory=lambda: [0.0, 0.05, 0.1, 0.15, 0.2], min_length=1, max_length=20)
+    ceiling_frac: DiscountFrac = Field(default=0.5, description="deepest discount")
+    margin_floor_frac: Annotated[float, Field(ge=-1, le=0.95)] = Field(
+        default=0.0, description="least (price - cost of goods)/price after discount"
+    )
+    mechanics: dict[MechanicName, Mechanic] = Field(default_factory=_default_mechanics)
+    pull_forward: PullForward = PullForward()
+
+
+class PlannedDiscount(Section):
+    """A discount of the baseline plan."""
+
+    discount_frac: DiscountFrac
+    mechanic: MechanicName = "percent_off"
+    start: Day | None = Field(default=None, description="first day; from the first day of the horizon where empty")
+    end: Day | None = Field(default=None, description="last day; to the end of the horizon where empty")
+    regions: list[Identifier] = Field(default_factory=list)
+    segments: list[Identifier] = Field(default_factory=list)
+
+
+class CellMix(Section):
+    """Channel weights that differ in some cells."""
+
+    regions: list[Identifier] = Field(default_factory=list)
+    segments: list[Identifier] = Field(default_factory=list)
+    channels: dict[Identifier, Weight] = Field(min_length=1)
+
+
+class Plan(Section):
+    """The campaign plan as it stands: what the ``baseline`` policy does. Weights are normalised."""
+
+    spend_frac: Frac = Field(default=1.0, description="share of the budget that the plan spends")
+    regions: dict[Identifier, Weight] = Field(default_factory=dict, description="equal where empty")
+    segments: dict[Identifier, Weight] = Field(default_factory=dict, description="equal where empty")
+    channels: dict[Identifier, Weight] = Field(default_factory=dict, description="equal where empty")
+    channel_overrides: list[CellMix] = Field(default_factory=list, max_length=400)
+    pacing: Literal["even", "demand"] = Field(
+        default="even", description="the same every day, or with the demand index"
+    )
+    dayparts: dict[Identifier, dict[Identifier, Weight]] = Field(
+        default_factory=dict, description="daypart weights by channel; the audience's own day where empty"
+    )
+    discounts: list[PlannedDiscount] = Field(default_factory=list, max_length=400)
+
+
+class History(Section):
+    """Past results that the ``proportional`` policy follows."""
+
+    revenue_by_region: dict[Identifier, Weight] = Field(default_factory=dict)
+    revenue_by_segment: dict[Identifier, Weight] = Field(default_factory=dict)
+    spend_by_channel: dict[Identifier, Weight] = Field(default_factory=dict)
+
+
+class Tactic(Section):
+    """One line of a tactic list: a choice for each component."""
+
+    discount_frac: DiscountFrac
+    mix: Identifier
+    intensity: Level
+    timing: Identifier
+    mechanic: MechanicName = "percent_off"
+
+
+class Tactics(Section):
+    """The finite menu per cell that learning policies and logged exploration choose from."""
+
+    decide_every_days: Annotated[int, Field(ge=1, le=90)] = 7
+    window_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        default=7, description="attribution window of a decision's reward"
+    )
+    exploration: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.2, description="share of decisions that a logging policy draws uniformly from the menu"
+    )
+    discount_frac: list[DiscountFrac] = Field(default_factory=lambda: [0.0], min_length=1, max_length=20)
+    intensity: list[Level] = Field(
+        default_factory=lambda: [1.0],
+        min_length=1,
+        max_length=20,
+        description="multiple of the cell's share of the budget",
+    )
+    mixes: dict[Identifier, dict[Identifier, Weight]] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="channel weights by name; the name plan is the plan's own mix",
+    )
+    timings: dict[Identifier, dict[Identifier, Weight]] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="daypart weights by name; the name audience is the audience's day",
+    )
+    mechanics: list[MechanicName] = Field(default_factory=lambda: ["percent_off"], min_length=1, max_length=5)
+    menu: list[Tactic] = Field(
+        default_factory=list,
+        max_length=2000,
+        description="the tactics one by one; the grid of all components where empty",
+    )

@@ -1,0 +1,191 @@
+"""The ``horizon``, ``calendar``, ``shocks``, ``noise`` and ``uncertainty`` sections: what happens when."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from xbopt.core.scenario.fields import (
+    CurrencyCode,
+    Day,
+    Days,
+    Evidence,
+    Identifier,
+    Index,
+    Level,
+    Money,
+    Section,
+    Spread,
+    Text,
+)
+
+
+class Horizon(Section):
+    """The days that are played."""
+
+    start: Day
+    days: Annotated[int, Field(ge=1, le=1100)]
+
+
+class Daypart(Section):
+    """A part of the day, in the region's own time. ``to_hour`` may be 24."""
+
+    id: Identifier
+    from_hour: Annotated[int, Field(ge=0, le=23)]
+    to_hour: Annotated[int, Field(ge=1, le=24)]
+    activity: Annotated[float, Field(ge=1e-6, le=1e6)] = Field(description="weight of the audience's day; normalised")
+
+
+class CustomEvent(Section):
+    """A campaign or season of the scenario's own, beside the retail-event table."""
+
+    id: Identifier
+    name: Text = ""
+    start: Day
+    end: Day
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    lead_in_days: Annotated[int, Field(ge=0, le=60)] = 0
+    lead_in_demand: Level = 1.0
+    demand: Level = 1.0
+    dip_days: Annotated[int, Field(ge=0, le=60)] = 0
+    dip_demand: Level = 1.0
+    cpm: Level = 1.0
+    price_sensitivity: Annotated[float, Field(ge=1, le=5)] = 1.0
+
+
+class RegionSeason(Section):
+    """Seasonal indices that differ in one region."""
+
+    weekday: list[Index] | None = Field(default=None, min_length=7, max_length=7)
+    month: list[Index] | None = Field(default=None, min_length=12, max_length=12)
+    cpm_month: list[Level] | None = Field(default=None, min_length=12, max_length=12)
+    activity: dict[Identifier, Annotated[float, Field(ge=1e-6, le=1e6)]] | None = None
+
+
+class Calendar(Section):
+    """Season, clock, holidays and events."""
+
+    dayparts: list[Daypart] = Field(min_length=1, max_length=24)
+    weekday: list[Index] = Field(
+        default_factory=lambda: [1.0] * 7, min_length=7, max_length=7, description="Monday first"
+    )
+    month: list[Index] = Field(default_factory=lambda: [1.0] * 12, min_length=12, max_length=12)
+    cpm_month: list[Level] = Field(default_factory=lambda: [1.0] * 12, min_length=12, max_length=12)
+    holiday_demand: Index = Field(default=1.0, description="multiplier on visits on public holidays")
+    events: list[Text] = Field(default_factory=list, max_length=100, description="ids in the retail-event table")
+    custom_events: list[CustomEvent] = Field(default_factory=list, max_length=100)
+    regions: dict[Identifier, RegionSeason] = Field(default_factory=dict)
+
+
+class _Dated(Section):
+    day: Day = Field(description="first day of the shock")
+
+
+class FxShock(_Dated):
+    """A sudden move of a currency against the base currency; fades with the currency's half-life."""
+
+    kind: Literal["fx_move"]
+    currency: CurrencyCode
+    log_size: Annotated[float, Field(ge=-1.5, le=1.5)]
+
+
+class ChannelOutage(_Dated):
+    """A channel cannot be bought for some days."""
+
+    kind: Literal["channel_outage"]
+    channel: Identifier
+    regions: list[Identifier] = Field(default_factory=list)
+    days: Annotated[int, Field(ge=1, le=1100)]
+
+
+class PriceWar(_Dated):
+    """Competitors cut their prices for some days."""
+
+    kind: Literal["price_war"]
+    regions: list[Identifier] = Field(default_factory=list)
+    days: Annotated[int, Field(ge=1, le=1100)]
+    log_size: Annotated[float, Field(ge=-1.5, le=1.5)] = Field(description="change of the log price index, as in -0.15")
+
+
+class ViralSentiment(_Dated):
+    """Word of mouth, good or bad; fades with the region's sentiment half-life."""
+
+    kind: Literal["viral_sentiment"]
+    regions: list[Identifier] = Field(default_factory=list)
+    size: Annotated[float, Field(ge=-5, le=5)]
+
+
+class StockDelay(_Dated):
+    """Parcels and replenishment take longer for some days."""
+
+    kind: Literal["stock_delay"]
+    regions: list[Identifier] = Field(default_factory=list)
+    days: Annotated[int, Field(ge=1, le=1100)]
+    extra_days: Annotated[float, Field(ge=0, le=120)]
+
+
+class RuleChange(_Dated):
+    """A trade rule that replaces the dated table's from this day on."""
+
+    kind: Literal["rule_change"]
+    regions: list[Identifier] = Field(default_factory=list)
+    threshold_base: Money | None = Field(default=None, description="new low-value threshold of a consignment")
+    line_duty_base: Money | None = Field(default=None, description="new flat duty per tariff line below the threshold")
+    ad_valorem_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
+        default=None, description="new duty above the threshold"
+    )
+    surcharge_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
+        default=None, description="new surcharge on any value"
+    )
+    tax_frac: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="new consumption-tax rate")
+
+
+Shock = Annotated[
+    FxShock | ChannelOutage | PriceWar | ViralSentiment | StockDelay | RuleChange, Field(discriminator="kind")
+]
+
+
+class Noise(Section):
+    """Day-to-day randomness beyond counting noise."""
+
+    demand_cv: Annotated[float, Field(ge=0, le=3)] = Field(
+        default=0.2, description="coefficient of variation of a cell's daily demand shock: the over-dispersion"
+    )
+    media_price_cv: Annotated[float, Field(ge=0, le=2)] = Field(
+        default=0.1, description="coefficient of variation of the price of reach, by region"
+    )
+    media_price_half_life_days: Days = 5.0
+
+
+ParameterGroup = Literal[
+    "elasticity",
+    "conversion",
+    "organic_traffic",
+    "media_response",
+    "half_saturation",
+    "media_price",
+    "synergy",
+    "order_value",
+    "delivery_days",
+]
+Axis = Literal["region", "segment", "channel"]
+
+
+class Uncertainty(Section):
+    """How unsure we are of a parameter group: each world draws its own values."""
+
+    spread: Spread = Field(description="relative standard deviation between worlds")
+    by: list[Axis] = Field(
+        default_factory=lambda: ["region", "segment", "channel"],
+        min_length=0,
+        max_length=3,
+        description="axes along which the draws differ; axes that the group does not have are ignored",
+    )
+
+
+class Provenance(Section):
+    """Where numbers come from. ``path`` may hold ``*`` for one step and ``**`` for any."""
+
+    path: Text
+    evidence: Evidence
+    source: Text
+    note: Text = ""

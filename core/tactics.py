@@ -1,0 +1,92 @@
+"""The tactic menu: the finite set of choices per cell that exploration and learning policies draw from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TacticMenu:
+    """``K`` tactics; a tactic says what to do with a cell's share of the budget.
+
+    Attributes:
+        labels: A readable name for each tactic ``(K,)``.
+        discount_frac: ``(K,)``.
+        intensity: Multiple of the cell's share of the budget ``(K,)``.
+        mix: Position in ``mixes`` ``(K,)``.
+        timing: Position in ``timings`` ``(K,)``.
+        mechanic: Position in ``MECHANICS`` ``(K,)``.
+        mixes: Channel weights by mix and cell ``(M, R, S, C)``; each row sums to 1.
+        timings: Daypart weights by timing and region ``(N, R, H)``; each row sums to 1.
+        mix_names: Names of the mixes ``(M,)``.
+        timing_names: Names of the timings ``(N,)``.
+        cell_share: The cell's share of a day's budget at intensity 1 ``(R, S)``; sums to 1.
+    """
+
+    labels: tuple[str, ...]
+    discount_frac: FloatArray
+    intensity: FloatArray
+    mix: IntArray
+    timing: IntArray
+    mechanic: IntArray
+    mixes: FloatArray
+    timings: FloatArray
+    mix_names: tuple[str, ...]
+    timing_names: tuple[str, ...]
+    cell_share: FloatArray
+
+    def __len__(self) -> int:
+        """Number of tactics, ``K``."""
+        return len(self.labels)
+
+    def decode(self, tactic: IntArray, day_budget_base: FloatArray) -> Decision:
+        """Turn tactics into a decision.
+
+        Args:
+            tactic: Positions in the menu ``(B, R, S)``.
+            day_budget_base: Even share of the money left for one day ``(B,)``, base currency.
+
+        Returns:
+            The decision before projection. A channel's daypart weights are those of its segments' timings,
+            weighted by spend, because timing belongs to region and channel.
+        """
+        _, regions, segments = tactic.shape
+        region = np.arange(regions)[:, None]
+        cell_budget = day_budget_base[:, None, None] * self.cell_share * self.intensity[tactic]
+        spend = cell_budget[..., None] * self.mixes[self.mix[tactic], region, np.arange(segments)]
+        timing = self.timings[self.timing[tactic], region]  # (B, R, S, H)
+        weights = np.einsum("brsc,brsh->brch", spend, timing)
+        totals = weights.sum(axis=3, keepdims=True)
+        even = timing.mean(axis=2)[:, :, None, :]
+        weights = np.where(totals > 0.0, weights / np.where(totals > 0.0, totals, 1.0), even)
+        return Decision(
+            spend_base=spend,
+            daypart_weights=weights,
+            discount_frac=self.discount_frac[tactic],
+            mechanic=self.mechanic[tactic],
+        )
+
+    def nearest(self, decision: Decision, day_budget_base: FloatArray) -> IntArray:
+        """The tactic that is closest to each cell's decision ``(B, R, S)``.
+
+        Distance is a sum of squares in units that planners think in: 5 points of discount, 30 % of intensity,
+        20 % of the spend in other channels or dayparts, or another mechanic count one each. Ties go to the
+        earlier tactic.
+        """
+        spend = decision.spend_base
+        cell_spend = spend.sum(axis=3)
+        intensity = cell_spend / np.maximum(day_budget_base[:, None, None] * self.cell_share, 1e-300)
+        log_intensity = np.log(np.clip(intensity, 0.01, 100.0))
+        distance = ((decision.discount_frac[..., None] - self.discount_frac) / 0.05) ** 2
+        distance += ((log_intensity[..., None] - np.log(self.intensity)) / 0.3) ** 2
+        mix = spend / np.maximum(cell_spend, 1e-300)[..., None]
+        by_mix = 0.5 * np.abs(mix[:, None] - self.mixes).sum(axis=4)  # (B, M, R, S)
+        distance += (np.moveaxis(by_mix, 1, 3)[..., self.mix] / 0.2) ** 2
+        weights = np.einsum("brsc,brch->brsh", mix, decision.daypart_weights)
+        by_timing = 0.5 * np.abs(weights[:, None] - self.timings[:, :, None, :]).sum(axis=4)
+        distance += (np.moveaxis(by_timing, 1, 3)[..., self.timing] / 0.2) ** 2
+        distance += decision.mechanic[..., None] != self.mechanic
+        return np.argmin(distance, axis=3)

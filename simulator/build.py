@@ -1,0 +1,224 @@
+"""From a checked scenario to the market's parameters."""
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.decision import MECHANICS
+from xbopt.core.scenario.plan import Mechanic
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.simulator.curves.adstock import adstock_bank
+from xbopt.simulator.curves.fatigue import fatigue_bank
+from xbopt.simulator.curves.saturation import saturation_bank
+from xbopt.simulator.parameters import (
+    CustomerParameters,
+    DemandParameters,
+    FulfilmentParameters,
+    MarketParameters,
+    MediaParameters,
+    OrderParameters,
+    OutsideParameters,
+    PromotionParameters,
+)
+from xbopt.simulator.rules import build_shocks, build_trade_rules
+from xbopt.simulator.seasons import scenario_calendar
+
+DAYS_PER_YEAR = 365.0
+
+
+def keep(half_life_days: float | FloatArray) -> FloatArray:
+    """Share left after a day of something that halves in ``half_life_days``."""
+    return np.asarray(0.5 ** (1.0 / np.asarray(half_life_days, dtype=np.float64)))
+
+
+def build_market(scenario: Scenario) -> MarketParameters:
+    """Build the market of a scenario.
+
+    Raises:
+        TableError: A tax or duty table has no row for a region and day.
+    """
+    return MarketParameters(
+        scenario=scenario,
+        shape=scenario.shape,
+        calendar=scenario_calendar(scenario),
+        rules=build_trade_rules(scenario),
+        shocks=build_shocks(scenario),
+        outside=_outside(scenario),
+        media=_media(scenario),
+        demand=_demand(scenario),
+        promotion=_promotion(scenario),
+        orders=_orders(scenario),
+        customers=_customers(scenario),
+        fulfilment=_fulfilment(scenario),
+    )
+
+
+def _outside(scenario: Scenario) -> OutsideParameters:
+    market, noise = scenario.document.market, scenario.document.noise
+    currencies, regions = list(market.currencies.values()), market.regions
+    names = list(market.currencies)
+    return OutsideParameters(
+        fx_keep=keep(np.array([c.half_life_days for c in currencies])),
+        fx_sd=np.array([c.volatility for c in currencies]) / np.sqrt(DAYS_PER_YEAR),
+        jump_chance=np.array([c.jumps_per_year for c in currencies]) / DAYS_PER_YEAR,
+        jump_log=np.array([c.jump_size for c in currencies]),
+        region_currency=tuple(names.index(region.currency) for region in regions),
+        competitor_keep=keep(np.array([r.competitor.half_life_days for r in regions])),
+        competitor_sd=np.array([r.competitor.volatility for r in regions]),
+        congestion_keep=keep(np.array([r.shipping.half_life_days for r in regions])),
+        congestion_sd=np.array([r.shipping.volatility for r in regions]),
+        sentiment_keep=keep(np.array([r.sentiment.half_life_days for r in regions])),
+        sentiment_sd=np.array([r.sentiment.volatility for r in regions]),
+        sentiment_start=np.array([r.sentiment.start for r in regions]),
+        media_price_keep=float(keep(noise.media_price_half_life_days)),
+        media_price_sd=float(np.sqrt(np.log1p(noise.media_price_cv**2))),
+    )
+
+
+def _media(scenario: Scenario) -> MediaParameters:
+    document = scenario.document
+    channels, regions = document.channels, document.market.regions
+    parts = scenario.dayparts
+    click = np.array([c.visits_per_1000_impressions for c in channels]) / 1000.0
+    cpm = np.array(
+        [c.price.amount_base * (c.visits_per_1000_impressions if c.price.model == "cpc" else 1.0) for c in channels]
+    )
+    reach = np.array([list(c.reach.model_dump().values()) for c in channels])
+    # Reference spend follows the audience of the first day; one head at least, so that it is never zero.
+    heads = np.maximum(np.einsum("rsl,cl->rsc", scenario.customers, reach), 1.0)
+    saturation = saturation_bank([c.saturation for c in channels])
+    response = np.array(
+        [
+            [
+                [c.region_response.get(r, 1.0) * c.segment_response.get(s, 1.0) for c in channels]
+                for s in scenario.segments
+            ]
+            for r in scenario.regions
+        ]
+    )
+    activity = scenario.audience[:, None, :]
+    effect = np.array([[c.daypart_response.get(p, 1.0) for p in parts] for c in channels])
+    supply = 1.0 / np.array([[c.daypart_price.get(p, 1.0) for p in parts] for c in channels])
+    supply = supply / (activity * supply).sum(axis=2, keepdims=True)
+    effect = effect / np.maximum((activity * supply * effect).sum(axis=2, keepdims=True), 1e-12)
+    return MediaParameters(
+        price_base=cpm * np.array([region.media_price_level for region in regions])[:, None],
+        bid_up=np.array([c.price.bid_up for c in channels]),
+        reference_base=heads / 1000.0 * np.array([c.price.reference_per_1000 for c in channels]),
+        ceiling=response * (click * saturation.half),
+        quality=np.array([c.visit_quality for c in channels]),
+        reach=reach,
+        contact=np.array([c.keeps_contact for c in channels]),
+        daypart_effect=effect,
+        daypart_supply=supply,
+        adstock=adstock_bank([c.adstock for c in channels]),
+        saturation=saturation,
+        fatigue=fatigue_bank([c.fatigue for c in channels]),
+        synergies=tuple(
+            (scenario.channels.index(s.channels[0]), scenario.channels.index(s.channels[1])) for s in document.synergies
+        ),
+        synergy=np.array([s.strength for s in document.synergies]),
+    )
+
+
+def _demand(scenario: Scenario) -> DemandParameters:
+    document = scenario.document
+    segments, regions = document.segments, document.market.regions
+    shape = (len(regions), len(segments))
+    per_head = np.array([list(s.visits_per_1000.model_dump().values()) for s in segments]) / 1000.0
+    cart = np.array([[s.cart_rate * m for m in s.conversion.model_dump().values()] for s in segments])
+    traffic = np.array([r.traffic_level for r in regions])[:, None, None]
+    conversion = np.array([r.conversion_level for r in regions])[:, None, None]
+
+    def rows(values: list[float]) -> FloatArray:
+        return np.broadcast_to(np.array(values), shape)
+
+    return DemandParameters(
+        visits_per_head=traffic * per_head,
+        cart_rate=conversion * cart,
+        checkout_rate=rows([s.checkout_rate for s in segments]),
+        elasticity=np.array([[s.elasticity * r.elasticity_level for s in segments] for r in regions]),
+        competitor_elasticity=rows([s.competitor_elasticity for s in segments]),
+        reference_weight=rows([s.reference_price.weight for s in segments]),
+        reference_keep=keep(rows([s.reference_price.half_life_days for s in segments])),
+        loss_aversion=rows([s.reference_price.loss_aversion for s in segments]),
+        delay_sensitivity=rows([s.delay_sensitivity for s in segments]),
+        sentiment_sensitivity=rows([s.sentiment_sensitivity for s in segments]),
+        repurchase_effect=rows([s.satisfaction.repurchase for s in segments]),
+        surprise_duty=np.array([r.surprise_duty_conversion for r in regions]),
+        customer_pays_duty=np.array([float(r.duty_paid_by == "customer") for r in regions]),
+        shock_cv=document.noise.demand_cv,
+    )
+
+
+def _promotion(scenario: Scenario) -> PromotionParameters:
+    discounts = scenario.document.discounts
+    mechanics = [dict(discounts.mechanics).get(name, Mechanic()) for name in MECHANICS]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    pull = discounts.pull_forward
+    return PromotionParameters(
+        uptake=np.array([m.uptake for m in mechanics]),
+        appeal=np.array([m.appeal for m in mechanics]),
+        basket=np.array([m.basket for m in mechanics]),
+        borrowing=np.array([m.borrowing for m in mechanics]),
+        prospects=np.array([m.prospects for m in mechanics]),
+        borrowed_frac=pull.borrowed_frac,
+        switched_frac=pull.switched_frac,
+        own_frac=pull.own_frac,
+        payback=1.0 - float(keep(pull.half_life_days)),
+        largest_cut=pull.largest_cut,
+    )
+
+
+def _orders(scenario: Scenario) -> OrderParameters:
+    document, assortment = scenario.document, scenario.assortment
+    regions, shape = document.market.regions, assortment.price_base.shape
+    cv = np.broadcast_to(np.array([s.basket_cv for s in document.segments]), shape)
+    return OrderParameters(
+        price_base=assortment.price_base,
+        cost_base=assortment.cost_base,
+        basket_cv=cv,
+        # A spread of zero makes the share below a threshold a step; a thousandth keeps it defined.
+        log_sd=np.maximum(np.sqrt(np.log1p(cv**2)), 1e-3),
+        lines=np.broadcast_to(np.array([s.lines_per_order for s in document.segments]), shape),
+        return_rate=assortment.return_rate,
+        return_days=assortment.return_days,
+        own_duty_frac=assortment.duty_frac,
+        charged_base=np.array([r.shipping.charged_base for r in regions]),
+        shipping_base=np.array([r.shipping.cost_base for r in regions]),
+        payment_frac=np.array([r.fees.payment_frac for r in regions]),
+        payment_fixed_base=np.array([r.fees.payment_fixed_base for r in regions]),
+        platform_frac=np.array([r.fees.platform_frac for r in regions]),
+        handling_base=np.array([r.fees.return_handling_base for r in regions]),
+        resale_frac=np.array([r.fees.resale_frac for r in regions]),
+        pass_through=np.array([r.fx_pass_through for r in regions]),
+    )
+
+
+def _customers(scenario: Scenario) -> CustomerParameters:
+    market, segments = scenario.document.market, scenario.document.segments
+    return CustomerParameters(
+        new_to_at_risk=np.array([s.ageing.new_to_at_risk for s in segments]),
+        active_to_at_risk=np.array([s.ageing.active_to_at_risk for s in segments]),
+        at_risk_to_lapsed=np.array([s.ageing.at_risk_to_lapsed for s in segments]),
+        lapsed_to_prospect=np.array([s.ageing.lapsed_to_prospect for s in segments]),
+        satisfaction_start=np.array([s.satisfaction.start for s in segments]),
+        satisfaction_keep=keep(np.array([s.satisfaction.memory_days for s in segments])),
+        late_day_penalty=np.array([s.satisfaction.late_day_penalty for s in segments]),
+        stock_out_penalty=np.array([s.satisfaction.stock_out_penalty for s in segments]),
+        churn_effect=np.array([s.satisfaction.churn for s in segments]),
+        contact_effect=np.array([s.satisfaction.contact for s in segments]),
+        births=float(np.log1p(market.population_growth) / DAYS_PER_YEAR),
+        daily_discount=float((1.0 + market.discount_rate) ** (-1.0 / DAYS_PER_YEAR)),
+    )
+
+
+def _fulfilment(scenario: Scenario) -> FulfilmentParameters:
+    regions = scenario.document.market.regions
+    stocks = [region.stock for region in regions]
+    return FulfilmentParameters(
+        usual_days=np.array([r.shipping.days for r in regions]),
+        accepted_days=np.array([r.shipping.expected_days for r in regions]),
+        limited=tuple(stock is not None for stock in stocks),
+        initial_orders=np.array([np.inf if stock is None else stock.initial_orders for stock in stocks]),
+        lead_days=tuple(1 if stock is None else stock.lead_time_days for stock in stocks),
+        cover_days=np.array([1.0 if stock is None else stock.cover_days for stock in stocks]),
+    )

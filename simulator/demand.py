@@ -1,0 +1,126 @@
+"""Visits and the funnel: visit -> cart -> order, by lifecycle bucket, as expectations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.simulator.media import MediaDay, per_bucket_sum, per_channel_sum
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.pricing import PriceDay
+from xbopt.simulator.promotion import Ledger, pull_forward
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.worlds import WorldParameters
+
+# The cart rate of a bucket may not pass this, however good price and mood are. Days on which it binds are counted.
+LARGEST_CART_RATE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandDay:
+    """Expected demand of a day.
+
+    Attributes:
+        visits: ``(B, R, S, L)``.
+        carts: ``(B, R, S, L)``.
+        orders: ``(B, R, S, L)``.
+        quality_per_head: Visits a head, weighted by conversion relative to organic ones ``(B, R, S, L)``.
+        channel_visits: Visits by channel ``(B, R, S, C)``, synergy shared half and half.
+        ledger: Where a promotion's extra orders come from.
+        capped: Whether a cart rate met its cap ``(B, R, S)``.
+    """
+
+    visits: FloatArray
+    carts: FloatArray
+    orders: FloatArray
+    quality_per_head: FloatArray
+    channel_visits: FloatArray
+    ledger: Ledger
+    capped: FloatArray
+
+
+def expected_demand(
+    market: MarketParameters,
+    world: WorldParameters,
+    state: MarketState,
+    media: MediaDay,
+    price: PriceDay,
+    late_days: FloatArray,
+    shock: FloatArray,
+) -> DemandDay:
+    """Expected visits, carts and orders of a day.
+
+    Args:
+        market: Parameters.
+        world: What differs by world.
+        state: This morning's state.
+        media: What media do today.
+        price: Today's prices.
+        late_days: Delivery days beyond the accepted ones ``(B, R)``.
+        shock: Today's demand shock, mean 1 ``(B, R, S)``; 1 in expected mode.
+    """
+    demand, channels, day = market.demand, market.media, state.day
+    level = market.calendar.demand[day][:, None] * shock  # (B, R, S)
+    people = state.customers * level[..., None]
+    organic = demand.visits_per_head * world.organic_traffic[..., None]
+    by_media = per_channel_sum(media.visits_per_head, channels.reach)
+    by_quality = per_channel_sum(media.visits_per_head * channels.quality, channels.reach)
+    per_head = organic + by_media
+    quality_per_head = organic + by_quality
+    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
+        per_head = per_head + extra
+        quality_per_head = quality_per_head + extra * (0.5 * (channels.quality[i] + channels.quality[j]))
+    visits = people * per_head
+
+    mood = np.exp(
+        demand.sentiment_sensitivity * state.outside.sentiment[..., None]
+        + demand.competitor_elasticity * (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None]
+    )
+    mood = mood * world.conversion
+    known = np.exp(demand.repurchase_effect * (state.satisfaction - market.customers.satisfaction_start))
+    multiplier = np.empty(visits.shape)
+    multiplier[..., 0] = mood * price.factor_prospect
+    multiplier[..., 1:] = (mood * price.factor_known * known)[..., None]
+    carts_wanted = people * quality_per_head * demand.cart_rate * multiplier
+    ceiling = LARGEST_CART_RATE * visits
+    capped = (carts_wanted > ceiling).any(axis=3).astype(np.float64)
+    carts = np.minimum(carts_wanted, ceiling)
+
+    duty_met = demand.customer_pays_duty[:, None] * price.duty.share_dutiable
+    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late_days[..., None]
+    checkout = checkout * (1.0 - (1.0 - demand.surprise_duty)[:, None] * duty_met)
+    ratio_known = price.factor_none / price.factor_known
+    ratio = np.empty(visits.shape)
+    ratio[..., 0] = price.factor_none / price.factor_prospect
+    ratio[..., 1:] = ratio_known[..., None]
+    ledger, keep = pull_forward(market, state, carts * checkout[..., None], np.minimum(ratio, 1.0))
+    carts = carts * keep
+    channel_visits = media.visits_per_head * per_bucket_sum(people, channels.reach)
+    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
+        shared = 0.5 * (extra * people).sum(axis=3)
+        channel_visits[..., i] += shared
+        channel_visits[..., j] += shared
+    return DemandDay(
+        visits=visits,
+        carts=carts,
+        orders=carts * checkout[..., None],
+        quality_per_head=quality_per_head,
+        channel_visits=channel_visits,
+        ledger=ledger,
+        capped=capped,
+    )
+
+
+def attributed_orders(market: MarketParameters, media: MediaDay, demand: DemandDay, orders: FloatArray) -> FloatArray:
+    """Orders by channel ``(B, R, S, C)``: each bucket's orders, shared in proportion to expected quality visits.
+
+    Synergy is shared half and half between the pair. What organic visits brought belongs to no channel.
+    """
+    channels = market.media
+    per_quality = orders / np.where(demand.quality_per_head > 0.0, demand.quality_per_head, 1.0)
+    attributed = media.visits_per_head * channels.quality * per_bucket_sum(per_quality, channels.reach)
+    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
+        shared = 0.25 * (channels.quality[i] + channels.quality[j]) * (extra * per_quality).sum(axis=3)
+        attributed[..., i] += shared
+        attributed[..., j] += shared
+    return attributed

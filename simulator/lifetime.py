@@ -1,0 +1,56 @@
+"""What a customer is worth: the expected discounted margin of the coming year, by lifecycle bucket."""
+
+import numpy as np
+
+from xbopt.core.axes import Bucket, FloatArray
+from xbopt.simulator.parameters import MarketParameters
+
+_DAYS = 365
+
+
+def customer_value(market: MarketParameters) -> FloatArray:
+    """Value of one person by bucket ``(R, S, L)``, base currency, relative to a prospect.
+
+    The expected margin before media of the next 365 days, discounted daily, of a person who behaves as the scenario
+    states: organic visits only, list prices, neutral satisfaction, an average day of the calendar. Backward induction
+    over the lifecycle chain. A prospect's own value is taken off, so that moving prospects around pays nothing.
+    """
+    demand, customers, orders, rules = market.demand, market.customers, market.orders, market.rules
+    late = np.maximum(market.fulfilment.usual_days - market.fulfilment.accepted_days, 0.0)[:, None]
+    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
+    buying = (
+        demand.visits_per_head
+        * demand.cart_rate
+        * checkout[..., None]
+        * market.calendar.demand.mean(axis=0)[:, None, None]
+    )
+    buying = np.minimum(buying, 1.0)
+    tax = rules.tax_frac[0][:, None]
+    net = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
+    paid = (orders.price_base + orders.charged_base[:, None]) * (1.0 + tax)
+    margin = (
+        net * (1.0 - orders.platform_frac[:, None])
+        - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
+        - orders.shipping_base[:, None]
+        - orders.payment_frac[:, None] * paid
+        - orders.payment_fixed_base[:, None]
+        - orders.handling_base[:, None] * orders.return_rate
+    )
+    ages = {
+        Bucket.NEW: (customers.new_to_at_risk, Bucket.AT_RISK),
+        Bucket.ACTIVE: (customers.active_to_at_risk, Bucket.AT_RISK),
+        Bucket.AT_RISK: (customers.at_risk_to_lapsed, Bucket.LAPSED),
+        Bucket.LAPSED: (customers.lapsed_to_prospect, Bucket.PROSPECT),
+    }
+    value = np.zeros(buying.shape)
+    for _ in range(_DAYS):
+        later = customers.daily_discount * value
+        today = np.empty_like(value)
+        chance = buying[..., Bucket.PROSPECT]
+        today[..., Bucket.PROSPECT] = chance * (margin + later[..., Bucket.NEW]) + (1.0 - chance) * later[..., 0]
+        for bucket, (age, older) in ages.items():
+            chance = buying[..., bucket]
+            stay = age * later[..., older] + (1.0 - age) * later[..., bucket]
+            today[..., bucket] = chance * (margin + later[..., Bucket.ACTIVE]) + (1.0 - chance) * stay
+        value = today
+    return value - value[..., :1]

@@ -1,0 +1,125 @@
+"""From spend to visits: price of reach, dayparts, fatigue, carry-over, saturation, synergy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.decision import Decision
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.worlds import WorldParameters
+
+_TINY = 1e-300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaDay:
+    """What media do on a day.
+
+    Attributes:
+        impressions: Delivered impressions ``(B, R, S, C)``.
+        visits_per_head: Visits a reachable head by channel, synergy left out ``(B, R, S, C)``.
+        synergy_per_head: Extra visits a head by pair and bucket, each ``(B, R, S, L)``.
+        contact: How well customers are kept in contact, 0..1 ``(B, R, S)``.
+        carried: Carried-over exposure a head ``(B, R, S, C)``.
+        window: Exposures kept for windowed carry-over.
+        frequency: Remembered exposures a head ``(B, R, S, C)``.
+    """
+
+    impressions: FloatArray
+    visits_per_head: FloatArray
+    synergy_per_head: tuple[FloatArray, ...]
+    contact: FloatArray
+    carried: FloatArray
+    window: FloatArray
+    frequency: FloatArray
+
+
+def daypart_factor(market: MarketParameters, weights: FloatArray, day: int) -> tuple[FloatArray, FloatArray]:
+    """How daypart weights change delivery and effect, both relative to the audience's own day ``(B, R, C)``.
+
+    A daypart's price rises as money crowds into it, with the same exponent ``g`` as price rises with spend, so that
+    weights ``w`` against the audience's activity ``a`` deliver ``sum_h a_h (w_h/a_h)^(1-g) supply_h``.
+
+    Args:
+        market: Parameters.
+        weights: ``(B, R, C, H)``, rows sum to 1.
+        day: Day of the horizon; some events shift the audience's day.
+
+    Returns:
+        Delivery (impressions) and effective exposure, each a multiplier.
+    """
+    media = market.media
+    activity = market.calendar.daypart_activity[day][:, None, :]  # (R, 1, H)
+    crowding = np.exp((1.0 - media.bid_up)[:, None] * np.log(np.maximum(weights / activity, _TINY)))
+    delivered = crowding * (activity * media.daypart_supply)
+    return delivered.sum(axis=3), (delivered * media.daypart_effect).sum(axis=3)
+
+
+def play_media(market: MarketParameters, world: WorldParameters, state: MarketState, decision: Decision) -> MediaDay:
+    """Play one day of media.
+
+    Price of reach: ``price = p0 * season * noise * (spend/reference)^g``; impressions = spend / price. Exposure a head
+    passes through fatigue, carry-over and saturation; each of these never falls with more spend.
+
+    Args:
+        market: Parameters.
+        world: What differs by world.
+        state: This morning's state.
+        decision: A feasible decision.
+    """
+    media, day = market.media, state.day
+    delivery, effect = daypart_factor(market, decision.daypart_weights, day)
+    season = market.calendar.cpm[day] * np.exp(state.outside.media_price_log)  # (B, R)
+    per_impression = media.price_base / 1000.0 * season[..., None]  # (B, R, C)
+    spend = decision.spend_base * market.shocks.available[day][:, None, :]
+    # spend / price = spend^(1-g) * reference^g / p0, written with one power; zero spend gives zero.
+    relative = spend / media.reference_base
+    bought = np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY)))
+    bought = np.where(relative > 0.0, bought, 0.0) * media.reference_base
+    bought = bought / (per_impression[:, :, None, :] * world.media_price)
+    impressions = bought * delivery[:, :, None, :]
+
+    heads = np.maximum(per_bucket_sum(state.customers, media.reach), 1.0)
+    exposure = bought * effect[:, :, None, :] / heads
+    remembered = media.fatigue.remembered(state.frequency)
+    effective = media.fatigue.effective(remembered, exposure)
+    carried, window = media.adstock.carry(state.carried, state.window, effective)
+    share = media.saturation.reached(carried / (media.saturation.half * world.half_saturation))
+    visits = share * (media.ceiling * world.media_response)
+
+    pairs: list[FloatArray] = []
+    for pair, (i, j) in enumerate(media.synergies):
+        strength = 2.0 * media.synergy[pair] * world.synergy
+        both = np.sqrt(visits[..., i] * visits[..., j]) * strength[:, None, None]
+        pairs.append(both[..., None] * np.sqrt(media.reach[i] * media.reach[j]))
+    return MediaDay(
+        impressions=impressions,
+        visits_per_head=visits,
+        synergy_per_head=tuple(pairs),
+        contact=np.minimum((share * media.contact).sum(axis=3), 1.0),
+        carried=carried,
+        window=window,
+        frequency=remembered + exposure,
+    )
+
+
+def per_bucket_sum(by_bucket: FloatArray, weights: FloatArray) -> FloatArray:
+    """``sum_l by_bucket[..., l] * weights[c, l]`` as ``(..., C)``.
+
+    Written out over the five buckets: a matrix product may choose another order of summation for another batch
+    size, and a world's path must not depend on its neighbours.
+    """
+    total = by_bucket[..., 0, None] * weights[:, 0]
+    for bucket in range(1, by_bucket.shape[-1]):
+        total += by_bucket[..., bucket, None] * weights[:, bucket]
+    return total
+
+
+def per_channel_sum(by_channel: FloatArray, weights: FloatArray) -> FloatArray:
+    """``sum_c by_channel[..., c] * weights[c, l]`` as ``(..., L)``; written out for the same reason."""
+    total = by_channel[..., 0, None] * weights[0]
+    for channel in range(1, by_channel.shape[-1]):
+        total += by_channel[..., channel, None] * weights[channel]
+    return total

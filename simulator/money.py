@@ -1,0 +1,121 @@
+"""Money: every term between gross revenue and contribution margin, each an output of its own."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.pricing import PriceDay
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.worlds import WorldParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyBridge:
+    """Signed money terms ``(B, R, S)``, base currency. Their sum is the contribution margin.
+
+    Attributes:
+        gross_revenue: Orders at list price with tax and charged shipping, at first-day rates.
+        discount: Discounts given, with tax; negative.
+        tax: Consumption tax on what customers pay; negative.
+        returns: Expected refunds, net of tax; negative.
+        fx_effect: What currency moves since the first day do to net revenue; either sign.
+        goods: Cost of goods, less what returns recover; negative.
+        shipping: Parcels; negative.
+        duty: Duty that the seller pays, with tax on it; negative.
+        payment_fees: Negative.
+        platform_fees: Negative.
+        return_handling: Negative.
+        media: Media spend; negative.
+    """
+
+    gross_revenue: FloatArray
+    discount: FloatArray
+    tax: FloatArray
+    returns: FloatArray
+    fx_effect: FloatArray
+    goods: FloatArray
+    shipping: FloatArray
+    duty: FloatArray
+    payment_fees: FloatArray
+    platform_fees: FloatArray
+    return_handling: FloatArray
+    media: FloatArray
+
+    @property
+    def net_revenue(self) -> FloatArray:
+        """Revenue after discount, tax, expected returns and currency moves ``(B, R, S)``."""
+        return self.gross_revenue + self.discount + self.tax + self.returns + self.fx_effect
+
+    @property
+    def contribution_margin(self) -> FloatArray:
+        """Net revenue less all costs ``(B, R, S)``."""
+        costs = self.goods + self.shipping + self.duty + self.payment_fees + self.platform_fees
+        return self.net_revenue + costs + self.return_handling + self.media
+
+
+TERMS: tuple[str, ...] = tuple(field.name for field in fields(MoneyBridge))
+
+
+def basket_noise(market: MarketParameters, orders: FloatArray, normal: FloatArray) -> FloatArray:
+    """Mean-one multiplier on the mean value of ``orders`` orders ``(B, R, S)``.
+
+    Log-normal with the variance that a mean of that many independent order values has, ``cv^2/n``.
+    """
+    variance = np.log1p(market.orders.basket_cv**2 / np.maximum(orders, 1.0))
+    return np.exp(np.sqrt(variance) * normal - 0.5 * variance)
+
+
+def book_money(
+    market: MarketParameters,
+    world: WorldParameters,
+    state: MarketState,
+    price: PriceDay,
+    orders: FloatArray,
+    basket: FloatArray,
+    spend_base: FloatArray,
+) -> MoneyBridge:
+    """Book a day.
+
+    Args:
+        market: Parameters.
+        world: What differs by world.
+        state: This morning's state.
+        price: Today's prices.
+        orders: Shipped orders ``(B, R, S, L)``.
+        basket: Multiplier on order values ``(B, R, S)``: chance and promotion mechanic.
+        spend_base: Media spend ``(B, R, S)``.
+    """
+    p, rules, day = market.orders, market.rules, state.day
+    tax = rules.tax_frac[day][:, None]
+    prospects, total = orders[..., 0], orders.sum(axis=3)
+    value = p.price_base * world.order_value * basket
+    goods_value = value * total
+    discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
+    charged = p.charged_base[:, None] * total
+    refunds = p.return_rate * (goods_value - discount)
+    region_fx = np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)]
+    # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
+    seller_fx = (region_fx ** (1.0 - p.pass_through))[..., None] - 1.0
+    net_at_start = goods_value - discount - refunds + charged
+    fx_effect = seller_fx * net_at_start
+    net = net_at_start + fx_effect
+    paid_with_tax = (goods_value - discount + charged) * (1.0 + tax) * (1.0 + seller_fx)
+    seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * price.duty.amount_base * total
+    returned = p.return_rate * total
+    cost = p.cost_base * world.order_value * basket
+    return MoneyBridge(
+        gross_revenue=(goods_value + charged) * (1.0 + tax),
+        discount=-discount * (1.0 + tax),
+        tax=-(goods_value - discount + charged) * tax,
+        returns=-refunds,
+        fx_effect=fx_effect,
+        goods=-cost * (total - returned * p.resale_frac[:, None]),
+        shipping=-p.shipping_base[:, None] * total,
+        duty=-seller_duty * (1.0 + tax),
+        payment_fees=-(p.payment_frac[:, None] * paid_with_tax + p.payment_fixed_base[:, None] * total),
+        platform_fees=-p.platform_frac[:, None] * net,
+        return_handling=-p.handling_base[:, None] * returned,
+        media=-spend_base,
+    )

@@ -1,0 +1,239 @@
+"""What the market is: every parameter as an array, built once from a scenario (``build.py``).
+
+The market's state (where it stands) is another type, in ``state.py``.
+"""
+
+from dataclasses import dataclass
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.simulator.calendar import CalendarArrays
+from xbopt.simulator.curves.adstock import AdstockBank
+from xbopt.simulator.curves.fatigue import FatigueBank
+from xbopt.simulator.curves.saturation import SaturationBank
+from xbopt.simulator.rules import ShockArrays, TradeRules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideParameters:
+    """How the world outside moves. ``keep`` is the share of a deviation left after a day.
+
+    Attributes:
+        fx_keep: ``(K,)``.
+        fx_sd: Standard deviation of a day's log change ``(K,)``.
+        jump_chance: Chance of a jump on a day ``(K,)``.
+        jump_log: Size of a jump ``(K,)``.
+        region_currency: Position of each region's currency ``(R,)``.
+        competitor_keep: ``(R,)``.
+        competitor_sd: Stationary standard deviation of the log price index ``(R,)``.
+        congestion_keep: ``(R,)``.
+        congestion_sd: Stationary standard deviation of log congestion ``(R,)``.
+        sentiment_keep: ``(R,)``.
+        sentiment_sd: Stationary standard deviation ``(R,)``.
+        sentiment_start: ``(R,)``.
+        media_price_keep: One number.
+        media_price_sd: Stationary standard deviation of the log price of reach.
+    """
+
+    fx_keep: FloatArray
+    fx_sd: FloatArray
+    jump_chance: FloatArray
+    jump_log: FloatArray
+    region_currency: tuple[int, ...]
+    competitor_keep: FloatArray
+    competitor_sd: FloatArray
+    congestion_keep: FloatArray
+    congestion_sd: FloatArray
+    sentiment_keep: FloatArray
+    sentiment_sd: FloatArray
+    sentiment_start: FloatArray
+    media_price_keep: float
+    media_price_sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaParameters:
+    """Channels.
+
+    Attributes:
+        price_base: Price of 1,000 impressions at reference spend ``(R, C)``.
+        bid_up: Exponent of price to own spend ``(C,)``.
+        reference_base: Reference spend a day ``(R, S, C)``.
+        ceiling: Visits a reachable head and day at full saturation ``(R, S, C)``.
+        quality: Conversion of its visits relative to organic ones ``(C,)``.
+        reach: Share of each bucket that can be reached ``(C, L)``.
+        contact: Weight in keeping contact ``(C,)``.
+        daypart_effect: Effect per impression by daypart ``(R, C, H)``; mean 1 under the audience's day.
+        daypart_supply: Impressions per money by daypart ``(R, C, H)``; mean 1 under the audience's day.
+        adstock: Carry-over.
+        saturation: Saturation.
+        fatigue: Fatigue.
+        synergies: Pairs of channel positions.
+        synergy: Strength of each pair ``(P,)``.
+    """
+
+    price_base: FloatArray
+    bid_up: FloatArray
+    reference_base: FloatArray
+    ceiling: FloatArray
+    quality: FloatArray
+    reach: FloatArray
+    contact: FloatArray
+    daypart_effect: FloatArray
+    daypart_supply: FloatArray
+    adstock: AdstockBank
+    saturation: SaturationBank
+    fatigue: FatigueBank
+    synergies: tuple[tuple[int, int], ...]
+    synergy: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandParameters:
+    """Visits, funnel and price response; ``(R, S)`` unless said.
+
+    Attributes:
+        visits_per_head: Organic visits a head and day by bucket ``(R, S, L)``.
+        cart_rate: Carts per organic visit by bucket ``(R, S, L)``.
+        checkout_rate: Orders per cart.
+        elasticity: Own-price elasticity, negative.
+        competitor_elasticity: Elasticity to the competitors' price index.
+        reference_weight: Share of the response that is relative to the remembered price.
+        reference_keep: Share of the memory left after a day.
+        loss_aversion: Weight of a price above the remembered one.
+        delay_sensitivity: Loss of conversion per day beyond the accepted days.
+        sentiment_sensitivity: Log points of conversion per point of sentiment.
+        repurchase_effect: Log points of known customers' conversion per unit of satisfaction.
+        surprise_duty: Conversion multiplier where the customer meets a duty at the door ``(R,)``.
+        customer_pays_duty: ``(R,)``, 0 or 1.
+        shock_cv: Coefficient of variation of the daily demand shock.
+    """
+
+    visits_per_head: FloatArray
+    cart_rate: FloatArray
+    checkout_rate: FloatArray
+    elasticity: FloatArray
+    competitor_elasticity: FloatArray
+    reference_weight: FloatArray
+    reference_keep: FloatArray
+    loss_aversion: FloatArray
+    delay_sensitivity: FloatArray
+    sentiment_sensitivity: FloatArray
+    repurchase_effect: FloatArray
+    surprise_duty: FloatArray
+    customer_pays_duty: FloatArray
+    shock_cv: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionParameters:
+    """Promotion mechanics (one entry a mechanic) and where extra orders come from."""
+
+    uptake: FloatArray
+    appeal: FloatArray
+    basket: FloatArray
+    borrowing: FloatArray
+    prospects: FloatArray
+    borrowed_frac: float
+    switched_frac: float
+    own_frac: float
+    payback: float
+    largest_cut: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderParameters:
+    """What an order is worth and what it costs; ``(R, S)`` unless said, money in base currency.
+
+    Attributes:
+        price_base: List price of the goods, net of tax.
+        cost_base: Cost of these goods.
+        basket_cv: Coefficient of variation of order values.
+        log_sd: Standard deviation of the log order value, for the share below a duty threshold.
+        lines: Tariff lines in an order.
+        return_rate: Share that comes back.
+        return_days: Mean days from delivery to return.
+        own_duty_frac: Duty rate named by the products; NaN where the table's holds.
+        charged_base: Shipping that the customer pays ``(R,)``, net of tax.
+        shipping_base: Shipping cost ``(R,)``.
+        payment_frac: ``(R,)``.
+        payment_fixed_base: ``(R,)``.
+        platform_frac: ``(R,)``.
+        handling_base: Cost of a return ``(R,)``.
+        resale_frac: Share of the goods' cost recovered from a return ``(R,)``.
+        pass_through: Share of a currency move that local prices follow ``(R,)``.
+    """
+
+    price_base: FloatArray
+    cost_base: FloatArray
+    basket_cv: FloatArray
+    log_sd: FloatArray
+    lines: FloatArray
+    return_rate: FloatArray
+    return_days: FloatArray
+    own_duty_frac: FloatArray
+    charged_base: FloatArray
+    shipping_base: FloatArray
+    payment_frac: FloatArray
+    payment_fixed_base: FloatArray
+    platform_frac: FloatArray
+    handling_base: FloatArray
+    resale_frac: FloatArray
+    pass_through: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerParameters:
+    """Lifecycle and satisfaction; ``(S,)`` unless said."""
+
+    new_to_at_risk: FloatArray
+    active_to_at_risk: FloatArray
+    at_risk_to_lapsed: FloatArray
+    lapsed_to_prospect: FloatArray
+    satisfaction_start: FloatArray
+    satisfaction_keep: FloatArray
+    late_day_penalty: FloatArray
+    stock_out_penalty: FloatArray
+    churn_effect: FloatArray
+    contact_effect: FloatArray
+    births: float
+    daily_discount: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FulfilmentParameters:
+    """Delivery and stock by region ``(R,)``.
+
+    Attributes:
+        usual_days: Usual delivery days.
+        accepted_days: Days that shoppers accept.
+        limited: Whether stock can run short.
+        initial_orders: First stock, in orders.
+        lead_days: Days from reordering to arrival, whole numbers.
+        cover_days: Days of demand that the target holds beyond the lead time.
+    """
+
+    usual_days: FloatArray
+    accepted_days: FloatArray
+    limited: tuple[bool, ...]
+    initial_orders: FloatArray
+    lead_days: tuple[int, ...]
+    cover_days: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketParameters:
+    """A market as arrays: what it is, for all worlds. ``shape`` is ``(R, S, C, H)``."""
+
+    scenario: Scenario
+    shape: tuple[int, int, int, int]
+    calendar: CalendarArrays
+    rules: TradeRules
+    shocks: ShockArrays
+    outside: OutsideParameters
+    media: MediaParameters
+    demand: DemandParameters
+    promotion: PromotionParameters
+    orders: OrderParameters
+    customers: CustomerParameters
+    fulfilment: FulfilmentParameters

@@ -1,0 +1,173 @@
+"""What the customer pays at the door, and how orders respond to it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.worlds import WorldParameters
+
+_DEEPEST = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Expected duty of one order ``(B, R, S)``, base currency, tax on it left out, and how likely it is met."""
+
+    amount_base: FloatArray
+    share_dutiable: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceDay:
+    """Prices of a day ``(B, R, S)``.
+
+    Attributes:
+        paid_known: Average discount that orders of known customers take, as a fraction.
+        paid_prospect: The same for prospects.
+        factor_known: Multiplier on known customers' carts from price, duty left out.
+        factor_prospect: The same for prospects.
+        factor_none: The multiplier that no discount would have given.
+        seen_log: Log of the offered price relative to list.
+        basket: Multiplier on order value from the promotion mechanic.
+        duty: Duty of an order.
+    """
+
+    paid_known: FloatArray
+    paid_prospect: FloatArray
+    factor_known: FloatArray
+    factor_prospect: FloatArray
+    factor_none: FloatArray
+    seen_log: FloatArray
+    basket: FloatArray
+    duty: Duty
+
+
+def order_duty(market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int) -> Duty:
+    """Expected duty of an order whose value is log-normal with mean ``value_base`` and the cell's spread.
+
+    Below the threshold each tariff line pays the flat duty; above it the value pays the rate. With
+    ``z = (ln threshold - mu)/sigma`` the share of orders below is ``Phi(z)``, their share of the value
+    ``Phi(z - sigma)`` (the partial expectation of a log-normal).
+
+    Args:
+        market: Parameters.
+        value_base: Mean order value ``(B, R, S)``, base currency, after discount.
+        fx: Rate multiplier by currency ``(B, K)``.
+        day: Day of the horizon.
+    """
+    rules, orders = market.rules, market.orders
+    if not rules.dutiable.any():
+        zero = np.zeros(value_base.shape)
+        return Duty(amount_base=zero, share_dutiable=zero)
+    rate_fx = fx[:, list(rules.currency)]  # (B, R)
+    threshold = (rules.threshold_base[day] * rate_fx)[..., None]
+    sd = orders.log_sd
+    z = (np.log(np.maximum(threshold, 1e-12)) - np.log(value_base)) / sd + sd / 2.0
+    below = np.where(threshold > 0.0, ndtr(z), 0.0)
+    value_below = np.where(threshold > 0.0, ndtr(z - sd), 0.0)
+    rate = np.where(np.isnan(orders.own_duty_frac), rules.ad_valorem_frac[day][:, None], orders.own_duty_frac)
+    line = (rules.line_duty_base[day] * rate_fx)[..., None] * orders.lines
+    amount = (
+        line * below
+        + rate * value_base * (1.0 - value_below)
+        + rules.surcharge_frac[day][:, None] * value_base
+        + (rules.parcel_fee_base[day] * rate_fx)[..., None]
+    )
+    met = np.where((line > 0.0) | (rules.surcharge_frac[day][:, None] > 0.0), 1.0, 1.0 - below)
+    dutiable = rules.dutiable[:, None]
+    return Duty(amount_base=np.where(dutiable, amount, 0.0), share_dutiable=np.where(dutiable, met, 0.0))
+
+
+def price_day(
+    market: MarketParameters,
+    world: WorldParameters,
+    state: MarketState,
+    discount_frac: FloatArray,
+    mechanic: IntArray,
+) -> PriceDay:
+    """Prices of the day and the response to them.
+
+    Orders respond to ``x``, the log of the landed price (goods after discount, shipping, tax, and duty where the
+    customer pays it) against the first day's, with constant elasticity. A share ``w`` of the response to the offered
+    discount ``y <= 0`` is relative to the remembered price ``r``:
+
+        ``ln factor = e * [(x - y) + (1 - w) y + w g(y - r)]``,  ``g(u) = u`` for gains, ``lambda u`` for losses.
+
+    At ``r = 0`` this is ``e x``: the short-run elasticity. A discount that lasts becomes the reference and loses the
+    share ``w`` of its effect; its end is felt as a loss (Popescu, Wu 2007 for the form).
+
+    Args:
+        market: Parameters.
+        world: What differs by world.
+        state: This morning's state.
+        discount_frac: ``(B, R, S)``.
+        mechanic: ``(B, R, S)``.
+    """
+    demand, promotion, day = market.demand, market.promotion, state.day
+    seen = np.minimum(discount_frac * promotion.appeal[mechanic], _DEEPEST)
+    paid = discount_frac * promotion.uptake[mechanic]
+    offered = promotion.prospects[mechanic]
+    basket = np.where(discount_frac > 0.0, promotion.basket[mechanic], 1.0)
+
+    fx = np.exp(state.outside.fx_log)
+    elasticity = demand.elasticity * world.elasticity * market.calendar.price_sensitivity[day][:, None]
+    weight, aversion = demand.reference_weight, demand.loss_aversion
+    landed = _LandedPrice.of(market, world, fx, day)
+
+    def factor(seen_frac: FloatArray) -> FloatArray:
+        log_offer = np.log1p(-seen_frac)
+        distance = log_offer - state.reference_log
+        remembered = np.where(distance > 0.0, aversion * distance, distance)
+        return np.exp(elasticity * (landed.log_ratio(seen_frac) - weight * (log_offer - remembered)))
+
+    full_price = bool((offered == 1.0).all())
+    known = factor(seen)
+    prospect = known if full_price else factor(seen * offered)
+    value = market.orders.price_base * world.order_value * basket * (1.0 - paid) * landed.fx_seller[..., None]
+    return PriceDay(
+        paid_known=paid,
+        paid_prospect=paid if full_price else paid * offered,
+        factor_known=known,
+        factor_prospect=prospect,
+        factor_none=factor(np.zeros_like(seen)),
+        seen_log=np.log1p(-seen),
+        basket=basket,
+        duty=order_duty(market, value, fx, day),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LandedPrice:
+    """The landed price of an order against the first day's, as a function of the discount."""
+
+    goods: FloatArray
+    other: FloatArray
+    base: FloatArray
+    fx_seller: FloatArray
+
+    @classmethod
+    def of(cls, market: MarketParameters, world: WorldParameters, fx: FloatArray, day: int) -> "_LandedPrice":
+        orders, rules = market.orders, market.rules
+        list_price = orders.price_base * world.order_value
+        region_fx = fx[:, list(market.outside.region_currency)]  # (B, R)
+        # Local prices follow the share psi of a move: local ~ fx^-psi, and the seller gets local * fx = fx^(1-psi).
+        local = region_fx**-market.orders.pass_through
+        pays = market.demand.customer_pays_duty[:, None]
+
+        def duty(at_day: int, rates: FloatArray, value: FloatArray) -> FloatArray:
+            return pays * order_duty(market, value, rates, at_day).amount_base if pays.any() else np.zeros((1, 1, 1))
+
+        first = duty(0, np.ones((1, fx.shape[1])), list_price)
+        today = duty(day, fx, list_price * (local * region_fx)[..., None]) / region_fx[..., None]
+        tax = 1.0 + rules.tax_frac
+        goods = list_price * local[..., None] * tax[day][:, None]
+        other = (orders.charged_base * local * tax[day])[..., None] + today * tax[day][:, None]
+        base = (list_price + orders.charged_base[:, None] + first) * tax[0][:, None]
+        return cls(goods=goods, other=other, base=base, fx_seller=local * region_fx)
+
+    def log_ratio(self, seen_frac: FloatArray) -> FloatArray:
+        return np.log((self.goods * (1.0 - seen_frac) + self.other) / self.base)

@@ -1,0 +1,117 @@
+"""Where a promotion's extra orders come from, and the memory of past prices.
+
+A discount lifts orders by a *bump*. About a third of it is brought forward from the coming weeks, a third is switched
+from elsewhere, a third is new (van Heerde, Leeflang, Wittink 2004). What was brought forward is a debt that later days
+pay back; part of what was switched is taken from the seller's own less discounted segments of the same region.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The bump of a day and its sources, expected orders ``(B, R, S)``.
+
+    Attributes:
+        bump: Orders above those that no discount would have brought.
+        borrowed: Part of the bump taken from the coming weeks.
+        switched: Part of the bump taken from elsewhere: competitors, and the seller's own other segments.
+        repaid: Orders that today loses to earlier promotions.
+        taken: Orders that today loses to deeper discounts of the region's other segments.
+        debt: What is still to be paid back tonight.
+    """
+
+    bump: FloatArray
+    borrowed: FloatArray
+    switched: FloatArray
+    repaid: FloatArray
+    taken: FloatArray
+    debt: FloatArray
+
+
+def pull_forward(
+    market: MarketParameters, state: MarketState, orders: FloatArray, undiscounted: FloatArray
+) -> tuple[Ledger, FloatArray]:
+    """Split the bump into its sources, and cut today's orders by what earlier and other promotions took.
+
+    Args:
+        market: Parameters.
+        state: This morning's state.
+        orders: Expected orders ``(B, R, S, L)`` before any cut.
+        undiscounted: Share of them that no discount would have brought as well ``(B, R, S, L)``, at most 1.
+
+    Returns:
+        The ledger, and the multiplier on orders ``(B, R, S, L)``. Only the undiscounted part of the orders is cut,
+        by ``largest_cut`` at the most, so the multiplier is never negative; a payback that does not fit stays owed.
+    """
+    promotion = market.promotion
+    base_by_bucket = orders * undiscounted
+    base = base_by_bucket.sum(axis=3)
+    bump = orders.sum(axis=3) - base
+    switched = promotion.switched_frac * bump
+    due = promotion.payback * state.borrowed
+    taken = _taken_from_siblings(switched * promotion.own_frac, base, bump)
+    wanted = due + taken
+    cut = np.minimum(wanted, promotion.largest_cut * base)
+    share = cut / np.where(base > 0.0, base, 1.0)
+    fits = cut / np.where(wanted > 0.0, wanted, 1.0)
+    return (
+        Ledger(
+            bump=bump,
+            borrowed=np.zeros_like(bump),
+            switched=switched,
+            repaid=due * fits,
+            taken=taken * fits,
+            debt=state.borrowed,
+        ),
+        1.0 - share[..., None] * undiscounted,
+    )
+
+
+def book_borrowing(market: MarketParameters, ledger: Ledger, mechanic: IntArray) -> Ledger:
+    """Add what today brings forward to the debt, and take off what today pays back."""
+    promotion = market.promotion
+    # A mechanic may borrow more than its share, but never more than what switching leaves of the bump.
+    share = np.minimum(promotion.borrowed_frac * promotion.borrowing[mechanic], 1.0 - promotion.switched_frac)
+    borrowed = share * ledger.bump
+    return Ledger(
+        bump=ledger.bump,
+        borrowed=borrowed,
+        switched=ledger.switched,
+        repaid=ledger.repaid,
+        taken=ledger.taken,
+        debt=np.maximum(ledger.debt - ledger.repaid, 0.0) + borrowed,
+    )
+
+
+def next_reference(market: MarketParameters, state: MarketState, seen_log: FloatArray) -> FloatArray:
+    """The remembered price tomorrow: a moving average of the log offered price relative to list ``(B, R, S)``."""
+    keep = market.demand.reference_keep
+    return keep * state.reference_log + (1.0 - keep) * seen_log
+
+
+def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: FloatArray) -> FloatArray:
+    """Orders that each segment loses to the better offers of its region's other segments ``(B, R, S)``.
+
+    A customer of segment ``j`` takes up the offer made to ``i`` only where it is better than ``j``'s own. How good an
+    offer is shows in its relative lift ``bump/base``. What ``i`` wins is shared over the worse-off segments in
+    proportion to their undiscounted orders.
+    """
+    segments = base.shape[2]
+    if segments == 1 or not switched_own.any():
+        return np.zeros_like(base)
+    lift = bump / np.where(base > 0.0, base, 1.0)
+    taken = np.zeros_like(base)
+    for i in range(segments):
+        worse = np.maximum(lift[..., i, None] - lift, 0.0) * base
+        advantage = worse / np.where(lift[..., i, None] > 0.0, lift[..., i, None], 1.0)
+        total = base.sum(axis=2) - base[..., i]
+        share = advantage / np.where(total > 0.0, total, 1.0)[..., None]
+        taken += switched_own[..., i, None] * share
+    return taken

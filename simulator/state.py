@@ -1,0 +1,99 @@
+"""Where the market stands: everything that a day leaves behind for the next."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.limits import Remaining
+from xbopt.simulator.parameters import MarketParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideState:
+    """The world outside on the coming day: deviations from the first-day or usual level.
+
+    Attributes:
+        fx_log: Log rate against its first-day level ``(B, K)``.
+        competitor_log: Log price index of competitors without dated price wars ``(B, R)``.
+        congestion_log: Log of delivery time against its usual level ``(B, R)``.
+        sentiment: Index ``(B, R)``.
+        media_price_log: Log price of reach against its season ``(B, R)``.
+    """
+
+    fx_log: FloatArray
+    competitor_log: FloatArray
+    congestion_log: FloatArray
+    sentiment: FloatArray
+    media_price_log: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketState:
+    """Where the market stands before a day is played.
+
+    Attributes:
+        day: The day to be played, from 0.
+        outside: The world outside.
+        customers: People by lifecycle bucket ``(B, R, S, L)``.
+        carried: Carried-over exposure a head ``(B, R, S, C)``.
+        window: Earlier exposures of channels with windowed carry-over ``(N-1, B, R, S, W)``.
+        frequency: Remembered exposures a head ``(B, R, S, C)``.
+        reference_log: Remembered log price relative to list ``(B, R, S)``; 0 or below.
+        borrowed: Orders that promotions brought forward and that are still to be paid back ``(B, R, S)``.
+        satisfaction: 0..1 ``(B, R, S)``.
+        stock: Orders that the stock can fill ``(B, R)``; infinite where unlimited.
+        on_order: Stock under way by days to arrival ``(B, R, N)``.
+        usual_demand: Smoothed demand in orders a day, for replenishment ``(B, R)``.
+        in_transit: Orders not yet delivered ``(B, R, S)``.
+        returning: Delivered orders that will come back ``(B, R, S)``.
+        remaining: What may still be spent.
+    """
+
+    day: int
+    outside: OutsideState
+    customers: FloatArray
+    carried: FloatArray
+    window: FloatArray
+    frequency: FloatArray
+    reference_log: FloatArray
+    borrowed: FloatArray
+    satisfaction: FloatArray
+    stock: FloatArray
+    on_order: FloatArray
+    usual_demand: FloatArray
+    in_transit: FloatArray
+    returning: FloatArray
+    remaining: Remaining
+
+
+def initial_state(market: MarketParameters, worlds: int) -> MarketState:
+    """The state on the first morning, the same in all ``worlds``."""
+    regions, segments, channels, _ = market.shape
+    cells = (worlds, regions, segments)
+    fulfilment, bank = market.fulfilment, market.media.adstock
+    lead = np.array(fulfilment.lead_days, dtype=np.float64)
+    usual = np.where(np.array(fulfilment.limited), fulfilment.initial_orders / (lead + fulfilment.cover_days), 0.0)
+    return MarketState(
+        day=0,
+        outside=OutsideState(
+            fx_log=np.tile(market.shocks.fx_log[0], (worlds, 1)),
+            competitor_log=np.zeros((worlds, regions)),
+            congestion_log=np.zeros((worlds, regions)),
+            sentiment=np.tile(market.outside.sentiment_start + market.shocks.sentiment[0], (worlds, 1)),
+            media_price_log=np.zeros((worlds, regions)),
+        ),
+        customers=np.tile(market.scenario.customers, (worlds, 1, 1, 1)),
+        carried=np.zeros((*cells, channels)),
+        window=np.zeros((max(bank.window_days - 1, 0), *cells, len(bank.windowed))),
+        frequency=np.zeros((*cells, channels)),
+        reference_log=np.zeros(cells),
+        borrowed=np.zeros(cells),
+        satisfaction=np.tile(market.customers.satisfaction_start, (worlds, regions, 1)),
+        stock=np.tile(fulfilment.initial_orders, (worlds, 1)),
+        on_order=np.zeros((worlds, regions, max(fulfilment.lead_days))),
+        usual_demand=np.tile(usual, (worlds, 1)),
+        in_transit=np.zeros(cells),
+        returning=np.zeros(cells),
+        remaining=Remaining.at_start(market.scenario.limits, worlds),
+    )

@@ -1,0 +1,188 @@
+"""One day of the market: state, decision and random numbers in; outcome and next state out."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.decision import Decision
+from xbopt.core.feasibility import Adjustments, project
+from xbopt.simulator.customers import next_customers, next_satisfaction
+from xbopt.simulator.demand import DemandDay, attributed_orders, expected_demand
+from xbopt.simulator.draws import DayDraws
+from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels
+from xbopt.simulator.media import play_media
+from xbopt.simulator.money import MoneyBridge, basket_noise, book_money
+from xbopt.simulator.outside import next_outside
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.pricing import price_day
+from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference
+from xbopt.simulator.sampling import lognormal_from_normal, poisson_from_uniform
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.worlds import WorldParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayOutcome:
+    """What a day brought; ``(B, R, S)`` unless said. Counts are whole numbers in sampled mode.
+
+    Attributes:
+        decision: The decision that was carried out, after projection.
+        adjustments: What the projection changed.
+        visits: Visits.
+        carts: Visits that reached a cart.
+        orders: Shipped orders by bucket ``(B, R, S, L)``.
+        lost_orders: Orders lost for want of stock.
+        returns: Returns that arrived.
+        known_customers: Customers this morning who have bought before and not churned.
+        money: Money terms.
+        impressions: ``(B, R, S, C)``.
+        channel_visits: Visits by channel ``(B, R, S, C)``, expected.
+        channel_orders: Orders by channel ``(B, R, S, C)``, attributed in proportion to expected orders.
+        ledger: Where promotions' extra orders come from, expected.
+        satisfaction: This morning's satisfaction.
+        delivery_days: ``(B, R)``.
+        capped: 1 where a cart rate met its cap.
+    """
+
+    decision: Decision
+    adjustments: Adjustments
+    visits: FloatArray
+    carts: FloatArray
+    orders: FloatArray
+    lost_orders: FloatArray
+    returns: FloatArray
+    known_customers: FloatArray
+    money: MoneyBridge
+    impressions: FloatArray
+    channel_visits: FloatArray
+    channel_orders: FloatArray
+    ledger: Ledger
+    satisfaction: FloatArray
+    delivery_days: FloatArray
+    capped: FloatArray
+
+
+def play_day(
+    market: MarketParameters,
+    world: WorldParameters,
+    state: MarketState,
+    decision: Decision,
+    draws: DayDraws | None,
+) -> tuple[DayOutcome, MarketState]:
+    """Play one day.
+
+    Args:
+        market: What the market is.
+        world: What differs by world, ``B`` or 1 worlds.
+        state: Where the market stands this morning, ``B`` worlds.
+        decision: What is to be done; it is projected onto what is feasible.
+        draws: The day's random numbers; ``None`` plays the expected mode, in which every draw is replaced by its mean.
+
+    Returns:
+        What the day brought, and the state of the next morning.
+
+    Raises:
+        DecisionError: The decision has a wrong shape or holds a value that is no number.
+    """
+    feasible, adjustments = project(decision, market.scenario.limits, state.remaining)
+    days = delivery_days(market, world, state)
+    accepted = market.fulfilment.accepted_days
+    cells = state.satisfaction.shape
+    shock = np.ones(cells) if draws is None else lognormal_from_normal(draws.normals["shock"], market.demand.shock_cv)
+    media = play_media(market, world, state, feasible)
+    price = price_day(market, world, state, feasible.discount_frac, feasible.mechanic)
+    late = np.maximum(days - accepted, 0.0)
+    demand = expected_demand(market, world, state, media, price, late, shock)
+    wanted, visits, carts, returned = _counts(market, state, demand, draws)
+    filled = fill_orders(market, state, wanted, whole=draws is not None)
+    shipped = filled.orders.sum(axis=3)
+    noise = 1.0 if draws is None else basket_noise(market, shipped, draws.normals["basket"])
+    money = book_money(
+        market, world, state, price, filled.orders, price.basket * noise, feasible.spend_base.sum(axis=3)
+    )
+
+    ledger = book_borrowing(market, demand.ledger, feasible.mechanic)
+    moves = next_customers(market, state, filled.orders, media.contact)
+    satisfaction = next_satisfaction(market, state, days, filled.lost_share)
+    mood = (state.satisfaction - market.customers.satisfaction_start).mean(axis=2)
+    in_transit, returning = next_parcels(market, state, shipped, returned, days)
+    outcome = DayOutcome(
+        decision=feasible,
+        adjustments=adjustments,
+        visits=visits,
+        carts=carts,
+        orders=filled.orders,
+        lost_orders=filled.lost,
+        returns=returned,
+        known_customers=state.customers[..., 1:4].sum(axis=3),
+        money=money,
+        impressions=media.impressions,
+        channel_visits=demand.channel_visits,
+        channel_orders=attributed_orders(market, media, demand, filled.orders),
+        ledger=ledger,
+        satisfaction=state.satisfaction,
+        delivery_days=days,
+        capped=demand.capped,
+    )
+    tomorrow = replace(
+        state,
+        day=state.day + 1,
+        outside=next_outside(market, state.outside, draws, mood, state.day),
+        customers=moves.customers,
+        carried=media.carried,
+        window=media.window,
+        frequency=media.frequency,
+        reference_log=next_reference(market, state, price.seen_log),
+        borrowed=ledger.debt,
+        satisfaction=satisfaction,
+        stock=filled.stock,
+        on_order=filled.on_order,
+        usual_demand=filled.usual_demand,
+        in_transit=in_transit,
+        returning=returning,
+        remaining=state.remaining.after(feasible.spend_base),
+    )
+    return outcome, tomorrow
+
+
+def _counts(
+    market: MarketParameters, state: MarketState, demand: DemandDay, draws: DayDraws | None
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Orders by bucket, visits, carts and returns: drawn, or their means in expected mode.
+
+    Given the cell's shock, orders, abandoned carts and browsing visits are independent Poisson counts (a split Poisson
+    stream), so visits and carts are their sums. Only what somebody observes or pays is drawn: visits and carts of a
+    cell, but orders of a bucket, because they move customers.
+    """
+    orders, carts, visits = demand.orders, demand.carts.sum(axis=3), demand.visits.sum(axis=3)
+    returns = expected_returns(market, state)
+    if draws is not None:
+        worlds = orders.shape[0]
+        expected = orders.sum(axis=3)
+        means = np.concatenate(
+            [
+                orders.reshape(worlds, -1),
+                np.maximum(carts - expected, 0.0).reshape(worlds, -1),
+                np.maximum(visits - carts, 0.0).reshape(worlds, -1),
+                returns.reshape(worlds, -1),
+            ],
+            axis=1,
+        )
+        counts = poisson_from_uniform(draws.counts, means)
+        cells = expected[0].size
+        split = orders[0].size
+        orders = counts[:, :split].reshape(orders.shape)
+        abandoned, browsing, arrived = (
+            counts[:, split + i * cells : split + (i + 1) * cells].reshape(expected.shape) for i in range(3)
+        )
+        drawn = orders.sum(axis=3)
+        carts, visits = drawn + abandoned, drawn + abandoned + browsing
+        returns = np.minimum(arrived, np.floor(state.returning))
+    # First orders are made by different people: there cannot be more of them than prospects.
+    prospects = state.customers[..., 0]
+    limit = prospects if draws is None else np.floor(prospects)
+    if bool((orders[..., 0] > limit).any()):
+        orders = orders.copy()
+        orders[..., 0] = np.minimum(orders[..., 0], limit)
+    return orders, visits, carts, returns

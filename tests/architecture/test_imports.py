@@ -1,0 +1,131 @@
+"""Who may import whom, and what stays out of the start of a program."""
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+
+HEAVY = ("scipy", "sklearn", "polars", "gymnasium", "torch", "altair", "pyarrow", "vl_convert", "holidays")
+RUN_HELP = "import sys; from xbopt.cli.main import main; sys.argv = ['xbopt', '--help']; sys.exit(main())"
+LIST_MODULES = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
+"""
+
+
+def _run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder)
+
+
+def _imported(path: Path) -> set[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            # `from xbopt import env` names a layer too.
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_every_import_contract_is_kept(repository: Path) -> None:
+    """The contracts in pyproject.toml hold."""
+    code = "from importlinter.cli import lint_imports_command as run; run(['--no-cache', '--no-logo'])"
+    result = _run(code, repository)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_contracts_see_every_module(package_folders: dict[str, Path]) -> None:
+    """The contracts look through the links: a module that they do not see could break them unnoticed."""
+    expected = set(package_folders)
+    for package, folder in package_folders.items():
+        expected |= {f"{package}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"}
+    seen = grimp.build_graph("xbopt", cache_dir=None).modules
+    assert seen == expected
+
+
+def test_no_module_imports_upward(package_folders: dict[str, Path], pyproject: dict[str, Any]) -> None:
+    """A second look at the layers, without the tool that checks the contracts."""
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    offences: list[str] = []
+    for package, folder in package_folders.items():
+        layer = ".".join(package.split(".")[:2])
+        if layer not in layers:
+            continue
+        above = layers[: layers.index(layer)]
+        for path in folder.glob("*.py"):
+            wrong = {n for n in _imported(path) if any(n == up or n.startswith(up + ".") for up in above)}
+            offences += [f"{path.name} in {package} imports {name}" for name in sorted(wrong)]
+    assert offences == []
+
+
+def test_every_package_has_a_layer(package_folders: dict[str, Path], pyproject: dict[str, Any]) -> None:
+    """A new top-level package has to take its place among the layers; ``scenarios`` holds data, no code."""
+    contracts = pyproject["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    tops = {name for name in package_folders if name.count(".") == 1}
+    assert tops == {*layers, "xbopt.scenarios"}
+
+
+def test_torch_stays_in_the_ppo_modules(package_folders: dict[str, Path]) -> None:
+    """Only ``agents/ppo*`` may import torch or stable-baselines3."""
+    offences = [
+        f"{package}.{path.stem}"
+        for package, folder in package_folders.items()
+        for path in folder.glob("*.py")
+        if not f"{package}.{path.stem}".startswith("xbopt.agents.ppo")
+        and {name.split(".")[0] for name in _imported(path)} & {"torch", "stable_baselines3"}
+    ]
+    assert offences == []
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    """``xbopt --help`` loads no numeric, drawing or learning library."""
+    result = _run(LIST_MODULES + RUN_HELP, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "simulate" in result.stdout
+    loaded = {name.split(".")[0] for name in json.loads(result.stderr.splitlines()[-1])}
+    assert sorted(loaded & set(HEAVY)) == []
+
+
+def test_help_is_instant(tmp_path: Path) -> None:
+    """The best of three runs of ``xbopt --help`` takes less than a second; one may meet a busy machine."""
+    seconds: list[float] = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = _run(RUN_HELP, tmp_path)
+        seconds.append(time.perf_counter() - start)
+        assert result.returncode == 0, result.stderr
+    assert min(seconds) < 1.0
+
+
+def _public_order(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest: the order that the linter asks of ``__all__`` too."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def test_the_public_names_are_sorted_and_exist() -> None:
+    """``xbopt.__all__`` is in order, names nothing twice, and each name is there."""
+    import xbopt
+
+    names = list(xbopt.__all__)
+    assert names == sorted(set(names), key=_public_order)
+    missing = [name for name in names if not hasattr(xbopt, name)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("module", ["xbopt", "xbopt.core.errors", "xbopt.core.axes"])
+def test_the_first_imports_are_light(module: str, tmp_path: Path) -> None:
+    """A program that only asks for the shared words does not pay for the heavy libraries."""
+    result = _run(LIST_MODULES + f"import {module}", tmp_path)
+    assert result.returncode == 0, result.stderr
+    loaded = {name.split(".")[0] for name in json.loads(result.stderr.splitlines()[-1])}
+    assert sorted(loaded & set(HEAVY)) == []
