@@ -4,6 +4,7 @@ import numpy as np
 
 from xbopt.core.axes import Bucket, FloatArray
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.response import order_margin
 
 _DAYS = 365
 
@@ -15,7 +16,7 @@ def customer_value(market: MarketParameters) -> FloatArray:
     states: organic visits only, list prices, neutral satisfaction, an average day of the calendar. Backward induction
     over the lifecycle chain. A prospect's own value is taken off, so that moving prospects around pays nothing.
     """
-    demand, customers, orders, rules = market.demand, market.customers, market.orders, market.rules
+    demand, customers = market.demand, market.customers
     late = np.maximum(market.fulfilment.usual_days - market.fulfilment.accepted_days, 0.0)[:, None]
     checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
     buying = (
@@ -25,17 +26,7 @@ def customer_value(market: MarketParameters) -> FloatArray:
         * market.calendar.demand.mean(axis=0)[:, None, None]
     )
     buying = np.minimum(buying, 1.0)
-    tax = rules.tax_frac[0][:, None]
-    net = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
-    paid = (orders.price_base + orders.charged_base[:, None]) * (1.0 + tax)
-    margin = (
-        net * (1.0 - orders.platform_frac[:, None])
-        - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
-        - orders.shipping_base[:, None]
-        - orders.payment_frac[:, None] * paid
-        - orders.payment_fixed_base[:, None]
-        - orders.handling_base[:, None] * orders.return_rate
-    )
+    margin = order_margin(market)
     ages = {
         Bucket.NEW: (customers.new_to_at_risk, Bucket.AT_RISK),
         Bucket.ACTIVE: (customers.active_to_at_risk, Bucket.AT_RISK),

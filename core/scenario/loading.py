@@ -5,13 +5,16 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from xbopt.core.document import Document, load_yaml, parse_yaml, suggest
+from xbopt.core.document import Document, suggest
 from xbopt.core.errors import Problem, ScenarioError, TableError
+from xbopt.core.overrides import with_overrides
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.validation import validate_document, with_overrides
+from xbopt.core.validation import validate_document
+from xbopt.core.yaml_files import load_yaml
+from xbopt.core.yaml_text import parse_yaml
 
 _SUFFIXES = (".yaml", ".yml")
 

@@ -1,0 +1,1 @@
+"""The built-in plans that learning has to beat, one file each."""

@@ -1,0 +1,158 @@
+"""Running a policy over many worlds: what ``xbopt simulate`` does."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xbopt.agents.exploration import ExploringPolicy
+from xbopt.agents.policies import built_in_policy
+from xbopt.core.errors import UsageError
+from xbopt.core.policy import DirectPolicy, Policy, PolicyKind
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.kpis import (
+    Estimate,
+    Row,
+    bridge_means,
+    channel_rows,
+    kpi_values,
+    region_rows,
+    segment_rows,
+)
+from xbopt.env.rollout import Recorder, play_worlds
+from xbopt.env.totals import Totals, TotalsRecorder, merge_totals
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+
+CHUNK_WORLDS = 64
+"""Worlds played at once: their state then stays in the processor's cache. It changes no result."""
+MAX_RUNS = 100_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """How fast a simulation ran."""
+
+    env_days: int
+    seconds: float
+
+    @property
+    def env_days_per_second(self) -> float:
+        """Days of one world a second."""
+        return self.env_days / max(self.seconds, 1e-9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationResult:
+    """What a policy would do, over many worlds.
+
+    Attributes:
+        scenario: The scenario.
+        market: Its market.
+        policy: Name of the policy.
+        policy_kind: What sort of policy it is.
+        runs: Number of worlds.
+        seed: Noise seed.
+        kpis: KPIs by name.
+        bridge: Mean of each money term; they sum to the mean contribution margin.
+        by_region: One row a region.
+        by_segment: One row a segment.
+        by_channel: One row a channel.
+        totals: The sums by world behind all of it.
+        performance: How fast it ran.
+    """
+
+    scenario: Scenario
+    market: MarketParameters
+    policy: str
+    policy_kind: PolicyKind
+    runs: int
+    seed: int
+    kpis: dict[str, Estimate]
+    bridge: dict[str, float]
+    by_region: list[Row]
+    by_segment: list[Row]
+    by_channel: list[Row]
+    totals: Totals
+    performance: Performance
+
+
+def simulate(
+    scenario: Scenario | str | Path,
+    policy: str | Policy = "baseline",
+    *,
+    runs: int = 32,
+    seed: int = 0,
+    world_seed: int | None = None,
+    exploration: float | None = None,
+    log: Path | str | None = None,
+    progress: Progress | None = None,
+) -> SimulationResult:
+    """Play a policy in ``runs`` worlds and add up what it brought.
+
+    Args:
+        scenario: A loaded scenario, a path, or the name of a shipped one.
+        policy: Name of a built-in policy, or a policy object.
+        runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
+        seed: Noise seed.
+        world_seed: Seed of the uncertain parameters; the noise seed where left out.
+        exploration: Translate the policy to the tactic menu and explore this share of decisions uniformly. Left out,
+            the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
+            because a log without propensities cannot be evaluated.
+        log: Write the decision log to this Parquet file.
+        progress: Called with worlds done and worlds in all.
+
+    Returns:
+        KPIs with ranges, the money bridge, tables and the sums behind them.
+
+    Raises:
+        ScenarioError: The scenario cannot be used.
+        PolicyError: The policy is unknown or does not fit.
+        UsageError: ``runs`` or ``seed`` makes no sense.
+        DecisionLogError: The log cannot be written.
+    """
+    if not 1 <= runs <= MAX_RUNS:
+        raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    market = build_market(loaded)
+    chosen: Policy = built_in_policy(policy, market) if isinstance(policy, str) else policy
+    if log is not None and exploration is None:
+        exploration = loaded.document.tactics.exploration
+    if exploration is not None and isinstance(chosen, DirectPolicy):
+        chosen = ExploringPolicy(plan=chosen, scenario=loaded, exploration=exploration)
+
+    started = time.perf_counter()
+    parts: list[Totals] = []
+    for first in range(0, runs, CHUNK_WORLDS):
+        worlds = np.arange(first, min(first + CHUNK_WORLDS, runs))
+        adder = TotalsRecorder(market, len(worlds))
+        recorders: Sequence[Recorder] = [adder]
+        play_worlds(market, chosen, worlds=worlds, seed=seed, world_seed=world_seed, recorders=recorders)
+        parts.append(adder.totals())
+        if progress is not None:
+            progress(int(worlds[-1]) + 1, runs)
+    totals = merge_totals(parts)
+    seconds = time.perf_counter() - started
+    return SimulationResult(
+        scenario=loaded,
+        market=market,
+        policy=chosen.name,
+        policy_kind=chosen.kind,
+        runs=runs,
+        seed=seed,
+        kpis={
+            name: Estimate.of(values)
+            for name, values in kpi_values(totals, budget_base=loaded.limits.total_base).items()
+        },
+        bridge=bridge_means(totals),
+        by_region=region_rows(loaded, totals),
+        by_segment=segment_rows(loaded, totals),
+        by_channel=channel_rows(loaded, totals),
+        totals=totals,
+        performance=Performance(env_days=runs * loaded.days, seconds=seconds),
+    )

@@ -1,0 +1,160 @@
+"""The one list of what a decision maker sees: features of regions and cells, by name. No ground truth.
+
+Seen: the calendar ahead, published rates and prices, the seller's own customers, spend, discounts and results, and
+what is left of budget and time. Not seen: elasticities and response curves of the world at hand, customers' remembered
+prices and the debt of borrowed orders, carried-over exposure and fatigue, tomorrow's noise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.policy import Observation
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.step import DayOutcome
+
+REGION_FEATURES: tuple[str, ...] = (
+    "weekday_sin",
+    "weekday_cos",
+    "demand_index",
+    "demand_index_next_week",
+    "media_price_index",
+    "price_sensitivity",
+    "event_strength",
+    "days_to_event",
+    "holiday",
+    "fx_log",
+    "competitor_log",
+    "congestion_log",
+    "sentiment",
+    "stock_cover",
+    "budget_left",
+    "time_left",
+    "pace",
+)
+"""Features of a region. ``stock_cover``: days of usual demand in stock over 30, at most 1; ``budget_left`` and
+``time_left``: shares of the whole; ``pace``: their ratio, 1 when on an even course, at most 5."""
+
+CELL_FEATURES: tuple[str, ...] = (
+    "known_share",
+    "new_share",
+    "active_share",
+    "at_risk_share",
+    "satisfaction",
+    "recent_discount",
+    "recent_spend",
+    "recent_visits_log",
+    "recent_orders_log",
+    "recent_return_on_spend_log",
+)
+"""Features of a cell. ``known_share``: customers in the population; the next three: shares of the customers; ``recent``
+is a moving average with a half-life of a week; ``recent_spend`` is relative to the cell's even share of the budget."""
+
+_WEEK = 7
+_RECENT_KEEP = 0.5 ** (1.0 / _WEEK)
+_COVER_DAYS = 30.0
+_LARGEST_PACE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecentResults:
+    """Moving averages of the seller's own results ``(B, R, S)``."""
+
+    discount_frac: FloatArray
+    spend_base: FloatArray
+    visits: FloatArray
+    orders: FloatArray
+    net_revenue_base: FloatArray
+
+    @classmethod
+    def empty(cls, market: MarketParameters, worlds: int) -> "RecentResults":
+        """Nothing has happened yet."""
+        regions, segments, _, _ = market.shape
+        zero = np.zeros((worlds, regions, segments))
+        return cls(discount_frac=zero, spend_base=zero, visits=zero, orders=zero, net_revenue_base=zero)
+
+    def after(self, outcome: DayOutcome) -> "RecentResults":
+        """The averages after one more day."""
+
+        def mixed(old: FloatArray, new: FloatArray) -> FloatArray:
+            return _RECENT_KEEP * old + (1.0 - _RECENT_KEEP) * new
+
+        return RecentResults(
+            discount_frac=mixed(self.discount_frac, outcome.decision.discount_frac),
+            spend_base=mixed(self.spend_base, outcome.decision.spend_base.sum(axis=3)),
+            visits=mixed(self.visits, outcome.visits),
+            orders=mixed(self.orders, outcome.orders.sum(axis=3)),
+            net_revenue_base=mixed(self.net_revenue_base, outcome.money.net_revenue),
+        )
+
+
+def observe(market: MarketParameters, state: MarketState, recent: RecentResults) -> Observation:
+    """What a decision maker sees on the morning of ``state``."""
+    scenario, day = market.scenario, state.day
+    return Observation(
+        day=day,
+        days=scenario.days,
+        date=scenario.date_of(day),
+        remaining=state.remaining,
+        regions=_region_features(market, state),
+        cells=_cell_features(market, state, recent),
+        region_names=REGION_FEATURES,
+        cell_names=CELL_FEATURES,
+    )
+
+
+def _region_features(market: MarketParameters, state: MarketState) -> FloatArray:
+    scenario, calendar, day = market.scenario, market.calendar, state.day
+    worlds, regions = state.stock.shape
+    angle = 2.0 * np.pi * scenario.date_of(day).weekday() / _WEEK
+    budget_left = state.remaining.budget_base / scenario.limits.total_base
+    time_left = (scenario.days - day) / scenario.days
+    usual = np.where(state.usual_demand > 0.0, state.usual_demand, 1.0)
+    limited = np.array(market.fulfilment.limited)
+    cover = np.where(limited, np.minimum(np.where(limited, state.stock, 0.0) / usual / _COVER_DAYS, 1.0), 1.0)
+    columns: dict[str, FloatArray | float] = {
+        "weekday_sin": float(np.sin(angle)),
+        "weekday_cos": float(np.cos(angle)),
+        "demand_index": calendar.demand[day],
+        "demand_index_next_week": calendar.demand[day : day + _WEEK].mean(axis=0),
+        "media_price_index": calendar.cpm[day] * np.exp(state.outside.media_price_log),
+        "price_sensitivity": calendar.price_sensitivity[day],
+        "event_strength": calendar.event_strength[day],
+        "days_to_event": calendar.days_to_event[day] / 60.0,
+        "holiday": calendar.holiday[day].astype(np.float64),
+        "fx_log": state.outside.fx_log[:, list(market.outside.region_currency)],
+        "competitor_log": state.outside.competitor_log + market.shocks.competitor_log[day],
+        "congestion_log": state.outside.congestion_log,
+        "sentiment": state.outside.sentiment,
+        "stock_cover": cover,
+        "budget_left": budget_left[:, None],
+        "time_left": time_left,
+        "pace": np.minimum(budget_left / time_left, _LARGEST_PACE)[:, None],
+    }
+    features = np.empty((worlds, regions, len(REGION_FEATURES)))
+    for i, name in enumerate(REGION_FEATURES):
+        features[..., i] = columns[name]
+    return features
+
+
+def _cell_features(market: MarketParameters, state: MarketState, recent: RecentResults) -> FloatArray:
+    scenario, people = market.scenario, state.customers
+    known = people[..., 1:4].sum(axis=3)
+    per_customer = np.where(known > 0.0, known, 1.0)
+    even = np.maximum(scenario.limits.total_base / scenario.days * scenario.menu.cell_share, 1e-12)
+    earned = recent.net_revenue_base / np.maximum(recent.spend_base, 1e-3 * even)
+    columns: dict[str, FloatArray] = {
+        "known_share": known / np.maximum(people.sum(axis=3), 1.0),
+        "new_share": people[..., 1] / per_customer,
+        "active_share": people[..., 2] / per_customer,
+        "at_risk_share": people[..., 3] / per_customer,
+        "satisfaction": state.satisfaction,
+        "recent_discount": recent.discount_frac,
+        "recent_spend": np.minimum(recent.spend_base / even, 10.0),
+        "recent_visits_log": np.log1p(recent.visits),
+        "recent_orders_log": np.log1p(recent.orders),
+        "recent_return_on_spend_log": np.log1p(np.maximum(earned, 0.0)),
+    }
+    return np.stack([columns[name] for name in CELL_FEATURES], axis=3)

@@ -1,0 +1,146 @@
+"""Playing a policy in a batch of worlds, day by day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision import Decision
+from xbopt.core.errors import PolicyError
+from xbopt.core.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.randomness import WorldStream
+from xbopt.env.observation import RecentResults, observe
+from xbopt.simulator.draws import MarketDraws, sorted_positions
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.step import DayOutcome, play_day
+from xbopt.simulator.worlds import WorldParameters, average_world, draw_worlds
+
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TacticChoice:
+    """A drawn decision over the menu.
+
+    Attributes:
+        day: Day on which it was made.
+        observation: What was seen.
+        tactic: Positions in the menu ``(B, R, S)``.
+        probabilities: Of every tactic ``(B, R, S, K)``.
+        propensity: Of the chosen one ``(B, R, S)``.
+    """
+
+    day: int
+    observation: Observation
+    tactic: IntArray
+    probabilities: FloatArray
+    propensity: FloatArray
+
+
+class Recorder(Protocol):
+    """Somebody who takes notes during a roll-out."""
+
+    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+        """Take note of a day; ``choice`` is set on the days on which tactics were drawn."""
+        ...
+
+    def finish(self, state: MarketState) -> None:
+        """Take note of the state after the last day."""
+        ...
+
+
+def play_worlds(
+    market: MarketParameters,
+    policy: Policy,
+    *,
+    worlds: IntArray,
+    seed: int,
+    world_seed: int | None = None,
+    expected: bool = False,
+    recorders: Sequence[Recorder] = (),
+) -> MarketState:
+    """Play one batch of worlds over the whole horizon.
+
+    Args:
+        market: The market.
+        policy: Decides every day, or draws a tactic for each cell every ``decide_every_days`` days.
+        worlds: Global numbers of the worlds ``(B,)``; a world's path depends on its number and the seeds alone.
+        seed: Noise seed: streams ``demand`` and ``policy``.
+        world_seed: Seed of the uncertain parameters; the noise seed where left out (the streams differ by name).
+        expected: Play the market's average instead of drawing: one path, no noise, the scenario's own parameters.
+        recorders: Who takes notes.
+
+    Returns:
+        The state after the last day.
+
+    Raises:
+        PolicyError: The policy's probabilities are no distribution.
+        DecisionError: The policy's decision has a wrong shape, or values that are no numbers.
+    """
+    scenario = market.scenario
+    own_seed = seed if world_seed is None else world_seed
+    world: WorldParameters = average_world() if expected else draw_worlds(scenario, seed=own_seed, worlds=worlds)
+    demand = None if expected else MarketDraws(scenario, seed=seed, worlds=worlds)
+    chooser = _Chooser(market, policy, seed=seed, worlds=worlds)
+    state = initial_state(market, len(worlds))
+    recent = RecentResults.empty(market, len(worlds))
+    for day in range(scenario.days):
+        decision, choice = chooser.decide(observe(market, state, recent))
+        outcome, state = play_day(market, world, state, decision, None if demand is None else demand.day(day))
+        recent = recent.after(outcome)
+        for recorder in recorders:
+            recorder.record(day, outcome, choice)
+    for recorder in recorders:
+        recorder.finish(state)
+    return state
+
+
+class _Chooser:
+    """Asks the policy, and draws and holds tactics where the policy gives probabilities."""
+
+    def __init__(self, market: MarketParameters, policy: Policy, *, seed: int, worlds: IntArray) -> None:
+        scenario = market.scenario
+        self._scenario, self._policy = scenario, policy
+        self._every = scenario.document.tactics.decide_every_days
+        regions, segments, _, _ = scenario.shape
+        self._stream = WorldStream(seed=seed, name="policy", worlds=worlds, slots=regions * segments)
+        self._order = sorted_positions([scenario.regions, scenario.segments])
+        self._held: IntArray | None = None
+
+    def decide(self, observation: Observation) -> tuple[Decision, TacticChoice | None]:
+        policy = self._policy
+        if isinstance(policy, DirectPolicy):
+            return policy.decide(observation), None
+        choice: TacticChoice | None = None
+        if self._held is None or observation.day % self._every == 0:
+            choice = self._draw(policy, observation)
+            self._held = choice.tactic
+        return self._scenario.menu.decode(self._held, observation.day_budget_base), choice
+
+    def _draw(self, policy: TacticPolicy, observation: Observation) -> TacticChoice:
+        probabilities = policy.probabilities(observation)
+        regions, segments, _, _ = self._scenario.shape
+        wanted = (observation.worlds, regions, segments, len(self._scenario.menu))
+        if probabilities.shape != wanted:
+            raise PolicyError(
+                f"{policy.name} gave probabilities of shape {probabilities.shape}; "
+                f"{wanted} is wanted, axes (B, R, S, K)."
+            )
+        totals = probabilities.sum(axis=3)
+        if not (probabilities.min() >= 0.0 and bool((np.abs(totals - 1.0) <= _SUM_TOLERANCE).all())):
+            raise PolicyError(f"{policy.name} gave probabilities that are negative or do not sum to 1.")
+        uniforms = self._stream.uniforms(observation.day)[:, self._order].reshape(wanted[:3])
+        # The last tactic with any probability catches what rounding leaves of the sum.
+        cumulative = np.cumsum(probabilities, axis=3)
+        tactic = (cumulative < (uniforms * totals)[..., None]).sum(axis=3)
+        propensity = np.take_along_axis(probabilities, tactic[..., None], axis=3)[..., 0]
+        return TacticChoice(
+            day=observation.day,
+            observation=observation,
+            tactic=tactic,
+            probabilities=probabilities,
+            propensity=propensity,
+        )

@@ -1,0 +1,73 @@
+"""Long-run response to steady spend: what a channel brings when the same amount is spent every day."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.worlds import WorldParameters
+
+_TINY = 1e-300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyResponse:
+    """What a day of steady spend brings ``(..., R, S, C)``: visits, orders and margin before media."""
+
+    visits: FloatArray
+    orders: FloatArray
+    margin_base: FloatArray
+
+
+def order_margin(market: MarketParameters) -> FloatArray:
+    """Margin of an average order before media ``(R, S)``, base currency: list price, first-day rules and rates."""
+    orders, rules = market.orders, market.rules
+    tax = rules.tax_frac[0][:, None]
+    net = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
+    paid = (orders.price_base + orders.charged_base[:, None]) * (1.0 + tax)
+    return (
+        net * (1.0 - orders.platform_frac[:, None])
+        - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
+        - orders.shipping_base[:, None]
+        - orders.payment_frac[:, None] * paid
+        - orders.payment_fixed_base[:, None]
+        - orders.handling_base[:, None] * orders.return_rate
+    )
+
+
+def steady_response(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> SteadyResponse:
+    """Response to the same spend every day, once carry-over and fatigue have settled.
+
+    First-day customers, an average day of the calendar, list prices, no synergy: a channel's own curve, as planners
+    draw it. Under steady exposure ``x`` a day the remembered frequency settles at ``x/(1 - rho)``, so the day's
+    effective exposure is ``G(x/(1-rho)) - G(rho x/(1-rho))``; normalised carry-over passes it on unchanged.
+
+    Args:
+        market: Parameters.
+        world: What differs by world; one world, or as many as ``spend_base`` has.
+        spend_base: Spend a day ``(..., R, S, C)``.
+    """
+    media, demand, scenario = market.media, market.demand, market.scenario
+    people = scenario.customers
+    heads = np.maximum(np.einsum("rsl,cl->rsc", people, media.reach), 1.0)
+    season = market.calendar.cpm.mean(axis=0)
+    level = market.calendar.demand.mean(axis=0)
+    per_impression = media.price_base / 1000.0 * season[:, None]
+    relative = spend_base / media.reference_base
+    bought = np.where(relative > 0.0, np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY))), 0.0)
+    exposure = bought * media.reference_base / (per_impression[:, None, :] * world.media_price) / heads
+    settled = exposure / (1.0 - media.fatigue.retention)
+    effective = media.fatigue.effective(media.fatigue.remembered(settled), exposure)
+    share = media.saturation.reached(effective / (media.saturation.half * world.half_saturation))
+    visits_per_head = share * media.ceiling * world.media_response * level[:, None, None]
+
+    late = np.maximum(market.fulfilment.usual_days - market.fulfilment.accepted_days, 0.0)[:, None]
+    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
+    order_rate = demand.cart_rate * (checkout * world.conversion)[..., None]
+    reached = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
+    ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
+    visits = visits_per_head * reached
+    orders = visits_per_head * ordering * media.quality
+    margin = orders * (order_margin(market) * world.order_value)[..., None]
+    return SteadyResponse(visits=visits, orders=orders, margin_base=margin)
