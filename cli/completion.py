@@ -1,0 +1,15 @@
+"""What the shell offers when the tab key is pressed."""
+
+
+def scenario_names(incomplete: str) -> list[str]:
+    """Shipped scenarios that start with what was typed; files are completed by the shell."""
+    from xbopt.core.scenario.loading import shipped_scenarios
+
+    return [name for name in shipped_scenarios() if name.startswith(incomplete)]
+
+
+def policy_names(incomplete: str) -> list[str]:
+    """Built-in policies that start with what was typed."""
+    from xbopt.agents.policies import BUILT_IN
+
+    return [name for name in BUILT_IN if name.startswith(incomplete)]

@@ -1,0 +1,84 @@
+"""The command line: ``xbopt``."""
+
+import os
+import sys
+from typing import Annotated, Protocol, runtime_checkable
+
+import typer
+
+from xbopt import __version__
+from xbopt.cli.scenario import app as scenario_app
+from xbopt.cli.simulate import simulate_command
+from xbopt.cli.terminal import fail, say
+from xbopt.core.errors import UsageError, XboptError
+
+INTERRUPTED = 130
+
+
+@runtime_checkable
+class _BadCall(Protocol):
+    """A wrong option or argument, as typer reports it; it carries its own copy of click and exports no such class."""
+
+    exit_code: int
+
+    def show(self) -> None: ...
+
+
+app = typer.Typer(
+    name="xbopt",
+    help=(
+        "Plan and simulate cross-border e-commerce campaigns.\n\n"
+        "Start with: xbopt simulate quickstart\n\n"
+        "Exit codes: 0 done, 1 internal error, 2 invalid input, 3 refused, 4 infeasible, 5 integrity."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(scenario_app, name="scenario")
+app.command(name="simulate")(simulate_command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"xbopt {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
+def main() -> None:
+    """Run the command line; every error that is meant becomes a message and an exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except XboptError as error:
+        code = fail(error)
+    except (KeyboardInterrupt, typer.Abort):
+        say("Interrupted.")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has gone, as in `| head`: nothing is wrong. Python must not flush to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except typer.Exit as error:
+        code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last net: a user never sees a traceback
+        code = _unexpected(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> int:
+    if isinstance(error, _BadCall):
+        error.show()
+        return UsageError.exit_code
+    if os.environ.get("XBOPT_DEBUG"):
+        raise error
+    say(f"Internal error: {type(error).__name__}: {error}\nSet XBOPT_DEBUG=1 to see where, and please report it.")
+    return XboptError.exit_code

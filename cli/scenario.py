@@ -1,0 +1,181 @@
+"""``xbopt scenario``: list, new, validate, schema, show."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xbopt.cli.completion import scenario_names
+from xbopt.cli.terminal import print_json, result_console, say, table
+from xbopt.core.errors import ScenarioError, UsageError
+
+app = typer.Typer(help="List, create, check and show scenarios.", no_args_is_help=True, rich_markup_mode=None)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.", autocompletion=scenario_names
+    ),
+]
+
+
+@app.command("list", epilog="Example: xbopt scenario list")
+def list_command(as_json: JsonOption = False) -> None:
+    """List the scenarios that come with xbopt."""
+    from xbopt.core.scenario.loading import load_scenario, shipped_scenarios
+
+    scenarios = [load_scenario(name) for name in shipped_scenarios()]
+    if as_json:
+        rows = [
+            {
+                "name": s.name,
+                "title": s.title,
+                "days": s.days,
+                "regions": len(s.regions),
+                "segments": len(s.segments),
+                "channels": len(s.channels),
+                "base_currency": s.base_currency,
+            }
+            for s in scenarios
+        ]
+        print_json({"scenarios": rows})
+        return
+    listing = table("Shipped scenarios", "Name", "Regions", "Segments", "Channels", "Days", "Currency")
+    for s in scenarios:
+        size = (str(len(axis)) for axis in (s.regions, s.segments, s.channels))
+        listing.add_row(s.name, *size, str(s.days), s.base_currency)
+    console = result_console()
+    console.print(listing)
+    for s in scenarios:
+        console.print(f"{s.name}: {s.title}", markup=False)
+
+
+@app.command("new", epilog="Example: xbopt scenario new my_market --like us_eu_launch")
+def new_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new scenario; writes NAME.yaml.")],
+    like: Annotated[
+        str, typer.Option("--like", help="Shipped scenario to start from.", autocompletion=scenario_names)
+    ] = "quickstart",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
+) -> None:
+    """Write a new scenario file to start from: a copy of a shipped one under a new name."""
+    import re
+
+    from xbopt.core.files import replace_file
+    from xbopt.core.scenario.loading import shipped_file
+
+    stem = name.removesuffix(".yaml").removesuffix(".yml")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", Path(stem).name):
+        raise UsageError(
+            f"{Path(stem).name!r} is no scenario name. Use letters, digits and _, starting with a letter, 40 at most."
+        )
+    path = Path(f"{stem}.yaml")
+    if path.exists() and not force:
+        raise UsageError(f"{path} is already there. Choose another name, or use --force to overwrite it.")
+    text = shipped_file(like).read_text(encoding="utf-8")
+    renamed = re.sub(r"(?m)^name:.*$", f"name: {Path(stem).name}", text, count=1)
+    with replace_file(path) as temporary:
+        temporary.write_text(renamed, encoding="utf-8")
+    say(f"Wrote {path}. Change it, then: xbopt scenario validate {path}")
+
+
+@app.command("validate", epilog="Example: xbopt scenario validate my_market.yaml")
+def validate_command(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files, or shipped names.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Check scenario files: every mistake with its line, its path and how to mend it."""
+    from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.provenance import numeric_paths, uncovered
+
+    results: list[dict[str, object]] = []
+    failed = False
+    for file in files:
+        try:
+            scenario = load_scenario(file)
+        except ScenarioError as error:
+            failed = True
+            say(str(error))
+            problems = [
+                {"file": p.file, "line": p.line, "column": p.column, "path": p.path, "message": p.message}
+                for p in error.problems
+            ]
+            results.append({"file": file, "valid": False, "problems": problems})
+            continue
+        numbers, missing = len(numeric_paths(scenario.document)), uncovered(scenario.document)
+        results.append(
+            {"file": file, "valid": True, "problems": [], "numbers": numbers, "without_provenance": len(missing)}
+        )
+        if not as_json:
+            told = f"{numbers - len(missing)} of {numbers} numbers have a source"
+            sys.stdout.write(f"{file}: valid ({told})\n")
+            if missing:
+                say(f"  No source for: {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}")
+    if as_json:
+        print_json({"files": results})
+    if failed:
+        raise typer.Exit(ScenarioError.exit_code)
+
+
+@app.command("schema", epilog="Example: xbopt scenario schema > xbopt.schema.json")
+def schema_command() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from xbopt.core.scenario.document import ScenarioDocument
+
+    schema = ScenarioDocument.model_json_schema()
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+
+
+@app.command("show", epilog="Example: xbopt scenario show quickstart")
+def show_command(scenario: ScenarioArgument, as_json: JsonOption = False) -> None:
+    """Show what a scenario holds; --json prints it in full, defaults included."""
+    from xbopt.core.scenario.loading import load_scenario
+
+    loaded = load_scenario(scenario)
+    document = loaded.document
+    if as_json:
+        print_json(document.model_dump(mode="json"))
+        return
+    console = result_console()
+    last = loaded.date_of(loaded.days - 1)
+    money = loaded.base_currency
+    console.print(f"{loaded.name}: {loaded.title}", markup=False)
+    console.print(f"{loaded.start} to {last}, {loaded.days} days; budget {money} {loaded.limits.total_base:,.0f}")
+    if document.description:
+        console.print(document.description.strip(), markup=False)
+    regions = table("Regions", "Id", "Country", "Currency", "Tax", "Duty", "People", "Customers", "Share of spend")
+    for r, region in enumerate(document.market.regions):
+        regions.add_row(
+            region.id,
+            region.country,
+            region.currency,
+            region.tax,
+            region.duty,
+            f"{loaded.population[r].sum():,.0f}",
+            f"{loaded.customers[r, :, 1:].sum():,.0f}",
+            f"{loaded.plan.share[r].sum():.0%}",
+        )
+    segments = table("Segments", "Id", "People", f"Order at list price, {money}", "Elasticity", "Share of spend")
+    for s, segment in enumerate(document.segments):
+        segments.add_row(
+            segment.id,
+            f"{loaded.population[:, s].sum():,.0f}",
+            f"{loaded.assortment.price_base[:, s].mean():,.2f}",
+            f"{segment.elasticity:g}",
+            f"{loaded.plan.share[:, s].sum():.0%}",
+        )
+    channels = table("Channels", "Id", "Price", "Carry-over", "Saturation", "Share of spend")
+    for c, channel in enumerate(document.channels):
+        channels.add_row(
+            channel.id,
+            f"{channel.price.model.upper()} {channel.price.amount_base:g}",
+            channel.adstock.curve,
+            channel.saturation.curve,
+            f"{loaded.plan.share[:, :, c].sum():.0%}",
+        )
+    for part in (regions, segments, channels):
+        console.print(part)
+    every = document.tactics.decide_every_days
+    console.print(f"Tactic menu: {len(loaded.menu)} tactics per cell, chosen every {every} days.")

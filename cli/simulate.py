@@ -1,0 +1,207 @@
+"""``xbopt simulate``: play a plan in many worlds and read what it brings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xbopt.cli.completion import policy_names
+from xbopt.cli.scenario import JsonOption, ScenarioArgument
+from xbopt.cli.terminal import print_json, progress_bar, ranged, result_console, say, table, written
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from xbopt.agents.simulation import SimulationResult
+    from xbopt.env.kpis import Row
+
+# Column headings are shorter than the KPI's full names: seven columns must fit a terminal.
+_CELL_COLUMNS = {
+    "media_spend": "Media",
+    "orders": "Orders",
+    "conversion_rate": "Conversion",
+    "net_revenue": "Net revenue",
+    "roas": "ROAS",
+    "contribution_margin": "Margin",
+}
+_CHANNEL_COLUMNS = {
+    "media_spend": "Media",
+    "spend_share": "Share",
+    "visits": "Visits",
+    "cost_per_visit": "Per visit",
+    "orders": "Orders",
+    "cost_per_order": "Per order",
+    "roas": "ROAS",
+}
+
+
+def simulate_command(
+    scenario: ScenarioArgument,
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy",
+            help="baseline, uniform, proportional, calendar or greedy_roas.",
+            autocompletion=policy_names,
+        ),
+    ] = "baseline",
+    runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds to play.")] = 32,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
+    world_seed: Annotated[
+        int | None, typer.Option("--world-seed", min=0, help="Seed of the uncertain parameters alone; else --seed.")
+    ] = None,
+    exploration: Annotated[
+        float | None,
+        typer.Option(
+            "--exploration",
+            min=0.0,
+            max=1.0,
+            help="Act through the tactic menu and draw this share of decisions at random. With --log, the scenario's.",
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable."),
+    ] = None,
+    log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")] = None,
+    xlsx: Annotated[Path | None, typer.Option("--xlsx", help="Write the figures to this Excel file.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
+    from xbopt.agents.simulation import simulate
+    from xbopt.core.files import check_target
+    from xbopt.core.scenario.loading import load_scenario
+
+    for target in (log, report, xlsx):
+        if target is not None:
+            check_target(target)
+    loaded = load_scenario(scenario, overrides=changes or [])
+    if log is not None and exploration is None:
+        share = loaded.document.tactics.exploration
+        say(
+            f"Logging with {share:.0%} exploration over the {len(loaded.menu)} tactics of the menu "
+            "(tactics.exploration; change it with --exploration)."
+        )
+    with progress_bar(f"{loaded.name}, {policy}", quiet=as_json) as progress:
+        result = simulate(
+            loaded,
+            policy,
+            runs=runs,
+            seed=seed,
+            world_seed=world_seed,
+            exploration=exploration,
+            log=log,
+            progress=progress,
+        )
+    if as_json:
+        from xbopt.reports.tables import simulation_json
+
+        print_json(simulation_json(result))
+    else:
+        _print_result(result)
+    _write_reports(result, report, xlsx)
+    for path, what in ((log, "Decision log"), (report, "Report"), (xlsx, "Workbook")):
+        if path is not None:
+            say(f"{what}: {path}")
+
+
+def _write_reports(result: "SimulationResult", report: Path | None, xlsx: Path | None) -> None:
+    if report is None and xlsx is None:
+        return
+    from xbopt.reports.simulation import build_simulation_report
+
+    built = build_simulation_report(result)
+    if report is not None:
+        from xbopt.reports.page import write_html
+
+        write_html(built, report)
+    if xlsx is not None:
+        from xbopt.reports.workbook import write_xlsx
+
+        write_xlsx(built, xlsx)
+
+
+def _print_result(result: "SimulationResult") -> None:
+    from xbopt.env.labels import KPI_LABELS
+
+    scenario, money = result.scenario, result.scenario.base_currency
+    console = result_console()
+    worlds = "1 world" if result.runs == 1 else f"{result.runs:,} worlds"
+    console.print(f"{scenario.name}: {scenario.title}", markup=False)
+    console.print(
+        f"{scenario.start} to {scenario.date_of(scenario.days - 1)}, {scenario.days} days; "
+        f"policy {result.policy}; {worlds}, seed {result.seed}; money in {money}",
+        markup=False,
+    )
+    kpis = table("Results", "KPI", "Mean", "5 % .. 95 % of worlds")
+    for name, estimate in result.kpis.items():
+        label, unit = KPI_LABELS[name]
+        kpis.add_row(label, written(estimate.mean, unit), ranged(estimate, unit))
+    console.print(kpis)
+    console.print(_bridge_table(result))
+    for title, rows, columns in (
+        ("By region", result.by_region, _CELL_COLUMNS),
+        ("By segment", result.by_segment, _CELL_COLUMNS),
+        ("By channel (orders attributed by expected share)", result.by_channel, _CHANNEL_COLUMNS),
+    ):
+        console.print(_row_table(title, rows, columns))
+    for note in result_notes(result):
+        console.print(note, markup=False)
+
+
+def _bridge_table(result: "SimulationResult") -> "Table":
+    from xbopt.env.labels import TERM_LABELS
+
+    made = table("From gross revenue to contribution margin", "Term", result.scenario.base_currency, "Of gross")
+    gross = result.bridge["gross_revenue"]
+
+    def add(label: str, amount: float) -> None:
+        share = f"{amount / gross:.1%}" if gross else "-"
+        made.add_row(label, written(amount, "money"), share)
+
+    net = 0.0
+    for term, amount in result.bridge.items():
+        add(TERM_LABELS[term], amount)
+        if term in ("gross_revenue", "discount", "tax", "returns", "fx_effect"):
+            net += amount
+        if term == "fx_effect":
+            add("= Net revenue", net)
+            made.add_section()
+    made.add_section()
+    add("= Contribution margin", sum(result.bridge.values()))
+    return made
+
+
+def _row_table(title: str, rows: list["Row"], columns: dict[str, str]) -> "Table":
+    from xbopt.env.labels import KPI_LABELS
+
+    with_range = "contribution_margin" in columns
+    made = table(title, "", *columns.values(), *(["5 % .. 95 %"] if with_range else []))
+    for row in rows:
+        cells = [written(row.figures[name].mean, KPI_LABELS[name][1]) for name in columns]
+        if with_range:
+            cells.append(ranged(row.figures["contribution_margin"], "money"))
+        made.add_row(row.name, *cells)
+    return made
+
+
+def result_notes(result: "SimulationResult") -> list[str]:
+    """What the limits changed, in sentences; nothing is changed in silence."""
+    from xbopt.env.totals import ADJUSTMENTS, CELL_COUNTS
+
+    mean = dict(zip(ADJUSTMENTS, result.totals.adjustments.mean(axis=0), strict=True))
+    money = result.scenario.base_currency
+    lost = result.totals.cells[..., CELL_COUNTS.index("lost_orders")].sum(axis=(1, 2)).mean()
+    capped = result.totals.capped_cell_days.mean()
+    cell_days = result.scenario.days * result.scenario.population.size
+    notes = [
+        (mean["cut_base"] > 0.005, f"Limits cut {money} {mean['cut_base']:,.2f} of the spend the policy asked for."),
+        (mean["raised_base"] > 0.005, f"Locks and minimums added {money} {mean['raised_base']:,.2f} of spend."),
+        (mean["unmet_base"] > 0.005, f"Locks and minimums of {money} {mean['unmet_base']:,.2f} could not be paid."),
+        (mean["discounts_cut"] > 0.0, f"{mean['discounts_cut']:,.1f} discounts met their ceiling or margin floor."),
+        (mean["dayparts_mended"] > 0.0, f"{mean['dayparts_mended']:,.1f} daypart rows were empty or negative."),
+        (lost > 0.0, f"Stock-outs lost {written(float(lost), 'count')} orders."),
+        (capped > 0.0, f"The cart rate met its cap of 95 % on {capped:,.1f} of {cell_days:,} cell-days."),
+    ]
+    return [f"Note: {text}" for applies, text in notes if applies]

@@ -1,0 +1,96 @@
+"""What reaches the terminal: results on stdout, messages and progress on stderr."""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from xbopt.core.errors import XboptError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from xbopt.env.kpis import Estimate
+    from xbopt.env.labels import Unit
+
+_PIPED_WIDTH = 110
+_COARSE, _FINE = 100.0, 10.0
+
+
+def result_console() -> "Console":
+    """The console for results; a fixed width where nobody watches, so that output can be compared."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, soft_wrap=False)
+
+
+def table(title: str, *columns: str, caption: str = "") -> "Table":
+    """A table whose first column is text and whose other columns are numbers."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, caption=caption or None)
+    made.caption_justify = "left"
+    for i, name in enumerate(columns):
+        made.add_column(name, justify="right" if i else "left", min_width=0 if i else 14)
+    return made
+
+
+def say(message: str) -> None:
+    """A message for people, on stderr."""
+    sys.stderr.write(f"{message}\n")
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """One JSON document on stdout, and nothing else."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def fail(error: XboptError) -> int:
+    """Say what is wrong; gives the exit code."""
+    say(f"Error: {error}" if "\n" not in str(error) else f"Error:\n{error}")
+    return error.exit_code
+
+
+@contextmanager
+def progress_bar(label: str, *, quiet: bool) -> Generator[Callable[[int, int], None]]:
+    """A progress bar on stderr; silent where stderr is no terminal or ``quiet``."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("worlds"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def written(value: float, unit: "Unit") -> str:
+    """A figure in words of its unit; a dash where it has no meaning."""
+    if math.isnan(value):
+        return "-"
+    match unit:
+        case "money" | "count":
+            # Small figures keep digits: a shop with 2.4 orders a day should not read "2".
+            digits = 0 if abs(value) >= _COARSE else 1 if abs(value) >= _FINE else 2
+            return f"{value:,.{digits}f}"
+        case "price":
+            return f"{value:,.2f}"
+        case "percent":
+            return f"{value:.1%}" if abs(value) >= 0.1 else f"{value:.2%}"
+        case "ratio":
+            return f"{value:.2f}"
+        case "score":
+            return f"{value:.3f}"
+
+
+def ranged(estimate: "Estimate", unit: "Unit") -> str:
+    """The 5-95 % range of a figure."""
+    if math.isnan(estimate.low):
+        return "-"
+    return f"{written(estimate.low, unit)} .. {written(estimate.high, unit)}"
