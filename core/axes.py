@@ -39,6 +39,12 @@ class Bucket(IntEnum):
 BUCKETS: tuple[str, ...] = tuple(bucket.name.lower() for bucket in Bucket)
 
 
+def contract(subscripts: str, *arrays: FloatArray) -> FloatArray:
+    """``numpy.einsum`` with a type: numpy itself declares its result as anything."""
+    result: FloatArray = np.einsum(subscripts, *arrays)
+    return result
+
+
 def check_shape(name: str, array: FloatArray | IntArray, expected: tuple[int | None, ...], axes: str) -> None:
     """Check the shape of one array; ``None`` in ``expected`` allows any length on that axis.
 

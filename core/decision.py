@@ -37,7 +37,7 @@ class Decision:
         Raises:
             DecisionError: The message names the array and what is wrong with it.
         """
-        worlds = self.worlds
+        worlds = self.spend_base.shape[0] if self.spend_base.ndim else None
         check_shape("spend_base", self.spend_base, (worlds, regions, segments, channels), "B, R, S, C")
         check_shape("daypart_weights", self.daypart_weights, (worlds, regions, channels, dayparts), "B, R, C, H")
         check_shape("discount_frac", self.discount_frac, (worlds, regions, segments), "B, R, S")
@@ -47,10 +47,30 @@ class Decision:
             ("daypart_weights", self.daypart_weights),
             ("discount_frac", self.discount_frac),
         ):
-            # A sum is NaN or infinite when any entry is; this is several times cheaper than isfinite().all().
-            if not np.isfinite(array.sum()):
-                bad = np.argwhere(~np.isfinite(array))
-                where = f" at {tuple(int(i) for i in bad[0])}" if len(bad) else ""
-                raise DecisionError(f"{name} holds a value that is no finite number{where}.")
-        if self.mechanic.size and not (self.mechanic.min() >= 0 and self.mechanic.max() < len(MECHANICS)):
-            raise DecisionError(f"mechanic must hold positions 0..{len(MECHANICS) - 1} of {', '.join(MECHANICS)}.")
+            _check_finite(name, array)
+        positions = self.mechanic
+        if positions.dtype.kind not in "iu":
+            raise DecisionError(f"mechanic holds {positions.dtype}; whole numbers are wanted.")
+        if positions.size and not (positions.min() >= 0 and positions.max() < len(MECHANICS)):
+            bad = np.argwhere((positions < 0) | (positions >= len(MECHANICS)))
+            raise DecisionError(
+                f"mechanic must hold positions 0..{len(MECHANICS) - 1} of {', '.join(MECHANICS)}; "
+                f"it is {positions[tuple(bad[0])]} at {_place(bad[0])}."
+            )
+
+
+def _check_finite(name: str, array: FloatArray) -> None:
+    if array.dtype.kind not in "fiu":
+        raise DecisionError(f"{name} holds {array.dtype}; numbers are wanted.")
+    # A sum is NaN or infinite when any entry is; this is several times cheaper than isfinite().all().
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()
+    if not np.isfinite(total):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            raise DecisionError(f"{name} holds a value that is no finite number at {_place(bad[0])}.")
+        raise DecisionError(f"{name} holds amounts whose sum is too large for a number.")
+
+
+def _place(index: IntArray) -> tuple[int, ...]:
+    return tuple(int(position) for position in index)

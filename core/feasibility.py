@@ -4,14 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import BoolArray, FloatArray, check_shape
 from xbopt.core.decision import Decision
 from xbopt.core.limits import Limits, Remaining
 
-# When a sum is scaled down to a cap, rounding could leave it one bit above. A relative shave of 1e-12 (a
-# hundred-thousandth of a cent in a million) keeps "never exceeds the budget" exact, and makes a second
-# projection change nothing.
-_SHAVE = 1.0 - 1e-12
+# When a sum is scaled down to a cap, rounding could leave it above. Summing the largest market that is allowed
+# (20,000 numbers) loses at most 20,000 * 2**-53 < 3e-12 of the sum, so caps are aimed at with a relative shave of
+# 1e-11, a thousandth of a cent in a million: "never exceeds the budget" is exact, and a second projection changes
+# nothing.
+_SHAVE = 1.0 - 1e-11
+# Near the smallest floats a share of an amount has no precision left; so little money counts as none.
+_LEAST = 1e-200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,7 @@ class Adjustments:
 
     Attributes:
         cut_base: Spend taken away, base currency.
-        raised_base: Spend added for minimums and locks, base currency.
+        raised_base: Spend added, for minimums and locks and to lift negative amounts to zero, base currency.
         unmet_base: Minimums and locks that could not be paid from what is left, base currency.
         discounts_cut: Number of cells whose discount was too deep or negative.
         dayparts_mended: Number of daypart rows that were empty or held negative weights.
@@ -55,28 +58,20 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
     regions, segments, channels = limits.locked.shape
     decision.check(regions=regions, segments=segments, channels=channels, dayparts=limits.audience.shape[1])
 
+    _check_remaining(remaining, decision.worlds, regions, channels)
+
     wanted = np.maximum(decision.spend_base, 0.0)
-    floor = np.where(limits.locked, limits.lock_base, limits.minimum_base)
-    spend = np.where(limits.locked, limits.lock_base, np.maximum(wanted, floor))
     day_left = np.minimum(remaining.budget_base, limits.daily_base)
-    has_floor = bool(floor.any())
-    if has_floor:
-        paid_floor = _scaled(np.broadcast_to(floor, spend.shape), remaining, day_left)
-        unmet = (floor - paid_floor).sum(axis=(1, 2, 3))
-        extra = _scaled(
-            spend - floor,
-            Remaining(
-                budget_base=remaining.budget_base,
-                region_base=np.maximum(remaining.region_base - paid_floor.sum(axis=(2, 3)), 0.0),
-                channel_base=np.maximum(remaining.channel_base - paid_floor.sum(axis=(1, 2)), 0.0),
-            ),
-            np.maximum(day_left - paid_floor.sum(axis=(1, 2, 3)), 0.0),
-        )
-        # A floor that could not be paid in full leaves no room for anything else in that cell.
-        feasible = paid_floor + np.where(paid_floor < floor * _SHAVE, 0.0, extra)
+    floor = np.where(limits.locked, limits.lock_base, limits.minimum_base)
+    if floor.any() or limits.locked.any():
+        # Floors are paid first. One that cannot be paid in full leaves no room for anything else in that cell.
+        paid = _scaled(np.broadcast_to(floor, wanted.shape), _Caps.of(remaining, day_left))
+        spend = np.where(limits.locked | (paid < floor), paid, np.maximum(wanted, paid))
+        unmet = (floor - paid).sum(axis=(1, 2, 3))
+        feasible = _scaled_above(paid, spend, _Caps.of(remaining, day_left))
     else:
         unmet = np.zeros(decision.worlds)
-        feasible = _scaled(spend, remaining, day_left)
+        feasible = _scaled(wanted, _Caps.of(remaining, day_left))
 
     discount = np.clip(decision.discount_frac, 0.0, limits.discount_ceiling)
     weights, mended = _normalised(decision.daypart_weights, limits.audience)
@@ -94,28 +89,92 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
     return projected, adjustments
 
 
-def _scaled(spend: FloatArray, remaining: Remaining, day_left: FloatArray) -> FloatArray:
-    """Scale spend ``(B, R, S, C)`` down to the region, channel and day caps, in that order."""
-    if np.isfinite(remaining.region_base).any():
-        spend = spend * _factor(spend.sum(axis=(2, 3)), remaining.region_base)[:, :, None, None]
-    if np.isfinite(remaining.channel_base).any():
-        spend = spend * _factor(spend.sum(axis=(1, 2)), remaining.channel_base)[:, None, None, :]
-    return spend * _factor(spend.sum(axis=(1, 2, 3)), day_left)[:, None, None, None]
+def _check_remaining(remaining: Remaining, worlds: int, regions: int, channels: int) -> None:
+    check_shape("remaining.budget_base", remaining.budget_base, (worlds,), "B")
+    check_shape("remaining.region_base", remaining.region_base, (worlds, regions), "B, R")
+    check_shape("remaining.channel_base", remaining.channel_base, (worlds, channels), "B, C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Caps:
+    """What one day may spend: by region ``(B, R)``, by channel ``(B, C)``, in all ``(B,)``; None for no cap."""
+
+    region: FloatArray | None
+    channel: FloatArray | None
+    day: FloatArray
+
+    @classmethod
+    def of(cls, remaining: Remaining, day_left: FloatArray) -> "_Caps":
+        return cls(
+            region=remaining.region_base if np.isfinite(remaining.region_base).any() else None,
+            channel=remaining.channel_base if np.isfinite(remaining.channel_base).any() else None,
+            day=day_left,
+        )
+
+    def kept(self, spend: FloatArray) -> BoolArray:
+        """Whether all caps are kept, by world ``(B,)``."""
+        kept = spend.sum(axis=(1, 2, 3)) <= self.day
+        if self.region is not None:
+            kept &= (spend.sum(axis=(2, 3)) <= self.region).all(axis=1)
+        if self.channel is not None:
+            kept &= (spend.sum(axis=(1, 2)) <= self.channel).all(axis=1)
+        return kept
+
+    def above(self, floor: FloatArray) -> "_Caps":
+        """The room that floors ``(B, R, S, C)`` leave."""
+
+        def room(cap: FloatArray, used: FloatArray) -> FloatArray:
+            return np.maximum(cap * _SHAVE - used, 0.0)
+
+        return _Caps(
+            region=None if self.region is None else room(self.region, floor.sum(axis=(2, 3))),
+            channel=None if self.channel is None else room(self.channel, floor.sum(axis=(1, 2))),
+            day=room(self.day, floor.sum(axis=(1, 2, 3))),
+        )
+
+
+def _scaled(spend: FloatArray, caps: _Caps) -> FloatArray:
+    """Scale spend ``(B, R, S, C)`` down to the region, channel and day caps, in that order.
+
+    Scaling only takes away, in exact as in rounded arithmetic, so a later cap never breaks an earlier one.
+    """
+    if caps.region is not None:
+        spend = spend * _factor(spend.sum(axis=(2, 3)), caps.region)[:, :, None, None]
+    if caps.channel is not None:
+        spend = spend * _factor(spend.sum(axis=(1, 2)), caps.channel)[:, None, None, :]
+    return spend * _factor(spend.sum(axis=(1, 2, 3)), caps.day)[:, None, None, None]
+
+
+def _scaled_above(floor: FloatArray, spend: FloatArray, caps: _Caps) -> FloatArray:
+    """Scale what spend has above its floor; worlds that keep every cap stay as they are, to the bit."""
+    kept = caps.kept(spend)
+    if kept.all():
+        return spend
+    above = floor + _scaled(spend - floor, caps.above(floor))
+    return np.where(kept[:, None, None, None], spend, above)
 
 
 def _factor(total: FloatArray, cap: FloatArray) -> FloatArray:
     over = total > cap
-    return np.where(over, cap / np.where(over, total, 1.0) * _SHAVE, 1.0)
+    share = np.where(cap < _LEAST, 0.0, cap / np.where(over, total, 1.0) * _SHAVE)
+    return np.where(over, share, 1.0)
 
 
 def _normalised(weights: FloatArray, audience: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Daypart weights that are non-negative and sum to 1; empty rows follow the audience's day."""
-    totals = weights.sum(axis=3, keepdims=True)
-    if weights.min(initial=0.0) >= 0.0 and bool((np.abs(totals - 1.0) <= 1e-12).all()):
-        return weights, np.zeros(weights.shape[0])
+    """Daypart weights that are non-negative and sum to 1, and the number of rows that were mended ``(B,)``.
+
+    Empty rows follow the audience's day. A row that is fine stays as it is, to the bit, whatever the others hold.
+    """
+    totals = weights.sum(axis=3)
+    fine = (np.abs(totals - 1.0) <= 1e-12) & (weights.min(axis=3) >= 0.0)
+    if fine.all():
+        return weights, np.zeros(len(weights))
     positive = np.maximum(weights, 0.0)
-    totals = positive.sum(axis=3, keepdims=True)
+    totals = positive.sum(axis=3)
     empty = totals <= 0.0
-    normalised = np.where(empty, audience[:, None, :], positive / np.where(empty, 1.0, totals))
-    mended = (empty[..., 0] | (weights < 0.0).any(axis=3)).sum(axis=(1, 2)).astype(np.float64)
-    return normalised, mended
+    shares = positive / np.where(empty, 1.0, totals)[..., None]
+    normalised = np.where(empty[..., None], audience[:, None, :], shares)
+    bad: BoolArray = empty | (weights < 0.0).any(axis=3)
+    mended: FloatArray = bad.sum(axis=(1, 2)).astype(np.float64)
+    result: FloatArray = np.where(fine[..., None], weights, normalised)
+    return result, mended

@@ -46,7 +46,8 @@ def with_overrides(document: Document, assignments: Sequence[str], *, model: typ
 
 def _target(data: object, assignment: str, model: type[BaseModel] | None) -> tuple[Path, str]:
     path: list[str | int] = []
-    at, here = 0, data
+    at = 0
+    here: object = data
     while match := _STEP.match(assignment, at):
         if match["name"] and bool(match["dot"]) != bool(path):
             break
@@ -57,7 +58,7 @@ def _target(data: object, assignment: str, model: type[BaseModel] | None) -> tup
         known = () if model is None else tuple(known_fields(model, data, tuple(path)))
         free = model is not None and has_free_keys(model, data, tuple(path))
         if (here is None or here is MISSING) and (known or free):  # an optional section that the file leaves out
-            here = {}
+            here = dict[str, object]()
         step = _existing(here, step, f"--set {assignment}", known, free=free)
         path.append(step)
         here = value_at(here, (step,))

@@ -42,8 +42,8 @@ class Observation:
 
     @property
     def day_budget_base(self) -> FloatArray:
-        """The money left, spread evenly over the days left ``(B,)``, base currency."""
-        return self.remaining.budget_base / (self.days - self.day)
+        """The money left, spread evenly over the days left ``(B,)``, base currency; all of it after the last day."""
+        return self.remaining.budget_base / max(self.days - self.day, 1)
 
 
 @runtime_checkable

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import FloatArray, IntArray, check_shape, contract
 from xbopt.core.decision import Decision
+from xbopt.core.errors import DecisionError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +53,21 @@ class TacticMenu:
         Returns:
             The decision before projection. A channel's daypart weights are those of its segments' timings,
             weighted by spend, because timing belongs to region and channel.
+
+        Raises:
+            DecisionError: A wrong shape, or a position that is not in the menu.
         """
-        _, regions, segments = tactic.shape
-        region = np.arange(regions)[:, None]
+        regions, segments = self.cell_share.shape
+        check_shape("tactic", tactic, (None, regions, segments), "B, R, S")
+        check_shape("day_budget_base", day_budget_base, (tactic.shape[0],), "B")
+        if tactic.dtype.kind not in "iu" or (tactic.size and not (tactic.min() >= 0 and tactic.max() < len(self))):
+            raise DecisionError(f"tactic must hold positions 0..{len(self) - 1} of the menu.")
+        region = np.arange(regions, dtype=np.int64)[:, None]
+        segment = np.arange(segments, dtype=np.int64)
         cell_budget = day_budget_base[:, None, None] * self.cell_share * self.intensity[tactic]
-        spend = cell_budget[..., None] * self.mixes[self.mix[tactic], region, np.arange(segments)]
+        spend = cell_budget[..., None] * self.mixes[self.mix[tactic], region, segment]
         timing = self.timings[self.timing[tactic], region]  # (B, R, S, H)
-        weights = np.einsum("brsc,brsh->brch", spend, timing)
+        weights = contract("brsc,brsh->brch", spend, timing)
         totals = weights.sum(axis=3, keepdims=True)
         even = timing.mean(axis=2)[:, :, None, :]
         weights = np.where(totals > 0.0, weights / np.where(totals > 0.0, totals, 1.0), even)
@@ -74,18 +83,27 @@ class TacticMenu:
 
         Distance is a sum of squares in units that planners think in: 5 points of discount, 30 % of intensity,
         20 % of the spend in other channels or dayparts, or another mechanic count one each. Ties go to the
-        earlier tactic.
+        earlier tactic. Intensity counts between a hundredth and a hundredfold; where the cell has no money to
+        compare with, it counts as 1.
+
+        Raises:
+            DecisionError: A wrong shape.
         """
+        regions, segments = self.cell_share.shape
         spend = decision.spend_base
+        check_shape("spend_base", spend, (None, regions, segments, self.mixes.shape[3]), "B, R, S, C")
+        check_shape("day_budget_base", day_budget_base, (spend.shape[0],), "B")
         cell_spend = spend.sum(axis=3)
-        intensity = cell_spend / np.maximum(day_budget_base[:, None, None] * self.cell_share, 1e-300)
+        even = day_budget_base[:, None, None] * self.cell_share
+        # Below a billionth of a currency unit there is nothing to divide by.
+        intensity = np.where(even > 1e-9, cell_spend / np.maximum(even, 1e-9), 1.0)
         log_intensity = np.log(np.clip(intensity, 0.01, 100.0))
         distance = ((decision.discount_frac[..., None] - self.discount_frac) / 0.05) ** 2
         distance += ((log_intensity[..., None] - np.log(self.intensity)) / 0.3) ** 2
         mix = spend / np.maximum(cell_spend, 1e-300)[..., None]
         by_mix = 0.5 * np.abs(mix[:, None] - self.mixes).sum(axis=4)  # (B, M, R, S)
         distance += (np.moveaxis(by_mix, 1, 3)[..., self.mix] / 0.2) ** 2
-        weights = np.einsum("brsc,brch->brsh", mix, decision.daypart_weights)
+        weights = contract("brsc,brch->brsh", mix, decision.daypart_weights)
         by_timing = 0.5 * np.abs(weights[:, None] - self.timings[:, :, None, :]).sum(axis=4)
         distance += (np.moveaxis(by_timing, 1, 3)[..., self.timing] / 0.2) ** 2
         distance += decision.mechanic[..., None] != self.mechanic

@@ -5,6 +5,7 @@ sets from the text and lists that YAML has, while it refuses text for a number a
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -187,6 +188,12 @@ _WANTED = {
     "timezone_aware": "a date and time with a time zone, such as 2026-03-02T12:30:00Z",
     "timezone_naive": "a date and time without a time zone",
 }
+# Patterns that planners meet, in words.
+_FORMS = {
+    "^[A-Z]{2}$": "two capital letters, as in DE",
+    "^[A-Z]{3}$": "three capital letters, as in EUR",
+    "^[A-Za-z][A-Za-z0-9_]{0,39}$": "a name of letters, digits and _ that begins with a letter, at most 40 long",
+}
 _LIMITS = {"gt": "greater than {}", "ge": "at least {}", "lt": "less than {}", "le": "at most {}"}
 _RANGES = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
@@ -195,10 +202,18 @@ def _wanted(detail: ErrorDetails, metadata: Iterable[object]) -> str:
     """What is allowed, as a phrase that follows "Must be"."""
     context = {name: _number(value) for name, value in detail.get("ctx", {}).items()}
     if detail["type"] in _RANGES:
-        limits = {n: x for m in metadata for n in _LIMITS if (x := getattr(m, n, None)) is not None}
+        limits = _limits(metadata)
         both = " and ".join(text.format(_number(limits[n])) for n, text in _LIMITS.items() if n in limits)
         if both:
             return both
+    if detail["type"] in {"too_short", "too_long"}:
+        bounds = {
+            n: x for m in metadata for n in ("min_length", "max_length") if (x := getattr(m, n, None)) is not None
+        }
+        if bounds.get("min_length") == bounds.get("max_length", 0):
+            return f"a list of exactly {bounds['min_length']} items"
+    if detail["type"] == "string_pattern_mismatch" and context["pattern"] in _FORMS:
+        return _FORMS[context["pattern"]]
     if detail["type"] in _WANTED:
         phrase = _WANTED[detail["type"]].format(**context)
         return re.sub(r"\b1 (item|character)s", r"1 \1", phrase)
@@ -206,7 +221,13 @@ def _wanted(detail: ErrorDetails, metadata: Iterable[object]) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if abs(value) >= 1e6 and value == int(value):
+        return f"{int(value):,}"
+    if 0.0 < abs(value) < 1e-4:
+        return f"{value:.12f}".rstrip("0")
+    return f"{value:.12g}"
 
 
 def show_value(value: object) -> str:
@@ -244,20 +265,49 @@ def _describe(finding: _Finding, model: type[BaseModel]) -> Problem:
     metadata = [item for _, more in kinds_at(model, document.data, path) for item in more]
     wanted = finding.wanted or _wanted(detail, () if finding.on_key else metadata)
     subject = "The key must" if finding.on_key else "Must"
-    return document.problem(
-        path, f"{subject} be {wanted}, not {show_value(value)}.{_hint(wanted, value)}", key=finding.on_key
-    )
+    hint = _hint(wanted, value) or (_range_hint(_limits(metadata), value) if kind in _RANGES else "")
+    return document.problem(path, f"{subject} be {wanted}, not {show_value(value)}.{hint}", key=finding.on_key)
 
 
 def _hint(wanted: str, value: object) -> str:
     names = [name.replace("\\'", "'") for name in re.findall(r"'((?:[^'\\]|\\.)*)'", wanted)]
     if isinstance(value, str):
-        if (_NUMBER in wanted or _WHOLE in wanted) and _is_number(value):
-            return " Remove the quotes."
+        if _NUMBER in wanted or _WHOLE in wanted:
+            return _number_hint(value) or suggest(value, names)
         return suggest(value, names)
     if wanted == _TEXT and isinstance(value, int | float):
         return " Put quotes around it."
     return ""
+
+
+def _number_hint(text: str) -> str:
+    """How to write a number that stands as text: quoted, as a percentage, or with signs that YAML does not know."""
+    if _is_number(text):
+        return " Remove the quotes."
+    if match := re.fullmatch(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*%\s*", text[:60]):
+        return f" Shares are fractions: write {_number(float(match[1]) / 100)}."
+    bare = re.sub(r"[\s$€£¥_']|\b[A-Za-z]{3}\b", "", text[:60])
+    if re.fullmatch(r"[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", bare):
+        bare = bare.replace(",", "")
+    elif re.fullmatch(r"[-+]?[0-9]+,[0-9]+", bare):
+        bare = bare.replace(",", ".")
+    return f" Write the bare number: {bare}." if _is_number(bare) else ""
+
+
+def _range_hint(limits: dict[str, float], value: object) -> str:
+    """What a number outside its limits was probably meant to be: a percentage, or the same with a minus."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    high, low = limits.get("le", limits.get("lt", math.inf)), limits.get("ge", limits.get("gt", -math.inf))
+    if low >= 0.0 and high <= 1.0 < value <= 100.0 and low <= value / 100.0 <= high:
+        return f" Shares are fractions, not percent: {_number(float(value))} % is {_number(value / 100.0)}."
+    if high <= 0.0 < value and low <= -value <= high:
+        return f" Write it with a minus: {_number(-float(value))}."
+    return ""
+
+
+def _limits(metadata: Iterable[object]) -> dict[str, float]:
+    return {n: x for m in metadata for n in _LIMITS if (x := getattr(m, n, None)) is not None}
 
 
 def _is_number(text: str) -> bool:

@@ -24,6 +24,7 @@ _SENTENCES = (
     ("expected '-' indicator", _INDENT),
     ("expected key", _INDENT),
     ("expected <block end>", _INDENT),
+    ("unexpected ':'", "A blank is missing after ':'."),
     ("node content", "A value is missing here."),
     ("tab", "A tab cannot indent. Use spaces."),
 )
@@ -40,7 +41,7 @@ def explain(error: yaml.YAMLError, text: str) -> tuple[Position, str]:
     if not isinstance(error, yaml.MarkedYAMLError):
         return end, "This is no valid YAML."
     mark = error.problem_mark or error.context_mark
-    at = _position(mark) if mark else end
+    at = position_of(mark) if mark else end
     if at.line > end.line:
         at = end
     begin = error.context_mark.line + 1 if error.context_mark else at.line

@@ -1,1 +1,1 @@
-"""The pages and tables that planners read."""
+"""What planners read: report objects of plain values, and their faces as HTML, XLSX and JSON."""

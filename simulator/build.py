@@ -19,7 +19,7 @@ from xbopt.simulator.parameters import (
     OutsideParameters,
     PromotionParameters,
 )
-from xbopt.simulator.rules import build_shocks, build_trade_rules
+from xbopt.simulator.rules import build_shocks, build_trade_rules, build_usual_rules
 from xbopt.simulator.seasons import scenario_calendar
 
 DAYS_PER_YEAR = 365.0
@@ -41,6 +41,7 @@ def build_market(scenario: Scenario) -> MarketParameters:
         shape=scenario.shape,
         calendar=scenario_calendar(scenario),
         rules=build_trade_rules(scenario),
+        usual_rules=build_usual_rules(scenario),
         shocks=build_shocks(scenario),
         outside=_outside(scenario),
         media=_media(scenario),
@@ -56,11 +57,16 @@ def _outside(scenario: Scenario) -> OutsideParameters:
     market, noise = scenario.document.market, scenario.document.noise
     currencies, regions = list(market.currencies.values()), market.regions
     names = list(market.currencies)
+    fx_keep = keep(np.array([c.half_life_days for c in currencies]))
+    fx_sd = np.array([c.volatility for c in currencies]) / np.sqrt(DAYS_PER_YEAR)
+    jump_chance = np.array([c.jumps_per_year for c in currencies]) / DAYS_PER_YEAR
+    jump_log = np.array([c.jump_size for c in currencies])
     return OutsideParameters(
-        fx_keep=keep(np.array([c.half_life_days for c in currencies])),
-        fx_sd=np.array([c.volatility for c in currencies]) / np.sqrt(DAYS_PER_YEAR),
-        jump_chance=np.array([c.jumps_per_year for c in currencies]) / DAYS_PER_YEAR,
-        jump_log=np.array([c.jump_size for c in currencies]),
+        fx_keep=fx_keep,
+        fx_sd=fx_sd,
+        jump_chance=jump_chance,
+        jump_log=jump_log,
+        fx_centre=_fx_centre(fx_keep, fx_sd, jump_chance, jump_log, scenario.days),
         region_currency=tuple(names.index(region.currency) for region in regions),
         competitor_keep=keep(np.array([r.competitor.half_life_days for r in regions])),
         competitor_sd=np.array([r.competitor.volatility for r in regions]),
@@ -72,6 +78,19 @@ def _outside(scenario: Scenario) -> OutsideParameters:
         media_price_keep=float(keep(noise.media_price_half_life_days)),
         media_price_sd=float(np.sqrt(np.log1p(noise.media_price_cv**2))),
     )
+
+
+def _fx_centre(
+    fx_keep: FloatArray, fx_sd: FloatArray, jump_chance: FloatArray, jump_log: FloatArray, days: int
+) -> FloatArray:
+    """Minus the log of the mean of ``exp(x)`` by day ``(T + 1, K)``, ``x`` the centred log rate without shocks.
+
+    A day's normal step that is ``k`` days old multiplies the mean by ``exp(sd^2 keep^(2k)/2)``, its jump by
+    ``1 + chance (cosh(size keep^k) - 1)``.
+    """
+    faded = fx_keep ** np.arange(days, dtype=np.float64)[:, None]
+    log_mean = 0.5 * (fx_sd * faded) ** 2 + np.log1p(jump_chance * (np.cosh(jump_log * faded) - 1.0))
+    return -np.concatenate([np.zeros((1, len(fx_keep))), np.cumsum(log_mean, axis=0)])
 
 
 def _media(scenario: Scenario) -> MediaParameters:
@@ -104,7 +123,7 @@ def _media(scenario: Scenario) -> MediaParameters:
         price_base=cpm * np.array([region.media_price_level for region in regions])[:, None],
         bid_up=np.array([c.price.bid_up for c in channels]),
         reference_base=heads / 1000.0 * np.array([c.price.reference_per_1000 for c in channels]),
-        ceiling=response * (click * saturation.half),
+        ceiling=response * (click * saturation.half / saturation.first_slope),
         quality=np.array([c.visit_quality for c in channels]),
         reach=reach,
         contact=np.array([c.keeps_contact for c in channels]),
@@ -112,7 +131,7 @@ def _media(scenario: Scenario) -> MediaParameters:
         daypart_supply=supply,
         adstock=adstock_bank([c.adstock for c in channels]),
         saturation=saturation,
-        fatigue=fatigue_bank([c.fatigue for c in channels]),
+        fatigue=fatigue_bank([c.fatigue for c in channels], saturation),
         synergies=tuple(
             (scenario.channels.index(s.channels[0]), scenario.channels.index(s.channels[1])) for s in document.synergies
         ),
@@ -152,7 +171,8 @@ def _demand(scenario: Scenario) -> DemandParameters:
 
 def _promotion(scenario: Scenario) -> PromotionParameters:
     discounts = scenario.document.discounts
-    mechanics = [dict(discounts.mechanics).get(name, Mechanic()) for name in MECHANICS]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    named: dict[str, Mechanic] = {str(name): mechanic for name, mechanic in discounts.mechanics.items()}
+    mechanics = [named.get(name, Mechanic()) for name in MECHANICS]
     pull = discounts.pull_forward
     return PromotionParameters(
         uptake=np.array([m.uptake for m in mechanics]),
@@ -174,6 +194,7 @@ def _orders(scenario: Scenario) -> OrderParameters:
     cv = np.broadcast_to(np.array([s.basket_cv for s in document.segments]), shape)
     return OrderParameters(
         price_base=assortment.price_base,
+        usual_price_base=assortment.price_base / np.array([region.price_level for region in regions])[:, None],
         cost_base=assortment.cost_base,
         basket_cv=cv,
         # A spread of zero makes the share below a threshold a step; a thousandth keeps it defined.

@@ -14,6 +14,8 @@ from xbopt.simulator.worlds import WorldParameters
 
 # The cart rate of a bucket may not pass this, however good price and mood are. Days on which it binds are counted.
 LARGEST_CART_RATE = 0.95
+# Shocks may add up to more than floats can hold. Beyond e^200 the cart rate has long met its cap.
+_LARGEST_LOG = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +74,11 @@ def expected_demand(
         quality_per_head = quality_per_head + extra * (0.5 * (channels.quality[i] + channels.quality[j]))
     visits = people * per_head
 
-    mood = np.exp(
+    log_mood = (
         demand.sentiment_sensitivity * state.outside.sentiment[..., None]
         + demand.competitor_elasticity * (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None]
     )
-    mood = mood * world.conversion
+    mood = np.exp(np.clip(log_mood, -_LARGEST_LOG, _LARGEST_LOG)) * world.conversion
     known = np.exp(demand.repurchase_effect * (state.satisfaction - market.customers.satisfaction_start))
     multiplier = np.empty(visits.shape)
     multiplier[..., 0] = mood * price.factor_prospect

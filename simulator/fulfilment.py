@@ -41,8 +41,9 @@ def fill_orders(market: MarketParameters, state: MarketState, demand: FloatArray
     """Ship what the stock allows, and reorder up to the target.
 
     When a region's demand exceeds its stock, all its cells are served in the same proportion; with ``whole`` the
-    shipped counts are rounded down to whole orders. The target is demand over lead time and cover days; what is
-    missing to it is ordered every day and arrives after the lead time, a day later for each day of a dated delay.
+    shipped counts are whole orders that use up the whole stock. The target is demand over lead time and cover days;
+    what is missing to it is ordered every day and arrives after the lead time. What is due on a day of a dated delay
+    waits for the end of the delay.
 
     Args:
         market: Parameters.
@@ -66,8 +67,8 @@ def fill_orders(market: MarketParameters, state: MarketState, demand: FloatArray
     short = wanted > state.stock
     share = np.where(short, state.stock / np.where(short, wanted, 1.0), 1.0)
     orders = demand * share[:, :, None, None]
-    if whole:
-        orders = np.floor(orders)
+    if whole and bool(short.any()):
+        orders = np.where(short[:, :, None, None], _whole_orders(market, demand, state.stock, wanted), demand)
     shipped = orders.sum(axis=(2, 3))
     lost = by_cell - orders.sum(axis=3)
 
@@ -92,6 +93,25 @@ def fill_orders(market: MarketParameters, state: MarketState, demand: FloatArray
         on_order=under_way,
         usual_demand=usual,
     )
+
+
+def _whole_orders(market: MarketParameters, demand: FloatArray, stock: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Share a short stock out in whole orders ``(B, R, S, L)``, each within 1 of its proportional part.
+
+    Running totals are rounded, and their steps are the orders: rounding each cell down would leave a stock that is
+    small against the number of cells unsold for ever. Segments are taken in the order of their ids, so that the order
+    in the scenario file plays no part.
+    """
+    by_id = np.argsort(np.array(market.scenario.segments))
+    ordered = demand[:, :, by_id].reshape(*demand.shape[:2], -1)
+    units = np.where(np.isfinite(stock), np.floor(stock), 0.0)
+    running = np.cumsum(ordered, axis=2) * (units / np.where(wanted > 0.0, wanted, 1.0))[..., None]
+    # Rounding errors must not lift the last total above the stock.
+    steps = np.minimum(np.floor(running + 0.5), units[..., None])
+    shared = np.diff(steps, axis=2, prepend=0.0)
+    orders = np.empty_like(demand)
+    orders[:, :, by_id] = shared.reshape(demand.shape)
+    return np.minimum(orders, demand)
 
 
 def next_parcels(

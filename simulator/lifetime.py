@@ -4,7 +4,7 @@ import numpy as np
 
 from xbopt.core.axes import Bucket, FloatArray
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin
+from xbopt.simulator.response import order_margin, usual_order_rate
 
 _DAYS = 365
 
@@ -13,18 +13,13 @@ def customer_value(market: MarketParameters) -> FloatArray:
     """Value of one person by bucket ``(R, S, L)``, base currency, relative to a prospect.
 
     The expected margin before media of the next 365 days, discounted daily, of a person who behaves as the scenario
-    states: organic visits only, list prices, neutral satisfaction, an average day of the calendar. Backward induction
-    over the lifecycle chain. A prospect's own value is taken off, so that moving prospects around pays nothing.
+    states: organic visits only, list prices and trade rules of the first day, neutral satisfaction and sentiment, an
+    average day of the calendar. Backward induction over the lifecycle chain. A prospect's own value is taken off, so
+    that moving prospects around pays nothing.
     """
     demand, customers = market.demand, market.customers
-    late = np.maximum(market.fulfilment.usual_days - market.fulfilment.accepted_days, 0.0)[:, None]
-    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
-    buying = (
-        demand.visits_per_head
-        * demand.cart_rate
-        * checkout[..., None]
-        * market.calendar.demand.mean(axis=0)[:, None, None]
-    )
+    level = market.calendar.demand.mean(axis=0)[:, None, None]
+    buying = demand.visits_per_head * usual_order_rate(market) * level
     buying = np.minimum(buying, 1.0)
     margin = order_margin(market)
     ages = {

@@ -1,4 +1,4 @@
-"""From spend to visits: price of reach, dayparts, fatigue, carry-over, saturation, synergy."""
+"""From spend to visits: price of reach, dayparts, carry-over, saturation, fatigue, synergy."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class MediaDay:
         contact: How well customers are kept in contact, 0..1 ``(B, R, S)``.
         carried: Carried-over exposure a head ``(B, R, S, C)``.
         window: Exposures kept for windowed carry-over.
-        frequency: Remembered exposures a head ``(B, R, S, C)``.
+        frequency: Remembered shares of the ceiling ``(B, R, S, C)``.
     """
 
     impressions: FloatArray
@@ -52,7 +52,7 @@ def daypart_factor(market: MarketParameters, weights: FloatArray, day: int) -> t
     """
     media = market.media
     activity = market.calendar.daypart_activity[day][:, None, :]  # (R, 1, H)
-    crowding = np.exp((1.0 - media.bid_up)[:, None] * np.log(np.maximum(weights / activity, _TINY)))
+    crowding = np.exp((1.0 - media.bid_up)[:, None] * np.log(np.maximum(weights / np.maximum(activity, _TINY), _TINY)))
     delivered = crowding * (activity * media.daypart_supply)
     return delivered.sum(axis=3), (delivered * media.daypart_effect).sum(axis=3)
 
@@ -61,7 +61,7 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
     """Play one day of media.
 
     Price of reach: ``price = p0 * season * noise * (spend/reference)^g``; impressions = spend / price. Exposure a head
-    passes through fatigue, carry-over and saturation; each of these never falls with more spend.
+    passes through carry-over, saturation and fatigue, in this order; none of them falls with more spend on the day.
 
     Args:
         market: Parameters.
@@ -83,10 +83,10 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
 
     heads = np.maximum(per_bucket_sum(state.customers, media.reach), 1.0)
     exposure = bought * effect[:, :, None, :] / heads
+    carried, window = media.adstock.carry(state.carried, state.window, exposure)
+    reached = media.saturation.reached(carried / (media.saturation.half * world.half_saturation))
     remembered = media.fatigue.remembered(state.frequency)
-    effective = media.fatigue.effective(remembered, exposure)
-    carried, window = media.adstock.carry(state.carried, state.window, effective)
-    share = media.saturation.reached(carried / (media.saturation.half * world.half_saturation))
+    share = media.fatigue.effective(remembered, reached)
     visits = share * (media.ceiling * world.media_response)
 
     pairs: list[FloatArray] = []
@@ -101,7 +101,7 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
         contact=np.minimum((share * media.contact).sum(axis=3), 1.0),
         carried=carried,
         window=window,
-        frequency=remembered + exposure,
+        frequency=remembered + reached,
     )
 
 

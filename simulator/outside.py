@@ -17,6 +17,9 @@ def next_outside(
     Ornstein-Uhlenbeck process); currencies may jump on top. Sentiment is drawn towards where satisfaction stands.
     Dated shocks of the next day strike as they dawn.
 
+    Logs are centred so that what they multiply keeps its mean on every day, and the expected mode (all deviations 0)
+    states means and not medians: the currency's rate, delivery time, and the reach that a given spend buys.
+
     Args:
         market: Parameters.
         state: Today.
@@ -36,10 +39,14 @@ def next_outside(
         up = draws.jump > 1.0 - p.jump_chance / 2.0
         down = draws.jump < p.jump_chance / 2.0
         fx = fx + p.fx_sd * z["fx"] + p.jump_log * (up.astype(np.float64) - down)
+        fx = fx + (p.fx_centre[day + 1] - p.fx_keep * p.fx_centre[day])
         competitor = competitor + p.competitor_sd * np.sqrt(1.0 - p.competitor_keep**2) * z["competitor"]
         congestion = congestion + p.congestion_sd * np.sqrt(1.0 - p.congestion_keep**2) * z["congestion"]
+        congestion = congestion - _centring(p.congestion_sd, p.congestion_keep, day)
         sentiment = sentiment + p.sentiment_sd * np.sqrt(1.0 - p.sentiment_keep**2) * z["sentiment"]
         media_price = media_price + p.media_price_sd * np.sqrt(1.0 - p.media_price_keep**2) * z["media_price"]
+        # Reach is spend over price: it is the mean of 1/price that must stay 1.
+        media_price = media_price + _centring(p.media_price_sd, p.media_price_keep, day)
     if day + 1 < shocks.fx_log.shape[0]:
         fx = fx + shocks.fx_log[day + 1]
         sentiment = sentiment + shocks.sentiment[day + 1]
@@ -50,3 +57,14 @@ def next_outside(
         sentiment=sentiment,
         media_price_log=media_price,
     )
+
+
+def _centring(sd: FloatArray | float, keep: FloatArray | float, day: int) -> FloatArray | float:
+    """What must be taken off on the way from ``day`` to the next so that ``exp`` of the deviation has mean 1.
+
+    The variance after ``t`` days is ``sd^2 (1 - keep^(2t))`` and the mean log must be minus half of it; a mean ``m``
+    fades to ``keep m`` by itself.
+    """
+    today = 0.5 * sd**2 * (1.0 - keep ** (2 * day))
+    tomorrow = 0.5 * sd**2 * (1.0 - keep ** (2 * day + 2))
+    return tomorrow - keep * today

@@ -23,6 +23,7 @@ class OutsideParameters:
         fx_sd: Standard deviation of a day's log change ``(K,)``.
         jump_chance: Chance of a jump on a day ``(K,)``.
         jump_log: Size of a jump ``(K,)``.
+        fx_centre: Mean log rate by day that keeps the mean rate where it was ``(T + 1, K)``.
         region_currency: Position of each region's currency ``(R,)``.
         competitor_keep: ``(R,)``.
         competitor_sd: Stationary standard deviation of the log price index ``(R,)``.
@@ -39,6 +40,7 @@ class OutsideParameters:
     fx_sd: FloatArray
     jump_chance: FloatArray
     jump_log: FloatArray
+    fx_centre: FloatArray
     region_currency: tuple[int, ...]
     competitor_keep: FloatArray
     competitor_sd: FloatArray
@@ -147,6 +149,7 @@ class OrderParameters:
 
     Attributes:
         price_base: List price of the goods, net of tax.
+        usual_price_base: The same at price level 1; conversion rates hold at this price.
         cost_base: Cost of these goods.
         basket_cv: Coefficient of variation of order values.
         log_sd: Standard deviation of the log order value, for the share below a duty threshold.
@@ -165,6 +168,7 @@ class OrderParameters:
     """
 
     price_base: FloatArray
+    usual_price_base: FloatArray
     cost_base: FloatArray
     basket_cv: FloatArray
     log_sd: FloatArray
@@ -223,12 +227,16 @@ class FulfilmentParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketParameters:
-    """A market as arrays: what it is, for all worlds. ``shape`` is ``(R, S, C, H)``."""
+    """A market as arrays: what it is, for all worlds. ``shape`` is ``(R, S, C, H)``.
+
+    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these.
+    """
 
     scenario: Scenario
     shape: tuple[int, int, int, int]
     calendar: CalendarArrays
     rules: TradeRules
+    usual_rules: TradeRules
     shocks: ShockArrays
     outside: OutsideParameters
     media: MediaParameters

@@ -7,10 +7,15 @@ from scipy.special import ndtr
 
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
 _DEEPEST = 0.95
+_TINY = 1e-300
+# e^200 times any market is more than the largest cart rate allows, and e^-200 is nobody; beyond, products of factors
+# would leave the range of floats.
+_LARGEST_LOG = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,9 @@ class PriceDay:
     duty: Duty
 
 
-def order_duty(market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int) -> Duty:
+def order_duty(
+    market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int, rules: TradeRules | None = None
+) -> Duty:
     """Expected duty of an order whose value is log-normal with mean ``value_base`` and the cell's spread.
 
     Below the threshold each tariff line pays the flat duty; above it the value pays the rate. With
@@ -58,26 +65,27 @@ def order_duty(market: MarketParameters, value_base: FloatArray, fx: FloatArray,
         value_base: Mean order value ``(B, R, S)``, base currency, after discount.
         fx: Rate multiplier by currency ``(B, K)``.
         day: Day of the horizon.
+        rules: Rules that stand in for the market's.
     """
-    rules, orders = market.rules, market.orders
+    rules, orders = rules or market.rules, market.orders
     if not rules.dutiable.any():
         zero = np.zeros(value_base.shape)
         return Duty(amount_base=zero, share_dutiable=zero)
     rate_fx = fx[:, list(rules.currency)]  # (B, R)
     threshold = (rules.threshold_base[day] * rate_fx)[..., None]
     sd = orders.log_sd
-    z = (np.log(np.maximum(threshold, 1e-12)) - np.log(value_base)) / sd + sd / 2.0
+    z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / sd + sd / 2.0
     below = np.where(threshold > 0.0, ndtr(z), 0.0)
     value_below = np.where(threshold > 0.0, ndtr(z - sd), 0.0)
-    rate = np.where(np.isnan(orders.own_duty_frac), rules.ad_valorem_frac[day][:, None], orders.own_duty_frac)
+    by_table = np.isnan(orders.own_duty_frac) | rules.rate_for_all[day][:, None]
+    rate = np.where(by_table, rules.ad_valorem_frac[day][:, None], orders.own_duty_frac)
     line = (rules.line_duty_base[day] * rate_fx)[..., None] * orders.lines
-    amount = (
-        line * below
-        + rate * value_base * (1.0 - value_below)
-        + rules.surcharge_frac[day][:, None] * value_base
-        + (rules.parcel_fee_base[day] * rate_fx)[..., None]
-    )
-    met = np.where((line > 0.0) | (rules.surcharge_frac[day][:, None] > 0.0), 1.0, 1.0 - below)
+    surcharge = rules.surcharge_frac[day][:, None]
+    fee = (rules.parcel_fee_base[day] * rate_fx)[..., None]
+    amount = line * below + rate * value_base * (1.0 - value_below) + surcharge * value_base + fee
+    # Where a part of the rule asks for nothing, nobody is surprised by it.
+    met = np.where(line > 0.0, below, 0.0) + np.where(rate > 0.0, 1.0 - below, 0.0)
+    met = np.where((surcharge > 0.0) | (fee > 0.0), 1.0, met)
     dutiable = rules.dutiable[:, None]
     return Duty(amount_base=np.where(dutiable, amount, 0.0), share_dutiable=np.where(dutiable, met, 0.0))
 
@@ -92,7 +100,9 @@ def price_day(
     """Prices of the day and the response to them.
 
     Orders respond to ``x``, the log of the landed price (goods after discount, shipping, tax, and duty where the
-    customer pays it) against the first day's, with constant elasticity. A share ``w`` of the response to the offered
+    customer pays it) against the usual one, with constant elasticity. The usual landed price is that of the first day
+    at price level 1, full price, first-day currency rates and the table's rules: the one at which the scenario's
+    conversion rates hold. A share ``w`` of the response to the offered
     discount ``y <= 0`` is relative to the remembered price ``r``:
 
         ``ln factor = e * [(x - y) + (1 - w) y + w g(y - r)]``,  ``g(u) = u`` for gains, ``lambda u`` for losses.
@@ -122,7 +132,8 @@ def price_day(
         log_offer = np.log1p(-seen_frac)
         distance = log_offer - state.reference_log
         remembered = np.where(distance > 0.0, aversion * distance, distance)
-        return np.exp(elasticity * (landed.log_ratio(seen_frac) - weight * (log_offer - remembered)))
+        log_factor = elasticity * (landed.log_ratio(seen_frac) - weight * (log_offer - remembered))
+        return np.exp(np.clip(log_factor, -_LARGEST_LOG, _LARGEST_LOG))
 
     full_price = bool((offered == 1.0).all())
     known = factor(seen)
@@ -140,34 +151,71 @@ def price_day(
     )
 
 
+def usual_log_ratio(market: MarketParameters, world: WorldParameters) -> FloatArray:
+    """Log landed price of the first day at full price and first-day rates, against the usual one ``(B, R, S)``.
+
+    It is 0 unless a price level or a rule change of the first day moves it.
+    """
+    fx = np.ones((1, market.outside.fx_sd.size))
+    return _LandedPrice.of(market, world, fx, 0).log_ratio(np.zeros((1, *market.shape[:2])))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _LandedPrice:
-    """The landed price of an order against the first day's, as a function of the discount."""
+    """The landed price of an order against the usual one, as a function of the discount.
 
+    Attributes:
+        market: Parameters.
+        goods: List price in local money at first-day rates, tax left out ``(B, R, S)``.
+        charged: The same of shipping ``(B, R, 1)``.
+        usual: Usual landed price ``(B, R, S)``.
+        fx: Rate multiplier by currency ``(B, K)``.
+        region_fx: The same by region ``(B, R)``.
+        fx_seller: What a currency move does to the seller's price in base currency ``(B, R)``.
+        day: Day of the horizon.
+    """
+
+    market: MarketParameters
     goods: FloatArray
-    other: FloatArray
-    base: FloatArray
+    charged: FloatArray
+    usual: FloatArray
+    fx: FloatArray
+    region_fx: FloatArray
     fx_seller: FloatArray
+    day: int
 
     @classmethod
     def of(cls, market: MarketParameters, world: WorldParameters, fx: FloatArray, day: int) -> "_LandedPrice":
-        orders, rules = market.orders, market.rules
-        list_price = orders.price_base * world.order_value
+        orders, rules = market.orders, market.usual_rules
         region_fx = fx[:, list(market.outside.region_currency)]  # (B, R)
         # Local prices follow the share psi of a move: local ~ fx^-psi, and the seller gets local * fx = fx^(1-psi).
-        local = region_fx**-market.orders.pass_through
-        pays = market.demand.customer_pays_duty[:, None]
-
-        def duty(at_day: int, rates: FloatArray, value: FloatArray) -> FloatArray:
-            return pays * order_duty(market, value, rates, at_day).amount_base if pays.any() else np.zeros((1, 1, 1))
-
-        first = duty(0, np.ones((1, fx.shape[1])), list_price)
-        today = duty(day, fx, list_price * (local * region_fx)[..., None]) / region_fx[..., None]
-        tax = 1.0 + rules.tax_frac
-        goods = list_price * local[..., None] * tax[day][:, None]
-        other = (orders.charged_base * local * tax[day])[..., None] + today * tax[day][:, None]
-        base = (list_price + orders.charged_base[:, None] + first) * tax[0][:, None]
-        return cls(goods=goods, other=other, base=base, fx_seller=local * region_fx)
+        local = region_fx**-orders.pass_through
+        usual = orders.usual_price_base * world.order_value
+        at_first = np.ones((1, fx.shape[1]))
+        duty = _customers_duty(market, usual, at_first, 0, rules)
+        return cls(
+            market=market,
+            goods=orders.price_base * world.order_value * local[..., None],
+            charged=(orders.charged_base * local)[..., None],
+            usual=(usual + orders.charged_base[:, None] + duty) * (1.0 + rules.tax_frac[0])[:, None],
+            fx=fx,
+            region_fx=region_fx,
+            fx_seller=local * region_fx,
+            day=day,
+        )
 
     def log_ratio(self, seen_frac: FloatArray) -> FloatArray:
-        return np.log((self.goods * (1.0 - seen_frac) + self.other) / self.base)
+        goods, to_base = self.goods * (1.0 - seen_frac), self.region_fx[..., None]
+        duty = _customers_duty(self.market, goods * to_base, self.fx, self.day, self.market.rules) / to_base
+        tax = (1.0 + self.market.rules.tax_frac[self.day])[:, None]
+        return np.log((goods + self.charged + duty) * tax / self.usual)
+
+
+def _customers_duty(
+    market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int, rules: TradeRules
+) -> FloatArray:
+    """Duty that the customer pays on an order of mean value ``value_base``; it broadcasts to ``(B, R, S)``."""
+    pays = market.demand.customer_pays_duty[:, None]
+    if not pays.any():
+        return np.zeros((1, 1, 1))
+    return pays * order_duty(market, value_base, fx, day, rules).amount_base

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.axes import FloatArray
+from xbopt.simulator.demand import LARGEST_CART_RATE
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.worlds import WorldParameters
+from xbopt.simulator.pricing import Duty, order_duty, usual_log_ratio
+from xbopt.simulator.worlds import WorldParameters, average_world
 
 _TINY = 1e-300
+_LARGEST_LOG = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,29 +29,52 @@ def order_margin(market: MarketParameters) -> FloatArray:
     tax = rules.tax_frac[0][:, None]
     net = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
     paid = (orders.price_base + orders.charged_base[:, None]) * (1.0 + tax)
+    seller_pays = (1.0 - market.demand.customer_pays_duty)[:, None]
     return (
         net * (1.0 - orders.platform_frac[:, None])
         - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
         - orders.shipping_base[:, None]
+        - seller_pays * _first_duty(market).amount_base[0] * (1.0 + tax)
         - orders.payment_frac[:, None] * paid
         - orders.payment_fixed_base[:, None]
         - orders.handling_base[:, None] * orders.return_rate
     )
 
 
+def usual_order_rate(market: MarketParameters) -> FloatArray:
+    """Orders per organic visit by bucket ``(R, S, L)`` on the first day's terms.
+
+    List prices, first-day rules and rates, usual delivery, neutral satisfaction, sentiment where it starts.
+    """
+    demand = market.demand
+    late = np.maximum(market.fulfilment.usual_days - market.fulfilment.accepted_days, 0.0)[:, None]
+    surprised = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]
+    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
+    checkout = checkout * (1.0 - surprised * _first_duty(market).share_dutiable[0])
+    price = np.clip(demand.elasticity * usual_log_ratio(market, average_world())[0], -_LARGEST_LOG, _LARGEST_LOG)
+    mood = np.exp(demand.sentiment_sensitivity * market.outside.sentiment_start[:, None])
+    carts = np.minimum(demand.cart_rate * (np.exp(price) * mood)[..., None], LARGEST_CART_RATE)
+    return carts * checkout[..., None]
+
+
+def _first_duty(market: MarketParameters) -> Duty:
+    rates = np.ones((1, market.outside.fx_sd.size))
+    return order_duty(market, market.orders.price_base[None], rates, 0)
+
+
 def steady_response(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> SteadyResponse:
     """Response to the same spend every day, once carry-over and fatigue have settled.
 
     First-day customers, an average day of the calendar, list prices, no synergy: a channel's own curve, as planners
-    draw it. Under steady exposure ``x`` a day the remembered frequency settles at ``x/(1 - rho)``, so the day's
-    effective exposure is ``G(x/(1-rho)) - G(rho x/(1-rho))``; normalised carry-over passes it on unchanged.
+    draw it. Normalised carry-over passes a steady exposure on unchanged. It reaches a share ``x`` of the ceiling,
+    whose memory settles at ``x/(1 - rho)``, so the day's effective share is ``G(x/(1-rho)) - G(rho x/(1-rho))``.
 
     Args:
         market: Parameters.
         world: What differs by world; one world, or as many as ``spend_base`` has.
         spend_base: Spend a day ``(..., R, S, C)``.
     """
-    media, demand, scenario = market.media, market.demand, market.scenario
+    media, scenario = market.media, market.scenario
     people = scenario.customers
     heads = np.maximum(np.einsum("rsl,cl->rsc", people, media.reach), 1.0)
     season = market.calendar.cpm.mean(axis=0)
@@ -57,14 +83,12 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     relative = spend_base / media.reference_base
     bought = np.where(relative > 0.0, np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY))), 0.0)
     exposure = bought * media.reference_base / (per_impression[:, None, :] * world.media_price) / heads
-    settled = exposure / (1.0 - media.fatigue.retention)
-    effective = media.fatigue.effective(media.fatigue.remembered(settled), exposure)
-    share = media.saturation.reached(effective / (media.saturation.half * world.half_saturation))
+    reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
+    settled = reached / (1.0 - media.fatigue.retention)
+    share = media.fatigue.effective(media.fatigue.remembered(settled), reached)
     visits_per_head = share * media.ceiling * world.media_response * level[:, None, None]
 
-    late = np.maximum(market.fulfilment.usual_days - market.fulfilment.accepted_days, 0.0)[:, None]
-    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
-    order_rate = demand.cart_rate * (checkout * world.conversion)[..., None]
+    order_rate = usual_order_rate(market) * world.conversion[..., None]
     reached = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
     ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
     visits = visits_per_head * reached

@@ -32,6 +32,7 @@ class TradeRules:
         parcel_fee_base: Fee per parcel.
         currency: Position of the currency the amounts move with ``(R,)``.
         dutiable: Regions behind a customs border ``(R,)``.
+        rate_for_all: Days on which a rule change has set the duty rate of all goods, their own rates included.
     """
 
     tax_frac: FloatArray
@@ -42,6 +43,7 @@ class TradeRules:
     parcel_fee_base: FloatArray
     currency: tuple[int, ...]
     dutiable: BoolArray
+    rate_for_all: BoolArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,31 @@ def build_trade_rules(scenario: Scenario) -> TradeRules:
     Raises:
         TableError: A table has no row for a region's id and day.
     """
-    document, days = scenario.document, [scenario.date_of(day) for day in range(scenario.days)]
+    rules = _table_rules(scenario, scenario.days)
+    for shock in scenario.document.shocks:
+        if isinstance(shock, RuleChange):
+            window = _window(scenario, shock.day, None, shock.regions)
+            for array, value in (
+                (rules.threshold_base, shock.threshold_base),
+                (rules.line_duty_base, shock.line_duty_base),
+                (rules.ad_valorem_frac, shock.ad_valorem_frac),
+                (rules.surcharge_frac, shock.surcharge_frac),
+                (rules.tax_frac, shock.tax_frac),
+            ):
+                if value is not None:
+                    array[window] = value
+            if shock.ad_valorem_frac is not None:
+                rules.rate_for_all[window] = True
+    return rules
+
+
+def build_usual_rules(scenario: Scenario) -> TradeRules:
+    """The table's rules of the first day ``(1, R)``, no rule change among them: shoppers are used to these."""
+    return _table_rules(scenario, 1)
+
+
+def _table_rules(scenario: Scenario, length: int) -> TradeRules:
+    document, days = scenario.document, [scenario.date_of(day) for day in range(length)]
     regions, currencies = document.market.regions, list(document.market.currencies)
     shape = (len(days), len(regions))
     tax, threshold, line, rate, surcharge, fee = (np.zeros(shape) for _ in range(6))
@@ -86,18 +112,6 @@ def build_trade_rules(scenario: Scenario) -> TradeRules:
         rate[:, r] = [rule.ad_valorem_frac for rule in rules]
         surcharge[:, r] = [rule.surcharge_frac for rule in rules]
         fee[:, r] = [rule.parcel_fee * per_unit for rule in rules]
-    for shock in document.shocks:
-        if isinstance(shock, RuleChange):
-            window = _window(scenario, shock.day, None, shock.regions)
-            for array, value in (
-                (threshold, shock.threshold_base),
-                (line, shock.line_duty_base),
-                (rate, shock.ad_valorem_frac),
-                (surcharge, shock.surcharge_frac),
-                (tax, shock.tax_frac),
-            ):
-                if value is not None:
-                    array[window] = value
     return TradeRules(
         tax_frac=tax,
         threshold_base=threshold,
@@ -107,6 +121,7 @@ def build_trade_rules(scenario: Scenario) -> TradeRules:
         parcel_fee_base=fee,
         currency=tuple(currency),
         dutiable=np.array([region.duty != "none" for region in regions]),
+        rate_for_all=np.zeros(shape, dtype=np.bool_),
     )
 
 
@@ -138,4 +153,4 @@ def _window(scenario: Scenario, first: date, length: int | None, regions: list[s
     start = max(0, (first - scenario.start).days)
     end = scenario.days if length is None else min(scenario.days, (first - scenario.start).days + length)
     columns = [scenario.regions.index(name) for name in regions] or list(range(len(scenario.regions)))
-    return np.ix_(np.arange(start, max(start, end)), columns)
+    return np.ix_(np.arange(start, max(start, end), dtype=np.int64), np.array(columns, dtype=np.int64))

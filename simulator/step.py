@@ -17,7 +17,7 @@ from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import price_day
 from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference
-from xbopt.simulator.sampling import lognormal_from_normal, poisson_from_uniform
+from xbopt.simulator.sampling import MAX_MEAN, lognormal_from_normal, normal_from_uniform, poisson_from_uniform
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
@@ -86,6 +86,7 @@ def play_day(
         DecisionError: The decision has a wrong shape or holds a value that is no number.
     """
     feasible, adjustments = project(decision, market.scenario.limits, state.remaining)
+    feasible, adjustments = _without_outages(market, state.day, feasible, adjustments)
     days = delivery_days(market, world, state)
     accepted = market.fulfilment.accepted_days
     cells = state.satisfaction.shape
@@ -146,6 +147,18 @@ def play_day(
     return outcome, tomorrow
 
 
+def _without_outages(
+    market: MarketParameters, day: int, decision: Decision, adjustments: Adjustments
+) -> tuple[Decision, Adjustments]:
+    """Take back the spend on channels that cannot be bought today; the money stays in the budget."""
+    available = market.shocks.available[day][:, None, :]
+    if bool(available.all()):
+        return decision, adjustments
+    spend = decision.spend_base * available
+    cut = (decision.spend_base - spend).sum(axis=(1, 2, 3))
+    return replace(decision, spend_base=spend), replace(adjustments, cut_base=adjustments.cut_base + cut)
+
+
 def _counts(
     market: MarketParameters, state: MarketState, demand: DemandDay, draws: DayDraws | None
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -169,7 +182,7 @@ def _counts(
             ],
             axis=1,
         )
-        counts = poisson_from_uniform(draws.counts, means)
+        counts = _poisson(draws.counts, means)
         cells = expected[0].size
         split = orders[0].size
         orders = counts[:, :split].reshape(orders.shape)
@@ -186,3 +199,11 @@ def _counts(
         orders = orders.copy()
         orders[..., 0] = np.minimum(orders[..., 0], limit)
     return orders, visits, carts, returns
+
+
+def _poisson(uniforms: FloatArray, means: FloatArray) -> FloatArray:
+    """Poisson counts; above the sampler's range the normal limit, whose relative error is below 1e-12 there."""
+    if bool(means.max(initial=0.0) <= MAX_MEAN):
+        return poisson_from_uniform(uniforms, means)
+    limit = np.rint(means + np.sqrt(means) * normal_from_uniform(uniforms))
+    return np.where(means > MAX_MEAN, limit, poisson_from_uniform(uniforms, np.minimum(means, MAX_MEAN)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import BoolArray, FloatArray, IntArray
 from xbopt.core.decision import MECHANICS
 from xbopt.core.limits import Limits
 from xbopt.core.scenario.document import ScenarioDocument
@@ -47,7 +47,7 @@ def build_scenario(document: ScenarioDocument) -> Scenario:
         customers=customers,
         audience=audience,
         assortment=assortment,
-        limits=_limits(document, regions, segments, channels, population, audience, assortment),
+        limits=_limits(document, regions, channels, audience, assortment),
         plan=plan,
         menu=_menu(document, channels, dayparts, audience, plan),
     )
@@ -67,7 +67,8 @@ def _customers(document: ScenarioDocument, segments: Sequence[str], population: 
             known = region.customers.get(segment)
             if known is not None:
                 customers[r, s, 1:] = known.new, known.active, known.at_risk, known.lapsed
-    customers[..., 0] = population - customers[..., 1:].sum(axis=2)
+    # The checks have seen that customers do not exceed people; only rounding could bring this below zero.
+    customers[..., 0] = np.maximum(population - customers[..., 1:].sum(axis=2), 0.0)
     return customers
 
 
@@ -100,27 +101,36 @@ def _assortment(document: ScenarioDocument) -> Assortment:
     return Assortment(price_base=price, cost_base=cost, return_rate=returns, return_days=return_days, duty_frac=duty)
 
 
+def fixed_spend(document: ScenarioDocument) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Minimums, which cells are locked, and locks, a day ``(R, S, C)`` each, base currency.
+
+    A region's minimum is shared over its segments by people. A lock takes the place of a minimum in its cell.
+    """
+    regions = [region.id for region in document.market.regions]
+    segments = [segment.id for segment in document.segments]
+    channels = [channel.id for channel in document.channels]
+    shape = (len(regions), len(segments), len(channels))
+    minimum, lock = np.zeros(shape), np.zeros(shape)
+    locked = np.zeros(shape, dtype=np.bool_)
+    for item in document.budget.minimums:
+        r = regions.index(item.region)
+        share = weights_of(document.market.regions[r].population, segments)
+        minimum[r, :, channels.index(item.channel)] = item.spend_per_day_base * share
+    for item in document.budget.locks:
+        cell = regions.index(item.region), segments.index(item.segment), channels.index(item.channel)
+        locked[cell], lock[cell] = True, item.spend_per_day_base
+    return minimum, locked, lock
+
+
 def _limits(
     document: ScenarioDocument,
     regions: Sequence[str],
-    segments: Sequence[str],
     channels: Sequence[str],
-    population: FloatArray,
     audience: FloatArray,
     assortment: Assortment,
 ) -> Limits:
     budget = document.budget
-    shape = (len(regions), len(segments), len(channels))
-    minimum, lock = np.zeros(shape), np.zeros(shape)
-    locked = np.zeros(shape, dtype=np.bool_)
-    for item in budget.minimums:
-        r, c = regions.index(item.region), channels.index(item.channel)
-        people = population[r].sum()
-        share = population[r] / people if people > 0.0 else np.full(len(segments), 1.0 / len(segments))
-        minimum[r, :, c] = item.spend_per_day_base * share
-    for item in budget.locks:
-        cell = regions.index(item.region), segments.index(item.segment), channels.index(item.channel)
-        locked[cell], lock[cell] = True, item.spend_per_day_base
+    minimum, locked, lock = fixed_spend(document)
     floor = document.discounts.margin_floor_frac
     by_margin = 1.0 - assortment.cost_base / (assortment.price_base * (1.0 - floor))
     return Limits(
@@ -189,7 +199,10 @@ def _positions(
 
 
 def menu_items(document: ScenarioDocument) -> list[Tactic]:
-    """The tactics of the menu: the list where there is one, else the grid of all components."""
+    """The tactics of the menu: the list where there is one, else the grid of all components.
+
+    In the grid a tactic without a discount stands once, with the first mechanic: others would do the same.
+    """
     tactics = document.tactics
     if tactics.menu:
         return list(tactics.menu)
@@ -197,11 +210,12 @@ def menu_items(document: ScenarioDocument) -> list[Tactic]:
         Tactic(discount_frac=discount, mix=mix, intensity=intensity, timing=timing, mechanic=mechanic)
         for discount, mix, intensity, timing, mechanic in itertools.product(
             tactics.discount_frac,
-            tactics.mixes or {PLAN_MIX: {}},
+            list(tactics.mixes) or [PLAN_MIX],
             tactics.intensity,
-            tactics.timings or {AUDIENCE_TIMING: {}},
+            list(tactics.timings) or [AUDIENCE_TIMING],
             tactics.mechanics,
         )
+        if discount > 0.0 or mechanic == tactics.mechanics[0]
     ]
 
 
@@ -218,22 +232,16 @@ def _menu(
     plan_mix = np.where(cell_share[..., None] > 0.0, plan_mix, 1.0 / len(channels))
     mix_names = tuple(dict.fromkeys(item.mix for item in items))
     timing_names = tuple(dict.fromkeys(item.timing for item in items))
-    mixes = np.stack(
-        [
-            plan_mix
-            if name == PLAN_MIX and not tactics.mixes.get(name)
-            else np.broadcast_to(weights_of(tactics.mixes[name], channels), plan_mix.shape)
-            for name in mix_names
-        ]
-    )
-    timings = np.stack(
-        [
-            audience
-            if name == AUDIENCE_TIMING and not tactics.timings.get(name)
-            else np.broadcast_to(weights_of(tactics.timings[name], dayparts), audience.shape)
-            for name in timing_names
-        ]
-    )
+    mix_rows: list[FloatArray] = []
+    for name in mix_names:
+        weights = tactics.mixes.get(name)
+        shares = plan_mix if not weights else np.broadcast_to(weights_of(weights, channels), plan_mix.shape)
+        mix_rows.append(shares)
+    timing_rows: list[FloatArray] = []
+    for name in timing_names:
+        weights = tactics.timings.get(name)
+        shares = audience if not weights else np.broadcast_to(weights_of(weights, dayparts), audience.shape)
+        timing_rows.append(shares)
 
     def positions(names: Sequence[str], chosen: Sequence[str]) -> IntArray:
         return np.array([names.index(name) for name in chosen], dtype=np.int64)
@@ -245,8 +253,8 @@ def _menu(
         mix=positions(mix_names, [item.mix for item in items]),
         timing=positions(timing_names, [item.timing for item in items]),
         mechanic=positions(MECHANICS, [item.mechanic for item in items]),
-        mixes=mixes,
-        timings=timings,
+        mixes=np.stack(mix_rows),
+        timings=np.stack(timing_rows),
         mix_names=mix_names,
         timing_names=timing_names,
         cell_share=cell_share,

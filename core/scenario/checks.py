@@ -5,6 +5,7 @@ Every check yields the path of the value that is wrong and a sentence that says 
 
 import zoneinfo
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 
 from xbopt.core.document import Path, suggest
 from xbopt.core.errors import TableError
@@ -40,6 +41,7 @@ def _unique_names(document: ScenarioDocument) -> Iterator[Finding]:
         (("products",), [p.id for p in document.products]),
         (("channels",), [c.id for c in document.channels]),
         (("calendar", "dayparts"), [p.id for p in document.calendar.dayparts]),
+        (("calendar", "custom_events"), [event.id for event in document.calendar.custom_events]),
     ]
     for path, names in lists:
         for i, name in enumerate(names):
@@ -78,10 +80,11 @@ def _market(document: ScenarioDocument) -> Iterator[Finding]:
 
 
 def _region(document: ScenarioDocument, path: Path, region: Region) -> Iterator[Finding]:
-    names, start = Names(document), document.horizon.start
+    names, first = Names(document), document.horizon.start
+    last = first + timedelta(days=document.horizon.days - 1)
     currencies = document.market.currencies
     if region.currency not in currencies:
-        yield (*path, "currency"), unknown("currency in market.currencies", region.currency, list(currencies))
+        yield (*path, "currency"), unknown("currency", region.currency, list(currencies))
     if region.country not in country_codes():
         yield (*path, "country"), f"{region.country!r} is no country with known public holidays (ISO code, as in DE)."
     try:
@@ -91,13 +94,13 @@ def _region(document: ScenarioDocument, path: Path, region: Region) -> Iterator[
         yield (*path, "timezone"), f"There is no time zone {region.timezone!r}.{suggest(region.timezone, zones)}"
     if region.tax not in tax_ids():
         yield (*path, "tax"), unknown("tax id", region.tax, tax_ids())
-    elif (problem := _table_problem(lambda: tax_rate(region.tax, start))) is not None:
+    elif (problem := _table_problem(lambda: (tax_rate(region.tax, first), tax_rate(region.tax, last)))) is not None:
         yield (*path, "tax"), problem
     if region.duty not in duty_ids():
         yield (*path, "duty"), unknown("duty id", region.duty, duty_ids())
-    elif (problem := _table_problem(lambda: duty_rule(region.duty, start))) is not None:
+    elif (problem := _table_problem(lambda: (duty_rule(region.duty, first), duty_rule(region.duty, last)))) is not None:
         yield (*path, "duty"), problem
-    elif region.duty != "none" and (code := duty_rule(region.duty, start).currency) not in currencies:
+    elif region.duty != "none" and (code := duty_rule(region.duty, first).currency) not in currencies:
         yield (*path, "duty"), f"This rule is written in {code}; add {code} to market.currencies with its rate."
     yield from keys((*path, "population"), "segment", region.population, names.segments)
     for segment in names.segments:
@@ -120,7 +123,8 @@ def _table_problem(look_up: Callable[[], object]) -> str | None:
 
 
 def _people(document: ScenarioDocument) -> Iterator[Finding]:
-    if not any(people > 0 for region in document.market.regions for people in region.population.values()):
+    people = [number for region in document.market.regions for number in region.population.values()]
+    if people and not any(people):
         yield ("market", "regions"), "Nobody lives in this market: every population is 0."
 
 
@@ -169,7 +173,7 @@ def _calendar(document: ScenarioDocument) -> Iterator[Finding]:
     else:
         if hour != 24:
             yield ("calendar", "dayparts"), f"The dayparts end at {hour}; together they must cover 0 to 24."
-    yield from named(("calendar", "events"), "event", calendar.events, event_ids())
+    yield from _events(document)
     yield from keys(("calendar", "regions"), "region", calendar.regions, names.regions)
     for name, season in calendar.regions.items():
         yield from keys(("calendar", "regions", name, "activity"), "daypart", season.activity or {}, names.dayparts)
@@ -183,6 +187,18 @@ def _calendar(document: ScenarioDocument) -> Iterator[Finding]:
         yield from named((*path, "regions"), "region", event.regions, names.regions)
         if event.end < event.start:
             yield (*path, "end"), f"The event ends on {event.end}, before it starts on {event.start}."
+
+
+def _events(document: ScenarioDocument) -> Iterator[Finding]:
+    events, path = document.calendar.events, ("calendar", "events")
+    yield from named(path, "event", events, event_ids())
+    countries = [region.country for region in document.market.regions if region.country in country_codes()]
+    somewhere = {event for country in set(countries) for event in event_ids(country)}
+    for i, event in enumerate(events):
+        if event in events[:i]:
+            yield (*path, i), f"The event {event!r} stands here twice; delete one."
+        elif countries and event in event_ids() and event not in somewhere:
+            yield (*path, i), f"The event {event!r} has no numbers for any country of this market; delete it."
 
 
 def _shocks(document: ScenarioDocument) -> Iterator[Finding]:

@@ -6,6 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+FIRST_YEAR = 2000
+LAST_YEAR = 2060
+
 
 class Section(BaseModel):
     """A part of the scenario file: unknown keys, wrong types, NaN and infinity are refused."""
@@ -15,14 +18,18 @@ class Section(BaseModel):
 
 def _parse_day(value: object) -> object:
     if isinstance(value, str):
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            raise ValueError("a date is written YYYY-MM-DD, as in 2026-11-27")
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            near = re.fullmatch(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})", value)
+            hint = f" Write {near[1]}-{near[2]:0>2}-{near[3]:0>2}." if near else ""
+            if near := re.fullmatch(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})", value):
+                hint = f" Write {near[3]}-{near[2]:0>2}-{near[1]:0>2}."
+            raise ValueError(f"A date is written YYYY-MM-DD, as in 2026-11-27, not {value[:40]!r}.{hint}")
         try:
             parsed = date.fromisoformat(value)
         except ValueError as error:
-            raise ValueError(f"there is no such day ({error})") from None
-        if not 2000 <= parsed.year <= 2060:
-            raise ValueError("the year must be between 2000 and 2060")
+            raise ValueError(f"There is no day {value}: {error}.") from None
+        if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
+            raise ValueError(f"The year must be between {FIRST_YEAR} and {LAST_YEAR}, not {parsed.year}.")
         return parsed
     return value
 

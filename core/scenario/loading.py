@@ -5,7 +5,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from xbopt.core.document import Document, suggest
+from xbopt.core.document import MAX_PROBLEMS, Document, suggest
 from xbopt.core.errors import Problem, ScenarioError, TableError
 from xbopt.core.overrides import with_overrides
 from xbopt.core.scenario.build import build_scenario
@@ -33,9 +33,21 @@ def read_document(scenario: str | Path) -> Document:
     """
     text = str(scenario)
     looks_like_path = isinstance(scenario, Path) or text.endswith(_SUFFIXES) or "/" in text or "\\" in text
-    if not looks_like_path and not Path(text).exists():
+    # A folder of the same name does not hide a shipped scenario: runs are often kept in one.
+    if not looks_like_path and (text in shipped_scenarios() or not _exists(text)) and not _is_file(text):
         return parse_yaml(shipped_file(text).read_text(encoding="utf-8"), file=f"{text}.yaml")
     return load_yaml(Path(scenario))
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _is_file(name: str) -> bool:
+    return _exists(name) and Path(name).is_file()
 
 
 def shipped_file(name: str) -> Traversable:
@@ -62,12 +74,16 @@ def check_document(document: Document) -> ScenarioDocument:
     """Check a read document against the edge model and its cross-references.
 
     Raises:
-        ScenarioError: Every problem found, in file order.
+        ScenarioError: Every problem found, in file order; at most 50, then one that says how many more there are.
     """
     model = validate_document(ScenarioDocument, document)
     problems = [document.problem(path, message) for path, message in semantic_problems(model)]
+    problems.sort(key=lambda problem: (problem.line, problem.column))
+    if len(problems) > MAX_PROBLEMS:
+        more = Problem(message=f"And {len(problems) - MAX_PROBLEMS} more.", file=document.file)
+        problems = [*problems[:MAX_PROBLEMS], more]
     if problems:
-        raise ScenarioError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        raise ScenarioError(problems)
     return model
 
 

@@ -20,7 +20,7 @@ def geometric_retention(half_life_days: float) -> float:
 def geometric_weights(half_life_days: float, window_days: int) -> FloatArray:
     """``(1 - theta) theta^lag`` for lags 0..window-1; sums to 1 only in the limit. For tests and plots."""
     theta = geometric_retention(half_life_days)
-    return (1.0 - theta) * theta ** np.arange(window_days)
+    return (1.0 - theta) * np.power(theta, np.arange(window_days, dtype=np.float64))
 
 
 def delayed_weights(half_life_days: float, peak_days: float, window_days: int) -> FloatArray:
@@ -28,15 +28,22 @@ def delayed_weights(half_life_days: float, peak_days: float, window_days: int) -
 
     ``theta`` is set so that half of the peak's effect is left ``half_life_days`` after the peak.
     """
-    theta = 0.5 ** (1.0 / half_life_days**2)
-    weights = theta ** ((np.arange(window_days) - peak_days) ** 2)
-    return weights / weights.sum()
+    log_theta = -np.log(2.0) / half_life_days**2
+    return _normalised(log_theta * (np.arange(window_days) - peak_days) ** 2)
 
 
 def weibull_weights(shape: float, scale_days: float, window_days: int) -> FloatArray:
     """Weibull density at ``lag + 1``, normalised over the window (the density form used by Robyn)."""
     lag = np.arange(1, window_days + 1) / scale_days
-    weights = lag ** (shape - 1.0) * np.exp(-np.minimum(lag**shape, 700.0))
+    return _normalised((shape - 1.0) * np.log(lag) - lag**shape)
+
+
+def _normalised(log_weights: FloatArray) -> FloatArray:
+    """Weights that sum to 1, from their logs.
+
+    A narrow curve is smaller than any float at every whole day; against the largest entry it still has a shape.
+    """
+    weights = np.exp(log_weights - log_weights.max())
     return weights / weights.sum()
 
 

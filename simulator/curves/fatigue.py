@@ -1,11 +1,12 @@
 """Fatigue: a head that has seen enough is moved less by one exposure more.
 
-Repeated exposure lowers the *marginal* effect of an exposure, never the sum: with remembered frequency ``f`` and
-limit ``f0`` an exposure counts ``min(1, (f0/f)^eta)``, ``eta <= 1``. The day's effective exposure is the integral of
-that over the day's exposures, ``G(f + x) - G(f)``. With ``eta <= 1`` the product ``f G'(f)`` never falls, and so more
-spend on any day never lowers the effective exposure summed over any horizon. The often quoted
-``exp(-0.12 (f - 3))`` on the whole effect has not this property (it makes spend harmful beyond a point); the power
-law is within 0.07 of it between 3 and 10 exposures a week at ``eta = 0.6``.
+Fatigue works on the share ``x`` of its ceiling that a channel reaches on a day, after carry-over and saturation.
+Repeated contact lowers the *marginal* effect, never the sum: with remembered share ``f`` and limit ``f0`` a further bit
+counts ``min(1, (f0/f)^eta)``, ``eta <= 1``. The day's effective share is the integral of that over the day,
+``G(f + x) - G(f)``. With ``eta <= 1`` the product ``f G'(f)`` never falls, and so more on any day never lowers the
+effective share summed over any horizon. This is why fatigue comes last: before saturation, a day flooded far beyond
+its half-saturation would tire people for later days and bring next to nothing itself. The often quoted
+``exp(-0.12 (f - 3))`` on the whole effect makes spend harmful beyond a point even on its own day.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray
 from xbopt.core.scenario.media import Fatigue
+from xbopt.simulator.curves.saturation import SaturationBank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +23,9 @@ class FatigueBank:
     """The fatigue of all channels together.
 
     Attributes:
-        limit: Remembered exposures a head up to which nobody tires ``(C,)``: the weekly limit in units of the memory.
+        limit: Remembered share up to which nobody tires ``(C,)``: the weekly limit in units of the memory.
         exponent: ``eta`` ``(C,)``.
-        retention: Share of remembered exposures left after a day ``(C,)``.
+        retention: Share of the memory left after a day ``(C,)``.
     """
 
     limit: FloatArray
@@ -31,42 +33,45 @@ class FatigueBank:
     retention: FloatArray
 
     def remembered(self, frequency: FloatArray) -> FloatArray:
-        """What is left today of yesterday's remembered exposures a head ``(..., C)``."""
+        """What is left today of yesterday's memory ``(..., C)``."""
         return self.retention * frequency
 
     def effective(self, remembered: FloatArray, exposure: FloatArray) -> FloatArray:
-        """Effective exposures a head of today ``(..., C)``, given remembered and new exposures a head."""
+        """Effective share of today ``(..., C)``, given the memory and the share reached today (``exposure``)."""
         after = remembered + exposure
         fresh = after <= self.limit
         if bool(fresh.all()):
             return exposure
-        # Below the limit the answer is the exposure itself, to the bit: one world must not depend on whether its
+        # Below the limit the answer is the argument itself, to the bit: one world must not depend on whether its
         # neighbours in the batch are tired.
-        return np.where(fresh, exposure, self._counted(after) - self._counted(remembered))
+        below = np.clip(self.limit - remembered, 0.0, exposure)
+        return np.where(fresh, exposure, below + self._beyond(np.maximum(remembered, self.limit), exposure - below))
 
-    def _counted(self, frequency: FloatArray) -> FloatArray:
-        """``G(f)``: the integral of the marginal effect from 0 to ``f``."""
-        ratio = np.maximum(frequency / self.limit, 1.0)
-        log_ratio = np.log(ratio)
+    def _beyond(self, start: FloatArray, exposure: FloatArray) -> FloatArray:
+        """The integral of ``(limit/f)^eta`` from ``start``, at or beyond the limit, over the exposures that follow.
+
+        Written with the step itself, not as a difference of two large integrals: a small exposure of a tired head
+        must neither vanish nor turn negative by rounding.
+        """
+        step = np.log1p(exposure / start)
         rest = 1.0 - self.exponent
         logarithmic = rest < 1e-9
-        beyond = np.expm1(rest * log_ratio) / np.where(logarithmic, 1.0, rest)
-        if logarithmic.any():
-            beyond = np.where(logarithmic, log_ratio, beyond)
-        return np.minimum(frequency, self.limit) + self.limit * beyond
+        power = np.expm1(rest * step) / np.where(logarithmic, 1.0, rest)
+        power = power * np.exp(rest * np.log(start / self.limit))
+        return self.limit * np.where(logarithmic, step, power)
 
 
-def fatigue_bank(curves: list[Fatigue]) -> FatigueBank:
+def fatigue_bank(curves: list[Fatigue], saturation: SaturationBank) -> FatigueBank:
     """Gather the fatigue of all channels, one curve a channel.
 
-    The memory of exposures fades by ``rho = 2^(-1/half_life)`` a day, so a steady ``x`` a day is remembered as
-    ``x / (1 - rho)``; the weekly limit is translated with the same factor.
+    The memory fades by ``rho = 2^(-1/half_life)`` a day, so a steady share ``x`` a day is remembered as
+    ``x / (1 - rho)``. The limit is the memory of a steady seventh of the weekly frequency a day.
     """
     half_life = np.array([curve.half_life_days for curve in curves])
     retention = 0.5 ** (1.0 / half_life)
-    weekly = np.array([curve.weekly_frequency for curve in curves])
+    daily = np.array([curve.weekly_frequency for curve in curves]) / 7.0
     return FatigueBank(
-        limit=weekly / 7.0 / (1.0 - retention),
+        limit=saturation.reached(daily / saturation.half) / (1.0 - retention),
         exponent=np.array([curve.exponent for curve in curves]),
         retention=retention,
     )

@@ -12,7 +12,7 @@ _TINY = 1e-300
 
 def hill(ratio: FloatArray, slope: FloatArray | float) -> FloatArray:
     """Hill curve ``x^k / (x^k + K^k)`` of ``ratio = x / K`` (Jin et al. 2017, eq. 5). 0 at 0, 1/2 at ``x = K``."""
-    powered = np.exp(slope * np.log(np.maximum(ratio, _TINY)))
+    powered = np.where(ratio > 0.0, np.exp(slope * np.log(np.maximum(ratio, _TINY))), 0.0)
     return powered / (1.0 + powered)
 
 
@@ -34,6 +34,16 @@ class SaturationBank:
     slope: FloatArray
     exponential: tuple[int, ...]
     half: FloatArray
+
+    @property
+    def first_slope(self) -> FloatArray:
+        """Rise of the share per ``x/K`` at 0 ``(C,)``: ``ln 2`` where exponential.
+
+        It is 1 for Hill with slope 1; other Hill slopes start flat or steep, and 1 is their convention.
+        """
+        slope = np.ones(len(self.slope))
+        slope[list(self.exponential)] = np.log(2.0)
+        return slope
 
     def reached(self, ratio: FloatArray) -> FloatArray:
         """Share of the ceiling reached ``(..., C)`` at ``ratio = exposure / half-saturation`` ``(..., C)``."""

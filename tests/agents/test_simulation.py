@@ -124,5 +124,5 @@ def test_an_unknown_policy_is_refused():
 
 def test_progress_counts_worlds():
     seen = []
-    xbopt.simulate("quickstart", runs=70, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(64, 70), (70, 70)]
+    xbopt.simulate("quickstart", runs=260, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(256, 260), (260, 260)]

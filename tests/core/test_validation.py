@@ -54,6 +54,7 @@ class Model(Strict):
     number: float = 0
     share: Annotated[float, Field(gt=0, le=1)] = 1
     whole: int = Field(default=1, ge=1)
+    negative: float = Field(default=-2, ge=-9, le=-1)
     flag: bool = True
     text: str = Field(default="abc", min_length=2, max_length=5)
     code: str = Field(default="AB", pattern="^[A-Z]{2}$")
@@ -100,10 +101,21 @@ MESSAGES = {
     "quoted number": ("number: '5'", "1:9: number: Must be a number, not '5'. Remove the quotes."),
     "word for number": ("number: abc", "1:9: number: Must be a number, not 'abc'."),
     "bool for number": ("number: true", "1:9: number: Must be a number, not true."),
+    "percent sign": ("share: 20%", "1:8: share: Must be a number, not '20%'. Shares are fractions: write 0.2."),
+    "currency sign": ("number: €28,000", "1:9: number: Must be a number, not '€28,000'. Write the bare number: 28000."),
+    "decimal comma": ("number: 0,2", "1:9: number: Must be a number, not '0,2'. Write the bare number: 0.2."),
+    "separator": ("number: 28_000", "1:9: number: Must be a number, not '28_000'. Write the bare number: 28000."),
+    "no minus": (
+        "negative: 2",
+        "1:11: negative: Must be at least -9 and at most -1, not 2. Write it with a minus: -2.",
+    ),
     "null for number": ("number:", "1:8: number: Must be a number, not empty (null)."),
     "list for number": ("number: [1]", "1:9: number: Must be a number, not a list of 1 item."),
     "mapping for number": ("number: {a: 1, b: 2}", "1:9: number: Must be a number, not a mapping of 2 items."),
-    "range": ("share: 1.5", "1:8: share: Must be greater than 0 and at most 1, not 1.5."),
+    "range": (
+        "share: 1.5",
+        "1:8: share: Must be greater than 0 and at most 1, not 1.5. Shares are fractions, not percent: 1.5 % is 0.015.",
+    ),
     "lower bound": ("whole: 0", "1:8: whole: Must be at least 1, not 0."),
     "fraction for whole": ("whole: 1.5", "1:8: whole: Must be a whole number, not 1.5."),
     "quoted whole": ("whole: '2'", "1:8: whole: Must be a whole number, not '2'. Remove the quotes."),
@@ -115,7 +127,7 @@ MESSAGES = {
         f"text: {'a' * 90}",
         f"1:7: text: Must be text of at most 5 characters, not '{'a' * 56}....",
     ),
-    "pattern": ("code: abc", "1:7: code: Must be text of the form ^[A-Z]{2}$, not 'abc'."),
+    "pattern": ("code: abc", "1:7: code: Must be two capital letters, as in DE, not 'abc'."),
     "enum": ("colour: gren", "1:9: colour: Must be 'red' or 'green', not 'gren'. Did you mean 'green'?"),
     "literal": ("level: hihg", "1:8: level: Must be 'low' or 'high', not 'hihg'. Did you mean 'high'?"),
     "date": (
@@ -153,7 +165,7 @@ MESSAGES = {
     "whole document": ("5", "1:1: Must be a mapping of keys to values, not 5."),
     "tagged union": (
         "curve:\n  type: fixed\n  amount: 2",
-        "3:11: curve.amount: Must be at least 0 and at most 1, not 2.",
+        "3:11: curve.amount: Must be at least 0 and at most 1, not 2. Shares are fractions, not percent: 2 % is 0.02.",
     ),
     "tag that is a key too": (
         "curve:\n  type: fixed\n  fixed: {fixed: x}\n  amount: 1",

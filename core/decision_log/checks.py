@@ -1,0 +1,121 @@
+"""What every row of a decision log must keep, on its way in and out."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from xbopt.core.axes import BoolArray, FloatArray
+from xbopt.core.decision_log.schema import (
+    FLOAT_COLUMNS,
+    INT_COLUMNS,
+    TEXT_COLUMNS,
+    TIME_COLUMNS,
+    DecisionColumns,
+    DecisionLogSchema,
+    TextArray,
+    TimeArray,
+)
+from xbopt.core.errors import DecisionLogError
+
+PROBABILITY_TOLERANCE = 1e-6
+
+
+def check_columns(columns: DecisionColumns, schema: DecisionLogSchema, *, where: str = "", first_row: int = 0) -> None:
+    """Check shapes and values of decisions.
+
+    Args:
+        columns: The decisions.
+        schema: Names of context fields and actions.
+        where: How messages begin, such as the file's name.
+        first_row: Number of rows before these; messages count rows from 1.
+
+    Raises:
+        DecisionLogError: The message names row and column.
+    """
+    begin = f"{where}: " if where else ""
+    _check_shapes(columns, schema, begin)
+    for column, bad, what in _value_checks(columns, schema):
+        rows = np.flatnonzero(bad if bad.ndim == 1 else bad.any(axis=1))
+        if len(rows):
+            row = int(rows[0])
+            also = f" ({len(rows):,} rows in all)" if len(rows) > 1 else ""
+            identity = str(columns.decision_id[row]) if column != "decision_id" else ""
+            of = f" (decision {identity!r})" if identity else ""
+            raise DecisionLogError(f"{begin}row {first_row + row + 1}{of}, column {column}: {what(row)}{also}.")
+
+
+def _check_shapes(columns: DecisionColumns, schema: DecisionLogSchema, begin: str) -> None:
+    rows = len(columns.decision_id) if columns.decision_id.ndim else 0
+    for kinds, names, what in (
+        ("U", TEXT_COLUMNS, "text"),
+        ("M", TIME_COLUMNS, "times (datetime64)"),
+        ("iu", INT_COLUMNS, "whole numbers"),
+        ("f", FLOAT_COLUMNS, "numbers"),
+    ):
+        for name in names:
+            array = getattr(columns, name)
+            if array.dtype.kind not in kinds:
+                raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: {what}.")
+            if array.shape != (rows,):
+                raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; ({rows},) is wanted.")
+    for name, array, width in (
+        ("context", columns.context, len(schema.context_names)),
+        ("action_probabilities", columns.action_probabilities, len(schema.action_labels)),
+    ):
+        if array is None:
+            continue
+        if array.dtype.kind != "f":
+            raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: numbers.")
+        if array.shape != (rows, width):
+            raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; ({rows}, {width}) is wanted.")
+
+
+def _value_checks(
+    columns: DecisionColumns, schema: DecisionLogSchema
+) -> Iterator[tuple[str, BoolArray, Callable[[int], str]]]:
+    """Column, which entries are wrong ``(n,)`` or ``(n, width)``, and the sentence for a row."""
+    for name in ("decision_id", "episode_id", "policy_id"):
+        texts: TextArray = getattr(columns, name)
+        yield name, texts == "", lambda _row: "is empty"
+    yield "decision_id", repeated(columns.decision_id), lambda _row: "stands in an earlier row too"
+    for name in TIME_COLUMNS:
+        times: TimeArray = getattr(columns, name)
+        yield name, np.isnat(times), lambda _row: "is empty"
+    late = columns.reward_ready_at < columns.timestamp
+    yield "reward_ready_at", late, lambda _row: "lies before the decision's own timestamp"
+    yield "step", columns.step < 0, lambda row: f"is {columns.step[row]}; 0 or more is wanted"
+    actions = len(schema.action_labels)
+    outside = (columns.action < 0) | (columns.action >= actions)
+    yield "action", outside, lambda row: f"is {columns.action[row]}; positions 0..{actions - 1} are wanted"
+    for name in FLOAT_COLUMNS:
+        numbers: FloatArray = getattr(columns, name)
+        # A reward that is not complete yet is NaN here and empty in the file; nothing else may be.
+        bad = np.isinf(numbers) if name == "reward" else ~np.isfinite(numbers)
+        yield name, bad, lambda row, numbers=numbers: f"is {numbers[row]}, which is no finite number"
+    yield "context", ~np.isfinite(columns.context), lambda _row: "holds a value that is no finite number"
+    small_or_large = ~((columns.propensity > 0.0) & (columns.propensity <= 1.0))
+    yield (
+        "propensity",
+        small_or_large,
+        lambda row: f"is {columns.propensity[row]:g}; a probability above 0 and at most 1 is wanted",
+    )
+    table = columns.action_probabilities
+    if table is not None:
+        yield "action_probabilities", ~((table >= 0.0) & (table <= 1.0)), lambda _row: "holds a value outside 0..1"
+        sums = table.sum(axis=1)
+        uneven = np.abs(sums - 1.0) > PROBABILITY_TOLERANCE
+        yield "action_probabilities", uneven, lambda row: f"sums to {sums[row]:g}; 1 is wanted"
+        own = table[np.arange(len(columns)), columns.action]
+        differs = np.abs(own - columns.propensity) > PROBABILITY_TOLERANCE
+        yield (
+            "propensity",
+            differs,
+            lambda row: f"is {columns.propensity[row]:g}, but action_probabilities says {own[row]:g} for this action",
+        )
+
+
+def repeated(ids: TextArray) -> BoolArray:
+    """Which entries ``(n,)`` stand in an earlier row too."""
+    again = np.ones(len(ids), dtype=np.bool_)
+    again[np.unique(ids, return_index=True)[1]] = False
+    return again

@@ -1,0 +1,159 @@
+"""What a decision log holds: its columns, their names, units and types."""
+
+from dataclasses import asdict, dataclass
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.errors import DecisionLogError
+
+SCHEMA_VERSION = 1
+CONTEXT_PREFIX = "context_"
+METADATA_KEY = b"xbopt.decision_log"
+
+TextArray: TypeAlias = NDArray[np.str_]
+TimeArray: TypeAlias = NDArray[np.datetime64]
+
+# Columns with one value a row, and what they hold; list columns and named context columns stand beside them.
+TEXT_COLUMNS = ("decision_id", "episode_id", "unit", "policy_id", "scenario_hash")
+TIME_COLUMNS = ("timestamp", "reward_ready_at")
+INT_COLUMNS = ("step", "action")
+FLOAT_COLUMNS = ("propensity", "reward", "cost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLogSchema:
+    """Names and units of a decision log; they are kept in the file.
+
+    Attributes:
+        context_names: Name of each context field ``(d,)``.
+        action_labels: Readable name of each action ``(K,)``.
+        context_units: Unit of each context field ``(d,)``; empty text for a plain number. Empty for all plain.
+        unit: What one decision is made for, such as ``region x segment``.
+        reward_unit: Unit of ``reward``, such as ``EUR``.
+        cost_unit: Unit of ``cost``.
+    """
+
+    context_names: tuple[str, ...]
+    action_labels: tuple[str, ...]
+    context_units: tuple[str, ...] = ()
+    unit: str = "region x segment"
+    reward_unit: str = ""
+    cost_unit: str = ""
+
+    def __post_init__(self) -> None:
+        """Check the names.
+
+        Raises:
+            DecisionLogError: Names are missing or stand twice, or there is not one unit a context field.
+        """
+        for what, names in (("context_names", self.context_names), ("action_labels", self.action_labels)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise DecisionLogError(f"{what} holds {twice[0]!r} more than once.")
+            if not all(names):
+                raise DecisionLogError(f"{what} holds an empty name.")
+        if not self.action_labels:
+            raise DecisionLogError("action_labels is empty; a decision is a choice among actions.")
+        if self.context_units and len(self.context_units) != len(self.context_names):
+            raise DecisionLogError(
+                f"context_units has {len(self.context_units)} entries for {len(self.context_names)} context fields."
+            )
+
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        """Names of the columns that hold one context field each ``(d,)``."""
+        return tuple(CONTEXT_PREFIX + name for name in self.context_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionColumns:
+    """Decisions, one a row; every array has ``n`` rows.
+
+    Attributes:
+        decision_id: Stable and unique, such as ``f"{run}-{world}-{step}-{cell}"`` ``(n,)``.
+        timestamp: When it was decided, UTC ``(n,)``; kept to the microsecond.
+        episode_id: The run or world that the decision belongs to ``(n,)``.
+        step: Number of the decision in its episode, from 0 ``(n,)``.
+        unit: Customer, market or cell that it was made for ``(n,)``.
+        context: What was known ``(n, d)``.
+        action: Position in the action labels ``(n,)``.
+        propensity: Probability with which the policy chose this action, above 0 and at most 1 ``(n,)``.
+        action_probabilities: Probability of every action ``(n, K)``; None where it is not known.
+        reward: What the decision brought ``(n,)``; NaN where it is not complete yet, which is empty (null) in the file.
+        cost: What it cost ``(n,)``.
+        reward_ready_at: When the reward was complete, UTC ``(n,)``.
+        policy_id: The policy that chose ``(n,)``.
+        scenario_hash: Hash of the scenario; empty text for a real market ``(n,)``.
+    """
+
+    decision_id: TextArray
+    timestamp: TimeArray
+    episode_id: TextArray
+    step: IntArray
+    unit: TextArray
+    context: FloatArray
+    action: IntArray
+    propensity: FloatArray
+    action_probabilities: FloatArray | None
+    reward: FloatArray
+    cost: FloatArray
+    reward_ready_at: TimeArray
+    policy_id: TextArray
+    scenario_hash: TextArray
+
+    def __len__(self) -> int:
+        """Number of decisions, ``n``."""
+        return len(self.decision_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionLog:
+    """A decision log that was read: its names and units, and its decisions."""
+
+    schema: DecisionLogSchema
+    columns: DecisionColumns
+
+
+def schema_to_plain(schema: DecisionLogSchema) -> dict[str, object]:
+    """The schema as JSON-ready data, with the version of the format."""
+    return {"schema_version": SCHEMA_VERSION, **asdict(schema)}
+
+
+def schema_from_plain(data: object) -> DecisionLogSchema:
+    """The schema from JSON-ready data.
+
+    Raises:
+        DecisionLogError: The data is of another version, or no schema.
+    """
+    if not isinstance(data, dict):
+        raise DecisionLogError("its description is no mapping.")
+    values = cast("dict[str, object]", data)
+    version = values.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise DecisionLogError(f"it has format version {version}; version {SCHEMA_VERSION} can be read.")
+    return DecisionLogSchema(
+        context_names=_texts(values, "context_names"),
+        action_labels=_texts(values, "action_labels"),
+        context_units=_texts(values, "context_units"),
+        unit=_text(values, "unit"),
+        reward_unit=_text(values, "reward_unit"),
+        cost_unit=_text(values, "cost_unit"),
+    )
+
+
+def _text(values: dict[str, object], name: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str):
+        raise DecisionLogError(f"its description lacks {name!r}.")
+    return value
+
+
+def _texts(values: dict[str, object], name: str) -> tuple[str, ...]:
+    value = values.get(name)
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
+    if not all(isinstance(item, str) for item in items):
+        raise DecisionLogError(f"its description lacks {name!r}.")
+    return tuple(str(item) for item in items)

@@ -1,0 +1,152 @@
+"""Writing the decisions of a simulation down: one row a cell and decision, as a decision log."""
+
+import hashlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
+from xbopt.core.decision_log.writer import DecisionLogWriter
+from xbopt.core.errors import UsageError
+from xbopt.core.policy import Observation, Policy, TacticPolicy
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.observation import CELL_FEATURES, REGION_FEATURES
+from xbopt.env.rollout import Recorder, TacticChoice
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.step import DayOutcome
+
+
+def log_schema(scenario: Scenario) -> DecisionLogSchema:
+    """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is."""
+    cells = [f"region_{name}" for name in scenario.regions] + [f"segment_{name}" for name in scenario.segments]
+    return DecisionLogSchema(
+        context_names=(*REGION_FEATURES, *CELL_FEATURES, *cells),
+        action_labels=scenario.menu.labels,
+        reward_unit=scenario.base_currency,
+        cost_unit=scenario.base_currency,
+    )
+
+
+class DecisionBook:
+    """An open decision log; gives a recorder to each batch of worlds."""
+
+    def __init__(
+        self, writer: DecisionLogWriter, market: MarketParameters, policy: TacticPolicy, *, seed: int, run: str
+    ) -> None:
+        self._writer, self._market = writer, market
+        self._policy, self._seed, self._run = policy, seed, run
+
+    def recorder(self, worlds: IntArray) -> "DecisionRecorder":
+        """A recorder for some worlds, by global number ``(B,)``; it writes when they are played to the end."""
+        return DecisionRecorder(self._writer, self._market, self._policy.name, worlds, self._run)
+
+
+@contextmanager
+def open_book(
+    path: Path, market: MarketParameters, policy: Policy, *, seed: int, world_seed: int | None
+) -> Generator[DecisionBook]:
+    """Open a decision log; the file appears only when the block ends without an exception.
+
+    Raises:
+        UsageError: The policy gives no probabilities, or the file cannot be written there.
+        DecisionLogError: The disk refuses to take the rows.
+    """
+    if not isinstance(policy, TacticPolicy):
+        raise UsageError(f"{policy.name} gives no probabilities, so its decisions cannot be logged; set exploration.")
+    scenario = market.scenario
+    key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
+    run = hashlib.sha256(key.encode()).hexdigest()[:10]
+    with DecisionLogWriter(path, log_schema(scenario)) as writer:
+        yield DecisionBook(writer, market, policy, seed=seed, run=run)
+
+
+class DecisionRecorder(Recorder):
+    """Keeps the choices and daily margins of a batch, and writes rows when the last day is played."""
+
+    def __init__(
+        self, writer: DecisionLogWriter, market: MarketParameters, policy: str, worlds: IntArray, run: str
+    ) -> None:
+        scenario = market.scenario
+        regions, segments, _, _ = scenario.shape
+        self._writer, self._market, self._policy, self._worlds, self._run = writer, market, policy, worlds, run
+        shape = (len(worlds), scenario.days, regions, segments)
+        self._margin, self._spend = np.zeros(shape), np.zeros(shape)
+        self._choices: list[TacticChoice] = []
+
+    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+        """Keep a day's margin and spend, and the choice if one was made."""
+        self._margin[:, day] = outcome.money.contribution_margin
+        self._spend[:, day] = -outcome.money.media
+        if choice is not None:
+            self._choices.append(choice)
+
+    def finish(self, state: MarketState) -> None:
+        """Write one row a cell and decision."""
+        del state
+        for step, choice in enumerate(self._choices):
+            self._writer.append(self._rows(step, choice))
+
+    def _rows(self, step: int, choice: TacticChoice) -> DecisionColumns:
+        """Rows in the order worlds, regions, segments."""
+        scenario = self._market.scenario
+        tactics, day = scenario.document.tactics, choice.day
+        worlds, regions, segments = choice.tactic.shape
+        shape = (worlds, regions, segments)
+        end = day + tactics.window_days
+        factors = self._market.customers.daily_discount ** np.arange(tactics.window_days)
+        window = self._margin[:, day:end]
+        reward = np.einsum("btrs,t->brs", window, factors[: window.shape[1]])
+        if end > scenario.days:
+            # The window runs beyond the horizon: the reward is not known, and zero would be a lie.
+            reward = np.full(shape, np.nan)
+        held = min(day + tactics.decide_every_days, scenario.days)
+        world = np.broadcast_to(self._worlds[:, None, None], shape).ravel()
+        cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
+        unit: TextArray = np.tile(np.array(cells), worlds)
+        rows = worlds * regions * segments
+        return DecisionColumns(
+            decision_id=np.array(
+                [f"{self._run}-w{w}-d{day}-{cell}" for w, cell in zip(world, unit, strict=True)], dtype=np.str_
+            ),
+            timestamp=_at(scenario, day, worlds),
+            episode_id=np.array([f"{self._run}-w{w}" for w in world], dtype=np.str_),
+            step=np.full(rows, step, dtype=np.int64),
+            unit=unit,
+            context=_context(scenario, choice.observation),
+            action=choice.tactic.reshape(rows).astype(np.int64),
+            propensity=choice.propensity.reshape(rows),
+            action_probabilities=choice.probabilities.reshape(rows, -1),
+            reward=reward.reshape(rows),
+            cost=self._spend[:, day:held].sum(axis=1).reshape(rows),
+            reward_ready_at=_at(scenario, end, worlds),
+            policy_id=np.full(rows, self._policy),
+            scenario_hash=np.full(rows, scenario.hash),
+        )
+
+
+def _context(scenario: Scenario, seen: Observation) -> FloatArray:
+    """What each cell sees ``(B * R * S, d)``."""
+    worlds, regions, segments, _ = seen.cells.shape
+    by_region = np.broadcast_to(seen.regions[:, :, None, :], (worlds, regions, segments, seen.regions.shape[2]))
+    region = np.broadcast_to(np.eye(regions)[:, None, :], (worlds, regions, segments, regions))
+    segment = np.broadcast_to(np.eye(segments), (worlds, regions, segments, segments))
+    context = np.concatenate([by_region, seen.cells, region, segment], axis=3)
+    assert context.shape[3] == len(log_schema(scenario).context_names), "context and names must match"
+    return context.reshape(worlds * regions * segments, -1)
+
+
+def _at(scenario: Scenario, day: int, worlds: int) -> TimeArray:
+    """Midnight of a day in each region's own time, as UTC ``(B * R * S,)``."""
+    segments = len(scenario.segments)
+    start = datetime.combine(scenario.start, datetime.min.time())
+    moments: list[np.datetime64] = []
+    for region in scenario.document.market.regions:
+        local = (start + timedelta(days=day)).replace(tzinfo=ZoneInfo(region.timezone))
+        moments += [np.datetime64(local.astimezone(UTC).replace(tzinfo=None), "us")] * segments
+    return np.tile(np.array(moments), worlds)

@@ -1,0 +1,73 @@
+"""The waterfall from gross revenue to contribution margin."""
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+
+from xbopt.reports.bridge import BridgeStep
+from xbopt.reports.chart_spec import Record, Spec, chart_data, finished
+from xbopt.reports.chart_style import ACCENT, GAIN, INK, LOSS, MONEY_AXIS, NEUTRAL, SOFT_INK
+from xbopt.reports.numbers import NumberFormat
+
+
+def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description: str) -> Spec:
+    """A waterfall that reads downwards; amounts stand in a column of their own."""
+    kinds = {"subtotal": NEUTRAL, "total": ACCENT}
+    records: list[Record] = [
+        {
+            "name": step.name,
+            "from": min(step.start, step.end),
+            "to": max(step.start, step.end),
+            "colour": kinds.get(step.kind) or (GAIN if step.amount >= 0.0 else LOSS),
+            "label": numbers.money(step.amount),
+            "share": numbers.share(step.of_revenue),
+            "bold": step.kind != "amount",
+            "tip": f"{step.name}: {numbers.money(step.amount)}, {numbers.share(step.of_revenue)} of net revenue",
+        }
+        for step in steps
+    ]
+    if records and steps[-1].amount < 0.0:
+        records[-1]["colour"] = LOSS
+    order = [step.name for step in steps]
+    high = max((max(step.start, step.end) for step in steps), default=0.0)
+    low = min(0.0, min((min(step.start, step.end) for step in steps), default=0.0))
+    reach = (high - low) or 1.0
+    base = alt.Chart(chart_data(records)).encode(
+        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, labelLimit=190, domain=False))
+    )
+    scale = alt.Scale(domain=[low, high + 0.30 * reach], nice=False)
+    axis = alt.Axis(labelExpr=MONEY_AXIS, grid=True, tickCount=6, values=_ticks(low, high))
+    bars = base.mark_bar(height=16, cornerRadius=1).encode(
+        x=alt.X("from:Q", scale=scale, title=None, axis=axis),
+        x2="to:Q",
+        color=alt.Color("colour:N", scale=None),
+        tooltip=alt.Tooltip("tip:N"),
+    )
+    labels = [
+        text.encode(x=alt.XDatum(high + at * reach), text=field)
+        for text in (
+            base.transform_filter("datum.bold == true").mark_text(align="right", fontWeight="bold", fill=INK),
+            base.transform_filter("datum.bold == false").mark_text(align="right", fill=INK),
+        )
+        for at, field in ((0.18, "label:N"), (0.285, "share:N"))
+    ]
+    heads = [
+        alt.Chart(chart_data([{"text": text}]))
+        .mark_text(align="right", fill=SOFT_INK, baseline="bottom")
+        .encode(x=alt.XDatum(high + at * reach), y=alt.value(-4), text="text:N")
+        for at, text in ((0.18, "Amount"), (0.285, "of net"))
+    ]
+    chart = alt.layer(bars, *labels, *heads).properties(width="container", height=26 * len(steps))
+    return finished(chart, description)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers between low and high: four to eight of them."""
+    reach = high - low
+    if reach <= 0.0:
+        return [0.0]
+    power = 10.0 ** math.floor(math.log10(reach / 4.0))
+    step = next(power * factor for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if reach / (power * factor) <= 8.0)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [n * step for n in range(first, last + 1)]

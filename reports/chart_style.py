@@ -1,0 +1,55 @@
+"""Colours and type of all charts, safe for colour-blind readers and for grey printers."""
+
+from typing import Any
+
+INK = "#1c2733"
+SOFT_INK = "#5a6775"
+HAIRLINE = "#dde3e9"
+NEUTRAL = "#9aa7b4"
+ACCENT = "#1f5f8b"
+GAIN = "#3b7fb0"
+LOSS = "#c8643c"
+SHADES = ("#f0f4f8", "#c9dcea", "#8fb8d4", "#4d8bb5", "#1f5f8b", "#123f61")
+"""From nothing to most; one hue, evenly darker, so that order survives in grey."""
+
+FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
+
+CONFIG: dict[str, Any] = {
+    "background": "transparent",
+    "font": FONT,
+    "padding": 2,
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": SOFT_INK,
+        "labelFontSize": 12,
+        "titleColor": SOFT_INK,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridColor": HAIRLINE,
+        "domainColor": HAIRLINE,
+        "tickColor": HAIRLINE,
+        "ticks": False,
+        "labelPadding": 6,
+        "domain": False,
+    },
+    "text": {"font": FONT, "fontSize": 12, "fill": INK},
+    "legend": {"labelColor": SOFT_INK, "labelFontSize": 12, "titleColor": SOFT_INK, "titleFontWeight": "normal"},
+}
+"""Vega-Lite configuration of every chart."""
+
+MONEY_AXIS = "replace(replace(format(datum.value, '$.3~s'), 'G', 'B'), 'k', 'K')"
+"""Axis label for money, in the notation of money rather than that of physics."""
+
+
+def ink_on(position: float) -> str:
+    """A text colour that can be read on the shade at a position 0..1 of the scale."""
+    return "#ffffff" if position > 0.52 else INK
+
+
+def shade(position: float) -> str:
+    """The colour at a position 0..1 of the scale of shades."""
+    at = min(max(position, 0.0), 1.0) * (len(SHADES) - 1)
+    left = min(int(at), len(SHADES) - 2)
+    pair = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in SHADES[left : left + 2]]
+    mixed = [round(a + (b - a) * (at - left)) for a, b in zip(*pair, strict=True)]
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)

@@ -1,0 +1,120 @@
+"""What the limits changed, and how near the plan came to each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.agents.simulation import SimulationResult
+from xbopt.core.axes import FloatArray
+from xbopt.env.kpis import Estimate
+from xbopt.env.totals import ADJUSTMENTS
+from xbopt.reports.allocation import names_of, spend_by_cell
+from xbopt.reports.figures import Column, Table, Unit, Value
+
+_SMALLEST_MONEY = 0.005
+"""Half a cent over the horizon: what rounding does, and nothing that a planner could see."""
+_FULL = 0.9995
+
+_WORDS: dict[str, tuple[str, Unit, str]] = {
+    "cut_base": ("Spend cut", "money", "wanted by the policy, beyond a budget, cap or daily limit"),
+    "raised_base": ("Spend raised", "money", "added for minimums and locks"),
+    "unmet_base": ("Minimums and locks not paid", "money", "because too little was left"),
+    "discounts_cut": ("Discounts cut", "count", "cell-days with a discount beyond its ceiling"),
+    "dayparts_mended": ("Daypart rows mended", "count", "rows without a weight; they got the audience's day"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsReport:
+    """Limits.
+
+    Attributes:
+        changes: What the projection changed, and where a cart rate met its cap.
+        use: Each limit and how much of it is used.
+        anything_changed: Whether anything was changed at all.
+        at_limit: Names of the limits that are used in full.
+    """
+
+    changes: Table
+    use: Table
+    anything_changed: bool
+    at_limit: tuple[str, ...]
+
+
+def build_limits(result: SimulationResult) -> LimitsReport:
+    """Gather all limits of a result."""
+    rows: list[tuple[Value, ...]] = []
+    changed = False
+    for i, name in enumerate(ADJUSTMENTS):
+        label, unit, meaning = _WORDS[name]
+        row, hit = _change(label, result.totals.adjustments[:, i], unit, meaning)
+        rows.append(row)
+        changed |= hit
+    row, hit = _change(
+        "Cart rate at its cap", result.totals.capped_cell_days, "count", "cell-days; more demand than the model allows"
+    )
+    rows.append(row)
+    changed |= hit
+    use = _use_rows(result)
+    return LimitsReport(
+        changes=Table(
+            key="limit_changes",
+            title="What the limits changed",
+            columns=(
+                Column(key="change", name="Change", unit="text"),
+                Column(key="money", name="Money", unit="money", meaning="Base currency, mean and range over worlds"),
+                Column(
+                    key="number", name="Number", unit="count", meaning="Cell-days or rows, mean and range over worlds"
+                ),
+                Column(key="worlds", name="In worlds", unit="share", meaning="Share of worlds in which it happened"),
+                Column(key="meaning", name="Meaning", unit="text"),
+            ),
+            rows=tuple(rows),
+        ),
+        use=Table(
+            key="limit_use",
+            title="How much of each limit is used",
+            columns=(
+                Column(key="limit", name="Limit", unit="text"),
+                Column(key="allowed", name="Allowed", unit="money"),
+                Column(key="used", name="Used", unit="money", meaning="Mean over worlds"),
+                Column(key="share", name="Share", unit="share", meaning="Used over allowed"),
+            ),
+            rows=tuple(use),
+        ),
+        anything_changed=changed,
+        at_limit=tuple(str(row[0]) for row in use if isinstance(row[3], float) and row[3] >= _FULL),
+    )
+
+
+def _change(label: str, values: FloatArray, unit: Unit, meaning: str) -> tuple[tuple[Value, ...], bool]:
+    threshold = _SMALLEST_MONEY if unit == "money" else 0.0
+    happened = values > threshold
+    # Below the threshold stands rounding noise of sums, which would read as a cut of zero.
+    estimate = Estimate.of(np.where(happened, values, 0.0))
+    money, number = (estimate, None) if unit == "money" else (None, estimate)
+    return (label, money, number, float(happened.mean()), meaning), bool(happened.any())
+
+
+def _use_rows(result: SimulationResult) -> list[tuple[Value, ...]]:
+    limits, spend = result.scenario.limits, spend_by_cell(result)
+    regions, _, channels = names_of(result.scenario)
+    by_day = (result.totals.spend_by_day / result.totals.worlds).sum(axis=(1, 2))
+    rows = [
+        _used("Budget", limits.total_base, float(spend.sum())),
+        _used("Spend on one day (largest day)", limits.daily_base, float(by_day.max())),
+    ]
+    for caps, names, used in (
+        (limits.region_cap_base, regions, spend.sum(axis=(1, 2))),
+        (limits.channel_cap_base, channels, spend.sum(axis=(0, 1))),
+    ):
+        rows += [
+            _used(f"Cap on {name}", float(cap), float(value))
+            for name, cap, value in zip(names, caps, used, strict=True)
+            if np.isfinite(cap)
+        ]
+    return rows
+
+
+def _used(name: str, allowed: float, used: float) -> tuple[Value, ...]:
+    return name, allowed, used, used / allowed if allowed > 0.0 else None

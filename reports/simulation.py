@@ -1,0 +1,143 @@
+"""The simulation report as plain values: everything that its page and its workbook show."""
+
+from dataclasses import dataclass
+
+from xbopt.agents.simulation import SimulationResult
+from xbopt.core.errors import UsageError
+from xbopt.reports.allocation import allocation_maps, daypart_map, discount_map, flighting_maps
+from xbopt.reports.assumptions import AssumptionSheet, build_assumptions
+from xbopt.reports.bridge import BridgeStep, build_bridge
+from xbopt.reports.comparison import compare
+from xbopt.reports.figures import Fact, HeatMap, Table
+from xbopt.reports.limits import LimitsReport, build_limits
+from xbopt.reports.notes import method_notes
+from xbopt.reports.numbers import NumberFormat
+from xbopt.reports.promotion import PromotionLedger, build_ledger
+from xbopt.reports.response_curves import ResponseCurve, marginal_table, response_curves
+from xbopt.reports.results import result_tables
+from xbopt.reports.tiles import Tile, build_other_kpis, build_tiles
+from xbopt.reports.timeline import Timeline, build_timeline
+from xbopt.reports.verdict import comparison_sentence, verdict_sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationReport:
+    """What a planner reads about one simulation.
+
+    Attributes:
+        title: Title of the page.
+        description: The scenario's own words.
+        facts: Dates, policy, worlds, seed and currency.
+        verdict: What the simulation says, in one sentence.
+        comparison: How that compares with the baseline, in one sentence; empty without a baseline.
+        tiles: KPIs with ranges and changes.
+        other_kpis: KPIs that no tile shows.
+        bridge: From gross revenue to contribution margin.
+        timeline: Contribution over time.
+        allocation: Spend by region, segment and channel.
+        flighting: Spend by week and channel, one map a region.
+        discounts: Discount calendar.
+        dayparts: Spend over the day.
+        response: Response curves, one a channel.
+        marginal: What the next unit of spend brings.
+        results: By region, segment and channel.
+        ledger: Where the extra orders of discounts come from.
+        limits: What the limits changed.
+        assumptions: Every number of the scenario.
+        notes: How to read all this.
+        numbers: How numbers are written.
+        policy: Name of the policy.
+        worlds: Number of worlds.
+    """
+
+    title: str
+    description: str
+    facts: tuple[Fact, ...]
+    verdict: str
+    comparison: str
+    tiles: tuple[Tile, ...]
+    other_kpis: tuple[Tile, ...]
+    bridge: tuple[BridgeStep, ...]
+    timeline: Timeline
+    allocation: tuple[HeatMap, ...]
+    flighting: tuple[HeatMap, ...]
+    discounts: HeatMap
+    dayparts: HeatMap
+    response: tuple[ResponseCurve, ...]
+    marginal: Table
+    results: tuple[Table, ...]
+    ledger: PromotionLedger
+    limits: LimitsReport
+    assumptions: AssumptionSheet
+    notes: tuple[str, ...]
+    numbers: NumberFormat
+    policy: str
+    worlds: int
+
+
+def build_simulation_report(
+    result: SimulationResult,
+    *,
+    baseline: SimulationResult | None = None,
+    title: str = "",
+    locale: str = "en",
+) -> SimulationReport:
+    """Gather everything that the report shows.
+
+    Args:
+        result: The simulation.
+        baseline: Another one to compare it with, best of the same scenario with the same seed and worlds.
+        title: Title of the page; the scenario's where left out.
+        locale: How numbers and dates are written, as in ``en`` or ``de_AT``. The words are English in any case.
+
+    Raises:
+        UsageError: There is no such locale, or the baseline is in another currency.
+    """
+    scenario = result.scenario
+    if baseline is not None and baseline.scenario.base_currency != scenario.base_currency:
+        raise UsageError(
+            f"The baseline is in {baseline.scenario.base_currency}, the result in {scenario.base_currency}; "
+            "compare results of one base currency."
+        )
+    numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
+    comparison = None if baseline is None else compare(result, baseline)
+    curves = response_curves(result)
+    return SimulationReport(
+        title=title or scenario.title,
+        description=scenario.document.description.strip(),
+        facts=_facts(result, numbers),
+        verdict=verdict_sentence(result, numbers),
+        comparison="" if comparison is None else comparison_sentence(comparison, numbers),
+        tiles=build_tiles(result.kpis, comparison),
+        other_kpis=build_other_kpis(result.kpis, comparison),
+        bridge=build_bridge(result.bridge),
+        timeline=build_timeline(result, baseline),
+        allocation=allocation_maps(result),
+        flighting=flighting_maps(result),
+        discounts=discount_map(result),
+        dayparts=daypart_map(result),
+        response=curves,
+        marginal=marginal_table(curves),
+        results=result_tables(result),
+        ledger=build_ledger(result),
+        limits=build_limits(result),
+        assumptions=build_assumptions(scenario.document),
+        notes=method_notes(result, comparison),
+        numbers=numbers,
+        policy=result.policy,
+        worlds=result.runs,
+    )
+
+
+def _facts(result: SimulationResult, numbers: NumberFormat) -> tuple[Fact, ...]:
+    scenario = result.scenario
+    last = scenario.date_of(scenario.days - 1)
+    policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
+    return (
+        Fact(label="Days", text=f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
+        Fact(label="Policy", text=policy),
+        Fact(label="Worlds", text=numbers.count(result.runs)),
+        Fact(label="Seed", text=str(result.seed)),
+        Fact(label="Money", text=scenario.base_currency),
+        Fact(label="Scenario", text=f"{scenario.name} {scenario.hash}"),
+    )
