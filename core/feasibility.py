@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, check_shape
+from xbopt.core.axes import BoolArray, FloatArray, add_up, check_shape
 from xbopt.core.decision import Decision
 from xbopt.core.limits import Limits, Remaining
 
@@ -60,14 +60,15 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
 
     _check_remaining(remaining, decision.worlds, regions, channels)
 
-    wanted = np.maximum(decision.spend_base, 0.0)
+    asked = decision.spend_base
+    wanted = asked if asked.min(initial=0.0) >= 0.0 else np.maximum(asked, 0.0)
     day_left = np.minimum(remaining.budget_base, limits.daily_base)
     floor = np.where(limits.locked, limits.lock_base, limits.minimum_base)
     if floor.any() or limits.locked.any():
         # Floors are paid first. One that cannot be paid in full leaves no room for anything else in that cell.
         paid = _scaled(np.broadcast_to(floor, wanted.shape), _Caps.of(remaining, day_left))
         spend = np.where(limits.locked | (paid < floor), paid, np.maximum(wanted, paid))
-        unmet = (floor - paid).sum(axis=(1, 2, 3))
+        unmet = add_up(floor - paid, 1, 2, 3)
         feasible = _scaled_above(paid, spend, _Caps.of(remaining, day_left))
     else:
         unmet = np.zeros(decision.worlds)
@@ -75,18 +76,26 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
 
     discount = np.clip(decision.discount_frac, 0.0, limits.discount_ceiling)
     weights, mended = _normalised(decision.daypart_weights, limits.audience)
-    change = feasible - decision.spend_base
+    cut, raised = _changes(asked, feasible)
     adjustments = Adjustments(
-        cut_base=-np.minimum(change, 0.0).sum(axis=(1, 2, 3)),
-        raised_base=np.maximum(change, 0.0).sum(axis=(1, 2, 3)),
+        cut_base=cut,
+        raised_base=raised,
         unmet_base=unmet,
-        discounts_cut=(discount != decision.discount_frac).sum(axis=(1, 2)).astype(np.float64),
+        discounts_cut=add_up(discount != decision.discount_frac, 1, 2),
         dayparts_mended=mended,
     )
     projected = Decision(
         spend_base=feasible, daypart_weights=weights, discount_frac=discount, mechanic=decision.mechanic
     )
     return projected, adjustments
+
+
+def _changes(asked: FloatArray, feasible: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Spend taken away and added, by world ``(B,)`` each."""
+    if feasible is asked:  # nothing to do, which is the usual case
+        return np.zeros(len(asked)), np.zeros(len(asked))
+    change = feasible - asked
+    return add_up(np.maximum(-change, 0.0), 1, 2, 3), add_up(np.maximum(change, 0.0), 1, 2, 3)
 
 
 def _check_remaining(remaining: Remaining, worlds: int, regions: int, channels: int) -> None:
@@ -113,11 +122,11 @@ class _Caps:
 
     def kept(self, spend: FloatArray) -> BoolArray:
         """Whether all caps are kept, by world ``(B,)``."""
-        kept = spend.sum(axis=(1, 2, 3)) <= self.day
+        kept = add_up(spend, 1, 2, 3) <= self.day
         if self.region is not None:
-            kept &= (spend.sum(axis=(2, 3)) <= self.region).all(axis=1)
+            kept &= (add_up(spend, 2, 3) <= self.region).all(axis=1)
         if self.channel is not None:
-            kept &= (spend.sum(axis=(1, 2)) <= self.channel).all(axis=1)
+            kept &= (add_up(spend, 1, 2) <= self.channel).all(axis=1)
         return kept
 
     def above(self, floor: FloatArray) -> "_Caps":
@@ -127,9 +136,9 @@ class _Caps:
             return np.maximum(cap * _SHAVE - used, 0.0)
 
         return _Caps(
-            region=None if self.region is None else room(self.region, floor.sum(axis=(2, 3))),
-            channel=None if self.channel is None else room(self.channel, floor.sum(axis=(1, 2))),
-            day=room(self.day, floor.sum(axis=(1, 2, 3))),
+            region=None if self.region is None else room(self.region, add_up(floor, 2, 3)),
+            channel=None if self.channel is None else room(self.channel, add_up(floor, 1, 2)),
+            day=room(self.day, add_up(floor, 1, 2, 3)),
         )
 
 
@@ -138,11 +147,16 @@ def _scaled(spend: FloatArray, caps: _Caps) -> FloatArray:
 
     Scaling only takes away, in exact as in rounded arithmetic, so a later cap never breaks an earlier one.
     """
-    if caps.region is not None:
-        spend = spend * _factor(spend.sum(axis=(2, 3)), caps.region)[:, :, None, None]
-    if caps.channel is not None:
-        spend = spend * _factor(spend.sum(axis=(1, 2)), caps.channel)[:, None, None, :]
-    return spend * _factor(spend.sum(axis=(1, 2, 3)), caps.day)[:, None, None, None]
+    for total_axes, cap, to_spend in (
+        ((2, 3), caps.region, (slice(None), slice(None), None, None)),
+        ((1, 2), caps.channel, (slice(None), None, None, slice(None))),
+        ((1, 2, 3), caps.day, (slice(None), None, None, None)),
+    ):
+        if cap is not None:
+            factor = _factor(add_up(spend, *total_axes), cap)
+            # Times 1 changes no bit, so skipping it changes no world.
+            spend = spend if bool((factor == 1.0).all()) else spend * factor[to_spend]
+    return spend
 
 
 def _scaled_above(floor: FloatArray, spend: FloatArray, caps: _Caps) -> FloatArray:
@@ -165,16 +179,18 @@ def _normalised(weights: FloatArray, audience: FloatArray) -> tuple[FloatArray, 
 
     Empty rows follow the audience's day. A row that is fine stays as it is, to the bit, whatever the others hold.
     """
-    totals = weights.sum(axis=3)
-    fine = (np.abs(totals - 1.0) <= 1e-12) & (weights.min(axis=3) >= 0.0)
+    totals = add_up(weights, 3)
+    fine = np.abs(totals - 1.0) <= 1e-12
+    if weights.min(initial=0.0) < 0.0:
+        fine &= ~(weights < 0.0).any(axis=3)
     if fine.all():
         return weights, np.zeros(len(weights))
     positive = np.maximum(weights, 0.0)
-    totals = positive.sum(axis=3)
+    totals = add_up(positive, 3)
     empty = totals <= 0.0
     shares = positive / np.where(empty, 1.0, totals)[..., None]
     normalised = np.where(empty[..., None], audience[:, None, :], shares)
     bad: BoolArray = empty | (weights < 0.0).any(axis=3)
-    mended: FloatArray = bad.sum(axis=(1, 2)).astype(np.float64)
+    mended = add_up(bad, 1, 2)
     result: FloatArray = np.where(fine[..., None], weights, normalised)
     return result, mended

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray
+from xbopt.core.axes import BoolArray, FloatArray, add_up, worlds_innermost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,16 +47,16 @@ class Remaining:
         """Everything is still there."""
         return cls(
             budget_base=np.full(worlds, limits.total_base),
-            region_base=np.tile(limits.region_cap_base, (worlds, 1)),
-            channel_base=np.tile(limits.channel_cap_base, (worlds, 1)),
+            region_base=worlds_innermost(np.tile(limits.region_cap_base, (worlds, 1))),
+            channel_base=worlds_innermost(np.tile(limits.channel_cap_base, (worlds, 1))),
         )
 
     def after(self, spend_base: FloatArray) -> "Remaining":
         """What is left after a day's spend ``(B, R, S, C)``; never below zero."""
-        by_region = spend_base.sum(axis=(2, 3))
-        by_channel = spend_base.sum(axis=(1, 2))
+        by_region = add_up(spend_base, 2, 3)
+        by_channel = add_up(spend_base, 1, 2)
         return Remaining(
-            budget_base=np.maximum(self.budget_base - by_region.sum(axis=1), 0.0),
+            budget_base=np.maximum(self.budget_base - add_up(by_region, 1), 0.0),
             region_base=np.maximum(self.region_base - by_region, 0.0),
             channel_base=np.maximum(self.channel_base - by_channel, 0.0),
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, add_up
 from xbopt.core.policy import Observation
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
@@ -83,9 +83,9 @@ class RecentResults:
 
         return RecentResults(
             discount_frac=mixed(self.discount_frac, outcome.decision.discount_frac),
-            spend_base=mixed(self.spend_base, outcome.decision.spend_base.sum(axis=3)),
+            spend_base=mixed(self.spend_base, add_up(outcome.decision.spend_base, 3)),
             visits=mixed(self.visits, outcome.visits),
-            orders=mixed(self.orders, outcome.orders.sum(axis=3)),
+            orders=mixed(self.orders, add_up(outcome.orders, 3)),
             net_revenue_base=mixed(self.net_revenue_base, outcome.money.net_revenue),
         )
 
@@ -141,12 +141,12 @@ def _region_features(market: MarketParameters, state: MarketState) -> FloatArray
 
 def _cell_features(market: MarketParameters, state: MarketState, recent: RecentResults) -> FloatArray:
     scenario, people = market.scenario, state.customers
-    known = people[..., 1:4].sum(axis=3)
+    known = add_up(people[..., 1:4], 3)
     per_customer = np.where(known > 0.0, known, 1.0)
     even = np.maximum(scenario.limits.total_base / scenario.days * scenario.menu.cell_share, 1e-12)
     earned = recent.net_revenue_base / np.maximum(recent.spend_base, 1e-3 * even)
     columns: dict[str, FloatArray] = {
-        "known_share": known / np.maximum(people.sum(axis=3), 1.0),
+        "known_share": known / np.maximum(add_up(people, 3), 1.0),
         "new_share": people[..., 1] / per_customer,
         "active_share": people[..., 2] / per_customer,
         "at_risk_share": people[..., 3] / per_customer,

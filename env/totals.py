@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, add_up
 from xbopt.env.rollout import TacticChoice
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.money import TERMS
@@ -114,8 +114,8 @@ class TotalsRecorder:
     def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
         """Add one day."""
         del choice
-        orders, spend, money = outcome.orders.sum(axis=3), outcome.decision.spend_base, outcome.money
-        repeat = outcome.orders[..., 1:4].sum(axis=3)
+        orders, spend, money = add_up(outcome.orders, 3), outcome.decision.spend_base, outcome.money
+        repeat = add_up(outcome.orders[..., 1:4], 3)
         discount_net = -money.discount / (1.0 + self._market.rules.tax_frac[day][:, None])
         by_cell = {
             "visits": outcome.visits,
@@ -145,14 +145,14 @@ class TotalsRecorder:
             self._channels[..., i] += array
         daily = (money.net_revenue, money.contribution_margin, -money.media, outcome.visits, orders)
         for i, array in enumerate(daily):
-            self._daily[:, day, i] = array.sum(axis=(1, 2))
-        known = outcome.known_customers.sum(axis=(1, 2))
-        self._repurchase += repeat.sum(axis=(1, 2)) / np.where(known > 0.0, known, 1.0)
-        weighted = (outcome.satisfaction * self._people).sum(axis=(1, 2)) / self._people.sum()
+            self._daily[:, day, i] = add_up(array, 1, 2)
+        known = add_up(outcome.known_customers, 1, 2)
+        self._repurchase += add_up(repeat, 1, 2) / np.where(known > 0.0, known, 1.0)
+        weighted = add_up(outcome.satisfaction * self._people, 1, 2) / self._people.sum()
         self._satisfaction += weighted
         for i, name in enumerate(ADJUSTMENTS):
             self._adjustments[:, i] += getattr(outcome.adjustments, name)
-        self._capped += outcome.capped.sum(axis=(1, 2))
+        self._capped += add_up(outcome.capped, 1, 2)
         self._spend_by_day[day] = spend.sum(axis=(0, 2))
         self._discount_by_day[day] = outcome.decision.discount_frac.sum(axis=0)
         self._spend_by_daypart += np.einsum("brsc,brch->rch", spend, outcome.decision.daypart_weights)
@@ -160,7 +160,7 @@ class TotalsRecorder:
     def finish(self, state: MarketState) -> None:
         """Value the customer base of the last evening."""
         change = (state.customers - self._market.scenario.customers) * self._value
-        self._value_change = change.sum(axis=(1, 2, 3))
+        self._value_change = add_up(change, 1, 2, 3)
 
     def totals(self) -> Totals:
         """The sums."""

@@ -10,6 +10,9 @@ from xbopt.reports.chart_spec import Record, Spec, chart_data, finished
 from xbopt.reports.chart_style import ACCENT, GAIN, INK, LOSS, MONEY_AXIS, NEUTRAL, SOFT_INK
 from xbopt.reports.numbers import NumberFormat
 
+_AMOUNT_AT, _SHARE_AT = 0.21, 0.36
+"""Right edges of the two columns of text, in lengths of the longest bar beyond its end."""
+
 
 def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description: str) -> Spec:
     """A waterfall that reads downwards; amounts stand in a column of their own."""
@@ -36,7 +39,7 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
     base = alt.Chart(chart_data(records)).encode(
         y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, labelLimit=190, domain=False))
     )
-    scale = alt.Scale(domain=[low, high + 0.30 * reach], nice=False)
+    scale = alt.Scale(domain=[low, high + 0.38 * reach], nice=False)
     axis = alt.Axis(labelExpr=MONEY_AXIS, grid=True, tickCount=6, values=_ticks(low, high))
     bars = base.mark_bar(height=16, cornerRadius=1).encode(
         x=alt.X("from:Q", scale=scale, title=None, axis=axis),
@@ -50,13 +53,13 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
             base.transform_filter("datum.bold == true").mark_text(align="right", fontWeight="bold", fill=INK),
             base.transform_filter("datum.bold == false").mark_text(align="right", fill=INK),
         )
-        for at, field in ((0.18, "label:N"), (0.285, "share:N"))
+        for at, field in ((_AMOUNT_AT, "label:N"), (_SHARE_AT, "share:N"))
     ]
     heads = [
         alt.Chart(chart_data([{"text": text}]))
         .mark_text(align="right", fill=SOFT_INK, baseline="bottom")
         .encode(x=alt.XDatum(high + at * reach), y=alt.value(-4), text="text:N")
-        for at, text in ((0.18, "Amount"), (0.285, "of net"))
+        for at, text in ((_AMOUNT_AT, "Amount"), (_SHARE_AT, "of net"))
     ]
     chart = alt.layer(bars, *labels, *heads).properties(width="container", height=26 * len(steps))
     return finished(chart, description)

@@ -17,8 +17,9 @@ _MOST_LABELLED = 14
 _MOST_DAY_LABELS = 10
 _LINE = 14
 _WIDE_LINE = 18
-"""Letters in a line of a column head; the second where few columns share the whole width."""
+"""Letters in a line of a column head; more where few columns share the whole width."""
 _FEW = 6
+_NARROW_LINE = 11
 _LINE_HEIGHT = 13
 
 
@@ -28,7 +29,7 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
     top = heat.top if heat.top is not None else max(known, default=0.0)
     labelled = len(heat.columns) <= _MOST_LABELLED
     names = [numbers.short_day(date.fromisoformat(name)) if heat.columns_are_days else name for name in heat.columns]
-    columns = _wrapped(heat.columns, _WIDE_LINE if wide and len(heat.columns) <= _FEW else _LINE)
+    columns = _wrapped(heat.columns, _line_length(len(heat.columns), wide=wide))
     total_row, total_column = _free_name("Total", heat.rows), _free_name(_hanging("Total", columns), columns)
     records: list[Record] = []
     for i, (row_name, row) in enumerate(zip(heat.rows, heat.values, strict=True)):
@@ -118,6 +119,13 @@ def _sums(
     if across and down:
         records.append(record(total_row, total_column, math.fsum(value for row in heat.values for value in row)))
     return records
+
+
+def _line_length(columns: int, *, wide: bool) -> int:
+    """How many letters fit above a column."""
+    if wide:
+        return _WIDE_LINE if columns <= _FEW else _LINE
+    return _LINE if columns <= 2 else _NARROW_LINE
 
 
 def _wrapped(names: Sequence[str], width: int) -> list[str]:

@@ -15,13 +15,13 @@ def method_notes(result: SimulationResult, comparison: Comparison | None) -> tup
     notes = [
         f"Figures are means over {result.runs} simulated worlds. {worlds}",
         (
-            "A range marked 5\N{EN DASH}95% holds nine of ten worlds. It says how far a single campaign may fall from the "
-            "mean; it is not a confidence interval of the mean. The standard error (se) says how exactly the mean "
+            "A range marked 5\N{EN DASH}95% holds nine of ten worlds. It says how far a single campaign may fall from "
+            "the mean; it is not a confidence interval of the mean. The standard error (se) says how exactly the mean "
             "itself is known from this number of worlds; more worlds shrink it, and leave the range as it is."
         ),
         (
-            "Contribution margin is net revenue less goods, parcels, duty paid by the seller, fees, handling of returns, "
-            "and media. Fixed costs are not part of it."
+            "Contribution margin is net revenue less goods, parcels, duty paid by the seller, fees, handling of "
+            "returns, and media. Fixed costs are not part of it."
         ),
         (
             "Revenue and margin include organic orders. ROAS therefore is not what media alone bring; the response "
@@ -29,13 +29,14 @@ def method_notes(result: SimulationResult, comparison: Comparison | None) -> tup
         ),
         "Returns are booked at their expected value on the day of the order.",
         (
-            "Response curves are the long-run answer of the average market to the same spend every day. Dashed parts lie "
-            "beyond the largest daily spend of this plan. They count first effects only: no repurchase after the day, "
-            "no synergy between channels."
+            "Response curves are the long-run answer of the average market to the same spend every day. Dashed parts "
+            "lie beyond the largest daily spend of this plan. They count first effects only: no repurchase after the "
+            "day, no synergy between channels."
         ),
         (
-            "Not modelled: answers of competitors to this plan, fixed costs, credit risk, capacity of customer service, "
-            "legal limits on advertising, and orders after the last day, other than those still owed to pull-forward."
+            "Not modelled: answers of competitors to this plan, fixed costs, credit risk, capacity of customer "
+            "service, legal limits on advertising, and orders after the last day, other than those still owed to "
+            "pull-forward."
         ),
         (
             "Every number of the market is an assumption of the scenario; the sheet above tells where each comes from. "

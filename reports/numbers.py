@@ -67,8 +67,8 @@ class NumberFormat:
 
     def short_money(self, amount: float) -> str:
         """An amount to three significant digits, shortened where it is large, as in EUR 18.2K."""
-        if not math.isfinite(amount) or abs(amount) < _COMPACT_FROM:
-            return self.money(amount)
+        if not self._shortens(amount):
+            return self.money(_three_digits(amount) if abs(amount) >= _COMPACT_FROM else amount)
         return _signed(
             format_compact_currency(
                 _three_digits(amount), self.currency, locale=self.locale, fraction_digits=_compact_digits(amount)
@@ -107,8 +107,8 @@ class NumberFormat:
 
     def short_count(self, number: float) -> str:
         """A count to three significant digits, shortened where it is large."""
-        if not math.isfinite(number) or abs(number) < _COMPACT_FROM:
-            return self.count(number)
+        if not self._shortens(number):
+            return self.count(_three_digits(number) if abs(number) >= _COMPACT_FROM else number)
         return _signed(
             format_compact_decimal(_three_digits(number), locale=self.locale, fraction_digits=_compact_digits(number))
         )
@@ -132,6 +132,12 @@ class NumberFormat:
         if unit == "count":
             return self.short_count(number) if short else self.count(number)
         return self.decimal(number)
+
+    def _shortens(self, number: float) -> bool:
+        """Whether the number is large and the locale has a short form of it; German has none below a million."""
+        if not math.isfinite(number) or abs(number) < _COMPACT_FROM:
+            return False
+        return any(sign.isalpha() for sign in format_compact_decimal(number, locale=self.locale))
 
     @staticmethod
     def _is_round(fraction: float) -> bool:

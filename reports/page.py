@@ -219,7 +219,7 @@ def _sheet_text(sheet: AssumptionSheet, numbers: NumberFormat) -> _SheetText:
         return tuple(
             _SheetRow(
                 group=group,
-                values=tuple((item.name, numbers.exact(item.value)) for item in members),
+                values=tuple(("" if item.name.isdigit() else item.name, numbers.exact(item.value)) for item in members),
                 evidence=evidence,
                 source=source + (f" ({note})" if note else ""),
             )

@@ -68,6 +68,8 @@ def _timeline(report: SimulationReport) -> Section:
     line = "Line: mean over worlds. Band: 5\N{EN DASH}95% of worlds."
     if timeline.baseline:
         line += f" Dashed: mean of the baseline, {timeline.baseline}."
+    if timeline.last_is_short:
+        line += " The last week is cut short by the end of the horizon, which is why it brings less."
     each = f"Contribution margin a {timeline.period}"
     panels = (
         ("each", each, timeline.each, timeline.baseline_each, each_table(timeline)),
@@ -112,7 +114,7 @@ def _heat_part(heat: HeatMap, report: SimulationReport, *, wide: bool) -> ChartP
 
 
 def _allocation(report: SimulationReport) -> Section:
-    narrow = 5
+    narrow = 4
     return Section(
         key="allocation",
         title="Budget allocation",
@@ -123,7 +125,7 @@ def _allocation(report: SimulationReport) -> Section:
 
 
 def _flighting(report: SimulationReport) -> Section:
-    narrow = 6
+    narrow = 5
     ranked = sorted(report.flighting, key=lambda heat: -math.fsum(value for row in heat.values for value in row))
     kept = {heat.key for heat in ranked[:_MOST_REGION_MAPS]}
     shown = [heat for heat in report.flighting if heat.key in kept]

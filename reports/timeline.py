@@ -44,6 +44,7 @@ class Timeline:
         baseline_each: The baseline's mean, where there is one on the same days.
         baseline_added_up: The same, added up.
         baseline: Name of the baseline.
+        last_is_short: Whether the last period is shorter than the others.
     """
 
     period: Literal["day", "week"]
@@ -54,6 +55,7 @@ class Timeline:
     baseline_each: tuple[float, ...] | None = None
     baseline_added_up: tuple[float, ...] | None = None
     baseline: str = ""
+    last_is_short: bool = False
 
     @property
     def in_profit_from(self) -> dt.date | None:
@@ -80,6 +82,7 @@ def build_timeline(result: SimulationResult, baseline: SimulationResult | None) 
         baseline_each=None if other is None else _plain(other),
         baseline_added_up=None if other is None else _plain(np.cumsum(other)),
         baseline=baseline.policy if baseline is not None and other is not None else "",
+        last_is_short=scenario.days % _length(scenario.days) != 0,
     )
 
 

@@ -135,7 +135,8 @@ class WorkbookWriter:
 
 def _formula(sheet: Worksheet, row: int, column: int, formula: str, chosen: Format, result: float) -> None:
     """A formula with its result, which readers show that do not calculate."""
-    sheet.write_formula(row, column, formula, chosen, result)  # pyright: ignore[reportArgumentType] - inferred from a default
+    # The library declares no type for the result; its default, 0, is taken for one.
+    sheet.write_formula(row, column, formula, chosen, result)  # pyright: ignore[reportArgumentType]
 
 
 def _part(value: Value, n: int) -> Value:

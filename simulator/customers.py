@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import Bucket, FloatArray
+from xbopt.core.axes import Bucket, FloatArray, outer
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 
@@ -73,6 +73,8 @@ def next_satisfaction(
     """
     p = market.customers
     late = np.maximum(delivery_days - market.fulfilment.usual_days, 0.0)[..., None]
-    experience = p.satisfaction_start - p.late_day_penalty * late - p.stock_out_penalty * lost_share[..., None]
+    experience = (
+        p.satisfaction_start - outer(late, p.late_day_penalty) - outer(lost_share[..., None], p.stock_out_penalty)
+    )
     keep = p.satisfaction_keep
     return keep * state.satisfaction + (1.0 - keep) * np.clip(experience, 0.0, 1.0)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.simulator.media import MediaDay, per_bucket_sum, per_channel_sum
+from xbopt.core.axes import FloatArray, outer
+from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.promotion import Ledger, pull_forward
@@ -27,7 +27,7 @@ class DemandDay:
         carts: ``(B, R, S, L)``.
         orders: ``(B, R, S, L)``.
         quality_per_head: Visits a head, weighted by conversion relative to organic ones ``(B, R, S, L)``.
-        channel_visits: Visits by channel ``(B, R, S, C)``, synergy shared half and half.
+        people: People by bucket, times the day's demand ``(B, R, S, L)``.
         ledger: Where a promotion's extra orders come from.
         capped: Whether a cart rate met its cap ``(B, R, S)``.
     """
@@ -36,7 +36,7 @@ class DemandDay:
     carts: FloatArray
     orders: FloatArray
     quality_per_head: FloatArray
-    channel_visits: FloatArray
+    people: FloatArray
     ledger: Ledger
     capped: FloatArray
 
@@ -64,7 +64,7 @@ def expected_demand(
     demand, channels, day = market.demand, market.media, state.day
     level = market.calendar.demand[day][:, None] * shock  # (B, R, S)
     people = state.customers * level[..., None]
-    organic = demand.visits_per_head * world.organic_traffic[..., None]
+    organic = outer(world.organic_traffic[..., None], demand.visits_per_head)
     by_media = per_channel_sum(media.visits_per_head, channels.reach)
     by_quality = per_channel_sum(media.visits_per_head * channels.quality, channels.reach)
     per_head = organic + by_media
@@ -74,13 +74,12 @@ def expected_demand(
         quality_per_head = quality_per_head + extra * (0.5 * (channels.quality[i] + channels.quality[j]))
     visits = people * per_head
 
-    log_mood = (
-        demand.sentiment_sensitivity * state.outside.sentiment[..., None]
-        + demand.competitor_elasticity * (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None]
+    log_mood = outer(state.outside.sentiment[..., None], demand.sentiment_sensitivity) + outer(
+        (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None], demand.competitor_elasticity
     )
     mood = np.exp(np.clip(log_mood, -_LARGEST_LOG, _LARGEST_LOG)) * world.conversion
     known = np.exp(demand.repurchase_effect * (state.satisfaction - market.customers.satisfaction_start))
-    multiplier = np.empty(visits.shape)
+    multiplier = np.empty_like(visits)
     multiplier[..., 0] = mood * price.factor_prospect
     multiplier[..., 1:] = (mood * price.factor_known * known)[..., None]
     carts_wanted = people * quality_per_head * demand.cart_rate * multiplier
@@ -89,40 +88,20 @@ def expected_demand(
     carts = np.minimum(carts_wanted, ceiling)
 
     duty_met = demand.customer_pays_duty[:, None] * price.duty.share_dutiable
-    checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late_days[..., None]
+    checkout = demand.checkout_rate * np.exp(outer(late_days[..., None], np.log1p(-demand.delay_sensitivity)))
     checkout = checkout * (1.0 - (1.0 - demand.surprise_duty)[:, None] * duty_met)
     ratio_known = price.factor_none / price.factor_known
-    ratio = np.empty(visits.shape)
+    ratio = np.empty_like(visits)
     ratio[..., 0] = price.factor_none / price.factor_prospect
     ratio[..., 1:] = ratio_known[..., None]
     ledger, keep = pull_forward(market, state, carts * checkout[..., None], np.minimum(ratio, 1.0))
     carts = carts * keep
-    channel_visits = media.visits_per_head * per_bucket_sum(people, channels.reach)
-    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
-        shared = 0.5 * (extra * people).sum(axis=3)
-        channel_visits[..., i] += shared
-        channel_visits[..., j] += shared
     return DemandDay(
         visits=visits,
         carts=carts,
         orders=carts * checkout[..., None],
         quality_per_head=quality_per_head,
-        channel_visits=channel_visits,
+        people=people,
         ledger=ledger,
         capped=capped,
     )
-
-
-def attributed_orders(market: MarketParameters, media: MediaDay, demand: DemandDay, orders: FloatArray) -> FloatArray:
-    """Orders by channel ``(B, R, S, C)``: each bucket's orders, shared in proportion to expected quality visits.
-
-    Synergy is shared half and half between the pair. What organic visits brought belongs to no channel.
-    """
-    channels = market.media
-    per_quality = orders / np.where(demand.quality_per_head > 0.0, demand.quality_per_head, 1.0)
-    attributed = media.visits_per_head * channels.quality * per_bucket_sum(per_quality, channels.reach)
-    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
-        shared = 0.25 * (channels.quality[i] + channels.quality[j]) * (extra * per_quality).sum(axis=3)
-        attributed[..., i] += shared
-        attributed[..., j] += shared
-    return attributed

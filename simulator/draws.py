@@ -66,11 +66,11 @@ class MarketDraws:
             name: tuple(len(axes[axis]) for axis in letters) for name, letters in _NORMALS + _UNIFORMS + _COUNTS
         }
         parts: list[IntArray] = []
-        for _name, letters in _NORMALS + _UNIFORMS + _COUNTS:
+        for name, letters in _NORMALS + _UNIFORMS + _COUNTS:
             offset = sum(len(part) for part in parts)
-            parts.append(offset + sorted_positions([axes[axis] for axis in letters]))
+            positions = sorted_positions([axes[axis] for axis in letters]).reshape(self._shapes[name])
+            parts.append(offset + positions.ravel(order="F"))
         self._order = np.concatenate(parts)
-        self._sorted = bool((self._order == np.arange(len(self._order))).all())
         self._normal_slots = sum(int(np.prod(self._shapes[name])) for name, _ in _NORMALS)
         self._jump_slots = len(axes["K"])
         self._stream = WorldStream(seed=seed, name="demand", worlds=worlds, slots=len(self._order))
@@ -78,15 +78,14 @@ class MarketDraws:
     def day(self, day: int) -> DayDraws:
         """The random numbers of a day."""
         uniforms = self._stream.uniforms(day)
-        if not self._sorted:
-            uniforms = uniforms[:, self._order]
+        uniforms = np.take(np.ascontiguousarray(uniforms.T), self._order, axis=0).T
         normals = normal_from_uniform(uniforms[:, : self._normal_slots])
         named: dict[str, FloatArray] = {}
         offset = 0
         for name, _ in _NORMALS:
             shape = self._shapes[name]
             length = int(np.prod(shape))
-            named[name] = normals[:, offset : offset + length].reshape(-1, *shape)
+            named[name] = normals[:, offset : offset + length].reshape(-1, *shape, order="F")
             offset += length
         return DayDraws(
             normals=named,

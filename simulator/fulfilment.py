@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
@@ -52,8 +52,8 @@ def fill_orders(market: MarketParameters, state: MarketState, demand: FloatArray
         whole: Whether orders are counts (sampled mode) or expectations.
     """
     p = market.fulfilment
-    by_cell = demand.sum(axis=3)
-    wanted = by_cell.sum(axis=2)
+    by_cell = add_up(demand, 3)
+    wanted = add_up(by_cell, 2)
     if not any(p.limited):
         none = np.zeros_like(wanted)
         return Filled(
@@ -69,8 +69,8 @@ def fill_orders(market: MarketParameters, state: MarketState, demand: FloatArray
     orders = demand * share[:, :, None, None]
     if whole and bool(short.any()):
         orders = np.where(short[:, :, None, None], _whole_orders(market, demand, state.stock, wanted), demand)
-    shipped = orders.sum(axis=(2, 3))
-    lost = by_cell - orders.sum(axis=3)
+    shipped = add_up(orders, 2, 3)
+    lost = by_cell - add_up(orders, 3)
 
     limited = np.array(p.limited)
     usual = np.where(limited, state.usual_demand + (wanted - state.usual_demand) * 0.1, 0.0)
@@ -82,7 +82,7 @@ def fill_orders(market: MarketParameters, state: MarketState, demand: FloatArray
     under_way[..., 0] += held_back
     stock = np.where(limited, np.maximum(state.stock - shipped, 0.0) + arriving, state.stock)
     target = usual * (np.array(p.lead_days) + p.cover_days)
-    missing = np.where(limited, np.maximum(target - np.where(limited, stock, 0.0) - under_way.sum(axis=2), 0.0), 0.0)
+    missing = np.where(limited, np.maximum(target - np.where(limited, stock, 0.0) - add_up(under_way, 2), 0.0), 0.0)
     for region, lead in enumerate(p.lead_days):
         under_way[:, region, lead - 1] += missing[:, region]
     return Filled(

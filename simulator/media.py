@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, add_up, outer
 from xbopt.core.decision import Decision
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
@@ -54,7 +54,7 @@ def daypart_factor(market: MarketParameters, weights: FloatArray, day: int) -> t
     activity = market.calendar.daypart_activity[day][:, None, :]  # (R, 1, H)
     crowding = np.exp((1.0 - media.bid_up)[:, None] * np.log(np.maximum(weights / np.maximum(activity, _TINY), _TINY)))
     delivered = crowding * (activity * media.daypart_supply)
-    return delivered.sum(axis=3), (delivered * media.daypart_effect).sum(axis=3)
+    return add_up(delivered, 3), add_up(delivered * media.daypart_effect, 3)
 
 
 def play_media(market: MarketParameters, world: WorldParameters, state: MarketState, decision: Decision) -> MediaDay:
@@ -72,7 +72,7 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
     media, day = market.media, state.day
     delivery, effect = daypart_factor(market, decision.daypart_weights, day)
     season = market.calendar.cpm[day] * np.exp(state.outside.media_price_log)  # (B, R)
-    per_impression = media.price_base / 1000.0 * season[..., None]  # (B, R, C)
+    per_impression = outer(season[..., None], media.price_base / 1000.0)  # (B, R, C)
     spend = decision.spend_base * market.shocks.available[day][:, None, :]
     # spend / price = spend^(1-g) * reference^g / p0, written with one power; zero spend gives zero.
     relative = spend / media.reference_base
@@ -93,12 +93,12 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
     for pair, (i, j) in enumerate(media.synergies):
         strength = 2.0 * media.synergy[pair] * world.synergy
         both = np.sqrt(visits[..., i] * visits[..., j]) * strength[:, None, None]
-        pairs.append(both[..., None] * np.sqrt(media.reach[i] * media.reach[j]))
+        pairs.append(outer(both[..., None], np.sqrt(media.reach[i] * media.reach[j])))
     return MediaDay(
         impressions=impressions,
         visits_per_head=visits,
         synergy_per_head=tuple(pairs),
-        contact=np.minimum((share * media.contact).sum(axis=3), 1.0),
+        contact=np.minimum(add_up(share * media.contact, 3), 1.0),
         carried=carried,
         window=window,
         frequency=remembered + reached,
@@ -111,15 +111,15 @@ def per_bucket_sum(by_bucket: FloatArray, weights: FloatArray) -> FloatArray:
     Written out over the five buckets: a matrix product may choose another order of summation for another batch
     size, and a world's path must not depend on its neighbours.
     """
-    total = by_bucket[..., 0, None] * weights[:, 0]
+    total = outer(by_bucket[..., 0, None], weights[:, 0])
     for bucket in range(1, by_bucket.shape[-1]):
-        total += by_bucket[..., bucket, None] * weights[:, bucket]
+        total += outer(by_bucket[..., bucket, None], weights[:, bucket])
     return total
 
 
 def per_channel_sum(by_channel: FloatArray, weights: FloatArray) -> FloatArray:
     """``sum_c by_channel[..., c] * weights[c, l]`` as ``(..., L)``; written out for the same reason."""
-    total = by_channel[..., 0, None] * weights[0]
+    total = outer(by_channel[..., 0, None], weights[0])
     for channel in range(1, by_channel.shape[-1]):
-        total += by_channel[..., channel, None] * weights[channel]
+        total += outer(by_channel[..., channel, None], weights[channel])
     return total

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, add_up, worlds_innermost
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState
@@ -89,13 +89,13 @@ def book_money(
     """
     p, rules, day = market.orders, market.rules, state.day
     tax = rules.tax_frac[day][:, None]
-    prospects, total = orders[..., 0], orders.sum(axis=3)
+    prospects, total = orders[..., 0], add_up(orders, 3)
     value = p.price_base * world.order_value * basket
     goods_value = value * total
     discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
     charged = p.charged_base[:, None] * total
     refunds = p.return_rate * (goods_value - discount)
-    region_fx = np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)]
+    region_fx = worlds_innermost(np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)])
     # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
     seller_fx = (region_fx ** (1.0 - p.pass_through))[..., None] - 1.0
     net_at_start = goods_value - discount - refunds + charged

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import FloatArray, IntArray, outer, worlds_innermost
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
@@ -71,7 +71,7 @@ def order_duty(
     if not rules.dutiable.any():
         zero = np.zeros(value_base.shape)
         return Duty(amount_base=zero, share_dutiable=zero)
-    rate_fx = fx[:, list(rules.currency)]  # (B, R)
+    rate_fx = worlds_innermost(fx[:, list(rules.currency)])  # (B, R)
     threshold = (rules.threshold_base[day] * rate_fx)[..., None]
     sd = orders.log_sd
     z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / sd + sd / 2.0
@@ -79,7 +79,7 @@ def order_duty(
     value_below = np.where(threshold > 0.0, ndtr(z - sd), 0.0)
     by_table = np.isnan(orders.own_duty_frac) | rules.rate_for_all[day][:, None]
     rate = np.where(by_table, rules.ad_valorem_frac[day][:, None], orders.own_duty_frac)
-    line = (rules.line_duty_base[day] * rate_fx)[..., None] * orders.lines
+    line = outer((rules.line_duty_base[day] * rate_fx)[..., None], orders.lines)
     surcharge = rules.surcharge_frac[day][:, None]
     fee = (rules.parcel_fee_base[day] * rate_fx)[..., None]
     amount = line * below + rate * value_base * (1.0 - value_below) + surcharge * value_base + fee
@@ -144,7 +144,7 @@ def price_day(
         paid_prospect=paid if full_price else paid * offered,
         factor_known=known,
         factor_prospect=prospect,
-        factor_none=factor(np.zeros_like(seen)),
+        factor_none=factor(np.zeros_like(seen)) if seen.any() else known,
         seen_log=np.log1p(-seen),
         basket=basket,
         duty=order_duty(market, value, fx, day),
@@ -187,7 +187,7 @@ class _LandedPrice:
     @classmethod
     def of(cls, market: MarketParameters, world: WorldParameters, fx: FloatArray, day: int) -> "_LandedPrice":
         orders, rules = market.orders, market.usual_rules
-        region_fx = fx[:, list(market.outside.region_currency)]  # (B, R)
+        region_fx = worlds_innermost(fx[:, list(market.outside.region_currency)])  # (B, R)
         # Local prices follow the share psi of a move: local ~ fx^-psi, and the seller gets local * fx = fx^(1-psi).
         local = region_fx**-orders.pass_through
         usual = orders.usual_price_base * world.order_value
@@ -195,7 +195,7 @@ class _LandedPrice:
         duty = _customers_duty(market, usual, at_first, 0, rules)
         return cls(
             market=market,
-            goods=orders.price_base * world.order_value * local[..., None],
+            goods=outer(local[..., None], orders.price_base) * world.order_value,
             charged=(orders.charged_base * local)[..., None],
             usual=(usual + orders.charged_base[:, None] + duty) * (1.0 + rules.tax_frac[0])[:, None],
             fx=fx,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import FloatArray, IntArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 
@@ -52,8 +52,8 @@ def pull_forward(
     """
     promotion = market.promotion
     base_by_bucket = orders * undiscounted
-    base = base_by_bucket.sum(axis=3)
-    bump = orders.sum(axis=3) - base
+    base = add_up(base_by_bucket, 3)
+    bump = add_up(orders, 3) - base
     switched = promotion.switched_frac * bump
     due = promotion.payback * state.borrowed
     taken = _taken_from_siblings(switched * promotion.own_frac, base, bump)
@@ -111,7 +111,7 @@ def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: Float
     for i in range(segments):
         worse = np.maximum(lift[..., i, None] - lift, 0.0) * base
         advantage = worse / np.where(lift[..., i, None] > 0.0, lift[..., i, None], 1.0)
-        total = base.sum(axis=2) - base[..., i]
+        total = add_up(base, 2) - base[..., i]
         share = advantage / np.where(total > 0.0, total, 1.0)[..., None]
         taken += switched_own[..., i, None] * share
     return taken

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, worlds_innermost
 from xbopt.core.limits import Remaining
 from xbopt.simulator.parameters import MarketParameters
 
@@ -74,26 +74,34 @@ def initial_state(market: MarketParameters, worlds: int) -> MarketState:
     fulfilment, bank = market.fulfilment, market.media.adstock
     lead = np.array(fulfilment.lead_days, dtype=np.float64)
     usual = np.where(np.array(fulfilment.limited), fulfilment.initial_orders / (lead + fulfilment.cover_days), 0.0)
+
+    def zeros(*shape: int) -> FloatArray:
+        return np.zeros(shape, order="F")
+
     return MarketState(
         day=0,
         outside=OutsideState(
-            fx_log=np.tile(market.shocks.fx_log[0], (worlds, 1)),
-            competitor_log=np.zeros((worlds, regions)),
-            congestion_log=np.zeros((worlds, regions)),
-            sentiment=np.tile(market.outside.sentiment_start + market.shocks.sentiment[0], (worlds, 1)),
-            media_price_log=np.zeros((worlds, regions)),
+            fx_log=worlds_innermost(np.tile(market.shocks.fx_log[0], (worlds, 1))),
+            competitor_log=zeros(worlds, regions),
+            congestion_log=zeros(worlds, regions),
+            sentiment=worlds_innermost(
+                np.tile(market.outside.sentiment_start + market.shocks.sentiment[0], (worlds, 1))
+            ),
+            media_price_log=zeros(worlds, regions),
         ),
-        customers=np.tile(market.scenario.customers, (worlds, 1, 1, 1)),
-        carried=np.zeros((*cells, channels)),
-        window=np.zeros((max(bank.window_days - 1, 0), *cells, len(bank.windowed))),
-        frequency=np.zeros((*cells, channels)),
-        reference_log=np.zeros(cells),
-        borrowed=np.zeros(cells),
-        satisfaction=np.tile(market.customers.satisfaction_start, (worlds, regions, 1)),
-        stock=np.tile(fulfilment.initial_orders, (worlds, 1)),
-        on_order=np.zeros((worlds, regions, max(fulfilment.lead_days))),
-        usual_demand=np.tile(usual, (worlds, 1)),
-        in_transit=np.zeros(cells),
-        returning=np.zeros(cells),
+        customers=worlds_innermost(np.tile(market.scenario.customers, (worlds, 1, 1, 1))),
+        carried=zeros(*cells, channels),
+        window=np.zeros((max(bank.window_days - 1, 0), len(bank.windowed), segments, regions, worlds)).transpose(
+            0, 4, 3, 2, 1
+        ),
+        frequency=zeros(*cells, channels),
+        reference_log=zeros(*cells),
+        borrowed=zeros(*cells),
+        satisfaction=worlds_innermost(np.tile(market.customers.satisfaction_start, (worlds, regions, 1))),
+        stock=worlds_innermost(np.tile(fulfilment.initial_orders, (worlds, 1))),
+        on_order=zeros(worlds, regions, max(fulfilment.lead_days)),
+        usual_demand=worlds_innermost(np.tile(usual, (worlds, 1))),
+        in_transit=zeros(*cells),
+        returning=zeros(*cells),
         remaining=Remaining.at_start(market.scenario.limits, worlds),
     )

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, add_up, worlds_innermost
 from xbopt.core.decision import Decision
 from xbopt.core.feasibility import Adjustments, project
+from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import next_customers, next_satisfaction
-from xbopt.simulator.demand import DemandDay, attributed_orders, expected_demand
+from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels
 from xbopt.simulator.media import play_media
@@ -37,8 +38,7 @@ class DayOutcome:
         known_customers: Customers this morning who have bought before and not churned.
         money: Money terms.
         impressions: ``(B, R, S, C)``.
-        channel_visits: Visits by channel ``(B, R, S, C)``, expected.
-        channel_orders: Orders by channel ``(B, R, S, C)``, attributed in proportion to expected orders.
+        attribution: What visits and orders by channel follow from.
         ledger: Where promotions' extra orders come from, expected.
         satisfaction: This morning's satisfaction.
         delivery_days: ``(B, R)``.
@@ -55,12 +55,21 @@ class DayOutcome:
     known_customers: FloatArray
     money: MoneyBridge
     impressions: FloatArray
-    channel_visits: FloatArray
-    channel_orders: FloatArray
+    attribution: Attribution
     ledger: Ledger
     satisfaction: FloatArray
     delivery_days: FloatArray
     capped: FloatArray
+
+    @property
+    def channel_visits(self) -> FloatArray:
+        """Expected visits by channel ``(B, R, S, C)``; worked out at each call."""
+        return self.attribution.visits()
+
+    @property
+    def channel_orders(self) -> FloatArray:
+        """Orders by channel ``(B, R, S, C)``, in proportion to expected orders; worked out at each call."""
+        return self.attribution.shares_of_orders()
 
 
 def play_day(
@@ -85,6 +94,13 @@ def play_day(
     Raises:
         DecisionError: The decision has a wrong shape or holds a value that is no number.
     """
+    decision = replace(
+        decision,
+        spend_base=worlds_innermost(decision.spend_base),
+        daypart_weights=worlds_innermost(decision.daypart_weights),
+        discount_frac=worlds_innermost(decision.discount_frac),
+        mechanic=np.asfortranarray(decision.mechanic),
+    )
     feasible, adjustments = project(decision, market.scenario.limits, state.remaining)
     feasible, adjustments = _without_outages(market, state.day, feasible, adjustments)
     days = delivery_days(market, world, state)
@@ -97,16 +113,14 @@ def play_day(
     demand = expected_demand(market, world, state, media, price, late, shock)
     wanted, visits, carts, returned = _counts(market, state, demand, draws)
     filled = fill_orders(market, state, wanted, whole=draws is not None)
-    shipped = filled.orders.sum(axis=3)
+    shipped = add_up(filled.orders, 3)
     noise = 1.0 if draws is None else basket_noise(market, shipped, draws.normals["basket"])
-    money = book_money(
-        market, world, state, price, filled.orders, price.basket * noise, feasible.spend_base.sum(axis=3)
-    )
+    money = book_money(market, world, state, price, filled.orders, price.basket * noise, add_up(feasible.spend_base, 3))
 
     ledger = book_borrowing(market, demand.ledger, feasible.mechanic)
     moves = next_customers(market, state, filled.orders, media.contact)
     satisfaction = next_satisfaction(market, state, days, filled.lost_share)
-    mood = (state.satisfaction - market.customers.satisfaction_start).mean(axis=2)
+    mood = add_up(state.satisfaction - market.customers.satisfaction_start, 2) / market.shape[1]
     in_transit, returning = next_parcels(market, state, shipped, returned, days)
     outcome = DayOutcome(
         decision=feasible,
@@ -116,11 +130,10 @@ def play_day(
         orders=filled.orders,
         lost_orders=filled.lost,
         returns=returned,
-        known_customers=state.customers[..., 1:4].sum(axis=3),
+        known_customers=add_up(state.customers[..., 1:4], 3),
         money=money,
         impressions=media.impressions,
-        channel_visits=demand.channel_visits,
-        channel_orders=attributed_orders(market, media, demand, filled.orders),
+        attribution=Attribution(channels=market.media, media=media, demand=demand, orders=filled.orders),
         ledger=ledger,
         satisfaction=state.satisfaction,
         delivery_days=days,
@@ -155,7 +168,7 @@ def _without_outages(
     if bool(available.all()):
         return decision, adjustments
     spend = decision.spend_base * available
-    cut = (decision.spend_base - spend).sum(axis=(1, 2, 3))
+    cut = add_up(decision.spend_base - spend, 1, 2, 3)
     return replace(decision, spend_base=spend), replace(adjustments, cut_base=adjustments.cut_base + cut)
 
 
@@ -168,28 +181,12 @@ def _counts(
     stream), so visits and carts are their sums. Only what somebody observes or pays is drawn: visits and carts of a
     cell, but orders of a bucket, because they move customers.
     """
-    orders, carts, visits = demand.orders, demand.carts.sum(axis=3), demand.visits.sum(axis=3)
+    orders, carts, visits = demand.orders, add_up(demand.carts, 3), add_up(demand.visits, 3)
     returns = expected_returns(market, state)
     if draws is not None:
-        worlds = orders.shape[0]
-        expected = orders.sum(axis=3)
-        means = np.concatenate(
-            [
-                orders.reshape(worlds, -1),
-                np.maximum(carts - expected, 0.0).reshape(worlds, -1),
-                np.maximum(visits - carts, 0.0).reshape(worlds, -1),
-                returns.reshape(worlds, -1),
-            ],
-            axis=1,
-        )
-        counts = _poisson(draws.counts, means)
-        cells = expected[0].size
-        split = orders[0].size
-        orders = counts[:, :split].reshape(orders.shape)
-        abandoned, browsing, arrived = (
-            counts[:, split + i * cells : split + (i + 1) * cells].reshape(expected.shape) for i in range(3)
-        )
-        drawn = orders.sum(axis=3)
+        parts = (orders, np.maximum(carts - add_up(orders, 3), 0.0), np.maximum(visits - carts, 0.0), returns)
+        orders, abandoned, browsing, arrived = _drawn(draws.counts, parts)
+        drawn = add_up(orders, 3)
         carts, visits = drawn + abandoned, drawn + abandoned + browsing
         returns = np.minimum(arrived, np.floor(state.returning))
     # First orders are made by different people: there cannot be more of them than prospects.
@@ -199,6 +196,17 @@ def _counts(
         orders = orders.copy()
         orders[..., 0] = np.minimum(orders[..., 0], limit)
     return orders, visits, carts, returns
+
+
+def _drawn(uniforms: FloatArray, means: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+    """Poisson counts for arrays of means ``(B, ...)``, in one go from uniforms ``(B, N)`` that stand in their order."""
+    worlds = uniforms.shape[0]
+    flat = np.concatenate([mean.reshape(worlds, -1, order="F").T for mean in means])
+    counts = _poisson(uniforms.T, flat)
+    ends = np.cumsum([mean[0].size for mean in means])
+    return tuple(
+        part.T.reshape(mean.shape, order="F") for part, mean in zip(np.split(counts, ends[:-1]), means, strict=True)
+    )
 
 
 def _poisson(uniforms: FloatArray, means: FloatArray) -> FloatArray:

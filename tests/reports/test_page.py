@@ -1,0 +1,179 @@
+"""The page: one file, safe against names, and drawn without a mistake."""
+
+import json
+import re
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import altair as alt
+import pytest
+
+from xbopt.core.errors import UsageError
+from xbopt.reports.page import MAX_BYTES, PageStyle, html_page, script_json, write_html
+from xbopt.reports.simulation import build_simulation_report
+from xbopt.reports.simulation_page import simulation_sections
+
+ATTACK = "</script><script>alert('x')</script><img src=x onerror=alert(1)>"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class _Outline(HTMLParser):
+    """Checks that tags nest, and collects what could reach the network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.count: dict[str, int] = {}
+        self.links: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.count[tag] = self.count.get(tag, 0) + 1
+        self.links += [value or "" for name, value in attrs if name in {"src", "href", "action", "data"}]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+
+def _outline(page: str) -> _Outline:
+    outline = _Outline()
+    outline.feed(page)
+    outline.close()
+    assert outline.open == []
+    return outline
+
+
+@pytest.fixture(scope="module")
+def report(played):
+    return build_simulation_report(played, baseline=played)
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return html_page(report)
+
+
+def _chart_data(page: str) -> dict:
+    found = re.search(r'<script type="application/json" id="chart-data">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def test_the_page_nests_and_fits(page):
+    outline = _outline(page)
+    assert len(page.encode()) <= MAX_BYTES
+    assert outline.count["h1"] == 1
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_the_page_asks_the_network_for_nothing(page):
+    assert all(link.startswith(("#", "data:")) for link in _outline(page).links)
+    without_code = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert "http://" not in without_code
+    assert "https://" not in without_code
+    assert "default-src &#39;none&#39;" in page
+    assert "@import" not in page
+    assert "url(" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_every_chart_has_a_name_and_a_table(report, page):
+    charts = [chart for section in simulation_sections(report) for chart in section.charts]
+    assert page.count('class="chart"') == len(charts) == len(_chart_data(page)["charts"])
+    assert page.count("Figures of this chart") == len(charts)
+    for chart in charts:
+        assert f'id="{chart.key}" role="img" aria-label="' in page
+        assert chart.spec["description"] == chart.description
+        assert chart.table.rows
+
+
+def test_every_spec_is_valid_vega_lite(report):
+    for section in simulation_sections(report):
+        for chart in section.charts:
+            alt.Chart.from_dict(chart.spec, validate=True)
+
+
+def test_the_sections_stand_in_reading_order(page):
+    order = ["verdict", "tiles", "bridge", "time", "allocation", "flighting", "discounts", "dayparts", "response"]
+    order += ["results", "pull-forward", "limits", "assumptions", "notes"]
+    places = [re.search(rf'(id|class)="(part" id=")?{name}"', page).start() for name in order]
+    assert places == sorted(places)
+
+
+def test_names_cannot_become_markup(played):
+    """A title and a region's name that try to end the script element and to open one stay words."""
+    document = played.scenario.document
+    region = document.market.regions[0].model_copy(update={"name": ATTACK})
+    market = document.market.model_copy(update={"regions": [region, *document.market.regions[1:]]})
+    scenario = replace(played.scenario, document=document.model_copy(update={"market": market}))
+    result = replace(played, scenario=scenario, by_region=[replace(played.by_region[0], name=ATTACK)])
+    harmless = _outline(html_page(build_simulation_report(played)))
+    page = html_page(build_simulation_report(result, title=ATTACK))
+    outline = _outline(page)
+    assert outline.count["script"] == harmless.count["script"] == 2
+    assert "img" not in outline.count
+    assert "<img src=x" not in page
+    assert ATTACK in json.dumps(_chart_data(page), ensure_ascii=False)
+
+
+def test_json_in_a_script_element_holds_no_tag():
+    text = script_json({"a": "</script><!--", "b": "\u2028&"})
+    assert not set("<>&\u2028") & set(text)
+    assert json.loads(text) == {"a": "</script><!--", "b": "\u2028&"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        script_json({"a": float("nan")})
+
+
+def test_the_same_result_gives_the_same_bytes(played, report, page):
+    assert html_page(report) == page
+    slower = replace(played, performance=replace(played.performance, seconds=99.0))
+    assert html_page(build_simulation_report(slower, baseline=slower)) == page
+
+
+def test_a_broken_page_leaves_the_old_file(report, tmp_path):
+    target = tmp_path / "report.html"
+    target.write_text("old", encoding="utf-8")
+    with pytest.raises(UsageError, match="cannot be read"):
+        write_html(report, target, style=PageStyle(logo=tmp_path / "missing.png"))
+    assert target.read_text(encoding="utf-8") == "old"
+    write_html(report, target)
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_colours_and_logo_can_be_set(report, tmp_path):
+    logo = tmp_path / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
+    page = html_page(report, style=PageStyle(accent="#703080", logo=logo))
+    assert "--accent: #703080" in page
+    assert 'src="data:image/svg+xml;base64,' in page
+    with pytest.raises(UsageError, match="#rrggbb"):
+        PageStyle(accent="red;} body{display:none")
+
+
+def test_a_plan_without_media_and_a_single_world_can_be_drawn(make_result):
+    for result in (make_result([5.0, 7.0], media=0.0), make_result([-5.0])):
+        page = html_page(build_simulation_report(result))
+        _outline(page)
+        assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).lower().split()
+
+
+@pytest.mark.browser
+def test_a_browser_draws_every_chart(report, page, chromium, tmp_path):
+    """The scripts run under the page's own policy: one picture a chart, and no word on the console."""
+    target = tmp_path / "report.html"
+    write_html(report, target)
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=20000"]
+    done = subprocess.run(
+        [*command, "--dump-dom", target.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    charts = len(_chart_data(page)["charts"])
+    drawn = re.sub(r"<script.*?</script>", "", done.stdout, flags=re.DOTALL)
+    assert drawn.count("<svg") == charts
+    assert f'data-drawn="{charts}"' in drawn
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
