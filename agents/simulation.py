@@ -63,6 +63,7 @@ class SimulationResult:
         policy_kind: What sort of policy it is.
         runs: Number of worlds.
         seed: Noise seed.
+        world_seed: Seed of the uncertain parameters.
         kpis: KPIs by name.
         bridge: Mean of each money term; they sum to the mean contribution margin.
         by_region: One row a region.
@@ -78,6 +79,7 @@ class SimulationResult:
     policy_kind: PolicyKind
     runs: int
     seed: int
+    world_seed: int
     kpis: dict[str, Estimate]
     bridge: dict[str, float]
     by_region: list[Row]
@@ -156,6 +158,7 @@ def simulate(
         policy_kind=chosen.kind,
         runs=runs,
         seed=seed,
+        world_seed=seed if world_seed is None else world_seed,
         kpis={
             name: Estimate.of(values)
             for name, values in kpi_values(totals, budget_base=loaded.limits.total_base).items()

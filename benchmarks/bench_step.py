@@ -1,7 +1,7 @@
 """Time of a day of the market against numpy's Poisson sampler, measured in turns in the same run.
 
 Run ``python benchmarks/bench_step.py``. It plays the baseline plan of ``us_eu_launch`` (6 regions, 4 segments,
-6 channels, 90 days) in 256 worlds, sampled, one thread, in batches of 64 worlds as a simulation does. A day is
+6 channels, 90 days) in 256 worlds, sampled, one thread, in one batch as a simulation does. A day is
 everything that the market needs: the random numbers, the projection of the decision and the step itself. The policy is
 not counted.
 
@@ -54,7 +54,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "projection": ("project",),
     "media": ("play_media",),
     "pricing": ("price_day",),
-    "demand": ("expected_demand", "attributed_orders"),
+    "demand": ("expected_demand",),
     "counts": ("_counts",),
     "money": ("book_money", "basket_noise"),
     "fulfilment": ("fill_orders", "next_parcels", "delivery_days"),

@@ -36,7 +36,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(scenario_app, name="scenario")
-app.command(name="simulate")(simulate_command)
+app.command(
+    name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
+)(simulate_command)
 
 
 def _version(value: bool) -> None:
@@ -58,19 +60,25 @@ def main() -> None:
     """Run the command line; every error that is meant becomes a message and an exit code."""
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except XboptError as error:
         code = fail(error)
     except (KeyboardInterrupt, typer.Abort):
-        say("Interrupted.")
         code = INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe has gone, as in `| head`: nothing is wrong. Python must not flush to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        say(f"Error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        code = UsageError.exit_code
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - what is left in the buffer cannot be written
     except typer.Exit as error:
         code = error.exit_code
     except Exception as error:  # noqa: BLE001 - the last net: a user never sees a traceback
         code = _unexpected(error)
+    if code == INTERRUPTED:
+        say("Interrupted. Nothing was written by halves.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

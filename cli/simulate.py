@@ -10,6 +10,7 @@ from xbopt.cli.scenario import JsonOption, ScenarioArgument
 from xbopt.cli.terminal import print_json, progress_bar, ranged, result_console, say, table, written
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from xbopt.agents.simulation import SimulationResult
@@ -146,8 +147,7 @@ def _print_result(result: "SimulationResult") -> None:
         ("By channel (orders attributed by expected share)", result.by_channel, _CHANNEL_COLUMNS),
     ):
         console.print(_row_table(title, rows, columns))
-    for note in result_notes(result):
-        console.print(note, markup=False)
+    _print_changes(console, result)
 
 
 def _bridge_table(result: "SimulationResult") -> "Table":
@@ -186,22 +186,20 @@ def _row_table(title: str, rows: list["Row"], columns: dict[str, str]) -> "Table
     return made
 
 
-def result_notes(result: "SimulationResult") -> list[str]:
-    """What the limits changed, in sentences; nothing is changed in silence."""
-    from xbopt.env.totals import ADJUSTMENTS, CELL_COUNTS
+def _print_changes(console: "Console", result: "SimulationResult") -> None:
+    """What the limits changed, and what stock-outs lost; nothing is changed in silence."""
+    from xbopt.env.kpis import Estimate
+    from xbopt.env.totals import CELL_COUNTS
+    from xbopt.reports.limits import build_limits
 
-    mean = dict(zip(ADJUSTMENTS, result.totals.adjustments.mean(axis=0), strict=True))
-    money = result.scenario.base_currency
-    lost = result.totals.cells[..., CELL_COUNTS.index("lost_orders")].sum(axis=(1, 2)).mean()
-    capped = result.totals.capped_cell_days.mean()
-    cell_days = result.scenario.days * result.scenario.population.size
-    notes = [
-        (mean["cut_base"] > 0.005, f"Limits cut {money} {mean['cut_base']:,.2f} of the spend the policy asked for."),
-        (mean["raised_base"] > 0.005, f"Locks and minimums added {money} {mean['raised_base']:,.2f} of spend."),
-        (mean["unmet_base"] > 0.005, f"Locks and minimums of {money} {mean['unmet_base']:,.2f} could not be paid."),
-        (mean["discounts_cut"] > 0.0, f"{mean['discounts_cut']:,.1f} discounts met their ceiling or margin floor."),
-        (mean["dayparts_mended"] > 0.0, f"{mean['dayparts_mended']:,.1f} daypart rows were empty or negative."),
-        (lost > 0.0, f"Stock-outs lost {written(float(lost), 'count')} orders."),
-        (capped > 0.0, f"The cart rate met its cap of 95 % on {capped:,.1f} of {cell_days:,} cell-days."),
-    ]
-    return [f"Note: {text}" for applies, text in notes if applies]
+    limits = build_limits(result)
+    if limits.anything_changed:
+        made = table("What the limits changed", "", "Mean", "In worlds", "Meaning")
+        for label, money, number, share, meaning in limits.changes.rows:
+            figure, unit = (money, "money") if money is not None else (number, "count")
+            if isinstance(figure, Estimate) and isinstance(share, float) and share > 0.0:
+                made.add_row(str(label), written(figure.mean, unit), f"{share:.0%}", str(meaning))
+        console.print(made)
+    lost = float(result.totals.cells[..., CELL_COUNTS.index("lost_orders")].sum(axis=(1, 2)).mean())
+    if lost > 0.0:
+        console.print(f"Stock-outs lost {written(lost, 'count')} orders (mean over worlds).")

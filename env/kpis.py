@@ -83,7 +83,8 @@ def kpi_values(totals: Totals, *, budget_base: float) -> dict[str, FloatArray]:
     values = _figures(totals.cells.sum(axis=(1, 2)), totals.money.sum(axis=(1, 2)))
     values["repurchase_rate"] = totals.repurchase_rate
     values["satisfaction"] = totals.satisfaction
-    values["budget_used"] = values["media_spend"] / budget_base
+    # From what is left, not from the sum of the days, whose rounding can pass 1 by one part in 10^15.
+    values["budget_used"] = (budget_base - totals.budget_left) / budget_base
     return {name: values[name] for name in KPI_NAMES}
 
 

@@ -50,6 +50,7 @@ class Totals:
         repurchase_rate: Mean over days ``(B,)``.
         satisfaction: Mean over days and people ``(B,)``.
         customer_value_change: Value of the customer base at the end less that at the start ``(B,)``.
+        budget_left: What is left of the budget after the last day ``(B,)``, base currency.
         adjustments: By ``ADJUSTMENTS`` ``(B, len)``.
         capped_cell_days: Days on which a cell's cart rate met its cap ``(B,)``.
         spend_by_day: Spend ``(T, R, C)``, summed over worlds.
@@ -64,6 +65,7 @@ class Totals:
     repurchase_rate: FloatArray
     satisfaction: FloatArray
     customer_value_change: FloatArray
+    budget_left: FloatArray
     adjustments: FloatArray
     capped_cell_days: FloatArray
     spend_by_day: FloatArray
@@ -108,7 +110,7 @@ class TotalsRecorder:
         self._spend_by_day = np.zeros((scenario.days, regions, channels))
         self._discount_by_day = np.zeros((scenario.days, regions, segments))
         self._spend_by_daypart = np.zeros((regions, channels, dayparts))
-        self._value_change = np.zeros(worlds)
+        self._value_change, self._budget_left = np.zeros(worlds), np.zeros(worlds)
         self._people = np.maximum(scenario.population, 1e-9)
 
     def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
@@ -158,7 +160,8 @@ class TotalsRecorder:
         self._spend_by_daypart += np.einsum("brsc,brch->rch", spend, outcome.decision.daypart_weights)
 
     def finish(self, state: MarketState) -> None:
-        """Value the customer base of the last evening."""
+        """Value the customer base of the last evening, and see what is left of the budget."""
+        self._budget_left = state.remaining.budget_base
         change = (state.customers - self._market.scenario.customers) * self._value
         self._value_change = add_up(change, 1, 2, 3)
 
@@ -172,6 +175,7 @@ class TotalsRecorder:
             repurchase_rate=self._repurchase / self._days,
             satisfaction=self._satisfaction / self._days,
             customer_value_change=self._value_change,
+            budget_left=self._budget_left,
             adjustments=self._adjustments,
             capped_cell_days=self._capped,
             spend_by_day=self._spend_by_day,

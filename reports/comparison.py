@@ -43,7 +43,8 @@ class Comparison:
 
 def compare(result: SimulationResult, baseline: SimulationResult) -> Comparison:
     """Compare the KPIs of two results. Equal seeds and equal numbers of worlds mean common random numbers."""
-    paired = result.seed == baseline.seed and result.runs == baseline.runs
+    same_luck = (result.seed, result.world_seed) == (baseline.seed, baseline.world_seed)
+    paired = same_luck and result.runs == baseline.runs
     own = kpi_values(result.totals, budget_base=result.scenario.limits.total_base)
     other = kpi_values(baseline.totals, budget_base=baseline.scenario.limits.total_base)
     differences: dict[str, Difference] = {}

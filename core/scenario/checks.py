@@ -13,7 +13,7 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.market import Region
 from xbopt.core.scenario.names import Finding, Names, keys, named, unknown
 from xbopt.core.scenario.plan_checks import PLAN_CHECKS
-from xbopt.core.scenario.schedule import ChannelOutage, FxShock
+from xbopt.core.scenario.schedule import ChannelOutage, FxShock, RuleChange
 from xbopt.core.tables.duties import duty_ids, duty_rule
 from xbopt.core.tables.events import event_ids
 from xbopt.core.tables.public_holidays import country_codes
@@ -177,11 +177,19 @@ def _calendar(document: ScenarioDocument) -> Iterator[Finding]:
     yield from keys(("calendar", "regions"), "region", calendar.regions, names.regions)
     for name, season in calendar.regions.items():
         yield from keys(("calendar", "regions", name, "activity"), "daypart", season.activity or {}, names.dayparts)
-    seasons = [(("calendar", "month"), calendar.month)]
-    seasons += [(("calendar", "regions", n, "month"), s.month) for n, s in calendar.regions.items() if s.month]
-    for path, month in seasons:
-        if not any(month):
-            yield path, "At least one month must be above 0."
+    seasons: list[tuple[Path, str, list[float]]] = [
+        (("calendar", "month"), "month", calendar.month),
+        (("calendar", "weekday"), "weekday", calendar.weekday),
+    ]
+    for name, season in calendar.regions.items():
+        seasons += [
+            (("calendar", "regions", name, what), what, row)
+            for what, row in (("month", season.month), ("weekday", season.weekday))
+            if row
+        ]
+    for path, what, row in seasons:
+        if not any(row):
+            yield path, f"At least one {what} must be above 0."
     for i, event in enumerate(calendar.custom_events):
         path = ("calendar", "custom_events", i)
         yield from named((*path, "regions"), "region", event.regions, names.regions)
@@ -217,6 +225,22 @@ def _shocks(document: ScenarioDocument) -> Iterator[Finding]:
         yield from named((*path, "regions"), "region", shock.regions, names.regions)
         if isinstance(shock, ChannelOutage) and shock.channel not in names.channels:
             yield (*path, "channel"), unknown("channel", shock.channel, names.channels)
+        if isinstance(shock, RuleChange):
+            yield from _rule_change(document, path, shock)
+
+
+def _rule_change(document: ScenarioDocument, path: Path, shock: RuleChange) -> Iterator[Finding]:
+    duties = ("threshold_base", "line_duty_base", "ad_valorem_frac", "surcharge_frac")
+    changed = [name for name in duties if getattr(shock, name) is not None]
+    if not changed and shock.tax_frac is None:
+        yield path, f"The rule change changes nothing; give one of {', '.join(duties)} or tax_frac."
+    for region in document.market.regions:
+        touched = region.id in shock.regions or not shock.regions
+        if changed and touched and region.duty == "none":
+            yield (
+                (*path, changed[0]),
+                f"{region.id} is behind no customs border (duty: none), so this would do nothing.",
+            )
 
 
 _CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (

@@ -172,7 +172,7 @@ def _tactics(document: ScenarioDocument) -> Iterator[Finding]:
     )
     if not tactics.menu and grid > _LARGEST_MENU:
         yield ("tactics",), f"The grid has {grid:,} tactics; at most {_LARGEST_MENU:,} are allowed."
-    if tactics.decide_every_days > document.horizon.days:
+    if "decide_every_days" in tactics.model_fields_set and tactics.decide_every_days > document.horizon.days:
         yield (
             ("tactics", "decide_every_days"),
             f"Longer than the horizon of {document.horizon.days} days: there would be one decision only; shorten it.",

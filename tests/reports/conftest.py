@@ -1,7 +1,7 @@
 """Small results made by hand, and one real one."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -52,19 +52,25 @@ def make_result(played: SimulationResult) -> MakeResult:
         spend_by_day[:, 0, 0] = worlds * media / days
         spend_by_daypart = np.zeros_like(template.spend_by_daypart)
         spend_by_daypart[0, 0, 0] = worlds * media
+        # Whatever else is added up is zero; arrays without worlds keep their shape.
+        blank = {field.name: np.zeros_like(getattr(template, field.name)) for field in fields(Totals)}
+        by_world = {
+            name: np.zeros((worlds, *array.shape[1:])) if array.shape[0] == template.worlds else array
+            for name, array in blank.items()
+        }
         totals = Totals(
-            cells=cells,
-            money=money,
-            channels=channels,
-            daily=daily,
-            repurchase_rate=np.full(worlds, 0.001),
-            satisfaction=np.full(worlds, 0.8),
-            customer_value_change=np.zeros(worlds),
-            adjustments=np.zeros((worlds, template.adjustments.shape[1])),
-            capped_cell_days=np.zeros(worlds),
-            spend_by_day=spend_by_day,
-            discount_by_day=np.zeros_like(template.discount_by_day),
-            spend_by_daypart=spend_by_daypart,
+            **by_world
+            | {
+                "cells": cells,
+                "money": money,
+                "channels": channels,
+                "daily": daily,
+                "repurchase_rate": np.full(worlds, 0.001),
+                "satisfaction": np.full(worlds, 0.8),
+                "budget_left": np.full(worlds, played.scenario.limits.total_base - media),
+                "spend_by_day": spend_by_day,
+                "spend_by_daypart": spend_by_daypart,
+            }
         )
         return rebuilt(played, totals, policy=policy)
 

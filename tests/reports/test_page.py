@@ -168,6 +168,7 @@ def test_a_browser_draws_every_chart(report, page, chromium, tmp_path):
     target = tmp_path / "report.html"
     write_html(report, target)
     command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += ["--disable-component-update", "--disable-sync", "--no-first-run"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=20000"]
     done = subprocess.run(
         [*command, "--dump-dom", target.as_uri()], capture_output=True, text=True, timeout=120, check=True

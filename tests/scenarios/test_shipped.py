@@ -16,8 +16,6 @@ from xbopt.core.scenario.scenario import Scenario
 NAMES = shipped_scenarios()
 RUNS = 8
 LONGEST_LOAD_SECONDS = 1.0
-# Adding up to 100,000 daily amounts in another order than the simulator did may round by 100,000 * 2**-53 of the sum.
-ROUNDING = 1.0 + 1.2e-11
 
 
 @cache
@@ -81,8 +79,9 @@ class TestEveryPolicyInEveryShippedScenario:
     def test_keeps_the_budget(self, name: str, policy: str) -> None:
         result = result_of(name, policy)
         spend = result.totals.channels[..., 0].sum(axis=(1, 2, 3))
-        assert (spend <= scenario_of(name).limits.total_base * ROUNDING).all()
-        assert result.kpis["budget_used"].high <= ROUNDING
+        # Adding up the days again rounds in another order than the budget was counted down.
+        assert (spend <= scenario_of(name).limits.total_base * (1.0 + 1e-12)).all()
+        assert result.kpis["budget_used"].high <= 1.0
 
     def test_sells_something_and_knows_every_figure(self, name: str, policy: str) -> None:
         result = result_of(name, policy)

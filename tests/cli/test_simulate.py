@@ -1,0 +1,152 @@
+"""``xbopt simulate``: one JSON document, files that are whole or not there, errors with exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from xbopt.core.decision_log.reader import read_decision_log
+from xbopt.env.kpis import KPI_NAMES
+from xbopt.simulator.money import TERMS
+
+
+def test_json_is_one_document_that_keeps_the_contract(xbopt_command):
+    answer = xbopt_command("simulate", "quickstart", "--runs", "4", "--seed", "5", "--json")
+    assert answer.code == 0
+    assert answer.err == ""
+    document = json.loads(answer.out)
+    assert set(document) == {
+        "scenario", "policy", "runs", "seed", "kpis", "bridge", "by_region", "by_segment", "by_channel", "performance",
+    }  # fmt: skip
+    assert set(document["scenario"]) == {
+        "name", "hash", "base_currency", "days", "regions", "segments", "channels",
+    }  # fmt: skip
+    assert document["policy"] == {"name": "baseline", "kind": "baseline"}
+    assert (document["runs"], document["seed"]) == (4, 5)
+    assert tuple(document["kpis"]) == KPI_NAMES
+    assert all(set(figure) == {"mean", "se", "low", "high"} for figure in document["kpis"].values())
+    assert tuple(document["bridge"]) == TERMS
+    assert sum(document["bridge"].values()) == pytest.approx(document["kpis"]["contribution_margin"]["mean"], rel=1e-9)
+    assert set(document["performance"]) == {"env_days", "seconds", "env_days_per_second"}
+    assert document["performance"]["env_days"] == 4 * 28
+
+
+def test_a_figure_without_meaning_is_null(xbopt_command):
+    answer = xbopt_command("simulate", "quickstart", "--runs", "2", "--set", "plan.spend_frac=0", "--json")
+    assert json.loads(answer.out)["kpis"]["roas"]["mean"] is None
+
+
+def test_the_same_seed_prints_the_same_bytes(xbopt_command):
+    first, second = (xbopt_command("simulate", "quickstart", "--runs", "3", "--seed", "9") for _ in range(2))
+    assert first.out == second.out
+    assert xbopt_command("simulate", "quickstart", "--runs", "3", "--seed", "10").out != first.out
+
+
+def test_all_files_are_written_and_named(xbopt_command, tmp_path):
+    answer = xbopt_command(
+        "simulate", "quickstart", "--runs", "2", "--log", "a.parquet", "--report", "b.html", "--xlsx", "c.xlsx"
+    )
+    assert answer.code == 0, answer.err
+    assert {path.name for path in tmp_path.iterdir()} == {"a.parquet", "b.html", "c.xlsx"}
+    assert len(read_decision_log(tmp_path / "a.parquet").columns) == 2 * 4 * 4
+    assert "20% exploration" in answer.err
+    for name in ("a.parquet", "b.html", "c.xlsx"):
+        assert name in answer.err
+    assert (tmp_path / "b.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_set_changes_the_market(xbopt_command):
+    plain = json.loads(xbopt_command("simulate", "quickstart", "--runs", "2", "--json").out)
+    rich = json.loads(
+        xbopt_command("simulate", "quickstart", "--runs", "2", "--set", "budget.total_base=56000", "--json").out
+    )
+    assert rich["kpis"]["media_spend"]["mean"] == pytest.approx(2 * plain["kpis"]["media_spend"]["mean"])
+    assert rich["scenario"]["hash"] != plain["scenario"]["hash"]
+
+
+BAD_CALLS = {
+    "no such file": (["simulate", "nowhere.yaml"], "no such file"),
+    "a folder": (["simulate", "./"], "folder"),
+    "no such policy": (["simulate", "quickstart", "--policy", "best"], "no policy 'best'"),
+    "a missing folder for the log": (["simulate", "quickstart", "--log", "no/where.parquet"], "no folder"),
+    "a folder as report": (["simulate", "quickstart", "--report", "."], "is a folder"),
+    "no runs": (["simulate", "quickstart", "--runs", "0"], "--runs"),
+    "too many runs": (["simulate", "quickstart", "--runs", "1000000"], "--runs"),
+    "a negative seed": (["simulate", "quickstart", "--seed", "-1"], "--seed"),
+    "a huge seed": (["simulate", "quickstart", "--seed", "99999999999999999999"], "seed"),
+    "exploration above one": (["simulate", "quickstart", "--exploration", "20"], "--exploration"),
+    "a set without value": (["simulate", "quickstart", "--set", "budget.total_base"], "path=value"),
+    "two scenarios": (["simulate", "quickstart", "singles_day"], "unexpected extra argument"),
+    "no command": (["simulat", "quickstart"], "No such command"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD_CALLS.values(), ids=BAD_CALLS)
+def test_a_bad_call_exits_2_with_words(arguments, words, xbopt_command, tmp_path):
+    answer = xbopt_command(*arguments)
+    assert answer.code == 2
+    assert words in answer.err
+    assert answer.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_scenario_names_file_line_and_column(xbopt_command, tmp_path):
+    xbopt_command("scenario", "new", "mine")
+    file = tmp_path / "mine.yaml"
+    text = file.read_text(encoding="utf-8").replace("total_base: 28000", "total_base: lots")
+    file.write_text(text, encoding="utf-8")
+    line = next(i for i, row in enumerate(text.splitlines(), 1) if "total_base: lots" in row)
+    answer = xbopt_command("simulate", "mine.yaml")
+    assert answer.code == 2
+    assert f"mine.yaml:{line}:15: budget.total_base:" in answer.err
+
+
+def test_an_interrupted_run_leaves_nothing_half_written(tmp_path):
+    keep = tmp_path / "log.parquet"
+    keep.write_bytes(b"precious")
+    started = subprocess.Popen(
+        [sys.executable, "-c", "from xbopt.cli.main import main; main()",
+         "simulate", "us_eu_launch", "--runs", "20000", "--log", "log.parquet", "--report", "report.html"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "Interrupted" in err
+    assert keep.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [keep]
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    command = f"{sys.executable} -c 'from xbopt.cli.main import main; main()' scenario schema | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
+def test_a_full_disk_is_an_error_in_words(xbopt_command):
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123
+        answer = xbopt_command("scenario", "schema", stdout=full)
+    assert answer.code != 0
+    assert answer.err
+
+
+def test_an_internal_error_says_so_and_exits_1(xbopt_command, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import xbopt.core.scenario.loading as loading\n"
+        "def broken(*a, **k):\n    raise RuntimeError('boom')\n"
+        "loading.load_scenario = broken\n"
+    )
+    answer = xbopt_command("simulate", "quickstart", PYTHONPATH=str(tmp_path))
+    assert answer.code == 1
+    assert "Internal error: RuntimeError: boom" in answer.err
