@@ -66,14 +66,15 @@ def add_up(array: FloatArray | BoolArray, *axes: int) -> FloatArray:
     neighbours, so every sum over regions, segments, channels or buckets goes through here. With worlds innermost in
     memory it is also the faster way.
     """
+    sums = np.asarray(array, dtype=np.float64)
     for axis in sorted(axes, reverse=True):
-        entries = array.swapaxes(0, axis)
-        total = np.add(entries[0], entries[1] if len(entries) > 1 else 0.0, dtype=np.float64, order="K")
+        entries = sums.swapaxes(0, axis)
+        total = np.add(entries[0], entries[1] if len(entries) > 1 else 0.0)
         for entry in entries[2:]:
             np.add(total, entry, out=total)
         # Axis 0 took the place of the one that is gone; it goes back to the front.
-        array = total if axis <= 1 else total.transpose(axis - 1, *range(axis - 1), *range(axis, total.ndim))
-    return array
+        sums = total if axis <= 1 else total.transpose(axis - 1, *range(axis - 1), *range(axis, total.ndim))
+    return sums
 
 
 def worlds_innermost(array: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import FloatArray, IntArray, contract
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import UsageError
@@ -101,7 +101,7 @@ class DecisionRecorder(Recorder):
         end = day + tactics.window_days
         factors = self._market.customers.daily_discount ** np.arange(tactics.window_days)
         window = self._margin[:, day:end]
-        reward = np.einsum("btrs,t->brs", window, factors[: window.shape[1]])
+        reward = contract("btrs,t->brs", window, factors[: window.shape[1]])
         if end > scenario.days:
             # The window runs beyond the horizon: the reward is not known, and zero would be a lie.
             reward = np.full(shape, np.nan)
