@@ -99,12 +99,13 @@ class DecisionRecorder(Recorder):
         worlds, regions, segments = choice.tactic.shape
         shape = (worlds, regions, segments)
         end = day + tactics.window_days
-        factors = self._market.customers.daily_discount ** np.arange(tactics.window_days)
+        lags = np.arange(tactics.window_days, dtype=np.float64)
+        factors: FloatArray = np.exp(lags * np.log(self._market.customers.daily_discount))
         window = self._margin[:, day:end]
         reward = contract("btrs,t->brs", window, factors[: window.shape[1]])
         if end > scenario.days:
             # The window runs beyond the horizon: the reward is not known, and zero would be a lie.
-            reward = np.full(shape, np.nan)
+            reward = reward * np.nan
         held = min(day + tactics.decide_every_days, scenario.days)
         world = np.broadcast_to(self._worlds[:, None, None], shape).ravel()
         cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
@@ -116,7 +117,7 @@ class DecisionRecorder(Recorder):
             ),
             timestamp=_at(scenario, day, worlds),
             episode_id=np.array([f"{self._run}-w{w}" for w in world], dtype=np.str_),
-            step=np.full(rows, step, dtype=np.int64),
+            step=np.repeat(np.array([step], dtype=np.int64), rows),
             unit=unit,
             context=_context(scenario, choice.observation),
             action=choice.tactic.reshape(rows).astype(np.int64),
@@ -125,8 +126,8 @@ class DecisionRecorder(Recorder):
             reward=reward.reshape(rows),
             cost=self._spend[:, day:held].sum(axis=1).reshape(rows),
             reward_ready_at=_at(scenario, end, worlds),
-            policy_id=np.full(rows, self._policy),
-            scenario_hash=np.full(rows, scenario.hash),
+            policy_id=np.repeat(np.array([self._policy], dtype=np.str_), rows),
+            scenario_hash=np.repeat(np.array([scenario.hash], dtype=np.str_), rows),
         )
 
 
