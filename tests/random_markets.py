@@ -91,8 +91,10 @@ def documents(draw: Any, *, days: int = 6) -> Doc:
             {"kind": "fx_move", "day": "2026-09-08", "currency": "GBP", "log_size": draw(st.floats(-1, 1))},
             {"kind": "channel_outage", "day": "2026-09-09", "channel": "social", "days": 2},
             {"kind": "stock_delay", "day": "2026-09-07", "days": 2, "extra_days": draw(st.floats(0, 9))},
-            {"kind": "rule_change", "day": "2026-09-10", "threshold_base": draw(st.floats(0, 300))},
+            {"kind": "rule_change", "day": "2026-09-10", "tax_frac": draw(st.floats(0, 0.5))},
         ]
+        if all(changes[f"market.regions.{r}.duty"] != "none" for r in range(2)):
+            changes["shocks"][-1]["threshold_base"] = draw(st.floats(0, 300))
     return document(changes)
 
 

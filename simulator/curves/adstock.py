@@ -84,12 +84,13 @@ class AdstockBank:
         today = self.retention * carried + (1.0 - self.retention) * exposure
         if not self.windowed:
             return today, window
-        columns = list(self.windowed)
-        fresh = exposure[..., columns]
-        total = self.weights[0] * fresh
-        for lag in range(1, self.window_days):
-            total += self.weights[lag] * window[lag - 1]
-        today[..., columns] = total
+        fresh = np.stack([exposure[..., channel] for channel in self.windowed], axis=-1)
+        for position, channel in enumerate(self.windowed):
+            weights = self.weights[:, position]
+            total = weights[0] * fresh[..., position]
+            for lag in np.flatnonzero(weights[1:]) + 1:
+                total += weights[lag] * window[lag - 1, ..., position]
+            today[..., channel] = total
         return today, np.concatenate([fresh[None], window[:-1]]) if len(window) else window
 
 

@@ -17,6 +17,9 @@ from xbopt.core.axes import FloatArray
 from xbopt.core.scenario.media import Fatigue
 from xbopt.simulator.curves.saturation import SaturationBank
 
+# The power law with eta = 1 is a logarithm; nearer to it than this the power would divide by almost nothing.
+_LOGARITHMIC = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FatigueBank:
@@ -38,27 +41,31 @@ class FatigueBank:
 
     def effective(self, remembered: FloatArray, exposure: FloatArray) -> FloatArray:
         """Effective share of today ``(..., C)``, given the memory and the share reached today (``exposure``)."""
-        after = remembered + exposure
-        fresh = after <= self.limit
-        if bool(fresh.all()):
-            return exposure
-        # Below the limit the answer is the argument itself, to the bit: one world must not depend on whether its
-        # neighbours in the batch are tired.
-        below = np.clip(self.limit - remembered, 0.0, exposure)
-        return np.where(fresh, exposure, below + self._beyond(np.maximum(remembered, self.limit), exposure - below))
+        fresh = remembered + exposure <= self.limit
+        effective = exposure.copy(order="K")
+        for channel in range(len(self.limit)):
+            # Few channels tire anybody, so they are done one by one. Below the limit the answer is the argument
+            # itself, to the bit: one world must not depend on whether its neighbours in the batch are tired.
+            if not fresh[..., channel].all():
+                limit, eta = float(self.limit[channel]), float(self.exponent[channel])
+                memory, today = remembered[..., channel], exposure[..., channel]
+                below = np.clip(limit - memory, 0.0, today)
+                tired = below + _beyond(np.maximum(memory, limit), today - below, limit, eta)
+                effective[..., channel] = np.where(fresh[..., channel], today, tired)
+        return effective
 
-    def _beyond(self, start: FloatArray, exposure: FloatArray) -> FloatArray:
-        """The integral of ``(limit/f)^eta`` from ``start``, at or beyond the limit, over the exposures that follow.
 
-        Written with the step itself, not as a difference of two large integrals: a small exposure of a tired head
-        must neither vanish nor turn negative by rounding.
-        """
-        step = np.log1p(exposure / start)
-        rest = 1.0 - self.exponent
-        logarithmic = rest < 1e-9
-        power = np.expm1(rest * step) / np.where(logarithmic, 1.0, rest)
-        power = power * np.exp(rest * np.log(start / self.limit))
-        return self.limit * np.where(logarithmic, step, power)
+def _beyond(start: FloatArray, exposure: FloatArray, limit: float, eta: float) -> FloatArray:
+    """The integral of ``(limit/f)^eta`` from ``start``, at or beyond the limit, over the exposures that follow.
+
+    Written with the step itself, not as a difference of two large integrals: a small exposure of a tired head must
+    neither vanish nor turn negative by rounding.
+    """
+    step = np.log1p(exposure / start)
+    rest = 1.0 - eta
+    if rest < _LOGARITHMIC:
+        return limit * step
+    return limit / rest * np.expm1(rest * step) * np.exp(rest * np.log(start / limit))
 
 
 def fatigue_bank(curves: list[Fatigue], saturation: SaturationBank) -> FatigueBank:

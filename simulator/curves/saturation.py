@@ -47,11 +47,11 @@ class SaturationBank:
 
     def reached(self, ratio: FloatArray) -> FloatArray:
         """Share of the ceiling reached ``(..., C)`` at ``ratio = exposure / half-saturation`` ``(..., C)``."""
-        # Slopes other than 1 cost a power; a whole-array power is still cheaper than picking columns.
-        share = ratio / (1.0 + ratio) if (self.slope == 1.0).all() else hill(ratio, self.slope)
-        if self.exponential:
-            columns = list(self.exponential)
-            share[..., columns] = exponential(ratio[..., columns])
+        share = ratio / (1.0 + ratio)  # Hill with slope 1; the others cost a power and are done one by one
+        for channel in np.flatnonzero(self.slope != 1.0):
+            share[..., channel] = hill(ratio[..., channel], float(self.slope[channel]))
+        for channel in self.exponential:
+            share[..., channel] = exponential(ratio[..., channel])
         return share
 
 

@@ -173,6 +173,7 @@ EXTREMES: dict[str, dict[str, object]] = {
             {
                 "kind": "rule_change",
                 "day": "2026-09-07",
+                "regions": ["island"],
                 "threshold_base": 0,
                 "ad_valorem_frac": 3.0,
                 "surcharge_frac": 3.0,
