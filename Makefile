@@ -47,9 +47,11 @@ bench: $(VENV)/.dev ## every benchmarks/bench_*.py, one after the other
 	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py found"; exit 1; }
 	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; $(BIN)/python $$script; done
 
-docs: $(VENV)/.dev ## write docs/cli.md from the commands themselves
+docs: $(VENV)/.dev ## write docs/cli.md and docs/scenario.md from the code itself
 	$(BIN)/typer xbopt.cli.main utils docs --name xbopt --output $(VENV)/cli.md
 	mv $(VENV)/cli.md docs/cli.md
+	$(BIN)/python -m xbopt.core.scenario.reference > $(VENV)/scenario.md
+	mv $(VENV)/scenario.md docs/scenario.md
 
 wheel-test: $(VENV)/.dev ## build, look inside, install in an empty place and run there
 	$(BIN)/python tests/packaging/wheel_smoke.py

@@ -1,10 +1,11 @@
 """Logged exploration: any plan as a stochastic logging policy with exact propensities."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xbopt.core.axes import FloatArray
+from xbopt.core.decision import Decision
 from xbopt.core.errors import PolicyError
 from xbopt.core.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.scenario.scenario import Scenario
@@ -14,7 +15,8 @@ from xbopt.core.scenario.scenario import Scenario
 class ExploringPolicy:
     """A plan translated to the tactic menu, with a share of uniform exploration.
 
-    In each cell the tactic nearest to what the plan would do has probability ``1 - e + e/K``, every other one ``e/K``.
+    A tactic is held for the scenario's decision period, so it is compared with the plan's mean over that period. In
+    each cell the tactic nearest to it has probability ``1 - e + e/K``, every other one ``e/K``.
 
     Attributes:
         plan: The plan.
@@ -48,6 +50,20 @@ class ExploringPolicy:
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``."""
         menu = self.scenario.menu
-        nearest = menu.nearest(self.plan.decide(observation), observation.day_budget_base)
+        nearest = menu.nearest(self._period(observation), observation.day_budget_base)
         chosen = nearest[..., None] == np.arange(len(menu))
         return (1.0 - self.exploration) * chosen + self.exploration / len(menu)
+
+    def _period(self, observation: Observation) -> Decision:
+        """The plan's mean decision over the days that a tactic is held, as far as the plan is known today."""
+        end = min(observation.day + self.scenario.document.tactics.decide_every_days, observation.days)
+        days = [self.plan.decide(replace(observation, day=day)) for day in range(observation.day, end)]
+        # The mechanic is that of the deepest discount: a mean of names means nothing.
+        deepest = np.argmax(np.stack([day.discount_frac for day in days]), axis=0)
+        mechanics = np.stack([day.mechanic for day in days])
+        return Decision(
+            spend_base=np.mean([day.spend_base for day in days], axis=0),
+            daypart_weights=np.mean([day.daypart_weights for day in days], axis=0),
+            discount_frac=np.mean([day.discount_frac for day in days], axis=0),
+            mechanic=np.take_along_axis(mechanics, deepest[None], axis=0)[0],
+        )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import built_in_policy
+from xbopt.agents.without_media import WithoutMedia
 from xbopt.core.errors import UsageError
 from xbopt.core.policy import DirectPolicy, Policy, PolicyKind
 from xbopt.core.scenario.loading import load_scenario
@@ -66,6 +67,8 @@ class SimulationResult:
         world_seed: Seed of the uncertain parameters.
         kpis: KPIs by name.
         bridge: Mean of each money term; they sum to the mean contribution margin.
+        customer_value: What the customer base is worth more on the last evening than on the first, less the margin of
+            orders still owed to promotions. Not part of the margin.
         by_region: One row a region.
         by_segment: One row a segment.
         by_channel: One row a channel.
@@ -73,8 +76,8 @@ class SimulationResult:
         performance: How fast it ran.
     """
 
-    scenario: Scenario
-    market: MarketParameters
+    scenario: Scenario = field(repr=False)
+    market: MarketParameters = field(repr=False)
     policy: str
     policy_kind: PolicyKind
     runs: int
@@ -82,10 +85,11 @@ class SimulationResult:
     world_seed: int
     kpis: dict[str, Estimate]
     bridge: dict[str, float]
+    customer_value: Estimate
     by_region: list[Row]
     by_segment: list[Row]
     by_channel: list[Row]
-    totals: Totals
+    totals: Totals = field(repr=False)
     performance: Performance
 
 
@@ -164,9 +168,28 @@ def simulate(
             for name, values in kpi_values(totals, budget_base=loaded.limits.total_base).items()
         },
         bridge=bridge_means(totals),
+        customer_value=Estimate.of(totals.customer_value),
         by_region=region_rows(loaded, totals),
         by_segment=segment_rows(loaded, totals),
         by_channel=channel_rows(loaded, totals),
         totals=totals,
         performance=Performance(env_days=runs * loaded.days, seconds=seconds),
     )
+
+
+def media_gain(result: SimulationResult, policy: str) -> Estimate:
+    """What media add to the contribution margin, media paid: the plan against the same plan without media.
+
+    The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
+    taken world by world. Return on ad spend cannot say this, because organic orders are part of it.
+
+    Args:
+        result: A result of a built-in policy.
+        policy: That policy's name.
+    """
+    plan = built_in_policy(policy, result.market)
+    without = simulate(
+        result.scenario, WithoutMedia(plan=plan), runs=result.runs, seed=result.seed, world_seed=result.world_seed
+    )
+    difference = result.totals.money.sum(axis=(1, 2, 3)) - without.totals.money.sum(axis=(1, 2, 3))
+    return Estimate.of(difference)

@@ -1,6 +1,8 @@
 """The command line: ``xbopt``."""
 
+import io
 import os
+import signal
 import sys
 from typing import Annotated, Protocol, runtime_checkable
 
@@ -58,6 +60,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; every error that is meant becomes a message and an exit code."""
+    _prepare_streams()
+    # Ending the process from outside leaves no more behind than Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -80,6 +85,16 @@ def main() -> None:
     if code == INTERRUPTED:
         say("Interrupted. Nothing was written by halves.")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _prepare_streams() -> None:
+    """Make sure that there is somewhere to write to, and that no letter is too much for a narrow encoding."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller, as with `>&-`
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open for as long as the process
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _unexpected(error: Exception) -> int:

@@ -75,7 +75,9 @@ def new_command(
     if path.exists() and not force:
         raise UsageError(f"{path} is already there. Choose another name, or use --force to overwrite it.")
     text = shipped_file(like).read_text(encoding="utf-8")
-    renamed = re.sub(r"(?m)^name:.*$", f"name: {Path(stem).name}", text, count=1)
+    own = Path(stem).name
+    renamed = re.sub(r"(?m)^name:.*$", f"name: {own}", text, count=1)
+    renamed = re.sub(r"(?m)^title:.*$", f"title: {own}, started from {like}", renamed, count=1)
     with replace_file(path) as temporary:
         temporary.write_text(renamed, encoding="utf-8")
     say(f"Wrote {path}. Change it, then: xbopt scenario validate {path}")
@@ -88,6 +90,7 @@ def validate_command(
 ) -> None:
     """Check scenario files: every mistake with its line, its path and how to mend it."""
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.notes import scenario_notes
     from xbopt.core.scenario.provenance import numeric_paths, uncovered
 
     results: list[dict[str, object]] = []
@@ -108,6 +111,8 @@ def validate_command(
         results.append(
             {"file": file, "valid": True, "problems": [], "numbers": numbers, "without_provenance": len(missing)}
         )
+        for note in scenario_notes(scenario):
+            say(f"{file}: note: {note}")
         if not as_json:
             told = f"{numbers - len(missing)} of {numbers} numbers have a source"
             sys.stdout.write(f"{file}: valid ({told})\n")

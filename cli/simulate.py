@@ -8,13 +8,14 @@ import typer
 from xbopt.cli.completion import policy_names
 from xbopt.cli.scenario import JsonOption, ScenarioArgument
 from xbopt.cli.terminal import print_json, progress_bar, ranged, result_console, say, table, written
+from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from xbopt.agents.simulation import SimulationResult
-    from xbopt.env.kpis import Row
+    from xbopt.env.kpis import Estimate, Row
 
 # Column headings are shorter than the KPI's full names: seven columns must fit a terminal.
 _CELL_COLUMNS = {
@@ -32,7 +33,7 @@ _CHANNEL_COLUMNS = {
     "cost_per_visit": "Per visit",
     "orders": "Orders",
     "cost_per_order": "Per order",
-    "roas": "ROAS",
+    "roas": "ROAS, attributed",
 }
 
 
@@ -70,20 +71,28 @@ def simulate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
-    from xbopt.agents.simulation import simulate
-    from xbopt.core.files import check_target
+    from xbopt.agents.simulation import media_gain, simulate
+    from xbopt.core.files import check_targets
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.notes import log_notes, scenario_notes
 
-    for target in (log, report, xlsx):
-        if target is not None:
-            check_target(target)
+    check_targets({"--log": log, "--report": report, "--xlsx": xlsx}, source=Path(scenario))
+    for option, path, suffix in (("--log", log, ".parquet"), ("--report", report, ".html"), ("--xlsx", xlsx, ".xlsx")):
+        if path is not None and path.suffix != suffix:
+            raise UsageError(f"{option} {path}: give the file a name that ends in {suffix}.")
     loaded = load_scenario(scenario, overrides=changes or [])
+    for note in scenario_notes(loaded):
+        say(f"Note: {note}")
     if log is not None and exploration is None:
         share = loaded.document.tactics.exploration
         say(
             f"Logging with {share:.0%} exploration over the {len(loaded.menu)} tactics of the menu "
             "(tactics.exploration; change it with --exploration)."
         )
+    if log is not None or exploration is not None:
+        say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
+    for note in log_notes(loaded) if log is not None else ():
+        say(f"Note: {note}")
     with progress_bar(f"{loaded.name}, {policy}", quiet=as_json) as progress:
         result = simulate(
             loaded,
@@ -99,20 +108,23 @@ def simulate_command(
         from xbopt.reports.tables import simulation_json
 
         print_json(simulation_json(result))
+        gain = None
     else:
-        _print_result(result)
-    _write_reports(result, report, xlsx)
+        # An exploring policy has no twin without media that draws the same tactics.
+        gain = media_gain(result, policy) if result.policy == policy else None
+        _print_result(result, gain)
+    _write_reports(result, gain, report, xlsx)
     for path, what in ((log, "Decision log"), (report, "Report"), (xlsx, "Workbook")):
         if path is not None:
             say(f"{what}: {path}")
 
 
-def _write_reports(result: "SimulationResult", report: Path | None, xlsx: Path | None) -> None:
+def _write_reports(result: "SimulationResult", gain: "Estimate | None", report: Path | None, xlsx: Path | None) -> None:
     if report is None and xlsx is None:
         return
     from xbopt.reports.simulation import build_simulation_report
 
-    built = build_simulation_report(result)
+    built = build_simulation_report(result, without_media=gain)
     if report is not None:
         from xbopt.reports.page import write_html
 
@@ -123,7 +135,7 @@ def _write_reports(result: "SimulationResult", report: Path | None, xlsx: Path |
         write_xlsx(built, xlsx)
 
 
-def _print_result(result: "SimulationResult") -> None:
+def _print_result(result: "SimulationResult", gain: "Estimate | None") -> None:
     from xbopt.env.labels import KPI_LABELS
 
     scenario, money = result.scenario, result.scenario.base_currency
@@ -139,25 +151,29 @@ def _print_result(result: "SimulationResult") -> None:
     for name, estimate in result.kpis.items():
         label, unit = KPI_LABELS[name]
         kpis.add_row(label, written(estimate.mean, unit), ranged(estimate, unit))
+    if gain is not None and result.kpis["media_spend"].mean > 0.0:
+        kpis.add_row(KPI_LABELS["media_effect"][0], written(gain.mean, "money"), ranged(gain, "money"))
+    value = result.customer_value
+    kpis.add_row(KPI_LABELS["customer_value"][0], written(value.mean, "money"), ranged(value, "money"))
     console.print(kpis)
     console.print(_bridge_table(result))
     for title, rows, columns in (
-        ("By region", result.by_region, _CELL_COLUMNS),
-        ("By segment", result.by_segment, _CELL_COLUMNS),
-        ("By channel (orders attributed by expected share)", result.by_channel, _CHANNEL_COLUMNS),
+        ("By region, organic orders included", result.by_region, _CELL_COLUMNS),
+        ("By segment, organic orders included", result.by_segment, _CELL_COLUMNS),
+        ("By channel, without organic orders", result.by_channel, _CHANNEL_COLUMNS),
     ):
         console.print(_row_table(title, rows, columns))
     _print_changes(console, result)
 
 
 def _bridge_table(result: "SimulationResult") -> "Table":
-    from xbopt.env.labels import TERM_LABELS
+    from xbopt.env.labels import SUM_LABELS, TERM_LABELS
 
-    made = table("From gross revenue to contribution margin", "Term", result.scenario.base_currency, "Of gross")
-    gross = result.bridge["gross_revenue"]
+    made = table("From gross revenue to contribution margin", "Term", result.scenario.base_currency, "Of net")
+    whole = result.kpis["net_revenue"].mean
 
     def add(label: str, amount: float) -> None:
-        share = f"{amount / gross:.1%}" if gross else "-"
+        share = f"{amount / whole:.1%}" if whole else "-"
         made.add_row(label, written(amount, "money"), share)
 
     net = 0.0
@@ -166,10 +182,10 @@ def _bridge_table(result: "SimulationResult") -> "Table":
         if term in ("gross_revenue", "discount", "tax", "returns", "fx_effect"):
             net += amount
         if term == "fx_effect":
-            add("= Net revenue", net)
+            add(f"= {SUM_LABELS['net_revenue']}", net)
             made.add_section()
     made.add_section()
-    add("= Contribution margin", sum(result.bridge.values()))
+    add(f"= {SUM_LABELS['contribution_margin']}", sum(result.bridge.values()))
     return made
 
 
@@ -189,17 +205,13 @@ def _row_table(title: str, rows: list["Row"], columns: dict[str, str]) -> "Table
 def _print_changes(console: "Console", result: "SimulationResult") -> None:
     """What the limits changed, and what stock-outs lost; nothing is changed in silence."""
     from xbopt.env.kpis import Estimate
-    from xbopt.env.totals import CELL_COUNTS
     from xbopt.reports.limits import build_limits
 
     limits = build_limits(result)
     if limits.anything_changed:
-        made = table("What the limits changed", "", "Mean", "In worlds", "Meaning")
+        made = table(limits.changes.title, "", "Mean", "In worlds", "Meaning")
         for label, money, number, share, meaning in limits.changes.rows:
             figure, unit = (money, "money") if money is not None else (number, "count")
             if isinstance(figure, Estimate) and isinstance(share, float) and share > 0.0:
                 made.add_row(str(label), written(figure.mean, unit), f"{share:.0%}", str(meaning))
         console.print(made)
-    lost = float(result.totals.cells[..., CELL_COUNTS.index("lost_orders")].sum(axis=(1, 2)).mean())
-    if lost > 0.0:
-        console.print(f"Stock-outs lost {written(lost, 'count')} orders (mean over worlds).")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -16,15 +17,24 @@ if TYPE_CHECKING:
     from xbopt.env.kpis import Estimate
     from xbopt.env.labels import Unit
 
-_PIPED_WIDTH = 110
+_WIDTH = 120
 _COARSE, _FINE = 100.0, 10.0
 
 
 def result_console() -> "Console":
-    """The console for results; a fixed width where nobody watches, so that output can be compared."""
+    """The console for results.
+
+    Its width is fixed where nobody watches, so that output can be compared. A narrow terminal breaks long lines itself:
+    a table that shrinks would cut figures.
+    """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, soft_wrap=False)
+    class ResultConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the process with an error; a reader that left is none
+
+    width = max(shutil.get_terminal_size().columns, _WIDTH) if sys.stdout.isatty() else _WIDTH
+    return ResultConsole(width=width, highlight=False)
 
 
 def table(title: str, *columns: str, caption: str = "") -> "Table":

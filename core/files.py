@@ -2,26 +2,65 @@
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from xbopt.core.errors import UsageError
+
+_LONGEST_NAME = 255
 
 
 def check_target(path: Path) -> None:
     """Check early that a file can be written there, before long work is done for it.
 
     Raises:
-        UsageError: The folder is missing or cannot be written to, or the path is a folder.
+        UsageError: The folder is missing or cannot be written to, the name is too long, or what stands there is no
+            ordinary file.
     """
     folder = path.parent
+    if len(path.name.encode()) > _LONGEST_NAME:
+        raise UsageError(f"The file name is longer than {_LONGEST_NAME} bytes: {path.name[:40]}...")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it.")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no ordinary file (a device or pipe); write elsewhere.")
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}; create it first, or write elsewhere.")
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"The folder {folder} cannot be written to.")
+    try:
+        # Asking for permission is not enough: a disk may be mounted for reading only.
+        _temporary_beside(path).unlink()
+    except OSError as error:
+        raise UsageError(f"The folder {folder} cannot be written to ({error.strerror}).") from error
+
+
+def check_targets(outputs: Mapping[str, Path | None], *, source: Path | None = None) -> None:
+    """Check several outputs of one command: each by itself, against each other, and against the input.
+
+    Args:
+        outputs: Option and file; None where the option was not given.
+        source: The input file, which no output may overwrite.
+
+    Raises:
+        UsageError: An output cannot be written, two are the same file, or one is the input.
+    """
+    seen: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        check_target(path)
+        real = path.resolve()
+        if source is not None and real == source.resolve():
+            raise UsageError(f"{option} {path} would overwrite the scenario; write elsewhere.")
+        if real in seen:
+            raise UsageError(f"{option} and {seen[real]} name the same file, {path}.")
+        seen[real] = option
+
+
+def _temporary_beside(path: Path) -> Path:
+    handle, name = tempfile.mkstemp(prefix=".xbopt.", suffix=path.suffix[:16], dir=path.parent)
+    os.close(handle)
+    return Path(name)
 
 
 @contextmanager
@@ -32,15 +71,14 @@ def replace_file(path: Path) -> Generator[Path, None, None]:
         UsageError: The file cannot be written there.
     """
     check_target(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    target = path.resolve()  # a link stays a link; the file it leads to is replaced
+    temporary = _temporary_beside(target)
     try:
         yield temporary
         # mkstemp makes files private; give the target the mode that an ordinary new file would have.
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -286,7 +286,11 @@ def _number_hint(text: str) -> str:
         return " Remove the quotes."
     if match := re.fullmatch(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*%\s*", text[:60]):
         return f" Shares are fractions: write {_number(float(match[1]) / 100)}."
-    bare = re.sub(r"[\s$€£¥_']|\b[A-Za-z]{3}\b", "", text[:60])
+    if re.search(r"\d\s*(#|//)", text):
+        return " A comment begins with ' #': a blank, then #."
+    bare = re.sub(r"[\s$€£¥_'\u2018\u2019\u201c\u201d\u201e\u00a0]|\b[A-Za-z]{3}\b", "", text[:60])
+    if thousands := re.fullmatch(r"([-+]?[0-9]+(?:\.[0-9]+)?)k", bare, re.IGNORECASE):
+        bare = _number(float(thousands[1]) * 1000.0)
     if re.fullmatch(r"[-+]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?", bare):
         bare = bare.replace(",", "")
     elif re.fullmatch(r"[-+]?[0-9]+,[0-9]+", bare):

@@ -1,5 +1,6 @@
 """Plain sentences for the syntax errors of YAML parsers."""
 
+import re
 from dataclasses import replace
 
 import yaml
@@ -30,6 +31,29 @@ _SENTENCES = (
 )
 
 
+# Blanks that look like one and are none; they come with text pasted from other programs.
+_FALSE_BLANK = re.compile("[\u00a0\u2007\u202f\u200b\u3000]")
+_NO_COLON = re.compile(r"(\s*)([A-Za-z_]\w*)(:?)([ ]*)([^\s:#{}\[\]][^:#{}\[\]]*)?")
+
+
+def _likely_slip(lines: list[str], number: int) -> tuple[Position, str] | None:
+    """What probably went wrong on the line of an error or the one before it, where parsers notice too late."""
+    for at in (number, number - 1):
+        if not 1 <= at <= len(lines):
+            continue
+        line = lines[at - 1]
+        if blank := _FALSE_BLANK.search(line):
+            place = Position(line=at, column=blank.start() + 1)
+            return place, "This looks like a blank and is none (a non-breaking or invisible one). Type a plain blank."
+        match = _NO_COLON.fullmatch(line)
+        if match and match[5] and not match[3] and match[4]:
+            place = Position(line=at, column=match.end(2) + 1)
+            return place, f"A ':' is missing after {match[2]!r}."
+        if match and match[5] and match[3] and not match[4]:
+            return Position(line=at, column=match.end(3) + 1), "A blank is missing after ':'."
+    return None
+
+
 def position_of(mark: yaml.Mark) -> Position:
     """The place of a parser's mark."""
     return Position(line=mark.line + 1, column=mark.column + 1)
@@ -47,6 +71,8 @@ def explain(error: yaml.YAMLError, text: str) -> tuple[Position, str]:
     begin = error.context_mark.line + 1 if error.context_mark else at.line
     problem = str(error.problem or error.context or "")
     lines = LINE_END.split(text)
+    if (found := _likely_slip(lines, at.line)) is not None:
+        return found
     if "cannot start any token" in problem and lines[at.line - 1][at.column - 1 : at.column] == "\t":
         problem = "tab"
     for part, sentence in _SENTENCES:

@@ -188,9 +188,10 @@ class _Composer:
         elif isinstance(key, dict | list):
             self._report(at, "A list or mapping cannot be a key. Keys are text.")
         elif not isinstance(key, str):
-            self._report(
-                at, f'Keys are text. Put quotes around it: "{raw[:60]}".' if raw else "A key is missing before ':'."
-            )
+            hint = f'Keys are text. Put quotes around it: "{raw[:60]}".' if raw else "A key is missing before ':'."
+            if raw.isdecimal():
+                hint += " If it belongs to a number: that takes a point, not a comma, as in 46.50."
+            self._report(at, hint)
         elif key in parent.keys:
             self._report(at, f"The key {key[:60]!r} stands here and on line {parent.keys[key].line}. Delete one.")
         else:

@@ -36,11 +36,8 @@ def log_schema(scenario: Scenario) -> DecisionLogSchema:
 class DecisionBook:
     """An open decision log; gives a recorder to each batch of worlds."""
 
-    def __init__(
-        self, writer: DecisionLogWriter, market: MarketParameters, policy: TacticPolicy, *, seed: int, run: str
-    ) -> None:
-        self._writer, self._market = writer, market
-        self._policy, self._seed, self._run = policy, seed, run
+    def __init__(self, writer: DecisionLogWriter, market: MarketParameters, policy: TacticPolicy, *, run: str) -> None:
+        self._writer, self._market, self._policy, self._run = writer, market, policy, run
 
     def recorder(self, worlds: IntArray) -> "DecisionRecorder":
         """A recorder for some worlds, by global number ``(B,)``; it writes when they are played to the end."""
@@ -63,7 +60,7 @@ def open_book(
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
     run = hashlib.sha256(key.encode()).hexdigest()[:10]
     with DecisionLogWriter(path, log_schema(scenario)) as writer:
-        yield DecisionBook(writer, market, policy, seed=seed, run=run)
+        yield DecisionBook(writer, market, policy, run=run)
 
 
 class DecisionRecorder(Recorder):
@@ -106,7 +103,6 @@ class DecisionRecorder(Recorder):
         if end > scenario.days:
             # The window runs beyond the horizon: the reward is not known, and zero would be a lie.
             reward = reward * np.nan
-        held = min(day + tactics.decide_every_days, scenario.days)
         world = np.broadcast_to(self._worlds[:, None, None], shape).ravel()
         cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
         unit: TextArray = np.tile(np.array(cells), worlds)
@@ -124,7 +120,7 @@ class DecisionRecorder(Recorder):
             propensity=choice.propensity.reshape(rows),
             action_probabilities=choice.probabilities.reshape(rows, -1),
             reward=reward.reshape(rows),
-            cost=self._spend[:, day:held].sum(axis=1).reshape(rows),
+            cost=self._spend[:, day:end].sum(axis=1).reshape(rows),
             reward_ready_at=_at(scenario, end, worlds),
             policy_id=np.repeat(np.array([self._policy], dtype=np.str_), rows),
             scenario_hash=np.repeat(np.array([scenario.hash], dtype=np.str_), rows),

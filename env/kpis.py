@@ -81,9 +81,10 @@ def ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
 def kpi_values(totals: Totals, *, budget_base: float) -> dict[str, FloatArray]:
     """Each KPI world by world ``(B,)``, in the order of ``KPI_NAMES``."""
     values = _figures(totals.cells.sum(axis=(1, 2)), totals.money.sum(axis=(1, 2)))
-    values["repurchase_rate"] = totals.repurchase_rate
+    values["repurchase_rate"] = totals.repurchase_rate[:, 0]
     values["satisfaction"] = totals.satisfaction
-    # From what is left, not from the sum of the days, whose rounding can pass 1 by one part in 10^15.
+    # From what is left, not from the sum of the days, whose rounding can pass the budget by one part in 10^15.
+    values["media_spend"] = np.minimum(values["media_spend"], budget_base - totals.budget_left)
     values["budget_used"] = (budget_base - totals.budget_left) / budget_base
     return {name: values[name] for name in KPI_NAMES}
 
@@ -97,13 +98,15 @@ def bridge_means(totals: Totals) -> dict[str, float]:
 def region_rows(scenario: Scenario, totals: Totals) -> list[Row]:
     """One row a region."""
     names = [region.name or region.id for region in scenario.document.market.regions]
-    return _cell_rows(scenario.regions, names, totals.cells.sum(axis=2), totals.money.sum(axis=2))
+    rates = totals.repurchase_rate[:, 1 : 1 + len(names)]
+    return _cell_rows(scenario.regions, names, totals.cells.sum(axis=2), totals.money.sum(axis=2), rates)
 
 
 def segment_rows(scenario: Scenario, totals: Totals) -> list[Row]:
     """One row a segment."""
     names = [segment.name or segment.id for segment in scenario.document.segments]
-    return _cell_rows(scenario.segments, names, totals.cells.sum(axis=1), totals.money.sum(axis=1))
+    rates = totals.repurchase_rate[:, 1 + len(scenario.regions) :]
+    return _cell_rows(scenario.segments, names, totals.cells.sum(axis=1), totals.money.sum(axis=1), rates)
 
 
 def channel_rows(scenario: Scenario, totals: Totals) -> list[Row]:
@@ -132,15 +135,15 @@ def channel_rows(scenario: Scenario, totals: Totals) -> list[Row]:
     return rows
 
 
-def _cell_rows(ids: Sequence[str], names: Sequence[str], cells: FloatArray, money: FloatArray) -> list[Row]:
+def _cell_rows(
+    ids: Sequence[str], names: Sequence[str], cells: FloatArray, money: FloatArray, repurchase_rate: FloatArray
+) -> list[Row]:
     total = -money[..., TERMS.index("media")].sum(axis=1)
     rows: list[Row] = []
     for i, (key, name) in enumerate(zip(ids, names, strict=True)):
         values = _figures(cells[:, i], money[:, i])
         values["spend_share"] = ratio(values["media_spend"], total)
-        values["repurchase_rate"] = ratio(
-            cells[:, i, CELL_COUNTS.index("repeat_orders")], cells[:, i, CELL_COUNTS.index("known_customer_days")]
-        )
+        values["repurchase_rate"] = repurchase_rate[:, i]
         rows.append(Row(id=key, name=name, figures=_estimates(values)))
     return rows
 

@@ -9,6 +9,7 @@ from xbopt.env.rollout import TacticChoice
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.money import TERMS
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.response import order_margin
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 
@@ -47,9 +48,11 @@ class Totals:
         money: By money term ``(B, R, S, len)``, signed, base currency.
         channels: By ``CHANNEL_COUNTS`` ``(B, R, S, C, len)``.
         daily: By ``DAILY`` ``(B, T, len)``.
-        repurchase_rate: Mean over days ``(B,)``.
+        repurchase_rate: Mean over the days that began with customers ``(B, 1 + R + S)``: of the whole market, of each
+            region, of each segment; NaN where no day did.
         satisfaction: Mean over days and people ``(B,)``.
-        customer_value_change: Value of the customer base at the end less that at the start ``(B,)``.
+        customer_value: Value of the customer base at the end less that at the start, less the margin of orders that are
+            still owed to promotions ``(B,)``, base currency.
         budget_left: What is left of the budget after the last day ``(B,)``, base currency.
         adjustments: By ``ADJUSTMENTS`` ``(B, len)``.
         capped_cell_days: Days on which a cell's cart rate met its cap ``(B,)``.
@@ -64,7 +67,7 @@ class Totals:
     daily: FloatArray
     repurchase_rate: FloatArray
     satisfaction: FloatArray
-    customer_value_change: FloatArray
+    customer_value: FloatArray
     budget_left: FloatArray
     adjustments: FloatArray
     capped_cell_days: FloatArray
@@ -105,12 +108,14 @@ class TotalsRecorder:
         self._money = np.zeros((worlds, regions, segments, len(TERMS)))
         self._channels = np.zeros((worlds, regions, segments, channels, len(CHANNEL_COUNTS)))
         self._daily = np.zeros((worlds, scenario.days, len(DAILY)))
-        self._repurchase, self._satisfaction, self._capped = np.zeros(worlds), np.zeros(worlds), np.zeros(worlds)
+        self._satisfaction, self._capped = np.zeros(worlds), np.zeros(worlds)
+        groups = 1 + regions + segments
+        self._repurchase, self._customer_days = np.zeros((worlds, groups)), np.zeros((worlds, groups))
         self._adjustments = np.zeros((worlds, len(ADJUSTMENTS)))
         self._spend_by_day = np.zeros((scenario.days, regions, channels))
         self._discount_by_day = np.zeros((scenario.days, regions, segments))
         self._spend_by_daypart = np.zeros((regions, channels, dayparts))
-        self._value_change, self._budget_left = np.zeros(worlds), np.zeros(worlds)
+        self._customer_value, self._budget_left = np.zeros(worlds), np.zeros(worlds)
         self._people = np.maximum(scenario.population, 1e-9)
 
     def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
@@ -148,8 +153,9 @@ class TotalsRecorder:
         daily = (money.net_revenue, money.contribution_margin, -money.media, outcome.visits, orders)
         for i, array in enumerate(daily):
             self._daily[:, day, i] = add_up(array, 1, 2)
-        known = add_up(outcome.known_customers, 1, 2)
-        self._repurchase += add_up(repeat, 1, 2) / np.where(known > 0.0, known, 1.0)
+        known = _grouped(outcome.known_customers)
+        self._repurchase += _grouped(repeat) / np.where(known > 0.0, known, 1.0)
+        self._customer_days += known > 0.0
         weighted = add_up(outcome.satisfaction * self._people, 1, 2) / self._people.sum()
         self._satisfaction += weighted
         for i, name in enumerate(ADJUSTMENTS):
@@ -163,7 +169,8 @@ class TotalsRecorder:
         """Value the customer base of the last evening, and see what is left of the budget."""
         self._budget_left = state.remaining.budget_base
         change = (state.customers - self._market.scenario.customers) * self._value
-        self._value_change = add_up(change, 1, 2, 3)
+        owed = state.borrowed * np.maximum(order_margin(self._market), 0.0)
+        self._customer_value = add_up(change, 1, 2, 3) - add_up(owed, 1, 2)
 
     def totals(self) -> Totals:
         """The sums."""
@@ -172,9 +179,11 @@ class TotalsRecorder:
             money=self._money,
             channels=self._channels,
             daily=self._daily,
-            repurchase_rate=self._repurchase / self._days,
+            repurchase_rate=np.where(
+                self._customer_days > 0.0, self._repurchase / np.maximum(self._customer_days, 1.0), np.nan
+            ),
             satisfaction=self._satisfaction / self._days,
-            customer_value_change=self._value_change,
+            customer_value=self._customer_value,
             budget_left=self._budget_left,
             adjustments=self._adjustments,
             capped_cell_days=self._capped,
@@ -182,3 +191,8 @@ class TotalsRecorder:
             discount_by_day=self._discount_by_day,
             spend_by_daypart=self._spend_by_daypart,
         )
+
+
+def _grouped(by_cell: FloatArray) -> FloatArray:
+    """Sums ``(B, 1 + R + S)`` of a cell array ``(B, R, S)``: the market, each region, each segment."""
+    return np.concatenate([add_up(by_cell, 1, 2)[:, None], add_up(by_cell, 2), add_up(by_cell, 1)], axis=1)

@@ -6,6 +6,7 @@ from typing import cast
 
 from pydantic import BaseModel
 
+from xbopt.core.document import format_path
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.provenance import NOT_OF_THE_MARKET, provenance_of
 
@@ -22,8 +23,11 @@ EVIDENCE: dict[str, str] = {
 """Evidence marks and what they say, most solid first."""
 DEFAULT_MARK = "default"
 NO_MARK = "none"
+SET_MARK = ""
+"""Values set on the command line carry no evidence mark."""
+SET_SOURCE = "set with --set"
 
-_Step = tuple[str, ...]
+_Step = tuple[str | int, ...]
 """The spellings of one step of a path: an index and, where the item has one, its id."""
 
 
@@ -33,11 +37,11 @@ class Assumption:
 
     Attributes:
         section: Top-level section.
-        group: Path of what holds it, items by their id.
-        name: Its own key, or its position in a list.
+        group: Path of what holds it, as messages and ``--set`` write it, and in brackets the ids of the items on it.
+        name: Its own key, or its position in a list, as in ``[0]``.
         value: The number.
         evidence: Evidence mark; ``default`` where the scenario leaves the number to the format, ``none`` where it
-            states the number without a source.
+            states the number without a source; empty where it was set on the command line.
         source: Where it comes from; may be empty.
         note: More about it; may be empty.
     """
@@ -67,25 +71,37 @@ class AssumptionSheet:
         return sum(number.evidence in EVIDENCE for number in self.numbers)
 
 
-def build_assumptions(document: ScenarioDocument) -> AssumptionSheet:
-    """Every number of the document; a number that the scenario states carries the mark of its provenance entry."""
+def build_assumptions(document: ScenarioDocument, changes: Sequence[tuple[str, str]] = ()) -> AssumptionSheet:
+    """Every number of the document; a number that the scenario states carries the mark of its provenance entry.
+
+    Args:
+        document: The scenario's document.
+        changes: What was set on the command line, path and assignment; the entries of the file say nothing about the
+            numbers at these paths and below them.
+    """
     numbers: list[Assumption] = []
     for steps, value, stated in _numbers(document, (), stated=True):
-        source = provenance_of(document, ".".join(step[0] for step in steps)) if stated else None
-        mark = source.evidence if source else NO_MARK if stated else DEFAULT_MARK
-        words = [step[-1] for step in steps]
+        path = tuple(step[0] for step in steps)
+        ids = ", ".join(str(step[-1]) for step in steps if len(step) > 1)
+        is_set = any(_is_at_or_below(format_path(path), changed) for changed, _ in changes)
+        source = provenance_of(document, ".".join(map(str, path))) if stated and not is_set else None
+        mark = SET_MARK if is_set else source.evidence if source else NO_MARK if stated else DEFAULT_MARK
         numbers.append(
             Assumption(
-                section=words[0],
-                group=".".join(words[1:-1]) or words[0],
-                name=words[-1],
+                section=str(path[0]),
+                group=format_path(path[:-1] or path) + (f" ({ids})" if ids else ""),
+                name=format_path(path[-1:]),
                 value=value,
                 evidence=mark,
-                source=source.source if source else "",
+                source=SET_SOURCE if is_set else source.source if source else "",
                 note=source.note if source else "",
             )
         )
     return AssumptionSheet(numbers=tuple(numbers))
+
+
+def _is_at_or_below(path: str, other: str) -> bool:
+    return path == other or path.startswith((f"{other}.", f"{other}["))
 
 
 def _numbers(
@@ -108,5 +124,5 @@ def _numbers(
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for i, item in enumerate(cast("Sequence[object]", value)):
             own = getattr(item, "id", None)
-            step = (str(i), own) if isinstance(own, str) else (str(i),)
+            step = (i, own) if isinstance(own, str) else (i,)
             yield from _numbers(item, (*steps, step), stated=stated)

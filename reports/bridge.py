@@ -4,29 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from xbopt.env.labels import SUM_LABELS, TERM_LABELS
 from xbopt.reports.figures import Column, Table
 
 StepKind = Literal["amount", "subtotal", "total"]
 
-_NAMES: dict[str, str] = {
-    "gross_revenue": "Gross revenue",
-    "discount": "Discounts",
-    "tax": "VAT and sales tax",
-    "returns": "Returns",
-    "fx_effect": "Currency moves",
-    "goods": "Goods",
-    "shipping": "Shipping",
-    "duty": "Duty paid by seller",
-    "payment_fees": "Payment fees",
-    "platform_fees": "Platform fees",
-    "return_handling": "Handling of returns",
-    "media": "Media",
-}
 # After which term a running sum is worth a bar of its own.
-_SUBTOTALS: dict[str, tuple[str, str]] = {
-    "fx_effect": ("net_revenue", "Net revenue"),
-    "return_handling": ("margin_before_media", "Margin before media"),
-}
+_SUBTOTALS: dict[str, str] = {"fx_effect": "net_revenue", "return_handling": "margin_before_media"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +57,7 @@ def build_bridge(terms: dict[str, float]) -> tuple[BridgeStep, ...]:
         steps.append(
             BridgeStep(
                 key=key,
-                name=_NAMES.get(key, key),
+                name=TERM_LABELS[key],
                 kind="amount",
                 amount=amount,
                 start=before,
@@ -82,14 +66,16 @@ def build_bridge(terms: dict[str, float]) -> tuple[BridgeStep, ...]:
             )
         )
         if key in _SUBTOTALS:
-            steps.append(_sum_step(*_SUBTOTALS[key], "subtotal", after, share(after)))
+            steps.append(_sum_step(_SUBTOTALS[key], "subtotal", after, share(after)))
     total = math.fsum(terms.values())
-    steps.append(_sum_step("contribution_margin", "Contribution margin", "total", total, share(total)))
+    steps.append(_sum_step("contribution_margin", "total", total, share(total)))
     return tuple(steps)
 
 
-def _sum_step(key: str, name: str, kind: StepKind, value: float, of_revenue: float) -> BridgeStep:
-    return BridgeStep(key=key, name=name, kind=kind, amount=value, start=0.0, end=value, of_revenue=of_revenue)
+def _sum_step(key: str, kind: StepKind, value: float, of_revenue: float) -> BridgeStep:
+    return BridgeStep(
+        key=key, name=SUM_LABELS[key], kind=kind, amount=value, start=0.0, end=value, of_revenue=of_revenue
+    )
 
 
 def bridge_table(steps: tuple[BridgeStep, ...]) -> Table:

@@ -14,6 +14,9 @@ from xbopt.reports.figures import HeatMap
 from xbopt.reports.numbers import NumberFormat
 
 _MOST_LABELLED = 14
+_MOST_UPRIGHT = 26
+"""Up to this many columns, small figures fit upright; beyond, they are turned."""
+_SMALL = 10
 _MOST_DAY_LABELS = 10
 _LINE = 14
 _WIDE_LINE = 18
@@ -44,8 +47,9 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
                 "shade": "" if math.isnan(value) or plain else shade(position),
                 "tip": f"{name}: {text}",
             }
-            # Long maps have no room for labels, and a page no room for bytes without use.
-            records.append(record | {"label": text, "ink": INK if plain else ink} if labelled else record)
+            # Long maps have room for small figures alone: no zeros, no currency.
+            label = text if labelled else _small_label(value, heat, numbers)
+            records.append(record | {"label": label, "ink": INK if plain else ink} if label else record)
     rows = list(heat.rows)
     if heat.sums and labelled:
         records += _sums(heat, columns, numbers, total_row, total_column)
@@ -95,10 +99,20 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
         )
     )
     layers: list[alt.Chart] = [cells]
-    if labelled:
-        layers.append(base.mark_text().encode(text="label:N", color=alt.Color("ink:N", scale=None)))
-    height = (30 if labelled else 24) * len(rows)
+    turned = len(heat.columns) > _MOST_UPRIGHT
+    texts = base.transform_filter("isValid(datum.label)")
+    words = texts.mark_text() if labelled else texts.mark_text(fontSize=_SMALL, angle=270 if turned else 0)
+    layers.append(words.encode(text="label:N", color=alt.Color("ink:N", scale=None)))
+    height = (36 if turned else 30 if labelled else 24) * len(rows)
     return finished(alt.layer(*layers).properties(width="container", height=height), heat.description)
+
+
+def _small_label(value: float, heat: HeatMap, numbers: NumberFormat) -> str:
+    if math.isnan(value) or value == 0.0:
+        return ""
+    if heat.unit == "money":
+        return numbers.short_count(round(value)) if round(value) else ""
+    return numbers.number(value, heat.unit, short=True)
 
 
 def _sums(

@@ -5,13 +5,30 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from xbopt.env.kpis import Estimate
+from xbopt.env.labels import KPI_LABELS
+from xbopt.env.labels import Unit as LabelUnit
 
 Unit = Literal["money", "unit_money", "share", "ratio", "count", "decimal", "date", "text"]
 """``money`` in whole units of the base currency, ``unit_money`` with cents, ``share`` as a percentage, ``ratio``
 and ``decimal`` with decimals, ``count`` of things or people."""
 
+_UNITS: dict[LabelUnit, Unit] = {
+    "money": "money",
+    "price": "unit_money",
+    "count": "count",
+    "percent": "share",
+    "ratio": "ratio",
+    "score": "decimal",
+}
+
 Value: TypeAlias = float | str | dt.date | Estimate | None
 """One cell of a table; None where a figure has no meaning."""
+
+
+def labelled(figure: str) -> tuple[str, Unit]:
+    """The readable name of a KPI or figure, and what its values are: the words that the terminal uses as well."""
+    label, unit = KPI_LABELS[figure]
+    return label, _UNITS[unit]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

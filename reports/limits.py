@@ -7,21 +7,26 @@ import numpy as np
 from xbopt.agents.simulation import SimulationResult
 from xbopt.core.axes import FloatArray
 from xbopt.env.kpis import Estimate
-from xbopt.env.totals import ADJUSTMENTS
+from xbopt.env.totals import ADJUSTMENTS, CELL_COUNTS
 from xbopt.reports.allocation import names_of, spend_by_cell
-from xbopt.reports.figures import Column, Table, Unit, Value
+from xbopt.reports.figures import Column, Table, Unit, Value, labelled
 
 _SMALLEST_MONEY = 0.005
 """Half a cent over the horizon: what rounding does, and nothing that a planner could see."""
 _FULL = 0.9995
 
+_CELL = "a cell is one segment in one region"
+_DEEP = f"cells and days on which a discount was deeper than the ceiling or the margin floor allows; {_CELL}"
 _WORDS: dict[str, tuple[str, Unit, str]] = {
     "cut_base": ("Spend cut", "money", "wanted by the policy, beyond a budget, cap or daily limit"),
     "raised_base": ("Spend raised", "money", "added for minimums and locks"),
     "unmet_base": ("Minimums and locks not paid", "money", "because too little was left"),
-    "discounts_cut": ("Discounts cut", "count", "cell-days with a discount beyond its ceiling"),
-    "dayparts_mended": ("Daypart rows mended", "count", "rows without a weight; they got the audience's day"),
+    "discounts_cut": ("Discounts cut", "count", _DEEP),
+    "dayparts_mended": ("Daypart weights replaced", "count", "empty or negative ones; the audience's own day was used"),
 }
+
+
+_CAPPED = "cells and days on which more shoppers wanted to buy than the model allows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,7 @@ class LimitsReport:
     """Limits.
 
     Attributes:
-        changes: What the projection changed, and where a cart rate met its cap.
+        changes: What the projection changed, where a cart rate met its cap, and what stock-outs lost.
         use: Each limit and how much of it is used.
         anything_changed: Whether anything was changed at all.
         at_limit: Names of the limits that are used in full.
@@ -43,33 +48,27 @@ class LimitsReport:
 
 def build_limits(result: SimulationResult) -> LimitsReport:
     """Gather all limits of a result."""
-    rows: list[tuple[Value, ...]] = []
-    changed = False
-    for i, name in enumerate(ADJUSTMENTS):
-        label, unit, meaning = _WORDS[name]
-        row, hit = _change(label, result.totals.adjustments[:, i], unit, meaning)
-        rows.append(row)
-        changed |= hit
-    row, hit = _change(
-        "Cart rate at its cap", result.totals.capped_cell_days, "count", "cell-days; more demand than the model allows"
-    )
-    rows.append(row)
-    changed |= hit
+    totals = result.totals
+    lost = totals.cells[..., CELL_COUNTS.index("lost_orders")].sum(axis=(1, 2))
+    lost_label, lost_unit = labelled("lost_orders")
+    found = [
+        *(_change(_WORDS[name], totals.adjustments[:, i]) for i, name in enumerate(ADJUSTMENTS)),
+        _change(("Cart rate at its cap", "count", _CAPPED), totals.capped_cell_days),
+        _change((lost_label, lost_unit, "shoppers wanted to buy, and nothing was left"), lost),
+    ]
     use = _use_rows(result)
     return LimitsReport(
         changes=Table(
             key="limit_changes",
-            title="What the limits changed",
+            title="What limits and stock-outs changed",
             columns=(
                 Column(key="change", name="Change", unit="text"),
                 Column(key="money", name="Money", unit="money", meaning="Base currency, mean and range over worlds"),
-                Column(
-                    key="number", name="Number", unit="count", meaning="Cell-days or rows, mean and range over worlds"
-                ),
+                Column(key="number", name="Number", unit="count", meaning="Cells and days, rows, or orders"),
                 Column(key="worlds", name="In worlds", unit="share", meaning="Share of worlds in which it happened"),
                 Column(key="meaning", name="Meaning", unit="text"),
             ),
-            rows=tuple(rows),
+            rows=tuple(row for row, _ in found),
         ),
         use=Table(
             key="limit_use",
@@ -82,12 +81,13 @@ def build_limits(result: SimulationResult) -> LimitsReport:
             ),
             rows=tuple(use),
         ),
-        anything_changed=changed,
+        anything_changed=any(hit for _, hit in found),
         at_limit=tuple(str(row[0]) for row in use if isinstance(row[3], float) and row[3] >= _FULL),
     )
 
 
-def _change(label: str, values: FloatArray, unit: Unit, meaning: str) -> tuple[tuple[Value, ...], bool]:
+def _change(words: tuple[str, Unit, str], values: FloatArray) -> tuple[tuple[Value, ...], bool]:
+    label, unit, meaning = words
     threshold = _SMALLEST_MONEY if unit == "money" else 0.0
     happened = values > threshold
     # Below the threshold stands rounding noise of sums, which would read as a cut of zero.

@@ -24,8 +24,8 @@ def method_notes(result: SimulationResult, comparison: Comparison | None) -> tup
             "returns, and media. Fixed costs are not part of it."
         ),
         (
-            "Revenue and margin include organic orders. ROAS therefore is not what media alone bring; the response "
-            "curves show that."
+            "Revenue and margin include organic orders. ROAS and ROI therefore are not what media alone bring; the "
+            "response curves show that."
         ),
         "Returns are booked at their expected value on the day of the order.",
         (
@@ -53,4 +53,10 @@ def method_notes(result: SimulationResult, comparison: Comparison | None) -> tup
         )
         if not comparison.same_scenario:
             notes.insert(3, "The baseline was played in another scenario: changes mix plan and market.")
+    if "+explore" in result.policy:
+        notes.insert(
+            1,
+            "This policy explores. The plan was translated to the tactic menu, choosing for each cell and period the "
+            "nearest tactic, so that spend, mix, timing and dated discounts can differ from the plan's own.",
+        )
     return tuple(notes)

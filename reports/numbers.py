@@ -1,6 +1,7 @@
 """Numbers as a reader of some locale writes them."""
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,6 +25,7 @@ from xbopt.reports.figures import Unit, Value
 NOTHING = "\N{EN DASH}"
 """Stands for a figure that has no meaning."""
 _MINUS = "\N{MINUS SIGN}"
+_JOINER = "\N{WORD JOINER}"
 _COMPACT_FROM = 10_000.0
 _CENTS_BELOW = 100.0
 
@@ -170,6 +172,13 @@ class NumberFormat:
             "grouping": [3],
             "currency": [before, after.lstrip(get_decimal_symbol(self.locale) + "0")],
         }
+
+
+def glued(text: str) -> str:
+    """The text with joints that no line may break at: between a minus sign and its figure, and after ``5-95%:``."""
+    text = re.sub(f"{_MINUS}(?=\\S)", f"{_MINUS}{_JOINER}", text)
+    text = re.sub("(?<=[0-9])\N{EN DASH}(?=[0-9])", f"{_JOINER}\N{EN DASH}{_JOINER}", text)
+    return text.replace("95%: ", "95%:\N{NO-BREAK SPACE}")
 
 
 def has_range(estimate: Estimate) -> bool:

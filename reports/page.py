@@ -19,9 +19,9 @@ from markupsafe import Markup
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
-from xbopt.reports.assumptions import DEFAULT_MARK, EVIDENCE, NO_MARK, Assumption, AssumptionSheet
+from xbopt.reports.assumptions import DEFAULT_MARK, EVIDENCE, NO_MARK, SET_MARK, Assumption, AssumptionSheet
 from xbopt.reports.chart_style import ACCENT, CONFIG
-from xbopt.reports.numbers import NumberFormat
+from xbopt.reports.numbers import NumberFormat, glued
 from xbopt.reports.page_parts import ChartPart
 from xbopt.reports.simulation import SimulationReport
 from xbopt.reports.simulation_page import simulation_sections
@@ -130,6 +130,7 @@ def html_page(report: SimulationReport, *, style: PageStyle | None = None) -> st
     )
     paired = any(tile.change is not None and tile.change.ahead is not None for tile in report.tiles)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment.filters["glued"] = glued
     return (
         environment.from_string(_file("page.html.j2")).render(
             report=report,
@@ -212,6 +213,8 @@ def _tile_text(tile: Tile, numbers: NumberFormat) -> _TileText:
 
 def _sheet_text(sheet: AssumptionSheet, numbers: NumberFormat) -> _SheetText:
     total, defaults, bare = len(sheet.numbers), sheet.count(DEFAULT_MARK), sheet.count(NO_MARK)
+    changed = sheet.count(SET_MARK)
+    also = f", {numbers.count(changed)} set with --set" if changed else ""
     used = {number.evidence for number in sheet.numbers}
     marks = {**EVIDENCE, NO_MARK: "stated in the scenario, without a source", DEFAULT_MARK: "left to the format"}
 
@@ -219,7 +222,9 @@ def _sheet_text(sheet: AssumptionSheet, numbers: NumberFormat) -> _SheetText:
         return tuple(
             _SheetRow(
                 group=group,
-                values=tuple(("" if item.name.isdigit() else item.name, numbers.exact(item.value)) for item in members),
+                values=tuple(
+                    ("" if item.name.startswith("[") else item.name, numbers.exact(item.value)) for item in members
+                ),
                 evidence=evidence,
                 source=source + (f" ({note})" if note else ""),
             )
@@ -236,7 +241,7 @@ def _sheet_text(sheet: AssumptionSheet, numbers: NumberFormat) -> _SheetText:
     sections = [(name, list(items)) for name, items in groupby(sheet.numbers, key=lambda item: item.section)]
     return _SheetText(
         takeaway=f"The scenario holds {numbers.count(total)} numbers: {numbers.count(sheet.sourced)} with a source, "
-        f"{numbers.count(bare)} without one, and {numbers.count(defaults)} left to the format's defaults.",
+        f"{numbers.count(bare)} without one{also}, and {numbers.count(defaults)} left to the format's defaults.",
         marks=tuple((mark, words) for mark, words in marks.items() if mark in used),
         sections=tuple((name, _SheetRows(count=len(items), rows=rows(items))) for name, items in sections),
     )

@@ -66,6 +66,7 @@ class Section:
         charts: Its charts.
         legend: How to read the charts.
         tables: Tables that always show.
+        lines: Sentences below the charts.
     """
 
     key: str
@@ -74,6 +75,7 @@ class Section:
     charts: tuple[ChartPart, ...] = ()
     legend: str = ""
     tables: tuple[TableText, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 def table_text(table: Table, numbers: NumberFormat) -> TableText:

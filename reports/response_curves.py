@@ -170,4 +170,4 @@ def _reading(curve: ResponseCurve) -> str:
         return "more spend would pay for itself"
     if curve.average_margin >= 1.0:
         return "earns on average; the last units cost more than they bring"
-    return "costs more than it brings at first orders"
+    return "the orders it brings do not pay for it; later repurchases are not counted"

@@ -1,30 +1,31 @@
 """Results by region, segment and channel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xbopt.agents.simulation import SimulationResult
 from xbopt.env.kpis import Row
-from xbopt.reports.figures import Column, Table, Unit
+from xbopt.env.labels import CHANNEL_LABELS
+from xbopt.reports.figures import Column, Table, labelled
 
-_CELL_COLUMNS: tuple[tuple[str, str, Unit], ...] = (
-    ("contribution_margin", "Contribution margin", "money"),
-    ("net_revenue", "Net revenue", "money"),
-    ("media_spend", "Media spend", "money"),
-    ("roas", "ROAS", "ratio"),
-    ("orders", "Orders", "count"),
-    ("conversion_rate", "Conversion", "share"),
-    ("average_order_value", "Order value", "unit_money"),
-    ("new_customers", "New customers", "count"),
+_CELL_COLUMNS = (
+    "contribution_margin",
+    "net_revenue",
+    "media_spend",
+    "roas",
+    "orders",
+    "conversion_rate",
+    "average_order_value",
+    "new_customers",
 )
-_CHANNEL_COLUMNS: tuple[tuple[str, str, Unit], ...] = (
-    ("media_spend", "Media spend", "money"),
-    ("spend_share", "Share of spend", "share"),
-    ("visits", "Visits", "count"),
-    ("cost_per_visit", "Cost per visit", "unit_money"),
-    ("orders", "Orders", "count"),
-    ("cost_per_order", "Cost per order", "unit_money"),
-    ("net_revenue", "Net revenue", "money"),
-    ("roas", "ROAS", "ratio"),
+_CHANNEL_COLUMNS = (
+    "media_spend",
+    "spend_share",
+    "visits",
+    "cost_per_visit",
+    "orders",
+    "cost_per_order",
+    "net_revenue",
+    "roas",
 )
 
 
@@ -35,7 +36,9 @@ def result_tables(result: SimulationResult) -> tuple[Table, ...]:
     return (
         _table("by_region", "By region", "Region", result.by_region, _CELL_COLUMNS, total=total),
         _table("by_segment", "By segment", "Segment", result.by_segment, _CELL_COLUMNS, total=total),
-        _table("by_channel", "By channel", "Channel", result.by_channel, _CHANNEL_COLUMNS, note=rule),
+        _table(
+            "by_channel", "By channel", "Channel", result.by_channel, _CHANNEL_COLUMNS, words=CHANNEL_LABELS, note=rule
+        ),
     )
 
 
@@ -44,12 +47,13 @@ def _table(
     title: str,
     first: str,
     rows: Sequence[Row],
-    columns: tuple[tuple[str, str, Unit], ...],
+    columns: Sequence[str],
     *,
+    words: Mapping[str, str] | None = None,
     total: Row | None = None,
     note: str = "",
 ) -> Table:
-    ranked = sorted(rows, key=lambda row: -row.figures[columns[0][0]].mean)
+    ranked = sorted(rows, key=lambda row: -row.figures[columns[0]].mean)
     shown = [*ranked, total] if total is not None and len(ranked) > 1 else ranked
     return Table(
         key=key,
@@ -57,11 +61,12 @@ def _table(
         columns=(
             Column(key="name", name=first, unit="text"),
             *(
-                Column(key=name, name=label, unit=unit, meaning="Mean and range over worlds")
-                for name, label, unit in columns
+                Column(key=name, name=(words or {}).get(name, label), unit=unit, meaning="Mean and range over worlds")
+                for name in columns
+                for label, unit in [labelled(name)]
             ),
         ),
-        rows=tuple((row.name, *(row.figures[name] for name, _, _ in columns)) for row in shown),
+        rows=tuple((row.name, *(row.figures[name] for name in columns)) for row in shown),
         note=note,
         last_is_total=len(shown) > len(ranked),
     )

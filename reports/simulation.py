@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from xbopt.agents.simulation import SimulationResult
 from xbopt.core.errors import UsageError
+from xbopt.env.kpis import Estimate
 from xbopt.reports.allocation import allocation_maps, daypart_map, discount_map, flighting_maps
 from xbopt.reports.assumptions import AssumptionSheet, build_assumptions
 from xbopt.reports.bridge import BridgeStep, build_bridge
@@ -17,7 +18,7 @@ from xbopt.reports.response_curves import ResponseCurve, marginal_table, respons
 from xbopt.reports.results import result_tables
 from xbopt.reports.tiles import Tile, build_other_kpis, build_tiles
 from xbopt.reports.timeline import Timeline, build_timeline
-from xbopt.reports.verdict import comparison_sentence, verdict_sentence
+from xbopt.reports.verdict import comparison_sentence, customer_value_sentence, media_sentence, verdict_sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +29,12 @@ class SimulationReport:
         title: Title of the page.
         description: The scenario's own words.
         facts: Dates, policy, worlds, seed and currency.
-        verdict: What the simulation says, in one sentence.
+        verdict: What the simulation says: what the campaign earns, and what media add to it.
         comparison: How that compares with the baseline, in one sentence; empty without a baseline.
         tiles: KPIs with ranges and changes.
         other_kpis: KPIs that no tile shows.
         bridge: From gross revenue to contribution margin.
+        beside_margin: What media add, where that is known, and how the value of the customer base changes.
         timeline: Contribution over time.
         allocation: Spend by region, segment and channel.
         flighting: Spend by week and channel, one map a region.
@@ -58,6 +60,7 @@ class SimulationReport:
     tiles: tuple[Tile, ...]
     other_kpis: tuple[Tile, ...]
     bridge: tuple[BridgeStep, ...]
+    beside_margin: tuple[str, ...]
     timeline: Timeline
     allocation: tuple[HeatMap, ...]
     flighting: tuple[HeatMap, ...]
@@ -79,6 +82,7 @@ def build_simulation_report(
     result: SimulationResult,
     *,
     baseline: SimulationResult | None = None,
+    without_media: Estimate | None = None,
     title: str = "",
     locale: str = "en",
 ) -> SimulationReport:
@@ -87,6 +91,8 @@ def build_simulation_report(
     Args:
         result: The simulation.
         baseline: Another one to compare it with, best of the same scenario with the same seed and worlds.
+        without_media: Paired difference of the contribution margin: with media less that of the same worlds without.
+            Without it the verdict says that organic orders are included.
         title: Title of the page; the scenario's where left out.
         locale: How numbers and dates are written, as in ``en`` or ``de_AT``. The words are English in any case.
 
@@ -106,11 +112,14 @@ def build_simulation_report(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
         facts=_facts(result, numbers),
-        verdict=verdict_sentence(result, numbers),
+        verdict=verdict_sentence(result, numbers, media_effect=without_media),
         comparison="" if comparison is None else comparison_sentence(comparison, numbers),
         tiles=build_tiles(result.kpis, comparison),
-        other_kpis=build_other_kpis(result.kpis, comparison),
+        other_kpis=build_other_kpis(
+            result.kpis, comparison, customer_value=result.customer_value, media_effect=without_media
+        ),
         bridge=build_bridge(result.bridge),
+        beside_margin=_beside_margin(result, numbers, without_media),
         timeline=build_timeline(result, baseline),
         allocation=allocation_maps(result),
         flighting=flighting_maps(result),
@@ -121,7 +130,7 @@ def build_simulation_report(
         results=result_tables(result),
         ledger=build_ledger(result),
         limits=build_limits(result),
-        assumptions=build_assumptions(scenario.document),
+        assumptions=build_assumptions(scenario.document, scenario.changes),
         notes=method_notes(result, comparison),
         numbers=numbers,
         policy=result.policy,
@@ -129,10 +138,18 @@ def build_simulation_report(
     )
 
 
+def _beside_margin(result: SimulationResult, numbers: NumberFormat, media_effect: Estimate | None) -> tuple[str, ...]:
+    value = customer_value_sentence(result.customer_value, numbers)
+    if media_effect is None or result.kpis["media_spend"].mean <= 0.0:
+        return (value,)
+    return media_sentence(result.kpis["contribution_margin"].mean, media_effect, numbers), value
+
+
 def _facts(result: SimulationResult, numbers: NumberFormat) -> tuple[Fact, ...]:
     scenario = result.scenario
     last = scenario.date_of(scenario.days - 1)
     policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
+    changes = "; ".join(assignment for _, assignment in scenario.changes)
     return (
         Fact(label="Days", text=f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
         Fact(label="Policy", text=policy),
@@ -140,4 +157,5 @@ def _facts(result: SimulationResult, numbers: NumberFormat) -> tuple[Fact, ...]:
         Fact(label="Seed", text=str(result.seed)),
         Fact(label="Money", text=scenario.base_currency),
         Fact(label="Scenario", text=f"{scenario.name} {scenario.hash}"),
+        *((Fact(label="Changed with --set", text=changes),) if changes else ()),
     )

@@ -60,6 +60,7 @@ def _bridge(report: SimulationReport) -> Section:
             ),
         ),
         legend="Means over worlds. Amounts are rounded for reading; the unrounded ones sum exactly.",
+        lines=report.beside_margin,
     )
 
 
@@ -136,7 +137,7 @@ def _flighting(report: SimulationReport) -> Section:
         title="Flighting",
         takeaway="When the money is spent, channel by channel. All regions share one scale.",
         charts=tuple(_heat_part(heat, report, wide=len(heat.columns) > narrow) for heat in shown),
-        legend=f"Darker is more.{missing}",
+        legend=f"Darker is more; all figures are in {report.numbers.currency}.{missing}",
     )
 
 
@@ -145,7 +146,7 @@ def _discounts(report: SimulationReport) -> Section:
         key="discounts",
         title="Discount calendar",
         takeaway=discount_takeaway(report),
-        legend=report.discounts.description,
+        legend=f"{report.discounts.description} Darker is deeper; the palest cells have no discount.",
         charts=(_heat_part(report.discounts, report, wide=True),),
     )
 

@@ -74,7 +74,10 @@ def response_takeaway(report: SimulationReport) -> str:
     if len(paying) == len(used):
         return "In every channel the next unit of spend brings more margin than it costs."
     if not paying:
-        return "In no channel does the next unit of spend bring back its cost with first orders alone."
+        return (
+            "In no channel do the orders that the next unit of spend brings pay for it; later repurchases are not "
+            "counted."
+        )
     return f"The next unit of spend pays for itself in {_listed(paying)}, and in no other channel."
 
 
@@ -94,9 +97,9 @@ def limits_takeaway(report: SimulationReport) -> str:
     """Whether limits changed the plan, and which are used in full."""
     limits = report.limits
     changed = (
-        "Limits changed what the policy wanted; the second table says what and how often."
+        "Limits or stock-outs changed something; the second table says what and how often."
         if limits.anything_changed
-        else "The limits changed nothing that the policy wanted."
+        else "The limits changed nothing that the policy wanted, and nothing was out of stock."
     )
     full = f" Used in full: {_listed(limits.at_limit)}." if limits.at_limit else " No limit is used in full."
     return changed + full

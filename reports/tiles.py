@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from xbopt.env.kpis import Estimate
 from xbopt.reports.comparison import Comparison, Difference
-from xbopt.reports.figures import Unit
+from xbopt.reports.figures import Unit, labelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,26 +32,26 @@ class Tile:
     good_if_higher: bool | None = True
 
 
-# KPI, name, unit, meaning, whether more is better.
-_TILES: tuple[tuple[str, str, Unit, str, bool | None], ...] = (
-    ("contribution_margin", "Contribution margin", "money", "net revenue less all variable costs and media", True),
-    ("net_revenue", "Net revenue", "money", "after discounts, tax, expected returns and currency moves", True),
-    ("media_spend", "Media spend", "money", "over the whole horizon", None),
-    ("roas", "ROAS", "ratio", "net revenue per unit of media spend, organic orders included", True),
-    ("orders", "Orders", "count", "shipped", True),
-    ("conversion_rate", "Conversion", "share", "orders per visit", True),
-    ("new_customers", "New customers", "count", "first orders", True),
-    ("repurchase_rate", "Repurchase a day", "share", "orders per known customer and day", True),
-    ("satisfaction", "Satisfaction", "decimal", "0 to 1, mean over days and people", True),
+# KPI, meaning, whether more is better.
+_TILES: tuple[tuple[str, str, bool | None], ...] = (
+    ("contribution_margin", "net revenue less all variable costs and media", True),
+    ("net_revenue", "after discounts, tax, expected returns and currency moves", True),
+    ("media_spend", "over the whole horizon", None),
+    ("roas", "net revenue per unit of media spend", True),
+    ("orders", "shipped", True),
+    ("conversion_rate", "orders per visit", True),
+    ("new_customers", "first orders", True),
+    ("repurchase_rate", "orders per known customer and day", True),
+    ("satisfaction", "mean over days and people", True),
 )
 
-_MORE: tuple[tuple[str, str, Unit, str, bool | None], ...] = (
-    ("discount_cost", "Discount cost", "money", "discounts given, net of tax", None),
-    ("visits", "Visits", "count", "paid and organic", True),
-    ("average_order_value", "Average order value", "unit_money", "net revenue per order", True),
-    ("return_rate", "Return rate", "share", "expected returns per order", False),
-    ("roi", "ROI", "ratio", "contribution margin per unit of media spend", True),
-    ("budget_used", "Budget used", "share", "media spend of the budget", None),
+_MORE: tuple[tuple[str, str, bool | None], ...] = (
+    ("discount_cost", "discounts given, net of tax", None),
+    ("visits", "paid and organic", True),
+    ("average_order_value", "net revenue per order", True),
+    ("return_rate", "expected returns per order", False),
+    ("roi", "contribution margin per unit of media spend", True),
+    ("budget_used", "media spend of the budget", None),
 )
 
 
@@ -60,13 +60,25 @@ def build_tiles(kpis: dict[str, Estimate], comparison: Comparison | None) -> tup
     return _built(_TILES, kpis, comparison)
 
 
-def build_other_kpis(kpis: dict[str, Estimate], comparison: Comparison | None) -> tuple[Tile, ...]:
-    """The KPIs that no tile shows."""
-    return _built(_MORE, kpis, comparison)
+def build_other_kpis(
+    kpis: dict[str, Estimate],
+    comparison: Comparison | None,
+    *,
+    customer_value: Estimate,
+    media_effect: Estimate | None = None,
+) -> tuple[Tile, ...]:
+    """The KPIs that no tile shows, and what stands beside the margin: customer value and, if known, media's part."""
+    value = _beside("customer_value", customer_value, "last evening less first, less what promotions still owe")
+    effect = (
+        ()
+        if media_effect is None
+        else (_beside("media_effect", media_effect, "margin less that of the same worlds without media"),)
+    )
+    return (*_built(_MORE, kpis, comparison), *effect, value)
 
 
 def _built(
-    chosen: tuple[tuple[str, str, Unit, str, bool | None], ...],
+    chosen: tuple[tuple[str, str, bool | None], ...],
     kpis: dict[str, Estimate],
     comparison: Comparison | None,
 ) -> tuple[Tile, ...]:
@@ -81,5 +93,11 @@ def _built(
             baseline=comparison.baseline if comparison else "",
             good_if_higher=good,
         )
-        for key, name, unit, meaning, good in chosen
+        for key, meaning, good in chosen
+        for name, unit in [labelled(key)]
     )
+
+
+def _beside(key: str, estimate: Estimate, meaning: str) -> Tile:
+    name, unit = labelled(key)
+    return Tile(key=key, name=name, unit=unit, estimate=estimate, meaning=meaning)

@@ -10,7 +10,7 @@ from xbopt.agents.simulation import SimulationResult
 from xbopt.core.axes import FloatArray
 from xbopt.env.kpis import HIGH_PERCENTILE, LOW_PERCENTILE
 from xbopt.env.totals import DAILY
-from xbopt.reports.figures import Column, Table
+from xbopt.reports.figures import Column, Table, labelled
 
 _DAYS_A_WEEK = 7
 _MOST_DAYS_ONE_BY_ONE = 120
@@ -94,8 +94,8 @@ def each_table(timeline: Timeline) -> Table:
         title=f"Contribution margin by {timeline.period}",
         columns=(
             Column(key="start", name=name, unit="date", meaning="First day of the period"),
-            Column(key="spend", name="Media spend", unit="money", meaning="Mean over worlds"),
-            *_band_columns("margin", "Contribution margin", f"Margin of the {timeline.period}"),
+            Column(key="spend", name=labelled("media_spend")[0], unit="money", meaning="Mean over worlds"),
+            *_band_columns("margin", labelled("contribution_margin")[0], f"Margin of the {timeline.period}"),
         ),
         rows=tuple(
             zip(

@@ -13,7 +13,7 @@ from xbopt.reports.response_curves import ResponseCurve
 from xbopt.reports.simulation import SimulationReport
 from xbopt.reports.tiles import Tile
 from xbopt.reports.timeline import added_up_table, each_table
-from xbopt.reports.workbook_writer import WorkbookWriter
+from xbopt.reports.workbook_writer import WorkbookWriter, rounded, rounded_estimate
 
 _CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - the library wants a time without zone
 """Stands in the file instead of the hour of writing, so that the same report gives the same bytes."""
@@ -36,7 +36,9 @@ def write_xlsx(report: SimulationReport, path: Path | str) -> None:
 
 def _write(writer: WorkbookWriter, report: SimulationReport) -> None:
     facts = [(fact.label, fact.text) for fact in report.facts]
-    lines = [("Verdict", report.verdict), ("Comparison", report.comparison), *facts]
+    lines = [("Verdict", report.verdict), ("Comparison", report.comparison)]
+    lines += [("Beside the margin", line) for line in report.beside_margin]
+    lines += facts
     notes = [("Note", note) for note in report.notes]
     writer.words("Summary", report.title, [(label, text) for label, text in [*lines, *notes] if text])
     tables = workbook_tables(report)
@@ -74,11 +76,13 @@ def workbook_tables(report: SimulationReport) -> dict[str, Table]:
 
 def _kpis(tiles: tuple[Tile, ...]) -> Table:
     rows = tuple(
-        (tile.name, *figures, tile.unit, tile.meaning)
+        (tile.name, *figures, None if change is None else rounded_estimate(change, tile.unit), tile.unit, tile.meaning)
         for tile in tiles
         for estimate in [tile.estimate]
         for change in [tile.change.estimate if tile.change else None]
-        for figures in [(estimate.mean, estimate.se, estimate.low, estimate.high, change)]
+        for figures in [
+            tuple(rounded(value, tile.unit) for value in (estimate.mean, estimate.se, estimate.low, estimate.high))
+        ]
     )
     return Table(
         key="kpis",
@@ -121,10 +125,12 @@ def _assumptions(report: SimulationReport) -> Table:
         title="Assumption sheet",
         columns=(
             Column(key="section", name="Section", unit="text", meaning="Section of the scenario file"),
-            Column(key="where", name="Where", unit="text", meaning="Path below the section, items by id"),
+            Column(key="where", name="Where", unit="text", meaning="Path of what holds it; in brackets the ids on it"),
             Column(key="name", name="Name", unit="text", meaning="Key, or position in a list"),
             Column(key="value", name="Value", unit="decimal", meaning="As stated, or the format's default"),
-            Column(key="evidence", name="Mark", unit="text", meaning="Evidence mark"),
+            Column(
+                key="evidence", name="Mark", unit="text", meaning="Evidence mark; empty where --set changed the value"
+            ),
             Column(key="source", name="Source", unit="text"),
             Column(key="note", name="Note", unit="text"),
         ),

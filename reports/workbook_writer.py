@@ -13,6 +13,7 @@ from xbopt.reports.bridge import BridgeStep
 from xbopt.reports.figures import Column, HeatMap, Table, Unit, Value
 
 _WIDEST, _NARROWEST = 60, 11
+_DIGITS: dict[Unit, int] = {"money": 2, "unit_money": 2, "share": 10, "ratio": 6, "count": 6}
 
 
 class WorkbookWriter:
@@ -50,7 +51,7 @@ class WorkbookWriter:
                 for at, cell in enumerate(cells, start=1):
                     last = table.last_is_total and at == len(cells)
                     chosen = (self._bold if last else self._formats)[head.unit]
-                    self._cell(sheet, at, column, _part(cell, n), chosen)
+                    self._cell(sheet, at, column, _part(cell, n), chosen, head.unit)
                 sheet.set_column(column, column, _width(head, cells if n == 0 else []))
                 column += 1
 
@@ -69,6 +70,8 @@ class WorkbookWriter:
         for i, head in enumerate(("Term", "Amount", "Of net revenue")):
             sheet.write_string(0, i, head, self._head)
         amounts: list[str] = []
+        summed = 0.0
+        revenue = next((rounded(step.amount, "money") for step in steps if step.key == "net_revenue"), 0.0)
         revenue_row = next((i for i, step in enumerate(steps, start=1) if step.key == "net_revenue"), 0)
         for row, step in enumerate(steps, start=1):
             cell = xl_rowcol_to_cell(row, 1)
@@ -76,12 +79,15 @@ class WorkbookWriter:
             sheet.write_string(row, 0, step.name, formats["text"])
             if step.kind == "amount":
                 amounts.append(cell)
-                sheet.write_number(row, 1, step.amount, formats["money"])
+                amount = rounded(step.amount, "money")
+                summed = rounded(summed + amount, "money")
+                sheet.write_number(row, 1, amount, formats["money"])
             else:
-                _formula(sheet, row, 1, f"=SUM({','.join(amounts)})", formats["money"], step.amount)
-            if revenue_row and not math.isnan(step.of_revenue):
+                amount = summed
+                _formula(sheet, row, 1, f"=SUM({','.join(amounts)})", formats["money"], amount)
+            if revenue_row and revenue != 0.0 and not math.isnan(step.of_revenue):
                 share = f"={cell}/{xl_rowcol_to_cell(revenue_row, 1, row_abs=True, col_abs=True)}"
-                _formula(sheet, row, 2, share, formats["share"], step.of_revenue)
+                _formula(sheet, row, 2, share, formats["share"], rounded(step.of_revenue, "share"))
         sheet.set_column(0, 0, 26)
         sheet.set_column(1, 2, 18)
 
@@ -106,29 +112,30 @@ class WorkbookWriter:
         for row, (row_name, values) in enumerate(zip(heat.rows, heat.values, strict=True), start=first):
             sheet.write_string(row, 0, row_name)
             for j, value in enumerate(values, start=1):
-                self._cell(sheet, row, j, value, unit)
+                self._cell(sheet, row, j, value, unit, heat.unit)
         if not heat.sums:
             return last
         bold = self._bold[heat.unit]
+        shown = [[rounded(value, heat.unit) for value in values] for values in heat.values]
         sheet.write_string(top + 1, width + 1, "Total", self._head)
         sheet.write_string(last + 1, 0, "Total", self._bold["text"])
-        for row, values in enumerate(heat.values, start=first):
+        for row, values in enumerate(shown, start=first):
             span = f"{xl_rowcol_to_cell(row, 1)}:{xl_rowcol_to_cell(row, width)}"
-            _formula(sheet, row, width + 1, f"=SUM({span})", bold, math.fsum(values))
-        sums = [math.fsum(column) for column in zip(*heat.values, strict=True)]
+            _formula(sheet, row, width + 1, f"=SUM({span})", bold, rounded(math.fsum(values), heat.unit))
+        sums = [math.fsum(column) for column in zip(*shown, strict=True)]
         for j, value in enumerate([*sums, math.fsum(sums)], start=1):
             span = f"{xl_rowcol_to_cell(first, j)}:{xl_rowcol_to_cell(last, j)}"
-            _formula(sheet, last + 1, j, f"=SUM({span})", bold, value)
+            _formula(sheet, last + 1, j, f"=SUM({span})", bold, rounded(value, heat.unit))
         return last + 1
 
     @staticmethod
-    def _cell(sheet: Worksheet, row: int, column: int, value: Value, chosen: Format) -> None:
+    def _cell(sheet: Worksheet, row: int, column: int, value: Value, chosen: Format, unit: Unit) -> None:
         if isinstance(value, str):
             sheet.write_string(row, column, value, chosen)
         elif isinstance(value, dt.date):
             sheet.write_datetime(row, column, dt.datetime.combine(value, dt.time()), chosen)
         elif isinstance(value, float | int) and math.isfinite(value):
-            sheet.write_number(row, column, value, chosen)
+            sheet.write_number(row, column, rounded(value, unit), chosen)
         else:  # a figure that has no meaning stays empty: a zero would be a lie
             sheet.write_blank(row, column, None, chosen)
 
@@ -137,6 +144,17 @@ def _formula(sheet: Worksheet, row: int, column: int, formula: str, chosen: Form
     """A formula with its result, which readers show that do not calculate."""
     # The library declares no type for the result; its default, 0, is taken for one.
     sheet.write_formula(row, column, formula, chosen, result)  # pyright: ignore[reportArgumentType]
+
+
+def rounded(number: float, unit: Unit) -> float:
+    """Money to cents; other figures without the noise of sums, which would make 1e-17 of a share that is 0."""
+    return round(number, _DIGITS[unit]) if unit in _DIGITS else number
+
+
+def rounded_estimate(estimate: Estimate, unit: Unit) -> Estimate:
+    """An estimate whose figures are rounded."""
+    mean, se, low, high = (rounded(x, unit) for x in (estimate.mean, estimate.se, estimate.low, estimate.high))
+    return Estimate(mean=mean, se=se, low=low, high=high)
 
 
 def _part(value: Value, n: int) -> Value:

@@ -194,7 +194,7 @@ def _orders(scenario: Scenario) -> OrderParameters:
     cv = np.broadcast_to(np.array([s.basket_cv for s in document.segments]), shape)
     return OrderParameters(
         price_base=assortment.price_base,
-        usual_price_base=assortment.price_base / np.array([region.price_level for region in regions])[:, None],
+        usual_price_base=assortment.usual_price_base,
         cost_base=assortment.cost_base,
         basket_cv=cv,
         # A spread of zero makes the share below a threshold a step; a thousandth keeps it defined.

@@ -87,19 +87,21 @@ def expected_demand(
     capped = (carts_wanted > ceiling).any(axis=3).astype(np.float64)
     carts = np.minimum(carts_wanted, ceiling)
 
-    duty_met = demand.customer_pays_duty[:, None] * price.duty.share_dutiable
-    checkout = demand.checkout_rate * np.exp(outer(late_days[..., None], np.log1p(-demand.delay_sensitivity)))
-    checkout = checkout * (1.0 - (1.0 - demand.surprise_duty)[:, None] * duty_met)
+    surprise = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]
+    in_time = demand.checkout_rate * np.exp(outer(late_days[..., None], np.log1p(-demand.delay_sensitivity)))
+    checkout = np.empty_like(visits)
+    checkout[..., 0] = in_time * (1.0 - surprise * price.duty_prospect.share_dutiable)
+    checkout[..., 1:] = (in_time * (1.0 - surprise * price.duty_known.share_dutiable))[..., None]
     ratio_known = price.factor_none / price.factor_known
     ratio = np.empty_like(visits)
     ratio[..., 0] = price.factor_none / price.factor_prospect
     ratio[..., 1:] = ratio_known[..., None]
-    ledger, keep = pull_forward(market, state, carts * checkout[..., None], np.minimum(ratio, 1.0))
+    ledger, keep = pull_forward(market, state, carts * checkout, np.minimum(ratio, 1.0))
     carts = carts * keep
     return DemandDay(
         visits=visits,
         carts=carts,
-        orders=carts * checkout[..., None],
+        orders=carts * checkout,
         quality_per_head=quality_per_head,
         people=people,
         ledger=ledger,

@@ -87,7 +87,9 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
     reached = media.saturation.reached(carried / (media.saturation.half * world.half_saturation))
     remembered = media.fatigue.remembered(state.frequency)
     share = media.fatigue.effective(remembered, reached)
-    visits = share * (media.ceiling * world.media_response)
+    # The ceiling moves with the half-saturation: a world may be saturated later or sooner, but the first impressions
+    # bring what the scenario says.
+    visits = share * (media.ceiling * world.media_response * world.half_saturation)
 
     pairs: list[FloatArray] = []
     for pair, (i, j) in enumerate(media.synergies):

@@ -102,7 +102,8 @@ def book_money(
     fx_effect = seller_fx * net_at_start
     net = net_at_start + fx_effect
     paid_with_tax = (goods_value - discount + charged) * (1.0 + tax) * (1.0 + seller_fx)
-    seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * price.duty.amount_base * total
+    duty = price.duty_prospect.amount_base * prospects + price.duty_known.amount_base * (total - prospects)
+    seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * duty
     returned = p.return_rate * total
     cost = p.cost_base * world.order_value * basket
     return MoneyBridge(

@@ -11,7 +11,6 @@ from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
-_DEEPEST = 0.95
 _TINY = 1e-300
 # e^200 times any market is more than the largest cart rate allows, and e^-200 is nobody; beyond, products of factors
 # would leave the range of floats.
@@ -38,7 +37,8 @@ class PriceDay:
         factor_none: The multiplier that no discount would have given.
         seen_log: Log of the offered price relative to list.
         basket: Multiplier on order value from the promotion mechanic.
-        duty: Duty of an order.
+        duty_known: Duty of an order of a known customer.
+        duty_prospect: Duty of an order of a prospect, who may be offered another price.
     """
 
     paid_known: FloatArray
@@ -48,7 +48,8 @@ class PriceDay:
     factor_none: FloatArray
     seen_log: FloatArray
     basket: FloatArray
-    duty: Duty
+    duty_known: Duty
+    duty_prospect: Duty
 
 
 def order_duty(
@@ -118,7 +119,7 @@ def price_day(
         mechanic: ``(B, R, S)``.
     """
     demand, promotion, day = market.demand, market.promotion, state.day
-    seen = np.minimum(discount_frac * promotion.appeal[mechanic], _DEEPEST)
+    seen = discount_frac * promotion.appeal[mechanic]
     paid = discount_frac * promotion.uptake[mechanic]
     offered = promotion.prospects[mechanic]
     basket = np.where(discount_frac > 0.0, promotion.basket[mechanic], 1.0)
@@ -138,16 +139,20 @@ def price_day(
     full_price = bool((offered == 1.0).all())
     known = factor(seen)
     prospect = known if full_price else factor(seen * offered)
-    value = market.orders.price_base * world.order_value * basket * (1.0 - paid) * landed.fx_seller[..., None]
+    paid_prospect = paid if full_price else paid * offered
+    list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
+    duty_known = order_duty(market, list_value * (1.0 - paid), fx, day)
+    duty_prospect = duty_known if full_price else order_duty(market, list_value * (1.0 - paid_prospect), fx, day)
     return PriceDay(
         paid_known=paid,
-        paid_prospect=paid if full_price else paid * offered,
+        paid_prospect=paid_prospect,
         factor_known=known,
         factor_prospect=prospect,
         factor_none=factor(np.zeros_like(seen)) if seen.any() else known,
         seen_log=np.log1p(-seen),
         basket=basket,
-        duty=order_duty(market, value, fx, day),
+        duty_known=duty_known,
+        duty_prospect=duty_prospect,
     )
 
 

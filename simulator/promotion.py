@@ -74,16 +74,25 @@ def pull_forward(
     )
 
 
-def book_borrowing(market: MarketParameters, ledger: Ledger, mechanic: IntArray) -> Ledger:
-    """Add what today brings forward to the debt, and take off what today pays back."""
+def book_borrowing(market: MarketParameters, ledger: Ledger, mechanic: IntArray, served: FloatArray) -> Ledger:
+    """Add what today brings forward to the debt, and take off what today pays back.
+
+    Args:
+        market: Parameters.
+        ledger: The day's ledger so far.
+        mechanic: ``(B, R, S)``.
+        served: Share of the wanted orders that stock could fill ``(B, R, S)``: an order that was never shipped borrows
+            from nobody.
+    """
     promotion = market.promotion
+    bump = ledger.bump * served
     # A mechanic may borrow more than its share, but never more than what switching leaves of the bump.
     share = np.minimum(promotion.borrowed_frac * promotion.borrowing[mechanic], 1.0 - promotion.switched_frac)
-    borrowed = share * ledger.bump
+    borrowed = share * bump
     return Ledger(
-        bump=ledger.bump,
+        bump=bump,
         borrowed=borrowed,
-        switched=ledger.switched,
+        switched=ledger.switched * served,
         repaid=ledger.repaid,
         taken=ledger.taken,
         debt=np.maximum(ledger.debt - ledger.repaid, 0.0) + borrowed,

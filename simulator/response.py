@@ -86,7 +86,7 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
     settled = reached / (1.0 - media.fatigue.retention)
     share = media.fatigue.effective(media.fatigue.remembered(settled), reached)
-    visits_per_head = share * media.ceiling * world.media_response * level[:, None, None]
+    visits_per_head = share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]
 
     order_rate = usual_order_rate(market) * world.conversion[..., None]
     reached = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)

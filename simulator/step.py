@@ -117,7 +117,9 @@ def play_day(
     noise = 1.0 if draws is None else basket_noise(market, shipped, draws.normals["basket"])
     money = book_money(market, world, state, price, filled.orders, price.basket * noise, add_up(feasible.spend_base, 3))
 
-    ledger = book_borrowing(market, demand.ledger, feasible.mechanic)
+    asked = add_up(wanted, 3)
+    served = np.where(asked > 0.0, shipped / np.where(asked > 0.0, asked, 1.0), 1.0)
+    ledger = book_borrowing(market, demand.ledger, feasible.mechanic, served)
     moves = next_customers(market, state, filled.orders, media.contact)
     satisfaction = next_satisfaction(market, state, days, filled.lost_share)
     mood = add_up(state.satisfaction - market.customers.satisfaction_start, 2) / market.shape[1]

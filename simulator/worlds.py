@@ -27,7 +27,9 @@ _GROUP_AXES: dict[ParameterGroup, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorldParameters:
-    """Multipliers on the market's parameters, mean 1; ``B`` is 1 where nothing is uncertain.
+    """Multipliers on the market's parameters; ``B`` is 1 where nothing is uncertain.
+
+    Their mean is 1, but for ``media_price``, whose inverse has mean 1: that is what a given spend buys.
 
     Attributes:
         elasticity: ``(B, R, S)``.
@@ -89,7 +91,12 @@ def draw_worlds(scenario: Scenario, *, seed: int, worlds: IntArray) -> WorldPara
         stream = WorldStream(seed=seed, name=f"world/{group}", worlds=worlds, slots=len(order), days_ahead=1)
         normals = normal_from_uniform(stream.uniforms(0)[:, order])
         shape = tuple(len(axis) for axis in kept)
-        drawn[group] = lognormal_from_normal(normals, spec.spread).reshape(len(worlds), *shape)
+        factor = lognormal_from_normal(normals, spec.spread)
+        if group == "media_price":
+            # Money buys its inverse: E[1/m] = 1 + cv^2 for a mean-one log-normal m. With this factor a given spend
+            # buys the scenario's impressions in the mean over worlds.
+            factor = factor * (1.0 + spec.spread**2)
+        drawn[group] = factor.reshape(len(worlds), *shape)
     return replace(average_world(), **drawn)
 
 

@@ -86,7 +86,9 @@ def _region(document: ScenarioDocument, path: Path, region: Region) -> Iterator[
     if region.currency not in currencies:
         yield (*path, "currency"), unknown("currency", region.currency, list(currencies))
     if region.country not in country_codes():
-        yield (*path, "country"), f"{region.country!r} is no country with known public holidays (ISO code, as in DE)."
+        hint = " Did you mean 'GB'?" if region.country == "UK" else ""
+        sentence = f"{region.country!r} is no country with known public holidays (ISO code, as in DE).{hint}"
+        yield (*path, "country"), sentence
     try:
         zoneinfo.ZoneInfo(region.timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -25,20 +25,30 @@ class ScenarioDocument(Section):
     version: Literal[1] = Field(description="version of the scenario format; 1")
     name: Identifier = Field(description="short name, also used for files")
     title: Text = Field(default="", description="one line for people")
-    description: Text = ""
+    description: Text = Field(default="", description="what the scenario is about, for people")
     horizon: Horizon = Field(description="first day and number of days")
     market: Market = Field(description="currencies and regions")
     segments: list[Segment] = Field(min_length=1, max_length=20, description="customer segments")
     products: list[Product] = Field(min_length=1, max_length=100, description="what is sold")
     channels: list[Channel] = Field(min_length=1, max_length=30, description="media channels")
-    synergies: list[Synergy] = Field(default_factory=list, max_length=100)
+    synergies: list[Synergy] = Field(
+        default_factory=list, max_length=100, description="pairs of channels that work better together"
+    )
     calendar: Calendar = Field(description="dayparts, seasons, holidays and events")
     budget: Budget = Field(description="media money and its limits")
-    discounts: Discounts = Discounts()
-    plan: Plan = Plan()
-    history: History = History()
-    tactics: Tactics = Tactics()
-    shocks: list[Shock] = Field(default_factory=list, max_length=200)
-    noise: Noise = Noise()
-    uncertainty: dict[ParameterGroup, Uncertainty] = Field(default_factory=dict)
-    provenance: list[Provenance] = Field(default_factory=list, max_length=1000)
+    discounts: Discounts = Field(default=Discounts(), description="discounts that may be given, and what they set off")
+    plan: Plan = Field(default=Plan(), description="the campaign plan as it stands")
+    history: History = Field(default=History(), description="past results that the proportional policy follows")
+    tactics: Tactics = Field(default=Tactics(), description="the menu that logged exploration chooses from")
+    shocks: list[Shock] = Field(
+        default_factory=list,
+        max_length=200,
+        description="dated surprises: currencies, outages, price wars, mood, delays and trade rules",
+    )
+    noise: Noise = Field(default=Noise(), description="day-to-day randomness beyond counting noise")
+    uncertainty: dict[ParameterGroup, Uncertainty] = Field(
+        default_factory=dict, description="how unsure each parameter group is; a group left out is certain"
+    )
+    provenance: list[Provenance] = Field(
+        default_factory=list, max_length=1000, description="where the numbers come from"
+    )

@@ -1,11 +1,12 @@
 """Loading a scenario: by path or by shipped name, with ``--set`` changes, strictly."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from xbopt.core.document import MAX_PROBLEMS, Document, suggest
+from xbopt.core.document import MAX_PROBLEMS, Document, format_path, suggest
 from xbopt.core.errors import Problem, ScenarioError, TableError
 from xbopt.core.overrides import with_overrides
 from xbopt.core.scenario.build import build_scenario
@@ -106,6 +107,8 @@ def load_scenario(scenario: str | Path, *, overrides: Sequence[str] = ()) -> Sce
         document = with_overrides(document, overrides, model=ScenarioDocument)
     model = check_document(document)
     try:
-        return build_scenario(model)
+        built = build_scenario(model)
     except TableError as error:
         raise ScenarioError([document.problem((), str(error))]) from error
+    changes = tuple((format_path(path), text) for path, text in document.overrides)
+    return replace(built, changes=changes)

@@ -94,10 +94,10 @@ class Fees(Section):
 class Region(Section):
     """One sales region."""
 
-    id: Identifier
-    name: Text = ""
+    id: Identifier = Field(description="short name of the region, used wherever the file names a region")
+    name: Text = Field(default="", description="name for people; the id where empty")
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(description="ISO code; decides the public holidays")
-    currency: CurrencyCode
+    currency: CurrencyCode = Field(description="currency of the region's prices, one of market.currencies")
     timezone: Text = Field(default="UTC", description="IANA name, as in Europe/Berlin")
     tax: Text = Field(description="id in the consumption-tax table, or none")
     duty: Text = Field(default="none", description="id in the duty table; none within one customs area")
@@ -113,20 +113,28 @@ class Region(Section):
     media_price_level: Level = Field(default=1.0, description="multiplier on the price of reach")
     population: dict[Identifier, People] = Field(description="people by segment, customers included")
     customers: dict[Identifier, Customers] = Field(default_factory=dict, description="customers by segment")
-    shipping: Shipping
-    competitor: Competitor = Competitor()
-    sentiment: Sentiment = Sentiment()
+    shipping: Shipping = Field(description="delivery to the region: days and money")
+    competitor: Competitor = Field(
+        default=Competitor(), description="price level of competing sellers; steady where left out"
+    )
+    sentiment: Sentiment = Field(
+        default=Sentiment(), description="what reviews and posts say of the brand; neutral and steady where left out"
+    )
     stock: Stock | None = Field(default=None, description="leave out for stock that never runs short")
-    fees: Fees = Fees()
+    fees: Fees = Field(default=Fees(), description="payment, platform and return costs")
 
 
 class Market(Section):
     """Regions, and the currencies they trade in."""
 
-    base_currency: CurrencyCode
-    currencies: dict[CurrencyCode, Currency] = Field(min_length=1, max_length=30)
-    regions: list[Region] = Field(min_length=1, max_length=40)
-    discount_rate: Annotated[float, Field(ge=0, le=1)] = Field(default=0.1, description="yearly, for customer value")
+    base_currency: CurrencyCode = Field(description="currency of all money in the file")
+    currencies: dict[CurrencyCode, Currency] = Field(
+        min_length=1, max_length=30, description="currencies by ISO code; the base currency has rate 1"
+    )
+    regions: list[Region] = Field(min_length=1, max_length=40, description="sales regions")
+    discount_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.1, description="yearly rate at which customer value and logged rewards are discounted"
+    )
     population_growth: Annotated[float, Field(ge=-0.5, le=1)] = Field(
         default=0.0, description="yearly growth of the number of prospects"
     )
@@ -135,19 +143,19 @@ class Market(Section):
 class ByBucket(Section):
     """One number for each lifecycle bucket."""
 
-    prospect: Index
-    new: Index
-    active: Index
-    at_risk: Index
-    lapsed: Index
+    prospect: Index = Field(description="people who have not bought, or were forgotten")
+    new: Index = Field(description="bought once, lately")
+    active: Index = Field(description="bought at least twice, lately")
+    at_risk: Index = Field(description="have not bought for a while")
+    lapsed: Index = Field(description="have not bought for long: churned until won back")
 
 
 class Ageing(Section):
     """Daily chances of moving to the next quieter bucket when a customer does not buy."""
 
-    new_to_at_risk: Frac = 0.011
-    active_to_at_risk: Frac = 0.008
-    at_risk_to_lapsed: Frac = 0.011
+    new_to_at_risk: Frac = Field(default=0.011, description="daily chance of a new customer to become at risk")
+    active_to_at_risk: Frac = Field(default=0.008, description="daily chance of an active customer to become at risk")
+    at_risk_to_lapsed: Frac = Field(default=0.011, description="daily chance of an at-risk customer to lapse")
     lapsed_to_prospect: Frac = Field(default=0.001, description="forgotten: counts as a prospect again")
 
 
@@ -178,10 +186,12 @@ class SatisfactionEffects(Section):
 class Segment(Section):
     """One customer segment."""
 
-    id: Identifier
-    name: Text = ""
+    id: Identifier = Field(description="short name of the segment, used wherever the file names a segment")
+    name: Text = Field(default="", description="name for people; the id where empty")
     product_mix: dict[Identifier, Frac] = Field(min_length=1, description="share of each product; sums to 1")
-    items_per_order: Annotated[float, Field(ge=0.01, le=10000)] = 1.0
+    items_per_order: Annotated[float, Field(ge=0.01, le=10000)] = Field(
+        default=1.0, description="items in an order, all products together"
+    )
     basket_cv: Annotated[float, Field(ge=0, le=10)] = Field(
         default=0.5, description="coefficient of variation of order values"
     )
@@ -199,9 +209,11 @@ class Segment(Section):
         default=ByBucket(prospect=1.0, new=1.5, active=2.0, at_risk=1.3, lapsed=0.8),
         description="multiplier on the cart rate by bucket",
     )
-    ageing: Ageing = Ageing()
-    reference_price: ReferencePrice = ReferencePrice()
-    satisfaction: SatisfactionEffects = SatisfactionEffects()
+    ageing: Ageing = Field(default=Ageing(), description="daily chances of moving to a quieter bucket")
+    reference_price: ReferencePrice = Field(default=ReferencePrice(), description="how past discounts are remembered")
+    satisfaction: SatisfactionEffects = Field(
+        default=SatisfactionEffects(), description="satisfaction, and what it does"
+    )
     delay_sensitivity: Annotated[float, Field(ge=0, le=0.3)] = Field(
         default=0.02, description="loss of conversion per day of delivery beyond the accepted days"
     )
@@ -213,9 +225,14 @@ class Segment(Section):
 class Product(Section):
     """One product line."""
 
-    id: Identifier
-    name: Text = ""
-    price_base: PositiveMoney = Field(description="list price of an item, net of tax")
+    id: Identifier = Field(description="short name of the product, used in product_mix")
+    name: Text = Field(default="", description="name for people; the id where empty")
+    price_base: PositiveMoney = Field(description="list price of an item in base currency, net of tax")
+    usual_price_base: PositiveMoney | None = Field(
+        default=None,
+        description="price at which the conversion rates hold, net of tax; price_base where left out, and then another "
+        "price_base moves no demand",
+    )
     unit_cost_base: Money = Field(description="landed cost of goods of an item at the warehouse")
     return_rate: Rate = Field(default=0.0, description="share of orders that come back")
     return_days: Days = Field(default=14.0, description="mean days from delivery to return")

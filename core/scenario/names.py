@@ -6,6 +6,7 @@ from xbopt.core.document import Path, suggest
 from xbopt.core.scenario.document import ScenarioDocument
 
 Finding = tuple[Path, str]
+_SHOWN = 40
 
 
 class Names:
@@ -21,7 +22,7 @@ class Names:
 
 def unknown(what: str, name: str, known: Collection[str]) -> str:
     """The sentence for a name that does not exist."""
-    shown = ", ".join(list(known)[:12]) + (", ..." if len(known) > 12 else "")
+    shown = ", ".join(list(known)[:_SHOWN]) + (", and more" if len(known) > _SHOWN else "")
     return f"There is no {what} {name!r}.{suggest(name, known)} Known: {shown}."
 
 

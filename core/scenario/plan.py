@@ -23,33 +23,39 @@ DiscountFrac = Annotated[float, Field(ge=0, le=0.9)]
 class Lock(Section):
     """Spend a day that no policy may change."""
 
-    region: Identifier
-    segment: Identifier
-    channel: Identifier
-    spend_per_day_base: Money
+    region: Identifier = Field(description="the region")
+    segment: Identifier = Field(description="the segment")
+    channel: Identifier = Field(description="the channel")
+    spend_per_day_base: Money = Field(description="spend a day, base currency")
 
 
 class Minimum(Section):
-    """Spend a day that a channel of a region needs at least, shared over its segments by audience."""
+    """Spend a day that a channel of a region needs at least, shared over its segments by people."""
 
-    region: Identifier
-    channel: Identifier
-    spend_per_day_base: Money
+    region: Identifier = Field(description="the region")
+    channel: Identifier = Field(description="the channel")
+    spend_per_day_base: Money = Field(description="least spend a day, base currency")
 
 
 class Budget(Section):
     """Money for media over the whole horizon, and its limits."""
 
-    total_base: PositiveMoney
-    region_caps_base: dict[Identifier, Money] = Field(default_factory=dict, description="most over the horizon")
-    channel_caps_base: dict[Identifier, Money] = Field(default_factory=dict, description="most over the horizon")
+    total_base: PositiveMoney = Field(description="media money for the whole horizon, base currency")
+    region_caps_base: dict[Identifier, Money] = Field(
+        default_factory=dict, description="most spend of a region over the horizon; no cap where left out"
+    )
+    channel_caps_base: dict[Identifier, Money] = Field(
+        default_factory=dict, description="most spend of a channel over the horizon; no cap where left out"
+    )
     max_daily_multiple: Annotated[float, Field(ge=1, le=1100)] = Field(
         default=4.0, description="pacing: a day may spend at most this many times total/days"
     )
-    minimums: list[Minimum] = Field(default_factory=list, max_length=400)
-    locks: list[Lock] = Field(default_factory=list, max_length=400)
+    minimums: list[Minimum] = Field(
+        default_factory=list, max_length=400, description="least spend a day by region and channel"
+    )
+    locks: list[Lock] = Field(default_factory=list, max_length=400, description="fixed spend a day by cell and channel")
     roi_floor: Annotated[float, Field(ge=-1, le=100)] | None = Field(
-        default=None, description="soft; planners respect it"
+        default=None, description="margin per unit of media spend to aim for; simulations do not enforce it"
     )
 
 
@@ -94,80 +100,102 @@ class PullForward(Section):
 class Discounts(Section):
     """Discounts that may be given, and what they set off."""
 
-    levels: list[DiscountFrac] = Field(default_factory=lambda: [0.0, 0.05, 0.1, 0.15, 0.2], min_length=1, max_length=20)
+    levels: list[DiscountFrac] = Field(
+        default_factory=lambda: [0.0, 0.05, 0.1, 0.15, 0.2],
+        min_length=1,
+        max_length=20,
+        description="depths to choose from; the calendar policy takes the middle one",
+    )
     ceiling_frac: DiscountFrac = Field(default=0.5, description="deepest discount")
     margin_floor_frac: Annotated[float, Field(ge=-1, le=0.95)] = Field(
         default=0.0, description="least (price - cost of goods)/price after discount"
     )
-    mechanics: dict[MechanicName, Mechanic] = Field(default_factory=_default_mechanics)
-    pull_forward: PullForward = PullForward()
+    mechanics: dict[MechanicName, Mechanic] = Field(
+        default_factory=_default_mechanics,
+        description="effects by promotion mechanic; where given, a mechanic left out acts like plain percent off",
+    )
+    pull_forward: PullForward = Field(
+        default=PullForward(), description="where the extra orders of a promotion come from"
+    )
 
 
 class PlannedDiscount(Section):
     """A discount of the baseline plan."""
 
-    discount_frac: DiscountFrac
-    mechanic: MechanicName = "percent_off"
+    discount_frac: DiscountFrac = Field(description="depth of the discount, 0..1")
+    mechanic: MechanicName = Field(default="percent_off", description="form of the promotion")
     start: Day | None = Field(default=None, description="first day; from the first day of the horizon where empty")
     end: Day | None = Field(default=None, description="last day; to the end of the horizon where empty")
-    regions: list[Identifier] = Field(default_factory=list)
-    segments: list[Identifier] = Field(default_factory=list)
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    segments: list[Identifier] = Field(default_factory=list, description="all segments where empty")
 
 
 class CellMix(Section):
     """Channel weights that differ in some cells."""
 
-    regions: list[Identifier] = Field(default_factory=list)
-    segments: list[Identifier] = Field(default_factory=list)
-    channels: dict[Identifier, Weight] = Field(min_length=1)
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    segments: list[Identifier] = Field(default_factory=list, description="all segments where empty")
+    channels: dict[Identifier, Weight] = Field(min_length=1, description="channel weights in these cells; normalised")
 
 
 class Plan(Section):
     """The campaign plan as it stands: what the ``baseline`` policy does. Weights are normalised."""
 
     spend_frac: Frac = Field(default=1.0, description="share of the budget that the plan spends")
-    regions: dict[Identifier, Weight] = Field(default_factory=dict, description="equal where empty")
-    segments: dict[Identifier, Weight] = Field(default_factory=dict, description="equal where empty")
-    channels: dict[Identifier, Weight] = Field(default_factory=dict, description="equal where empty")
-    channel_overrides: list[CellMix] = Field(default_factory=list, max_length=400)
+    regions: dict[Identifier, Weight] = Field(default_factory=dict, description="weight by region; equal where empty")
+    segments: dict[Identifier, Weight] = Field(default_factory=dict, description="weight by segment; equal where empty")
+    channels: dict[Identifier, Weight] = Field(default_factory=dict, description="weight by channel; equal where empty")
+    channel_overrides: list[CellMix] = Field(
+        default_factory=list, max_length=400, description="channel weights of single cells; the later entry wins"
+    )
     pacing: Literal["even", "demand"] = Field(
         default="even", description="the same every day, or with the demand index"
     )
     dayparts: dict[Identifier, dict[Identifier, Weight]] = Field(
         default_factory=dict, description="daypart weights by channel; the audience's own day where empty"
     )
-    discounts: list[PlannedDiscount] = Field(default_factory=list, max_length=400)
+    discounts: list[PlannedDiscount] = Field(default_factory=list, max_length=400, description="dated discounts")
 
 
 class History(Section):
     """Past results that the ``proportional`` policy follows."""
 
-    revenue_by_region: dict[Identifier, Weight] = Field(default_factory=dict)
-    revenue_by_segment: dict[Identifier, Weight] = Field(default_factory=dict)
-    spend_by_channel: dict[Identifier, Weight] = Field(default_factory=dict)
+    revenue_by_region: dict[Identifier, Weight] = Field(
+        default_factory=dict, description="past revenue by region; only proportions count"
+    )
+    revenue_by_segment: dict[Identifier, Weight] = Field(
+        default_factory=dict, description="past revenue by segment; only proportions count"
+    )
+    spend_by_channel: dict[Identifier, Weight] = Field(
+        default_factory=dict, description="past media spend by channel; only proportions count"
+    )
 
 
 class Tactic(Section):
     """One line of a tactic list: a choice for each component."""
 
-    discount_frac: DiscountFrac
-    mix: Identifier
-    intensity: Level
-    timing: Identifier
-    mechanic: MechanicName = "percent_off"
+    discount_frac: DiscountFrac = Field(description="depth of the discount, 0..1")
+    mix: Identifier = Field(description="name of a channel mix in tactics.mixes, or plan")
+    intensity: Level = Field(description="multiple of the cell's share of the budget")
+    timing: Identifier = Field(description="name of a timing in tactics.timings, or audience")
+    mechanic: MechanicName = Field(default="percent_off", description="form of the promotion")
 
 
 class Tactics(Section):
-    """The finite menu per cell that learning policies and logged exploration choose from."""
+    """The finite menu per cell that tactic policies and logged exploration choose from."""
 
-    decide_every_days: Annotated[int, Field(ge=1, le=90)] = 7
+    decide_every_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        default=7, description="days between two decisions of a cell"
+    )
     window_days: Annotated[int, Field(ge=1, le=90)] = Field(
         default=7, description="attribution window of a decision's reward"
     )
     exploration: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.2, description="share of decisions that a logging policy draws uniformly from the menu"
     )
-    discount_frac: list[DiscountFrac] = Field(default_factory=lambda: [0.0], min_length=1, max_length=20)
+    discount_frac: list[DiscountFrac] = Field(
+        default_factory=lambda: [0.0], min_length=1, max_length=20, description="discount depths of the grid"
+    )
     intensity: list[Level] = Field(
         default_factory=lambda: [1.0],
         min_length=1,
@@ -184,7 +212,12 @@ class Tactics(Section):
         max_length=20,
         description="daypart weights by name; the name audience is the audience's day",
     )
-    mechanics: list[MechanicName] = Field(default_factory=lambda: ["percent_off"], min_length=1, max_length=5)
+    mechanics: list[MechanicName] = Field(
+        default_factory=lambda: ["percent_off"],
+        min_length=1,
+        max_length=5,
+        description="promotion mechanics of the grid",
+    )
     menu: list[Tactic] = Field(
         default_factory=list,
         max_length=2000,

@@ -10,6 +10,8 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.names import Finding, Names, keys, named, unknown, weights
 
 _LARGEST_MENU = 2000
+# The price response takes the logarithm of what is left of the price.
+_DEEPEST_OFFER = 0.95
 
 
 def _budget(document: ScenarioDocument) -> Iterator[Finding]:
@@ -74,6 +76,12 @@ def _discounts(document: ScenarioDocument) -> Iterator[Finding]:
             yield (
                 ("discounts", "levels", i),
                 f"Deeper than discounts.ceiling_frac, which is {discounts.ceiling_frac:g}.",
+            )
+    for name, mechanic in discounts.mechanics.items():
+        if discounts.ceiling_frac * mechanic.appeal > _DEEPEST_OFFER:
+            yield (
+                ("discounts", "mechanics", name, "appeal"),
+                f"At the ceiling of {discounts.ceiling_frac:g} this looks like more than {_DEEPEST_OFFER:.0%} off.",
             )
     pull = discounts.pull_forward
     if pull.borrowed_frac + pull.switched_frac > 1.0 + 1e-9:

@@ -34,6 +34,7 @@ class Assortment:
 
     Attributes:
         price_base: List price of the goods of an order ``(R, S)``, net of tax, at first-day rates.
+        usual_price_base: Price of these goods at which the conversion rates hold, at price level 1 ``(R, S)``.
         cost_base: Cost of these goods ``(R, S)``.
         return_rate: Share of orders that come back ``(R, S)``, weighted by value.
         return_days: Mean days from delivery to return ``(R, S)``.
@@ -41,6 +42,7 @@ class Assortment:
     """
 
     price_base: FloatArray
+    usual_price_base: FloatArray
     cost_base: FloatArray
     return_rate: FloatArray
     return_days: FloatArray
@@ -70,6 +72,7 @@ class Scenario:
         limits: The hard limits of decisions.
         plan: The baseline plan.
         menu: The tactic menu.
+        changes: Values that were set on loading: path and assignment, as given.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Scenario:
     limits: Limits
     plan: PlanArrays
     menu: TacticMenu
+    changes: tuple[tuple[str, str], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

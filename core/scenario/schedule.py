@@ -22,58 +22,103 @@ from xbopt.core.scenario.fields import (
 class Horizon(Section):
     """The days that are played."""
 
-    start: Day
-    days: Annotated[int, Field(ge=1, le=1100)]
+    start: Day = Field(description="first day")
+    days: Annotated[int, Field(ge=1, le=1100)] = Field(description="number of days")
 
 
 class Daypart(Section):
     """A part of the day, in the region's own time. ``to_hour`` may be 24."""
 
-    id: Identifier
-    from_hour: Annotated[int, Field(ge=0, le=23)]
-    to_hour: Annotated[int, Field(ge=1, le=24)]
+    id: Identifier = Field(description="short name of the daypart")
+    from_hour: Annotated[int, Field(ge=0, le=23)] = Field(description="first hour of the daypart")
+    to_hour: Annotated[int, Field(ge=1, le=24)] = Field(description="hour at which it ends; 24 is midnight")
     activity: Annotated[float, Field(ge=1e-6, le=1e6)] = Field(description="weight of the audience's day; normalised")
 
 
 class CustomEvent(Section):
     """A campaign or season of the scenario's own, beside the retail-event table."""
 
-    id: Identifier
-    name: Text = ""
-    start: Day
-    end: Day
+    id: Identifier = Field(description="short name of the event")
+    name: Text = Field(default="", description="name for people; the id where empty")
+    start: Day = Field(description="first day of the event itself")
+    end: Day = Field(description="last day of the event itself")
     regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
-    lead_in_days: Annotated[int, Field(ge=0, le=60)] = 0
-    lead_in_demand: Level = 1.0
-    demand: Level = 1.0
-    dip_days: Annotated[int, Field(ge=0, le=60)] = 0
-    dip_demand: Level = 1.0
-    cpm: Level = 1.0
-    price_sensitivity: Annotated[float, Field(ge=1, le=5)] = 1.0
+    lead_in_days: Annotated[int, Field(ge=0, le=60)] = Field(
+        default=0, description="days before the event on which demand climbs towards it"
+    )
+    lead_in_demand: Level = Field(
+        default=1.0, description="multiplier on visits on the last day before the event; 1 for none"
+    )
+    demand: Level = Field(default=1.0, description="multiplier on visits on the days of the event; 1 for none")
+    dip_days: Annotated[int, Field(ge=0, le=60)] = Field(
+        default=0, description="days after the event on which demand is lower"
+    )
+    dip_demand: Level = Field(
+        default=1.0, description="multiplier on visits on the first day after the event; 1 for none"
+    )
+    cpm: Level = Field(
+        default=1.0, description="multiplier on the price of reach during the event; half of the change in the lead-in"
+    )
+    price_sensitivity: Annotated[float, Field(ge=1, le=5)] = Field(
+        default=1.0, description="multiplier on price elasticity during lead-in and event; 1 for none"
+    )
 
 
 class RegionSeason(Section):
     """Seasonal indices that differ in one region."""
 
-    weekday: list[Index] | None = Field(default=None, min_length=7, max_length=7)
-    month: list[Index] | None = Field(default=None, min_length=12, max_length=12)
-    cpm_month: list[Level] | None = Field(default=None, min_length=12, max_length=12)
-    activity: dict[Identifier, Annotated[float, Field(ge=1e-6, le=1e6)]] | None = None
+    weekday: list[Index] | None = Field(
+        default=None,
+        min_length=7,
+        max_length=7,
+        description="index of visits by weekday, Monday first; the calendar's where left out",
+    )
+    month: list[Index] | None = Field(
+        default=None,
+        min_length=12,
+        max_length=12,
+        description="index of visits by month, January first; the calendar's where left out",
+    )
+    cpm_month: list[Level] | None = Field(
+        default=None,
+        min_length=12,
+        max_length=12,
+        description="index of the price of reach by month, January first; the calendar's where left out",
+    )
+    activity: dict[Identifier, Annotated[float, Field(ge=1e-6, le=1e6)]] | None = Field(
+        default=None, description="weight of the audience's day by daypart; the calendar's where left out"
+    )
 
 
 class Calendar(Section):
     """Season, clock, holidays and events."""
 
-    dayparts: list[Daypart] = Field(min_length=1, max_length=24)
+    dayparts: list[Daypart] = Field(
+        min_length=1, max_length=24, description="parts of the day, in the region's own time"
+    )
     weekday: list[Index] = Field(
         default_factory=lambda: [1.0] * 7, min_length=7, max_length=7, description="Monday first"
     )
-    month: list[Index] = Field(default_factory=lambda: [1.0] * 12, min_length=12, max_length=12)
-    cpm_month: list[Level] = Field(default_factory=lambda: [1.0] * 12, min_length=12, max_length=12)
+    month: list[Index] = Field(
+        default_factory=lambda: [1.0] * 12,
+        min_length=12,
+        max_length=12,
+        description="index of visits by month, January first; interpolated between mid-months",
+    )
+    cpm_month: list[Level] = Field(
+        default_factory=lambda: [1.0] * 12,
+        min_length=12,
+        max_length=12,
+        description="index of the price of reach by month, January first; interpolated between mid-months",
+    )
     holiday_demand: Index = Field(default=1.0, description="multiplier on visits on public holidays")
     events: list[Text] = Field(default_factory=list, max_length=100, description="ids in the retail-event table")
-    custom_events: list[CustomEvent] = Field(default_factory=list, max_length=100)
-    regions: dict[Identifier, RegionSeason] = Field(default_factory=dict)
+    custom_events: list[CustomEvent] = Field(
+        default_factory=list, max_length=100, description="events of the scenario's own"
+    )
+    regions: dict[Identifier, RegionSeason] = Field(
+        default_factory=dict, description="indices of single regions, by region"
+    )
 
 
 class _Dated(Section):
@@ -83,51 +128,53 @@ class _Dated(Section):
 class FxShock(_Dated):
     """A sudden move of a currency against the base currency; fades with the currency's half-life."""
 
-    kind: Literal["fx_move"]
-    currency: CurrencyCode
-    log_size: Annotated[float, Field(ge=-1.5, le=1.5)]
+    kind: Literal["fx_move"] = Field(description="a currency moves")
+    currency: CurrencyCode = Field(description="the currency that moves")
+    log_size: Annotated[float, Field(ge=-1.5, le=1.5)] = Field(
+        description="change of its log rate against the base currency, as in -0.1"
+    )
 
 
 class ChannelOutage(_Dated):
     """A channel cannot be bought for some days."""
 
-    kind: Literal["channel_outage"]
-    channel: Identifier
-    regions: list[Identifier] = Field(default_factory=list)
-    days: Annotated[int, Field(ge=1, le=1100)]
+    kind: Literal["channel_outage"] = Field(description="a channel cannot be bought")
+    channel: Identifier = Field(description="the channel")
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    days: Annotated[int, Field(ge=1, le=1100)] = Field(description="number of days")
 
 
 class PriceWar(_Dated):
     """Competitors cut their prices for some days."""
 
-    kind: Literal["price_war"]
-    regions: list[Identifier] = Field(default_factory=list)
-    days: Annotated[int, Field(ge=1, le=1100)]
+    kind: Literal["price_war"] = Field(description="competitors change their prices")
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    days: Annotated[int, Field(ge=1, le=1100)] = Field(description="number of days")
     log_size: Annotated[float, Field(ge=-1.5, le=1.5)] = Field(description="change of the log price index, as in -0.15")
 
 
 class ViralSentiment(_Dated):
     """Word of mouth, good or bad; fades with the region's sentiment half-life."""
 
-    kind: Literal["viral_sentiment"]
-    regions: list[Identifier] = Field(default_factory=list)
-    size: Annotated[float, Field(ge=-5, le=5)]
+    kind: Literal["viral_sentiment"] = Field(description="word of mouth")
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    size: Annotated[float, Field(ge=-5, le=5)] = Field(description="change of the sentiment index on the first day")
 
 
 class StockDelay(_Dated):
     """Parcels and replenishment take longer for some days."""
 
-    kind: Literal["stock_delay"]
-    regions: list[Identifier] = Field(default_factory=list)
-    days: Annotated[int, Field(ge=1, le=1100)]
-    extra_days: Annotated[float, Field(ge=0, le=120)]
+    kind: Literal["stock_delay"] = Field(description="deliveries take longer")
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
+    days: Annotated[int, Field(ge=1, le=1100)] = Field(description="number of days")
+    extra_days: Annotated[float, Field(ge=0, le=120)] = Field(description="days that a delivery takes longer")
 
 
 class RuleChange(_Dated):
     """A trade rule that replaces the dated table's from this day on."""
 
-    kind: Literal["rule_change"]
-    regions: list[Identifier] = Field(default_factory=list)
+    kind: Literal["rule_change"] = Field(description="a trade rule changes")
+    regions: list[Identifier] = Field(default_factory=list, description="all regions where empty")
     threshold_base: Money | None = Field(default=None, description="new low-value threshold of a consignment")
     line_duty_base: Money | None = Field(default=None, description="new flat duty per tariff line below the threshold")
     ad_valorem_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
@@ -153,7 +200,9 @@ class Noise(Section):
     media_price_cv: Annotated[float, Field(ge=0, le=2)] = Field(
         default=0.1, description="coefficient of variation of the price of reach, by region"
     )
-    media_price_half_life_days: Days = 5.0
+    media_price_half_life_days: Days = Field(
+        default=5.0, description="half-life in days of a deviation of the price of reach"
+    )
 
 
 ParameterGroup = Literal[
@@ -185,7 +234,12 @@ class Uncertainty(Section):
 class Provenance(Section):
     """Where numbers come from. ``path`` may hold ``*`` for one step and ``**`` for any."""
 
-    path: Text
-    evidence: Evidence
-    source: Text
-    note: Text = ""
+    path: Text = Field(
+        description="path of the numbers that the entry speaks for; * is any one step, ** any number of steps"
+    )
+    evidence: Evidence = Field(
+        description="how solid they are: S primary source, W web source, M measured, E estimate, mem from memory, "
+        "src read in program source; + and - shade it"
+    )
+    source: Text = Field(description="where they come from")
+    note: Text = Field(default="", description="anything a reader should know")

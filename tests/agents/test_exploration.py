@@ -46,3 +46,16 @@ def test_the_name_says_that_it_explores(market):
     policy = ExploringPolicy(plan=built_in_policy("uniform", market), scenario=market.scenario, exploration=0.2)
     assert policy.name == "uniform+explore0.2"
     assert policy.kind == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "wanted"), [("2026-10-05", "2026-10-05", 0.0), ("2026-10-06", "2026-10-11", 0.1)]
+)
+def test_the_tactic_is_nearest_to_the_plans_mean_over_the_period(first, last, wanted):
+    """A discount on one day of seven is nearer to none; one on six of seven days is not."""
+    changes = [f"plan.discounts[0].start={first}", f"plan.discounts[0].end={last}"]
+    market = build_market(load_scenario("quickstart", overrides=changes))
+    policy = ExploringPolicy(plan=built_in_policy("baseline", market), scenario=market.scenario, exploration=0.0)
+    observation = observe(market, initial_state(market, 1), RecentResults.empty(market, 1))
+    chosen = np.argmax(policy.probabilities(observation), axis=3)
+    assert (market.scenario.menu.discount_frac[chosen] == wanted).all()

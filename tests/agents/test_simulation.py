@@ -126,3 +126,26 @@ def test_progress_counts_worlds():
     seen = []
     xbopt.simulate("quickstart", runs=260, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(256, 260), (260, 260)]
+
+
+def test_media_gain_is_the_paired_difference_to_no_media():
+    result = xbopt.simulate("quickstart", runs=6, seed=1)
+    gain = simulation.media_gain(result, "baseline")
+    none = xbopt.load_scenario("quickstart", overrides=["plan.spend_frac=0"])
+    without = xbopt.simulate(none, runs=6, seed=1)
+    difference = result.totals.money.sum(axis=(1, 2, 3)) - without.totals.money.sum(axis=(1, 2, 3))
+    assert gain.mean == pytest.approx(difference.mean(), rel=1e-9)
+    assert gain.high == pytest.approx(np.percentile(difference, 95), rel=1e-9)
+
+
+def test_customer_value_is_less_what_is_owed_to_promotions(result):
+    from xbopt.simulator.response import order_margin
+
+    owed = result.totals.cells[..., -1] * np.maximum(order_margin(result.market), 0.0)
+    assert owed.sum() > 0
+    plain = xbopt.simulate("quickstart", runs=8, seed=3)
+    assert plain.customer_value.mean == pytest.approx(plain.totals.customer_value.mean())
+
+
+def test_a_result_prints_in_a_few_lines(result):
+    assert len(repr(result)) < 20_000

@@ -121,7 +121,17 @@ DEEP = "[" * 101 + "]" * 101
 REFUSALS = {
     "duplicate key": ("a: 1\nb: 2\na: 3", "3:1: The key 'a' stands here and on line 1. Delete one."),
     "nested duplicate key": ("m:\n - {k: 1, k: 2}", "2:11: m[0]: The key 'k' stands here and on line 2. Delete one."),
-    "number as key": ("m:\n  1: x", '2:3: m: Keys are text. Put quotes around it: "1".'),
+    "number as key": (
+        "m:\n  1: x",
+        '2:3: m: Keys are text. Put quotes around it: "1". '
+        + "If it belongs to a number: that takes a point, not a comma, as in 46.50.",
+    ),
+    "no colon before a value": ("a: 1\nb 2\nc: 3", "2:2: A ':' is missing after 'b'."),
+    "no blank": ("a: 1\nb:2\nc: 3", "2:3: A blank is missing after ':'."),
+    "a false blank": (
+        "a: 1\nb:\u00a02\nc: 3",
+        "2:3: This looks like a blank and is none (a non-breaking or invisible one). Type a plain blank.",
+    ),
     "bool as key": ("true: x", '1:1: Keys are text. Put quotes around it: "true".'),
     "no key": ("? \n: x", "1:2: A key is missing before ':'."),
     "list as key": ("? [a]\n: x", "1:3: A list or mapping cannot be a key. Keys are text."),

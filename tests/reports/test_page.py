@@ -10,6 +10,10 @@ import altair as alt
 import pytest
 
 from xbopt.core.errors import UsageError
+from xbopt.env.kpis import Estimate
+from xbopt.reports.chart_heat import heat_map_chart
+from xbopt.reports.figures import HeatMap
+from xbopt.reports.numbers import NumberFormat
 from xbopt.reports.page import MAX_BYTES, PageStyle, html_page, script_json, write_html
 from xbopt.reports.simulation import build_simulation_report
 from xbopt.reports.simulation_page import simulation_sections
@@ -132,6 +136,55 @@ def test_the_same_result_gives_the_same_bytes(played, report, page):
     assert html_page(report) == page
     slower = replace(played, performance=replace(played.performance, seconds=99.0))
     assert html_page(build_simulation_report(slower, baseline=slower)) == page
+
+
+def test_a_minus_stays_with_its_figure_on_the_page(make_result):
+    page = re.sub(r"<script.*?</script>", "", html_page(build_simulation_report(make_result([-5.0, -9.0]))))
+    verdict = re.search(r'<section class="verdict".*?</section>', page, re.DOTALL)
+    tiles = re.search(r'<section class="tiles".*?</section>', page, re.DOTALL)
+    for part in (verdict, tiles):
+        assert part is not None
+        assert "\N{MINUS SIGN}\N{WORD JOINER}" in part[0]
+        assert not re.search("\N{MINUS SIGN}(?!\N{WORD JOINER})", part[0])
+
+
+def test_set_values_and_sentences_beside_the_margin_stand_on_the_page(played):
+    scenario = replace(played.scenario, changes=(("budget.total_base", "budget.total_base=28000"),))
+    effect = Estimate(mean=10.0, se=1.0, low=5.0, high=15.0)
+    page = html_page(build_simulation_report(replace(played, scenario=scenario), without_media=effect))
+    assert "<dt>Changed with --set</dt><dd>budget.total_base=28000</dd>" in page
+    assert "1 set with --set" in page
+    assert "<td></td><td>set with --set</td>" in page
+    assert page.count('<p class="line">') == 2
+    assert page.index('id="bridge"') < page.index('<p class="line">Of that, media add') < page.index('id="time"')
+
+
+@pytest.mark.parametrize(("days", "angle"), [(7, None), (20, 0), (40, 270)])
+def test_a_map_has_figures_at_any_length(days, angle):
+    """Many columns get small figures without a currency, very many get turned ones; a zero is left empty there."""
+    names = tuple(f"2026-{1 + i // 28:02d}-{1 + i % 28:02d}" for i in range(days))
+    heat = HeatMap(
+        key="flighting",
+        title="Flighting",
+        description="Spend",
+        row_title="Channel",
+        column_title="Day",
+        rows=("Search",),
+        columns=names,
+        values=((0.0, *(1234.0 for _ in names[1:])),),
+        unit="money",
+        columns_are_days=True,
+    )
+    spec = heat_map_chart(heat, NumberFormat(locale="en", currency="EUR"), wide=True)
+    labels = [record.get("label") for record in spec["datasets"][spec["data"]["name"]]]
+    assert labels == (["€0"] + ["€1,234"] * (days - 1) if angle is None else [None] + ["1,234"] * (days - 1))
+    text = next(layer["mark"] for layer in spec["layer"] if layer["mark"]["type"] == "text")
+    assert text.get("angle") == angle
+
+
+def test_the_discount_calendar_has_a_legend(report):
+    section = next(section for section in simulation_sections(report) if section.key == "discounts")
+    assert "Darker is deeper" in section.legend
 
 
 def test_a_broken_page_leaves_the_old_file(report, tmp_path):

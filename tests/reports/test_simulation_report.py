@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 
 from xbopt.core.errors import UsageError
+from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import uncovered
+from xbopt.env.kpis import Estimate
+from xbopt.env.labels import KPI_LABELS, TERM_LABELS
 from xbopt.env.totals import ADJUSTMENTS, CELL_COUNTS
-from xbopt.reports.assumptions import DEFAULT_MARK, NO_MARK
+from xbopt.reports.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
 from xbopt.reports.bridge import build_bridge
-from xbopt.reports.numbers import NumberFormat
+from xbopt.reports.figures import labelled
+from xbopt.reports.numbers import NumberFormat, glued
 from xbopt.reports.simulation import build_simulation_report
+from xbopt.reports.verdict import media_sentence
 from xbopt.simulator.money import TERMS
 
 TEN_PROFITS = [100.0 + n for n in range(10)]
@@ -25,14 +30,17 @@ def test_a_sure_profit_is_told_as_one(make_result):
     """Mean 104.5 of 100..109; the 5th percentile is 100.45, the 95th 108.55."""
     report = build_simulation_report(make_result(TEN_PROFITS))
     assert report.verdict == (
-        "Under this plan the campaign earns €104 contribution margin on €100 media (5–95%: €100 to €109); "
-        "it loses money in none of 10 worlds."
+        "Under this plan the campaign earns €104 contribution margin, organic orders included, with €100 of "
+        "media spend (5–95%: €100 to €109); it loses money in none of 10 worlds."
     )
 
 
 def test_a_sure_loss_is_told_as_one(make_result):
     report = build_simulation_report(make_result([-x for x in TEN_PROFITS], policy="uniform"))
-    assert report.verdict.startswith("Under the policy uniform the campaign loses €104 on €100 media (5–95%: −€109")
+    assert report.verdict.startswith(
+        "Under the policy uniform the campaign loses €104, organic orders included, with €100 "
+    )
+    assert "of media spend (5–95%: −€109" in report.verdict
     assert report.verdict.endswith("it makes money in none of 10 worlds.")
 
 
@@ -52,7 +60,7 @@ def test_a_campaign_without_media_is_told_as_one(make_result):
 
 def test_one_world_claims_no_range(make_result):
     report = build_simulation_report(make_result([-30.0]))
-    assert "loses €30 contribution margin on €100 media in the one world that was played" in report.verdict
+    assert "with €100 of media spend in the one world that was played" in report.verdict
     assert "5–95" not in report.verdict
 
 
@@ -148,7 +156,153 @@ def test_capped_cart_rates_are_told(make_result):
     result.totals.capped_cell_days[0] = 4.0
     limits = build_simulation_report(result).limits
     assert limits.anything_changed
-    assert limits.changes.rows[-1][2].mean == pytest.approx(0.4)
+    row = next(row for row in limits.changes.rows if row[0] == "Cart rate at its cap")
+    assert row[2].mean == pytest.approx(0.4)
+
+
+def test_orders_lost_to_stock_outs_count_as_a_change(make_result):
+    """Ten worlds; one loses 6 orders in one cell and 4 in another: a mean of 1, in a tenth of the worlds."""
+    result = make_result(TEN_PROFITS)
+    lost = CELL_COUNTS.index("lost_orders")
+    result.totals.cells[2, 0, 0, lost] = 6.0
+    result.totals.cells[2, -1, -1, lost] = 4.0
+    limits = build_simulation_report(result).limits
+    row = limits.changes.rows[-1]
+    assert limits.anything_changed
+    assert row[0] == "Orders lost to stock-outs"
+    assert row[1] is None
+    assert row[2].mean == pytest.approx(1.0)
+    assert row[3] == pytest.approx(0.1)
+
+
+def test_discounts_cut_by_the_margin_floor_are_called_so(played):
+    row = build_simulation_report(played).limits.changes.rows[ADJUSTMENTS.index("discounts_cut")]
+    assert row[4] == (
+        "cells and days on which a discount was deeper than the ceiling or the margin floor allows; "
+        "a cell is one segment in one region"
+    )
+
+
+def _sure(mean: float) -> Estimate:
+    return Estimate(mean=mean, se=0.0, low=mean, high=mean)
+
+
+def test_media_that_pay_get_their_own_sentence(make_result):
+    """The margin is 104.5; media add 40 of it, so 64.5 come without them."""
+    effect = Estimate(mean=40.0, se=1.0, low=30.0, high=50.0)
+    report = build_simulation_report(make_result(TEN_PROFITS), without_media=effect)
+    sentence = "Of that, media add €40 (5–95%: €30 to €50); without media the same worlds earn €64."
+    assert report.verdict.endswith(sentence)
+    assert "organic orders included" not in report.verdict
+    assert report.beside_margin[0] == sentence
+    assert next(tile for tile in report.other_kpis if tile.key == "media_effect").estimate is effect
+
+
+def test_media_that_do_not_pay_are_told_so(make_result):
+    """104.5 with media, 20 more without; the range turns with the sign."""
+    effect = Estimate(mean=-20.0, se=1.0, low=-30.0, high=-10.0)
+    report = build_simulation_report(make_result(TEN_PROFITS), without_media=effect)
+    assert report.verdict.endswith(
+        "Media cost more than they bring: without them the same worlds earn €124, €20 more (5–95%: €10 to €30)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("margin", "effect", "sentence"),
+    [
+        (30.0, 50.0, "Media improve the margin by €50; without media the same worlds lose €20."),
+        (-30.0, 50.0, "Media improve the margin by €50; without media the same worlds lose €80."),
+        (-30.0, -20.0, "Media cost more than they bring: without them the same worlds lose €10, €20 less."),
+        (-30.0, -50.0, "Media cost more than they bring: without them the same worlds earn €20, €50 more."),
+    ],
+)
+def test_what_media_do_to_losses(margin, effect, sentence):
+    assert media_sentence(margin, _sure(effect), EN) == sentence
+
+
+def test_without_media_spend_there_is_nothing_to_take_apart(make_result):
+    report = build_simulation_report(make_result(TEN_PROFITS, media=0.0), without_media=_sure(0.0))
+    assert "edia add" not in report.verdict
+    assert len(report.beside_margin) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (Estimate(mean=40.0, se=1.0, low=-5.0, high=90.0), "worth €40 more (5–95%: −€5 to €90) on the last"),
+        (Estimate(mean=-40.0, se=1.0, low=-90.0, high=5.0), "worth €40 less (5–95%: −€5 to €90) on the last"),
+        (Estimate(mean=0.0, se=0.0, low=0.0, high=0.0), "worth as much on the last evening as on the first."),
+    ],
+)
+def test_customer_value_stands_beside_the_margin(make_result, change, words):
+    result = replace(make_result(TEN_PROFITS), customer_value=change)
+    report = build_simulation_report(result)
+    assert report.beside_margin[-1].startswith("Beyond the margin, the customer base is worth")
+    assert words in report.beside_margin[-1]
+    assert next(tile for tile in report.other_kpis if tile.key == "customer_value").estimate is change
+
+
+def test_all_names_come_from_the_one_list(played):
+    """Terminal and report call every KPI, every column and every money term the same."""
+    report = build_simulation_report(played)
+    for tile in report.tiles + report.other_kpis:
+        assert tile.name == KPI_LABELS[tile.key][0]
+    by_region, _, by_channel = report.results
+    assert [column.name for column in by_region.columns[1:]] == [
+        KPI_LABELS[column.key][0] for column in by_region.columns[1:]
+    ]
+    assert next(column for column in by_channel.columns if column.key == "roas").name == "ROAS, attributed orders"
+    assert [step.name for step in report.bridge if step.kind == "amount"] == [TERM_LABELS[term] for term in TERMS]
+
+
+def test_every_label_has_a_unit_that_reports_know():
+    assert {labelled(name)[1] for name in KPI_LABELS} <= {"money", "unit_money", "count", "share", "ratio", "decimal"}
+    assert labelled("roi") == ("ROI, organic orders included", "share")
+
+
+def test_values_that_were_set_lose_the_mark_of_the_file():
+    """The path itself and all below it, and nothing that only begins with the same letters."""
+    scenario = load_scenario("quickstart")
+    path, text = "budget.total_base", "budget.total_base=9000"
+    region = "market.regions[0]"
+    sheet = build_assumptions(scenario.document, ((path, text), (region, f"{region}=...")))
+    for item in sheet.numbers:
+        is_set = (item.group, item.name) == ("budget", "total_base") or item.group.startswith("market.regions[0]")
+        assert (item.evidence == SET_MARK) == is_set, (item.group, item.name)
+        assert (item.source == "set with --set") == is_set
+    assert sheet.count(SET_MARK) > 2
+
+
+def test_changes_are_named_at_the_head(played):
+    change = ("budget.total_base", "budget.total_base=9000")
+    scenario = replace(played.scenario, changes=(change, ("seed", "seed=1")))
+    report = build_simulation_report(replace(played, scenario=scenario))
+    assert report.facts[-1].label == "Changed with --set"
+    assert report.facts[-1].text == "budget.total_base=9000; seed=1"
+    assert all(fact.label != "Changed with --set" for fact in build_simulation_report(played).facts)
+
+
+def test_paths_are_written_as_in_messages():
+    """A place in a list stands in brackets, so that a path can be given to --set; ids follow for people."""
+    numbers = build_assumptions(load_scenario("electronics_case").document).numbers
+    places = {(item.group, item.name) for item in numbers}
+    assert ("calendar.custom_events[0] (national_day)", "demand") in places
+    assert ("plan.discounts[0]", "discount_frac") in places
+    assert ("calendar.cpm_month", "[0]") in places
+    assert not any(step.isdigit() for group, _ in places for step in group.split(" (")[0].split("."))
+
+
+def test_an_exploring_policy_is_explained(make_result):
+    told = build_simulation_report(make_result(TEN_PROFITS, policy="baseline+explore0.1")).notes
+    plain = build_simulation_report(make_result(TEN_PROFITS)).notes
+    words = "choosing for each cell and period the nearest tactic"
+    assert sum(words in note for note in told) == 1
+    assert not any(words in note for note in plain)
+
+
+def test_no_line_breaks_between_a_sign_and_its_figure():
+    assert glued("(5–95%: −€287K to €3)") == "(5\u2060–\u206095%:\u00a0−\u2060€287K to €3)"
+    assert glued("A dash – and a minus − alone") == "A dash – and a minus − alone"
 
 
 def test_the_assumption_sheet_knows_which_numbers_have_no_source(played):

@@ -4,6 +4,7 @@
 
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,7 @@ import pytest
 
 from xbopt.reports.simulation import build_simulation_report
 from xbopt.reports.workbook import workbook_tables, write_xlsx
+from xbopt.reports.workbook_writer import rounded
 
 NS = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 
@@ -56,8 +58,38 @@ def test_the_bridge_is_summed_by_formulas_over_its_amounts(report, book):
     added = re.fullmatch(r"SUM\((.*)\)", formula)
     assert added is not None
     amounts = [cells[place][0] for place in added[1].split(",")]
-    assert sum(amounts) == pytest.approx(report.bridge[-1].amount, rel=1e-12)
-    assert value == pytest.approx(report.bridge[-1].amount)
+    # Each amount is rounded to cents, and so may be half a cent off.
+    assert sum(amounts) == pytest.approx(report.bridge[-1].amount, abs=0.005 * len(amounts))
+    assert value == pytest.approx(sum(amounts), abs=1e-9)
+
+
+def test_money_is_rounded_to_cents(book):
+    """No cell of the bridge, the budget maps or the results of regions has more than two decimals of money."""
+    for place, (value, _) in book.cells("Bridge").items():
+        if place.startswith("B") and isinstance(value, float):
+            assert value == round(value, 2)
+    for value, _ in book.cells("Allocation").values():
+        if isinstance(value, float):
+            assert value == round(value, 2)
+
+
+def test_noise_of_sums_is_written_as_zero():
+    assert rounded(1e-17, "share") == 0.0
+    assert rounded(12.3456, "money") == 12.35
+    assert rounded(0.000712, "share") == 0.000712
+    assert rounded(1.23e-9, "decimal") == 1.23e-9
+
+
+def test_changes_and_customer_value_stand_in_the_summary(played, tmp_path):
+    path = tmp_path / "changed.xlsx"
+    scenario = replace(played.scenario, changes=(("budget.total_base", "budget.total_base=28000"),))
+    write_xlsx(build_simulation_report(replace(played, scenario=scenario)), path)
+    book = _Book(path)
+    summary = [value for value, _ in book.cells("Summary").values()]
+    assert summary[summary.index("Changed with --set") + 1] == "budget.total_base=28000"
+    assert any(str(value).startswith("Beyond the margin") for value in summary)
+    assert "set with --set" in {value for value, _ in book.cells("Assumptions").values()}
+    assert "Orders lost to stock-outs" in {value for value, _ in book.cells("Limit changes").values()}
 
 
 def test_the_allocation_total_is_a_formula(report, book):
@@ -100,5 +132,5 @@ def test_figures_without_meaning_stay_empty(make_result, tmp_path):
     path = tmp_path / "no_media.xlsx"
     write_xlsx(build_simulation_report(make_result([5.0, 7.0], media=0.0)), path)
     cells = _Book(path).cells("KPIs")
-    row = next(place[1:] for place, (value, _) in cells.items() if value == "ROAS")
+    row = next(place[1:] for place, (value, _) in cells.items() if value == "ROAS, organic orders included")
     assert f"B{row}" not in cells

@@ -137,7 +137,7 @@ class TestTheBaseline:
         """Three standard errors are 4 %: repeat orders are a Poisson count."""
         _, totals, _ = played()
         tolerance = max(NEAR_ENOUGH, 3.0 / np.sqrt(REPEAT_ORDERS))
-        assert totals.repurchase_rate[0] == pytest.approx(REPURCHASE_RATE, rel=tolerance)
+        assert totals.repurchase_rate[0, 0] == pytest.approx(REPURCHASE_RATE, rel=tolerance)
 
     def test_leaves_the_customer_base_of_the_last_day(self) -> None:
         """A constant hazard stands for fixed ages of 90 and 180 days. The wave of spring's customers leaves `at_risk`

@@ -87,13 +87,16 @@ def test_other_regions_lose_nothing() -> None:
     assert (keep[0, 1] == 1.0).all()
 
 
+ALL = np.ones((1, 1, 1))  # stock fills every order
+
+
 def test_a_mechanic_borrows_more_but_never_more_than_switching_leaves() -> None:
     changes = {"discounts.pull_forward": {"borrowed_frac": 0.5, "switched_frac": 0.4}}
     market = plain_market(changes)
     ledger, _ = pull_forward(market, initial_state(market, 1), np.full((1, 1, 1, 5), 4.0), np.full((1, 1, 1, 5), 0.5))
     limited_time, percent_off = np.full((1, 1, 1), 4), np.zeros((1, 1, 1), dtype=np.int64)
-    assert book_borrowing(market, ledger, percent_off).borrowed.item() == pytest.approx(0.5 * 10)
-    assert book_borrowing(market, ledger, limited_time).borrowed.item() == pytest.approx(0.6 * 10)  # not 0.65
+    assert book_borrowing(market, ledger, percent_off, ALL).borrowed.item() == pytest.approx(0.5 * 10)
+    assert book_borrowing(market, ledger, limited_time, ALL).borrowed.item() == pytest.approx(0.6 * 10)  # not 0.65
 
 
 def test_debt_in_a_cell_without_orders_stays_owed() -> None:
@@ -103,3 +106,13 @@ def test_debt_in_a_cell_without_orders_stays_owed() -> None:
     assert ledger.repaid.item() == 0.0
     assert ledger.debt.item() == 8.0
     assert (keep == 1.0).all()
+
+
+def test_an_order_that_was_never_shipped_borrows_from_nobody() -> None:
+    market = plain_market({"discounts.pull_forward": {"borrowed_frac": 0.5, "switched_frac": 0.4}})
+    ledger, _ = pull_forward(market, initial_state(market, 1), np.full((1, 1, 1, 5), 4.0), np.full((1, 1, 1, 5), 0.5))
+    booked = book_borrowing(market, ledger, np.zeros((1, 1, 1), dtype=np.int64), 0.25 * ALL)
+    assert booked.bump.item() == pytest.approx(0.25 * 10)
+    assert booked.borrowed.item() == pytest.approx(0.25 * 5)
+    assert booked.switched.item() == pytest.approx(0.25 * 4)
+    assert booked.debt.item() == pytest.approx(0.25 * 5)

@@ -133,3 +133,31 @@ def test_the_margin_of_an_order_by_hand(truth):
     paid = (price + 3.9) * 1.19
     margin = net - cost * (1 - returned * 0.85) - 4.6 - 0.024 * paid - 0.25 - 6.5 * returned
     assert order_margin(truth.market)[0, 0] == pytest.approx(margin)
+
+
+@pytest.mark.parametrize("group", ["media_price", "half_saturation", "media_response"])
+def test_uncertain_media_keep_the_first_impressions_effect_in_the_mean(group):
+    """A small spend brings the scenario's visits in the mean over worlds, whatever about media is uncertain."""
+    change = "uncertainty={" + group + ": {spread: 0.5}}"
+    door = GroundTruth.of(load_scenario("quickstart", overrides=[change]), seed=2, worlds=np.arange(4000))
+    spend = np.full((4000, 2, 2, 3), 1e-6)
+    drawn = door.response(spend).visits
+    stated = steady_response(door.market, average_world(), spend[:1]).visits
+    error = drawn.std(axis=0, ddof=1) / np.sqrt(4000)
+    # Four standard errors, and what curvature at a millionth of the spend can do.
+    assert (np.abs(drawn.mean(axis=0) - stated[0]) < 4 * error + 1e-3 * stated[0]).all()
+
+
+def test_a_list_price_above_the_usual_one_lowers_demand():
+    usual, dear = (
+        GroundTruth.of(load_scenario("quickstart", overrides=[f"products.lamps.price_base={price}"]), seed=0,
+                       worlds=np.arange(1))
+        for price in (46, 50)
+    )  # fmt: skip
+    orders = [
+        door.expected_day(door.start(), plan_decisions(door, built_in_policy("uniform", door.market))[0])[
+            0
+        ].orders.sum()
+        for door in (usual, dear)
+    ]
+    assert orders[1] < 0.95 * orders[0]

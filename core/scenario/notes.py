@@ -1,0 +1,54 @@
+"""What is allowed in a scenario, but hardly meant: sentences for the planner, no errors."""
+
+from datetime import timedelta
+
+from xbopt.core.scenario.scenario import Scenario
+
+# Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
+_PAYBACK_HALF_LIVES = 2.0
+
+
+def scenario_notes(scenario: Scenario) -> list[str]:
+    """Things in a valid scenario that do nothing, or not what they seem to do."""
+    document = scenario.document
+    last = scenario.date_of(scenario.days - 1)
+    notes = [
+        f"plan.discounts[{i}] lies outside the horizon ({scenario.start} to {last}) and does nothing."
+        for i, item in enumerate(document.plan.discounts)
+        if (item.start or scenario.start) > last or (item.end or last) < scenario.start
+    ]
+    for i, event in enumerate(document.calendar.custom_events):
+        felt_from = event.start - timedelta(days=event.lead_in_days)
+        felt_to = event.end + timedelta(days=event.dip_days)
+        if felt_from > last or felt_to < scenario.start:
+            notes.append(f"calendar.custom_events[{i}] ({event.id}) lies outside the horizon and does nothing.")
+        elif event.demand == event.lead_in_demand == event.dip_demand == event.cpm == event.price_sensitivity == 1.0:
+            notes.append(f"calendar.custom_events[{i}] ({event.id}) changes nothing: all its multipliers are 1.")
+    for part, names in (
+        ("regions", scenario.regions),
+        ("segments", scenario.segments),
+        ("channels", scenario.channels),
+    ):
+        weights = getattr(document.plan, part)
+        missing = [name for name in names if weights and name not in weights]
+        if missing:
+            notes.append(f"plan.{part} gives no weight to {', '.join(missing)}: the plan spends nothing there.")
+    if document.budget.roi_floor is not None:
+        notes.append("budget.roi_floor is a wish to planners; a simulation does not enforce it.")
+    return notes
+
+
+def log_notes(scenario: Scenario) -> list[str]:
+    """What to know about a decision log of this scenario before it is evaluated."""
+    tactics, pull = scenario.document.tactics, scenario.document.discounts.pull_forward
+    notes: list[str] = []
+    window, wanted = tactics.window_days, _PAYBACK_HALF_LIVES * pull.half_life_days
+    if scenario.menu.discount_frac.any() and pull.borrowed_frac > 0.0 and window < wanted:
+        notes.append(
+            f"Rewards cover {window} days, but promotions are paid back over weeks (half-life {pull.half_life_days:g} "
+            f"days): these rewards flatter discounts. A tactics.window_days of {wanted:.0f} or more, or a sequential "
+            "evaluation, does not."
+        )
+    if window > tactics.decide_every_days:
+        notes.append("Reward windows overlap: a reward and its cost hold the next decisions' days too.")
+    return notes

@@ -1,0 +1,40 @@
+"""Notes tell what is valid and hardly meant."""
+
+import pytest
+
+import xbopt
+from xbopt.core.scenario.notes import log_notes, scenario_notes
+
+CASES = {
+    "a discount after the end": (["plan.discounts[0].start=2027-01-01", "plan.discounts[0].end=2027-01-02"],
+                                 "plan.discounts[0] lies outside the horizon"),
+    "a discount before the start": (["plan.discounts[0].start=2026-09-01", "plan.discounts[0].end=2026-10-04"],
+                                    "plan.discounts[0] lies outside the horizon"),
+    "an event next year": (["calendar.custom_events=[{id: sale, start: 2027-05-01, end: 2027-05-02, demand: 2}]"],
+                           "(sale) lies outside the horizon"),
+    "an event of ones": (["calendar.custom_events=[{id: sale, start: 2026-10-10, end: 2026-10-11}]"],
+                         "(sale) changes nothing"),
+    "a forgotten segment": (["plan.segments={families: 1}"], "plan.segments gives no weight to students"),
+    "a wish": (["budget.roi_floor=2"], "budget.roi_floor is a wish"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "words"), CASES.values(), ids=CASES)
+def test_a_note_names_the_part_that_does_nothing(changes, words):
+    notes = scenario_notes(xbopt.load_scenario("quickstart", overrides=changes))
+    assert len(notes) == 1
+    assert words in notes[0]
+
+
+def test_shipped_scenarios_need_no_notes():
+    for name in xbopt.shipped_scenarios():
+        assert scenario_notes(xbopt.load_scenario(name)) == [], name
+
+
+def test_short_windows_are_said_to_flatter_discounts():
+    short = xbopt.load_scenario("quickstart")
+    assert ["flatter discounts" in note for note in log_notes(short)] == [True]
+    for change in ("tactics.discount_frac=[0]", "discounts.pull_forward.borrowed_frac=0"):
+        assert log_notes(xbopt.load_scenario("quickstart", overrides=[change])) == []
+    long = xbopt.load_scenario("quickstart", overrides=["tactics.window_days=28"])
+    assert ["overlap" in note for note in log_notes(long)] == [True]

@@ -1,0 +1,5 @@
+"""``python -m xbopt``: the command line."""
+
+from xbopt.cli.main import main
+
+main()
