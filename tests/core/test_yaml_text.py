@@ -117,15 +117,17 @@ def test_expanded_aliases_share_no_objects():
     assert data["a"] is not data["b"]
 
 
+NUMBER_AS_KEY = (
+    '2:3: m: Keys are text. Put quotes around it: "1". '
+    "If it belongs to a number: that takes a point, not a comma, as in 46.50."
+)
+
+
 DEEP = "[" * 101 + "]" * 101
 REFUSALS = {
     "duplicate key": ("a: 1\nb: 2\na: 3", "3:1: The key 'a' stands here and on line 1. Delete one."),
     "nested duplicate key": ("m:\n - {k: 1, k: 2}", "2:11: m[0]: The key 'k' stands here and on line 2. Delete one."),
-    "number as key": (
-        "m:\n  1: x",
-        '2:3: m: Keys are text. Put quotes around it: "1". '
-        + "If it belongs to a number: that takes a point, not a comma, as in 46.50.",
-    ),
+    "number as key": ("m:\n  1: x", NUMBER_AS_KEY),
     "no colon before a value": ("a: 1\nb 2\nc: 3", "2:2: A ':' is missing after 'b'."),
     "no blank": ("a: 1\nb:2\nc: 3", "2:3: A blank is missing after ':'."),
     "a false blank": (
