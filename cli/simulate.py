@@ -104,14 +104,14 @@ def simulate_command(
             log=log,
             progress=progress,
         )
+    # An exploring policy has no twin without media that draws the same tactics.
+    told = not as_json or report is not None or xlsx is not None
+    gain = media_gain(result, policy) if told and result.policy == policy else None
     if as_json:
         from xbopt.reports.tables import simulation_json
 
         print_json(simulation_json(result))
-        gain = None
     else:
-        # An exploring policy has no twin without media that draws the same tactics.
-        gain = media_gain(result, policy) if result.policy == policy else None
         _print_result(result, gain)
     _write_reports(result, gain, report, xlsx)
     for path, what in ((log, "Decision log"), (report, "Report"), (xlsx, "Workbook")):

@@ -19,6 +19,9 @@ from xbopt.core.scenario.fields import (
     Text,
 )
 
+# Trade buyers look in several times a day.
+Visits = Annotated[float, Field(ge=0.0, le=5000.0)]
+
 
 class Currency(Section):
     """A currency: its rate against the base currency and how that rate moves."""
@@ -150,6 +153,16 @@ class ByBucket(Section):
     lapsed: Index = Field(description="have not bought for long: churned until won back")
 
 
+class VisitsByBucket(Section):
+    """Organic visits a day per 1,000 people, for each lifecycle bucket."""
+
+    prospect: Visits = Field(description="people who have not bought, or were forgotten")
+    new: Visits = Field(description="bought once, lately")
+    active: Visits = Field(description="bought at least twice, lately")
+    at_risk: Visits = Field(description="have not bought for a while")
+    lapsed: Visits = Field(description="have not bought for long: churned until won back")
+
+
 class Ageing(Section):
     """Daily chances of moving to the next quieter bucket when a customer does not buy."""
 
@@ -202,7 +215,7 @@ class Segment(Section):
     competitor_elasticity: Annotated[float, Field(ge=0, le=8)] = Field(
         default=0.5, description="elasticity of orders to the competitors' price index"
     )
-    visits_per_1000: ByBucket = Field(description="organic visits a day per 1,000 people of the bucket")
+    visits_per_1000: VisitsByBucket = Field(description="organic visits a day per 1,000 people of the bucket")
     cart_rate: Annotated[float, Field(ge=1e-6, le=0.9)] = Field(description="carts per visit of a prospect")
     checkout_rate: Annotated[float, Field(ge=1e-4, le=0.99)] = Field(description="orders per cart")
     conversion: ByBucket = Field(
