@@ -173,7 +173,7 @@ def _bridge_table(result: "SimulationResult") -> "Table":
     whole = result.kpis["net_revenue"].mean
 
     def add(label: str, amount: float) -> None:
-        share = f"{amount / whole:.1%}" if whole else "-"
+        share = written(amount / whole, "percent") if whole else "-"
         made.add_row(label, written(amount, "money"), share)
 
     net = 0.0
