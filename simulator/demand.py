@@ -7,15 +7,13 @@ import numpy as np
 from xbopt.core.axes import FloatArray, outer
 from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.pricing import PriceDay
+from xbopt.simulator.pricing import PriceDay, bounded_exp
 from xbopt.simulator.promotion import Ledger, pull_forward
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
 # The cart rate of a bucket may not pass this, however good price and mood are. Days on which it binds are counted.
 LARGEST_CART_RATE = 0.95
-# Shocks may add up to more than floats can hold. Beyond e^200 the cart rate has long met its cap.
-_LARGEST_LOG = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,7 @@ def expected_demand(
     log_mood = outer(state.outside.sentiment[..., None], demand.sentiment_sensitivity) + outer(
         (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None], demand.competitor_elasticity
     )
-    mood = np.exp(np.clip(log_mood, -_LARGEST_LOG, _LARGEST_LOG)) * world.conversion
+    mood = bounded_exp(log_mood) * world.conversion
     known = np.exp(demand.repurchase_effect * (state.satisfaction - market.customers.satisfaction_start))
     multiplier = np.empty_like(visits)
     multiplier[..., 0] = mood * price.factor_prospect

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray, add_up, outer
 from xbopt.core.decision import Decision
-from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.parameters import MarketParameters, MediaParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
@@ -73,11 +73,7 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
     delivery, effect = daypart_factor(market, decision.daypart_weights, day)
     season = market.calendar.cpm[day] * np.exp(state.outside.media_price_log)  # (B, R)
     per_impression = outer(season[..., None], media.price_base / 1000.0)  # (B, R, C)
-    spend = decision.spend_base * market.shocks.available[day][:, None, :]
-    # spend / price = spend^(1-g) * reference^g / p0, written with one power; zero spend gives zero.
-    relative = spend / media.reference_base
-    bought = np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY)))
-    bought = np.where(relative > 0.0, bought, 0.0) * media.reference_base
+    bought = money_at_reference_price(media, decision.spend_base)
     bought = bought / (per_impression[:, :, None, :] * world.media_price)
     impressions = bought * delivery[:, :, None, :]
 
@@ -105,6 +101,16 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
         window=window,
         frequency=remembered + reached,
     )
+
+
+def money_at_reference_price(media: MediaParameters, spend_base: FloatArray) -> FloatArray:
+    """Spend that would buy as much at reference price as ``spend_base`` buys at its own ``(..., R, S, C)``.
+
+    ``spend / price = spend^(1-g) * reference^g / p0``, written with one power; zero spend gives zero.
+    """
+    relative = spend_base / media.reference_base
+    powered = np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY)))
+    return np.where(relative > 0.0, powered, 0.0) * media.reference_base
 
 
 def per_bucket_sum(by_bucket: FloatArray, weights: FloatArray) -> FloatArray:

@@ -52,6 +52,11 @@ class PriceDay:
     duty_prospect: Duty
 
 
+def bounded_exp(log: FloatArray) -> FloatArray:
+    """``e^log`` of the log of a demand multiplier, held where products of several stay within the range of floats."""
+    return np.exp(np.clip(log, -_LARGEST_LOG, _LARGEST_LOG))
+
+
 def order_duty(
     market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int, rules: TradeRules | None = None
 ) -> Duty:
@@ -103,8 +108,8 @@ def price_day(
     Orders respond to ``x``, the log of the landed price (goods after discount, shipping, tax, and duty where the
     customer pays it) against the usual one, with constant elasticity. The usual landed price is that of the first day
     at price level 1, full price, first-day currency rates and the table's rules: the one at which the scenario's
-    conversion rates hold. A share ``w`` of the response to the offered
-    discount ``y <= 0`` is relative to the remembered price ``r``:
+    conversion rates hold. A share ``w`` of the response to the offered discount ``y <= 0`` is relative to the
+    remembered price ``r``:
 
         ``ln factor = e * [(x - y) + (1 - w) y + w g(y - r)]``,  ``g(u) = u`` for gains, ``lambda u`` for losses.
 
@@ -134,7 +139,7 @@ def price_day(
         distance = log_offer - state.reference_log
         remembered = np.where(distance > 0.0, aversion * distance, distance)
         log_factor = elasticity * (landed.log_ratio(seen_frac) - weight * (log_offer - remembered))
-        return np.exp(np.clip(log_factor, -_LARGEST_LOG, _LARGEST_LOG))
+        return bounded_exp(log_factor)
 
     full_price = bool((offered == 1.0).all())
     known = factor(seen)

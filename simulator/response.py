@@ -6,12 +6,10 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray
 from xbopt.simulator.demand import LARGEST_CART_RATE
+from xbopt.simulator.media import money_at_reference_price
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.pricing import Duty, order_duty, usual_log_ratio
+from xbopt.simulator.pricing import Duty, bounded_exp, order_duty, usual_log_ratio
 from xbopt.simulator.worlds import WorldParameters, average_world
-
-_TINY = 1e-300
-_LARGEST_LOG = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +49,9 @@ def usual_order_rate(market: MarketParameters) -> FloatArray:
     surprised = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]
     checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
     checkout = checkout * (1.0 - surprised * _first_duty(market).share_dutiable[0])
-    price = np.clip(demand.elasticity * usual_log_ratio(market, average_world())[0], -_LARGEST_LOG, _LARGEST_LOG)
+    price = bounded_exp(demand.elasticity * usual_log_ratio(market, average_world())[0])
     mood = np.exp(demand.sentiment_sensitivity * market.outside.sentiment_start[:, None])
-    carts = np.minimum(demand.cart_rate * (np.exp(price) * mood)[..., None], LARGEST_CART_RATE)
+    carts = np.minimum(demand.cart_rate * (price * mood)[..., None], LARGEST_CART_RATE)
     return carts * checkout[..., None]
 
 
@@ -80,18 +78,17 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     season = market.calendar.cpm.mean(axis=0)
     level = market.calendar.demand.mean(axis=0)
     per_impression = media.price_base / 1000.0 * season[:, None]
-    relative = spend_base / media.reference_base
-    bought = np.where(relative > 0.0, np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY))), 0.0)
-    exposure = bought * media.reference_base / (per_impression[:, None, :] * world.media_price) / heads
+    bought = money_at_reference_price(media, spend_base)
+    exposure = bought / (per_impression[:, None, :] * world.media_price) / heads
     reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
     settled = reached / (1.0 - media.fatigue.retention)
     share = media.fatigue.effective(media.fatigue.remembered(settled), reached)
     visits_per_head = share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]
 
     order_rate = usual_order_rate(market) * world.conversion[..., None]
-    reached = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
+    audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
     ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
-    visits = visits_per_head * reached
+    visits = visits_per_head * audience
     orders = visits_per_head * ordering * media.quality
     margin = orders * (order_margin(market) * world.order_value)[..., None]
     return SteadyResponse(visits=visits, orders=orders, margin_base=margin)

@@ -88,3 +88,10 @@ def test_every_command_has_help_with_an_example(xbopt_command):
         answer = xbopt_command(*command, "--help")
         assert answer.code == 0
         assert f"Example: xbopt {' '.join(command)}" in answer.out.replace("\n", " ").replace("  ", " ")
+
+
+def test_the_help_of_simulate_names_every_built_in_policy(xbopt_command):
+    from xbopt.agents.policies import BUILT_IN
+
+    answer = xbopt_command("simulate", "--help")
+    assert [name for name in BUILT_IN if name not in answer.out] == []
