@@ -1,0 +1,1 @@
+"""Contextual bandits: per-cell choices over the tactic menu, with exact propensities."""

@@ -1,0 +1,1 @@
+"""PPO by stable-baselines3. Only this package imports PyTorch."""

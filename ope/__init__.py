@@ -1,0 +1,1 @@
+"""Off-policy evaluation: what a new policy would have earned, from logged decisions alone."""

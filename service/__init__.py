@@ -1,0 +1,1 @@
+"""From a proven policy to a running allocation service: bundle, allocator, decision store, HTTP."""
