@@ -45,7 +45,7 @@ class OraclePolicy:
             PolicyError: The batch has another number of worlds than there are plans.
         """
         if observation.worlds != len(self.plans):
-            raise PolicyError(f"The oracle has {len(self.plans)} plans for {observation.worlds} worlds; one each is due.")
+            raise PolicyError(f"The oracle has {len(self.plans)} plans, one a world, for {observation.worlds} worlds.")
         day = observation.day
         return Decision(
             spend_base=np.stack([plan.spend_base[day] for plan in self.plans]),
