@@ -31,6 +31,7 @@ from xbopt.core.axes import FloatArray
 
 Curves = Literal["local", "envelope"]
 
+_LOCAL_TOLERANCE, _TIGHT_TOLERANCE = 1e-6, 1e-8
 _LEAST_UNIT = 1e-2
 # Carry-over of a ten-millionth of the half-saturation moves nothing.
 _LEAST_CARRY = 1e-7
@@ -110,7 +111,8 @@ def solve(
         roi = program.at_most(Triplets.dense(row[None]), np.array([organic / scale]))
     _add_response(program, model, touching, tangents, unit)
 
-    answer = program.solve()
+    # A local step is confirmed by expected mode anyway; a bound has to be tight.
+    answer = program.solve(_LOCAL_TOLERANCE if curves == "local" else _TIGHT_TOLERANCE)
     level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
     return Solution(
         level=level,
