@@ -1,6 +1,7 @@
 """The built-in policies by name."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from xbopt.agents.baselines.flighting import calendar_plan
 from xbopt.agents.baselines.greedy_roas import greedy_roas_plan
@@ -9,8 +10,11 @@ from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import planner_policy
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import trained_policy
 from xbopt.core.document import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.core.policy import Policy
 from xbopt.simulator.parameters import MarketParameters
 
 BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
@@ -31,5 +35,21 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
         PolicyError: There is none.
     """
     if name not in BUILT_IN:
-        raise PolicyError(f"There is no policy {name!r}.{suggest(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}.")
+        raise PolicyError(
+            f"There is no policy {name!r}.{suggest(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}; or name the folder of a training run."
+        )
     return BUILT_IN[name](market)
+
+
+def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
+    """A policy by the name of a built-in one, or by the folder of a training run.
+
+    Raises:
+        PolicyError: There is none, or it is damaged or made for another market.
+        UsageError: The libraries that a trained policy needs are missing.
+    """
+    if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
+        return built_in_policy(name_or_path, market)
+    if not (Path(name_or_path) / "config.yaml").is_file():
+        raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
+    return trained_policy(RunDirectory.open(Path(name_or_path)), market)
