@@ -27,7 +27,7 @@ from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.policy import planner_policy, usual_resolution
 from xbopt.agents.planner.response_model import model_at
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.policy import Observation, PolicyKind
 from xbopt.core.schedule import ScheduledPolicy
@@ -109,13 +109,13 @@ class ReplanningPolicy:
             log_r = np.clip(log_r - value / slope, -_LARGEST_LOG_MULTIPLE, _LARGEST_LOG_MULTIPLE)
         return log_r
 
-    def _money(self, ahead: FloatArray, log_multiple: FloatArray, days: FloatArray) -> FloatArray:
+    def _money(self, ahead: FloatArray, log_multiple: FloatArray, days: IntArray) -> FloatArray:
         """Spend over the days ahead ``(B,)``."""
         by_block = np.stack([ahead[days == k].sum(axis=0) for k in range(log_multiple.shape[1])])
         return (by_block * np.exp(log_multiple)).sum(axis=(1, 2, 3, 4))
 
     def _price(
-        self, log_ratio: FloatArray, ahead: FloatArray, days: FloatArray, block: int, money: FloatArray
+        self, log_ratio: FloatArray, ahead: FloatArray, days: IntArray, block: int, money: FloatArray
     ) -> FloatArray:
         """Log price ``(B,)`` at which the days ahead spend ``money`` ``(B,)``, by bisection."""
         low, high = np.full(len(money), -4.0), np.full(len(money), 4.0)

@@ -63,10 +63,7 @@ def test_a_dear_unit_leaves_budget_unspent(two_days):
 
 
 def test_a_return_floor_stops_earlier(two_days):
-    """Margin 9 y/(1+y) - 1 y must be at least 2 y: 9/(1+y) = 3 gives y = 2; without the floor y = 2 as well (9/(1+y)^2=1).
-
-    A floor of 3.5 binds: 9/(1+y) = 4.5 gives y = 1.
-    """
+    """Without a floor 9/(1+y)^2 = 1 gives y = 2. With one of 3.5, 9 y/(1+y) - y >= 3.5 y: 9/(1+y) = 4.5, so y = 1."""
     model = hand_model(two_days, [9.0, 1e-9], cost=1.0)
     free = scenario_constraints(two_days.scenario, model.blocks)
     floor = 3.5 / model.blocks.unit_base  # the goal counts a unit as 1, the floor counts money
