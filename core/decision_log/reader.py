@@ -139,7 +139,9 @@ def decision_columns(
     columns = _Columns(table, file, first_row)
     other = np.flatnonzero(columns.integers("schema_version") != SCHEMA_VERSION)
     if len(other):
-        raise DecisionLogError(f"{file}: row {first_row + int(other[0]) + 1}, column schema_version: {SCHEMA_VERSION} is wanted.")
+        raise DecisionLogError(
+            f"{file}: row {first_row + int(other[0]) + 1}, column schema_version: {SCHEMA_VERSION} is wanted."
+        )
     found = DecisionColumns(
         decision_id=columns.texts("decision_id"),
         timestamp=columns.times("timestamp"),
@@ -223,7 +225,9 @@ class _Columns:
             is_nan = compute.is_nan(column).fill_null(fill_value=False).to_numpy()
             if is_nan.any():
                 row = int(np.flatnonzero(is_nan)[0])
-                raise DecisionLogError(f"{self.file}: row {self.first_row + row + 1}, column {name}: is nan; leave it empty (null).")
+                raise DecisionLogError(
+                    f"{self.file}: row {self.first_row + row + 1}, column {name}: is nan; leave it empty (null)."
+                )
         return np.asarray(column.to_numpy(), dtype=np.float64)
 
     def lists(self, name: str, width: int) -> FloatArray:

@@ -94,7 +94,9 @@ class KeyedAnswers:
         cells = which * len(self._labels) + action
         size = len(names) * len(self._labels)
         count = np.bincount(cells, minlength=size)
-        refuse(batch, ACTION, count[cells] > 1, lambda row: f"{self._labels[action[row]]!r} stands there twice for a key")
+        refuse(
+            batch, ACTION, count[cells] > 1, lambda row: f"{self._labels[action[row]]!r} stands there twice for a key"
+        )
         table = np.bincount(cells, weights=values, minlength=size)
         table = np.where(count > 0, table, np.nan).reshape(len(names), -1)
         for name, row in zip(names, table, strict=True):

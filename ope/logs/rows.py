@@ -213,9 +213,7 @@ class ForeignRows:
             ready &= moments <= self.as_of
         return reward, ready
 
-    def _propensity(
-        self, batch: RawBatch, action: IntArray, probabilities: FloatArray | None
-    ) -> FloatArray | None:
+    def _propensity(self, batch: RawBatch, action: IntArray, probabilities: FloatArray | None) -> FloatArray | None:
         name = self.roles.one("propensity")
         if name is None:
             if self.propensity is not None:
@@ -228,9 +226,7 @@ class ForeignRows:
             return own
         values = numbers(batch, name)
         outside = ~((values > 0.0) & (values <= 1.0))
-        refuse(
-            batch, name, outside, lambda row: f"is {values[row]:g}; a probability above 0 and at most 1 is wanted"
-        )
+        refuse(batch, name, outside, lambda row: f"is {values[row]:g}; a probability above 0 and at most 1 is wanted")
         return values
 
     def _probabilities(self, batch: RawBatch) -> FloatArray | None:
@@ -240,7 +236,9 @@ class ForeignRows:
         if len(names) == 1 and is_list(batch.columns[names[0]].type):
             table = number_lists(batch, names[0], len(self.action_labels))
         else:
-            table = np.stack([numbers(batch, name) for name in _in_order(names, self.roles, self.action_labels)], axis=1)
+            table = np.stack(
+                [numbers(batch, name) for name in _in_order(names, self.roles, self.action_labels)], axis=1
+            )
         outside = ~((table >= 0.0) & (table <= 1.0)).all(axis=1)
         refuse(batch, names[0], outside, lambda _row: "(probabilities of all actions) holds a value outside 0..1")
         sums = table.sum(axis=1)
