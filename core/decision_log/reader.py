@@ -173,9 +173,8 @@ def _check_named_context(columns: "_Columns", context: FloatArray, schema: Decis
         # NaN differs from itself; the check of values that follows has the better words for it.
         differs = [row for row in differs.tolist() if not np.isnan(context[row, position])]
         if differs:
-            raise DecisionLogError(
-                f"{file}: row {columns.first_row + differs[0] + 1}, column {name}: differs from the same field of context."
-            )
+            place = f"{file}: row {columns.first_row + differs[0] + 1}, column {name}"
+            raise DecisionLogError(f"{place}: differs from the same field of context.")
 
 
 class _Columns:

@@ -2,7 +2,7 @@
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -183,7 +183,8 @@ def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatA
     wanted = int(lengths[0]) if width is None else width
     refuse(batch, name, lengths != wanted, lambda row: f"has {lengths[row]} entries; {wanted} are wanted")
     values = np.array(column.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)).reshape(len(column), wanted)
-    refuse(batch, name, ~np.isfinite(values).all(axis=1), lambda _row: "holds a value that is no finite number")
+    broken = (~np.isfinite(values)).sum(axis=1) > 0
+    refuse(batch, name, broken, lambda _row: "holds a value that is no finite number")
     return values
 
 

@@ -1,7 +1,8 @@
 """Finding decisions that stand in a log twice, whatever its size."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 import tempfile
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """The files of a log, and their rows in batches: Parquet, CSV, CSV.gz, or folders of them."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 import gzip
 from collections.abc import Generator, Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING

@@ -1,7 +1,8 @@
 """Opening a log for evaluation: ours or a foreign one, a file or a folder."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 import hashlib
 from collections.abc import Iterator, Sequence

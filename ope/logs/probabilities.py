@@ -1,7 +1,8 @@
 """The probabilities file: what a policy would do, worked out by another program."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -74,8 +75,8 @@ def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFil
     for column in (ACTION, PROBABILITY):
         if column not in names:
             raise DecisionLogError(
-                f"{top}: the column {column!r} is missing.{suggest(column, names)} A probabilities file has the columns "
-                "action and probability, and any columns that also stand in the log."
+                f"{top}: the column {column!r} is missing.{suggest(column, names)} A probabilities file has the "
+                "columns action and probability, and any columns that also stand in the log."
             )
     file_keys = tuple(name for name in names if name not in (ACTION, PROBABILITY))
     keys = tuple(_in_log(name, log, top) for name in file_keys)

@@ -1,7 +1,8 @@
 """The first look at a log: how many rows, which actions, which names in the context, and no decision twice."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Which column of a log plays which role: ``--columns action=item_id,reward=click,context=user_*``."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -59,7 +59,7 @@ class ColumnRoles:
         return tuple(dict.fromkeys(name for names in self.columns.values() for name in names))
 
 
-def parse_columns(texts: Iterable[str]) -> dict[str, list[str]]:
+def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
     """Patterns by role, from texts like ``action=item_id,context=user_feature_*``.
 
     A name that holds a comma is quoted: ``"context=price, EUR"``.
@@ -68,7 +68,7 @@ def parse_columns(texts: Iterable[str]) -> dict[str, list[str]]:
         UsageError: A part is not ``role=name``, or there is no such role.
     """
     wanted: dict[str, list[str]] = {}
-    for part in (part for text in texts for part in next(csv.reader([text], skipinitialspace=True), [])):
+    for part in (part for parts in csv.reader(texts, skipinitialspace=True) for part in parts):
         role, sign, pattern = (piece.strip() for piece in part.partition("="))
         if not (sign and role and pattern):
             raise UsageError(f"--columns: {part!r} is no pair role=column, as in action=item_id.")

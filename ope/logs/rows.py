@@ -1,7 +1,8 @@
 """Batches of a log as checked arrays: the same shape for our own logs and for foreign ones."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -239,7 +240,7 @@ class ForeignRows:
             table = np.stack(
                 [numbers(batch, name) for name in _in_order(names, self.roles, self.action_labels)], axis=1
             )
-        outside = ~((table >= 0.0) & (table <= 1.0)).all(axis=1)
+        outside = (~((table >= 0.0) & (table <= 1.0))).sum(axis=1) > 0
         refuse(batch, names[0], outside, lambda _row: "(probabilities of all actions) holds a value outside 0..1")
         sums = table.sum(axis=1)
         refuse(
