@@ -151,19 +151,49 @@ def times(batch: RawBatch, name: str) -> TimeArray:
     refuse(batch, name, is_null(column), lambda _row: "is empty")
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        try:
-            column = column.cast(pa.timestamp("us"))
-        except pa.ArrowInvalid:
-            try:
-                column = column.cast(pa.timestamp("us", tz="UTC"))
-            except pa.ArrowInvalid as error:
-                raise DecisionLogError(
-                    f"{batch.place}: rows {batch.first_row + 1} to {batch.first_row + batch.rows}, column {name}: "
-                    f"{str(error).splitlines()[0]}. Write moments as 2026-03-01 or 2026-03-01T12:30:00Z."
-                ) from None
+        column = _moments(batch, name, column)
     elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: moments.")
     return np.asarray(column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)).astype("datetime64[us]")
+
+
+def _moments(batch: RawBatch, name: str, column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return _read_moments(column)
+    except pa.ArrowInvalid:
+        bad = np.array([not _is_moment(text) for text in column.to_pylist()])
+        refuse(
+            batch,
+            name,
+            bad,
+            lambda row: f"is {column[row].as_py()!r}; write moments as 2026-03-01 or 2026-03-01T12:30:00Z",
+        )
+        raise
+
+
+def _read_moments(column: "pa.Array") -> "pa.Array":
+    """Texts with and without a zone, as moments in UTC."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    trimmed = compute.utf8_trim_whitespace(column)
+    zoned = compute.match_substring_regex(trimmed, r"(Z|[+-]\d\d:?\d\d)$")
+    nothing = pa.nulls(len(column), pa.string())
+    without = compute.if_else(zoned, nothing, trimmed).cast(pa.timestamp("us"))
+    within = compute.if_else(zoned, trimmed, nothing).cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
+    return compute.coalesce(without, within)
+
+
+def _is_moment(text: str) -> bool:
+    import pyarrow as pa
+
+    try:
+        _read_moments(pa.array([text], type=pa.string()))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatArray:

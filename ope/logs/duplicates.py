@@ -71,6 +71,8 @@ class RepeatFinder:
             self._spill()
 
     def _spill(self) -> None:
+        if not self._held:
+            return
         if not self._files:
             self._files = [tempfile.TemporaryFile() for _ in range(_BUCKETS)]  # noqa: SIM115 - closed with the finder
         keys = np.concatenate(self._held)
