@@ -56,11 +56,13 @@ class LogPart:
         file: The file.
         groups: Row groups of a Parquet file; empty for all rows.
         first_row: Rows of the file that stand before.
+        first_of_log: Rows of the whole log that stand before; 0 as long as nobody counted.
     """
 
     file: LogFile
     groups: tuple[int, ...] = ()
     first_row: int = 0
+    first_of_log: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

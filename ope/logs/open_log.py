@@ -6,7 +6,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -75,9 +75,10 @@ class EvaluationLog:
         """Every column of the files."""
         return self.files[0].names
 
-    def parts(self, *, rows: int = 4_000_000) -> list[LogPart]:
-        """Parts that workers can read by themselves."""
-        return split(self.files, rows=rows)
+    def parts(self) -> list[LogPart]:
+        """Parts that workers can read by themselves, in order."""
+        before = np.cumsum([0, *self.profile.rows_of_parts]).tolist()
+        return [replace(part, first_of_log=first) for part, first in zip(split(self.files), before, strict=False)]
 
     def rows(self, part: LogPart, *, keys: Sequence[str] = ()) -> Iterator[LogRows]:
         """The rows of a part in checked batches; ``keys`` are further columns, as text.

@@ -55,6 +55,7 @@ class LogProfile:
 
     Attributes:
         rows: Number of rows.
+        rows_of_parts: The same by part.
         actions: Rows by action label, labels in order: numbers by size, names by letter. Empty if not looked for.
         segments: Rows by segment, in order; empty where there are none, or too many.
         too_many_segments: Whether there were more than can be shown.
@@ -65,6 +66,7 @@ class LogProfile:
     """
 
     rows: int
+    rows_of_parts: tuple[int, ...]
     actions: dict[str, int]
     segments: dict[str, int]
     too_many_segments: bool
@@ -80,7 +82,7 @@ def look_at(parts: Sequence[LogPart], look: Look) -> LogProfile:
     Raises:
         DecisionLogError: The log is empty or broken, a decision stands there twice, or there are too many actions.
     """
-    rows = 0
+    counts: list[int] = []
     actions: Counter[str] = Counter()
     segments: Counter[str] = Counter()
     finders = [FieldFinder(name, is_name=is_name) for name, is_name in look.context]
@@ -88,8 +90,9 @@ def look_at(parts: Sequence[LogPart], look: Look) -> LogProfile:
     span: list[np.datetime64] = []
     episodes: set[int] = set()
     for part in parts:
+        counts.append(0)
         for batch in read_part(part, look.columns):
-            rows += batch.rows
+            counts[-1] += batch.rows
             if look.action is not None:
                 _count_actions(batch, look.action, actions)
             if look.segment is not None and len(segments) <= MOST_SEGMENTS:
@@ -103,14 +106,15 @@ def look_at(parts: Sequence[LogPart], look: Look) -> LogProfile:
                 episodes.update(np.unique(hashed(texts(batch, look.episode))).tolist())
             for finder in finders:
                 finder.look(batch)
-    if rows == 0:
+    if sum(counts) == 0:
         raise DecisionLogError(f"{parts[0].file.path}: the log holds no rows; there is nothing to evaluate.")
     suspects = repeats.repeated()
     if look.decision_id is not None and len(suspects):
         _refuse_repeated(parts, look.decision_id, suspects)
     too_many = len(segments) > MOST_SEGMENTS
     return LogProfile(
-        rows=rows,
+        rows=sum(counts),
+        rows_of_parts=tuple(counts),
         actions=dict(sorted(actions.items(), key=lambda item: _order(item[0]))),
         segments={} if too_many else dict(sorted(segments.items(), key=lambda item: _order(item[0]))),
         too_many_segments=too_many,

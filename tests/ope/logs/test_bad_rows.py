@@ -72,7 +72,7 @@ def test_files_that_are_cut_off(csv_log, tmp_path):
     zipped = csv_log(f"action,propensity,reward\n{lines}", "log.csv.gz")
     for path in (own, zipped):
         path.write_bytes(path.read_bytes()[:-50])
-        with pytest.raises(DecisionLogError, match="this is no complete .* It may be cut off or damaged"):
+        with pytest.raises(DecisionLogError, match=r"this is no complete .* It may be cut off or damaged"):
             read(path, [])
 
 

@@ -79,8 +79,7 @@ def test_batches_may_end_anywhere(rows, tmp_path, monkeypatch):
     monkeypatch.setattr("xbopt.ope.logs.joining.read_part", in_small_batches)
     monkeypatch.setattr("xbopt.ope.logs.open_log.read_part", in_small_batches)
     (tmp_path / "p.csv").unlink()
-    log = open_log(tmp_path / "log.parquet", columns=["decision_id=decision_id,action=action"
-                                                       ",propensity=propensity,reward=reward"])  # fmt: skip
+    log = open_log(tmp_path / "log.parquet")
     content = parquet.read_table(tmp_path / "p.parquet").rename_columns(["decision_id", "action", "probability"])
     parquet.write_table(content, tmp_path / "p.parquet")
     file = open_probabilities(tmp_path / "p.parquet", log)
