@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from xbopt.core.axes import FloatArray
+from xbopt.core.errors import UsageError
 from xbopt.ope.data import LoggedBanditData
 from xbopt.ope.logs.engines import Engine, over_parts
 from xbopt.ope.logs.files import LogPart
@@ -15,14 +16,17 @@ from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.previous_actions import PreviousActions
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram
+from xbopt.ope.propensity import with_estimated_propensities
 from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
-from xbopt.ope.reward_models.protocol import RewardModel
+from xbopt.ope.reward_models.protocol import FOLDS, RewardModel
 from xbopt.ope.row_keys import row_keys
 from xbopt.ope.streaming import StreamingEvaluator
 
 Progress = Callable[[int, int], None]
+_LARGEST_MODEL = 512_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ class LogEvaluation:
         result: Verdict, support and numbers; its sentences name actions and segments.
         weights: How the importance weights are spread.
         rules: What was left out or encoded how.
+        estimated_propensities: Whether the propensities are an estimate.
     """
 
     log: EvaluationLog = field(repr=False)
@@ -44,6 +49,7 @@ class LogEvaluation:
     result: PolicyEvaluation
     weights: WeightHistogram
     rules: tuple[str, ...]
+    estimated_propensities: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +88,7 @@ class _SecondPass:
     model: RewardModel | None
     before: PreviousActions
 
-    def __call__(self, part: LogPart) -> tuple[StreamingEvaluator, WeightHistogram]:
+    def __call__(self, part: LogPart) -> tuple[StreamingEvaluator | None, WeightHistogram]:
         evaluator: StreamingEvaluator | None = None
         weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, self.policy.answers()
         for rows in self.log.rows(part, keys=self.policy.keys):
@@ -92,16 +98,16 @@ class _SecondPass:
             evaluator.add(data, evaluation, first_row=start)
             weights = weights.plus(_weights(data, evaluation))
             start += len(rows)
-        return evaluator or self.evaluator(None), weights
+        return evaluator, weights
 
-    def evaluator(self, data: LoggedBanditData | None) -> StreamingEvaluator:
+    def evaluator(self, data: LoggedBanditData) -> StreamingEvaluator:
         return StreamingEvaluator(
             n_actions=self.n_actions,
             reward_model=self.model,
             confidence=self.confidence,
             seed=self.seed,
-            clustered=data is not None and data.cluster is not None,
-            with_cost=data is not None and data.cost is not None,
+            clustered=data.cluster is not None,
+            with_cost=data.cost is not None,
         )
 
 
@@ -110,28 +116,29 @@ def evaluate_log(
     policy: LogPolicy,
     *,
     action_labels: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
     confidence: float = 0.95,
     seed: int = 0,
-    with_model: bool = True,
+    reward_model: ModelName | None = "linear",
     force: bool = False,
     engine: Engine = "local",
-    cautions: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> LogEvaluation:
     """Evaluate a policy on all rows of a log.
 
-    Memory does not grow with the rows, and neither batches nor engine change the result.
+    With the linear reward model or none, memory does not grow with the rows; other models, and propensities that have
+    to be estimated, need all rows at once. Neither batches nor engine change the result.
 
     Args:
-        log: The log; it must have propensities.
+        log: The log.
         policy: The evaluation policy.
         action_labels: Names of the actions ``(K,)`` where the policy knows more than the log; the log's come first.
+        notes: What to know about the policy; they join the log's rules.
         confidence: Of every interval.
         seed: Of folds and bootstrap.
-        with_model: Whether to fit a linear reward model; without one there are IPS and SNIPS alone.
+        reward_model: Name of the reward model; None for IPS and SNIPS alone.
         force: Show values even where the log cannot answer.
         engine: Where the parts are read.
-        cautions: Further reasons for CAUTION.
         progress: Called with rows done and rows in all, over both passes.
 
     Raises:
@@ -139,52 +146,118 @@ def evaluate_log(
         PolicyError: The policy does not fit the log.
     """
     labels = action_labels or log.action_labels
-    parts = log.parts()
-    steps = [*log.profile.rows_of_parts] * 2
-    done = iter(np.cumsum(steps).tolist())
-
-    def tick() -> None:
-        if progress is not None:
-            progress(next(done), sum(steps))
-
-    moments: RewardMoments | None = None
-    before = PreviousActions.empty()
-    first = _FirstPass(log=log, n_actions=len(labels), seed=seed, with_model=with_model)
-    for of_part, actions in over_parts(first, parts, engine=engine):
-        before = before.merged(actions)
-        if moments is None:
-            moments = of_part
-        elif of_part is not None:
-            moments.merge(of_part)
-        tick()
-    second = _SecondPass(
-        log=log,
-        policy=policy,
-        n_actions=len(labels),
-        seed=seed,
-        confidence=confidence,
-        model=None if moments is None else fit_linear(moments),
-        before=before.sorted(),
-    )
-    whole: StreamingEvaluator | None = None
-    weights = WeightHistogram.of(np.zeros(0))
-    for evaluator, histogram in over_parts(second, parts, engine=engine):
-        if whole is None:
-            whole = evaluator
-        else:
-            whole.merge(evaluator)
-        weights = weights.plus(histogram)
-        tick()
-    assert whole is not None, "a log has at least one part"
-    result = whole.result(force=force, cautions=cautions)
+    streams = reward_model in (None, "linear") and not log.estimates_propensities
+    if reward_model == "linear" and streams:
+        _check_model_size(log, len(labels))
+    if streams:
+        passes = _Passes(log=log, policy=policy, n_actions=len(labels), seed=seed, engine=engine, progress=progress)
+        result, weights = passes.run(confidence=confidence, with_model=reward_model is not None, force=force)
+    else:
+        if engine != "local":
+            raise UsageError(
+                f"--engine {engine} reads the log in parts; estimated propensities and reward models other than linear "
+                "need all of it at once."
+            )
+        result, weights = _at_once(log, policy, len(labels), confidence, seed, reward_model, force=force)
     return LogEvaluation(
         log=log,
         policy=policy.name,
         action_labels=labels,
         result=with_names(result, labels, log.segments),
         weights=weights,
-        rules=log.rules,
+        rules=(*log.rules, *notes),
+        estimated_propensities=log.estimates_propensities,
     )
+
+
+def _at_once(
+    log: EvaluationLog,
+    policy: LogPolicy,
+    n_actions: int,
+    confidence: float,
+    seed: int,
+    reward_model: ModelName | None,
+    *,
+    force: bool,
+) -> tuple[PolicyEvaluation, WeightHistogram]:
+    """The evaluation with all rows in memory."""
+    data, probabilities = load_log(log, policy, n_actions=n_actions)
+    cautions: tuple[str, ...] = ()
+    if data.propensity is None:
+        data, caution = with_estimated_propensities(data, seed=seed)
+        cautions = (caution,)
+    evaluator = StreamingEvaluator(
+        n_actions=n_actions,
+        reward_model=None if reward_model is None else fit_reward_model(reward_model, data, seed=seed),
+        confidence=confidence,
+        seed=seed,
+        clustered=data.cluster is not None,
+        with_cost=data.cost is not None,
+    )
+    evaluator.add(data, probabilities, first_row=0)
+    return evaluator.result(force=force, cautions=cautions), _weights(data, probabilities)
+
+
+def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
+    fields = len(log.context_names) + 1
+    size = FOLDS * n_actions * fields * fields * 8
+    if size > _LARGEST_MODEL:
+        raise UsageError(
+            f"A linear reward model of {fields - 1:,} context columns and {n_actions:,} actions needs "
+            f"{size / 1e9:.1f} GB. Name fewer context columns, or say --reward-model none."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Passes:
+    """Reads the log twice: for the reward model, then for the evaluation."""
+
+    log: EvaluationLog
+    policy: LogPolicy
+    n_actions: int
+    seed: int
+    engine: Engine
+    progress: Progress | None
+
+    def run(self, *, confidence: float, with_model: bool, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
+        parts, sizes = self.log.parts(), [*self.log.profile.rows_of_parts] * 2
+        done = iter(np.cumsum(sizes).tolist())
+
+        def tick() -> None:
+            if self.progress is not None:
+                self.progress(next(done), sum(sizes))
+
+        moments: RewardMoments | None = None
+        before = PreviousActions.empty()
+        first = _FirstPass(log=self.log, n_actions=self.n_actions, seed=self.seed, with_model=with_model)
+        for of_part, actions in over_parts(first, parts, engine=self.engine):
+            before = before.merged(actions)
+            if moments is None:
+                moments = of_part
+            elif of_part is not None:
+                moments.merge(of_part)
+            tick()
+        second = _SecondPass(
+            log=self.log,
+            policy=self.policy,
+            n_actions=self.n_actions,
+            seed=self.seed,
+            confidence=confidence,
+            model=None if moments is None else fit_linear(moments),
+            before=before.sorted(),
+        )
+        whole: StreamingEvaluator | None = None
+        weights = WeightHistogram.of(np.zeros(0))
+        for evaluator, histogram in over_parts(second, parts, engine=self.engine):
+            if evaluator is not None:
+                if whole is None:
+                    whole = evaluator
+                else:
+                    whole.merge(evaluator)
+            weights = weights.plus(histogram)
+            tick()
+        assert whole is not None, "an opened log has rows"
+        return whole.result(force=force), weights
 
 
 def logged_data(rows: LogRows, *, n_actions: int, previous: PreviousActions | None = None) -> LoggedBanditData:
@@ -209,7 +282,7 @@ def logged_data(rows: LogRows, *, n_actions: int, previous: PreviousActions | No
 
 
 def _weights(data: LoggedBanditData, evaluation: FloatArray) -> WeightHistogram:
-    assert data.propensity is not None, "rows without propensities do not come here"
+    assert data.propensity is not None, "propensities were stated or estimated before"
     weight = evaluation[np.arange(len(data)), data.action] / data.propensity
     return WeightHistogram.of(weight if data.observed is None else weight[data.observed])
 

@@ -66,6 +66,16 @@ class EvaluationLog:
         return self.converter.context_names
 
     @property
+    def estimates_propensities(self) -> bool:
+        """Whether the log has no propensities, so that they must be estimated."""
+        converter = self.converter
+        return isinstance(converter, ForeignRows) and not (
+            converter.propensity is not None
+            or converter.roles.several("propensity")
+            or converter.roles.several("action_probabilities")
+        )
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """Names of the segments; empty without segments."""
         return self.converter.segments

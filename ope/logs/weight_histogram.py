@@ -1,5 +1,6 @@
 """How the importance weights of a log are spread: from sums that chunks add to and workers merge."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,8 @@ class WeightHistogram:
         """From some weights ``(n,)``."""
         bins = np.where(weights > 0.0, 1 + np.searchsorted(EDGES, weights, side="right"), 0)
         size = len(EDGES) + 2
-        return cls(rows=np.bincount(bins, minlength=size), weight=np.bincount(bins, weights=weights, minlength=size))
+        weight = np.bincount(bins, weights=weights, minlength=size).astype(np.float64)
+        return cls(rows=np.bincount(bins, minlength=size), weight=weight)
 
     def plus(self, other: "WeightHistogram") -> "WeightHistogram":
         """Both together."""
@@ -36,5 +38,5 @@ class WeightHistogram:
     def labels(self) -> tuple[str, ...]:
         """What each bin holds, for people ``(m + 2,)``."""
         bounds = [f"{edge:,.3g}" if edge < 1000 else f"{edge:,.0f}" for edge in EDGES.tolist()]
-        between = [f"{low} to {high}" for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+        between = [f"{low} to {high}" for low, high in itertools.pairwise(bounds)]
         return ("0", f"below {bounds[0]}", *between, f"{bounds[-1]} and more")
