@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from xbopt.ope.data import LoggedBanditData
     from xbopt.ope.evaluate import evaluate_policy
     from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
+    from xbopt.ope.sequential.episodes import LoggedEpisodes
+    from xbopt.ope.sequential.evaluate import evaluate_sequential
     from xbopt.ope.streaming import StreamingEvaluator
     from xbopt.ope.verdict import SupportRules
 
@@ -17,22 +19,26 @@ __all__ = [
     "Estimate",
     "Estimates",
     "LoggedBanditData",
+    "LoggedEpisodes",
     "PolicyEvaluation",
     "StreamingEvaluator",
     "SupportDiagnostics",
     "SupportRules",
     "evaluate_policy",
+    "evaluate_sequential",
 ]
 
 _HOMES = {
     "Estimate": "xbopt.ope.results",
     "Estimates": "xbopt.ope.results",
     "LoggedBanditData": "xbopt.ope.data",
+    "LoggedEpisodes": "xbopt.ope.sequential.episodes",
     "PolicyEvaluation": "xbopt.ope.results",
     "StreamingEvaluator": "xbopt.ope.streaming",
     "SupportDiagnostics": "xbopt.ope.results",
     "SupportRules": "xbopt.ope.verdict",
     "evaluate_policy": "xbopt.ope.evaluate",
+    "evaluate_sequential": "xbopt.ope.sequential.evaluate",
 }
 
 

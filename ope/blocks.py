@@ -67,7 +67,7 @@ class BlockSums:
         columns = np.concatenate([self._sums, *(columns for _, columns in self._pending)], axis=1)
         self._pending, self._pending_rows = [], 0
         self._keys, position = np.unique(keys, return_inverse=True)
-        self._sums = _sums_by(position, len(self._keys), columns)
+        self._sums = sums_by(position, len(self._keys), columns)
         if len(self._keys) > KEPT_KEYS:
             self._share_blocks()
 
@@ -78,10 +78,11 @@ class BlockSums:
 
 
 def _bin(table: FloatArray, keys: KeyArray, columns: FloatArray) -> None:
-    table += _sums_by((keys % np.uint64(BLOCKS)).astype(np.intp), BLOCKS, columns)
+    table += sums_by((keys % np.uint64(BLOCKS)).astype(np.intp), BLOCKS, columns)
 
 
-def _sums_by(position: NDArray[np.intp], size: int, columns: FloatArray) -> FloatArray:
+def sums_by(position: NDArray[np.intp], size: int, columns: FloatArray) -> FloatArray:
+    """Sums of columns ``(s, n)`` by position ``(n,)``: ``(s, size)``."""
     sums = np.empty((len(columns), size))
     for place, column in enumerate(columns):
         sums[place] = np.bincount(position, weights=column, minlength=size)

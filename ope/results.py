@@ -204,7 +204,7 @@ class PolicyEvaluation:
         model: Quality of the reward model; None where none was used.
         carry_over: The test for carry-over; None where the log names no previous action.
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
-        anytime: Interval that holds at every sample size at once; None where not asked for.
+        marginal_ess: Effective episodes of the marginal weights at the last step; None for one-step.
     """
 
     verdict: Verdict
@@ -225,4 +225,4 @@ class PolicyEvaluation:
     model: ModelQuality | None = None
     carry_over: CarryOver | None = None
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
-    anytime: Estimate | None = None
+    marginal_ess: float | None = None

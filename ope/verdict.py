@@ -60,9 +60,11 @@ class Findings:
         return (*self.refusals, *self.cautions)
 
 
-def judge_support(support: SupportDiagnostics, rows: int, rules: SupportRules, findings: Findings) -> None:
-    """Add what the diagnostics of the weights say."""
-    _judge_weights(support, rows, rules, findings)
+def judge_support(
+    support: SupportDiagnostics, rows: int, rules: SupportRules, findings: Findings, *, what: str = "rows"
+) -> None:
+    """Add what the diagnostics say; ``what`` is what the weights belong to."""
+    judge_weights(support, rows, rules, findings, what=what)
     _judge_mass(support, rules, findings)
     if 0 < support.clusters < rules.clusters:
         findings.cautions.append(
@@ -72,18 +74,22 @@ def judge_support(support: SupportDiagnostics, rows: int, rules: SupportRules, f
         findings.next_steps.append(_what_lacks_support(support))
 
 
-def _judge_weights(support: SupportDiagnostics, rows: int, rules: SupportRules, findings: Findings) -> None:
+def judge_weights(
+    support: SupportDiagnostics, rows: int, rules: SupportRules, findings: Findings, *, what: str = "rows"
+) -> None:
+    """Add what the size and the tail of the weights say."""
+    one = what.removesuffix("s")
     share, ess, k = support.top_weight_share, support.ess, support.pareto_k
     if share > rules.top_weight_share:
         findings.refusals.append(
-            f"One row holds {share:.1%} of all weight (bound {rules.top_weight_share:.0%}): row {support.top_row} has "
-            f"weight {support.max_weight:,.4g}, because action {support.top_action} was logged there with propensity "
-            f"{support.top_propensity:.3g}."
+            f"One {one} holds {share:.1%} of all weight (bound {rules.top_weight_share:.0%}): {one} "
+            f"{support.top_row} has weight {support.max_weight:,.4g}, because action {support.top_action} "
+            f"was logged there with propensity {support.top_propensity:.3g}."
         )
     if ess < rules.ess:
         findings.refusals.append(
-            f"The {rows:,} rows are worth {ess:,.1f} rows of the evaluation policy (bound {rules.ess:g}): the policies "
-            "differ too much."
+            f"The {rows:,} {what} are worth {ess:,.1f} {what} of the evaluation policy (bound {rules.ess:g}): the "
+            "policies differ too much."
         )
     if k > rules.pareto_k:
         near = share > rules.near_top_weight_share or ess < rules.near_ess

@@ -59,10 +59,11 @@ class ProjectedFormula:
         """Influence of each block ``(b,)``; sums to 0."""
         bottoms = self.bottoms.sum(axis=1)
         if (bottoms == 0.0).any():
-            return np.full(self.tops.shape[1], np.nan)
+            return np.full(len(self.tops.T), np.nan)
         ratios = self.tops.sum(axis=1) / bottoms
-        parts: FloatArray = (self.tops - ratios[:, None] * self.bottoms) / bottoms[:, None]
-        return parts.sum(axis=0)
+        parts = (self.tops - ratios[:, None] * self.bottoms) / bottoms[:, None]
+        influence: FloatArray = np.add.reduce(parts, axis=0)
+        return influence
 
     def standard_error(self) -> float:
         """Delta-method standard error, robust to dependence within blocks: sqrt(b / (b - 1) sum phi_b^2)."""

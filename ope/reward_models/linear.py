@@ -96,6 +96,19 @@ def fit_linear(moments: RewardMoments) -> LinearRewardModel:
     )
 
 
+def fit_whole(moments: RewardMoments) -> FloatArray:
+    """Coefficients ``(K, p)`` of raw context from all rows, with penalties chosen by cross-validation over folds."""
+    grams, products, centre, scale = _standardised(moments)
+    totals = grams.sum(axis=0), products.sum(axis=0)
+    penalties = _penalty_grid(grams.shape[1], grams.shape[2])
+    errors = np.zeros(len(penalties))
+    for fold in np.flatnonzero(moments.weights).tolist():
+        for place, fitted in enumerate(_solutions(totals[0] - grams[fold], totals[1] - products[fold], penalties)):
+            errors[place] += _squared_error(fitted, grams[fold], products[fold])
+    chosen = penalties[errors.argmin()]
+    return _raw(next(_solutions(*totals, chosen[None])), centre, scale)
+
+
 def solve_linear(moments: RewardMoments, fold: int, penalty: FloatArray) -> FloatArray:
     """Coefficients ``(K, p)`` of raw context from all folds but one, with given penalties ``(2,)``."""
     grams, products, centre, scale = _standardised(moments)
