@@ -25,6 +25,13 @@ class EngineName(StrEnum):
     ray = "ray"
 
 
+class EstimandName(StrEnum):
+    """Which question is asked."""
+
+    one_step = "one-step"
+    sequential = "sequential"
+
+
 class RewardModelName(StrEnum):
     """What predicts rewards."""
 
@@ -78,6 +85,12 @@ def evaluate_command(
     exploration: Annotated[
         float, typer.Option("--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan.")
     ] = 0.0,
+    estimand: Annotated[
+        EstimandName,
+        typer.Option(
+            "--estimand", help="The next decision in the situations of the log, or whole episodes from their start."
+        ),
+    ] = EstimandName.one_step,
     estimators: Annotated[
         str | None,
         typer.Option(
@@ -105,6 +118,7 @@ def evaluate_command(
     from xbopt.cli.policies_for_logs import from_name, from_probabilities
     from xbopt.core.files import check_targets
     from xbopt.ope.logs.certificate import evaluation_json
+    from xbopt.ope.logs.episodes import evaluate_log_sequentially
     from xbopt.ope.logs.estimators import parse_estimators, with_estimators
     from xbopt.ope.logs.evaluation import evaluate_log
     from xbopt.ope.logs.open_log import open_log
@@ -124,19 +138,32 @@ def evaluate_command(
         chosen = from_probabilities(probabilities, opened)
     for note in (*opened.rules, *chosen.notes):
         say(f"Note: {note}")
+    if estimand is EstimandName.sequential:
+        _check_sequential(reward_model, engine)
     with progress_bar(f"{opened.path.name}, {chosen.identity.name}", quiet=as_json, of="rows") as progress:
-        evaluation = evaluate_log(
-            opened,
-            chosen.policy,
-            action_labels=chosen.labels,
-            notes=chosen.notes,
-            confidence=confidence,
-            seed=seed,
-            reward_model=None if reward_model is RewardModelName.none else reward_model.value,
-            force=force,
-            engine=engine.value,
-            progress=progress,
-        )
+        if estimand is EstimandName.sequential:
+            evaluation = evaluate_log_sequentially(
+                opened,
+                chosen.policy,
+                action_labels=chosen.labels,
+                notes=chosen.notes,
+                confidence=confidence,
+                seed=seed,
+                force=force,
+            )
+        else:
+            evaluation = evaluate_log(
+                opened,
+                chosen.policy,
+                action_labels=chosen.labels,
+                notes=chosen.notes,
+                confidence=confidence,
+                seed=seed,
+                reward_model=None if reward_model is RewardModelName.none else reward_model.value,
+                force=force,
+                engine=engine.value,
+                progress=progress,
+            )
     if shown:
         evaluation = with_estimators(evaluation, shown)
     if as_json:
@@ -153,6 +180,15 @@ def _check_outputs(report: Path | None, certificate: Path | None) -> None:
         raise UsageError(f"--report {report}: give the file a name that ends in .html or .md.")
     if certificate is not None and certificate.suffix != ".json":
         raise UsageError(f"--certificate {certificate}: give the file a name that ends in .json.")
+
+
+def _check_sequential(reward_model: RewardModelName, engine: EngineName) -> None:
+    if reward_model is not RewardModelName.linear:
+        raise UsageError("--reward-model is for the one-step question; the sequential one fits its own models.")
+    if engine is not EngineName.local:
+        raise UsageError(
+            f"--engine {engine.value} is for the one-step question; the sequential one needs all rows at once."
+        )
 
 
 def _propensity(text: str | None) -> float | Literal["estimate"] | None:

@@ -20,7 +20,7 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
 
     report, console = build_evaluation_report(evaluation), result_console()
     console.print(
-        f"{evaluation.log.path.name}: {report.rows:,} decisions, policy {evaluation.policy}, "
+        f"{evaluation.log.path.name}: {report.rows:,} {report.unit}s, policy {evaluation.policy}, "
         f"{evaluation.result.estimand}",
         markup=False,
     )
@@ -44,7 +44,8 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
 def _logging(report: "EvaluationReport") -> str:
     numbers = report.numbers
     return (
-        f"What was done earned {numbers.reward(report.logging.value)} a decision "
+        f"What was done earned {numbers.reward(report.logging.value)} "
+        f"{'a decision' if report.unit == 'decision' else 'an episode'} "
         f"({numbers.percent(report.confidence)} interval {numbers.range(report.logging)})."
     )
 
@@ -85,7 +86,14 @@ def _print_estimates(console: "Console", report: "EvaluationReport") -> None:
     numbers = report.numbers
     interval = f"{numbers.percent(report.confidence)} interval"
     unit = f", {numbers.unit}" if numbers.unit else ""
-    made = table(f"Value of a decision{unit}", "Estimator", "Value", interval, "Less what was done", interval)
+    made = table(
+        f"Value of {'a decision' if report.unit == 'decision' else 'an episode'}{unit}",
+        "Estimator",
+        "Value",
+        interval,
+        "Less what was done",
+        interval,
+    )
     for row in report.estimates:
         difference = row.difference
         made.add_row(

@@ -11,15 +11,16 @@ from xbopt.reports.numbers import NumberFormat
 BAR_HEIGHT, LINE_HEIGHT = 30, 24
 
 
-def weight_chart(bins: Sequence[tuple[str, float, float]], numbers: NumberFormat, description: str) -> Spec:
-    """Two bars a bin: its share of the decisions, and its share of the weight.
+def weight_chart(bins: Sequence[tuple[str, float, float]], units: str, numbers: NumberFormat, description: str) -> Spec:
+    """Two bars a bin: its share of the rows, and its share of the weight.
 
     Args:
-        bins: Name of the bin, share of decisions, share of weight.
+        bins: Name of the bin, share of rows, share of weight.
+        units: What the rows are.
         numbers: How numbers are written.
         description: What the chart shows.
     """
-    kinds = ("share of decisions", "share of weight")
+    kinds = (f"share of {units}", "share of weight")
     records: list[Record] = [
         {
             "bin": name,

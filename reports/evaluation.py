@@ -17,6 +17,7 @@ from xbopt.reports.evaluation_words import (
     mean_weight_sentence,
     model_sentence,
     support_sentence,
+    unit_of,
     verdict_sentence,
 )
 from xbopt.reports.figures import Fact
@@ -78,7 +79,8 @@ class EvaluationReport:
         tone: ``good``, ``even`` or ``bad``.
         reasons: Why it is no plain answer.
         next_steps: What to do about it.
-        rows: Decisions that were used.
+        unit: What a row is: ``decision`` or ``episode``.
+        rows: Rows that were used.
         support: Diagnostics.
         support_words: What they mean, in sentences.
         weights: Spread of the weights.
@@ -109,6 +111,7 @@ class EvaluationReport:
     tone: str
     reasons: tuple[str, ...]
     next_steps: tuple[str, ...]
+    unit: str
     rows: int
     support: SupportDiagnostics
     support_words: tuple[str, ...]
@@ -155,6 +158,7 @@ def build_evaluation_report(evaluation: LogEvaluation, *, title: str = "", local
         tone=TONES[result.verdict],
         reasons=result.reasons,
         next_steps=result.next_steps,
+        unit=unit_of(result),
         rows=result.rows,
         support=result.support,
         support_words=(support_sentence(evaluation, numbers), mean_weight_sentence(result.support, numbers)),
@@ -168,7 +172,7 @@ def build_evaluation_report(evaluation: LogEvaluation, *, title: str = "", local
         difference_words=difference_sentence(evaluation, numbers),
         beside_estimates=tuple(filter(None, [model_sentence(evaluation, numbers)])),
         budget=tuple((_BUDGET_LABELS.get(name, name), one) for name, one in result.budget.items()),
-        anytime=result.anytime,
+        anytime=evaluation.anytime,
         carry_over=carry_over_sentence(evaluation, numbers),
         estimand=estimand_words(evaluation),
         assumptions=assumption_words(evaluation),
@@ -185,7 +189,7 @@ def _facts(evaluation: LogEvaluation, numbers: RewardNumbers) -> tuple[Fact, ...
     facts = [
         Fact(label="Log", text=log.path.name),
         Fact(label="Policy", text=evaluation.policy),
-        Fact(label="Decisions", text=count(result.rows)),
+        Fact(label=f"{unit_of(result).capitalize()}s", text=count(result.rows)),
     ]
     if result.rows_censored:
         facts.append(Fact(label="Left out, reward not ready", text=count(result.rows_censored)))

@@ -57,7 +57,7 @@ def support_tiles(report: EvaluationReport) -> tuple[TileText, ...]:
         TileText(
             name="Worth of the log",
             figure=numbers.count(support.ess),
-            range=f"of {numbers.count(report.rows)} decisions",
+            range=f"of {numbers.count(report.rows)} {report.unit}s",
             meaning="effective sample size for this policy; fewer than 50 are refused",
         ),
         TileText(
@@ -80,7 +80,7 @@ def support_tiles(report: EvaluationReport) -> tuple[TileText, ...]:
                 TileText(
                     name="Independent groups",
                     figure=numbers.count(support.clusters),
-                    range="of decisions that share luck",
+                    range=f"of {report.unit}s that share luck",
                 ),
             )
             if support.clusters
@@ -103,7 +103,7 @@ def _support(report: EvaluationReport) -> Section:
     used = [row for row in report.actions if row.rows or row.policy_share > 0.0]
     actions = [row for row in used if row.policy_share > 0.0 or row.logged_share >= _SHOWN_SHARE][:_MOST_ACTIONS]
     left = len(used) - len(actions)
-    words = "How many decisions have a weight of that size, and how much of all weight they hold."
+    words = f"How many {report.unit}s have a weight of that size, and how much of all weight they hold."
     overlap = "Share of each action in the log and by the policy; right: what its logged decisions are worth."
     return Section(
         key="support",
@@ -114,10 +114,10 @@ def _support(report: EvaluationReport) -> Section:
                 key="chart-weights",
                 title="Weights",
                 description=words,
-                spec=weight_chart(bins, numbers, words),
+                spec=weight_chart(bins, f"{report.unit}s", numbers, words),
                 table=TableText(
                     title="Weights",
-                    heads=("Weight", "Decisions", "Share of decisions", "Share of weight"),
+                    heads=("Weight", f"{report.unit.capitalize()}s", f"Share of {report.unit}s", "Share of weight"),
                     numeric=(False, True, True, True),
                     rows=tuple(
                         _cells(
@@ -142,7 +142,7 @@ def _support(report: EvaluationReport) -> Section:
                 height=LINE_HEIGHT * len(actions),
             ),
         ),
-        legend="A weight far above the others means that few decisions carry the answer."
+        legend=f"A weight far above the others means that few {report.unit}s carry the answer."
         + (f" The {left} actions that the policy takes least are left out of the chart." if left else ""),
         lines=tuple(filter(None, [*report.support_words[1:], report.carry_over])),
         tables=(
@@ -185,7 +185,7 @@ def _estimates(report: EvaluationReport) -> Section:
         return Section(
             key="estimates",
             title=title,
-            takeaway="No value is shown: the log cannot answer. A number from it would be the luck of a few decisions.",
+            takeaway="No value is shown: the log cannot answer. A number from it would be the luck of a few rows.",
             lines=(f"What was done earned {_mean(report, report.logging)}, which the log can say.",),
         )
     quoted = report.estimates[0]
@@ -308,4 +308,4 @@ def _mean(report: EvaluationReport, one: Estimate) -> str:
 
 
 def _each(report: EvaluationReport) -> str:
-    return "an episode" if "episode" in report.estimand[0] else "a decision"
+    return "an episode" if report.unit == "episode" else "a decision"

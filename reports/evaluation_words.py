@@ -1,11 +1,16 @@
 """What an evaluation says, in sentences."""
 
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.results import Estimate, SupportDiagnostics
+from xbopt.ope.results import Estimate, PolicyEvaluation, SupportDiagnostics
 from xbopt.reports.numbers import NumberFormat
 from xbopt.reports.reward_numbers import RewardNumbers
 
 TONES = {"ANSWER": "good", "CAUTION": "even", "REFUSE": "bad"}
+
+
+def unit_of(result: PolicyEvaluation) -> str:
+    """What one row of the evaluation is."""
+    return "decision" if result.estimand == "one-step" else "episode"
 
 
 def small_share(share: float, numbers: NumberFormat) -> str:
@@ -37,12 +42,12 @@ def _against(difference: Estimate | None) -> str:
 
 def support_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
     """How much of the log speaks about the policy."""
-    support, rows = evaluation.result.support, evaluation.result.rows
-    count = numbers.numbers.count
+    result, count = evaluation.result, numbers.numbers.count
+    support, unit = result.support, unit_of(result)
+    share = small_share(support.top_weight_share, numbers.numbers)
     return (
-        f"For {evaluation.policy} the {count(rows)} decisions are worth {count(support.ess)} that the policy had made "
-        "itself; the decision with the largest weight holds "
-        f"{small_share(support.top_weight_share, numbers.numbers)} of all weight."
+        f"For {evaluation.policy} the {count(result.rows)} {unit}s are worth {count(support.ess)} that the policy had "
+        f"made itself; the {unit} with the largest weight holds {share} of all weight."
     )
 
 

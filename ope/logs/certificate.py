@@ -65,8 +65,8 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         "logging_policy": _estimate(result.logging_policy),
         "difference": None if result.difference is None else _estimate(result.difference),
     }
-    if result.anytime is not None:
-        document["sequence"] = _estimate(result.anytime)
+    if evaluation.anytime is not None:
+        document["sequence"] = _estimate(evaluation.anytime)
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
     return document

@@ -7,6 +7,7 @@ from xbopt.core.errors import UsageError
 from xbopt.ope.estimators.bandit import ESTIMATORS
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.results import Estimates
+from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS
 
 LABELS = {
     "dr": "Doubly robust",
@@ -16,6 +17,11 @@ LABELS = {
     "switch_dr": "Switch doubly robust",
     "dr_os": "Doubly robust, shrunk weights",
     "dm": "Reward model alone",
+    "drl": "Doubly robust, marginal weights",
+    "snpdis": "Weighting by step, self-normalised",
+    "pdis": "Weighting by step",
+    "tis": "Weighting of whole episodes",
+    "fqe": "Value model alone",
 }
 """What people call the estimators, the most useful first."""
 
@@ -27,13 +33,12 @@ def parse_estimators(text: str) -> tuple[str, ...]:
         UsageError: There is no such estimator, or none is named.
     """
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    known = tuple(dict.fromkeys([*ESTIMATORS, *SEQUENTIAL_ESTIMATORS]))
     for name in names:
-        if name not in ESTIMATORS:
-            raise UsageError(
-                f"--estimators: there is no {name!r}.{suggest(name, ESTIMATORS)} Known: {', '.join(ESTIMATORS)}."
-            )
+        if name not in known:
+            raise UsageError(f"--estimators: there is no {name!r}.{suggest(name, known)} Known: {', '.join(known)}.")
     if not names:
-        raise UsageError(f"--estimators is empty. Known: {', '.join(ESTIMATORS)}.")
+        raise UsageError(f"--estimators is empty. Known: {', '.join(known)}.")
     return names
 
 
@@ -41,7 +46,7 @@ def with_estimators(evaluation: LogEvaluation, names: tuple[str, ...]) -> LogEva
     """The evaluation with these estimators alone; the first of them is the one to quote.
 
     Raises:
-        UsageError: One of them needs a reward model, and there was none.
+        UsageError: One of them was not computed: it needs a reward model, or answers the other question.
     """
     result = evaluation.result
     if result.withheld:
@@ -49,7 +54,7 @@ def with_estimators(evaluation: LogEvaluation, names: tuple[str, ...]) -> LogEva
     missing = [name for name in names if name not in result.estimates]
     if missing:
         raise UsageError(
-            f"--estimators: {missing[0]} needs a reward model; without one there are: {', '.join(result.estimates)}."
+            f"--estimators: {missing[0]} was not computed for this question; there are: {', '.join(result.estimates)}."
         )
     return replace(
         evaluation,

@@ -17,7 +17,7 @@ from xbopt.ope.logs.previous_actions import PreviousActions
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.propensity import with_estimated_propensities
-from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.results import Estimate, PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
@@ -41,6 +41,7 @@ class LogEvaluation:
         weights: How the importance weights are spread.
         rules: What was left out or encoded how.
         estimated_propensities: Whether the propensities are an estimate.
+        anytime: Interval that holds at every size of the log; None where it was not asked for.
     """
 
     log: EvaluationLog = field(repr=False)
@@ -50,6 +51,7 @@ class LogEvaluation:
     weights: WeightHistogram
     rules: tuple[str, ...]
     estimated_propensities: bool = False
+    anytime: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,9 @@ def _at_once(
     force: bool,
 ) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation with all rows in memory."""
-    data, probabilities = load_log(log, policy, n_actions=n_actions)
+    rows, probabilities = load_rows(log, policy)
+    previous = PreviousActions.empty().plus(rows).sorted()
+    data = logged_data(rows, n_actions=n_actions, previous=previous)
     cautions: tuple[str, ...] = ()
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=seed)
@@ -287,7 +291,7 @@ def _weights(data: LoggedBanditData, evaluation: FloatArray) -> WeightHistogram:
     return WeightHistogram.of(weight if data.observed is None else weight[data.observed])
 
 
-def load_log(log: EvaluationLog, policy: LogPolicy, *, n_actions: int) -> tuple[LoggedBanditData, FloatArray]:
+def load_rows(log: EvaluationLog, policy: LogPolicy) -> tuple[LogRows, FloatArray]:
     """The whole log in memory, and the policy's probabilities ``(n, K)``: for methods that need all rows at once.
 
     Raises:
@@ -301,9 +305,7 @@ def load_log(log: EvaluationLog, policy: LogPolicy, *, n_actions: int) -> tuple[
         for batch in log.rows(part, keys=policy.keys):
             rows.append(replace(batch, keys={}))
             probabilities.append(answers(batch))
-    whole = together(rows)
-    previous = PreviousActions.empty().plus(whole).sorted()
-    return logged_data(whole, n_actions=n_actions, previous=previous), np.concatenate(probabilities)
+    return together(rows), np.concatenate(probabilities)
 
 
 def together(batches: list[LogRows]) -> LogRows:

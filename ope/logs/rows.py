@@ -45,6 +45,9 @@ class LogRows:
         segment: Position in the log's segments ``(n,)``, their number for any other; None without segments.
         episode: A number for each episode and unit ``(n,)``; None without episodes.
         step: Number of the decision in its episode ``(n,)``; None without episodes.
+        run: A number for each episode of all units together ``(n,)``; None without episodes.
+        decided: When it was decided ``(n,)``; None without timestamps.
+        due: When the reward was complete ``(n,)``; None where the log does not say.
         keys: Columns as text, for joining.
     """
 
@@ -61,6 +64,9 @@ class LogRows:
     segment: IntArray | None
     episode: IntArray | None
     step: IntArray | None
+    run: IntArray | None
+    decided: TimeArray | None
+    due: TimeArray | None
     keys: "Mapping[str, pa.Array]" = field(repr=False)
 
     def __len__(self) -> int:
@@ -124,6 +130,9 @@ class OwnRows:
             segment=positions(texts(batch, "unit", may_be_empty=True), self.segments) if self.segments else None,
             episode=paired(episode, unit),
             step=found.step,
+            run=episode,
+            decided=found.timestamp,
+            due=found.reward_ready_at,
             keys=_keys(batch, keys),
         )
 
@@ -170,11 +179,11 @@ class ForeignRows:
         probabilities = self._probabilities(batch)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
-        episodes: IntArray | None = None
-        if episode is not None:
-            episodes = hashed(texts(batch, episode))
-            if unit is not None:
-                episodes = paired(episodes, hashed(texts(batch, unit)))
+        runs = None if episode is None else hashed(texts(batch, episode))
+        episodes = runs
+        if runs is not None and unit is not None:
+            episodes = paired(runs, hashed(texts(batch, unit)))
+        made, due = roles.one("timestamp"), roles.one("reward_ready_at")
         return LogRows(
             place=batch.place,
             first_row=batch.first_row,
@@ -193,6 +202,9 @@ class ForeignRows:
             ),
             episode=episodes,
             step=None if step is None else _steps(batch, step),
+            run=runs,
+            decided=None if made is None else times(batch, made),
+            due=None if due is None else times(batch, due),
             keys=_keys(batch, keys),
         )
 
