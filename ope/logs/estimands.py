@@ -13,6 +13,11 @@ def estimand_words(evaluation: LogEvaluation) -> tuple[str, ...]:
                 "first to the last."
             ),
             "States move with the policy: what a decision does to later ones is part of the value.",
+            *(
+                [f"Each {evaluation.log.unit_name} by itself: the others of its run are decided for as in the log."]
+                if evaluation.log.unit_name
+                else []
+            ),
         )
     return (
         (

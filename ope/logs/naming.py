@@ -9,6 +9,8 @@ from xbopt.ope.results import PolicyEvaluation
 _ACTION = re.compile(r"\b([Aa])ction (\d+)")
 _MORE_ACTIONS = re.compile(r"(?<=, )(\d+)(?= \(\d)")
 _SEGMENT = re.compile(r"\bsegment: (\d+)")
+_IN_PYTHON = "Ask the sequential question: evaluate_sequential on episodes of this log."
+_ON_THE_COMMAND_LINE = "Ask the sequential question: --estimand sequential, or in Python evaluate_log_sequentially."
 _ROW = re.compile(r"\brow (\d+)\b")
 
 
@@ -34,4 +36,5 @@ def _named(sentence: str, actions: Sequence[str], segments: Sequence[str]) -> st
     if "never logged" in named:
         named = _MORE_ACTIONS.sub(lambda found: f"'{actions[int(found[1])]}'", named)
     named = _SEGMENT.sub(lambda found: f"segment: {segment_name(int(found[1]), segments)}", named)
+    named = named.replace(_IN_PYTHON, _ON_THE_COMMAND_LINE)
     return _ROW.sub(lambda found: f"row {int(found[1]) + 1}", named)

@@ -37,6 +37,7 @@ class EvaluationLog:
         profile: What the first look found.
         cluster_name: What rows of one cluster share; empty where rows count as independent.
         segment_name: What a segment is; empty without segments.
+        unit_name: What several of which run in one episode, such as ``region x segment``; empty for one an episode.
         reward_unit: Unit of the reward, such as EUR; empty if not stated.
         scenario_hash: Hash of the scenario that wrote the log; empty for a real market.
         logging_policies: Names of the policies that wrote the log, as far as it says.
@@ -50,6 +51,7 @@ class EvaluationLog:
     profile: LogProfile
     cluster_name: str
     segment_name: str
+    unit_name: str
     reward_unit: str
     scenario_hash: str
     logging_policies: tuple[str, ...]
@@ -191,6 +193,7 @@ def _own(
         profile=profile,
         cluster_name=cluster,
         segment_name=schemas[0].unit if len(profile.segments) > 1 else "",
+        unit_name=schemas[0].unit if len(profile.segments) > 1 or profile.too_many_segments else "",
         reward_unit=schemas[0].reward_unit,
         scenario_hash=next(iter(hashes), ""),
         logging_policies=policies,
@@ -255,6 +258,7 @@ def _foreign(
         profile=profile,
         cluster_name=roles.one("cluster") or "",
         segment_name=(segment or "") if len(profile.segments) > 1 else "",
+        unit_name=roles.one("unit") or "",
         reward_unit="",
         scenario_hash="",
         logging_policies=() if policy is None else _distinct(files, policy),
