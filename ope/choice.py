@@ -18,8 +18,8 @@ def cross_validated_order(
     """Candidates by cross-validated squared error, the best first.
 
     Each split of the blocks gives a candidate's estimate on one part and an unbiased estimate on the other (DR, or IPS
-    without a model); the mean squared distance orders the candidates (equation 6 of the paper). The parts are sized so
-    that both estimates are about equally uncertain (section 4.3 there): in proportion to the variances.
+    without a model); the mean squared distance orders the candidates. The parts are sized so
+    that both estimates are about equally uncertain : in proportion to the variances.
 
     Args:
         candidates: Formula of each estimator.

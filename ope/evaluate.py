@@ -25,6 +25,7 @@ def evaluate_policy(
     interval: IntervalMethod = "skewed",
     rules: SupportRules | None = None,
     force: bool = False,
+    cautions: tuple[str, ...] = (),
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned a decision, how sure that is, and whether the log can tell.
 
@@ -41,20 +42,48 @@ def evaluate_policy(
         interval: ``skewed`` or ``bootstrap-t``.
         rules: When to refuse; the default rules where None.
         force: Show values even where the log cannot answer.
+        cautions: Further reasons for CAUTION, from whoever read the log.
 
     Raises:
         DecisionLogError: An array is not as it should be; the message names column and row.
         UsageError: An option makes no sense.
     """
-    cautions: tuple[str, ...] = ()
     if data.propensity is None:
         from xbopt.ope.propensity import with_estimated_propensities
 
         data, caution = with_estimated_propensities(data, seed=seed)
-        cautions = (caution,)
+        cautions = (*cautions, caution)
     model: RewardModel | None = None
     if predictions is None:
         model = fit_reward_model(reward_model, data, seed=seed) if isinstance(reward_model, str) else reward_model
+    evaluator = gather(
+        data,
+        evaluation_probabilities,
+        confidence=confidence,
+        seed=seed,
+        model=model,
+        predictions=predictions,
+        observation_probability=observation_probability,
+    )
+    return evaluator.result(rules=rules, interval=interval, force=force, cautions=cautions)
+
+
+def gather(
+    data: LoggedBanditData,
+    evaluation_probabilities: ArrayLike,
+    *,
+    confidence: float,
+    seed: int,
+    model: RewardModel | None,
+    predictions: ArrayLike | None = None,
+    observation_probability: ArrayLike | None = None,
+) -> StreamingEvaluator:
+    """An evaluator that has seen all rows; arguments as for ``evaluate_policy``.
+
+    Raises:
+        DecisionLogError: An array is not as it should be.
+        UsageError: An option makes no sense.
+    """
     evaluator = StreamingEvaluator(
         n_actions=data.n_actions,
         reward_model=model,
@@ -72,7 +101,7 @@ def evaluate_policy(
         observation_probability=observation_probability,
         policy_shares=_policy_shares(data),
     )
-    return evaluator.result(rules=rules, interval=interval, force=force, cautions=cautions)
+    return evaluator
 
 
 def _policy_shares(data: LoggedBanditData) -> FloatArray | None:

@@ -9,7 +9,7 @@ _FEWEST = 5
 
 
 def tail_size(rows: int) -> int:
-    """Rows in the tail: min(n / 5, 3 sqrt(n)), Vehtari, Simpson, Gelman, Yao, Gabry 2024, section 2.4."""
+    """Rows in the tail: min(n / 5, 3 sqrt(n)) (Vehtari et al. 2024, "Pareto smoothed importance sampling")."""
     return min(int(np.ceil(min(0.2 * rows, 3.0 * np.sqrt(rows)))), LARGEST_TAIL - 1)
 
 
@@ -17,7 +17,7 @@ def pareto_shape(largest: FloatArray, rows: int) -> float:
     """Shape k of the tail of the weights; above 0.7 their mean is not to be relied on.
 
     Zhang and Stephens 2009 ("A new and efficient estimation method for the generalized Pareto distribution"), with the
-    weak prior of Vehtari et al. 2024, appendix C ("Pareto smoothed importance sampling").
+    weak prior of Vehtari et al. 2024.
 
     Args:
         largest: The largest weights, at least ``tail_size(rows) + 1`` of them where there are so many, any order.

@@ -126,6 +126,7 @@ class SupportDiagnostics:
         top_row: Row of the greatest weight, from 0.
         top_action: Action of that row.
         top_propensity: Propensity of that row.
+        policy_concentration: Mean of sum_a pi_e(a | x)^2: 1 for a deterministic policy, 1/K for the uniform one.
         clusters: Distinct clusters, or 0 where rows count as independent.
         actions: Support by action.
         segments: Support by segment, the weakest first; empty where the log names none.
@@ -142,6 +143,7 @@ class SupportDiagnostics:
     top_row: int
     top_action: int
     top_propensity: float
+    policy_concentration: float
     clusters: int
     actions: ActionSupport
     segments: tuple[SegmentSupport, ...] = ()

@@ -12,7 +12,8 @@ from xbopt.ope.assembly import IntervalMethod, assemble
 from xbopt.ope.blocks import BlockSums
 from xbopt.ope.carry_over import CarryOverSums
 from xbopt.ope.data import LoggedBanditData
-from xbopt.ope.estimators.bandit import ColumnLayout, score_columns
+from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas, score_columns
+from xbopt.ope.estimators.ratios import ProjectedFormula, project
 from xbopt.ope.results import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ROWS_AT_ONCE
 from xbopt.ope.reward_models.protocol import RewardModel
@@ -182,6 +183,18 @@ class StreamingEvaluator:
             force=force,
             cautions=cautions,
         )
+
+    def projected(self, name: str) -> ProjectedFormula:
+        """Sums by block behind one estimator, or behind ``logging``, the mean logged reward.
+
+        Raises:
+            UsageError: There is no estimator of that name.
+        """
+        blocks = self._blocks.blocks()
+        known = {**formulas(blocks, self._layout), "logging": LOGGING}
+        if name not in known:
+            raise UsageError(f"There is no estimator {name!r}; {', '.join(known)} can be had.")
+        return project(known[name], blocks, self._layout.position)
 
     def _add_part(
         self,

@@ -111,6 +111,7 @@ class SupportSums:
             top_row=self._top.row,
             top_action=self._top.action,
             top_propensity=self._top.propensity,
+            policy_concentration=float(expected_squares.sum()) / rows,
             clusters=clusters,
             actions=ActionSupport(
                 rows=count.astype(np.int64),

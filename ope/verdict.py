@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xbopt.ope.planning import ANSWERING_ESS
 from xbopt.ope.results import CarryOver, SupportDiagnostics, Verdict
 
 
@@ -72,6 +73,7 @@ def judge_support(
         )
     if findings.refusals:
         findings.next_steps.append(_what_lacks_support(support))
+        findings.next_steps.append(_how_much_exploration(support, rows, what))
 
 
 def judge_weights(
@@ -152,6 +154,28 @@ def _what_lacks_support(support: SupportDiagnostics) -> str:
         segment = support.segments[0]
         words += f"; weakest segment: {segment.segment} ({segment.rows} rows, worth {segment.ess:.1f})"
     return words + "."
+
+
+def _how_much_exploration(support: SupportDiagnostics, rows: int, what: str) -> str:
+    """The exploration that suffices even where the logging policy avoids what the evaluation policy would do."""
+    if what == "episodes":
+        return "Log with more exploration, or decide less often in an episode, so that weights multiply less."
+    if what != "rows":
+        return "Log with more exploration around the actions that the evaluation policy would take."
+    n_actions = len(support.actions.rows)
+    worst = n_actions * support.policy_concentration  # E[w^2] under uniform logging; divided by epsilon it is a bound
+    wanted = ANSWERING_ESS * worst
+    share = wanted / rows
+    if share <= 1.0:
+        return (
+            f"Draw {max(share, 0.01):.0%} of decisions uniformly over the {n_actions} actions: as many rows as this "
+            f"log has would then be worth at least {ANSWERING_ESS:.0f} of the evaluation policy."
+        )
+    return (
+        f"Log {int(np.ceil(wanted)):,} decisions drawn uniformly over the {n_actions} actions, or "
+        f"{int(np.ceil(10 * wanted)):,} with 10% of them drawn so: they are worth at least {ANSWERING_ESS:.0f} of "
+        "the evaluation policy."
+    )
 
 
 def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confidence: float = 0.99) -> None:

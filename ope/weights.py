@@ -46,7 +46,7 @@ def importance_weights(
     """Weights of every row.
 
     With several logging policies these are the balanced weights ``w = pi_e(a|x) / sum_j share_j pi_j(a|x)`` (balance
-    heuristic of Veach, Guibas 1995, "Optimally combining sampling techniques", equation 9; Agarwal et al. 2017,
+    heuristic of Veach, Guibas 1995, "Optimally combining sampling techniques"; Agarwal et al. 2017,
     "Effective evaluation using logged bandit feedback from multiple loggers").
 
     Args:

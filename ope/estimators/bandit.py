@@ -4,12 +4,12 @@ With weight w, reward r, prediction q of the logged action, and V = sum_a pi_e(a
 
 =========  ===========================================  ==================================================
 ips        mean(w r)                                    Horvitz, Thompson 1952; never clipped
-snips      sum(w r) / sum(w)                            Swaminathan, Joachims 2015, equation 8
+snips      sum(w r) / sum(w)                            Swaminathan, Joachims 2015
 dm         mean(V)                                      direct method
-dr         mean(V + w (r - q))                          Dudik, Langford, Li 2011, equation 2
-sndr       mean(V) + sum(w (r - q)) / sum(w)            Thomas, Brunskill 2016, section 5 (weighted DR)
-switch_dr  mean(V + w 1[w <= tau] (r - q))              Wang, Agarwal, Dudik 2017, equation 4
-dr_os      mean(V + lambda w / (w^2 + lambda) (r - q))  Su, Dimakopoulou, Krishnamurthy, Dudik 2020, equation 8
+dr         mean(V + w (r - q))                          Dudik, Langford, Li 2011
+sndr       mean(V) + sum(w (r - q)) / sum(w)            Thomas, Brunskill 2016 (weighted DR)
+switch_dr  mean(V + w 1[w <= tau] (r - q))              Wang, Agarwal, Dudik 2017
+dr_os      mean(V + lambda w / (w^2 + lambda) (r - q))  Su, Dimakopoulou, Krishnamurthy, Dudik 2020
 =========  ===========================================  ==================================================
 """
 
@@ -119,7 +119,7 @@ def _best_level(blocks: FloatArray, layout: ColumnLayout, prefix: str, count: in
     """The level with the least estimated squared error: variance plus squared bias, estimated as distance to DR.
 
     DM (level 0) and DR (level infinity) take part. The squared distance overstates the squared bias on average, as in
-    Su et al. 2020, section 4.3, so the choice leans to DR.
+    Su et al. 2020, so the choice leans to DR.
     """
     candidates: list[tuple[Formula, float]] = []
     for name in (*(f"{prefix}{i}" for i in range(count)), "residual", ""):

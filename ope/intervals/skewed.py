@@ -4,7 +4,7 @@ The distribution of the estimate is matched in mean, variance and skewness by a 
 influence phi_b of block b, variance V = sum phi_b^2 and m = sum phi_b^3 / sum phi_b^2 (the size of a typical large
 contribution), the estimate minus ``value - y``, where ``y = 2 V / m``, is close to a gamma variable with mean y and
 variance V. The interval is the one of Fay and Feuer 1997 ("Confidence intervals for directly standardized rates: a
-method based on the gamma distribution", equations 4 and 5) for such a variable, with m in place of their largest
+method based on the gamma distribution") for such a variable, with m in place of their largest
 weight: the far end allows for one more contribution of size m that happened not to be logged. Each end is the wider one
 of this interval and the plain delta-method interval, since the sign of the skewness is uncertain when few rows carry
 the weight.

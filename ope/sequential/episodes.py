@@ -99,8 +99,8 @@ class LoggedEpisodes:
         """The values with something harmless beyond the episodes' ends."""
         if self.length is None:
             return values
-        array = np.asarray(values, dtype=np.float64)
-        if array.shape[:2] != np.shape(self.action):
+        array = np.array(values)
+        if array.dtype.kind not in "iuf" or array.shape[:2] != np.shape(self.action):
             return values  # the check of shapes will say so
         over = ~self.alive
         filled = array.copy()

@@ -1,8 +1,8 @@
 """Marginal importance weights: how much more often the evaluation policy would visit a state and take an action.
 
 Under a Markov state the weight of step t is ``mu_t = m_t(s_t) w_t`` with ``m_t(s) = E[mu_{t-1} | s_t = s]`` (Kallus,
-Uehara 2020, "Double reinforcement learning for efficient off-policy evaluation in Markov decision processes", equation
-3), so weights of past steps do not multiply. The conditional mean is fitted as ``exp(b' s)``, cross-fitted.
+Uehara 2020, "Double reinforcement learning for efficient off-policy evaluation in Markov decision
+processes"), so weights of past steps do not multiply. The conditional mean is fitted as ``exp(b' s)``, cross-fitted.
 """
 
 import numpy as np

@@ -3,11 +3,11 @@
 With cumulative weight c_t = w_0 ... w_t, marginal weight mu_t, reward r_t, Q_t of the logged action and V_t:
 
 ======  =====================================================================  ===================================
-tis     mean(c_{T-1} sum_t r_t)                                                Precup, Sutton, Singh 2000, eq. 4
-pdis    mean(sum_t c_t r_t)                                                    the same, equation 6
-snpdis  sum_t (sum_i c_t r_t / sum_i c_t)                                      the same, equation 8, step by step
+tis     mean(c_{T-1} sum_t r_t)                                                Precup, Sutton, Singh 2000
+pdis    mean(sum_t c_t r_t)                                                    the same
+snpdis  sum_t (sum_i c_t r_t / sum_i c_t)                                      the same, step by step
 dr      mean(sum_t (c_t (r_t - Q_t) + c_{t-1} V_t))                            Jiang, Li 2016, equation 10, cross-fitted
-drl     mean(sum_t (mu_t (r_t - Q_t) + mu_{t-1} V_t))                          Kallus, Uehara 2020, equation 9
+drl     mean(sum_t (mu_t (r_t - Q_t) + mu_{t-1} V_t))                          Kallus, Uehara 2020
 fqe     mean(V_0)                                                              Le, Voloshin, Yue 2019
 ======  =====================================================================  ===================================
 
