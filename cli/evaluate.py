@@ -1,5 +1,7 @@
 """``xbopt evaluate``: what a policy would have earned, from a log of decisions."""
 
+import math
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -100,6 +102,24 @@ def evaluate_command(
     reward_model: Annotated[
         RewardModelName, typer.Option("--reward-model", help="What predicts rewards.")
     ] = RewardModelName.linear,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Simulate logs like this one, and say how often the intervals hold.")
+    ] = False,
+    sequence: Annotated[
+        bool,
+        typer.Option(
+            "--sequence",
+            help="Also give an interval that holds however often one looks at a growing log; needs --reward-bounds.",
+        ),
+    ] = False,
+    reward_bounds: Annotated[
+        str | None,
+        typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
+    ] = None,
+    least_propensity: Annotated[
+        float | None,
+        typer.Option("--least-propensity", help="Least propensity that the logging policy may have, for --sequence."),
+    ] = None,
     confidence: Annotated[float, typer.Option("--confidence", help="Of every interval, between 0 and 1.")] = 0.95,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
     report: Annotated[Path | None, typer.Option("--report", help="Write the report to this .html or .md file.")] = None,
@@ -120,8 +140,9 @@ def evaluate_command(
     from xbopt.ope.logs.certificate import evaluation_json
     from xbopt.ope.logs.episodes import evaluate_log_sequentially
     from xbopt.ope.logs.estimators import parse_estimators, with_estimators
-    from xbopt.ope.logs.evaluation import evaluate_log
+    from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
     from xbopt.ope.logs.open_log import open_log
+    from xbopt.ope.logs.sequence import anytime_interval
 
     if (policy is None) == (probabilities is None):
         raise UsageError("Say which policy to evaluate: --policy NAME or --probabilities FILE, one of them.")
@@ -139,7 +160,9 @@ def evaluate_command(
     for note in (*opened.rules, *chosen.notes):
         say(f"Note: {note}")
     if estimand is EstimandName.sequential:
-        _check_sequential(reward_model, engine)
+        _check_sequential(reward_model, engine, self_test=self_test, sequence=sequence)
+    if sequence:
+        _bounds(reward_bounds)
     with progress_bar(f"{opened.path.name}, {chosen.identity.name}", quiet=as_json, of="rows") as progress:
         if estimand is EstimandName.sequential:
             evaluation = evaluate_log_sequentially(
@@ -164,6 +187,19 @@ def evaluate_command(
                 engine=engine.value,
                 progress=progress,
             )
+        if self_test:
+            evaluation = with_self_test(evaluation, chosen.policy, seed=seed)
+        if sequence and not evaluation.result.withheld:
+            found = anytime_interval(
+                opened,
+                chosen.policy,
+                reward_bounds=_bounds(reward_bounds),
+                least_propensity=least_propensity,
+                n_actions=len(chosen.labels),
+                confidence=confidence,
+                seed=seed,
+            )
+            evaluation = replace(evaluation, anytime=found)
     if shown:
         evaluation = with_estimators(evaluation, shown)
     if as_json:
@@ -182,7 +218,25 @@ def _check_outputs(report: Path | None, certificate: Path | None) -> None:
         raise UsageError(f"--certificate {certificate}: give the file a name that ends in .json.")
 
 
-def _check_sequential(reward_model: RewardModelName, engine: EngineName) -> None:
+def _bounds(text: str | None) -> tuple[float, float]:
+    if text is None:
+        raise UsageError(
+            "--sequence needs the least and greatest possible reward: --reward-bounds LOW,HIGH, as in 0,1."
+        )
+    parts = text.split(",")
+    try:
+        low, high = (float(part) for part in parts)
+    except ValueError:
+        raise UsageError(f"--reward-bounds is {text!r}; two numbers are wanted, as in 0,1.") from None
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UsageError(f"--reward-bounds is {text!r}; the lower number stands first, and both are finite.")
+    return low, high
+
+
+def _check_sequential(reward_model: RewardModelName, engine: EngineName, *, self_test: bool, sequence: bool) -> None:
+    for given, option in ((self_test, "--self-test"), (sequence, "--sequence")):
+        if given:
+            raise UsageError(f"{option} is for the one-step question; leave out --estimand sequential.")
     if reward_model is not RewardModelName.linear:
         raise UsageError("--reward-model is for the one-step question; the sequential one fits its own models.")
     if engine is not EngineName.local:

@@ -32,7 +32,7 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
     if not report.withheld:
         _print_estimates(console, report)
     _paragraph(console, report.difference_words or _logging(report))
-    for sentence in filter(None, [report.carry_over]):
+    for sentence in filter(None, [report.carry_over, report.anytime_words, report.coverage_words]):
         _paragraph(console, sentence)
     if report.next_steps:
         console.print()

@@ -10,9 +10,12 @@ from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.naming import segment_name
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results import Estimate, SupportDiagnostics, Verdict
+from xbopt.ope.self_test import CoverageTest
 from xbopt.reports.evaluation_words import (
     TONES,
+    anytime_sentence,
     carry_over_sentence,
+    coverage_sentence,
     difference_sentence,
     mean_weight_sentence,
     model_sentence,
@@ -91,9 +94,11 @@ class EvaluationReport:
         withheld: Whether values were withheld.
         logging: What was done.
         difference_words: How both compare; empty where values are withheld.
-        beside_estimates: About the reward model and further estimands, in sentences.
+        model_words: How good the reward model was; empty without one.
+        anytime_words: The interval that holds at every size of the log; empty if not asked for.
         budget: Further estimands with their names.
-        anytime: Interval that holds at every size of the log; None if not asked for.
+        coverage: What the self-test found; None if not asked for.
+        coverage_words: The same in a sentence.
         carry_over: What the test for carry-over found.
         estimand: Which question was answered.
         assumptions: What has to be true.
@@ -123,9 +128,11 @@ class EvaluationReport:
     withheld: bool
     logging: Estimate
     difference_words: str
-    beside_estimates: tuple[str, ...]
+    model_words: str
+    anytime_words: str
     budget: tuple[tuple[str, Estimate], ...]
-    anytime: Estimate | None
+    coverage: CoverageTest | None
+    coverage_words: str
     carry_over: str
     estimand: tuple[str, ...]
     assumptions: tuple[str, ...]
@@ -170,9 +177,11 @@ def build_evaluation_report(evaluation: LogEvaluation, *, title: str = "", local
         withheld=result.withheld,
         logging=result.logging_policy,
         difference_words=difference_sentence(evaluation, numbers),
-        beside_estimates=tuple(filter(None, [model_sentence(evaluation, numbers)])),
+        model_words=model_sentence(evaluation, numbers),
+        anytime_words=anytime_sentence(evaluation, numbers),
         budget=tuple((_BUDGET_LABELS.get(name, name), one) for name, one in result.budget.items()),
-        anytime=evaluation.anytime,
+        coverage=evaluation.self_test,
+        coverage_words=coverage_sentence(evaluation, numbers),
         carry_over=carry_over_sentence(evaluation, numbers),
         estimand=estimand_words(evaluation),
         assumptions=assumption_words(evaluation),

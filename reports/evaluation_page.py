@@ -3,7 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from xbopt.ope.logs.estimators import LABELS
 from xbopt.ope.results import Estimate
+from xbopt.ope.self_test import CoverageTest
 from xbopt.reports.chart_forest import ROW_HEIGHT, forest_chart
 from xbopt.reports.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
 from xbopt.reports.evaluation import EvaluationReport, SupportRow
@@ -43,6 +45,7 @@ def evaluation_sections(report: EvaluationReport) -> tuple[Section, ...]:
         _estimates(report),
         *([] if report.withheld else [_difference(report)]),
         *([_budget(report)] if report.budget else []),
+        *([_coverage(report, report.coverage)] if report.coverage is not None else []),
         *([] if refused or not report.next_steps else [_next(report)]),
         _question(report),
     ]
@@ -193,12 +196,6 @@ def _estimates(report: EvaluationReport) -> Section:
     interval = numbers.percent(report.confidence)
     words = f"Each line: the {interval} interval, with a dot at the estimate. Dashed: what was done."
     rows = [(row.name, row.estimate, row.is_quoted) for row in report.estimates]
-    lines = list(report.beside_estimates)
-    if report.anytime is not None:
-        lines.append(
-            "Valid at every size of the log, so that you may look as often as you like: "
-            f"{_mean(report, report.anytime)}."
-        )
     return Section(
         key="estimates",
         title=title,
@@ -215,7 +212,7 @@ def _estimates(report: EvaluationReport) -> Section:
             ),
         ),
         legend=f"{words} The first is the one to quote.",
-        lines=tuple(lines),
+        lines=tuple(filter(None, [report.model_words, report.anytime_words])),
     )
 
 
@@ -286,6 +283,36 @@ def _cost_cells(report: EvaluationReport, name: str, one: Estimate) -> tuple[Cel
         plain = numbers.numbers.decimal
         return _cells(name, plain(one.value), f"{plain(one.low)} to {plain(one.high)}")
     return _cells(name, numbers.reward(one.value), numbers.range(one))
+
+
+def _coverage(report: EvaluationReport, found: CoverageTest) -> Section:
+    numbers = report.numbers
+    share = numbers.numbers.share
+    return Section(
+        key="coverage",
+        title="Do the intervals hold at this overlap?",
+        takeaway=report.coverage_words,
+        tables=(
+            TableText(
+                title="Coverage in simulated logs",
+                heads=("Estimator", "Interval held", "Standard error", "Mean width"),
+                numeric=(False, True, True, True),
+                rows=tuple(
+                    _cells(
+                        LABELS.get(name, name),
+                        share(found.coverage[name]),
+                        share(found.coverage_error[name]),
+                        numbers.reward(found.width[name]),
+                    )
+                    for name in LABELS
+                    if name in found.coverage
+                ),
+                note="What no such test can see is where the reward model is wrong about the world.",
+            ),
+        )
+        if found.coverage
+        else (),
+    )
 
 
 def _next(report: EvaluationReport) -> Section:

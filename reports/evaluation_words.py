@@ -1,5 +1,7 @@
 """What an evaluation says, in sentences."""
 
+import math
+
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.results import Estimate, PolicyEvaluation, SupportDiagnostics
 from xbopt.reports.numbers import NumberFormat
@@ -114,4 +116,42 @@ def mean_weight_sentence(support: SupportDiagnostics, numbers: RewardNumbers) ->
     return (
         f"The mean weight is {mean}, {numbers.numbers.decimal(abs(support.mean_weight_z), digits=0)} standard errors "
         "from 1: propensities are not what is stated, or actions lack support in some situations."
+    )
+
+
+def anytime_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
+    """The interval that holds at every size of the log; empty if it was not asked for."""
+    found = evaluation.anytime
+    if found is None:
+        return ""
+    low, high = (numbers.reward(end) for end in (found.low, found.high))
+    bounds = " to ".join(numbers.numbers.exact(end) for end in found.reward_bounds)
+    return (
+        f"However often you look while the log grows, the value lies between {low} and {high} "
+        f"({numbers.percent(evaluation.result.confidence)} over all looks together; it rests on weights up to "
+        f"{numbers.numbers.decimal(found.greatest_weight, digits=1)} and rewards from {bounds})."
+    )
+
+
+def coverage_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
+    """What the self-test found about the estimator to quote; empty if it was not asked for."""
+    found = evaluation.self_test
+    if found is None:
+        return ""
+    share = numbers.numbers.share
+    if not found.coverage:
+        return f"Self-test: all {found.draws} logs simulated like this one were refused."
+    name = evaluation.result.recommended or found.recommended
+    reached, error = found.coverage.get(name, math.nan), found.coverage_error.get(name, math.nan)
+    refused = f" {share(found.refused)} of them were refused." if found.refused else ""
+    shared = (
+        " Rows of the simulated logs do not share luck; those of this log may, and its intervals allow for it."
+        if evaluation.log.cluster_name
+        else ""
+    )
+    return (
+        f"Self-test: in {found.draws} logs simulated like this one, with {found.rows:,} decisions each and a known "
+        "truth, "
+        f"the {numbers.percent(evaluation.result.confidence)} interval held in {share(reached)} (standard error "
+        f"{share(error)}).{refused}{shared}"
     )

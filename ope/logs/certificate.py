@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -66,9 +66,11 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         "difference": None if result.difference is None else _estimate(result.difference),
     }
     if evaluation.anytime is not None:
-        document["sequence"] = _estimate(evaluation.anytime)
+        document["sequence"] = asdict(evaluation.anytime)
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
+    if evaluation.self_test is not None:
+        document["self_test"] = asdict(evaluation.self_test)
     return document
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from xbopt.core.axes import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.evaluate import gather
 from xbopt.ope.logs.engines import Engine, over_parts
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.naming import with_names
@@ -15,14 +16,16 @@ from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.previous_actions import PreviousActions
 from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.propensity import with_estimated_propensities
-from xbopt.ope.results import Estimate, PolicyEvaluation
+from xbopt.ope.results import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS, RewardModel
 from xbopt.ope.row_keys import row_keys
+from xbopt.ope.self_test import CoverageTest, self_test
 from xbopt.ope.streaming import StreamingEvaluator
 
 Progress = Callable[[int, int], None]
@@ -42,6 +45,7 @@ class LogEvaluation:
         rules: What was left out or encoded how.
         estimated_propensities: Whether the propensities are an estimate.
         anytime: Interval that holds at every size of the log; None where it was not asked for.
+        self_test: Coverage of the intervals in logs simulated like this one; None where it was not asked for.
     """
 
     log: EvaluationLog = field(repr=False)
@@ -51,7 +55,8 @@ class LogEvaluation:
     weights: WeightHistogram
     rules: tuple[str, ...]
     estimated_propensities: bool = False
-    anytime: Estimate | None = None
+    anytime: AnytimeInterval | None = None
+    self_test: CoverageTest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,16 +195,29 @@ def _at_once(
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=seed)
         cautions = (caution,)
-    evaluator = StreamingEvaluator(
-        n_actions=n_actions,
-        reward_model=None if reward_model is None else fit_reward_model(reward_model, data, seed=seed),
-        confidence=confidence,
-        seed=seed,
-        clustered=data.cluster is not None,
-        with_cost=data.cost is not None,
-    )
-    evaluator.add(data, probabilities, first_row=0)
+    model = None if reward_model is None else fit_reward_model(reward_model, data, seed=seed)
+    evaluator = gather(data, probabilities, confidence=confidence, seed=seed, model=model)
     return evaluator.result(force=force, cautions=cautions), _weights(data, probabilities)
+
+
+def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 0, draws: int = 200) -> LogEvaluation:
+    """The evaluation with the coverage that its intervals reach in logs simulated like this one; needs all rows.
+
+    Raises:
+        UsageError: The evaluation is sequential.
+    """
+    if evaluation.result.estimand != "one-step":
+        raise UsageError("--self-test is for the one-step question.")
+    n_actions = len(evaluation.action_labels)
+    rows, probabilities = load_rows(evaluation.log, policy)
+    found = self_test(
+        logged_data(rows, n_actions=n_actions),
+        probabilities,
+        confidence=evaluation.result.confidence,
+        seed=seed,
+        draws=draws,
+    )
+    return replace(evaluation, self_test=found)
 
 
 def _check_model_size(log: EvaluationLog, n_actions: int) -> None:

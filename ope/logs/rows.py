@@ -24,6 +24,9 @@ from xbopt.ope.logs.roles import ColumnRoles
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_EVEN_TOLERANCE = 1e-4
+"""How far a propensity by design may be rounded, as a share: 0.3333 means 1/3."""
+
 ClusterRule = Literal["episode", "step of an episode"]
 
 
@@ -229,11 +232,13 @@ class ForeignRows:
     def _propensity(self, batch: RawBatch, action: IntArray, probabilities: FloatArray | None) -> FloatArray | None:
         name = self.roles.one("propensity")
         if name is None:
-            if self.propensity is not None:
+            if self.propensity is not None and probabilities is None:
                 return np.full(batch.rows, self.propensity)
             if probabilities is None:
                 return None
             own = probabilities[np.arange(batch.rows), action]
+            if self.propensity is not None:
+                return own
             column = self.roles.several("action_probabilities")[0]
             refuse(batch, column, own <= 0.0, lambda row: f"says {own[row]:g} for the logged action; it was taken")
             return own
@@ -245,7 +250,10 @@ class ForeignRows:
     def _probabilities(self, batch: RawBatch) -> FloatArray | None:
         names = self.roles.several("action_probabilities")
         if not names:
-            return None
+            actions = len(self.action_labels)
+            is_even = self.propensity is not None and abs(self.propensity * actions - 1.0) < _EVEN_TOLERANCE
+            # The same propensity for all actions leaves nothing for any other: the whole policy is known.
+            return np.full((batch.rows, actions), 1.0 / actions) if is_even else None
         if len(names) == 1 and is_list(batch.columns[names[0]].type):
             table = number_lists(batch, names[0], len(self.action_labels))
         else:
