@@ -154,8 +154,11 @@ def _parquet(part: LogPart, columns: list[str], batch_rows: int) -> "Iterator[pa
     from pyarrow import parquet
 
     with parquet.ParquetFile(part.file.path) as source:
-        groups = list(part.groups) if part.groups else None
-        yield from source.iter_batches(batch_size=batch_rows, row_groups=groups, columns=columns)
+        # One row group at a time: asked for several, the library reads ahead, and memory grows with the file.
+        for group in part.groups:
+            yield from source.iter_batches(
+                batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False
+            )
 
 
 def _text(file: LogFile, columns: list[str]) -> "Iterator[pa.RecordBatch]":
