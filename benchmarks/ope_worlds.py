@@ -1,7 +1,7 @@
 """Worlds whose truth is known, for tests and benchmarks of off-policy evaluation.
 
-They are synthetic on purpose: the logging policy, the evaluation policy and the reward are all stated, so the true value is
-a mean over contexts and needs no log.
+They are synthetic on purpose: the logging policy, the evaluation policy and the reward are all stated, so the true value
+is a mean over contexts and needs no log.
 """
 
 from dataclasses import dataclass, field
@@ -117,7 +117,11 @@ class CampaignWorld:
         state = np.empty((episodes, steps, 4))
         action = np.empty((episodes, steps), dtype=np.int64)
         reward, propensity = np.empty((episodes, steps)), np.empty((episodes, steps))
-        adstock, interest, covariate = np.full(episodes, 0.5), random.normal(size=episodes), random.normal(size=episodes)
+        adstock, interest, covariate = (
+            np.full(episodes, 0.5),
+            random.normal(size=episodes),
+            random.normal(size=episodes),
+        )
         for step in range(steps):
             season = np.full(episodes, np.sin(2.0 * np.pi * step / 7.0))
             here = np.stack([adstock, interest, covariate, season], axis=1)

@@ -18,9 +18,7 @@ PREDICTIONS = np.array([[1.0, 2.0], [0.0, 1.0], [2.0, 2.0], [1.0, 3.0]])
 
 @pytest.fixture
 def by_hand():
-    data = LoggedBanditData(
-        context=np.zeros((4, 1)), action=ACTION, reward=REWARD, propensity=PROPENSITY, n_actions=2
-    )
+    data = LoggedBanditData(context=np.zeros((4, 1)), action=ACTION, reward=REWARD, propensity=PROPENSITY, n_actions=2)
     return evaluate_policy(data, EVALUATION, predictions=PREDICTIONS, rules=ANYTHING_GOES)
 
 

@@ -1,5 +1,7 @@
 """What must hold for every log: exactness, equivariance, and no dependence on chunks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,9 +84,9 @@ def streamed(data, evaluation, cuts, *, seed=0, shuffle=False):
     """The evaluation of a log that comes in chunks, with a reward model from chunks too."""
     rows = len(data)
     edges = [0, *cuts, rows]
-    pieces = [(first, slice(first, last)) for first, last in zip(edges, edges[1:], strict=False) if last > first]
+    pieces = [(first, slice(first, last)) for first, last in pairwise(edges) if last > first]
     if shuffle:
-        pieces = pieces[::-1]
+        pieces.reverse()
     moments = RewardMoments(n_actions=data.n_actions, n_features=data.context.shape[1])
     for first, piece in pieces:
         part = data.rows(piece)
