@@ -32,6 +32,7 @@ def assemble(
     carry_over: CarryOverSums | None,
     model: RewardModel | None,
     with_model: bool,
+    members: FloatArray,
     rows: int,
     rows_censored: int,
     clustered: bool,
@@ -89,7 +90,7 @@ def assemble(
         difference=None if recommended is None else differences[recommended],
         differences=differences,
         cross_validated_choice=order,
-        model=_model_quality(model, blocks, layout) if with_model else None,
+        model=_model_quality(model, members / rows, blocks, layout) if with_model else None,
         carry_over=carried,
         budget={name: plain[name] for name in _budget_formulas(layout) if name in plain},
     )
@@ -182,7 +183,9 @@ def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: 
     )
 
 
-def _model_quality(model: RewardModel | None, blocks: FloatArray, layout: ColumnLayout) -> ModelQuality:
+def _model_quality(
+    model: RewardModel | None, members: FloatArray, blocks: FloatArray, layout: ColumnLayout
+) -> ModelQuality:
     total = blocks.sum(axis=0)
     rows, reward = total[layout.position["one"]], total[layout.position["reward"]]
     variance = total[layout.position["squared_reward"]] - reward**2 / rows
@@ -190,4 +193,5 @@ def _model_quality(model: RewardModel | None, blocks: FloatArray, layout: Column
     return ModelQuality(
         name="given predictions" if model is None else model.name,
         share_explained=float(1.0 - error / variance) if variance > 0.0 else 0.0,
+        disagreement=float(members.std(ddof=1)) if members.size > 1 else 0.0,
     )

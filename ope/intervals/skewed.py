@@ -12,8 +12,6 @@ the weight.
 
 from statistics import NormalDist
 
-import numpy as np
-
 from xbopt.core.axes import FloatArray
 
 _ALMOST_SYMMETRIC = 1e-4  # skewness of the estimate below which gamma and normal interval differ by nothing to speak of
@@ -40,7 +38,7 @@ def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -
     # With few blocks the spread itself is uncertain: Student's quantile instead of the normal one, on both parts.
     student = float(stdtrit(blocks - 1, 1.0 - tail))
     low, high = value - student * error, value + student * error
-    reach = float(np.sum(influence**3)) / second
+    reach = float((influence * influence) @ influence) / second
     if abs(reach) > _ALMOST_SYMMETRIC * error:
         size = abs(reach)
         y = 2.0 * variance / size
