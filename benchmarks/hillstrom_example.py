@@ -128,21 +128,22 @@ def interval(estimate: dict[str, float], digits: int) -> str:
     return f"{value} ({low} to {high})"
 
 
-def tables(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> str:
-    """The figures as the tables of docs/hillstrom.md."""
+def tables(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> tuple[str, str]:
+    """The figures as the two tables of docs/hillstrom.md."""
     digits = {"visit": 4, "conversion": 4, "spend": 2}
     lines = ["| everybody gets | visits | conversions | spend, USD |", "|---|---:|---:|---:|"]
     for arm in (NONE, WOMENS, MENS):
         cells = [interval(found[reward]["arms"][arm], digits[reward]) for reward in REWARDS]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
-    lines += ["", "| policy, learned on the other half | visits | conversions | spend, USD |", "|---|---:|---:|---:|"]
+    arms = "\n".join(lines)
+    lines = ["| policy, learned on the other half | visits | conversions | spend, USD |", "|---|---:|---:|---:|"]
     for policy in (BY_HISTORY, BY_MODEL, MENS):
         cells = [interval(found[reward]["held_out"][policy], digits[reward]) for reward in REWARDS]
         lines.append(f"| {policy} | {' | '.join(cells)} |")
     for policy in (BY_HISTORY, BY_MODEL):
         cells = [interval(found[reward]["held_out_gain_over_mens"][policy], digits[reward]) for reward in REWARDS]
         lines.append(f"| {policy}, less {MENS} for everybody | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return arms, "\n".join(lines)
 
 
 def main() -> int:
@@ -155,7 +156,7 @@ def main() -> int:
     if options.json:
         print(json.dumps(found))
         return 0
-    print(tables(found))
+    print("\n\n".join(tables(found)))
     return 0
 
 
