@@ -171,7 +171,7 @@ def test_a_log_without_any_matching_row_is_refused_in_plain_words():
 
 
 def test_no_event_at_all_still_leaves_room_for_some():
-    """Of 2000 zeros 3.69 events remain plausible: -log(0.025). Unbounded rewards that are all alike have no interval."""
+    """Of 2000 zeros 3.69 events remain plausible: -log(0.025). Unbounded rewards all alike have no interval."""
     zeros = evaluate_policy(even_log(2000, np.zeros(2000)), [[0.5, 0.5]] * 2000)
     assert zeros.verdict == "CAUTION"
     assert zeros.estimates["dr"].low == 0.0
