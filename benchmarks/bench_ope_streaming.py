@@ -1,13 +1,13 @@
 """Rows a second and memory of an evaluation over chunks, as a log larger than memory needs it.
 
-Run ``python benchmarks/bench_ope_streaming.py [--rows 8000000]``.
-
-One chunk of a log is made and fed again and again under new row numbers, so that only the evaluation is timed: a first
-pass gathers the reward model's moments, a second one scores and evaluates. The peer is the plain textbook pass:
-predictions by one matrix product, DR scores, a running mean and variance; no diagnostics, no other estimator, no blocks.
+Run ``python benchmarks/bench_ope_streaming.py [--rows 8000000]``. One chunk of a log is made and fed again and again
+under new row numbers, so that only the evaluation is timed: a first pass gathers the reward model's moments, a second
+one scores and evaluates. The peer is the plain textbook pass: predictions by one matrix product, DR scores, a running
+mean and variance; no diagnostics, no other estimator, no blocks.
 
 Bars: 1 million rows a second in the evaluating pass with model scoring, on one core; peak memory that grows by at most
-5 MB from a quarter of the rows to all of them; numbers of three ways to cut the log that differ by less than 1e-9. Exit code 1 when a bar does not hold.
+5 MB from a quarter of the rows to all of them; numbers of three ways to cut the log that differ by less than 1e-9. Exit
+code 1 when a bar does not hold.
 """
 
 # ruff: noqa: E402 - numeric libraries read the number of threads when they are first imported.
