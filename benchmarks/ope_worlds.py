@@ -1,7 +1,7 @@
 """Worlds whose truth is known, for tests and benchmarks of off-policy evaluation.
 
-They are synthetic on purpose: the logging policy, the evaluation policy and the reward are all stated, so the true value
-is a mean over contexts and needs no log.
+They are synthetic on purpose: logging policy, evaluation policy and reward are all stated, so the true value is a mean
+over contexts and needs no log.
 """
 
 from dataclasses import dataclass, field

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xbopt.ope.audit import propensity_calibration, propensity_drift
     from xbopt.ope.budget import budget_outlook
     from xbopt.ope.compare import compare_policies
     from xbopt.ope.continuous import LoggedContinuousData, evaluate_density, evaluate_target
@@ -48,6 +49,8 @@ __all__ = [
     "fit_linear",
     "fit_reward_model",
     "plan_exploration",
+    "propensity_calibration",
+    "propensity_drift",
     "risk_profile",
     "self_test",
 ]
@@ -74,6 +77,8 @@ _HOMES = {
     "fit_linear": "xbopt.ope.reward_models.linear",
     "fit_reward_model": "xbopt.ope.reward_models.fitting",
     "plan_exploration": "xbopt.ope.planning",
+    "propensity_calibration": "xbopt.ope.audit",
+    "propensity_drift": "xbopt.ope.audit",
     "risk_profile": "xbopt.ope.risk",
     "self_test": "xbopt.ope.self_test",
 }

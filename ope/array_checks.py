@@ -12,7 +12,7 @@ from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 
 ROWS = ("n",)  # axes of an array with one value a row
-SUM_TOLERANCE = 1e-6  # how far a row of probabilities may be from summing to 1
+SUM_TOLERANCE = 1e-5  # wide enough for float32; how far a row of probabilities may be from summing to 1
 
 
 def finite_array(name: str, values: ArrayLike, *, axes: tuple[str, ...], lengths: tuple[int | None, ...]) -> FloatArray:

@@ -1,5 +1,6 @@
 """From gathered sums to an evaluation: values, intervals, verdict."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -49,7 +50,7 @@ def assemble(
     findings = Findings()
     judge_support(diagnostics, rows, rules, findings)
     findings.cautions.extend(cautions)
-    judge_rewards(rows=reward_range.rows, usual=reward_range.usual, rules=rules, findings=findings)
+    judge_rewards(rows=reward_range.rows, events=reward_range.events, rules=rules, findings=findings)
     carried = None if carry_over is None else carry_over.test()
     judge_carry_over(carried, findings)
     withheld = findings.verdict == "REFUSE" and not force
@@ -67,6 +68,12 @@ def assemble(
         wanted |= _budget_formulas(layout)
     projected = {name: project(formula, blocks, layout.position) for name, formula in wanted.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
+    if reward_range.events == 0 and rows > 1:
+        worth = {name: float(rows) if name == "logging" else diagnostics.ess for name in plain}
+        plain = {
+            name: _without_spread(value, bounds, reward_range, worth=worth[name], confidence=confidence)
+            for name, value in plain.items()
+        }
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -134,6 +141,26 @@ def _estimates(
             low, high = skewed_interval(value, formula.influence(), confidence=confidence)
         found[name] = Estimate(value=value, se=error, low=low, high=high)
     return found
+
+
+def _without_spread(
+    estimate: Estimate, bounds: tuple[float, float] | None, rewards: RewardRange, *, worth: float, confidence: float
+) -> Estimate:
+    """Make room for what was not logged where every reward is the same.
+
+    None of n rows having an event leaves ``-log(alpha / 2)`` events plausible (the exact Poisson bound). One of typical
+    weight moves a self-normalised mean by 1 / ESS of the way to the bound of the rewards.
+    """
+    if bounds is None:
+        note = "; ".join(filter(None, [estimate.note, "every reward is the same: no spread could be measured"]))
+        return replace(estimate, covers=False, note=note)
+    share = -float(np.log((1.0 - confidence) / 2.0)) / max(worth, 1.0)
+    low, high = bounds
+    return replace(
+        estimate,
+        low=estimate.low - share * (rewards.lowest - low),
+        high=estimate.high + share * (high - rewards.highest),
+    )
 
 
 def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:

@@ -18,7 +18,7 @@ _ALMOST_SYMMETRIC = 1e-4  # skewness of the estimate below which gamma and norma
 
 
 def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -> tuple[float, float]:
-    """Equal-tailed interval, robust to skewness.
+    """Equal-tailed interval, robust to skewness; without bounds where there is one block only.
 
     Args:
         value: The estimate.
@@ -29,7 +29,9 @@ def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -
 
     blocks = len(influence)
     second = float(influence @ influence)
-    if blocks < 2 or second == 0.0:
+    if blocks < 2:
+        return float("-inf"), float("inf")  # one block says nothing about spread
+    if second == 0.0:
         return value, value
     variance = second * blocks / (blocks - 1)
     error = variance**0.5

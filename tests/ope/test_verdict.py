@@ -149,6 +149,38 @@ def test_few_clusters_are_a_caution():
     assert result.verdict == "CAUTION"
 
 
+def even_log(rows, reward, **more):
+    return LoggedBanditData(
+        context=np.zeros((rows, 1)), action=np.arange(rows) % 2, reward=reward, propensity=np.full(rows, 0.5),
+        n_actions=2, **more,
+    )  # fmt: skip
+
+
+def test_one_cluster_is_refused():
+    result = evaluate_policy(even_log(200, np.random.default_rng(1).random(200), cluster=[4] * 200), [[0.5, 0.5]] * 200)
+    assert result.verdict == "REFUSE"
+    assert any("one cluster" in reason for reason in result.reasons)
+
+
+def test_a_log_without_any_matching_row_is_refused_in_plain_words():
+    data = LoggedBanditData(
+        context=np.zeros((50, 1)), action=np.zeros(50), reward=np.ones(50), propensity=np.full(50, 0.5), n_actions=2
+    )
+    result = evaluate_policy(data, [[0.0, 1.0]] * 50)
+    assert result.reasons[0] == "The evaluation policy would have taken none of the 50 logged actions."
+
+
+def test_no_event_at_all_still_leaves_room_for_some():
+    """Of 2000 zeros 3.69 events remain plausible: -log(0.025). Unbounded rewards all alike have no interval."""
+    zeros = evaluate_policy(even_log(2000, np.zeros(2000)), [[0.5, 0.5]] * 2000)
+    assert zeros.verdict == "CAUTION"
+    assert zeros.estimates["dr"].low == 0.0
+    assert zeros.estimates["dr"].high == pytest.approx(3.689 / 2000, rel=1e-3)
+    sevens = evaluate_policy(even_log(2000, np.full(2000, 7.0)), [[0.5, 0.5]] * 2000)
+    assert not sevens.estimates["dr"].covers
+    assert "no spread" in sevens.estimates["dr"].note
+
+
 @pytest.mark.parametrize("shape", [0.2, 0.5, 0.9])
 @pytest.mark.statistical
 def test_the_tail_shape_of_pareto_weights_is_found(shape):
