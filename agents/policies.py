@@ -35,9 +35,7 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
         PolicyError: There is none.
     """
     if name not in BUILT_IN:
-        raise PolicyError(
-            f"There is no policy {name!r}.{suggest(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}; or name the folder of a training run."
-        )
+        raise PolicyError(f"There is no policy {name!r}.{suggest(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}.")
     return BUILT_IN[name](market)
 
 
