@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import built_in_policy, policy_from
+from xbopt.agents.policies import policy_from
 from xbopt.agents.without_media import WithoutMedia
 from xbopt.core.errors import UsageError
 from xbopt.core.policy import CanExplore, DirectPolicy, Policy, PolicyKind
@@ -189,7 +189,8 @@ def media_gain(result: SimulationResult, policy: str) -> Estimate:
         result: A result of a built-in policy.
         policy: That policy's name.
     """
-    plan = built_in_policy(policy, result.market)
+    plan = policy_from(policy, result.market)
+    assert isinstance(plan, DirectPolicy), "a policy that draws tactics has no twin without media"
     without = simulate(
         result.scenario, WithoutMedia(plan=plan), runs=result.runs, seed=result.seed, world_seed=result.world_seed
     )

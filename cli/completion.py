@@ -17,6 +17,6 @@ def agent_names(incomplete: str) -> list[str]:
 
 def policy_names(incomplete: str) -> list[str]:
     """Built-in policies that start with what was typed."""
-    from xbopt.agents.policies import BUILT_IN
+    from xbopt.agents.policies import NAMES
 
-    return [name for name in BUILT_IN if name.startswith(incomplete)]
+    return [name for name in NAMES if name.startswith(incomplete)]
