@@ -14,23 +14,39 @@ Engine = Literal["auto", "compiled", "plain"]
 class Arithmetic(Protocol):
     """The functions that ``compiled.py`` and ``plain.py`` both hold; their docstrings say what each does."""
 
-    def first_bad_row(self, context: FloatArray) -> int: ...
+    def first_bad_row(self, context: FloatArray) -> int:
+        """Position of the first row with a value that is no finite number, or -1."""
+        ...
 
-    def predict(self, context: FloatArray, theta: FloatArray) -> FloatArray: ...
+    def predict(self, context: FloatArray, theta: FloatArray) -> FloatArray:
+        """Means of every action."""
+        ...
 
-    def variances(self, context: FloatArray, inverse: FloatArray) -> FloatArray: ...
+    def variances(self, context: FloatArray, inverse: FloatArray) -> FloatArray:
+        """Quadratic forms of every action."""
+        ...
 
-    def greedy_mix(self, scores: FloatArray, epsilon: float, tie: float) -> FloatArray: ...
+    def greedy_mix(self, scores: FloatArray, epsilon: float, tie: float) -> FloatArray:
+        """Most mass to the best scores."""
+        ...
 
-    def gap_weights(self, scores: FloatArray, gamma: float, *, relative: bool) -> FloatArray: ...
+    def gap_weights(self, scores: FloatArray, gamma: float, *, relative: bool) -> FloatArray:
+        """Less mass the larger the gap to the best score."""
+        ...
 
-    def thompson(self, mean: FloatArray, sd: FloatArray) -> FloatArray: ...
+    def thompson(self, mean: FloatArray, sd: FloatArray) -> FloatArray:
+        """Chance of every action to have the highest Gaussian score."""
+        ...
 
-    def draw(self, probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]: ...
+    def draw(self, probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
+        """An action a row, and its propensity."""
+        ...
 
     def invert(
         self, gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray
-    ) -> None: ...
+    ) -> None:
+        """Inverses and coefficients from Gram sums."""
+        ...
 
     def learn(
         self,
@@ -45,7 +61,9 @@ class Arithmetic(Protocol):
         target: FloatArray,
         theta: FloatArray,
         steps: IntArray,
-    ) -> None: ...
+    ) -> None:
+        """Add rows to ridge regressions."""
+        ...
 
     def learn_rates(
         self,
@@ -60,7 +78,9 @@ class Arithmetic(Protocol):
         inverse: FloatArray,
         theta: FloatArray,
         steps: IntArray,
-    ) -> None: ...
+    ) -> None:
+        """Add rows to logistic regressions."""
+        ...
 
 
 def arithmetic(engine: Engine) -> Arithmetic:

@@ -202,6 +202,11 @@ class Bandit(ABC):
 
 
 def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
+    """Finite numbers ``(rows,)``.
+
+    Raises:
+        UsageError: They are of another shape, or not finite; ``name`` says which array.
+    """
     try:
         array = np.ascontiguousarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -216,6 +221,11 @@ def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
 
 
 def checked_weight(weight: ArrayLike | None, rows: int) -> FloatArray:
+    """Weights ``(rows,)`` of 0 or more; 1 where none are given.
+
+    Raises:
+        UsageError: They are of another shape, not finite, or negative.
+    """
     if weight is None:
         return np.ones(rows)
     array = checked_row(weight, "weight", rows)

@@ -301,6 +301,7 @@ class BudgetedBandit(Bandit):
             self._counts[2] = drawn + min(max(drawn, 1), self._solve_every)
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
+        del context, action, reward, weight
         raise UsageError("A bandit under a budget learns through update(..., cost=...).")
 
     def arrays(self) -> StateArrays:

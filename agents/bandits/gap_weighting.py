@@ -72,9 +72,9 @@ class FastCb(Bandit):
 
     Foster & Krishnamurthy 2021 ("Efficient first-order contextual bandits: prediction, allocation, and triangular
     discrimination", Algorithm 1) weigh gaps relative to the best prediction,
-    ``p_a = f_best / (K f_best + gamma (f_a - f_best))`` for losses, and fit by log loss, so that regret shrinks with the
-    best loss. Here the same weights serve rewards, ``p_a = f_best / (K f_best + gamma (f_best - f_a))``: where rewards
-    are rare their noise is small too, and a gap of half the best rate counts the same at 0.2 and at 0.002.
+    ``p_a = f_best / (K f_best + gamma (f_a - f_best))`` for losses, and fit by log loss, so that regret shrinks with
+    the best loss. Here the same weights serve rewards, ``p_a = f_best / (K f_best + gamma (f_best - f_a))``: where
+    rewards are rare their noise is small too, and a gap of half the best rate counts the same at 0.2 and at 0.002.
 
     The regression is logistic, one an action, by one Newton step a row in the order of the rows.
 

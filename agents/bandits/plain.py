@@ -75,9 +75,10 @@ def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, Flo
     cumulative = np.cumsum(probabilities, axis=1)
     reached = cumulative > (uniforms * cumulative[:, -1])[:, None]
     possible = probabilities > 0.0
-    last = probabilities.shape[1] - 1 - np.argmax(possible[:, ::-1], axis=1)
-    chosen = np.minimum(np.argmax(reached & possible, axis=1), last)
-    chosen = np.where((reached & possible).any(axis=1), chosen, last).astype(np.int64)
+    last = np.int64(probabilities.shape[1] - 1) - np.argmax(possible[:, ::-1], axis=1)
+    first = np.argmax(reached & possible, axis=1)
+    # Rounding may leave the sum short of the aim; the last possible action then stands.
+    chosen = np.where((reached & possible).any(axis=1), first, last).astype(np.int64)
     return chosen, probabilities[np.arange(len(probabilities)), chosen]
 
 
@@ -200,7 +201,7 @@ def _thompson_row(mean: FloatArray, sd: FloatArray, certain: BoolArray) -> Float
         high, step = float((m + RELEVANT_SD * s).max()), float(s.min()) * trapezoid_step(len(m))
         done = False
         if not certain.any() and high - low <= _MOST_TRAPEZOID_NODES * step:
-            z = high - step * np.arange(int((high - low) / step) + 1)
+            z: FloatArray = high - step * np.arange(float(int((high - low) / step) + 1))
             result[live] = _integrals(z, np.full(len(z), step), m, s)
             done = abs(result.sum() - 1.0) < SUM_ERROR
         if not done:

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -34,7 +35,7 @@ class State:
     kind: str
     settings: dict[str, Setting]
     rows: int
-    generator: object
+    generator: Mapping[str, object]
     arrays: dict[str, FloatArray | IntArray]
 
 

@@ -1,9 +1,9 @@
 """Linear Thompson sampling with exact propensities.
 
 Each action has its own model, so given the context the sampled scores are independent scalar Gaussians: mean
-``x'theta_k``, standard deviation ``v sqrt(x'A_k^-1 x)`` (Agrawal & Goyal 2013, "Thompson sampling for contextual bandits
-with linear payoffs", with one parameter vector an action). Sampling them needs ``K`` normals, not ``K`` draws of a
-``d``-dimensional vector. The probability that action ``a`` scores highest is one integral,
+``x'theta_k``, standard deviation ``v sqrt(x'A_k^-1 x)`` (Agrawal & Goyal 2013, "Thompson sampling for contextual
+bandits with linear payoffs", with one parameter vector an action). Sampling them needs ``K`` normals, not ``K`` draws
+of a ``d``-dimensional vector. The probability that action ``a`` scores highest is one integral,
 
     p_a = integral of phi_a(z) prod_{b != a} Phi_b(z) dz
 
