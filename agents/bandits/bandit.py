@@ -151,14 +151,14 @@ class Bandit(ABC):
         write_state(Path(path), state)
 
     @classmethod
-    def from_state(cls, state: State, *, where: str) -> "Bandit":
+    def from_state(cls, state: State, *, where: str, engine: Engine = "auto") -> "Bandit":
         """A bandit of this class from what was saved.
 
         Raises:
             PolicyError: The state does not fit the class.
         """
         try:
-            bandit = cls(**state.settings)  # pyright: ignore[reportArgumentType] - each class checks its own
+            bandit = cls(**state.settings, engine=engine)  # pyright: ignore[reportArgumentType] - each class checks its own
         except (TypeError, UsageError) as error:
             raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
         own = bandit.arrays()
@@ -256,13 +256,16 @@ def checked_size(name: str, value: float, *, zero: bool = True) -> float:
     return float(value)
 
 
-def load_bandit(path: Path | str, *, n_actions: int | None = None, n_features: int | None = None) -> Bandit:
+def load_bandit(
+    path: Path | str, *, n_actions: int | None = None, n_features: int | None = None, engine: Engine = "auto"
+) -> Bandit:
     """Read a bandit from a file that ``save`` wrote.
 
     Args:
         path: The file.
         n_actions: How many actions it has to have, where that matters.
         n_features: How many features its contexts have to have.
+        engine: See ``Bandit``; the engine that saved it continues bit for bit.
 
     Raises:
         PolicyError: There is no such file, it is damaged, or it is for another number of actions or features.
@@ -272,7 +275,7 @@ def load_bandit(path: Path | str, *, n_actions: int | None = None, n_features: i
     state = read_state(Path(path))
     if state.kind not in KINDS:
         raise PolicyError(f"{path}: it holds a {state.kind!r}; known are {', '.join(KINDS)}.")
-    bandit = KINDS[state.kind].from_state(state, where=str(path))
+    bandit = KINDS[state.kind].from_state(state, where=str(path), engine=engine)
     for name, have, want in (
         ("actions", bandit.n_actions, n_actions),
         ("features", bandit.n_features, n_features),

@@ -50,7 +50,9 @@ def test_the_inverse_starts_at_one_over_the_ridge(engine, ridge):
 
 
 @given(
-    cuts=st.lists(st.integers(1, 199), max_size=12), seed=st.integers(0, 2**32 - 1), features=st.sampled_from([1, 3, 17])
+    cuts=st.lists(st.integers(1, 199), max_size=12),
+    seed=st.integers(0, 2**32 - 1),
+    features=st.sampled_from([1, 3, 17]),
 )
 def test_the_cut_into_batches_does_not_matter(cuts, seed, features):
     context, action, outcome, weight = data(200, 3, features, seed)

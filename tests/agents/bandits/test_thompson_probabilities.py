@@ -82,7 +82,9 @@ def test_a_hopeless_action_gets_nothing_and_a_certain_one_all(thompson):
 
 
 @given(
-    st.lists(st.tuples(st.floats(-50.0, 50.0), st.sampled_from([0.0, 1e-9, 1e-3, 0.1, 1.0, 20.0])), min_size=1, max_size=12)
+    st.lists(
+        st.tuples(st.floats(-50.0, 50.0), st.sampled_from([0.0, 1e-9, 1e-3, 0.1, 1.0, 20.0])), min_size=1, max_size=12
+    )
 )
 def test_both_implementations_give_a_distribution_and_agree(scores):
     mean, sd = (np.array([column]) for column in zip(*scores, strict=True))
