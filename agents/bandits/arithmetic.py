@@ -38,12 +38,43 @@ class Arithmetic(Protocol):
         """Chance of every action to have the highest Gaussian score."""
         ...
 
+    def ucb(
+        self,
+        context: FloatArray,
+        theta: FloatArray,
+        inverse: FloatArray,
+        norm: FloatArray,
+        alpha: float,
+        epsilon: float,
+        tie: float,
+    ) -> FloatArray:
+        """Probabilities of LinUCB."""
+        ...
+
+    def thompson_linear(
+        self,
+        context: FloatArray,
+        theta: FloatArray,
+        inverse: FloatArray,
+        norm: FloatArray,
+        spread: float,
+        epsilon: float,
+    ) -> FloatArray:
+        """Probabilities of Thompson sampling."""
+        ...
+
     def draw(self, probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
         """An action a row, and its propensity."""
         ...
 
     def invert(
-        self, gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray
+        self,
+        gram: FloatArray,
+        ridge: float,
+        inverse: FloatArray,
+        norm: FloatArray,
+        target: FloatArray,
+        theta: FloatArray,
     ) -> None:
         """Inverses and coefficients from Gram sums."""
         ...
@@ -58,6 +89,7 @@ class Arithmetic(Protocol):
         most_steps: int,
         gram: FloatArray,
         inverse: FloatArray,
+        norm: FloatArray,
         target: FloatArray,
         theta: FloatArray,
         steps: IntArray,
@@ -76,6 +108,7 @@ class Arithmetic(Protocol):
         most_steps: int,
         gram: FloatArray,
         inverse: FloatArray,
+        norm: FloatArray,
         theta: FloatArray,
         steps: IntArray,
     ) -> None:

@@ -173,10 +173,11 @@ class LinUcb(LinearBandit):
 
     def scores(self, context: FloatArray) -> FloatArray:
         """Upper confidence bound of every action ``(n, K)`` for contexts ``(n, d)``."""
-        return self._scores(self._checked(context))
-
-    def _scores(self, context: FloatArray) -> FloatArray:
-        return self.models.means(context) + self._alpha * np.sqrt(self.models.variances(context))
+        rows = self._checked(context)
+        return self.models.means(rows) + self._alpha * np.sqrt(self.models.variances(rows))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.greedy_mix(self._scores(context), self._epsilon, TIE)
+        models = self.models
+        return self._arithmetic.ucb(
+            context, models.theta[:, 0], models.inverse, models.norm, self._alpha, self._epsilon, TIE
+        )

@@ -111,9 +111,10 @@ class NeuralLinear(Bandit):
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
         features = self._features(context)
-        sd = self._spread * np.sqrt(self.models.variances(features))
-        exact = self._arithmetic.thompson(self.models.means(features), sd)
-        return (1.0 - self._epsilon) * exact + self._epsilon / self._n_actions
+        models = self.models
+        return self._arithmetic.thompson_linear(
+            features, models.theta[:, 0], models.inverse, models.norm, self._spread, self._epsilon
+        )
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         start = 0

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from xbopt.agents.bandits.quadrature_rule import (
+    MOST_TRAPEZOID_NODES,
     NODES,
     NOTHING_LEFT,
     RELEVANT_SD,
@@ -19,7 +20,6 @@ from xbopt.agents.bandits.quadrature_rule import (
 from xbopt.core.axes import BoolArray, FloatArray, IntArray
 
 _PRODUCTS_AT_ONCE = 2**18  # numbers in a block of products: 2 MB, which stays near the processor
-_MOST_TRAPEZOID_NODES = 120.0
 
 
 def first_bad_row(context: FloatArray) -> int:
@@ -91,20 +91,39 @@ def _full(packed: FloatArray, features: int) -> FloatArray:
     return full
 
 
-def invert(gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
-    """Make every action's inverse and coefficients anew from its Gram matrix, in place."""
+def invert(
+    gram: FloatArray, ridge: float, inverse: FloatArray, norm: FloatArray, target: FloatArray, theta: FloatArray
+) -> None:
+    """Make every action's inverse, its norm and its coefficients anew from its Gram matrix, in place."""
     features = theta.shape[2]
     full = np.linalg.inv(_full(gram, features) + ridge * np.eye(features))
+    norm[:] = np.abs(full).sum(axis=2).max(axis=1)
     first, second = np.triu_indices(features)
     inverse[:] = 0.5 * (full[:, first, second] + full[:, second, first])
     np.matmul(target, _full(inverse, features), out=theta)
 
 
-def _invert_one(
-    k: int, gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray
-) -> None:
-    at = slice(k, k + 1)
-    invert(gram[at], ridge, inverse[at], target[at], theta[at])
+def ucb(
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    alpha: float,
+    epsilon: float,
+    tie: float,
+) -> FloatArray:
+    """Probabilities ``(n, K)`` of LinUCB: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``."""
+    del norm  # leaving out actions saves nothing in a matrix product
+    return greedy_mix(predict(context, theta) + alpha * np.sqrt(variances(context, inverse)), epsilon, tie)
+
+
+def thompson_linear(
+    context: FloatArray, theta: FloatArray, inverse: FloatArray, norm: FloatArray, spread: float, epsilon: float
+) -> FloatArray:
+    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration."""
+    del norm  # as above
+    exact = thompson(predict(context, theta), spread * np.sqrt(variances(context, inverse)))
+    return (1.0 - epsilon) * exact + epsilon / len(theta)
 
 
 def learn(
@@ -116,6 +135,7 @@ def learn(
     most_steps: int,
     gram: FloatArray,
     inverse: FloatArray,
+    norm: FloatArray,
     target: FloatArray,
     theta: FloatArray,
     steps: IntArray,
@@ -143,7 +163,8 @@ def learn(
                 inverse[k] -= gain * solved[first] * solved[second]
                 steps[k] += 1
         if steps[k] >= most_steps:
-            _invert_one(k, gram, ridge, inverse, target, theta)
+            at = slice(k, k + 1)
+            invert(gram[at], ridge, inverse[at], norm[at], target[at], theta[at])
             steps[k] = 0
 
 
@@ -157,6 +178,7 @@ def learn_rates(
     most_steps: int,
     gram: FloatArray,
     inverse: FloatArray,
+    norm: FloatArray,
     theta: FloatArray,
     steps: IntArray,
 ) -> None:
@@ -174,9 +196,8 @@ def learn_rates(
         gram[k] += curvature * x[first] * x[second]
         steps[k] += 1
         if steps[k] >= most_steps:
-            kept = theta[k].copy()
-            _invert_one(k, gram, ridge, inverse, np.zeros_like(theta), theta)
-            theta[k] = kept
+            at = slice(k, k + 1)
+            invert(gram[at], ridge, inverse[at], norm[at], np.zeros_like(theta[at]), np.empty_like(theta[at]))
             steps[k] = 0
 
 
@@ -200,7 +221,7 @@ def _thompson_row(mean: FloatArray, sd: FloatArray, certain: BoolArray) -> Float
     if live.any():
         high, step = float((m + RELEVANT_SD * s).max()), float(s.min()) * trapezoid_step(len(m))
         done = False
-        if not certain.any() and high - low <= _MOST_TRAPEZOID_NODES * step:
+        if not certain.any() and high - low <= MOST_TRAPEZOID_NODES * step:
             z: FloatArray = high - step * np.arange(float(int((high - low) / step) + 1))
             result[live] = _integrals(z, np.full(len(z), step), m, s)
             done = abs(result.sum() - 1.0) < SUM_ERROR

@@ -83,5 +83,7 @@ class LinThompson(LinearBandit):
         return self.models.means(context), self._spread * np.sqrt(self.models.variances(context))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        exact = self._arithmetic.thompson(*self._score_laws(context))
-        return exact if self._epsilon == 0.0 else (1.0 - self._epsilon) * exact + self._epsilon / self._n_actions
+        models = self.models
+        return self._arithmetic.thompson_linear(
+            context, models.theta[:, 0], models.inverse, models.norm, self._spread, self._epsilon
+        )
