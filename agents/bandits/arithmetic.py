@@ -47,8 +47,9 @@ class Arithmetic(Protocol):
         alpha: float,
         epsilon: float,
         tie: float,
-    ) -> FloatArray:
-        """Probabilities of LinUCB."""
+        probabilities: FloatArray,
+    ) -> int:
+        """Probabilities of LinUCB, in place."""
         ...
 
     def thompson_linear(
@@ -59,11 +60,12 @@ class Arithmetic(Protocol):
         norm: FloatArray,
         spread: float,
         epsilon: float,
-    ) -> FloatArray:
-        """Probabilities of Thompson sampling."""
+        probabilities: FloatArray,
+    ) -> int:
+        """Probabilities of Thompson sampling, in place."""
         ...
 
-    def draw(self, probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
+    def draw(self, probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
         """An action a row, and its propensity."""
         ...
 

@@ -67,7 +67,7 @@ class Bandit(ABC):
 
     @abstractmethod
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        """Action probabilities ``(n, K)`` of a checked context."""
+        """Action probabilities ``(n, K)`` of a context of the right shape; refuses values that are not finite."""
 
     @abstractmethod
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
@@ -87,7 +87,7 @@ class Bandit(ABC):
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
         """
-        return self._probabilities(self._checked(context))
+        return self._probabilities(self._shaped(context))
 
     def act(self, context: ArrayLike, rng: np.random.Generator | None = None) -> IntArray:
         """Draw an action for each row ``(n,)``.
@@ -109,9 +109,14 @@ class Bandit(ABC):
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
         """
-        probabilities = self._probabilities(self._checked(context))
+        probabilities = self._probabilities(self._shaped(context))
         generator = self._rng if rng is None else rng
-        return self._arithmetic.draw(probabilities, generator.random(len(probabilities)))
+        # Arrays are made here and filled there: that is cheaper for one row than taking them back.
+        rows = len(probabilities)
+        uniforms, chosen, propensity = np.empty(rows), np.empty(rows, dtype=np.int64), np.empty(rows)
+        generator.random(out=uniforms)
+        self._arithmetic.draw(probabilities, uniforms, chosen, propensity)
+        return chosen, propensity
 
     def update(
         self, context: ArrayLike, action: ArrayLike, reward: ArrayLike, *, weight: ArrayLike | None = None
@@ -176,19 +181,22 @@ class Bandit(ABC):
         return bandit
 
     def _checked(self, context: ArrayLike) -> FloatArray:
+        return self._finite(self._shaped(context))
+
+    def _shaped(self, context: ArrayLike) -> FloatArray:
         try:
             rows = np.ascontiguousarray(context, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise PolicyError(f"The context is no array of numbers: {error}.") from error
         if rows.ndim != 2 or rows.shape[1] != self._n_features:
             raise PolicyError(f"The context has shape {rows.shape}; (n, {self._n_features}) is wanted.")
-        bad = self._arithmetic.first_bad_row(rows)
-        if bad >= 0:
-            column = int(np.argmin(np.isfinite(rows[bad])))
-            raise PolicyError(
-                f"The context holds {rows[bad, column]} at row {bad}, feature {column}; finite numbers are wanted."
-            )
         return rows
+
+    def _finite(self, context: FloatArray) -> FloatArray:
+        bad = self._arithmetic.first_bad_row(context)
+        if bad >= 0:
+            raise not_finite(context, bad)
+        return context
 
     def _checked_actions(self, action: ArrayLike, rows: int) -> IntArray:
         given = np.asarray(action)
@@ -199,6 +207,17 @@ class Bandit(ABC):
             bad = int(np.argmax((actions < 0) | (actions >= self._n_actions)))
             raise UsageError(f"action is {actions[bad]} at row {bad}; 0..{self._n_actions - 1} is wanted.")
         return actions
+
+
+def not_finite(context: FloatArray, row: int) -> PolicyError:
+    """The error that names the value of a row that is no finite number, or too large to square."""
+    values = context[row]
+    bad = ~np.isfinite(values)
+    column = int(np.argmax(bad)) if bad.any() else int(np.argmax(np.abs(values)))
+    return PolicyError(
+        f"The context holds {values[column]:g} at row {row}, feature {column}; finite numbers are wanted, whose squares "
+        "are finite too."
+    )
 
 
 def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:

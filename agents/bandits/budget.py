@@ -231,7 +231,7 @@ class BudgetedBandit(Bandit):
         return reward + self._alpha * spread, cost
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        reward, cost = self._values(context)
+        reward, cost = self._values(self._finite(context))
         scores = reward - self.price.price * cost
         probabilities = self._arithmetic.greedy_mix(scores, self._epsilon, TIE)
         certain = self.price.left - self._largest * self.unpaid

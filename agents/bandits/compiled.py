@@ -142,11 +142,9 @@ def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArr
 
 
 @njit(cache=True)
-def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
-    """One action a row by inverting the cumulative probabilities: actions ``(n,)`` and their propensities ``(n,)``."""
+def draw(probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
+    """One action a row by inverting the cumulative probabilities, written to ``chosen`` and ``propensity`` ``(n,)``."""
     rows, actions = probabilities.shape
-    chosen = np.empty(rows, dtype=np.int64)
-    propensity = np.empty(rows)
     for n in range(rows):
         total = 0.0
         for k in range(actions):
@@ -163,7 +161,6 @@ def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, Flo
                     break
         chosen[n] = action
         propensity[n] = probabilities[n, action]
-    return chosen, propensity
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -535,19 +532,24 @@ def ucb(
     alpha: float,
     epsilon: float,
     tie: float,
-) -> FloatArray:
-    """Probabilities ``(n, K)`` of LinUCB: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``.
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of LinUCB, written in place: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1; rows from there on are
+    left as they were.
 
     ``norm`` bounds each inverse's largest eigenvalue, so ``x'A_k^-1 x <= norm_k x'x``: an action whose score would stay
     behind the best known even then cannot be chosen greedily, and its quadratic form is not computed.
     """
     rows, features = context.shape
     actions, packed = inverse.shape
-    probabilities = np.empty((rows, actions))
     products, scores = np.empty(packed), np.empty(actions)
     for n in range(rows):
         x = context[n]
         length = _row_products(x, products)
+        if not math.isfinite(length):
+            return n
         first = 0
         for k in range(actions):
             scores[k] = _dot(theta[k], x)
@@ -569,26 +571,36 @@ def ucb(
         for k in range(actions):
             mass = (1.0 - epsilon) / count if scores[k] >= edge else 0.0
             probabilities[n, k] = mass + epsilon / actions
-    return probabilities
+    return -1
 
 
 @njit(cache=True)
 def thompson_linear(
-    context: FloatArray, theta: FloatArray, inverse: FloatArray, norm: FloatArray, spread: float, epsilon: float
-) -> FloatArray:
-    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration.
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    spread: float,
+    epsilon: float,
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration, written in place.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1; rows from there on are
+    left as they were.
 
     As in ``ucb``, an action that cannot come near the best even at the bound of its spread is left out.
     """
     rows, features = context.shape
     actions, packed = inverse.shape
-    probabilities = np.empty((rows, actions))
     products, means = np.empty(packed), np.empty(actions)
     room = np.empty((8, actions))
     place, kept = np.empty(actions, dtype=np.int64), np.empty(actions, dtype=np.int64)
     for n in range(rows):
         x = context[n]
         length = _row_products(x, products)
+        if not math.isfinite(length):
+            return n
         first = 0
         for k in range(actions):
             means[k] = _dot(theta[k], x)
@@ -609,7 +621,7 @@ def thompson_linear(
             probabilities[n, k] = epsilon / actions
         for b in range(count):
             probabilities[n, kept[b]] += (1.0 - epsilon) * room[7, b]
-    return probabilities
+    return -1
 
 
 @njit(cache=True)

@@ -64,7 +64,7 @@ class SquareCb(LinearBandit):
         return 0.0
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.gap_weights(self.models.means(context), self.gamma, relative=False)
+        return self._arithmetic.gap_weights(self.models.means(self._finite(context)), self.gamma, relative=False)
 
 
 class FastCb(Bandit):
@@ -139,7 +139,7 @@ class FastCb(Bandit):
         return 1.0 / (1.0 + np.exp(-np.clip(self._offset + self.models.means(context), -30.0, 30.0)))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.gap_weights(self._rates(context), self.gamma, relative=True)
+        return self._arithmetic.gap_weights(self._rates(self._finite(context)), self.gamma, relative=True)
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         outside = (reward < 0.0) | (reward > 1.0)

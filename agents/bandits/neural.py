@@ -110,11 +110,12 @@ class NeuralLinear(Bandit):
         return self.models.means(self.features(context))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        features = self._features(context)
-        models = self.models
-        return self._arithmetic.thompson_linear(
-            features, models.theta[:, 0], models.inverse, models.norm, self._spread, self._epsilon
+        features, models = self._features(self._finite(context)), self.models
+        probabilities = np.empty((len(context), self._n_actions))
+        self._arithmetic.thompson_linear(
+            features, models.main_theta, models.inverse, models.norm, self._spread, self._epsilon, probabilities
         )
+        return probabilities
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         start = 0

@@ -70,16 +70,16 @@ def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArr
     return probabilities
 
 
-def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
-    """One action a row by inverting the cumulative probabilities: actions ``(n,)`` and their propensities ``(n,)``."""
+def draw(probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
+    """One action a row by inverting the cumulative probabilities, written to ``chosen`` and ``propensity`` ``(n,)``."""
     cumulative = np.cumsum(probabilities, axis=1)
     reached = cumulative > (uniforms * cumulative[:, -1])[:, None]
     possible = probabilities > 0.0
-    last = np.int64(probabilities.shape[1] - 1) - np.argmax(possible[:, ::-1], axis=1)
+    last = probabilities.shape[1] - 1 - np.argmax(possible[:, ::-1], axis=1)
     first = np.argmax(reached & possible, axis=1)
     # Rounding may leave the sum short of the aim; the last possible action then stands.
-    chosen = np.where((reached & possible).any(axis=1), first, last).astype(np.int64)
-    return chosen, probabilities[np.arange(len(probabilities)), chosen]
+    chosen[:] = np.where((reached & possible).any(axis=1), first, last)
+    propensity[:] = probabilities[np.arange(len(probabilities)), chosen]
 
 
 def _full(packed: FloatArray, features: int) -> FloatArray:
@@ -111,19 +111,39 @@ def ucb(
     alpha: float,
     epsilon: float,
     tie: float,
-) -> FloatArray:
-    """Probabilities ``(n, K)`` of LinUCB: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``."""
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of LinUCB, written in place: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1.
+    """
     del norm  # leaving out actions saves nothing in a matrix product
-    return greedy_mix(predict(context, theta) + alpha * np.sqrt(variances(context, inverse)), epsilon, tie)
+    bad = first_bad_row(context)
+    if bad < 0:
+        scores = predict(context, theta) + alpha * np.sqrt(variances(context, inverse))
+        probabilities[:] = greedy_mix(scores, epsilon, tie)
+    return bad
 
 
 def thompson_linear(
-    context: FloatArray, theta: FloatArray, inverse: FloatArray, norm: FloatArray, spread: float, epsilon: float
-) -> FloatArray:
-    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration."""
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    spread: float,
+    epsilon: float,
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration, written in place.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1.
+    """
     del norm  # as above
-    exact = thompson(predict(context, theta), spread * np.sqrt(variances(context, inverse)))
-    return (1.0 - epsilon) * exact + epsilon / len(theta)
+    bad = first_bad_row(context)
+    if bad < 0:
+        exact = thompson(predict(context, theta), spread * np.sqrt(variances(context, inverse)))
+        probabilities[:] = (1.0 - epsilon) * exact + epsilon / len(theta)
+    return bad
 
 
 def learn(

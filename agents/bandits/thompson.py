@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.agents.bandits.arithmetic import Engine
-from xbopt.agents.bandits.bandit import checked_share, checked_size
+from xbopt.agents.bandits.bandit import checked_share, checked_size, not_finite
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.core.axes import FloatArray, IntArray
 
@@ -83,7 +83,10 @@ class LinThompson(LinearBandit):
         return self.models.means(context), self._spread * np.sqrt(self.models.variances(context))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        models = self.models
-        return self._arithmetic.thompson_linear(
-            context, models.theta[:, 0], models.inverse, models.norm, self._spread, self._epsilon
+        models, probabilities = self.models, np.empty((len(context), self._n_actions))
+        bad = self._arithmetic.thompson_linear(
+            context, models.main_theta, models.inverse, models.norm, self._spread, self._epsilon, probabilities
         )
+        if bad >= 0:
+            raise not_finite(context, bad)
+        return probabilities
