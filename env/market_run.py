@@ -64,6 +64,12 @@ class MarketRun:
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 
+    def branch(self) -> "MarketRun":
+        """The same worlds from this morning on, with the same luck, for decisions that look at nothing."""
+        other = copy(self)
+        other._nominal = other._clicks = None
+        return other
+
     def morning(self) -> Morning:
         """Day and money left, without features: enough to carry on what has been decided."""
         return Morning(day=self.state.day, days=self.market.scenario.days, remaining=self.state.remaining)
