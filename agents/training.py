@@ -15,7 +15,16 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
-AGENTS: Mapping[str, str] = {"ppo": "xbopt.agents.ppo.trainer:train_ppo"}
+_BANDIT = "xbopt.agents.bandits.market_training:train_bandit"
+AGENTS: Mapping[str, str] = {
+    "ppo": "xbopt.agents.ppo.trainer:train_ppo",
+    "epsilon_greedy": _BANDIT,
+    "lin_ucb": _BANDIT,
+    "lin_ts": _BANDIT,
+    "square_cb": _BANDIT,
+    "fast_cb": _BANDIT,
+    "neural_linear": _BANDIT,
+}
 """Every agent that can be trained, and the function that does it; loaded when it is asked for."""
 
 
