@@ -1,9 +1,11 @@
 """Campaigns as experience for a bandit: what a tactic brought in a cell, above what the plan would have brought.
 
-At every decision the world is played twice from the same morning with the same luck: once with the drawn tactics, once
-with the plan. Both go on with the plan's own money for the days after, so that carried-over exposure and orders that a
-promotion only moved are counted. The difference of a cell's margins is its reward. Chance and the state of the world,
-far larger than any tactic's effect, cancel; that is what learning in a simulator can do and no real market allows.
+At every decision the world branches twice from the same morning: once with the drawn tactics, once with the plan. Both
+branches play what the world does on average, and go on with the plan's own money for the days after, so that
+carried-over exposure and orders that a promotion only moved are counted. The difference of a cell's margins is its
+reward. Chance and the state of the world, far larger than any tactic's effect, cancel: the mean of the reward stays, its
+spread shrinks. That is what learning in a simulator can do and no real market allows. The campaign itself goes on as
+drawn, and so does all that is observed.
 
 Money beyond the plan's is charged at a **price** on top of its cost, because it is missing elsewhere: the dual variable
 of the budget. Where a plan leaves money unspent, the price is 0.
@@ -77,13 +79,12 @@ def play_campaigns(
         rows = context.rows(run.observe())
         chosen = _drawn(bandit, rows, stream.uniforms(day)[:, order].reshape(-1))
         tactic = chosen.reshape(neutral.shape)
-        planned = _Tally(run.branch())
+        planned, tried = _Tally(run.branch()), _Tally(run.branch())
         held = min(day + hold, scenario.days)
-        tried = _Tally(run)
         for _ in range(day, held):
             planned.play(context.menu.decode(neutral, planned.run.morning()))
             tried.play(context.menu.decode(tactic, tried.run.morning()))
-        tried.run = run.branch()
+            run.play(context.menu.decode(tactic, run.morning()))
         for later in range(held, min(day + window_days, scenario.days)):
             planned.play(plan.decide(planned.run.morning()))
             tried.play(plan.decide(tried.run.morning()))

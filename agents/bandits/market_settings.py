@@ -12,20 +12,20 @@ Form = Literal["factored", "full"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
-    "epsilon_greedy": ("EpsilonGreedy", {"epsilon": 0.6, "floor": 0.3, "half_rows": 1e6, "ridge": 1000.0}),
-    "lin_ucb": ("LinUcb", {"alpha": 1.0, "epsilon": 0.3, "ridge": 1000.0}),
-    "lin_ts": ("LinThompson", {"spread": 1.0, "epsilon": 0.2, "ridge": 1000.0}),
-    "square_cb": ("SquareCb", {"gamma": 1.0, "growth": 0.25, "ridge": 1000.0}),
-    "fast_cb": ("FastCb", {"gamma": 4.0, "growth": 0.25, "initial_rate": 0.5, "ridge": 1000.0}),
+    "epsilon_greedy": ("EpsilonGreedy", {"epsilon": 0.6, "floor": 0.3, "half_rows": 1e6, "ridge": 30.0}),
+    "lin_ucb": ("LinUcb", {"alpha": 1.0, "epsilon": 0.3, "ridge": 30.0}),
+    "lin_ts": ("LinThompson", {"spread": 1.0, "epsilon": 0.2, "ridge": 30.0}),
+    "square_cb": ("SquareCb", {"gamma": 1.0, "growth": 0.25, "ridge": 30.0}),
+    "fast_cb": ("FastCb", {"gamma": 4.0, "growth": 0.25, "initial_rate": 0.5, "ridge": 30.0}),
     "neural_linear": (
         "NeuralLinear",
-        {"spread": 1.0, "epsilon": 0.2, "memory": 50_000, "train_every": 10_000, "train_steps": 200, "rate": 1e-3, "ridge": 1000.0},
+        {"spread": 1.0, "epsilon": 0.2, "memory": 50_000, "train_every": 10_000, "train_steps": 200, "rate": 1e-3, "ridge": 30.0},
     ),
 }
 """Class and settings of each agent.
 
-Rewards come with a noise of about 1, and what a tactic is worth in a cell is a few hundredths of that. Hence ``alpha`` and
-``spread`` of 1, and a ridge of 1,000: a slope of 0.03 is one standard deviation of the prior."""
+Rewards come in units of what a cell's linear model leaves open, so that ``alpha`` and ``spread`` of 1 are the book's.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
