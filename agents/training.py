@@ -16,19 +16,6 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
-<<<<<<< HEAD
-_BANDIT = "xbopt.agents.bandits.market_training:train_bandit"
-AGENTS: Mapping[str, str] = {
-    "ppo": "xbopt.agents.ppo.trainer:train_ppo",
-    "epsilon_greedy": _BANDIT,
-    "lin_ucb": _BANDIT,
-    "lin_ts": _BANDIT,
-    "square_cb": _BANDIT,
-    "fast_cb": _BANDIT,
-    "neural_linear": _BANDIT,
-}
-"""Every agent that can be trained, and the function that does it; loaded when it is asked for."""
-=======
 
 @dataclass(frozen=True, slots=True)
 class Agent:
@@ -43,11 +30,17 @@ class Agent:
     loader: str
 
 
+_BANDIT = Agent("xbopt.agents.bandits.market_training:train_bandit", "xbopt.agents.bandits.market_saved:load_policy")
 AGENTS: Mapping[str, Agent] = {
     "ppo": Agent("xbopt.agents.ppo.trainer:train_ppo", "xbopt.agents.ppo.policy:load_policy"),
+    "epsilon_greedy": _BANDIT,
+    "lin_ucb": _BANDIT,
+    "lin_ts": _BANDIT,
+    "square_cb": _BANDIT,
+    "fast_cb": _BANDIT,
+    "neural_linear": _BANDIT,
 }
 """Every agent that can be trained."""
->>>>>>> env
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

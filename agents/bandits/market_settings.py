@@ -19,7 +19,15 @@ AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
     "fast_cb": ("FastCb", {"gamma": 4.0, "growth": 0.25, "initial_rate": 0.5, "ridge": 30.0}),
     "neural_linear": (
         "NeuralLinear",
-        {"spread": 1.0, "epsilon": 0.2, "memory": 50_000, "train_every": 10_000, "train_steps": 200, "rate": 1e-3, "ridge": 30.0},
+        {
+            "spread": 1.0,
+            "epsilon": 0.2,
+            "memory": 50_000,
+            "train_every": 10_000,
+            "train_steps": 200,
+            "rate": 1e-3,
+            "ridge": 30.0,
+        },
     ),
 }
 """Class and settings of each agent.

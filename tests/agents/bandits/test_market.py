@@ -194,7 +194,10 @@ def test_a_run_that_goes_on_is_the_run_without_a_break(scenario, tmp_path):
     go(tmp_path / "whole2", 3 * rows)
     go(tmp_path / "whole", 3 * rows, resume=True)
     for name in ("bandit_0.npz", "bandit_1.npz"):
-        with np.load(tmp_path / "whole/checkpoints" / name) as one, np.load(tmp_path / "whole2/checkpoints" / name) as two:
+        with (
+            np.load(tmp_path / "whole/checkpoints" / name) as one,
+            np.load(tmp_path / "whole2/checkpoints" / name) as two,
+        ):
             for array in ("gram", "inverse", "theta", "target"):
                 np.testing.assert_array_equal(one[array], two[array])
     first, second = (
