@@ -1,0 +1,15 @@
+"""Which reports have a page, and what stands on it."""
+
+from typing import TypeAlias
+
+from xbopt.reports.page_parts import PageContent
+from xbopt.reports.simulation import SimulationReport
+from xbopt.reports.simulation_page import simulation_content
+
+Report: TypeAlias = SimulationReport
+"""Every report that has a page."""
+
+
+def page_content(report: Report) -> PageContent:
+    """A report laid out for its page."""
+    return simulation_content(report)
