@@ -1,4 +1,4 @@
-"""The built-in policies by name."""
+"""Policies by what users write: the name of a built-in one, or the file of a plan."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,6 +11,7 @@ from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import planner_policy
 from xbopt.core.document import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.core.policy import Policy
 from xbopt.simulator.parameters import MarketParameters
 
 BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
@@ -33,3 +34,17 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
     if name not in BUILT_IN:
         raise PolicyError(f"There is no policy {name!r}.{suggest(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}.")
     return BUILT_IN[name](market)
+
+
+def policy_of(text: str, market: MarketParameters) -> Policy:
+    """The policy that a user means: a built-in one by name, or a plan by its CSV file.
+
+    Raises:
+        PolicyError: There is none of that name, or the plan is broken or for another scenario.
+    """
+    if text.lower().endswith(".csv"):
+        # Only those who have a file wait for its reader.
+        from xbopt.agents.planner.plan_table import read_plan
+
+        return read_plan(text, market.scenario)
+    return built_in_policy(text, market)

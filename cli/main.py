@@ -9,6 +9,7 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from xbopt import __version__
+from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
@@ -41,6 +42,7 @@ app.add_typer(scenario_app, name="scenario")
 app.command(
     name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
 )(simulate_command)
+app.command(name="plan", epilog="Example: xbopt plan quickstart -o plan.csv --report plan.html")(plan_command)
 
 
 def _version(value: bool) -> None:

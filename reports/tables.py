@@ -3,22 +3,15 @@
 import math
 
 from xbopt.agents.simulation import SimulationResult
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.kpis import KPI_NAMES, Estimate, Row
 
 
 def simulation_json(result: SimulationResult) -> dict[str, object]:
     """What ``xbopt simulate --json`` prints. Figures that have no meaning are null; there is no NaN in it."""
-    scenario, performance = result.scenario, result.performance
+    performance = result.performance
     return {
-        "scenario": {
-            "name": scenario.name,
-            "hash": scenario.hash,
-            "base_currency": scenario.base_currency,
-            "days": scenario.days,
-            "regions": list(scenario.regions),
-            "segments": list(scenario.segments),
-            "channels": list(scenario.channels),
-        },
+        "scenario": scenario_json(result.scenario),
         "policy": {"name": result.policy, "kind": result.policy_kind},
         "runs": result.runs,
         "seed": result.seed,
@@ -32,6 +25,19 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
             "seconds": performance.seconds,
             "env_days_per_second": performance.env_days_per_second,
         },
+    }
+
+
+def scenario_json(scenario: Scenario) -> dict[str, object]:
+    """Which scenario a document speaks of."""
+    return {
+        "name": scenario.name,
+        "hash": scenario.hash,
+        "base_currency": scenario.base_currency,
+        "days": scenario.days,
+        "regions": list(scenario.regions),
+        "segments": list(scenario.segments),
+        "channels": list(scenario.channels),
     }
 
 
