@@ -131,8 +131,8 @@ def plan_scenario(
     notes = list(campaign.notes)
     if not wanted.counts_media:
         notes.append(
-            f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever they "
-            "bring more of it. Look at the contribution margin as well."
+            f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever "
+            "they bring more of it. Look at the contribution margin as well."
         )
     played = planned.goals[campaign.goal]
     if abs(played - campaign.expected) > _ROUNDING * abs(campaign.expected):

@@ -47,8 +47,8 @@ def infeasible_json(scenario: Scenario, error: BudgetError, *, goal: str, target
     conflict = error.conflict if isinstance(error, InfeasiblePlanError) else ()
     way_out = error.cheapest_relaxation if isinstance(error, InfeasiblePlanError) else str(error)
     missing = (
-        "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend budget "
-        "expected"
+        "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
+        "budget expected"
     ).split()
     return {
         "status": "infeasible",

@@ -15,7 +15,7 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
         "policy": {"name": result.policy, "kind": result.policy_kind},
         "runs": result.runs,
         "seed": result.seed,
-        "kpis": {name: _estimate(result.kpis[name]) for name in KPI_NAMES},
+        "kpis": {name: estimate_json(result.kpis[name]) for name in KPI_NAMES},
         "bridge": {term: number_or_none(amount) for term, amount in result.bridge.items()},
         "by_region": [_row(row) for row in result.by_region],
         "by_segment": [_row(row) for row in result.by_segment],
@@ -46,7 +46,8 @@ def number_or_none(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _estimate(estimate: Estimate) -> dict[str, float | None]:
+def estimate_json(estimate: Estimate) -> dict[str, float | None]:
+    """An estimate; what has no meaning is null."""
     return {
         "mean": number_or_none(estimate.mean),
         "se": number_or_none(estimate.se),
@@ -58,4 +59,4 @@ def _estimate(estimate: Estimate) -> dict[str, float | None]:
 def _row(row: Row) -> dict[str, object]:
     taken = {"id", "name"} & row.figures.keys()
     assert not taken, f"figures named {taken} would hide the row's own"
-    return {"id": row.id, "name": row.name, **{name: _estimate(figure) for name, figure in row.figures.items()}}
+    return {"id": row.id, "name": row.name, **{name: estimate_json(figure) for name, figure in row.figures.items()}}
