@@ -291,8 +291,8 @@ def _notes(scenario: Scenario, policies: Sequence[ComparedPolicy], oracle: Oracl
         notes.append(f"gap_closed rests on the first {oracle.worlds} of {runs} worlds.")
     if oracle is not None and not scenario.document.uncertainty:
         notes.append(
-            "The scenario names no uncertain parameters, so all worlds are alike but for luck: the oracle knows nothing "
-            "that the planner does not."
+            "The scenario names no uncertain parameters, so all worlds are alike but for luck: the oracle knows "
+            "nothing that the planner does not."
         )
     closed = policies[0].gap_closed
     if closed is not None and any(np.isnan(closed[measure].value) for measure in MEASURES):
@@ -300,8 +300,8 @@ def _notes(scenario: Scenario, policies: Sequence[ComparedPolicy], oracle: Oracl
     doubtful = [one.name for one in policies if one.difference["contribution_margin"].bootstrap_disagrees]
     if doubtful:
         notes.append(
-            f"The bootstrap does not confirm the interval of {', '.join(doubtful)}: few worlds carry the difference. Play "
-            "more of them."
+            f"The bootstrap does not confirm the interval of {', '.join(doubtful)}: few worlds carry the difference. "
+            "Play more of them."
         )
     return tuple(notes)
 

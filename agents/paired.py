@@ -115,10 +115,10 @@ def holm(p_values: FloatArray) -> FloatArray:
 
 
 def ratio_of_gaps(own: FloatArray, whole: FloatArray, confidence: float) -> tuple[float, float, float, float]:
-    """``mean(own) / mean(whole)`` over paired worlds with its interval: value, standard error, low, high.
+    """``mean(own) / mean(whole)`` over paired worlds: value, standard error, low, high.
 
-    By the delta method the variance of a ratio of means ``q = a/b`` is that of ``own - q whole`` over ``n b^2`` (Cochran
-    1977, Sampling Techniques, eq. 6.13). All NaN where the whole is not above 0.
+    By the delta method the variance of a ratio of means ``q = a/b`` is that of ``own - q whole`` over ``n b^2``
+    (Cochran 1977, Sampling Techniques, section 6.4). All NaN where the whole is not above 0.
 
     Args:
         own: ``(n,)``.

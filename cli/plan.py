@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from xbopt.cli.scenario import JsonOption, ScenarioArgument
-from xbopt.cli.terminal import print_json, progress_bar, result_console, say, table, written
+from xbopt.cli.terminal import print_json, progress_bar, result_console, say, stage_bar, table, written
 from xbopt.core.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _write_reports(
         return
     from xbopt.reports.plan import build_plan_report
 
-    with progress_bar(f"{result.scenario.name}, report", quiet=quiet) as progress:
+    with stage_bar(quiet=quiet) as progress:
         built = build_plan_report(result, runs=runs, seed=seed, progress=progress)
     if report is not None:
         from xbopt.reports.page import write_html

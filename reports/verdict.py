@@ -11,7 +11,7 @@ from xbopt.reports.numbers import NumberFormat, has_range
 
 def policy_words(policy: str) -> str:
     """How a sentence names the policy."""
-    return "this plan" if policy == "baseline" else f"the policy {policy}"
+    return {"baseline": "this plan", "planner": "the planner's plan"}.get(policy, f"the policy {policy}")
 
 
 def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_effect: Estimate | None = None) -> str:
