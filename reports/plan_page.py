@@ -112,8 +112,8 @@ def _swings(report: PlanReport) -> Section:
         takeaway=_swing_takeaway(report),
         charts=(chart,) if rows else (),
         legend=f"Change of {report.goal_words} in expected mode where a group of parameters is 20% smaller (pale) or "
-        "20% larger (dark) everywhere, and the plan stays as it is. Where the lead over the scenario's own plan changes "
-        "most, a new plan was made as well.",
+        "20% larger (dark) everywhere, and the plan stays as it is. Where the lead over the scenario's own plan "
+        "changes most, a new plan was made as well.",
     )
 
 
