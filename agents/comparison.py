@@ -11,7 +11,7 @@ import numpy as np
 
 from xbopt.agents.paired import PairedDifference, paired_differences, ratio_of_gaps
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.policies import BUILT_IN, policy_of
+from xbopt.agents.policies import NAMES, policy_from
 from xbopt.agents.simulation import SimulationResult, simulate
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.errors import UsageError
@@ -226,14 +226,14 @@ class _Chosen:
 def _chosen(policies: Sequence[str | Policy], market: MarketParameters, told: Progress) -> list[_Chosen]:
     """Those asked for, then the built-in ones that are not yet there, each under a name of its own."""
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
-    wanted += [(name, False) for name in BUILT_IN if name not in policies]
+    wanted += [(name, False) for name in NAMES if name not in policies]
     found: list[_Chosen] = []
     known: dict[str, Policy] = {}
     for asked, asked_for in wanted:
         text = asked if isinstance(asked, str) else ""
         if isinstance(asked, str) and text not in known:
             told(f"{text}, made ready", 0, 0)
-            known[text] = policy_of(text, market)
+            known[text] = policy_from(text, market)
         policy = known[asked] if isinstance(asked, str) else asked
         name, count, taken = policy.name, 1, [one.name for one in found]
         while name in taken:

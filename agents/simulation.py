@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import policy_of
+from xbopt.agents.policies import policy_from
 from xbopt.agents.without_media import WithoutMedia
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.policy import DirectPolicy, Policy, PolicyKind
+from xbopt.core.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.kpis import (
@@ -108,7 +108,7 @@ def simulate(
 
     Args:
         scenario: A loaded scenario, a path, or the name of a shipped one.
-        policy: Name of a built-in policy, a plan's CSV file, or a policy object.
+        policy: Name of a built-in policy, a plan's CSV file, folder of a training run, or a policy object.
         runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
@@ -131,11 +131,13 @@ def simulate(
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     market = build_market(loaded)
-    chosen: Policy = policy_of(policy, market) if isinstance(policy, str) else policy
+    chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
     if exploration is not None and isinstance(chosen, DirectPolicy):
         chosen = ExploringPolicy(plan=chosen, scenario=loaded, exploration=exploration)
+    elif exploration is not None and isinstance(chosen, CanExplore):
+        chosen = chosen.exploring(exploration)
 
     started = time.perf_counter()
     parts: list[Totals] = []
@@ -190,7 +192,7 @@ def media_gain(result: SimulationResult, policy: str | DirectPolicy) -> Estimate
     Raises:
         PolicyError: The policy is unknown, or draws tactics: it has no twin without media that draws the same ones.
     """
-    plan = policy_of(policy, result.market) if isinstance(policy, str) else policy
+    plan = policy_from(policy, result.market) if isinstance(policy, str) else policy
     if not isinstance(plan, DirectPolicy):
         raise PolicyError(f"The policy {plan.name} draws tactics; what media add is known for plans only.")
     without = simulate(

@@ -43,7 +43,8 @@ def simulate_command(
         str,
         typer.Option(
             "--policy",
-            help="baseline, uniform, proportional, calendar, greedy_roas, planner, or a plan's CSV file.",
+            help="baseline, uniform, proportional, calendar, greedy_roas, planner, replan; a plan's CSV file; or a "
+            "training run's folder.",
             autocompletion=policy_names,
         ),
     ] = "baseline",
@@ -71,7 +72,7 @@ def simulate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
-    from xbopt.agents.policies import policy_of
+    from xbopt.agents.policies import policy_from
     from xbopt.agents.simulation import media_gain, simulate
     from xbopt.core.files import check_targets
     from xbopt.core.policy import DirectPolicy
@@ -96,7 +97,7 @@ def simulate_command(
         say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
     for note in log_notes(loaded) if log is not None else ():
         say(f"Note: {note}")
-    chosen = policy_of(policy, build_market(loaded))
+    chosen = policy_from(policy, build_market(loaded))
     with progress_bar(f"{loaded.name}, {policy}", quiet=as_json) as progress:
         result = simulate(
             loaded,

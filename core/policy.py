@@ -98,12 +98,48 @@ class TacticPolicy(Protocol):
 
 
 @runtime_checkable
+class CanExplore(TacticPolicy, Protocol):
+    """A policy over the menu that can be told to explore."""
+
+    def exploring(self, share: float) -> TacticPolicy:
+        """The same policy with a share of uniform exploration."""
+        ...
+
+
+@runtime_checkable
 class BlindPolicy(DirectPolicy, Protocol):
     """A policy that looks at nothing but the day: nobody needs to work out features for it."""
 
     @property
     def reads_no_features(self) -> Literal[True]:
         """The promise."""
+        ...
+
+
+@runtime_checkable
+class ContextPolicy(Protocol):
+    """A policy that answers from rows of context alone, so that it can be asked about the decisions of a log.
+
+    Bandits and networks that read a cell's own context can offer this; a policy that needs the whole market at once, or
+    its own past, cannot.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that reports and logs show."""
+        ...
+
+    @property
+    def kind(self) -> PolicyKind:
+        """What sort of policy it is."""
+        ...
+
+    def probabilities_from_context(self, context: FloatArray, names: tuple[str, ...]) -> FloatArray:
+        """Probability of each action ``(n, K)``, rows sum to 1, given contexts ``(n, d)`` with named columns ``(d,)``.
+
+        Raises:
+            PolicyError: The context lacks a field that the policy needs, or has one that it does not know.
+        """
         ...
 
 

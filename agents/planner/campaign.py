@@ -124,7 +124,8 @@ def plan_campaign(
     check_feasible(scenario, blocks, constraints)
     first = begin(expected, blocks, constraints, start or scenario_plan(market))
     check_return_floor(expected, blocks, constraints, first)
-    found = _alternate(expected, blocks, constraints, first, how)
+    found = _moved(first, best_dayparts(expected, first.course))
+    found = alternate(expected, blocks, constraints, found, how)
     found, certificate = certify(expected, blocks, constraints, found)
     found = _filled(expected, blocks, constraints, found, certificate)
     schedule = replace(found.course.plan, name="planner", kind="planner")
@@ -150,10 +151,13 @@ def plan_campaign(
     )
 
 
-def _alternate(
-    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, first: Ascent, how: Effort
-) -> Ascent:
-    at = _moved(first, best_dayparts(expected, first.course))
+def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
+    """Improve spend, then promotions, in turns; every accepted step brings more in expected mode.
+
+    Raises:
+        BudgetError: No plan keeps all limits.
+        SolverError: The solver gave up.
+    """
     for turn in range(how.alternations):
         before = at.course.total
         # The first turn only needs to know roughly where money goes before promotions are weighed.

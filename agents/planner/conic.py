@@ -14,7 +14,7 @@ from xbopt.core.errors import BudgetError, XboptError
 _GOOD = ("Solved", "AlmostSolved")
 _IMPOSSIBLE = ("PrimalInfeasible", "AlmostPrimalInfeasible")
 # Least step before the solver changes its scaling, and whether it equilibrates; from the fast to the patient.
-_WAYS = ((0.1, False), (0.1, True), (1e-3, True))
+_WAYS = ((0.1, False), (1e-2, False), (1e-3, True))
 _MOST_STEPS = 400
 
 
@@ -73,8 +73,11 @@ class ConicProgram:
         """Add power cones of three rows each: ``first^a * second^(1-a) >= |third|``."""
         return self._add(matrix, bound, [_clarabel().PowerConeT(float(a)) for a in exponent])
 
-    def solve(self) -> ConicAnswer:
+    def solve(self, tolerance: float = 1e-8) -> ConicAnswer:
         """Solve; degenerate programs want other steps than easy ones, so up to three ways are tried.
+
+        Args:
+            tolerance: Relative gap and residual at which the solver has converged.
 
         Raises:
             BudgetError: No ``x`` keeps all conditions.
@@ -89,6 +92,7 @@ class ConicProgram:
             settings.verbose = False
             settings.max_threads = 1
             settings.max_iter = _MOST_STEPS
+            settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
             settings.min_switch_step_length = least_step
             settings.equilibrate_enable = equilibrate
             found = _clarabel().DefaultSolver(nothing, self.cost, columns, bound, self._cones, settings).solve()

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.agents.baselines.schedule import ScheduledPolicy
-from xbopt.agents.planner.blocks import Resolution
-from xbopt.agents.planner.campaign import Effort, plan_campaign
+from xbopt.agents.planner.ascent import begin
+from xbopt.agents.planner.blocks import Resolution, split_horizon
+from xbopt.agents.planner.campaign import Effort, alternate
+from xbopt.agents.planner.constraints import scenario_constraints
+from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.goals import goal_named
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.errors import PolicyError
@@ -77,13 +81,16 @@ def plan_worlds(
         progress: Called with worlds done and worlds in all.
     """
     parameters = draw_worlds(market.scenario, seed=world_seed, worlds=worlds)
+    blocks = split_horizon(market, resolution)
+    constraints = scenario_constraints(market.scenario, blocks)
     plans: list[ScheduledPolicy] = []
-    expected: list[float] = []
+    values: list[float] = []
     for row in range(len(worlds)):
         own = select_worlds(parameters, np.array([row]))
-        plan = plan_campaign(market, goal=goal, resolution=resolution, world=own, start=start, effort=_EFFORT)
-        plans.append(plan.schedule)
-        expected.append(plan.expected)
+        expected = ExpectedMarket(market, goal_named(goal), own)
+        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), _EFFORT)
+        plans.append(found.course.plan)
+        values.append(found.course.total)
         if progress is not None:
             progress(row + 1, len(worlds))
-    return OraclePolicy(plans=tuple(plans), worlds=worlds.copy(), expected=np.array(expected))
+    return OraclePolicy(plans=tuple(plans), worlds=worlds.copy(), expected=np.array(values))

@@ -31,6 +31,7 @@ from xbopt.core.axes import FloatArray
 
 Curves = Literal["local", "envelope"]
 
+_LOCAL_TOLERANCE, _TIGHT_TOLERANCE = 1e-6, 1e-8
 _LEAST_UNIT = 1e-2
 # Carry-over of a ten-millionth of the half-saturation moves nothing.
 _LEAST_CARRY = 1e-7
@@ -110,7 +111,8 @@ def solve(
         roi = program.at_most(Triplets.dense(row[None]), np.array([organic / scale]))
     _add_response(program, model, touching, tangents, unit)
 
-    answer = program.solve()
+    # A local step is confirmed by expected mode anyway; a bound has to be tight.
+    answer = program.solve(_LOCAL_TOLERANCE if curves == "local" else _TIGHT_TOLERANCE)
     level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
     return Solution(
         level=level,
@@ -133,9 +135,12 @@ def _add_response(
     size = unit.size
     power = np.broadcast_to(model.power, model.ceiling.shape).ravel()
     carry = _carry(model).scaled(columns=np.power(unit, power)).shifted(size, 3 * size)
-    cells = np.arange(size)
-    spend, powered = Triplets.picking(cells, 3 * size), Triplets.picking(size + cells, 3 * size)
-    program.power((-spend).spread(3, 0) + (-powered).spread(3, 2), np.tile([0.0, 1.0, 0.0], size), power)
+    bent, straight = np.flatnonzero(power < 1.0), np.flatnonzero(power >= 1.0)
+    spend, powered = Triplets.picking(bent, 3 * size), Triplets.picking(size + bent, 3 * size)
+    program.power((-spend).spread(3, 0) + (-powered).spread(3, 2), np.tile([0.0, 1.0, 0.0], bent.size), power[bent])
+    # Where price does not rise with spend, the power is the level itself, and a cone would have no inside.
+    same = Triplets.picking(size + straight, 3 * size) + -Triplets.picking(straight, 3 * size)
+    program.at_most(same, np.zeros(straight.size))
     plain = np.flatnonzero(~tangents.cut)
     # ((1 - q) + (1 + z), 2, (1 - q) - (1 + z)) in the second-order cone.
     z = carry.chosen(plain).scaled(rows=1.0 / touching.half[plain])
