@@ -9,9 +9,13 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from xbopt import __version__
+from xbopt.cli.compare import compare_command
+from xbopt.cli.evaluate import evaluate_command
+from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
+from xbopt.cli.train import train_command
 from xbopt.core.errors import UsageError, XboptError
 
 INTERRUPTED = 130
@@ -29,7 +33,7 @@ class _BadCall(Protocol):
 app = typer.Typer(
     name="xbopt",
     help=(
-        "Plan and simulate cross-border e-commerce campaigns.\n\n"
+        "Plan, simulate and learn cross-border e-commerce campaigns.\n\n"
         "Start with: xbopt simulate quickstart\n\n"
         "Exit codes: 0 done, 1 internal error, 2 invalid input, 3 refused, 4 infeasible, 5 integrity."
     ),
@@ -41,6 +45,20 @@ app.add_typer(scenario_app, name="scenario")
 app.command(
     name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
 )(simulate_command)
+app.command(name="plan", epilog="Example: xbopt plan quickstart -o plan.csv --report plan.html")(plan_command)
+app.command(
+    name="compare", epilog="Example: xbopt compare quickstart --policies baseline,plan.csv --report comparison.html"
+)(compare_command)
+
+app.command(
+    name="evaluate",
+    epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
+)(evaluate_command)
+
+
+app.command(name="train", epilog="Example: xbopt train quickstart --agent ppo --time-limit 2m --out runs/first")(
+    train_command
+)
 
 
 def _version(value: bool) -> None:
