@@ -15,7 +15,7 @@ from xbopt.ope.data import LoggedBanditData
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.results import CarryOver
 
-MOST_NUMBERS = 8_000_000
+MOST_NUMBERS = 2_000_000
 """Numbers of context in memory; beyond, only a share of the episodes is kept, chosen by their names alone."""
 
 

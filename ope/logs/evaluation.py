@@ -10,12 +10,12 @@ from xbopt.core.errors import UsageError
 from xbopt.ope.data import LoggedBanditData
 from xbopt.ope.evaluate import gather
 from xbopt.ope.logs.engines import Engine, over_parts
-from xbopt.ope.logs.episode_sample import EpisodeSample
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.naming import with_names
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.propensity import with_estimated_propensities
@@ -69,18 +69,18 @@ class _FirstPass:
     seed: int
     with_model: bool
 
-    def __call__(self, part: LogPart) -> tuple[RewardMoments | None, EpisodeSample | None]:
+    def __call__(self, part: LogPart) -> tuple[RewardMoments | None, Samples]:
         moments = (
             RewardMoments(n_actions=self.n_actions, n_features=len(self.log.context_names)) if self.with_model else None
         )
-        sample: EpisodeSample | None = None
+        sample = Samples()
         start = part.first_of_log
         for rows in self.log.rows(part):
             if moments is not None:
                 keys = row_keys(len(rows), first_row=start, cluster=rows.cluster, seed=self.seed)
                 reward = np.where(rows.ready, rows.reward, 0.0)
                 moments.add(rows.context, rows.action, reward, keys, rows.ready.astype(np.float64))
-            sample = _both(sample, EpisodeSample.of(rows))
+            sample = sample.plus(Samples.of(rows, start))
             start += len(rows)
         return moments, sample
 
@@ -197,29 +197,26 @@ def _at_once(
         cautions = (caution,)
     model = None if reward_model is None else fit_reward_model(reward_model, data, seed=seed)
     evaluator = gather(data, probabilities, confidence=confidence, seed=seed, model=model)
-    result = _judged(evaluator, EpisodeSample.of(rows), n_actions, force=force, cautions=cautions)
+    # Propensities that were estimated fit the log by themselves; there is nothing to audit.
+    samples = Samples.of(rows, 0)
+    result = _judged(evaluator, samples, n_actions, force=force, cautions=cautions)
     return result, _weights(data, probabilities)
 
 
 def _judged(
-    evaluator: StreamingEvaluator,
-    sample: EpisodeSample | None,
-    n_actions: int,
-    *,
-    force: bool,
-    cautions: tuple[str, ...],
+    evaluator: StreamingEvaluator, samples: Samples, n_actions: int, *, force: bool, cautions: tuple[str, ...]
 ) -> PolicyEvaluation:
-    """The result, with the test for carry-over and what it gives reason to."""
-    found, findings = None if sample is None else sample.test(n_actions), Findings()
+    """The result, with the tests for carry-over and of the stated propensities, and what they give reason to."""
+    found = None if samples.episodes is None else samples.episodes.test(n_actions)
+    doubts = () if samples.audit is None else samples.audit.doubts(n_actions)
+    findings = Findings()
     judge_carry_over(found, findings)
-    result = evaluator.result(force=force, cautions=(*cautions, *findings.cautions))
+    if doubts:
+        findings.next_steps.append(
+            "Find out which propensities held when the actions were drawn, and write those down."
+        )
+    result = evaluator.result(force=force, cautions=(*cautions, *doubts, *findings.cautions))
     return replace(result, carry_over=found, next_steps=(*result.next_steps, *findings.next_steps))
-
-
-def _both(first: EpisodeSample | None, second: EpisodeSample | None) -> EpisodeSample | None:
-    if first is None or second is None:
-        return first or second
-    return first.plus(second)
 
 
 def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 0, draws: int = 200) -> LogEvaluation:
@@ -272,10 +269,10 @@ class _Passes:
                 self.progress(next(done), sum(sizes))
 
         moments: RewardMoments | None = None
-        sample: EpisodeSample | None = None
+        sample = Samples()
         first = _FirstPass(log=self.log, n_actions=self.n_actions, seed=self.seed, with_model=with_model)
-        for of_part, episodes in over_parts(first, parts, engine=self.engine):
-            sample = _both(sample, episodes)
+        for of_part, found in over_parts(first, parts, engine=self.engine):
+            sample = sample.plus(found)
             if moments is None:
                 moments = of_part
             elif of_part is not None:

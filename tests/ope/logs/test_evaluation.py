@@ -181,6 +181,36 @@ def test_a_large_log_is_judged_by_a_share_of_its_episodes(log_path, monkeypatch)
     assert found.rows % 5 == 0, "episodes are kept whole"
 
 
+def dated(stated_on_the_last_day, rows=8000):
+    """Four days of even draws over two actions; on the last one the log states other propensities."""
+    rng = np.random.default_rng(6)
+    day = np.arange(rows) * 4 // rows
+    action = rng.integers(0, 2, rows)
+    stated = np.where((day == 3) & (action == 1), stated_on_the_last_day, 0.5)
+    moments = np.datetime64("2026-03-01T12:00", "us") + day.astype("timedelta64[D]")
+    return pa.table({"action": action, "propensity": stated, "reward": rng.random(rows), "timestamp": moments})
+
+
+@pytest.mark.parametrize("most", [10_000_000, 3000])
+def test_a_day_with_other_propensities_than_stated_is_found(most, log_path, monkeypatch):
+    monkeypatch.setattr("xbopt.ope.logs.audit_sample.MOST_NUMBERS", most)
+    policy = FixedProbabilities(name="p", shares=(0.5, 0.5))
+    honest = evaluate_log(open_log(log_path(dated(0.5))), policy).result
+    assert honest.verdict == "ANSWER"
+    found = evaluate_log(open_log(log_path(dated(0.2, rows=8000))), policy).result
+    assert any(reason.startswith("On 2026-03-04 the mean of 1 / (actions x propensity) is") for reason in found.reasons)
+    assert any("Find out which propensities held" in step for step in found.next_steps)
+
+
+def test_probabilities_that_were_not_those_of_the_draw_are_found(log_path):
+    rng = np.random.default_rng(7)
+    action = (rng.random(4000) < 0.4).astype(int)  # 0.3 is stated
+    table = [[0.7, 0.3]] * 4000
+    content = pa.table({"action": action, "reward": rng.random(4000), "action_probabilities": table})
+    found = evaluate_log(open_log(log_path(content)), FixedProbabilities(name="p", shares=(0.5, 0.5))).result
+    assert any("stated probability near 0.3 were taken with 0.4" in reason for reason in found.reasons)
+
+
 def episodes(steps_kept, due_days=7):
     """Three episodes of three weekly steps; rewards 1, 10, 100 by step; episode 2 lacks what is not kept."""
     rows = [(e, t) for e in range(3) for t in range(3) if e < 2 or t in steps_kept]
