@@ -85,8 +85,11 @@ def evaluate_command(
         ),
     ] = None,
     exploration: Annotated[
-        float, typer.Option("--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan, or of logging."
+        ),
+    ] = None,
     estimand: Annotated[
         EstimandName,
         typer.Option(
