@@ -112,8 +112,8 @@ class PpoSettings:
 
 
 PRESETS: Mapping[str, PpoSettings] = {
-    "small": PpoSettings(),
-    "large": PpoSettings(),
+    "small": PpoSettings(worlds=64),
+    "large": PpoSettings(learning_rate=6e-4),
 }
 """Hyperparameters by size of the market."""
 
