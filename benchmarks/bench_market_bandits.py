@@ -1,8 +1,8 @@
 """How much of the way to a planner that knows everything a trained bandit goes.
 
-Run ``python benchmarks/bench_market_bandits.py SCENARIO AGENT MINUTES [ORACLE_WORLDS]``. Trains the agent, plays it, the
-uniform plan and the planner in 256 worlds that neither training nor the choice of the best policy has seen, and plans
-``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; it takes half a minute a world).
+Run ``python benchmarks/bench_market_bandits.py SCENARIO AGENT MINUTES [ORACLE_WORLDS]``. Trains the agent, plays it,
+the uniform plan and the planner in 256 worlds that neither training nor the choice of the best policy has seen, and
+plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; it takes half a minute a world).
 ``gap_closed`` is (policy - uniform) / (oracle - uniform) in contribution margin, on the oracle's worlds.
 """
 

@@ -542,7 +542,7 @@ def ucb(
     ``norm`` bounds each inverse's largest eigenvalue, so ``x'A_k^-1 x <= norm_k x'x``: an action whose score would stay
     behind the best known even then cannot be chosen greedily, and its quadratic form is not computed.
     """
-    rows, features = context.shape
+    rows = context.shape[0]
     actions, packed = inverse.shape
     products, scores = np.empty(packed), np.empty(actions)
     for n in range(rows):
@@ -591,7 +591,7 @@ def thompson_linear(
 
     As in ``ucb``, an action that cannot come near the best even at the bound of its spread is left out.
     """
-    rows, features = context.shape
+    rows = context.shape[0]
     actions, packed = inverse.shape
     products, means = np.empty(packed), np.empty(actions)
     room = np.empty((8, actions))

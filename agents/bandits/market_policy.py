@@ -55,7 +55,7 @@ class MarketBanditPolicy:
         return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
 
     def _behind(self, observation: Observation) -> FloatArray:
-        """How much dearer money has become in each world ``(B,)``: log of the plan's money to come over what is left."""
+        """How much dearer money is in each world ``(B,)``: log of the plan's money to come over what is left."""
         anchor = self.context.layout.anchor
         planned = float(anchor.spend_base[observation.day :].sum())
         if anchor.has_reserve or planned <= 0.0:

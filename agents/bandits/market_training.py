@@ -1,10 +1,10 @@
 """Training a bandit on a market: ``xbopt train SCENARIO --agent lin_ts`` and its siblings.
 
-A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit is
-without exploring plays the held-out worlds, at several degrees of caution. The best one is kept.
+A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit
+is without exploring plays the held-out worlds, at several degrees of caution. The best one is kept.
 
-Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world depend
-on its number. So a run that goes on from a checkpoint does what it would have done without the break, to the bit.
+Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world
+depend on its number. So a run that goes on from a checkpoint does what it would have done without the break, to the bit.
 """
 
 import json
