@@ -9,6 +9,9 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from xbopt import __version__
+from xbopt.cli.compare import compare_command
+from xbopt.cli.evaluate import evaluate_command
+from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
@@ -42,6 +45,15 @@ app.add_typer(scenario_app, name="scenario")
 app.command(
     name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
 )(simulate_command)
+app.command(name="plan", epilog="Example: xbopt plan quickstart -o plan.csv --report plan.html")(plan_command)
+app.command(
+    name="compare", epilog="Example: xbopt compare quickstart --policies baseline,plan.csv --report comparison.html"
+)(compare_command)
+
+app.command(
+    name="evaluate",
+    epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
+)(evaluate_command)
 
 
 app.command(name="train", epilog="Example: xbopt train quickstart --agent ppo --time-limit 2m --out runs/first")(

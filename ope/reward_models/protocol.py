@@ -1,0 +1,30 @@
+"""What an evaluation asks of a reward model."""
+
+from typing import Protocol, runtime_checkable
+
+from xbopt.core.axes import FloatArray
+from xbopt.ope.row_keys import KeyArray
+
+FOLDS = 5
+
+
+class RewardModel(Protocol):
+    """A cross-fitted model: the prediction of a row comes from a fit that did not see the row's fold."""
+
+    @property
+    def name(self) -> str:
+        """Name for reports, such as ``linear``."""
+        ...
+
+    def predict(self, context: FloatArray, keys: KeyArray) -> FloatArray:
+        """Expected reward of every action ``(n, K)`` in contexts ``(n, d)`` of rows with these keys ``(n,)``."""
+        ...
+
+
+@runtime_checkable
+class RewardEnsemble(Protocol):
+    """A model of several members, whose disagreement is reported."""
+
+    def member_predictions(self, context: FloatArray, keys: KeyArray) -> FloatArray:
+        """Predictions of each member ``(m, n, K)``; their mean is the model's prediction."""
+        ...
