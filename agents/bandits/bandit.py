@@ -250,8 +250,8 @@ def not_finite(context: FloatArray, row: int) -> PolicyError:
     bad = ~np.isfinite(values)
     column = int(np.argmax(bad)) if bad.any() else int(np.argmax(np.abs(values)))
     return PolicyError(
-        f"The context holds {values[column]:g} at row {row}, feature {column}; finite numbers are wanted, whose squares "
-        "are finite too."
+        f"The context holds {values[column]:g} at row {row}, feature {column}; "
+        "finite numbers are wanted, whose squares are finite too."
     )
 
 

@@ -53,11 +53,11 @@ class MarketBanditSettings:
     """
 
     form: Form = "factored"
-    worlds: int = 64
+    worlds: int = 32
     window_days: int = 14
     customer_weight: float = 1.0
-    held_out_worlds: int = 64
-    evaluate_every: int = 5
+    held_out_worlds: int = 48
+    evaluate_every: int = 3
     patience: int = 20
     exploration: float = 0.0
     bandit: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
