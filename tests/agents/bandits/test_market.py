@@ -219,7 +219,7 @@ def test_training_beats_the_plan_on_worlds_it_never_saw(scenario, market, tmp_pa
             steps=4 * 64 * 3 * cells,
             plan="baseline",
             options={"worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
-        ),  # fmt: skip
+        ),
         tmp_path / "run",
     )
     assert summary.gain_base > 3.0 * summary.gain_se_base
