@@ -75,9 +75,10 @@ def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, explorat
         notes = ("uniform: each action of the log with the same probability.",) if name == "uniform" else ()
         identity = PolicyIdentity.of_name(name, "built in")
         return ChosenPolicy(policy=known, labels=log.action_labels, identity=identity, notes=notes)
-    if name in BUILT_IN:
-        return _plan(name, log, scenario, exploration)
     path = Path(name)
+    is_plan_file = path.suffix.lower() == ".csv" and scenario is not None
+    if name in BUILT_IN or is_plan_file:
+        return _plan(name, log, scenario, exploration)
     if path.exists():
         _no_scenario(name, scenario)
         raise PolicyError(
@@ -89,7 +90,8 @@ def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, explorat
 
 def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: float) -> ChosenPolicy:
     from xbopt.agents.plan_on_log import PlanFromContext
-    from xbopt.agents.policies import built_in_policy
+    from xbopt.agents.planner.plan_table import read_plan
+    from xbopt.agents.policies import BUILT_IN, built_in_policy
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.ope.logs.certificate import PolicyIdentity
     from xbopt.simulator.build import build_market
@@ -112,11 +114,16 @@ def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: fl
         )
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
-    plan = PlanFromContext(plan=built_in_policy(name, build_market(loaded)), scenario=loaded, exploration=exploration)
+    own = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)
+    plan = PlanFromContext(plan=own, scenario=loaded, exploration=exploration)
     note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
         f", and {exploration:.0%} of the decisions at random." if exploration else "."
     )
-    identity = PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+    identity = (
+        PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+        if name in BUILT_IN
+        else PolicyIdentity.of_path(Path(name), "plan file")
+    )
     return ChosenPolicy(
         policy=_asked(plan, log),
         labels=log.action_labels,
