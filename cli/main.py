@@ -10,8 +10,8 @@ import typer
 
 from xbopt import __version__
 from xbopt.cli.compare import compare_command
-from xbopt.cli.plan import plan_command
 from xbopt.cli.evaluate import evaluate_command
+from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say

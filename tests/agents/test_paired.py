@@ -95,7 +95,7 @@ def test_intervals_cover_what_they_promise(monkeypatch):
 
 @pytest.mark.statistical
 def test_ratios_cover_what_they_promise():
-    """1,000 studies of 64 paired gaps whose true ratio is 0.8; three standard errors of 0.7 % and 1 % for the method."""
+    """1,000 studies of 64 paired gaps with a ratio of 0.8: three standard errors of 0.7 %, and 1 % of the method."""
     rng = np.random.default_rng(8)
     hits = 0
     for _ in range(1000):

@@ -74,9 +74,7 @@ def test_swings_are_those_of_a_play_in_the_changed_market(planned):
     assert conversion.low.plan < planned.objective < conversion.high.plan
     assert (conversion.low.factor, conversion.high.factor) == (1.0 - CHANGE, 1.0 + CHANGE)
     # Conversion that is 20 % better everywhere is the scenario with 20 % better levels, as long as no cap is near.
-    raised = scenario_of(
-        "market.regions.DE.conversion_level=1.2", f"market.regions.UK.conversion_level={1.05 * 1.2!r}"
-    )
+    raised = scenario_of("market.regions.DE.conversion_level=1.2", f"market.regions.UK.conversion_level={1.05 * 1.2!r}")
     from xbopt.simulator.build import build_market
 
     played = play_expected(build_market(raised), planned.campaign.schedule)

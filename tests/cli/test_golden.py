@@ -39,7 +39,6 @@ COMMANDS = {
     "evaluate_bad_propensity": ["evaluate", "bad.csv", "--policy", "uniform"],
     "evaluate_ragged": ["evaluate", "ragged.csv", "--policy", "uniform"],
     "evaluate_empty": ["evaluate", "empty.csv", "--policy", "uniform"],
-    "plan_infeasible": ["plan", "quickstart", "--set", "budget.region_minimums_base={}"],
     "plan_bad_target": ["plan", "quickstart", "--target", "order=5"],
     "compare_misspelt_policy": ["compare", "quickstart", "--policies", "baseline,plannner"],
     "bad_value": ["simulate", "quickstart", "--set", "budget.total_base=-5"],
