@@ -50,7 +50,9 @@ def evaluate_command(
     ],
     policy: Annotated[
         str | None,
-        typer.Option("--policy", help="uniform, logging, always:ACTION, or a built-in plan (with --scenario)."),
+        typer.Option(
+            "--policy", help="uniform, logging, always:ACTION; with --scenario, a built-in plan or the CSV file of one."
+        ),
     ] = None,
     probabilities: Annotated[
         Path | None,

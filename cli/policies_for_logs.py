@@ -84,9 +84,11 @@ def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, explorat
         notes = _NOTES.get(known.name, ())
         identity = PolicyIdentity.of_name(known.name, "built in")
         return ChosenPolicy(policy=known, labels=log.action_labels, identity=identity, notes=notes)
-    if name in BUILT_IN:
+    path = Path(name)
+    is_plan_file = path.suffix.lower() == ".csv" and scenario is not None
+    if name in BUILT_IN or is_plan_file:
         return _plan(name, log, scenario, exploration or 0.0)
-    if name in REACTING or Path(name).exists():
+    if name in REACTING or path.exists():
         raise PolicyError(f"{name} {NEEDS_MORE}")
     names = ("uniform", "logging", f"{ALWAYS}ACTION", *(plan for plan in BUILT_IN if plan != "uniform"))
     raise PolicyError(f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(names)}.")
@@ -94,7 +96,8 @@ def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, explorat
 
 def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: float) -> ChosenPolicy:
     from xbopt.agents.plan_on_log import PlanFromContext
-    from xbopt.agents.policies import built_in_policy
+    from xbopt.agents.planner.plan_table import read_plan
+    from xbopt.agents.policies import BUILT_IN, built_in_policy
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.ope.logs.certificate import PolicyIdentity
     from xbopt.simulator.build import build_market
@@ -117,11 +120,16 @@ def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: fl
         )
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
-    plan = PlanFromContext(plan=built_in_policy(name, build_market(loaded)), scenario=loaded, exploration=exploration)
+    own = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)
+    plan = PlanFromContext(plan=own, scenario=loaded, exploration=exploration)
     note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
         f", and {exploration:.0%} of the decisions at random." if exploration else "."
     )
-    identity = PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+    identity = (
+        PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+        if name in BUILT_IN
+        else PolicyIdentity.of_path(Path(name), "plan file")
+    )
     return ChosenPolicy(
         policy=_asked(plan, log),
         labels=log.action_labels,
