@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+OWN_TESTS = ("evaluation.md", "planning.md")
 LINK = re.compile(r"\[[^\]]+\]\((?P<target>[^)#\s]+)")
 
 
@@ -35,7 +36,9 @@ def commands():
     for page, code in blocks("console"):
         lines = [line.removeprefix(".venv/bin/") for line in code.splitlines()]
         pages.setdefault(str(page), []).extend(line for line in lines if line.startswith("xbopt"))
-    return {page: lines for page, lines in pages.items() if lines and not page.endswith(("evaluation.md", "planning.md"))}
+    return {
+        page: lines for page, lines in pages.items() if lines and not page.endswith(("evaluation.md", "planning.md"))
+    }
 
 
 def shortened(line):
