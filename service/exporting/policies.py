@@ -1,0 +1,39 @@
+"""Which graph belongs to which kind of policy."""
+
+from collections.abc import Callable
+
+from xbopt.agents.baselines.schedule import ScheduledPolicy
+from xbopt.agents.exploration import ExploringPolicy
+from xbopt.core.errors import PolicyError
+from xbopt.core.policy import Observation, Policy
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.exporting.graph import Graph
+from xbopt.service.exporting.schedule import exploring_graph, schedule_graph
+from xbopt.service.exporting.tail import Inputs, declare_inputs
+
+
+def policy_graph(policy: Policy, scenario: Scenario, sample: Observation) -> bytes:
+    """The ONNX model of a policy.
+
+    Args:
+        policy: The policy.
+        scenario: The scenario it decides for.
+        sample: An observation, which says how many features there are.
+
+    Raises:
+        PolicyError: There is no graph for this kind of policy.
+    """
+    graph = Graph()
+    inputs = declare_inputs(
+        graph, scenario, region_features=sample.regions.shape[2], cell_features=sample.cells.shape[3]
+    )
+    _builder(policy)(graph, scenario, inputs)
+    return graph.model(name=policy.name, metadata={"scenario": scenario.name, "scenario_hash": scenario.hash})
+
+
+def _builder(policy: Policy) -> Callable[[Graph, Scenario, Inputs], None]:
+    if isinstance(policy, ScheduledPolicy):
+        return lambda graph, scenario, inputs: schedule_graph(graph, scenario, inputs, policy)
+    if isinstance(policy, ExploringPolicy):
+        return lambda graph, scenario, inputs: exploring_graph(graph, scenario, inputs, policy)
+    raise PolicyError(f"{policy.name} ({type(policy).__name__}) has no graph yet, so it cannot be exported.")

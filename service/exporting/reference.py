@@ -1,0 +1,157 @@
+"""What the policy itself gives, worked out with the project's own numpy code: the yardstick for every graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision import Decision
+from xbopt.core.feasibility import project
+from xbopt.core.limits import Remaining
+from xbopt.core.policy import DirectPolicy, Observation, Policy, PolicyKind, TacticPolicy
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.rollout import play_worlds
+from xbopt.service.graph_session import Arrays
+from xbopt.simulator.parameters import MarketParameters
+
+
+@dataclass(slots=True)
+class _WatchedDirect:
+    """A direct policy whose observations are kept."""
+
+    policy: DirectPolicy
+    seen: list[Observation]
+
+    @property
+    def name(self) -> str:
+        return self.policy.name
+
+    @property
+    def kind(self) -> PolicyKind:
+        return self.policy.kind
+
+    def decide(self, observation: Observation) -> Decision:
+        self.seen.append(observation)
+        return self.policy.decide(observation)
+
+
+@dataclass(slots=True)
+class _WatchedTactic:
+    """A tactic policy whose observations are kept."""
+
+    policy: TacticPolicy
+    seen: list[Observation]
+
+    @property
+    def name(self) -> str:
+        return self.policy.name
+
+    @property
+    def kind(self) -> PolicyKind:
+        return self.policy.kind
+
+    def probabilities(self, observation: Observation) -> FloatArray:
+        self.seen.append(observation)
+        return self.policy.probabilities(observation)
+
+
+def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, seed: int) -> list[Observation]:
+    """What a policy sees when it is played, one observation a decision day."""
+    seen: list[Observation] = []
+    watched: Policy = (
+        _WatchedDirect(policy, seen) if isinstance(policy, DirectPolicy) else _WatchedTactic(policy, seen)
+    )
+    play_worlds(market, watched, worlds=np.arange(worlds, dtype=np.int64), seed=seed)
+    return seen
+
+
+def inputs_of(observations: Sequence[Observation]) -> Arrays:
+    """Observations as inputs of a graph, one row a world and day."""
+    return {
+        "regions": np.concatenate([seen.regions for seen in observations]),
+        "cells": np.concatenate([seen.cells for seen in observations]),
+        "day": np.concatenate([np.full(seen.worlds, seen.day, dtype=np.int64) for seen in observations]),
+        "budget_base": np.concatenate([seen.remaining.budget_base for seen in observations]),
+        "region_base": np.concatenate([seen.remaining.region_base for seen in observations]),
+        "channel_base": np.concatenate([seen.remaining.channel_base for seen in observations]),
+    }
+
+
+def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, inputs: Arrays) -> Arrays:
+    """Outputs for inputs of any days, from policy, menu and projection.
+
+    Args:
+        policy: The policy.
+        scenario: The scenario.
+        sample: An observation that lends the names of features.
+        inputs: Inputs of the graph; tactic policies need the draws and masks too.
+    """
+    day = inputs["day"]
+    made: Arrays = {}
+    for one in np.unique(day).tolist():
+        rows = np.flatnonzero(day == one)
+        observation = _observation(scenario, sample, inputs, rows, one)
+        found = (
+            _direct(policy, scenario, observation)
+            if isinstance(policy, DirectPolicy)
+            else _tactic(policy, scenario, observation, inputs, rows)
+        )
+        for name, array in found.items():
+            if name not in made:
+                made[name] = np.empty((len(day), *array.shape[1:]), dtype=array.dtype)
+            made[name][rows] = array
+    return made
+
+
+def _observation(scenario: Scenario, sample: Observation, inputs: Arrays, rows: IntArray, day: int) -> Observation:
+    def part(name: str) -> FloatArray:
+        return inputs[name][rows].astype(np.float64, copy=False)
+
+    return replace(
+        sample,
+        day=day,
+        days=scenario.days,
+        date=scenario.date_of(day),
+        remaining=Remaining(
+            budget_base=part("budget_base"), region_base=part("region_base"), channel_base=part("channel_base")
+        ),
+        regions=part("regions"),
+        cells=part("cells"),
+    )
+
+
+def _direct(policy: DirectPolicy, scenario: Scenario, observation: Observation) -> Arrays:
+    return _projected(policy.decide(observation), scenario, observation.remaining)
+
+
+def _projected(decision: Decision, scenario: Scenario, remaining: Remaining) -> Arrays:
+    done, _ = project(decision, scenario.limits, remaining)
+    return {
+        "spend_base": done.spend_base,
+        "daypart_weights": done.daypart_weights,
+        "discount_frac": done.discount_frac,
+        "mechanic": done.mechanic,
+    }
+
+
+def _tactic(
+    policy: TacticPolicy, scenario: Scenario, observation: Observation, inputs: Arrays, rows: IntArray
+) -> Arrays:
+    own = policy.probabilities(observation) * inputs["allowed"]
+    mass = own.sum(axis=3, keepdims=True)
+    free = np.where(mass > 0.0, own / np.where(mass > 0.0, mass, 1.0), inputs["default"])
+    forced = inputs["forced"][rows][..., None]
+    final: FloatArray = np.where(forced < 0, free, (forced == np.arange(free.shape[3])).astype(np.float64))
+    # The tactic that was drawn by the graph is given where it is known: a draw on an edge may fall to either side.
+    cumulative = np.cumsum(final, axis=3)
+    drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)
+    tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else drawn
+    decision = scenario.menu.decode(tactic, observation.day_budget_base)
+    return {
+        **_projected(decision, scenario, observation.remaining),
+        "tactic": tactic,
+        "propensity": np.take_along_axis(final, tactic[..., None], axis=3)[..., 0],
+        "probabilities": final,
+        "allowed_mass": mass,
+    }
