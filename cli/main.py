@@ -9,6 +9,9 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from xbopt import __version__
+from xbopt.cli.bundles import app as tokens_app
+from xbopt.cli.bundles import serve_command, verify_command
+from xbopt.cli.decisions import app as decisions_app
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
@@ -41,6 +44,10 @@ app.add_typer(scenario_app, name="scenario")
 app.command(
     name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
 )(simulate_command)
+app.command(name="verify", epilog="Example: xbopt verify policy.xbopt")(verify_command)
+app.command(name="serve", epilog="Example: xbopt serve policy.xbopt --store sqlite:///decisions.sqlite")(serve_command)
+app.add_typer(decisions_app, name="decisions")
+app.add_typer(tokens_app, name="tokens")
 
 
 def _version(value: bool) -> None:

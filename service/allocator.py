@@ -65,6 +65,7 @@ class Allocator:
         schema, manifest = bundle.schema, bundle.manifest
         self.schema_sha256 = hashlib.sha256(bundle.schema_bytes).hexdigest()
         self.address = manifest.content_address
+        self.currency = schema.currency
         self.policy = manifest.provenance.policy
         self.reader = RequestReader(
             schema, bundle.guardrails, total_base=bundle.plan.limits.total_base, schema_sha256=self.schema_sha256
@@ -73,6 +74,11 @@ class Allocator:
         self._names = [field.name for field in schema.outputs]
         self._tactics = schema.shape == "tactic"
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
+        axes = schema.axes
+        self.lengths = (
+            len(axes["R"]), len(axes["S"]), len(axes["C"]), len(axes["H"]), len(axes["F"]), len(axes["G"]),
+            len(axes.get("K", [])),
+        )  # fmt: skip
         self._free = np.full((1, *self._cells), -1, dtype=np.int64)
         self._mask_is_open = True
         if self._tactics:
