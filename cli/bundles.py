@@ -27,7 +27,7 @@ def verify_command(
     trusted_key: TrustedKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a bundle: sizes, checksums, signature, schema, model and golden vectors. Exit code 5 if anything is wrong."""
+    """Check a bundle: sizes, checksums, signature, schema, model, golden vectors. Exit code 5 if anything is wrong."""
     from xbopt.core.extras import need_extra
 
     need_extra("serve", "msgspec", "onnxruntime", "cryptography")

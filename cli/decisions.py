@@ -18,7 +18,8 @@ app = typer.Typer(help="The decision store of the service.", no_args_is_help=Tru
 def verify_command(
     store: StoreOption,
     head: Annotated[
-        str | None, typer.Option("--head", help="A head that was written down earlier; the chain has to run through it.")
+        str | None,
+        typer.Option("--head", help="A head that was written down earlier; the chain has to run through it."),
     ] = None,
     bundle: Annotated[
         Path | None, typer.Option("--bundle", help="Also work every decision of this bundle out again, bit for bit.")

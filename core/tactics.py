@@ -118,8 +118,11 @@ class TacticMenu:
         return np.moveaxis(by_mix, 1, 3)[..., self.mix]
 
     def timing_distance(self, spend_base: FloatArray, daypart_weights: FloatArray) -> FloatArray:
-        """Share of a cell's spend ``(B, R, S, C)``, spread over dayparts by ``(B, R, C, H)``, that each tactic puts
-        into other dayparts ``(B, R, S, K)``.
+        """Share of a cell's spend that each tactic puts into other dayparts ``(B, R, S, K)``.
+
+        Args:
+            spend_base: ``(B, R, S, C)``.
+            daypart_weights: How a channel's spend is spread over the day ``(B, R, C, H)``.
         """
         weights = contract("brsc,brch->brsh", _shares(spend_base), daypart_weights)
         by_timing = 0.5 * np.abs(weights[:, None] - self.timings[:, :, None, :]).sum(axis=4)

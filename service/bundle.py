@@ -133,7 +133,7 @@ def _schema(data: bytes) -> Schema:
     if version not in SCHEMA_VERSIONS:
         raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")
     schema = decode(data, Schema, SCHEMA)
-    axes = {"R", "S", "C", "H", "F", "G"} | ({"K"} if schema.shape == "tactic" else set())
+    axes = set("RSCHFGK" if schema.shape == "tactic" else "RSCHFG")
     if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - {"F", "G"}):
         raise BundleError(f"{SCHEMA} has to name the entries along {', '.join(sorted(axes))}.")
     names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in ("F", "G")}

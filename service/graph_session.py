@@ -1,6 +1,6 @@
 """Running a bundle's graph: onnxruntime with one thread, inputs and outputs by the schema."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, cast
 
 import numpy as np
@@ -10,6 +10,13 @@ from xbopt.core.errors import BundleError
 from xbopt.service.formats import POLICY, Field, Schema
 
 Arrays: TypeAlias = dict[str, FloatArray | IntArray]
+
+
+class _Options(Protocol):
+    intra_op_num_threads: int
+    inter_op_num_threads: int
+    log_severity_level: int
+    enable_cpu_mem_arena: bool
 
 
 class _Value(Protocol):
@@ -43,17 +50,17 @@ class GraphSession:
     def __init__(self, model: bytes, schema: Schema) -> None:
         import onnxruntime as ort
 
-        options = ort.SessionOptions()
+        options = cast("_Options", ort.SessionOptions())
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         # Memory that grows with the largest batch and is never given back looks like a leak.
         options.enable_cpu_mem_arena = False
         try:
-            session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library raises a dozen types of its own
+            make = cast("Callable[..., _Session]", ort.InferenceSession)
+            self._session = make(model, sess_options=options, providers=["CPUExecutionProvider"])
+        except Exception as error:
             raise BundleError(f"{POLICY} cannot be loaded: {str(error)[:300]}") from error
-        self._session = cast("_Session", session)
         _compare("inputs", self._session.get_inputs(), schema.inputs, schema)
         _compare("outputs", self._session.get_outputs(), schema.outputs, schema)
         self.outputs = [field.name for field in schema.outputs]

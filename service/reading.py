@@ -155,8 +155,9 @@ class RequestReader:
         drifted: BoolArray | None = None
         if not inside.all():
             flat = self._without_missing(flat)
-            drifted = (~(np.abs(flat - self._centre) <= self._reach)).any(axis=1)
-            drifted = drifted if drifted.any() else None
+            outside: BoolArray = ~(np.abs(flat - self._centre) <= self._reach)
+            strange = np.asarray(outside.any(axis=1))
+            drifted = strange if strange.any() else None
             regions = flat[:, : self._split].reshape(regions.shape)
             cells = flat[:, self._split :].reshape(cells.shape)
         return Batch(

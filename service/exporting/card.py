@@ -8,7 +8,7 @@ def write_card(
 ) -> bytes:
     """The card as UTF-8 text."""
     how = (
-        f"For every region and segment it gives probabilities over {len(schema.axes['K'])} tactics, of which one is drawn."
+        f"For every region and segment it gives probabilities over {len(schema.axes['K'])} tactics; one is drawn."
         if schema.shape == "tactic"
         else "It names its decision outright, so that its log cannot be evaluated by weighting."
     )
@@ -17,18 +17,26 @@ def write_card(
         if certificate is not None
         else "**Unproven**: no evaluation went into this bundle."
     )
-    drift = {"answer": "the policy answers all the same", "fallback": "the plan answers", "refuse": "no answer is given"}
+    drift = {
+        "answer": "the policy answers all the same",
+        "fallback": "the plan answers",
+        "refuse": "no answer is given",
+    }
     floor = guardrails.margin_floor_frac
     lines = [
         f"# {name} {version}",
         "",
-        f"Policy `{provenance.policy}` ({provenance.policy_kind}) for the scenario `{provenance.scenario}` "
-        f"({provenance.scenario_hash}). {how} {proof}",
+        (
+            f"Policy `{provenance.policy}` ({provenance.policy_kind}) for the scenario `{provenance.scenario}` "
+            f"({provenance.scenario_hash}). {how} {proof}"
+        ),
         "",
         "## Decides",
         "",
-        f"- spend a day by {len(schema.axes['R'])} regions, {len(schema.axes['S'])} segments and "
-        f"{len(schema.axes['C'])} channels, in {schema.currency}",
+        (
+            f"- spend a day by {len(schema.axes['R'])} regions, {len(schema.axes['S'])} segments and "
+            f"{len(schema.axes['C'])} channels, in {schema.currency}"
+        ),
         f"- how a channel's spend is spread over {len(schema.axes['H'])} parts of the day",
         "- discounts by region and segment",
         "",

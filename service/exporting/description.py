@@ -173,5 +173,3 @@ def build_plan(scenario: Scenario, plan: ScheduledPolicy, shape: PolicyShape) ->
         total_base=limits.total_base,
         daily_base=limits.daily_base,
     )
-
-

@@ -101,7 +101,9 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     known = golden_inputs | ({"tactic": found["tactic"]} if shape == "tactic" else {})
     outputs = reference_outputs(policy, scenario, sample, known)
     for name, array in found.items():
-        difference = largest_difference(array, outputs[name]) / (scenario.limits.daily_base if name == "spend_base" else 1)
+        difference = largest_difference(array, outputs[name]) / (
+            scenario.limits.daily_base if name == "spend_base" else 1
+        )
         if difference > TOLERANCE:
             raise BundleError(f"The graph of {policy.name} gives another {name} than the policy ({difference:.3g}).")
     golden = Golden(
@@ -159,5 +161,3 @@ def golden_draws(cells: tuple[int, int], tactics: int, rows: int, *, seed: int) 
 def as_floats(arrays: Arrays, name: str) -> FloatArray:
     """One of the arrays, as float64."""
     return arrays[name].astype(np.float64, copy=False)
-
-

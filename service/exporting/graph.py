@@ -1,6 +1,7 @@
 """Writing ONNX graphs node by node: no exporter, no tracing, float64 throughout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import onnx
@@ -50,15 +51,21 @@ class Graph:
             self._constants.append(numpy_helper.from_array(array, name))
         return self._known[key]
 
+    def whole(self, value: int) -> str:
+        """A whole number without axes."""
+        return self.constant(np.array(value, dtype=np.int64))
+
     def add(self, operator: str, *inputs: str, **attributes: object) -> str:
         """A node with one output."""
         return self.several(operator, 1, *inputs, **attributes)[0]
 
     def several(self, operator: str, outputs: int, *inputs: str, **attributes: object) -> list[str]:
         """A node with several outputs."""
+        # Attributes are whatever an operator takes; the library's own names come first in its signature.
+        make = cast("Callable[..., onnx.NodeProto]", helper.make_node)
         number = len(self._nodes)
         names = [f"n{number}_{i}" for i in range(outputs)]
-        self._nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
+        self._nodes.append(make(operator, list(inputs), names, **attributes))
         return names
 
     def total(self, tensor: str, *axes: int, keep: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The projection of ``core.feasibility``, as part of a graph: floors, region caps, channel caps, day cap, in that order.
+"""The projection of ``core.feasibility`` as part of a graph: floors, region caps, channel caps, day cap, in that order.
 
 What cannot happen in a scenario (a cap that nobody set, a floor that is zero) gets no node. A sum that comes within
 1e-11 of its cap is scaled down by that much where core leaves it: a thousandth of a cent in a million.
@@ -31,7 +31,7 @@ class Caps:
 
     def __init__(self, graph: Graph, limits: Limits, *, budget: str, region: str, channel: str) -> None:
         day = graph.at_most(budget, limits.daily_base)
-        caps = [(_DAY, graph.unsqueeze(day, 1, 2, 3))]
+        caps: list[tuple[tuple[int, ...], str]] = [(_DAY, graph.unsqueeze(day, 1, 2, 3))]
         if np.isfinite(limits.channel_cap_base).any():
             caps.insert(0, (_CHANNEL, graph.unsqueeze(channel, 1, 2)))
         if np.isfinite(limits.region_cap_base).any():
@@ -99,7 +99,7 @@ def clip_discount(graph: Graph, discount: str, ceiling: FloatArray) -> str:
 
 
 def normalise_dayparts(graph: Graph, weights: str, audience: FloatArray) -> str:
-    """Daypart weights ``(B, R, C, H)`` that are non-negative and sum to 1; empty rows follow the audience ``(R, H)``."""
+    """Daypart weights ``(B, R, C, H)``, non-negative, that sum to 1; empty rows follow the audience ``(R, H)``."""
     positive = graph.at_least(weights, 0.0)
     totals = graph.total(positive, 3, keep=True)
     some = graph.add("Greater", totals, graph.constant(0.0))

@@ -59,9 +59,7 @@ class _WatchedTactic:
 def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, seed: int) -> list[Observation]:
     """What a policy sees when it is played, one observation a decision day."""
     seen: list[Observation] = []
-    watched: Policy = (
-        _WatchedDirect(policy, seen) if isinstance(policy, DirectPolicy) else _WatchedTactic(policy, seen)
-    )
+    watched: Policy = _WatchedDirect(policy, seen) if isinstance(policy, DirectPolicy) else _WatchedTactic(policy, seen)
     play_worlds(market, watched, worlds=np.arange(worlds, dtype=np.int64), seed=seed)
     return seen
 
@@ -99,7 +97,9 @@ def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, i
         )
         for name, array in found.items():
             if name not in made:
-                made[name] = np.empty((len(day), *array.shape[1:]), dtype=array.dtype)
+                shape = (len(day), *array.shape[1:])
+                whole = array.dtype.kind == "i"
+                made[name] = np.zeros(shape, dtype=np.int64) if whole else np.zeros(shape, dtype=np.float64)
             made[name][rows] = array
     return made
 
@@ -140,9 +140,11 @@ def _tactic(
 ) -> Arrays:
     own = policy.probabilities(observation) * inputs["allowed"]
     mass = own.sum(axis=3, keepdims=True)
-    free = np.where(mass > 0.0, own / np.where(mass > 0.0, mass, 1.0), inputs["default"])
+    free: FloatArray = np.where(mass > 0.0, own / np.where(mass > 0.0, mass, 1.0), inputs["default"])
     forced = inputs["forced"][rows][..., None]
-    final: FloatArray = np.where(forced < 0, free, (forced == np.arange(free.shape[3])).astype(np.float64))
+    every: IntArray = np.arange(len(scenario.menu), dtype=np.int64)
+    own_tactic: FloatArray = (forced == every).astype(np.float64)
+    final = np.where(forced < 0, free, own_tactic)
     # The tactic that was drawn by the graph is given where it is known: a draw on an edge may fall to either side.
     cumulative = np.cumsum(final, axis=3)
     drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)

@@ -57,16 +57,16 @@ def exploring_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Ex
     even = graph.add("Mul", graph.unsqueeze(inputs.day_budget, 1, 2), graph.constant(menu.cell_share))
     planned = graph.rows_of(as_float(cell_spend), inputs.day)
     ratio = graph.add("Div", planned, graph.at_least(even, _NO_MONEY))
-    ratio = graph.add(
-        "Where", graph.add("Greater", even, graph.constant(_NO_MONEY)), ratio, graph.constant(1.0)
-    )
+    ratio = graph.add("Where", graph.add("Greater", even, graph.constant(_NO_MONEY)), ratio, graph.constant(1.0))
     log_ratio = graph.unsqueeze(graph.add("Log", graph.at_most(graph.at_least(ratio, 0.01), 100.0)), 3)
     by_intensity = graph.add(
         "Div",
         graph.add("Sub", log_ratio, graph.constant(np.log(menu.intensity))),
         graph.constant(menu.INTENSITY_STEP),
     )
-    distance = graph.rows_of(as_float(((discount[..., None] - menu.discount_frac) / menu.DISCOUNT_STEP) ** 2), inputs.day)
+    distance = graph.rows_of(
+        as_float(((discount[..., None] - menu.discount_frac) / menu.DISCOUNT_STEP) ** 2), inputs.day
+    )
     distance = graph.add("Add", distance, graph.add("Mul", by_intensity, by_intensity))
     other: FloatArray = (mechanic[..., None] != menu.mechanic).astype(np.float64)
     for part in ((mix / menu.SHARE_STEP) ** 2, (timing / menu.SHARE_STEP) ** 2, other):
@@ -74,9 +74,7 @@ def exploring_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Ex
     nearest = graph.add("ArgMin", distance, axis=3, keepdims=1)
     chosen = graph.add("Equal", nearest, graph.constant(np.arange(len(menu), dtype=np.int64)))
     rest = policy.exploration / len(menu)
-    probabilities = graph.add(
-        "Where", chosen, graph.constant((1.0 - policy.exploration) + rest), graph.constant(rest)
-    )
+    probabilities = graph.add("Where", chosen, graph.constant((1.0 - policy.exploration) + rest), graph.constant(rest))
     finish_tactics(graph, scenario, inputs, probabilities)
 
 

@@ -49,8 +49,8 @@ def declare_inputs(graph: Graph, scenario: Scenario, *, region_features: int, ce
         "channel": graph.input("channel_base", "float64", ("B", channels)),
     }
     # A day outside the horizon would read past a table's end.
-    inside = graph.add("Clip", inputs["day"], graph.constant(np.int64(0)), graph.constant(np.int64(scenario.days - 1)))
-    left = graph.add("Cast", graph.add("Sub", graph.constant(np.int64(scenario.days)), inside), to=11)
+    inside = graph.add("Clip", inputs["day"], graph.whole(0), graph.whole(scenario.days - 1))
+    left = graph.add("Cast", graph.add("Sub", graph.whole(scenario.days), inside), to=11)
     inputs |= {"day": inside, "day_budget": graph.add("Div", inputs["budget"], left)}
     return Inputs(**inputs, days=scenario.days)
 
@@ -72,9 +72,11 @@ def finish_tactics(graph: Graph, scenario: Scenario, inputs: Inputs, probabiliti
     masked = graph.add("Mul", probabilities, allowed)
     mass = graph.total(masked, 3, keep=True)
     left = graph.add("Greater", mass, graph.constant(0.0))
-    free = graph.add("Where", left, graph.add("Div", masked, graph.add("Where", left, mass, graph.constant(1.0))), default)
+    free = graph.add(
+        "Where", left, graph.add("Div", masked, graph.add("Where", left, mass, graph.constant(1.0))), default
+    )
     must = graph.unsqueeze(forced, 3)
-    is_free = graph.add("Less", must, graph.constant(np.int64(0)))
+    is_free = graph.add("Less", must, graph.whole(0))
     own = graph.add("Cast", graph.add("Equal", must, graph.constant(np.arange(tactics, dtype=np.int64))), to=11)
     final = graph.add("Where", is_free, free, own)
     tactic = _draw(graph, final, uniform, tactics)
@@ -156,7 +158,7 @@ def _draw(graph: Graph, probabilities: str, uniform: str, tactics: int) -> str:
     The number is compared with shares of the cumulated sum itself, so that the last tactic with any probability
     catches what rounding leaves of the sum.
     """
-    cumulative = graph.add("CumSum", probabilities, graph.constant(np.int64(3)))
+    cumulative = graph.add("CumSum", probabilities, graph.whole(3))
     whole = graph.add("Gather", cumulative, graph.constant([tactics - 1]), axis=3)
     passed = graph.add("Less", cumulative, graph.add("Mul", graph.unsqueeze(uniform, 3), whole))
     return graph.total(graph.add("Cast", passed, to=7), 3)

@@ -68,7 +68,7 @@ def pack(header: msgspec.Struct, arrays: "list[FloatArray | IntArray]") -> bytes
     """A batch as bytes."""
     text = msgspec.json.encode(header)
     text += b" " * (-len(text) % 8)
-    return b"".join((_START.pack(MAGIC, len(text)), text, *(np.ascontiguousarray(array) for array in arrays)))
+    return b"".join((_START.pack(MAGIC, len(text)), text, *(array.tobytes() for array in arrays)))
 
 
 def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
@@ -94,11 +94,20 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
         if given is not None and len(given) != rows:
             raise RequestError(f"{name} has {len(given)} entries for {rows} rows.")
     regions, segments, channels, _, wide, deep, _ = allocator.lengths
-    shapes = ((rows, regions, wide), (rows, regions, segments, deep), (rows,), (rows,), (rows, regions), (rows, channels))
+    shapes = (
+        (rows, regions, wide),
+        (rows, regions, segments, deep),
+        (rows,),
+        (rows,),
+        (rows, regions),
+        (rows, channels),
+    )
     wanted = sum(8 * int(np.prod(shape)) for shape in shapes)
     if len(body) - start != wanted:
         raise RequestError(f"The arrays have {len(body) - start} bytes; {rows} rows need {wanted}.")
-    words = np.frombuffer(body, dtype="<f8", offset=start) if start % 8 == 0 else np.frombuffer(body[start:], dtype="<f8")
+    words = (
+        np.frombuffer(body, dtype="<f8", offset=start) if start % 8 == 0 else np.frombuffer(body[start:], dtype="<f8")
+    )
     parts: list[FloatArray] = []
     used = 0
     for shape in shapes:

@@ -123,9 +123,7 @@ class Engine:
             elif self._shadow is not None:
                 self._compare(allocation)
             self.metrics.decided(list(told.source), told.guardrails)
-            answers.append(
-                answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True)
-            )
+            answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
 
     async def allocate_batch(
@@ -144,7 +142,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         # A large batch must not hold up the others.
         allocation, entry = await loop.run_in_executor(
-            None, _decide_batch, allocator, batch, key, list(episode_ids), list(steps), killed
+            None, lambda: _decide_batch(allocator, batch, key, list(episode_ids), list(steps), killed=killed)
         )
         stored = await self._store([entry])
         if stored is None:
@@ -270,9 +268,7 @@ class Engine:
         """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
         planned = allocator.by_plan(batch, STORE_FAILURE)
         self.metrics.decided(list(planned.source), planned.guardrails)
-        return answer_of(
-            planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False
-        )
+        return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:
         """What stands under an id that came again.
@@ -318,7 +314,7 @@ class Engine:
 
 
 def _decide_batch(
-    allocator: Allocator, batch: Batch, key: str, episode_ids: list[str], steps: list[int], killed: bool
+    allocator: Allocator, batch: Batch, key: str, episode_ids: list[str], steps: list[int], *, killed: bool
 ) -> tuple[Allocation, NewEntry]:
     allocation = allocator.decide(batch, kill=killed)
     entry = decision_entry(allocation, allocator, key=key, episode_ids=episode_ids, steps=steps, killed=killed)
@@ -334,7 +330,9 @@ def _same_axes(one: Allocator, other: Allocator) -> None:
     left, right = one.bundle.schema, other.bundle.schema
     for axis in "RSCHFG":
         if left.axes[axis] != right.axes[axis]:
-            raise ProblemError(409, f"The bundles differ along the axis {axis}, so requests for one do not fit the other.")
+            raise ProblemError(
+                409, f"The bundles differ along the axis {axis}, so requests for one do not fit the other."
+            )
 
 
 def _microseconds(text: str) -> int:
@@ -356,5 +354,3 @@ def _same_outcome(stored: bytes, new: bytes, outcome: Outcome) -> bool:
     if outcome.ready_at is None:
         right = msgspec.structs.replace(right, ready_us=left.ready_us)
     return left == right
-
-

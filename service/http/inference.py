@@ -4,6 +4,7 @@ An inference is a decision like any other: it passes the guardrails, is drawn by
 """
 
 import uuid
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -27,7 +28,7 @@ class TensorIn(msgspec.Struct, kw_only=True):
     name: Annotated[str, msgspec.Meta(max_length=64)]
     shape: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=MOST_ROWS)]], msgspec.Meta(max_length=6)]
     datatype: str
-    data: list[float | None | list[float | None | list[float | None | list[float | None]]]]
+    data: list[float | list[float | list[float | list[float | None] | None] | None] | None]
     parameters: dict[str, str | float | bool] = {}
 
 
@@ -53,7 +54,7 @@ class TensorOut(msgspec.Struct, kw_only=True):
     name: str
     shape: list[int]
     datatype: str
-    data: list[float | int]
+    data: Sequence[float | int]
 
 
 class InferenceAnswer(msgspec.Struct, kw_only=True):
@@ -156,7 +157,7 @@ def write_inference(
 
 
 def _tensor(name: str, array: FloatArray | IntArray) -> TensorOut:
-    data: list[float | int] = array.ravel().tolist()
+    data: Sequence[float | int] = array.ravel().tolist()
     kind = "INT64" if array.dtype.kind == "i" else "FP64"
     return TensorOut(name=name, shape=list(array.shape), datatype=kind, data=data)
 

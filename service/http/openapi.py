@@ -23,7 +23,9 @@ _OPEN = ("/health/", "/v2/health/")
 
 def describe(app: "FastAPI", engine: "Engine", *, secured: bool) -> dict[str, object]:
     """The document for a bundle: its examples fit the bundle that decides now."""
-    document = cast("dict[str, dict[str, object]]", get_openapi(title=app.title, version=app.version, routes=app.routes))
+    document = cast(
+        "dict[str, dict[str, object]]", get_openapi(title=app.title, version=app.version, routes=app.routes)
+    )
     _, components = msgspec.json.schema_components(_TYPES, ref_template=_REF)
     schemas = cast("dict[str, object]", document.setdefault("components", {}).setdefault("schemas", {}))
     for name in ("HTTPValidationError", "ValidationError"):

@@ -168,7 +168,9 @@ def _columns(
             [planned if outcome is None else outcome.cost for outcome, planned in zip(found, spend, strict=True)],
             dtype=np.float64,
         ),
-        reward_ready_at=_times([entry.created_us if one is None else max(one.ready_us, entry.created_us) for one in found]),
+        reward_ready_at=_times(
+            [entry.created_us if one is None else max(one.ready_us, entry.created_us) for one in found]
+        ),
         policy_id=_texts([entry.policy[i] for i in row.tolist()]),
         scenario_hash=_texts([about.scenario_hash] * len(row)),
     )

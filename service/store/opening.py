@@ -25,7 +25,9 @@ def open_store(url: str, *, wait_seconds: float = 2.0, must_exist: bool = False)
     if url.startswith(("postgresql://", "postgres://")):
         return PostgresStore(url, wait_seconds=wait_seconds)
     if "://" in url and not url.startswith(_SQLITE):
-        raise UsageError(f"{url.split('://')[0]}:// is no store; give sqlite:///FILE or postgresql://USER@HOST/NAME.")
+        raise UsageError(
+            f"{url.split('://', maxsplit=1)[0]}:// is no store; give sqlite:///FILE or postgresql://USER@HOST/NAME."
+        )
     path = Path(url.removeprefix(_SQLITE))
     if must_exist and not path.is_file():
         raise UsageError(f"There is no store {path}.")
