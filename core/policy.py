@@ -12,38 +12,51 @@ PolicyKind = Literal["baseline", "planner", "bandit", "ppo", "bundle"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What a policy may know before a day's decision; no ground truth.
+class Morning:
+    """When a day's decision is made, and what may still be spent: all that a fixed plan needs.
 
     Attributes:
         day: Day of the horizon, from 0.
         days: Length of the horizon.
-        date: The calendar day.
         remaining: What may still be spent.
-        regions: Features of each region ``(B, R, F)``, named by ``region_names``.
-        cells: Features of each cell ``(B, R, S, G)``, named by ``cell_names``.
-        region_names: ``(F,)``.
-        cell_names: ``(G,)``.
     """
 
     day: int
     days: int
-    date: date
     remaining: Remaining
-    regions: FloatArray
-    cells: FloatArray
-    region_names: tuple[str, ...]
-    cell_names: tuple[str, ...]
 
     @property
     def worlds(self) -> int:
         """Number of worlds, ``B``."""
-        return self.cells.shape[0]
+        return len(self.remaining.budget_base)
 
     @property
     def day_budget_base(self) -> FloatArray:
         """The money left, spread evenly over the days left ``(B,)``, base currency; all of it after the last day."""
         return self.remaining.budget_base / max(self.days - self.day, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation(Morning):
+    """What a policy may know before a day's decision; no ground truth.
+
+    Attributes:
+        date: The calendar day.
+        regions: Features of each region ``(B, R, F)``, named by ``region_names``.
+        cells: Features of each cell ``(B, R, S, G)``, named by ``cell_names``.
+        channels: Features of each channel in a cell ``(B, R, S, C, E)``, named by ``channel_names``.
+        region_names: ``(F,)``.
+        cell_names: ``(G,)``.
+        channel_names: ``(E,)``.
+    """
+
+    date: date
+    regions: FloatArray
+    cells: FloatArray
+    channels: FloatArray
+    region_names: tuple[str, ...]
+    cell_names: tuple[str, ...]
+    channel_names: tuple[str, ...]
 
 
 @runtime_checkable
@@ -81,6 +94,16 @@ class TacticPolicy(Protocol):
 
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``; rows sum to 1."""
+        ...
+
+
+@runtime_checkable
+class BlindPolicy(DirectPolicy, Protocol):
+    """A policy that looks at nothing but the day: nobody needs to work out features for it."""
+
+    @property
+    def reads_no_features(self) -> Literal[True]:
+        """The promise."""
         ...
 
 

@@ -9,6 +9,11 @@ from xbopt.core.axes import FloatArray, IntArray, check_shape, contract
 from xbopt.core.decision import Decision
 from xbopt.core.errors import DecisionError
 
+PLAN_MIX = "plan"
+"""Name of the mix that is the plan's own split over channels, where a scenario does not spell it out."""
+AUDIENCE_TIMING = "audience"
+"""Name of the timing that follows the audience's day, where a scenario does not spell it out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TacticMenu:

@@ -9,25 +9,30 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray, contract
+from xbopt.core.anchored_menu import AnchoredTacticPolicy
+from xbopt.core.axes import IntArray
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import UsageError
-from xbopt.core.policy import Observation, Policy, TacticPolicy
+from xbopt.core.policy import Policy, TacticPolicy
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.observation import CELL_FEATURES, REGION_FEATURES
+from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.rollout import Recorder, TacticChoice
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 
 
-def log_schema(scenario: Scenario) -> DecisionLogSchema:
-    """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is."""
-    cells = [f"region_{name}" for name in scenario.regions] + [f"segment_{name}" for name in scenario.segments]
+def log_schema(scenario: Scenario, action_labels: tuple[str, ...] | None = None) -> DecisionLogSchema:
+    """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is.
+
+    Args:
+        scenario: The scenario.
+        action_labels: What the tactics mean, where they are relative to a plan; the menu's own labels where left out.
+    """
     return DecisionLogSchema(
-        context_names=(*REGION_FEATURES, *CELL_FEATURES, *cells),
-        action_labels=scenario.menu.labels,
+        context_names=context_names(scenario),
+        action_labels=action_labels or scenario.menu.labels,
         reward_unit=scenario.base_currency,
         cost_unit=scenario.base_currency,
     )
@@ -59,7 +64,8 @@ def open_book(
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
     run = hashlib.sha256(key.encode()).hexdigest()[:10]
-    with DecisionLogWriter(path, log_schema(scenario)) as writer:
+    labels = policy.anchored_menu.labels if isinstance(policy, AnchoredTacticPolicy) else None
+    with DecisionLogWriter(path, log_schema(scenario, labels)) as writer:
         yield DecisionBook(writer, market, policy, run=run)
 
 
@@ -96,13 +102,7 @@ class DecisionRecorder(Recorder):
         worlds, regions, segments = choice.tactic.shape
         shape = (worlds, regions, segments)
         end = day + tactics.window_days
-        lags = np.arange(tactics.window_days, dtype=np.float64)
-        factors: FloatArray = np.exp(lags * np.log(self._market.customers.daily_discount))
-        window = self._margin[:, day:end]
-        reward = contract("btrs,t->brs", window, factors[: window.shape[1]])
-        if end > scenario.days:
-            # The window runs beyond the horizon: the reward is not known, and zero would be a lie.
-            reward = reward * np.nan
+        reward = window_reward(self._margin, day, tactics.window_days, self._market.customers.daily_discount)
         world = np.broadcast_to(self._worlds[:, None, None], shape).ravel()
         cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
         unit: TextArray = np.tile(np.array(cells), worlds)
@@ -115,7 +115,7 @@ class DecisionRecorder(Recorder):
             episode_id=np.array([f"{self._run}-w{w}" for w in world], dtype=np.str_),
             step=np.repeat(np.array([step], dtype=np.int64), rows),
             unit=unit,
-            context=_context(scenario, choice.observation),
+            context=cell_contexts(choice.observation),
             action=choice.tactic.reshape(rows).astype(np.int64),
             propensity=choice.propensity.reshape(rows),
             action_probabilities=choice.probabilities.reshape(rows, -1),
@@ -125,17 +125,6 @@ class DecisionRecorder(Recorder):
             policy_id=np.repeat(np.array([self._policy], dtype=np.str_), rows),
             scenario_hash=np.repeat(np.array([scenario.hash], dtype=np.str_), rows),
         )
-
-
-def _context(scenario: Scenario, seen: Observation) -> FloatArray:
-    """What each cell sees ``(B * R * S, d)``."""
-    worlds, regions, segments, _ = seen.cells.shape
-    by_region = np.broadcast_to(seen.regions[:, :, None, :], (worlds, regions, segments, seen.regions.shape[2]))
-    region = np.broadcast_to(np.eye(regions)[:, None, :], (worlds, regions, segments, regions))
-    segment = np.broadcast_to(np.eye(segments), (worlds, regions, segments, segments))
-    context = np.concatenate([by_region, seen.cells, region, segment], axis=3)
-    assert context.shape[3] == len(log_schema(scenario).context_names), "context and names must match"
-    return context.reshape(worlds * regions * segments, -1)
 
 
 def _at(scenario: Scenario, day: int, worlds: int) -> TimeArray:

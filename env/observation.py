@@ -1,8 +1,9 @@
-"""The one list of what a decision maker sees: features of regions and cells, by name. No ground truth.
+"""The one list of what a decision maker sees: features of regions, cells and channels, by name. No ground truth.
 
-Seen: the calendar ahead, published rates and prices, the seller's own customers, spend, discounts and results, and
-what is left of budget and time. Not seen: elasticities and response curves of the world at hand, customers' remembered
-prices and the debt of borrowed orders, carried-over exposure and fatigue, tomorrow's noise.
+Seen: the calendar ahead, published rates and prices, the seller's own customers, spend, discounts and results, these
+results against what the scenario's average market would have brought, and what is left of budget and time. Not seen:
+elasticities and response curves of the world at hand, customers' remembered prices and the debt of borrowed orders,
+carried-over exposure and fatigue, tomorrow's noise.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray, add_up
 from xbopt.core.policy import Observation
+from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS, RECENT_KEEP, NominalRun, log_ratio
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.response import order_margin
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 
@@ -48,14 +51,40 @@ CELL_FEATURES: tuple[str, ...] = (
     "recent_visits_log",
     "recent_orders_log",
     "recent_return_on_spend_log",
+    "organic_visits_log",
+    "media_visits_log",
+    "conversion_log",
+    "order_value_log",
 )
 """Features of a cell. ``known_share``: customers in the population; the next three: shares of the customers; ``recent``
-is a moving average with a half-life of a week; ``recent_spend`` is relative to the cell's even share of the budget."""
+is a moving average with a half-life of a week; ``recent_spend`` is relative to the cell's even share of the budget.
+The last four are logs of observed over modelled results since the first day (``env/nominal.py``), 0 where all is as on
+average: organic visits, visits that media brought, orders from the visits that were counted, revenue from orders."""
+
+CHANNEL_FEATURES: tuple[str, ...] = (
+    "visits_log",
+    "recent_visits_log",
+    "visits_in_region_log",
+    "visits_in_segment_log",
+    "visits_in_channel_log",
+    "impressions_log",
+    "counted_log",
+    "recent_spend",
+    "saturation",
+    "modelled_return_log",
+)
+"""Features of a channel in a cell. The first six are logs of observed over modelled results since the first day, or of
+the last week or two (``recent``): visits of the cell, those of all segments of its region, of its segment in all
+regions, of the channel everywhere; impressions. ``counted_log``: how many visits the first rests on, as a share of
+10,000 on a log scale. ``recent_spend``: daily spend against an even share of the budget. ``saturation``: the share of
+the channel's ceiling that its carried exposure reaches in the scenario's model. ``modelled_return_log``: log of 1 plus
+margin before media over recent spend, in that model."""
 
 _WEEK = 7
-_RECENT_KEEP = 0.5 ** (1.0 / _WEEK)
 _COVER_DAYS = 30.0
 _LARGEST_PACE = 5.0
+_LARGEST_SPEND = 10.0
+_MANY_VISITS = 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +108,7 @@ class RecentResults:
         """The averages after one more day."""
 
         def mixed(old: FloatArray, new: FloatArray) -> FloatArray:
-            return _RECENT_KEEP * old + (1.0 - _RECENT_KEEP) * new
+            return RECENT_KEEP * old + (1.0 - RECENT_KEEP) * new
 
         return RecentResults(
             discount_frac=mixed(self.discount_frac, outcome.decision.discount_frac),
@@ -90,27 +119,41 @@ class RecentResults:
         )
 
 
-def observe(market: MarketParameters, state: MarketState, recent: RecentResults) -> Observation:
-    """What a decision maker sees on the morning of ``state``."""
+def observe(
+    market: MarketParameters, state: MarketState, recent: RecentResults, nominal: NominalRun | None = None
+) -> Observation:
+    """What a decision maker sees on the morning of ``state``.
+
+    Args:
+        market: The market.
+        state: Where it stands.
+        recent: The seller's own moving averages.
+        nominal: Results against the scenario's model; None as on the first morning, when there is nothing to compare.
+    """
     scenario, day = market.scenario, state.day
+    nominal = nominal or NominalRun.start(market, len(state.stock))
     return Observation(
         day=day,
         days=scenario.days,
         date=scenario.date_of(day),
         remaining=state.remaining,
         regions=_region_features(market, state),
-        cells=_cell_features(market, state, recent),
+        cells=_cell_features(market, state, recent, nominal),
+        channels=_channel_features(market, nominal),
         region_names=REGION_FEATURES,
         cell_names=CELL_FEATURES,
+        channel_names=CHANNEL_FEATURES,
     )
 
 
 def _region_features(market: MarketParameters, state: MarketState) -> FloatArray:
-    scenario, calendar, day = market.scenario, market.calendar, state.day
+    scenario, calendar = market.scenario, market.calendar
+    # On the evening of the last day the calendar ahead is over; its last day stands in.
+    day = min(state.day, scenario.days - 1)
     worlds, regions = state.stock.shape
     angle = 2.0 * np.pi * scenario.date_of(day).weekday() / _WEEK
     budget_left = state.remaining.budget_base / scenario.limits.total_base
-    time_left = (scenario.days - day) / scenario.days
+    time_left = (scenario.days - state.day) / scenario.days
     usual = np.where(state.usual_demand > 0.0, state.usual_demand, 1.0)
     limited = np.array(market.fulfilment.limited)
     cover = np.where(limited, np.minimum(np.where(limited, state.stock, 0.0) / usual / _COVER_DAYS, 1.0), 1.0)
@@ -131,7 +174,7 @@ def _region_features(market: MarketParameters, state: MarketState) -> FloatArray
         "stock_cover": cover,
         "budget_left": budget_left[:, None],
         "time_left": time_left,
-        "pace": np.minimum(budget_left / time_left, _LARGEST_PACE)[:, None],
+        "pace": np.minimum(budget_left / max(time_left, 1e-12), _LARGEST_PACE)[:, None],
     }
     features = np.empty((worlds, regions, len(REGION_FEATURES)))
     for i, name in enumerate(REGION_FEATURES):
@@ -139,12 +182,16 @@ def _region_features(market: MarketParameters, state: MarketState) -> FloatArray
     return features
 
 
-def _cell_features(market: MarketParameters, state: MarketState, recent: RecentResults) -> FloatArray:
+def _cell_features(
+    market: MarketParameters, state: MarketState, recent: RecentResults, nominal: NominalRun
+) -> FloatArray:
     scenario, people = market.scenario, state.customers
     known = add_up(people[..., 1:4], 3)
     per_customer = np.where(known > 0.0, known, 1.0)
     even = np.maximum(scenario.limits.total_base / scenario.days * scenario.menu.cell_share, 1e-12)
     earned = recent.net_revenue_base / np.maximum(recent.spend_base, 1e-3 * even)
+    seen, model, order_value = nominal.observed, nominal.modelled, market.orders.price_base
+    media_seen, media_modelled = add_up(seen.visits[..., :-1], 3), add_up(model.visits[..., :-1], 3)
     columns: dict[str, FloatArray] = {
         "known_share": known / np.maximum(add_up(people, 3), 1.0),
         "new_share": people[..., 1] / per_customer,
@@ -152,9 +199,45 @@ def _cell_features(market: MarketParameters, state: MarketState, recent: RecentR
         "at_risk_share": people[..., 3] / per_customer,
         "satisfaction": state.satisfaction,
         "recent_discount": recent.discount_frac,
-        "recent_spend": np.minimum(recent.spend_base / even, 10.0),
+        "recent_spend": np.minimum(recent.spend_base / even, _LARGEST_SPEND),
         "recent_visits_log": np.log1p(recent.visits),
         "recent_orders_log": np.log1p(recent.orders),
         "recent_return_on_spend_log": np.log1p(np.maximum(earned, 0.0)),
+        "organic_visits_log": log_ratio(seen.visits[..., -1], model.visits[..., -1], PRIOR_VISITS),
+        "media_visits_log": log_ratio(media_seen, media_modelled, PRIOR_VISITS),
+        "conversion_log": log_ratio(seen.orders, nominal.expected_orders, PRIOR_ORDERS),
+        "order_value_log": log_ratio(seen.revenue_base, nominal.expected_revenue_base, PRIOR_ORDERS * order_value),
     }
     return np.stack([columns[name] for name in CELL_FEATURES], axis=3)
+
+
+def _channel_features(market: MarketParameters, nominal: NominalRun) -> FloatArray:
+    scenario = market.scenario
+    seen, model = nominal.observed, nominal.modelled
+    counted, expected = seen.visits[..., :-1], model.visits[..., :-1]
+
+    def pooled(*axes: int) -> FloatArray:
+        ratio = log_ratio(add_up(counted, *axes), add_up(expected, *axes), PRIOR_VISITS)
+        return np.broadcast_to(np.expand_dims(ratio, axes), counted.shape)
+
+    # A moving average whose weights sum to 1 needs the sum of the weights of the sums: 1/(1 - keep) in the long run.
+    even = max(scenario.limits.total_base / scenario.days / counted[0].size, 1e-12)
+    daily_spend = nominal.recent_spend_base * (1.0 - RECENT_KEEP)
+    margin = np.maximum(order_margin(market), 0.0)[..., None] * nominal.order_rate[..., :-1]
+    earned = margin * model.recent_visits[..., :-1]
+    columns: dict[str, FloatArray] = {
+        "visits_log": log_ratio(counted, expected, PRIOR_VISITS),
+        "recent_visits_log": log_ratio(seen.recent_visits[..., :-1], model.recent_visits[..., :-1], PRIOR_VISITS),
+        "visits_in_region_log": pooled(2),
+        "visits_in_segment_log": pooled(1),
+        "visits_in_channel_log": pooled(1, 2),
+        "impressions_log": log_ratio(seen.impressions, model.impressions, 1.0),
+        "counted_log": np.minimum(np.log1p(counted) / np.log(_MANY_VISITS), 1.5),
+        "recent_spend": np.minimum(daily_spend / even, _LARGEST_SPEND),
+        "saturation": nominal.reached,
+        "modelled_return_log": np.log1p(earned / np.maximum(nominal.recent_spend_base, 1e-3 * even)),
+    }
+    features = np.empty((*counted.shape, len(CHANNEL_FEATURES)))
+    for i, name in enumerate(CHANNEL_FEATURES):
+        features[..., i] = columns[name]
+    return features

@@ -121,6 +121,7 @@ def _first_morning(market: MarketParameters, *, worlds: int) -> Observation:
         remaining=replace(observation.remaining, budget_base=observation.remaining.budget_base / scale),
         regions=observation.regions * scale[:, None, None],
         cells=observation.cells * scale[:, None, None, None],
+        channels=observation.channels + 0.1 * (scale - 1.0)[:, None, None, None, None],
     )
 
 
@@ -134,6 +135,7 @@ def _row(observation: Observation, row: int) -> Observation:
         ),
         regions=observation.regions[at],
         cells=observation.cells[at],
+        channels=observation.channels[at],
     )
 
 

@@ -6,17 +6,17 @@ from typing import Protocol
 
 import numpy as np
 
+from xbopt.core.anchored_menu import AnchoredTacticPolicy
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.policy import BlindPolicy, DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.randomness import WorldStream
-from xbopt.env.observation import RecentResults, observe
-from xbopt.simulator.draws import MarketDraws, sorted_positions
+from xbopt.env.market_run import MarketRun
+from xbopt.simulator.draws import sorted_positions
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState, initial_state
-from xbopt.simulator.step import DayOutcome, play_day
-from xbopt.simulator.worlds import WorldParameters, average_world, draw_worlds
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.step import DayOutcome
 
 _SUM_TOLERANCE = 1e-6
 
@@ -81,21 +81,23 @@ def play_worlds(
         DecisionError: The policy's decision has a wrong shape, or values that are no numbers.
     """
     scenario = market.scenario
-    own_seed = seed if world_seed is None else world_seed
-    world: WorldParameters = average_world() if expected else draw_worlds(scenario, seed=own_seed, worlds=worlds)
-    demand = None if expected else MarketDraws(scenario, seed=seed, worlds=worlds)
+    run = MarketRun(
+        market,
+        worlds=worlds,
+        seed=seed,
+        world_seed=world_seed,
+        expected=expected,
+        compared=not isinstance(policy, BlindPolicy),
+    )
     chooser = _Chooser(market, policy, seed=seed, worlds=worlds)
-    state = initial_state(market, len(worlds))
-    recent = RecentResults.empty(market, len(worlds))
     for day in range(scenario.days):
-        decision, choice = chooser.decide(observe(market, state, recent))
-        outcome, state = play_day(market, world, state, decision, None if demand is None else demand.day(day))
-        recent = recent.after(outcome)
+        decision, choice = chooser.decide(run.observe())
+        outcome = run.play(decision)
         for recorder in recorders:
             recorder.record(day, outcome, choice)
     for recorder in recorders:
-        recorder.finish(state)
-    return state
+        recorder.finish(run.state)
+    return run.state
 
 
 class _Chooser:
@@ -108,6 +110,7 @@ class _Chooser:
         regions, segments, _, _ = scenario.shape
         self._stream = WorldStream(seed=seed, name="policy", worlds=worlds, slots=regions * segments)
         self._order = sorted_positions([scenario.regions, scenario.segments])
+        self._anchored = policy.anchored_menu if isinstance(policy, AnchoredTacticPolicy) else None
         self._held: IntArray | None = None
 
     def decide(self, observation: Observation) -> tuple[Decision, TacticChoice | None]:
@@ -118,6 +121,8 @@ class _Chooser:
         if self._held is None or observation.day % self._every == 0:
             choice = self._draw(policy, observation)
             self._held = choice.tactic
+        if self._anchored is not None:
+            return self._anchored.decode(self._held, observation), choice
         return self._scenario.menu.decode(self._held, observation.day_budget_base), choice
 
     def _draw(self, policy: TacticPolicy, observation: Observation) -> TacticChoice:

@@ -6,10 +6,9 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray, add_up
 from xbopt.env.rollout import TacticChoice
-from xbopt.simulator.lifetime import customer_value
+from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.money import TERMS
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 
@@ -168,9 +167,7 @@ class TotalsRecorder:
     def finish(self, state: MarketState) -> None:
         """Value the customer base of the last evening, and see what is left of the budget."""
         self._budget_left = state.remaining.budget_base
-        change = (state.customers - self._market.scenario.customers) * self._value
-        owed = state.borrowed * np.maximum(order_margin(self._market), 0.0)
-        self._customer_value = add_up(change, 1, 2, 3) - add_up(owed, 1, 2)
+        self._customer_value = customer_value_change(self._market, state, self._value)
 
     def totals(self) -> Totals:
         """The sums."""

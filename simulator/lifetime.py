@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from xbopt.core.axes import Bucket, FloatArray
+from xbopt.core.axes import Bucket, FloatArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin, usual_order_rate
+from xbopt.simulator.state import MarketState
 
 _DAYS = 365
 
@@ -40,3 +41,16 @@ def customer_value(market: MarketParameters) -> FloatArray:
             today[..., bucket] = chance * (margin + later[..., Bucket.ACTIVE]) + (1.0 - chance) * stay
         value = today
     return value - value[..., :1]
+
+
+def customer_value_change(market: MarketParameters, state: MarketState, value: FloatArray) -> FloatArray:
+    """What the customer base is worth more than on the first day, less the margin of orders still owed ``(B,)``.
+
+    Args:
+        market: Parameters.
+        state: Where the market stands.
+        value: Value of one person by bucket ``(R, S, L)``, from ``customer_value``.
+    """
+    change = (state.customers - market.scenario.customers) * value
+    owed = state.borrowed * np.maximum(order_margin(market), 0.0)
+    return add_up(change, 1, 2, 3) - add_up(owed, 1, 2)

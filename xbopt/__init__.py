@@ -6,6 +6,8 @@ The names below load on first use, so that ``import xbopt`` and ``xbopt --help``
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from xbopt.env.registration import register_once_gymnasium_is_there
+
 if TYPE_CHECKING:
     from xbopt.agents.simulation import SimulationResult, simulate
     from xbopt.core.errors import XboptError
@@ -44,3 +46,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+register_once_gymnasium_is_there()

@@ -1,48 +1,12 @@
-"""A decision that is known from the first day on: the common ground of the plans that do not react."""
-
-from dataclasses import dataclass
+"""A budget spent evenly over the days: the common ground of the plans that only choose where money goes."""
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
-from xbopt.core.policy import Observation, PolicyKind
+from xbopt.core.axes import FloatArray
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.schedule import ScheduledPolicy
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledPolicy:
-    """A fixed plan by day. It does not react; what it cannot spend because of a limit is not made up for.
-
-    Attributes:
-        name: Name in reports.
-        spend_base: ``(T, R, S, C)``, base currency.
-        daypart_weights: ``(R, C, H)``.
-        discount_frac: ``(T, R, S)``.
-        mechanic: ``(T, R, S)``.
-        kind: What sort of policy it is.
-    """
-
-    name: str
-    spend_base: FloatArray
-    daypart_weights: FloatArray
-    discount_frac: FloatArray
-    mechanic: IntArray
-    kind: PolicyKind = "baseline"
-
-    def decide(self, observation: Observation) -> Decision:
-        """The plan of the day, the same in every world."""
-        worlds, day = observation.worlds, observation.day
-
-        def everywhere(array: FloatArray) -> FloatArray:
-            return np.broadcast_to(array, (worlds, *array.shape))
-
-        return Decision(
-            spend_base=everywhere(self.spend_base[day]),
-            daypart_weights=everywhere(self.daypart_weights),
-            discount_frac=everywhere(self.discount_frac[day]),
-            mechanic=np.broadcast_to(self.mechanic[day], (worlds, *self.mechanic[day].shape)),
-        )
+__all__ = ["ScheduledPolicy", "even_schedule"]
 
 
 def even_schedule(scenario: Scenario, name: str, share: FloatArray) -> ScheduledPolicy:

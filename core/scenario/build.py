@@ -12,10 +12,7 @@ from xbopt.core.limits import Limits
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.plan import Tactic
 from xbopt.core.scenario.scenario import Assortment, PlanArrays, Scenario
-from xbopt.core.tactics import TacticMenu
-
-PLAN_MIX = "plan"
-AUDIENCE_TIMING = "audience"
+from xbopt.core.tactics import AUDIENCE_TIMING, PLAN_MIX, TacticMenu
 
 
 def build_scenario(document: ScenarioDocument) -> Scenario:

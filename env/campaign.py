@@ -1,0 +1,220 @@
+"""The one core of all environments: a batch of worlds that share the day, decided on once every few days.
+
+Episodes all have the length of the horizon, so a whole batch begins and ends together. Episode ``e`` of a batch of
+``B`` plays worlds ``first_world + e * B`` to ``first_world + e * B + B - 1``: what a world does depends on its number
+and the seeds alone, so the same worlds come whatever the batch size.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from xbopt.core.anchor import Anchor
+from xbopt.core.anchored_menu import AnchoredMenu
+from xbopt.core.axes import FloatArray, IntArray, add_up
+from xbopt.core.document import suggest
+from xbopt.core.errors import UsageError
+from xbopt.core.policy import Morning, Observation
+from xbopt.core.schedule import ScheduledPolicy
+from xbopt.env.actions import ENCODINGS, FORMS, Actions, Encoding, EncodingName, Form
+from xbopt.env.baseline_plan import scenario_plan
+from xbopt.env.continuous_actions import ContinuousActions
+from xbopt.env.features import FeatureLayout
+from xbopt.env.market_run import MarketRun
+from xbopt.env.tactic_actions import TacticActions
+from xbopt.simulator.lifetime import customer_value, customer_value_change
+from xbopt.simulator.money import TERMS
+from xbopt.simulator.parameters import MarketParameters
+
+Objective = Literal["margin", "margin_and_customers"]
+OBJECTIVES: tuple[Objective, ...] = ("margin_and_customers", "margin")
+CUSTOMER_VALUE = "customer_value"
+PLAN_REWARD = "plan_reward"
+REWARD_TERMS: tuple[str, ...] = (*TERMS, CUSTOMER_VALUE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignSettings:
+    """What can be chosen about an environment.
+
+    Attributes:
+        encoding: ``tactics`` (choices over the scenario's menu) or ``continuous`` (numbers around the plan).
+        form: ``factored`` (fewer entries) or ``full``.
+        days_per_step: Days for which an action is held; the scenario's ``tactics.decide_every_days`` where left out.
+        objective: ``margin_and_customers``: contribution margin of the days, and at the end the change of customer
+            value; ``margin``: the margin alone.
+        relative_to_plan: Take off what the plan brings in the same world with the same luck. No policy gains or loses
+            by it against another, but chance and differences between worlds mostly cancel.
+        seed: Noise seed.
+        world_seed: Seed of the uncertain parameters; the noise seed where left out.
+        first_world: Global number of the first world.
+    """
+
+    encoding: EncodingName = "tactics"
+    form: Form = "factored"
+    days_per_step: int | None = None
+    objective: Objective = "margin_and_customers"
+    relative_to_plan: bool = False
+    seed: int = 0
+    world_seed: int | None = None
+    first_world: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the choices.
+
+        Raises:
+            UsageError: One of them does not exist.
+        """
+        for name, value, allowed in (
+            ("encoding", self.encoding, ENCODINGS),
+            ("form", self.form, FORMS),
+            ("objective", self.objective, OBJECTIVES),
+        ):
+            if value not in allowed:
+                raise UsageError(
+                    f"{name} is {value!r}.{suggest(value, allowed)} One of {', '.join(allowed)} is wanted."
+                )
+        if self.days_per_step is not None and self.days_per_step < 1:
+            raise UsageError(f"days_per_step is {self.days_per_step}; at least 1 is wanted.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignStep:
+    """What a step brought.
+
+    Attributes:
+        reward: ``(B,)``, in units of ``Campaign.reward_unit_base``.
+        terms_base: The terms that sum to it, by name ``(B,)`` each, base currency.
+        cell_margin_base: Contribution margin by cell ``(B, R, S)``, base currency.
+        done: Whether the horizon is over; the same for all worlds.
+        observation: The next morning, or the evening of the last day.
+    """
+
+    reward: FloatArray
+    terms_base: dict[str, FloatArray]
+    cell_margin_base: FloatArray
+    done: bool
+    observation: Observation = field(repr=False)
+
+
+class Campaign:
+    """A batch of campaigns: reset, step, reset."""
+
+    def __init__(
+        self,
+        market: MarketParameters,
+        *,
+        worlds: int,
+        settings: CampaignSettings | None = None,
+        plan: ScheduledPolicy | None = None,
+    ) -> None:
+        """Set a batch up; ``reset`` begins the first episode.
+
+        Args:
+            market: The market.
+            worlds: Number of worlds in the batch, at least 1.
+            settings: What can be chosen.
+            plan: The plan that actions are relative to; the scenario's own where left out.
+
+        Raises:
+            UsageError: ``worlds`` or a setting makes no sense, or the plan is for another scenario.
+        """
+        if worlds < 1:
+            raise UsageError(f"worlds is {worlds}; at least 1 is wanted.")
+        scenario = market.scenario
+        self.market, self.worlds = market, worlds
+        self.settings = settings or CampaignSettings()
+        self.plan = plan or scenario_plan(market)
+        regions, segments, channels, _ = scenario.shape
+        wanted = (scenario.days, regions, segments, channels)
+        shape = self.plan.spend_base.shape
+        if shape != wanted:
+            raise UsageError(
+                f"The plan {self.plan.name!r} is for another scenario: its spend has shape {shape}; {wanted} is "
+                "wanted, axes (T, R, S, C)."
+            )
+        self.anchor = Anchor.of(self.plan, scenario.limits)
+        self.hold_days = self.settings.days_per_step or scenario.document.tactics.decide_every_days
+        self.encoding: Encoding = make_encoding(market, self.anchor, self.settings)
+        self.features = FeatureLayout.of(scenario, self.anchor, self.hold_days)
+        self.steps = -(-scenario.days // self.hold_days)
+        self.reward_unit_base = scenario.limits.total_base
+        self._value = customer_value(market)
+        self._run: MarketRun | None = None
+        self._plan_run: MarketRun | None = None
+
+    def numbers(self, episode: int) -> IntArray:
+        """Global numbers of the worlds of an episode ``(B,)``."""
+        first = self.settings.first_world + episode * self.worlds
+        return np.arange(first, first + self.worlds, dtype=np.int64)
+
+    def reset(self, episode: int) -> Observation:
+        """Begin an episode, by number from 0."""
+        settings = self.settings
+        self._run = MarketRun(
+            self.market, worlds=self.numbers(episode), seed=settings.seed, world_seed=settings.world_seed
+        )
+        self._plan_run = self._run.twin() if settings.relative_to_plan else None
+        return self._run.observe()
+
+    def step(self, actions: Actions) -> CampaignStep:
+        """Hold an action for some days.
+
+        Args:
+            actions: ``(B, A)``.
+
+        Raises:
+            DecisionError: A wrong shape, or values that are no actions.
+            UsageError: No episode has begun, or it is over.
+        """
+        run = self._run
+        if run is None or run.state.day >= self.market.scenario.days:
+            raise UsageError("The episode is over or has not begun; call reset first.")
+        checked = self.encoding.check(actions)
+        if len(checked) != self.worlds:
+            raise UsageError(f"There are {len(checked)} actions for {self.worlds} worlds.")
+        terms = {name: np.zeros(self.worlds) for name in REWARD_TERMS}
+        cells = np.zeros((self.worlds, *self.market.shape[:2]))
+        morning: Morning = run.morning()
+        end = min(run.state.day + self.hold_days, self.market.scenario.days)
+        for _ in range(run.state.day, end):
+            outcome = run.play(self.encoding.decode(checked, morning))
+            for name in TERMS:
+                terms[name] += add_up(getattr(outcome.money, name), 1, 2)
+            cells += outcome.money.contribution_margin
+            morning = run.morning()
+        done = end == self.market.scenario.days
+        if done and self.settings.objective == "margin_and_customers":
+            terms[CUSTOMER_VALUE] = customer_value_change(self.market, run.state, self._value)
+        if self._plan_run is not None:
+            terms[PLAN_REWARD] = -self._plan_reward(self._plan_run, end)
+        total = np.zeros(self.worlds)
+        for values in terms.values():
+            total = total + values
+        return CampaignStep(
+            reward=total / self.reward_unit_base,
+            terms_base=terms,
+            cell_margin_base=cells,
+            done=done,
+            observation=run.observe(),
+        )
+
+    def _plan_reward(self, run: MarketRun, end: int) -> FloatArray:
+        """What the plan brings up to a day ``(B,)``, base currency, in the same worlds with the same luck."""
+        total = np.zeros(self.worlds)
+        while run.state.day < end:
+            outcome = run.play(self.plan.decide(run.morning()))
+            total = total + add_up(outcome.money.contribution_margin, 1, 2)
+        if end == self.market.scenario.days and self.settings.objective == "margin_and_customers":
+            total = total + customer_value_change(self.market, run.state, self._value)
+        return total
+
+
+def make_encoding(market: MarketParameters, anchor: Anchor, settings: CampaignSettings) -> Encoding:
+    """The action encoding of a market, relative to a plan."""
+    scenario = market.scenario
+    if settings.encoding == "tactics":
+        return TacticActions.of(scenario, AnchoredMenu(menu=scenario.menu, anchor=anchor), settings.form)
+    value = market.media.daypart_effect * market.media.daypart_supply
+    return ContinuousActions.of(scenario, anchor, settings.form, value)

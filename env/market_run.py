@@ -1,0 +1,88 @@
+"""A batch of worlds being played: state, random numbers and the seller's books, moved on day by day."""
+
+from copy import copy
+
+from xbopt.core.axes import IntArray
+from xbopt.core.decision import Decision
+from xbopt.core.policy import Morning, Observation
+from xbopt.env.attribution_counts import ClickCounts
+from xbopt.env.nominal import NominalRun
+from xbopt.env.observation import RecentResults, observe
+from xbopt.simulator.draws import MarketDraws
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.step import DayOutcome, play_day
+from xbopt.simulator.worlds import WorldParameters, average_world, draw_worlds
+
+
+class MarketRun:
+    """Some worlds from the first day on. Roll-outs and environments both play through this one loop body."""
+
+    def __init__(
+        self,
+        market: MarketParameters,
+        *,
+        worlds: IntArray,
+        seed: int,
+        world_seed: int | None = None,
+        expected: bool = False,
+        compared: bool = True,
+    ) -> None:
+        """Stand on the first morning.
+
+        Args:
+            market: The market.
+            worlds: Global numbers of the worlds ``(B,)``.
+            seed: Noise seed.
+            world_seed: Seed of the uncertain parameters; the noise seed where left out.
+            expected: Replace every draw by its mean, and play the scenario's own parameters.
+            compared: Keep the scenario's model in lock step. Features that rest on it stay 0 otherwise; only a
+                policy that never looks may go without.
+        """
+        self.market, self.worlds = market, worlds
+        own_seed = seed if world_seed is None else world_seed
+        self.world: WorldParameters = (
+            average_world() if expected else draw_worlds(market.scenario, seed=own_seed, worlds=worlds)
+        )
+        self._draws = None if expected else MarketDraws(market.scenario, seed=seed, worlds=worlds)
+        self._clicks = None
+        if compared and not expected:
+            self._clicks = ClickCounts(market.scenario, seed=seed, worlds=worlds)
+        self._nominal = NominalRun.start(market, len(worlds)) if compared else None
+        self.state: MarketState = initial_state(market, len(worlds))
+        self._recent = RecentResults.empty(market, len(worlds))
+
+    def twin(self) -> "MarketRun":
+        """The same worlds on the first morning again, with the same luck, for a policy that looks at nothing."""
+        twin = copy(self)
+        twin.forget()
+        return twin
+
+    def forget(self) -> None:
+        """Go back to the first morning, and compare nothing from there on."""
+        self.state = initial_state(self.market, len(self.worlds))
+        self._recent = RecentResults.empty(self.market, len(self.worlds))
+        self._nominal = self._clicks = None
+
+    def morning(self) -> Morning:
+        """Day and money left, without features: enough to carry on what has been decided."""
+        return Morning(day=self.state.day, days=self.market.scenario.days, remaining=self.state.remaining)
+
+    def observe(self) -> Observation:
+        """What a decision maker sees this morning."""
+        return observe(self.market, self.state, self._recent, self._nominal)
+
+    def play(self, decision: Decision) -> DayOutcome:
+        """Play the day.
+
+        Raises:
+            DecisionError: The decision has a wrong shape, or values that are no numbers.
+        """
+        morning, day = self.state, self.state.day
+        draws = None if self._draws is None else self._draws.day(day)
+        outcome, self.state = play_day(self.market, self.world, morning, decision, draws)
+        self._recent = self._recent.after(outcome)
+        if self._nominal is not None:
+            counted = None if self._clicks is None else self._clicks.day(day, outcome)
+            self._nominal = self._nominal.after(self.market, morning, outcome, counted)
+        return outcome

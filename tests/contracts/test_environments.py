@@ -1,0 +1,248 @@
+"""Every face of the environment keeps its library's contract, and all of them play the same campaign."""
+
+import subprocess
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.env_checker import check_env as check_env_of_stable_baselines
+
+import xbopt
+from xbopt.agents.policies import built_in_policy
+from xbopt.core.errors import DecisionError, UsageError
+from xbopt.env.campaign import REWARD_TERMS, Campaign, CampaignSettings
+from xbopt.env.gym_env import CampaignEnv
+from xbopt.env.rollout import play_worlds
+from xbopt.env.totals import TotalsRecorder
+from xbopt.env.vector_env import CampaignVectorEnv
+from xbopt.simulator.build import build_market
+
+ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
+MODES = list(AutoresetMode)
+
+
+@pytest.fixture(scope="module")
+def market():
+    return build_market(xbopt.load_scenario("quickstart"))
+
+
+@pytest.mark.parametrize(("encoding", "form"), ALL)
+def test_the_env_passes_the_checkers_of_both_libraries(encoding, form):
+    env = gymnasium.make("xbopt/Campaign-v0", scenario="quickstart", encoding=encoding, form=form)
+    check_env(env.unwrapped, skip_render_check=True)
+    check_env_of_stable_baselines(env.unwrapped)
+
+
+def test_make_vec_finds_the_native_vector_env():
+    envs = gymnasium.make_vec(
+        "xbopt/Campaign-v0", num_envs=256, vectorization_mode="vector_entry_point", scenario="quickstart"
+    )
+    assert isinstance(envs.unwrapped, CampaignVectorEnv)
+    first, info = envs.reset(seed=4)
+    assert first.shape == (256, len(envs.unwrapped.feature_names))
+    assert envs.observation_space.contains(first)
+    assert list(info["world"][:3]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("order", ["import gymnasium, xbopt", "import xbopt, gymnasium"])
+def test_the_environment_is_known_in_whichever_order_things_are_imported(order):
+    code = f"{order}; print(gymnasium.make('xbopt/Campaign-v0', scenario='quickstart').unwrapped.action_space)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "MultiDiscrete" in done.stdout, done.stderr
+
+
+def test_importing_xbopt_loads_no_gymnasium():
+    code = "import xbopt, sys; from xbopt.env.observation import observe; print('gymnasium' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_without_gymnasium_the_message_says_what_to_install():
+    code = "import sys; sys.modules['gymnasium'] = None; import xbopt.env.observation; import xbopt.env.gym_env"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'xbopt[rl]'" in done.stderr
+
+
+@pytest.mark.parametrize(("encoding", "form"), ALL)
+def test_a_batch_plays_what_single_environments_play(encoding, form):
+    """Env by env and as a batch: the same observations and rewards, to the bit."""
+    envs = CampaignVectorEnv(3, "quickstart", encoding=encoding, form=form, autoreset_mode="Disabled")
+    envs.action_space.seed(5)
+    features, _ = envs.reset(seed=7)
+    singles = [CampaignEnv("quickstart", encoding=encoding, form=form, first_world=world) for world in range(3)]
+    rows = [env.reset(seed=7)[0] for env in singles]
+    done = False
+    while not done:
+        assert np.array_equal(features, np.stack(rows))
+        actions = envs.action_space.sample()
+        features, rewards, over, truncated, _ = envs.step(actions)
+        steps = [env.step(action) for env, action in zip(singles, actions, strict=True)]
+        rows = [step[0] for step in steps]
+        assert np.array_equal(rewards, np.array([step[1] for step in steps]))
+        assert np.array_equal(over, np.array([step[2] for step in steps]))
+        assert not truncated.any()
+        done = bool(over[0])
+
+
+def test_episodes_play_the_same_worlds_whatever_the_batch_size():
+    one, three = CampaignVectorEnv(1, autoreset_mode="SameStep"), CampaignVectorEnv(3, autoreset_mode="SameStep")
+    wide, _ = three.reset(seed=2)
+    narrow = [one.reset(seed=2)[0]]
+    while len(narrow) < 3:
+        features, _, over, _, info = one.step(np.tile(one.campaign.encoding.neutral, (1, 1)))
+        if over[0]:
+            assert info["world"][0] == len(narrow)
+            narrow.append(features)
+    assert np.array_equal(np.concatenate(narrow), wide)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+def test_autoreset_modes(mode):
+    envs = CampaignVectorEnv(2, "quickstart", autoreset_mode=mode)
+    actions = np.tile(envs.campaign.encoding.neutral, (2, 1))
+    first, _ = envs.reset(seed=1)
+    for _ in range(3):
+        assert not envs.step(actions)[2].any()
+    features, rewards, over, _, info = envs.step(actions)
+    assert over.all()
+    if mode is AutoresetMode.SAME_STEP:
+        assert list(info["world"]) == [2, 3]
+        assert np.stack(info["final_obs"])[:, envs.feature_names.index("time_left")] == pytest.approx([0.0, 0.0])
+        assert info["final_info"]["day"].tolist() == [28, 28]
+        assert not np.array_equal(np.stack(info["final_obs"]), features)
+    elif mode is AutoresetMode.NEXT_STEP:
+        assert features[:, envs.feature_names.index("time_left")] == pytest.approx([0.0, 0.0])
+        features, rewards, over, _, info = envs.step(actions)
+        assert not rewards.any()
+        assert not over.any()
+        assert list(info["world"]) == [2, 3]
+        assert np.array_equal(features, first)  # nothing is known on any first morning
+    else:
+        with pytest.raises(UsageError, match="reset"):
+            envs.step(actions)
+
+
+def test_rewards_are_the_money_of_the_roll_out(market):
+    """Following the plan earns, step by step, what the simulation of the plan reports."""
+    plan = built_in_policy("greedy_roas", market)
+    adder = TotalsRecorder(market, 4)
+    play_worlds(market, plan, worlds=np.arange(4), seed=6, recorders=[adder])
+    totals = adder.totals()
+    wanted = totals.money.sum(axis=(1, 2, 3)) + totals.customer_value
+    campaign = Campaign(market, worlds=4, settings=CampaignSettings(seed=6), plan=plan)
+    campaign.reset(0)
+    earned, terms = np.zeros(4), dict.fromkeys(REWARD_TERMS, 0.0)
+    for _ in range(campaign.steps):
+        step = campaign.step(np.tile(campaign.encoding.neutral, (4, 1)))
+        earned += step.reward * campaign.reward_unit_base
+        terms = {name: terms[name] + step.terms_base[name] for name in REWARD_TERMS}
+    assert step.done
+    assert earned == pytest.approx(wanted, rel=1e-9)
+    for i, name in enumerate(REWARD_TERMS[:-1]):
+        assert terms[name] == pytest.approx(totals.money[..., i].sum(axis=(1, 2)), rel=1e-9), name
+    assert terms["customer_value"] == pytest.approx(totals.customer_value)
+
+
+def test_relative_to_the_plan_following_it_earns_nothing(market):
+    settings = CampaignSettings(relative_to_plan=True, encoding="continuous")
+    campaign = Campaign(market, worlds=3, settings=settings, plan=built_in_policy("greedy_roas", market))
+    campaign.reset(0)
+    for _ in range(campaign.steps):
+        step = campaign.step(np.tile(campaign.encoding.neutral, (3, 1)))
+        assert step.reward == pytest.approx(np.zeros(3), abs=1e-9)
+
+
+def test_relative_rewards_differ_by_what_the_plan_earns(market):
+    plan = built_in_policy("greedy_roas", market)
+    rng, total = np.random.default_rng(0), []
+    actions = None
+    for relative in (False, True):
+        settings = CampaignSettings(relative_to_plan=relative, objective="margin")
+        campaign = Campaign(market, worlds=3, settings=settings, plan=plan)
+        actions = rng.integers(0, campaign.encoding.choices, size=(3, 16)) if actions is None else actions
+        campaign.reset(0)
+        total.append(sum(campaign.step(actions).reward for _ in range(campaign.steps)))
+    adder = TotalsRecorder(market, 3)
+    play_worlds(market, plan, worlds=np.arange(3), seed=0, recorders=[adder])
+    margin = adder.totals().money.sum(axis=(1, 2, 3)) / market.scenario.limits.total_base
+    assert total[0] - total[1] == pytest.approx(margin)
+
+
+def test_the_objective_margin_leaves_customer_value_out(market):
+    campaign = Campaign(market, worlds=1, settings=CampaignSettings(objective="margin", days_per_step=28))
+    campaign.reset(0)
+    step = campaign.step(campaign.encoding.neutral[None])
+    assert step.done
+    assert not step.terms_base["customer_value"].any()
+    assert step.cell_margin_base.sum() == pytest.approx(step.reward[0] * campaign.reward_unit_base)
+
+
+def test_days_per_step_may_be_chosen(market):
+    campaign = Campaign(market, worlds=1, settings=CampaignSettings(days_per_step=5))
+    campaign.reset(0)
+    days = [campaign.step(campaign.encoding.neutral[None]).observation.day for _ in range(campaign.steps)]
+    assert days == [5, 10, 15, 20, 25, 28]
+
+
+def test_features_of_random_play_stay_within_the_space():
+    envs = CampaignVectorEnv(16, "quickstart", encoding="continuous", form="full", autoreset_mode="SameStep")
+    envs.action_space.seed(0)
+    envs.reset(seed=0)
+    for _ in range(8):
+        features = envs.step(envs.action_space.sample())[0]
+        assert envs.observation_space.contains(features)
+
+
+def test_the_world_seed_is_apart_from_the_noise_seed():
+    def after_a_week(**seeds):
+        env = CampaignEnv("quickstart", **seeds)
+        env.reset()
+        return env.step(env.campaign.encoding.neutral)[0]
+
+    base = after_a_week(seed=1, world_seed=1)
+    assert np.array_equal(base, after_a_week(seed=1))
+    assert not np.array_equal(base, after_a_week(seed=1, world_seed=2))
+    assert not np.array_equal(base, after_a_week(seed=2, world_seed=1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoding": "tactic"}, "did you mean"),
+        ({"objective": "profit"}, "margin_and_customers"),
+        ({"form": "wide"}, "factored"),
+        ({"days_per_step": 0}, "at least 1"),
+        ({"num_envs": 0}, "at least 1"),
+        ({"autoreset_mode": "sometimes"}, "NextStep"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(options, message):
+    with pytest.raises(UsageError, match=f"(?i){message}"):
+        CampaignVectorEnv(**{"num_envs": 1, **options}).reset()
+
+
+def test_bad_actions_and_resets_are_told():
+    envs = CampaignVectorEnv(2, encoding="continuous")
+    envs.reset()
+    with pytest.raises(DecisionError, match="world 1 is nan for pace"):
+        envs.step(np.array([[0.0] * 17, [np.nan] * 17]))
+    with pytest.raises(UsageError, match="1 actions for 2 worlds"):
+        envs.step(np.zeros((1, 17)))
+    with pytest.raises(UsageError, match="share the day"):
+        envs.reset(options={"reset_mask": np.array([True, False])})
+    with pytest.raises(UsageError, match="speed"):
+        envs.reset(options={"speed": 3})
+    with pytest.raises(UsageError, match="options"):
+        CampaignEnv().reset(options={"speed": 3})
+    with pytest.raises(UsageError, match="render"):
+        CampaignEnv(render_mode="human")
+
+
+def test_a_plan_for_another_scenario_is_refused():
+    other = built_in_policy("baseline", build_market(xbopt.load_scenario("us_eu_launch")))
+    with pytest.raises(UsageError, match="another scenario"):
+        CampaignEnv("quickstart", plan=other)
