@@ -1,0 +1,468 @@
+"""The bandits' arithmetic as compiled loops; ``plain.py`` holds the same functions in numpy.
+
+Every row of a batch goes through the same instructions as a row alone, so a batch changes no bit of an answer.
+``reassoc`` and ``contract`` let the compiler sum in vector lanes; the values of NaN and infinity keep their meaning.
+Machine code is kept on disk beside the module, so only the first use after an installation waits for the compiler.
+"""
+
+# numba ships without type information: what it decorates has no known type for the checker.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUntypedFunctionDecorator=false
+
+import math
+
+import numpy as np
+from numba import njit
+
+from xbopt.agents.bandits.quadrature_rule import (
+    NODES,
+    NOTHING_LEFT,
+    RELEVANT_SD,
+    SUM_ERROR,
+    WEIGHTS,
+    ZONE_EDGE,
+    ZONE_STEP,
+)
+from xbopt.core.axes import FloatArray, IntArray
+
+_FAST = {"reassoc", "contract", "nsz"}
+_ROWS_AT_ONCE = 8  # rows whose products share one read of an action's matrix
+_SQRT_HALF = math.sqrt(0.5)
+_TABLE_STEPS = 128.0  # entries a standard deviation
+_TABLE_EDGE = 8.0
+_TABLE_AT = np.arange(-_TABLE_EDGE, _TABLE_EDGE + 1e-9, 1.0 / _TABLE_STEPS)
+_CDF = np.array([0.5 * math.erfc(-t * _SQRT_HALF) for t in _TABLE_AT.tolist()])
+_DENSITIES = np.exp(-0.5 * _TABLE_AT**2) / math.sqrt(2.0 * math.pi)
+_MOST_TRAPEZOID_NODES = 120.0
+
+
+@njit(cache=True)
+def first_bad_row(context: FloatArray) -> int:
+    """Position of the first row that holds a value that is no finite number, or -1."""
+    for n in range(context.shape[0]):
+        total = 0.0
+        for i in range(context.shape[1]):
+            total += context[n, i] - context[n, i]
+        if total != 0.0:
+            return n
+    return -1
+
+
+@njit(cache=True, fastmath=_FAST)
+def predict(context: FloatArray, theta: FloatArray) -> FloatArray:
+    """Means ``x'theta_k`` ``(n, K)`` of contexts ``(n, d)`` under coefficients ``(K, d)``."""
+    rows, features = context.shape
+    actions = theta.shape[0]
+    means = np.empty((rows, actions))
+    for n in range(rows):
+        for k in range(actions):
+            total = 0.0
+            for i in range(features):
+                total += theta[k, i] * context[n, i]
+            means[n, k] = total
+    return means
+
+
+@njit(cache=True, fastmath=_FAST)
+def variances(context: FloatArray, inverse: FloatArray) -> FloatArray:
+    """Quadratic forms ``x'A_k^-1 x`` ``(n, K)``; the inverses come as packed upper triangles ``(K, d(d+1)/2)``.
+
+    A quadratic form is the inner product of the matrix with ``xx'``, so the products of a row's features are made
+    once and meet each action's triangle in one pass.
+    """
+    rows, features = context.shape
+    actions, packed = inverse.shape
+    products = np.empty((min(_ROWS_AT_ONCE, rows), packed))
+    forms = np.empty((rows, actions))
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, rows)
+        for n in range(start, end):
+            m = 0
+            for i in range(features):
+                x = context[n, i]
+                products[n - start, m] = x * x
+                for j in range(i + 1, features):
+                    products[n - start, m + j - i] = 2.0 * x * context[n, j]
+                m += features - i
+        for k in range(actions):
+            for n in range(start, end):
+                total = 0.0
+                for m in range(packed):
+                    total += inverse[k, m] * products[n - start, m]
+                forms[n, k] = max(total, 0.0)
+    return forms
+
+
+@njit(cache=True)
+def greedy_mix(scores: FloatArray, epsilon: float, tie: float) -> FloatArray:
+    """Probabilities ``(n, K)``: ``1 - epsilon`` shared by the best scores, ``epsilon`` by all.
+
+    Scores within ``tie * (1 + |best|)`` of the best count as best.
+    """
+    rows, actions = scores.shape
+    probabilities = np.empty((rows, actions))
+    for n in range(rows):
+        best = scores[n, 0]
+        for k in range(1, actions):
+            best = max(best, scores[n, k])
+        edge = best - tie * (1.0 + abs(best))
+        count = 0
+        for k in range(actions):
+            count += scores[n, k] >= edge
+        for k in range(actions):
+            mass = (1.0 - epsilon) / count if scores[n, k] >= edge else 0.0
+            probabilities[n, k] = mass + epsilon / actions
+    return probabilities
+
+
+@njit(cache=True)
+def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArray:
+    """Inverse gap weights ``(n, K)``: ``1/(K + gamma * gap)`` each, the rest to the best.
+
+    Where ``relative``, the gap is divided by the best score, which has to be positive.
+    """
+    rows, actions = scores.shape
+    probabilities = np.empty((rows, actions))
+    for n in range(rows):
+        best = 0
+        for k in range(1, actions):
+            if scores[n, k] > scores[n, best]:
+                best = k
+        slope = gamma / scores[n, best] if relative else gamma
+        others = 0.0
+        for k in range(actions):
+            if k != best:
+                probabilities[n, k] = 1.0 / (actions + slope * (scores[n, best] - scores[n, k]))
+                others += probabilities[n, k]
+        probabilities[n, best] = 1.0 - others
+    return probabilities
+
+
+@njit(cache=True)
+def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
+    """One action a row by inverting the cumulative probabilities: actions ``(n,)`` and their propensities ``(n,)``."""
+    rows, actions = probabilities.shape
+    chosen = np.empty(rows, dtype=np.int64)
+    propensity = np.empty(rows)
+    for n in range(rows):
+        total = 0.0
+        for k in range(actions):
+            total += probabilities[n, k]
+        aim = uniforms[n] * total
+        action = -1
+        cumulative = 0.0
+        for k in range(actions):
+            cumulative += probabilities[n, k]
+            if probabilities[n, k] > 0.0:
+                # Rounding may leave the sum short of the aim; the last possible action then stands.
+                action = k
+                if cumulative > aim:
+                    break
+        chosen[n] = action
+        propensity[n] = probabilities[n, action]
+    return chosen, propensity
+
+
+@njit(cache=True, fastmath=_FAST)
+def _solve(inverse: FloatArray, x: FloatArray, result: FloatArray) -> float:
+    """``result = A^-1 x`` from a packed triangle; returns ``x'A^-1 x``."""
+    features = x.shape[0]
+    result[:] = 0.0
+    m = 0
+    for i in range(features):
+        xi = x[i]
+        total = inverse[m] * xi
+        for j in range(i + 1, features):
+            total += inverse[m + j - i] * x[j]
+            result[j] += inverse[m + j - i] * xi
+        result[i] += total
+        m += features - i
+    form = 0.0
+    for i in range(features):
+        form += result[i] * x[i]
+    return form
+
+
+@njit(cache=True, fastmath=_FAST)
+def _add_outer(packed: FloatArray, v: FloatArray, factor: float) -> None:
+    """``packed += factor * vv'``."""
+    features = v.shape[0]
+    m = 0
+    for i in range(features):
+        scaled = factor * v[i]
+        for j in range(i, features):
+            packed[m + j - i] += scaled * v[j]
+        m += features - i
+
+
+@njit(cache=True, fastmath=_FAST)
+def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArray) -> None:
+    """``inverse = (ridge I + gram)^-1``, packed; Gauss-Jordan elimination, which is stable without pivots here.
+
+    The matrix is symmetric and positive definite, so every pivot is positive.
+    """
+    features = work.shape[0]
+    m = 0
+    for i in range(features):
+        for j in range(i, features):
+            work[i, j] = gram[m]
+            work[j, i] = gram[m]
+            m += 1
+        work[i, i] += ridge
+    for p in range(features):
+        pivot = 1.0 / work[p, p]
+        for j in range(features):
+            work[p, j] *= pivot
+        work[p, p] = pivot
+        for i in range(features):
+            if i != p:
+                factor = work[i, p]
+                work[i, p] = 0.0
+                for j in range(features):
+                    work[i, j] -= factor * work[p, j]
+    m = 0
+    for i in range(features):
+        for j in range(i, features):
+            inverse[m] = 0.5 * (work[i, j] + work[j, i])
+            m += 1
+
+
+@njit(cache=True, fastmath=_FAST)
+def _refit(inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
+    """``theta_o = A^-1 b_o`` for every output ``o``; targets and coefficients ``(O, d)``."""
+    for o in range(target.shape[0]):
+        _solve(inverse, target[o], theta[o])
+
+
+@njit(cache=True)
+def invert(gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
+    """Make every action's inverse and coefficients anew from its Gram matrix, in place."""
+    features = theta.shape[2]
+    work = np.empty((features, features))
+    for k in range(gram.shape[0]):
+        _invert(gram[k], ridge, work, inverse[k])
+        _refit(inverse[k], target[k], theta[k])
+
+
+@njit(cache=True, fastmath=_FAST)
+def learn(
+    context: FloatArray,
+    action: IntArray,
+    reward: FloatArray,
+    weight: FloatArray,
+    ridge: float,
+    most_steps: int,
+    gram: FloatArray,
+    inverse: FloatArray,
+    target: FloatArray,
+    theta: FloatArray,
+    steps: IntArray,
+) -> None:
+    """Add rows to their actions' models, in place.
+
+    An action with few rows takes a Sherman-Morrison step for each; one with many sums its Gram matrix and inverts
+    once, as does one that has gone ``most_steps`` steps since its last inversion.
+    """
+    rows, features = context.shape
+    actions, outputs = gram.shape[0], reward.shape[1]
+    counts = np.zeros(actions, dtype=np.int64)
+    for n in range(rows):
+        counts[action[n]] += 1
+    many = max(4, features // 4)
+    solved = np.empty(features)
+    for n in range(rows):
+        k = action[n]
+        x = context[n]
+        _add_outer(gram[k], x, weight[n])
+        for o in range(outputs):
+            scaled = weight[n] * reward[n, o]
+            for i in range(features):
+                target[k, o, i] += scaled * x[i]
+        if counts[k] < many:
+            form = _solve(inverse[k], x, solved)
+            gain = weight[n] / (1.0 + weight[n] * form)
+            for o in range(outputs):
+                surprise = reward[n, o]
+                for i in range(features):
+                    surprise -= theta[k, o, i] * x[i]
+                for i in range(features):
+                    theta[k, o, i] += gain * surprise * solved[i]
+            _add_outer(inverse[k], solved, -gain)
+            steps[k] += 1
+    work = np.empty((features, features))
+    for k in range(actions):
+        if counts[k] >= many or steps[k] >= most_steps:
+            _invert(gram[k], ridge, work, inverse[k])
+            _refit(inverse[k], target[k], theta[k])
+            steps[k] = 0
+
+
+@njit(cache=True, fastmath=_FAST)
+def learn_rates(
+    context: FloatArray,
+    action: IntArray,
+    reward: FloatArray,
+    weight: FloatArray,
+    offset: float,
+    ridge: float,
+    most_steps: int,
+    gram: FloatArray,
+    inverse: FloatArray,
+    theta: FloatArray,
+    steps: IntArray,
+) -> None:
+    """Add rows to logistic models, one Newton step a row in the order of the rows, in place."""
+    rows, features = context.shape
+    solved = np.empty(features)
+    work = np.empty((features, features))
+    for n in range(rows):
+        k = action[n]
+        x = context[n]
+        logit = offset
+        for i in range(features):
+            logit += theta[k, 0, i] * x[i]
+        rate = 1.0 / (1.0 + math.exp(-logit))
+        curvature = weight[n] * rate * (1.0 - rate)
+        form = _solve(inverse[k], x, solved)
+        gain = weight[n] * (reward[n] - rate) / (1.0 + curvature * form)
+        for i in range(features):
+            theta[k, 0, i] += gain * solved[i]
+        _add_outer(inverse[k], solved, -curvature / (1.0 + curvature * form))
+        _add_outer(gram[k], x, curvature)
+        steps[k] += 1
+        if steps[k] >= most_steps:
+            _invert(gram[k], ridge, work, inverse[k])
+            steps[k] = 0
+
+
+@njit(cache=True)
+def _add_node(
+    z: float,
+    weight: float,
+    mean: FloatArray,
+    sd: FloatArray,
+    below: FloatArray,
+    density: FloatArray,
+    integral: FloatArray,
+) -> float:
+    """Add ``weight * phi_a(z) prod_{b != a} Phi_b(z)`` to each action's integral; returns the product of all."""
+    live = mean.shape[0]
+    product = 1.0
+    for b in range(live):
+        t = (z - mean[b]) / sd[b]
+        if t > RELEVANT_SD:
+            density[b] = 0.0
+            below[b] = 1.0
+            continue
+        if t < -_TABLE_EDGE:  # another score lies above this node for certain
+            return 0.0
+        # Taylor series around the nearest entry of the table, at most 1/256 away: exact to 1e-13.
+        entry = round((t + _TABLE_EDGE) * _TABLE_STEPS)
+        centre = entry / _TABLE_STEPS - _TABLE_EDGE
+        d = t - centre
+        second = centre * centre - 1.0
+        third = centre * (second - 2.0)
+        near = _DENSITIES[entry]
+        slope = 1.0 - d * (centre - d * (second / 2.0 - d * (third / 6.0 - d * (centre * third - 3.0 * second) / 24.0)))
+        density[b] = weight / sd[b] * near * slope * product
+        below[b] = _CDF[entry] + near * d * (1.0 - d * (centre / 2.0 - d * (second / 6.0 - d * third / 24.0)))
+        product *= below[b]
+    above = 1.0
+    # The product of the others, without dividing by a CDF that may be 0.
+    for b in range(live - 1, -1, -1):
+        integral[b] += density[b] * above
+        above *= below[b]
+    return product
+
+
+@njit(cache=True)
+def _panels(
+    mean: FloatArray, sd: FloatArray, low: float, high: float, below: FloatArray, density: FloatArray, found: FloatArray
+) -> None:
+    """Gauss-Legendre panels from ``high`` down to ``low``, as wide as the narrowest score at hand allows."""
+    found[:] = 0.0
+    z = high
+    while z > low:
+        edge = low
+        for b in range(mean.shape[0]):
+            if z > mean[b] + ZONE_EDGE * sd[b]:
+                edge = max(edge, mean[b] + (ZONE_EDGE - 1.0) * sd[b])
+            elif z > mean[b] - ZONE_EDGE * sd[b]:
+                edge = max(edge, z - ZONE_STEP * sd[b])
+        half = 0.5 * (z - edge)
+        product = 1.0
+        for q in range(NODES.shape[0]):
+            product = _add_node(edge + half * (1.0 + NODES[q]), half * WEIGHTS[q], mean, sd, below, density, found)
+        if product < NOTHING_LEFT:  # nodes go down: no mass below this one
+            break
+        z = edge
+
+
+@njit(cache=True)
+def thompson(mean: FloatArray, sd: FloatArray) -> FloatArray:
+    """Probability ``(n, K)`` that an action's Gaussian score is the highest; see ``thompson.py``."""
+    rows, actions = mean.shape
+    probabilities = np.zeros((rows, actions))
+    live_mean, live_sd = np.empty(actions), np.empty(actions)
+    place = np.empty(actions, dtype=np.int64)
+    below, density, found = np.empty(actions), np.empty(actions), np.empty(actions)
+    for n in range(rows):
+        widest = 0.0
+        for k in range(actions):
+            widest = max(widest, sd[n, k])
+        certain = -np.inf  # the best of the scores without spread
+        low = -np.inf
+        for k in range(actions):
+            if sd[n, k] <= 1e-12 * (abs(mean[n, k]) + widest):
+                certain = max(certain, mean[n, k])
+            else:
+                low = max(low, mean[n, k] - RELEVANT_SD * sd[n, k])
+        low = max(low, certain)
+        live, ties = 0, 0
+        high, narrowest = -np.inf, np.inf
+        for k in range(actions):
+            if sd[n, k] <= 1e-12 * (abs(mean[n, k]) + widest):
+                ties += mean[n, k] == certain
+            elif mean[n, k] + RELEVANT_SD * sd[n, k] > low:
+                live_mean[live], live_sd[live], place[live] = mean[n, k], sd[n, k], k
+                high = max(high, mean[n, k] + RELEVANT_SD * sd[n, k])
+                narrowest = min(narrowest, sd[n, k])
+                live += 1
+        m, s, result = live_mean[:live], live_sd[:live], found[:live]
+        if live == 1 and ties == 0:
+            probabilities[n, place[0]] = 1.0
+            continue
+        if live > 0:
+            step = narrowest * trapezoid_step(live)
+            done = False
+            if ties == 0 and high - low <= _MOST_TRAPEZOID_NODES * step:
+                result[:] = 0.0
+                z = high
+                while z > low:
+                    if _add_node(z, step, m, s, below, density, result) < NOTHING_LEFT:
+                        break
+                    z -= step
+                done = abs(result.sum() - 1.0) < SUM_ERROR
+            if not done:
+                _panels(m, s, low, high, below, density, result)
+            for b in range(live):
+                probabilities[n, place[b]] = result[b]
+        if ties > 0:
+            mass = 1.0
+            for b in range(live):
+                mass *= 0.5 * math.erfc((m[b] - certain) / s[b] * _SQRT_HALF)
+            for k in range(actions):
+                if sd[n, k] <= 1e-12 * (abs(mean[n, k]) + widest) and mean[n, k] == certain:
+                    probabilities[n, k] = mass / ties
+        total = 0.0
+        for k in range(actions):
+            total += probabilities[n, k]
+        for k in range(actions):
+            probabilities[n, k] /= total
+    return probabilities
+
+
+@njit(cache=True)
+def trapezoid_step(live: int) -> float:
+    """Spacing of the trapezoid rule, in units of the smallest spread, for so many scores."""
+    return 0.6 / (1.0 + 0.33 * math.log(max(live, 2) / 2.0))
