@@ -76,8 +76,8 @@ class Allocator:
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
         axes = schema.axes
         self.lengths = (
-            len(axes["R"]), len(axes["S"]), len(axes["C"]), len(axes["H"]), len(axes["F"]), len(axes["G"]),
-            len(axes.get("K", [])),
+            len(axes["R"]), len(axes["S"]), len(axes["C"]), len(axes["H"]),
+            len(axes["F"]), len(axes["G"]), len(axes["E"]), len(axes.get("K", [])),
         )  # fmt: skip
         self._free = np.full((1, *self._cells), -1, dtype=np.int64)
         self._mask_is_open = True
@@ -154,18 +154,14 @@ class Allocator:
     def _by_tactic(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         rows = len(batch)
         forced = self._free if rows == 1 else np.broadcast_to(self._free, (rows, *self._cells))
-        regions, cells = batch.regions, batch.cells
+        features = _features(batch, plan)
         if batch.held is not None:
             forced = batch.held
         if plan is not None:
             forced = np.where(plan[:, None, None], self._plan_tactic[batch.day], forced)
-            # The plan looks at no features, so nothing strange may come in with them.
-            regions = np.where(plan[:, None, None], 0.0, regions)
-            cells = np.where(plan[:, None, None, None], 0.0, cells)
         found = self.bundle.session.run(
             {
-                "regions": regions,
-                "cells": cells,
+                **features,
                 "day": batch.day,
                 "budget_base": batch.budget_base,
                 "region_base": batch.region_base,
@@ -190,32 +186,17 @@ class Allocator:
 
     def _directly(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         if plan is None:
-            found = self.bundle.session.run(self._direct_inputs(batch))
+            found = self.bundle.session.run(_direct_inputs(batch, None))
         elif plan.all():
             found = self._planned(batch)
         else:
-            calm = replace(
-                batch,
-                regions=np.where(plan[:, None, None], 0.0, batch.regions),
-                cells=np.where(plan[:, None, None, None], 0.0, batch.cells),
-            )
-            own, other = self.bundle.session.run(self._direct_inputs(calm)), self._planned(batch)
+            own, other = self.bundle.session.run(_direct_inputs(batch, plan)), self._planned(batch)
             found = [
                 np.where(plan.reshape(-1, *[1] * (left.ndim - 1)), right, left)
                 for left, right in zip(own, other, strict=True)
             ]
         spend, dayparts, discount, mechanic = found
         return self._guarded(batch, plan, spend, dayparts, discount, mechanic)
-
-    def _direct_inputs(self, batch: Batch) -> "dict[str, FloatArray | IntArray]":
-        return {
-            "regions": batch.regions,
-            "cells": batch.cells,
-            "day": batch.day,
-            "budget_base": batch.budget_base,
-            "region_base": batch.region_base,
-            "channel_base": batch.channel_base,
-        }
 
     def _planned(self, batch: Batch) -> "list[FloatArray | IntArray]":
         """The plan of each row's day, within the limits."""
@@ -260,3 +241,23 @@ class Allocator:
             discount_frac=depth,
             mechanic=mechanic.astype(np.int64, copy=False),
         )
+
+
+def _features(batch: Batch, plan: BoolArray | None) -> "dict[str, FloatArray | IntArray]":
+    """The features that the graph reads. The plan looks at none, so nothing strange may come in with its rows."""
+    found: dict[str, FloatArray | IntArray] = {"regions": batch.regions, "cells": batch.cells}
+    if batch.channels is not None:
+        found["channels"] = batch.channels
+    if plan is None:
+        return found
+    return {name: np.where(plan.reshape(-1, *[1] * (array.ndim - 1)), 0.0, array) for name, array in found.items()}
+
+
+def _direct_inputs(batch: Batch, plan: BoolArray | None) -> "dict[str, FloatArray | IntArray]":
+    return {
+        **_features(batch, plan),
+        "day": batch.day,
+        "budget_base": batch.budget_base,
+        "region_base": batch.region_base,
+        "channel_base": batch.channel_base,
+    }

@@ -12,22 +12,21 @@ from xbopt.core.limits import Limits
 from xbopt.service.archive import read_files
 from xbopt.service.formats import (
     CERTIFICATE,
+    FEATURE_AXES,
     GOLDEN,
     GUARDRAILS,
-    INPUTS,
-    OUTPUTS,
     PLAN,
     POLICY,
     SCHEMA,
     SCHEMA_VERSIONS,
-    TACTIC_INPUTS,
-    TACTIC_OUTPUTS,
     Golden,
     Guardrails,
     Manifest,
     Plan,
     Schema,
     decode,
+    input_names,
+    output_names,
 )
 from xbopt.service.graph_session import Arrays, GraphSession, largest_difference, shape_of
 from xbopt.service.integrity import check_integrity
@@ -133,15 +132,15 @@ def _schema(data: bytes) -> Schema:
     if version not in SCHEMA_VERSIONS:
         raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")
     schema = decode(data, Schema, SCHEMA)
-    axes = set("RSCHFGK" if schema.shape == "tactic" else "RSCHFG")
-    if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - {"F", "G"}):
+    axes = set("RSCHFGEK" if schema.shape == "tactic" else "RSCHFGE")
+    if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - set(FEATURE_AXES)):
         raise BundleError(f"{SCHEMA} has to name the entries along {', '.join(sorted(axes))}.")
-    names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in ("F", "G")}
+    names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in FEATURE_AXES}
     if any(names[axis] != schema.axes[axis] for axis in names):
-        raise BundleError(f"{SCHEMA} describes other features than it names along F and G.")
+        raise BundleError(f"{SCHEMA} describes other features than it names along F, G and E.")
     tactic = schema.shape == "tactic"
-    wanted = (list(TACTIC_INPUTS if tactic else INPUTS), list(TACTIC_OUTPUTS if tactic else OUTPUTS))
-    if ([field.name for field in schema.inputs], [field.name for field in schema.outputs]) != wanted:
+    wanted = (input_names(schema.shape, channels=bool(schema.axes["E"])), output_names(schema.shape))
+    if (tuple(field.name for field in schema.inputs), tuple(field.name for field in schema.outputs)) != wanted:
         raise BundleError(f"{SCHEMA} has to list the inputs and outputs {wanted} in this order.")
     if schema.days < 1 or len(schema.daypart_hours) != len(schema.axes["H"]):
         raise BundleError(f"{SCHEMA} has no days, or not one span of hours a daypart.")

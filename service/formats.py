@@ -16,10 +16,23 @@ PLAN, GOLDEN, CERTIFICATE, CARD, SIGNATURE = "plan.json", "golden.json", "ope.js
 REQUIRED = (POLICY, SCHEMA, GUARDRAILS, PLAN, GOLDEN, CARD)
 OPTIONAL = (CERTIFICATE,)
 
-INPUTS = ("regions", "cells", "day", "budget_base", "region_base", "channel_base")
-TACTIC_INPUTS = (*INPUTS, "uniform", "forced", "allowed", "default")
-OUTPUTS = ("spend_base", "daypart_weights", "discount_frac", "mechanic")
-TACTIC_OUTPUTS = (*OUTPUTS, "tactic", "propensity", "probabilities", "allowed_mass")
+FEATURE_AXES = "FGE"
+"""Axes of features: of regions, of cells, and of channels in cells."""
+_TACTIC_INPUTS = ("uniform", "forced", "allowed", "default")
+_OUTPUTS = ("spend_base", "daypart_weights", "discount_frac", "mechanic")
+_TACTIC_OUTPUTS = ("tactic", "propensity", "probabilities", "allowed_mass")
+
+
+def input_names(shape: PolicyShape, *, channels: bool) -> tuple[str, ...]:
+    """Inputs of a graph in order; ``channels`` where the policy reads features of channels."""
+    features = ("regions", "cells", "channels") if channels else ("regions", "cells")
+    asked = (*features, "day", "budget_base", "region_base", "channel_base")
+    return (*asked, *_TACTIC_INPUTS) if shape == "tactic" else asked
+
+
+def output_names(shape: PolicyShape) -> tuple[str, ...]:
+    """Outputs of a graph in order."""
+    return (*_OUTPUTS, *_TACTIC_OUTPUTS) if shape == "tactic" else _OUTPUTS
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -143,7 +156,7 @@ class Schema(Strict, frozen=True, kw_only=True):
         schema_version: Version of this format.
         shape: ``tactic`` or ``direct``.
         axes: Names along each axis but ``B``.
-        features: Features along ``F`` and ``G``.
+        features: Features along ``F``, ``G`` and ``E``; ``E`` is empty where the policy reads none of channels.
         inputs: Inputs in order.
         outputs: Outputs in order.
         currency: The base currency.

@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.core.axes import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.core.limits import Remaining
-from xbopt.service.formats import Guardrails, Missing, Schema
+from xbopt.service.formats import FEATURE_AXES, Guardrails, Missing, Schema
 from xbopt.service.requests import AllocationRequest
 
 
@@ -23,6 +23,7 @@ class Batch:
         decision_ids: ``(B,)``.
         regions: ``(B, R, F)``.
         cells: ``(B, R, S, G)``.
+        channels: ``(B, R, S, C, E)``; None where the policy reads none.
         day: ``(B,)``.
         budget_base: ``(B,)``.
         region_base: ``(B, R)``; infinite where there is no cap.
@@ -40,6 +41,7 @@ class Batch:
     budget_base: FloatArray
     region_base: FloatArray
     channel_base: FloatArray
+    channels: FloatArray | None = None
     held: IntArray | None = None
     previous_base: FloatArray | None = None
     active: BoolArray | None = None
@@ -68,13 +70,14 @@ class RequestReader:
     def __init__(self, schema: Schema, guardrails: Guardrails, *, total_base: float, schema_sha256: str) -> None:
         self._schema, self._total, self._hash = schema, total_base, schema_sha256
         self._regions, self._segments, self._channels = (len(schema.axes[axis]) for axis in "RSC")
-        self._wide, self._deep = len(schema.axes["F"]), len(schema.axes["G"])
+        self._wide, self._deep, self._fine = (len(schema.axes[axis]) for axis in FEATURE_AXES)
         self.units = [f"{region}/{segment}" for region in schema.axes["R"] for segment in schema.axes["S"]]
         self._unit_position = {unit: i for i, unit in enumerate(self.units)}
         # One row of features: those of all regions, then those of all cells. One comparison then finds every missing
         # value, every infinite one and every drift.
-        region, cell = schema.features.get("F", []), schema.features.get("G", [])
-        features = [*region * self._regions, *cell * (self._regions * self._segments)]
+        region, cell, channel = (schema.features[axis] for axis in FEATURE_AXES)
+        cells = self._regions * self._segments
+        features = [*region * self._regions, *cell * cells, *channel * (cells * self._channels)]
         self._names = [feature.name for feature in features]
         self._missing: list[Missing] = [feature.missing for feature in features]
         low = np.array([feature.low for feature in features])
@@ -85,6 +88,7 @@ class RequestReader:
         self._centre = (high + low) / 2.0
         self._reach = (high - low) / 2.0 + room
         self._split = self._regions * self._wide
+        self._second_split = self._split + cells * self._deep
 
     def one(self, request: AllocationRequest, decision_id: str) -> Batch:
         """The inputs of one request.
@@ -97,6 +101,7 @@ class RequestReader:
         try:
             regions = np.array(request.regions, dtype=np.float64)
             cells = np.array(request.cells, dtype=np.float64)
+            channels = None if request.channels is None else np.array(request.channels, dtype=np.float64)[None]
         except (ValueError, TypeError) as error:
             raise RequestError(f"regions or cells hold rows of unequal length: {error}.") from error
         self._check_day(request.day)
@@ -107,6 +112,7 @@ class RequestReader:
             [decision_id],
             regions=regions[None],
             cells=cells[None],
+            channels=channels,
             day=np.array([request.day], dtype=np.int64),
             budget_base=np.array([budget]),
             region_base=self._caps(request.region_base, "region_base", self._regions),
@@ -127,6 +133,7 @@ class RequestReader:
         budget_base: FloatArray,
         region_base: FloatArray,
         channel_base: FloatArray,
+        channels: FloatArray | None = None,
         held: IntArray | None = None,
         previous_base: FloatArray | None = None,
         active: BoolArray | None = None,
@@ -148,9 +155,10 @@ class RequestReader:
                 f"cells has the shape {cells.shape[1:]}; {(self._regions, self._segments, self._deep)} is wanted: "
                 "regions, segments, features."
             )
+        channels = self._channel_features(channels, rows)
         if not checked:
             self._check_columns(day, budget_base, region_base, channel_base, rows)
-        flat = np.concatenate([regions.reshape(rows, -1), cells.reshape(rows, -1)], axis=1)
+        flat = _flat(regions, cells, channels)
         inside = np.abs(flat - self._centre) <= self._reach
         drifted: BoolArray | None = None
         if not inside.all():
@@ -159,7 +167,9 @@ class RequestReader:
             strange = np.asarray(outside.any(axis=1))
             drifted = strange if strange.any() else None
             regions = flat[:, : self._split].reshape(regions.shape)
-            cells = flat[:, self._split :].reshape(cells.shape)
+            cells = flat[:, self._split : self._second_split].reshape(cells.shape)
+            if channels is not None:
+                channels = flat[:, self._second_split :].reshape(channels.shape)
         return Batch(
             decision_ids=decision_ids,
             regions=regions,
@@ -168,6 +178,7 @@ class RequestReader:
             budget_base=budget_base,
             region_base=region_base,
             channel_base=channel_base,
+            channels=channels,
             held=held,
             previous_base=previous_base,
             active=active,
@@ -176,9 +187,20 @@ class RequestReader:
 
     def drifted_features(self, batch: Batch) -> list[str]:
         """Names of the features that lie outside what was seen, in any row."""
-        flat = np.concatenate([batch.regions.reshape(len(batch), -1), batch.cells.reshape(len(batch), -1)], axis=1)
+        flat = _flat(batch.regions, batch.cells, batch.channels)
         outside = (~(np.abs(flat - self._centre) <= self._reach)).any(axis=0)
         return sorted({self._names[i] for i in np.flatnonzero(outside).tolist()})
+
+    def _channel_features(self, channels: FloatArray | None, rows: int) -> FloatArray | None:
+        if not self._fine:
+            if channels is not None and channels.size:
+                raise RequestError("The policy reads no features of channels; leave channels out.")
+            return None
+        shape = (rows, self._regions, self._segments, self._channels, self._fine)
+        if channels is None or channels.shape != shape:
+            found = None if channels is None else channels.shape[1:]
+            raise RequestError(f"channels has the shape {found}; {shape[1:]} is wanted: cells, channels, features.")
+        return channels
 
     def _without_missing(self, flat: FloatArray) -> FloatArray:
         """Fill in missing values by the schema's rule; an infinite value is no value at all."""
@@ -261,3 +283,12 @@ class RequestReader:
         if not units:
             raise RequestError("units is empty; name cells, or leave it out for all of them.")
         return active.reshape(1, self._regions, self._segments)
+
+
+def _flat(regions: FloatArray, cells: FloatArray, channels: FloatArray | None) -> FloatArray:
+    """All features of a row side by side ``(B, N)``."""
+    rows = len(regions)
+    parts = [regions.reshape(rows, -1), cells.reshape(rows, -1)]
+    if channels is not None:
+        parts.append(channels.reshape(rows, -1))
+    return np.concatenate(parts, axis=1)

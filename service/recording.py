@@ -48,6 +48,8 @@ def decision_entry(
         "region_base": batch.region_base.tobytes(),
         "channel_base": batch.channel_base.tobytes(),
     }
+    if batch.channels is not None:
+        inputs["channels"] = batch.channels.tobytes()
     if batch.held is not None:
         inputs["held"] = batch.held.tobytes()
     if batch.previous_base is not None:
@@ -122,11 +124,12 @@ class StoredArrays:
 
     def __init__(self, entry: DecisionEntry) -> None:
         self._entry = entry
-        regions, segments, channels, dayparts, wide, deep, tactics = entry.shape
+        regions, segments, channels, dayparts, wide, deep, fine, tactics = entry.shape
         rows, cells = len(entry.decision_ids), (regions, segments)
         self._shapes: dict[str, tuple[int, ...]] = {
             "regions": (rows, regions, wide),
             "cells": (rows, *cells, deep),
+            "channels": (rows, *cells, channels, fine),
             "day": (rows,),
             "budget_base": (rows,),
             "region_base": (rows, regions),
@@ -181,6 +184,7 @@ def allocation_of(entry: DecisionEntry) -> Allocation:
         budget_base=arrays.floats("budget_base"),
         region_base=arrays.floats("region_base"),
         channel_base=arrays.floats("channel_base"),
+        channels=arrays.floats("channels") if arrays.has("channels") else None,
         held=arrays.integers("held") if arrays.has("held") else None,
         previous_base=arrays.floats("previous_base") if arrays.has("previous_base") else None,
         active=arrays.flags("active", (rows, *entry.shape[:2])),

@@ -19,6 +19,7 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         budget_base: Money left, base currency.
         regions: Features of regions ``(R, F)``, in the order of the schema.
         cells: Features of cells ``(R, S, G)``.
+        channels: Features of channels in cells ``(R, S, C, E)``, where the schema names any.
         region_base: Money left by region ``(R,)``; no cap where empty.
         channel_base: Money left by channel ``(C,)``; no cap where empty.
         decision_id: Letters, digits and ``. _ : -``; the service makes one where it is empty. The same id gives the
@@ -35,6 +36,7 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     budget_base: float
     regions: list[list[Number]]
     cells: list[list[list[Number]]]
+    channels: list[list[list[list[Number]]]] | None = None
     region_base: list[Number] | None = None
     channel_base: list[Number] | None = None
     decision_id: DecisionId = ""

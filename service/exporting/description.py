@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.exploration import ExploringPolicy
+from xbopt.core.anchored_menu import AnchoredMenu
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.feasibility import project
 from xbopt.core.limits import Remaining
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.schedule import blank_observation
-from xbopt.service.formats import Feature, Field, Guardrails, Missing, Plan, PolicyShape, Schema
+from xbopt.service.formats import FEATURE_AXES, Feature, Field, Guardrails, Missing, Plan, PolicyShape, Schema
 from xbopt.service.tensors import to_tensor
 
 _REFUSE = Missing(rule="refuse")
@@ -34,26 +35,37 @@ def describe_features(names: Sequence[str], values: FloatArray) -> list[Feature]
     ]
 
 
-def build_schema(scenario: Scenario, shape: PolicyShape, regions: list[Feature], cells: list[Feature]) -> Schema:
-    """``schema.json`` of a policy for this scenario."""
+def build_schema(
+    scenario: Scenario,
+    shape: PolicyShape,
+    features: dict[str, list[Feature]],
+    labels: Sequence[str],
+) -> Schema:
+    """``schema.json`` of a policy for this scenario.
+
+    Args:
+        scenario: The scenario.
+        shape: ``tactic`` or ``direct``.
+        features: Features along ``F``, ``G`` and ``E``.
+        labels: Names of the tactics; they count for ``tactic`` only.
+    """
     document = scenario.document
     axes = {
         "R": list(scenario.regions),
         "S": list(scenario.segments),
         "C": list(scenario.channels),
         "H": list(scenario.dayparts),
-        "F": [feature.name for feature in regions],
-        "G": [feature.name for feature in cells],
+        **{axis: [feature.name for feature in features[axis]] for axis in FEATURE_AXES},
     }
     if shape == "tactic":
-        axes["K"] = list(scenario.menu.labels)
+        axes["K"] = list(labels)
     money = scenario.base_currency
     return Schema(
         schema_version=1,
         shape=shape,
         axes=axes,
-        features={"F": regions, "G": cells},
-        inputs=_inputs(scenario, shape),
+        features=features,
+        inputs=_inputs(scenario, shape, channels=bool(features["E"])),
         outputs=_outputs(scenario, shape),
         currency=money,
         start=scenario.start.isoformat(),
@@ -89,12 +101,17 @@ def _field(
     )
 
 
-def _inputs(scenario: Scenario, shape: PolicyShape) -> list[Field]:
+def _inputs(scenario: Scenario, shape: PolicyShape, *, channels: bool) -> list[Field]:
     money, total = scenario.base_currency, scenario.limits.total_base
     no_cap = "infinity for no cap"
     fields = [
         _field("regions", "B R F", "", "features of regions; names and ranges under features.F"),
         _field("cells", "B R S G", "", "features of cells; names and ranges under features.G"),
+        *(
+            [_field("channels", "B R S C E", "", "features of channels in cells; names and ranges under features.E")]
+            if channels
+            else []
+        ),
         _field("day", "B", "days", "day of the horizon, from 0", low=0, high=scenario.days - 1, whole=True),
         _field("budget_base", "B", money, "money left for the rest of the horizon", low=0.0, high=total),
         _field("region_base", "B R", money, f"money left by region; {no_cap}", low=0.0),
@@ -144,8 +161,17 @@ def build_guardrails(scenario: Scenario) -> Guardrails:
     )
 
 
-def build_plan(scenario: Scenario, plan: ScheduledPolicy, shape: PolicyShape) -> Plan:
-    """``plan.json``: a plan that is known from the first day on, and the limits."""
+def build_plan(
+    scenario: Scenario, plan: ScheduledPolicy, shape: PolicyShape, *, anchored: AnchoredMenu | None = None
+) -> Plan:
+    """``plan.json``: a plan that is known from the first day on, and the limits.
+
+    Args:
+        scenario: The scenario.
+        plan: The plan.
+        shape: ``tactic`` or ``direct``.
+        anchored: The menu relative to a plan; the scenario's own menu where left out.
+    """
     days = [plan.decide(blank_observation(scenario, day)) for day in range(scenario.days)]
     start, limits = Remaining.at_start(scenario.limits, 1), scenario.limits
     mended, _ = project(days[0], limits, start)
@@ -162,7 +188,9 @@ def build_plan(scenario: Scenario, plan: ScheduledPolicy, shape: PolicyShape) ->
         "discount_ceiling": limits.discount_ceiling,
         "audience": limits.audience,
     }
-    if shape == "tactic":
+    if anchored is not None:
+        arrays["tactic"] = np.full((scenario.days, *scenario.shape[:2]), anchored.neutral, dtype=np.int64)
+    elif shape == "tactic":
         exact = ExploringPolicy(plan=plan, scenario=scenario, exploration=0.0)
         chosen = [exact.probabilities(blank_observation(scenario, day)).argmax(axis=3) for day in range(scenario.days)]
         arrays["tactic"] = np.concatenate(chosen)

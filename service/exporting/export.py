@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 import numpy as np
 
 from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.agents.baselines.schedule import ScheduledPolicy
+from xbopt.core.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
 from xbopt.core.axes import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.core.policy import DirectPolicy, Policy
 from xbopt.core.randomness import named_generator
+from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.card import write_card
 from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
-from xbopt.service.exporting.policies import policy_graph
+from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.provenance import build_provenance
 from xbopt.service.exporting.reference import inputs_of, observe_policy, reference_outputs
 from xbopt.service.formats import (
@@ -87,9 +88,16 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     seen = observe_policy(policy, market, worlds=_WORLDS, seed=settings.seed)
     sample = seen[0]
     inputs = inputs_of(seen)
-    regions = describe_features(sample.region_names, as_floats(inputs, "regions"))
-    cells = describe_features(sample.cell_names, as_floats(inputs, "cells"))
-    schema = build_schema(scenario, shape, regions, cells)
+    channels = reads_channels(policy)
+    if not channels:
+        del inputs["channels"]
+    features = {
+        "F": describe_features(sample.region_names, as_floats(inputs, "regions")),
+        "G": describe_features(sample.cell_names, as_floats(inputs, "cells")),
+        "E": describe_features(sample.channel_names, as_floats(inputs, "channels")) if channels else [],
+    }
+    anchored = policy.anchored_menu if isinstance(policy, AnchoredTacticPolicy) else None
+    schema = build_schema(scenario, shape, features, scenario.menu.labels if anchored is None else anchored.labels)
     model = policy_graph(policy, scenario, sample)
 
     rows = np.linspace(0, len(inputs["day"]) - 1, GOLDEN_ROWS).astype(np.int64)
@@ -114,7 +122,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         outputs={name: to_tensor(outputs[name]) for name in found},
     )
     guardrails = settings.guardrails or build_guardrails(scenario)
-    plan = build_plan(scenario, settings.fallback or scenario_plan(market), shape)
+    plan = build_plan(scenario, _fallback(settings, market, anchored), shape, anchored=anchored)
     created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     provenance = build_provenance(policy, scenario, seeds=settings.seeds, data_sha256=settings.data_sha256)
     files = {
@@ -141,6 +149,22 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     if settings.private_key_pem is not None:
         files[SIGNATURE] = sign(files[MANIFEST], settings.private_key_pem)
     return files
+
+
+def _fallback(
+    settings: ExportSettings, market: MarketParameters, anchored: AnchoredMenu | None
+) -> ScheduledPolicy:
+    """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
+    if anchored is None:
+        return settings.fallback or scenario_plan(market)
+    anchor = anchored.anchor
+    return ScheduledPolicy(
+        name=anchor.name,
+        spend_base=anchor.spend_base,
+        daypart_weights=anchor.daypart_weights,
+        discount_frac=anchor.discount_frac,
+        mechanic=anchor.mechanic,
+    )
 
 
 def golden_draws(cells: tuple[int, int], tactics: int, rows: int, *, seed: int) -> Arrays:

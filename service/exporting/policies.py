@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.errors import PolicyError
 from xbopt.core.policy import Observation, Policy
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.graph import Graph
+from xbopt.service.exporting.inputs import Inputs, declare_inputs
 from xbopt.service.exporting.schedule import exploring_graph, schedule_graph
-from xbopt.service.exporting.tail import Inputs, declare_inputs
+
+Builder = Callable[[Graph, Scenario, Inputs], None]
 
 
 def policy_graph(policy: Policy, scenario: Scenario, sample: Observation) -> bytes:
@@ -24,14 +26,17 @@ def policy_graph(policy: Policy, scenario: Scenario, sample: Observation) -> byt
         PolicyError: There is no graph for this kind of policy.
     """
     graph = Graph()
-    inputs = declare_inputs(
-        graph, scenario, region_features=sample.regions.shape[2], cell_features=sample.cells.shape[3]
-    )
+    inputs = declare_inputs(graph, scenario, sample, channels=reads_channels(policy))
     _builder(policy)(graph, scenario, inputs)
     return graph.model(name=policy.name, metadata={"scenario": scenario.name, "scenario_hash": scenario.hash})
 
 
-def _builder(policy: Policy) -> Callable[[Graph, Scenario, Inputs], None]:
+def reads_channels(policy: Policy) -> bool:
+    """Whether a policy reads features of channels; others need not be told them."""
+    return False if isinstance(policy, ScheduledPolicy | ExploringPolicy) else policy.kind == "ppo"
+
+
+def _builder(policy: Policy) -> Builder:
     if isinstance(policy, ScheduledPolicy):
         return lambda graph, scenario, inputs: schedule_graph(graph, scenario, inputs, policy)
     if isinstance(policy, ExploringPolicy):

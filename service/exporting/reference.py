@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xbopt.core.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.feasibility import project
@@ -36,24 +37,30 @@ class _WatchedDirect:
         return self.policy.decide(observation)
 
 
-@dataclass(slots=True)
 class _WatchedTactic:
     """A tactic policy whose observations are kept."""
 
-    policy: TacticPolicy
-    seen: list[Observation]
-
-    @property
-    def name(self) -> str:
-        return self.policy.name
-
-    @property
-    def kind(self) -> PolicyKind:
-        return self.policy.kind
+    def __init__(self, policy: TacticPolicy, seen: list[Observation]) -> None:
+        self.policy, self.seen = policy, seen
+        self.name, self.kind = policy.name, policy.kind
 
     def probabilities(self, observation: Observation) -> FloatArray:
         self.seen.append(observation)
         return self.policy.probabilities(observation)
+
+
+class _WatchedAnchored(_WatchedTactic):
+    """The same over a menu relative to a plan."""
+
+    def __init__(self, policy: AnchoredTacticPolicy, seen: list[Observation]) -> None:
+        super().__init__(policy, seen)
+        self.anchored_menu: AnchoredMenu = policy.anchored_menu
+
+
+def _watched(policy: Policy, seen: list[Observation]) -> Policy:
+    if isinstance(policy, DirectPolicy):
+        return _WatchedDirect(policy, seen)
+    return _WatchedAnchored(policy, seen) if isinstance(policy, AnchoredTacticPolicy) else _WatchedTactic(policy, seen)
 
 
 def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, seed: int) -> list[Observation]:
@@ -69,6 +76,7 @@ def inputs_of(observations: Sequence[Observation]) -> Arrays:
     return {
         "regions": np.concatenate([seen.regions for seen in observations]),
         "cells": np.concatenate([seen.cells for seen in observations]),
+        "channels": np.concatenate([seen.channels for seen in observations]),
         "day": np.concatenate([np.full(seen.worlds, seen.day, dtype=np.int64) for seen in observations]),
         "budget_base": np.concatenate([seen.remaining.budget_base for seen in observations]),
         "region_base": np.concatenate([seen.remaining.region_base for seen in observations]),
@@ -118,6 +126,7 @@ def _observation(scenario: Scenario, sample: Observation, inputs: Arrays, rows: 
         ),
         regions=part("regions"),
         cells=part("cells"),
+        channels=part("channels") if "channels" in inputs else sample.channels[:1].repeat(len(rows), axis=0),
     )
 
 
@@ -149,7 +158,10 @@ def _tactic(
     cumulative = np.cumsum(final, axis=3)
     drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)
     tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else drawn
-    decision = scenario.menu.decode(tactic, observation.day_budget_base)
+    if isinstance(policy, AnchoredTacticPolicy):
+        decision = policy.anchored_menu.decode(tactic, observation)
+    else:
+        decision = scenario.menu.decode(tactic, observation.day_budget_base)
     return {
         **_projected(decision, scenario, observation.remaining),
         "tactic": tactic,

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.axes import FloatArray
 from xbopt.core.errors import PolicyError
@@ -10,8 +9,10 @@ from xbopt.core.feasibility import project
 from xbopt.core.limits import Remaining
 from xbopt.core.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.graph import Graph, as_float
-from xbopt.service.exporting.tail import Inputs, finish_direct, finish_tactics
+from xbopt.service.exporting.inputs import Inputs
+from xbopt.service.exporting.tail import finish_direct, finish_tactics
 
 _NO_MONEY = 1e-9
 
@@ -80,7 +81,7 @@ def exploring_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Ex
 
 def blank_observation(scenario: Scenario, day: int) -> Observation:
     """An observation that holds the day and nothing else, for plans that look at nothing else."""
-    regions, segments, _, _ = scenario.shape
+    regions, segments, channels, _ = scenario.shape
     return Observation(
         day=day,
         days=scenario.days,
@@ -88,6 +89,8 @@ def blank_observation(scenario: Scenario, day: int) -> Observation:
         remaining=Remaining.at_start(scenario.limits, 1),
         regions=np.zeros((1, regions, 0)),
         cells=np.zeros((1, regions, segments, 0)),
+        channels=np.zeros((1, regions, segments, channels, 0)),
         region_names=(),
         cell_names=(),
+        channel_names=(),
     )

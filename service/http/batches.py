@@ -9,7 +9,8 @@ bytes        what
 then         the arrays, one after the other, 8 bytes a number
 ===========  =============================================================
 
-A request holds ``regions (B, R, F)``, ``cells (B, R, S, G)``, ``day (B)`` as int64, ``budget_base (B)``, ``region_base
+A request holds ``regions (B, R, F)``, ``cells (B, R, S, G)``, ``channels (B, R, S, C, E)`` where the
+schema names features along ``E``, ``day (B)`` as int64, ``budget_base (B)``, ``region_base
 (B, R)`` and ``channel_base (B, C)``; an answer ``spend_base (B, R, S, C)``, ``daypart_weights (B, R, C, H)``,
 ``discount_frac (B, R, S)``, ``mechanic (B, R, S)`` as int64, and for tactics ``tactic (B, R, S)`` as int64 and
 ``propensity (B, R, S)``.
@@ -93,15 +94,17 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     for name, given in (("episode_ids", header.episode_ids), ("steps", header.steps)):
         if given is not None and len(given) != rows:
             raise RequestError(f"{name} has {len(given)} entries for {rows} rows.")
-    regions, segments, channels, _, wide, deep, _ = allocator.lengths
-    shapes = (
+    regions, segments, channels, _, wide, deep, fine, _ = allocator.lengths
+    fine_shapes = [(rows, regions, segments, channels, fine)] if fine else []
+    shapes: list[tuple[int, ...]] = [
         (rows, regions, wide),
         (rows, regions, segments, deep),
+        *fine_shapes,
         (rows,),
         (rows,),
         (rows, regions),
         (rows, channels),
-    )
+    ]
     wanted = sum(8 * int(np.prod(shape)) for shape in shapes)
     if len(body) - start != wanted:
         raise RequestError(f"The arrays have {len(body) - start} bytes; {rows} rows need {wanted}.")
@@ -118,10 +121,11 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
         [f"{header.batch_id}/{row}" for row in range(rows)],
         regions=parts[0],
         cells=parts[1],
-        day=parts[2].view("<i8"),
-        budget_base=parts[3],
-        region_base=parts[4],
-        channel_base=parts[5],
+        channels=parts[2] if fine else None,
+        day=parts[-4].view("<i8"),
+        budget_base=parts[-3],
+        region_base=parts[-2],
+        channel_base=parts[-1],
     )
     return header, batch
 

@@ -328,7 +328,7 @@ def _same_axes(one: Allocator, other: Allocator) -> None:
         ProblemError: They do not.
     """
     left, right = one.bundle.schema, other.bundle.schema
-    for axis in "RSCHFG":
+    for axis in "RSCHFGE":
         if left.axes[axis] != right.axes[axis]:
             raise ProblemError(
                 409, f"The bundles differ along the axis {axis}, so requests for one do not fit the other."

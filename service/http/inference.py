@@ -17,8 +17,9 @@ from xbopt.service.reading import Batch, RequestError
 from xbopt.service.requests import Text
 
 _DATATYPES = {"float64": "FP64", "int64": "INT64"}
-_ASKED = ("regions", "cells", "day", "budget_base", "region_base", "channel_base")
-_OPTIONAL = {"region_base", "channel_base"}
+_ASKED = ("regions", "cells", "channels", "day", "budget_base", "region_base", "channel_base")
+_NO_CAP = {"region_base", "channel_base"}
+_OPTIONAL = {"channels", *_NO_CAP}
 PLATFORM = "onnxruntime_onnx"
 
 
@@ -99,6 +100,7 @@ def read_inference(body: bytes, allocator: Allocator) -> tuple[InferenceRequest,
         [f"{key}/{row}" for row in range(rows)],
         regions=arrays["regions"],
         cells=arrays["cells"],
+        channels=arrays.get("channels"),
         day=day.astype(np.int64),
         budget_base=arrays["budget_base"],
         region_base=arrays.get("region_base", np.full((rows, regions), np.inf)),
@@ -116,7 +118,7 @@ def _array(tensor: TensorIn) -> FloatArray:
         raise RequestError(f"The data of {tensor.name!r} are no regular array.") from error
     if array.size != int(np.prod(tensor.shape)):
         raise RequestError(f"The data of {tensor.name!r} hold {array.size} numbers; the shape {tensor.shape} differs.")
-    if tensor.name in _OPTIONAL:
+    if tensor.name in _NO_CAP:
         # JSON has no infinity: null stands for no cap.
         array = np.where(np.isnan(array), np.inf, array)
     return array.reshape(tensor.shape)

@@ -140,12 +140,15 @@ def _example(engine: "Engine") -> dict[str, object]:
     """A request that the bundle answers: every feature at the mean of what was seen."""
     allocator = engine.allocator
     schema = allocator.bundle.schema
-    regions, segments, *_ = allocator.lengths
+    regions, segments, channels, *_ = allocator.lengths
     wide = [feature.mean for feature in schema.features["F"]]
     deep = [feature.mean for feature in schema.features["G"]]
+    fine = [feature.mean for feature in schema.features["E"]]
+    by_channel = [[[fine for _ in range(channels)] for _ in range(segments)] for _ in range(regions)]
     return {
         "day": 0,
         "budget_base": allocator.bundle.plan.limits.total_base,
         "regions": [wide for _ in range(regions)],
         "cells": [[deep for _ in range(segments)] for _ in range(regions)],
+        **({"channels": by_channel} if fine else {}),
     }

@@ -73,7 +73,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
         guardrails: Guardrails that changed something ``(B,)``.
         killed: Whether the kill switch was on.
         reason: Why the plan decided all of it; empty where it did not.
-        shape: Lengths of the axes R, S, C, H, F, G and K; K is 0 for a direct policy.
+        shape: Lengths of the axes R, S, C, H, F, G, E and K; K is 0 for a direct policy.
         inputs: What was known, by name.
         outputs: What was decided, by name.
     """
@@ -89,7 +89,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     guardrails: list[list[str]]
     killed: bool
     reason: str
-    shape: tuple[int, int, int, int, int, int, int]
+    shape: tuple[int, int, int, int, int, int, int, int]
     inputs: dict[str, bytes]
     outputs: dict[str, bytes]
 
