@@ -131,8 +131,8 @@ class Bandit(ABC):
             UsageError: Actions, rewards or weights have another length, or a value outside their range.
         """
         rows = self._checked(context)
-        actions, rewards = self._checked_actions(action, len(rows)), _checked_row(reward, "reward", len(rows))
-        self._learn(rows, actions, rewards, _checked_weight(weight, len(rows)))
+        actions, rewards = self._checked_actions(action, len(rows)), checked_row(reward, "reward", len(rows))
+        self._learn(rows, actions, rewards, checked_weight(weight, len(rows)))
         self._rows += len(rows)
 
     def save(self, path: Path | str) -> None:
@@ -180,7 +180,7 @@ class Bandit(ABC):
             rows = np.ascontiguousarray(context, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise PolicyError(f"The context is no array of numbers: {error}.") from error
-        if rows.ndim != 2 or rows.shape[1] != self._n_features:  # noqa: PLR2004 - rows and features
+        if rows.ndim != 2 or rows.shape[1] != self._n_features:
             raise PolicyError(f"The context has shape {rows.shape}; (n, {self._n_features}) is wanted.")
         bad = self._arithmetic.first_bad_row(rows)
         if bad >= 0:
@@ -201,7 +201,7 @@ class Bandit(ABC):
         return actions
 
 
-def _checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
+def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
     try:
         array = np.ascontiguousarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -215,10 +215,10 @@ def _checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
     return array
 
 
-def _checked_weight(weight: ArrayLike | None, rows: int) -> FloatArray:
+def checked_weight(weight: ArrayLike | None, rows: int) -> FloatArray:
     if weight is None:
         return np.ones(rows)
-    array = _checked_row(weight, "weight", rows)
+    array = checked_row(weight, "weight", rows)
     if rows and array.min() < 0.0:
         raise UsageError(f"weight is {array.min():g} at row {int(array.argmin())}; 0 or more is wanted.")
     return array

@@ -81,14 +81,17 @@ def variances(context: FloatArray, inverse: FloatArray) -> FloatArray:
             for i in range(features):
                 x = context[n, i]
                 products[n - start, m] = x * x
-                for j in range(i + 1, features):
-                    products[n - start, m + j - i] = 2.0 * x * context[n, j]
+                row, others = products[n - start, m + 1 : m + features - i], context[n, i + 1 :]
+                for j in range(row.shape[0]):
+                    row[j] = 2.0 * x * others[j]
                 m += features - i
         for k in range(actions):
+            triangle = inverse[k]
             for n in range(start, end):
                 total = 0.0
+                row = products[n - start]
                 for m in range(packed):
-                    total += inverse[k, m] * products[n - start, m]
+                    total += triangle[m] * row[m]
                 forms[n, k] = max(total, 0.0)
     return forms
 
@@ -172,9 +175,11 @@ def _solve(inverse: FloatArray, x: FloatArray, result: FloatArray) -> float:
     for i in range(features):
         xi = x[i]
         total = inverse[m] * xi
-        for j in range(i + 1, features):
-            total += inverse[m + j - i] * x[j]
-            result[j] += inverse[m + j - i] * xi
+        # Slices start at 0, so the compiler need not think of negative positions and can use vector lanes.
+        row, others, sums = inverse[m + 1 : m + features - i], x[i + 1 :], result[i + 1 :]
+        for j in range(row.shape[0]):
+            total += row[j] * others[j]
+            sums[j] += row[j] * xi
         result[i] += total
         m += features - i
     form = 0.0
@@ -190,8 +195,9 @@ def _add_outer(packed: FloatArray, v: FloatArray, factor: float) -> None:
     m = 0
     for i in range(features):
         scaled = factor * v[i]
-        for j in range(i, features):
-            packed[m + j - i] += scaled * v[j]
+        row, others = packed[m : m + features - i], v[i:]
+        for j in range(row.shape[0]):
+            row[j] += scaled * others[j]
         m += features - i
 
 
@@ -202,6 +208,7 @@ def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArra
     The matrix is symmetric and positive definite, so every pivot is positive.
     """
     features = work.shape[0]
+    pivot_row, pivot_column = np.empty(features), np.empty(features)
     m = 0
     for i in range(features):
         for j in range(i, features):
@@ -212,14 +219,17 @@ def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArra
     for p in range(features):
         pivot = 1.0 / work[p, p]
         for j in range(features):
-            work[p, j] *= pivot
-        work[p, p] = pivot
+            pivot_row[j] = work[p, j] * pivot
+            pivot_column[j] = work[j, p]
+            work[j, p] = 0.0
+        pivot_row[p] = pivot
+        # The pivot's own row is written below; without a branch in it the inner loop runs in vector lanes.
         for i in range(features):
-            if i != p:
-                factor = work[i, p]
-                work[i, p] = 0.0
-                for j in range(features):
-                    work[i, j] -= factor * work[p, j]
+            factor = pivot_column[i]
+            for j in range(features):
+                work[i, j] -= factor * pivot_row[j]
+        for j in range(features):
+            work[p, j] = pivot_row[j]
     m = 0
     for i in range(features):
         for j in range(i, features):
@@ -234,7 +244,7 @@ def _refit(inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
         _solve(inverse, target[o], theta[o])
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=_FAST)
 def invert(gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
     """Make every action's inverse and coefficients anew from its Gram matrix, in place."""
     features = theta.shape[2]
