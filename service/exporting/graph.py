@@ -15,16 +15,20 @@ OPSET = 20
 IR_VERSION = 10
 
 Constant = FloatArray | IntArray | BoolArray
-_TYPES = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64}
+_TYPES = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
 
 
 class Graph:
     """An ONNX graph under construction; every method gives the name of a tensor.
 
     Equal constants are stored once.
+
+    Args:
+        prefix: Begins the names of tensors; a graph inside another needs one of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -47,7 +51,7 @@ class Graph:
         array = np.ascontiguousarray(array) if array.ndim else array
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = name = f"c{len(self._constants)}"
+            self._known[key] = name = f"{self._prefix}c{len(self._constants)}"
             self._constants.append(numpy_helper.from_array(array, name))
         return self._known[key]
 
@@ -64,9 +68,22 @@ class Graph:
         # Attributes are whatever an operator takes; the library's own names come first in its signature.
         make = cast("Callable[..., onnx.NodeProto]", helper.make_node)
         number = len(self._nodes)
-        names = [f"n{number}_{i}" for i in range(outputs)]
+        names = [f"{self._prefix}n{number}_{i}" for i in range(outputs)]
         self._nodes.append(make(operator, list(inputs), names, **attributes))
         return names
+
+    def expand(self, tensor: str, like: str, *shape: int) -> str:
+        """The same entries for every row of another tensor's first axis, in the shape ``(B, *shape)``."""
+        rows = self.add("Shape", like, start=0, end=1)
+        return self.add("Expand", tensor, self.add("Concat", rows, self.constant(list(shape)), axis=0))
+
+    def loop(self, body: "Graph", most: int, going: str, *state: str) -> list[str]:
+        """Run a body until it says to end, at most so many times; gives the last state.
+
+        The body has the inputs number, going and state, and the outputs going and state.
+        """
+        inside = helper.make_graph(body._nodes, "body", body._inputs, body._outputs, body._constants)
+        return self.several("Loop", len(state), self.whole(most), going, *state, body=inside)
 
     def total(self, tensor: str, *axes: int, keep: bool = False) -> str:
         """Sum over axes."""
