@@ -1,6 +1,6 @@
 """The projection of ``core.feasibility`` as part of a graph: floors, region caps, channel caps, day cap, in that order.
 
-What cannot happen in a scenario (a cap that nobody set, a floor that is zero) gets no node. A sum that comes within
+Where a scenario has no floors, they get no node. A sum that comes within
 1e-11 of its cap is scaled down by that much where core leaves it: a thousandth of a cent in a million.
 """
 
@@ -11,8 +11,10 @@ from xbopt.core.limits import Limits
 from xbopt.service.exporting.graph import Graph
 
 # The same numbers as in core.feasibility: caps are aimed at with a margin for rounding, and so little money is none.
-_SHAVE = 1.0 - 1e-11
+_MARGIN = 1e-11
 _LEAST = 1e-200
+# Infinity less a share of infinity is no number.
+_MOST = 1e300
 _EVEN_SUM = 1e-12
 
 _REGION, _CHANNEL, _DAY = (2, 3), (1, 2), (1, 2, 3)
@@ -31,19 +33,24 @@ class Caps:
 
     def __init__(self, graph: Graph, limits: Limits, *, budget: str, region: str, channel: str) -> None:
         day = graph.at_most(budget, limits.daily_base)
-        caps: list[tuple[tuple[int, ...], str]] = [(_DAY, graph.unsqueeze(day, 1, 2, 3))]
-        if np.isfinite(limits.channel_cap_base).any():
-            caps.insert(0, (_CHANNEL, graph.unsqueeze(channel, 1, 2)))
-        if np.isfinite(limits.region_cap_base).any():
-            caps.insert(0, (_REGION, graph.unsqueeze(region, 2, 3)))
+        # A request may name caps that the scenario has not, so all of them are looked at.
+        caps: list[tuple[tuple[int, ...], str]] = [
+            (_REGION, graph.unsqueeze(region, 2, 3)),
+            (_CHANNEL, graph.unsqueeze(channel, 1, 2)),
+            (_DAY, graph.unsqueeze(day, 1, 2, 3)),
+        ]
         # A market may have run over before it came here; less than nothing cannot be spent. The margin covers sums
         # that are added in another order than core adds them, so that a cap holds whoever adds up.
-        self.caps = [(axes, graph.add("Mul", _some(graph, cap), graph.constant(_SHAVE))) for axes, cap in caps]
+        self.caps = [(axes, _aim(graph, cap)) for axes, cap in caps]
 
 
-def _some(graph: Graph, cap: str) -> str:
-    """The cap, or zero where it is too little to be money."""
-    return graph.add("Where", graph.add("Less", cap, graph.constant(_LEAST)), graph.constant(0.0), cap)
+def _aim(graph: Graph, cap: str) -> str:
+    """The cap but for its margin; zero where it is too little to be money.
+
+    A product with ``1 - 1e-11`` would say the same, but onnxruntime takes that factor for 1 and leaves it out.
+    """
+    less = graph.add("Sub", cap, graph.add("Mul", graph.at_most(cap, _MOST), graph.constant(_MARGIN)))
+    return graph.add("Where", graph.add("Less", cap, graph.constant(_LEAST)), graph.constant(0.0), less)
 
 
 def project_spend(graph: Graph, spend: str, limits: Limits, caps: Caps) -> str:
