@@ -8,6 +8,7 @@ from xbopt.agents.baselines.plan import scenario_plan
 from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.baselines.uniform import uniform_plan
+from xbopt.agents.planner.policy import planner_policy
 from xbopt.core.document import suggest
 from xbopt.core.errors import PolicyError
 from xbopt.simulator.parameters import MarketParameters
@@ -18,6 +19,7 @@ BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
     "proportional": proportional_plan,
     "calendar": calendar_plan,
     "greedy_roas": greedy_roas_plan,
+    "planner": planner_policy,
 }
 """Every built-in policy, by the name that ``--policy`` takes."""
 

@@ -43,7 +43,7 @@ def simulate_command(
         str,
         typer.Option(
             "--policy",
-            help="baseline, uniform, proportional, calendar or greedy_roas.",
+            help="baseline, uniform, proportional, calendar, greedy_roas or planner.",
             autocompletion=policy_names,
         ),
     ] = "baseline",

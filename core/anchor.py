@@ -14,8 +14,10 @@ from xbopt.core.schedule import ScheduledPolicy
 class Anchor:
     """A plan, made ready for decisions relative to it.
 
-    The money of a day is what is left of the budget, times the day's share of what the plan still has to spend. So the
-    plan comes out where it is followed, and what was left over or spent too early is made up for on the days to come.
+    A plan that uses the whole budget: the money of a day is what is left, times the day's share of what the plan still
+    has to spend. So the plan comes out where it is followed, and what was left over or spent too early is made up for
+    on the days to come. A plan that leaves money unspent is not held by the budget: its days keep the money that it
+    gave them for as long as the budget lasts, and its reserve is there for whoever wants more.
 
     Attributes:
         name: Name of the plan.
@@ -62,10 +64,18 @@ class Anchor:
             even_base=limits.total_base / days / total.size,
         )
 
+    @property
+    def has_reserve(self) -> bool:
+        """Whether the plan leaves a thousandth of the budget or more unspent."""
+        return self.reserve_base > 1e-3 * (self.reserve_base + float(self.spend_base.sum()))
+
     def day_money_base(self, morning: Morning) -> FloatArray:
         """The money of the day ``(B,)``, base currency."""
-        left = np.maximum(morning.remaining.budget_base - self.reserve_base, 0.0)
-        return left * self.rest_share[morning.day]
+        left, share = morning.remaining.budget_base, self.rest_share[morning.day]
+        if not self.has_reserve:
+            return left * share
+        planned = float(self.spend_base[morning.day :].sum())
+        return np.minimum(left, planned) * share
 
     def planned(self, day: int, *, days: int) -> FloatArray:
         """The plan's mean daily spend from ``day`` on, over an even share of the budget ``(R, S, C)``."""

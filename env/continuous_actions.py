@@ -32,7 +32,8 @@ class ContinuousActions:
     =========  ==============================  ==============================
 
     - Pace multiplies the day's money. What is not spent stays in the budget.
-    - Spend entries multiply the plan's shares; shares are then scaled to sum to 1. A plan's zero stays zero.
+    - Spend entries multiply the plan's shares. Where the plan uses the whole budget, shares are then scaled to sum to
+      1; where it leaves money unspent, they stay as they are. A plan's zero stays zero.
     - Dayparts: factored entries tilt all channels of a region towards (1) or away from (-1) the dayparts in which they
       work best per money in the scenario's model; full entries multiply the plan's weights.
     - Discount: 0 is the plan's own, 1 the deepest allowed, -1 none; linear in between.
@@ -106,7 +107,8 @@ class ContinuousActions:
         anchor, day = self.anchor, morning.day
         pace, spend, dayparts, discount = self.blocks(np.asarray(actions, dtype=np.float64))
         share = anchor.split[day] * np.exp(spend * np.log(LARGEST_SPEND_MULTIPLE))
-        total = share.sum(axis=(1, 2, 3), keepdims=True)
+        # Where the budget is not what holds the plan, a better channel takes nothing from the others.
+        total = np.ones((len(share), 1, 1, 1)) if anchor.has_reserve else share.sum(axis=(1, 2, 3), keepdims=True)
         money = anchor.day_money_base(morning) * np.exp(pace * np.log(LARGEST_PACE_MULTIPLE))
         weights = anchor.daypart_weights * np.exp(dayparts * np.log(LARGEST_DAYPART_MULTIPLE))
         planned = np.minimum(anchor.discount_frac[day], self.ceiling)

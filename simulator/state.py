@@ -1,10 +1,11 @@
 """Where the market stands: everything that a day leaves behind for the next."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, worlds_innermost
+from xbopt.core.axes import FloatArray, IntArray, check_shape, worlds_innermost
 from xbopt.core.limits import Remaining
 from xbopt.simulator.parameters import MarketParameters
 
@@ -105,3 +106,52 @@ def initial_state(market: MarketParameters, worlds: int) -> MarketState:
         returning=zeros(*cells),
         remaining=Remaining.at_start(market.scenario.limits, worlds),
     )
+
+
+def repeat_state(state: MarketState, worlds: int) -> MarketState:
+    """One world's state, ``worlds`` times over.
+
+    Raises:
+        DecisionError: The state holds more than one world.
+    """
+    check_shape("stock", state.stock, (1, None), "B, R")
+    return _each_array(lambda arrays, axis: np.repeat(arrays[0], worlds, axis=axis), [state])
+
+
+def join_states(states: list[MarketState]) -> MarketState:
+    """The worlds of several states of the same day as one batch, in order."""
+    assert len({state.day for state in states}) == 1, "states of different days cannot be one batch"
+    return states[0] if len(states) == 1 else _each_array(np.concatenate, states)
+
+
+def select_state(state: MarketState, rows: IntArray) -> MarketState:
+    """The state of some worlds of a batch."""
+    return _each_array(lambda arrays, axis: np.take(arrays[0], rows, axis=axis), [state])
+
+
+def _each_array(change: Callable[[list[FloatArray], int], FloatArray], states: list[MarketState]) -> MarketState:
+    """Apply a change to every array of some states, nested ones too; worlds stay innermost in memory."""
+    first = states[0]
+    plain = {
+        field.name: change([getattr(state, field.name) for state in states], 0)
+        for field in fields(MarketState)
+        if field.name not in ("day", "outside", "window", "remaining")
+    }
+    # The window of earlier exposures carries its lags before its worlds.
+    window = change([state.window for state in states], 1)
+    return MarketState(
+        day=first.day,
+        outside=OutsideState(**_changed(change, [state.outside for state in states])),
+        remaining=Remaining(**_changed(change, [state.remaining for state in states])),
+        window=np.ascontiguousarray(window.transpose(0, 4, 3, 2, 1)).transpose(0, 4, 3, 2, 1),
+        **{name: worlds_innermost(array) for name, array in plain.items()},
+    )
+
+
+def _changed(
+    change: Callable[[list[FloatArray], int], FloatArray], parts: Sequence[OutsideState | Remaining]
+) -> dict[str, FloatArray]:
+    return {
+        field.name: worlds_innermost(change([getattr(part, field.name) for part in parts], 0))
+        for field in fields(parts[0])
+    }

@@ -16,7 +16,10 @@ def market():
     return build_market(load_scenario("quickstart"))
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+BASELINES = [name for name in BUILT_IN if name != "planner"]
+
+
+@pytest.mark.parametrize("name", BASELINES)
 def test_every_plan_spends_the_budget_and_no_more(name, market):
     plan = built_in_policy(name, market)
     assert plan.name == name
@@ -36,7 +39,8 @@ def test_uniform_gives_nothing_to_a_cell_without_people():
     for name in BUILT_IN:
         spend = built_in_policy(name, empty).spend_base
         assert spend[:, 1, 1].sum() == 0.0, name
-        assert spend.sum() == pytest.approx(28000)
+        # The planner leaves money unspent where it would not come back.
+        assert spend.sum() <= 28000 if name == "planner" else spend.sum() == pytest.approx(28000)
 
 
 def test_baseline_follows_the_scenario_plan(market):

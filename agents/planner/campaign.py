@@ -1,0 +1,223 @@
+"""A whole plan: spend, discounts and timing, by alternation in expected mode, with certificate and shadow prices."""
+
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from xbopt.agents.baselines.plan import scenario_plan
+from xbopt.agents.baselines.schedule import ScheduledPolicy
+from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify
+from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
+from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible
+from xbopt.agents.planner.conic import SolverError
+from xbopt.agents.planner.constraints import Constraints, scenario_constraints
+from xbopt.agents.planner.expected import Course, ExpectedMarket
+from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.kept_limits import filled
+from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
+from xbopt.agents.planner.return_floor import check_return_floor
+from xbopt.core.axes import FloatArray
+from xbopt.core.errors import UsageError
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.worlds import WorldParameters
+
+# A limit counts as binding where this share of it, or less, is left.
+_BINDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to look.
+
+    Attributes:
+        alternations: Most rounds of spend, then promotions.
+        rounds: Most steps of spend in each.
+        tolerance: Relative gain of a step at which spend counts as settled.
+    """
+
+    alternations: int = 3
+    rounds: int = 3
+    tolerance: float = 5e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignPlan:
+    """A plan and what is known about it.
+
+    Attributes:
+        schedule: Spend, dayparts, discounts and mechanics by day: a policy.
+        goal: Name of what was made as large as possible.
+        resolution: Length of a plan cell.
+        cells: Number of plan cells.
+        total_spend_base: What the plan spends.
+        budget_base: What it might have spent.
+        course: The plan in expected mode.
+        expected: The goal in expected mode.
+        start: The same of the plan that the search began with.
+        certificate: What the last convex program says.
+        shadow_prices: Goal that one more base currency unit of room would bring, by limit; limits without a price
+            are left out.
+        binding: Limits that leave no room.
+        history: The goal in expected mode after each accepted step.
+        solve_seconds: Wall time of the whole search.
+        solver_seconds: Part of it in the solver.
+        notes: What a reader must know, in sentences.
+    """
+
+    schedule: ScheduledPolicy = field(repr=False)
+    goal: str
+    resolution: Resolution
+    cells: int
+    total_spend_base: float
+    budget_base: float
+    course: Course = field(repr=False)
+    expected: float
+    start: float
+    certificate: Certificate = field(repr=False)
+    shadow_prices: dict[str, float]
+    binding: tuple[str, ...]
+    history: tuple[float, ...] = field(repr=False)
+    solve_seconds: float
+    solver_seconds: float
+    notes: tuple[str, ...]
+
+
+def plan_campaign(
+    market: MarketParameters,
+    *,
+    goal: str = "reward",
+    resolution: Resolution = "week",
+    world: WorldParameters | None = None,
+    budget_base: float | None = None,
+    start: ScheduledPolicy | None = None,
+    effort: Effort | None = None,
+) -> CampaignPlan:
+    """Plan a campaign: what a strong planner would do who knows the market, but not the future's luck.
+
+    Args:
+        market: The market.
+        goal: What to make as large as possible; see ``GOALS``.
+        resolution: Plan cells of a week or of a day.
+        world: One world's own parameters, for the planner that knows them; the average market where left out.
+        budget_base: Another budget than the scenario's.
+        start: Where to begin; the scenario's own plan where left out. The result is never worse in expected mode.
+        effort: How long to look.
+
+    Returns:
+        The plan, certified.
+
+    Raises:
+        InfeasiblePlanError: No plan keeps all limits; it names the conflict and the cheapest way out.
+        SolverError: The solver gave up.
+        UsageError: The goal is unknown, or does not fit the scenario's return floor.
+    """
+    began = time.perf_counter()
+    how = effort or Effort()
+    wanted = goal_named(goal)
+    scenario = market.scenario
+    if scenario.document.budget.roi_floor is not None and not wanted.counts_media:
+        raise UsageError(f"budget.roi_floor speaks of margin; with the goal {goal} leave it out.")
+    expected = ExpectedMarket(market, wanted, world)
+    blocks = split_horizon(market, resolution)
+    constraints = scenario_constraints(scenario, blocks, budget_base=budget_base)
+    check_feasible(scenario, blocks, constraints)
+    first = begin(expected, blocks, constraints, start or scenario_plan(market))
+    check_return_floor(expected, blocks, constraints, first)
+    found = _moved(first, best_dayparts(expected, first.course))
+    found = alternate(expected, blocks, constraints, found, how)
+    found, certificate = certify(expected, blocks, constraints, found)
+    found = _filled(expected, blocks, constraints, found, certificate)
+    schedule = replace(found.course.plan, name="planner", kind="planner")
+    total = float(schedule.spend_base.sum())
+    budget = scenario.limits.total_base if budget_base is None else budget_base
+    return CampaignPlan(
+        schedule=schedule,
+        goal=goal,
+        resolution=resolution,
+        cells=blocks.cells,
+        total_spend_base=total,
+        budget_base=budget,
+        course=found.course,
+        expected=found.course.total,
+        start=first.course.total,
+        certificate=certificate,
+        shadow_prices=_prices(constraints, certificate),
+        binding=_binding(constraints, found.level),
+        history=found.history,
+        solve_seconds=time.perf_counter() - began,
+        solver_seconds=found.seconds,
+        notes=_notes(scenario.base_currency, budget - total, budget, found, certificate),
+    )
+
+
+def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
+    """Improve spend, then promotions, in turns; every accepted step brings more in expected mode.
+
+    Raises:
+        BudgetError: No plan keeps all limits.
+        SolverError: The solver gave up.
+    """
+    for turn in range(how.alternations):
+        before = at.course.total
+        # The first turn only needs to know roughly where money goes before promotions are weighed.
+        rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
+        at = allocate(expected, blocks, constraints, at, rounds=rounds, tolerance=tolerance)
+        at = _moved(at, improve_promotions(expected, blocks, at.course))
+        if at.course.total - before <= how.tolerance * abs(at.course.total):
+            break
+    return at
+
+
+def _filled(
+    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, certificate: Certificate
+) -> Ascent:
+    """Spend what partial steps left of a budget that has a price, to the cent."""
+    if certificate.shadow_price[0] <= 0.0:
+        return at
+    level = filled(at.level.ravel(), constraints).reshape(at.level.shape)
+    course = expected.play(replace(at.course.plan, spend_base=blocks.spend(level)))
+    if course.total < at.course.total:
+        return at
+    return replace(at, level=level, course=course, history=(*at.history, course.total))
+
+
+def _moved(at: Ascent, course: Course) -> Ascent:
+    if course.total <= at.course.total:
+        return at
+    return replace(at, course=course, history=(*at.history, course.total))
+
+
+def _prices(constraints: Constraints, certificate: Certificate) -> dict[str, float]:
+    price = certificate.shadow_price
+    least = 1e-6 * max(float(price.max(initial=0.0)), 1e-3)
+    prices = {name: float(price[i]) for i, name in enumerate(constraints.names) if price[i] > least}
+    if certificate.roi_price > least:
+        prices["roi_floor"] = certificate.roi_price
+    return prices
+
+
+def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:
+    used = constraints.matrix @ level.ravel()
+    tight = used >= constraints.bound * (1.0 - _BINDING)
+    return tuple(name for i, name in enumerate(constraints.names) if tight[i])
+
+
+def _notes(currency: str, unspent: float, budget: float, found: Ascent, certificate: Certificate) -> tuple[str, ...]:
+    notes: list[str] = []
+    if unspent > _BINDING * budget:
+        notes.append(
+            f"The plan leaves {unspent:,.2f} {currency} of the budget unspent: spent anywhere, they would bring in "
+            "less than they cost, or another limit is in the way."
+        )
+    if certificate.relative_gap > _BINDING:
+        notes.append(
+            f"The last convex program could bring up to {certificate.relative_gap:.2%} more from media. That bound "
+            "includes S-shaped channels by their envelope and effects that only expected mode knows."
+        )
+    if np.diff(found.history).min(initial=0.0) < 0.0:
+        raise SolverError("A step of the search lost ground; the plan is not to be trusted.")
+    return tuple(notes)
+
+
+__all__ = ["CampaignPlan", "Effort", "InfeasiblePlanError", "SolverError", "plan_campaign"]

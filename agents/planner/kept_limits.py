@@ -1,0 +1,58 @@
+"""Bringing levels exactly within their limits.
+
+The solver keeps limits to about 1e-9 of the budget; a plan keeps them to the last bit that arithmetic allows, and
+spends a binding budget to the cent.
+"""
+
+import numpy as np
+
+from xbopt.agents.planner.constraints import Constraints
+from xbopt.core.axes import FloatArray
+
+_ROUNDING = 1e-6
+_DUST = 1e-6
+
+
+def within_limits(level: FloatArray, constraints: Constraints) -> FloatArray:
+    """Levels ``(n,)`` moved as little as needed: lifted to their least, then scaled down to each bound in turn."""
+    least, fixed = constraints.least, constraints.fixed
+    kept = np.where(fixed, least, np.maximum(level, least))
+    # An interior-point solver leaves dust where nothing should be spent.
+    kept = np.where((kept < _DUST) & (least == 0.0), 0.0, kept)
+    for row in (*range(1, len(constraints.bound)), 0):
+        kept = _scaled_to(kept, constraints, row)
+    return filled(kept, constraints, largest=_ROUNDING)
+
+
+def _scaled_to(level: FloatArray, constraints: Constraints, row: int) -> FloatArray:
+    """Scale what a row's cells have above their least, down to the row's bound."""
+    cells, share = constraints.matrix.of_row(row)
+    total = float(share @ level[cells])
+    if total <= constraints.bound[row]:
+        return level
+    floor = float(share @ constraints.least[cells])
+    factor = max(constraints.bound[row] - floor, 0.0) / max(total - floor, 1e-300)
+    scaled = level.copy()
+    scaled[cells] = constraints.least[cells] + factor * (level[cells] - constraints.least[cells])
+    return scaled
+
+
+def filled(level: FloatArray, constraints: Constraints, *, largest: float = 1.0) -> FloatArray:
+    """Spend what is left of the budget, in proportion, where every other limit has room for it.
+
+    Args:
+        level: ``(n,)``, within all limits.
+        constraints: Limits.
+        largest: Do nothing where more than this share of the budget is left.
+    """
+    cells, share = constraints.matrix.of_row(0)
+    missing = constraints.bound[0] - float(share @ level[cells])
+    if not 0.0 < missing <= largest * constraints.bound[0]:
+        return level
+    used = constraints.matrix @ level
+    closed = constraints.fixed.copy()
+    for row in np.flatnonzero(constraints.bound[1:] - used[1:] <= 2.0 * missing) + 1:
+        closed[constraints.matrix.of_row(int(row))[0]] = True
+    room = np.where(closed, 0.0, level - constraints.least)
+    total = float(share @ room[cells])
+    return level if total <= 0.0 else level + room * (missing / total)

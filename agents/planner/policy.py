@@ -1,0 +1,23 @@
+"""``planner``: the plan of a strong planner for the average market, as a policy."""
+
+from xbopt.agents.baselines.schedule import ScheduledPolicy
+from xbopt.agents.planner.blocks import Resolution
+from xbopt.simulator.parameters import MarketParameters
+
+# Plan cells beyond which weeks take longer than people wait; four weeks lose little on such long horizons.
+_MANY_CELLS = 2500
+
+
+def planner_policy(market: MarketParameters) -> ScheduledPolicy:
+    """Plan for the average market, by weeks; by four weeks where that would be many cells."""
+    # The solver takes a moment to load, and only those who plan should wait for it.
+    from xbopt.agents.planner.campaign import plan_campaign
+
+    return plan_campaign(market, resolution=usual_resolution(market)).schedule
+
+
+def usual_resolution(market: MarketParameters) -> Resolution:
+    """The length of plan cells that is used where nobody asks for another."""
+    regions, segments, channels, _ = market.shape
+    weeks = -(-market.scenario.days // 7)
+    return "week" if weeks * regions * segments * channels <= _MANY_CELLS else "four_weeks"

@@ -1,0 +1,165 @@
+"""The planner's convex program, with its certificate.
+
+Variables of each cell: level ``y``, its power ``u`` and the share ``q`` of the ceiling that it reaches.
+
+    maximise   ``sum V q + (l - cost) y``
+    where      ``u <= y^(1-g)``                              power cone
+               ``(1 - q/a)(1 + A u/b) >= 1``                 second-order cone: ``q <= a z / (b + z)``
+               ``q <= a_j + b_j A u``                        tangents of a concave envelope
+               limits on ``y``
+
+Hill with slope 1 is the cone itself (``a = b = 1``). Any other curve comes in two ways: *local*, as the cone that
+touches it where the plan stands, which finds good plans fast; and by its *envelope*, whose optimum no plan can beat.
+
+Every dual value bounds the optimum from above. The gap is measured between that bound and what the *response model*
+gives at the plan itself, after the plan was brought exactly within its limits; so a loose solver, an envelope above an
+S-curve and a rounded plan all show in it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from xbopt.agents.planner.conic import ConicProgram
+from xbopt.agents.planner.constraints import Constraints
+from xbopt.agents.planner.envelope import Tangents, TouchingCones, envelope_tangents, no_tangents, touching_cones
+from xbopt.agents.planner.kept_limits import within_limits
+from xbopt.agents.planner.response_model import ResponseModel
+from xbopt.agents.planner.triplets import Triplets
+from xbopt.core.axes import FloatArray
+
+Curves = Literal["local", "envelope"]
+
+_LOCAL_TOLERANCE, _TIGHT_TOLERANCE = 1e-6, 1e-8
+_LEAST_UNIT = 1e-2
+# Carry-over of a ten-millionth of the half-saturation moves nothing.
+_LEAST_CARRY = 1e-7
+# A cell without money may start with a hundredth of an even share.
+_LEAST_MOVE = 1e-2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """An optimum of the program.
+
+    Attributes:
+        level: ``(K, R, S, C)``, within all limits.
+        value: What the response model gives at ``level``.
+        upper_bound: No level within the limits gives more.
+        shadow_price: Gain in the goal per base currency unit of room, by row of the constraints ``(m,)``.
+        roi_price: Gain per unit of looser return floor and base currency unit of spend; 0 without one.
+        seconds: Time in the solver.
+    """
+
+    level: FloatArray
+    value: float
+    upper_bound: float
+    shadow_price: FloatArray
+    roi_price: float
+    seconds: float
+
+
+def solve(
+    model: ResponseModel,
+    constraints: Constraints,
+    *,
+    organic: float,
+    around: FloatArray,
+    curves: Curves,
+    trust: float = np.inf,
+) -> Solution:
+    """Solve the program.
+
+    Args:
+        model: Response.
+        constraints: Limits.
+        organic: Goal without media; only the return floor needs it.
+        around: Levels where the plan stands ``(K, R, S, C)``.
+        curves: How curves other than Hill with slope 1 come in. Where there are none, both are the same; else only
+            ``envelope`` gives an upper bound.
+        trust: Largest factor by which a level may leave where the plan stands. A finite one makes the bound local.
+
+    Raises:
+        BudgetError: No plan keeps all limits.
+        SolverError: The solver gave up.
+    """
+    size = around.size
+    # In units of where the plan stands, the entries of the program are of order 1; raw levels span eight decades.
+    unit = np.maximum(around, _LEAST_UNIT).ravel()
+    scale = max(float(np.abs(model.ceiling).sum()) / 10.0, 1e-300)
+    touching = touching_cones(model, around)
+    tangents = envelope_tangents(model, around) if curves == "envelope" else no_tangents(size)
+    worth = (model.ceiling / scale).ravel() * np.where(tangents.cut, 1.0, touching.height)
+    price = ((model.cost - model.linear) / scale).ravel() * unit
+    program = ConicProgram(np.concatenate([price, np.zeros(size), -worth]))
+
+    free, fixed = np.flatnonzero(~constraints.fixed), np.flatnonzero(constraints.fixed)
+    least = constraints.least / unit
+    levels = Triplets.picking(np.arange(size), 3 * size)
+    program.equal(levels.chosen(fixed), least[fixed])
+    rows = program.at_most(constraints.matrix.scaled(columns=unit).shifted(0, 3 * size), constraints.bound)
+    program.at_most(-levels.chosen(free), -least[free])
+    if np.isfinite(trust):
+        low, high = around.ravel() / trust, np.maximum(around.ravel(), _LEAST_MOVE) * trust
+        program.at_most(-levels.chosen(free), -(low / unit)[free])
+        program.at_most(levels.chosen(free), np.maximum(high / unit, least)[free])
+    roi: slice | None = None
+    if constraints.roi_floor is not None:
+        spend = (model.blocks.unit_base * model.blocks.level_days / scale).ravel() * unit
+        row = np.concatenate([constraints.roi_floor * spend + price, np.zeros(size), -worth])
+        roi = program.at_most(Triplets.dense(row[None]), np.array([organic / scale]))
+    _add_response(program, model, touching, tangents, unit)
+
+    # A local step is confirmed by expected mode anyway; a bound has to be tight.
+    answer = program.solve(_LOCAL_TOLERANCE if curves == "local" else _TIGHT_TOLERANCE)
+    level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
+    return Solution(
+        level=level,
+        value=model.value(level),
+        upper_bound=-answer.lower_bound * scale,
+        shadow_price=np.maximum(answer.dual[rows], 0.0) * scale / constraints.whole_base,
+        roi_price=0.0 if roi is None else float(max(answer.dual[roi][0], 0.0)),
+        seconds=answer.seconds,
+    )
+
+
+def _add_response(
+    program: ConicProgram, model: ResponseModel, touching: TouchingCones, tangents: Tangents, unit: FloatArray
+) -> None:
+    """Add how levels become reach.
+
+    ``x`` is ``(y, u, q)``, with ``y`` in units of ``unit``, ``u`` in units of its power, and ``q`` of a touching cone
+    in units of its height.
+    """
+    size = unit.size
+    power = np.broadcast_to(model.power, model.ceiling.shape).ravel()
+    carry = _carry(model).scaled(columns=np.power(unit, power)).shifted(size, 3 * size)
+    cells = np.arange(size)
+    spend, powered = Triplets.picking(cells, 3 * size), Triplets.picking(size + cells, 3 * size)
+    program.power((-spend).spread(3, 0) + (-powered).spread(3, 2), np.tile([0.0, 1.0, 0.0], size), power)
+    plain = np.flatnonzero(~tangents.cut)
+    # ((1 - q) + (1 + z), 2, (1 - q) - (1 + z)) in the second-order cone.
+    z = carry.chosen(plain).scaled(rows=1.0 / touching.half[plain])
+    q = Triplets.picking(2 * size + plain, 3 * size)
+    program.second_order(
+        (-z).spread(3, 0) + z.spread(3, 2) + q.spread(3, 0) + q.spread(3, 2), np.tile([2.0, 2.0, 0.0], plain.size)
+    )
+    if tangents.cell.size:
+        rise = carry.chosen(tangents.cell).scaled(rows=tangents.slope)
+        program.at_most(-rise + Triplets.picking(2 * size + tangents.cell, 3 * size), tangents.intercept)
+
+
+def _carry(model: ResponseModel) -> Triplets:
+    """``A`` over all cells ``(n, n)``, cells in the order ``(K, R, S, C)``."""
+    regions, segments, channels, count, _ = model.carry.shape
+    r, s, c, k, j = np.nonzero(model.carry > _LEAST_CARRY)
+    chain = (r * segments + s) * channels + c
+    width = regions * segments * channels
+    return Triplets(
+        row=k * width + chain,
+        column=j * width + chain,
+        value=model.carry[r, s, c, k, j],
+        height=count * width,
+        width=count * width,
+    )
