@@ -1,1 +1,1 @@
-"""PPO by stable-baselines3. Only this package imports PyTorch."""
+"""PPO on campaigns: the only part of xbopt that knows PyTorch and stable-baselines3."""

@@ -1,0 +1,84 @@
+"""Checkpoints: weights, optimiser and counters of a run, written whole and read without unpickling objects."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import cast
+
+import torch
+from stable_baselines3 import PPO
+
+from xbopt.agents.ppo.held_out import Score
+from xbopt.agents.ppo.multiplier import PidMultiplier
+from xbopt.core.errors import PolicyError
+from xbopt.core.files import replace_file
+
+_NAME = "latest.pt"
+_FORMAT = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Checkpoint:
+    """Where a run stands between two updates.
+
+    Attributes:
+        update: Updates done.
+        steps: Decisions learnt from.
+        best: Best score so far.
+        waited: Evaluations since then.
+        multiplier: The price of missing the ROI floor.
+    """
+
+    update: int
+    steps: int
+    best: Score
+    waited: int
+    multiplier: PidMultiplier
+
+
+def write_checkpoint(folder: Path, model: PPO, state: Checkpoint) -> None:
+    """Write a checkpoint over the last one.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    content = {
+        "format": _FORMAT,
+        "policy": model.policy.state_dict(),
+        "optimizer": model.policy.optimizer.state_dict(),
+        "state": asdict(state),
+    }
+    with replace_file(folder / _NAME) as temporary:
+        torch.save(content, temporary)
+
+
+def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
+    """Put the last checkpoint into a model.
+
+    Raises:
+        PolicyError: There is none, it is damaged, or it is of another network.
+    """
+    path = folder / _NAME
+    if not path.is_file():
+        raise PolicyError(f"{path} is missing: there is nothing to go on from. Begin a new run.")
+    try:
+        read: object = torch.load(path, weights_only=True)
+        content = cast("dict[str, object]", read)
+        if content["format"] != _FORMAT:
+            raise PolicyError(f"{path} is of format {content['format']}; {_FORMAT} can be read.")
+        model.policy.load_state_dict(cast("dict[str, torch.Tensor]", content["policy"]))
+        model.policy.optimizer.load_state_dict(cast("dict[str, object]", content["optimizer"]))
+        state = cast("dict[str, object]", content["state"])
+        best = cast("dict[str, float]", state["best"])
+        multiplier = cast("dict[str, float]", state["multiplier"])
+        return Checkpoint(
+            update=cast("int", state["update"]),
+            steps=cast("int", state["steps"]),
+            best=Score(**best),
+            waited=cast("int", state["waited"]),
+            multiplier=PidMultiplier(**multiplier),
+        )
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, OSError) as error:
+        raise PolicyError(
+            f"{path} is damaged or of another network ({type(error).__name__}). Begin a new run."
+        ) from error

@@ -1,0 +1,67 @@
+"""The held-out worlds: which policy is best is decided on worlds that training never plays."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from xbopt.agents.ppo.actor_critic import CampaignActorCritic
+from xbopt.agents.ppo.settings import PpoSettings
+from xbopt.core.axes import FloatArray
+from xbopt.core.schedule import ScheduledPolicy
+from xbopt.env.campaign import PLAN_REWARD, Campaign
+from xbopt.simulator.parameters import MarketParameters
+
+HELD_OUT_WORLDS = 2**41
+"""Global number of the first held-out world; simulations play worlds below 100,000, training those from 2**40 on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Reward on the held-out worlds, base currency, above that of the plan in the same worlds with the same luck.
+
+    Attributes:
+        gain_base: Mean over worlds.
+        gain_se_base: Standard error of that mean.
+    """
+
+    gain_base: float
+    gain_se_base: float
+
+    @classmethod
+    def nothing(cls) -> "Score":
+        """Nothing has been looked at yet."""
+        return cls(gain_base=float("-inf"), gain_se_base=float("nan"))
+
+
+class HeldOut:
+    """Plays the likeliest action of a policy in the held-out worlds."""
+
+    def __init__(self, market: MarketParameters, plan: ScheduledPolicy, ppo: PpoSettings, *, seed: int) -> None:
+        settings = replace(ppo.campaign(), seed=seed, first_world=HELD_OUT_WORLDS)
+        self._campaign = Campaign(market, worlds=ppo.held_out_worlds, settings=settings, plan=plan)
+        self.plan_reward_base = float("nan")
+
+    def score(self, policy: CampaignActorCritic) -> Score:
+        """Play the worlds once."""
+        campaign = self._campaign
+        observation = campaign.reset(0)
+        gain: FloatArray = np.zeros(campaign.worlds)
+        planned: FloatArray = np.zeros(campaign.worlds)
+        for _ in range(campaign.steps):
+            step = campaign.step(policy.likeliest(campaign.features.flat(observation)))
+            gain = gain + step.reward * campaign.reward_unit_base
+            planned = planned - step.terms_base[PLAN_REWARD]
+            observation = step.observation
+        self.plan_reward_base = float(planned.mean())
+        return Score(gain_base=float(gain.mean()), gain_se_base=float(gain.std(ddof=1) / np.sqrt(len(gain))))
+
+
+def played_features(campaign: Campaign, episode: int) -> torch.Tensor:
+    """The features that following the plan for an episode shows ``(n, N)``: what the normalisation begins with."""
+    observation = campaign.reset(episode)
+    rows = [campaign.features.flat(observation)]
+    for _ in range(campaign.steps - 1):
+        step = campaign.step(np.tile(campaign.encoding.neutral, (campaign.worlds, 1)))
+        rows.append(campaign.features.flat(step.observation))
+    return torch.from_numpy(np.concatenate(rows))

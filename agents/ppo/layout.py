@@ -1,0 +1,100 @@
+"""Which part of the market each entry of an action belongs to: what lets one small network read every cell alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import IntArray
+from xbopt.env.actions import Encoding
+from xbopt.env.continuous_actions import ContinuousActions
+from xbopt.env.features import FeatureLayout
+from xbopt.env.tactic_actions import TacticActions
+
+ENTITIES: tuple[str, ...] = ("whole", "region", "region_channel", "cell", "channel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionLayout:
+    """Outputs of the heads, and where they stand in the flat parameters of the action distribution.
+
+    Attributes:
+        shape: ``(R, S, C)``.
+        widths: Outputs for each of ``ENTITIES``.
+        order: Position, among all heads' outputs one after the other, of each parameter of the distribution ``(P,)``.
+        groups: Group of each parameter, which shares one exploration scale ``(P,)``.
+        group_names: ``(Q,)``.
+        bias: Parameters of the untrained policy, which is the plan ``(P,)``.
+    """
+
+    shape: tuple[int, int, int]
+    widths: tuple[int, int, int, int, int]
+    order: IntArray
+    groups: IntArray
+    group_names: tuple[str, ...]
+    bias: tuple[float, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters of the action distribution, ``P``."""
+        return len(self.order)
+
+
+def action_layout(encoding: Encoding, features: FeatureLayout, neutral_share: float) -> ActionLayout:
+    """The layout of an encoding.
+
+    Args:
+        encoding: The encoding.
+        features: Names the market's shape.
+        neutral_share: Probability of each component's neutral choice before any training.
+    """
+    if isinstance(encoding, TacticActions):
+        return _tactic_layout(encoding, features.shape, neutral_share)
+    assert isinstance(encoding, ContinuousActions), "there are two encodings"
+    return _continuous_layout(encoding)
+
+
+def _tactic_layout(encoding: TacticActions, shape: tuple[int, int, int], neutral_share: float) -> ActionLayout:
+    """One vector of logits a cell, component after component."""
+    cells, sizes = shape[0] * shape[1], encoding.components.sizes
+    width = sum(sizes)
+    neutral = encoding.components.choice[encoding.menu.neutral]
+    row: list[float] = []
+    for size, choice in zip(sizes, neutral, strict=True):
+        # The log-odds at which one choice has its share and the others split the rest.
+        edge = float(np.log(neutral_share * (size - 1) / (1.0 - neutral_share))) if size > 1 else 0.0
+        row += [edge if position == choice else 0.0 for position in range(size)]
+    return ActionLayout(
+        shape=shape,
+        widths=(0, 0, 0, width, 0),
+        order=np.arange(cells * width, dtype=np.int64),
+        groups=np.zeros(cells * width, dtype=np.int64),
+        group_names=("logits",),
+        bias=tuple(row * cells),
+    )
+
+
+def _continuous_layout(encoding: ContinuousActions) -> ActionLayout:
+    regions, segments, channels, hours = encoding.shape
+    full = encoding.form == "full"
+    widths = (1, 0, hours, 1, 1) if full else (1, 1, 1, 2, 0)
+    counts = (1, regions, regions * channels, regions * segments, regions * segments * channels)
+    starts = np.concatenate([[0], np.cumsum([n * w for n, w in zip(counts, widths, strict=True)])])
+
+    def outputs(entity: int) -> IntArray:
+        return np.arange(starts[entity], starts[entity + 1], dtype=np.int64).reshape(counts[entity], widths[entity])
+
+    pace, by_cell = outputs(0)[:, 0], outputs(3)
+    if full:
+        parts = [pace, outputs(4)[:, 0], outputs(2).ravel(), by_cell[:, 0]]
+        sizes = [len(part) for part in parts]
+    else:
+        parts = [pace, outputs(2)[:, 0], by_cell[:, 0], outputs(1)[:, 0], by_cell[:, 1]]
+        sizes = [1, len(parts[1]) + len(parts[2]), len(parts[3]), len(parts[4])]
+    return ActionLayout(
+        shape=(regions, segments, channels),
+        widths=widths,
+        order=np.concatenate(parts),
+        groups=np.repeat(np.arange(4), sizes),
+        group_names=("pace", "spend", "dayparts", "discount"),
+        bias=(0.0,) * len(encoding.names),
+    )

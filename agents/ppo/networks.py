@@ -1,0 +1,155 @@
+"""Networks from a flat row of features to the parameters of the action distribution and to a value."""
+
+from typing import Protocol, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from xbopt.agents.ppo.layout import ActionLayout
+from xbopt.agents.ppo.normalisation import RunningNorm
+from xbopt.env.features import FeatureLayout
+
+
+class PolicyNetwork(Protocol):
+    """What a policy is made of, whatever its shape."""
+
+    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``."""
+        ...
+
+    def value_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Value of the state ``(B, 1)``."""
+        ...
+
+    def take_in(self, features: torch.Tensor) -> None:
+        """Update the normalisation."""
+        ...
+
+
+class FlatNetwork(nn.Module):
+    """One multilayer perceptron over the whole row: for small markets."""
+
+    bias: torch.Tensor
+
+    def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int) -> None:
+        super().__init__()
+        size = len(features.names)
+        self.norm = RunningNorm(size)
+        self.actor = _perceptron(size, width)
+        self.head = _silent(width, layout.parameters)
+        self.critic = _perceptron(size, width)
+        self.value = nn.Linear(width, 1)
+        self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
+
+    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``."""
+        return self.bias + self.head(self.actor(self.norm(features)))
+
+    def value_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Value of the state ``(B, 1)``."""
+        return self.value(self.critic(self.norm(features)))
+
+    def take_in(self, features: torch.Tensor) -> None:
+        """Update the normalisation."""
+        self.norm.update(features)
+
+
+class SharedNetwork(nn.Module):
+    """The same small network reads every channel of every cell, with its cell, its region and the whole around it.
+
+    The number of weights depends on the number of features, not on the size of the market. What a cell sees of others
+    are means over its channels, over a region's cells, and over regions.
+    """
+
+    bias: torch.Tensor
+    order: torch.Tensor
+
+    def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int) -> None:
+        super().__init__()
+        self._shape, self._widths = layout.shape, layout.widths
+        names = (features.whole_names, features.region_names, features.cell_names, features.channel_names)
+        self._sizes = tuple(len(block) for block in names)
+        self.norms = nn.ModuleList([RunningNorm(size) for size in self._sizes])
+        whole, region, cell, channel = self._sizes
+        self.whole, self.region = nn.Linear(whole, width), nn.Linear(region, width)
+        self.cell, self.channel = nn.Linear(cell, width), nn.Linear(channel, width)
+        self.deeper = nn.Linear(width, width)
+        self.to_pair, self.to_cell = nn.Linear(width, width), nn.Linear(width, width)
+        self.to_region, self.to_whole = nn.Linear(width, width), nn.Linear(width, width)
+        # A head also reads the features themselves: a rule that is linear in them is learnt at once.
+        inputs = (width, width, width + channel, width + cell, width + channel)
+        self.heads = nn.ModuleList(
+            [_silent(size, outputs) for size, outputs in zip(inputs, layout.widths, strict=True) if outputs]
+        )
+        # The critic judges the market as a whole: means over its parts are enough.
+        self.critic = _perceptron(sum(self._sizes), width)
+        self.value = nn.Linear(width, 1)
+        self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
+        self.register_buffer("order", torch.from_numpy(np.ascontiguousarray(layout.order)))
+
+    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``."""
+        whole, regions, cells, channels = self._normalised(features)
+        w = self.whole(whole)
+        r = self.region(regions) + w[:, None]
+        c = self.cell(cells) + r[:, :, None]
+        x = torch.tanh(self.channel(channels) + c[:, :, :, None])
+        x = torch.tanh(self.deeper(x))
+        by_cell = torch.tanh(c + self.to_cell(x.mean(dim=3)))
+        by_pair = torch.tanh(r[:, :, None] + self.to_pair(x.mean(dim=2)))
+        by_region = torch.tanh(r + self.to_region(by_cell.mean(dim=2)))
+        by_whole = torch.tanh(w + self.to_whole(by_region.mean(dim=1)))
+        states = (
+            by_whole,
+            by_region,
+            torch.cat([by_pair, channels.mean(dim=2)], dim=3),
+            torch.cat([by_cell, cells], dim=3),
+            torch.cat([x, channels], dim=4),
+        )
+        heads = iter(self.heads)
+        outputs = [
+            next(heads)(state).reshape(len(features), -1)
+            for state, width in zip(states, self._widths, strict=True)
+            if width
+        ]
+        return self.bias + torch.cat(outputs, dim=1)[:, self.order]
+
+    def value_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Value of the state ``(B, 1)``."""
+        whole, regions, cells, channels = self._normalised(features)
+        parts = [whole, regions.mean(dim=1), cells.mean(dim=(1, 2)), channels.mean(dim=(1, 2, 3))]
+        return self.value(self.critic(torch.cat(parts, dim=1)))
+
+    def take_in(self, features: torch.Tensor) -> None:
+        """Update the normalisation."""
+        for norm, block in zip(self.norms, self._blocks(features), strict=True):
+            cast("RunningNorm", norm).update(block)
+
+    def _normalised(self, features: torch.Tensor) -> list[torch.Tensor]:
+        return [norm(block) for norm, block in zip(self.norms, self._blocks(features), strict=True)]
+
+    def _blocks(self, features: torch.Tensor) -> list[torch.Tensor]:
+        regions, segments, channels = self._shape
+        counts = (1, regions, regions * segments, regions * segments * channels)
+        sizes = [count * size for count, size in zip(counts, self._sizes, strict=True)]
+        whole, by_region, by_cell, by_channel = torch.split(features, sizes, dim=1)
+        worlds = len(features)
+        return [
+            whole,
+            by_region.reshape(worlds, regions, -1),
+            by_cell.reshape(worlds, regions, segments, -1),
+            by_channel.reshape(worlds, regions, segments, channels, -1),
+        ]
+
+
+def _perceptron(size: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(size, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh())
+
+
+def _silent(inputs: int, outputs: int) -> nn.Linear:
+    """A last layer that says nothing before training: the untrained policy is the plan."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,138 @@
+"""Trained policies as the rest of xbopt knows policies: decisions, or exact probabilities over the menu."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+
+from xbopt.agents.ppo.saved import Network, PolicyParts, load_parts
+from xbopt.core.anchored_menu import AnchoredMenu
+from xbopt.core.axes import FloatArray
+from xbopt.core.decision import Decision
+from xbopt.core.errors import PolicyError
+from xbopt.core.policy import Observation, PolicyKind
+from xbopt.env.continuous_actions import ContinuousActions
+from xbopt.env.features import FeatureLayout
+from xbopt.env.tactic_actions import TacticActions
+from xbopt.simulator.parameters import MarketParameters
+
+
+def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy":
+    """Read a trained policy.
+
+    Raises:
+        PolicyError: It is damaged, or made for another market.
+    """
+    return as_policy(load_parts(folder, market))
+
+
+def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy":
+    """The policy that a network is, once its encoding says what it answers."""
+    # Double precision: an answer then depends on a world's own features alone, not on the batch it comes in.
+    network = parts.network.double().eval()
+    if isinstance(parts.encoding, TacticActions):
+        return PpoTacticPolicy(network=network, encoding=parts.encoding, features=parts.features)
+    assert isinstance(parts.encoding, ContinuousActions), "there are two encodings"
+    return PpoDirectPolicy(network=network, encoding=parts.encoding, features=parts.features)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpoDirectPolicy:
+    """The mean action of a trained network, decided anew every day from that day's features.
+
+    Attributes:
+        network: The network.
+        encoding: What its outputs mean.
+        features: What it reads.
+        name: Name in reports.
+        kind: What sort of policy it is.
+    """
+
+    network: Network
+    encoding: ContinuousActions
+    features: FeatureLayout
+    name: str = "ppo"
+    kind: PolicyKind = "ppo"
+
+    def decide(self, observation: Observation) -> Decision:
+        """The day's decision, before projection.
+
+        Raises:
+            PolicyError: The observation holds a value that is no number.
+        """
+        actions = np.clip(_outputs(self.network, self.features, observation), -1.0, 1.0)
+        return self.encoding.decode(actions, observation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpoTacticPolicy:
+    """A trained network's choices over the menu, with exact probabilities.
+
+    Each component of a cell's tactic has a categorical distribution of its own, so a tactic's probability is their
+    product. ``greedy_share`` of the time the likeliest choice of every component is taken.
+
+    Attributes:
+        network: The network.
+        encoding: What its outputs mean.
+        features: What it reads.
+        exploration: Share of decisions drawn uniformly from the menu; propensities are then at least this over ``K``.
+        name: Name in reports and logs.
+        kind: What sort of policy it is.
+    """
+
+    network: Network
+    encoding: TacticActions
+    features: FeatureLayout
+    exploration: float = 0.0
+    name: str = "ppo"
+    kind: PolicyKind = "ppo"
+
+    @property
+    def anchored_menu(self) -> AnchoredMenu:
+        """The menu that its probabilities are over, relative to a plan."""
+        return self.encoding.menu
+
+    def exploring(self, share: float) -> "PpoTacticPolicy":
+        """The same policy with a share of uniform exploration.
+
+        Raises:
+            PolicyError: The share is not within 0..1.
+        """
+        if not 0.0 <= share <= 1.0:
+            raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
+        return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
+
+    def probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of each tactic in each cell ``(B, R, S, K)``.
+
+        Raises:
+            PolicyError: The observation holds a value that is no number.
+        """
+        logits = _outputs(self.network, self.features, observation)
+        regions, segments, _ = self.features.shape
+        components = self.encoding.components
+        by_cell = logits.reshape(observation.worlds, regions, segments, -1)
+        marginals: list[FloatArray] = []
+        start = 0
+        for size in components.sizes:
+            part = by_cell[..., start : start + size]
+            best = np.argmax(part, axis=3)
+            marginals.append((best[..., None] == np.arange(size)).astype(np.float64))
+            start += size
+        greedy = components.joint(marginals)
+        return (1.0 - self.exploration) * greedy + self.exploration / greedy.shape[3]
+
+
+def _outputs(network: Network, features: FeatureLayout, observation: Observation) -> FloatArray:
+    """Parameters of the action distribution ``(B, P)``."""
+    row = features.flat(observation)
+    if not np.isfinite(row).all():
+        world, entry = (int(i) for i in np.argwhere(~np.isfinite(row))[0])
+        raise PolicyError(
+            f"The observation of world {world} holds no number for {features.names[entry]}; the policy cannot answer."
+        )
+    with torch.no_grad():
+        parameters = network.parameters_of(torch.from_numpy(row.astype(np.float64)))
+    return cast("FloatArray", parameters.numpy())

@@ -1,0 +1,142 @@
+"""Hyperparameters of PPO, and the presets by size of the market that ``benchmarks/search_ppo_presets.py`` found."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Literal, cast, get_args
+
+from xbopt.core.document import suggest
+from xbopt.core.errors import UsageError
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.actions import EncodingName, Form
+from xbopt.env.campaign import CampaignSettings, Objective
+
+NetworkName = Literal["shared", "flat"]
+NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpoSettings:
+    """How PPO learns.
+
+    Attributes:
+        encoding: ``tactics`` or ``continuous``.
+        form: ``factored`` or ``full``.
+        objective: What is earned, see ``CampaignSettings``.
+        network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
+        width: Units of a hidden layer.
+        worlds: Worlds played at once.
+        episodes: Episodes an update learns from.
+        batch_size: Decisions in a gradient step.
+        epochs: Passes over what was played.
+        learning_rate: Of Adam.
+        clip_range: Of the probability ratio.
+        target_kl: An update stops early beyond 1.5 times this.
+        discount: Discount factor of a step; an episode is a horizon, so 1 is no trouble.
+        gae_lambda: Of generalised advantage estimation.
+        entropy: Weight of the entropy bonus.
+        exploration_pace: First standard deviation of the pace entry, in units of its range.
+        exploration_spend: The same of spend entries.
+        exploration_dayparts: The same of daypart entries.
+        exploration_discount: The same of discount entries.
+        neutral_share: Probability of each component's neutral choice before training, for ``tactics``.
+        held_out_worlds: Worlds of the held-out set.
+        evaluate_every: Updates between evaluations on it.
+        patience: Evaluations without improvement after which training stops.
+    """
+
+    encoding: EncodingName = "tactics"
+    form: Form = "factored"
+    objective: Objective = "margin_and_customers"
+    network: NetworkName = "shared"
+    width: int = 32
+    worlds: int = 128
+    episodes: int = 1
+    batch_size: int = 512
+    epochs: int = 8
+    learning_rate: float = 5e-4
+    clip_range: float = 0.3
+    target_kl: float = 0.05
+    discount: float = 1.0
+    gae_lambda: float = 0.9
+    entropy: float = 0.0
+    exploration_pace: float = 0.2
+    exploration_spend: float = 0.35
+    exploration_dayparts: float = 0.1
+    exploration_discount: float = 0.05
+    neutral_share: float = 0.9
+    held_out_worlds: int = 128
+    evaluate_every: int = 5
+    patience: int = 40
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: A value makes no sense.
+        """
+        self.campaign()  # checks encoding, form and objective
+        if self.network not in NETWORKS:
+            raise UsageError(f"network is {self.network!r}; one of {', '.join(NETWORKS)} is wanted.")
+        for name in ("width", "worlds", "episodes", "batch_size", "epochs", "evaluate_every", "patience"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
+        for name in ("learning_rate", "clip_range", "target_kl", "discount", "gae_lambda", "exploration_pace"):
+            if not getattr(self, name) > 0.0:
+                raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 is wanted.")
+        if self.held_out_worlds < 2:
+            raise UsageError("held_out_worlds must be at least 2.")
+        if not 0.0 < self.neutral_share < 1.0:
+            raise UsageError(f"neutral_share is {self.neutral_share}; a number between 0 and 1 is wanted.")
+
+    def campaign(self) -> CampaignSettings:
+        """The environment's part, without seeds."""
+        return CampaignSettings(encoding=self.encoding, form=self.form, objective=self.objective, relative_to_plan=True)
+
+    @property
+    def exploration(self) -> tuple[float, ...]:
+        """First standard deviations by group."""
+        return (
+            self.exploration_pace,
+            self.exploration_spend,
+            self.exploration_dayparts,
+            self.exploration_discount,
+        )
+
+
+PRESETS: Mapping[str, PpoSettings] = {
+    "small": PpoSettings(),
+    "large": PpoSettings(),
+}
+"""Hyperparameters by size of the market."""
+
+_SMALL_MARKET_ENTRIES = 40
+
+
+def preset_for(scenario: Scenario) -> PpoSettings:
+    """The preset for a scenario's size: small markets have up to 40 cells times channels."""
+    regions, segments, channels, _ = scenario.shape
+    return PRESETS["small" if regions * segments * channels <= _SMALL_MARKET_ENTRIES else "large"]
+
+
+def with_options(settings: PpoSettings, options: Mapping[str, object]) -> PpoSettings:
+    """Settings with some values replaced; texts are read as the value's own type.
+
+    Raises:
+        UsageError: There is no such setting, or the value cannot be read.
+    """
+    known = {field.name for field in fields(PpoSettings)}
+    read: dict[str, object] = {}
+    for name, value in options.items():
+        if name not in known:
+            raise UsageError(f"PPO has no setting {name!r}.{suggest(name, known)}")
+        kind = cast("type[str | int | float]", type(getattr(settings, name)))
+        try:
+            read[name] = kind(cast("str", value))
+        except (TypeError, ValueError):
+            raise UsageError(f"{name} is {value!r}; a value like {getattr(settings, name)!r} is wanted.") from None
+    return replace(settings, **cast("dict[str, float]", read))
+
+
+def as_plain(settings: PpoSettings) -> dict[str, object]:
+    """The settings by name, as numbers and texts."""
+    return asdict(settings)
