@@ -3,8 +3,8 @@
 Customers come one by one with a context. For each, one of 20 discount depths is chosen, 0 to 47.5 % of a price of 1.
 Whether the customer buys is drawn with a probability that is linear in the context at every depth; the learner knows
 neither these lines nor which depths are worth it. A purchase brings the gross margin as reward and costs its discount,
-so expected reward and cost are linear in the context too. The budget is a share of what the rewards' own favourite would
-cost: the depth with the highest expected reward for every customer.
+so expected reward and cost are linear in the context too. The budget is a share of what the rewards' own favourite
+would cost: the depth with the highest expected reward for every customer.
 
 The bound is the linear program of somebody who knows every expectation and every customer in advance: choose
 probabilities of the depths for each customer, maximal expected reward, expected cost within the budget. No policy that

@@ -14,23 +14,72 @@ Engine = Literal["auto", "compiled", "plain"]
 class Arithmetic(Protocol):
     """The functions that ``compiled.py`` and ``plain.py`` both hold; their docstrings say what each does."""
 
-    def first_bad_row(self, context: FloatArray) -> int: ...
+    def first_bad_row(self, context: FloatArray) -> int:
+        """Position of the first row with a value that is no finite number, or -1."""
+        ...
 
-    def predict(self, context: FloatArray, theta: FloatArray) -> FloatArray: ...
+    def predict(self, context: FloatArray, theta: FloatArray) -> FloatArray:
+        """Means of every action."""
+        ...
 
-    def variances(self, context: FloatArray, inverse: FloatArray) -> FloatArray: ...
+    def variances(self, context: FloatArray, inverse: FloatArray) -> FloatArray:
+        """Quadratic forms of every action."""
+        ...
 
-    def greedy_mix(self, scores: FloatArray, epsilon: float, tie: float) -> FloatArray: ...
+    def greedy_mix(self, scores: FloatArray, epsilon: float, tie: float) -> FloatArray:
+        """Most mass to the best scores."""
+        ...
 
-    def gap_weights(self, scores: FloatArray, gamma: float, *, relative: bool) -> FloatArray: ...
+    def gap_weights(self, scores: FloatArray, gamma: float, *, relative: bool) -> FloatArray:
+        """Less mass the larger the gap to the best score."""
+        ...
 
-    def thompson(self, mean: FloatArray, sd: FloatArray) -> FloatArray: ...
+    def thompson(self, mean: FloatArray, sd: FloatArray) -> FloatArray:
+        """Chance of every action to have the highest Gaussian score."""
+        ...
 
-    def draw(self, probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]: ...
+    def ucb(
+        self,
+        context: FloatArray,
+        theta: FloatArray,
+        inverse: FloatArray,
+        norm: FloatArray,
+        alpha: float,
+        epsilon: float,
+        tie: float,
+        probabilities: FloatArray,
+    ) -> int:
+        """Probabilities of LinUCB, in place."""
+        ...
+
+    def thompson_linear(
+        self,
+        context: FloatArray,
+        theta: FloatArray,
+        inverse: FloatArray,
+        norm: FloatArray,
+        spread: float,
+        epsilon: float,
+        probabilities: FloatArray,
+    ) -> int:
+        """Probabilities of Thompson sampling, in place."""
+        ...
+
+    def draw(self, probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
+        """An action a row, and its propensity."""
+        ...
 
     def invert(
-        self, gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray
-    ) -> None: ...
+        self,
+        gram: FloatArray,
+        ridge: float,
+        inverse: FloatArray,
+        norm: FloatArray,
+        target: FloatArray,
+        theta: FloatArray,
+    ) -> None:
+        """Inverses and coefficients from Gram sums."""
+        ...
 
     def learn(
         self,
@@ -42,10 +91,13 @@ class Arithmetic(Protocol):
         most_steps: int,
         gram: FloatArray,
         inverse: FloatArray,
+        norm: FloatArray,
         target: FloatArray,
         theta: FloatArray,
         steps: IntArray,
-    ) -> None: ...
+    ) -> None:
+        """Add rows to ridge regressions."""
+        ...
 
     def learn_rates(
         self,
@@ -58,9 +110,12 @@ class Arithmetic(Protocol):
         most_steps: int,
         gram: FloatArray,
         inverse: FloatArray,
+        norm: FloatArray,
         theta: FloatArray,
         steps: IntArray,
-    ) -> None: ...
+    ) -> None:
+        """Add rows to logistic regressions."""
+        ...
 
 
 def arithmetic(engine: Engine) -> Arithmetic:

@@ -72,7 +72,7 @@ class Bandit(ABC):
 
     @abstractmethod
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        """Action probabilities ``(n, K)`` of a checked context."""
+        """Action probabilities ``(n, K)`` of a context of the right shape; refuses values that are not finite."""
 
     @abstractmethod
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
@@ -92,7 +92,7 @@ class Bandit(ABC):
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
         """
-        return self._probabilities(self._checked(context))
+        return self._probabilities(self._shaped(context))
 
     def act(self, context: ArrayLike, rng: np.random.Generator | None = None) -> IntArray:
         """Draw an action for each row ``(n,)``.
@@ -114,9 +114,14 @@ class Bandit(ABC):
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
         """
-        probabilities = self._probabilities(self._checked(context))
+        probabilities = self._probabilities(self._shaped(context))
         generator = self._rng if rng is None else rng
-        return self._arithmetic.draw(probabilities, generator.random(len(probabilities)))
+        # Arrays are made here and filled there: that is cheaper for one row than taking them back.
+        rows = len(probabilities)
+        uniforms, chosen, propensity = np.empty(rows), np.empty(rows, dtype=np.int64), np.empty(rows)
+        generator.random(out=uniforms)
+        self._arithmetic.draw(probabilities, uniforms, chosen, propensity)
+        return chosen, propensity
 
     def update(
         self, context: ArrayLike, action: ArrayLike, reward: ArrayLike, *, weight: ArrayLike | None = None
@@ -156,14 +161,14 @@ class Bandit(ABC):
         write_state(Path(path), state)
 
     @classmethod
-    def from_state(cls, state: State, *, where: str) -> "Bandit":
+    def from_state(cls, state: State, *, where: str, engine: Engine = "auto") -> "Bandit":
         """A bandit of this class from what was saved.
 
         Raises:
             PolicyError: The state does not fit the class.
         """
         try:
-            bandit = cls(**state.settings)  # pyright: ignore[reportArgumentType] - each class checks its own
+            bandit = cls(**state.settings, engine=engine)  # pyright: ignore[reportArgumentType] - each class checks its own
         except (TypeError, UsageError) as error:
             raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
         own = bandit.arrays()
@@ -181,19 +186,22 @@ class Bandit(ABC):
         return bandit
 
     def _checked(self, context: ArrayLike) -> FloatArray:
+        return self._finite(self._shaped(context))
+
+    def _shaped(self, context: ArrayLike) -> FloatArray:
         try:
             rows = np.ascontiguousarray(context, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise PolicyError(f"The context is no array of numbers: {error}.") from error
         if rows.ndim != 2 or rows.shape[1] != self._n_features:
             raise PolicyError(f"The context has shape {rows.shape}; (n, {self._n_features}) is wanted.")
-        bad = self._arithmetic.first_bad_row(rows)
-        if bad >= 0:
-            column = int(np.argmin(np.isfinite(rows[bad])))
-            raise PolicyError(
-                f"The context holds {rows[bad, column]} at row {bad}, feature {column}; finite numbers are wanted."
-            )
         return rows
+
+    def _finite(self, context: FloatArray) -> FloatArray:
+        bad = self._arithmetic.first_bad_row(context)
+        if bad >= 0:
+            raise not_finite(context, bad)
+        return context
 
     def _checked_actions(self, action: ArrayLike, rows: int) -> IntArray:
         given = np.asarray(action)
@@ -206,7 +214,23 @@ class Bandit(ABC):
         return actions
 
 
+def not_finite(context: FloatArray, row: int) -> PolicyError:
+    """The error that names the value of a row that is no finite number, or too large to square."""
+    values = context[row]
+    bad = ~np.isfinite(values)
+    column = int(np.argmax(bad)) if bad.any() else int(np.argmax(np.abs(values)))
+    return PolicyError(
+        f"The context holds {values[column]:g} at row {row}, feature {column}; finite numbers are wanted, whose squares "
+        "are finite too."
+    )
+
+
 def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
+    """Finite numbers ``(rows,)``.
+
+    Raises:
+        UsageError: They are of another shape, or not finite; ``name`` says which array.
+    """
     try:
         array = np.ascontiguousarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -221,6 +245,11 @@ def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
 
 
 def checked_weight(weight: ArrayLike | None, rows: int) -> FloatArray:
+    """Weights ``(rows,)`` of 0 or more; 1 where none are given.
+
+    Raises:
+        UsageError: They are of another shape, not finite, or negative.
+    """
     if weight is None:
         return np.ones(rows)
     array = checked_row(weight, "weight", rows)
@@ -251,13 +280,16 @@ def checked_size(name: str, value: float, *, zero: bool = True) -> float:
     return float(value)
 
 
-def load_bandit(path: Path | str, *, n_actions: int | None = None, n_features: int | None = None) -> Bandit:
+def load_bandit(
+    path: Path | str, *, n_actions: int | None = None, n_features: int | None = None, engine: Engine = "auto"
+) -> Bandit:
     """Read a bandit from a file that ``save`` wrote.
 
     Args:
         path: The file.
         n_actions: How many actions it has to have, where that matters.
         n_features: How many features its contexts have to have.
+        engine: See ``Bandit``; the engine that saved it continues bit for bit.
 
     Raises:
         PolicyError: There is no such file, it is damaged, or it is for another number of actions or features.
@@ -267,7 +299,7 @@ def load_bandit(path: Path | str, *, n_actions: int | None = None, n_features: i
     state = read_state(Path(path))
     if state.kind not in KINDS:
         raise PolicyError(f"{path}: it holds a {state.kind!r}; known are {', '.join(KINDS)}.")
-    bandit = KINDS[state.kind].from_state(state, where=str(path))
+    bandit = KINDS[state.kind].from_state(state, where=str(path), engine=engine)
     for name, have, want in (
         ("actions", bandit.n_actions, n_actions),
         ("features", bandit.n_features, n_features),

@@ -231,7 +231,7 @@ class BudgetedBandit(Bandit):
         return reward + self._alpha * spread, cost
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        reward, cost = self._values(context)
+        reward, cost = self._values(self._finite(context))
         scores = reward - self.price.price * cost
         probabilities = self._arithmetic.greedy_mix(scores, self._epsilon, TIE)
         certain = self.price.left - self._largest * self.unpaid
@@ -301,6 +301,7 @@ class BudgetedBandit(Bandit):
             self._counts[2] = drawn + min(max(drawn, 1), self._solve_every)
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
+        del context, action, reward, weight
         raise UsageError("A bandit under a budget learns through update(..., cost=...).")
 
     def arrays(self) -> StateArrays:

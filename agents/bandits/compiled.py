@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from xbopt.agents.bandits.quadrature_rule import (
+    MOST_TRAPEZOID_NODES,
     NODES,
     NOTHING_LEFT,
     RELEVANT_SD,
@@ -33,7 +34,6 @@ _TABLE_EDGE = 8.0
 _TABLE_AT = np.arange(-_TABLE_EDGE, _TABLE_EDGE + 1e-9, 1.0 / _TABLE_STEPS)
 _CDF = np.array([0.5 * math.erfc(-t * _SQRT_HALF) for t in _TABLE_AT.tolist()])
 _DENSITIES = np.exp(-0.5 * _TABLE_AT**2) / math.sqrt(2.0 * math.pi)
-_MOST_TRAPEZOID_NODES = 120.0
 
 
 @njit(cache=True)
@@ -142,11 +142,9 @@ def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArr
 
 
 @njit(cache=True)
-def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
-    """One action a row by inverting the cumulative probabilities: actions ``(n,)`` and their propensities ``(n,)``."""
+def draw(probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
+    """One action a row by inverting the cumulative probabilities, written to ``chosen`` and ``propensity`` ``(n,)``."""
     rows, actions = probabilities.shape
-    chosen = np.empty(rows, dtype=np.int64)
-    propensity = np.empty(rows)
     for n in range(rows):
         total = 0.0
         for k in range(actions):
@@ -163,7 +161,6 @@ def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, Flo
                     break
         chosen[n] = action
         propensity[n] = probabilities[n, action]
-    return chosen, propensity
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -202,10 +199,11 @@ def _add_outer(packed: FloatArray, v: FloatArray, factor: float) -> None:
 
 
 @njit(cache=True, fastmath=_FAST)
-def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArray) -> None:
+def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArray) -> float:
     """``inverse = (ridge I + gram)^-1``, packed; Gauss-Jordan elimination, which is stable without pivots here.
 
-    The matrix is symmetric and positive definite, so every pivot is positive.
+    The matrix is symmetric and positive definite, so every pivot is positive. Returns the largest sum of absolute
+    values in a row of the inverse, which no eigenvalue exceeds.
     """
     features = work.shape[0]
     pivot_row, pivot_column = np.empty(features), np.empty(features)
@@ -235,6 +233,13 @@ def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArra
         for j in range(i, features):
             inverse[m] = 0.5 * (work[i, j] + work[j, i])
             m += 1
+    norm = 0.0
+    for i in range(features):
+        total = 0.0
+        for j in range(features):
+            total += abs(work[i, j])
+        norm = max(norm, total)
+    return norm
 
 
 @njit(cache=True, fastmath=_FAST)
@@ -245,12 +250,14 @@ def _refit(inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
 
 
 @njit(cache=True, fastmath=_FAST)
-def invert(gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
-    """Make every action's inverse and coefficients anew from its Gram matrix, in place."""
+def invert(
+    gram: FloatArray, ridge: float, inverse: FloatArray, norm: FloatArray, target: FloatArray, theta: FloatArray
+) -> None:
+    """Make every action's inverse, its norm and its coefficients anew from its Gram matrix, in place."""
     features = theta.shape[2]
     work = np.empty((features, features))
     for k in range(gram.shape[0]):
-        _invert(gram[k], ridge, work, inverse[k])
+        norm[k] = _invert(gram[k], ridge, work, inverse[k])
         _refit(inverse[k], target[k], theta[k])
 
 
@@ -264,6 +271,7 @@ def learn(
     most_steps: int,
     gram: FloatArray,
     inverse: FloatArray,
+    norm: FloatArray,
     target: FloatArray,
     theta: FloatArray,
     steps: IntArray,
@@ -302,7 +310,7 @@ def learn(
     work = np.empty((features, features))
     for k in range(actions):
         if counts[k] >= many or steps[k] >= most_steps:
-            _invert(gram[k], ridge, work, inverse[k])
+            norm[k] = _invert(gram[k], ridge, work, inverse[k])
             _refit(inverse[k], target[k], theta[k])
             steps[k] = 0
 
@@ -318,6 +326,7 @@ def learn_rates(
     most_steps: int,
     gram: FloatArray,
     inverse: FloatArray,
+    norm: FloatArray,
     theta: FloatArray,
     steps: IntArray,
 ) -> None:
@@ -341,7 +350,7 @@ def learn_rates(
         _add_outer(gram[k], x, curvature)
         steps[k] += 1
         if steps[k] >= most_steps:
-            _invert(gram[k], ridge, work, inverse[k])
+            norm[k] = _invert(gram[k], ridge, work, inverse[k])
             steps[k] = 0
 
 
@@ -409,67 +418,210 @@ def _panels(
 
 
 @njit(cache=True)
+def _thompson_row(
+    mean: FloatArray,
+    sd: FloatArray,
+    live_mean: FloatArray,
+    live_sd: FloatArray,
+    place: IntArray,
+    below: FloatArray,
+    density: FloatArray,
+    found: FloatArray,
+    result: FloatArray,
+) -> None:
+    """Probabilities ``(K,)`` of one row, written to ``result``; the other arrays are room to work in."""
+    actions = mean.shape[0]
+    result[:] = 0.0
+    widest = 0.0
+    for k in range(actions):
+        widest = max(widest, sd[k])
+    certain = -np.inf  # the best of the scores without spread
+    low = -np.inf
+    for k in range(actions):
+        if sd[k] <= 1e-12 * (abs(mean[k]) + widest):
+            certain = max(certain, mean[k])
+        else:
+            low = max(low, mean[k] - RELEVANT_SD * sd[k])
+    low = max(low, certain)
+    live, ties = 0, 0
+    high, narrowest = -np.inf, np.inf
+    for k in range(actions):
+        if sd[k] <= 1e-12 * (abs(mean[k]) + widest):
+            ties += mean[k] == certain
+        elif mean[k] + RELEVANT_SD * sd[k] > low:
+            live_mean[live], live_sd[live], place[live] = mean[k], sd[k], k
+            high = max(high, mean[k] + RELEVANT_SD * sd[k])
+            narrowest = min(narrowest, sd[k])
+            live += 1
+    if live == 1 and ties == 0:
+        result[place[0]] = 1.0
+        return
+    m, s, integrals = live_mean[:live], live_sd[:live], found[:live]
+    if live > 0:
+        step = narrowest * trapezoid_step(live)
+        done = False
+        if ties == 0 and high - low <= MOST_TRAPEZOID_NODES * step:
+            integrals[:] = 0.0
+            z = high
+            while z > low:
+                if _add_node(z, step, m, s, below, density, integrals) < NOTHING_LEFT:
+                    break
+                z -= step
+            done = abs(integrals.sum() - 1.0) < SUM_ERROR
+        if not done:
+            _panels(m, s, low, high, below, density, integrals)
+        for b in range(live):
+            result[place[b]] = integrals[b]
+    if ties > 0:
+        mass = 1.0
+        for b in range(live):
+            mass *= 0.5 * math.erfc((m[b] - certain) / s[b] * _SQRT_HALF)
+        for k in range(actions):
+            if sd[k] <= 1e-12 * (abs(mean[k]) + widest) and mean[k] == certain:
+                result[k] = mass / ties
+    total = 0.0
+    for k in range(actions):
+        total += result[k]
+    for k in range(actions):
+        result[k] /= total
+
+
+@njit(cache=True)
 def thompson(mean: FloatArray, sd: FloatArray) -> FloatArray:
     """Probability ``(n, K)`` that an action's Gaussian score is the highest; see ``thompson.py``."""
     rows, actions = mean.shape
-    probabilities = np.zeros((rows, actions))
-    live_mean, live_sd = np.empty(actions), np.empty(actions)
+    probabilities = np.empty((rows, actions))
+    room = np.empty((5, actions))
     place = np.empty(actions, dtype=np.int64)
-    below, density, found = np.empty(actions), np.empty(actions), np.empty(actions)
     for n in range(rows):
-        widest = 0.0
-        for k in range(actions):
-            widest = max(widest, sd[n, k])
-        certain = -np.inf  # the best of the scores without spread
-        low = -np.inf
-        for k in range(actions):
-            if sd[n, k] <= 1e-12 * (abs(mean[n, k]) + widest):
-                certain = max(certain, mean[n, k])
-            else:
-                low = max(low, mean[n, k] - RELEVANT_SD * sd[n, k])
-        low = max(low, certain)
-        live, ties = 0, 0
-        high, narrowest = -np.inf, np.inf
-        for k in range(actions):
-            if sd[n, k] <= 1e-12 * (abs(mean[n, k]) + widest):
-                ties += mean[n, k] == certain
-            elif mean[n, k] + RELEVANT_SD * sd[n, k] > low:
-                live_mean[live], live_sd[live], place[live] = mean[n, k], sd[n, k], k
-                high = max(high, mean[n, k] + RELEVANT_SD * sd[n, k])
-                narrowest = min(narrowest, sd[n, k])
-                live += 1
-        m, s, result = live_mean[:live], live_sd[:live], found[:live]
-        if live == 1 and ties == 0:
-            probabilities[n, place[0]] = 1.0
-            continue
-        if live > 0:
-            step = narrowest * trapezoid_step(live)
-            done = False
-            if ties == 0 and high - low <= _MOST_TRAPEZOID_NODES * step:
-                result[:] = 0.0
-                z = high
-                while z > low:
-                    if _add_node(z, step, m, s, below, density, result) < NOTHING_LEFT:
-                        break
-                    z -= step
-                done = abs(result.sum() - 1.0) < SUM_ERROR
-            if not done:
-                _panels(m, s, low, high, below, density, result)
-            for b in range(live):
-                probabilities[n, place[b]] = result[b]
-        if ties > 0:
-            mass = 1.0
-            for b in range(live):
-                mass *= 0.5 * math.erfc((m[b] - certain) / s[b] * _SQRT_HALF)
-            for k in range(actions):
-                if sd[n, k] <= 1e-12 * (abs(mean[n, k]) + widest) and mean[n, k] == certain:
-                    probabilities[n, k] = mass / ties
-        total = 0.0
-        for k in range(actions):
-            total += probabilities[n, k]
-        for k in range(actions):
-            probabilities[n, k] /= total
+        _thompson_row(mean[n], sd[n], room[0], room[1], place, room[2], room[3], room[4], probabilities[n])
     return probabilities
+
+
+@njit(cache=True, fastmath=_FAST)
+def _row_products(x: FloatArray, products: FloatArray) -> float:
+    """Products of a row's features, pairs twice; returns the sum of its squares."""
+    features = x.shape[0]
+    m = 0
+    length = 0.0
+    for i in range(features):
+        xi = x[i]
+        length += xi * xi
+        products[m] = xi * xi
+        row, others = products[m + 1 : m + features - i], x[i + 1 :]
+        for j in range(row.shape[0]):
+            row[j] = 2.0 * xi * others[j]
+        m += features - i
+    return length
+
+
+@njit(cache=True, fastmath=_FAST)
+def _dot(left: FloatArray, right: FloatArray) -> float:
+    total = 0.0
+    for i in range(left.shape[0]):
+        total += left[i] * right[i]
+    return total
+
+
+@njit(cache=True)
+def ucb(
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    alpha: float,
+    epsilon: float,
+    tie: float,
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of LinUCB, written in place: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1; rows from there on are
+    left as they were.
+
+    ``norm`` bounds each inverse's largest eigenvalue, so ``x'A_k^-1 x <= norm_k x'x``: an action whose score would stay
+    behind the best known even then cannot be chosen greedily, and its quadratic form is not computed.
+    """
+    rows, features = context.shape
+    actions, packed = inverse.shape
+    products, scores = np.empty(packed), np.empty(actions)
+    for n in range(rows):
+        x = context[n]
+        length = _row_products(x, products)
+        if not math.isfinite(length):
+            return n
+        first = 0
+        for k in range(actions):
+            scores[k] = _dot(theta[k], x)
+            if scores[k] > scores[first]:
+                first = k
+        best = scores[first] + alpha * math.sqrt(max(_dot(inverse[first], products), 0.0))
+        scores[first] = best
+        for k in range(actions):
+            if k != first:
+                if scores[k] + alpha * math.sqrt(norm[k] * length) < best - tie * (1.0 + abs(best)):
+                    scores[k] = -np.inf
+                else:
+                    scores[k] += alpha * math.sqrt(max(_dot(inverse[k], products), 0.0))
+                    best = max(best, scores[k])
+        edge = best - tie * (1.0 + abs(best))
+        count = 0
+        for k in range(actions):
+            count += scores[k] >= edge
+        for k in range(actions):
+            mass = (1.0 - epsilon) / count if scores[k] >= edge else 0.0
+            probabilities[n, k] = mass + epsilon / actions
+    return -1
+
+
+@njit(cache=True)
+def thompson_linear(
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    spread: float,
+    epsilon: float,
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration, written in place.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1; rows from there on are
+    left as they were.
+
+    As in ``ucb``, an action that cannot come near the best even at the bound of its spread is left out.
+    """
+    rows, features = context.shape
+    actions, packed = inverse.shape
+    products, means = np.empty(packed), np.empty(actions)
+    room = np.empty((8, actions))
+    place, kept = np.empty(actions, dtype=np.int64), np.empty(actions, dtype=np.int64)
+    for n in range(rows):
+        x = context[n]
+        length = _row_products(x, products)
+        if not math.isfinite(length):
+            return n
+        first = 0
+        for k in range(actions):
+            means[k] = _dot(theta[k], x)
+            if means[k] > means[first]:
+                first = k
+        low = means[first] - RELEVANT_SD * spread * math.sqrt(max(_dot(inverse[first], products), 0.0))
+        count = 0
+        for k in range(actions):
+            if means[k] + RELEVANT_SD * spread * math.sqrt(norm[k] * length) >= low:
+                room[5, count] = means[k]
+                room[6, count] = spread * math.sqrt(max(_dot(inverse[k], products), 0.0))
+                kept[count] = k
+                count += 1
+        _thompson_row(
+            room[5, :count], room[6, :count], room[0], room[1], place, room[2], room[3], room[4], room[7, :count]
+        )
+        for k in range(actions):
+            probabilities[n, k] = epsilon / actions
+        for b in range(count):
+            probabilities[n, kept[b]] += (1.0 - epsilon) * room[7, b]
+    return -1
 
 
 @njit(cache=True)

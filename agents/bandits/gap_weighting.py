@@ -64,7 +64,7 @@ class SquareCb(LinearBandit):
         return 0.0
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.gap_weights(self.models.means(context), self.gamma, relative=False)
+        return self._arithmetic.gap_weights(self.models.means(self._finite(context)), self.gamma, relative=False)
 
 
 class FastCb(Bandit):
@@ -72,9 +72,9 @@ class FastCb(Bandit):
 
     Foster & Krishnamurthy 2021 ("Efficient first-order contextual bandits: prediction, allocation, and triangular
     discrimination", Algorithm 1) weigh gaps relative to the best prediction,
-    ``p_a = f_best / (K f_best + gamma (f_a - f_best))`` for losses, and fit by log loss, so that regret shrinks with the
-    best loss. Here the same weights serve rewards, ``p_a = f_best / (K f_best + gamma (f_best - f_a))``: where rewards
-    are rare their noise is small too, and a gap of half the best rate counts the same at 0.2 and at 0.002.
+    ``p_a = f_best / (K f_best + gamma (f_a - f_best))`` for losses, and fit by log loss, so that regret shrinks with
+    the best loss. Here the same weights serve rewards, ``p_a = f_best / (K f_best + gamma (f_best - f_a))``: where
+    rewards are rare their noise is small too, and a gap of half the best rate counts the same at 0.2 and at 0.002.
 
     The regression is logistic, one an action, by one Newton step a row in the order of the rows.
 
@@ -139,7 +139,7 @@ class FastCb(Bandit):
         return 1.0 / (1.0 + np.exp(-np.clip(self._offset + self.models.means(context), -30.0, 30.0)))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.gap_weights(self._rates(context), self.gamma, relative=True)
+        return self._arithmetic.gap_weights(self._rates(self._finite(context)), self.gamma, relative=True)
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         outside = (reward < 0.0) | (reward > 1.0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from xbopt.agents.bandits.arithmetic import Engine
-from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_share, checked_size
+from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_share, checked_size, not_finite
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.storage import Setting
 from xbopt.core.axes import FloatArray, IntArray
@@ -125,7 +125,7 @@ class EpsilonGreedy(LinearBandit):
         return self._floor / self._n_actions
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.greedy_mix(self.models.means(context), self.epsilon, TIE)
+        return self._arithmetic.greedy_mix(self.models.means(self._finite(context)), self.epsilon, TIE)
 
 
 class LinUcb(LinearBandit):
@@ -173,10 +173,14 @@ class LinUcb(LinearBandit):
 
     def scores(self, context: FloatArray) -> FloatArray:
         """Upper confidence bound of every action ``(n, K)`` for contexts ``(n, d)``."""
-        return self._scores(self._checked(context))
-
-    def _scores(self, context: FloatArray) -> FloatArray:
-        return self.models.means(context) + self._alpha * np.sqrt(self.models.variances(context))
+        rows = self._checked(context)
+        return self.models.means(rows) + self._alpha * np.sqrt(self.models.variances(rows))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.greedy_mix(self._scores(context), self._epsilon, TIE)
+        models, probabilities = self.models, np.empty((len(context), self._n_actions))
+        bad = self._arithmetic.ucb(
+            context, models.main_theta, models.inverse, models.norm, self._alpha, self._epsilon, TIE, probabilities
+        )
+        if bad >= 0:
+            raise not_finite(context, bad)
+        return probabilities

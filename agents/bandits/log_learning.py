@@ -1,8 +1,8 @@
 """Learning from a decision log: what a bandit would know, had it seen a reward for every action.
 
 A log shows only the reward of the action that was taken. Both methods put an estimate in the place of each reward that
-was not seen, and the bandit learns all actions from every row (Dudík, Langford & Li 2011, "Doubly robust policy evaluation
-and learning", section 2):
+was not seen, and the bandit learns all actions from every row (Dudík, Langford & Li 2011, "Doubly robust policy
+evaluation and learning", section 2):
 
     ips   r_hat(x, a) = w 1{a = A} R                               w = 1 / propensity of the logged action
     dr    r_hat(x, a) = m(x, a) + w 1{a = A} (R - m(x, a))

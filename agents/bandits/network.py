@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Network:
 
     def __init__(self, sizes: tuple[int, ...], rng: np.random.Generator) -> None:
         self.parameters: list[FloatArray] = []
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True):
+        for fan_in, fan_out in pairwise(sizes):
             bound = np.sqrt(6.0 / (fan_in + fan_out))
             self.parameters += [rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)]
         self._first = [np.zeros_like(p) for p in self.parameters]
@@ -74,11 +75,9 @@ class Network:
         self._steps += 1
         t = int(self._steps[0])
         for p, g, first, second in zip(self.parameters, gradient.parameters, self._first, self._second, strict=True):
-            first *= _BETA_1
-            first += (1.0 - _BETA_1) * g
-            second *= _BETA_2
-            second += (1.0 - _BETA_2) * g * g
-            p -= rate * (first / (1.0 - _BETA_1**t)) / (np.sqrt(second / (1.0 - _BETA_2**t)) + _ADAM_FLOOR)
+            first[...] = _BETA_1 * first + (1.0 - _BETA_1) * g
+            second[...] = _BETA_2 * second + (1.0 - _BETA_2) * g * g
+            p[...] -= rate * (first / (1.0 - _BETA_1**t)) / (np.sqrt(second / (1.0 - _BETA_2**t)) + _ADAM_FLOOR)
 
     def arrays(self) -> dict[str, FloatArray | IntArray]:
         """The whole state by name; the arrays themselves, not copies."""

@@ -110,10 +110,12 @@ class NeuralLinear(Bandit):
         return self.models.means(self.features(context))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        features = self._features(context)
-        sd = self._spread * np.sqrt(self.models.variances(features))
-        exact = self._arithmetic.thompson(self.models.means(features), sd)
-        return (1.0 - self._epsilon) * exact + self._epsilon / self._n_actions
+        features, models = self._features(self._finite(context)), self.models
+        probabilities = np.empty((len(context), self._n_actions))
+        self._arithmetic.thompson_linear(
+            features, models.main_theta, models.inverse, models.norm, self._spread, self._epsilon, probabilities
+        )
+        return probabilities
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         start = 0

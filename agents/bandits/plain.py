@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from xbopt.agents.bandits.quadrature_rule import (
+    MOST_TRAPEZOID_NODES,
     NODES,
     NOTHING_LEFT,
     RELEVANT_SD,
@@ -19,7 +20,6 @@ from xbopt.agents.bandits.quadrature_rule import (
 from xbopt.core.axes import BoolArray, FloatArray, IntArray
 
 _PRODUCTS_AT_ONCE = 2**18  # numbers in a block of products: 2 MB, which stays near the processor
-_MOST_TRAPEZOID_NODES = 120.0
 
 
 def first_bad_row(context: FloatArray) -> int:
@@ -70,15 +70,16 @@ def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArr
     return probabilities
 
 
-def draw(probabilities: FloatArray, uniforms: FloatArray) -> tuple[IntArray, FloatArray]:
-    """One action a row by inverting the cumulative probabilities: actions ``(n,)`` and their propensities ``(n,)``."""
+def draw(probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
+    """One action a row by inverting the cumulative probabilities, written to ``chosen`` and ``propensity`` ``(n,)``."""
     cumulative = np.cumsum(probabilities, axis=1)
     reached = cumulative > (uniforms * cumulative[:, -1])[:, None]
     possible = probabilities > 0.0
     last = probabilities.shape[1] - 1 - np.argmax(possible[:, ::-1], axis=1)
-    chosen = np.minimum(np.argmax(reached & possible, axis=1), last)
-    chosen = np.where((reached & possible).any(axis=1), chosen, last).astype(np.int64)
-    return chosen, probabilities[np.arange(len(probabilities)), chosen]
+    first = np.argmax(reached & possible, axis=1)
+    # Rounding may leave the sum short of the aim; the last possible action then stands.
+    chosen[:] = np.where((reached & possible).any(axis=1), first, last)
+    propensity[:] = probabilities[np.arange(len(probabilities)), chosen]
 
 
 def _full(packed: FloatArray, features: int) -> FloatArray:
@@ -90,20 +91,59 @@ def _full(packed: FloatArray, features: int) -> FloatArray:
     return full
 
 
-def invert(gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
-    """Make every action's inverse and coefficients anew from its Gram matrix, in place."""
+def invert(
+    gram: FloatArray, ridge: float, inverse: FloatArray, norm: FloatArray, target: FloatArray, theta: FloatArray
+) -> None:
+    """Make every action's inverse, its norm and its coefficients anew from its Gram matrix, in place."""
     features = theta.shape[2]
     full = np.linalg.inv(_full(gram, features) + ridge * np.eye(features))
+    norm[:] = np.abs(full).sum(axis=2).max(axis=1)
     first, second = np.triu_indices(features)
     inverse[:] = 0.5 * (full[:, first, second] + full[:, second, first])
     np.matmul(target, _full(inverse, features), out=theta)
 
 
-def _invert_one(
-    k: int, gram: FloatArray, ridge: float, inverse: FloatArray, target: FloatArray, theta: FloatArray
-) -> None:
-    at = slice(k, k + 1)
-    invert(gram[at], ridge, inverse[at], target[at], theta[at])
+def ucb(
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    alpha: float,
+    epsilon: float,
+    tie: float,
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of LinUCB, written in place: ``greedy_mix`` of ``x'theta_k + alpha sqrt(x'A_k^-1 x)``.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1.
+    """
+    del norm  # leaving out actions saves nothing in a matrix product
+    bad = first_bad_row(context)
+    if bad < 0:
+        scores = predict(context, theta) + alpha * np.sqrt(variances(context, inverse))
+        probabilities[:] = greedy_mix(scores, epsilon, tie)
+    return bad
+
+
+def thompson_linear(
+    context: FloatArray,
+    theta: FloatArray,
+    inverse: FloatArray,
+    norm: FloatArray,
+    spread: float,
+    epsilon: float,
+    probabilities: FloatArray,
+) -> int:
+    """Probabilities ``(n, K)`` of Thompson sampling, mixed with a share of uniform exploration, written in place.
+
+    Returns the position of the first row that holds a value that is no finite number, or -1.
+    """
+    del norm  # as above
+    bad = first_bad_row(context)
+    if bad < 0:
+        exact = thompson(predict(context, theta), spread * np.sqrt(variances(context, inverse)))
+        probabilities[:] = (1.0 - epsilon) * exact + epsilon / len(theta)
+    return bad
 
 
 def learn(
@@ -115,6 +155,7 @@ def learn(
     most_steps: int,
     gram: FloatArray,
     inverse: FloatArray,
+    norm: FloatArray,
     target: FloatArray,
     theta: FloatArray,
     steps: IntArray,
@@ -142,7 +183,8 @@ def learn(
                 inverse[k] -= gain * solved[first] * solved[second]
                 steps[k] += 1
         if steps[k] >= most_steps:
-            _invert_one(k, gram, ridge, inverse, target, theta)
+            at = slice(k, k + 1)
+            invert(gram[at], ridge, inverse[at], norm[at], target[at], theta[at])
             steps[k] = 0
 
 
@@ -156,6 +198,7 @@ def learn_rates(
     most_steps: int,
     gram: FloatArray,
     inverse: FloatArray,
+    norm: FloatArray,
     theta: FloatArray,
     steps: IntArray,
 ) -> None:
@@ -173,9 +216,8 @@ def learn_rates(
         gram[k] += curvature * x[first] * x[second]
         steps[k] += 1
         if steps[k] >= most_steps:
-            kept = theta[k].copy()
-            _invert_one(k, gram, ridge, inverse, np.zeros_like(theta), theta)
-            theta[k] = kept
+            at = slice(k, k + 1)
+            invert(gram[at], ridge, inverse[at], norm[at], np.zeros_like(theta[at]), np.empty_like(theta[at]))
             steps[k] = 0
 
 
@@ -199,8 +241,8 @@ def _thompson_row(mean: FloatArray, sd: FloatArray, certain: BoolArray) -> Float
     if live.any():
         high, step = float((m + RELEVANT_SD * s).max()), float(s.min()) * trapezoid_step(len(m))
         done = False
-        if not certain.any() and high - low <= _MOST_TRAPEZOID_NODES * step:
-            z = high - step * np.arange(int((high - low) / step) + 1)
+        if not certain.any() and high - low <= MOST_TRAPEZOID_NODES * step:
+            z: FloatArray = high - step * np.arange(float(int((high - low) / step) + 1))
             result[live] = _integrals(z, np.full(len(z), step), m, s)
             done = abs(result.sum() - 1.0) < SUM_ERROR
         if not done:

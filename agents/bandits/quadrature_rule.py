@@ -17,5 +17,7 @@ ZONE_STEP = 2.0
 """Widest panel inside a score's zone, in its standard deviations."""
 SUM_ERROR = 3e-9
 """The integrals sum to 1 exactly; a larger deviation sends the row from the trapezoid rule to panels."""
+MOST_TRAPEZOID_NODES = 120.0
+"""Where the trapezoid rule would take more, panels take over."""
 NOTHING_LEFT = 1e-12
 """Probability of all scores lying lower, below which the integration downward ends."""

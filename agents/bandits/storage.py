@@ -2,7 +2,9 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import cast
 
@@ -34,7 +36,7 @@ class State:
     kind: str
     settings: dict[str, Setting]
     rows: int
-    generator: object
+    generator: Mapping[str, object]
     arrays: dict[str, FloatArray | IntArray]
 
 
@@ -67,8 +69,9 @@ def read_state(path: Path) -> State:
     if not path.is_file():
         raise PolicyError(f"{path}: there is no such file.")
     try:
-        # The archive keeps a checksum of every member, which reading verifies.
-        with np.load(path, allow_pickle=False) as archive:
+        # The archive keeps a checksum of every member, which reading verifies. Read whole first: numpy forgets to close
+        # a file that turns out to be damaged.
+        with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         described = json.loads(bytes(arrays.pop(_TEXT)).decode())
         version = described["format_version"]

@@ -1,9 +1,9 @@
 """Linear Thompson sampling with exact propensities.
 
 Each action has its own model, so given the context the sampled scores are independent scalar Gaussians: mean
-``x'theta_k``, standard deviation ``v sqrt(x'A_k^-1 x)`` (Agrawal & Goyal 2013, "Thompson sampling for contextual bandits
-with linear payoffs", with one parameter vector an action). Sampling them needs ``K`` normals, not ``K`` draws of a
-``d``-dimensional vector. The probability that action ``a`` scores highest is one integral,
+``x'theta_k``, standard deviation ``v sqrt(x'A_k^-1 x)`` (Agrawal & Goyal 2013, "Thompson sampling for contextual
+bandits with linear payoffs", with one parameter vector an action). Sampling them needs ``K`` normals, not ``K`` draws
+of a ``d``-dimensional vector. The probability that action ``a`` scores highest is one integral,
 
     p_a = integral of phi_a(z) prod_{b != a} Phi_b(z) dz
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.agents.bandits.arithmetic import Engine
-from xbopt.agents.bandits.bandit import checked_share, checked_size
+from xbopt.agents.bandits.bandit import checked_share, checked_size, not_finite
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.core.axes import FloatArray, IntArray
 
@@ -83,5 +83,10 @@ class LinThompson(LinearBandit):
         return self.models.means(context), self._spread * np.sqrt(self.models.variances(context))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        exact = self._arithmetic.thompson(*self._score_laws(context))
-        return exact if self._epsilon == 0.0 else (1.0 - self._epsilon) * exact + self._epsilon / self._n_actions
+        models, probabilities = self.models, np.empty((len(context), self._n_actions))
+        bad = self._arithmetic.thompson_linear(
+            context, models.main_theta, models.inverse, models.norm, self._spread, self._epsilon, probabilities
+        )
+        if bad >= 0:
+            raise not_finite(context, bad)
+        return probabilities
