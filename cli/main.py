@@ -12,6 +12,7 @@ from xbopt import __version__
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.decisions import app as decisions_app
+from xbopt.cli.evaluate import evaluate_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
@@ -48,6 +49,11 @@ app.command(name="verify", epilog="Example: xbopt verify policy.xbopt")(verify_c
 app.command(name="serve", epilog="Example: xbopt serve policy.xbopt --store sqlite:///decisions.sqlite")(serve_command)
 app.add_typer(decisions_app, name="decisions")
 app.add_typer(tokens_app, name="tokens")
+
+app.command(
+    name="evaluate",
+    epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
+)(evaluate_command)
 
 
 def _version(value: bool) -> None:

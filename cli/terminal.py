@@ -66,15 +66,15 @@ def fail(error: XboptError) -> int:
 
 
 @contextmanager
-def progress_bar(label: str, *, quiet: bool) -> Generator[Callable[[int, int], None]]:
-    """A progress bar on stderr; silent where stderr is no terminal or ``quiet``."""
+def progress_bar(label: str, *, quiet: bool, of: str = "worlds") -> Generator[Callable[[int, int], None]]:
+    """A progress bar on stderr, of worlds or something else; silent where stderr is no terminal or ``quiet``."""
     if quiet or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn("worlds"), TimeRemainingColumn()
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn(of), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -51,7 +51,7 @@ def check_targets(outputs: Mapping[str, Path | None], *, source: Path | None = N
         check_target(path)
         real = path.resolve()
         if source is not None and real == source.resolve():
-            raise UsageError(f"{option} {path} would overwrite the scenario; write elsewhere.")
+            raise UsageError(f"{option} {path} would overwrite the input; write elsewhere.")
         if real in seen:
             raise UsageError(f"{option} and {seen[real]} name the same file, {path}.")
         seen[real] = option

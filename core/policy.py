@@ -107,4 +107,31 @@ class BlindPolicy(DirectPolicy, Protocol):
         ...
 
 
+@runtime_checkable
+class ContextPolicy(Protocol):
+    """A policy that answers from rows of context alone, so that it can be asked about the decisions of a log.
+
+    Bandits and networks that read a cell's own context can offer this; a policy that needs the whole market at once, or
+    its own past, cannot.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that reports and logs show."""
+        ...
+
+    @property
+    def kind(self) -> PolicyKind:
+        """What sort of policy it is."""
+        ...
+
+    def probabilities_from_context(self, context: FloatArray, names: tuple[str, ...]) -> FloatArray:
+        """Probability of each action ``(n, K)``, rows sum to 1, given contexts ``(n, d)`` with named columns ``(d,)``.
+
+        Raises:
+            PolicyError: The context lacks a field that the policy needs, or has one that it does not know.
+        """
+        ...
+
+
 Policy = DirectPolicy | TacticPolicy

@@ -1,12 +1,11 @@
 """The waterfall from gross revenue to contribution margin."""
 
-import math
 from collections.abc import Sequence
 
 import altair as alt
 
 from xbopt.reports.bridge import BridgeStep
-from xbopt.reports.chart_spec import Record, Spec, chart_data, finished
+from xbopt.reports.chart_spec import Record, Spec, chart_data, finished, round_ticks
 from xbopt.reports.chart_style import ACCENT, GAIN, INK, LOSS, MONEY_AXIS, NEUTRAL, SOFT_INK
 from xbopt.reports.numbers import NumberFormat
 
@@ -40,7 +39,7 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
         y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, labelLimit=190, domain=False))
     )
     scale = alt.Scale(domain=[low, high + 0.38 * reach], nice=False)
-    axis = alt.Axis(labelExpr=MONEY_AXIS, grid=True, tickCount=6, values=_ticks(low, high))
+    axis = alt.Axis(labelExpr=MONEY_AXIS, grid=True, tickCount=6, values=round_ticks(low, high))
     bars = base.mark_bar(height=16, cornerRadius=1).encode(
         x=alt.X("from:Q", scale=scale, title=None, axis=axis),
         x2="to:Q",
@@ -63,14 +62,3 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
     ]
     chart = alt.layer(bars, *labels, *heads).properties(width="container", height=26 * len(steps))
     return finished(chart, description)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between low and high: four to eight of them."""
-    reach = high - low
-    if reach <= 0.0:
-        return [0.0]
-    power = 10.0 ** math.floor(math.log10(reach / 4.0))
-    step = next(power * factor for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if reach / (power * factor) <= 8.0)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [n * step for n in range(first, last + 1)]

@@ -1,15 +1,13 @@
-"""The HTML page of a simulation report: one file that asks the network for nothing."""
+"""The HTML page of a report: one file that asks the network for nothing."""
 
 import base64
 import hashlib
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import groupby
 from pathlib import Path
 
 import altair as alt
@@ -19,13 +17,10 @@ from markupsafe import Markup
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
-from xbopt.reports.assumptions import DEFAULT_MARK, EVIDENCE, NO_MARK, SET_MARK, Assumption, AssumptionSheet
 from xbopt.reports.chart_style import ACCENT, CONFIG
 from xbopt.reports.numbers import NumberFormat, glued
+from xbopt.reports.page_content import Report, page_content
 from xbopt.reports.page_parts import ChartPart
-from xbopt.reports.simulation import SimulationReport
-from xbopt.reports.simulation_page import simulation_sections
-from xbopt.reports.tiles import Tile
 
 MAX_BYTES = 1_500_000
 """Largest page that is promised for scenarios of ordinary size."""
@@ -74,38 +69,7 @@ class PageStyle:
         return f"data:{_LOGO_TYPES[self.logo.suffix.lower()]};base64,{base64.b64encode(image).decode()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _TileText:
-    name: str
-    figure: str
-    range: str
-    change: str
-    tone: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SheetRow:
-    group: str
-    values: tuple[tuple[str, str], ...]
-    evidence: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SheetRows:
-    count: int
-    rows: tuple[_SheetRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SheetText:
-    takeaway: str
-    marks: tuple[tuple[str, str], ...]
-    sections: tuple[tuple[str, _SheetRows], ...]
-
-
-def write_html(report: SimulationReport, path: Path | str, *, style: PageStyle | None = None) -> None:
+def write_html(report: Report, path: Path | str, *, style: PageStyle | None = None) -> None:
     """Write the page of a report to one file; a file that is there already is replaced at the end.
 
     Raises:
@@ -116,33 +80,27 @@ def write_html(report: SimulationReport, path: Path | str, *, style: PageStyle |
         temporary.write_text(page, encoding="utf-8")
 
 
-def html_page(report: SimulationReport, *, style: PageStyle | None = None) -> str:
+def html_page(report: Report, *, style: PageStyle | None = None) -> str:
     """The page of a report. The same report gives the same bytes."""
     style = style or PageStyle()
-    sections = simulation_sections(report)
-    charts = [chart for section in sections for chart in section.charts]
+    content = page_content(report)
+    charts = [chart for section in content.sections for chart in section.charts]
     javascript = _javascript()
     css = _file("page.css").replace("ACCENT", style.accent)
-    # Nothing may be loaded, and only our own script may run, even if a name in the scenario tries to.
+    # Nothing may be loaded, and only our own script may run, even if a name in the report tries to.
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{_digest(javascript)}'; base-uri 'none'; form-action 'none'"
     )
-    paired = any(tile.change is not None and tile.change.ahead is not None for tile in report.tiles)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     environment.filters["glued"] = glued
     return (
         environment.from_string(_file("page.html.j2")).render(
-            report=report,
-            worlds=report.numbers.count(report.worlds),
-            tiles=[_tile_text(tile, report.numbers) for tile in report.tiles],
-            change_legend=" Changes are against the baseline, world by world." if paired else "",
-            sections=sections,
-            assumptions=_sheet_text(report.assumptions, report.numbers),
+            content=content,
             logo=style.logo_uri(),
             policy=policy,
             css=Markup(css),  # noqa: S704 - our own file
-            charts=Markup(script_json(_chart_data(charts, report.numbers))),  # noqa: S704 - escaped for a script element
+            charts=Markup(script_json(_chart_data(charts, content.numbers))),  # noqa: S704 - escaped for a script element
             javascript=Markup(javascript),  # noqa: S704 - bundled code without a closing tag, checked where it is made
         )
         + "\n"
@@ -186,62 +144,3 @@ def _digest(script: str) -> str:
 @cache
 def _file(name: str) -> str:
     return (resources.files("xbopt.reports") / name).read_text(encoding="utf-8")
-
-
-def _tile_text(tile: Tile, numbers: NumberFormat) -> _TileText:
-    change, tone = "", "even"
-    if tile.change is not None:
-        mean = tile.change.estimate.mean
-        if math.isfinite(mean):
-            text = numbers.number(abs(mean), tile.unit, short=True)
-            is_zero = text == numbers.number(0.0, tile.unit, short=True)
-            sign = "" if is_zero else "+" if mean > 0.0 else "\N{MINUS SIGN}"
-            if tile.unit == "share":
-                text = f"{numbers.decimal(abs(mean) * 100.0)} points"
-            change = f"{sign}{text} against {tile.baseline}" if not is_zero else f"as {tile.baseline}"
-            if tile.good_if_higher is not None and not is_zero:
-                tone = "good" if (mean > 0.0) == tile.good_if_higher else "bad"
-    return _TileText(
-        name=tile.name,
-        figure=numbers.number(tile.estimate.mean, tile.unit, short=True),
-        range=numbers.range(tile.estimate, tile.unit, short=True),
-        change=change,
-        tone=tone,
-        meaning=tile.meaning,
-    )
-
-
-def _sheet_text(sheet: AssumptionSheet, numbers: NumberFormat) -> _SheetText:
-    total, defaults, bare = len(sheet.numbers), sheet.count(DEFAULT_MARK), sheet.count(NO_MARK)
-    changed = sheet.count(SET_MARK)
-    also = f", {numbers.count(changed)} set with --set" if changed else ""
-    used = {number.evidence for number in sheet.numbers}
-    marks = {**EVIDENCE, NO_MARK: "stated in the scenario, without a source", DEFAULT_MARK: "left to the format"}
-
-    def rows(items: list[Assumption]) -> tuple[_SheetRow, ...]:
-        return tuple(
-            _SheetRow(
-                group=group,
-                values=tuple(
-                    ("" if item.name.startswith("[") else item.name, numbers.exact(item.value)) for item in members
-                ),
-                evidence=evidence,
-                source=source + (f" ({note})" if note else ""),
-            )
-            for (group, evidence, source, note), grouped in groupby(
-                sorted(items, key=lambda item: order[item.group]),
-                key=lambda item: (item.group, item.evidence, item.source, item.note),
-            )
-            for members in [list(grouped)]
-        )
-
-    order: dict[str, int] = {}
-    for item in sheet.numbers:
-        order.setdefault(item.group, len(order))
-    sections = [(name, list(items)) for name, items in groupby(sheet.numbers, key=lambda item: item.section)]
-    return _SheetText(
-        takeaway=f"The scenario holds {numbers.count(total)} numbers: {numbers.count(sheet.sourced)} with a source, "
-        f"{numbers.count(bare)} without one{also}, and {numbers.count(defaults)} left to the format's defaults.",
-        marks=tuple((mark, words) for mark, words in marks.items() if mark in used),
-        sections=tuple((name, _SheetRows(count=len(items), rows=rows(items))) for name, items in sections),
-    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from xbopt.env.kpis import Estimate
 from xbopt.reports.chart_spec import Spec
-from xbopt.reports.figures import Column, HeatMap, Table, Value
+from xbopt.reports.figures import Column, Fact, HeatMap, Table, Value
 from xbopt.reports.numbers import NumberFormat
 
 _WORDS = {"text", "date"}
@@ -76,6 +76,89 @@ class Section:
     legend: str = ""
     tables: tuple[TableText, ...] = ()
     lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileText:
+    """A figure that stands large.
+
+    Attributes:
+        name: What it is.
+        figure: The figure.
+        range: Below it, in small type.
+        change: Against something else.
+        tone: ``good``, ``bad`` or ``even``: the colour of the change.
+        meaning: What it means, in a few words.
+    """
+
+    name: str
+    figure: str
+    range: str = ""
+    change: str = ""
+    tone: str = "even"
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRow:
+    """Values of one place of a scenario that share their source."""
+
+    group: str
+    values: tuple[tuple[str, str], ...]
+    evidence: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRows:
+    """A section of the assumption sheet."""
+
+    count: int
+    rows: tuple[SheetRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetText:
+    """The assumption sheet: its sentence, the marks that it uses, and its sections."""
+
+    takeaway: str
+    marks: tuple[tuple[str, str], ...]
+    sections: tuple[tuple[str, SheetRows], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageContent:
+    """Everything that stands on a page, in reading order.
+
+    Attributes:
+        kind: What sort of report it is.
+        title: Its title.
+        description: What is reported on, in its own words.
+        facts: Labels and texts at its head.
+        verdict: What it says, in a sentence.
+        tone: ``good``, ``bad`` or ``even``: the colour beside the verdict.
+        below_verdict: Further sentences beside the verdict, smaller.
+        tiles: Figures that stand large.
+        tiles_legend: How to read them.
+        sections: Charts, tables and sentences.
+        sheet: The assumption sheet, where there is one.
+        notes: How to read all this.
+        numbers: How the numbers of the charts' axes are written.
+    """
+
+    kind: str
+    title: str
+    description: str = ""
+    facts: tuple[Fact, ...] = ()
+    verdict: str
+    tone: str = "even"
+    below_verdict: tuple[str, ...] = ()
+    tiles: tuple[TileText, ...] = ()
+    tiles_legend: str = ""
+    sections: tuple[Section, ...] = ()
+    sheet: SheetText | None = None
+    notes: tuple[str, ...] = ()
+    numbers: NumberFormat
 
 
 def table_text(table: Table, numbers: NumberFormat) -> TableText:

@@ -9,7 +9,9 @@ from xbopt.reports.chart_ledger import ledger_chart
 from xbopt.reports.chart_response import response_chart
 from xbopt.reports.chart_timeline import timeline_chart
 from xbopt.reports.figures import Column, HeatMap, Table
-from xbopt.reports.page_parts import ChartPart, Section, heat_table, table_text
+from xbopt.reports.page_parts import ChartPart, PageContent, Section, heat_table, table_text
+from xbopt.reports.page_sheet import sheet_text
+from xbopt.reports.page_tiles import tile_text
 from xbopt.reports.promotion import ledger_table
 from xbopt.reports.simulation import SimulationReport
 from xbopt.reports.takeaways import (
@@ -24,6 +26,28 @@ from xbopt.reports.takeaways import (
 from xbopt.reports.timeline import added_up_table, each_table
 
 _MOST_REGION_MAPS = 12
+
+
+def simulation_content(report: SimulationReport) -> PageContent:
+    """The whole page."""
+    numbers = report.numbers
+    paired = any(tile.change is not None and tile.change.ahead is not None for tile in report.tiles)
+    changes = " Changes are against the baseline, world by world." if paired else ""
+    return PageContent(
+        kind="Simulation report",
+        title=report.title,
+        description=report.description,
+        facts=report.facts,
+        verdict=report.verdict,
+        below_verdict=(report.comparison,) if report.comparison else (),
+        tiles=tuple(tile_text(tile, numbers) for tile in report.tiles),
+        tiles_legend=f"Large figures are means over {numbers.count(report.worlds)} worlds; below them the "
+        f"5\N{EN DASH}95% range over worlds.{changes}",
+        sections=simulation_sections(report),
+        sheet=sheet_text(report.assumptions, numbers),
+        notes=report.notes,
+        numbers=numbers,
+    )
 
 
 def simulation_sections(report: SimulationReport) -> tuple[Section, ...]:

@@ -39,7 +39,7 @@ def read_decision_log(path: Path) -> DecisionLog:
     Raises:
         DecisionLogError: There is no such log, or it is broken; the message names file, row and column.
     """
-    files = _files(path)
+    files = log_files(path)
     logs = [_read_file(file) for file in files]
     schema = logs[0].schema
     for file, log in zip(files[1:], logs[1:], strict=True):
@@ -60,15 +60,24 @@ def read_decision_log(path: Path) -> DecisionLog:
     return DecisionLog(schema=schema, columns=columns)
 
 
-def _files(path: Path) -> list[Path]:
+def log_files(path: Path, suffixes: tuple[str, ...] = (".parquet",)) -> list[Path]:
+    """The files of a log: the file itself, or every file with one of the endings below a folder, in order of path.
+
+    Names that begin with ``.`` or ``_`` are passed over.
+
+    Raises:
+        DecisionLogError: There is no such file, or no file of these kinds in the folder.
+    """
     if path.is_dir():
         found = sorted(
             file
-            for file in path.rglob("*.parquet")
-            if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
+            for file in path.rglob("*")
+            if file.name.endswith(suffixes)
+            and file.is_file()
+            and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
         )
         if not found:
-            raise DecisionLogError(f"{path}: this folder holds no .parquet file.")
+            raise DecisionLogError(f"{path}: this folder holds no {' or '.join(suffixes)} file.")
         return found
     if not path.exists():
         if not path.parent.is_dir():
@@ -93,19 +102,46 @@ def _read_file(file: Path) -> DecisionLog:
 
 
 def _converted(table: "pa.Table", file: Path) -> DecisionLog:
-    metadata: dict[bytes, bytes] = table.schema.metadata or {}
+    schema = stated_schema(table.schema.metadata or {}, file)
+    return DecisionLog(schema=schema, columns=decision_columns(table, schema, file=file))
+
+
+def stated_schema(metadata: dict[bytes, bytes], file: Path) -> DecisionLogSchema:
+    """The names and units that a file states of itself.
+
+    Raises:
+        DecisionLogError: It is no decision log, or one of another version.
+    """
     if METADATA_KEY not in metadata:
         raise DecisionLogError(
             f"{file}: this is Parquet, but no decision log: the key {METADATA_KEY.decode()} is missing."
         )
     try:
-        schema = schema_from_plain(json.loads(metadata[METADATA_KEY]))
+        return schema_from_plain(json.loads(metadata[METADATA_KEY]))
     except (DecisionLogError, ValueError) as error:
         raise DecisionLogError(f"{file}: this log cannot be read: {error}") from error
-    columns = _Columns(table, file)
+
+
+def decision_columns(
+    table: "pa.Table", schema: DecisionLogSchema, *, file: Path, first_row: int = 0
+) -> DecisionColumns:
+    """Rows of a file as checked arrays.
+
+    Args:
+        table: The rows, all columns.
+        schema: What the file states of itself.
+        file: Where they come from.
+        first_row: Rows of the file that stand before these; messages count rows from 1.
+
+    Raises:
+        DecisionLogError: A column is missing or of the wrong type, or a value is wrong; the message names the row.
+    """
+    columns = _Columns(table, file, first_row)
     other = np.flatnonzero(columns.integers("schema_version") != SCHEMA_VERSION)
     if len(other):
-        raise DecisionLogError(f"{file}: row {int(other[0]) + 1}, column schema_version: {SCHEMA_VERSION} is wanted.")
+        raise DecisionLogError(
+            f"{file}: row {first_row + int(other[0]) + 1}, column schema_version: {SCHEMA_VERSION} is wanted."
+        )
     found = DecisionColumns(
         decision_id=columns.texts("decision_id"),
         timestamp=columns.times("timestamp"),
@@ -127,8 +163,8 @@ def _converted(table: "pa.Table", file: Path) -> DecisionLog:
         ),
     )
     _check_named_context(columns, found.context, schema, file)
-    check_columns(found, schema, where=str(file))
-    return DecisionLog(schema=schema, columns=found)
+    check_columns(found, schema, where=str(file), first_row=first_row)
+    return found
 
 
 def _check_named_context(columns: "_Columns", context: FloatArray, schema: DecisionLogSchema, file: Path) -> None:
@@ -137,17 +173,17 @@ def _check_named_context(columns: "_Columns", context: FloatArray, schema: Decis
         # NaN differs from itself; the check of values that follows has the better words for it.
         differs = [row for row in differs.tolist() if not np.isnan(context[row, position])]
         if differs:
-            raise DecisionLogError(
-                f"{file}: row {differs[0] + 1}, column {name}: differs from the same field of context."
-            )
+            place = f"{file}: row {columns.first_row + differs[0] + 1}, column {name}"
+            raise DecisionLogError(f"{place}: differs from the same field of context.")
 
 
 class _Columns:
     """The columns of a table as arrays, of the type that is wanted."""
 
-    def __init__(self, table: "pa.Table", file: Path) -> None:
+    def __init__(self, table: "pa.Table", file: Path, first_row: int) -> None:
         self.table = table
         self.file = file
+        self.first_row = first_row
 
     def texts(self, name: str) -> TextArray:
         import pyarrow as pa
@@ -188,7 +224,9 @@ class _Columns:
             is_nan = compute.is_nan(column).fill_null(fill_value=False).to_numpy()
             if is_nan.any():
                 row = int(np.flatnonzero(is_nan)[0])
-                raise DecisionLogError(f"{self.file}: row {row + 1}, column {name}: is nan; leave it empty (null).")
+                raise DecisionLogError(
+                    f"{self.file}: row {self.first_row + row + 1}, column {name}: is nan; leave it empty (null)."
+                )
         return np.asarray(column.to_numpy(), dtype=np.float64)
 
     def lists(self, name: str, width: int) -> FloatArray:
@@ -208,13 +246,13 @@ class _Columns:
             wrong = np.flatnonzero(lengths != width)
             if len(wrong):
                 row = int(wrong[0])
-                place = f"{self.file}: row {done + row + 1}, column {name}"
+                place = f"{self.file}: row {self.first_row + done + row + 1}, column {name}"
                 raise DecisionLogError(f"{place}: has {int(lengths[row])} entries; {width} are wanted.")
             values = chunk.flatten()
             if values.null_count:
                 row = int(np.flatnonzero(np.asarray(values.is_null()))[0]) // max(width, 1)
                 raise DecisionLogError(
-                    f"{self.file}: row {done + row + 1}, column {name}: holds an empty value (null)."
+                    f"{self.file}: row {self.first_row + done + row + 1}, column {name}: holds an empty value (null)."
                 )
             rows.append(np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(len(chunk), width))
             done += len(chunk)
@@ -228,7 +266,7 @@ class _Columns:
         column = self.table.column(name)
         if column.null_count and not may_be_empty:
             row = int(np.flatnonzero(np.asarray(column.is_null()))[0])
-            raise DecisionLogError(f"{self.file}: row {row + 1}, column {name}: is empty (null).")
+            raise DecisionLogError(f"{self.file}: row {self.first_row + row + 1}, column {name}: is empty (null).")
         return column
 
     def _wrong_type(self, name: str, found: object, wanted: str) -> DecisionLogError:

@@ -72,5 +72,5 @@ def test_outputs_must_differ_from_each_other_and_from_the_scenario(tmp_path):
     check_targets({"--log": tmp_path / "a", "--report": tmp_path / "b", "--xlsx": None}, source=source)
     with pytest.raises(UsageError, match="--report and --log name the same file"):
         check_targets({"--log": tmp_path / "a", "--report": tmp_path / "." / "a"})
-    with pytest.raises(UsageError, match="would overwrite the scenario"):
+    with pytest.raises(UsageError, match="would overwrite the input"):
         check_targets({"--report": tmp_path / "link.html"}, source=source)

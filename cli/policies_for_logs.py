@@ -1,0 +1,136 @@
+"""From ``--policy`` or ``--probabilities`` to a policy that can be asked about the decisions of a log."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xbopt.core.document import suggest
+from xbopt.core.errors import PolicyError, UsageError
+
+if TYPE_CHECKING:
+    from xbopt.core.policy import ContextPolicy
+    from xbopt.ope.logs.certificate import PolicyIdentity
+    from xbopt.ope.logs.open_log import EvaluationLog
+    from xbopt.ope.logs.policies import LogPolicy
+
+HOW_TO_GIVE_PROBABILITIES = (
+    "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
+    "probability for the decisions of this log, and give it with --probabilities FILE."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenPolicy:
+    """A policy to evaluate.
+
+    Attributes:
+        policy: Answers for the rows of the log.
+        labels: Names of all actions ``(K,)``, the log's first.
+        identity: What the certificate says it is.
+        notes: What to know about it.
+    """
+
+    policy: "LogPolicy"
+    labels: tuple[str, ...]
+    identity: "PolicyIdentity"
+    notes: tuple[str, ...] = ()
+
+
+def from_probabilities(path: Path, log: "EvaluationLog") -> ChosenPolicy:
+    """The policy that a file of probabilities is.
+
+    Raises:
+        DecisionLogError: The file is broken or does not fit the log.
+    """
+    from xbopt.ope.logs.certificate import PolicyIdentity
+    from xbopt.ope.logs.joining import ROUNDING
+    from xbopt.ope.logs.probabilities import open_probabilities
+
+    file = open_probabilities(path, log)
+    notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
+    if file.never_logged:
+        notes.append(f"Actions that were never logged: {', '.join(file.never_logged)}.")
+    return ChosenPolicy(
+        policy=file,
+        labels=file.labels,
+        identity=PolicyIdentity.of_path(path, "probabilities file"),
+        notes=tuple(notes),
+    )
+
+
+def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, exploration: float) -> ChosenPolicy:
+    """The policy that ``--policy`` means.
+
+    Raises:
+        PolicyError: There is no such policy, or it cannot be asked about this log.
+        UsageError: The log needs a scenario, or has none.
+    """
+    from xbopt.agents.policies import BUILT_IN
+    from xbopt.ope.logs.certificate import PolicyIdentity
+    from xbopt.ope.logs.policies import ALWAYS, named_policy
+
+    known = named_policy(name, log)
+    if known is not None:
+        _no_scenario(name, scenario)
+        notes = ("uniform: each action of the log with the same probability.",) if name == "uniform" else ()
+        identity = PolicyIdentity.of_name(name, "built in")
+        return ChosenPolicy(policy=known, labels=log.action_labels, identity=identity, notes=notes)
+    if name in BUILT_IN:
+        return _plan(name, log, scenario, exploration)
+    path = Path(name)
+    if path.exists():
+        _no_scenario(name, scenario)
+        raise PolicyError(
+            f"{name} is no policy that answers from the context of a decision alone. {HOW_TO_GIVE_PROBABILITIES}"
+        )
+    names = ("uniform", "logging", f"{ALWAYS}ACTION", *(plan for plan in BUILT_IN if plan != "uniform"))
+    raise PolicyError(f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(names)}.")
+
+
+def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: float) -> ChosenPolicy:
+    from xbopt.agents.plan_on_log import PlanFromContext
+    from xbopt.agents.policies import built_in_policy
+    from xbopt.core.scenario.loading import load_scenario
+    from xbopt.ope.logs.certificate import PolicyIdentity
+    from xbopt.simulator.build import build_market
+
+    if not (log.own and log.scenario_hash):
+        raise PolicyError(
+            f"{name} is a plan for a scenario of xbopt, and this log was written in another market: what the plan "
+            f"would have done there is not known. {HOW_TO_GIVE_PROBABILITIES}"
+        )
+    if scenario is None:
+        raise UsageError(
+            f"{name} is a plan for a scenario. Say which one wrote the log: --scenario NAME or FILE (its hash is "
+            f"{log.scenario_hash})."
+        )
+    loaded = load_scenario(scenario)
+    if loaded.hash != log.scenario_hash:
+        raise PolicyError(
+            f"The log was written in a scenario with the hash {log.scenario_hash}; {loaded.name} has {loaded.hash}. A "
+            "plan can only be placed in the scenario that wrote the log, unchanged."
+        )
+    if loaded.menu.labels != log.action_labels:
+        raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
+    plan = PlanFromContext(plan=built_in_policy(name, build_market(loaded)), scenario=loaded, exploration=exploration)
+    note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
+        f", and {exploration:.0%} of the decisions at random." if exploration else "."
+    )
+    identity = PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+    return ChosenPolicy(
+        policy=_asked(plan, log),
+        labels=log.action_labels,
+        identity=PolicyIdentity(name=plan.name, kind=identity.kind, sha256=identity.sha256),
+        notes=(note,),
+    )
+
+
+def _asked(policy: "ContextPolicy", log: "EvaluationLog") -> "LogPolicy":
+    from xbopt.ope.logs.policies import FromContext
+
+    return FromContext(policy=policy, names=log.context_names, n_actions=len(log.action_labels))
+
+
+def _no_scenario(name: str, scenario: str | None) -> None:
+    if scenario is not None:
+        raise UsageError(f"--scenario is for plans; the policy {name} needs none.")

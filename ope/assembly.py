@@ -1,0 +1,193 @@
+"""From gathered sums to an evaluation: values, intervals, verdict."""
+
+from typing import Literal
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.ope.carry_over import CarryOverSums
+from xbopt.ope.choice import cross_validated_order
+from xbopt.ope.estimators.bandit import BIASED, LOGGING, ColumnLayout, formulas
+from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
+from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
+from xbopt.ope.intervals.skewed import skewed_interval
+from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation
+from xbopt.ope.reward_models.protocol import RewardModel
+from xbopt.ope.reward_range import RewardRange
+from xbopt.ope.support import SupportSums
+from xbopt.ope.verdict import Findings, SupportRules, judge_carry_over, judge_rewards, judge_support
+
+IntervalMethod = Literal["skewed", "bootstrap-t"]
+_REPLICATES = 1000
+_MODEL_FREE = ("ips", "snips")
+_DIFFERENCE = " - logging"
+
+
+def assemble(
+    *,
+    blocks: FloatArray,
+    layout: ColumnLayout,
+    support: SupportSums,
+    reward_range: RewardRange,
+    carry_over: CarryOverSums | None,
+    model: RewardModel | None,
+    with_model: bool,
+    rows: int,
+    rows_censored: int,
+    clustered: bool,
+    confidence: float,
+    seed: int,
+    reward_bounds: tuple[float, float] | None,
+    rules: SupportRules,
+    interval: IntervalMethod,
+    force: bool,
+    cautions: tuple[str, ...],
+) -> PolicyEvaluation:
+    """Everything that ``StreamingEvaluator.result`` says; the arguments are its own sums and options."""
+    diagnostics = support.diagnostics(len(blocks) if clustered else 0)
+    findings = Findings()
+    judge_support(diagnostics, rows, rules, findings)
+    findings.cautions.extend(cautions)
+    judge_rewards(rows=reward_range.rows, usual=reward_range.usual, rules=rules, findings=findings)
+    carried = None if carry_over is None else carry_over.test()
+    judge_carry_over(carried, findings)
+    withheld = findings.verdict == "REFUSE" and not force
+    bounds = reward_bounds or ((0.0, 1.0) if reward_range.binary else None)
+
+    wanted: dict[str, Formula] = {"logging": LOGGING}
+    found = {name: formula for name, formula in formulas(blocks, layout).items() if with_model or name in _MODEL_FREE}
+    if not withheld:
+        wanted |= found
+        minus = tuple(
+            Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
+            for part in LOGGING
+        )
+        wanted |= {name + _DIFFERENCE: (*formula, *minus) for name, formula in found.items()}
+        wanted |= _budget_formulas(layout)
+    projected = {name: project(formula, blocks, layout.position) for name, formula in wanted.items()}
+    plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
+    estimates, differences = (
+        _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
+        for ending in ("", _DIFFERENCE)
+    )
+    estimates = {name: _in_bounds(value, bounds, reward_range) for name, value in estimates.items()}
+    order = () if withheld else cross_validated_order(found, blocks, layout, seed=seed)
+    recommended = None if withheld else ("dr" if with_model else "snips")
+    return PolicyEvaluation(
+        verdict=findings.verdict,
+        reasons=findings.reasons,
+        next_steps=tuple(findings.next_steps),
+        estimand="one-step",
+        rows=rows,
+        rows_censored=rows_censored,
+        confidence=confidence,
+        support=diagnostics,
+        estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
+        withheld=withheld,
+        recommended=recommended,
+        logging_policy=_in_bounds(plain["logging"], bounds, reward_range),
+        difference=None if recommended is None else differences[recommended],
+        differences=differences,
+        cross_validated_choice=order,
+        model=_model_quality(model, blocks, layout) if with_model else None,
+        carry_over=carried,
+        budget={name: plain[name] for name in _budget_formulas(layout) if name in plain},
+    )
+
+
+def _budget_formulas(layout: ColumnLayout) -> dict[str, Formula]:
+    """Mean cost and reward per cost of the evaluation policy, self-normalised; nothing where the log has no costs."""
+    if "cost" not in layout.position:
+        return {}
+    return {
+        "cost": (Ratio(numerator={"weighted_cost": 1.0}, denominator="weight"),),
+        "reward_per_cost": (Ratio(numerator={"weighted_reward": 1.0}, denominator="weighted_cost"),),
+        "cost_per_reward": (Ratio(numerator={"weighted_cost": 1.0}, denominator="weighted_reward"),),
+    }
+
+
+def _estimates(
+    projected: dict[str, ProjectedFormula],
+    *,
+    confidence: float,
+    seed: int,
+    interval: IntervalMethod,
+    bounds: tuple[float, float] | None,
+) -> dict[str, Estimate]:
+    blocks = next(iter(projected.values())).tops.shape[1]
+    if interval == "bootstrap-t" and blocks > 1:
+        counts = draw_counts(blocks, replicates=_REPLICATES, seed=seed)
+        replicates = dict(zip(projected, bootstrap(list(projected.values()), counts), strict=True))
+    else:
+        replicates = {}
+    found: dict[str, Estimate] = {}
+    for name, formula in projected.items():
+        value, error = formula.value(), formula.standard_error()
+        if not np.isfinite(value):
+            continue
+        if name in replicates and error > 0.0:
+            # Only a ratio cannot leave the rewards' range, so only there the logit scale makes sense.
+            scale = bounds if name in {"snips", "logging"} else None
+            low, high = bootstrap_t(value, error, replicates[name], confidence=confidence, bounds=scale)
+        else:
+            low, high = skewed_interval(value, formula.influence(), confidence=confidence)
+        found[name] = Estimate(value=value, se=error, low=low, high=high)
+    return found
+
+
+def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
+    """Widen the intervals of biased estimators to include the interval that is left after taking their bias out.
+
+    Each of them minus its estimated bias is DR, so the hull of both intervals covers whenever that of DR does.
+    """
+    unbiased = estimates.get("dr")
+    if unbiased is None:
+        return estimates
+    found = dict(estimates)
+    for name in BIASED:
+        own = found[name]
+        found[name] = Estimate(
+            value=own.value,
+            se=own.se,
+            low=min(own.low, unbiased.low),
+            high=max(own.high, unbiased.high),
+            note=f"biased; the interval includes its estimated bias of {own.value - unbiased.value:.4g}",
+        )
+    return found
+
+
+def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: RewardRange) -> Estimate:
+    """Say where a value lies outside the possible rewards, and keep the interval within known bounds."""
+    low, high = bounds or (rewards.lowest, rewards.highest)
+    note = estimate.note
+    if not low <= estimate.value <= high:
+        kind = "possible" if bounds else "logged"
+        note = "; ".join(filter(None, [note, f"outside the {kind} rewards, {low:g} to {high:g}"]))
+    if bounds is None:
+        return Estimate(
+            value=estimate.value,
+            se=estimate.se,
+            low=estimate.low,
+            high=estimate.high,
+            covers=estimate.covers,
+            note=note,
+        )
+    return Estimate(
+        value=estimate.value,
+        se=estimate.se,
+        low=min(max(estimate.low, low), high),
+        high=max(min(estimate.high, high), low),
+        covers=estimate.covers,
+        note=note,
+    )
+
+
+def _model_quality(model: RewardModel | None, blocks: FloatArray, layout: ColumnLayout) -> ModelQuality:
+    total = blocks.sum(axis=0)
+    rows, reward = total[layout.position["one"]], total[layout.position["reward"]]
+    variance = total[layout.position["squared_reward"]] - reward**2 / rows
+    error = total[layout.position["squared_error"]]
+    return ModelQuality(
+        name="given predictions" if model is None else model.name,
+        share_explained=float(1.0 - error / variance) if variance > 0.0 else 0.0,
+    )

@@ -1,0 +1,1 @@
+"""Estimators of the value of a policy, as ratios of column sums."""

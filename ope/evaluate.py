@@ -1,0 +1,110 @@
+"""Evaluate a policy on logged decisions in memory."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbopt.core.axes import FloatArray
+from xbopt.ope.assembly import IntervalMethod
+from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
+from xbopt.ope.reward_models.protocol import RewardModel
+from xbopt.ope.streaming import StreamingEvaluator
+from xbopt.ope.verdict import SupportRules
+
+
+def evaluate_policy(
+    data: LoggedBanditData,
+    evaluation_probabilities: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    reward_model: ModelName | RewardModel | None = "linear",
+    predictions: ArrayLike | None = None,
+    observation_probability: ArrayLike | None = None,
+    interval: IntervalMethod = "skewed",
+    rules: SupportRules | None = None,
+    force: bool = False,
+    cautions: tuple[str, ...] = (),
+) -> PolicyEvaluation:
+    """What the evaluation policy would have earned a decision, how sure that is, and whether the log can tell.
+
+    Args:
+        data: Logged decisions ``(n,)``.
+        evaluation_probabilities: Probability of every action under the evaluation policy ``(n, K)``.
+        confidence: Of every interval.
+        seed: Of folds and bootstrap; the same seed gives the same numbers.
+        reward_model: Name of a reward model, a fitted one, or None for IPS and SNIPS alone.
+        predictions: Expected reward of every action ``(n, K)`` from a model that did not see these rows; no reward
+            model is fitted then.
+        observation_probability: Probability that a row's reward was complete in time ``(n,)``; rows without a complete
+            reward are left out where None, which is right when completeness does not depend on the reward.
+        interval: ``skewed`` or ``bootstrap-t``.
+        rules: When to refuse; the default rules where None.
+        force: Show values even where the log cannot answer.
+        cautions: Further reasons for CAUTION, from whoever read the log.
+
+    Raises:
+        DecisionLogError: An array is not as it should be; the message names column and row.
+        UsageError: An option makes no sense.
+    """
+    if data.propensity is None:
+        from xbopt.ope.propensity import with_estimated_propensities
+
+        data, caution = with_estimated_propensities(data, seed=seed)
+        cautions = (*cautions, caution)
+    model: RewardModel | None = None
+    if predictions is None:
+        model = fit_reward_model(reward_model, data, seed=seed) if isinstance(reward_model, str) else reward_model
+    evaluator = gather(
+        data,
+        evaluation_probabilities,
+        confidence=confidence,
+        seed=seed,
+        model=model,
+        predictions=predictions,
+        observation_probability=observation_probability,
+    )
+    return evaluator.result(rules=rules, interval=interval, force=force, cautions=cautions)
+
+
+def gather(
+    data: LoggedBanditData,
+    evaluation_probabilities: ArrayLike,
+    *,
+    confidence: float,
+    seed: int,
+    model: RewardModel | None,
+    predictions: ArrayLike | None = None,
+    observation_probability: ArrayLike | None = None,
+) -> StreamingEvaluator:
+    """An evaluator that has seen all rows; arguments as for ``evaluate_policy``.
+
+    Raises:
+        DecisionLogError: An array is not as it should be.
+        UsageError: An option makes no sense.
+    """
+    evaluator = StreamingEvaluator(
+        n_actions=data.n_actions,
+        reward_model=model,
+        confidence=confidence,
+        seed=seed,
+        clustered=data.cluster is not None,
+        with_cost=data.cost is not None,
+        reward_bounds=data.reward_bounds,
+    )
+    evaluator.add(
+        data,
+        evaluation_probabilities,
+        first_row=0,
+        predictions=predictions,
+        observation_probability=observation_probability,
+        policy_shares=_policy_shares(data),
+    )
+    return evaluator
+
+
+def _policy_shares(data: LoggedBanditData) -> FloatArray | None:
+    if data.policy_propensities is None or data.policy is None:
+        return None
+    return np.bincount(data.policy, minlength=data.policy_propensities.shape[1]) / len(data)

@@ -1,0 +1,225 @@
+"""Columns of a batch as arrays of the type that is wanted; a value that does not fit is an error with its place."""
+
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xbopt.core.axes import BoolArray, FloatArray
+from xbopt.core.decision_log.schema import TimeArray
+from xbopt.core.errors import DecisionLogError
+from xbopt.ope.logs.files import RawBatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def refuse(batch: RawBatch, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
+    """Raise for the first row that is wrong, if any is.
+
+    Args:
+        batch: The rows.
+        name: The column.
+        bad: Which rows are wrong ``(n,)``.
+        say: What is wrong, given the position in the batch.
+
+    Raises:
+        DecisionLogError: The message names file, row and column.
+    """
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        row = int(rows[0])
+        also = f" ({len(rows):,} rows of this batch in all)" if len(rows) > 1 else ""
+        raise DecisionLogError(f"{batch.place}: row {batch.first_row + row + 1}, column {name}: {say(row)}{also}.")
+
+
+def plain(batch: RawBatch, name: str) -> "pa.Array":
+    """The column without dictionary encoding."""
+    import pyarrow as pa
+
+    column = batch.columns[name]
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def is_null(column: "pa.Array") -> BoolArray:
+    """Which values are empty ``(n,)``."""
+    return np.asarray(column.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def numbers(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> FloatArray:
+    """A column of finite numbers ``(n,)``; NaN stands for empty values where there may be any.
+
+    Raises:
+        DecisionLogError: A value is empty, no number, or not finite.
+    """
+    import pyarrow as pa
+
+    column = plain(batch, name)
+    empty = is_null(column)
+    if not may_be_empty:
+        refuse(batch, name, empty, lambda _row: "is empty")
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        values = _parsed(batch, name, column)
+    elif (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    ):
+        values = np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+    elif pa.types.is_null(kind):
+        values = np.full(len(column), np.nan)
+    else:
+        raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: numbers.")
+    refuse(batch, name, ~np.isfinite(values) & ~empty, lambda row: f"is {values[row]}, which is no finite number")
+    return values
+
+
+def _parsed(batch: RawBatch, name: str, column: "pa.Array") -> FloatArray:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    try:
+        # pyarrow takes no blanks around a number; people write them.
+        read = compute.utf8_trim_whitespace(column).cast(pa.float64())
+    except pa.ArrowInvalid:
+        bad = np.array([text is not None and not _is_number(text) for text in column.to_pylist()])
+        refuse(batch, name, bad, lambda row: f"is {column[row].as_py()!r}, which is no number")
+        raise
+    return np.array(read.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _is_number(text: str) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.array([text.strip()]).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def texts(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> "pa.Array":
+    """A column of names as Arrow text ``(n,)``; whole numbers and truth values are written out.
+
+    Raises:
+        DecisionLogError: A value is empty, or the column cannot be names.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    column = plain(batch, name)
+    kind = column.type
+    if pa.types.is_floating(kind):
+        values = np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+        broken = ~is_null(column) & (values != np.rint(values))
+        refuse(batch, name, broken, lambda row: f"is {values[row]}; a name or a whole number is wanted")
+        column = column.cast(pa.int64())
+        kind = column.type
+    if not (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_temporal(kind)
+        or pa.types.is_null(kind)
+    ):
+        raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: names or whole numbers.")
+    made = column.cast(pa.string())
+    if not may_be_empty:
+        empty = is_null(made) | np.asarray(
+            compute.equal(made, "").fill_null(fill_value=False).to_numpy(zero_copy_only=False)
+        )
+        refuse(batch, name, empty, lambda _row: "is empty")
+    return made
+
+
+def times(batch: RawBatch, name: str) -> TimeArray:
+    """A column of moments ``(n,)``, UTC; a text without a zone counts as UTC.
+
+    Raises:
+        DecisionLogError: A value is empty or no moment.
+    """
+    import pyarrow as pa
+
+    column = plain(batch, name)
+    refuse(batch, name, is_null(column), lambda _row: "is empty")
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = _moments(batch, name, column)
+    elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: moments.")
+    return np.asarray(column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)).astype("datetime64[us]")
+
+
+def _moments(batch: RawBatch, name: str, column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return _read_moments(column)
+    except pa.ArrowInvalid:
+        bad = np.array([not _is_moment(text) for text in column.to_pylist()])
+        refuse(
+            batch,
+            name,
+            bad,
+            lambda row: f"is {column[row].as_py()!r}; write moments as 2026-03-01 or 2026-03-01T12:30:00Z",
+        )
+        raise
+
+
+def _read_moments(column: "pa.Array") -> "pa.Array":
+    """Texts with and without a zone, as moments in UTC."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    trimmed = compute.utf8_trim_whitespace(column)
+    zoned = compute.match_substring_regex(trimmed, r"(Z|[+-]\d\d:?\d\d)$")
+    nothing = pa.nulls(len(column), pa.string())
+    without = compute.if_else(zoned, nothing, trimmed).cast(pa.timestamp("us"))
+    within = compute.if_else(zoned, trimmed, nothing).cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
+    return compute.coalesce(without, within)
+
+
+def _is_moment(text: str) -> bool:
+    import pyarrow as pa
+
+    try:
+        _read_moments(pa.array([text], type=pa.string()))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatArray:
+    """A column of lists of numbers as an array ``(n, width)``.
+
+    Raises:
+        DecisionLogError: A list is empty, of another length, or holds something that is no finite number.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    column = plain(batch, name)
+    refuse(batch, name, is_null(column), lambda _row: "is empty")
+    if not is_list(column.type):
+        raise DecisionLogError(f"{batch.place}: column {name} holds {column.type}; wanted: lists of numbers.")
+    lengths = np.asarray(compute.list_value_length(column).to_numpy(zero_copy_only=False))
+    wanted = int(lengths[0]) if width is None else width
+    refuse(batch, name, lengths != wanted, lambda row: f"has {lengths[row]} entries; {wanted} are wanted")
+    values = np.array(column.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)).reshape(len(column), wanted)
+    broken = (~np.isfinite(values)).sum(axis=1) > 0
+    refuse(batch, name, broken, lambda _row: "holds a value that is no finite number")
+    return values
+
+
+def is_list(kind: "pa.DataType") -> bool:
+    """Whether an Arrow type is a list of anything."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

@@ -1,0 +1,180 @@
+"""Context columns as numbers: names become one column a level, missing numbers get a column of their own."""
+
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.errors import DecisionLogError
+from xbopt.ope.logs.conversion import is_list, is_null, number_lists, numbers, plain, texts
+from xbopt.ope.logs.files import RawBatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_LEVELS = 50
+"""A column of names keeps this many levels, the most frequent; the rest share one."""
+IDENTIFIER_LEVELS = 10_000
+"""A column with more different values is no context but an identifier."""
+MISSING, OTHER = "(missing)", "(other)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberField:
+    """A column of numbers; with ``missing``, empty values count as 0 and a second column marks them."""
+
+    column: str
+    missing: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return (self.column, f"{self.column}={MISSING}") if self.missing else (self.column,)
+
+    def encode(self, batch: RawBatch) -> FloatArray:
+        """The rows ``(n, 1)`` or ``(n, 2)``."""
+        values = numbers(batch, self.column, may_be_empty=True)
+        empty = np.isnan(values)
+        filled = np.where(empty, 0.0, values)
+        return np.stack([filled, empty], axis=1) if self.missing else filled[:, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameField:
+    """A column of names; each of ``levels`` becomes a column of 0 and 1, all others share one if there are any."""
+
+    column: str
+    levels: tuple[str, ...]
+    others: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return tuple(f"{self.column}={level}" for level in (*self.levels, *((OTHER,) if self.others else ())))
+
+    def encode(self, batch: RawBatch) -> FloatArray:
+        """The rows ``(n, levels)``."""
+        codes = _codes(texts(batch, self.column, may_be_empty=True), self.levels)
+        return np.eye(len(self.levels) + 1)[codes][:, : len(self.names)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListField:
+    """A column of lists of ``width`` numbers."""
+
+    column: str
+    width: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return tuple(f"{self.column}[{i}]" for i in range(self.width))
+
+    def encode(self, batch: RawBatch) -> FloatArray:
+        """The rows ``(n, width)``."""
+        return number_lists(batch, self.column, self.width)
+
+
+Field = NumberField | NameField | ListField
+
+
+class FieldFinder:
+    """Finds out, batch by batch, what a context column holds."""
+
+    def __init__(self, column: str, *, is_name: bool) -> None:
+        self._column, self._is_name = column, is_name
+        self._levels: Counter[str] = Counter()
+        self._missing = False
+        self._width: int | None = None
+
+    def look(self, batch: RawBatch) -> None:
+        """Take note of a batch.
+
+        Raises:
+            DecisionLogError: The column holds far too many different names, or nothing that could be context.
+        """
+        import pyarrow as pa
+
+        column = plain(batch, self._column)
+        if is_list(column.type):
+            self._width = number_lists(batch, self._column, self._width).shape[1]
+            return
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        if is_text or self._is_name:
+            if not self._is_name:
+                self._is_name = not _all_numbers(column)
+            # Counted while all are numbers too: a later batch may hold a name.
+            if self._is_name or len(self._levels) <= IDENTIFIER_LEVELS:
+                self._count(texts(batch, self._column, may_be_empty=True))
+            if self._is_name and len(self._levels) > IDENTIFIER_LEVELS:
+                raise DecisionLogError(
+                    f"{batch.place}: column {self._column} holds more than {IDENTIFIER_LEVELS:,} different names; "
+                    "that is an identifier, not context. Leave it out of context=..."
+                )
+        if not self._is_name:
+            self._missing |= bool(np.isnan(numbers(batch, self._column, may_be_empty=True)).any())
+
+    def _count(self, names: "pa.Array") -> None:
+        for entry in names.fill_null(MISSING).value_counts().to_pylist():
+            self._levels[entry["values"]] += entry["counts"]
+
+    def found(self) -> Field:
+        """What the column holds."""
+        if self._width is not None:
+            return ListField(column=self._column, width=self._width)
+        if not self._is_name:
+            return NumberField(column=self._column, missing=self._missing)
+        # By count, then by name: the same levels whatever the order of the rows.
+        ranked = sorted(self._levels, key=lambda level: (-self._levels[level], level))
+        kept = MOST_LEVELS if len(ranked) <= MOST_LEVELS else MOST_LEVELS - 1
+        return NameField(column=self._column, levels=tuple(sorted(ranked[:kept])), others=max(len(ranked) - kept, 0))
+
+
+def encode(fields: Sequence[Field], batch: RawBatch) -> FloatArray:
+    """The context of a batch ``(n, d)``."""
+    blocks = [field.encode(batch) for field in fields]
+    return np.concatenate(blocks, axis=1) if blocks else np.zeros((batch.rows, 0))
+
+
+def encoding_notes(fields: Sequence[Field]) -> list[str]:
+    """What the encoding did beyond copying numbers, in sentences."""
+    named = [field for field in fields if isinstance(field, NameField)]
+    notes = [
+        f"Context column {field.column}: {len(field.levels)} levels kept, {field.others} rarer ones share {OTHER}."
+        for field in named
+        if field.others > 0
+    ]
+    whole = [field.column for field in named if field.others <= 0]
+    if whole:
+        notes.insert(0, f"Context columns of names, one column a level: {', '.join(whole)}.")
+    gaps = [field.column for field in fields if isinstance(field, NumberField) and field.missing]
+    if gaps:
+        notes.append(f"Context columns with empty values, counted as 0 and marked: {', '.join(gaps)}.")
+    return notes
+
+
+def _codes(names: "pa.Array", levels: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """Position of each name in the levels; their number for any other name."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    found = compute.index_in(names.fill_null(MISSING), value_set=pa.array(levels, type=pa.string()))
+    return np.asarray(found.fill_null(len(levels)).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _all_numbers(column: "pa.Array") -> bool:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    try:
+        compute.utf8_trim_whitespace(column).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return not bool(is_null(column).all()) or len(column) == 0

@@ -1,0 +1,138 @@
+"""The sequential question asked of a log: whole episodes of each unit, from their first decision on."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.errors import SupportError, UsageError
+from xbopt.ope.logs.evaluation import LogEvaluation, load_rows
+from xbopt.ope.logs.naming import with_names
+from xbopt.ope.logs.open_log import EvaluationLog
+from xbopt.ope.logs.policies import LogPolicy
+from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.logs.weight_histogram import WeightHistogram
+from xbopt.ope.sequential.episodes import LoggedEpisodes
+from xbopt.ope.sequential.evaluate import evaluate_sequential
+
+
+def evaluate_log_sequentially(
+    log: EvaluationLog,
+    policy: LogPolicy,
+    *,
+    action_labels: tuple[str, ...] | None = None,
+    notes: tuple[str, ...] = (),
+    confidence: float = 0.95,
+    seed: int = 0,
+    force: bool = False,
+) -> LogEvaluation:
+    """What an episode of one unit would have brought under the policy. All rows stand in memory at once.
+
+    Episodes of different units that ran together share a market and a budget, so intervals count them as one cluster.
+
+    Args:
+        log: The log; it must name episodes and steps, and have propensities.
+        policy: The evaluation policy.
+        action_labels: Names of the actions ``(K,)`` where the policy knows more than the log; the log's come first.
+        notes: What to know about the policy; they join the log's rules.
+        confidence: Of every interval.
+        seed: Of the folds.
+        force: Show values even where the log cannot answer.
+
+    Raises:
+        UsageError: The log names no episodes or steps, or has no propensities.
+        SupportError: Rewards of consecutive decisions overlap in time, or no episode has a complete first reward.
+        DecisionLogError: A row is wrong.
+        PolicyError: The policy does not fit the log.
+    """
+    if log.estimates_propensities:
+        raise UsageError("The sequential question needs propensities that were logged; estimated ones multiply errors.")
+    labels = action_labels or log.action_labels
+    rows, probabilities = load_rows(log, policy)
+    if rows.episode is None or rows.step is None:
+        raise UsageError(
+            f"{log.path}: the sequential question needs episodes and their steps: --columns episode_id=...,step=... "
+            "(and unit=... where several units run in one episode)."
+        )
+    order = np.lexsort((rows.step, rows.episode))
+    place, step, kept = _places(rows.episode[order], rows.step[order], rows.ready[order])
+    _refuse_overlap(rows, order)
+    if not kept.any():
+        raise SupportError("No episode has a complete reward at its first step; wait until rewards are ready.")
+    order, place, step = order[kept], place[kept], step[kept]
+    place = np.unique(place, return_inverse=True)[1]
+    shape = (int(place.max()) + 1, int(step.max()) + 1)
+
+    def filled(values: FloatArray, empty: float) -> FloatArray:
+        table = np.full((*shape, *values.shape[1:]), empty)
+        table[place, step] = values[order]
+        return table
+
+    assert rows.propensity is not None, "stated propensities were asked for above"
+    taken = np.zeros(shape, dtype=np.int64)
+    taken[place, step] = rows.action[order]
+    first = order[step == 0]
+    length = np.bincount(place)
+    episodes = LoggedEpisodes(
+        state=filled(rows.context, 0.0),
+        action=taken,
+        reward=filled(rows.reward, 0.0),
+        propensity=filled(rows.propensity, 1.0),
+        n_actions=len(labels),
+        length=None if bool((length == shape[1]).all()) else length,
+        cluster=None if rows.run is None else rows.run[first],
+    )
+    evaluation = filled(probabilities, 1.0 / len(labels))
+    result = evaluate_sequential(episodes, evaluation, confidence=confidence, seed=seed, force=force)
+    weight = np.take_along_axis(evaluation, taken[:, :, None], axis=2)[:, :, 0] / episodes.propensity
+    return LogEvaluation(
+        log=log,
+        policy=policy.name,
+        action_labels=labels,
+        result=with_names(result, labels, ()),
+        weights=WeightHistogram.of(np.where(episodes.alive, weight, 1.0).prod(axis=1)),
+        rules=(*log.rules, *_cuts(length, len(rows) - len(order)), *notes),
+    )
+
+
+def _places(episode: IntArray, step: IntArray, ready: np.ndarray) -> tuple[IntArray, IntArray, np.ndarray]:
+    """Position of each row's episode, its step from 0, and whether it is used, of rows in order ``(n,)``.
+
+    An episode ends before its first reward that is not ready, and before its first step that is missing.
+    """
+    begins = np.flatnonzero(np.concatenate([[True], episode[1:] != episode[:-1]]))
+    sizes = np.diff(np.append(begins, len(episode)))
+    place = np.repeat(np.arange(len(begins)), sizes)
+    since = step - step.min()
+    within = np.arange(len(episode)) - np.repeat(begins, sizes)
+    broken = (since != within) | ~ready
+    before = np.cumsum(broken)
+    earlier = np.repeat(before[begins] - broken[begins], sizes)
+    return place, within, before - earlier == 0
+
+
+def _refuse_overlap(rows: LogRows, order: IntArray) -> None:
+    """Rewards whose windows overlap would be counted twice in an episode's total."""
+    if rows.due is None or rows.decided is None or rows.episode is None:
+        return
+    same = rows.episode[order][1:] == rows.episode[order][:-1]
+    overlap = same & (rows.due[order][:-1] > rows.decided[order][1:])
+    if overlap.any():
+        raise SupportError(
+            f"In {np.count_nonzero(overlap):,} of {np.count_nonzero(same):,} cases a reward is still being collected "
+            "when the next decision is made, so that an episode's total would count the same days twice. Log with an "
+            "attribution window as long as the time between decisions (in a scenario: tactics.window_days equal to "
+            "tactics.decide_every_days)."
+        )
+
+
+def _cuts(length: IntArray, left_out: int) -> Sequence[str]:
+    words: list[str] = []
+    if left_out:
+        words.append(
+            f"{left_out:,} decisions were left out: an episode ends before its first reward that is not ready, and "
+            "before its first step that is missing."
+        )
+    if length.min() != length.max():
+        words.append(f"Episodes have from {length.min()} to {length.max()} steps.")
+    return words

@@ -1,0 +1,69 @@
+"""Choosing which estimators are shown, and which one is quoted."""
+
+from dataclasses import replace
+
+from xbopt.core.document import suggest
+from xbopt.core.errors import UsageError
+from xbopt.ope.estimators.bandit import ESTIMATORS
+from xbopt.ope.logs.evaluation import LogEvaluation
+from xbopt.ope.results import Estimates
+from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS
+
+LABELS = {
+    "dr": "Doubly robust",
+    "sndr": "Doubly robust, self-normalised",
+    "snips": "Weighting, self-normalised",
+    "ips": "Weighting (IPS)",
+    "switch_dr": "Switch doubly robust",
+    "dr_os": "Doubly robust, shrunk weights",
+    "dm": "Reward model alone",
+    "drl": "Doubly robust, marginal weights",
+    "snpdis": "Weighting by step, self-normalised",
+    "pdis": "Weighting by step",
+    "tis": "Weighting of whole episodes",
+    "fqe": "Value model alone",
+}
+"""What people call the estimators, the most useful first."""
+
+
+def parse_estimators(text: str) -> tuple[str, ...]:
+    """Names from a text like ``dr,snips``.
+
+    Raises:
+        UsageError: There is no such estimator, or none is named.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    known = tuple(dict.fromkeys([*ESTIMATORS, *SEQUENTIAL_ESTIMATORS]))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--estimators: there is no {name!r}.{suggest(name, known)} Known: {', '.join(known)}.")
+    if not names:
+        raise UsageError(f"--estimators is empty. Known: {', '.join(known)}.")
+    return names
+
+
+def with_estimators(evaluation: LogEvaluation, names: tuple[str, ...]) -> LogEvaluation:
+    """The evaluation with these estimators alone; the first of them is the one to quote.
+
+    Raises:
+        UsageError: One of them was not computed: it needs a reward model, or answers the other question.
+    """
+    result = evaluation.result
+    if result.withheld:
+        return evaluation
+    missing = [name for name in names if name not in result.estimates]
+    if missing:
+        raise UsageError(
+            f"--estimators: {missing[0]} was not computed for this question; there are: {', '.join(result.estimates)}."
+        )
+    return replace(
+        evaluation,
+        result=replace(
+            result,
+            estimates=Estimates({name: result.estimates[name] for name in names}),
+            differences={name: result.differences[name] for name in names},
+            cross_validated_choice=tuple(name for name in result.cross_validated_choice if name in names),
+            recommended=names[0],
+            difference=result.differences[names[0]],
+        ),
+    )

@@ -1,0 +1,241 @@
+"""The files of a log, and their rows in batches: Parquet, CSV, CSV.gz, or folders of them."""
+
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
+
+import gzip
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from xbopt.core.decision_log.reader import log_files
+from xbopt.core.decision_log.schema import METADATA_KEY
+from xbopt.core.errors import DecisionLogError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 65_536
+"""Rows in memory at once; it changes no result."""
+_SUFFIXES = (".parquet", ".csv", ".csv.gz")
+_DELIMITERS = (",", ";", "\t", "|")
+_HEADER_BYTES = 65_536
+
+Format = Literal["parquet", "csv"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """One file of a log.
+
+    Attributes:
+        path: Where it is.
+        format: Parquet, or text with one delimiter, possibly zipped.
+        names: Its columns, those of its folders' names (``country=DE``) included.
+        constants: Columns that its folders' names give, and their values.
+        delimiter: What stands between the columns of a text file.
+        rows_of_groups: Rows of each row group of a Parquet file.
+    """
+
+    path: Path
+    format: Format
+    names: tuple[str, ...]
+    constants: Mapping[str, str]
+    delimiter: str = ","
+    rows_of_groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPart:
+    """A part of a log that one worker reads.
+
+    Attributes:
+        file: The file.
+        groups: Row groups of a Parquet file; empty for all rows.
+        first_row: Rows of the file that stand before.
+        first_of_log: Rows of the whole log that stand before; 0 as long as nobody counted.
+    """
+
+    file: LogFile
+    groups: tuple[int, ...] = ()
+    first_row: int = 0
+    first_of_log: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawBatch:
+    """Some rows, as they stand in the file.
+
+    Attributes:
+        columns: Arrow arrays by column.
+        rows: Number of rows.
+        place: The file's name.
+        first_row: Rows of the file that stand before.
+    """
+
+    columns: "Mapping[str, pa.Array]" = field(repr=False)
+    rows: int
+    place: str
+    first_row: int
+
+
+def open_files(path: Path) -> list[LogFile]:
+    """The files of a log, with their columns; every file must have the same.
+
+    Raises:
+        DecisionLogError: A file is missing, broken, of another kind, or differs in its columns.
+    """
+    files = [_opened(found, path) for found in log_files(path, _SUFFIXES)]
+    for file in files[1:]:
+        if set(file.names) != set(files[0].names):
+            odd = sorted(set(file.names) ^ set(files[0].names))
+            raise DecisionLogError(f"{file.path}: its columns differ from those of {files[0].path}: {', '.join(odd)}.")
+    return files
+
+
+def is_own_log(file: LogFile) -> bool:
+    """Whether xbopt itself wrote the file."""
+    if file.format != "parquet":
+        return False
+    from pyarrow import parquet
+
+    with _broken(file.path):
+        return METADATA_KEY in (parquet.read_schema(file.path).metadata or {})
+
+
+def split(files: Sequence[LogFile], *, rows: int = 4_000_000) -> list[LogPart]:
+    """Parts of about that many rows: row groups of Parquet files together, and whole text files."""
+    parts: list[LogPart] = []
+    for file in files:
+        groups: list[int] = []
+        first, held = 0, 0
+        for group, size in enumerate(file.rows_of_groups):
+            groups.append(group)
+            held += size
+            if held >= rows:
+                parts.append(LogPart(file=file, groups=tuple(groups), first_row=first))
+                groups, first, held = [], first + held, 0
+        if groups or not file.rows_of_groups:
+            parts.append(LogPart(file=file, groups=tuple(groups), first_row=first))
+    return parts
+
+
+def read_part(part: LogPart, columns: Sequence[str], *, batch_rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
+    """The rows of a part, some columns of them. Values of text files come as text, empty ones as null.
+
+    Raises:
+        DecisionLogError: The file is broken; the message names the row where it is known.
+    """
+    file, first = part.file, part.first_row
+    wanted = [name for name in columns if name not in file.constants]
+    with _broken(file.path):
+        for batch in _parquet(part, wanted, batch_rows) if file.format == "parquet" else _text(file, wanted):
+            if batch.num_rows:
+                yield _raw(batch, file, columns, first)
+            first += batch.num_rows
+
+
+def _raw(batch: "pa.RecordBatch", file: LogFile, columns: Sequence[str], first: int) -> RawBatch:
+    import pyarrow as pa
+
+    found: dict[str, pa.Array] = {
+        name: pa.array([file.constants[name]] * batch.num_rows, type=pa.string())
+        if name in file.constants
+        else batch.column(name)
+        for name in columns
+    }
+    return RawBatch(columns=found, rows=batch.num_rows, place=str(file.path), first_row=first)
+
+
+def _parquet(part: LogPart, columns: list[str], batch_rows: int) -> "Iterator[pa.RecordBatch]":
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(part.file.path) as source:
+        groups = list(part.groups) if part.groups else None
+        yield from source.iter_batches(batch_size=batch_rows, row_groups=groups, columns=columns)
+
+
+def _text(file: LogFile, columns: list[str]) -> "Iterator[pa.RecordBatch]":
+    """Batches of a text file. One thread reads, because only then do errors name the row."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with csv.open_csv(
+        file.path,
+        read_options=csv.ReadOptions(use_threads=False),
+        parse_options=csv.ParseOptions(delimiter=file.delimiter, newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(columns, pa.string()),
+            include_columns=columns,
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    ) as source:
+        yield from source
+
+
+def _opened(path: Path, top: Path) -> LogFile:
+    is_parquet = _is_parquet(path)
+    names, groups, delimiter = _names(path) if is_parquet else _header(path)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DecisionLogError(f"{path}: the column {twice[0]!r} stands there more than once.")
+    folders = path.relative_to(top).parts[:-1] if top.is_dir() else ()
+    constants = dict(part.split("=", 1) for part in folders if "=" in part)
+    constants = {name: value for name, value in constants.items() if name not in names}
+    return LogFile(
+        path=path,
+        format="parquet" if is_parquet else "csv",
+        names=(*names, *constants),
+        constants=constants,
+        delimiter=delimiter,
+        rows_of_groups=groups,
+    )
+
+
+def _is_parquet(path: Path) -> bool:
+    if path.name.endswith(_SUFFIXES):
+        return path.name.endswith(".parquet")
+    with _broken(path), path.open("rb") as source:
+        return source.read(4) == b"PAR1"
+
+
+def _names(path: Path) -> tuple[list[str], tuple[int, ...], str]:
+    from pyarrow import parquet
+
+    with _broken(path), parquet.ParquetFile(path) as source:
+        facts = source.metadata
+        groups = tuple(facts.row_group(i).num_rows for i in range(facts.num_row_groups))
+        return list(source.schema_arrow.names), groups, ","
+
+
+def _header(path: Path) -> tuple[list[str], tuple[int, ...], str]:
+    import csv as plain_csv
+
+    with _broken(path):
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as source:
+            start = source.read(_HEADER_BYTES)
+        line = start.decode("utf-8-sig").splitlines()[0] if start.strip() else ""
+    if not line:
+        raise DecisionLogError(f"{path}: the file is empty; its first line should name the columns.")
+    delimiter = max(_DELIMITERS, key=line.count)
+    return next(plain_csv.reader([line], delimiter=delimiter)), (), delimiter
+
+
+@contextmanager
+def _broken(path: Path) -> Generator[None]:
+    """Turn what pyarrow says of a broken file into our own error."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+        lines = str(error).splitlines()
+        reason = lines[0][:200] if lines else type(error).__name__
+        what = "Parquet file" if path.name.endswith(".parquet") else "text file with columns"
+        raise DecisionLogError(
+            f"{path}: this is no complete {what} ({reason}). It may be cut off or damaged; write or copy it again."
+        ) from error

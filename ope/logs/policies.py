@@ -1,0 +1,134 @@
+"""Policies that can be asked about the decisions of a log: a probability of every action, row by row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.document import suggest
+from xbopt.core.errors import PolicyError
+from xbopt.core.policy import ContextPolicy
+from xbopt.ope.logs.open_log import EvaluationLog
+from xbopt.ope.logs.rows import LogRows
+
+ALWAYS = "always:"
+_SUM_TOLERANCE = 1e-6
+
+
+Answers: TypeAlias = Callable[[LogRows], FloatArray]
+"""Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order."""
+
+
+class LogPolicy(Protocol):
+    """What an evaluation asks of a policy."""
+
+    @property
+    def name(self) -> str:
+        """The name that reports show."""
+        ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns of the log that it needs as text."""
+        ...
+
+    def answers(self) -> Answers:
+        """What it would do, for one pass through the log."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedProbabilities:
+    """The same probabilities ``(K,)`` in every row."""
+
+    name: str
+    shares: tuple[float, ...]
+    keys: tuple[str, ...] = ()
+
+    def answers(self) -> Answers:
+        """The shares, once a row."""
+        return lambda rows: np.tile(np.array(self.shares), (len(rows), 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedProbabilities:
+    """The policy that wrote the log; its value is the log's mean."""
+
+    name: str = "logging"
+    keys: tuple[str, ...] = ()
+
+    def answers(self) -> Answers:
+        """What the log itself says."""
+        return self._logged
+
+    @staticmethod
+    def _logged(rows: LogRows) -> FloatArray:
+        """What the log itself says ``(n, K)``.
+
+        Raises:
+            PolicyError: The log does not say it.
+        """
+        if rows.action_probabilities is None:
+            raise PolicyError(
+                f"{rows.place}: the log has the probability of the action that was taken, not of the others, so the "
+                "policy that wrote it is not known in full. Name the column: --columns action_probabilities=..."
+            )
+        return rows.action_probabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromContext:
+    """A policy that answers from the context alone."""
+
+    policy: ContextPolicy
+    names: tuple[str, ...]
+    n_actions: int
+    keys: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The policy's own name."""
+        return self.policy.name
+
+    def answers(self) -> Answers:
+        """What the policy answers to each row's context."""
+        return self._asked
+
+    def _asked(self, rows: LogRows) -> FloatArray:
+        """What the policy answers ``(n, K)``.
+
+        Raises:
+            PolicyError: The answer is no distribution over the log's actions.
+        """
+        answer = self.policy.probabilities_from_context(rows.context, self.names)
+        if answer.shape != (len(rows), self.n_actions):
+            raise PolicyError(
+                f"{self.name} gave probabilities of shape {answer.shape}; the log has {self.n_actions} actions, so "
+                f"({len(rows)}, {self.n_actions}) is wanted. Was the policy made for another scenario?"
+            )
+        sums = answer.sum(axis=1)
+        if not (bool((answer >= 0.0).all()) and bool((np.abs(sums - 1.0) <= _SUM_TOLERANCE).all())):
+            raise PolicyError(f"{self.name} gave probabilities that are negative or do not sum to 1.")
+        return answer
+
+
+def named_policy(name: str, log: EvaluationLog) -> LogPolicy | None:
+    """The policies that any log knows: ``uniform``, ``logging`` and ``always:ACTION``; None for any other name.
+
+    Raises:
+        PolicyError: There is no such action in the log.
+    """
+    labels = log.action_labels
+    if name == "uniform":
+        return FixedProbabilities(name=name, shares=(1.0 / len(labels),) * len(labels))
+    if name == "logging":
+        return LoggedProbabilities()
+    if name.startswith(ALWAYS):
+        action = name.removeprefix(ALWAYS)
+        if action not in labels:
+            some = ", ".join(labels[:20]) + (", ..." if len(labels) > 20 else "")
+            raise PolicyError(f"The log has no action {action!r}.{suggest(action, labels)} It has: {some}.")
+        return FixedProbabilities(name=name, shares=tuple(float(label == action) for label in labels))
+    return None

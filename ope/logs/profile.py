@@ -1,0 +1,172 @@
+"""The first look at a log: how many rows, which actions, which names in the context, and no decision twice."""
+
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import IntArray
+from xbopt.core.errors import DecisionLogError
+from xbopt.ope.logs.conversion import plain, refuse, texts, times
+from xbopt.ope.logs.duplicates import RepeatFinder, hashed
+from xbopt.ope.logs.encoding import Field, FieldFinder
+from xbopt.ope.logs.files import LogPart, RawBatch, read_part
+
+MOST_ACTIONS = 10_000
+MOST_SEGMENTS = 40
+_ENOUGH_EPISODES = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Which columns the first look reads; None where the log has no such column.
+
+    Attributes:
+        action: Actions to be counted.
+        decision_id: Decisions, to be found once each.
+        timestamp: Moments, for the first and the last.
+        episode: Episodes to be counted.
+        segment: Segments to be counted.
+        context: Context columns, and whether each holds names that look like numbers.
+    """
+
+    action: str | None
+    decision_id: str | None
+    timestamp: str | None
+    episode: str | None
+    segment: str | None
+    context: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, each once."""
+        single = (self.action, self.decision_id, self.timestamp, self.episode, self.segment)
+        return tuple(dict.fromkeys([*(name for name in single if name), *(name for name, _ in self.context)]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogProfile:
+    """What the first look found.
+
+    Attributes:
+        rows: Number of rows.
+        rows_of_parts: The same by part.
+        actions: Rows by action label, labels in order: numbers by size, names by letter. Empty if not looked for.
+        segments: Rows by segment, in order; empty where there are none, or too many.
+        too_many_segments: Whether there were more than can be shown.
+        fields: How each context column becomes numbers.
+        first: The earliest timestamp; None without timestamps.
+        last: The latest.
+        episodes: Number of episodes, as far as was counted; 0 without episodes.
+    """
+
+    rows: int
+    rows_of_parts: tuple[int, ...]
+    actions: dict[str, int]
+    segments: dict[str, int]
+    too_many_segments: bool
+    fields: tuple[Field, ...]
+    first: np.datetime64 | None
+    last: np.datetime64 | None
+    episodes: int
+
+
+def look_at(parts: Sequence[LogPart], look: Look) -> LogProfile:
+    """Read the whole log once, a few columns of it.
+
+    Raises:
+        DecisionLogError: The log is empty or broken, a decision stands there twice, or there are too many actions.
+    """
+    counts: list[int] = []
+    actions: Counter[str] = Counter()
+    segments: Counter[str] = Counter()
+    finders = [FieldFinder(name, is_name=is_name) for name, is_name in look.context]
+    repeats = RepeatFinder()
+    span: list[np.datetime64] = []
+    episodes: set[int] = set()
+    for part in parts:
+        counts.append(0)
+        for batch in read_part(part, look.columns):
+            counts[-1] += batch.rows
+            if look.action is not None:
+                _count_actions(batch, look.action, actions)
+            if look.segment is not None and len(segments) <= MOST_SEGMENTS:
+                _count(batch, look.segment, segments)
+            if look.decision_id is not None:
+                repeats.add(hashed(texts(batch, look.decision_id)))
+            if look.timestamp is not None:
+                moments = times(batch, look.timestamp)
+                span = [min([*span, moments.min()]), max([*span, moments.max()])]
+            if look.episode is not None and len(episodes) < _ENOUGH_EPISODES:
+                episodes.update(np.unique(hashed(texts(batch, look.episode))).tolist())
+            for finder in finders:
+                finder.look(batch)
+    if sum(counts) == 0:
+        raise DecisionLogError(f"{parts[0].file.path}: the log holds no rows; there is nothing to evaluate.")
+    suspects = repeats.repeated()
+    if look.decision_id is not None and len(suspects):
+        _refuse_repeated(parts, look.decision_id, suspects)
+    too_many = len(segments) > MOST_SEGMENTS
+    return LogProfile(
+        rows=sum(counts),
+        rows_of_parts=tuple(counts),
+        actions=dict(sorted(actions.items(), key=lambda item: _order(item[0]))),
+        segments={} if too_many else dict(sorted(segments.items(), key=lambda item: _order(item[0]))),
+        too_many_segments=too_many,
+        fields=tuple(finder.found() for finder in finders),
+        first=span[0] if span else None,
+        last=span[1] if span else None,
+        episodes=len(episodes),
+    )
+
+
+def _order(label: str) -> tuple[int, float, str]:
+    """Whole numbers first, by size; then names."""
+    return (0, float(label), "") if label.isascii() and label.isdecimal() else (1, 0.0, label)
+
+
+def _count(batch: RawBatch, name: str, into: Counter[str]) -> None:
+    for entry in texts(batch, name, may_be_empty=True).fill_null("").value_counts().to_pylist():
+        into[entry["values"]] += entry["counts"]
+
+
+def _count_actions(batch: RawBatch, name: str, into: Counter[str]) -> None:
+    import pyarrow as pa
+    from pyarrow import compute
+
+    labels = texts(batch, name)
+    if pa.types.is_integer(plain(batch, name).type) or pa.types.is_string(labels.type):
+        negative = compute.match_substring_regex(labels, r"^-\d+$")
+        refuse(
+            batch,
+            name,
+            np.asarray(negative.to_numpy(zero_copy_only=False)),
+            lambda row: f"is {labels[row].as_py()}; a name or a whole number from 0 is wanted",
+        )
+    for entry in labels.value_counts().to_pylist():
+        into[entry["values"]] += entry["counts"]
+    if len(into) > MOST_ACTIONS:
+        raise DecisionLogError(
+            f"{batch.place}: column {name} holds more than {MOST_ACTIONS:,} different actions; is it the right column?"
+        )
+
+
+def _refuse_repeated(parts: Sequence[LogPart], name: str, suspects: IntArray) -> None:
+    """Compare the texts of the decisions whose hashes repeat; raise for the first that stands there twice."""
+    seen: dict[str, str] = {}
+    for part in parts:
+        for batch in read_part(part, [name]):
+            column = texts(batch, name)
+            for row in np.flatnonzero(np.isin(hashed(column), suspects)).tolist():
+                text = str(column[row].as_py())
+                place = f"{batch.place}: row {batch.first_row + row + 1}"
+                if text in seen:
+                    raise DecisionLogError(
+                        f"{place}, column {name}: {text!r} stands in an earlier row too ({seen[text]})."
+                    )
+                seen[text] = place

@@ -1,0 +1,230 @@
+"""What an evaluation says: the verdict first, then support, then numbers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.errors import SupportError
+
+Verdict = Literal["ANSWER", "CAUTION", "REFUSE"]
+Estimand = Literal["one-step", "sequential"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """One value with its interval.
+
+    Attributes:
+        value: The estimate.
+        se: Standard error of the sampling of rows; for a biased estimator it leaves the bias out.
+        low: Lower end of the interval.
+        high: Upper end.
+        covers: Whether the interval is made to cover the true value with the confidence asked for.
+        note: What a reader has to know about value or interval; empty for nothing.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+    covers: bool = True
+    note: str = ""
+
+
+class Estimates(Mapping[str, Estimate]):
+    """Estimates by name; after a refusal there are none, and asking for one raises ``SupportError``."""
+
+    __slots__ = ("_items", "_refusal")
+
+    def __init__(self, items: Mapping[str, Estimate], refusal: str = "") -> None:
+        self._items = {} if refusal else dict(items)
+        self._refusal = refusal
+
+    def __getitem__(self, name: str) -> Estimate:
+        """The estimate of that name.
+
+        Raises:
+            SupportError: The evaluation was refused, so values are withheld.
+            KeyError: There is no estimator of that name.
+        """
+        if self._refusal:
+            raise SupportError(f"The log cannot answer: {self._refusal} Values are shown only with force=True.")
+        return self._items[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._items
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        return f"Estimates(withheld: {self._refusal})" if self._refusal else f"Estimates({self._items})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSupport:
+    """Support by action; every array has ``K`` entries.
+
+    Attributes:
+        rows: Rows in which the action was logged.
+        logged_share: Share of the rows.
+        policy_share: Mean probability under the evaluation policy.
+        weight_share: Sum of weights over the number of rows; the policy's share where propensities are right.
+        ess: Effective rows among those of the action.
+        missing_z: (policy share - weight share) over its standard error; far above 0 the action lacks support in some
+            contexts, far below 0 its propensities are stated too low.
+        inverse_propensity_mean: Mean over all rows of 1(action)/propensity; 1 where propensities are right and the
+            action could be taken everywhere.
+    """
+
+    rows: IntArray
+    logged_share: FloatArray
+    policy_share: FloatArray
+    weight_share: FloatArray
+    ess: FloatArray
+    missing_z: FloatArray
+    inverse_propensity_mean: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentSupport:
+    """Support of one segment.
+
+    Attributes:
+        segment: Code of the segment.
+        rows: Rows of it.
+        ess: Effective rows among them.
+        mean_weight: Mean importance weight.
+        max_weight: Greatest weight.
+    """
+
+    segment: int
+    rows: int
+    ess: float
+    mean_weight: float
+    max_weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportDiagnostics:
+    """How well the log covers what the evaluation policy would do.
+
+    Attributes:
+        ess: Effective sample size of the weights, (sum w)^2 / sum w^2 (Kish 1965).
+        max_weight: Greatest importance weight.
+        top_weight_share: Its share of the sum of all weights.
+        pareto_k: Shape of the tail of the weights; above 0.7 their mean is not to be relied on.
+        min_propensity: Smallest propensity in the log.
+        unsupported_mass: Mean probability that the evaluation policy gives to actions that the log cannot speak about:
+            never logged, or of probability 0 where the row tells so.
+        mean_weight: Mean weight; 1 in expectation where propensities are right and nothing lacks support.
+        mean_weight_z: (mean weight - 1) over its standard error.
+        top_row: Row of the greatest weight, from 0.
+        top_action: Action of that row.
+        top_propensity: Propensity of that row.
+        policy_concentration: Mean of sum_a pi_e(a | x)^2: 1 for a deterministic policy, 1/K for the uniform one.
+        clusters: Distinct clusters, or 0 where rows count as independent.
+        actions: Support by action.
+        segments: Support by segment, the weakest first; empty where the log names none.
+    """
+
+    ess: float
+    max_weight: float
+    top_weight_share: float
+    pareto_k: float
+    min_propensity: float
+    unsupported_mass: float
+    mean_weight: float
+    mean_weight_z: float
+    top_row: int
+    top_action: int
+    top_propensity: float
+    policy_concentration: float
+    clusters: int
+    actions: ActionSupport
+    segments: tuple[SegmentSupport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryOver:
+    """Whether the last action of the same unit still moves today's reward, context and today's action given.
+
+    Attributes:
+        rows: Rows with a previous action.
+        statistic: Wald statistic divided by its degrees of freedom.
+        p_value: Of no carry-over.
+        effect: Root mean square effect of the previous action on the reward, in units of the reward.
+        relative_effect: The same over the mean absolute reward; infinity where that is 0.
+    """
+
+    rows: int
+    statistic: float
+    p_value: float
+    effect: float
+    relative_effect: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelQuality:
+    """How good the reward model was.
+
+    Attributes:
+        name: Name of the model.
+        share_explained: Share of the logged reward's variance that cross-fitted predictions explain.
+        disagreement: Standard deviation between the members of an ensemble in the policy's value; 0 for one model.
+    """
+
+    name: str
+    share_explained: float
+    disagreement: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEvaluation:
+    """The answer to: what would the evaluation policy have earned a decision?
+
+    Attributes:
+        verdict: ANSWER, CAUTION (read the reasons first) or REFUSE (the log cannot answer).
+        reasons: Why it is no plain ANSWER, the gravest first; empty for ANSWER.
+        next_steps: What to do about it.
+        estimand: ``one-step`` or ``sequential``.
+        rows: Decisions that were used.
+        rows_censored: Decisions left out because their reward is not complete yet.
+        confidence: Of every interval.
+        support: The diagnostics behind the verdict.
+        estimates: Estimates by name; empty after a refusal without force.
+        withheld: Whether values were withheld.
+        recommended: The estimator to quote; None where values are withheld.
+        logging_policy: Mean logged reward.
+        difference: The recommended estimate less the logging policy, on the same rows; None where withheld.
+        differences: The same for every estimator; empty where withheld.
+        cross_validated_choice: Estimators by their cross-validated error, the best first (Cief et al. 2025).
+        model: Quality of the reward model; None where none was used.
+        carry_over: The test for carry-over; None where the log names no previous action.
+        budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
+        marginal_ess: Effective episodes of the marginal weights at the last step; None for one-step.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    estimand: Estimand
+    rows: int
+    rows_censored: int
+    confidence: float
+    support: SupportDiagnostics
+    estimates: Estimates
+    withheld: bool
+    recommended: str | None
+    logging_policy: Estimate
+    difference: Estimate | None
+    differences: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
+    cross_validated_choice: tuple[str, ...] = ()
+    model: ModelQuality | None = None
+    carry_over: CarryOver | None = None
+    budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
+    marginal_ess: float | None = None

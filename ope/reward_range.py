@@ -1,0 +1,55 @@
+"""The range of logged rewards, and how many lie at its ends."""
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+
+
+class RewardRange:
+    """Least and greatest reward of any chunks, and the rows at each.
+
+    Attributes:
+        lowest: Least reward.
+        highest: Greatest reward.
+        binary: Whether every reward is 0 or 1.
+        total: Sum of absolute rewards.
+        rows: Rewards seen.
+    """
+
+    __slots__ = ("_at_highest", "_at_lowest", "binary", "highest", "lowest", "rows", "total")
+
+    def __init__(self) -> None:
+        self.lowest, self.highest = float("inf"), float("-inf")
+        self._at_lowest = self._at_highest = 0
+        self.binary = True
+        self.total = 0.0
+        self.rows = 0
+
+    def add(self, reward: FloatArray) -> None:
+        """Add rewards ``(n,)``."""
+        if not len(reward):
+            return
+        other = RewardRange()
+        other.lowest, other.highest = float(reward.min()), float(reward.max())
+        other._at_lowest = int((reward == other.lowest).sum())
+        other._at_highest = int((reward == other.highest).sum())
+        other.binary = bool(((reward == 0.0) | (reward == 1.0)).all())
+        other.total, other.rows = float(np.abs(reward).sum()), len(reward)
+        self.merge(other)
+
+    def merge(self, other: "RewardRange") -> None:
+        """Add what another one has seen."""
+        if other.lowest <= self.lowest:
+            self._at_lowest = other._at_lowest + (self._at_lowest if other.lowest == self.lowest else 0)
+            self.lowest = other.lowest
+        if other.highest >= self.highest:
+            self._at_highest = other._at_highest + (self._at_highest if other.highest == self.highest else 0)
+            self.highest = other.highest
+        self.binary = self.binary and other.binary
+        self.total += other.total
+        self.rows += other.rows
+
+    @property
+    def usual(self) -> int:
+        """Rows at the more frequent end of the range; the others are the events."""
+        return max(self._at_lowest, self._at_highest)

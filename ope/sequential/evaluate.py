@@ -1,0 +1,215 @@
+"""Evaluate a policy over whole episodes: what it would have earned from the start to the end."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.errors import UsageError
+from xbopt.ope.carry_over import CarryOverSums
+from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.estimators.ratios import ProjectedFormula
+from xbopt.ope.intervals.skewed import skewed_interval
+from xbopt.ope.pareto import pareto_shape
+from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.row_keys import row_keys
+from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
+from xbopt.ope.sequential.episodes import LoggedEpisodes
+from xbopt.ope.sequential.marginal import marginal_weights
+from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS, cumulative_weights, sequential_formulas
+from xbopt.ope.support import SupportSums
+from xbopt.ope.verdict import Findings, SupportRules, judge_support, judge_weights
+from xbopt.ope.weights import WeightedRows
+
+_DIFFERENCE = " - logging"
+
+
+def evaluate_sequential(
+    episodes: LoggedEpisodes,
+    evaluation_probabilities: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    rules: SupportRules | None = None,
+    force: bool = False,
+) -> PolicyEvaluation:
+    """What the evaluation policy would have earned an episode, how sure that is, and whether the log can tell.
+
+    Where the products of weights still cover the episode, ``dr`` is recommended. Where they do not, but marginal
+    weights do, ``drl`` is, with CAUTION: it is right only if the state holds all of the past that matters.
+
+    Args:
+        episodes: Logged episodes ``(n, T)``.
+        evaluation_probabilities: Probability of every action under the evaluation policy ``(n, T, K)``.
+        confidence: Of every interval.
+        seed: Of the folds.
+        rules: When to refuse; the default rules where None. They count episodes here.
+        force: Show values even where the log cannot answer.
+
+    Raises:
+        DecisionLogError: An array is not as it should be.
+        UsageError: The confidence is not between 0 and 1.
+    """
+    if not 0.0 < confidence < 1.0:
+        raise UsageError(f"confidence is {confidence}; a number between 0 and 1 is wanted, such as 0.95.")
+    rules = rules or SupportRules()
+    evaluation = episodes.checked_probabilities(evaluation_probabilities)
+    taken = np.take_along_axis(evaluation, episodes.action[:, :, None], axis=2)[:, :, 0]
+    step_weights = np.where(episodes.alive, taken / episodes.propensity, 1.0)
+    cumulative = cumulative_weights(step_weights)
+    keys = row_keys(len(episodes), first_row=0, cluster=episodes.cluster, seed=seed)
+    values = fit_action_values(episodes, evaluation, keys)
+    marginal = marginal_weights(episodes, step_weights, keys)
+    labels = np.arange(len(episodes)) if episodes.cluster is None else episodes.cluster
+    cluster = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+    diagnostics = _diagnostics(episodes, evaluation, step_weights, cumulative, cluster)
+    findings = Findings()
+    judge_support(diagnostics, len(episodes), rules, findings, what="episodes")
+    last = marginal[np.arange(len(episodes)), episodes.alive.sum(axis=1) - 1]
+    marginal_support = _with_weights(diagnostics, last)
+    recommended = "dr"
+    if findings.refusals and diagnostics.unsupported_mass <= rules.unsupported_mass:
+        anew = Findings()
+        judge_weights(marginal_support, len(episodes), rules, anew, what="episodes")
+        if not anew.refusals:
+            recommended = "drl"
+            findings = _leaning_on_the_state(episodes, values, diagnostics, marginal_support, anew)
+    withheld = findings.verdict == "REFUSE" and not force
+    formulas = sequential_formulas(episodes, cumulative=cumulative, marginal=marginal, values=values, cluster=cluster)
+    estimates = {} if withheld else _estimates(formulas, "", confidence, recommended)
+    differences = {} if withheld else _estimates(formulas, _DIFFERENCE, confidence, recommended)
+    return PolicyEvaluation(
+        verdict=findings.verdict,
+        reasons=findings.reasons,
+        next_steps=tuple(findings.next_steps),
+        estimand="sequential",
+        rows=len(episodes),
+        rows_censored=0,
+        confidence=confidence,
+        support=diagnostics,
+        estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
+        withheld=withheld,
+        recommended=None if withheld else recommended,
+        logging_policy=_estimate(formulas["logging"], confidence),
+        difference=None if withheld else differences[recommended],
+        differences=differences,
+        marginal_ess=marginal_support.ess,
+    )
+
+
+def _diagnostics(
+    episodes: LoggedEpisodes,
+    evaluation: FloatArray,
+    step_weights: FloatArray,
+    cumulative: FloatArray,
+    cluster: IntArray,
+) -> SupportDiagnostics:
+    """Support of single steps, with the weights of whole episodes in place of theirs; ``top_row`` is an episode."""
+    alive = episodes.alive
+    taken = np.take_along_axis(evaluation, episodes.action[:, :, None], axis=2)[:, :, 0]
+    rows = WeightedRows(
+        weight=step_weights[alive],
+        propensity=episodes.propensity[alive],
+        evaluation=evaluation[alive],
+        taken=taken[alive],
+    )
+    sums = SupportSums(episodes.n_actions)
+    sums.add(rows, episodes.action[alive], first_row=0, logging=None, segment=None)
+    clusters = 0 if episodes.cluster is None else int(cluster.max()) + 1
+    whole = _with_weights(sums.diagnostics(clusters), cumulative[:, -1])
+    # The step whose weight did most for the greatest product.
+    step = int(step_weights[whole.top_row].argmax())
+    return replace(
+        whole,
+        top_action=int(episodes.action[whole.top_row, step]),
+        top_propensity=float(episodes.propensity[whole.top_row, step]),
+    )
+
+
+def _with_weights(support: SupportDiagnostics, weight: FloatArray) -> SupportDiagnostics:
+    total, squares, top = float(weight.sum()), float(weight @ weight), int(weight.argmax())
+    mean = total / len(weight)
+    error = float(np.sqrt(max(squares / len(weight) - mean * mean, 0.0) / len(weight)))
+    return replace(
+        support,
+        ess=total * total / squares if squares > 0.0 else 0.0,
+        max_weight=float(weight[top]),
+        top_weight_share=float(weight[top]) / total if total > 0.0 else 1.0,
+        pareto_k=pareto_shape(weight, len(weight)),
+        mean_weight=mean,
+        mean_weight_z=(mean - 1.0) / error if error > 0.0 else 0.0,
+        top_row=top,
+    )
+
+
+def _leaning_on_the_state(
+    episodes: LoggedEpisodes,
+    values: ActionValues,
+    support: SupportDiagnostics,
+    marginal: SupportDiagnostics,
+    findings: Findings,
+) -> Findings:
+    """Reasons for CAUTION where only marginal weights cover the episodes."""
+    findings.cautions.insert(
+        0,
+        f"Over {episodes.steps} steps weights multiply until {len(episodes)} episodes are worth {support.ess:.1f}. The "
+        f"value leans on marginal weights (worth {marginal.ess:.0f} episodes), which are right only if the state holds "
+        "all of the past that matters.",
+    )
+    missed = _what_the_state_misses(episodes, values)
+    if missed:
+        findings.cautions.append(missed)
+        findings.next_steps.append("Put what carries over (adstock, fatigue, remaining budget) into the state.")
+    findings.next_steps.append(
+        "Decide less often, or let the logging policy explore more, so that weights multiply less."
+    )
+    return findings
+
+
+def _what_the_state_misses(episodes: LoggedEpisodes, values: ActionValues) -> str:
+    """Whether the previous action still predicts reward and future, state and action given; empty for no."""
+    alive = episodes.alive
+    following = np.concatenate([values.state[:, 1:], np.zeros((len(episodes), 1))], axis=1)
+    before = np.concatenate([np.full((len(episodes), 1), -1), episodes.action[:, :-1]], axis=1)
+    steps = LoggedBanditData(
+        context=episodes.state[alive],
+        action=episodes.action[alive],
+        reward=(episodes.reward + episodes.discount * following - values.taken)[alive],
+        propensity=episodes.propensity[alive],
+        n_actions=episodes.n_actions,
+        previous_action=before[alive],
+    )
+    sums = CarryOverSums(n_actions=episodes.n_actions, n_features=episodes.state.shape[2])
+    sums.add(steps, counted=None)
+    test = sums.test()
+    if test is None or test.p_value > 0.001:
+        return ""
+    return f"The last action predicts what follows even where state and action are the same (p = {test.p_value:.1g})."
+
+
+def _estimates(
+    formulas: dict[str, ProjectedFormula], ending: str, confidence: float, recommended: str
+) -> dict[str, Estimate]:
+    found = {name: _estimate(formulas[name + ending], confidence) for name in SEQUENTIAL_ESTIMATORS}
+    leaned_on = found[recommended]
+    own = found["fqe"]
+    found["fqe"] = replace(
+        own,
+        low=min(own.low, leaned_on.low),
+        high=max(own.high, leaned_on.high),
+        note=f"biased; the interval includes its estimated bias of {own.value - leaned_on.value:.4g}",
+    )
+    if recommended == "drl":
+        for name in ("tis", "pdis", "snpdis", "dr"):
+            found[name] = replace(
+                found[name], covers=False, note="products of weights lack support over this many steps"
+            )
+    return found
+
+
+def _estimate(formula: ProjectedFormula, confidence: float) -> Estimate:
+    value, error = formula.value(), formula.standard_error()
+    low, high = skewed_interval(value, formula.influence(), confidence=confidence)
+    return Estimate(value=value, se=error, low=low, high=high)

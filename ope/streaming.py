@@ -1,0 +1,255 @@
+"""Evaluation over chunks: add them in any order, merge what other workers gathered, ask for the result."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope.array_checks import check_between, finite_array
+from xbopt.ope.assembly import IntervalMethod, assemble
+from xbopt.ope.blocks import BlockSums
+from xbopt.ope.carry_over import CarryOverSums
+from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas, score_columns
+from xbopt.ope.estimators.ratios import ProjectedFormula, project
+from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.reward_models.fitting import ROWS_AT_ONCE
+from xbopt.ope.reward_models.protocol import RewardModel
+from xbopt.ope.reward_range import RewardRange
+from xbopt.ope.row_keys import row_keys
+from xbopt.ope.support import SupportSums
+from xbopt.ope.verdict import SupportRules
+from xbopt.ope.weights import checked_probabilities, importance_weights
+
+
+@dataclass(slots=True)
+class _Counts:
+    rows: int = 0
+    censored: int = 0
+    next_row: int = 0
+
+
+class StreamingEvaluator:
+    """Gathers an evaluation from chunks of a log, in memory that does not grow with the rows.
+
+    The result depends on the rows and their numbers, not on how they were cut into chunks, in which order these came,
+    or which of several evaluators saw them (up to the rounding of sums, about 1e-13).
+
+    Args:
+        n_actions: Number of actions ``K``.
+        reward_model: A cross-fitted model; None where ``add`` gets predictions, or for IPS and SNIPS alone.
+        confidence: Of every interval, between 0 and 1.
+        seed: Of folds, blocks and bootstrap; the same one that the reward model was fitted with.
+        clustered: Whether the chunks name clusters.
+        with_cost: Whether the chunks have costs.
+        reward_bounds: Least and greatest possible reward, where they are known.
+
+    Raises:
+        UsageError: The confidence is not between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_actions: int,
+        reward_model: RewardModel | None = None,
+        confidence: float = 0.95,
+        seed: int = 0,
+        clustered: bool = False,
+        with_cost: bool = False,
+        reward_bounds: tuple[float, float] | None = None,
+    ) -> None:
+        if not 0.0 < confidence < 1.0:
+            raise UsageError(f"confidence is {confidence}; a number between 0 and 1 is wanted, such as 0.95.")
+        self._n_actions = n_actions
+        self._model = reward_model
+        self._confidence = confidence
+        self._seed = seed
+        self._clustered = clustered
+        self._reward_bounds = reward_bounds
+        self._layout = ColumnLayout.of(cost=with_cost)
+        self._blocks = BlockSums(len(self._layout.names))
+        self._support = SupportSums(n_actions)
+        self._range = RewardRange()
+        self._counts = _Counts()
+        self._carry_over: CarryOverSums | None = None
+        self._predicted = reward_model is not None
+
+    def add(
+        self,
+        data: LoggedBanditData,
+        evaluation_probabilities: ArrayLike,
+        *,
+        first_row: int | None = None,
+        predictions: ArrayLike | None = None,
+        observation_probability: ArrayLike | None = None,
+        policy_shares: FloatArray | None = None,
+    ) -> None:
+        """Add the rows of a chunk.
+
+        Args:
+            data: The rows.
+            evaluation_probabilities: Probability of every action under the evaluation policy ``(n, K)``.
+            first_row: Number of the chunk's first row in the whole log; None to go on after the last chunk. It has to
+                be given where several evaluators share a log, and be the same as for the reward model's moments.
+            predictions: Expected reward of every action ``(n, K)``, from a model that did not see these rows.
+            observation_probability: Probability that the row's reward was complete in time ``(n,)``; rows without a
+                complete reward are then made up for by weight, and left out otherwise.
+            policy_shares: Shares of several logging policies in the whole log ``(J,)``.
+
+        Raises:
+            DecisionLogError: An array is not as it should be, or the chunk is unlike the ones before.
+        """
+        if data.n_actions != self._n_actions:
+            raise DecisionLogError(f"The chunk has n_actions {data.n_actions}; {self._n_actions} was stated.")
+        if (data.cluster is not None) != self._clustered:
+            raise DecisionLogError("Either every chunk names clusters, or none; say so with clustered.")
+        rows = len(data)
+        evaluation = checked_probabilities(evaluation_probabilities, rows=rows, n_actions=self._n_actions)
+        guesses = None
+        if predictions is not None:
+            guesses = finite_array("predictions", predictions, axes=("n", "K"), lengths=(rows, self._n_actions))
+            self._predicted = True
+        chance = None
+        if observation_probability is not None:
+            chance = finite_array("observation_probability", observation_probability, axes=("n",), lengths=(rows,))
+            check_between("observation_probability", chance, 0.0, 1.0, "above 0 and at most 1 is wanted", open_low=True)
+        start = self._counts.next_row if first_row is None else first_row
+        for at in range(0, rows, ROWS_AT_ONCE):
+            part = slice(at, at + ROWS_AT_ONCE)
+            self._add_part(
+                data.rows(part),
+                evaluation[part],
+                first_row=start + at,
+                predictions=None if guesses is None else guesses[part],
+                chance=None if chance is None else chance[part],
+                policy_shares=policy_shares,
+            )
+        self._counts.next_row = start + rows
+
+    def merge(self, other: "StreamingEvaluator") -> None:
+        """Add what another evaluator of the same question gathered from other rows of the log."""
+        self._blocks.merge(other._blocks)
+        self._support.merge(other._support)
+        self._range.merge(other._range)
+        self._counts.rows += other._counts.rows
+        self._counts.censored += other._counts.censored
+        self._counts.next_row = max(self._counts.next_row, other._counts.next_row)
+        self._predicted |= other._predicted
+        if other._carry_over is not None:
+            if self._carry_over is None:
+                self._carry_over = CarryOverSums.like(other._carry_over)
+            self._carry_over.merge(other._carry_over)
+
+    def result(
+        self,
+        *,
+        rules: SupportRules | None = None,
+        interval: IntervalMethod = "skewed",
+        force: bool = False,
+        cautions: tuple[str, ...] = (),
+    ) -> PolicyEvaluation:
+        """The evaluation of all rows so far.
+
+        Args:
+            rules: When to refuse; the default rules where None.
+            interval: How intervals are made.
+            force: Show values even where the log cannot answer.
+            cautions: Further reasons for CAUTION, from whoever read the log.
+
+        Raises:
+            DecisionLogError: No row with a complete reward was added.
+        """
+        if self._counts.rows == 0:
+            raise DecisionLogError("No row with a complete reward was added.")
+        return assemble(
+            blocks=self._blocks.blocks(),
+            layout=self._layout,
+            support=self._support,
+            reward_range=self._range,
+            carry_over=self._carry_over,
+            model=self._model,
+            with_model=self._predicted,
+            rows=self._counts.rows,
+            rows_censored=self._counts.censored,
+            clustered=self._clustered,
+            confidence=self._confidence,
+            seed=self._seed,
+            reward_bounds=self._reward_bounds,
+            rules=rules or SupportRules(),
+            interval=interval,
+            force=force,
+            cautions=cautions,
+        )
+
+    def projected(self, name: str) -> ProjectedFormula:
+        """Sums by block behind one estimator, or behind ``logging``, the mean logged reward.
+
+        Raises:
+            UsageError: There is no estimator of that name.
+        """
+        blocks = self._blocks.blocks()
+        known = {**formulas(blocks, self._layout), "logging": LOGGING}
+        if name not in known:
+            raise UsageError(f"There is no estimator {name!r}; {', '.join(known)} can be had.")
+        return project(known[name], blocks, self._layout.position)
+
+    def _add_part(
+        self,
+        data: LoggedBanditData,
+        evaluation: FloatArray,
+        *,
+        first_row: int,
+        predictions: FloatArray | None,
+        chance: FloatArray | None,
+        policy_shares: FloatArray | None,
+    ) -> None:
+        keys = row_keys(len(data), first_row=first_row, cluster=data.cluster, seed=self._seed)
+        numbers = None
+        counted = None
+        if data.observed is not None:
+            self._counts.censored += int((~data.observed).sum())
+            if chance is None:
+                keep = np.flatnonzero(data.observed)
+                numbers = first_row + keep
+                data, evaluation, keys = data.rows(keep), evaluation[keep], keys[keep]
+                predictions = None if predictions is None else predictions[keep]
+                if not keep.size:
+                    return
+            else:
+                counted = data.observed / chance
+        weighted = importance_weights(data, evaluation, policy_shares)
+        if predictions is None and self._model is not None:
+            predictions = self._model.predict(data.context, keys)
+        if predictions is None:
+            predicted = value = np.zeros(len(data))
+        else:
+            predicted = predictions[np.arange(len(data)), data.action]
+            value = np.einsum("nk,nk->n", evaluation, predictions)
+        columns = score_columns(
+            self._layout,
+            weight=weighted.weight,
+            reward=data.reward,
+            predicted=predicted,
+            value=value,
+            counted=counted,
+            cost=data.cost,
+        )
+        self._blocks.add(keys, columns)
+        self._support.add(
+            weighted,
+            data.action,
+            first_row=first_row
+            if numbers is None
+            else int(numbers[weighted.weight.argmax()] - weighted.weight.argmax()),
+            logging=data.action_probabilities,
+            segment=data.segment,
+        )
+        self._range.add(data.reward if counted is None else data.reward[counted > 0.0])
+        self._counts.rows += len(data)
+        if data.previous_action is not None:
+            if self._carry_over is None:
+                self._carry_over = CarryOverSums(n_actions=self._n_actions, n_features=data.context.shape[1])
+            self._carry_over.add(data, counted=counted)
