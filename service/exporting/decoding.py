@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xbopt.core.anchor import Anchor
 from xbopt.core.anchored_menu import AnchoredMenu
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.scenario.scenario import Scenario
@@ -79,8 +80,7 @@ def decode_anchored(
     first = graph.unsqueeze(graph.add("Mul", inputs.day, graph.whole(regions * segments)), 1, 2)
     place = graph.add("Add", first, graph.constant(places))
 
-    money = graph.at_least(graph.add("Sub", inputs.budget, graph.constant(anchor.reserve_base)), 0.0)
-    money = graph.add("Mul", money, graph.rows_of(as_float(anchor.rest_share), inputs.day))
+    money = day_money(graph, inputs, anchor)
     cell = anchor.split.sum(axis=3)  # (T, R, S)
     planned = anchor.split / np.where(cell > 0.0, cell, 1.0)[..., None]
     table = np.broadcast_to(menu.mixes[None], (days, mixes, regions, segments, channels)).copy()
@@ -104,6 +104,16 @@ def decode_anchored(
         discount=graph.rows_of(as_float(depth.reshape(-1)), tactic_row),
         mechanic=graph.rows_of(_whole(mechanic.reshape(-1)), tactic_row),
     )
+
+
+def day_money(graph: Graph, inputs: Inputs, anchor: Anchor) -> str:
+    """The money of the day of a plan that is followed ``(B,)``; as ``Anchor.day_money_base``."""
+    left = inputs.budget
+    if anchor.has_reserve:
+        # Summed as the plan itself does, day by day: rounding is the same.
+        rest = np.array([float(anchor.spend_base[day:].sum()) for day in range(len(anchor.spend_base))])
+        left = graph.add("Min", left, graph.rows_of(rest, inputs.day))
+    return graph.add("Mul", left, graph.rows_of(as_float(anchor.rest_share), inputs.day))
 
 
 def _anchored_dayparts(graph: Graph, spend: str, tactic: str, anchored: AnchoredMenu) -> str:

@@ -27,7 +27,7 @@ def policy_graph(policy: Policy, scenario: Scenario, sample: Observation) -> byt
     """
     graph = Graph()
     inputs = declare_inputs(graph, scenario, sample, channels=reads_channels(policy))
-    _builder(policy)(graph, scenario, inputs)
+    _builder(policy, sample)(graph, scenario, inputs)
     return graph.model(name=policy.name, metadata={"scenario": scenario.name, "scenario_hash": scenario.hash})
 
 
@@ -36,9 +36,16 @@ def reads_channels(policy: Policy) -> bool:
     return False if isinstance(policy, ScheduledPolicy | ExploringPolicy) else policy.kind == "ppo"
 
 
-def _builder(policy: Policy) -> Builder:
+def _builder(policy: Policy, sample: Observation) -> Builder:
     if isinstance(policy, ScheduledPolicy):
         return lambda graph, scenario, inputs: schedule_graph(graph, scenario, inputs, policy)
     if isinstance(policy, ExploringPolicy):
         return lambda graph, scenario, inputs: exploring_graph(graph, scenario, inputs, policy)
+    if policy.kind == "ppo":
+        # Its module loads PyTorch, which other policies do without.
+        from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoTacticPolicy
+        from xbopt.service.exporting.ppo import ppo_graph
+
+        if isinstance(policy, PpoDirectPolicy | PpoTacticPolicy):
+            return lambda graph, scenario, inputs: ppo_graph(graph, scenario, inputs, policy, sample)
     raise PolicyError(f"{policy.name} ({type(policy).__name__}) has no graph yet, so it cannot be exported.")

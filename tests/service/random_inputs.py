@@ -43,7 +43,7 @@ def random_inputs(scenario: Scenario, sample: Observation, rows: int, *, seed: i
     if tactic:
         count = len(scenario.menu)
         uniform = rng.random((rows, regions, segments))
-        uniform[::13] = rng.choice([2.0**-53, 1.0 - 2.0**-53, 0.5], size=uniform[::13].shape)
+        uniform[::13] = rng.choice([2.0**-53, 1.0 - 2.0**-53], size=uniform[::13].shape)
         forced = np.full((rows, regions, segments), -1, dtype=np.int64)
         forced[::7] = rng.integers(0, count, size=forced[::7].shape)
         allowed = (rng.random((regions, segments, count)) < 0.8).astype(np.float64)

@@ -1,5 +1,7 @@
 """A graph does what its policy does, and keeps every limit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,36 @@ def test_thompson_graph_meets_a_hand_worked_case() -> None:
     # probability 1 - Phi(0.5); the certain ones share the rest.
     wanted = [[0.8413447460685429, 0.1586552539314571, 0.0], [0.5, 0.5, 0.0], [0.3085375387, 0.3457312307, 0.3457312307]]
     assert found == pytest.approx(np.array(wanted), abs=1e-9)
+
+
+@pytest.mark.parametrize("exploration", [0.0, 0.2])
+@pytest.mark.parametrize("form", ["factored", "full"])
+@pytest.mark.parametrize("encoding", ["tactics", "continuous"])
+@pytest.mark.parametrize("network", ["flat", "shared"])
+def test_a_trained_network_and_its_graph_agree(
+    network: str, encoding: str, form: str, exploration: float, quickstart: MarketParameters
+) -> None:
+    """Every network and encoding, with weights and statistics far from their beginnings."""
+    torch = pytest.importorskip("torch")
+    from xbopt.agents.ppo.policy import PpoTacticPolicy, as_policy
+    from xbopt.agents.ppo.saved import build_parts
+    from xbopt.agents.ppo.settings import PpoSettings
+
+    if exploration and encoding == "continuous":
+        pytest.skip("a continuous policy names its decision; there is nothing to explore")
+    settings = replace(PpoSettings(), network=network, encoding=encoding, form=form)  # type: ignore[arg-type]
+    parts = build_parts(quickstart, BUILT_IN["calendar"](quickstart), settings)
+    noise = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in parts.network.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=noise))
+        for name, buffer in parts.network.named_buffers():
+            if name.endswith("mean"):
+                buffer.copy_(0.1 * torch.randn(buffer.shape, generator=noise))
+            elif name.endswith("variance"):
+                buffer.copy_(torch.rand(buffer.shape, generator=noise))
+    policy = as_policy(parts)
+    if exploration:
+        assert isinstance(policy, PpoTacticPolicy)
+        policy = policy.exploring(exploration)
+    check_parity(policy, quickstart, rows=3000, seed=4)
