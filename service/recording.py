@@ -23,6 +23,7 @@ def decision_entry(
     allocator: Allocator,
     *,
     key: str,
+    request: bytes,
     episode_ids: Sequence[str],
     steps: Sequence[int],
     killed: bool,
@@ -34,6 +35,7 @@ def decision_entry(
         allocation: What was decided.
         allocator: Who decided.
         key: Name of the entry: the decision's id, or the batch's.
+        request: SHA-256 of the request.
         episode_ids: ``(B,)``; the decision's own id where empty.
         steps: ``(B,)``.
         killed: Whether the kill switch was on.
@@ -71,6 +73,7 @@ def decision_entry(
     entry = DecisionEntry(
         created_us=time.time_ns() // 1000,
         bundle=allocator.address,
+        request=request,
         decision_ids=batch.decision_ids,
         episode_ids=[episode or own for episode, own in zip(episode_ids, batch.decision_ids, strict=True)],
         steps=list(steps),
@@ -205,22 +208,18 @@ def allocation_of(entry: DecisionEntry) -> Allocation:
     )
 
 
-def same_inputs(entry: DecisionEntry, other: DecisionEntry) -> bool:
-    """Whether two entries answer the same request."""
-    return (entry.decision_ids, entry.episode_ids, entry.steps, entry.shape) == (
-        other.decision_ids,
-        other.episode_ids,
-        other.steps,
-        other.shape,
-    ) and entry.inputs == other.inputs
-
-
 def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     """Work a stored decision out again, and name every array that does not come out the same, bit for bit."""
     batch = allocation_of(entry).batch
     again = allocator.by_plan(batch, entry.reason) if entry.reason else allocator.decide(batch, kill=entry.killed)
     made = decision_entry(
-        again, allocator, key="", episode_ids=entry.episode_ids, steps=entry.steps, killed=entry.killed
+        again,
+        allocator,
+        key="",
+        request=entry.request,
+        episode_ids=entry.episode_ids,
+        steps=entry.steps,
+        killed=entry.killed,
     )
     new = decode_decision(made.payload)
     differing = [name for name in entry.outputs if entry.outputs[name] != new.outputs.get(name)]

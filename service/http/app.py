@@ -214,9 +214,11 @@ def _add_inference(app: FastAPI, engine: Engine) -> None:
         check_name(name)
         try:
             asked, key, batch = read_inference(await request.body(), engine.allocator)
+            # Which outputs are wished for does not make it another request.
+            body = msgspec.json.encode(asked.inputs)
             steps = [int(day) for day in batch.day]
             allocation, address, stored = await engine.allocate_batch(
-                batch, key=key, episode_ids=[""] * len(batch), steps=steps
+                batch, key=key, body=body, episode_ids=[""] * len(batch), steps=steps
             )
             answer = write_inference(asked, key, allocation, engine.allocator, address=address, stored=stored)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from time import time_ns
 
@@ -24,7 +25,6 @@ from xbopt.service.recording import (
     bundle_entry,
     decision_entry,
     decode_decision,
-    same_inputs,
 )
 from xbopt.service.requests import AllocationAnswer, AllocationRequest, Outcome
 from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
@@ -32,6 +32,7 @@ from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import StoreError
 
 _KEPT_BUNDLES = 3
+_encode = msgspec.json.Encoder().encode
 _SHADOW_BACKLOG = 256
 _ROW_SIGN = "/"
 
@@ -106,6 +107,7 @@ class Engine:
                     allocation,
                     allocator,
                     key=decision_id,
+                    request=sha256(_encode(request)).digest(),
                     episode_ids=(request.episode_id,),
                     steps=(request.day if request.step is None else request.step,),
                     killed=killed,
@@ -127,9 +129,16 @@ class Engine:
         return answers
 
     async def allocate_batch(
-        self, batch: Batch, *, key: str, episode_ids: Sequence[str], steps: Sequence[int]
+        self, batch: Batch, *, key: str, body: bytes, episode_ids: Sequence[str], steps: Sequence[int]
     ) -> tuple[Allocation, str, bool]:
         """Decide for a batch that is stored as one entry.
+
+        Args:
+            batch: What is known.
+            key: Name of the batch.
+            body: The request's body, by which it is known again.
+            episode_ids: ``(B,)``; each its own where empty.
+            steps: ``(B,)``.
 
         Returns:
             The decisions, the content address of the bundle, and whether they are stored.
@@ -142,7 +151,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         # A large batch must not hold up the others.
         allocation, entry = await loop.run_in_executor(
-            None, lambda: _decide_batch(allocator, batch, key, list(episode_ids), list(steps), killed=killed)
+            None, lambda: _decide_batch(allocator, batch, key, body, list(episode_ids), list(steps), killed=killed)
         )
         stored = await self._store([entry])
         if stored is None:
@@ -277,7 +286,7 @@ class Engine:
             ProblemError: It was given for another request.
         """
         earlier = decode_decision(stored.payload)
-        if not same_inputs(earlier, decode_decision(entry.payload)):
+        if earlier.request != decode_decision(entry.payload).request:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
 
@@ -314,10 +323,25 @@ class Engine:
 
 
 def _decide_batch(
-    allocator: Allocator, batch: Batch, key: str, episode_ids: list[str], steps: list[int], *, killed: bool
+    allocator: Allocator,
+    batch: Batch,
+    key: str,
+    body: bytes,
+    episode_ids: list[str],
+    steps: list[int],
+    *,
+    killed: bool,
 ) -> tuple[Allocation, NewEntry]:
     allocation = allocator.decide(batch, kill=killed)
-    entry = decision_entry(allocation, allocator, key=key, episode_ids=episode_ids, steps=steps, killed=killed)
+    entry = decision_entry(
+        allocation,
+        allocator,
+        key=key,
+        request=sha256(body).digest(),
+        episode_ids=episode_ids,
+        steps=steps,
+        killed=killed,
+    )
     return allocation, entry
 
 

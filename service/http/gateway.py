@@ -149,6 +149,7 @@ class Gateway:
             allocation, address, stored = await self._engine.allocate_batch(
                 batch,
                 key=header.batch_id,
+                body=body,
                 episode_ids=header.episode_ids or [""] * header.rows,
                 steps=header.steps or days,
             )

@@ -65,6 +65,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
         version: Version of this format.
         created_us: When it was decided, microseconds since 1970, UTC.
         bundle: Content address of the bundle.
+        request: SHA-256 of the request: the same id may only come again with the same request.
         decision_ids: ``(B,)``.
         episode_ids: ``(B,)``.
         steps: ``(B,)``.
@@ -81,6 +82,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     version: int = ENTRY_VERSION
     created_us: int
     bundle: str
+    request: bytes
     decision_ids: list[str]
     episode_ids: list[str]
     steps: list[int]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -223,7 +224,8 @@ def postgres_server() -> Generator[str]:
             _wait_for_postgres(port, server)
             yield f"postgresql://xbopt@127.0.0.1:{port}"
         finally:
-            server.terminate()
+            # At once: other signals wait for clients to leave, or for data that nobody wants any more.
+            server.send_signal(signal.SIGQUIT)
             server.wait(timeout=30)
 
 

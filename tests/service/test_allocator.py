@@ -80,7 +80,7 @@ def test_a_stored_decision_comes_out_the_same_again(allocator: Allocator, tactic
     held = [[3, -1], [-1, 5]]
     for changes in ({}, {"held": held}, {"units": ["UK/students"]}):
         made = allocator.allocate(tactic.request(**changes))
-        entry = decision_entry(made, allocator, key="k", episode_ids=[""], steps=[0], killed=False)
+        entry = decision_entry(made, allocator, request=b"", key="k", episode_ids=[""], steps=[0], killed=False)
         decision = decode_decision(entry.payload)
         assert differing_outputs(decision, allocator) == []
         forged = bytearray(decision.outputs["propensity"])

@@ -306,7 +306,7 @@ def filled(tactic: Exported, store: Store) -> Store:
         made = allocator.allocate(tactic.request(**changes))
         key = str(changes["decision_id"])
         entries.append(
-            decision_entry(made, allocator, key=key, episode_ids=["campaign"], steps=[number], killed=False)
+            decision_entry(made, allocator, request=b"", key=key, episode_ids=["campaign"], steps=[number], killed=False)
         )
     for revision, reward in ((0, 5.0), (2, 7.0), (1, 6.0)):
         outcome = Outcome(decision_id="d0", unit="DE/families", reward=reward, cost=2.0, revision=revision)
@@ -362,7 +362,7 @@ def test_stored_decisions_are_worked_out_again(tactic: Exported, filled: Store) 
     assert replay_decisions(filled, tactic.path) == 8
     made = tactic.allocator().allocate(tactic.request(decision_id="x"))
     made.spend_base[0, 0, 0, 0] += 1e-9
-    forged = decision_entry(made, tactic.allocator(), key="x", episode_ids=[""], steps=[0], killed=False)
+    forged = decision_entry(made, tactic.allocator(), request=b"", key="x", episode_ids=[""], steps=[0], killed=False)
     filled.append([forged])
     verify_chain(filled)
     with pytest.raises(TamperedStoreError, match="spend_base differ"):
