@@ -1,8 +1,7 @@
 """Deciding: from a request to spend, timing and discounts, with the propensity of what is done in the end."""
 
 import hashlib
-import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from xbopt.core.axes import BoolArray, FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.feasibility import project
 from xbopt.service.bundle import Bundle, load_bundle
+from xbopt.service.decision_ids import new_decision_id
 from xbopt.service.draws import uniforms
 from xbopt.service.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, allowed_tactics, arm
 from xbopt.service.reading import Batch, RequestError, RequestReader
@@ -115,7 +115,7 @@ class Allocator:
         Raises:
             RequestError: The request does not fit the schema.
         """
-        decision_id = request.decision_id or uuid.uuid4().hex
+        decision_id = request.decision_id or new_decision_id()
         return self.decide(self.reader.one(request, decision_id), kill=kill)
 
     def decide(self, batch: Batch, *, kill: bool = False) -> Allocation:
@@ -173,16 +173,12 @@ class Allocator:
             }
         )
         spend, dayparts, discount, mechanic, tactic, propensity, probabilities, mass = found
-        allocation = self._guarded(batch, plan, spend, dayparts, discount, mechanic)
+        drawn = (tactic, propensity, probabilities)
+        allocation = self._guarded(batch, plan, spend, dayparts, discount, mechanic, drawn)
         if not self._mask_is_open:
             for row in np.flatnonzero((mass < 1.0 - 1e-12).any(axis=(1, 2, 3))).tolist():
                 allocation.guardrails[row].insert(0, DISCOUNT)
-        return replace(
-            allocation,
-            tactic=tactic.astype(np.int64, copy=False),
-            propensity=propensity.astype(np.float64, copy=False),
-            probabilities=probabilities.astype(np.float64, copy=False),
-        )
+        return allocation
 
     def _directly(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         if plan is None:
@@ -218,6 +214,7 @@ class Allocator:
         dayparts: FloatArray | IntArray,
         discount: FloatArray | IntArray,
         mechanic: FloatArray | IntArray,
+        drawn: "tuple[FloatArray | IntArray, FloatArray | IntArray, FloatArray | IntArray] | None" = None,
     ) -> Allocation:
         money = spend.astype(np.float64, copy=False)
         if batch.active is not None:
@@ -240,6 +237,9 @@ class Allocator:
             daypart_weights=weights,
             discount_frac=depth,
             mechanic=mechanic.astype(np.int64, copy=False),
+            tactic=None if drawn is None else drawn[0].astype(np.int64, copy=False),
+            propensity=None if drawn is None else drawn[1].astype(np.float64, copy=False),
+            probabilities=None if drawn is None else drawn[2].astype(np.float64, copy=False),
         )
 
 

@@ -11,12 +11,13 @@ from xbopt.service.formats import POLICY, Field, Schema
 
 Arrays: TypeAlias = dict[str, FloatArray | IntArray]
 
+ROWS_AT_ONCE = 256
+
 
 class _Options(Protocol):
     intra_op_num_threads: int
     inter_op_num_threads: int
     log_severity_level: int
-    enable_cpu_mem_arena: bool
 
 
 class _Value(Protocol):
@@ -54,8 +55,6 @@ class GraphSession:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        # Memory that grows with the largest batch and is never given back looks like a leak.
-        options.enable_cpu_mem_arena = False
         try:
             make = cast("Callable[..., _Session]", ort.InferenceSession)
             self._session = make(model, sess_options=options, providers=["CPUExecutionProvider"])
@@ -64,14 +63,33 @@ class GraphSession:
         _compare("inputs", self._session.get_inputs(), schema.inputs, schema)
         _compare("outputs", self._session.get_outputs(), schema.outputs, schema)
         self.outputs = [field.name for field in schema.outputs]
+        self._by_row = [field.name for field in schema.inputs if field.axes[0] == "B"]
 
     def run(self, inputs: Mapping[str, FloatArray | IntArray]) -> list[FloatArray | IntArray]:
-        """The outputs in the order of the schema."""
-        return self._session.run(self.outputs, inputs)
+        """The outputs in the order of the schema.
+
+        Large batches go through in parts: what is worked on then stays near the processor, and the memory that the
+        runtime keeps does not grow with the largest batch that ever came.
+        """
+        rows = len(inputs["day"])
+        if rows <= ROWS_AT_ONCE:
+            return self._session.run(self.outputs, inputs)
+        parts: list[list[FloatArray | IntArray]] = []
+        for first in range(0, rows, ROWS_AT_ONCE):
+            part = dict(inputs)
+            for name in self._by_row:
+                part[name] = inputs[name][first : first + ROWS_AT_ONCE]
+            parts.append(self._session.run(self.outputs, part))
+        return [_joined([part[i] for part in parts]) for i in range(len(self.outputs))]
 
     def named(self, inputs: Mapping[str, FloatArray | IntArray]) -> Arrays:
         """The outputs by name."""
         return dict(zip(self.outputs, self.run(inputs), strict=True))
+
+
+def _joined(parts: "list[FloatArray | IntArray]") -> "FloatArray | IntArray":
+    joined: FloatArray | IntArray = np.concatenate(parts)
+    return joined
 
 
 def shape_of(field: Field, schema: Schema, rows: int) -> tuple[int, ...]:

@@ -70,6 +70,7 @@ class RequestReader:
     def __init__(self, schema: Schema, guardrails: Guardrails, *, total_base: float, schema_sha256: str) -> None:
         self._schema, self._total, self._hash = schema, total_base, schema_sha256
         self._regions, self._segments, self._channels = (len(schema.axes[axis]) for axis in "RSC")
+        self._no_caps = np.full((1, max(self._regions, self._channels)), np.inf)
         self._wide, self._deep, self._fine = (len(schema.axes[axis]) for axis in FEATURE_AXES)
         self.units = [f"{region}/{segment}" for region in schema.axes["R"] for segment in schema.axes["S"]]
         self._unit_position = {unit: i for i, unit in enumerate(self.units)}
@@ -241,7 +242,7 @@ class RequestReader:
 
     def _caps(self, caps: "list[float | None] | None", name: str, length: int) -> FloatArray:
         if caps is None:
-            return np.full((1, length), np.inf)
+            return self._no_caps[:, :length]
         array = np.array([[np.inf if cap is None else cap for cap in caps]], dtype=np.float64)
         if array.shape != (1, length) or not (array >= 0.0).all():
             raise RequestError(f"{name} needs {length} amounts of 0 or more; null for no cap.")

@@ -69,7 +69,8 @@ def decision_entry(
     if allocation.tactic is not None and allocation.propensity is not None and allocation.probabilities is not None:
         outputs["tactic"] = allocation.tactic.tobytes()
         outputs["propensity"] = allocation.propensity.tobytes()
-        outputs["probabilities"] = allocation.probabilities.tobytes()
+        # Half the room. The propensity keeps all of its digits; these serve evaluations, which allow for 1e-6.
+        outputs["probabilities"] = allocation.probabilities.astype("<f4").tobytes()
     entry = DecisionEntry(
         created_us=time.time_ns() // 1000,
         bundle=allocator.address,
@@ -152,6 +153,12 @@ class StoredArrays:
         """An array of numbers."""
         return np.frombuffer(self._bytes(name), dtype="<f8").reshape(self._shapes[name])
 
+    def probabilities(self) -> FloatArray:
+        """Probability of each tactic, as it was rounded to be stored, each cell's sum brought back to 1."""
+        stored = np.frombuffer(self._bytes("probabilities"), dtype="<f4").reshape(self._shapes["probabilities"])
+        wide = stored.astype(np.float64)
+        return wide / wide.sum(axis=3, keepdims=True)
+
     def integers(self, name: str) -> IntArray:
         """An array of whole numbers."""
         return np.frombuffer(self._bytes(name), dtype="<i8").reshape(self._shapes[name])
@@ -204,7 +211,7 @@ def allocation_of(entry: DecisionEntry) -> Allocation:
         mechanic=arrays.integers("mechanic"),
         tactic=arrays.integers("tactic") if tactic else None,
         propensity=arrays.floats("propensity") if tactic else None,
-        probabilities=arrays.floats("probabilities") if tactic else None,
+        probabilities=arrays.probabilities() if tactic else None,
     )
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import uuid
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ import numpy as np
 
 from xbopt.core.errors import XboptError
 from xbopt.service.allocator import STORE_FAILURE, Allocation, Allocator
+from xbopt.service.decision_ids import new_decision_id
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import ProblemError
 from xbopt.service.reading import Batch
@@ -32,7 +32,7 @@ from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import StoreError
 
 _KEPT_BUNDLES = 3
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 _SHADOW_BACKLOG = 256
 _ROW_SIGN = "/"
 
@@ -99,7 +99,7 @@ class Engine:
         made: list[Allocation] = []
         entries: list[NewEntry] = []
         for request in requests:
-            decision_id = request.decision_id or uuid.uuid4().hex
+            decision_id = request.decision_id or new_decision_id()
             allocation = allocator.decide(allocator.reader.one(request, decision_id), kill=killed)
             made.append(allocation)
             entries.append(
@@ -124,7 +124,7 @@ class Engine:
                 told, address = allocation_of(earlier), earlier.bundle
             elif self._shadow is not None:
                 self._compare(allocation)
-            self.metrics.decided(list(told.source), told.guardrails)
+            self.metrics.decided(told.source, told.guardrails)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
 
@@ -162,7 +162,7 @@ class Engine:
             allocation, address = allocation_of(earlier), earlier.bundle
         elif self._shadow is not None:
             self._compare(allocation)
-        self.metrics.decided(list(allocation.source), allocation.guardrails)
+        self.metrics.decided(allocation.source, allocation.guardrails)
         return allocation, address, True
 
     async def outcomes(self, outcomes: Sequence[Outcome]) -> list[str]:
@@ -276,7 +276,7 @@ class Engine:
     def _planned(self, batch: Batch, allocator: Allocator) -> AllocationAnswer:
         """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
         planned = allocator.by_plan(batch, STORE_FAILURE)
-        self.metrics.decided(list(planned.source), planned.guardrails)
+        self.metrics.decided(planned.source, planned.guardrails)
         return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:

@@ -3,7 +3,6 @@
 An inference is a decision like any other: it passes the guardrails, is drawn by its id, and is stored.
 """
 
-import uuid
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.service.allocator import Allocation, Allocator
+from xbopt.service.decision_ids import new_decision_id
 from xbopt.service.http.batches import MOST_ROWS, BatchId
 from xbopt.service.reading import Batch, RequestError
 from xbopt.service.requests import Text
@@ -95,7 +95,7 @@ def read_inference(body: bytes, allocator: Allocator) -> tuple[InferenceRequest,
     day = arrays["day"]
     if not (np.isfinite(day).all() and (day == np.floor(day)).all() and (np.abs(day) < 2.0**31).all()):
         raise RequestError("The input 'day' has to hold whole numbers.")
-    key = asked.id or uuid.uuid4().hex
+    key = asked.id or new_decision_id()
     batch = allocator.reader.batch(
         [f"{key}/{row}" for row in range(rows)],
         regions=arrays["regions"],

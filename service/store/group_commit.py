@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
@@ -40,6 +41,8 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._busy = False
         self._closed = False
+        self._watched: deque[tuple[float, list[asyncio.Future[Stored]]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def waiting(self) -> int:
@@ -64,11 +67,25 @@ class GroupCommit:
             start, self._busy = not self._busy, True
         if start:
             self._thread.submit(self._work, loop)
-        timer = loop.call_later(self._wait, _give_up, futures, self._wait)
-        try:
-            return [await future for future in futures]
-        finally:
-            timer.cancel()
+        # One timer serves all who come before it runs out; each is looked at again at most once too early.
+        self._watched.append((loop.time() + self._wait, futures))
+        if self._timer is None:
+            self._timer = loop.call_later(self._wait, self._look, loop)
+        return [await future for future in futures]
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up on entries that waited too long, and look again when the next one would have."""
+        now = loop.time()
+        self._timer = None
+        while self._watched:
+            due, futures = self._watched[0]
+            if all(future.done() for future in futures):
+                self._watched.popleft()
+            elif due <= now:
+                _give_up(futures, self._wait)
+            else:
+                self._timer = loop.call_later(due - now, self._look, loop)
+                return
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """Store what waits until nothing does; runs in the store's thread."""
@@ -123,6 +140,8 @@ class GroupCommit:
     async def close(self) -> None:
         """Store what still waits, and give the store back."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=True)
