@@ -11,7 +11,7 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.limits import Remaining
 from xbopt.core.policy import Observation, PolicyKind
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.observation import CELL_FEATURES, REGION_FEATURES
+from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,10 @@ class PlanFromContext:
             ),
             regions=np.full((worlds, regions, len(REGION_FEATURES)), np.nan),
             cells=np.full((worlds, regions, segments, len(CELL_FEATURES)), np.nan),
+            channels=np.full((worlds, regions, segments, channels, len(CHANNEL_FEATURES)), np.nan),
             region_names=REGION_FEATURES,
             cell_names=CELL_FEATURES,
+            channel_names=CHANNEL_FEATURES,
         )
 
     def _column(self, context: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:

@@ -1,6 +1,7 @@
 """The built-in policies by name."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from xbopt.agents.baselines.flighting import calendar_plan
 from xbopt.agents.baselines.greedy_roas import greedy_roas_plan
@@ -9,8 +10,12 @@ from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import planner_policy
+from xbopt.agents.planner.replanning import replanning_policy
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import trained_policy
 from xbopt.core.document import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.core.policy import DirectPolicy, Policy
 from xbopt.simulator.parameters import MarketParameters
 
 BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
@@ -21,15 +26,40 @@ BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
     "greedy_roas": greedy_roas_plan,
     "planner": planner_policy,
 }
-"""Every built-in policy, by the name that ``--policy`` takes."""
+"""Every plan that is made before the first day, by the name that ``--policy`` takes."""
+
+REACTING: Mapping[str, Callable[[MarketParameters], DirectPolicy]] = {"replan": replanning_policy}
+"""Built-in policies that react to results."""
+
+NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
+"""Names of all built-in policies."""
 
 
 def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
-    """The built-in policy of that name for a market.
+    """The built-in plan of that name for a market.
 
     Raises:
         PolicyError: There is none.
     """
     if name not in BUILT_IN:
-        raise PolicyError(f"There is no policy {name!r}.{suggest(name, BUILT_IN)} Built in: {', '.join(BUILT_IN)}.")
+        raise PolicyError(
+            f"There is no policy {name!r}.{suggest(name, NAMES)} Built in: {', '.join(NAMES)}; "
+            "or name the folder of a training run."
+        )
     return BUILT_IN[name](market)
+
+
+def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
+    """A policy by the name of a built-in one, or by the folder of a training run.
+
+    Raises:
+        PolicyError: There is none, or it is damaged or made for another market.
+        UsageError: The libraries that a trained policy needs are missing.
+    """
+    if name_or_path in REACTING:
+        return REACTING[name_or_path](market)
+    if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
+        return built_in_policy(name_or_path, market)
+    if not (Path(name_or_path) / "config.yaml").is_file():
+        raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
+    return trained_policy(RunDirectory.open(Path(name_or_path)), market)

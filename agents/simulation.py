@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import built_in_policy
+from xbopt.agents.policies import policy_from
 from xbopt.agents.without_media import WithoutMedia
 from xbopt.core.errors import UsageError
-from xbopt.core.policy import DirectPolicy, Policy, PolicyKind
+from xbopt.core.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.kpis import (
@@ -108,7 +108,7 @@ def simulate(
 
     Args:
         scenario: A loaded scenario, a path, or the name of a shipped one.
-        policy: Name of a built-in policy, or a policy object.
+        policy: Name of a built-in policy, folder of a training run, or a policy object.
         runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
@@ -131,11 +131,13 @@ def simulate(
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     market = build_market(loaded)
-    chosen: Policy = built_in_policy(policy, market) if isinstance(policy, str) else policy
+    chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
     if exploration is not None and isinstance(chosen, DirectPolicy):
         chosen = ExploringPolicy(plan=chosen, scenario=loaded, exploration=exploration)
+    elif exploration is not None and isinstance(chosen, CanExplore):
+        chosen = chosen.exploring(exploration)
 
     started = time.perf_counter()
     parts: list[Totals] = []
@@ -187,7 +189,8 @@ def media_gain(result: SimulationResult, policy: str) -> Estimate:
         result: A result of a built-in policy.
         policy: That policy's name.
     """
-    plan = built_in_policy(policy, result.market)
+    plan = policy_from(policy, result.market)
+    assert isinstance(plan, DirectPolicy), "a policy that draws tactics has no twin without media"
     without = simulate(
         result.scenario, WithoutMedia(plan=plan), runs=result.runs, seed=result.seed, world_seed=result.world_seed
     )

@@ -10,13 +10,30 @@ from typing import Protocol, cast
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.document import suggest
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.policy import Policy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
-AGENTS: Mapping[str, str] = {"ppo": "xbopt.agents.ppo.trainer:train_ppo"}
-"""Every agent that can be trained, and the function that does it; loaded when it is asked for."""
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Where an agent's code is; it is loaded when it is asked for.
+
+    Attributes:
+        trainer: ``module:function`` of a ``Trainer``.
+        loader: ``module:function`` that reads a trained policy from a folder, for a market.
+    """
+
+    trainer: str
+    loader: str
+
+
+AGENTS: Mapping[str, Agent] = {
+    "ppo": Agent("xbopt.agents.ppo.trainer:train_ppo", "xbopt.agents.ppo.policy:load_policy"),
+}
+"""Every agent that can be trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +125,40 @@ def trainer(agent: str) -> Trainer:
     Raises:
         UsageError: There is no such agent, or its libraries are missing.
     """
+    return cast("Trainer", _loaded(agent_named(agent).trainer))
+
+
+def agent_named(agent: str) -> Agent:
+    """The agent of that name.
+
+    Raises:
+        UsageError: There is none.
+    """
     if agent not in AGENTS:
         raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
-    module, function = AGENTS[agent].split(":")
+    return AGENTS[agent]
+
+
+def trained_policy(run: RunDirectory, market: MarketParameters) -> Policy:
+    """The best policy that a run left behind.
+
+    Raises:
+        PolicyError: The run is damaged, its agent is unknown here, or its policy does not fit the market.
+        UsageError: The agent's libraries are missing.
+    """
+    agent = str(run.config().get("agent"))
+    if agent not in AGENTS:
+        raise PolicyError(f"The run in {run.path} is of an agent {agent!r}, which this version of xbopt does not know.")
+    load = cast("Callable[[Path, MarketParameters], Policy]", _loaded(AGENTS[agent].loader))
+    return load(run.policy, market)
+
+
+def _loaded(place: str) -> object:
+    module, function = place.split(":")
     try:
-        loaded = import_module(module)
+        return getattr(import_module(module), function)
     except ModuleNotFoundError as error:
-        raise UsageError(f"Training {agent} needs {error.name}: pip install 'xbopt[rl]'") from error
-    return cast("Trainer", getattr(loaded, function))
+        raise UsageError(f"This needs {error.name}, which is not installed: pip install 'xbopt[rl]'") from error
 
 
 def train(

@@ -8,8 +8,15 @@ def scenario_names(incomplete: str) -> list[str]:
     return [name for name in shipped_scenarios() if name.startswith(incomplete)]
 
 
+def agent_names(incomplete: str) -> list[str]:
+    """Agents that start with what was typed."""
+    from xbopt.agents.training import AGENTS
+
+    return [name for name in AGENTS if name.startswith(incomplete)]
+
+
 def policy_names(incomplete: str) -> list[str]:
     """Built-in policies that start with what was typed."""
-    from xbopt.agents.policies import BUILT_IN
+    from xbopt.agents.policies import NAMES
 
-    return [name for name in BUILT_IN if name.startswith(incomplete)]
+    return [name for name in NAMES if name.startswith(incomplete)]

@@ -16,6 +16,7 @@ from xbopt.cli.evaluate import evaluate_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
+from xbopt.cli.train import train_command
 from xbopt.core.errors import UsageError, XboptError
 
 INTERRUPTED = 130
@@ -33,7 +34,7 @@ class _BadCall(Protocol):
 app = typer.Typer(
     name="xbopt",
     help=(
-        "Plan and simulate cross-border e-commerce campaigns.\n\n"
+        "Plan, simulate and learn cross-border e-commerce campaigns.\n\n"
         "Start with: xbopt simulate quickstart\n\n"
         "Exit codes: 0 done, 1 internal error, 2 invalid input, 3 refused, 4 infeasible, 5 integrity."
     ),
@@ -54,6 +55,11 @@ app.command(
     name="evaluate",
     epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
 )(evaluate_command)
+
+
+app.command(name="train", epilog="Example: xbopt train quickstart --agent ppo --time-limit 2m --out runs/first")(
+    train_command
+)
 
 
 def _version(value: bool) -> None:

@@ -43,7 +43,7 @@ def simulate_command(
         str,
         typer.Option(
             "--policy",
-            help="baseline, uniform, proportional, calendar, greedy_roas or planner.",
+            help="baseline, uniform, proportional, calendar, greedy_roas, planner, replan; or a training run's folder.",
             autocompletion=policy_names,
         ),
     ] = "baseline",

@@ -98,6 +98,15 @@ class TacticPolicy(Protocol):
 
 
 @runtime_checkable
+class CanExplore(TacticPolicy, Protocol):
+    """A policy over the menu that can be told to explore."""
+
+    def exploring(self, share: float) -> TacticPolicy:
+        """The same policy with a share of uniform exploration."""
+        ...
+
+
+@runtime_checkable
 class BlindPolicy(DirectPolicy, Protocol):
     """A policy that looks at nothing but the day: nobody needs to work out features for it."""
 

@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xbopt.ope.audit import propensity_calibration, propensity_drift
     from xbopt.ope.budget import budget_outlook
     from xbopt.ope.compare import compare_policies
     from xbopt.ope.continuous import LoggedContinuousData, evaluate_density, evaluate_target
     from xbopt.ope.data import LoggedBanditData
     from xbopt.ope.evaluate import evaluate_policy
     from xbopt.ope.grouping import evaluate_groups
+    from xbopt.ope.guaranteed import guaranteed_value
     from xbopt.ope.intervals.anytime import ConfidenceSequence
     from xbopt.ope.planning import plan_exploration
     from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
@@ -47,7 +49,10 @@ __all__ = [
     "evaluate_target",
     "fit_linear",
     "fit_reward_model",
+    "guaranteed_value",
     "plan_exploration",
+    "propensity_calibration",
+    "propensity_drift",
     "risk_profile",
     "self_test",
 ]
@@ -73,7 +78,10 @@ _HOMES = {
     "evaluate_target": "xbopt.ope.continuous",
     "fit_linear": "xbopt.ope.reward_models.linear",
     "fit_reward_model": "xbopt.ope.reward_models.fitting",
+    "guaranteed_value": "xbopt.ope.guaranteed",
     "plan_exploration": "xbopt.ope.planning",
+    "propensity_calibration": "xbopt.ope.audit",
+    "propensity_drift": "xbopt.ope.audit",
     "risk_profile": "xbopt.ope.risk",
     "self_test": "xbopt.ope.self_test",
 }

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 
-SUM_TOLERANCE = 1e-6  # how far a row of probabilities may be from summing to 1
+ROWS = ("n",)  # axes of an array with one value a row
+SUM_TOLERANCE = 1e-5  # wide enough for float32; how far a row of probabilities may be from summing to 1
 
 
 def finite_array(name: str, values: ArrayLike, *, axes: tuple[str, ...], lengths: tuple[int | None, ...]) -> FloatArray:
@@ -24,7 +25,7 @@ def finite_array(name: str, values: ArrayLike, *, axes: tuple[str, ...], lengths
     _check_shape(name, array, axes=axes, lengths=lengths)
     # Minimum and maximum are finite exactly when every value is, and need no temporary array.
     if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
-        _refuse(name, array, ~np.isfinite(array), "a finite number is wanted")
+        _refuse(name, array, ~np.isfinite(array), "a finite number is wanted", axes)
     return array
 
 
@@ -41,12 +42,19 @@ def whole_numbers(name: str, values: ArrayLike, *, axes: tuple[str, ...], length
     floats = finite_array(name, values, axes=axes, lengths=lengths)
     fractional = floats != np.floor(floats)
     if fractional.any():
-        _refuse(name, floats, fractional, "a whole number is wanted")
+        _refuse(name, floats, fractional, "a whole number is wanted", axes)
     return floats.astype(np.int64)
 
 
 def check_between(
-    name: str, array: FloatArray | IntArray, low: float, high: float, wanted: str, *, open_low: bool = False
+    name: str,
+    array: FloatArray | IntArray,
+    low: float,
+    high: float,
+    wanted: str,
+    *,
+    open_low: bool = False,
+    axes: tuple[str, ...] = ROWS,
 ) -> None:
     """Check that every value lies from ``low`` to ``high``.
 
@@ -58,20 +66,20 @@ def check_between(
     least, most = float(array.min()), float(array.max())
     if least < low or most > high or (open_low and least <= low):
         outside = (array < low) | (array > high)
-        _refuse(name, array, outside | (array <= low) if open_low else outside, wanted)
+        _refuse(name, array, outside | (array <= low) if open_low else outside, wanted, axes)
 
 
-def check_distributions(name: str, array: FloatArray) -> None:
+def check_distributions(name: str, array: FloatArray, *, axes: tuple[str, ...] = ROWS) -> None:
     """Check that the last axis holds probabilities that sum to 1.
 
     Raises:
         DecisionLogError: A value is no probability, or a row does not sum to 1.
     """
-    check_between(name, array, 0.0, 1.0, "probabilities lie from 0 to 1")
+    check_between(name, array, 0.0, 1.0, "probabilities lie from 0 to 1", axes=axes)
     sums: FloatArray = array @ np.ones(array.shape[-1])
     off = np.abs(sums - 1.0) > SUM_TOLERANCE
     if off.any():
-        place = _place(np.argwhere(off)[0])
+        place = _place(np.argwhere(off)[0], axes)
         raise DecisionLogError(f"{name}, {place}: the probabilities sum to {float(sums[off][0]):.6g}; 1 is wanted.")
 
 
@@ -114,13 +122,13 @@ def _check_shape(
         raise DecisionLogError(f"{name} has shape {array.shape}; ({wanted}) is wanted.")
 
 
-def _place(index: NDArray[np.int64]) -> str:
-    words = ("row", "column") if index.size < 3 else ("episode", "step", "column")
+def _place(index: NDArray[np.int64], axes: tuple[str, ...]) -> str:
+    words = ("episode", "step", "column") if "T" in axes else ("row", "column")
     return ", ".join(f"{word} {int(number)}" for word, number in zip(words, index, strict=False))
 
 
-def _refuse(name: str, array: NDArray[np.generic], bad: NDArray[np.bool_], wanted: str) -> None:
+def _refuse(name: str, array: NDArray[np.generic], bad: NDArray[np.bool_], wanted: str, axes: tuple[str, ...]) -> None:
     index = np.argwhere(bad)[0]
     more = int(bad.sum()) - 1
     also = f" ({more} more like it)" if more else ""
-    raise DecisionLogError(f"{name}, {_place(index)}: {array[tuple(index)]} was found; {wanted}{also}.")
+    raise DecisionLogError(f"{name}, {_place(index, axes)}: {array[tuple(index)]} was found; {wanted}{also}.")

@@ -1,5 +1,6 @@
 """From gathered sums to an evaluation: values, intervals, verdict."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ def assemble(
     carry_over: CarryOverSums | None,
     model: RewardModel | None,
     with_model: bool,
+    members: FloatArray,
     rows: int,
     rows_censored: int,
     clustered: bool,
@@ -48,7 +50,7 @@ def assemble(
     findings = Findings()
     judge_support(diagnostics, rows, rules, findings)
     findings.cautions.extend(cautions)
-    judge_rewards(rows=reward_range.rows, usual=reward_range.usual, rules=rules, findings=findings)
+    judge_rewards(rows=reward_range.rows, events=reward_range.events, rules=rules, findings=findings)
     carried = None if carry_over is None else carry_over.test()
     judge_carry_over(carried, findings)
     withheld = findings.verdict == "REFUSE" and not force
@@ -66,6 +68,12 @@ def assemble(
         wanted |= _budget_formulas(layout)
     projected = {name: project(formula, blocks, layout.position) for name, formula in wanted.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
+    if reward_range.events == 0 and rows > 1:
+        worth = {name: float(rows) if name == "logging" else diagnostics.ess for name in plain}
+        plain = {
+            name: _without_spread(value, bounds, reward_range, worth=worth[name], confidence=confidence)
+            for name, value in plain.items()
+        }
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -89,7 +97,7 @@ def assemble(
         difference=None if recommended is None else differences[recommended],
         differences=differences,
         cross_validated_choice=order,
-        model=_model_quality(model, blocks, layout) if with_model else None,
+        model=_model_quality(model, members / rows, blocks, layout) if with_model else None,
         carry_over=carried,
         budget={name: plain[name] for name in _budget_formulas(layout) if name in plain},
     )
@@ -133,6 +141,26 @@ def _estimates(
             low, high = skewed_interval(value, formula.influence(), confidence=confidence)
         found[name] = Estimate(value=value, se=error, low=low, high=high)
     return found
+
+
+def _without_spread(
+    estimate: Estimate, bounds: tuple[float, float] | None, rewards: RewardRange, *, worth: float, confidence: float
+) -> Estimate:
+    """Make room for what was not logged where every reward is the same.
+
+    None of n rows having an event leaves ``-log(alpha / 2)`` events plausible (the exact Poisson bound). One of typical
+    weight moves a self-normalised mean by 1 / ESS of the way to the bound of the rewards.
+    """
+    if bounds is None:
+        note = "; ".join(filter(None, [estimate.note, "every reward is the same: no spread could be measured"]))
+        return replace(estimate, covers=False, note=note)
+    share = -float(np.log((1.0 - confidence) / 2.0)) / max(worth, 1.0)
+    low, high = bounds
+    return replace(
+        estimate,
+        low=estimate.low - share * (rewards.lowest - low),
+        high=estimate.high + share * (high - rewards.highest),
+    )
 
 
 def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
@@ -182,7 +210,9 @@ def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: 
     )
 
 
-def _model_quality(model: RewardModel | None, blocks: FloatArray, layout: ColumnLayout) -> ModelQuality:
+def _model_quality(
+    model: RewardModel | None, members: FloatArray, blocks: FloatArray, layout: ColumnLayout
+) -> ModelQuality:
     total = blocks.sum(axis=0)
     rows, reward = total[layout.position["one"]], total[layout.position["reward"]]
     variance = total[layout.position["squared_reward"]] - reward**2 / rows
@@ -190,4 +220,5 @@ def _model_quality(model: RewardModel | None, blocks: FloatArray, layout: Column
     return ModelQuality(
         name="given predictions" if model is None else model.name,
         share_explained=float(1.0 - error / variance) if variance > 0.0 else 0.0,
+        disagreement=float(members.std(ddof=1)) if members.size > 1 else 0.0,
     )

@@ -50,6 +50,11 @@ class RewardRange:
         self.rows += other.rows
 
     @property
+    def events(self) -> int:
+        """Rewards that differ from the usual one."""
+        return self.rows - self.usual
+
+    @property
     def usual(self) -> int:
         """Rows at the more frequent end of the range; the others are the events."""
         return max(self._at_lowest, self._at_highest)

@@ -16,7 +16,7 @@ from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas, score_c
 from xbopt.ope.estimators.ratios import ProjectedFormula, project
 from xbopt.ope.results import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ROWS_AT_ONCE
-from xbopt.ope.reward_models.protocol import RewardModel
+from xbopt.ope.reward_models.protocol import RewardEnsemble, RewardModel
 from xbopt.ope.reward_range import RewardRange
 from xbopt.ope.row_keys import row_keys
 from xbopt.ope.support import SupportSums
@@ -76,6 +76,7 @@ class StreamingEvaluator:
         self._counts = _Counts()
         self._carry_over: CarryOverSums | None = None
         self._predicted = reward_model is not None
+        self._members: FloatArray = np.empty(0)
 
     def add(
         self,
@@ -138,6 +139,7 @@ class StreamingEvaluator:
         self._counts.censored += other._counts.censored
         self._counts.next_row = max(self._counts.next_row, other._counts.next_row)
         self._predicted |= other._predicted
+        self._add_members(other._members)
         if other._carry_over is not None:
             if self._carry_over is None:
                 self._carry_over = CarryOverSums.like(other._carry_over)
@@ -172,6 +174,7 @@ class StreamingEvaluator:
             carry_over=self._carry_over,
             model=self._model,
             with_model=self._predicted,
+            members=self._members,
             rows=self._counts.rows,
             rows_censored=self._counts.censored,
             clustered=self._clustered,
@@ -195,6 +198,11 @@ class StreamingEvaluator:
         if name not in known:
             raise UsageError(f"There is no estimator {name!r}; {', '.join(known)} can be had.")
         return project(known[name], blocks, self._layout.position)
+
+    def _add_members(self, values: FloatArray) -> None:
+        """Add the policy's summed value in the eyes of each member of an ensemble ``(m,)``."""
+        if values.size:
+            self._members = values + (self._members if self._members.size else 0.0)
 
     def _add_part(
         self,
@@ -221,7 +229,11 @@ class StreamingEvaluator:
             else:
                 counted = data.observed / chance
         weighted = importance_weights(data, evaluation, policy_shares)
-        if predictions is None and self._model is not None:
+        if predictions is None and isinstance(self._model, RewardEnsemble):
+            members = self._model.member_predictions(data.context, keys)
+            self._add_members(np.einsum("nk,mnk->m", evaluation, members))
+            predictions = members.mean(axis=0)
+        elif predictions is None and self._model is not None:
             predictions = self._model.predict(data.context, keys)
         if predictions is None:
             predicted = value = np.zeros(len(data))

@@ -67,7 +67,9 @@ def judge_support(
     """Add what the diagnostics say; ``what`` is what the weights belong to."""
     judge_weights(support, rows, rules, findings, what=what)
     _judge_mass(support, rules, findings)
-    if 0 < support.clusters < rules.clusters:
+    if support.clusters == 1:
+        findings.refusals.append("All rows belong to one cluster, so nothing tells how much the value could vary.")
+    elif 0 < support.clusters < rules.clusters:
         findings.cautions.append(
             f"Only {support.clusters} clusters are independent of each other; intervals are wide and rough."
         )
@@ -82,6 +84,10 @@ def judge_weights(
     """Add what the size and the tail of the weights say."""
     one = what.removesuffix("s")
     share, ess, k = support.top_weight_share, support.ess, support.pareto_k
+    if support.max_weight == 0.0:
+        logged = "decisions" if what == "rows" else what
+        findings.refusals.append(f"The evaluation policy would have produced none of the {rows:,} logged {logged}.")
+        return
     if share > rules.top_weight_share:
         findings.refusals.append(
             f"One {one} holds {share:.1%} of all weight (bound {rules.top_weight_share:.0%}): {one} "
@@ -117,7 +123,7 @@ def _judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Find
             f"{_never_logged(support)}; their reward counts as the model's guess, or as 0."
         )
     off = support.mean_weight - 1.0
-    if abs(support.mean_weight_z) > rules.missing_z and abs(off) > 1e-3:
+    if support.max_weight > 0.0 and abs(support.mean_weight_z) > rules.missing_z and abs(off) > 1e-3:
         words = (
             f"The mean weight is {support.mean_weight:.3f}, {abs(support.mean_weight_z):.0f} standard errors from 1: "
             + ("actions lack support in some contexts, or propensities are stated too high" if off < 0 else
@@ -189,16 +195,15 @@ def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confid
     findings.next_steps.append("Ask the sequential question: evaluate_sequential on episodes of this log.")
 
 
-def judge_rewards(*, rows: int, usual: int, rules: SupportRules, findings: Findings) -> None:
+def judge_rewards(*, rows: int, events: int, rules: SupportRules, findings: Findings) -> None:
     """Too few rewards that differ from the usual one say nothing about spread.
 
     Args:
         rows: Rows with a reward.
-        usual: Rows whose reward is the least or the greatest one, whichever is more frequent.
+        events: Rows whose reward differs from the usual one, the more frequent end of the range.
         rules: The thresholds.
         findings: Where the reasons go.
     """
-    events = rows - usual
     if events < rules.rare_rewards:
         findings.cautions.append(
             f"Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known."

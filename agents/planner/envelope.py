@@ -19,6 +19,7 @@ from xbopt.simulator.curves.saturation import SaturationBank
 # Points at which the curve is cut, relative to where the plan stands, and on an absolute grid.
 _AROUND = np.array([0.35, 0.55, 0.75, 0.9, 1.0, 1.1, 1.3, 1.7, 2.5])
 _GRID = np.array([1.5, 3.0, 8.0, 30.0])
+_FAR = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,8 @@ def touching_cones(model: ResponseModel, around: FloatArray) -> TouchingCones:
     what it would be worth to enter the channel in earnest. Whether it is, expected mode decides.
     """
     bank = model.saturation
-    touch = np.maximum(np.maximum(model.exposure(around), 1.15 * tangent_point(bank)), 1e-3)
+    # Far out nothing is left to gain; a curve that is flat to the last bit has no hyperbola.
+    touch = np.clip(model.exposure(around), np.maximum(1.15 * tangent_point(bank), 1e-3), _FAR)
     value = bank.reached(touch)
     elasticity = touch * saturation_slope(bank, touch) / value
     half = touch * elasticity / np.maximum(1.0 - elasticity, 1e-6)
@@ -114,7 +116,7 @@ def envelope_tangents(model: ResponseModel, around: FloatArray) -> Tangents:
     channels = around.shape[-1]
     channel = cells % channels
     point = tangent_point(bank)[channel]
-    here = np.maximum(model.exposure(around).ravel()[cells], 1e-3)
+    here = np.clip(model.exposure(around).ravel()[cells], 1e-3, 4.0 * _FAR)
     touch = np.concatenate(
         [
             np.maximum(point, 1e-3)[None],

@@ -135,9 +135,12 @@ def _add_response(
     size = unit.size
     power = np.broadcast_to(model.power, model.ceiling.shape).ravel()
     carry = _carry(model).scaled(columns=np.power(unit, power)).shifted(size, 3 * size)
-    cells = np.arange(size)
-    spend, powered = Triplets.picking(cells, 3 * size), Triplets.picking(size + cells, 3 * size)
-    program.power((-spend).spread(3, 0) + (-powered).spread(3, 2), np.tile([0.0, 1.0, 0.0], size), power)
+    bent, straight = np.flatnonzero(power < 1.0), np.flatnonzero(power >= 1.0)
+    spend, powered = Triplets.picking(bent, 3 * size), Triplets.picking(size + bent, 3 * size)
+    program.power((-spend).spread(3, 0) + (-powered).spread(3, 2), np.tile([0.0, 1.0, 0.0], bent.size), power[bent])
+    # Where price does not rise with spend, the power is the level itself, and a cone would have no inside.
+    same = Triplets.picking(size + straight, 3 * size) + -Triplets.picking(straight, 3 * size)
+    program.at_most(same, np.zeros(straight.size))
     plain = np.flatnonzero(~tangents.cut)
     # ((1 - q) + (1 + z), 2, (1 - q) - (1 + z)) in the second-order cone.
     z = carry.chosen(plain).scaled(rows=1.0 / touching.half[plain])

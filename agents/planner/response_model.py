@@ -29,6 +29,7 @@ _STEP = 1e-5
 _LEAST_LEVEL = 1e-9
 _LEAST_EXPOSURE = 0.02
 _LARGEST_CORRECTION = 5.0
+_FLAT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,10 @@ class ResponseModel:
         next to nobody keep the model's own slope: there it has no bound, or an S-curve has not begun to rise.
         """
         plain = replace(self, linear=np.zeros_like(self.linear))
+        own = plain.slope(level)
         sound = (level > _LEAST_LEVEL) & (self.exposure(level) > _LEAST_EXPOSURE)
+        # Of a flat curve a finite difference sees only rounding.
+        sound &= own > _FLAT * own.max()
         factor = np.ones_like(level)
         scaled = plain
         # With carry-over a block's slope holds later blocks' values, so one division does not settle it.

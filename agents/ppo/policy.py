@@ -71,7 +71,8 @@ class PpoTacticPolicy:
     """A trained network's choices over the menu, with exact probabilities.
 
     Each component of a cell's tactic has a categorical distribution of its own, so a tactic's probability is their
-    product. ``greedy_share`` of the time the likeliest choice of every component is taken.
+    product. Without exploration the likeliest choice of every component is taken: what explored in training has done
+    its work.
 
     Attributes:
         network: The network.

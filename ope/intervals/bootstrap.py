@@ -95,7 +95,7 @@ def bootstrap_t(
     with np.errstate(divide="ignore", invalid="ignore"):
         if bounds is None or not bounds[0] < value < bounds[1]:
             high_t, low_t = _quantiles((replicates.values - value) / replicates.standard_errors, levels)
-            return value - high_t * standard_error, value - low_t * standard_error
+            return float(value - high_t * standard_error), float(value - low_t * standard_error)
         low, high = bounds
         inside = np.clip(replicates.values, low, high)
         here = np.log((value - low) / (high - value))

@@ -12,15 +12,13 @@ the weight.
 
 from statistics import NormalDist
 
-import numpy as np
-
 from xbopt.core.axes import FloatArray
 
 _ALMOST_SYMMETRIC = 1e-4  # skewness of the estimate below which gamma and normal interval differ by nothing to speak of
 
 
 def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -> tuple[float, float]:
-    """Equal-tailed interval, robust to skewness.
+    """Equal-tailed interval, robust to skewness; without bounds where there is one block only.
 
     Args:
         value: The estimate.
@@ -31,7 +29,9 @@ def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -
 
     blocks = len(influence)
     second = float(influence @ influence)
-    if blocks < 2 or second == 0.0:
+    if blocks < 2:
+        return float("-inf"), float("inf")  # one block says nothing about spread
+    if second == 0.0:
         return value, value
     variance = second * blocks / (blocks - 1)
     error = variance**0.5
@@ -40,7 +40,7 @@ def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -
     # With few blocks the spread itself is uncertain: Student's quantile instead of the normal one, on both parts.
     student = float(stdtrit(blocks - 1, 1.0 - tail))
     low, high = value - student * error, value + student * error
-    reach = float(np.sum(influence**3)) / second
+    reach = float((influence * influence) @ influence) / second
     if abs(reach) > _ALMOST_SYMMETRIC * error:
         size = abs(reach)
         y = 2.0 * variance / size

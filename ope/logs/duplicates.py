@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Keys = NDArray[np.uint64]
 
-_IN_MEMORY = 4_000_000
+_IN_MEMORY = 1_000_000
 _BUCKETS = 64
 _SHIFT = np.uint64(58)
 _MULTIPLIER = np.uint64(0x9E37_79B9_7F4A_7C15)
@@ -54,7 +54,7 @@ def hashed(names: "pa.Array") -> IntArray:
 class RepeatFinder:
     """Collects the hashes of all decision ids, and says which stand there more than once.
 
-    Beyond four million, the hashes go to temporary files, so that memory does not grow with the log: each file
+    Beyond a million, the hashes go to temporary files, so that memory does not grow with the log: each file
     holds those that begin with the same six bits, and is looked at by itself.
     """
 

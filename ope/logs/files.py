@@ -5,6 +5,7 @@
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 import gzip
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ BATCH_ROWS = 65_536
 _SUFFIXES = (".parquet", ".csv", ".csv.gz")
 _DELIMITERS = (",", ";", "\t", "|")
 _HEADER_BYTES = 65_536
+
+_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 Format = Literal["parquet", "csv"]
 
@@ -154,8 +157,11 @@ def _parquet(part: LogPart, columns: list[str], batch_rows: int) -> "Iterator[pa
     from pyarrow import parquet
 
     with parquet.ParquetFile(part.file.path) as source:
-        groups = list(part.groups) if part.groups else None
-        yield from source.iter_batches(batch_size=batch_rows, row_groups=groups, columns=columns)
+        # One row group at a time: asked for several, the library reads ahead, and memory grows with the file.
+        for group in part.groups:
+            yield from source.iter_batches(
+                batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False
+            )
 
 
 def _text(file: LogFile, columns: list[str]) -> "Iterator[pa.RecordBatch]":
@@ -233,6 +239,12 @@ def _broken(path: Path) -> Generator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+        ragged = _RAGGED.search(str(error))
+        if ragged:
+            line, wanted, found = (int(number) for number in ragged.groups())
+            raise DecisionLogError(
+                f"{path}: row {line - 1} (line {line}) has {found} columns; the first line names {wanted}."
+            ) from error
         lines = str(error).splitlines()
         reason = lines[0][:200] if lines else type(error).__name__
         what = "Parquet file" if path.name.endswith(".parquet") else "text file with columns"

@@ -59,9 +59,10 @@ def fit_logistic(data: LoggedBanditData, *, seed: int) -> LogisticRewardModel:
         raise UsageError("The logistic reward model is for rewards that are 0 or 1; use linear or trees.")
     moments = reward_moments(data, seed=seed)
     linear = fit_linear(moments)
-    rate = float(moments.products[:, :, 0].sum() / moments.weights.sum())
+    hits, rows_by_fold = moments.products[:, :, 0].sum(axis=1), moments.weights
+    rate = (hits.sum() - hits) / np.maximum(rows_by_fold.sum() - rows_by_fold, 1.0)
     # A slope s of the probability is s / (rate (1 - rate)) in log odds, and each row weighs rate (1 - rate).
-    penalties = linear.penalties * max(rate * (1.0 - rate), _LEAST_WEIGHT)
+    penalties = linear.penalties * np.maximum(rate * (1.0 - rate), _LEAST_WEIGHT)[:, None]
     keys = row_keys(len(data), first_row=0, cluster=data.cluster, seed=seed)
     fold = folds_of(keys, FOLDS)
     shape = linear.coefficients.shape

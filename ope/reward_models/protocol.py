@@ -1,6 +1,6 @@
 """What an evaluation asks of a reward model."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from xbopt.core.axes import FloatArray
 from xbopt.ope.row_keys import KeyArray
@@ -18,4 +18,13 @@ class RewardModel(Protocol):
 
     def predict(self, context: FloatArray, keys: KeyArray) -> FloatArray:
         """Expected reward of every action ``(n, K)`` in contexts ``(n, d)`` of rows with these keys ``(n,)``."""
+        ...
+
+
+@runtime_checkable
+class RewardEnsemble(Protocol):
+    """A model of several members, whose disagreement is reported."""
+
+    def member_predictions(self, context: FloatArray, keys: KeyArray) -> FloatArray:
+        """Predictions of each member ``(m, n, K)``; their mean is the model's prediction."""
         ...

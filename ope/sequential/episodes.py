@@ -55,9 +55,9 @@ class LoggedEpisodes:
             self._set("length", length)
         axes, lengths = ("n", "T"), (episodes, steps)
         action = whole_numbers("action", self._filled(self.action, 0.0), axes=axes, lengths=lengths)
-        check_between("action", action, 0, self.n_actions - 1, f"actions run from 0 to {self.n_actions - 1}")
+        check_between("action", action, 0, self.n_actions - 1, f"actions run from 0 to {self.n_actions - 1}", axes=axes)
         propensity = finite_array("propensity", self._filled(self.propensity, 1.0), axes=axes, lengths=lengths)
-        check_between("propensity", propensity, 0.0, 1.0, PROPENSITY_WANTED, open_low=True)
+        check_between("propensity", propensity, 0.0, 1.0, PROPENSITY_WANTED, open_low=True, axes=axes)
         self._set("action", action)
         self._set("propensity", propensity)
         self._set("reward", finite_array("reward", self._filled(self.reward, 0.0), axes=axes, lengths=lengths))
@@ -92,7 +92,7 @@ class LoggedEpisodes:
         filled = self._filled(evaluation_probabilities, 1.0 / self.n_actions)
         lengths = (*self.action.shape, self.n_actions)
         whole = finite_array(name, filled, axes=("n", "T", "K"), lengths=lengths)
-        check_distributions(name, whole)
+        check_distributions(name, whole, axes=("n", "T", "K"))
         return whole
 
     def _filled(self, values: ArrayLike, beyond: float) -> ArrayLike:

@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import altair as alt
 import pytest
 
+from tests.reports.pages import ATTACK, browser_complaints, chart_data, outline_of
 from xbopt.core.errors import UsageError
 from xbopt.env.kpis import Estimate
 from xbopt.reports.chart_heat import heat_map_chart
@@ -17,39 +16,6 @@ from xbopt.reports.numbers import NumberFormat
 from xbopt.reports.page import MAX_BYTES, PageStyle, html_page, script_json, write_html
 from xbopt.reports.simulation import build_simulation_report
 from xbopt.reports.simulation_page import simulation_sections
-
-ATTACK = "</script><script>alert('x')</script><img src=x onerror=alert(1)>"
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-class _Outline(HTMLParser):
-    """Checks that tags nest, and collects what could reach the network."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.count: dict[str, int] = {}
-        self.links: list[str] = []
-        self.ids: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.count[tag] = self.count.get(tag, 0) + 1
-        self.links += [value or "" for name, value in attrs if name in {"src", "href", "action", "data"}]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-
-def _outline(page: str) -> _Outline:
-    outline = _Outline()
-    outline.feed(page)
-    outline.close()
-    assert outline.open == []
-    return outline
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +28,15 @@ def page(report):
     return html_page(report)
 
 
-def _chart_data(page: str) -> dict:
-    found = re.search(r'<script type="application/json" id="chart-data">(.*?)</script>', page, re.DOTALL)
-    assert found is not None
-    return json.loads(found[1])
-
-
 def test_the_page_nests_and_fits(page):
-    outline = _outline(page)
+    outline = outline_of(page)
     assert len(page.encode()) <= MAX_BYTES
     assert outline.count["h1"] == 1
     assert len(outline.ids) == len(set(outline.ids))
 
 
 def test_the_page_asks_the_network_for_nothing(page):
-    assert all(link.startswith(("#", "data:")) for link in _outline(page).links)
+    assert all(link.startswith(("#", "data:")) for link in outline_of(page).links)
     without_code = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
     assert "http://" not in without_code
     assert "https://" not in without_code
@@ -87,7 +47,7 @@ def test_the_page_asks_the_network_for_nothing(page):
 
 def test_every_chart_has_a_name_and_a_table(report, page):
     charts = [chart for section in simulation_sections(report) for chart in section.charts]
-    assert page.count('class="chart"') == len(charts) == len(_chart_data(page)["charts"])
+    assert page.count('class="chart"') == len(charts) == len(chart_data(page)["charts"])
     assert page.count("Figures of this chart") == len(charts)
     for chart in charts:
         assert f'id="{chart.key}" role="img" aria-label="' in page
@@ -115,13 +75,13 @@ def test_names_cannot_become_markup(played):
     market = document.market.model_copy(update={"regions": [region, *document.market.regions[1:]]})
     scenario = replace(played.scenario, document=document.model_copy(update={"market": market}))
     result = replace(played, scenario=scenario, by_region=[replace(played.by_region[0], name=ATTACK)])
-    harmless = _outline(html_page(build_simulation_report(played)))
+    harmless = outline_of(html_page(build_simulation_report(played)))
     page = html_page(build_simulation_report(result, title=ATTACK))
-    outline = _outline(page)
+    outline = outline_of(page)
     assert outline.count["script"] == harmless.count["script"] == 2
     assert "img" not in outline.count
     assert "<img src=x" not in page
-    assert ATTACK in json.dumps(_chart_data(page), ensure_ascii=False)
+    assert ATTACK in json.dumps(chart_data(page), ensure_ascii=False)
 
 
 def test_json_in_a_script_element_holds_no_tag():
@@ -211,23 +171,11 @@ def test_colours_and_logo_can_be_set(report, tmp_path):
 def test_a_plan_without_media_and_a_single_world_can_be_drawn(make_result):
     for result in (make_result([5.0, 7.0], media=0.0), make_result([-5.0])):
         page = html_page(build_simulation_report(result))
-        _outline(page)
+        outline_of(page)
         assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).lower().split()
 
 
 @pytest.mark.browser
-def test_a_browser_draws_every_chart(report, page, chromium, tmp_path):
+def test_a_browser_draws_every_chart(page, chromium, tmp_path):
     """The scripts run under the page's own policy: one picture a chart, and no word on the console."""
-    target = tmp_path / "report.html"
-    write_html(report, target)
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    command += ["--disable-component-update", "--disable-sync", "--no-first-run"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=20000"]
-    done = subprocess.run(
-        [*command, "--dump-dom", target.as_uri()], capture_output=True, text=True, timeout=120, check=True
-    )
-    charts = len(_chart_data(page)["charts"])
-    drawn = re.sub(r"<script.*?</script>", "", done.stdout, flags=re.DOTALL)
-    assert drawn.count("<svg") == charts
-    assert f'data-drawn="{charts}"' in drawn
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    assert browser_complaints(page, chromium, tmp_path) == []

@@ -35,7 +35,7 @@ def read(path, columns=COLUMNS):
         ("c,red", "a,red", "row 3, column id: 'a' stands in an earlier row too"),
         ("c,red", ",red", "row 3, column id: is empty"),
         ("0,27", "0,inf", "row 3, column age: is inf"),
-        ("c,red,0.5,0,27,Rome", "c,red,0.5,0,27", "Row #4: Expected 6 columns, got 5"),
+        ("c,red,0.5,0,27,Rome", "c,red,0.5,0,27", "row 3 (line 4) has 5 columns; the first line names 6"),
         ("id,item", "p,item", "the column 'p' stands there more than once"),
     ],
 )

@@ -1,0 +1,166 @@
+"""``replan``: solve again every morning from what the worlds at hand have shown so far. It does not learn.
+
+The plan for the average market is the best that is known before the first day. Then results come in, and the seller's
+own model tells by how much each channel and cell does better or worse than the scenario says (``env/nominal.py``). The
+re-planner scales the response model of the plan by these ratios and solves for spend again, over all days that are
+left and within the money that is left.
+
+Near the plan, a cell's marginal value falls with its level ``y`` as that of the touching hyperbola,
+
+    ``D(y) = V a b A w y^(w-1) / (b + A y^w)^2``,  ``w = 1 - g``,
+
+so with ``y = r y0``, ``zeta = A y0^w / b`` and the ratio ``m`` of observed to modelled value, the optimum solves
+
+    ``log m + (w - 1) log r - 2 log((1 + zeta r^w) / (1 + zeta)) = log(price)``,
+
+where the price is 1, or what the money left asks for. The left side falls in ``r``, so the root is unique; at ``m = 1``
+and price 1 it is the plan itself. Days are separate: carry-over stands in ``A``.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.agents.planner.blocks import Blocks, split_horizon
+from xbopt.agents.planner.envelope import touching_cones
+from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.policy import planner_policy, usual_resolution
+from xbopt.agents.planner.response_model import model_at
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision import Decision
+from xbopt.core.policy import Observation, PolicyKind
+from xbopt.core.schedule import ScheduledPolicy
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.response import order_margin
+
+_RESPONSE = ("media_response", "half_saturation", "media_price")
+_NEWTON_STEPS = 12
+_PRICE_STEPS = 30
+_LARGEST_LOG_MULTIPLE = 2.0
+_SCARCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplanningPolicy:
+    """The re-planner of one market.
+
+    Attributes:
+        plan: The plan for the average market.
+        blocks: Its cells.
+        power: ``w`` by channel ``(C,)``.
+        saturation: ``zeta`` ``(K, R, S, C)``.
+        worth_of_value: How much more a cell's margin grows than its order value ``(R, S)``.
+        response_feature: Name of the channel feature that pools what shares one response.
+        budget_binds: Whether the plan uses the whole budget.
+    """
+
+    plan: ScheduledPolicy
+    blocks: Blocks
+    power: FloatArray
+    saturation: FloatArray
+    worth_of_value: FloatArray
+    response_feature: str
+    budget_binds: bool
+    name: str = "replan"
+    kind: PolicyKind = "planner"
+
+    def decide(self, observation: Observation) -> Decision:
+        """The plan of the day, moved to where results say it should be."""
+        day = observation.day
+        ahead = self.plan.spend_base[day:]
+        log_ratio = self._log_ratio(observation)
+        block = int(self.blocks.of_day[day])
+        log_multiple = self._log_multiple(log_ratio, np.zeros(observation.worlds), slice(block, None))
+        days = self.blocks.of_day[day:] - block
+        left = observation.remaining.budget_base
+        wanted = self._money(ahead, log_multiple, days)
+        planned = float(ahead.sum())
+        binds = (wanted > left) | (self.budget_binds & (planned >= left * (1.0 - _SCARCE)))
+        if bool(binds.any()) and planned > 0.0:
+            price = self._price(log_ratio, ahead, days, block, np.where(binds, left, wanted))
+            log_multiple = self._log_multiple(log_ratio, np.where(binds, price, 0.0), slice(block, None))
+        spend = ahead[0] * np.exp(log_multiple[:, 0])
+        worlds = observation.worlds
+        return Decision(
+            spend_base=spend,
+            daypart_weights=np.broadcast_to(self.plan.daypart_weights, (worlds, *self.plan.daypart_weights.shape)),
+            discount_frac=np.broadcast_to(self.plan.discount_frac[day], (worlds, *self.plan.discount_frac[day].shape)),
+            mechanic=np.broadcast_to(self.plan.mechanic[day], (worlds, *self.plan.mechanic[day].shape)),
+        )
+
+    def _log_ratio(self, observation: Observation) -> FloatArray:
+        """Log of observed over modelled value of spend ``(B, R, S, C)``: reach, conversion and margin of an order."""
+        names, cells = observation.channel_names, observation.cell_names
+        response = observation.channels[..., names.index(self.response_feature)]
+        conversion = observation.cells[..., cells.index("conversion_log")]
+        value = observation.cells[..., cells.index("order_value_log")] * self.worth_of_value
+        return response + (conversion + value)[..., None]
+
+    def _log_multiple(self, log_ratio: FloatArray, log_price: FloatArray, blocks: slice) -> FloatArray:
+        """``log r`` ``(B, K', R, S, C)``, by Newton steps on a falling function, held within bounds."""
+        wanted = log_ratio[:, None] - log_price[:, None, None, None, None]
+        zeta, w = self.saturation[blocks], self.power
+        log_r = np.zeros((len(log_ratio), *zeta.shape))
+        for _ in range(_NEWTON_STEPS):
+            grown = zeta * np.exp(w * log_r)
+            value = wanted + (w - 1.0) * log_r - 2.0 * np.log((1.0 + grown) / (1.0 + zeta))
+            slope = (w - 1.0) - 2.0 * w * grown / (1.0 + grown)
+            log_r = np.clip(log_r - value / slope, -_LARGEST_LOG_MULTIPLE, _LARGEST_LOG_MULTIPLE)
+        return log_r
+
+    def _money(self, ahead: FloatArray, log_multiple: FloatArray, days: IntArray) -> FloatArray:
+        """Spend over the days ahead ``(B,)``."""
+        by_block = np.stack([ahead[days == k].sum(axis=0) for k in range(log_multiple.shape[1])])
+        return (by_block * np.exp(log_multiple)).sum(axis=(1, 2, 3, 4))
+
+    def _price(
+        self, log_ratio: FloatArray, ahead: FloatArray, days: IntArray, block: int, money: FloatArray
+    ) -> FloatArray:
+        """Log price ``(B,)`` at which the days ahead spend ``money`` ``(B,)``, by bisection."""
+        low, high = np.full(len(money), -4.0), np.full(len(money), 4.0)
+        for _ in range(_PRICE_STEPS):
+            middle = 0.5 * (low + high)
+            spent = self._money(ahead, self._log_multiple(log_ratio, middle, slice(block, None)), days)
+            low, high = np.where(spent > money, middle, low), np.where(spent > money, high, middle)
+        return high
+
+
+def replanning_policy(market: MarketParameters) -> ReplanningPolicy:
+    """The re-planner that starts from the plan for the average market."""
+    plan = planner_policy(market)
+    blocks = split_horizon(market, usual_resolution(market))
+    expected = ExpectedMarket(market, goal_named("reward"))
+    level = blocks.level(plan.spend_base)
+    model = model_at(expected, blocks, expected.play(plan), level)
+    half = touching_cones(model, level).half.reshape(level.shape)
+    budget = market.scenario.limits.total_base
+    return ReplanningPolicy(
+        plan=plan,
+        blocks=blocks,
+        power=model.power,
+        saturation=model.exposure(level) / half,
+        worth_of_value=_worth_of_value(market),
+        response_feature=_pooled(market),
+        budget_binds=float(plan.spend_base.sum()) >= budget * (1.0 - _SCARCE),
+    )
+
+
+def _worth_of_value(market: MarketParameters) -> FloatArray:
+    """Elasticity of an order's margin to the value of its goods ``(R, S)``: fixed costs make it larger than 1."""
+    step = 1e-4
+    orders = market.orders
+    dearer = replace(orders, price_base=orders.price_base * (1.0 + step), cost_base=orders.cost_base * (1.0 + step))
+    margin = np.maximum(order_margin(market), 1e-9)
+    return np.clip((order_margin(replace(market, orders=dearer)) / margin - 1.0) / step, 0.0, 5.0)
+
+
+def _pooled(market: MarketParameters) -> str:
+    """The channel feature whose visits share one response, by the axes of the scenario's uncertainty."""
+    unsure = market.scenario.document.uncertainty
+    axes = {axis for group, spec in unsure.items() if group in _RESPONSE for axis in spec.by}
+    if {"region", "segment"} <= axes:
+        return "visits_log"
+    if "region" in axes:
+        return "visits_in_region_log"
+    return "visits_in_segment_log" if "segment" in axes else "visits_in_channel_log"

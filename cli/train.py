@@ -1,0 +1,138 @@
+"""``xbopt train``: let an agent learn a scenario."""
+
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xbopt.cli.completion import agent_names
+from xbopt.cli.scenario import JsonOption, ScenarioArgument
+from xbopt.cli.terminal import print_json, result_console, say, table, written
+from xbopt.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from xbopt.agents.training import TrainingProgress, TrainingSummary
+    from xbopt.core.scenario.scenario import Scenario
+
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DEFAULT_STEPS = 200_000
+
+
+def train_command(
+    scenario: ScenarioArgument,
+    agent: Annotated[str, typer.Option("--agent", help="Who learns: ppo.", autocompletion=agent_names)],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the run; new, unless --resume is given.")],
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", min=1, help="Decisions to learn from, worlds times steps. Without a limit: 200,000."),
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option("--time-limit", metavar="TIME", help="Stop after a time such as 90s, 10m or 2h.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed and steps, same policy.")] = 0,
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", help="Built-in plan that decisions are relative to; else the planner's."),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME=VALUE", help="A setting of the agent; repeatable; see docs/training.md."
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an agent on a scenario, and keep its best policy on worlds that it never trained on."""
+    from xbopt.agents.training import TrainingSettings, agent_named, train
+    from xbopt.core.scenario.loading import load_scenario
+
+    agent_named(agent)
+    seconds = None if time_limit is None else _seconds(time_limit)
+    if steps is None and seconds is None:
+        steps = _DEFAULT_STEPS
+    loaded = load_scenario(scenario, overrides=changes or [])
+    settings = TrainingSettings(
+        agent=agent, seed=seed, steps=steps, seconds=seconds, plan=plan, options=_options(options or [])
+    )
+    with _bar(f"{loaded.name}, {agent}", quiet=as_json) as progress:
+        summary = train(loaded, settings, out, resume=resume, progress=progress)
+    if as_json:
+        print_json(_as_json(loaded, settings.agent, seed, out, summary))
+    else:
+        _print_summary(loaded, agent, summary)
+    say(f"Run: {out}. Play its policy: xbopt simulate {scenario} --policy {out}")
+
+
+def _seconds(text: str) -> float:
+    match = _DURATION.fullmatch(text.strip())
+    seconds = float(match["number"]) * _SECONDS[match["unit"]] if match else 0.0
+    if seconds <= 0.0:
+        raise UsageError(f"--time-limit {text}: a time such as 90s, 10m or 2h is wanted.")
+    return seconds
+
+
+def _options(texts: list[str]) -> dict[str, object]:
+    options: dict[str, object] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (name and sign and value):
+            raise UsageError(f"--option {text}: write NAME=VALUE, as in learning_rate=0.001.")
+        options[name] = value
+    return options
+
+
+@contextmanager
+def _bar(label: str, *, quiet: bool) -> "Generator[Callable[[TrainingProgress], None]]":
+    """A progress bar on stderr with gain, share of the plan and time left; silent where nobody watches."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn(label), BarColumn(), TextColumn("{task.percentage:.0f} %"), TextColumn("{task.fields[told]}")
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=1.0, told="playing the plan")
+
+        def update(at: "TrainingProgress") -> None:
+            left = "" if at.seconds_left != at.seconds_left else f", {at.seconds_left:,.0f} s left"
+            told = f"gain {written(at.gain_base, 'money')}, {at.share_of_plan:.1%} of the plan{left}"
+            bar.update(task, completed=at.done_frac, told=told)
+
+        yield update
+
+
+def _as_json(scenario: "Scenario", agent: str, seed: int, out: Path, summary: "TrainingSummary") -> dict[str, object]:
+    return {
+        "scenario": {"name": scenario.name, "hash": scenario.hash, "base_currency": scenario.base_currency},
+        "agent": agent,
+        "seed": seed,
+        "run": str(out),
+        **{name: getattr(summary, name) for name in summary.__slots__},
+    }
+
+
+def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary") -> None:
+    console = result_console()
+    console.print(
+        f"{scenario.name}: {agent} learnt from {summary.steps:,} decisions; stopped: {summary.stopped}.", markup=False
+    )
+    made = table(
+        f"On {summary.held_out_worlds} worlds that training never played", "", scenario.base_currency, "Standard error"
+    )
+    made.add_row(f"Reward of {summary.plan}", written(summary.plan_reward_base, "money"), "")
+    made.add_row(f"Gain of {agent}", written(summary.gain_base, "money"), written(summary.gain_se_base, "money"))
+    console.print(made)
+    if summary.gain_base <= 0.0:
+        say(f"The best policy is no better than {summary.plan}: more steps, or another encoding (docs/training.md).")

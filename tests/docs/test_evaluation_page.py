@@ -1,0 +1,56 @@
+"""The commands of docs/evaluation.md, in the order in which a reader types them, in one folder."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("xbopt ")
+]
+
+
+def write_files(folder):
+    """The files that the page speaks of: the one it shows, and the log that it goes with."""
+    (shown,) = re.findall(r"^```csv\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (folder / "by_age.csv").write_text(shown, encoding="utf-8")
+    rows = [
+        f"{('short', 'long')[(i // 3) % 2]},0.5,{int((i * 7919) % 100 < 25)},{('young', 'middle', 'old')[i % 3]}\n"
+        for i in range(900)
+    ]
+    (folder / "mailing.csv").write_text("mail,p,bought,age\n" + "".join(rows), encoding="utf-8")
+
+
+def test_the_commands_do_what_the_page_says(tmp_path):
+    write_files(tmp_path)
+    said = {}
+    for line in COMMANDS:
+        command, _, remark = line.partition("  # ")
+        done = subprocess.run(
+            [sys.executable, "-c", "from xbopt.cli.main import main; main()", *shlex.split(command)[1:]],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == (int(remark.removeprefix("exit ")) if remark else 0), (line, done.stderr)
+        said[line] = done.stdout
+    assert len(COMMANDS) >= 7
+    first, sequential, thin = (out for line, out in said.items() if "--scenario quickstart" in line)
+    assert "CAUTION:" in first
+    assert "--estimand sequential" in first
+    assert "episodes, policy baseline+explore0.4, sequential" in sequential
+    assert "ANSWER:" in sequential
+    assert "cannot be told from chance" in sequential.replace("\n", " ")
+    assert "REFUSE:" in thin
+    assert (tmp_path / "evaluation.html").exists()
+
+
+def test_the_page_names_every_role_and_estimand():
+    from xbopt.ope.logs.roles import ROLES
+
+    for role in ROLES:
+        assert f"`{role}`" in PAGE

@@ -1,0 +1,256 @@
+"""Evaluating a log from batches: the same answer as in memory, whatever the batches, and in little memory."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from xbopt.core.errors import SupportError, UsageError
+from xbopt.ope import LoggedBanditData, evaluate_policy
+from xbopt.ope.logs import files
+from xbopt.ope.logs.episodes import evaluate_log_sequentially
+from xbopt.ope.logs.evaluation import evaluate_log, load_rows, with_self_test
+from xbopt.ope.logs.open_log import open_log
+from xbopt.ope.logs.policies import FixedProbabilities, named_policy
+from xbopt.ope.logs.previous_actions import PreviousActions
+from xbopt.ope.logs.sequence import anytime_interval
+from xbopt.ope.logs.weight_histogram import WeightHistogram
+
+
+def table(rows, seed=1):
+    rng = np.random.default_rng(seed)
+    action, x = rng.integers(0, 3, rows), rng.standard_normal(rows)
+    return pa.table(
+        {
+            "action": action,
+            "propensity": np.full(rows, 1 / 3),
+            "reward": (rng.random(rows) < 0.2 + 0.1 * action * (x > 0)).astype(np.float64),
+            "context_x": x,
+            "cluster": np.arange(rows) // 3,
+            "cost": 1.0 + action,
+        }
+    )
+
+
+@pytest.fixture
+def log_path(tmp_path):
+    def write(content, row_group_size=None):
+        parquet.write_table(content, tmp_path / "log.parquet", row_group_size=row_group_size)
+        return tmp_path / "log.parquet"
+
+    return write
+
+
+def figures(result):
+    found = {name: (one.value, one.low, one.high) for name, one in result.estimates.items()}
+    return np.array([*found.values(), (result.support.ess, result.support.max_weight, result.support.pareto_k)])
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_batches_give_what_arrays_in_memory_give(clustered, log_path):
+    content = table(5000)
+    if not clustered:
+        content = content.drop_columns(["cluster"])
+    log = open_log(log_path(content))
+    found = evaluate_log(log, FixedProbabilities(name="p", shares=(0.2, 0.2, 0.6))).result
+    columns = {name: content[name].to_numpy() for name in content.column_names}
+    data = LoggedBanditData(
+        context=columns["context_x"][:, None],
+        action=columns["action"],
+        reward=columns["reward"],
+        propensity=columns["propensity"],
+        n_actions=3,
+        cost=columns["cost"],
+        # Clusters are told apart by a hash of their name, so that folds are the same in any batch.
+        cluster=load_rows(log, named_policy("uniform", log))[0].cluster if clustered else None,
+    )
+    expected = evaluate_policy(data, np.tile([0.2, 0.2, 0.6], (5000, 1)))
+    np.testing.assert_allclose(figures(found), figures(expected), rtol=1e-9)
+    assert found.budget.keys() == expected.budget.keys() == {"cost", "reward_per_cost", "cost_per_reward"}
+
+
+@pytest.mark.parametrize(("batch", "group"), [(7, 100), (1000, 333), (65_536, 700)])
+def test_no_cut_into_batches_groups_or_parts_changes_the_result(batch, group, log_path, monkeypatch):
+    content = table(2000)
+    policy = FixedProbabilities(name="p", shares=(0.1, 0.3, 0.6))
+    expected = figures(evaluate_log(open_log(log_path(content)), policy).result)
+    read, cut = files.read_part, files.split
+    for place in ("open_log", "profile"):
+        monkeypatch.setattr(f"xbopt.ope.logs.{place}.read_part", lambda p, c: read(p, c, batch_rows=batch))
+    monkeypatch.setattr("xbopt.ope.logs.open_log.split", lambda f: cut(f, rows=300))
+    log = open_log(log_path(content, row_group_size=group))
+    assert len(log.parts()) > 1
+    np.testing.assert_allclose(figures(evaluate_log(log, policy).result), expected, rtol=1e-9)
+
+
+def test_rewards_that_are_not_ready_are_counted_out(log_path):
+    content = table(3000).drop_columns(["cluster"])
+    policy = FixedProbabilities(name="p", shares=(0.1, 0.3, 0.6))
+    late = np.arange(3000) % 5 == 0
+    reward = np.where(late, np.nan, content["reward"].to_numpy())
+    dated = content.set_column(2, "reward", pa.array(reward, from_pandas=True))
+    day = np.datetime64("2026-03-01", "us")
+    dated = dated.append_column("reward_ready_at", pa.array([day] * 3000)).append_column(
+        "timestamp", pa.array([day] * 3000)
+    )
+    result = evaluate_log(open_log(log_path(dated)), policy).result
+    assert (result.rows, result.rows_censored) == (2400, 600)
+    kept = evaluate_log(open_log(log_path(content.filter(~late))), policy).result
+    # The folds differ, because rows have other numbers; weights alone do not know folds.
+    for name in ("ips", "snips"):
+        assert result.estimates[name].value == pytest.approx(kept.estimates[name].value, rel=1e-12)
+
+
+# The peak of this very program: what the system reports of a process counts its parent's memory too.
+PEAK = """
+import sys
+from pathlib import Path
+from xbopt.ope.logs.evaluation import evaluate_log
+from xbopt.ope.logs.open_log import open_log
+from xbopt.ope.logs.policies import named_policy
+log = open_log(sys.argv[1])
+evaluate_log(log, named_policy("always:1", log))
+status = Path("/proc/self/status").read_text()
+print(next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of a program is read from /proc")
+def test_peak_memory_does_not_grow_with_the_rows(tmp_path):
+    """Twelve times the rows, which alone are 48 MB more, cost less than 16 MB more at the peak."""
+    peaks = []
+    for rows in (100_000, 1_200_000):
+        path = tmp_path / f"{rows}.parquet"
+        parquet.write_table(table(rows).drop_columns(["cluster"]), path, row_group_size=100_000)
+        done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout))
+    assert peaks[1] - peaks[0] < 16e6, peaks
+
+
+def test_a_model_that_would_not_fit_into_memory_is_refused(log_path):
+    wide = {f"context_{i}": [0.0, 1.0] for i in range(3000)}
+    log = open_log(log_path(pa.table({"action": ["a", "b"], "propensity": [0.5, 0.5], "reward": [0, 1], **wide})))
+    with pytest.raises(UsageError, match=r"needs 0\.7 GB\. Name fewer context columns, or say --reward-model none"):
+        evaluate_log(log, named_policy("uniform", log))
+    found = evaluate_log(log, named_policy("uniform", log), reward_model=None, force=True).result
+    assert set(found.estimates) == {"ips", "snips"}
+
+
+def test_the_action_before_is_found_wherever_it_stands(log_path, monkeypatch):
+    rng = np.random.default_rng(4)
+    episode, step = np.repeat(np.arange(50), 6), np.tile(np.arange(6), 50)
+    action = rng.integers(0, 2, 300)
+    order = rng.permutation(300)
+    content = pa.table(
+        {
+            "action": action[order],
+            "propensity": [0.5] * 300,
+            "reward": [0.0] * 300,
+            "episode_id": episode[order],
+            "step": step[order],
+        }
+    )
+    log = open_log(log_path(content))
+    rows, _ = load_rows(log, named_policy("uniform", log))
+    expected = np.where(step == 0, -1, np.roll(action, 1))[order]
+    np.testing.assert_array_equal(PreviousActions.empty().plus(rows).sorted().of(rows), expected)
+    # Beyond the limit some episodes are kept whole and the others dropped whole.
+    monkeypatch.setattr("xbopt.ope.logs.previous_actions.MOST_ROWS", 100)
+    some = PreviousActions.empty().plus(rows).sorted().of(rows)
+    known = {e for e in range(50) if (some[episode[order] == e] >= 0).any()}
+    assert 0 < len(known) < 50
+    np.testing.assert_array_equal(some, np.where(np.isin(episode[order], list(known)), expected, -1))
+
+
+def episodes(steps_kept, due_days=7):
+    """Three episodes of three weekly steps; rewards 1, 10, 100 by step; episode 2 lacks what is not kept."""
+    rows = [(e, t) for e in range(3) for t in range(3) if e < 2 or t in steps_kept]
+    start = np.datetime64("2026-03-02", "us")
+    made = [start + np.timedelta64(7 * t, "D") for _, t in rows]
+    return pa.table(
+        {
+            "action": ["a" if t % 2 else "b" for _, t in rows],
+            "propensity": [0.5] * len(rows),
+            "reward": [10.0**t for _, t in rows],
+            "episode_id": [f"e{e}" for e, _ in rows],
+            "step": [t for _, t in rows],
+            "timestamp": made,
+            "reward_ready_at": [moment + np.timedelta64(due_days, "D") for moment in made],
+        }
+    )
+
+
+def sequential(content, log_path):
+    log = open_log(log_path(content), as_of=np.datetime64("2027-01-01", "us"))
+    return evaluate_log_sequentially(log, named_policy("uniform", log), force=True)
+
+
+def test_an_episode_is_worth_the_sum_of_its_steps(log_path):
+    found = sequential(episodes((0, 1, 2)), log_path).result
+    assert found.rows == 3
+    assert found.logging_policy.value == pytest.approx(111.0)
+    assert found.estimates["tis"].value == pytest.approx(111.0)
+
+
+def test_an_episode_ends_before_a_step_that_is_missing(log_path):
+    found = sequential(episodes((0, 2)), log_path)
+    assert found.result.logging_policy.value == pytest.approx((111 + 111 + 1) / 3)
+    assert any(rule.startswith("1 decisions were left out") for rule in found.rules)
+    assert sequential(episodes((1, 2)), log_path).result.rows == 2
+
+
+def test_rewards_that_overlap_are_refused(log_path):
+    with pytest.raises(SupportError, match="In 6 of 6 cases a reward is still being collected"):
+        sequential(episodes((0, 1, 2), due_days=8), log_path)
+
+
+def test_the_anytime_interval_holds_and_knows_only_the_past(log_path):
+    content = table(20_000).drop_columns(["cluster", "cost"])
+    log = open_log(log_path(content))
+    policy = FixedProbabilities(name="p", shares=(0.0, 0.0, 1.0))
+    found = anytime_interval(log, policy, reward_bounds=(0.0, 1.0), least_propensity=1 / 3)
+    truth = 0.2 + 0.1 * 2 * 0.5
+    assert found.low < truth < found.high
+    assert found.high - found.low < 0.06
+    plain = evaluate_log(log, policy).result.estimates["dr"]
+    assert found.low < plain.low < plain.high < found.high
+    # What comes later cannot move the interval of the first rows.
+    halves = [anytime_interval(open_log(log_path(pa.concat_tables([content.slice(0, 10_000), more]))), policy,
+              reward_bounds=(0.0, 1.0), least_propensity=1 / 3) for more in (content.slice(0, 0),)]  # fmt: skip
+    assert halves[0].rows == 10_000
+    assert halves[0].high - halves[0].low > found.high - found.low
+
+
+def test_the_anytime_interval_needs_a_bound_on_the_weights(log_path):
+    log = open_log(log_path(table(100)))
+    with pytest.raises(UsageError, match="--sequence needs the least propensity"):
+        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0))
+    with pytest.raises(UsageError, match="above 0 and at most 1 is wanted"):
+        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0), least_propensity=0.0)
+
+
+def test_the_self_test_says_how_often_intervals_hold(log_path):
+    log = open_log(log_path(table(2000).drop_columns(["cluster"])))
+    policy = FixedProbabilities(name="p", shares=(0.2, 0.2, 0.6))
+    found = with_self_test(evaluate_log(log, policy), policy, draws=60).self_test
+    assert found.draws == 60
+    # Four standard errors of a share of 95 % in 60 draws.
+    assert abs(found.coverage["dr"] - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 60)
+
+
+def test_the_histogram_adds_up():
+    weights = np.array([0.0, 0.0, 1e-4, 1.0, 2.0, 3.0, 5.0, 1e9])
+    whole = WeightHistogram.of(weights)
+    halves = WeightHistogram.of(weights[:3]).plus(WeightHistogram.of(weights[3:]))
+    np.testing.assert_array_equal(whole.rows, halves.rows)
+    np.testing.assert_array_equal(whole.weight, halves.weight)
+    named = dict(zip(whole.labels(), zip(whole.rows.tolist(), whole.weight.tolist(), strict=True), strict=True))
+    assert named["0"] == (2, 0.0)
+    assert named["below 0.001"] == (1, 1e-4)
+    assert named["1 to 3.16"] == (3, 6.0)
+    assert named["3.16 to 10"] == (1, 5.0)
+    assert named["10,000 and more"] == (1, 1e9)

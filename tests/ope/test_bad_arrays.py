@@ -1,0 +1,117 @@
+"""Never a number from garbage: every bad array is refused, with column and row in the message."""
+
+import numpy as np
+import pytest
+
+from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope import LoggedBanditData, LoggedEpisodes, evaluate_policy
+
+GOOD = {
+    "context": np.ones((4, 2)),
+    "action": [0, 1, 2, 0],
+    "reward": [1.0, 0.0, 1.0, 0.0],
+    "propensity": [0.5, 0.25, 0.25, 0.5],
+    "n_actions": 3,
+}
+
+
+def changed(name, index, value):
+    array = np.array(GOOD[name], dtype=np.float64)
+    array[index] = value
+    return {**GOOD, name: array}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (changed("reward", 2, np.nan), "reward, row 2: nan"),
+        (changed("reward", 1, np.inf), "reward, row 1: inf"),
+        (changed("context", (3, 1), np.nan), "context, row 3, column 1: nan"),
+        (changed("propensity", 1, 0.0), "propensity, row 1: 0.0"),
+        (changed("propensity", 3, -0.1), "propensity, row 3: -0.1"),
+        (changed("propensity", 0, 1.5), "propensity, row 0: 1.5"),
+        (changed("propensity", 0, np.nan), "propensity, row 0: nan"),
+        (changed("action", 2, 3), "action, row 2: 3 was found; actions run from 0 to 2"),
+        (changed("action", 0, -1), "action, row 0: -1"),
+        (changed("action", 0, 0.5), "action, row 0: 0.5 was found; a whole number"),
+        ({**GOOD, "reward": [1.0, 2.0]}, "reward has shape (2,); (n=4) is wanted"),
+        ({**GOOD, "context": np.ones(4)}, "context has shape (4,)"),
+        ({**GOOD, "reward": ["a", "b", "c", "d"]}, "reward holds something that is no number"),
+        ({**GOOD, "n_actions": 0}, "n_actions is 0"),
+        ({**GOOD, "action": [], "context": np.ones((0, 2)), "reward": [], "propensity": []}, "no row"),
+        ({**GOOD, "cost": [1.0, np.nan, 0.0, 0.0]}, "cost, row 1: nan"),
+        ({**GOOD, "previous_action": [-1, 0, 7, 1]}, "previous_action, row 2: 7"),
+        ({**GOOD, "reward_bounds": (0.0, 0.5)}, "reward, row 0: 1.0 was found; reward_bounds says from 0 to 0.5"),
+        ({**GOOD, "reward_bounds": (1.0, 0.0)}, "reward_bounds is (1.0, 0.0)"),
+        ({**GOOD, "observed": [1, 1, 0, 1]}, "bool"),
+        ({**GOOD, "observed": np.zeros(4, dtype=bool)}, "no decision has a complete reward"),
+        ({**GOOD, "action_probabilities": np.full((4, 3), 0.5)}, "row 0: the probabilities sum to 1.5"),
+        ({**GOOD, "action_probabilities": np.full((4, 3), 1 / 3)}, "propensity, row 0: 0.5 was found, but"),
+        ({**GOOD, "policy": [0, 0, 0, 0]}, "belong together"),
+        ({**GOOD, "cluster": [1, 2]}, "cluster has shape (2,)"),
+    ],
+)
+def test_bad_columns_are_named(arguments, words):
+    with pytest.raises(DecisionLogError) as caught:
+        LoggedBanditData(**arguments)
+    assert words in str(caught.value)
+
+
+def test_the_message_counts_the_rows_that_are_alike():
+    with pytest.raises(DecisionLogError, match=r"\(2 more like it\)"):
+        LoggedBanditData(**{**GOOD, "reward": [np.nan, np.nan, np.nan, 1.0]})
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "words"),
+    [
+        (np.full((4, 3), 0.5), "evaluation_probabilities, row 0: the probabilities sum to 1.5"),
+        (np.full((4, 2), 0.5), "evaluation_probabilities has shape (4, 2)"),
+        ([[1.5, -0.5, 0.0]] * 4, "row 0, column 0: 1.5"),
+        ([[np.nan, 0.5, 0.5]] * 4, "row 0, column 0: nan"),
+    ],
+)
+def test_bad_evaluation_policies_are_named(probabilities, words):
+    with pytest.raises(DecisionLogError) as caught:
+        evaluate_policy(LoggedBanditData(**GOOD), probabilities)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0])
+def test_a_confidence_is_a_probability(confidence):
+    with pytest.raises(UsageError, match="confidence"):
+        evaluate_policy(LoggedBanditData(**GOOD), np.full((4, 3), 1 / 3), confidence=confidence)
+
+
+EPISODES = {
+    "state": np.zeros((2, 3, 1)),
+    "action": np.zeros((2, 3), dtype=int),
+    "reward": np.ones((2, 3)),
+    "propensity": np.full((2, 3), 0.5),
+    "n_actions": 2,
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"reward": [[1, 1, np.nan], [1, 1, 1]]}, "reward, episode 0, step 2: nan"),
+        ({"propensity": [[1, 1, 1], [1, 0, 1]]}, "propensity, episode 1, step 1: 0.0"),
+        ({"action": [[0, 0, 0], [0, 2, 0]]}, "action, episode 1, step 1: 2"),
+        ({"state": np.zeros((2, 3))}, "state has shape (2, 3)"),
+        ({"length": [3, 4]}, "length, row 1: 4"),
+        ({"discount": 0.0}, "discount is 0.0"),
+        ({"action": np.zeros(3)}, "action has shape (3,)"),
+    ],
+)
+def test_bad_episodes_are_named(arguments, words):
+    with pytest.raises(DecisionLogError) as caught:
+        LoggedEpisodes(**{**EPISODES, **arguments})
+    assert words in str(caught.value)
+
+
+def test_what_lies_beyond_an_episode_is_not_looked_at():
+    reward = np.array([[1.0, 1.0, np.nan], [1.0, 1.0, 1.0]])
+    log = LoggedEpisodes(**{**EPISODES, "reward": reward, "length": [2, 3]})
+    assert log.reward[0, 2] == 0.0
+    assert log.alive.sum() == 5
