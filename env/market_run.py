@@ -72,6 +72,16 @@ class MarketRun:
         """What a decision maker sees this morning."""
         return observe(self.market, self.state, self._recent, self._nominal)
 
+    def expect(self, decision: Decision) -> DayOutcome:
+        """What a decision would bring today on average, in this world as it stands; nothing is moved on.
+
+        It knows the world's own parameters: good for rewards to train on, never for what is observed.
+
+        Raises:
+            DecisionError: The decision has a wrong shape, or values that are no numbers.
+        """
+        return play_day(self.market, self.world, self.state, decision, None)[0]
+
     def play(self, decision: Decision) -> DayOutcome:
         """Play the day.
 
