@@ -71,6 +71,22 @@ class Bandit(ABC):
         """A probability below which no action ever falls, whatever the context; 0 where none is promised."""
 
     @abstractmethod
+    def predict(self, context: FloatArray) -> FloatArray:
+        """Expected reward of every action ``(n, K)`` for contexts ``(n, d)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+
+    @abstractmethod
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``, for rewards whose noise has a standard deviation of 1.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+
+    @abstractmethod
     def _probabilities(self, context: FloatArray) -> FloatArray:
         """Action probabilities ``(n, K)`` of a context of the right shape; refuses values that are not finite."""
 
@@ -161,6 +177,18 @@ class Bandit(ABC):
         write_state(Path(path), state)
 
     @classmethod
+    def with_settings(cls, settings: Mapping[str, Setting], *, engine: Engine = "auto") -> "Bandit":
+        """A new bandit of this class from its constructor's arguments by name.
+
+        Raises:
+            UsageError: An argument is unknown, missing, or outside its range.
+        """
+        try:
+            return cls(**settings, engine=engine)  # pyright: ignore[reportArgumentType] - each class checks its own
+        except TypeError as error:
+            raise UsageError(f"{cls.__name__}: {error}") from error
+
+    @classmethod
     def from_state(cls, state: State, *, where: str, engine: Engine = "auto") -> "Bandit":
         """A bandit of this class from what was saved.
 
@@ -168,8 +196,8 @@ class Bandit(ABC):
             PolicyError: The state does not fit the class.
         """
         try:
-            bandit = cls(**state.settings, engine=engine)  # pyright: ignore[reportArgumentType] - each class checks its own
-        except (TypeError, UsageError) as error:
+            bandit = cls.with_settings(state.settings, engine=engine)
+        except UsageError as error:
             raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
         own = bandit.arrays()
         for name, array in own.items():

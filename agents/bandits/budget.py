@@ -221,6 +221,22 @@ class BudgetedBandit(Bandit):
         """Decisions that were drawn and are not paid yet."""
         return int(self._counts[1])
 
+    def predict(self, context: FloatArray) -> FloatArray:
+        """Expected reward of every action ``(n, K)`` for contexts ``(n, d)``, whatever it costs.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return self.models.means(self._checked(context))
+
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return np.sqrt(self.models.variances(self._checked(context)))
+
     def _values(self, context: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Optimistic reward and cost of every action ``(n, K)``."""
         spread = np.sqrt(self.models.variances(context))

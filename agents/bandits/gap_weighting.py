@@ -134,6 +134,16 @@ class FastCb(Bandit):
         """
         return self._rates(self._checked(context))
 
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``: the logit's, times the rate's slope ``p (1 - p)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        rows = self._checked(context)
+        rates = self._rates(rows)
+        return rates * (1.0 - rates) * np.sqrt(self.models.variances(rows))
+
     def _rates(self, context: FloatArray) -> FloatArray:
         # Logits beyond 30 are certain; the bound keeps the exponential finite and the best rate positive.
         return 1.0 / (1.0 + np.exp(-np.clip(self._offset + self.models.means(context), -30.0, 30.0)))

@@ -55,6 +55,14 @@ class LinearBandit(Bandit):
         """
         return self.models.means(self._checked(context))
 
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``: ``sqrt(x'A_k^-1 x)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return np.sqrt(self.models.variances(self._checked(context)))
+
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         self.models.learn(context, action, reward[:, None], weight)
 

@@ -109,6 +109,14 @@ class NeuralLinear(Bandit):
         """
         return self.models.means(self.features(context))
 
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``, the features taken as given.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return np.sqrt(self.models.variances(self.features(context)))
+
     def _probabilities(self, context: FloatArray) -> FloatArray:
         features, models = self._features(self._finite(context)), self.models
         probabilities = np.empty((len(context), self._n_actions))
