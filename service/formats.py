@@ -4,7 +4,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from xbopt.core.errors import BundleError
+from xbopt.core.errors import BundleError, UsageError
 
 FORMAT_VERSION = 1
 SCHEMA_VERSIONS = (1,)
@@ -304,3 +304,15 @@ def decode(data: bytes, kind: type[Document], file: str) -> Document:
     if encode(document) != data:
         raise BundleError(f"{file} is not spelt as xbopt writes it, so it was changed. Export the bundle again.")
     return document
+
+
+def read_document(data: bytes, kind: type[Document], file: str) -> Document:
+    """Read a document that somebody wrote by hand: it may be spelt in any way.
+
+    Raises:
+        UsageError: It is no such document.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{file}: {error}.") from error

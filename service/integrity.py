@@ -49,6 +49,17 @@ def sealed(manifest: Manifest) -> Manifest:
     return msgspec.structs.replace(manifest, content_address=address_of(manifest))
 
 
+def manifest_of(files: Mapping[str, bytes]) -> Manifest:
+    """The manifest of some files, unchecked against them.
+
+    Raises:
+        BundleError: There is none, or it is broken.
+    """
+    if MANIFEST not in files:
+        raise BundleError(f"There is no {MANIFEST}: this is no bundle, or it was not written to its end.")
+    return decode(files[MANIFEST], Manifest, MANIFEST)
+
+
 def check_integrity(files: Mapping[str, bytes], *, trusted_key: str | None = None) -> Manifest:
     """Check every byte of a bundle; nothing but the manifest and the signature is parsed.
 
@@ -62,9 +73,7 @@ def check_integrity(files: Mapping[str, bytes], *, trusted_key: str | None = Non
     Raises:
         BundleError: A file is missing, was changed, or is not signed as it has to be.
     """
-    if MANIFEST not in files:
-        raise BundleError(f"There is no {MANIFEST}: this is no bundle, or it was not written to its end.")
-    manifest = decode(files[MANIFEST], Manifest, MANIFEST)
+    manifest = manifest_of(files)
     if manifest.format_version != FORMAT_VERSION:
         raise BundleError(
             f"The bundle has format {manifest.format_version}; this version of xbopt reads {FORMAT_VERSION}."

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.agents.bandits.bandit import Bandit
 from xbopt.agents.bandits.gap_weighting import FastCb, SquareCb
-from xbopt.agents.bandits.linear import TIE, EpsilonGreedy, LinUcb
+from xbopt.agents.bandits.linear import TIE, EpsilonGreedy, LinearBandit, LinUcb
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.neural import NeuralLinear
 from xbopt.agents.bandits.thompson import LinThompson
@@ -44,6 +44,24 @@ def bandit_probabilities(graph: Graph, bandit: Bandit, context: str) -> str:
     for kind, build in _BUILDERS.items():
         if type(bandit) is kind:
             return build(graph, bandit, context)
+    raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
+
+
+def bandit_predictions(graph: Graph, bandit: Bandit, context: str) -> tuple[str, str]:
+    """Expected reward of every action and its standard deviation, ``(n, K)`` each, for contexts ``(n, d)``.
+
+    Raises:
+        PolicyError: There is no graph for this kind of bandit.
+    """
+    if isinstance(bandit, LinearBandit):
+        return _means(graph, bandit.models, context), _deviations(graph, bandit.models, context)
+    if isinstance(bandit, NeuralLinear):
+        features = _learned_features(graph, bandit, context)
+        return _means(graph, bandit.models, features), _deviations(graph, bandit.models, features)
+    if isinstance(bandit, FastCb):
+        rates = _rates(graph, bandit, context)
+        slope = graph.add("Mul", rates, graph.add("Sub", graph.constant(1.0), rates))
+        return rates, graph.add("Mul", slope, _deviations(graph, bandit.models, context))
     raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
 
 
@@ -118,13 +136,17 @@ def _square_cb(graph: Graph, bandit: Bandit, context: str) -> str:
 
 def _fast_cb(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, FastCb), "the table says so"
+    return _gap_weights(graph, _rates(graph, bandit, context), bandit.gamma, bandit.n_actions, relative=True)
+
+
+def _rates(graph: Graph, bandit: FastCb, context: str) -> str:
+    """Predicted rates ``(n, K)``."""
     rate = _number(bandit, "initial_rate")
     logit = graph.add("Add", _means(graph, bandit.models, context), graph.constant(float(np.log(rate / (1.0 - rate)))))
     logit = graph.at_most(graph.at_least(logit, -_LARGEST_LOGIT), _LARGEST_LOGIT)
     # Written out, because a library's own sigmoid may round otherwise.
     odds = graph.add("Add", graph.add("Exp", graph.add("Neg", logit)), graph.constant(1.0))
-    rates = graph.add("Div", graph.constant(1.0), odds)
-    return _gap_weights(graph, rates, bandit.gamma, bandit.n_actions, relative=True)
+    return graph.add("Div", graph.constant(1.0), odds)
 
 
 def _sampled(graph: Graph, bandit: Bandit, models: LinearModels, features: str) -> str:
@@ -140,6 +162,11 @@ def _lin_thompson(graph: Graph, bandit: Bandit, context: str) -> str:
 
 def _neural_linear(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, NeuralLinear), "the table says so"
+    return _sampled(graph, bandit, bandit.models, _learned_features(graph, bandit, context))
+
+
+def _learned_features(graph: Graph, bandit: NeuralLinear, context: str) -> str:
+    """The network's features and a constant ``(n, m + 1)``."""
     state = bandit.arrays()
     scale = state["scale"].astype(np.float64)
     layer = graph.add("Div", graph.add("Sub", context, graph.constant(state["centre"].astype(np.float64))),
@@ -152,7 +179,7 @@ def _neural_linear(graph: Graph, bandit: Bandit, context: str) -> str:
         number += 2
     one: FloatArray = np.ones((1, 1))
     ones = graph.expand(graph.constant(one), layer, 1)
-    return _sampled(graph, bandit, bandit.models, graph.add("Concat", layer, ones, axis=1))
+    return graph.add("Concat", layer, ones, axis=1)
 
 
 _BUILDERS: Mapping[type[Bandit], Callable[[Graph, Bandit, str], str]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.errors import PolicyError
 from xbopt.core.policy import Observation, Policy
@@ -9,6 +10,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.inputs import Inputs, declare_inputs
+from xbopt.service.exporting.market_bandit import market_bandit_graph
 from xbopt.service.exporting.schedule import exploring_graph, schedule_graph
 
 Builder = Callable[[Graph, Scenario, Inputs], None]
@@ -33,7 +35,7 @@ def policy_graph(policy: Policy, scenario: Scenario, sample: Observation) -> byt
 
 def reads_channels(policy: Policy) -> bool:
     """Whether a policy reads features of channels; others need not be told them."""
-    return False if isinstance(policy, ScheduledPolicy | ExploringPolicy) else policy.kind == "ppo"
+    return not isinstance(policy, ScheduledPolicy | ExploringPolicy)
 
 
 def _builder(policy: Policy, sample: Observation) -> Builder:
@@ -41,6 +43,8 @@ def _builder(policy: Policy, sample: Observation) -> Builder:
         return lambda graph, scenario, inputs: schedule_graph(graph, scenario, inputs, policy)
     if isinstance(policy, ExploringPolicy):
         return lambda graph, scenario, inputs: exploring_graph(graph, scenario, inputs, policy)
+    if isinstance(policy, MarketBanditPolicy):
+        return lambda graph, scenario, inputs: market_bandit_graph(graph, scenario, inputs, policy, sample)
     if policy.kind == "ppo":
         # Its module loads PyTorch, which other policies do without.
         from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoTacticPolicy

@@ -15,6 +15,7 @@ from xbopt.env.continuous_actions import (
     LARGEST_SPEND_MULTIPLE,
     ContinuousActions,
 )
+from xbopt.service.exporting.components import joint_choice
 from xbopt.service.exporting.decoding import day_money
 from xbopt.service.exporting.features import FeatureTensors, feature_tensors
 from xbopt.service.exporting.graph import Graph, as_float
@@ -110,18 +111,13 @@ def _tactics(graph: Graph, scenario: Scenario, inputs: Inputs, policy: PpoTactic
     regions, segments, _, _ = scenario.shape
     components = policy.encoding.components
     by_cell = graph.reshape(logits, -1, regions, segments, sum(components.sizes))
-    joint = ""
+    best: list[str] = []
     start = 0
-    for component, size in enumerate(components.sizes):
+    for size in components.sizes:
         part = graph.add("Gather", by_cell, graph.constant(list(range(start, start + size))), axis=3)
-        best = graph.add("ArgMax", part, axis=3, keepdims=1)
-        fits = graph.add("Equal", best, graph.constant(components.choice[:, component].astype(np.int64)))
-        joint = fits if not joint else graph.add("And", joint, fits)
+        best.append(graph.add("ArgMax", part, axis=3, keepdims=1))
         start += size
-    rest = policy.exploration / len(scenario.menu)
-    probabilities = graph.add(
-        "Where", joint, graph.constant((1.0 - policy.exploration) + rest), graph.constant(rest)
-    )
+    probabilities = joint_choice(graph, components, best, policy.exploration)
     finish_tactics(graph, scenario, inputs, probabilities, anchored=policy.anchored_menu)
 
 

@@ -29,7 +29,7 @@ def random_inputs(scenario: Scenario, sample: Observation, rows: int, *, seed: i
 
     total = scenario.limits.total_base
     budget = rng.uniform(0.0, total, size=rows)
-    budget[::11] = rng.choice([0.0, total, 1e-300, 1e-9, 5e-324, 0.01, total * (1 + 1e-12)], size=len(budget[::11]))
+    budget[::11] = rng.choice([0.0, total, 1e-300, 1e-9, 0.01, total * (1 + 1e-12)], size=len(budget[::11]))
     made: Arrays = {
         "regions": features(regions, sample.regions.shape[2]),
         "cells": features(regions, segments, sample.cells.shape[3]),
