@@ -1,74 +1,48 @@
 """What the policy itself gives, worked out with the project's own numpy code: the yardstick for every graph."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
+from xbopt.core.anchored_menu import AnchoredTacticPolicy
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.feasibility import project
 from xbopt.core.limits import Remaining
-from xbopt.core.policy import DirectPolicy, Observation, Policy, PolicyKind, TacticPolicy
+from xbopt.core.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.rollout import play_worlds
+from xbopt.env.market_run import MarketRun
 from xbopt.service.graph_session import Arrays
 from xbopt.simulator.parameters import MarketParameters
 
 
-@dataclass(slots=True)
-class _WatchedDirect:
-    """A direct policy whose observations are kept."""
-
-    policy: DirectPolicy
-    seen: list[Observation]
-
-    @property
-    def name(self) -> str:
-        return self.policy.name
-
-    @property
-    def kind(self) -> PolicyKind:
-        return self.policy.kind
-
-    def decide(self, observation: Observation) -> Decision:
-        self.seen.append(observation)
-        return self.policy.decide(observation)
-
-
-class _WatchedTactic:
-    """A tactic policy whose observations are kept."""
-
-    def __init__(self, policy: TacticPolicy, seen: list[Observation]) -> None:
-        self.policy, self.seen = policy, seen
-        self.name, self.kind = policy.name, policy.kind
-
-    def probabilities(self, observation: Observation) -> FloatArray:
-        self.seen.append(observation)
-        return self.policy.probabilities(observation)
-
-
-class _WatchedAnchored(_WatchedTactic):
-    """The same over a menu relative to a plan."""
-
-    def __init__(self, policy: AnchoredTacticPolicy, seen: list[Observation]) -> None:
-        super().__init__(policy, seen)
-        self.anchored_menu: AnchoredMenu = policy.anchored_menu
-
-
-def _watched(policy: Policy, seen: list[Observation]) -> Policy:
-    if isinstance(policy, DirectPolicy):
-        return _WatchedDirect(policy, seen)
-    return _WatchedAnchored(policy, seen) if isinstance(policy, AnchoredTacticPolicy) else _WatchedTactic(policy, seen)
-
-
 def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, seed: int) -> list[Observation]:
-    """What a policy sees when it is played, one observation a decision day."""
+    """What a policy sees when it is played, one observation a day: also of days on which it holds a tactic."""
+    scenario = market.scenario
+    run = MarketRun(market, worlds=np.arange(worlds, dtype=np.int64), seed=seed)
+    generator = named_generator(seed, "observed policy")
     seen: list[Observation] = []
-    watched: Policy = _WatchedDirect(policy, seen) if isinstance(policy, DirectPolicy) else _WatchedTactic(policy, seen)
-    play_worlds(market, watched, worlds=np.arange(worlds, dtype=np.int64), seed=seed)
+    held: IntArray = np.zeros((worlds, *scenario.shape[:2]), dtype=np.int64)
+    for day in range(scenario.days):
+        observation = run.observe()
+        seen.append(observation)
+        if isinstance(policy, DirectPolicy):
+            run.play(policy.decide(observation))
+            continue
+        if day % scenario.document.tactics.decide_every_days == 0:
+            cumulative = np.cumsum(policy.probabilities(observation), axis=3)
+            held = (cumulative < generator.random((*held.shape, 1)) * cumulative[..., -1:]).sum(axis=3)
+        run.play(_decoded(policy, scenario, held, observation))
     return seen
+
+
+def _decoded(policy: TacticPolicy, scenario: Scenario, tactic: IntArray, observation: Observation) -> Decision:
+    """What tactics mean on a day, by the policy's own menu."""
+    if isinstance(policy, AnchoredTacticPolicy):
+        return policy.anchored_menu.decode(tactic, observation)
+    return scenario.menu.decode(tactic, observation.day_budget_base)
 
 
 def inputs_of(observations: Sequence[Observation]) -> Arrays:
@@ -158,10 +132,7 @@ def _tactic(
     cumulative = np.cumsum(final, axis=3)
     drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)
     tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else drawn
-    if isinstance(policy, AnchoredTacticPolicy):
-        decision = policy.anchored_menu.decode(tactic, observation)
-    else:
-        decision = scenario.menu.decode(tactic, observation.day_budget_base)
+    decision = _decoded(policy, scenario, tactic, observation)
     return {
         **_projected(decision, scenario, observation.remaining),
         "tactic": tactic,
