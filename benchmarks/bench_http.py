@@ -15,7 +15,15 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.serving.bundles import (
-    cpu_seconds, exploring, free_port, json_of, make_bundle, market, repeated, request_of, running,
+    cpu_seconds,
+    exploring,
+    free_port,
+    json_of,
+    make_bundle,
+    market,
+    repeated,
+    request_of,
+    running,
 )  # fmt: skip
 from xbopt.service.allocator import Allocator
 
@@ -61,7 +69,6 @@ def single_requests(folder: Path, bundle: Path, body: Path) -> None:
         for number, (name, command) in enumerate(servers.items()):
             port = free_port()
             store = f"sqlite:///{folder}/s{turn}-{number}.sqlite"
-            print(name, port)
             with running(*command(store, port), port=port) as process:
                 url = f"http://127.0.0.1:{port}/v1/allocate"
                 wrk(url, body, folder, process)
@@ -94,7 +101,7 @@ def batches(folder: Path, bundle: Path, body: bytes) -> None:
             asked = urllib.request.Request(
                 f"http://127.0.0.1:{port}/v1/allocate", content, {"content-type": kind}, method="POST"
             )
-            urllib.request.urlopen(asked, timeout=120).read()
+            urllib.request.urlopen(asked, timeout=120).read()  # noqa: S310 - our own server
 
         def as_bytes(number: int) -> None:
             header = json.dumps({"batch_id": f"b{number}", "rows": ROWS}).encode()

@@ -16,7 +16,9 @@ def export_command(
     run: Annotated[
         str, typer.Argument(metavar="RUN_DIR", help="A training run; or, with --scenario, the name of a built-in plan.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a file ending in .xbopt.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a file ending in .xbopt.")
+    ],
     evaluation: Annotated[
         Path | None, typer.Option("--evaluation", help="Certificate of xbopt evaluate, which proves the policy.")
     ] = None,
@@ -33,17 +35,20 @@ def export_command(
             "--exploration", min=0.0, max=1.0, help="Share of random decisions; the log can then be evaluated."
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name in the service; the policy's where left out.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name in the service; the policy's where left out.")
+    ] = None,
     version: Annotated[str, typer.Option("--version", help="Semantic version of the bundle.")] = "1.0.0",
     guardrails: Annotated[
-        Path | None, typer.Option("--guardrails", help="Your own guardrails.json; the scenario's limits where left out.")
+        Path | None,
+        typer.Option("--guardrails", help="Your own guardrails.json; the scenario's limits where left out."),
     ] = None,
     key: Annotated[
         Path | None, typer.Option("--sign", help="Private ed25519 key in PEM, which signs the bundle.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a policy into a bundle: one ONNX graph, schema, guardrails, golden vectors, and the proof that it is better."""
+    """Put a policy into a bundle: ONNX graph, schema, guardrails, golden vectors, and the proof that it is better."""
     from xbopt.core.extras import need_extra
 
     need_extra("export", "onnx", "onnxruntime", "msgspec", *(["cryptography"] if key is not None else []))
@@ -90,7 +95,9 @@ def export_command(
         )
         return
     console = result_console()
-    console.print(f"{manifest.name} {manifest.version}: {manifest.shape} policy {policy.name} in {output}", markup=False)
+    console.print(
+        f"{manifest.name} {manifest.version}: {manifest.shape} policy {policy.name} in {output}", markup=False
+    )
     console.print(manifest.content_address, markup=False)
     if certificate is None:
         say("Note: the bundle is unproven; the service starts with it only with --unproven.")

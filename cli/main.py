@@ -12,8 +12,8 @@ from xbopt import __version__
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.decisions import app as decisions_app
-from xbopt.cli.export import export_command
 from xbopt.cli.evaluate import evaluate_command
+from xbopt.cli.export import export_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say

@@ -88,8 +88,8 @@ class GraphSession:
 
 
 def _joined(parts: "list[FloatArray | IntArray]") -> "FloatArray | IntArray":
-    joined: FloatArray | IntArray = np.concatenate(parts)
-    return joined
+    joined = np.concatenate(parts)
+    return joined.astype(np.int64, copy=False) if joined.dtype.kind == "i" else joined.astype(np.float64, copy=False)
 
 
 def shape_of(field: Field, schema: Schema, rows: int) -> tuple[int, ...]:

@@ -22,6 +22,8 @@ from xbopt.service.store.opening import open_store
 
 
 class Request(BaseModel):
+    """What is asked."""
+
     model_config = {"extra": "forbid"}
     day: int = Field(ge=0)
     budget_base: float = Field(ge=0)
@@ -36,6 +38,8 @@ class Request(BaseModel):
 
 
 class Answer(BaseModel):
+    """What is answered."""
+
     decision_id: str
     bundle: str
     policy: str

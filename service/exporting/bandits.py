@@ -121,9 +121,7 @@ def _epsilon_greedy(graph: Graph, bandit: Bandit, context: str) -> str:
 
 def _lin_ucb(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, LinUcb), "the table says so"
-    bonus = graph.add(
-        "Mul", _deviations(graph, bandit.models, context), graph.constant(_number(bandit, "alpha"))
-    )
+    bonus = graph.add("Mul", _deviations(graph, bandit.models, context), graph.constant(_number(bandit, "alpha")))
     scores = graph.add("Add", _means(graph, bandit.models, context), bonus)
     return _greedy_mix(graph, scores, _number(bandit, "epsilon"), bandit.n_actions)
 

@@ -68,9 +68,7 @@ def _shares(graph: Graph, weighted: str, otherwise: str) -> str:
     return graph.add("Where", some, graph.add("Div", weighted, safe), otherwise)
 
 
-def decode_anchored(
-    graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, anchored: AnchoredMenu
-) -> Decoded:
+def decode_anchored(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, anchored: AnchoredMenu) -> Decoded:
     """The decision of tactics ``(B, R, S)`` of a menu relative to a plan."""
     menu, anchor = anchored.menu, anchored.anchor
     days, regions, segments, channels = anchor.split.shape

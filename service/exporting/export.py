@@ -151,9 +151,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     return files
 
 
-def _fallback(
-    settings: ExportSettings, market: MarketParameters, anchored: AnchoredMenu | None
-) -> ScheduledPolicy:
+def _fallback(settings: ExportSettings, market: MarketParameters, anchored: AnchoredMenu | None) -> ScheduledPolicy:
     """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
     if anchored is None:
         return settings.fallback or scenario_plan(market)

@@ -82,8 +82,11 @@ class Graph:
 
         The body has the inputs number, going and state, and the outputs going and state.
         """
-        inside = helper.make_graph(body._nodes, "body", body._inputs, body._outputs, body._constants)
-        return self.several("Loop", len(state), self.whole(most), going, *state, body=inside)
+        return self.several("Loop", len(state), self.whole(most), going, *state, body=body.graph("body"))
+
+    def graph(self, name: str) -> onnx.GraphProto:
+        """The graph as it stands."""
+        return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
 
     def total(self, tensor: str, *axes: int, keep: bool = False) -> str:
         """Sum over axes."""
@@ -115,9 +118,11 @@ class Graph:
 
     def model(self, *, name: str, metadata: Mapping[str, str]) -> bytes:
         """The finished model, checked, as the bytes of one file."""
-        graph = helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
         model = helper.make_model(
-            graph, producer_name="xbopt", ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)]
+            self.graph(name),
+            producer_name="xbopt",
+            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", OPSET)],
         )
         for key in sorted(metadata):
             model.metadata_props.add(key=key, value=metadata[key])

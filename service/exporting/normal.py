@@ -2,8 +2,8 @@
 
 from xbopt.service.exporting.graph import Graph
 
-# West 2005, "Better approximations to cumulative normal functions" (Wilmott Magazine), after Hart 1968, 5666: a ratio of
-# polynomials, highest power first, to 1e-15.
+# West 2005, "Better approximations to cumulative normal functions" (Wilmott Magazine), after Hart 1968, 5666: a ratio
+# of polynomials, highest power first, to 1e-15.
 _UPPER = (
     3.52624965998911e-02, 0.700383064443688, 6.37396220353165, 33.912866078383, 112.079291497871, 221.213596169931,
     220.206867912376,

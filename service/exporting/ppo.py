@@ -121,9 +121,7 @@ def _tactics(graph: Graph, scenario: Scenario, inputs: Inputs, policy: PpoTactic
     finish_tactics(graph, scenario, inputs, probabilities, anchored=policy.anchored_menu)
 
 
-def _continuous(
-    graph: Graph, scenario: Scenario, inputs: Inputs, encoding: ContinuousActions, parameters: str
-) -> None:
+def _continuous(graph: Graph, scenario: Scenario, inputs: Inputs, encoding: ContinuousActions, parameters: str) -> None:
     """The mean action, held within -1 to 1, read relative to the plan; as ``ContinuousActions.decode``."""
     anchor = encoding.anchor
     actions = graph.at_most(graph.at_least(parameters, -1.0), 1.0)
@@ -132,9 +130,7 @@ def _continuous(
     def factor(tensor: str, largest: float) -> str:
         return graph.add("Exp", graph.add("Mul", tensor, graph.constant(float(np.log(largest)))))
 
-    share = graph.add(
-        "Mul", graph.rows_of(as_float(anchor.split), inputs.day), factor(spend, LARGEST_SPEND_MULTIPLE)
-    )
+    share = graph.add("Mul", graph.rows_of(as_float(anchor.split), inputs.day), factor(spend, LARGEST_SPEND_MULTIPLE))
     if not anchor.has_reserve:
         total = graph.total(share, 1, 2, 3, keep=True)
         some = graph.add("Greater", total, graph.constant(0.0))

@@ -39,8 +39,10 @@ def finish_tactics(
     propensity = graph.add("Squeeze", graph.add("GatherElements", final, graph.unsqueeze(tactic, 3), axis=3),
                            graph.constant([3]))  # fmt: skip
 
-    decoded = decode_menu(graph, scenario, inputs, tactic) if anchored is None else decode_anchored(
-        graph, scenario, inputs, tactic, anchored
+    decoded = (
+        decode_menu(graph, scenario, inputs, tactic)
+        if anchored is None
+        else decode_anchored(graph, scenario, inputs, tactic, anchored)
     )
     caps = Caps(graph, scenario.limits, budget=inputs.budget, region=inputs.region, channel=inputs.channel)
     _outputs(

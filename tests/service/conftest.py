@@ -1,4 +1,4 @@
-"""Bundles that the tests of the service share: a tactic policy, a direct policy, and one in a market with every limit."""
+"""What the tests of the service share: bundles, running services, and a PostgreSQL server of their own."""
 
 import os
 import shutil
@@ -202,14 +202,15 @@ def postgres_server() -> Generator[str]:
 
     who = _unprivileged()
     # Short path: the socket's name has a limit. The folder has to be reachable for the other user.
-    with tempfile.TemporaryDirectory(prefix="xbopt-pg-", dir="/tmp") as name:  # noqa: S108 - a new private folder
+    with tempfile.TemporaryDirectory(prefix="xbopt-pg-", dir="/tmp") as name:
         folder = Path(name)
         if who:
             os.chown(folder, who["user"], who["group"])  # type: ignore[arg-type]
         data = folder / "data"
-        run = {"cwd": folder, "check": True, "capture_output": True, **who}
+        run = {"cwd": folder, "capture_output": True, **who}
         subprocess.run(
             [binaries / "initdb", "-D", data, "-U", "xbopt", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True,
             **run,  # type: ignore[call-overload]
         )
         port = free_port()

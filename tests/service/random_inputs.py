@@ -8,7 +8,9 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.graph_session import Arrays
 
 
-def random_inputs(scenario: Scenario, sample: Observation, rows: int, *, seed: int, tactic: bool, channels: bool) -> Arrays:
+def random_inputs(
+    scenario: Scenario, sample: Observation, rows: int, *, seed: int, tactic: bool, channels: bool
+) -> Arrays:
     """Features from ordinary to absurd, budgets from nothing to more than there is, caps from zero to none."""
     rng = np.random.default_rng(seed)
     regions, segments, media, _ = scenario.shape
@@ -21,7 +23,9 @@ def random_inputs(scenario: Scenario, sample: Observation, rows: int, *, seed: i
         return drawn * scale.reshape(-1, *[1] * len(shape))
 
     def caps(width: int, most: FloatArray) -> FloatArray:
-        found = rng.uniform(0.0, 1.0, size=(rows, width)) * np.where(np.isfinite(most), most, scenario.limits.total_base)
+        found = rng.uniform(0.0, 1.0, size=(rows, width)) * np.where(
+            np.isfinite(most), most, scenario.limits.total_base
+        )
         found[rng.random((rows, width)) < 0.3] = np.inf
         found[rng.random((rows, width)) < 0.1] = 0.0
         found[rng.random((rows, width)) < 0.02] = 1e-250

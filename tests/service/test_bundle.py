@@ -10,14 +10,25 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.service.conftest import CERTIFICATE, Exported, export_to
+from tests.service.conftest import CERTIFICATE, Exported
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.service import bundle as loading
 from xbopt.service.archive import pack, read_files, write_files
 from xbopt.service.bundle import check_golden, load_bundle
 from xbopt.service.exporting.export import ExportSettings, export_policy
-from xbopt.service.formats import GOLDEN, GUARDRAILS, MANIFEST, POLICY, SCHEMA, SIGNATURE, Golden, Manifest, decode, encode
+from xbopt.service.formats import (
+    GOLDEN,
+    GUARDRAILS,
+    MANIFEST,
+    POLICY,
+    SCHEMA,
+    SIGNATURE,
+    Golden,
+    Manifest,
+    decode,
+    encode,
+)
 from xbopt.service.integrity import check_integrity, entry_of, sealed
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -98,21 +98,31 @@ def test_a_batch_of_bytes_decides_like_single_requests(served: Served, tactic: E
 def columns(exported: Exported) -> dict[str, np.ndarray]:
     one = exported.allocator().reader.one(exported.request(), "x")
     return {
-        name: getattr(one, name)
-        for name in ("regions", "cells", "day", "budget_base", "region_base", "channel_base")
+        name: getattr(one, name) for name in ("regions", "cells", "day", "budget_base", "region_base", "channel_base")
     }
 
 
 def test_outcomes_are_stored_once(served: Served, tactic: Exported) -> None:
     with served.client() as client:
         client.post("/v1/allocate", json=body(tactic, decision_id="o1"))
-        outcome = {"decision_id": "o1", "unit": "UK/families", "reward": 12.5, "cost": 3, "ready_at": "2026-11-24T09:00:00Z"}
+        outcome = {
+            "decision_id": "o1",
+            "unit": "UK/families",
+            "reward": 12.5,
+            "cost": 3,
+            "ready_at": "2026-11-24T09:00:00Z",
+        }
         assert client.post("/v1/outcomes", json=outcome).json()["new"] == 1
         assert client.post("/v1/outcomes", json=[outcome, outcome]).json() == {"accepted": 2, "new": 0, "known": 2}
         assert client.post("/v1/outcomes", json=outcome | {"reward": 13.0}).status_code == 409
         assert client.post("/v1/outcomes", json=outcome | {"reward": 13.0, "revision": 1}).json()["new"] == 1
         assert client.post("/v1/outcomes", json=outcome | {"decision_id": "nobody"}).status_code == 404
-        for wrong in ({"unit": "FR/families"}, {"ready_at": "yesterday"}, {"ready_at": "2026-11-24T09:00:00"}, {"cost": None}):
+        for wrong in (
+            {"unit": "FR/families"},
+            {"ready_at": "yesterday"},
+            {"ready_at": "2026-11-24T09:00:00"},
+            {"cost": None},
+        ):
             assert client.post("/v1/outcomes", json=outcome | wrong).status_code == 422, wrong
 
 
@@ -223,7 +233,9 @@ def test_tokens_decide_who_may_do_what(serve: Serve, tactic: Exported, tmp_path:
     assert len(read_tokens(file)) == 2
 
 
-def test_a_service_without_tokens_stays_on_its_machine(tactic: Exported, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_without_tokens_stays_on_its_machine(
+    tactic: Exported, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = f"sqlite:///{tmp_path}/s.sqlite"
     monkeypatch.setattr("sys.argv", ["xbopt", "serve", str(tactic.path), "--host", "0.0.0.0", "--store", store])  # noqa: S104 - it has to be refused
     with pytest.raises(SystemExit) as ended:
@@ -268,7 +280,11 @@ def test_a_shadow_bundle_decides_beside(serve: Serve, tactic: Exported, direct: 
         deadline = time.monotonic() + 5.0
         counted = 0.0
         while counted < 10 and time.monotonic() < deadline:
-            lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith("xbopt_shadow_decisions_total")]
+            lines = [
+                line
+                for line in client.get("/metrics").text.splitlines()
+                if line.startswith("xbopt_shadow_decisions_total")
+            ]
             counted = sum(float(line.rpartition(" ")[2]) for line in lines)
         assert counted == 10
         # What the shadow says reaches neither the answer nor the store.
@@ -297,7 +313,10 @@ def test_replicas_share_a_store(serve: Serve, tactic: Exported, postgres_server:
         first = left.post("/v1/allocate", json=body(tactic, decision_id="shared")).json()
         assert right.post("/v1/allocate", json=body(tactic, decision_id="shared")).json() == first
         assert right.post("/v1/allocate", json=body(tactic, decision_id="shared", budget_base=2.0)).status_code == 409
-        assert right.post("/v1/outcomes", json={"decision_id": "shared", "unit": "DE/families", "reward": 1}).status_code == 200
+        assert (
+            right.post("/v1/outcomes", json={"decision_id": "shared", "unit": "DE/families", "reward": 1}).status_code
+            == 200
+        )
     store = open_store(url)
     assert verify_chain(store).decisions == 1
     store.close()

@@ -87,7 +87,7 @@ def test_the_size_of_a_batch_changes_nothing(tactic: Exported, batch: int) -> No
     inputs = random_inputs(tactic.market.scenario, sample, batch, seed=3, tactic=True, channels=False)
     together = session.named(inputs)
     for row in {0, batch // 2, batch - 1}:
-        alone = session.named({name: v[row : row + 1] if len(v) == batch and v.ndim != 3 or name in
+        alone = session.named({name: v[row : row + 1] if (len(v) == batch and v.ndim != 3) or name in
                                {"regions", "uniform", "forced"} else v for name, v in inputs.items()})  # fmt: skip
         for name, array in alone.items():
             assert largest_difference(array[0], together[name][row]) <= 1e-9, name
@@ -153,7 +153,11 @@ def test_thompson_graph_meets_a_hand_worked_case() -> None:
     )[0]
     # Second row: two certain scores tie and the third cannot reach them. Third row: the first beats 0.5 with
     # probability 1 - Phi(0.5); the certain ones share the rest.
-    wanted = [[0.8413447460685429, 0.1586552539314571, 0.0], [0.5, 0.5, 0.0], [0.3085375387, 0.3457312307, 0.3457312307]]
+    wanted = [
+        [0.8413447460685429, 0.1586552539314571, 0.0],
+        [0.5, 0.5, 0.0],
+        [0.3085375387, 0.3457312307, 0.3457312307],
+    ]
     assert found == pytest.approx(np.array(wanted), abs=1e-9)
 
 
