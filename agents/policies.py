@@ -1,4 +1,4 @@
-"""The built-in policies by name."""
+"""Policies by what users write: the name of a built-in one, a plan's file, or a training run."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -44,13 +44,13 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
     if name not in BUILT_IN:
         raise PolicyError(
             f"There is no policy {name!r}.{suggest(name, NAMES)} Built in: {', '.join(NAMES)}; "
-            "or name the folder of a training run."
+            "or name a plan's CSV file or the folder of a training run."
         )
     return BUILT_IN[name](market)
 
 
 def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
-    """A policy by the name of a built-in one, or by the folder of a training run.
+    """A policy by the name of a built-in one, by a plan's CSV file, or by the folder of a training run.
 
     Raises:
         PolicyError: There is none, or it is damaged or made for another market.
@@ -58,6 +58,11 @@ def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
     """
     if name_or_path in REACTING:
         return REACTING[name_or_path](market)
+    if name_or_path.lower().endswith(".csv"):
+        # Only those who have a file wait for its reader.
+        from xbopt.agents.planner.plan_table import read_plan
+
+        return read_plan(name_or_path, market.scenario)
     if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
         return built_in_policy(name_or_path, market)
     if not (Path(name_or_path) / "config.yaml").is_file():

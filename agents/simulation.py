@@ -12,7 +12,7 @@ import numpy as np
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import policy_from
 from xbopt.agents.without_media import WithoutMedia
-from xbopt.core.errors import UsageError
+from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
@@ -108,7 +108,7 @@ def simulate(
 
     Args:
         scenario: A loaded scenario, a path, or the name of a shipped one.
-        policy: Name of a built-in policy, folder of a training run, or a policy object.
+        policy: Name of a built-in policy, a plan's CSV file, folder of a training run, or a policy object.
         runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
@@ -179,18 +179,22 @@ def simulate(
     )
 
 
-def media_gain(result: SimulationResult, policy: str) -> Estimate:
+def media_gain(result: SimulationResult, policy: str | DirectPolicy) -> Estimate:
     """What media add to the contribution margin, media paid: the plan against the same plan without media.
 
     The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
     taken world by world. Return on ad spend cannot say this, because organic orders are part of it.
 
     Args:
-        result: A result of a built-in policy.
-        policy: That policy's name.
+        result: A result of a policy that names its decisions outright.
+        policy: That policy, or its name.
+
+    Raises:
+        PolicyError: The policy is unknown, or draws tactics: it has no twin without media that draws the same ones.
     """
-    plan = policy_from(policy, result.market)
-    assert isinstance(plan, DirectPolicy), "a policy that draws tactics has no twin without media"
+    plan = policy_from(policy, result.market) if isinstance(policy, str) else policy
+    if not isinstance(plan, DirectPolicy):
+        raise PolicyError(f"The policy {plan.name} draws tactics; what media add is known for plans only.")
     without = simulate(
         result.scenario, WithoutMedia(plan=plan), runs=result.runs, seed=result.seed, world_seed=result.world_seed
     )

@@ -43,7 +43,8 @@ def simulate_command(
         str,
         typer.Option(
             "--policy",
-            help="baseline, uniform, proportional, calendar, greedy_roas, planner, replan; or a training run's folder.",
+            help="baseline, uniform, proportional, calendar, greedy_roas, planner, replan; a plan's CSV file; or a "
+            "training run's folder.",
             autocompletion=policy_names,
         ),
     ] = "baseline",
@@ -71,10 +72,13 @@ def simulate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
+    from xbopt.agents.policies import policy_from
     from xbopt.agents.simulation import media_gain, simulate
     from xbopt.core.files import check_targets
+    from xbopt.core.policy import DirectPolicy
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import log_notes, scenario_notes
+    from xbopt.simulator.build import build_market
 
     check_targets({"--log": log, "--report": report, "--xlsx": xlsx}, source=Path(scenario))
     for option, path, suffix in (("--log", log, ".parquet"), ("--report", report, ".html"), ("--xlsx", xlsx, ".xlsx")):
@@ -93,10 +97,11 @@ def simulate_command(
         say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
     for note in log_notes(loaded) if log is not None else ():
         say(f"Note: {note}")
+    chosen = policy_from(policy, build_market(loaded))
     with progress_bar(f"{loaded.name}, {policy}", quiet=as_json) as progress:
         result = simulate(
             loaded,
-            policy,
+            chosen,
             runs=runs,
             seed=seed,
             world_seed=world_seed,
@@ -105,8 +110,9 @@ def simulate_command(
             progress=progress,
         )
     # An exploring policy has no twin without media that draws the same tactics.
+    explores = exploration is not None or log is not None
     told = not as_json or report is not None or xlsx is not None
-    gain = media_gain(result, policy) if told and result.policy == policy else None
+    gain = media_gain(result, chosen) if told and not explores and isinstance(chosen, DirectPolicy) else None
     if as_json:
         from xbopt.reports.tables import simulation_json
 

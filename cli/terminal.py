@@ -12,6 +12,7 @@ from xbopt.core.errors import XboptError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import TaskID
     from rich.table import Table
 
     from xbopt.env.kpis import Estimate
@@ -78,6 +79,30 @@ def progress_bar(label: str, *, quiet: bool, of: str = "worlds") -> Generator[Ca
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def stage_bar(*, quiet: bool) -> Generator[Callable[[str, int, int], None]]:
+    """A progress bar on stderr for work in stages: it is told the stage, how much is done and how much there is."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        stages: dict[str, TaskID] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            for other, task in stages.items():
+                if other != what:
+                    bar.update(task, visible=False)
+            if what not in stages:
+                stages[what] = bar.add_task(what, total=total or None)
+            bar.update(stages[what], completed=done, total=total or None)
+
+        yield told
 
 
 def written(value: float, unit: "Unit") -> str:

@@ -13,8 +13,23 @@ _AMOUNT_AT, _SHARE_AT = 0.21, 0.36
 """Right edges of the two columns of text, in lengths of the longest bar beyond its end."""
 
 
-def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description: str) -> Spec:
-    """A waterfall that reads downwards; amounts stand in a column of their own."""
+def bridge_chart(
+    steps: Sequence[BridgeStep],
+    numbers: NumberFormat,
+    description: str,
+    *,
+    whole: str = "net revenue",
+    head: str = "of net",
+) -> Spec:
+    """A waterfall that reads downwards; amounts stand in a column of their own.
+
+    Args:
+        steps: Its bars.
+        numbers: How numbers are written.
+        description: What the chart shows.
+        whole: What the shares are shares of.
+        head: The same, above their column.
+    """
     kinds = {"subtotal": NEUTRAL, "total": ACCENT}
     records: list[Record] = [
         {
@@ -25,7 +40,7 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
             "label": numbers.money(step.amount),
             "share": numbers.share(step.of_revenue),
             "bold": step.kind != "amount",
-            "tip": f"{step.name}: {numbers.money(step.amount)}, {numbers.share(step.of_revenue)} of net revenue",
+            "tip": f"{step.name}: {numbers.money(step.amount)}, {numbers.share(step.of_revenue)} of {whole}",
         }
         for step in steps
     ]
@@ -36,7 +51,7 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
     low = min(0.0, min((min(step.start, step.end) for step in steps), default=0.0))
     reach = (high - low) or 1.0
     base = alt.Chart(chart_data(records)).encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, labelLimit=190, domain=False))
+        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, labelLimit=260, domain=False))
     )
     scale = alt.Scale(domain=[low, high + 0.38 * reach], nice=False)
     axis = alt.Axis(labelExpr=MONEY_AXIS, grid=True, tickCount=6, values=round_ticks(low, high))
@@ -58,7 +73,7 @@ def bridge_chart(steps: Sequence[BridgeStep], numbers: NumberFormat, description
         alt.Chart(chart_data([{"text": text}]))
         .mark_text(align="right", fill=SOFT_INK, baseline="bottom")
         .encode(x=alt.XDatum(high + at * reach), y=alt.value(-4), text="text:N")
-        for at, text in ((_AMOUNT_AT, "Amount"), (_SHARE_AT, "of net"))
+        for at, text in ((_AMOUNT_AT, "Amount"), (_SHARE_AT, head))
     ]
     chart = alt.layer(bars, *labels, *heads).properties(width="container", height=26 * len(steps))
     return finished(chart, description)

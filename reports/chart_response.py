@@ -1,9 +1,11 @@
 """Response curves."""
 
+import math
+
 import altair as alt
 
 from xbopt.reports.chart_spec import Record, Spec, chart_data, finished
-from xbopt.reports.chart_style import ACCENT, INK, MONEY_AXIS, NEUTRAL
+from xbopt.reports.chart_style import ACCENT, INK, MONEY_AXIS, NEUTRAL, SOFT_INK
 from xbopt.reports.numbers import NumberFormat
 from xbopt.reports.response_curves import ResponseCurve
 
@@ -53,19 +55,45 @@ def response_chart(curve: ResponseCurve, numbers: NumberFormat, top: float, desc
         .encode(x=x, y=y)
     )
     layers: list[alt.Chart] = [even, lines]
+    compared = not math.isnan(curve.other_spend)
+    if compared:
+        layers += _mark(curve, numbers, (x, y), words="before", spend=curve.other_spend, margin=curve.other_margin)
     if curve.current_spend > 0.0:
-        here: Record = {
-            "spend": curve.current_spend,
-            "margin": curve.current_margin,
-            "label": f"now {numbers.short_money(curve.current_spend)}",
-            "tip": f"{curve.name}: {numbers.money(curve.current_spend)} a day brings "
-            f"{numbers.money(curve.current_margin)} margin before media",
-        }
-        point = alt.Chart(chart_data([here])).encode(x=x, y=y)
-        layers += [
-            point.mark_point(filled=True, size=70, fill=ACCENT, stroke="#ffffff", strokeWidth=1.5, opacity=1).encode(
-                tooltip=alt.Tooltip("tip:N")
-            ),
-            point.mark_text(align="right", dx=-6, dy=-12, fill=INK, fontWeight="bold").encode(text="label:N"),
-        ]
+        words = "plan" if compared else "now"
+        layers += _mark(curve, numbers, (x, y), words=words, spend=curve.current_spend, margin=curve.current_margin)
     return finished(alt.layer(*layers).properties(width="container", height=190), description)
+
+
+def _mark(
+    curve: ResponseCurve, numbers: NumberFormat, axes: tuple[alt.X, alt.Y], *, words: str, spend: float, margin: float
+) -> list[alt.Chart]:
+    """A dot on the curve with its spend; a plan that is only compared with is an open dot with words below it."""
+    is_other = words == "before"
+    here: Record = {
+        "spend": spend,
+        "margin": margin,
+        "label": f"{words} {numbers.short_money(spend)}",
+        "tip": f"{curve.name}, {words}: {numbers.money(spend)} a day brings {numbers.money(margin)} margin before "
+        "media",
+    }
+    # Words stand where the curve is not: above it on the left, below it on the right, as far as there is room.
+    share = spend / max(curve.spend[-1], 1e-9)
+    from_left = share < 0.7 if is_other else share < 0.2
+    x, y = axes
+    point = alt.Chart(chart_data([here])).encode(x=x, y=y)
+    dot = point.mark_point(
+        filled=True,
+        size=70,
+        fill="#ffffff" if is_other else ACCENT,
+        stroke=ACCENT if is_other else "#ffffff",
+        strokeWidth=1.5,
+        opacity=1,
+    )
+    text = point.mark_text(
+        align="left" if from_left else "right",
+        dx=6 if from_left else -6,
+        dy=16 if is_other else -12,
+        fill=SOFT_INK if is_other else INK,
+        fontWeight="normal" if is_other else "bold",
+    )
+    return [dot.encode(tooltip=alt.Tooltip("tip:N")), text.encode(text="label:N")]

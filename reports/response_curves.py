@@ -36,6 +36,8 @@ class ResponseCurve:
         average_margin: Margin before media per unit of spend; NaN where nothing is spent.
         best_spend: Daily spend on the grid at which margin less spend is largest.
         best_is_edge: Whether that is the end of the grid, so that the best lies beyond what is drawn.
+        other_spend: Mean daily spend of another plan to compare with; NaN without one.
+        other_margin: Margin before media there, on this plan's curve.
     """
 
     channel: str
@@ -50,18 +52,30 @@ class ResponseCurve:
     average_margin: float
     best_spend: float
     best_is_edge: bool
+    other_spend: float = float("nan")
+    other_margin: float = float("nan")
 
 
-def response_curves(result: SimulationResult) -> tuple[ResponseCurve, ...]:
-    """One curve a channel, with the channel's spend split over regions and segments as the plan splits it."""
+def response_curves(result: SimulationResult, other: SimulationResult | None = None) -> tuple[ResponseCurve, ...]:
+    """One curve a channel, with the channel's spend split over regions and segments as the plan splits it.
+
+    Args:
+        result: The plan.
+        other: Another plan of the same scenario, whose spend is marked on the curves.
+    """
     market, scenario = result.market, result.scenario
     daily = spend_by_cell(result) / scenario.days  # (R, S, C)
     largest = (result.totals.spend_by_day / result.totals.worlds).sum(axis=1).max(axis=0)  # (C,)
     _, _, names = names_of(scenario)
-    return tuple(_curve(market, daily, c, name, float(largest[c])) for c, name in enumerate(names))
+    elsewhere = np.full(len(names), np.nan)
+    if other is not None and other.scenario.hash == scenario.hash:
+        elsewhere = spend_by_cell(other).sum(axis=(0, 1)) / scenario.days
+    return tuple(_curve(market, daily, c, name, float(largest[c]), float(elsewhere[c])) for c, name in enumerate(names))
 
 
-def _curve(market: MarketParameters, daily: FloatArray, channel: int, name: str, largest: float) -> ResponseCurve:
+def _curve(
+    market: MarketParameters, daily: FloatArray, channel: int, name: str, largest: float, other: float
+) -> ResponseCurve:
     current = float(daily[..., channel].sum())
     if current > 0.0:
         split = daily[..., channel] / current
@@ -69,6 +83,8 @@ def _curve(market: MarketParameters, daily: FloatArray, channel: int, name: str,
         reference = market.media.reference_base[..., channel]
         split = reference / reference.sum() if reference.sum() > 0.0 else np.full(reference.shape, 1.0 / reference.size)
     reach = largest * _BEYOND if largest > 0.0 else float(market.media.reference_base[..., channel].sum())
+    if not np.isnan(other):
+        reach = max(reach, 1.1 * other)
     grid = np.unique(np.concatenate([reach * np.linspace(0.0, 1.0, _STEPS + 1) ** 2, [current, largest]]))
     margin, _ = _brought(market, split, channel, grid)
     fine = np.linspace(0.0, reach, 20 * _STEPS + 1)
@@ -91,6 +107,10 @@ def _curve(market: MarketParameters, daily: FloatArray, channel: int, name: str,
         average_margin=float(margins[0] / current) if known else float("nan"),
         best_spend=float(fine[best]),
         best_is_edge=best == len(fine) - 1,
+        other_spend=other,
+        other_margin=float("nan")
+        if np.isnan(other)
+        else float(_brought(market, split, channel, np.array([other]))[0][0]),
     )
 
 

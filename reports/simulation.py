@@ -107,7 +107,7 @@ def build_simulation_report(
         )
     numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
     comparison = None if baseline is None else compare(result, baseline)
-    curves = response_curves(result)
+    curves = response_curves(result, baseline)
     return SimulationReport(
         title=title or scenario.title,
         description=scenario.document.description.strip(),

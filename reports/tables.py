@@ -3,26 +3,19 @@
 import math
 
 from xbopt.agents.simulation import SimulationResult
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.kpis import KPI_NAMES, Estimate, Row
 
 
 def simulation_json(result: SimulationResult) -> dict[str, object]:
     """What ``xbopt simulate --json`` prints. Figures that have no meaning are null; there is no NaN in it."""
-    scenario, performance = result.scenario, result.performance
+    performance = result.performance
     return {
-        "scenario": {
-            "name": scenario.name,
-            "hash": scenario.hash,
-            "base_currency": scenario.base_currency,
-            "days": scenario.days,
-            "regions": list(scenario.regions),
-            "segments": list(scenario.segments),
-            "channels": list(scenario.channels),
-        },
+        "scenario": scenario_json(result.scenario),
         "policy": {"name": result.policy, "kind": result.policy_kind},
         "runs": result.runs,
         "seed": result.seed,
-        "kpis": {name: _estimate(result.kpis[name]) for name in KPI_NAMES},
+        "kpis": {name: estimate_json(result.kpis[name]) for name in KPI_NAMES},
         "bridge": {term: number_or_none(amount) for term, amount in result.bridge.items()},
         "by_region": [_row(row) for row in result.by_region],
         "by_segment": [_row(row) for row in result.by_segment],
@@ -35,12 +28,26 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
     }
 
 
+def scenario_json(scenario: Scenario) -> dict[str, object]:
+    """Which scenario a document speaks of."""
+    return {
+        "name": scenario.name,
+        "hash": scenario.hash,
+        "base_currency": scenario.base_currency,
+        "days": scenario.days,
+        "regions": list(scenario.regions),
+        "segments": list(scenario.segments),
+        "channels": list(scenario.channels),
+    }
+
+
 def number_or_none(number: float) -> float | None:
     """JSON has no NaN and no infinity; null says that a figure has no meaning."""
     return number if math.isfinite(number) else None
 
 
-def _estimate(estimate: Estimate) -> dict[str, float | None]:
+def estimate_json(estimate: Estimate) -> dict[str, float | None]:
+    """An estimate; what has no meaning is null."""
     return {
         "mean": number_or_none(estimate.mean),
         "se": number_or_none(estimate.se),
@@ -52,4 +59,4 @@ def _estimate(estimate: Estimate) -> dict[str, float | None]:
 def _row(row: Row) -> dict[str, object]:
     taken = {"id", "name"} & row.figures.keys()
     assert not taken, f"figures named {taken} would hide the row's own"
-    return {"id": row.id, "name": row.name, **{name: _estimate(figure) for name, figure in row.figures.items()}}
+    return {"id": row.id, "name": row.name, **{name: estimate_json(figure) for name, figure in row.figures.items()}}

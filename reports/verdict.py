@@ -11,7 +11,7 @@ from xbopt.reports.numbers import NumberFormat, has_range
 
 def policy_words(policy: str) -> str:
     """How a sentence names the policy."""
-    return "this plan" if policy == "baseline" else f"the policy {policy}"
+    return {"baseline": "this plan", "planner": "the planner's plan"}.get(policy, f"the policy {policy}")
 
 
 def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_effect: Estimate | None = None) -> str:
@@ -46,12 +46,12 @@ def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_e
         verb = "earns" if margin.mean >= 0.0 else "loses"
         return (
             f"{under} may earn or lose money: on average it {verb} {amount} contribution margin{with_media}{spread}, "
-            f"and it loses money in {_of_worlds(losses, worlds)}.{more}"
+            f"and it loses money in {of_worlds(losses, worlds)}.{more}"
         )
     if margin.mean >= 0.0:
-        tail = f"it loses money in {_of_worlds(losses, worlds)}."
+        tail = f"it loses money in {of_worlds(losses, worlds)}."
         return f"{under} earns {amount} contribution margin{with_media}{spread}; {tail}{more}"
-    tail = f"it makes money in {_of_worlds(worlds - losses, worlds)}."
+    tail = f"it makes money in {of_worlds(worlds - losses, worlds)}."
     return f"{under} loses {amount}{with_media}{spread}; {tail}{more}"
 
 
@@ -104,11 +104,12 @@ def comparison_sentence(comparison: Comparison, numbers: NumberFormat) -> str:
     if spread:
         sentence += f" (5\N{EN DASH}95% of the difference: {spread})"
     if difference.ahead is not None:
-        sentence += f"; it is ahead in {_of_worlds(round(difference.ahead * comparison.worlds), comparison.worlds)}"
+        sentence += f"; it is ahead in {of_worlds(round(difference.ahead * comparison.worlds), comparison.worlds)}"
     return f"{sentence}."
 
 
-def _of_worlds(count: int, worlds: int) -> str:
+def of_worlds(count: int, worlds: int) -> str:
+    """So many of the worlds, in words."""
     if count == worlds:
         return f"all {worlds} worlds"
     return f"{'none' if count == 0 else count} of {worlds} worlds"

@@ -1,6 +1,7 @@
 """The figures of a simulation report as a spreadsheet: values, and formulas where a sum is a sum."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xlsxwriter import Workbook
@@ -19,8 +20,20 @@ _CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - the library wants a time wi
 """Stands in the file instead of the hour of writing, so that the same report gives the same bytes."""
 
 
-def write_xlsx(report: SimulationReport, path: Path | str) -> None:
+def write_xlsx(
+    report: SimulationReport,
+    path: Path | str,
+    *,
+    more: Mapping[str, Table] | None = None,
+    first: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write the workbook of a report; a file that is there already is replaced at the end.
+
+    Args:
+        report: The report.
+        path: The file.
+        more: Further tables by the name of their sheet.
+        first: Labelled sentences that stand before those of the report.
 
     Raises:
         UsageError: The file cannot be written there.
@@ -30,18 +43,20 @@ def write_xlsx(report: SimulationReport, path: Path | str) -> None:
     with replace_file(Path(path)) as temporary:
         book = Workbook(str(temporary), options)
         book.set_properties({"title": report.title, "created": _CREATED})
-        _write(WorkbookWriter(book, report.numbers.currency), report)
+        _write(WorkbookWriter(book, report.numbers.currency), report, more or {}, first)
         book.close()
 
 
-def _write(writer: WorkbookWriter, report: SimulationReport) -> None:
+def _write(
+    writer: WorkbookWriter, report: SimulationReport, more: Mapping[str, Table], first: Sequence[tuple[str, str]]
+) -> None:
     facts = [(fact.label, fact.text) for fact in report.facts]
-    lines = [("Verdict", report.verdict), ("Comparison", report.comparison)]
+    lines = [*first, ("Verdict", report.verdict), ("Comparison", report.comparison)]
     lines += [("Beside the margin", line) for line in report.beside_margin]
     lines += facts
     notes = [("Note", note) for note in report.notes]
     writer.words("Summary", report.title, [(label, text) for label, text in [*lines, *notes] if text])
-    tables = workbook_tables(report)
+    tables = workbook_tables(report) | dict(more)
     writer.table("KPIs", tables["KPIs"])
     writer.bridge("Bridge", report.bridge)
     writer.heat_maps("Allocation", report.allocation)
