@@ -1,6 +1,6 @@
 """Graphs against their policies on 100,000 inputs each, and limits on a million: counts and largest differences.
 
-    python -m benchmarks.bench_parity [--rows 100000] [--limits 1000000]
+python -m benchmarks.bench_parity [--rows 100000] [--limits 1000000]
 """
 
 import argparse
@@ -95,7 +95,9 @@ def main() -> None:
     for name in sorted(set(KINDS) - {"BudgetedBandit"}):
         check_bandit(name, asked.rows)
     for name, policy in policies(where).items():
-        check_policy(name, policy, where, asked.rows, asked.limits if "exploring" in name or name == "plan" else asked.rows)
+        check_policy(
+            name, policy, where, asked.rows, asked.limits if "exploring" in name or name == "plan" else asked.rows
+        )
 
 
 if __name__ == "__main__":
