@@ -1,7 +1,8 @@
 """Bandits against MABWiser, contextualbandits and VowpalWabbit: decisions and updates, one row and many at a time.
 
-Run ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/bench_bandits.py``: 32 features, 50 actions, one thread, processor time, the median of rounds
-in which everybody takes turns. Each library runs its nearest relative: LinUCB against LinUCB, SquareCB against SquareCB.
+Run ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/bench_bandits.py``: 32 features, 50 actions, one
+thread, processor time, the median of rounds in which everybody takes turns. Each library runs its nearest relative:
+LinUCB against LinUCB, SquareCB against SquareCB.
 The peers' single decisions do not even state a propensity; VowpalWabbit's do. Only ratios compare between machines.
 """
 

@@ -1,8 +1,8 @@
 """How much of the way to a planner that knows everything a trained bandit goes.
 
-Run ``python benchmarks/bench_market_bandits.py SCENARIO AGENT MINUTES [ORACLE_WORLDS]``. Trains the agent, plays it, the
-uniform plan and the planner in 256 worlds that neither training nor the choice of the best policy has seen, and plans
-``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; it takes half a minute a world).
+Run ``python benchmarks/bench_market_bandits.py SCENARIO AGENT MINUTES [ORACLE_WORLDS]``. Trains the agent, plays it,
+the uniform plan and the planner in 256 worlds that neither training nor the choice of the best policy has seen, and
+plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; ``oracle_plans.py`` keeps such plans).
 ``gap_closed`` is (policy - uniform) / (oracle - uniform) in contribution margin, on the oracle's worlds.
 """
 
@@ -13,11 +13,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from oracle_plans import planned
 
 from xbopt.agents.bandits.market_saved import load_policy
 from xbopt.agents.bandits.market_training import HeldOutWorlds
-from xbopt.agents.planner.oracle import plan_worlds
-from xbopt.agents.planner.policy import usual_resolution
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, TrainingSettings, train
@@ -63,12 +62,8 @@ def main() -> None:
     line(f"{agent} above planner", margin[agent] - margin["planner"])
     line("the same with the customers' value", with_customers)
     if known:
-        own = np.arange(known)
-        oracle = plan_worlds(
-            market, own, world_seed=SEED, resolution=usual_resolution(market), start=planner,
-            progress=lambda done, of: print(f"  oracle {done}/{of}", file=sys.stderr),
-        )  # fmt: skip
-        best = HeldOutWorlds(market, oracle, own, seed=SEED, weight=0.0).planned
+        oracle = planned(market, known)[1]
+        best = HeldOutWorlds(market, oracle, oracle.worlds, seed=SEED, weight=0.0).planned
         low = margin["uniform"][:known].mean()
         closed = {w: float((v[:known].mean() - low) / (best.mean() - low)) for w, v in margin.items()}
         print(json.dumps({"oracle_worlds": known, "gap_closed": closed}))

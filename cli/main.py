@@ -60,13 +60,10 @@ app.command(name="plan", epilog="Example: xbopt plan quickstart -o plan.csv --re
 app.command(
     name="compare", epilog="Example: xbopt compare quickstart --policies baseline,plan.csv --report comparison.html"
 )(compare_command)
-
 app.command(
     name="evaluate",
     epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
 )(evaluate_command)
-
-
 app.command(name="train", epilog="Example: xbopt train quickstart --agent ppo --time-limit 2m --out runs/first")(
     train_command
 )

@@ -71,8 +71,12 @@ class MarketRun:
         on, never for what is observed.
         """
         other = copy(self)
-        other._draws = other._nominal = other._clicks = None
+        other.stop_drawing()
         return other
+
+    def stop_drawing(self) -> None:
+        """Play means instead of draws from here on, and compare nothing."""
+        self._draws = self._nominal = self._clicks = None
 
     def morning(self) -> Morning:
         """Day and money left, without features: enough to carry on what has been decided."""

@@ -199,19 +199,26 @@ class Bandit(ABC):
             bandit = cls.with_settings(state.settings, engine=engine)
         except UsageError as error:
             raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
-        own = bandit.arrays()
-        for name, array in own.items():
+        bandit.take_over(state, where=where)
+        return bandit
+
+    def take_over(self, state: State, *, where: str) -> None:
+        """Continue from what was saved by a bandit with the same settings.
+
+        Raises:
+            PolicyError: The state does not fit.
+        """
+        for name, array in self.arrays().items():
             saved = state.arrays.get(name)
             if saved is None or saved.shape != array.shape or saved.dtype != array.dtype:
                 found = "missing" if saved is None else f"{saved.dtype} of shape {saved.shape}"
                 raise PolicyError(f"{where}: array {name} is {found}; {array.dtype} of shape {array.shape} is wanted.")
-        bandit._restore(state.arrays)
-        bandit._rows = state.rows
+        self._restore(state.arrays)
+        self._rows = state.rows
         try:
-            bandit._rng.bit_generator.state = state.generator
+            self._rng.bit_generator.state = state.generator
         except (KeyError, TypeError, ValueError) as error:
             raise PolicyError(f"{where}: the state of its random generator is broken.") from error
-        return bandit
 
     def _checked(self, context: ArrayLike) -> FloatArray:
         return self._finite(self._shaped(context))
@@ -243,13 +250,13 @@ class Bandit(ABC):
 
 
 def not_finite(context: FloatArray, row: int) -> PolicyError:
-    """The error that names the value of a row that is no finite number, or too large to square."""
+    """The error that names a value that is no finite number, or too large to square."""
     values = context[row]
     bad = ~np.isfinite(values)
     column = int(np.argmax(bad)) if bad.any() else int(np.argmax(np.abs(values)))
     return PolicyError(
-        f"The context holds {values[column]:g} at row {row}, feature {column}; finite numbers are wanted, whose squares "
-        "are finite too."
+        f"The context holds {values[column]:g} at row {row}, feature {column}; "
+        "finite numbers are wanted, whose squares are finite too."
     )
 
 

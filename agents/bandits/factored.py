@@ -55,17 +55,19 @@ class FactoredBandit:
         for i, bandit in enumerate(self.bandits):
             bandit.update(context, self.components.choice[tactic, i], reward, weight=weight)
 
-    def best(self, context: FloatArray, *, neutral: int, caution: float, extra: FloatArray | None = None) -> IntArray:
+    def best(
+        self, context: FloatArray, *, neutral: int, caution: tuple[float, ...], extra: FloatArray | None = None
+    ) -> IntArray:
         """The tactic to take without exploring ``(n,)``.
 
-        A component leaves the neutral tactic's choice only for one whose gain exceeds ``caution`` standard deviations
-        of the difference: what looks best among many is partly luck, and the neutral choice is known to be good
-        (pessimism; Jin, Yang & Wang 2021, "Is pessimism provably efficient for offline RL?").
+        A component leaves the neutral tactic's choice only for one whose gain exceeds its ``caution`` in standard
+        deviations of the difference: what looks best among many is partly luck, and the neutral choice is known to be
+        good (pessimism; Jin, Yang & Wang 2021, "Is pessimism provably efficient for offline RL?").
 
         Args:
             context: ``(n, d)``.
             neutral: The tactic that carries the plan on.
-            caution: 0 or more.
+            caution: 0 or more, one a component.
             extra: Amount to take off each tactic's value ``(n, K)``; it is spread over the components by their means.
         """
         choices: list[IntArray] = []
@@ -76,7 +78,7 @@ class FactoredBandit:
             own = int(self.components.choice[neutral, i])
             doubt = np.sqrt(spread**2 + spread[:, [own]] ** 2)
             doubt[:, own] = 0.0
-            choices.append(np.argmax(mean - mean[:, [own]] - caution * doubt, axis=1))
+            choices.append(np.argmax(mean - mean[:, [own]] - caution[i] * doubt, axis=1))
         return self.components.tactic[tuple(choices)]
 
     def _marginal(self, values: FloatArray, component: int) -> FloatArray:

@@ -6,8 +6,9 @@ to personalized news article recommendation", Algorithm 1):
     A_k = ridge I + sum_i w_i x_i x_i'        b_k = sum_i w_i y_i x_i        theta_k = A_k^-1 b_k
 
 so the inverse starts at ``I / ridge``. The Gram sums ``A_k - ridge I`` are the truth; inverses are kept beside them by
-Sherman-Morrison steps and made anew from the sums after ``MOST_STEPS`` steps, so rounding cannot pile up. A bound on each inverse's largest eigenvalue is taken then; it stays valid between
-inversions, since rows only ever make an inverse smaller.
+Sherman-Morrison steps and made anew from the sums after ``MOST_STEPS`` steps, so rounding cannot pile up. A bound on
+each inverse's largest eigenvalue is taken then; it stays valid between inversions, since rows only ever make an inverse
+smaller.
 
 Symmetric matrices are kept as packed upper triangles ``(K, d(d+1)/2)``: half the memory, half the arithmetic.
 
@@ -48,7 +49,8 @@ class LinearModels:
     """
 
     __slots__ = (
-        "_arithmetic", "_block", "_discount", "_in_block", "_ridge", "gram", "inverse", "main_theta", "norm", "steps", "target", "theta"
+        "_arithmetic", "_block", "_discount", "_in_block", "_ridge", "gram", "inverse", "main_theta", "norm", "steps",
+        "target", "theta",
     )  # fmt: skip
 
     def __init__(

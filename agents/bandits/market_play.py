@@ -3,9 +3,9 @@
 At every decision the world branches twice from the same morning: once with the drawn tactics, once with the plan. Both
 branches play what the world does on average, and go on with the plan's own money for the days after, so that
 carried-over exposure and orders that a promotion only moved are counted. The difference of a cell's margins is its
-reward. Chance and the state of the world, far larger than any tactic's effect, cancel: the mean of the reward stays, its
-spread shrinks. That is what learning in a simulator can do and no real market allows. The campaign itself goes on as
-drawn, and so does all that is observed.
+reward. Chance and the state of the world, far larger than any tactic's effect, cancel: the mean of the reward stays,
+its spread shrinks. That is what learning in a simulator can do and no real market allows. The campaign itself goes on
+as drawn, and so does all that is observed.
 
 Money beyond the plan's is charged at a **price** on top of its cost, because it is missing elsewhere: the dual variable
 of the budget. Where a plan leaves money unspent, the price is 0.
@@ -124,7 +124,8 @@ def price_of_money(
 ) -> float:
     """What a little more money for the plan brings beyond what it costs, in the scenario's average market.
 
-    The plan is played in expected mode as it is, and with a twentieth less money. 0 where the plan leaves money unspent.
+    The plan is played in expected mode as it is, and with a twentieth less money. 0 where the plan leaves money
+    unspent.
     """
     if has_reserve:
         return 0.0

@@ -23,8 +23,8 @@ class MarketBanditPolicy:
         bandit: Predicts rewards, in the cells' units.
         context: What it reads.
         price: What a unit of money is worth beyond what it costs, as the rewards were made with.
+        caution: Standard deviations by which a choice has to beat the plan's, one a component of the menu.
         pacing: How strongly that price follows the course of a world's budget; 0 for not at all.
-        caution: Standard deviations by which a choice has to beat the plan's.
         exploration: Share of decisions drawn uniformly from the menu.
         name: Name in reports and logs.
         kind: What sort of policy it is.
@@ -33,8 +33,8 @@ class MarketBanditPolicy:
     bandit: FactoredBandit
     context: MarketContext
     price: float
+    caution: tuple[float, ...]
     pacing: float = 0.0
-    caution: float = 0.0
     exploration: float = 0.0
     name: str = "bandit"
     kind: PolicyKind = "bandit"
@@ -55,7 +55,7 @@ class MarketBanditPolicy:
         return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
 
     def _behind(self, observation: Observation) -> FloatArray:
-        """How much dearer money has become in each world ``(B,)``: log of the plan's money to come over what is left."""
+        """How much dearer money is in each world ``(B,)``: log of the plan's money to come over what is left."""
         anchor = self.context.layout.anchor
         planned = float(anchor.spend_base[observation.day :].sum())
         if anchor.has_reserve or planned <= 0.0:

@@ -70,7 +70,7 @@ def save_policy(
         "form": form,
         "price": policy.price,
         "pacing": policy.pacing,
-        "caution": policy.caution,
+        "caution": list(policy.caution),
         "exploration": policy.exploration,
         "plan": {"name": plan.name, "kind": plan.kind},
         "features": list(policy.context.names),
@@ -117,7 +117,7 @@ def load_policy(folder: Path, market: MarketParameters) -> MarketBanditPolicy:
         context=context,
         price=float(cast("float", document["price"])),
         pacing=float(cast("float", document["pacing"])),
-        caution=float(cast("float", document["caution"])),
+        caution=tuple(float(one) for one in cast("list[float]", document["caution"])),
         exploration=float(cast("float", document["exploration"])),
         name=str(document["agent"]),
     )

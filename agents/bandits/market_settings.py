@@ -1,7 +1,7 @@
 """What can be chosen about training a bandit on a market."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, cast, get_args
 
 from xbopt.agents.bandits.storage import Setting
@@ -53,11 +53,11 @@ class MarketBanditSettings:
     """
 
     form: Form = "factored"
-    worlds: int = 64
+    worlds: int = 32
     window_days: int = 14
     customer_weight: float = 1.0
-    held_out_worlds: int = 64
-    evaluate_every: int = 5
+    held_out_worlds: int = 48
+    evaluate_every: int = 3
     patience: int = 20
     exploration: float = 0.0
     bandit: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
@@ -73,7 +73,7 @@ class MarketBanditSettings:
         for name in ("worlds", "window_days", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
-        if self.held_out_worlds < 2:  # noqa: PLR2004 - a standard error needs two
+        if self.held_out_worlds < 2:
             raise UsageError("held_out_worlds must be at least 2.")
         for name in ("customer_weight", "exploration"):
             if not 0.0 <= getattr(self, name) <= 1.0:
@@ -102,4 +102,4 @@ def settings_for(agent: str, options: Mapping[str, object]) -> MarketBanditSetti
             chosen[name] = read
         else:
             bandit[name] = read
-    return MarketBanditSettings(**cast("dict[str, int]", chosen), bandit=bandit)
+    return replace(MarketBanditSettings(bandit=bandit), **cast("dict[str, int]", chosen))

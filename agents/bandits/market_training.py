@@ -1,10 +1,13 @@
 """Training a bandit on a market: ``xbopt train SCENARIO --agent lin_ts`` and its siblings.
 
-A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit is
-without exploring plays the held-out worlds, at several degrees of caution. The best one is kept.
+A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit
+is without exploring plays the held-out worlds. Each time, one component of the menu is tried at several degrees of
+caution, the closed one included, and the best is kept for it: what cannot be shown to beat the plan there is left to
+the plan.
 
-Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world depend
-on its number. So a run that goes on from a checkpoint does what it would have done without the break, to the bit.
+Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world
+depend on its number. So a run that goes on from a checkpoint does what it would have done without the break, bit for
+bit.
 """
 
 import json
@@ -40,8 +43,10 @@ TRAINING_WORLDS = 2**40
 """Global number of the first world to train on. Simulations play worlds below 100,000."""
 HELD_OUT_WORLDS = 2**41
 """Global number of the first held-out world."""
-CAUTIONS = (0.0, 1.0, 2.0, 3.0)
-"""Degrees of caution among which the held-out worlds choose."""
+CLOSED = 1e9
+"""A degree of caution that never leaves the plan."""
+CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
+"""Degrees of caution among which the held-out worlds choose, for one component of the menu after the other."""
 DEFAULT_PLAN = "planner"
 
 
@@ -70,6 +75,7 @@ class _Standing:
     best_se_base: float = np.nan
     waited: int = 0
     clipped: int = 0
+    looks: int = 0
 
 
 class BanditTraining:
@@ -99,6 +105,7 @@ class BanditTraining:
         regions, segments, _, _ = market.shape
         self._noise = np.zeros(regions * segments)
         self._standing = _Standing()
+        self._caution = [CLOSED] * len(self._bandit.components.sizes)
         worlds = HELD_OUT_WORLDS + np.arange(own.held_out_worlds)
         self._held_out = HeldOutWorlds(market, self._plan, worlds, seed=settings.seed, weight=own.customer_weight)
 
@@ -114,6 +121,7 @@ class BanditTraining:
             stored = cast("dict[str, float]", json.loads((folder / "standing.json").read_text(encoding="utf-8")))
             noise = cast("list[float]", stored.pop("noise"))
             self._noise = np.array(noise, dtype=np.float64)
+            self._caution = list(cast("list[float]", stored.pop("caution")))
             self._standing = _Standing(**cast("dict[str, int]", stored))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PolicyError(f"{folder / 'standing.json'} is missing or damaged; train anew.") from error
@@ -185,15 +193,21 @@ class BanditTraining:
         """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
         standing, own = self._standing, self._own
         policy = MarketBanditPolicy(
-            bandit=self._bandit, context=self._context, price=self._price, name=self._settings.agent
-        )
-        gains = {caution: self._held_out.gain(replace(policy, caution=caution)) for caution in CAUTIONS}
-        caution = max(gains, key=lambda c: float(gains[c].mean()))
-        gain = gains[caution]
+            bandit=self._bandit, context=self._context, price=self._price, caution=tuple(self._caution),
+            name=self._settings.agent,
+        )  # fmt: skip
+        component = standing.looks % len(self._caution)
+        standing.looks += 1
+        gains: dict[float, FloatArray] = {}
+        for caution in CAUTIONS:
+            self._caution[component] = caution
+            gains[caution] = self._held_out.gain(replace(policy, caution=tuple(self._caution)))
+        self._caution[component] = max(gains, key=lambda c: float(gains[c].mean()))
+        gain = gains[self._caution[component]]
         mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
         if mean > standing.best_gain_base:
             standing.best_gain_base, standing.best_se_base, standing.waited = mean, error, 0
-            best = replace(policy, caution=caution, exploration=own.exploration)
+            best = replace(policy, caution=tuple(self._caution), exploration=own.exploration)
             save_policy(self._run.policy, best, self._plan, form=own.form, scenario_hash=self._market.scenario.hash)
         else:
             standing.waited += 1
@@ -204,7 +218,8 @@ class BanditTraining:
             {
                 "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
                 "gain_se_base": error, "best_gain_base": standing.best_gain_base, "share_of_plan": share,
-                "caution": caution, "clipped_rewards": standing.clipped,
+                "clipped_rewards": standing.clipped,
+                **{f"caution_{n}": c for n, c in zip(self._bandit.components.names, self._caution, strict=True)},
             }
         )  # fmt: skip
         self._checkpoint()
@@ -226,7 +241,8 @@ class BanditTraining:
         folder, standing = self._run.checkpoints, self._standing
         save_bandits(folder, self._bandit)
         stored: Mapping[str, object] = {
-            **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist()
+            **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist(),
+            "caution": self._caution,
         }  # fmt: skip
         with replace_file(folder / "standing.json") as temporary:
             temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")

@@ -60,7 +60,9 @@ def learned(market, context, plan, **kinds):
         customer_weight=1.0,
     ):  # fmt: skip
         bandit.update(one.context, one.tactic, one.reward, np.ones(len(one.reward)))
-    return MarketBanditPolicy(bandit=bandit, context=context, price=0.3, pacing=1.0, exploration=0.1)
+    return MarketBanditPolicy(
+        bandit=bandit, context=context, price=0.3, caution=(0.0,) * len(bandit.bandits), pacing=1.0, exploration=0.1
+    )
 
 
 @pytest.mark.parametrize("form", ["factored", "full"])
@@ -150,8 +152,8 @@ def test_caution_keeps_the_plan_where_little_is_known(market, context):
     rows = rng.normal(size=(40, len(context.names)))
     bandit.update(rows, rng.integers(len(context.menu), size=40), rng.normal(size=40), np.ones(40))
     neutral = context.menu.neutral
-    bold = bandit.best(rows, neutral=neutral, caution=0.0)
-    careful = bandit.best(rows, neutral=neutral, caution=50.0)
+    bold = bandit.best(rows, neutral=neutral, caution=(0.0,) * 4)
+    careful = bandit.best(rows, neutral=neutral, caution=(50.0,) * 4)
     assert (bold != neutral).any()
     assert (careful == neutral).all()
 
@@ -160,7 +162,7 @@ def test_dearer_money_moves_choices_to_less_of_it(market, context):
     bandit = bandit_for(market, context)
     rows = np.zeros((1, len(context.names)))
     extra = context.extra_cost(0)[0, 0][None, :]
-    chosen = bandit.best(rows, neutral=context.menu.neutral, caution=0.0, extra=extra)
+    chosen = bandit.best(rows, neutral=context.menu.neutral, caution=(0.0,) * 4, extra=extra)
     menu = market.scenario.menu
     assert menu.intensity[chosen[0]] == menu.intensity.min()
 
@@ -207,11 +209,16 @@ def test_a_run_that_goes_on_is_the_run_without_a_break(scenario, tmp_path):
 
 
 @pytest.mark.statistical
-def test_training_beats_the_plan_on_worlds_it_never_saw(scenario, tmp_path):
+def test_training_beats_the_plan_on_worlds_it_never_saw(scenario, market, tmp_path):
+    cells = market.shape[0] * market.shape[1]
     summary = train(
         scenario,
         TrainingSettings(
-            agent="lin_ts", seed=0, steps=1, plan="baseline", options={"worlds": 256, "held_out_worlds": 64}
+            agent="lin_ts",
+            seed=0,
+            steps=4 * 64 * 3 * cells,
+            plan="baseline",
+            options={"worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
         ),
         tmp_path / "run",
     )

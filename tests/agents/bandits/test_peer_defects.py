@@ -58,7 +58,7 @@ def test_thompson_needs_one_normal_an_action():
             return super().standard_normal(size, *args, **kwargs)
 
     bandit = LinThompson(n_actions=7, n_features=30)
-    bandit.act(np.ones((5, 30)), Counting(np.random.PCG64(0)))
+    bandit.act(np.ones((5, 30)), Counting(np.random.default_rng(0).bit_generator))
     assert Counting.drawn == 5 * 7
 
 
