@@ -119,6 +119,11 @@ class SharedNetwork(nn.Module):
         ]
         return self.bias + self.scale * torch.cat(outputs, dim=1)[:, self.order]
 
+    @property
+    def widths(self) -> tuple[int, int, int, int, int]:
+        """Outputs of the heads for each kind of entity; 0 where there is no head."""
+        return self._widths
+
     def value_of(self, features: torch.Tensor) -> torch.Tensor:
         """Value of the state ``(B, 1)``."""
         whole, regions, cells, channels = self._normalised(features)
