@@ -33,12 +33,12 @@ HEAVY = ("torch", "pandas", "sklearn", "scipy", "pyarrow", "polars")
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Best of some repeats; the machine may be busy during one of them."""
+    """Processor seconds, best of some repeats: one thread on a machine that others may be using too."""
     found: list[float] = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        found.append(time.perf_counter() - start)
+        found.append(time.process_time() - start)
     return min(found)
 
 
