@@ -9,7 +9,7 @@ from xbopt.ope.results import Estimate
 from xbopt.reports.numbers import NOTHING, NumberFormat
 
 _MOST_DIGITS = 8
-NO_CURRENCY = "XXX"
+NO_CURRENCY = "X" * 3  # the ISO code for no currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
