@@ -71,8 +71,12 @@ class MarketRun:
         on, never for what is observed.
         """
         other = copy(self)
-        other._draws = other._nominal = other._clicks = None
+        other.average()
         return other
+
+    def average(self) -> None:
+        """Replace every draw from here on by its mean, and compare nothing any more."""
+        self._draws = self._nominal = self._clicks = None
 
     def morning(self) -> Morning:
         """Day and money left, without features: enough to carry on what has been decided."""
