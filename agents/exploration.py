@@ -50,11 +50,11 @@ class ExploringPolicy:
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``."""
         menu = self.scenario.menu
-        nearest = menu.nearest(self._period(observation), observation.day_budget_base)
+        nearest = menu.nearest(self.period(observation), observation.day_budget_base)
         chosen = nearest[..., None] == np.arange(len(menu))
         return (1.0 - self.exploration) * chosen + self.exploration / len(menu)
 
-    def _period(self, observation: Observation) -> Decision:
+    def period(self, observation: Observation) -> Decision:
         """The plan's mean decision over the days that a tactic is held, as far as the plan is known today."""
         end = min(observation.day + self.scenario.document.tactics.decide_every_days, observation.days)
         days = [self.plan.decide(replace(observation, day=day)) for day in range(observation.day, end)]

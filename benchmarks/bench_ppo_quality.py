@@ -2,9 +2,9 @@
 
     python benchmarks/bench_ppo_quality.py RUN_DIR [--runs 256] [--oracle-worlds 64] [--seed 0]
 
-RUN_DIR is a folder that ``xbopt train`` left. All policies play the same worlds with the same luck; differences are taken
-world by world. ``gap_closed`` is 0 for the uniform plan and 1 for the planner that knows each world's own parameters; it
-is worked out on the oracle's worlds, which are the first of the same set.
+RUN_DIR is a folder that ``xbopt train`` left. All policies play the same worlds with the same luck; differences are
+taken world by world. ``gap_closed`` is 0 for the uniform plan and 1 for the planner that knows each world's own
+parameters; it is worked out on the oracle's worlds, which are the first of the same set.
 """
 
 import argparse

@@ -50,7 +50,9 @@ def evaluate_command(
     ],
     policy: Annotated[
         str | None,
-        typer.Option("--policy", help="uniform, logging, always:ACTION, or a built-in plan (with --scenario)."),
+        typer.Option(
+            "--policy", help="uniform, logging, always:ACTION; with --scenario, a built-in plan or the CSV file of one."
+        ),
     ] = None,
     probabilities: Annotated[
         Path | None,
@@ -85,8 +87,11 @@ def evaluate_command(
         ),
     ] = None,
     exploration: Annotated[
-        float, typer.Option("--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            "--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan, or of logging."
+        ),
+    ] = None,
     estimand: Annotated[
         EstimandName,
         typer.Option(

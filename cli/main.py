@@ -9,8 +9,12 @@ from typing import Annotated, Protocol, runtime_checkable
 import typer
 
 from xbopt import __version__
+from xbopt.cli.bundles import app as tokens_app
+from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.compare import compare_command
+from xbopt.cli.decisions import app as decisions_app
 from xbopt.cli.evaluate import evaluate_command
+from xbopt.cli.export import export_command
 from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
@@ -45,17 +49,21 @@ app.add_typer(scenario_app, name="scenario")
 app.command(
     name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
 )(simulate_command)
+app.command(name="export", epilog="Example: xbopt export runs/first -o policy.xbopt --evaluation certificate.json")(
+    export_command
+)
+app.command(name="verify", epilog="Example: xbopt verify policy.xbopt")(verify_command)
+app.command(name="serve", epilog="Example: xbopt serve policy.xbopt --store sqlite:///decisions.sqlite")(serve_command)
+app.add_typer(decisions_app, name="decisions")
+app.add_typer(tokens_app, name="tokens")
 app.command(name="plan", epilog="Example: xbopt plan quickstart -o plan.csv --report plan.html")(plan_command)
 app.command(
     name="compare", epilog="Example: xbopt compare quickstart --policies baseline,plan.csv --report comparison.html"
 )(compare_command)
-
 app.command(
     name="evaluate",
     epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
 )(evaluate_command)
-
-
 app.command(name="train", epilog="Example: xbopt train quickstart --agent ppo --time-limit 2m --out runs/first")(
     train_command
 )

@@ -17,6 +17,13 @@ HOW_TO_GIVE_PROBABILITIES = (
     "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
     "probability for the decisions of this log, and give it with --probabilities FILE."
 )
+NEEDS_MORE = (
+    "reads more than the context of single decisions, so it cannot be asked about a log that another policy wrote. "
+    "Let it "
+    "write a log itself (xbopt simulate SCENARIO --policy POLICY --exploration 0.3 --log FILE) and ask what it earns "
+    f"with less exploration: xbopt evaluate FILE --policy logging --exploration 0. {HOW_TO_GIVE_PROBABILITIES}"
+)
+_NOTES = {"uniform": ("uniform: each action of the log with the same probability.",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,38 +65,39 @@ def from_probabilities(path: Path, log: "EvaluationLog") -> ChosenPolicy:
     )
 
 
-def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, exploration: float) -> ChosenPolicy:
+def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, exploration: float | None) -> ChosenPolicy:
     """The policy that ``--policy`` means.
 
     Raises:
         PolicyError: There is no such policy, or it cannot be asked about this log.
         UsageError: The log needs a scenario, or has none.
     """
-    from xbopt.agents.policies import BUILT_IN
+    from xbopt.agents.policies import BUILT_IN, REACTING
     from xbopt.ope.logs.certificate import PolicyIdentity
     from xbopt.ope.logs.policies import ALWAYS, named_policy
 
-    known = named_policy(name, log)
+    known = named_policy(name, log, exploration=exploration)
     if known is not None:
         _no_scenario(name, scenario)
-        notes = ("uniform: each action of the log with the same probability.",) if name == "uniform" else ()
-        identity = PolicyIdentity.of_name(name, "built in")
+        if exploration is not None and name != "logging":
+            raise UsageError(f"--exploration is for plans and for logging; the policy {name} has none.")
+        notes = _NOTES.get(known.name, ())
+        identity = PolicyIdentity.of_name(known.name, "built in")
         return ChosenPolicy(policy=known, labels=log.action_labels, identity=identity, notes=notes)
-    if name in BUILT_IN:
-        return _plan(name, log, scenario, exploration)
     path = Path(name)
-    if path.exists():
-        _no_scenario(name, scenario)
-        raise PolicyError(
-            f"{name} is no policy that answers from the context of a decision alone. {HOW_TO_GIVE_PROBABILITIES}"
-        )
+    is_plan_file = path.suffix.lower() == ".csv" and scenario is not None
+    if name in BUILT_IN or is_plan_file:
+        return _plan(name, log, scenario, exploration or 0.0)
+    if name in REACTING or path.exists():
+        raise PolicyError(f"{name} {NEEDS_MORE}")
     names = ("uniform", "logging", f"{ALWAYS}ACTION", *(plan for plan in BUILT_IN if plan != "uniform"))
     raise PolicyError(f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(names)}.")
 
 
 def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: float) -> ChosenPolicy:
     from xbopt.agents.plan_on_log import PlanFromContext
-    from xbopt.agents.policies import built_in_policy
+    from xbopt.agents.planner.plan_table import read_plan
+    from xbopt.agents.policies import BUILT_IN, built_in_policy
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.ope.logs.certificate import PolicyIdentity
     from xbopt.simulator.build import build_market
@@ -112,11 +120,16 @@ def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: fl
         )
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
-    plan = PlanFromContext(plan=built_in_policy(name, build_market(loaded)), scenario=loaded, exploration=exploration)
+    own = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)
+    plan = PlanFromContext(plan=own, scenario=loaded, exploration=exploration)
     note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
         f", and {exploration:.0%} of the decisions at random." if exploration else "."
     )
-    identity = PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+    identity = (
+        PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
+        if name in BUILT_IN
+        else PolicyIdentity.of_path(Path(name), "plan file")
+    )
     return ChosenPolicy(
         policy=_asked(plan, log),
         labels=log.action_labels,

@@ -1,6 +1,7 @@
 """The tactic menu: the finite set of choices per cell that exploration and learning policies draw from."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -31,6 +32,12 @@ class TacticMenu:
         timing_names: Names of the timings ``(N,)``.
         cell_share: The cell's share of a day's budget at intensity 1 ``(R, S)``; sums to 1.
     """
+
+    # Differences that count one each when decisions are compared: points of discount, per cent of intensity, and the
+    # share of spend in other channels or dayparts.
+    DISCOUNT_STEP: ClassVar[float] = 0.05
+    INTENSITY_STEP: ClassVar[float] = 0.3
+    SHARE_STEP: ClassVar[float] = 0.2
 
     labels: tuple[str, ...]
     discount_frac: FloatArray
@@ -103,13 +110,30 @@ class TacticMenu:
         # Below a billionth of a currency unit there is nothing to divide by.
         intensity = np.where(even > 1e-9, cell_spend / np.maximum(even, 1e-9), 1.0)
         log_intensity = np.log(np.clip(intensity, 0.01, 100.0))
-        distance = ((decision.discount_frac[..., None] - self.discount_frac) / 0.05) ** 2
-        distance += ((log_intensity[..., None] - np.log(self.intensity)) / 0.3) ** 2
-        mix = spend / np.maximum(cell_spend, 1e-300)[..., None]
-        by_mix = 0.5 * np.abs(mix[:, None] - self.mixes).sum(axis=4)  # (B, M, R, S)
-        distance += (np.moveaxis(by_mix, 1, 3)[..., self.mix] / 0.2) ** 2
-        weights = contract("brsc,brch->brsh", mix, decision.daypart_weights)
-        by_timing = 0.5 * np.abs(weights[:, None] - self.timings[:, :, None, :]).sum(axis=4)
-        distance += (np.moveaxis(by_timing, 1, 3)[..., self.timing] / 0.2) ** 2
+        distance = ((decision.discount_frac[..., None] - self.discount_frac) / self.DISCOUNT_STEP) ** 2
+        distance += ((log_intensity[..., None] - np.log(self.intensity)) / self.INTENSITY_STEP) ** 2
+        distance += (self.mix_distance(spend) / self.SHARE_STEP) ** 2
+        distance += (self.timing_distance(spend, decision.daypart_weights) / self.SHARE_STEP) ** 2
         distance += decision.mechanic[..., None] != self.mechanic
         return np.argmin(distance, axis=3)
+
+    def mix_distance(self, spend_base: FloatArray) -> FloatArray:
+        """Share of a cell's spend ``(B, R, S, C)`` that each tactic puts into other channels ``(B, R, S, K)``."""
+        by_mix = 0.5 * np.abs(_shares(spend_base)[:, None] - self.mixes).sum(axis=4)  # (B, M, R, S)
+        return np.moveaxis(by_mix, 1, 3)[..., self.mix]
+
+    def timing_distance(self, spend_base: FloatArray, daypart_weights: FloatArray) -> FloatArray:
+        """Share of a cell's spend that each tactic puts into other dayparts ``(B, R, S, K)``.
+
+        Args:
+            spend_base: ``(B, R, S, C)``.
+            daypart_weights: How a channel's spend is spread over the day ``(B, R, C, H)``.
+        """
+        weights = contract("brsc,brch->brsh", _shares(spend_base), daypart_weights)
+        by_timing = 0.5 * np.abs(weights[:, None] - self.timings[:, :, None, :]).sum(axis=4)
+        return np.moveaxis(by_timing, 1, 3)[..., self.timing]
+
+
+def _shares(spend_base: FloatArray) -> FloatArray:
+    """Channel shares of each cell's spend ``(B, R, S, C)``; zero where nothing is spent."""
+    return spend_base / np.maximum(spend_base.sum(axis=3), 1e-300)[..., None]

@@ -68,6 +68,21 @@ class Blocks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFeatures:
+    """What the plan has in mind on a day, unscaled.
+
+    Attributes:
+        whole: Time left, spend of the coming period, and spend still to come ``(3,)``.
+        cells: Planned discount and spend ``(R, S, 2)``.
+        channels: Planned spend ``(R, S, C, 1)``.
+    """
+
+    whole: FloatArray
+    cells: FloatArray
+    channels: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureLayout:
     """Which features there are, and where they stand in a flat row.
 
@@ -117,37 +132,58 @@ class FeatureLayout:
             names=tuple(names),
         )
 
-    def blocks(self, observation: Observation) -> Blocks:
-        """The features of an observation; asked for after the last day, the plan's part is that of the last day."""
+    def plan_features(self, day: int, *, days: int) -> PlanFeatures:
+        """What is known of a day without any observation; after the last day, the plan's part is that of the last day.
+
+        Args:
+            day: The day, from 0.
+            days: Length of the horizon.
+        """
         anchor = self.anchor
-        day = min(observation.day, len(anchor.rest_share) - 1)
-        planned = anchor.planned(day, days=self.hold_days)
+        at = min(day, len(anchor.rest_share) - 1)
+        planned = anchor.planned(at, days=self.hold_days)
+        total = max(float(anchor.spend_base.sum()), 1e-12)
+        whole = (1.0 - day / days, 0.5 * planned.mean(), anchor.spend_base[at:].sum() / total)
+        return PlanFeatures(
+            whole=np.array(whole),
+            cells=np.stack([anchor.discount_frac[at], planned.mean(axis=2)], axis=2),
+            channels=planned[..., None],
+        )
+
+    def scales(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """What each feature is multiplied by: whole ``(G,)``, regions ``(F,)``, cells ``(E,)``, channels ``(D,)``."""
+        return (
+            _scale_of(self.whole_names, _SCALES),
+            _scale_of(self.region_names, _SCALES),
+            _scale_of(self.cell_names, _SCALES),
+            _scale_of(self.channel_names, _CHANNEL_SCALES),
+        )
+
+    def blocks(self, observation: Observation) -> Blocks:
+        """The features of an observation."""
+        plan = self.plan_features(observation.day, days=observation.days)
         worlds = observation.worlds
         budget_left = observation.regions[:, 0, observation.region_names.index("budget_left")]
         pace = observation.regions[:, 0, observation.region_names.index("pace")]
-        time_left = 1.0 - observation.day / observation.days
-        total = max(float(anchor.spend_base.sum()), 1e-12)
+        time_left, period, rest = plan.whole.tolist()
         whole = np.empty((worlds, len(GLOBAL_FEATURES)))
-        for i, column in enumerate(
-            (budget_left, time_left, pace, 0.5 * planned.mean(), anchor.spend_base[day:].sum() / total)
-        ):
+        for i, column in enumerate((budget_left, time_left, pace, period, rest)):
             whole[:, i] = column
-        by_cell = np.stack([anchor.discount_frac[day], planned.mean(axis=2)], axis=2)
-        cells = np.concatenate([observation.cells, np.broadcast_to(by_cell, (worlds, *by_cell.shape))], axis=3)
-        by_channel = np.broadcast_to(planned[..., None], (worlds, *planned.shape, 1))
+        cells = np.concatenate([observation.cells, np.broadcast_to(plan.cells, (worlds, *plan.cells.shape))], axis=3)
+        by_channel = np.broadcast_to(plan.channels, (worlds, *plan.channels.shape))
         channels = np.concatenate([observation.channels, by_channel], axis=4)
-        return Blocks(
-            whole=_bounded(whole, self.whole_names, _SCALES),
-            regions=_bounded(observation.regions, self.region_names, _SCALES),
-            cells=_bounded(cells, self.cell_names, _SCALES),
-            channels=_bounded(channels, self.channel_names, _CHANNEL_SCALES),
-        )
+        parts = zip((whole, observation.regions, cells, channels), self.scales(), strict=True)
+        bounded = [_bounded(values, scale) for values, scale in parts]
+        return Blocks(whole=bounded[0], regions=bounded[1], cells=bounded[2], channels=bounded[3])
 
     def flat(self, observation: Observation) -> Float32Array:
         """One row a world ``(B, N)``."""
         return self.blocks(observation).flat()
 
 
-def _bounded(values: FloatArray, names: tuple[str, ...], scales: dict[str, float]) -> Float32Array:
-    scale = np.array([scales.get(name, 1.0) for name in names])
+def _scale_of(names: tuple[str, ...], scales: dict[str, float]) -> FloatArray:
+    return np.array([scales.get(name, 1.0) for name in names])
+
+
+def _bounded(values: FloatArray, scale: FloatArray) -> Float32Array:
     return np.clip(values * scale, -LARGEST_FEATURE, LARGEST_FEATURE).astype(np.float32)

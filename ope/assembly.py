@@ -138,7 +138,7 @@ def _estimates(
             scale = bounds if name in {"snips", "logging"} else None
             low, high = bootstrap_t(value, error, replicates[name], confidence=confidence, bounds=scale)
         else:
-            low, high = skewed_interval(value, formula.influence(), confidence=confidence)
+            low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
         found[name] = Estimate(value=value, se=error, low=low, high=high)
     return found
 

@@ -14,9 +14,9 @@ class SupportRules:
 
     Attributes:
         top_weight_share: REFUSE when one weight holds more than this share of all weight.
-        near_top_weight_share: Counts as near the bound.
+        near_top_weight_share: Near the bound: CAUTION.
         ess: REFUSE below this effective sample size.
-        near_ess: Counts as near the bound.
+        near_ess: Near the bound: CAUTION.
         pareto_k: REFUSE above this shape when share or sample size is near its bound; CAUTION otherwise.
         unsupported_mass: REFUSE above this probability on actions that the log cannot speak about.
         missing_z: How many standard errors the mean weight may be from 1; beyond, REFUSE when the distance exceeds
@@ -99,8 +99,8 @@ def judge_weights(
             f"The {rows:,} {what} are worth {ess:,.1f} {what} of the evaluation policy (bound {rules.ess:g}): the "
             "policies differ too much."
         )
+    near = share > rules.near_top_weight_share or ess < rules.near_ess
     if k > rules.pareto_k:
-        near = share > rules.near_top_weight_share or ess < rules.near_ess
         words = f"The weights have a heavy tail (Pareto k {k:.2f}, bound {rules.pareto_k:g})"
         if near:
             findings.refusals.append(
@@ -108,6 +108,11 @@ def judge_weights(
             )
         else:
             findings.cautions.append(f"{words}: rare rows of large weight that were not logged may move the value.")
+    elif near and not findings.refusals:
+        findings.cautions.append(
+            f"Support is thin: the {what} are worth {ess:,.0f}, and the top weight holds {share:.1%} of all weight."
+        )
+        findings.next_steps.append(_how_much_exploration(support, rows, what))
 
 
 def _judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:

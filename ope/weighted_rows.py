@@ -21,5 +21,5 @@ def weighted_mean(score: FloatArray, weight: FloatArray, cluster: IntArray | Non
 def with_interval(formula: ProjectedFormula, *, confidence: float) -> Estimate:
     """The estimate of a formula with its skewness-corrected interval."""
     value = formula.value()
-    low, high = skewed_interval(value, formula.influence(), confidence=confidence)
+    low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
     return Estimate(value=value, se=formula.standard_error(), low=low, high=high)

@@ -7,6 +7,7 @@ import numpy as np
 from xbopt.core.axes import FloatArray, add_up, worlds_innermost
 from xbopt.core.decision import Decision
 from xbopt.core.feasibility import Adjustments, project
+from xbopt.core.limits import Limits
 from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand
@@ -101,8 +102,10 @@ def play_day(
         discount_frac=worlds_innermost(decision.discount_frac),
         mechanic=np.asfortranarray(decision.mechanic),
     )
-    feasible, adjustments = project(decision, market.scenario.limits, state.remaining)
-    feasible, adjustments = _without_outages(market, state.day, feasible, adjustments)
+    decision, limits, barred = _without_outages(market, state.day, decision)
+    feasible, adjustments = project(decision, limits, state.remaining)
+    if barred is not None:
+        adjustments = replace(adjustments, cut_base=adjustments.cut_base + barred)
     days = delivery_days(market, world, state)
     accepted = market.fulfilment.accepted_days
     cells = state.satisfaction.shape
@@ -163,15 +166,23 @@ def play_day(
 
 
 def _without_outages(
-    market: MarketParameters, day: int, decision: Decision, adjustments: Adjustments
-) -> tuple[Decision, Adjustments]:
-    """Take back the spend on channels that cannot be bought today; the money stays in the budget."""
-    available = market.shocks.available[day][:, None, :]
+    market: MarketParameters, day: int, decision: Decision
+) -> tuple[Decision, Limits, FloatArray | None]:
+    """Take spend, locks and minimums off channels that cannot be bought today; the money stays in the budget.
+
+    This comes before the projection, so that a promise that cannot be kept takes no room from other channels.
+
+    Returns:
+        The decision, the day's limits, and the spend that was asked for in vain ``(B,)``; None without an outage.
+    """
+    limits, available = market.scenario.limits, market.shocks.available[day][:, None, :]
     if bool(available.all()):
-        return decision, adjustments
+        return decision, limits, None
+    decision.check(**dict(zip(("regions", "segments", "channels", "dayparts"), market.shape, strict=True)))
     spend = decision.spend_base * available
-    cut = add_up(decision.spend_base - spend, 1, 2, 3)
-    return replace(decision, spend_base=spend), replace(adjustments, cut_base=adjustments.cut_base + cut)
+    barred = add_up(np.maximum(decision.spend_base - spend, 0.0), 1, 2, 3)
+    of_day = replace(limits, minimum_base=limits.minimum_base * available, lock_base=limits.lock_base * available)
+    return replace(decision, spend_base=spend), of_day, barred
 
 
 def _counts(

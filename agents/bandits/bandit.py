@@ -56,6 +56,11 @@ class Bandit(ABC):
         return self._n_features
 
     @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Arguments of the class by name, as they are saved."""
+        return self._settings
+
+    @property
     def rows_seen(self) -> int:
         """Number of rows that ``update`` was given."""
         return self._rows

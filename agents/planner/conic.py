@@ -11,8 +11,7 @@ from xbopt.agents.planner.triplets import Triplets, stacked
 from xbopt.core.axes import FloatArray
 from xbopt.core.errors import BudgetError, XboptError
 
-_GOOD = ("Solved", "AlmostSolved")
-_IMPOSSIBLE = ("PrimalInfeasible", "AlmostPrimalInfeasible")
+_GOOD, _IMPOSSIBLE = "Solved", "PrimalInfeasible"
 # Least step before the solver changes its scaling, and whether it equilibrates; from the fast to the patient.
 _WAYS = ((0.1, False), (1e-2, False), (1e-3, True))
 _MOST_STEPS = 400
@@ -97,14 +96,14 @@ class ConicProgram:
             settings.equilibrate_enable = equilibrate
             found = _clarabel().DefaultSolver(nothing, self.cost, columns, bound, self._cones, settings).solve()
             status = str(found.status)
-            if status in _GOOD:
+            if status == _GOOD:
                 return ConicAnswer(
                     x=np.array(found.x),
                     dual=np.array(found.z),
                     lower_bound=float(found.obj_val_dual),
                     seconds=float(found.solve_time),
                 )
-            if status in _IMPOSSIBLE:
+            if status == _IMPOSSIBLE:
                 raise BudgetError("No plan keeps all limits.")
         raise SolverError(f"The solver did not converge ({status}). There is no plan; its last iterate is none.")
 

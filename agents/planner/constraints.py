@@ -67,13 +67,14 @@ def scenario_constraints(scenario: Scenario, blocks: Blocks, *, budget_base: flo
     names += [f"day {scenario.date_of(day)}" for day in days]
     bounds += [limits.daily_base / limits.total_base] * len(days)
     floor = np.where(limits.locked, limits.lock_base, limits.minimum_base) / blocks.unit_base
-    bought = (blocks.level_days > 0.0) & (scenario.population > 0.0)[:, :, None]
+    bought = blocks.level_days > 0.0
+    empty = (scenario.population <= 0.0)[:, :, None]
     return Constraints(
         names=tuple(names),
         matrix=stacked([horizon, _spend_of_days(blocks, days, limits.total_base)]),
         bound=np.array(bounds),
         least=np.where(bought, floor, 0.0).ravel(),
-        fixed=(~bought | limits.locked).ravel(),
+        fixed=(~bought | empty | limits.locked).ravel(),
         roi_floor=scenario.document.budget.roi_floor,
         whole_base=limits.total_base,
     )

@@ -49,10 +49,19 @@ def filled(level: FloatArray, constraints: Constraints, *, largest: float = 1.0)
     missing = constraints.bound[0] - float(share @ level[cells])
     if not 0.0 < missing <= largest * constraints.bound[0]:
         return level
-    used = constraints.matrix @ level
     closed = constraints.fixed.copy()
-    for row in np.flatnonzero(constraints.bound[1:] - used[1:] <= 2.0 * missing) + 1:
-        closed[constraints.matrix.of_row(int(row))[0]] = True
-    room = np.where(closed, 0.0, level - constraints.least)
-    total = float(share @ room[cells])
-    return level if total <= 0.0 else level + room * (missing / total)
+    for _ in range(len(constraints.bound)):
+        room = np.where(closed, 0.0, level - constraints.least)
+        grows = constraints.matrix @ room
+        slack = np.maximum(constraints.bound - constraints.matrix @ level, 0.0)
+        # As far as the first limit allows; its cells are then full, and the others go on.
+        ratio = np.where(grows > 0.0, slack / np.where(grows > 0.0, grows, 1.0), np.inf)
+        step = float(ratio.min())
+        if not np.isfinite(step):
+            break
+        level = level + step * room
+        if int(np.argmin(ratio)) == 0:
+            break
+        for row in np.flatnonzero(ratio <= step):
+            closed[constraints.matrix.of_row(int(row))[0]] = True
+    return level

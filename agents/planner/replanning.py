@@ -3,7 +3,7 @@
 The plan for the average market is the best that is known before the first day. Then results come in, and the seller's
 own model tells by how much each channel and cell does better or worse than the scenario says (``env/nominal.py``). The
 re-planner scales the response model of the plan by these ratios and solves for spend again, over all days that are
-left and within the money that is left.
+left and within the money that is left. Locks stay; caps and pacing are left to the projection.
 
 Near the plan, a cell's marginal value falls with its level ``y`` as that of the touching hyperbola,
 
@@ -25,9 +25,9 @@ from xbopt.agents.planner.blocks import Blocks, split_horizon
 from xbopt.agents.planner.envelope import touching_cones
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
-from xbopt.agents.planner.policy import planner_policy, usual_resolution
+from xbopt.agents.planner.policy import usual_resolution
 from xbopt.agents.planner.response_model import model_at
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import BoolArray, FloatArray
 from xbopt.core.decision import Decision
 from xbopt.core.policy import Observation, PolicyKind
 from xbopt.core.schedule import ScheduledPolicy
@@ -36,7 +36,9 @@ from xbopt.simulator.response import order_margin
 
 _RESPONSE = ("media_response", "half_saturation", "media_price")
 _NEWTON_STEPS = 12
-_PRICE_STEPS = 30
+_PRICE_STEPS, _WARM_STEPS = 24, 4
+_LARGEST_LOG_PRICE = 4.0
+_FLATTEST = 1e-9
 _LARGEST_LOG_MULTIPLE = 2.0
 _SCARCE = 1e-3
 
@@ -52,7 +54,9 @@ class ReplanningPolicy:
         saturation: ``zeta`` ``(K, R, S, C)``.
         worth_of_value: How much more a cell's margin grows than its order value ``(R, S)``.
         response_feature: Name of the channel feature that pools what shares one response.
+        locked: Cells and channels whose spend is fixed ``(R, S, C)``.
         budget_binds: Whether the plan uses the whole budget.
+        budget_price: What the last unit of the plan's budget brings beyond its cost.
     """
 
     plan: ScheduledPolicy
@@ -61,7 +65,9 @@ class ReplanningPolicy:
     saturation: FloatArray
     worth_of_value: FloatArray
     response_feature: str
+    locked: BoolArray
     budget_binds: bool
+    budget_price: float
     name: str = "replan"
     kind: PolicyKind = "planner"
 
@@ -70,20 +76,22 @@ class ReplanningPolicy:
         day = observation.day
         ahead = self.plan.spend_base[day:]
         log_ratio = self._log_ratio(observation)
-        block = int(self.blocks.of_day[day])
-        log_multiple = self._log_multiple(log_ratio, np.zeros(observation.worlds), slice(block, None))
-        days = self.blocks.of_day[day:] - block
+        first = int(self.blocks.of_day[day])
+        count = self.blocks.count - first
+        days = self.blocks.of_day[day:] - first
+        by_block = np.stack([ahead[days == k].sum(axis=0) for k in range(count)])
         left = observation.remaining.budget_base
-        wanted = self._money(ahead, log_multiple, days)
-        planned = float(ahead.sum())
-        binds = (wanted > left) | (self.budget_binds & (planned >= left * (1.0 - _SCARCE)))
-        if bool(binds.any()) and planned > 0.0:
-            price = self._price(log_ratio, ahead, days, block, np.where(binds, left, wanted))
-            log_multiple = self._log_multiple(log_ratio, np.where(binds, price, 0.0), slice(block, None))
-        spend = ahead[0] * np.exp(log_multiple[:, 0])
+        even = np.zeros(observation.worlds)
+        log_multiple = self._log_multiple(log_ratio, even, first)
+        wanted = (by_block * np.exp(log_multiple)).sum(axis=(1, 2, 3, 4))
+        # A plan that uses the whole budget goes on to use what is left; others may pass their plan while money lasts.
+        binds = (wanted > left) | self.budget_binds
+        if bool(binds.any()) and by_block.any():
+            money = np.where(binds, left, wanted)
+            log_multiple = self._at_price(log_ratio, by_block, first, money, binds, log_multiple)
         worlds = observation.worlds
         return Decision(
-            spend_base=spend,
+            spend_base=ahead[0] * np.exp(log_multiple[:, 0]),
             daypart_weights=np.broadcast_to(self.plan.daypart_weights, (worlds, *self.plan.daypart_weights.shape)),
             discount_frac=np.broadcast_to(self.plan.discount_frac[day], (worlds, *self.plan.discount_frac[day].shape)),
             mechanic=np.broadcast_to(self.plan.mechanic[day], (worlds, *self.plan.mechanic[day].shape)),
@@ -97,38 +105,59 @@ class ReplanningPolicy:
         value = observation.cells[..., cells.index("order_value_log")] * self.worth_of_value
         return response + (conversion + value)[..., None]
 
-    def _log_multiple(self, log_ratio: FloatArray, log_price: FloatArray, blocks: slice) -> FloatArray:
-        """``log r`` ``(B, K', R, S, C)``, by Newton steps on a falling function, held within bounds."""
+    def _log_multiple(
+        self,
+        log_ratio: FloatArray,
+        log_price: FloatArray,
+        first: int,
+        start: FloatArray | None = None,
+        steps: int = _NEWTON_STEPS,
+    ) -> FloatArray:
+        """``log r`` of the blocks from ``first`` on ``(B, K', R, S, C)``: Newton steps, held within bounds.
+
+        Locked cells stay where they are, and so do those without a curve to climb.
+        """
         wanted = log_ratio[:, None] - log_price[:, None, None, None, None]
-        zeta, w = self.saturation[blocks], self.power
-        log_r = np.zeros((len(log_ratio), *zeta.shape))
-        for _ in range(_NEWTON_STEPS):
+        zeta, w = self.saturation[first:], self.power
+        moves = (zeta > 0.0) & ~self.locked
+        log_r = np.zeros((len(log_ratio), *zeta.shape)) if start is None else start
+        for _ in range(steps):
             grown = zeta * np.exp(w * log_r)
             value = wanted + (w - 1.0) * log_r - 2.0 * np.log((1.0 + grown) / (1.0 + zeta))
-            slope = (w - 1.0) - 2.0 * w * grown / (1.0 + grown)
+            slope = np.minimum((w - 1.0) - 2.0 * w * grown / (1.0 + grown), -_FLATTEST)
             log_r = np.clip(log_r - value / slope, -_LARGEST_LOG_MULTIPLE, _LARGEST_LOG_MULTIPLE)
-        return log_r
+        return np.where(moves, log_r, 0.0)
 
-    def _money(self, ahead: FloatArray, log_multiple: FloatArray, days: IntArray) -> FloatArray:
-        """Spend over the days ahead ``(B,)``."""
-        by_block = np.stack([ahead[days == k].sum(axis=0) for k in range(log_multiple.shape[1])])
-        return (by_block * np.exp(log_multiple)).sum(axis=(1, 2, 3, 4))
-
-    def _price(
-        self, log_ratio: FloatArray, ahead: FloatArray, days: IntArray, block: int, money: FloatArray
+    def _at_price(
+        self,
+        log_ratio: FloatArray,
+        by_block: FloatArray,
+        first: int,
+        money: FloatArray,
+        binds: BoolArray,
+        start: FloatArray,
     ) -> FloatArray:
-        """Log price ``(B,)`` at which the days ahead spend ``money`` ``(B,)``, by bisection."""
-        low, high = np.full(len(money), -4.0), np.full(len(money), 4.0)
+        """``log r`` at the price at which the days ahead spend ``money`` ``(B,)``, found by bisection.
+
+        Money is never so cheap that spend brings in less than it costs: below that price it stays in the budget.
+        """
+        low = np.where(binds, -np.log1p(self.budget_price), 0.0)
+        high = np.where(binds, _LARGEST_LOG_PRICE, 0.0)
+        log_multiple = start
         for _ in range(_PRICE_STEPS):
             middle = 0.5 * (low + high)
-            spent = self._money(ahead, self._log_multiple(log_ratio, middle, slice(block, None)), days)
-            low, high = np.where(spent > money, middle, low), np.where(spent > money, high, middle)
-        return high
+            log_multiple = self._log_multiple(log_ratio, middle, first, log_multiple, _WARM_STEPS)
+            dear = (by_block * np.exp(log_multiple)).sum(axis=(1, 2, 3, 4)) > money
+            low, high = np.where(dear, middle, low), np.where(dear, high, middle)
+        return self._log_multiple(log_ratio, high, first, log_multiple, _WARM_STEPS)
 
 
 def replanning_policy(market: MarketParameters) -> ReplanningPolicy:
     """The re-planner that starts from the plan for the average market."""
-    plan = planner_policy(market)
+    from xbopt.agents.planner.campaign import plan_campaign
+
+    found = plan_campaign(market, resolution=usual_resolution(market))
+    plan = found.schedule
     blocks = split_horizon(market, usual_resolution(market))
     expected = ExpectedMarket(market, goal_named("reward"))
     level = blocks.level(plan.spend_base)
@@ -142,6 +171,8 @@ def replanning_policy(market: MarketParameters) -> ReplanningPolicy:
         saturation=model.exposure(level) / half,
         worth_of_value=_worth_of_value(market),
         response_feature=_pooled(market),
+        locked=market.scenario.limits.locked,
+        budget_price=found.shadow_prices.get("budget", 0.0),
         budget_binds=float(plan.spend_base.sum()) >= budget * (1.0 - _SCARCE),
     )
 

@@ -206,7 +206,8 @@ def _unreachable(search: _Search, whole: CampaignPlan) -> InfeasiblePlanError:
         _, enough = search.least(low, best, _ROUGH * best.budget_base)
         way = f"{lower}, or raise budget.total_base to {_rounded_up(enough.budget_base):,.15g} {currency}."
         return InfeasiblePlanError((name, "budget"), way)
-    others = tuple(limit for limit in best.binding if limit != "budget")
+    # A limit may have a price although the last steps left a crumb of it unused.
+    others = tuple(limit for limit in dict.fromkeys((*best.binding, *best.shadow_prices)) if limit != "budget")
     limits = f" These limits are in the way as well: {', '.join(others)}." if others else ""
     times = best.budget_base / whole.budget_base
     return InfeasiblePlanError(

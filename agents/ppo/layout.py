@@ -24,6 +24,8 @@ class ActionLayout:
         groups: Group of each parameter, which shares one exploration scale ``(P,)``.
         group_names: ``(Q,)``.
         bias: Parameters of the untrained policy, which is the plan ``(P,)``.
+        scale: What one unit of a head's output moves a parameter by ``(P,)``: its first exploration scale, so that one
+            learning rate suits entries that are explored widely and those that are hardly moved.
     """
 
     shape: tuple[int, int, int]
@@ -32,6 +34,7 @@ class ActionLayout:
     groups: IntArray
     group_names: tuple[str, ...]
     bias: tuple[float, ...]
+    scale: tuple[float, ...]
 
     @property
     def parameters(self) -> int:
@@ -39,18 +42,21 @@ class ActionLayout:
         return len(self.order)
 
 
-def action_layout(encoding: Encoding, features: FeatureLayout, neutral_share: float) -> ActionLayout:
+def action_layout(
+    encoding: Encoding, features: FeatureLayout, *, neutral_share: float, exploration: tuple[float, ...]
+) -> ActionLayout:
     """The layout of an encoding.
 
     Args:
         encoding: The encoding.
         features: Names the market's shape.
-        neutral_share: Probability of each component's neutral choice before any training.
+        neutral_share: Probability of each component's neutral choice before any training, for tactics.
+        exploration: First standard deviation of pace, spend, dayparts and discount, for continuous actions.
     """
     if isinstance(encoding, TacticActions):
         return _tactic_layout(encoding, features.shape, neutral_share)
     assert isinstance(encoding, ContinuousActions), "there are two encodings"
-    return _continuous_layout(encoding)
+    return _continuous_layout(encoding, exploration)
 
 
 def _tactic_layout(encoding: TacticActions, shape: tuple[int, int, int], neutral_share: float) -> ActionLayout:
@@ -70,10 +76,11 @@ def _tactic_layout(encoding: TacticActions, shape: tuple[int, int, int], neutral
         groups=np.zeros(cells * width, dtype=np.int64),
         group_names=("logits",),
         bias=tuple(row * cells),
+        scale=(1.0,) * (cells * width),
     )
 
 
-def _continuous_layout(encoding: ContinuousActions) -> ActionLayout:
+def _continuous_layout(encoding: ContinuousActions, exploration: tuple[float, ...]) -> ActionLayout:
     regions, segments, channels, hours = encoding.shape
     full = encoding.form == "full"
     widths = (1, 0, hours, 1, 1) if full else (1, 1, 1, 2, 0)
@@ -90,11 +97,13 @@ def _continuous_layout(encoding: ContinuousActions) -> ActionLayout:
     else:
         parts = [pace, outputs(2)[:, 0], by_cell[:, 0], outputs(1)[:, 0], by_cell[:, 1]]
         sizes = [1, len(parts[1]) + len(parts[2]), len(parts[3]), len(parts[4])]
+    groups = np.repeat(np.arange(4), sizes)
     return ActionLayout(
         shape=(regions, segments, channels),
         widths=widths,
         order=np.concatenate(parts),
-        groups=np.repeat(np.arange(4), sizes),
+        groups=groups,
         group_names=("pace", "spend", "dayparts", "discount"),
         bias=(0.0,) * len(encoding.names),
+        scale=tuple(exploration[group] for group in groups),
     )

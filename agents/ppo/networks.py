@@ -31,6 +31,7 @@ class FlatNetwork(nn.Module):
     """One multilayer perceptron over the whole row: for small markets."""
 
     bias: torch.Tensor
+    scale: torch.Tensor
 
     def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int) -> None:
         super().__init__()
@@ -41,10 +42,11 @@ class FlatNetwork(nn.Module):
         self.critic = _perceptron(size, width)
         self.value = nn.Linear(width, 1)
         self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
+        self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
 
     def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
         """Parameters of the action distribution ``(B, P)``."""
-        return self.bias + self.head(self.actor(self.norm(features)))
+        return self.bias + self.scale * self.head(self.actor(self.norm(features)))
 
     def value_of(self, features: torch.Tensor) -> torch.Tensor:
         """Value of the state ``(B, 1)``."""
@@ -63,6 +65,7 @@ class SharedNetwork(nn.Module):
     """
 
     bias: torch.Tensor
+    scale: torch.Tensor
     order: torch.Tensor
 
     def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int) -> None:
@@ -86,6 +89,7 @@ class SharedNetwork(nn.Module):
         self.critic = _perceptron(sum(self._sizes), width)
         self.value = nn.Linear(width, 1)
         self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
+        self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
         self.register_buffer("order", torch.from_numpy(np.ascontiguousarray(layout.order)))
 
     def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
@@ -113,7 +117,12 @@ class SharedNetwork(nn.Module):
             for state, width in zip(states, self._widths, strict=True)
             if width
         ]
-        return self.bias + torch.cat(outputs, dim=1)[:, self.order]
+        return self.bias + self.scale * torch.cat(outputs, dim=1)[:, self.order]
+
+    @property
+    def widths(self) -> tuple[int, int, int, int, int]:
+        """Outputs of the heads for each kind of entity; 0 where there is no head."""
+        return self._widths
 
     def value_of(self, features: torch.Tensor) -> torch.Tensor:
         """Value of the state ``(B, 1)``."""

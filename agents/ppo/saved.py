@@ -72,7 +72,7 @@ def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSe
 
 def make_network(features: FeatureLayout, encoding: Encoding, settings: PpoSettings) -> Network:
     """The network that the settings name."""
-    layout = action_layout(encoding, features, settings.neutral_share)
+    layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
     kind = {"flat": FlatNetwork, "shared": SharedNetwork}[settings.network]
     return kind(features, layout, settings.width)
 

@@ -55,16 +55,16 @@ class PpoSettings:
     episodes: int = 1
     batch_size: int = 512
     epochs: int = 8
-    learning_rate: float = 5e-4
+    learning_rate: float = 3e-4
     clip_range: float = 0.3
     target_kl: float = 0.05
     discount: float = 1.0
     gae_lambda: float = 0.9
     entropy: float = 0.0
-    exploration_pace: float = 0.2
-    exploration_spend: float = 0.35
-    exploration_dayparts: float = 0.1
-    exploration_discount: float = 0.05
+    exploration_pace: float = 0.1
+    exploration_spend: float = 0.2
+    exploration_dayparts: float = 0.05
+    exploration_discount: float = 0.01
     neutral_share: float = 0.9
     held_out_worlds: int = 128
     evaluate_every: int = 5
@@ -112,8 +112,8 @@ class PpoSettings:
 
 
 PRESETS: Mapping[str, PpoSettings] = {
-    "small": PpoSettings(),
-    "large": PpoSettings(),
+    "small": PpoSettings(worlds=64),
+    "large": PpoSettings(learning_rate=6e-4),
 }
 """Hyperparameters by size of the market."""
 

@@ -188,7 +188,9 @@ class PpoTraining:
 
 def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> PPO:
     campaign = envs.campaign
-    layout = action_layout(campaign.encoding, campaign.features, ppo.neutral_share)
+    layout = action_layout(
+        campaign.encoding, campaign.features, neutral_share=ppo.neutral_share, exploration=ppo.exploration
+    )
     steps = campaign.steps * ppo.episodes
     torch.manual_seed(int(named_generator(seed, "ppo/weights").integers(2**63)))
     model = PPO(

@@ -65,6 +65,22 @@ class ProjectedFormula:
         influence: FloatArray = np.add.reduce(parts, axis=0)
         return influence
 
+    def leave_one_out(self) -> FloatArray:
+        """What leaving out each block would take away from the estimate, centred ``(b,)``.
+
+        The jackknife (Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapter 11): as ``influence``, but a
+        block that holds much of a denominator counts for more. On that scale ``sum^2 b / (b - 1)`` is the variance.
+        """
+        totals = self.bottoms.sum(axis=1)
+        rest = totals[:, None] - self.bottoms
+        if (totals == 0.0).any() or (rest <= 0.0).any():
+            return self.influence()  # one block holds a denominator alone: nothing is left without it
+        ratios = self.tops.sum(axis=1) / totals
+        parts = (self.tops - ratios[:, None] * self.bottoms) / rest
+        taken: FloatArray = np.add.reduce(parts, axis=0)
+        count = len(taken)
+        return (taken - taken.mean()) * ((count - 1) / count)
+
     def standard_error(self) -> float:
         """Delta-method standard error, robust to dependence within blocks: sqrt(b / (b - 1) sum phi_b^2)."""
         count = self.tops.shape[1]

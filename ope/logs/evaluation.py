@@ -14,8 +14,8 @@ from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.naming import with_names
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
-from xbopt.ope.logs.previous_actions import PreviousActions
 from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.propensity import with_estimated_propensities
@@ -27,6 +27,7 @@ from xbopt.ope.reward_models.protocol import FOLDS, RewardModel
 from xbopt.ope.row_keys import row_keys
 from xbopt.ope.self_test import CoverageTest, self_test
 from xbopt.ope.streaming import StreamingEvaluator
+from xbopt.ope.verdict import Findings, judge_carry_over
 
 Progress = Callable[[int, int], None]
 _LARGEST_MODEL = 512_000_000
@@ -68,19 +69,20 @@ class _FirstPass:
     seed: int
     with_model: bool
 
-    def __call__(self, part: LogPart) -> tuple[RewardMoments | None, PreviousActions]:
+    def __call__(self, part: LogPart) -> tuple[RewardMoments | None, Samples]:
         moments = (
             RewardMoments(n_actions=self.n_actions, n_features=len(self.log.context_names)) if self.with_model else None
         )
-        before, start = PreviousActions.empty(), part.first_of_log
+        sample = Samples()
+        start = part.first_of_log
         for rows in self.log.rows(part):
             if moments is not None:
                 keys = row_keys(len(rows), first_row=start, cluster=rows.cluster, seed=self.seed)
                 reward = np.where(rows.ready, rows.reward, 0.0)
                 moments.add(rows.context, rows.action, reward, keys, rows.ready.astype(np.float64))
-            before = before.plus(rows)
+            sample = sample.plus(Samples.of(rows, start))
             start += len(rows)
-        return moments, before
+        return moments, sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +95,12 @@ class _SecondPass:
     seed: int
     confidence: float
     model: RewardModel | None
-    before: PreviousActions
 
     def __call__(self, part: LogPart) -> tuple[StreamingEvaluator | None, WeightHistogram]:
         evaluator: StreamingEvaluator | None = None
         weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, self.policy.answers()
         for rows in self.log.rows(part, keys=self.policy.keys):
-            data = logged_data(rows, n_actions=self.n_actions, previous=self.before)
+            data = logged_data(rows, n_actions=self.n_actions)
             evaluator = evaluator or self.evaluator(data)
             evaluation = answers(rows)
             evaluator.add(data, evaluation, first_row=start)
@@ -189,15 +190,33 @@ def _at_once(
 ) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation with all rows in memory."""
     rows, probabilities = load_rows(log, policy)
-    previous = PreviousActions.empty().plus(rows).sorted()
-    data = logged_data(rows, n_actions=n_actions, previous=previous)
+    data = logged_data(rows, n_actions=n_actions)
     cautions: tuple[str, ...] = ()
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=seed)
         cautions = (caution,)
     model = None if reward_model is None else fit_reward_model(reward_model, data, seed=seed)
     evaluator = gather(data, probabilities, confidence=confidence, seed=seed, model=model)
-    return evaluator.result(force=force, cautions=cautions), _weights(data, probabilities)
+    # Propensities that were estimated fit the log by themselves; there is nothing to audit.
+    samples = Samples.of(rows, 0)
+    result = _judged(evaluator, samples, n_actions, force=force, cautions=cautions)
+    return result, _weights(data, probabilities)
+
+
+def _judged(
+    evaluator: StreamingEvaluator, samples: Samples, n_actions: int, *, force: bool, cautions: tuple[str, ...]
+) -> PolicyEvaluation:
+    """The result, with the tests for carry-over and of the stated propensities, and what they give reason to."""
+    found = None if samples.episodes is None else samples.episodes.test(n_actions)
+    doubts = () if samples.audit is None else samples.audit.doubts(n_actions)
+    findings = Findings()
+    judge_carry_over(found, findings)
+    if doubts:
+        findings.next_steps.append(
+            "Find out which propensities held when the actions were drawn, and write those down."
+        )
+    result = evaluator.result(force=force, cautions=(*cautions, *doubts, *findings.cautions))
+    return replace(result, carry_over=found, next_steps=(*result.next_steps, *findings.next_steps))
 
 
 def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 0, draws: int = 200) -> LogEvaluation:
@@ -250,10 +269,10 @@ class _Passes:
                 self.progress(next(done), sum(sizes))
 
         moments: RewardMoments | None = None
-        before = PreviousActions.empty()
+        sample = Samples()
         first = _FirstPass(log=self.log, n_actions=self.n_actions, seed=self.seed, with_model=with_model)
-        for of_part, actions in over_parts(first, parts, engine=self.engine):
-            before = before.merged(actions)
+        for of_part, found in over_parts(first, parts, engine=self.engine):
+            sample = sample.plus(found)
             if moments is None:
                 moments = of_part
             elif of_part is not None:
@@ -266,7 +285,6 @@ class _Passes:
             seed=self.seed,
             confidence=confidence,
             model=None if moments is None else fit_linear(moments),
-            before=before.sorted(),
         )
         whole: StreamingEvaluator | None = None
         weights = WeightHistogram.of(np.zeros(0))
@@ -279,10 +297,10 @@ class _Passes:
             weights = weights.plus(histogram)
             tick()
         assert whole is not None, "an opened log has rows"
-        return whole.result(force=force), weights
+        return _judged(whole, sample, self.n_actions, force=force, cautions=()), weights
 
 
-def logged_data(rows: LogRows, *, n_actions: int, previous: PreviousActions | None = None) -> LoggedBanditData:
+def logged_data(rows: LogRows, *, n_actions: int) -> LoggedBanditData:
     """Rows of a log as the data that estimators take."""
     table = rows.action_probabilities
     if table is not None and table.shape[1] < n_actions:
@@ -299,7 +317,6 @@ def logged_data(rows: LogRows, *, n_actions: int, previous: PreviousActions | No
         segment=rows.segment,
         cost=rows.cost,
         observed=None if rows.ready.all() else rows.ready,
-        previous_action=None if previous is None else previous.of(rows),
     )
 
 

@@ -15,6 +15,7 @@ from xbopt.ope.logs.rows import LogRows
 
 ALWAYS = "always:"
 _SUM_TOLERANCE = 1e-6
+_ALL = 1.0 - 1e-9  # from here on a row holds nothing but exploration
 
 
 Answers: TypeAlias = Callable[[LogRows], FloatArray]
@@ -54,28 +55,52 @@ class FixedProbabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedProbabilities:
-    """The policy that wrote the log; its value is the log's mean."""
+    """The policy that wrote the log; or the same policy with another share of exploration.
 
-    name: str = "logging"
+    In every row the least probability times the number of actions is the share that was drawn uniformly. What is left
+    without it is the policy's own choice.
+
+    Attributes:
+        exploration: Share of uniform exploration; None for that of the log.
+        keys: Columns of the log that it needs as text: none.
+    """
+
+    exploration: float | None = None
     keys: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return "logging" if self.exploration is None else f"logging+explore{self.exploration:g}"
+
     def answers(self) -> Answers:
-        """What the log itself says."""
+        """What the log itself says, explored differently where that is asked."""
         return self._logged
 
-    @staticmethod
-    def _logged(rows: LogRows) -> FloatArray:
-        """What the log itself says ``(n, K)``.
+    def _logged(self, rows: LogRows) -> FloatArray:
+        """Probabilities ``(n, K)``.
 
         Raises:
-            PolicyError: The log does not say it.
+            PolicyError: The log does not say them, or holds nothing but exploration.
         """
-        if rows.action_probabilities is None:
+        table = rows.action_probabilities
+        if table is None:
             raise PolicyError(
                 f"{rows.place}: the log has the probability of the action that was taken, not of the others, so the "
                 "policy that wrote it is not known in full. Name the column: --columns action_probabilities=..."
             )
-        return rows.action_probabilities
+        if self.exploration is None:
+            return table
+        actions = table.shape[1]
+        share = actions * table.min(axis=1, keepdims=True)
+        if (share > _ALL).any():
+            row = rows.first_row + int(np.argmax(share[:, 0] > _ALL)) + 1
+            raise PolicyError(
+                f"{rows.place}: row {row} was drawn uniformly, so what the policy itself would have done is not known."
+            )
+        own = (table - share / actions) / (1.0 - share)
+        mixed = (1.0 - self.exploration) * own + self.exploration / actions
+        return mixed / mixed.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +139,13 @@ class FromContext:
         return answer
 
 
-def named_policy(name: str, log: EvaluationLog) -> LogPolicy | None:
+def named_policy(name: str, log: EvaluationLog, *, exploration: float | None = None) -> LogPolicy | None:
     """The policies that any log knows: ``uniform``, ``logging`` and ``always:ACTION``; None for any other name.
+
+    Args:
+        name: The name.
+        log: The log.
+        exploration: Share of uniform exploration for ``logging``; None for that of the log.
 
     Raises:
         PolicyError: There is no such action in the log.
@@ -124,7 +154,7 @@ def named_policy(name: str, log: EvaluationLog) -> LogPolicy | None:
     if name == "uniform":
         return FixedProbabilities(name=name, shares=(1.0 / len(labels),) * len(labels))
     if name == "logging":
-        return LoggedProbabilities()
+        return LoggedProbabilities(exploration=exploration)
     if name.startswith(ALWAYS):
         action = name.removeprefix(ALWAYS)
         if action not in labels:

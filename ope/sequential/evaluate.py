@@ -220,5 +220,5 @@ def _estimates(
 
 def _estimate(formula: ProjectedFormula, confidence: float) -> Estimate:
     value, error = formula.value(), formula.standard_error()
-    low, high = skewed_interval(value, formula.influence(), confidence=confidence)
+    low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
     return Estimate(value=value, se=error, low=low, high=high)

@@ -61,10 +61,13 @@ def test_the_untrained_policy_is_the_plan(market, encoding, form, network):
 @pytest.mark.parametrize(("encoding", "form", "network"), ALL)
 def test_there_is_one_parameter_an_entry_or_choice(market, encoding, form, network):
     parts = parts_of(market, encoding, form, network)
-    layout = action_layout(parts.encoding, parts.features, 0.9)
+    layout = action_layout(parts.encoding, parts.features, neutral_share=0.9, exploration=(0.1, 0.2, 0.3, 0.4))
     wanted = len(parts.encoding.names) if encoding == "continuous" else int(parts.encoding.choices.sum())
     assert layout.parameters == wanted
     assert sorted(layout.order) == list(range(wanted))
+    if encoding == "continuous":
+        scale = dict(zip(parts.encoding.names, layout.scale, strict=True))
+        assert [scale["pace"], scale[parts.encoding.names[1]], scale[parts.encoding.names[-1]]] == [0.1, 0.2, 0.4]
     row = torch.zeros((3, len(parts.features.names)))
     assert parts.network.parameters_of(row).shape == (3, wanted)
     assert parts.network.value_of(row).shape == (3, 1)

@@ -12,6 +12,8 @@ COMMANDS = {
     "help": ["--help"],
     "simulate_help": ["simulate", "--help"],
     "evaluate_help": ["evaluate", "--help"],
+    "plan_help": ["plan", "--help"],
+    "compare_help": ["compare", "--help"],
     "scenario_help": ["scenario", "--help"],
     "scenario_new_help": ["scenario", "new", "--help"],
     "scenario_list": ["scenario", "list"],
@@ -37,6 +39,8 @@ COMMANDS = {
     "evaluate_bad_propensity": ["evaluate", "bad.csv", "--policy", "uniform"],
     "evaluate_ragged": ["evaluate", "ragged.csv", "--policy", "uniform"],
     "evaluate_empty": ["evaluate", "empty.csv", "--policy", "uniform"],
+    "plan_bad_target": ["plan", "quickstart", "--target", "order=5"],
+    "compare_misspelt_policy": ["compare", "quickstart", "--policies", "baseline,plannner"],
     "bad_value": ["simulate", "quickstart", "--set", "budget.total_base=-5"],
 }
 

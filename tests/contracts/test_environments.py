@@ -246,3 +246,30 @@ def test_a_plan_for_another_scenario_is_refused():
     other = built_in_policy("baseline", build_market(xbopt.load_scenario("us_eu_launch")))
     with pytest.raises(UsageError, match="another scenario"):
         CampaignEnv("quickstart", plan=other)
+
+
+@pytest.mark.statistical
+def test_expected_rewards_have_the_same_mean_and_less_spread(market):
+    """Law of total expectation: over 600 worlds the means differ by less than five standard errors."""
+    plan = built_in_policy("greedy_roas", market)
+    returns = {}
+    for expected in (False, True):
+        settings = CampaignSettings(expected_reward=expected, relative_to_plan=True, objective="margin")
+        campaign = Campaign(market, worlds=600, settings=settings, plan=plan)
+        rng = np.random.default_rng(0)
+        campaign.reset(0)
+        actions = rng.integers(0, campaign.encoding.choices, size=(600, 16))
+        returns[expected] = sum(campaign.step(actions).reward for _ in range(campaign.steps))
+    difference = returns[False] - returns[True]
+    assert abs(difference.mean()) < 5.0 * difference.std(ddof=1) / np.sqrt(600)
+    assert returns[True].std() < returns[False].std()
+
+
+def test_expected_rewards_leave_states_as_they_are_drawn(market):
+    features = []
+    for expected in (False, True):
+        campaign = Campaign(market, worlds=2, settings=CampaignSettings(expected_reward=expected))
+        campaign.reset(0)
+        step = campaign.step(np.tile(campaign.encoding.neutral, (2, 1)))
+        features.append(campaign.features.flat(step.observation))
+    assert np.array_equal(*features)

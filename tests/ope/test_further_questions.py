@@ -16,7 +16,9 @@ from xbopt.ope import (
     evaluate_groups,
     evaluate_policy,
     evaluate_target,
+    plan_exploration,
     risk_profile,
+    self_test,
 )
 
 ANYTHING_GOES = SupportRules(top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf)
@@ -235,3 +237,59 @@ def test_without_a_reward_model_there_are_ips_and_snips(log):
     assert set(result.estimates) == {"ips", "snips"}
     assert result.recommended == "snips"
     assert result.model is None
+
+
+@pytest.mark.parametrize("options", [{"epsilons": (0.0,)}, {"half_width": 0.1}, {"half_width": 0.0, "reward_sd": 1.0}])
+def test_plans_that_make_no_sense_are_refused(options):
+    with pytest.raises(UsageError):
+        plan_exploration([[0.5, 0.5]], **options)
+
+
+def test_a_self_test_without_stated_probabilities_estimates_them():
+    """The logging policy of the simulated logs is then the estimated one; the log has to be answerable still."""
+    data, evaluation = LoggedWorld(n_actions=3, noise=0.3).draw(400, np.random.default_rng(9))
+    found = self_test(data, evaluation, draws=3)
+    assert (found.draws, found.rows) == (3, 400)
+    assert set(found.coverage) == {"ips", "snips", "dm", "dr", "sndr", "switch_dr", "dr_os"}
+    with pytest.raises(UsageError, match="draws"):
+        self_test(data, evaluation, draws=0)
+
+
+def test_a_self_test_of_a_hopeless_log_reports_refusals():
+    data, evaluation = LoggedWorld(n_actions=3).draw(200, np.random.default_rng(10), with_probabilities=True)
+    found = self_test(data, evaluation, draws=2, rules=SupportRules(ess=1e9))
+    assert found.refused == 1.0
+    assert (dict(found.coverage), found.recommended) == ({}, "")
+
+
+def test_risk_leaves_out_rewards_that_are_not_complete_and_respects_clusters():
+    data, probabilities, _ = by_hand(
+        [1.0, 2.0, 3.0, np.nan], [0.25, 0.75], observed=np.array([True, True, True, False]), cluster=[0, 0, 1, 2]
+    )
+    result = evaluate_policy(data, probabilities, rules=ANYTHING_GOES)
+    found = risk_profile(data, probabilities, result, levels=(0.5,))
+    # Weights 0.5, 0.5, 1.5 of 2.5: F(1) = 0.2, F(2) = 0.4, so the median is 3.
+    assert found.quantiles[0].value == 3.0
+    assert found.thresholds[0] < 2.0
+    with pytest.raises(UsageError, match="levels"):
+        risk_profile(data, probabilities, result, levels=(0.0,))
+
+
+def test_clusters_that_spend_alike_make_overspending_harder_to_tell():
+    """Costs that are the same within a cluster of five add up: the campaign's deviation grows by about sqrt(5)."""
+    random = np.random.default_rng(11)
+    rows = 1000
+    market = np.repeat(np.arange(200), 5)
+    arrays = {
+        "context": np.zeros((rows, 1)), "action": random.integers(0, 2, rows), "reward": random.random(rows),
+        "propensity": np.full(rows, 0.5), "n_actions": 2, "cost": 1.0 + random.random(200)[market],
+    }  # fmt: skip
+    even = np.full((rows, 2), 0.5)
+    chances = []
+    for cluster in (None, market):
+        data = LoggedBanditData(**arrays, cluster=cluster)
+        result = evaluate_policy(data, even)
+        chances.append(budget_outlook(data, even, result, decisions=1000, budget=1530.0).overspend_probability.value)
+    assert chances[0] < chances[1] < 0.5
+    with pytest.raises(UsageError, match="decisions"):
+        budget_outlook(data, even, result, decisions=0, budget=1.0)

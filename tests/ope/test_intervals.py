@@ -232,3 +232,12 @@ def test_a_guarantee_needs_bounds_of_the_reward():
     )
     with pytest.raises(UsageError, match="reward_bounds"):
         guaranteed_value(data, [[0.5, 0.5]] * 2, least_propensity=0.5)
+
+
+def test_leaving_out_a_block_by_hand():
+    """Ratio 6 / 4: without each block 5 / 3, 4 / 3 and 3 / 2, so it takes away -1/6, 1/6 and 0; times 2 / 3."""
+    formula = ProjectedFormula(np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 1.0, 2.0]]))
+    np.testing.assert_allclose(formula.leave_one_out(), np.array([-1 / 6, 1 / 6, 0.0]) * 2 / 3)
+    # On means the jackknife is the plain influence.
+    mean = ProjectedFormula(np.array([[1.0, 2.0, 6.0]]), np.ones((1, 3)))
+    np.testing.assert_allclose(mean.leave_one_out(), mean.influence())

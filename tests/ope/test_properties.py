@@ -87,12 +87,13 @@ def streamed(data, evaluation, cuts, *, seed=0, shuffle=False):
     pieces = [(first, slice(first, last)) for first, last in pairwise(edges) if last > first]
     if shuffle:
         pieces.reverse()
-    moments = RewardMoments(n_actions=data.n_actions, n_features=data.context.shape[1])
-    for first, piece in pieces:
+    moments = [RewardMoments(n_actions=data.n_actions, n_features=data.context.shape[1]) for _ in range(2)]
+    for number, (first, piece) in enumerate(pieces):
         part = data.rows(piece)
         keys = row_keys(len(part), first_row=first, cluster=part.cluster, seed=seed)
-        moments.add(part.context, part.action, part.reward, keys)
-    model = fit_linear(moments)
+        moments[number % 2].add(part.context, part.action, part.reward, keys)
+    moments[0].merge(moments[1])
+    model = fit_linear(moments[0])
     clustered = data.cluster is not None
     evaluators = [
         StreamingEvaluator(n_actions=data.n_actions, reward_model=model, seed=seed, clustered=clustered)
@@ -128,7 +129,7 @@ def test_chunks_do_not_matter_where_rows_share_blocks(clusters):
             n_actions=data.n_actions, cluster=labels,
         )  # fmt: skip
     whole = evaluate_policy(data, evaluation)
-    for cuts in ([5000], [10, 4000, 4096, 4100, 12000]):
+    for cuts in ([5000], [10, 4000, 4096, 4100, 12000], list(range(300, 16_000, 300))):
         cut = streamed(data, evaluation, cuts, shuffle=True)
         np.testing.assert_allclose(values(cut), values(whole), rtol=1e-9, atol=1e-12)
 

@@ -16,7 +16,6 @@ from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.evaluation import evaluate_log, load_rows, with_self_test
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities, named_policy
-from xbopt.ope.logs.previous_actions import PreviousActions
 from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 
@@ -140,30 +139,76 @@ def test_a_model_that_would_not_fit_into_memory_is_refused(log_path):
     assert set(found.estimates) == {"ips", "snips"}
 
 
-def test_the_action_before_is_found_wherever_it_stands(log_path, monkeypatch):
-    rng = np.random.default_rng(4)
-    episode, step = np.repeat(np.arange(50), 6), np.tile(np.arange(6), 50)
-    action = rng.integers(0, 2, 300)
-    order = rng.permutation(300)
-    content = pa.table(
+def carrying(effect, rows=6000, seed=4):
+    """Episodes of six steps; an action of 1 moves the context of the next step, and by it the next reward."""
+    rng = np.random.default_rng(seed)
+    action = rng.integers(0, 2, (rows // 6, 6))
+    mood = effect * np.concatenate([np.zeros((rows // 6, 1)), action[:, :-1]], axis=1)
+    reward = mood + action + rng.standard_normal(action.shape)
+    order = rng.permutation(rows)
+    return pa.table(
         {
-            "action": action[order],
-            "propensity": [0.5] * 300,
-            "reward": [0.0] * 300,
-            "episode_id": episode[order],
-            "step": step[order],
+            "action": action.ravel()[order],
+            "propensity": [0.5] * rows,
+            "reward": reward.ravel()[order],
+            "context_mood": mood.ravel()[order],
+            "episode_id": np.repeat(np.arange(rows // 6), 6)[order],
+            "step": np.tile(np.arange(6), rows // 6)[order],
         }
     )
-    log = open_log(log_path(content))
-    rows, _ = load_rows(log, named_policy("uniform", log))
-    expected = np.where(step == 0, -1, np.roll(action, 1))[order]
-    np.testing.assert_array_equal(PreviousActions.empty().plus(rows).sorted().of(rows), expected)
-    # Beyond the limit some episodes are kept whole and the others dropped whole.
-    monkeypatch.setattr("xbopt.ope.logs.previous_actions.MOST_ROWS", 100)
-    some = PreviousActions.empty().plus(rows).sorted().of(rows)
-    known = {e for e in range(50) if (some[episode[order] == e] >= 0).any()}
-    assert 0 < len(known) < 50
-    np.testing.assert_array_equal(some, np.where(np.isin(episode[order], list(known)), expected, -1))
+
+
+def test_carry_over_is_found_though_the_context_shows_it(log_path):
+    """The context after an action is that action's doing: it must not explain the effect away."""
+    found = evaluate_log(open_log(log_path(carrying(0.5))), FixedProbabilities(name="p", shares=(0.2, 0.8))).result
+    assert found.verdict == "CAUTION"
+    assert found.carry_over.rows == 5000
+    # Half of the rows follow an action of 1, so the effect of 0.5 has a root mean square of 0.25.
+    assert found.carry_over.effect == pytest.approx(0.25, abs=0.06)
+
+
+def test_no_carry_over_is_found_where_there_is_none(log_path):
+    found = evaluate_log(open_log(log_path(carrying(0.0))), FixedProbabilities(name="p", shares=(0.2, 0.8))).result
+    assert found.verdict == "ANSWER"
+    assert found.carry_over.p_value > 0.01
+
+
+def test_a_large_log_is_judged_by_a_share_of_its_episodes(log_path, monkeypatch):
+    log = open_log(log_path(carrying(0.5), row_group_size=1000))
+    monkeypatch.setattr("xbopt.ope.logs.episode_sample.MOST_NUMBERS", 2000)
+    found = evaluate_log(log, FixedProbabilities(name="p", shares=(0.2, 0.8))).result.carry_over
+    assert 500 < found.rows <= 2000
+    assert found.rows % 5 == 0, "episodes are kept whole"
+
+
+def dated(stated_on_the_last_day, rows=8000):
+    """Four days of even draws over two actions; on the last one the log states other propensities."""
+    rng = np.random.default_rng(6)
+    day = np.arange(rows) * 4 // rows
+    action = rng.integers(0, 2, rows)
+    stated = np.where((day == 3) & (action == 1), stated_on_the_last_day, 0.5)
+    moments = np.datetime64("2026-03-01T12:00", "us") + day.astype("timedelta64[D]")
+    return pa.table({"action": action, "propensity": stated, "reward": rng.random(rows), "timestamp": moments})
+
+
+@pytest.mark.parametrize("most", [10_000_000, 3000])
+def test_a_day_with_other_propensities_than_stated_is_found(most, log_path, monkeypatch):
+    monkeypatch.setattr("xbopt.ope.logs.audit_sample.MOST_NUMBERS", most)
+    policy = FixedProbabilities(name="p", shares=(0.5, 0.5))
+    honest = evaluate_log(open_log(log_path(dated(0.5))), policy).result
+    assert honest.verdict == "ANSWER"
+    found = evaluate_log(open_log(log_path(dated(0.2, rows=8000))), policy).result
+    assert any(reason.startswith("On 2026-03-04 the mean of 1 / (actions x propensity) is") for reason in found.reasons)
+    assert any("Find out which propensities held" in step for step in found.next_steps)
+
+
+def test_probabilities_that_were_not_those_of_the_draw_are_found(log_path):
+    rng = np.random.default_rng(7)
+    action = (rng.random(4000) < 0.4).astype(int)  # 0.3 is stated
+    table = [[0.7, 0.3]] * 4000
+    content = pa.table({"action": action, "reward": rng.random(4000), "action_probabilities": table})
+    found = evaluate_log(open_log(log_path(content)), FixedProbabilities(name="p", shares=(0.5, 0.5))).result
+    assert any("stated probability near 0.3 were taken with 0.4" in reason for reason in found.reasons)
 
 
 def episodes(steps_kept, due_days=7):

@@ -157,6 +157,23 @@ def test_the_logging_policy_of_our_own_log(tmp_path):
     np.testing.assert_array_equal(answers(named_policy("logging", log), log), rows.action_probabilities)
 
 
+def test_the_logging_policy_with_less_exploration(tmp_path):
+    """It is what the same plan would have logged with that share, and no longer known where all was drawn."""
+    for share in (0.4, 0.1, 1.0):
+        simulate("quickstart", runs=2, exploration=share, log=tmp_path / f"{share}.parquet")
+    log, less = (open_log(tmp_path / f"{share}.parquet") for share in (0.4, 0.1))
+    policy = named_policy("logging", log, exploration=0.1)
+    assert policy.name == "logging+explore0.1"
+    found, wanted = answers(policy, log), answers(named_policy("logging", less), less)
+    # The worlds move with the actions drawn; the first morning is the same in both.
+    first = np.concatenate([rows.step == 0 for part in log.parts() for rows in log.rows(part)])
+    np.testing.assert_allclose(found[first], wanted[first], atol=1e-12)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
+    even = open_log(tmp_path / "1.0.parquet")
+    with pytest.raises(PolicyError, match="row 1 was drawn uniformly"):
+        answers(named_policy("logging", even, exploration=0.1), even)
+
+
 class _Odd:
     name, kind = "odd", "bandit"
 

@@ -1,0 +1,142 @@
+"""Requests per CPU second of the server, against the same endpoint written the usual way; and batches as bytes.
+
+Needs ``wrk``. All servers run one after the other in this run, several times in turn; ratios of medians are printed.
+"""
+
+import json
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+from benchmarks.serving.bundles import (
+    cpu_seconds,
+    exploring,
+    free_port,
+    json_of,
+    make_bundle,
+    market,
+    repeated,
+    request_of,
+    running,
+)  # fmt: skip
+from xbopt.service.allocator import Allocator
+
+SECONDS, CONNECTIONS, ROUNDS, ROWS = 4, 32, 3, 1000
+
+
+def wrk(url: str, body: Path, folder: Path, process: int) -> tuple[float, float]:
+    """Requests per CPU second of the server, and per second of the clock."""
+    script = folder / "post.lua"
+    script.write_text(
+        f'local f = io.open("{body}"); wrk.body = f:read("*a"); wrk.method = "POST"\n'
+        'wrk.headers["content-type"] = "application/json"\n',
+        encoding="utf-8",
+    )
+    before = cpu_seconds(process)
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-s", str(script), url],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    used = cpu_seconds(process) - before
+    refused = next((int(line.split()[-1]) for line in done.splitlines() if "Non-2xx" in line), 0)
+    if refused:
+        print(f"  {refused} of the requests to {url} were refused")
+    count = int(done.split(" requests in ")[0].split()[-1])
+    return count / used, count / SECONDS
+
+
+def single_requests(folder: Path, bundle: Path, body: Path) -> None:
+    servers = {
+        "service": lambda store, port: (
+            "-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store
+        ),
+        "FastAPI + pydantic, same group commit": lambda store, port: (
+            "-m", "benchmarks.serving.usual_way", str(bundle), store, str(port), "together"
+        ),
+        "FastAPI + pydantic, a commit each": lambda store, port: (
+            "-m", "benchmarks.serving.usual_way", str(bundle), store, str(port), "alone"
+        ),
+    }  # fmt: skip
+    by_cpu: dict[str, list[float]] = {name: [] for name in servers}
+    by_clock: dict[str, list[float]] = {name: [] for name in servers}
+    for turn in range(ROUNDS):
+        for number, (name, command) in enumerate(servers.items()):
+            port = free_port()
+            store = f"sqlite:///{folder}/s{turn}-{number}.sqlite"
+            with running(*command(store, port), port=port) as process:
+                url = f"http://127.0.0.1:{port}/v1/allocate"
+                wrk(url, body, folder, process)
+                cpu, clock = wrk(url, body, folder, process)
+            by_cpu[name].append(cpu)
+            by_clock[name].append(clock)
+    own = statistics.median(by_cpu["service"])
+    for name in servers:
+        middle = statistics.median(by_cpu[name])
+        print(f"{name}: {middle:,.0f} requests per CPU second of the server, "
+              f"{statistics.median(by_clock[name]):,.0f} a second")  # fmt: skip
+        if name != "service":
+            print(f"  the service answers {own / middle:.2f} times as many")
+
+
+def batches(folder: Path, bundle: Path, body: bytes) -> None:
+    """A batch of 1,000 rows as bytes and as JSON: CPU seconds of the server."""
+    one = Allocator.load(bundle)
+    request = json.loads(body)
+    from xbopt.service.requests import AllocationRequest
+
+    batch = one.reader.one(AllocationRequest(**request), "x")
+    arrays = (batch.regions, batch.cells, batch.day, batch.budget_base, batch.region_base, batch.channel_base)
+    data = b"".join(repeated(array, ROWS) for array in arrays)
+    port = free_port()
+    store = f"sqlite:///{folder}/batch.sqlite"
+    with running("-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store, port=port) as process:
+
+        def post(content: bytes, kind: str) -> None:
+            asked = urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1/allocate", content, {"content-type": kind}, method="POST"
+            )
+            urllib.request.urlopen(asked, timeout=120).read()  # noqa: S310 - our own server
+
+        def as_bytes(number: int) -> None:
+            header = json.dumps({"batch_id": f"b{number}", "rows": ROWS}).encode()
+            header += b" " * (-len(header) % 8)
+            post(struct.pack("<4sI", b"XBB1", len(header)) + header + data, "application/vnd.xbopt.batch")
+
+        def as_json(_number: int) -> None:
+            post(b"[" + b",".join([body] * ROWS) + b"]", "application/json")
+
+        used: dict[str, float] = {}
+        for name, send in (("bytes", as_bytes), ("JSON", as_json)):
+            send(-1 if name == "bytes" else 0)
+            repeats = 20 if name == "bytes" else 5
+            before, started = cpu_seconds(process), time.perf_counter()
+            for number in range(repeats):
+                send(number)
+            used[name] = (cpu_seconds(process) - before) / repeats
+            print(f"batch of {ROWS} rows as {name}: {used[name] * 1e3:.1f} ms of CPU, "
+                  f"{(time.perf_counter() - started) / repeats * 1e3:.1f} ms of the clock")  # fmt: skip
+        print(f"  bytes take {used['JSON'] / used['bytes']:.1f} times less")
+
+
+def main() -> None:
+    if shutil.which("wrk") is None:
+        sys.exit("this benchmark needs wrk (Debian package wrk)")
+    with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
+        folder = Path(name)
+        where = market()
+        policy = exploring(where)
+        bundle = make_bundle(folder, policy, where)
+        body = folder / "body.json"
+        body.write_bytes(json_of(request_of(policy, where)))
+        batches(folder, bundle, body.read_bytes())
+        single_requests(folder, bundle, body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Graphs against their policies on 100,000 inputs each, and limits on a million: counts and largest differences.
+
+python -m benchmarks.bench_parity [--rows 100000] [--limits 1000000]
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+from benchmarks.serving.bundles import exploring, market
+from tests.service.random_inputs import limit_violations, random_inputs
+from tests.service.test_parity import adversarial_contexts, session_of, trained
+from xbopt.agents.bandits.kinds import KINDS
+from xbopt.agents.policies import BUILT_IN
+from xbopt.core.policy import DirectPolicy, Policy
+from xbopt.service.exporting.bandits import bandit_probabilities
+from xbopt.service.exporting.graph import Graph
+from xbopt.service.exporting.policies import reads_channels
+from xbopt.service.exporting.reference import reference_outputs
+from xbopt.service.graph_session import largest_difference
+from xbopt.simulator.parameters import MarketParameters
+
+CHUNK = 10_000
+
+
+def policies(where: MarketParameters) -> dict[str, Policy]:
+    """One policy of every kind; networks with random weights."""
+    import torch
+
+    from xbopt.agents.ppo.policy import as_policy
+    from xbopt.agents.ppo.saved import build_parts
+    from xbopt.agents.ppo.settings import PpoSettings
+
+    found: dict[str, Policy] = {"plan": BUILT_IN["calendar"](where), "exploring plan": exploring(where)}
+    for network in ("flat", "shared"):
+        for encoding in ("tactics", "continuous"):
+            settings = PpoSettings(network=network, encoding=encoding)
+            parts = build_parts(where, BUILT_IN["calendar"](where), settings)
+            noise = torch.Generator().manual_seed(1)
+            with torch.no_grad():
+                for parameter in parts.network.parameters():
+                    parameter.add_(0.3 * torch.randn(parameter.shape, generator=noise))
+            found[f"PPO {network} {encoding}"] = as_policy(parts)
+    return found
+
+
+def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, limits: int) -> None:
+    session, sample = session_of(policy, where)
+    tactic, channels = not isinstance(policy, DirectPolicy), reads_channels(policy)
+    worst: dict[str, float] = {}
+    broken = seen = 0
+    started = time.perf_counter()
+    for first in range(0, limits, CHUNK):
+        inputs = random_inputs(where.scenario, sample, CHUNK, seed=first, tactic=tactic, channels=channels)
+        found = session.named(inputs)
+        broken += limit_violations(where.scenario, inputs, found["spend_base"], found["discount_frac"])
+        seen += CHUNK
+        if first < rows:
+            known = inputs | ({"tactic": found["tactic"]} if tactic else {})
+            wanted = reference_outputs(policy, where.scenario, sample, known)
+            for output, array in found.items():
+                unit = where.scenario.limits.daily_base if output == "spend_base" else 1.0
+                worst[output] = max(worst.get(output, 0.0), largest_difference(array, wanted[output]) / unit)
+    print(
+        f"{name}: largest difference {max(worst.values()):.1e} in {rows:,} inputs, {broken} limits broken in {seen:,} "
+        f"({time.perf_counter() - started:.0f} s)",
+        flush=True,
+    )
+
+
+def check_bandit(name: str, rows: int) -> None:
+    import onnxruntime
+
+    actions, features = 18, 9
+    bandit = trained(KINDS[name], actions=actions, features=features)
+    graph = Graph()
+    context = graph.input("context", "float64", ("n", features))
+    graph.output(bandit_probabilities(graph, bandit, context), "probabilities", "float64", ("n", actions))
+    session = onnxruntime.InferenceSession(graph.model(name=name, metadata={}), providers=["CPUExecutionProvider"])
+    contexts = adversarial_contexts(features, rows)
+    worst = 0.0
+    for first in range(0, rows, CHUNK):
+        part = contexts[first : first + CHUNK]
+        worst = max(worst, float(np.abs(session.run(None, {"context": part})[0] - bandit.probabilities(part)).max()))
+    print(f"{name}: largest difference {worst:.1e} in {rows:,} contexts", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--limits", type=int, default=1_000_000)
+    asked = parser.parse_args()
+    where = market()
+    for name in sorted(set(KINDS) - {"BudgetedBandit"}):
+        check_bandit(name, asked.rows)
+    for name, policy in policies(where).items():
+        check_policy(
+            name, policy, where, asked.rows, asked.limits if "exploring" in name or name == "plan" else asked.rows
+        )
+
+
+if __name__ == "__main__":
+    main()

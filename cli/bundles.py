@@ -1,0 +1,154 @@
+"""``xbopt verify`` and ``xbopt serve``: check a bundle, and decide with it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xbopt.cli.scenario import JsonOption
+from xbopt.cli.terminal import print_json, result_console, say
+from xbopt.core.errors import UsageError
+
+BundleArgument = Annotated[Path, typer.Argument(help="The bundle: a folder, or a file that ends in .xbopt.")]
+UnprovenOption = Annotated[
+    bool, typer.Option("--unproven", help="Use a bundle that has no certificate (ope.json) all the same.")
+]
+TrustedKeyOption = Annotated[
+    str | None,
+    typer.Option("--trusted-key", help="Public ed25519 key in hex; a bundle that it did not sign is refused."),
+]
+StoreOption = Annotated[
+    str, typer.Option("--store", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME.")
+]
+
+
+def verify_command(
+    bundle: BundleArgument,
+    trusted_key: TrustedKeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a bundle: sizes, checksums, signature, schema, model, golden vectors. Exit code 5 if anything is wrong."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec", "onnxruntime", "cryptography")
+    from xbopt.service.bundle import load_bundle
+
+    found = load_bundle(bundle, unproven=True, trusted_key=trusted_key)
+    manifest = found.manifest
+    proven = found.certificate is not None
+    if as_json:
+        print_json(
+            {
+                "name": manifest.name,
+                "version": manifest.version,
+                "content_address": manifest.content_address,
+                "shape": manifest.shape,
+                "policy": manifest.provenance.policy,
+                "scenario": manifest.provenance.scenario,
+                "scenario_hash": manifest.provenance.scenario_hash,
+                "created": manifest.created,
+                "proven": proven,
+                "signed_and_trusted": trusted_key is not None,
+                "files": {name: entry.sha256 for name, entry in manifest.files.items()},
+            }
+        )
+        return
+    console = result_console()
+    console.print(f"{manifest.name} {manifest.version}: every byte is as it was exported", markup=False)
+    console.print(manifest.content_address, markup=False)
+    console.print(
+        f"{manifest.shape} policy {manifest.provenance.policy}, scenario {manifest.provenance.scenario} "
+        f"({manifest.provenance.scenario_hash}), made {manifest.created}",
+        markup=False,
+    )
+    if not proven:
+        say("Note: the bundle has no certificate; the service starts with it only with --unproven.")
+
+
+def serve_command(
+    bundle: BundleArgument,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port; 0 for any free one.")] = 8080,
+    store: StoreOption = "sqlite:///decisions.sqlite",
+    unproven: UnprovenOption = False,
+    tokens: Annotated[
+        Path | None, typer.Option("--tokens", help="Token file (see xbopt tokens); needed on any other host.")
+    ] = None,
+    trusted_key: TrustedKeyOption = None,
+    shadow: Annotated[
+        Path | None, typer.Option("--shadow", help="A second bundle that decides beside, for comparison only.")
+    ] = None,
+    most_megabytes: Annotated[int, typer.Option("--max-body-mb", min=1, max=1024, help="Largest body.")] = 32,
+    store_seconds: Annotated[
+        float, typer.Option("--store-timeout", min=0.01, max=600.0, help="Seconds that the store may take.")
+    ] = 5.0,
+) -> None:
+    """Serve decisions over HTTP; each is stored before it is told. Stops gracefully on Ctrl-C or SIGTERM."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec", "onnxruntime", "fastapi", "uvicorn", "prometheus_client", "cryptography", "psycopg")
+    import signal
+
+    from xbopt.service.http.server import ServiceSettings, run_service
+
+    settings = ServiceSettings(
+        bundle=bundle,
+        store=store,
+        host=host,
+        port=port,
+        tokens=tokens,
+        unproven=unproven,
+        trusted_key=trusted_key,
+        shadow=shadow,
+        most_bytes=most_megabytes << 20,
+        store_seconds=store_seconds,
+    )
+    if tokens is None:
+        say("No tokens: whoever reaches this port may decide and administer.")
+    # The server answers what is under way before it ends; then it raises the signal again, for whoever else cares.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    run_service(settings, lambda address: say(f"Listening on {address}"))
+
+
+def tokens_add_command(
+    name: Annotated[str, typer.Argument(help="Whose token it is.")],
+    file: Annotated[Path, typer.Option("--file", help="Token file; it is made where there is none.")],
+    rights: Annotated[
+        list[str] | None,
+        typer.Option("--right", help="allocate, outcomes, read or admin; repeatable. All but admin where left out."),
+    ] = None,
+) -> None:
+    """Make a bearer token. It is printed once; the file keeps only its hash."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec")
+    from xbopt.service.http.tokens import RIGHTS, add_token
+
+    wanted = rights or ["allocate", "outcomes", "read"]
+    strange = [right for right in wanted if right not in RIGHTS]
+    if strange:
+        raise UsageError(f"There is no right {strange[0]!r}; known: {', '.join(RIGHTS)}.")
+    token = add_token(file, name, [right for right in RIGHTS if right in wanted])
+    typer.echo(token)
+    say(f"Only the hash is in {file}; the token cannot be shown again.")
+
+
+def tokens_remove_command(
+    name: Annotated[str, typer.Argument(help="Whose token it is.")],
+    file: Annotated[Path, typer.Option("--file", help="Token file.")],
+) -> None:
+    """Take a bearer token away; the service has to be started again to notice."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec")
+    from xbopt.service.http.tokens import remove_token
+
+    remove_token(file, name)
+    say(f"{name} has no token in {file} any more.")
+
+
+app = typer.Typer(help="Bearer tokens of the service.", no_args_is_help=True, rich_markup_mode=None)
+app.command(name="add", epilog="Example: xbopt tokens add checkout --file tokens.json --right allocate")(
+    tokens_add_command
+)
+app.command(name="remove")(tokens_remove_command)

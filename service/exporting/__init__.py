@@ -1,0 +1,1 @@
+"""From a policy to a bundle. Serving imports nothing of this folder."""

@@ -1,0 +1,185 @@
+"""Exporting a policy: the graph, the documents beside it, golden vectors, and the seal."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from xbopt.agents.baselines.plan import scenario_plan
+from xbopt.core.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
+from xbopt.core.axes import FloatArray
+from xbopt.core.errors import BundleError
+from xbopt.core.policy import DirectPolicy, Policy
+from xbopt.core.randomness import named_generator
+from xbopt.core.schedule import ScheduledPolicy
+from xbopt.service.exporting.card import write_card
+from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
+from xbopt.service.exporting.policies import policy_graph, reads_channels
+from xbopt.service.exporting.provenance import build_provenance
+from xbopt.service.exporting.reference import inputs_of, observe_policy, reference_outputs
+from xbopt.service.formats import (
+    CARD,
+    CERTIFICATE,
+    FORMAT_VERSION,
+    GOLDEN,
+    GUARDRAILS,
+    MANIFEST,
+    PLAN,
+    POLICY,
+    SCHEMA,
+    SIGNATURE,
+    Golden,
+    Guardrails,
+    Manifest,
+    PolicyShape,
+    encode,
+)
+from xbopt.service.graph_session import Arrays, GraphSession, largest_difference
+from xbopt.service.integrity import entry_of, sealed, sign
+from xbopt.service.tensors import to_tensor
+from xbopt.simulator.parameters import MarketParameters
+
+GOLDEN_ROWS = 128
+TOLERANCE = 1e-6
+_WORLDS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSettings:
+    """What a bundle is called, and what goes with it.
+
+    Attributes:
+        name: Name in the service.
+        version: Semantic version.
+        certificate: ``ope.json``; None for an unproven policy.
+        fallback: The plan that stands in for the policy; the scenario's own where None.
+        guardrails: The planner's own guardrails; the scenario's limits where None.
+        private_key_pem: Signs the bundle; None for no signature.
+        created: When it is made; now where None.
+        seeds: Seeds by what they were for.
+        data_sha256: Hashes of data by name.
+        seed: Seed of the golden vectors.
+    """
+
+    name: str
+    version: str = "1.0.0"
+    certificate: bytes | None = None
+    fallback: ScheduledPolicy | None = None
+    guardrails: Guardrails | None = None
+    private_key_pem: bytes | None = None
+    created: datetime | None = None
+    seeds: dict[str, int] = field(default_factory=dict[str, int])
+    data_sha256: dict[str, str] = field(default_factory=dict[str, str])
+    seed: int = 0
+
+
+def export_policy(policy: Policy, market: MarketParameters, settings: ExportSettings) -> dict[str, bytes]:
+    """The files of a bundle by name.
+
+    The graph is compared with the policy on the golden inputs before anything is given back.
+
+    Raises:
+        PolicyError: There is no graph for this kind of policy.
+        BundleError: The graph does not do what the policy does.
+        UsageError: Name, version or key make no sense.
+    """
+    scenario = market.scenario
+    shape: PolicyShape = "direct" if isinstance(policy, DirectPolicy) else "tactic"
+    seen = observe_policy(policy, market, worlds=_WORLDS, seed=settings.seed)
+    sample = seen[0]
+    inputs = inputs_of(seen)
+    channels = reads_channels(policy)
+    if not channels:
+        del inputs["channels"]
+    features = {
+        "F": describe_features(sample.region_names, as_floats(inputs, "regions")),
+        "G": describe_features(sample.cell_names, as_floats(inputs, "cells")),
+        "E": describe_features(sample.channel_names, as_floats(inputs, "channels")) if channels else [],
+    }
+    anchored = policy.anchored_menu if isinstance(policy, AnchoredTacticPolicy) else None
+    schema = build_schema(scenario, shape, features, scenario.menu.labels if anchored is None else anchored.labels)
+    model = policy_graph(policy, scenario, sample)
+
+    rows = np.linspace(0, len(inputs["day"]) - 1, GOLDEN_ROWS).astype(np.int64)
+    golden_inputs: Arrays = {name: array[rows] for name, array in inputs.items()}
+    if shape == "tactic":
+        golden_inputs |= golden_draws(scenario.shape[:2], len(scenario.menu), GOLDEN_ROWS, seed=settings.seed)
+    session = GraphSession(model, schema)
+    found = session.named(golden_inputs)
+    known = golden_inputs | ({"tactic": found["tactic"]} if shape == "tactic" else {})
+    outputs = reference_outputs(policy, scenario, sample, known)
+    for name, array in found.items():
+        difference = largest_difference(array, outputs[name]) / (
+            scenario.limits.daily_base if name == "spend_base" else 1
+        )
+        if difference > TOLERANCE:
+            raise BundleError(f"The graph of {policy.name} gives another {name} than the policy ({difference:.3g}).")
+    golden = Golden(
+        golden_version=1,
+        rows=GOLDEN_ROWS,
+        tolerance=TOLERANCE,
+        inputs={name: to_tensor(array) for name, array in golden_inputs.items()},
+        outputs={name: to_tensor(outputs[name]) for name in found},
+    )
+    guardrails = settings.guardrails or build_guardrails(scenario)
+    plan = build_plan(scenario, _fallback(settings, market, anchored), shape, anchored=anchored)
+    created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    provenance = build_provenance(policy, scenario, seeds=settings.seeds, data_sha256=settings.data_sha256)
+    files = {
+        POLICY: model,
+        SCHEMA: encode(schema),
+        GUARDRAILS: encode(guardrails),
+        PLAN: encode(plan),
+        GOLDEN: encode(golden),
+        CARD: write_card(schema, guardrails, provenance, settings.name, settings.version, settings.certificate),
+    }
+    if settings.certificate is not None:
+        files[CERTIFICATE] = settings.certificate
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        name=settings.name,
+        version=settings.version,
+        created=created,
+        shape=shape,
+        files={name: entry_of(data) for name, data in sorted(files.items())},
+        provenance=provenance,
+        content_address="",
+    )
+    files[MANIFEST] = encode(sealed(manifest))
+    if settings.private_key_pem is not None:
+        files[SIGNATURE] = sign(files[MANIFEST], settings.private_key_pem)
+    return files
+
+
+def _fallback(settings: ExportSettings, market: MarketParameters, anchored: AnchoredMenu | None) -> ScheduledPolicy:
+    """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
+    if anchored is None:
+        return settings.fallback or scenario_plan(market)
+    anchor = anchored.anchor
+    return ScheduledPolicy(
+        name=anchor.name,
+        spend_base=anchor.spend_base,
+        daypart_weights=anchor.daypart_weights,
+        discount_frac=anchor.discount_frac,
+        mechanic=anchor.mechanic,
+    )
+
+
+def golden_draws(cells: tuple[int, int], tactics: int, rows: int, *, seed: int) -> Arrays:
+    """Draws and masks for a tactic policy: most rows are free, some are forced."""
+    generator = named_generator(seed, "golden")
+    forced = np.full((rows, *cells), -1, dtype=np.int64)
+    forced[::8] = generator.integers(0, tactics, size=forced[::8].shape)
+    default = np.zeros((*cells, tactics))
+    default[..., 0] = 1.0
+    return {
+        "uniform": generator.uniform(2.0**-53, 1.0 - 2.0**-53, size=(rows, *cells)),
+        "forced": forced,
+        "allowed": np.ones((*cells, tactics)),
+        "default": default,
+    }
+
+
+def as_floats(arrays: Arrays, name: str) -> FloatArray:
+    """One of the arrays, as float64."""
+    return arrays[name].astype(np.float64, copy=False)

@@ -1,0 +1,142 @@
+"""What the policy itself gives, worked out with the project's own numpy code: the yardstick for every graph."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from xbopt.core.anchored_menu import AnchoredTacticPolicy
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.decision import Decision
+from xbopt.core.feasibility import project
+from xbopt.core.limits import Remaining
+from xbopt.core.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.randomness import named_generator
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.market_run import MarketRun
+from xbopt.service.graph_session import Arrays
+from xbopt.simulator.parameters import MarketParameters
+
+
+def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, seed: int) -> list[Observation]:
+    """What a policy sees when it is played, one observation a day: also of days on which it holds a tactic."""
+    scenario = market.scenario
+    run = MarketRun(market, worlds=np.arange(worlds, dtype=np.int64), seed=seed)
+    generator = named_generator(seed, "observed policy")
+    seen: list[Observation] = []
+    held: IntArray = np.zeros((worlds, *scenario.shape[:2]), dtype=np.int64)
+    for day in range(scenario.days):
+        observation = run.observe()
+        seen.append(observation)
+        if isinstance(policy, DirectPolicy):
+            run.play(policy.decide(observation))
+            continue
+        if day % scenario.document.tactics.decide_every_days == 0:
+            cumulative = np.cumsum(policy.probabilities(observation), axis=3)
+            held = (cumulative < generator.random((*held.shape, 1)) * cumulative[..., -1:]).sum(axis=3)
+        run.play(_decoded(policy, scenario, held, observation))
+    return seen
+
+
+def _decoded(policy: TacticPolicy, scenario: Scenario, tactic: IntArray, observation: Observation) -> Decision:
+    """What tactics mean on a day, by the policy's own menu."""
+    if isinstance(policy, AnchoredTacticPolicy):
+        return policy.anchored_menu.decode(tactic, observation)
+    return scenario.menu.decode(tactic, observation.day_budget_base)
+
+
+def inputs_of(observations: Sequence[Observation]) -> Arrays:
+    """Observations as inputs of a graph, one row a world and day."""
+    return {
+        "regions": np.concatenate([seen.regions for seen in observations]),
+        "cells": np.concatenate([seen.cells for seen in observations]),
+        "channels": np.concatenate([seen.channels for seen in observations]),
+        "day": np.concatenate([np.full(seen.worlds, seen.day, dtype=np.int64) for seen in observations]),
+        "budget_base": np.concatenate([seen.remaining.budget_base for seen in observations]),
+        "region_base": np.concatenate([seen.remaining.region_base for seen in observations]),
+        "channel_base": np.concatenate([seen.remaining.channel_base for seen in observations]),
+    }
+
+
+def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, inputs: Arrays) -> Arrays:
+    """Outputs for inputs of any days, from policy, menu and projection.
+
+    Args:
+        policy: The policy.
+        scenario: The scenario.
+        sample: An observation that lends the names of features.
+        inputs: Inputs of the graph; tactic policies need the draws and masks too.
+    """
+    day = inputs["day"]
+    made: Arrays = {}
+    for one in np.unique(day).tolist():
+        rows = np.flatnonzero(day == one)
+        observation = _observation(scenario, sample, inputs, rows, one)
+        found = (
+            _direct(policy, scenario, observation)
+            if isinstance(policy, DirectPolicy)
+            else _tactic(policy, scenario, observation, inputs, rows)
+        )
+        for name, array in found.items():
+            if name not in made:
+                shape = (len(day), *array.shape[1:])
+                whole = array.dtype.kind == "i"
+                made[name] = np.zeros(shape, dtype=np.int64) if whole else np.zeros(shape, dtype=np.float64)
+            made[name][rows] = array
+    return made
+
+
+def _observation(scenario: Scenario, sample: Observation, inputs: Arrays, rows: IntArray, day: int) -> Observation:
+    def part(name: str) -> FloatArray:
+        return inputs[name][rows].astype(np.float64, copy=False)
+
+    return replace(
+        sample,
+        day=day,
+        days=scenario.days,
+        date=scenario.date_of(day),
+        remaining=Remaining(
+            budget_base=part("budget_base"), region_base=part("region_base"), channel_base=part("channel_base")
+        ),
+        regions=part("regions"),
+        cells=part("cells"),
+        channels=part("channels") if "channels" in inputs else sample.channels[:1].repeat(len(rows), axis=0),
+    )
+
+
+def _direct(policy: DirectPolicy, scenario: Scenario, observation: Observation) -> Arrays:
+    return _projected(policy.decide(observation), scenario, observation.remaining)
+
+
+def _projected(decision: Decision, scenario: Scenario, remaining: Remaining) -> Arrays:
+    done, _ = project(decision, scenario.limits, remaining)
+    return {
+        "spend_base": done.spend_base,
+        "daypart_weights": done.daypart_weights,
+        "discount_frac": done.discount_frac,
+        "mechanic": done.mechanic,
+    }
+
+
+def _tactic(
+    policy: TacticPolicy, scenario: Scenario, observation: Observation, inputs: Arrays, rows: IntArray
+) -> Arrays:
+    own = policy.probabilities(observation) * inputs["allowed"]
+    mass = own.sum(axis=3, keepdims=True)
+    free: FloatArray = np.where(mass > 0.0, own / np.where(mass > 0.0, mass, 1.0), inputs["default"])
+    forced = inputs["forced"][rows][..., None]
+    every: IntArray = np.arange(len(scenario.menu), dtype=np.int64)
+    own_tactic: FloatArray = (forced == every).astype(np.float64)
+    final = np.where(forced < 0, free, own_tactic)
+    # The tactic that was drawn by the graph is given where it is known: a draw on an edge may fall to either side.
+    cumulative = np.cumsum(final, axis=3)
+    drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)
+    tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else drawn
+    decision = _decoded(policy, scenario, tactic, observation)
+    return {
+        **_projected(decision, scenario, observation.remaining),
+        "tactic": tactic,
+        "propensity": np.take_along_axis(final, tactic[..., None], axis=3)[..., 0],
+        "probabilities": final,
+        "allowed_mass": mass,
+    }

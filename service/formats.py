@@ -1,0 +1,318 @@
+"""The JSON files of a bundle, as strict types: a key too many, a key too few or a wrong type is refused."""
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+from xbopt.core.errors import BundleError, UsageError
+
+FORMAT_VERSION = 1
+SCHEMA_VERSIONS = (1,)
+PolicyShape = Literal["tactic", "direct"]
+OnTrouble = Literal["answer", "fallback", "refuse"]
+
+MANIFEST, POLICY, SCHEMA, GUARDRAILS = "manifest.json", "policy.onnx", "schema.json", "guardrails.json"
+PLAN, GOLDEN, CERTIFICATE, CARD, SIGNATURE = "plan.json", "golden.json", "ope.json", "CARD.md", "signature.json"
+REQUIRED = (POLICY, SCHEMA, GUARDRAILS, PLAN, GOLDEN, CARD)
+OPTIONAL = (CERTIFICATE,)
+
+FEATURE_AXES = "FGE"
+"""Axes of features: of regions, of cells, and of channels in cells."""
+_TACTIC_INPUTS = ("uniform", "forced", "allowed", "default")
+_OUTPUTS = ("spend_base", "daypart_weights", "discount_frac", "mechanic")
+_TACTIC_OUTPUTS = ("tactic", "propensity", "probabilities", "allowed_mass")
+
+
+def input_names(shape: PolicyShape, *, channels: bool) -> tuple[str, ...]:
+    """Inputs of a graph in order; ``channels`` where the policy reads features of channels."""
+    features = ("regions", "cells", "channels") if channels else ("regions", "cells")
+    asked = (*features, "day", "budget_base", "region_base", "channel_base")
+    return (*asked, *_TACTIC_INPUTS) if shape == "tactic" else asked
+
+
+def output_names(shape: PolicyShape) -> tuple[str, ...]:
+    """Outputs of a graph in order."""
+    return (*_OUTPUTS, *_TACTIC_OUTPUTS) if shape == "tactic" else _OUTPUTS
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Common settings of the types below."""
+
+
+class FileEntry(Strict, frozen=True, kw_only=True):
+    """Size and SHA-256 (64 hex digits) of one file."""
+
+    bytes: int
+    sha256: str
+
+
+class Provenance(Strict, frozen=True, kw_only=True):
+    """Where a bundle comes from.
+
+    Attributes:
+        xbopt_version: Version of the code that exported it.
+        lock_sha256: Hash of the versions of the libraries that took part.
+        scenario: Name of the scenario.
+        scenario_hash: Its hash.
+        policy: Name of the policy.
+        policy_kind: What sort of policy it is.
+        seeds: Seeds by what they were for.
+        data_sha256: Hashes of data by name.
+        libraries: Versions of the libraries that took part.
+    """
+
+    xbopt_version: str
+    lock_sha256: str
+    scenario: str
+    scenario_hash: str
+    policy: str
+    policy_kind: str
+    seeds: dict[str, int] = {}
+    data_sha256: dict[str, str] = {}
+    libraries: dict[str, str] = {}
+
+
+class Manifest(Strict, frozen=True, kw_only=True):
+    """``manifest.json``: what the bundle is, and the hash of each file.
+
+    Attributes:
+        format_version: Version of the bundle format.
+        name: Name of the policy in the service.
+        version: Semantic version of the bundle.
+        created: When it was made, UTC, as ``2026-11-24T09:00:00Z``.
+        shape: ``tactic`` (probabilities over the menu) or ``direct`` (names its decision).
+        files: Size and hash by file name.
+        provenance: Where it comes from.
+        content_address: ``sha256:`` and the SHA-256 of this manifest with this field empty.
+    """
+
+    format_version: int
+    name: str
+    version: str
+    created: str
+    shape: PolicyShape
+    files: dict[str, FileEntry]
+    provenance: Provenance
+    content_address: str
+
+
+class Missing(Strict, frozen=True, kw_only=True):
+    """What is done where a value is missing: ``refuse`` the request, or take ``value``."""
+
+    rule: Literal["refuse", "value"]
+    value: float = 0.0
+
+
+class Feature(Strict, frozen=True, kw_only=True):
+    """One entry of a feature axis.
+
+    Attributes:
+        name: Its name.
+        unit: Its unit; empty for a plain number.
+        low: Least value seen when the bundle was made.
+        high: Greatest value seen.
+        mean: Mean of the values seen.
+        deviation: Standard deviation of the values seen.
+        missing: What is done where it is missing.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    missing: Missing
+
+
+class Field(Strict, frozen=True, kw_only=True):
+    """One input or output of the graph.
+
+    Attributes:
+        name: Its name in the graph.
+        dtype: ``float64`` or ``int64``.
+        axes: Axis names in order; ``B`` is the dynamic batch axis.
+        unit: Its unit; empty for a plain number.
+        about: What it is, in one sentence.
+        low: Least value allowed; empty for none.
+        high: Greatest value allowed; empty for none.
+        missing: What is done where a value is missing.
+    """
+
+    name: str
+    dtype: Literal["float64", "int64"]
+    axes: list[str]
+    unit: str
+    about: str
+    low: float | None
+    high: float | None
+    missing: Missing
+
+
+class Schema(Strict, frozen=True, kw_only=True):
+    """``schema.json``: inputs and outputs of the graph, and the names along each axis.
+
+    Attributes:
+        schema_version: Version of this format.
+        shape: ``tactic`` or ``direct``.
+        axes: Names along each axis but ``B``.
+        features: Features along ``F``, ``G`` and ``E``; ``E`` is empty where the policy reads none of channels.
+        inputs: Inputs in order.
+        outputs: Outputs in order.
+        currency: The base currency.
+        start: First day of the horizon.
+        days: Length of the horizon.
+        decide_every_days: Days for which a drawn tactic is held.
+        window_days: Days in which a decision's reward is counted.
+        timezones: Time zone by region.
+        daypart_hours: First hour and the hour after the last, by daypart.
+        discount_frac: Discount of each tactic ``(K,)``; empty for ``direct``.
+    """
+
+    schema_version: int
+    shape: PolicyShape
+    axes: dict[str, list[str]]
+    features: dict[str, list[Feature]]
+    inputs: list[Field]
+    outputs: list[Field]
+    currency: str
+    start: str
+    days: int
+    decide_every_days: int
+    window_days: int
+    timezones: dict[str, str]
+    daypart_hours: list[tuple[int, int]]
+    discount_frac: list[float]
+
+
+class QuietHours(Strict, frozen=True, kw_only=True):
+    """Hours in which channels keep silent in regions; they may run over midnight."""
+
+    regions: list[str]
+    channels: list[str]
+    from_hour: int
+    to_hour: int
+
+
+class Guardrails(Strict, frozen=True, kw_only=True):
+    """``guardrails.json``: what no decision may do, whatever the policy says. All of it is carried out.
+
+    Attributes:
+        guardrails_version: Version of this format.
+        kill_switch: Answer with the fallback plan, always.
+        on_drift: What to do with inputs outside what was seen.
+        on_store_failure: What to do when a decision cannot be stored; ``answer`` makes no sense here.
+        drift_deviations: A feature is out of range when it lies this many deviations beyond what was seen.
+        cell_ceiling_base: Most spend a day of a cell and channel; empty for none.
+        day_ceiling_base: Most spend a day.
+        region_ceiling_base: Most spend a day by region; none where left out.
+        channel_ceiling_base: Most spend a day by channel; none where left out.
+        day_on_day_frac: Most change of a cell's spend from one day to the next, as a share of it; empty for none.
+        discount_ceiling_frac: Deepest discount by cell, as ``region/segment``.
+        cost_frac: Cost of goods by cell as a share of the list price.
+        margin_floor_frac: Least (price - cost)/price after discount; empty for none.
+        quiet_hours: When channels keep silent.
+    """
+
+    guardrails_version: int
+    kill_switch: bool = False
+    on_drift: OnTrouble = "fallback"
+    on_store_failure: Literal["fallback", "refuse"] = "refuse"
+    drift_deviations: float = 6.0
+    cell_ceiling_base: float | None = None
+    day_ceiling_base: float
+    region_ceiling_base: dict[str, float] = {}
+    channel_ceiling_base: dict[str, float] = {}
+    day_on_day_frac: float | None = None
+    discount_ceiling_frac: dict[str, float]
+    cost_frac: dict[str, float]
+    margin_floor_frac: float | None = None
+    quiet_hours: list[QuietHours] = []
+
+
+class Tensor(Strict, frozen=True, kw_only=True):
+    """Numbers with a shape: little-endian float64 or int64, row by row, in base64."""
+
+    dtype: Literal["float64", "int64"]
+    shape: list[int]
+    data: bytes
+
+
+class Plan(Strict, frozen=True, kw_only=True):
+    """``plan.json``: the plan that the service falls back to, and the limits it keeps.
+
+    Attributes:
+        plan_version: Version of this format.
+        name: Name of the plan.
+        arrays: ``spend_base (T, R, S, C)``, ``daypart_weights (R, C, H)``, ``discount_frac (T, R, S)``, ``mechanic
+            (T, R, S)``, the limits, and for tactics ``tactic (T, R, S)``, the nearest on the menu.
+        total_base: Budget of the whole horizon.
+        daily_base: Most that one day may spend.
+    """
+
+    plan_version: int
+    name: str
+    arrays: dict[str, Tensor]
+    total_base: float
+    daily_base: float
+
+
+class Golden(Strict, frozen=True, kw_only=True):
+    """``golden.json``: inputs and the outputs that the policy itself gave, compared at load.
+
+    Attributes:
+        golden_version: Version of this format.
+        rows: Number of pairs.
+        tolerance: Largest difference that passes.
+        inputs: Inputs by name; ``(rows, ...)`` where the input has the axis ``B``.
+        outputs: Outputs by name ``(rows, ...)``.
+    """
+
+    golden_version: int
+    rows: int
+    tolerance: float
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+class Signature(Strict, frozen=True, kw_only=True):
+    """``signature.json``: an ed25519 signature of the manifest's bytes; key and signature in hex."""
+
+    algorithm: Literal["ed25519"]
+    public_key: str
+    signature: str
+
+
+Document = TypeVar("Document", Manifest, Schema, Guardrails, Plan, Golden, Signature)
+
+
+def encode(document: msgspec.Struct) -> bytes:
+    """The one spelling of a document: fields in order, keys of mappings sorted, two spaces, a line end."""
+    return msgspec.json.format(msgspec.json.encode(document, order="deterministic"), indent=2) + b"\n"
+
+
+def decode(data: bytes, kind: type[Document], file: str) -> Document:
+    """Read a document, which has to be spelt as ``encode`` spells it.
+
+    Raises:
+        BundleError: It is no such document.
+    """
+    try:
+        document = msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(f"{file}: {error}. Export the bundle again.") from error
+    if encode(document) != data:
+        raise BundleError(f"{file} is not spelt as xbopt writes it, so it was changed. Export the bundle again.")
+    return document
+
+
+def read_document(data: bytes, kind: type[Document], file: str) -> Document:
+    """Read a document that somebody wrote by hand: it may be spelt in any way.
+
+    Raises:
+        UsageError: It is no such document.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{file}: {error}.") from error

@@ -1,0 +1,159 @@
+"""Batches as bytes: a header in JSON, then arrays, little-endian, row by row.
+
+===========  =============================================================
+bytes        what
+===========  =============================================================
+0..3         ``XBB1``
+4..7         length of the header, unsigned, little-endian
+8..          header: JSON, padded with blanks to a multiple of 8 bytes
+then         the arrays, one after the other, 8 bytes a number
+===========  =============================================================
+
+A request holds ``regions (B, R, F)``, ``cells (B, R, S, G)``, ``channels (B, R, S, C, E)`` where the
+schema names features along ``E``, ``day (B)`` as int64, ``budget_base (B)``, ``region_base
+(B, R)`` and ``channel_base (B, C)``; an answer ``spend_base (B, R, S, C)``, ``daypart_weights (B, R, C, H)``,
+``discount_frac (B, R, S)``, ``mechanic (B, R, S)`` as int64, and for tactics ``tactic (B, R, S)`` as int64 and
+``propensity (B, R, S)``.
+"""
+
+import struct
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.service.allocator import Allocation, Allocator
+from xbopt.service.reading import Batch, RequestError
+from xbopt.service.requests import Text
+
+CONTENT_TYPE = "application/vnd.xbopt.batch"
+MAGIC = b"XBB1"
+_START = struct.Struct("<4sI")
+MOST_ROWS = 65_536
+
+BatchId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$")]
+
+
+class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a batch is.
+
+    Attributes:
+        batch_id: Its name; the decisions are called ``batch_id/0``, ``batch_id/1`` and so on.
+        rows: Number of decisions.
+        episode_ids: Campaign or customer of each row; each its own where empty.
+        steps: Number of each decision in its episode; the day where empty.
+        schema_sha256: Hash of the schema that the batch was written for.
+    """
+
+    batch_id: BatchId
+    rows: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
+    episode_ids: list[Text] | None = None
+    steps: list[Annotated[int, msgspec.Meta(ge=0, le=2**31)]] | None = None
+    schema_sha256: str | None = None
+
+
+class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What the header of an answer says; ``guardrails`` by row, only rows where one changed something."""
+
+    batch_id: str
+    rows: int
+    bundle: str
+    stored: bool
+    source: dict[str, int]
+    guardrails: dict[int, list[str]]
+    tactics: bool
+
+
+def pack(header: msgspec.Struct, arrays: "list[FloatArray | IntArray]") -> bytes:
+    """A batch as bytes."""
+    text = msgspec.json.encode(header)
+    text += b" " * (-len(text) % 8)
+    return b"".join((_START.pack(MAGIC, len(text)), text, *(array.tobytes() for array in arrays)))
+
+
+def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
+    """A batch from bytes.
+
+    Raises:
+        RequestError: It is no batch, or does not fit the bundle.
+    """
+    if len(body) < _START.size or body[:4] != MAGIC:
+        raise RequestError("The body does not begin with XBB1: it is no batch.")
+    _, length = _START.unpack_from(body)
+    start = _START.size + length
+    if length % 8 or start > len(body):
+        raise RequestError("The length of the batch's header does not fit.")
+    try:
+        header = msgspec.json.decode(body[_START.size : start], type=BatchHeader)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise RequestError(f"The header of the batch: {error}.") from error
+    if header.schema_sha256 is not None and header.schema_sha256 != allocator.schema_sha256:
+        raise RequestError(f"The batch is for another schema; that of this bundle is {allocator.schema_sha256}.")
+    rows = header.rows
+    for name, given in (("episode_ids", header.episode_ids), ("steps", header.steps)):
+        if given is not None and len(given) != rows:
+            raise RequestError(f"{name} has {len(given)} entries for {rows} rows.")
+    regions, segments, channels, _, wide, deep, fine, _ = allocator.lengths
+    fine_shapes = [(rows, regions, segments, channels, fine)] if fine else []
+    shapes: list[tuple[int, ...]] = [
+        (rows, regions, wide),
+        (rows, regions, segments, deep),
+        *fine_shapes,
+        (rows,),
+        (rows,),
+        (rows, regions),
+        (rows, channels),
+    ]
+    wanted = sum(8 * int(np.prod(shape)) for shape in shapes)
+    if len(body) - start != wanted:
+        raise RequestError(f"The arrays have {len(body) - start} bytes; {rows} rows need {wanted}.")
+    words = (
+        np.frombuffer(body, dtype="<f8", offset=start) if start % 8 == 0 else np.frombuffer(body[start:], dtype="<f8")
+    )
+    parts: list[FloatArray] = []
+    used = 0
+    for shape in shapes:
+        count = int(np.prod(shape))
+        parts.append(words[used : used + count].reshape(shape))
+        used += count
+    batch = allocator.reader.batch(
+        [f"{header.batch_id}/{row}" for row in range(rows)],
+        regions=parts[0],
+        cells=parts[1],
+        channels=parts[2] if fine else None,
+        day=parts[-4].view("<i8"),
+        budget_base=parts[-3],
+        region_base=parts[-2],
+        channel_base=parts[-1],
+    )
+    return header, batch
+
+
+def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, stored: bool) -> bytes:
+    """The answer to a batch as bytes."""
+    arrays: list[FloatArray | IntArray] = [
+        allocation.spend_base,
+        allocation.daypart_weights,
+        allocation.discount_frac,
+        allocation.mechanic,
+    ]
+    if allocation.tactic is not None and allocation.propensity is not None:
+        arrays += [allocation.tactic, allocation.propensity]
+    answer = BatchAnswer(
+        batch_id=header.batch_id,
+        rows=header.rows,
+        bundle=address,
+        stored=stored,
+        source={one: allocation.source.count(one) for one in sorted(set(allocation.source))},
+        guardrails={row: fired for row, fired in enumerate(allocation.guardrails) if fired},
+        tactics=allocation.tactic is not None,
+    )
+    return pack(answer, arrays)
+
+
+def read_answer(body: bytes) -> "tuple[BatchAnswer, FloatArray]":
+    """The header of an answer, and its arrays as one row of numbers; for clients in Python."""
+    _, length = _START.unpack_from(body)
+    start = _START.size + length
+    return msgspec.json.decode(body[_START.size : start], type=BatchAnswer), np.frombuffer(body[start:], dtype="<f8")

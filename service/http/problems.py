@@ -1,0 +1,51 @@
+"""Errors as RFC 9457 problem documents."""
+
+import msgspec
+
+from xbopt.core.errors import XboptError
+
+CONTENT_TYPE = "application/problem+json"
+TITLES = {
+    400: "The body cannot be read",
+    401: "No valid token",
+    403: "The token does not allow this",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "The body took too long",
+    409: "Conflict with what is stored",
+    413: "The body is too large",
+    415: "Unknown content type",
+    422: "The request does not fit the bundle",
+    500: "Internal error",
+    503: "The service cannot answer now",
+}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A problem document.
+
+    Attributes:
+        type: A name of the kind of problem that does not change.
+        title: The kind in words.
+        status: The HTTP status.
+        detail: What is wrong here, and what to do.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class ProblemError(XboptError):
+    """Raised when a request is answered with a problem document."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        self.status, self.detail = status, detail
+        super().__init__(detail)
+
+
+def problem_body(status: int, detail: str) -> bytes:
+    """The problem document as JSON."""
+    title = TITLES.get(status, "Error")
+    return msgspec.json.encode(Problem(type=f"urn:xbopt:problem:{status}", title=title, status=status, detail=detail))

@@ -1,0 +1,129 @@
+"""Running the service: settings, the server, and a graceful end."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from xbopt.core.errors import UsageError
+from xbopt.service.allocator import Allocator
+from xbopt.service.http.app import build_app
+from xbopt.service.http.engine import Engine
+from xbopt.service.http.gateway import Gateway
+from xbopt.service.http.metrics import Metrics
+from xbopt.service.http.tokens import read_tokens
+from xbopt.service.store.group_commit import GroupCommit
+from xbopt.service.store.opening import open_store
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """How the service runs.
+
+    Attributes:
+        bundle: The bundle that decides at first; its folder holds the ones that may be swapped in.
+        store: URL of the decision store.
+        host: Address to listen on.
+        port: Port; 0 for any free one.
+        tokens: Token file; None for no check, which is possible on the machine's own address only.
+        unproven: Serve a bundle without a certificate.
+        trusted_key: Public key in hex that must have signed every bundle.
+        shadow: A bundle that decides beside.
+        most_bytes: Largest body.
+        body_seconds: How long a body may take to come.
+        store_seconds: How long the store may take.
+        stop_seconds: How long requests may take to end when the service stops.
+    """
+
+    bundle: Path
+    store: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tokens: Path | None = None
+    unproven: bool = False
+    trusted_key: str | None = None
+    shadow: Path | None = None
+    most_bytes: int = 32 << 20
+    body_seconds: float = 10.0
+    store_seconds: float = 5.0
+    stop_seconds: int = 20
+
+
+def build_service(settings: ServiceSettings) -> Gateway:
+    """The service as an ASGI application, with its bundle loaded and its store open.
+
+    Raises:
+        BundleError: The bundle does not pass the checks.
+        StoreError: The store cannot be opened.
+        UsageError: The settings make no sense.
+    """
+    if settings.tokens is None and settings.host not in _LOOPBACK:
+        raise UsageError(
+            f"{settings.host} can be reached from outside; name a token file with --tokens, or listen on 127.0.0.1."
+        )
+    tokens = None if settings.tokens is None else read_tokens(settings.tokens)
+
+    def loaded(path: Path) -> Allocator:
+        return Allocator.load(path, unproven=settings.unproven, trusted_key=settings.trusted_key)
+
+    allocator = loaded(settings.bundle)
+    shadow = None if settings.shadow is None else loaded(settings.shadow)
+    metrics = Metrics()
+    store = open_store(settings.store, wait_seconds=settings.store_seconds)
+    commit = GroupCommit(store, wait_seconds=settings.store_seconds, note=metrics.committed)
+    engine = Engine(
+        allocator, commit, metrics, unproven=settings.unproven, trusted_key=settings.trusted_key, shadow=shadow
+    )
+    return build_app(
+        engine,
+        bundles=settings.bundle.resolve().parent,
+        tokens=tokens,
+        most_bytes=settings.most_bytes,
+        body_seconds=settings.body_seconds,
+    )
+
+
+def run_service(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
+    """Serve until the process is told to stop; requests under way are answered first.
+
+    Args:
+        settings: How.
+        announce: Told the address once the port is open.
+
+    Raises:
+        BundleError: The bundle does not pass the checks.
+        StoreError: The store cannot be opened.
+        UsageError: The settings make no sense, or the port is taken.
+    """
+    import uvicorn
+
+    app = build_service(settings)
+    listener = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+        timeout_keep_alive=30,
+        backlog=2048,
+    )
+    server = uvicorn.Server(config)
+    with listener:
+        host, port = listener.getsockname()[:2]
+        announce(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror or error}.") from error
+    listener.set_inheritable(True)
+    return listener

@@ -1,0 +1,106 @@
+"""What is asked of the service and what it answers: the types of the JSON bodies."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Number = float | None
+Text = Annotated[str, msgspec.Meta(max_length=128)]
+DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[A-Za-z0-9._:\-]*$")]
+
+Source = Literal["policy", "held", "plan"]
+
+
+class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """One market on one day: what is known, and what may still be spent. ``null`` stands for a missing value.
+
+    Attributes:
+        day: Day of the horizon, from 0.
+        budget_base: Money left, base currency.
+        regions: Features of regions ``(R, F)``, in the order of the schema.
+        cells: Features of cells ``(R, S, G)``.
+        channels: Features of channels in cells ``(R, S, C, E)``, where the schema names any.
+        region_base: Money left by region ``(R,)``; no cap where empty.
+        channel_base: Money left by channel ``(C,)``; no cap where empty.
+        decision_id: Letters, digits and ``. _ : -``; the service makes one where it is empty. The same id gives the
+            same answer again.
+        episode_id: The campaign or customer that the decision belongs to.
+        step: Number of the decision in its episode; the day where left out.
+        units: Cells that are decided, as ``region/segment``; all where empty. The others get no money.
+        held: Tactics that were drawn before and still hold ``(R, S)``.
+        previous_spend_base: Spend of the day before ``(R, S, C)``, for the guardrail of daily change.
+        schema_sha256: Hash of the schema that the request was written for; a request for another one is refused.
+    """
+
+    day: int
+    budget_base: float
+    regions: list[list[Number]]
+    cells: list[list[list[Number]]]
+    channels: list[list[list[list[Number]]]] | None = None
+    region_base: list[Number] | None = None
+    channel_base: list[Number] | None = None
+    decision_id: DecisionId = ""
+    episode_id: Text = ""
+    step: Annotated[int, msgspec.Meta(ge=0, le=2**31)] | None = None
+    units: list[Text] | None = None
+    held: list[list[int]] | None = None
+    previous_spend_base: list[list[list[float]]] | None = None
+    schema_sha256: str | None = None
+
+
+class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is to be done.
+
+    Attributes:
+        decision_id: Name of the decision; outcomes refer to it.
+        bundle: Content address of the bundle that decided.
+        policy: Name of the policy, or of the plan that stood in for it.
+        source: ``policy``, ``held`` (a tactic drawn before), or ``plan`` (the fallback).
+        guardrails: Guardrails that changed something.
+        stored: Whether the decision is on disk.
+        currency: The base currency.
+        day: Day of the horizon.
+        units: Cells that were decided.
+        spend_base: Spend of the day ``(R, S, C)``, base currency.
+        daypart_weights: How a channel's spend is spread over the day ``(R, C, H)``.
+        discount_frac: Discount ``(R, S)``.
+        mechanic: Promotion mechanic ``(R, S)``: 0 percent off, 1 threshold, 2 bundle, 3 member only, 4 limited time.
+        tactic: Drawn tactic ``(R, S)``; empty for a direct policy.
+        propensity: Probability of the tactic after guardrails ``(R, S)``; empty for a direct policy.
+    """
+
+    decision_id: str
+    bundle: str
+    policy: str
+    source: Source
+    guardrails: list[str]
+    stored: bool
+    currency: str
+    day: int
+    units: list[str]
+    spend_base: list[list[list[float]]]
+    daypart_weights: list[list[list[float]]]
+    discount_frac: list[list[float]]
+    mechanic: list[list[int]]
+    tactic: list[list[int]] | None = None
+    propensity: list[list[float]] | None = None
+
+
+class Outcome(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a decision brought in one cell.
+
+    Attributes:
+        decision_id: The decision.
+        unit: The cell, as ``region/segment``.
+        reward: What it brought, base currency.
+        cost: What it cost, base currency.
+        ready_at: When the reward was complete, ISO 8601 with a zone; now where left out.
+        revision: 0 at first; a correction has a higher number, and the highest counts.
+    """
+
+    decision_id: Annotated[str, msgspec.Meta(min_length=1, max_length=160)]
+    unit: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    reward: float
+    cost: float = 0.0
+    ready_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    revision: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0

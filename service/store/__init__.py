@@ -1,0 +1,1 @@
+"""The decision store: append-only, chained by hashes, in SQLite or PostgreSQL."""

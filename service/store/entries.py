@@ -1,0 +1,127 @@
+"""What the store holds: bundles, decisions and outcomes, each as one entry of a chain."""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+EntryKind = Literal["bundle", "decision", "outcome"]
+GENESIS = hashlib.sha256(b"xbopt decision store 1").digest()
+ENTRY_VERSION = 1
+
+
+class NewEntry(msgspec.Struct, frozen=True):
+    """Something to be stored.
+
+    Attributes:
+        kind: What it is.
+        key: Its name among its kind; the same name is stored once.
+        payload: Its content.
+        requires: Name of a decision that must be there already; empty for none.
+        identity: The part of the content that two entries of one name must share to be the same; None for all of it.
+    """
+
+    kind: EntryKind
+    key: str
+    payload: bytes
+    requires: str = ""
+    identity: bytes | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Something that is stored: its place in the chain, and the hash up to here."""
+
+    seq: int
+    kind: EntryKind
+    key: str
+    payload: bytes
+    hash: bytes
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What became of a new entry.
+
+    Attributes:
+        state: ``new``: it is on disk now. ``known``: the name was there; ``payload`` is what stands under it.
+            ``orphan``: the decision that it requires is not there, so it was not stored.
+        payload: What stands under the name.
+    """
+
+    state: Literal["new", "known", "orphan"]
+    payload: bytes
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The end of the chain: number of entries, and the hash over all of them."""
+
+    seq: int
+    hash: bytes
+
+
+class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
+    """A batch of decisions; arrays as little-endian bytes, row by row.
+
+    Attributes:
+        version: Version of this format.
+        created_us: When it was decided, microseconds since 1970, UTC.
+        bundle: Content address of the bundle.
+        request: SHA-256 of the request: the same id may only come again with the same request.
+        decision_ids: ``(B,)``.
+        episode_ids: ``(B,)``.
+        steps: ``(B,)``.
+        policy: Name of the policy or plan ``(B,)``.
+        source: ``policy``, ``held`` or ``plan`` ``(B,)``.
+        guardrails: Guardrails that changed something ``(B,)``.
+        killed: Whether the kill switch was on.
+        reason: Why the plan decided all of it; empty where it did not.
+        shape: Lengths of the axes R, S, C, H, F, G, E and K; K is 0 for a direct policy.
+        inputs: What was known, by name.
+        outputs: What was decided, by name.
+    """
+
+    version: int = ENTRY_VERSION
+    created_us: int
+    bundle: str
+    request: bytes
+    decision_ids: list[str]
+    episode_ids: list[str]
+    steps: list[int]
+    policy: list[str]
+    source: list[str]
+    guardrails: list[list[str]]
+    killed: bool
+    reason: str
+    shape: tuple[int, int, int, int, int, int, int, int]
+    inputs: dict[str, bytes]
+    outputs: dict[str, bytes]
+
+
+class OutcomeEntry(msgspec.Struct, array_like=True, kw_only=True):
+    """What a decision brought in one cell; as ``requests.Outcome``, with the time in microseconds."""
+
+    version: int = ENTRY_VERSION
+    decision_id: str
+    unit: str
+    reward: float
+    cost: float
+    ready_us: int
+    revision: int
+
+
+class BundleEntry(msgspec.Struct, array_like=True, kw_only=True):
+    """A bundle that began to decide: its address, and the schema that gives its arrays their shapes and names."""
+
+    version: int = ENTRY_VERSION
+    address: str
+    name: str
+    bundle_version: str
+    policy: str
+    scenario_hash: str
+    schema: bytes
+
+
+def next_hash(previous: bytes, seq: int, kind: str, key: str, payload: bytes) -> bytes:
+    """The hash of the chain up to an entry: it covers its place, kind, name and content, and all before it."""
+    name = key.encode()
+    head = b"%s%d\0%s\0%d\0%s" % (previous, seq, kind.encode(), len(name), name)
+    return hashlib.sha256(head + payload).digest()

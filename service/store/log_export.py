@@ -1,0 +1,206 @@
+"""From the decision store to a decision log that ``xbopt evaluate`` reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
+from xbopt.core.decision_log.writer import DecisionLogWriter
+from xbopt.core.errors import SupportError, UsageError
+from xbopt.service.formats import SCHEMA, Schema, decode
+from xbopt.service.recording import allocation_of, decode_decision
+from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry
+from xbopt.service.store.interface import Store
+
+_ENTRIES_AT_ONCE = 512
+
+
+@dataclass(slots=True, kw_only=True)
+class ExportReport:
+    """What went into the log, and what did not.
+
+    Attributes:
+        rows: Rows of the log: one a cell and decision.
+        waiting: Rows whose outcome has not come yet; their reward is empty.
+        held: Cells that carried on with a tactic drawn before: no new decision.
+        idle: Cells that a request did not ask for.
+        direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
+        other_bundles: Decisions of other bundles than the one that was asked for.
+        strangers: Outcomes whose decision or cell is not in the log.
+    """
+
+    rows: int = 0
+    waiting: int = 0
+    held: int = 0
+    idle: int = 0
+    direct: int = 0
+    other_bundles: int = 0
+    strangers: int = 0
+
+
+def export_log(store: Store, path: Path, *, bundle: str | None = None) -> ExportReport:
+    """Write the decisions of a bundle as a decision log.
+
+    Args:
+        store: The store.
+        path: The Parquet file.
+        bundle: Content address of the bundle; may be left out where the store holds only one.
+
+    Raises:
+        UsageError: The store holds several bundles, or not this one.
+        SupportError: No decision has a propensity.
+        StoreError: The store cannot be read.
+        DecisionLogError: The log cannot be written.
+    """
+    about = _bundle(store, bundle)
+    schema = decode(about.schema, Schema, SCHEMA)
+    if schema.shape == "direct":
+        raise SupportError(
+            f"The bundle {about.name} names its decisions outright: they carry no propensity, so that no log of them "
+            "can be evaluated by weighting. Serve a tactic policy, or compare in an experiment."
+        )
+    outcomes = _outcomes(store)
+    report = ExportReport()
+    with DecisionLogWriter(path, _log_schema(schema)) as writer:
+        waiting: list[DecisionColumns] = []
+        for entry in _decisions(store):
+            if entry.bundle != about.address:
+                report.other_bundles += len(entry.decision_ids)
+                continue
+            waiting.append(_columns(entry, about, schema, outcomes, report))
+            if len(waiting) == _ENTRIES_AT_ONCE:
+                writer.append(_together(waiting))
+                waiting = []
+        if waiting:
+            writer.append(_together(waiting))
+        report.rows, report.strangers = writer.rows, len(outcomes)
+        if not writer.rows:
+            raise SupportError("The store holds no decision of this bundle that was drawn by its policy.")
+    return report
+
+
+def _together(parts: list[DecisionColumns]) -> DecisionColumns:
+    """Many small sets of rows as one: checking and writing costs the same for one row and for a thousand."""
+    joined = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])}
+    return DecisionColumns(**joined)
+
+
+def _bundle(store: Store, wanted: str | None) -> BundleEntry:
+    found = [msgspec.msgpack.decode(entry.payload, type=BundleEntry) for entry in store.entries("bundle")]
+    if not found:
+        raise UsageError("The store holds no bundle: nothing was ever decided with it.")
+    named = "; ".join(f"{one.address} ({one.name} {one.bundle_version})" for one in found)
+    if wanted is None:
+        if len(found) > 1:
+            raise UsageError(f"The store holds decisions of several bundles; name one with --bundle: {named}.")
+        return found[0]
+    fitting = [one for one in found if one.address == wanted or one.address.startswith(f"sha256:{wanted}")]
+    if len(fitting) != 1:
+        raise UsageError(f"{wanted} names {len(fitting)} of the store's bundles: {named}.")
+    return fitting[0]
+
+
+def _decisions(store: Store) -> Iterator[DecisionEntry]:
+    for entry in store.entries("decision"):
+        yield decode_decision(entry.payload)
+
+
+def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
+    """The last revision of each outcome."""
+    last: dict[tuple[str, str], OutcomeEntry] = {}
+    for entry in store.entries("outcome"):
+        outcome = msgspec.msgpack.decode(entry.payload, type=OutcomeEntry)
+        place = (outcome.decision_id, outcome.unit)
+        if place not in last or last[place].revision < outcome.revision:
+            last[place] = outcome
+    return last
+
+
+def _log_schema(schema: Schema) -> DecisionLogSchema:
+    """The same context as a log of the simulator: what a cell sees, and which cell it is."""
+    axes = schema.axes
+    features = [*schema.features["F"], *schema.features["G"]]
+    cells = [f"region_{name}" for name in axes["R"]] + [f"segment_{name}" for name in axes["S"]]
+    units = (*(feature.unit for feature in features), *("" for _ in cells))
+    return DecisionLogSchema(
+        context_names=(*axes["F"], *axes["G"], *cells),
+        context_units=units if any(units) else (),
+        action_labels=tuple(axes["K"]),
+        reward_unit=schema.currency,
+        cost_unit=schema.currency,
+    )
+
+
+def _columns(
+    entry: DecisionEntry,
+    about: BundleEntry,
+    schema: Schema,
+    outcomes: dict[tuple[str, str], OutcomeEntry],
+    report: ExportReport,
+) -> DecisionColumns:
+    allocation = allocation_of(entry)
+    batch = allocation.batch
+    rows, regions, segments = allocation.spend_base.shape[:3]
+    assert allocation.tactic is not None, "a bundle of tactics stores tactics"
+    assert allocation.propensity is not None, "and their propensities"
+    assert allocation.probabilities is not None, "and all probabilities"
+    cells = regions * segments
+    take = np.ones((rows, cells), dtype=np.bool_)
+    if batch.active is not None:
+        take &= batch.active.reshape(rows, cells)
+        report.idle += int((~batch.active).sum())
+    if batch.held is not None:
+        carried = (batch.held >= 0).reshape(rows, cells) & take
+        report.held += int(carried.sum())
+        take &= ~carried
+    row, cell = np.nonzero(take)
+    names = [f"{region}/{segment}" for region in schema.axes["R"] for segment in schema.axes["S"]]
+    units = [names[i] for i in cell.tolist()]
+    ids = [entry.decision_ids[i] for i in row.tolist()]
+    found = [outcomes.pop(place, None) for place in zip(ids, units, strict=True)]
+    spend = allocation.spend_base.sum(axis=3).reshape(rows, cells)[row, cell]
+    report.waiting += sum(outcome is None for outcome in found)
+    return DecisionColumns(
+        decision_id=_texts([f"{one}/{unit}" for one, unit in zip(ids, units, strict=True)]),
+        timestamp=np.full(len(row), entry.created_us, dtype=np.int64).astype("datetime64[us]"),
+        episode_id=_texts([entry.episode_ids[i] for i in row.tolist()]),
+        step=np.array([entry.steps[i] for i in row.tolist()], dtype=np.int64),
+        unit=_texts(units),
+        context=_context(batch.regions, batch.cells).reshape(rows, cells, -1)[row, cell],
+        action=allocation.tactic.reshape(rows, cells)[row, cell].astype(np.int64),
+        propensity=allocation.propensity.reshape(rows, cells)[row, cell],
+        action_probabilities=allocation.probabilities.reshape(rows, cells, -1)[row, cell],
+        reward=np.array([np.nan if outcome is None else outcome.reward for outcome in found], dtype=np.float64),
+        # Until the outcome tells what was paid, the day's planned spend stands for it.
+        cost=np.array(
+            [planned if outcome is None else outcome.cost for outcome, planned in zip(found, spend, strict=True)],
+            dtype=np.float64,
+        ),
+        reward_ready_at=_times(
+            [entry.created_us if one is None else max(one.ready_us, entry.created_us) for one in found]
+        ),
+        policy_id=_texts([entry.policy[i] for i in row.tolist()]),
+        scenario_hash=_texts([about.scenario_hash] * len(row)),
+    )
+
+
+def _context(regions: FloatArray, cells: FloatArray) -> FloatArray:
+    """What each cell sees ``(B, R, S, d)``."""
+    rows, count, segments, _ = cells.shape
+    shape = (rows, count, segments)
+    by_region = np.broadcast_to(regions[:, :, None, :], (*shape, regions.shape[2]))
+    region = np.broadcast_to(np.eye(count)[:, None, :], (*shape, count))
+    segment = np.broadcast_to(np.eye(segments), (*shape, segments))
+    return np.concatenate([by_region, cells, region, segment], axis=3)
+
+
+def _texts(texts: list[str]) -> TextArray:
+    return np.array(texts, dtype=np.str_).reshape(len(texts))
+
+
+def _times(microseconds: list[int]) -> TimeArray:
+    return np.array(microseconds, dtype=np.int64).astype("datetime64[us]")

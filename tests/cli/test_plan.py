@@ -1,0 +1,138 @@
+"""``xbopt plan``: verdict first, one JSON document, a file that plays, and a reason where there is no plan."""
+
+import json
+
+import pytest
+
+SHORT = ["--set", "horizon.days=14", "--set", "plan.discounts=[]"]
+PLAN_KEYS = {
+    "status", "scenario", "goal", "target", "resolution", "objective", "upper_bound", "relative_gap", "certificate",
+    "baseline", "gain", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices", "binding", "expected",
+    "spend", "infeasible", "notes",
+}  # fmt: skip
+
+
+def test_json_is_one_document_that_keeps_the_contract(xbopt_command):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--set", "budget.total_base=1000", "--json")
+    assert answer.code == 0
+    assert answer.err == ""
+    document = json.loads(answer.out)
+    assert set(document) == PLAN_KEYS
+    assert document["status"] in {"optimal", "feasible"}
+    assert document["infeasible"] is None
+    assert document["goal"] == "reward"
+    assert document["cells"] == 2 * 2 * 2 * 3
+    assert document["total_spend"] == pytest.approx(1000.0, abs=0.005)
+    assert document["binding"] == ["budget"]
+    assert list(document["shadow_prices"]) == ["budget"]
+    assert document["shadow_prices"]["budget"] > 0.0
+    assert document["upper_bound"] >= document["objective"] > document["baseline"]
+    assert document["gain"] == pytest.approx(document["objective"] - document["baseline"])
+    assert document["relative_gap"] == pytest.approx(document["upper_bound"] / document["objective"] - 1.0, abs=1e-12)
+    assert sum(row["plan"] for row in document["spend"]) == pytest.approx(document["total_spend"])
+    assert document["solve_seconds"] > 0.0
+
+
+def test_words_say_the_verdict_first(xbopt_command):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--set", "budget.total_base=1000")
+    title, verdict, *rest = answer.out.splitlines()
+    assert answer.code == 0
+    assert title.startswith("quickstart: ")
+    assert verdict.startswith("In expected mode the plan brings €")
+    text = " ".join(rest)
+    assert "Budget: one more EUR of it brings 0." in text
+    assert "It spends €1,000 of €1,000." in text
+    for word in ("Germany", "Paid search", "Scenario's own", "Contribution margin"):
+        assert word in text
+
+
+def test_the_plan_plays_as_a_policy(xbopt_command, tmp_path):
+    made = xbopt_command("plan", "quickstart", *SHORT, "-o", "mine.csv", "--json")
+    assert made.code == 0
+    assert "mine.csv" in made.err
+    (path,) = tmp_path.iterdir()
+    assert path.name == "mine.csv"
+    document = json.loads(made.out)
+    played = xbopt_command("simulate", "quickstart", *SHORT, "--policy", "mine.csv", "--runs", "2", "--json")
+    assert played.code == 0, played.err
+    simulated = json.loads(played.out)
+    assert simulated["policy"] == {"name": "mine.csv", "kind": "planner"}
+    assert simulated["kpis"]["media_spend"]["mean"] == pytest.approx(document["total_spend"], rel=1e-6)
+    shown = xbopt_command("simulate", "quickstart", *SHORT, "--policy", "mine.csv", "--runs", "2")
+    assert "Margin added by media" in shown.out
+
+
+def test_a_broken_plan_is_told_with_its_place(xbopt_command, tmp_path):
+    (tmp_path / "bad.csv").write_text("date,region\n2026-10-05,DE\n", encoding="utf-8")
+    for command in (["simulate", "quickstart", "--policy"], ["compare", "quickstart", "--policies"]):
+        answer = xbopt_command(*command, "bad.csv")
+        assert answer.code == 2
+        assert "bad.csv:1:1: The column segment is missing." in answer.err
+
+
+def test_the_same_plan_again(xbopt_command, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        assert xbopt_command("plan", "quickstart", *SHORT, "-o", name).code == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_an_impossible_request_exits_4_and_the_way_out_is_one(xbopt_command, tmp_path):
+    lock = ["--set", "budget.locks=[{region: DE, segment: families, channel: search, spend_per_day_base: 100}]"]
+    answer = xbopt_command("plan", "quickstart", *SHORT, *lock, "--set", "budget.roi_floor=90", "--json", "-o", "n.csv")
+    assert answer.code == 4
+    assert list(tmp_path.iterdir()) == []
+    document = json.loads(answer.out)
+    assert set(document) == PLAN_KEYS
+    assert document["status"] == "infeasible"
+    assert document["objective"] is None
+    assert document["infeasible"]["conflict"] == ["roi_floor", "minimums and locks"]
+    floor = float(document["infeasible"]["cheapest_relaxation"].removeprefix("Lower budget.roi_floor to ").rstrip("."))
+    assert floor < 90.0
+    again = xbopt_command("plan", "quickstart", *SHORT, *lock, "--set", f"budget.roi_floor={floor}", "--json")
+    assert again.code == 0, again.err
+
+
+def test_a_target_out_of_reach_exits_4_with_the_document(xbopt_command, tmp_path):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=1e7", "--json", "-o", "none.csv")
+    assert answer.code == 4
+    document = json.loads(answer.out)
+    assert set(document) == PLAN_KEYS
+    assert document["status"] == "infeasible"
+    assert document["infeasible"]["conflict"][:2] == ["target orders=10000000", "the market"]
+    assert "Lower the target to" in document["infeasible"]["cheapest_relaxation"]
+    assert document["infeasible"]["cheapest_relaxation"] in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_within_reach(xbopt_command):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=700", "--json")
+    document = json.loads(answer.out)
+    assert answer.code == 0
+    assert document["goal"] == "orders"
+    assert document["objective"] >= 700.0
+    assert document["target"]["largest_spend_that_missed"] < document["total_spend"] < 28000 / 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--target", "orders=5", "--goal", "visits"], "brings its own goal"),
+        (["--goal", "profit"], "no goal 'profit'"),
+        (["-o", "plan.txt"], "ends in .csv"),
+        (["--report", "plan.pdf"], "ends in .html"),
+        (["-o", "missing/plan.csv"], "no folder"),
+        (["--resolution", "month"], "Invalid value"),
+    ],
+)
+def test_calls_that_make_no_sense(options, words, xbopt_command, tmp_path):
+    answer = xbopt_command("plan", "quickstart", *options)
+    assert answer.code == 2
+    assert words in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_report_and_workbook_are_written(xbopt_command, tmp_path):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--report", "p.html", "--xlsx", "p.xlsx", "--runs", "3")
+    assert answer.code == 0, answer.err
+    assert {path.name for path in tmp_path.iterdir()} == {"p.html", "p.xlsx"}
+    assert "What would change this plan" in (tmp_path / "p.html").read_text(encoding="utf-8")

@@ -1,0 +1,57 @@
+"""The commands of docs/planning.md, in the order in which a reader types them, in one folder; and what numbers mean."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
+SEMANTICS = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```console\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith("xbopt ")
+]
+# Names that say what they are.
+PLAIN = {"scenario", "goal", "resolution", "solve_seconds", "expected", "spend", "notes"}
+
+
+def run(line, folder):
+    return subprocess.run(
+        [sys.executable, "-c", "from xbopt.cli.main import main; main()", *shlex.split(line)[1:]],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+def test_the_commands_run_in_order(tmp_path):
+    assert len(COMMANDS) >= 6
+    for line in COMMANDS:
+        done = run(line, tmp_path)
+        assert done.returncode == 0, (line, done.stderr)
+    assert {"plan.csv", "plan.html", "comparison.html"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_every_column_of_a_plan_is_told():
+    from xbopt.agents.planner.plan_table import plan_columns
+    from xbopt.core.scenario.loading import load_scenario
+
+    for column in plan_columns(load_scenario("quickstart")):
+        assert f"`{column}`" in PAGE or column.startswith("daypart_"), column
+
+
+def test_every_name_in_the_json_is_told(tmp_path):
+    short = "--set horizon.days=8 --set plan.discounts=[] --json"
+    plan = json.loads(run(f"xbopt plan quickstart {short}", tmp_path).stdout)
+    for name in plan.keys() - PLAIN:
+        assert f"`{name}`" in SEMANTICS, name
+    made = json.loads(run(f"xbopt compare quickstart {short} --runs 2 --oracle-worlds 1", tmp_path).stdout)
+    own = made["policies"][1]
+    for name in ("difference", "probability_beats_first", "gap_closed", "gap_closed_interval", "spread", "reward"):
+        assert name in own
+        assert f"`{name}`" in SEMANTICS, name
+    for name in own["difference"]["contribution_margin"].keys() | made.keys() - {"policies", "first", "oracle", *PLAIN}:
+        assert f"`{name}`" in SEMANTICS or name in {"runs", "seed", "world_seed", "confidence"}, name

@@ -1,0 +1,186 @@
+"""The plan's page: one file, drawn without a mistake, whose figures are those of the plan."""
+
+import math
+import zipfile
+from dataclasses import replace
+
+import altair as alt
+import pytest
+
+from tests.reports.pages import browser_complaints, chart_data, outline_of
+from xbopt.agents.planner.target import Target
+from xbopt.agents.planning import plan_scenario
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.reports.numbers import NumberFormat
+from xbopt.reports.page import MAX_BYTES, html_page
+from xbopt.reports.plan import GROUP_WORDS, build_plan_report
+from xbopt.reports.plan_json import planning_json
+from xbopt.reports.plan_page import plan_content
+from xbopt.reports.plan_words import limit_prices, limits_sentence, plan_verdict, spend_sentence
+from xbopt.reports.plan_workbook import write_plan_xlsx
+from xbopt.simulator.worlds import WorldParameters
+
+SHORT = ["horizon.days=14", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
+EUR = NumberFormat(locale="en", currency="EUR")
+TIGHT = "budget.region_caps_base={DE: 800, UK: 300}"
+
+
+def planned_with(*changes, **options):
+    return plan_scenario(load_scenario("quickstart", overrides=[*SHORT, *changes]), **options)
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return planned_with()
+
+
+@pytest.fixture(scope="module")
+def tight():
+    return planned_with(TIGHT)
+
+
+@pytest.fixture(scope="module")
+def report(tight):
+    return build_plan_report(tight, runs=6, seed=2)
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return html_page(report)
+
+
+def test_the_page_nests_fits_and_asks_the_network_for_nothing(page):
+    outline = outline_of(page)
+    assert len(page.encode()) <= MAX_BYTES
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all(link.startswith(("#", "data:")) for link in outline.links)
+
+
+def test_reasons_come_before_results(report):
+    keys = [section.key for section in plan_content(report).sections]
+    assert keys[:3] == ["prices", "reallocation", "bridge"]
+    assert keys.index("response") + 1 == keys.index("swings")
+    assert {"time", "allocation", "flighting", "discounts", "dayparts", "results", "pull-forward", "limits"} < set(keys)
+
+
+def test_every_chart_is_valid_named_and_has_a_table(report, page):
+    charts = [chart for section in plan_content(report).sections for chart in section.charts]
+    assert len(chart_data(page)["charts"]) == len(charts)
+    for chart in charts:
+        alt.Chart.from_dict(chart.spec, validate=True)
+        assert chart.spec["description"] == chart.description
+        assert chart.table.rows
+
+
+@pytest.mark.browser
+def test_the_page_is_drawn_without_a_complaint(page, chromium, tmp_path):
+    assert browser_complaints(page, chromium, tmp_path) == []
+
+
+def test_the_same_plan_gives_the_same_page(tight, page):
+    assert html_page(build_plan_report(tight, runs=6, seed=2)) == page
+
+
+def test_the_reallocation_leads_from_one_plan_to_the_other(report, tight):
+    first, *moves, last = report.reallocation
+    assert first.amount == pytest.approx(tight.baseline.spend_base.sum())
+    assert last.amount == pytest.approx(tight.campaign.total_spend_base, rel=1e-6)
+    assert first.amount + math.fsum(move.amount for move in moves) == pytest.approx(last.amount)
+    assert moves[-1].end == pytest.approx(last.amount)
+    *rows, total = report.moves.rows
+    assert [math.fsum(row[i] for row in rows) for i in (3, 4, 5)] == pytest.approx(total[3:])
+
+
+def test_many_small_moves_stand_together(tight):
+    from xbopt.reports import reallocation
+
+    old = reallocation._MOST_STEPS
+    reallocation._MOST_STEPS = 2
+    try:
+        steps = reallocation.build_reallocation(tight)
+    finally:
+        reallocation._MOST_STEPS = old
+    assert len(steps) == 5
+    assert steps[3].name == "4 smaller moves"
+    assert steps[3].end == pytest.approx(steps[4].amount)
+
+
+def test_the_response_curves_show_both_plans(report, tight):
+    days = tight.scenario.days
+    for c, curve in enumerate(report.simulation.response):
+        assert curve.current_spend == pytest.approx(tight.planned.spend_base[..., c].sum() / days, rel=1e-6)
+        assert curve.other_spend == pytest.approx(tight.baseline.spend_base[..., c].sum() / days, rel=1e-6)
+        assert curve.spend[-1] >= curve.other_spend
+
+
+def test_limits_are_told_with_what_they_cost(tight):
+    prices = limit_prices(tight, EUR)
+    assert {price.name for price in prices if price.price > 0.0} == {"Cap on United Kingdom", "Cap on Germany"}
+    assert [price.price for price in prices] == sorted((price.price for price in prices), reverse=True)
+    for price in prices:
+        own = tight.campaign.shadow_prices[price.key]
+        assert price.price == own
+        assert price.one_percent == pytest.approx(own * price.allowed_base * 0.01)
+        assert price.words.startswith(f"one more EUR of it brings {own:.2f} EUR")
+    assert limits_sentence(prices).startswith("2 limits hold the plan back. The dearest is the cap on ")
+
+
+def test_a_shadow_price_is_what_a_little_more_room_brings(tight):
+    """The price of Germany's cap against the plan with 5 % more of it, to a quarter: the search is no derivative."""
+    more = planned_with("budget.region_caps_base={DE: 840, UK: 300}")
+    gained = more.objective - tight.objective
+    assert gained / 40.0 == pytest.approx(tight.campaign.shadow_prices["region DE"], rel=0.25)
+
+
+def test_a_plan_without_limits_in_the_way_says_so(planned):
+    assert limits_sentence(limit_prices(planned, EUR)) == (
+        "No limit is in the plan's way: more room, or more money, would bring nothing."
+    )
+
+
+def test_the_verdict_holds_goal_gain_and_spend(planned):
+    verdict = plan_verdict(planned, EUR)
+    assert EUR.money(planned.objective) in verdict
+    assert EUR.money(planned.gain) in verdict
+    assert "more than the scenario's own plan" in verdict
+    assert EUR.money(planned.campaign.total_spend_base) in spend_sentence(planned, EUR)
+
+
+def test_a_target_is_told_with_the_spend_that_missed_it():
+    most = planned_with(goal="orders").objective
+    result = planned_with(target=Target(kpi="orders", value=round(0.8 * most)))
+    verdict = plan_verdict(result, EUR)
+    assert verdict.startswith(f"{round(0.8 * most):,} orders take {EUR.money(result.campaign.total_spend_base)}")
+    assert f"{EUR.money(result.target.missed_base)} were not enough" in verdict
+    assert "€1,000 more of it bring" in limits_sentence(limit_prices(result, EUR))
+    assert planning_json(result)["target"]["value"] == round(0.8 * most)
+
+
+def test_every_group_of_parameters_has_words():
+    assert set(GROUP_WORDS) == set(WorldParameters.__dataclass_fields__)
+
+
+def test_the_tornado_is_the_table(report):
+    rows = report.swing_table.rows
+    assert len(rows) == 2 * len(report.swings)
+    assert [row[2] for row in rows] == [side.plan for swing in report.swings for side in (swing.low, swing.high)]
+    assert sum(row[4] is not None for row in rows) == 8
+    lead = plan_content(report).sections
+    words = next(section.takeaway for section in lead if section.key == "swings")
+    assert "the plan brings more than the scenario's own" in words or "would bring more than this one" in words
+
+
+def test_names_cannot_become_markup(report):
+    evil = replace(report, verdict="</script><script>alert(1)</script>")
+    page = html_page(evil)
+    assert "<script>alert(1)" not in page
+    outline_of(page)
+
+
+def test_the_workbook_has_the_plans_own_sheets(report, tmp_path):
+    write_plan_xlsx(report, tmp_path / "plan.xlsx")
+    with zipfile.ZipFile(tmp_path / "plan.xlsx") as file:
+        book, words = (file.read(f"xl/{name}.xml").decode() for name in ("workbook", "sharedStrings"))
+    for name in ("Summary", "KPIs", "Allocation", "Moves", "Shadow prices", "Other assumptions"):
+        assert f'<sheet name="{name}"' in book, name
+    assert report.limits_words in words

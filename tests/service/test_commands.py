@@ -1,0 +1,99 @@
+"""``xbopt export``, ``verify``, ``decisions`` and ``tokens``, as a planner types them."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.service.conftest import Exported
+from xbopt.cli.main import main
+from xbopt.service.bundle import load_bundle
+from xbopt.service.recording import bundle_entry, decision_entry
+from xbopt.service.store.opening import open_store
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Run ``xbopt``; gives exit code, stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["xbopt", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+def test_a_plan_becomes_a_bundle(command, tmp_path: Path) -> None:
+    path = tmp_path / "plan.xbopt"
+    export = ("export", "calendar", "--scenario", "quickstart", "-o", path, "--exploration", "0.2", "--unproven")
+    code, out, _ = command(*export, "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert (told["name"], told["shape"], told["proven"]) == ("calendar-explore0.2", "tactic", False)
+    assert load_bundle(path, unproven=True).manifest.content_address == told["content_address"]
+    code, out, err = command("verify", path)
+    assert code == 0
+    assert told["content_address"] in out
+    assert "no certificate" in err
+
+
+def test_a_policy_without_proof_is_exported_on_demand_only(command, tmp_path: Path) -> None:
+    export = ("export", "calendar", "--scenario", "quickstart", "-o", tmp_path / "p.xbopt")
+    assert command(*export)[0] == 2
+    refused, weak, other, fine = (tmp_path / f"{name}.json" for name in ("refused", "weak", "other", "fine"))
+    refused.write_text('{"verdict": "REFUSE"}')
+    other.write_text('{"verdict": "ANSWER", "scenario_hash": "0000"}')
+    weak.write_text('{"verdict": "CAUTION", "difference": {"low": -1.0}}')
+    fine.write_text('{"verdict": "ANSWER", "difference": {"low": 1.0}}')
+    assert command(*export, "--evaluation", refused)[0] == 3
+    assert command(*export, "--evaluation", other)[0] == 2
+    code, _, err = command(*export, "--evaluation", weak)
+    assert code == 0
+    assert "CAUTION" in err
+    assert "better" in err
+    assert load_bundle(tmp_path / "p.xbopt").certificate == weak.read_bytes()
+    assert command(*export, "--evaluation", fine)[2] == ""
+
+
+def test_verify_ends_with_5_on_a_changed_byte(command, bundle_copy: Path) -> None:
+    data = bytearray(bundle_copy.read_bytes())
+    data[len(data) // 2] ^= 1
+    bundle_copy.write_bytes(data)
+    code, out, err = command("verify", bundle_copy)
+    assert code == 5
+    assert out == ""
+    assert "Traceback" not in err
+    assert command("verify", bundle_copy.with_name("none"))[0] == 2
+
+
+def test_decisions_are_verified_and_exported(command, tactic: Exported, tmp_path: Path) -> None:
+    allocator = tactic.allocator()
+    store = f"sqlite:///{tmp_path}/s.sqlite"
+    with closing(open_store(store)) as opened:
+        made = allocator.allocate(tactic.request())
+        entry = decision_entry(made, allocator, request=b"", key="a-1", episode_ids=[""], steps=[0], killed=False)
+        opened.append([bundle_entry(allocator), entry])
+    code, out, _ = command("decisions", "verify", "--store", store, "--bundle", tactic.path, "--json")
+    told = json.loads(out)
+    assert (code, told["entries"], told["replayed"]) == (0, 2, 1)
+    assert command("decisions", "verify", "--store", store, "--head", told["head"])[0] == 0
+    assert command("decisions", "verify", "--store", store, "--head", "00" * 32)[0] == 5
+    code, out, _ = command("decisions", "export", "--store", store, "-o", tmp_path / "log.parquet", "--json")
+    assert (code, json.loads(out)["rows"]) == (0, 4)
+    assert command("decisions", "export", "--store", store, "-o", tmp_path / "log.csv")[0] == 2
+
+
+def test_tokens_are_made_and_taken_away(command, tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    code, out, _ = command("tokens", "add", "shop", "--file", file)
+    assert code == 0
+    assert len(out.strip()) >= 40
+    assert out.strip() not in file.read_text()
+    assert command("tokens", "add", "shop", "--file", file)[0] == 2
+    assert command("tokens", "add", "other", "--file", file, "--right", "everything")[0] == 2
+    assert command("tokens", "remove", "shop", "--file", file)[0] == 0
+    assert command("tokens", "remove", "shop", "--file", file)[0] == 2
