@@ -30,8 +30,15 @@ class Agent:
     loader: str
 
 
+_BANDIT = Agent("xbopt.agents.bandits.market_training:train_bandit", "xbopt.agents.bandits.market_saved:load_policy")
 AGENTS: Mapping[str, Agent] = {
     "ppo": Agent("xbopt.agents.ppo.trainer:train_ppo", "xbopt.agents.ppo.policy:load_policy"),
+    "epsilon_greedy": _BANDIT,
+    "lin_ucb": _BANDIT,
+    "lin_ts": _BANDIT,
+    "square_cb": _BANDIT,
+    "fast_cb": _BANDIT,
+    "neural_linear": _BANDIT,
 }
 """Every agent that can be trained."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from xbopt.core.anchor import Anchor
 from xbopt.core.anchored_menu import AnchoredMenu
 from xbopt.core.axes import FloatArray, IntArray, add_up
+from xbopt.core.decision import Decision
 from xbopt.core.document import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.policy import Morning, Observation
@@ -24,7 +25,7 @@ from xbopt.env.features import FeatureLayout
 from xbopt.env.market_run import MarketRun
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.lifetime import customer_value, customer_value_change
-from xbopt.simulator.money import TERMS
+from xbopt.simulator.money import TERMS, MoneyBridge
 from xbopt.simulator.parameters import MarketParameters
 
 Objective = Literal["margin", "margin_and_customers"]
@@ -46,6 +47,9 @@ class CampaignSettings:
             value; ``margin``: the margin alone.
         relative_to_plan: Take off what the plan brings in the same world with the same luck. No policy gains or loses
             by it against another, but chance and differences between worlds mostly cancel.
+        expected_reward: Reward a day with what it brings on average in this world as it stands, instead of with what
+            chance made of it. States, observations and customer value stay as drawn, and the mean of the return is the
+            same (law of total expectation); its spread is smaller, which is what learning wants.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
         first_world: Global number of the first world.
@@ -56,6 +60,7 @@ class CampaignSettings:
     days_per_step: int | None = None
     objective: Objective = "margin_and_customers"
     relative_to_plan: bool = False
+    expected_reward: bool = False
     seed: int = 0
     world_seed: int | None = None
     first_world: int = 0
@@ -179,10 +184,10 @@ class Campaign:
         morning: Morning = run.morning()
         end = min(run.state.day + self.hold_days, self.market.scenario.days)
         for _ in range(run.state.day, end):
-            outcome = run.play(self.encoding.decode(checked, morning))
+            money = self._played(run, self.encoding.decode(checked, morning))
             for name in TERMS:
-                terms[name] += add_up(getattr(outcome.money, name), 1, 2)
-            cells += outcome.money.contribution_margin
+                terms[name] += add_up(getattr(money, name), 1, 2)
+            cells += money.contribution_margin
             morning = run.morning()
         done = end == self.market.scenario.days
         if done and self.settings.objective == "margin_and_customers":
@@ -200,12 +205,20 @@ class Campaign:
             observation=run.observe(),
         )
 
+    def _played(self, run: MarketRun, decision: Decision) -> MoneyBridge:
+        """Play a day; gives the money that is rewarded."""
+        if not self.settings.expected_reward:
+            return run.play(decision).money
+        money = run.expect(decision).money
+        run.play(decision)
+        return money
+
     def _plan_reward(self, run: MarketRun, end: int) -> FloatArray:
         """What the plan brings up to a day ``(B,)``, base currency, in the same worlds with the same luck."""
         total = np.zeros(self.worlds)
         while run.state.day < end:
-            outcome = run.play(self.plan.decide(run.morning()))
-            total = total + add_up(outcome.money.contribution_margin, 1, 2)
+            money = self._played(run, self.plan.decide(run.morning()))
+            total = total + add_up(money.contribution_margin, 1, 2)
         if end == self.market.scenario.days and self.settings.objective == "margin_and_customers":
             total = total + customer_value_change(self.market, run.state, self._value)
         return total

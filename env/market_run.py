@@ -64,6 +64,16 @@ class MarketRun:
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 
+    def branch(self) -> "MarketRun":
+        """What these worlds do on average from this morning on; this run is left where it is.
+
+        Every draw of the branch is replaced by its mean, under the world's own parameters: good for rewards to train
+        on, never for what is observed.
+        """
+        other = copy(self)
+        other._draws = other._nominal = other._clicks = None
+        return other
+
     def morning(self) -> Morning:
         """Day and money left, without features: enough to carry on what has been decided."""
         return Morning(day=self.state.day, days=self.market.scenario.days, remaining=self.state.remaining)
@@ -71,6 +81,16 @@ class MarketRun:
     def observe(self) -> Observation:
         """What a decision maker sees this morning."""
         return observe(self.market, self.state, self._recent, self._nominal)
+
+    def expect(self, decision: Decision) -> DayOutcome:
+        """What a decision would bring today on average, in this world as it stands; nothing is moved on.
+
+        It knows the world's own parameters: good for rewards to train on, never for what is observed.
+
+        Raises:
+            DecisionError: The decision has a wrong shape, or values that are no numbers.
+        """
+        return play_day(self.market, self.world, self.state, decision, None)[0]
 
     def play(self, decision: Decision) -> DayOutcome:
         """Play the day.

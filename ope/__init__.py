@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from xbopt.ope.data import LoggedBanditData
     from xbopt.ope.evaluate import evaluate_policy
     from xbopt.ope.grouping import evaluate_groups
+    from xbopt.ope.guaranteed import guaranteed_value
     from xbopt.ope.intervals.anytime import ConfidenceSequence
     from xbopt.ope.planning import plan_exploration
     from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
@@ -48,6 +49,7 @@ __all__ = [
     "evaluate_target",
     "fit_linear",
     "fit_reward_model",
+    "guaranteed_value",
     "plan_exploration",
     "propensity_calibration",
     "propensity_drift",
@@ -76,6 +78,7 @@ _HOMES = {
     "evaluate_target": "xbopt.ope.continuous",
     "fit_linear": "xbopt.ope.reward_models.linear",
     "fit_reward_model": "xbopt.ope.reward_models.fitting",
+    "guaranteed_value": "xbopt.ope.guaranteed",
     "plan_exploration": "xbopt.ope.planning",
     "propensity_calibration": "xbopt.ope.audit",
     "propensity_drift": "xbopt.ope.audit",

@@ -206,7 +206,7 @@ class PolicyEvaluation:
         model: Quality of the reward model; None where none was used.
         carry_over: The test for carry-over; None where the log names no previous action.
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
-        marginal_ess: Effective episodes of the marginal weights at the last step; None for one-step.
+        marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
     """
 
     verdict: Verdict

@@ -85,7 +85,8 @@ def judge_weights(
     one = what.removesuffix("s")
     share, ess, k = support.top_weight_share, support.ess, support.pareto_k
     if support.max_weight == 0.0:
-        findings.refusals.append(f"The evaluation policy would have taken none of the {rows:,} logged actions.")
+        logged = "decisions" if what == "rows" else what
+        findings.refusals.append(f"The evaluation policy would have produced none of the {rows:,} logged {logged}.")
         return
     if share > rules.top_weight_share:
         findings.refusals.append(

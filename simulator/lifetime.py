@@ -51,6 +51,11 @@ def customer_value_change(market: MarketParameters, state: MarketState, value: F
         state: Where the market stands.
         value: Value of one person by bucket ``(R, S, L)``, from ``customer_value``.
     """
+    return add_up(cell_customer_value(market, state, value), 1, 2)
+
+
+def cell_customer_value(market: MarketParameters, state: MarketState, value: FloatArray) -> FloatArray:
+    """The same by cell ``(B, R, S)``."""
     change = (state.customers - market.scenario.customers) * value
     owed = state.borrowed * np.maximum(order_margin(market), 0.0)
-    return add_up(change, 1, 2, 3) - add_up(owed, 1, 2)
+    return add_up(change, 3) - owed

@@ -22,6 +22,7 @@ class PpoSettings:
         encoding: ``tactics`` or ``continuous``.
         form: ``factored`` or ``full``.
         objective: What is earned, see ``CampaignSettings``.
+        expected_reward: Learn from what days bring on average in their world; see ``CampaignSettings``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
         worlds: Worlds played at once.
@@ -47,6 +48,7 @@ class PpoSettings:
     encoding: EncodingName = "tactics"
     form: Form = "factored"
     objective: Objective = "margin_and_customers"
+    expected_reward: bool = True
     network: NetworkName = "shared"
     width: int = 32
     worlds: int = 128
@@ -90,7 +92,13 @@ class PpoSettings:
 
     def campaign(self) -> CampaignSettings:
         """The environment's part, without seeds."""
-        return CampaignSettings(encoding=self.encoding, form=self.form, objective=self.objective, relative_to_plan=True)
+        return CampaignSettings(
+            encoding=self.encoding,
+            form=self.form,
+            objective=self.objective,
+            relative_to_plan=True,
+            expected_reward=self.expected_reward,
+        )
 
     @property
     def exploration(self) -> tuple[float, ...]:
@@ -131,7 +139,8 @@ def with_options(settings: PpoSettings, options: Mapping[str, object]) -> PpoSet
             raise UsageError(f"PPO has no setting {name!r}.{suggest(name, known)}")
         kind = cast("type[str | int | float]", type(getattr(settings, name)))
         try:
-            read[name] = kind(cast("str", value))
+            # bool("False") is true.
+            read[name] = str(value) in ("True", "true", "1") if kind is bool else kind(cast("str", value))
         except (TypeError, ValueError):
             raise UsageError(f"{name} is {value!r}; a value like {getattr(settings, name)!r} is wanted.") from None
     return replace(settings, **cast("dict[str, float]", read))

@@ -67,8 +67,7 @@ def evaluate_sequential(
     diagnostics = _diagnostics(episodes, evaluation, step_weights, cumulative, cluster)
     findings = Findings()
     judge_support(diagnostics, len(episodes), rules, findings, what="episodes")
-    last = marginal[np.arange(len(episodes)), episodes.alive.sum(axis=1) - 1]
-    marginal_support = _with_weights(diagnostics, last)
+    marginal_support = _worst_step(episodes, diagnostics, marginal)
     recommended = "dr"
     if findings.refusals and diagnostics.unsupported_mass <= rules.unsupported_mass:
         anew = Findings()
@@ -142,6 +141,16 @@ def _with_weights(support: SupportDiagnostics, weight: FloatArray) -> SupportDia
         mean_weight_z=(mean - 1.0) / error if error > 0.0 else 0.0,
         top_row=top,
     )
+
+
+def _worst_step(episodes: LoggedEpisodes, support: SupportDiagnostics, marginal: FloatArray) -> SupportDiagnostics:
+    """Support by the marginal weights of the step at which they are worth the fewest episodes."""
+    each = [
+        _with_weights(support, marginal[here, step])
+        for step, here in enumerate(episodes.alive.T)
+        if int(here.sum()) > len(episodes) // 2  # what few episodes reach says little about the whole
+    ]
+    return min(each, key=lambda found: found.ess)
 
 
 def _leaning_on_the_state(

@@ -172,17 +172,19 @@ def test_a_state_that_hides_what_carries_over_is_noticed():
 
 
 def test_episodes_that_cannot_answer_are_refused():
-    """A deterministic policy over 12 steps of three even choices: one episode in half a million follows it."""
+    """A deterministic policy over 12 steps of three even choices, where a third takes each step."""
     random = np.random.default_rng(8)
     log = LoggedEpisodes(
-        state=random.normal(size=(200, 12, 1)), action=random.integers(0, 3, (200, 12)), n_actions=3,
-        reward=random.random((200, 12)), propensity=np.full((200, 12), 1 / 3),
+        state=np.zeros((120, 12, 1)), action=random.integers(0, 3, (120, 12)), n_actions=3,
+        reward=random.random((120, 12)), propensity=np.full((120, 12), 1 / 3),
     )  # fmt: skip
-    evaluation = np.zeros((200, 12, 3))
+    evaluation = np.zeros((120, 12, 3))
     evaluation[:, :, 1] = 1.0
     result = evaluate_sequential(log, evaluation)
-    assert result.verdict != "ANSWER"
-    assert any("episodes are worth" in reason for reason in result.reasons)
+    assert result.verdict == "REFUSE"
+    assert result.withheld
+    assert result.reasons[0] == "The evaluation policy would have produced none of the 120 logged episodes."
+    assert any("weights multiply less" in step for step in result.next_steps)
 
 
 def test_clusters_of_episodes_add_up():

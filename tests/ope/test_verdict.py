@@ -167,7 +167,7 @@ def test_a_log_without_any_matching_row_is_refused_in_plain_words():
         context=np.zeros((50, 1)), action=np.zeros(50), reward=np.ones(50), propensity=np.full(50, 0.5), n_actions=2
     )
     result = evaluate_policy(data, [[0.0, 1.0]] * 50)
-    assert result.reasons[0] == "The evaluation policy would have taken none of the 50 logged actions."
+    assert result.reasons[0] == "The evaluation policy would have produced none of the 50 logged decisions."
 
 
 def test_no_event_at_all_still_leaves_room_for_some():

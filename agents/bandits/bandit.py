@@ -1,0 +1,332 @@
+"""What all contextual bandits share: checked input, draws with exact propensities, saving and loading."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbopt.agents.bandits.arithmetic import Arithmetic, Engine, arithmetic
+from xbopt.agents.bandits.storage import Setting, State, read_state, write_state
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.randomness import named_generator
+
+StateArrays: TypeAlias = Mapping[str, FloatArray | IntArray]
+
+
+class Bandit(ABC):
+    """A contextual bandit: it chooses among ``K`` actions by a context of ``d`` features, and learns from rewards.
+
+    Args:
+        n_actions: ``K``, at least 1.
+        n_features: ``d``, at least 1. A constant feature has to be among them where an intercept is wanted.
+        seed: Seed of the bandit's own draws, 0 or more.
+        engine: ``compiled`` runs on numba, ``plain`` on numpy; ``auto`` takes numba where it is installed.
+        settings: Further arguments of the class, by name; they are saved with the state.
+
+    Raises:
+        UsageError: An argument is outside its range.
+    """
+
+    def __init__(
+        self, *, n_actions: int, n_features: int, seed: int, engine: Engine, settings: Mapping[str, Setting]
+    ) -> None:
+        for name, number in (("n_actions", n_actions), ("n_features", n_features)):
+            if number < 1:
+                raise UsageError(f"{name} is {number}; a whole number of at least 1 is wanted.")
+        self._n_actions, self._n_features = int(n_actions), int(n_features)
+        self._arithmetic: Arithmetic = arithmetic(engine)
+        self._rng = named_generator(seed, "bandit")
+        self._settings: dict[str, Setting] = {
+            "n_actions": self._n_actions, "n_features": self._n_features, "seed": int(seed), **settings
+        }  # fmt: skip
+        self._rows = 0
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions, ``K``."""
+        return self._n_actions
+
+    @property
+    def n_features(self) -> int:
+        """Number of features of a context, ``d``."""
+        return self._n_features
+
+    @property
+    def rows_seen(self) -> int:
+        """Number of rows that ``update`` was given."""
+        return self._rows
+
+    @property
+    @abstractmethod
+    def probability_floor(self) -> float:
+        """A probability below which no action ever falls, whatever the context; 0 where none is promised."""
+
+    @abstractmethod
+    def predict(self, context: FloatArray) -> FloatArray:
+        """Expected reward of every action ``(n, K)`` for contexts ``(n, d)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+
+    @abstractmethod
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``, for rewards whose noise has a standard deviation of 1.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+
+    @abstractmethod
+    def _probabilities(self, context: FloatArray) -> FloatArray:
+        """Action probabilities ``(n, K)`` of a context of the right shape; refuses values that are not finite."""
+
+    @abstractmethod
+    def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
+        """Learn from checked rows."""
+
+    @abstractmethod
+    def arrays(self) -> StateArrays:
+        """Everything that was learned, by name; the arrays themselves, not copies."""
+
+    @abstractmethod
+    def _restore(self, arrays: StateArrays) -> None:
+        """Take over what ``arrays`` gave, of the same shapes."""
+
+    def probabilities(self, context: ArrayLike) -> FloatArray:
+        """Probability of every action ``(n, K)`` for contexts ``(n, d)``; rows sum to 1.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return self._probabilities(self._shaped(context))
+
+    def act(self, context: ArrayLike, rng: np.random.Generator | None = None) -> IntArray:
+        """Draw an action for each row ``(n,)``.
+
+        Args:
+            context: ``(n, d)``.
+            rng: Where the draws come from; the bandit's own stream where left out.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return self.act_with_propensity(context, rng)[0]
+
+    def act_with_propensity(
+        self, context: ArrayLike, rng: np.random.Generator | None = None
+    ) -> tuple[IntArray, FloatArray]:
+        """Draw an action for each row, and give the probability with which it was drawn: ``(n,)`` each.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        probabilities = self._probabilities(self._shaped(context))
+        generator = self._rng if rng is None else rng
+        # Arrays are made here and filled there: that is cheaper for one row than taking them back.
+        rows = len(probabilities)
+        uniforms, chosen, propensity = np.empty(rows), np.empty(rows, dtype=np.int64), np.empty(rows)
+        generator.random(out=uniforms)
+        self._arithmetic.draw(probabilities, uniforms, chosen, propensity)
+        return chosen, propensity
+
+    def update(
+        self, context: ArrayLike, action: ArrayLike, reward: ArrayLike, *, weight: ArrayLike | None = None
+    ) -> None:
+        """Learn what actions brought.
+
+        How rows are cut into calls does not matter, but for rounding. One row is one step of time.
+
+        Args:
+            context: ``(n, d)``.
+            action: Positions of the chosen actions ``(n,)``, 0..K-1.
+            reward: What they brought ``(n,)``.
+            weight: How much a row counts ``(n,)``, 0 or more; 1 where left out.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+            UsageError: Actions, rewards or weights have another length, or a value outside their range.
+        """
+        rows = self._checked(context)
+        actions, rewards = self._checked_actions(action, len(rows)), checked_row(reward, "reward", len(rows))
+        self._learn(rows, actions, rewards, checked_weight(weight, len(rows)))
+        self._rows += len(rows)
+
+    def save(self, path: Path | str) -> None:
+        """Write the bandit to a file; what is loaded from it continues bit for bit.
+
+        Raises:
+            UsageError: The file cannot be written there.
+        """
+        state = State(
+            kind=type(self).__name__,
+            settings=self._settings,
+            rows=self._rows,
+            generator=self._rng.bit_generator.state,
+            arrays=dict(self.arrays()),
+        )
+        write_state(Path(path), state)
+
+    @classmethod
+    def with_settings(cls, settings: Mapping[str, Setting], *, engine: Engine = "auto") -> "Bandit":
+        """A new bandit of this class from its constructor's arguments by name.
+
+        Raises:
+            UsageError: An argument is unknown, missing, or outside its range.
+        """
+        try:
+            return cls(**settings, engine=engine)  # pyright: ignore[reportArgumentType] - each class checks its own
+        except TypeError as error:
+            raise UsageError(f"{cls.__name__}: {error}") from error
+
+    @classmethod
+    def from_state(cls, state: State, *, where: str, engine: Engine = "auto") -> "Bandit":
+        """A bandit of this class from what was saved.
+
+        Raises:
+            PolicyError: The state does not fit the class.
+        """
+        try:
+            bandit = cls.with_settings(state.settings, engine=engine)
+        except UsageError as error:
+            raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
+        own = bandit.arrays()
+        for name, array in own.items():
+            saved = state.arrays.get(name)
+            if saved is None or saved.shape != array.shape or saved.dtype != array.dtype:
+                found = "missing" if saved is None else f"{saved.dtype} of shape {saved.shape}"
+                raise PolicyError(f"{where}: array {name} is {found}; {array.dtype} of shape {array.shape} is wanted.")
+        bandit._restore(state.arrays)
+        bandit._rows = state.rows
+        try:
+            bandit._rng.bit_generator.state = state.generator
+        except (KeyError, TypeError, ValueError) as error:
+            raise PolicyError(f"{where}: the state of its random generator is broken.") from error
+        return bandit
+
+    def _checked(self, context: ArrayLike) -> FloatArray:
+        return self._finite(self._shaped(context))
+
+    def _shaped(self, context: ArrayLike) -> FloatArray:
+        try:
+            rows = np.ascontiguousarray(context, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise PolicyError(f"The context is no array of numbers: {error}.") from error
+        if rows.ndim != 2 or rows.shape[1] != self._n_features:
+            raise PolicyError(f"The context has shape {rows.shape}; (n, {self._n_features}) is wanted.")
+        return rows
+
+    def _finite(self, context: FloatArray) -> FloatArray:
+        bad = self._arithmetic.first_bad_row(context)
+        if bad >= 0:
+            raise not_finite(context, bad)
+        return context
+
+    def _checked_actions(self, action: ArrayLike, rows: int) -> IntArray:
+        given = np.asarray(action)
+        if given.shape != (rows,) or (given.dtype.kind not in "iu" and rows):
+            raise UsageError(f"action is {given.dtype} of shape {given.shape}; whole numbers ({rows},) are wanted.")
+        actions = np.ascontiguousarray(given, dtype=np.int64)
+        if rows and not (actions.min() >= 0 and actions.max() < self._n_actions):
+            bad = int(np.argmax((actions < 0) | (actions >= self._n_actions)))
+            raise UsageError(f"action is {actions[bad]} at row {bad}; 0..{self._n_actions - 1} is wanted.")
+        return actions
+
+
+def not_finite(context: FloatArray, row: int) -> PolicyError:
+    """The error that names the value of a row that is no finite number, or too large to square."""
+    values = context[row]
+    bad = ~np.isfinite(values)
+    column = int(np.argmax(bad)) if bad.any() else int(np.argmax(np.abs(values)))
+    return PolicyError(
+        f"The context holds {values[column]:g} at row {row}, feature {column}; finite numbers are wanted, whose squares "
+        "are finite too."
+    )
+
+
+def checked_row(values: ArrayLike, name: str, rows: int) -> FloatArray:
+    """Finite numbers ``(rows,)``.
+
+    Raises:
+        UsageError: They are of another shape, or not finite; ``name`` says which array.
+    """
+    try:
+        array = np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} is no array of numbers: {error}.") from error
+    if array.shape != (rows,):
+        raise UsageError(f"{name} has shape {array.shape}; ({rows},) is wanted.")
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = int(np.argmin(finite))
+        raise UsageError(f"{name} is {array[bad]} at row {bad}; finite numbers are wanted.")
+    return array
+
+
+def checked_weight(weight: ArrayLike | None, rows: int) -> FloatArray:
+    """Weights ``(rows,)`` of 0 or more; 1 where none are given.
+
+    Raises:
+        UsageError: They are of another shape, not finite, or negative.
+    """
+    if weight is None:
+        return np.ones(rows)
+    array = checked_row(weight, "weight", rows)
+    if rows and array.min() < 0.0:
+        raise UsageError(f"weight is {array.min():g} at row {int(array.argmin())}; 0 or more is wanted.")
+    return array
+
+
+def checked_share(name: str, value: float) -> float:
+    """A share within 0..1.
+
+    Raises:
+        UsageError: It is outside.
+    """
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"{name} is {value:g}; a share from 0 to 1 is wanted.")
+    return float(value)
+
+
+def checked_size(name: str, value: float, *, zero: bool = True) -> float:
+    """A finite number of 0 or more, or above 0.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not (0.0 <= value < np.inf) or (value == 0.0 and not zero):
+        raise UsageError(f"{name} is {value:g}; a finite number {'of 0 or more' if zero else 'above 0'} is wanted.")
+    return float(value)
+
+
+def load_bandit(
+    path: Path | str, *, n_actions: int | None = None, n_features: int | None = None, engine: Engine = "auto"
+) -> Bandit:
+    """Read a bandit from a file that ``save`` wrote.
+
+    Args:
+        path: The file.
+        n_actions: How many actions it has to have, where that matters.
+        n_features: How many features its contexts have to have.
+        engine: See ``Bandit``; the engine that saved it continues bit for bit.
+
+    Raises:
+        PolicyError: There is no such file, it is damaged, or it is for another number of actions or features.
+    """
+    from xbopt.agents.bandits.kinds import KINDS
+
+    state = read_state(Path(path))
+    if state.kind not in KINDS:
+        raise PolicyError(f"{path}: it holds a {state.kind!r}; known are {', '.join(KINDS)}.")
+    bandit = KINDS[state.kind].from_state(state, where=str(path), engine=engine)
+    for name, have, want in (
+        ("actions", bandit.n_actions, n_actions),
+        ("features", bandit.n_features, n_features),
+    ):
+        if want is not None and have != want:
+            raise PolicyError(f"{path}: this bandit was made for {have} {name}; {want} are wanted. Train it anew.")
+    return bandit

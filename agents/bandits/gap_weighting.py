@@ -1,0 +1,166 @@
+"""Inverse gap weighting: SquareCB, and FastCB for rare rewards.
+
+Both trust a regression and choose an action the less, the further its prediction lies behind the best one's. The best
+action takes the rest of the probability, which is at least ``1/K`` because no other action gets more than ``1/K``.
+"""
+
+import numpy as np
+
+from xbopt.agents.bandits.arithmetic import Engine
+from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_size
+from xbopt.agents.bandits.linear import LinearBandit
+from xbopt.agents.bandits.linear_models import LinearModels
+from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.errors import UsageError
+
+
+class SquareCb(LinearBandit):
+    """SquareCB (Foster & Rakhlin 2020, "Beyond UCB: optimal and efficient contextual bandits with regression oracles").
+
+    Algorithm 1 for rewards: ``p_a = 1 / (K + gamma_t (f_best - f_a))`` for every action but the best, with
+    ``gamma_t = gamma (1 + t)^growth`` after ``t`` rows. Gaps are in the reward's unit: scale rewards to about 0..1.
+    Ties: the earliest of the best actions takes the rest.
+
+    Args:
+        n_actions: ``K``.
+        n_features: ``d``.
+        seed: Seed of the bandit's own draws.
+        gamma: How strongly a gap counts at the start; larger explores less.
+        growth: Power with which that grows with the rows; 1/2 by the paper's theorem.
+        ridge: Strength of the prior.
+        discount: Weight that a row keeps when the next one comes.
+        engine: See ``Bandit``.
+
+    Raises:
+        UsageError: An argument is outside its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_actions: int,
+        n_features: int,
+        seed: int = 0,
+        gamma: float = 10.0,
+        growth: float = 0.5,
+        ridge: float = 1.0,
+        discount: float = 1.0,
+        engine: Engine = "auto",
+    ) -> None:
+        self._gamma, self._growth = checked_size("gamma", gamma), checked_size("growth", growth)
+        super().__init__(
+            n_actions=n_actions, n_features=n_features, seed=seed, ridge=ridge, discount=discount, engine=engine,
+            settings={"gamma": gamma, "growth": growth},
+        )  # fmt: skip
+
+    @property
+    def gamma(self) -> float:
+        """How strongly a gap counts now."""
+        return self._gamma * (1.0 + self._rows) ** self._growth
+
+    @property
+    def probability_floor(self) -> float:
+        """None is promised: the smallest probability is ``1 / (K + gamma_t gap)``."""
+        return 0.0
+
+    def _probabilities(self, context: FloatArray) -> FloatArray:
+        return self._arithmetic.gap_weights(self.models.means(self._finite(context)), self.gamma, relative=False)
+
+
+class FastCb(Bandit):
+    """FastCB for rewards within 0..1 that are mostly near 0, such as clicks and orders.
+
+    Foster & Krishnamurthy 2021 ("Efficient first-order contextual bandits: prediction, allocation, and triangular
+    discrimination", Algorithm 1) weigh gaps relative to the best prediction,
+    ``p_a = f_best / (K f_best + gamma (f_a - f_best))`` for losses, and fit by log loss, so that regret shrinks with
+    the best loss. Here the same weights serve rewards, ``p_a = f_best / (K f_best + gamma (f_best - f_a))``: where
+    rewards are rare their noise is small too, and a gap of half the best rate counts the same at 0.2 and at 0.002.
+
+    The regression is logistic, one an action, by one Newton step a row in the order of the rows.
+
+    Args:
+        n_actions: ``K``.
+        n_features: ``d``.
+        seed: Seed of the bandit's own draws.
+        gamma: How strongly a relative gap counts at the start.
+        growth: Power with which that grows with the rows.
+        initial_rate: Reward rate expected before anything was seen, inside 0..1; above the truth explores more.
+        ridge: Strength of the prior.
+        engine: See ``Bandit``.
+
+    Raises:
+        UsageError: An argument is outside its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_actions: int,
+        n_features: int,
+        seed: int = 0,
+        gamma: float = 10.0,
+        growth: float = 0.5,
+        initial_rate: float = 0.1,
+        ridge: float = 1.0,
+        engine: Engine = "auto",
+    ) -> None:
+        self._gamma, self._growth = checked_size("gamma", gamma), checked_size("growth", growth)
+        if not 0.0 < initial_rate < 1.0:
+            raise UsageError(f"initial_rate is {initial_rate:g}; a rate inside 0..1 is wanted.")
+        self._offset = float(np.log(initial_rate / (1.0 - initial_rate)))
+        super().__init__(
+            n_actions=n_actions, n_features=n_features, seed=seed, engine=engine,
+            settings={"gamma": gamma, "growth": growth, "initial_rate": initial_rate, "ridge": ridge},
+        )  # fmt: skip
+        self.models = LinearModels(
+            n_actions=n_actions, n_features=n_features, ridge=ridge, discount=1.0, arithmetic=self._arithmetic
+        )
+
+    @property
+    def gamma(self) -> float:
+        """How strongly a relative gap counts now."""
+        return self._gamma * (1.0 + self._rows) ** self._growth
+
+    @property
+    def probability_floor(self) -> float:
+        """``1 / (K + gamma_t)``, since no relative gap exceeds 1; it falls with the rows, so none is promised."""
+        return 0.0
+
+    def predict(self, context: FloatArray) -> FloatArray:
+        """Expected reward of every action ``(n, K)`` for contexts ``(n, d)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        return self._rates(self._checked(context))
+
+    def uncertainty(self, context: FloatArray) -> FloatArray:
+        """Standard deviation of every prediction ``(n, K)``: the logit's, times the rate's slope ``p (1 - p)``.
+
+        Raises:
+            PolicyError: The context has another shape, or holds a value that is no finite number.
+        """
+        rows = self._checked(context)
+        rates = self._rates(rows)
+        return rates * (1.0 - rates) * np.sqrt(self.models.variances(rows))
+
+    def _rates(self, context: FloatArray) -> FloatArray:
+        # Logits beyond 30 are certain; the bound keeps the exponential finite and the best rate positive.
+        return 1.0 / (1.0 + np.exp(-np.clip(self._offset + self.models.means(context), -30.0, 30.0)))
+
+    def _probabilities(self, context: FloatArray) -> FloatArray:
+        return self._arithmetic.gap_weights(self._rates(self._finite(context)), self.gamma, relative=True)
+
+    def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
+        outside = (reward < 0.0) | (reward > 1.0)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise UsageError(f"reward is {reward[row]:g} at row {row}; FastCb learns rewards within 0..1.")
+        self.models.learn_rates(context, action, reward, weight, offset=self._offset)
+
+    def arrays(self) -> StateArrays:
+        """Everything that was learned, by name."""
+        return self.models.arrays()
+
+    def _restore(self, arrays: StateArrays) -> None:
+        self.models.restore(dict(arrays))

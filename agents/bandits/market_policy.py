@@ -1,0 +1,83 @@
+"""A trained bandit as a policy of the market: exact probabilities over the tactic menu in every cell."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.agents.bandits.factored import FactoredBandit
+from xbopt.agents.bandits.market_context import MarketContext
+from xbopt.core.anchored_menu import AnchoredMenu
+from xbopt.core.axes import FloatArray
+from xbopt.core.errors import PolicyError
+from xbopt.core.policy import Observation, PolicyKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketBanditPolicy:
+    """In every cell the best tactic by what was learned, less the price of its money; with a share, any tactic.
+
+    What was learned is frozen: an answer depends on the observation alone. What a world shows of itself is in the
+    observation, as results against the scenario's own model.
+
+    Attributes:
+        bandit: Predicts rewards, in the cells' units.
+        context: What it reads.
+        price: What a unit of money is worth beyond what it costs, as the rewards were made with.
+        pacing: How strongly that price follows the course of a world's budget; 0 for not at all.
+        caution: Standard deviations by which a choice has to beat the plan's.
+        exploration: Share of decisions drawn uniformly from the menu.
+        name: Name in reports and logs.
+        kind: What sort of policy it is.
+    """
+
+    bandit: FactoredBandit
+    context: MarketContext
+    price: float
+    pacing: float = 0.0
+    caution: float = 0.0
+    exploration: float = 0.0
+    name: str = "bandit"
+    kind: PolicyKind = "bandit"
+
+    @property
+    def anchored_menu(self) -> AnchoredMenu:
+        """The menu that its probabilities are over, relative to a plan."""
+        return self.context.menu
+
+    def exploring(self, share: float) -> "MarketBanditPolicy":
+        """The same policy with a share of uniform exploration.
+
+        Raises:
+            PolicyError: The share is not within 0..1.
+        """
+        if not 0.0 <= share <= 1.0:
+            raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
+        return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
+
+    def _behind(self, observation: Observation) -> FloatArray:
+        """How much dearer money has become in each world ``(B,)``: log of the plan's money to come over what is left."""
+        anchor = self.context.layout.anchor
+        planned = float(anchor.spend_base[observation.day :].sum())
+        if anchor.has_reserve or planned <= 0.0:
+            return np.zeros(observation.worlds)
+        left = np.maximum(observation.remaining.budget_base, 1e-3 * planned)
+        return np.log(planned / left)
+
+    def probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of each tactic in each cell ``(B, R, S, K)``.
+
+        Raises:
+            PolicyError: The observation holds a value that is no finite number.
+        """
+        rows = self.context.rows(observation)
+        shift = self.price * self.pacing * self._behind(observation)
+        extra = None
+        if shift.any():
+            # In every world at once: a world's answer must not depend on whether another one is behind.
+            extra = (shift[:, None, None, None] * self.context.extra_cost(observation.day)).reshape(len(rows), -1)
+        best = self.bandit.best(rows, neutral=self.context.menu.neutral, caution=self.caution, extra=extra)
+        tactics = len(self.context.menu)
+        greedy = (best[:, None] == np.arange(tactics)).astype(np.float64)
+        mixed = (1.0 - self.exploration) * greedy + self.exploration / tactics
+        regions, segments, _ = self.context.layout.shape
+        return mixed.reshape(observation.worlds, regions, segments, tactics)

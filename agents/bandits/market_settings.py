@@ -1,0 +1,105 @@
+"""What can be chosen about training a bandit on a market."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, cast, get_args
+
+from xbopt.agents.bandits.storage import Setting
+from xbopt.core.document import suggest
+from xbopt.core.errors import UsageError
+
+Form = Literal["factored", "full"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
+    "epsilon_greedy": ("EpsilonGreedy", {"epsilon": 0.6, "floor": 0.3, "half_rows": 1e6, "ridge": 30.0}),
+    "lin_ucb": ("LinUcb", {"alpha": 1.0, "epsilon": 0.3, "ridge": 30.0}),
+    "lin_ts": ("LinThompson", {"spread": 1.0, "epsilon": 0.2, "ridge": 30.0}),
+    "square_cb": ("SquareCb", {"gamma": 1.0, "growth": 0.25, "ridge": 30.0}),
+    "fast_cb": ("FastCb", {"gamma": 4.0, "growth": 0.25, "initial_rate": 0.5, "ridge": 30.0}),
+    "neural_linear": (
+        "NeuralLinear",
+        {
+            "spread": 1.0,
+            "epsilon": 0.2,
+            "memory": 50_000,
+            "train_every": 10_000,
+            "train_steps": 200,
+            "rate": 1e-3,
+            "ridge": 30.0,
+        },
+    ),
+}
+"""Class and settings of each agent.
+
+Rewards come in units of what a cell's linear model leaves open, so that ``alpha`` and ``spread`` of 1 are the book's.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketBanditSettings:
+    """How a bandit learns a market.
+
+    Attributes:
+        form: ``factored`` (one bandit a component of the menu) or ``full`` (one over all tactics).
+        worlds: Worlds played at once.
+        window_days: Days that count as a decision's result.
+        customer_weight: Weight of the customers' value at the end of the window: 1 as in every agent's objective.
+        held_out_worlds: Worlds on which the best policy is chosen.
+        evaluate_every: Batches of worlds between two looks at them.
+        patience: Looks without improvement after which training stops.
+        exploration: Share of uniform exploration of the finished policy.
+        bandit: Settings of the bandit's class, by name.
+    """
+
+    form: Form = "factored"
+    worlds: int = 64
+    window_days: int = 14
+    customer_weight: float = 1.0
+    held_out_worlds: int = 64
+    evaluate_every: int = 5
+    patience: int = 20
+    exploration: float = 0.0
+    bandit: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            UsageError: A value makes no sense.
+        """
+        if self.form not in FORMS:
+            raise UsageError(f"form is {self.form!r}; one of {', '.join(FORMS)} is wanted.")
+        for name in ("worlds", "window_days", "evaluate_every", "patience"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
+        if self.held_out_worlds < 2:  # noqa: PLR2004 - a standard error needs two
+            raise UsageError("held_out_worlds must be at least 2.")
+        for name in ("customer_weight", "exploration"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise UsageError(f"{name} is {getattr(self, name)}; a share from 0 to 1 is wanted.")
+
+
+def settings_for(agent: str, options: Mapping[str, object]) -> MarketBanditSettings:
+    """Settings of an agent with some values replaced; names that are not ours are the bandit class's own.
+
+    Raises:
+        UsageError: A value cannot be read, or makes no sense.
+    """
+    ours = {one.name: one.default for one in fields(MarketBanditSettings) if one.name != "bandit"}
+    bandit = dict(AGENT_KINDS[agent][1])
+    chosen: dict[str, object] = {}
+    for name, value in options.items():
+        known = {**bandit, **ours, "ridge": 1.0, "discount": 1.0}
+        if name not in known:
+            raise UsageError(f"{agent} has no setting {name!r}.{suggest(name, known)}")
+        kind = cast("type[str | int | float]", type(known[name]))
+        try:
+            read = kind(cast("str", value))
+        except (TypeError, ValueError):
+            raise UsageError(f"{name} is {value!r}; a value like {known[name]!r} is wanted.") from None
+        if name in ours:
+            chosen[name] = read
+        else:
+            bandit[name] = read
+    return MarketBanditSettings(**cast("dict[str, int]", chosen), bandit=bandit)

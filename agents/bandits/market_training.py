@@ -1,0 +1,274 @@
+"""Training a bandit on a market: ``xbopt train SCENARIO --agent lin_ts`` and its siblings.
+
+A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit is
+without exploring plays the held-out worlds, at several degrees of caution. The best one is kept.
+
+Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world depend
+on its number. So a run that goes on from a checkpoint does what it would have done without the break, to the bit.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from xbopt.agents.bandits.factored import FactoredBandit
+from xbopt.agents.bandits.market_context import MarketContext
+from xbopt.agents.bandits.market_play import Experience, play_campaigns, price_of_money
+from xbopt.agents.bandits.market_policy import MarketBanditPolicy
+from xbopt.agents.bandits.market_saved import components_of, load_bandits, save_bandits, save_policy
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings, settings_for
+from xbopt.agents.policies import built_in_policy
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
+from xbopt.core.anchor import Anchor
+from xbopt.core.axes import FloatArray, IntArray, add_up
+from xbopt.core.errors import PolicyError
+from xbopt.core.files import replace_file
+from xbopt.core.policy import Policy
+from xbopt.core.schedule import ScheduledPolicy
+from xbopt.env.rollout import TacticChoice, play_worlds
+from xbopt.simulator.lifetime import customer_value, customer_value_change
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.state import MarketState
+from xbopt.simulator.step import DayOutcome
+
+TRAINING_WORLDS = 2**40
+"""Global number of the first world to train on. Simulations play worlds below 100,000."""
+HELD_OUT_WORLDS = 2**41
+"""Global number of the first held-out world."""
+CAUTIONS = (0.0, 1.0, 2.0, 3.0)
+"""Degrees of caution among which the held-out worlds choose."""
+DEFAULT_PLAN = "planner"
+
+
+def train_bandit(
+    market: MarketParameters, settings: TrainingSettings, run: RunDirectory, progress: Progress, *, resume: bool
+) -> TrainingSummary:
+    """Train a bandit; see ``xbopt.agents.training.Trainer``.
+
+    Raises:
+        UsageError: An option makes no sense.
+        PolicyError: The checkpoint is damaged or does not fit.
+    """
+    training = BanditTraining(market, settings_for(settings.agent, settings.options), settings, run, progress)
+    if resume:
+        training.resume()
+    return training.learn()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Standing:
+    """Where a run stands; all of it is in a checkpoint."""
+
+    batch: int = 0
+    rows: int = 0
+    best_gain_base: float = -np.inf
+    best_se_base: float = np.nan
+    waited: int = 0
+    clipped: int = 0
+
+
+class BanditTraining:
+    """One run: a bandit, the held-out worlds, and what to do between batches."""
+
+    def __init__(
+        self,
+        market: MarketParameters,
+        own: MarketBanditSettings,
+        settings: TrainingSettings,
+        run: RunDirectory,
+        progress: Progress,
+    ) -> None:
+        self._market, self._own, self._settings, self._run, self._tell = market, own, settings, run, progress
+        self._plan = built_in_policy(settings.plan or DEFAULT_PLAN, market)
+        anchor = Anchor.of(self._plan, market.scenario.limits)
+        self._context = MarketContext.of(market, anchor)
+        self._price = price_of_money(
+            market, self._plan, has_reserve=anchor.has_reserve, customer_weight=own.customer_weight
+        )
+        kind = AGENT_KINDS[settings.agent][0]
+        self._bandit = FactoredBandit.of_kind(
+            components_of(market, own.form), kind, n_features=len(self._context.names), seed=settings.seed,
+            settings=own.bandit,
+        )  # fmt: skip
+        self._rates_only = kind == "FastCb"
+        regions, segments, _, _ = market.shape
+        self._noise = np.zeros(regions * segments)
+        self._standing = _Standing()
+        worlds = HELD_OUT_WORLDS + np.arange(own.held_out_worlds)
+        self._held_out = HeldOutWorlds(market, self._plan, worlds, seed=settings.seed, weight=own.customer_weight)
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint.
+
+        Raises:
+            PolicyError: It is missing or damaged.
+        """
+        folder = self._run.checkpoints
+        self._bandit = load_bandits(folder, self._bandit.components, len(self._context.names))
+        try:
+            stored = cast("dict[str, float]", json.loads((folder / "standing.json").read_text(encoding="utf-8")))
+            noise = cast("list[float]", stored.pop("noise"))
+            self._noise = np.array(noise, dtype=np.float64)
+            self._standing = _Standing(**cast("dict[str, int]", stored))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PolicyError(f"{folder / 'standing.json'} is missing or damaged; train anew.") from error
+        if self._noise.shape != (self._market.shape[0] * self._market.shape[1],):
+            raise PolicyError(f"{folder / 'standing.json'} is of another market; train anew.")
+        self._run.cut_progress("batch", self._standing.batch)
+
+    def learn(self) -> TrainingSummary:
+        """Train until a limit is met, or nothing gets better."""
+        started, standing, limits = time.perf_counter(), self._standing, self._settings
+        stopped = ""
+        while not stopped:
+            self._batch()
+            seconds = time.perf_counter() - started
+            if limits.steps is not None and standing.rows >= limits.steps:
+                stopped = "steps"
+            elif limits.seconds is not None and seconds >= limits.seconds:
+                stopped = "time"
+            if stopped or standing.batch % self._own.evaluate_every == 0:
+                self._evaluate(started)
+            if not stopped and standing.waited >= self._own.patience:
+                stopped = "no improvement"
+        return TrainingSummary(
+            steps=standing.rows,
+            stopped=stopped,
+            plan=self._plan.name,
+            held_out_worlds=self._own.held_out_worlds,
+            gain_base=standing.best_gain_base,
+            gain_se_base=standing.best_se_base,
+            plan_reward_base=float(self._held_out.planned.mean()),
+        )
+
+    def _batch(self) -> None:
+        """Play a batch of worlds and learn from it. The first one also tells how noisy each cell is."""
+        own, standing = self._own, self._standing
+        first = TRAINING_WORLDS + standing.batch * own.worlds
+        kept: list[Experience] = []
+        for experience in play_campaigns(
+            self._market, self._context, self._plan, self._bandit, worlds=np.arange(first, first + own.worlds),
+            seed=self._settings.seed, price=self._price, window_days=own.window_days,
+            customer_weight=own.customer_weight,
+        ):  # fmt: skip
+            if self._noise.any():
+                self._learn(experience)
+            else:
+                kept.append(experience)
+        if kept:
+            rewards = np.stack([one.reward.reshape(own.worlds, -1) for one in kept])
+            spread = rewards.std(axis=(0, 1))
+            self._noise = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-9))
+            for experience in kept:
+                self._learn(experience)
+        standing.batch += 1
+
+    def _learn(self, experience: Experience) -> None:
+        """Learn with the weight that each cell's noise gives it, in units in which noise is about 1."""
+        noise = np.tile(self._noise, self._own.worlds)
+        scale = float(np.median(self._noise))
+        reward, weight = experience.reward / scale, (scale / noise) ** 2
+        if self._rates_only:
+            # A learner of rates sees 0 and 1 at four standard deviations below and above; what is cut is counted.
+            inside = np.clip(0.5 + reward / 8.0, 0.0, 1.0)
+            self._standing.clipped += int((inside != 0.5 + reward / 8.0).sum())
+            reward = inside
+        self._bandit.update(experience.context, experience.tactic, reward, weight)
+        self._standing.rows += len(reward)
+
+    def _evaluate(self, started: float) -> None:
+        """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
+        standing, own = self._standing, self._own
+        policy = MarketBanditPolicy(
+            bandit=self._bandit, context=self._context, price=self._price, name=self._settings.agent
+        )
+        gains = {caution: self._held_out.gain(replace(policy, caution=caution)) for caution in CAUTIONS}
+        caution = max(gains, key=lambda c: float(gains[c].mean()))
+        gain = gains[caution]
+        mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
+        if mean > standing.best_gain_base:
+            standing.best_gain_base, standing.best_se_base, standing.waited = mean, error, 0
+            best = replace(policy, caution=caution, exploration=own.exploration)
+            save_policy(self._run.policy, best, self._plan, form=own.form, scenario_hash=self._market.scenario.hash)
+        else:
+            standing.waited += 1
+        seconds = time.perf_counter() - started
+        planned = float(self._held_out.planned.mean())
+        share = (planned + mean) / planned if planned else float("nan")
+        self._run.add_progress(
+            {
+                "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
+                "gain_se_base": error, "best_gain_base": standing.best_gain_base, "share_of_plan": share,
+                "caution": caution, "clipped_rewards": standing.clipped,
+            }
+        )  # fmt: skip
+        self._checkpoint()
+        limits = self._settings
+        parts = [seconds / limits.seconds] if limits.seconds else []
+        parts += [standing.rows / limits.steps] if limits.steps else []
+        done = min(max(parts), 1.0)
+        self._tell(
+            TrainingProgress(
+                done_frac=done,
+                steps=standing.rows,
+                gain_base=mean,
+                share_of_plan=share,
+                seconds_left=seconds * (1.0 - done) / done if done > 0.0 else float("nan"),
+            )
+        )
+
+    def _checkpoint(self) -> None:
+        folder, standing = self._run.checkpoints, self._standing
+        save_bandits(folder, self._bandit)
+        stored: Mapping[str, object] = {
+            **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist()
+        }  # fmt: skip
+        with replace_file(folder / "standing.json") as temporary:
+            temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+
+
+class HeldOutWorlds:
+    """What policies bring above the plan in worlds that training never plays, with the same luck.
+
+    Args:
+        market: The market.
+        plan: The plan.
+        worlds: Global numbers ``(B,)``.
+        seed: Noise seed.
+        weight: Weight of the change of customer value, 0..1.
+    """
+
+    def __init__(
+        self, market: MarketParameters, plan: ScheduledPolicy, worlds: IntArray, *, seed: int, weight: float
+    ) -> None:
+        self._market, self._worlds, self._seed, self._weight = market, worlds, seed, weight
+        self._value = customer_value(market)
+        self.planned = self._reward(plan)
+
+    def gain(self, policy: Policy) -> FloatArray:
+        """Reward above the plan's, world by world ``(B,)``, base currency."""
+        return self._reward(policy) - self.planned
+
+    def _reward(self, policy: Policy) -> FloatArray:
+        margin = _Margin(len(self._worlds))
+        state = play_worlds(self._market, policy, worlds=self._worlds, seed=self._seed, recorders=[margin])
+        return margin.total + self._weight * customer_value_change(self._market, state, self._value)
+
+
+class _Margin:
+    """Adds up contribution margin by world ``(B,)``."""
+
+    def __init__(self, worlds: int) -> None:
+        self.total = np.zeros(worlds)
+
+    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+        del day, choice
+        self.total = self.total + add_up(outcome.money.contribution_margin, 1, 2)
+
+    def finish(self, state: MarketState) -> None:
+        del state

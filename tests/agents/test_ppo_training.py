@@ -1,0 +1,269 @@
+"""Training PPO: same seed same run, going on as if nothing had happened, saving, and clear words for bad input."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from xbopt.agents.policies import built_in_policy, policy_from
+from xbopt.agents.ppo.multiplier import PidMultiplier
+from xbopt.agents.ppo.policy import load_policy
+from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
+from xbopt.agents.ppo.vec_env import CampaignVecEnv
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import TrainingSettings, train
+from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.campaign import Campaign, CampaignSettings
+from xbopt.env.market_run import MarketRun
+from xbopt.env.policy_contract import check_policy
+from xbopt.simulator.build import build_market
+
+SHORT = ["horizon.days=15", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
+WORLDS, STEPS = 8, 3
+UPDATE = WORLDS * STEPS
+SMALL = {
+    "worlds": WORLDS,
+    "width": 4,
+    "held_out_worlds": 4,
+    "evaluate_every": 2,
+    "epochs": 2,
+    "batch_size": 12,
+    "learning_rate": 1e-2,
+}
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario("quickstart", overrides=SHORT)
+
+
+@pytest.fixture(scope="module")
+def market(scenario):
+    return build_market(scenario)
+
+
+def settings_for(updates, **options):
+    return TrainingSettings(
+        agent="ppo", seed=3, steps=updates * UPDATE, plan="greedy_roas", options={**SMALL, **options}
+    )
+
+
+@pytest.fixture(scope="module", params=["tactics", "continuous"])
+def run(request, scenario, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / request.param
+    train(scenario, settings_for(6, encoding=request.param), folder)
+    return folder
+
+
+def progress_of(folder):
+    rows = (folder / "progress.csv").read_text().splitlines()
+    timed = rows[0].split(",").index("seconds")
+    return [[cell for i, cell in enumerate(row.split(",")) if i != timed] for row in rows]
+
+
+def test_a_run_leaves_everything_behind(run, scenario):
+    names = {path.name for path in run.iterdir()}
+    assert names == {
+        "config.yaml", "scenario.yaml", "policy", "progress.csv", "tensorboard", "checkpoints", "manifest.json",
+    }  # fmt: skip
+    assert load_scenario(run / "scenario.yaml").hash == scenario.hash
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["scenario"]["hash"] == scenario.hash
+    assert manifest["seed"] == 3
+    assert manifest["libraries"]["torch"]
+    assert manifest["sha256"]["policy/weights.npz"]
+    assert [row[0] for row in progress_of(run)[1:]] == ["0", "2", "4", "6"]
+    assert any((run / "tensorboard").iterdir())
+
+
+def test_the_same_seed_trains_the_same_policy(run, scenario, tmp_path):
+    encoding = RunDirectory.open(run).config()["options"]["encoding"]
+    train(scenario, settings_for(6, encoding=encoding), tmp_path / "again")
+    assert progress_of(run) == progress_of(tmp_path / "again")
+    for name in ("policy/weights.npz", "policy/policy.json"):
+        assert (run / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_resumed_run_goes_on_to_the_bit(run, scenario, tmp_path):
+    encoding = RunDirectory.open(run).config()["options"]["encoding"]
+    train(scenario, settings_for(2, encoding=encoding), tmp_path / "broken")
+    with (tmp_path / "broken" / "progress.csv").open("a") as file:
+        file.write("4,96,0,0,0,0,0,0,0,0,0,0,0\n")  # an evaluation after the checkpoint
+    train(scenario, settings_for(6, encoding=encoding), tmp_path / "broken", resume=True)
+    assert progress_of(run) == progress_of(tmp_path / "broken")
+    assert (run / "policy/weights.npz").read_bytes() == (tmp_path / "broken" / "policy/weights.npz").read_bytes()
+
+
+def test_the_trained_policy_keeps_the_contract(run, market):
+    policy = load_policy(run / "policy", market)
+    check_policy(policy, market, batch_sizes=(1, 7, 100))
+    if hasattr(policy, "exploring"):
+        check_policy(policy.exploring(0.5), market, batch_sizes=(1, 7, 200))
+        assert policy.exploring(0.3).probabilities(MarketRun(market, worlds=np.arange(1), seed=0).observe()).min() > 0.0
+        with pytest.raises(PolicyError, match="share"):
+            policy.exploring(1.5)
+
+
+def test_the_run_is_a_policy_by_its_folder(run, market):
+    one, two = policy_from(str(run), market), load_policy(run / "policy", market)
+    seen = MarketRun(market, worlds=np.arange(3), seed=0).observe()
+    for name in ("decide", "probabilities"):
+        if hasattr(one, name):
+            first, second = getattr(one, name)(seen), getattr(two, name)(seen)
+            first, second = (x if name == "probabilities" else x.spend_base for x in (first, second))
+            assert np.array_equal(first, second)
+
+
+def test_logged_decisions_carry_the_labels_of_the_anchored_menu(scenario, market, tmp_path):
+    import xbopt
+    from xbopt.core.decision_log.reader import read_decision_log
+
+    train(scenario, settings_for(2, encoding="tactics"), tmp_path / "run")
+    policy = policy_from(str(tmp_path / "run"), market)
+    xbopt.simulate(scenario, policy, runs=2, exploration=0.4, log=tmp_path / "log.parquet")
+    log = read_decision_log(tmp_path / "log.parquet")
+    assert log.schema.action_labels == policy.anchored_menu.labels
+    floor = 0.4 / len(scenario.menu)
+    assert set(np.round(log.columns.propensity, 12)) <= {round(floor, 12), round(0.6 + floor, 12)}
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "plan.npz", "policy.json"])
+def test_damaged_policies_are_refused(run, market, tmp_path, name):
+    copy = tmp_path / "policy"
+    copy.mkdir()
+    for file in (run / "policy").iterdir():
+        data = bytearray(file.read_bytes())
+        if file.name == name:
+            data[len(data) // 2] ^= 0xFF
+        (copy / file.name).write_bytes(bytes(data))
+    with pytest.raises(PolicyError):
+        load_policy(copy, market)
+
+
+def test_missing_and_foreign_policies_are_told(run, market, tmp_path):
+    with pytest.raises(PolicyError, match="holds no policy"):
+        load_policy(tmp_path, market)
+    with pytest.raises(PolicyError, match="another market"):
+        load_policy(run / "policy", build_market(load_scenario("us_eu_launch")))
+    with pytest.raises(PolicyError, match="no training run"):
+        policy_from(str(tmp_path), market)
+    with pytest.raises(PolicyError, match="There is no policy 'nobody'"):
+        policy_from("nobody", market)
+
+
+def test_an_observation_that_is_no_number_is_told(run, market):
+    policy = load_policy(run / "policy", market)
+    seen = MarketRun(market, worlds=np.arange(2), seed=0).observe()
+    cells = seen.cells.copy()
+    cells[1, 0, 0, 4] = np.nan
+    answer = getattr(policy, "decide", None) or policy.probabilities
+    with pytest.raises(PolicyError, match="world 1 holds no number for DE/families/satisfaction"):
+        answer(replace(seen, cells=cells))
+
+
+def test_resuming_something_else_is_refused(run, scenario, tmp_path):
+    encoding = RunDirectory.open(run).config()["options"]["encoding"]
+    same = settings_for(8, encoding=encoding)
+    with pytest.raises(PolicyError, match="seed 3"):
+        train(scenario, replace(same, seed=4), run, resume=True)
+    with pytest.raises(PolicyError, match="scenario_hash"):
+        train("quickstart", same, run, resume=True)
+    with pytest.raises(UsageError, match="no training run"):
+        train(scenario, same, tmp_path, resume=True)
+    with pytest.raises(UsageError, match="not empty"):
+        train(scenario, same, run)
+    with pytest.raises(UsageError, match="when to stop"):
+        train(scenario, replace(same, steps=None), tmp_path / "new")
+
+
+def test_a_damaged_checkpoint_is_refused(scenario, tmp_path):
+    train(scenario, settings_for(1), tmp_path / "run")
+    file = tmp_path / "run" / "checkpoints" / "latest.pt"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(PolicyError, match="damaged"):
+        train(scenario, settings_for(2), tmp_path / "run", resume=True)
+    file.unlink()
+    with pytest.raises(PolicyError, match="nothing to go on from"):
+        train(scenario, settings_for(2), tmp_path / "run", resume=True)
+
+
+def test_training_stops_when_nothing_gets_better(scenario, tmp_path):
+    summary = train(scenario, settings_for(500, patience=1, learning_rate=1e-12), tmp_path / "run")
+    assert summary.stopped == "no improvement"
+    assert summary.steps < 500 * UPDATE
+
+
+def test_training_stops_at_the_time_limit(scenario, tmp_path):
+    settings = replace(settings_for(1), steps=None, seconds=0.2)
+    assert train(scenario, settings, tmp_path / "run").stopped == "time"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rat": 1}, "did you mean 'learning_rate'"),
+        ({"width": "wide"}, "width is 'wide'"),
+        ({"network": "deep"}, "shared, flat"),
+        ({"epochs": 0}, "at least 1"),
+        ({"held_out_worlds": 1}, "at least 2"),
+        ({"neutral_share": 1.0}, "between 0 and 1"),
+        ({"clip_range": -1.0}, "above 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told(options, message):
+    with pytest.raises(UsageError, match=f"(?i){message}"):
+        with_options(PpoSettings(), options)
+
+
+def test_options_may_be_texts():
+    assert with_options(PpoSettings(), {"width": "12", "learning_rate": "0.01"}).width == 12
+
+
+def test_presets_go_by_size(scenario):
+    assert preset_for(scenario) == PRESETS["small"]
+    assert preset_for(load_scenario("us_eu_launch")) == PRESETS["large"]
+
+
+def test_pid_multiplier_by_hand():
+    pid = PidMultiplier(proportional=1.0, integral_gain=0.1, derivative=0.5)
+    # Missed by 2: 1*2 + 0.1*2 + 0.5*2 = 3.2. Then by 1: 1 + 0.1*3 + 0 = 1.3. Then kept by 4: 0.
+    assert pid.update(2.0) == pytest.approx(3.2)
+    assert pid.update(1.0) == pytest.approx(1.3)
+    assert pid.update(-4.0) == 0.0
+    assert pid.integral == 0.0
+    assert pid.update(1000.0) == pid.largest
+
+
+def test_missing_the_roi_floor_costs_its_price(market):
+    plan = built_in_policy("greedy_roas", market)
+    rewards = []
+    for multiplier in (0.0, 2.0):
+        campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=plan)
+        envs = CampaignVecEnv(campaign, roi_floor=3.0)
+        envs.multiplier = multiplier
+        envs.reset()
+        reward = envs.step(np.tile(campaign.encoding.neutral, (2, 1)))[1]
+        missed = envs.floor_missed()
+        rewards.append(reward)
+        media = plan.spend_base[:7].sum() / campaign.reward_unit_base
+    # reward' = (reward - 2 * (3 * media - reward)) / 3 = reward - 2 * media, since the objective is the margin.
+    assert rewards[1] == pytest.approx(rewards[0] - 2.0 * media, rel=1e-5)
+    assert missed == pytest.approx(3.0 - rewards[0].mean() / media, rel=1e-5)
+
+
+def test_the_vec_env_of_stable_baselines_ends_all_worlds_together(market):
+    campaign = Campaign(market, worlds=2)
+    envs = CampaignVecEnv(campaign)
+    first = envs.reset()
+    assert first.shape == (2, len(campaign.features.names))
+    for step in range(campaign.steps):
+        features, rewards, done, infos = envs.step(np.tile(campaign.encoding.neutral, (2, 1)))
+        assert done.all() == (step == campaign.steps - 1)
+    assert [info["episode"]["l"] for info in infos] == [3, 3]
+    assert infos[0]["terminal_observation"].shape == first[0].shape
+    assert np.array_equal(features, first)
+    assert envs.get_attr("episode") == [1, 1]
+    assert envs.env_is_wrapped(object) == [False, False]
+    assert rewards.dtype == np.float32
