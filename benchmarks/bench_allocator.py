@@ -61,7 +61,9 @@ def decisions(folder: Path) -> None:
             parts = build_parts(where, BUILT_IN["calendar"](where), settings)
             campaign = Campaign(where, worlds=1, settings=settings.campaign(), plan=parts.plan)
             envs = CampaignVecEnv(campaign)
-            layout = action_layout(parts.encoding, parts.features, settings.neutral_share)
+            layout = action_layout(
+                parts.encoding, parts.features, neutral_share=settings.neutral_share, exploration=(0.2, 0.35, 0.1, 0.05)
+            )
             model = PPO(
                 CampaignActorCritic, envs, n_steps=2, batch_size=2, device="cpu",
                 policy_kwargs={

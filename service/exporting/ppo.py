@@ -58,7 +58,7 @@ def _flat(graph: Graph, features: FeatureTensors, weights: Weights) -> str:
     row = _norm(graph, graph.add("Concat", *rows, axis=1), weights, "norm")
     hidden = graph.add("Tanh", _linear(graph, row, weights, "actor.0"))
     hidden = graph.add("Tanh", _linear(graph, hidden, weights, "actor.2"))
-    return graph.add("Add", _linear(graph, hidden, weights, "head"), graph.constant(weights["bias"]))
+    return _placed(graph, _linear(graph, hidden, weights, "head"), weights)
 
 
 def _shared(
@@ -103,7 +103,13 @@ def _shared(
     together = outputs[0] if len(outputs) == 1 else graph.add("Concat", *outputs, axis=1)
     order: IntArray = weights["order"].astype(np.int64)
     ordered = graph.add("Gather", together, graph.constant(order), axis=1)
-    return graph.add("Add", ordered, graph.constant(weights["bias"]))
+    return _placed(graph, ordered, weights)
+
+
+def _placed(graph: Graph, outputs: str, weights: Weights) -> str:
+    """Parameters of the distribution from the outputs of the heads: scaled, around those of the plan."""
+    scaled = graph.add("Mul", outputs, graph.constant(weights["scale"]))
+    return graph.add("Add", scaled, graph.constant(weights["bias"]))
 
 
 def _tactics(graph: Graph, scenario: Scenario, inputs: Inputs, policy: PpoTacticPolicy, logits: str) -> None:

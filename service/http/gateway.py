@@ -145,7 +145,7 @@ class Gateway:
             raise ProblemError(503, "The service is starting or stopping; try again.")
         if path == ALLOCATE and kind == BATCH_TYPE.encode():
             header, batch = read_batch(body, self._engine.allocator)
-            days = [int(day) for day in batch.day]
+            days: list[int] = batch.day.tolist()
             allocation, address, stored = await self._engine.allocate_batch(
                 batch,
                 key=header.batch_id,

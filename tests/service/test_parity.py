@@ -1,6 +1,7 @@
 """A graph does what its policy does, and keeps every limit."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,3 +193,18 @@ def test_a_trained_network_and_its_graph_agree(
         assert isinstance(policy, PpoTacticPolicy)
         policy = policy.exploring(exploration)
     check_parity(policy, quickstart, rows=1000, seed=4)
+
+
+@pytest.mark.parametrize("agent", ["lin_ucb", "fast_cb", "neural_linear"])
+def test_a_bandit_trained_in_the_market_and_its_graph_agree(
+    agent: str, quickstart: MarketParameters, tmp_path: Path
+) -> None:
+    """The best choice of each component with its caution and the price of money, alone and with exploration."""
+    from xbopt.agents.bandits.market_policy import MarketBanditPolicy
+    from xbopt.agents.training import RunDirectory, TrainingSettings, train, trained_policy
+
+    train("quickstart", TrainingSettings(agent=agent, steps=300, seed=2), tmp_path / "run")
+    policy = trained_policy(RunDirectory.open(tmp_path / "run"), quickstart)
+    assert isinstance(policy, MarketBanditPolicy)
+    check_parity(policy, quickstart, rows=1000, seed=1)
+    check_parity(replace(policy.exploring(0.2), price=0.3, pacing=0.5), quickstart, rows=1000, seed=2)
