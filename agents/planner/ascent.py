@@ -11,16 +11,20 @@ import numpy as np
 
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Blocks
+from xbopt.agents.planner.conic import SolverError
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.agents.planner.envelope import has_other_curves
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.kept_limits import within_limits
-from xbopt.agents.planner.program import solve
-from xbopt.agents.planner.response_model import model_at
+from xbopt.agents.planner.merit import Merit
+from xbopt.agents.planner.program import Solution, solve
+from xbopt.agents.planner.response_model import ResponseModel, model_at
 from xbopt.core.axes import FloatArray
+from xbopt.core.errors import BudgetError
 
 _WIDEST, _CLOSEST = 4.0, 1.1
-_CERTIFIED, _SETTLED = 1e-7, 1e-9
+_CERTIFIED, _SETTLED, _SLACK = 1e-7, 1e-9, 1e-5
+_SETTLING_ROUNDS = 5
 _STEPS = (1.0, 0.6, 0.35, 0.15, 0.05)
 
 
@@ -39,6 +43,11 @@ class Ascent:
     course: Course
     history: tuple[float, ...]
     seconds: float = 0.0
+
+    @property
+    def spend_base(self) -> float:
+        """What the plan spends."""
+        return float(self.course.plan.spend_base.sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +81,14 @@ def begin(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, star
 
 
 def allocate(
-    market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, *, rounds: int, tolerance: float
+    market: ExpectedMarket,
+    blocks: Blocks,
+    constraints: Constraints,
+    at: Ascent,
+    *,
+    merit: Merit,
+    rounds: int,
+    tolerance: float,
 ) -> Ascent:
     """Move a plan's spend uphill until a round gains less than ``tolerance``, relative to the goal.
 
@@ -81,6 +97,7 @@ def allocate(
         blocks: The plan's cells.
         constraints: Limits; the plan keeps them.
         at: Where the plan stands; its discounts and dayparts are kept.
+        merit: Which plan is better.
         rounds: Most rounds.
         tolerance: Relative gain at which to stop.
 
@@ -88,55 +105,83 @@ def allocate(
         BudgetError: No plan keeps all limits.
         SolverError: The solver gave up.
     """
-    level, course, history, seconds = at.level, at.course, list(at.history), at.seconds
     trust = np.inf
     for _ in range(rounds):
-        model = model_at(market, blocks, course, level)
-        organic = course.total - model.value(level)
-        solution = solve(model, constraints, organic=organic, around=level, curves="local", trust=trust)
-        seconds += solution.seconds
-        tried = [level + step * (solution.level - level) for step in _STEPS]
-        plans = [replace(course.plan, spend_base=blocks.spend(each)) for each in tried]
-        totals = market.totals(plans).sum(axis=1)
-        best = int(np.argmax(totals))
-        gain = float(totals[best]) - course.total
-        if gain > 0.0:
-            level = tried[best]
-            course = market.play(plans[best])
-            history.append(course.total)
+        model = model_at(market, blocks, at.course, at.level)
+        solution = _local(model, constraints, at, trust)
+        before = at
+        at, step = _moved(market, blocks, at, solution.level, merit)
+        at = replace(at, seconds=at.seconds + solution.seconds)
         # Where the model promised more than expected mode confirms, the plan stays where the model is right.
-        confirmed = best == 0 and gain > 0.0
+        confirmed = step == _STEPS[0]
         trust = min(trust * 2.0, _WIDEST) if confirmed else max(min(trust, _WIDEST) ** 0.5, _CLOSEST)
-        if gain <= tolerance * abs(course.total) and (best == 0 or trust <= _CLOSEST):
+        small = abs(at.course.total - before.course.total) <= tolerance * abs(at.course.total)
+        if small and (confirmed or trust <= _CLOSEST):
             break
-    return Ascent(level=level, course=course, history=tuple(history), seconds=seconds)
+    return at
+
+
+def _local(model: ResponseModel, constraints: Constraints, at: Ascent, trust: float) -> Solution:
+    """The optimum near the plan. A return floor may lie beyond the trust region; then the whole program is solved."""
+    organic = at.course.total - model.value(at.level)
+    try:
+        return solve(model, constraints, organic=organic, around=at.level, curves="local", trust=trust)
+    except BudgetError:
+        if not np.isfinite(trust):
+            raise
+        return solve(model, constraints, organic=organic, around=at.level, curves="local")
+
+
+def _moved(
+    market: ExpectedMarket, blocks: Blocks, at: Ascent, target: FloatArray, merit: Merit
+) -> tuple[Ascent, float]:
+    """The plan, moved towards a target as far as is best in expected mode, and how far; 0 where no step is better."""
+    tried = [at.level + step * (target - at.level) for step in _STEPS]
+    plans = [replace(at.course.plan, spend_base=blocks.spend(each)) for each in tried]
+    totals = np.array([at.course.total, *market.totals(plans).sum(axis=1)])
+    spends = np.array([at.spend_base, *(plan.spend_base.sum() for plan in plans)])
+    best = merit.best(totals, spends) - 1
+    if best < 0:
+        return at, 0.0
+    course = market.play(plans[best])
+    return replace(at, level=tried[best], course=course, history=(*at.history, course.total)), _STEPS[best]
+
+
+def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit) -> Ascent:
+    """Move on until program and expected mode agree, where every channel's curve is a cone; other markets stay.
+
+    Raises:
+        SolverError: The solver gave up.
+    """
+    if has_other_curves(market.market.media.saturation):
+        return at
+    for _ in range(_SETTLING_ROUNDS):
+        model = model_at(market, blocks, at.course, at.level)
+        organic = at.course.total - model.value(at.level)
+        bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
+        before = at.course.total
+        at, _ = _moved(market, blocks, at, bound.level, merit)
+        at = replace(at, seconds=at.seconds + bound.seconds)
+        if bound.upper_bound - model.value(at.level) <= _CERTIFIED * abs(bound.upper_bound):
+            break
+        if at.course.total - before <= _SETTLED * abs(at.course.total):
+            break
+    return at
 
 
 def certify(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> tuple[Ascent, Certificate]:
     """Bound what any other spend could bring, in the convex program that agrees with expected mode at the plan.
 
-    As far as expected mode confirms that program's own optimum, the plan moves there; where every channel's curve is a
-    cone, this is done until program and plan agree.
+    Raises:
+        SolverError: The solver gave up, or its bound lies below what the plan brings.
     """
-    while True:
-        model = model_at(market, blocks, at.course, at.level)
-        organic = at.course.total - model.value(at.level)
-        bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
-        tried = [at.level + step * (bound.level - at.level) for step in _STEPS]
-        plans = [replace(at.course.plan, spend_base=blocks.spend(each)) for each in tried]
-        totals = market.totals(plans).sum(axis=1)
-        best = int(np.argmax(totals))
-        before, seconds = at, at.seconds + bound.seconds
-        if totals[best] >= at.course.total:
-            course = market.play(plans[best])
-            at = Ascent(level=tried[best], course=course, history=(*at.history, course.total))
-        at = replace(at, seconds=seconds)
-        certificate = Certificate(
-            value=model.value(at.level),
-            upper_bound=bound.upper_bound,
-            shadow_price=bound.shadow_price,
-            roi_price=bound.roi_price,
-        )
-        settled = at.course.total - before.course.total <= _SETTLED * abs(at.course.total)
-        if certificate.relative_gap <= _CERTIFIED or settled or has_other_curves(model.saturation):
-            return at, certificate
+    model = model_at(market, blocks, at.course, at.level)
+    value = model.value(at.level)
+    bound = solve(model, constraints, organic=at.course.total - value, around=at.level, curves="envelope")
+    keeps_floor = constraints.roi_floor is None or at.course.total >= constraints.roi_floor * at.spend_base
+    if keeps_floor and value > bound.upper_bound + _SLACK * abs(bound.upper_bound):
+        raise SolverError("The solver's bound lies below what the plan brings; the plan is not to be trusted.")
+    certificate = Certificate(
+        value=value, upper_bound=bound.upper_bound, shadow_price=bound.shadow_price, roi_price=bound.roi_price
+    )
+    return replace(at, seconds=at.seconds + bound.seconds), certificate

@@ -7,7 +7,7 @@ import numpy as np
 
 from xbopt.agents.baselines.plan import scenario_plan
 from xbopt.agents.baselines.schedule import ScheduledPolicy
-from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify
+from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify, settle
 from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
 from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible
 from xbopt.agents.planner.conic import SolverError
@@ -15,15 +15,18 @@ from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.kept_limits import filled
+from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
-from xbopt.agents.planner.return_floor import check_return_floor
+from xbopt.agents.planner.return_floor import below_floor, keep_return_floor, promises_alone
 from xbopt.core.axes import FloatArray
-from xbopt.core.errors import UsageError
+from xbopt.core.errors import BudgetError, UsageError
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import WorldParameters
 
 # A limit counts as binding where this share of it, or less, is left.
-_BINDING = 1e-6
+_BINDING = 1e-5
+# A gap below this is not worth a sentence.
+_WORTH_SAYING = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,8 @@ def plan_campaign(
         resolution: Plan cells of a week or of a day.
         world: One world's own parameters, for the planner that knows them; the average market where left out.
         budget_base: Another budget than the scenario's.
-        start: Where to begin; the scenario's own plan where left out. The result is never worse in expected mode.
+        start: Where to begin; the scenario's own plan where left out, each block's money spread over its days by the
+            block's profile. The result is never worse than that in expected mode, unless only less keeps a floor.
         effort: How long to look.
 
     Returns:
@@ -123,11 +127,19 @@ def plan_campaign(
     constraints = scenario_constraints(scenario, blocks, budget_base=budget_base)
     check_feasible(scenario, blocks, constraints)
     first = begin(expected, blocks, constraints, start or scenario_plan(market))
-    check_return_floor(expected, blocks, constraints, first)
-    found = _moved(first, best_dayparts(expected, first.course))
-    found = alternate(expected, blocks, constraints, found, how)
-    found, certificate = certify(expected, blocks, constraints, found)
-    found = _filled(expected, blocks, constraints, found, certificate)
+    merit = Merit(floor=constraints.roi_floor)
+    found = _kept(first, best_dayparts(expected, first.course), merit)
+    try:
+        found = alternate(expected, blocks, constraints, found, merit, how)
+        found = settle(expected, blocks, constraints, found, merit)
+        found = _filled(expected, blocks, constraints, found, merit)
+        found = keep_return_floor(expected, blocks, constraints, found, merit)
+        found, certificate = certify(expected, blocks, constraints, found)
+    except InfeasiblePlanError:
+        raise
+    except BudgetError as error:
+        # All limits on money can be kept, so it is the return floor that the promises are in conflict with.
+        raise below_floor(promises_alone(expected, blocks, constraints, found)) from error
     schedule = replace(found.course.plan, name="planner", kind="planner")
     total = float(schedule.spend_base.sum())
     budget = scenario.limits.total_base if budget_base is None else budget_base
@@ -147,12 +159,14 @@ def plan_campaign(
         history=found.history,
         solve_seconds=time.perf_counter() - began,
         solver_seconds=found.seconds,
-        notes=_notes(scenario.base_currency, budget - total, budget, found, certificate),
+        notes=_notes(scenario.base_currency, budget - total, budget, certificate),
     )
 
 
-def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
-    """Improve spend, then promotions, in turns; every accepted step brings more in expected mode.
+def alternate(
+    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit, how: Effort
+) -> Ascent:
+    """Improve spend, then promotions, in turns; every accepted step is better in expected mode.
 
     Raises:
         BudgetError: No plan keeps all limits.
@@ -162,28 +176,25 @@ def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints
         before = at.course.total
         # The first turn only needs to know roughly where money goes before promotions are weighed.
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
-        at = allocate(expected, blocks, constraints, at, rounds=rounds, tolerance=tolerance)
-        at = _moved(at, improve_promotions(expected, blocks, at.course))
+        at = allocate(expected, blocks, constraints, at, merit=merit, rounds=rounds, tolerance=tolerance)
+        at = _kept(at, improve_promotions(expected, blocks, at.course), merit)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
     return at
 
 
-def _filled(
-    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, certificate: Certificate
-) -> Ascent:
-    """Spend what partial steps left of a budget that has a price, to the cent."""
-    if certificate.shadow_price[0] <= 0.0:
-        return at
+def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit) -> Ascent:
+    """Spend what partial steps left of the budget, to the cent, where expected mode says that it pays."""
     level = filled(at.level.ravel(), constraints).reshape(at.level.shape)
-    course = expected.play(replace(at.course.plan, spend_base=blocks.spend(level)))
-    if course.total < at.course.total:
-        return at
-    return replace(at, level=level, course=course, history=(*at.history, course.total))
+    kept = _kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), merit)
+    return at if kept is at else replace(kept, level=level)
 
 
-def _moved(at: Ascent, course: Course) -> Ascent:
-    if course.total <= at.course.total:
+def _kept(at: Ascent, course: Course, merit: Merit) -> Ascent:
+    """The better of a plan and another course."""
+    totals = np.array([at.course.total, course.total])
+    spends = np.array([at.spend_base, float(course.plan.spend_base.sum())])
+    if merit.best(totals, spends) == 0:
         return at
     return replace(at, course=course, history=(*at.history, course.total))
 
@@ -203,20 +214,18 @@ def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:
     return tuple(name for i, name in enumerate(constraints.names) if tight[i])
 
 
-def _notes(currency: str, unspent: float, budget: float, found: Ascent, certificate: Certificate) -> tuple[str, ...]:
+def _notes(currency: str, unspent: float, budget: float, certificate: Certificate) -> tuple[str, ...]:
     notes: list[str] = []
     if unspent > _BINDING * budget:
         notes.append(
             f"The plan leaves {unspent:,.2f} {currency} of the budget unspent: spent anywhere, they would bring in "
             "less than they cost, or another limit is in the way."
         )
-    if certificate.relative_gap > _BINDING:
+    if certificate.relative_gap > _WORTH_SAYING:
         notes.append(
             f"The last convex program could bring up to {certificate.relative_gap:.2%} more from media. That bound "
             "includes S-shaped channels by their envelope and effects that only expected mode knows."
         )
-    if np.diff(found.history).min(initial=0.0) < 0.0:
-        raise SolverError("A step of the search lost ground; the plan is not to be trusted.")
     return tuple(notes)
 
 

@@ -15,6 +15,8 @@ from xbopt.agents.planner.campaign import Effort, alternate
 from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.merit import Merit
+from xbopt.agents.planner.return_floor import keep_return_floor
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.errors import PolicyError
@@ -88,7 +90,9 @@ def plan_worlds(
     for row in range(len(worlds)):
         own = select_worlds(parameters, np.array([row]))
         expected = ExpectedMarket(market, goal_named(goal), own)
-        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), _EFFORT)
+        merit = Merit(floor=constraints.roi_floor)
+        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), merit, _EFFORT)
+        found = keep_return_floor(expected, blocks, constraints, found, merit)
         plans.append(found.course.plan)
         values.append(found.course.total)
         if progress is not None:

@@ -46,7 +46,8 @@ def improve_promotions(market: ExpectedMarket, blocks: Blocks, course: Course) -
     gains = _single_gains(market, blocks, course, menu)  # (O, K, R, S)
     best = np.argmax(gains, axis=0)
     gain = np.take_along_axis(gains, best[None], axis=0)[0]
-    candidates = [_changed(course.plan, blocks, menu, best, chosen) for chosen in _chosen(gain)]
+    ceiling = market.market.scenario.limits.discount_ceiling
+    candidates = [_changed(course.plan, blocks, menu, best, chosen, ceiling) for chosen in _chosen(gain)]
     totals = market.totals(candidates)  # (N, R)
     # The last candidate changes nothing, so the best of each region is never below the plan.
     winner = np.argmax(totals, axis=0)
@@ -97,14 +98,19 @@ def _chosen(gain: FloatArray) -> list[BoolArray]:
 
 
 def _changed(
-    plan: ScheduledPolicy, blocks: Blocks, menu: tuple[Offer, ...], best: IntArray, chosen: BoolArray
+    plan: ScheduledPolicy,
+    blocks: Blocks,
+    menu: tuple[Offer, ...],
+    best: IntArray,
+    chosen: BoolArray,
+    ceiling: FloatArray,
 ) -> ScheduledPolicy:
     depth = np.array([offer.discount_frac for offer in menu])[best]
     form = np.array([offer.mechanic for offer in menu], dtype=np.int64)[best]
     where = chosen[blocks.of_day]
     return replace(
         plan,
-        discount_frac=np.where(where, depth[blocks.of_day], plan.discount_frac),
+        discount_frac=np.where(where, np.minimum(depth[blocks.of_day], ceiling), plan.discount_frac),
         mechanic=np.where(where, form[blocks.of_day], plan.mechanic),
     )
 

@@ -1,4 +1,4 @@
-"""Whether the return floor can be kept: margin per unit of media spend, whatever else the limits ask for."""
+"""The return floor: goal per unit of media spend, in expected mode, whatever else the limits ask for."""
 
 from dataclasses import replace
 
@@ -9,40 +9,65 @@ from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.agents.planner.expected import ExpectedMarket
-from xbopt.agents.planner.program import solve
-from xbopt.agents.planner.response_model import model_at
+from xbopt.agents.planner.merit import Merit
+
+_HALVINGS = 24
 
 
-def check_return_floor(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> None:
-    """Check that some plan keeps the return floor, in the convex program at the plan at hand.
+def keep_return_floor(
+    market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit
+) -> Ascent:
+    """The plan itself where it keeps the floor; else the same plan with as little less spend as keeps it.
 
-    Without minimums and locks the floor can always be kept by spending nothing, unless organic business loses money.
+    Spend is scaled towards minimums and locks. Where even these alone are below the floor, no scaling helps.
 
     Raises:
-        InfeasiblePlanError: None does; it names the promises in the way and the highest floor that can be kept.
+        InfeasiblePlanError: The promises alone break the floor, at the plan's discounts; it names the return that
+            they reach.
     """
-    floor = constraints.roi_floor
-    if floor is None:
-        return
-    promised = constraints.least.sum() > 0.0
-    model = model_at(market, blocks, at.course, at.level)
-    organic = at.course.total - model.value(at.level)
-    if organic >= 0.0 and not promised:
-        return
-    # The most that margin can exceed the floor by: media cost (1 + floor) in it.
-    spend = blocks.unit_base * blocks.level_days
-    dearer = replace(model, cost=model.cost + floor * spend)
-    best = solve(dearer, replace(constraints, roi_floor=None), organic=organic, around=at.level, curves="envelope")
-    if organic + best.value >= 0.0:
-        return
-    money = float((best.level * spend).sum())
-    reachable = (organic + best.value) / money + floor if money > 0.0 else -np.inf
-    names = ["roi_floor"]
-    if promised:
-        names.append("minimums and locks")
-    way = (
-        f"Lower budget.roi_floor to {np.floor(reachable * 1e4) / 1e4:g}."
-        if np.isfinite(reachable)
-        else "Without media the business loses money, so no floor can be kept."
+    if merit.floor is None or _keeps(at, merit):
+        return at
+
+    def scaled(share: float) -> Ascent:
+        return _towards_promises(market, blocks, constraints, at, share)
+
+    low, high, kept = 0.0, 1.0, promises_alone(market, blocks, constraints, at)
+    if not _keeps(kept, merit):
+        raise below_floor(kept)
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        tried = scaled(middle)
+        if _keeps(tried, merit):
+            low, kept = middle, tried
+        else:
+            high = middle
+    return replace(kept, history=(*at.history, kept.course.total))
+
+
+def promises_alone(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
+    """The plan with no spend but minimums and locks."""
+    return _towards_promises(market, blocks, constraints, at, 0.0)
+
+
+def _towards_promises(
+    market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, share: float
+) -> Ascent:
+    least = constraints.least.reshape(at.level.shape)
+    level = least + share * (at.level - least)
+    return replace(at, level=level, course=market.play(replace(at.course.plan, spend_base=blocks.spend(level))))
+
+
+def _keeps(at: Ascent, merit: Merit) -> bool:
+    return bool(merit.shortfall(np.array([at.course.total]), np.array([at.spend_base]))[0] == 0.0)
+
+
+def below_floor(least: Ascent) -> InfeasiblePlanError:
+    """What to say when the promises alone are below the floor; spend is positive then, or the business loses money."""
+    spend = least.spend_base
+    if spend <= 0.0:
+        return InfeasiblePlanError(("roi_floor",), "Without media the business loses money, so no floor can be kept.")
+    reached = np.floor(least.course.total / spend * 1e4) / 1e4
+    return InfeasiblePlanError(
+        ("roi_floor", "minimums and locks"),
+        f"Lower budget.roi_floor to {reached:g}, which minimums and locks alone reach, or lower these.",
     )
-    raise InfeasiblePlanError(tuple(names), way)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.worlds import market_of
 from xbopt.agents.planner.replanning import replanning_policy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.observation import RecentResults, observe
@@ -69,6 +70,22 @@ def test_scarce_money_is_spread_over_all_that_is_left():
     assert spend[0].sum() == pytest.approx(plan[0].sum(), rel=1e-6)
     assert spend[1, 0, :, 0].sum() > spend[0, 0, :, 0].sum()
     assert spend[1, 1].sum() < spend[0, 1].sum()
+
+
+def test_money_stays_where_spend_brings_in_less_than_it_costs():
+    """All channels at a twelfth of what the model says: the last unit would bring 8 cents."""
+    market = build_market(load_scenario("quickstart", overrides=["budget.total_base=3000"]))
+    replan = replanning_policy(market)
+    seen = morning(market)
+    channels = seen.channels.copy()
+    channels[1, ..., seen.channel_names.index(replan.response_feature)] = -2.5
+    spend = replan.decide(replace(seen, channels=channels)).spend_base
+    assert spend[1].sum() < 0.5 * spend[0].sum()
+
+
+def test_a_price_that_does_not_rise_with_spend_divides_by_nothing():
+    market = market_of({"channels.0.price.bid_up": 0.0, "channels.0.price.amount_base": 5000.0})
+    assert np.isfinite(replanning_policy(market).decide(morning(market)).spend_base).all()
 
 
 def test_it_keeps_the_contract_of_policies(market, replan):

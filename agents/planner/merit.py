@@ -1,0 +1,31 @@
+"""Which plan is better: first the one that keeps the return floor, then the one that brings more."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+
+_KEPT = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merit:
+    """The order of plans.
+
+    Attributes:
+        floor: Least goal per unit of media spend; None where there is none.
+    """
+
+    floor: float | None
+
+    def shortfall(self, totals: FloatArray, spends: FloatArray) -> FloatArray:
+        """How far each plan is below the floor ``(N,)``, relative to what it brings; 0 where the floor is kept."""
+        if self.floor is None:
+            return np.zeros(len(totals))
+        missing = (self.floor * spends - totals) / np.maximum(np.abs(totals), 1e-300)
+        return np.where(missing > _KEPT, missing, 0.0)
+
+    def best(self, totals: FloatArray, spends: FloatArray) -> int:
+        """Position of the best plan; the first of equals."""
+        return int(np.lexsort((-totals, self.shortfall(totals, spends)))[0])
