@@ -65,7 +65,7 @@ def main() -> None:
     arguments = parser.parse_args()
     scenario = load_scenario(arguments.scenario)
     market = build_market(scenario)
-    base = with_options(preset_for(scenario), {"encoding": arguments.encoding, "patience": 10_000})
+    base = with_options(preset_for(scenario, arguments.encoding), {"patience": 10_000})
 
     def objective(trial: optuna.Trial) -> float:
         options = proposed(trial, base)

@@ -1,4 +1,8 @@
-"""Hyperparameters of PPO, and the presets by size of the market that ``benchmarks/search_ppo_presets.py`` found."""
+"""Hyperparameters of PPO, and presets by size of the market.
+
+The presets are the settings of the runs in ``benchmarks/results/ppo.md``. ``benchmarks/search_ppo_presets.py`` searches
+for better ones.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -113,17 +117,44 @@ class PpoSettings:
 
 PRESETS: Mapping[str, PpoSettings] = {
     "small": PpoSettings(worlds=64),
-    "large": PpoSettings(learning_rate=6e-4),
+    # Cells that sell little, over a long time: chance is large, so rewards are expectations and nothing but spend moves
+    # far.
+    "medium": PpoSettings(
+        form="full",
+        worlds=64,
+        learning_rate=8e-4,
+        discount=0.98,
+        gae_lambda=0.8,
+        exploration_pace=0.05,
+        exploration_dayparts=0.02,
+        exploration_discount=0.003,
+    ),
+    # Exploration over many cells is most of the spread of rewards: expectations would cost time and gain nothing.
+    "large": PpoSettings(expected_reward=False, learning_rate=6e-4, target_kl=0.08),
 }
 """Hyperparameters by size of the market."""
 
-_SMALL_MARKET_ENTRIES = 40
+_SMALL, _MEDIUM = 40, 100
+# A choice has to overtake the neutral one before anything is done otherwise: that takes larger steps.
+_TACTICS: Mapping[str, object] = {
+    "encoding": "tactics",
+    "form": "factored",
+    "learning_rate": 3e-3,
+    "target_kl": 0.15,
+    "neutral_share": 0.5,
+}
 
 
-def preset_for(scenario: Scenario) -> PpoSettings:
-    """The preset for a scenario's size: small markets have up to 40 cells times channels."""
+def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
+    """The preset for a scenario's size: cells times channels up to 40 are small, up to 100 medium.
+
+    Raises:
+        UsageError: There is no such encoding.
+    """
     regions, segments, channels, _ = scenario.shape
-    return PRESETS["small" if regions * segments * channels <= _SMALL_MARKET_ENTRIES else "large"]
+    size = regions * segments * channels
+    preset = PRESETS["small" if size <= _SMALL else "medium" if size <= _MEDIUM else "large"]
+    return with_options(preset, _TACTICS if encoding == "tactics" else {"encoding": encoding})
 
 
 def with_options(settings: PpoSettings, options: Mapping[str, object]) -> PpoSettings:

@@ -45,7 +45,8 @@ def train_ppo(
         PolicyError: The checkpoint is damaged or does not fit.
     """
     torch.set_num_threads(1)  # on shared cores two threads are slower than one
-    ppo = with_options(preset_for(market.scenario), settings.options)
+    encoding = str(settings.options.get("encoding", "tactics"))
+    ppo = with_options(preset_for(market.scenario, encoding), settings.options)
     training = PpoTraining(market, ppo, settings, run, progress)
     if resume:
         training.resume()

@@ -222,8 +222,11 @@ def test_options_may_be_texts():
 
 
 def test_presets_go_by_size(scenario):
-    assert preset_for(scenario) == PRESETS["small"]
-    assert preset_for(load_scenario("us_eu_launch")) == PRESETS["large"]
+    for name, size in ((None, "small"), ("electronics_case", "medium"), ("us_eu_launch", "large")):
+        sized = scenario if name is None else load_scenario(name)
+        assert preset_for(sized, "continuous") == replace(PRESETS[size], encoding="continuous")
+        assert preset_for(sized).encoding == "tactics"
+        assert preset_for(sized).worlds == PRESETS[size].worlds
 
 
 def test_pid_multiplier_by_hand():
