@@ -193,7 +193,8 @@ class PolicyEvaluation:
         next_steps: What to do about it.
         estimand: ``one-step`` or ``sequential``.
         rows: Decisions that were used.
-        rows_censored: Decisions left out because their reward is not complete yet.
+        rows_censored: Decisions left out because their reward is not complete yet; of a sequential question the
+            episodes that were cut for that reason.
         confidence: Of every interval.
         support: The diagnostics behind the verdict.
         estimates: Estimates by name; empty after a refusal without force.

@@ -33,6 +33,9 @@ def evaluate_sequential(
     seed: int = 0,
     rules: SupportRules | None = None,
     force: bool = False,
+    cut: int = 0,
+    cautions: tuple[str, ...] = (),
+    refusals: tuple[str, ...] = (),
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned an episode, how sure that is, and whether the log can tell.
 
@@ -46,6 +49,10 @@ def evaluate_sequential(
         seed: Of the folds.
         rules: When to refuse; the default rules where None. They count episodes here.
         force: Show values even where the log cannot answer.
+        cut: Episodes whose later rewards are not known; they are no part of ``episodes``, or were shortened with all
+            others. Never pass them with a ``length`` that counts what is missing as nothing.
+        cautions: Further reasons for CAUTION, from whoever read the log.
+        refusals: Further reasons for REFUSE.
 
     Raises:
         DecisionLogError: An array is not as it should be.
@@ -75,6 +82,8 @@ def evaluate_sequential(
         if not anew.refusals:
             recommended = "drl"
             findings = _leaning_on_the_state(episodes, values, diagnostics, marginal_support, anew)
+    findings.refusals.extend(refusals)
+    findings.cautions.extend(cautions)
     withheld = findings.verdict == "REFUSE" and not force
     formulas = sequential_formulas(episodes, cumulative=cumulative, marginal=marginal, values=values, cluster=cluster)
     estimates = {} if withheld else _estimates(formulas, "", confidence, recommended)
@@ -85,7 +94,7 @@ def evaluate_sequential(
         next_steps=tuple(findings.next_steps),
         estimand="sequential",
         rows=len(episodes),
-        rows_censored=0,
+        rows_censored=cut,
         confidence=confidence,
         support=diagnostics,
         estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
