@@ -25,7 +25,7 @@ from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS, RewardModel
 from xbopt.ope.row_keys import row_keys
-from xbopt.ope.self_test import CoverageTest, self_test
+from xbopt.ope.simulated_coverage import CoverageTest, self_test
 from xbopt.ope.streaming import StreamingEvaluator
 from xbopt.ope.verdict import Findings, judge_carry_over
 
@@ -222,6 +222,8 @@ def _judged(
 def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 0, draws: int = 200) -> LogEvaluation:
     """The evaluation with the coverage that its intervals reach in logs simulated like this one; needs all rows.
 
+    After a refusal the simulated truth and the widths are left out: they would tell the value that is withheld.
+
     Raises:
         UsageError: The evaluation is sequential.
     """
@@ -236,7 +238,7 @@ def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 
         seed=seed,
         draws=draws,
     )
-    return replace(evaluation, self_test=found)
+    return replace(evaluation, self_test=found.without_values() if evaluation.result.withheld else found)
 
 
 def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
