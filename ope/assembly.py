@@ -12,10 +12,9 @@ from xbopt.ope.estimators.bandit import BIASED, LOGGING, ColumnLayout, formulas
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation
+from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.reward_models.protocol import RewardModel
 from xbopt.ope.reward_range import RewardRange
-from xbopt.ope.support import SupportSums
 from xbopt.ope.verdict import Findings, SupportRules, judge_carry_over, judge_rewards, judge_support
 
 IntervalMethod = Literal["skewed", "bootstrap-t"]
@@ -28,7 +27,7 @@ def assemble(
     *,
     blocks: FloatArray,
     layout: ColumnLayout,
-    support: SupportSums,
+    support: SupportDiagnostics,
     reward_range: RewardRange,
     carry_over: CarryOverSums | None,
     model: RewardModel | None,
@@ -36,7 +35,6 @@ def assemble(
     members: FloatArray,
     rows: int,
     rows_censored: int,
-    clustered: bool,
     confidence: float,
     seed: int,
     reward_bounds: tuple[float, float] | None,
@@ -46,9 +44,8 @@ def assemble(
     cautions: tuple[str, ...],
 ) -> PolicyEvaluation:
     """Everything that ``StreamingEvaluator.result`` says; the arguments are its own sums and options."""
-    diagnostics = support.diagnostics(len(blocks) if clustered else 0)
     findings = Findings()
-    judge_support(diagnostics, rows, rules, findings)
+    judge_support(support, rows, rules, findings)
     findings.cautions.extend(cautions)
     judge_rewards(rows=reward_range.rows, events=reward_range.events, rules=rules, findings=findings)
     carried = None if carry_over is None else carry_over.test()
@@ -69,7 +66,7 @@ def assemble(
     projected = {name: project(formula, blocks, layout.position) for name, formula in wanted.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
     if reward_range.events == 0 and rows > 1:
-        worth = {name: float(rows) if name == "logging" else diagnostics.ess for name in plain}
+        worth = {name: float(rows) if name == "logging" else support.ess for name in plain}
         plain = {
             name: _without_spread(value, bounds, reward_range, worth=worth[name], confidence=confidence)
             for name, value in plain.items()
@@ -89,7 +86,7 @@ def assemble(
         rows=rows,
         rows_censored=rows_censored,
         confidence=confidence,
-        support=diagnostics,
+        support=support,
         estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
         withheld=withheld,
         recommended=recommended,

@@ -144,11 +144,7 @@ def coverage_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
     name = evaluation.result.recommended or found.recommended
     reached, error = found.coverage.get(name, math.nan), found.coverage_error.get(name, math.nan)
     refused = f" {share(found.refused)} of them were refused." if found.refused else ""
-    shared = (
-        " Whole clusters were drawn, with the luck that their rows share."
-        if found.clustered
-        else ""
-    ) + (
+    shared = (" Whole clusters were drawn, with the luck that their rows share." if found.clustered else "") + (
         " The log does not state the probabilities of all actions, so the logging policy was refitted."
         if found.logging_policy == "refitted"
         else ""

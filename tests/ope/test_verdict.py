@@ -209,3 +209,79 @@ def test_exploration_plans_by_hand():
     # 4 (1.959964 * 2 / 0.1)^2 = 6146.3
     wide = plan_exploration([[1.0, 0.0]], half_width=0.1, reward_sd=2.0, epsilons=(0.5,))
     assert wide[0].rows_for_width == 6147
+
+
+def by_arm(arm, size, stated, seed=0):
+    """Clusters of one action each; the policy is action 0."""
+    random = np.random.default_rng(seed)
+    cluster = np.repeat(np.arange(len(arm)), size)
+    action = np.asarray(arm)[cluster]
+    data = LoggedBanditData(
+        context=np.zeros((len(action), 0)), action=action, reward=random.normal(size=len(action)),
+        propensity=np.where(action == 0, stated, 1.0 - stated), n_actions=2, cluster=cluster,
+    )  # fmt: skip
+    return data, np.tile([1.0, 0.0], (len(action), 1))
+
+
+def test_a_policy_that_one_cluster_alone_took_is_refused_and_has_no_spread():
+    result = evaluate_policy(*by_arm(np.arange(25) != 3, 200, 0.04), force=True)
+    assert result.verdict == "REFUSE"
+    assert any("One of 25 clusters holds all the weight" in reason for reason in result.reasons)
+    assert result.support.by_cluster.carrying == 1
+    assert np.isnan(result.estimates["snips"].se)
+    assert (result.estimates["snips"].low, result.estimates["snips"].high) == (-np.inf, np.inf)
+
+
+def test_a_policy_that_few_of_many_clusters_took_is_refused():
+    result = evaluate_policy(*by_arm(np.arange(30) >= 3, 200, 0.1))
+    assert result.support.by_cluster.ess == pytest.approx(3.0)
+    assert any("clusters are worth 3.0" in reason for reason in result.reasons)
+
+
+@pytest.mark.statistical
+def test_actions_drawn_by_cluster_are_not_refused_for_it():
+    """40 clusters of one fair draw each: by row the mean weight would be 7 standard errors from 1 again and again."""
+    verdicts = []
+    for seed in range(20):
+        arm = np.random.default_rng(seed).integers(0, 2, 40)
+        verdicts.append(evaluate_policy(*by_arm(arm, 200, 0.5, seed), reward_model=None).verdict)
+    assert "REFUSE" not in verdicts
+
+
+def partly_supported(seed, segments):
+    random = np.random.default_rng(seed)
+    alone = random.random(400) < 0.15  # here action 0 is never logged
+    action = np.where(alone, 1, random.integers(0, 2, 400))
+    data = LoggedBanditData(
+        context=alone[:, None].astype(float), action=action, reward=random.random(400) + action,
+        propensity=np.where(alone, 0.98, 0.5), n_actions=2, segment=alone.astype(int) if segments else None,
+    )  # fmt: skip
+    return data, np.tile([1.0, 0.0], (400, 1))
+
+
+def test_a_segment_without_weight_counts_as_unsupported():
+    data, evaluation = partly_supported(0, segments=True)
+    result = evaluate_policy(data, evaluation)
+    assert result.verdict == "REFUSE"
+    assert result.support.unsupported_mass == pytest.approx(data.segment.mean())
+
+
+@pytest.mark.statistical
+def test_a_mean_weight_clearly_below_one_is_no_plain_answer():
+    """E[w] = 0.85 with a standard error of 0.05: z is below -2 in 84 % of logs."""
+    verdicts = [evaluate_policy(*partly_supported(seed, segments=False)).verdict for seed in range(60)]
+    assert verdicts.count("ANSWER") <= 60 * 0.16 + 3.5 * np.sqrt(60 * 0.16 * 0.84)
+    assert "REFUSE" in verdicts
+
+
+def test_propensities_that_are_wrong_by_action_but_right_on_average_are_refused():
+    random = np.random.default_rng(1)
+    action = random.integers(0, 2, 5000)
+    data = LoggedBanditData(
+        context=np.zeros((5000, 0)), action=action, reward=random.random(5000) + action,
+        propensity=np.where(action == 0, 0.25, 0.75), n_actions=2,
+    )  # fmt: skip
+    result = evaluate_policy(data, np.tile([0.25, 0.75], (5000, 1)))
+    assert result.support.mean_weight == pytest.approx(1.0)
+    assert result.verdict == "REFUSE"
+    assert any("propensities are not those of the draw" in reason for reason in result.reasons)
