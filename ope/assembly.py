@@ -51,7 +51,7 @@ def assemble(
     carried = None if carry_over is None else carry_over.test()
     judge_carry_over(carried, findings)
     withheld = findings.verdict == "REFUSE" and not force
-    bounds = reward_bounds or ((0.0, 1.0) if reward_range.binary else None)
+    bounds = reward_bounds or reward_range.bounds
 
     wanted: dict[str, Formula] = {"logging": LOGGING}
     found = {name: formula for name, formula in formulas(blocks, layout).items() if with_model or name in _MODEL_FREE}
@@ -67,9 +67,10 @@ def assemble(
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
     if reward_range.events == 0 and rows > 1:
         worth = {name: float(rows) if name == "logging" else support.ess for name in plain}
-        plain = {
+        plain |= {
             name: _without_spread(value, bounds, reward_range, worth=worth[name], confidence=confidence)
             for name, value in plain.items()
+            if name not in _budget_formulas(layout)  # costs spread though rewards do not
         }
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
@@ -78,6 +79,8 @@ def assemble(
     estimates = {name: _in_bounds(value, bounds, reward_range) for name, value in estimates.items()}
     order = () if withheld else cross_validated_order(found, blocks, layout, seed=seed)
     recommended = None if withheld else ("dr" if with_model else "snips")
+    if recommended is not None and recommended not in estimates:
+        recommended = "ips" if "ips" in estimates else None  # no weight at all: no ratio has a meaning
     return PolicyEvaluation(
         verdict=findings.verdict,
         reasons=findings.reasons,
@@ -130,12 +133,15 @@ def _estimates(
         value, error = formula.value(), formula.standard_error()
         if not np.isfinite(value):
             continue
+        low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
         if name in replicates and error > 0.0:
             # Only a ratio cannot leave the rewards' range, so only there the logit scale makes sense.
             scale = bounds if name in {"snips", "logging"} else None
-            low, high = bootstrap_t(value, error, replicates[name], confidence=confidence, bounds=scale)
-        else:
-            low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
+            ends = bootstrap_t(value, error, replicates[name], confidence=confidence, bounds=scale)
+            if np.isfinite(ends).all():
+                low, high = ends
+            else:  # the replicates do not tell both ends: the wider one of both intervals
+                low, high = float(np.fmin(low, ends[0])), float(np.fmax(high, ends[1]))
         found[name] = Estimate(value=value, se=error, low=low, high=high)
     return found
 
@@ -171,12 +177,13 @@ def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
     found = dict(estimates)
     for name in BIASED:
         own = found[name]
-        found[name] = Estimate(
-            value=own.value,
-            se=own.se,
+        note = f"biased; the interval includes its estimated bias of {own.value - unbiased.value:.4g}"
+        found[name] = replace(
+            own,
             low=min(own.low, unbiased.low),
             high=max(own.high, unbiased.high),
-            note=f"biased; the interval includes its estimated bias of {own.value - unbiased.value:.4g}",
+            covers=own.covers and unbiased.covers,
+            note="; ".join(filter(None, [note, own.note])),
         )
     return found
 
@@ -189,22 +196,8 @@ def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: 
         kind = "possible" if bounds else "logged"
         note = "; ".join(filter(None, [note, f"outside the {kind} rewards, {low:g} to {high:g}"]))
     if bounds is None:
-        return Estimate(
-            value=estimate.value,
-            se=estimate.se,
-            low=estimate.low,
-            high=estimate.high,
-            covers=estimate.covers,
-            note=note,
-        )
-    return Estimate(
-        value=estimate.value,
-        se=estimate.se,
-        low=min(max(estimate.low, low), high),
-        high=max(min(estimate.high, high), low),
-        covers=estimate.covers,
-        note=note,
-    )
+        return replace(estimate, note=note)
+    return replace(estimate, low=min(max(estimate.low, low), high), high=max(min(estimate.high, high), low), note=note)
 
 
 def _model_quality(

@@ -16,11 +16,11 @@ class RewardRange:
         rows: Rewards seen.
     """
 
-    __slots__ = ("_at_highest", "_at_lowest", "binary", "highest", "lowest", "rows", "total")
+    __slots__ = ("_at_highest", "_at_lowest", "_at_zero", "binary", "highest", "lowest", "rows", "total")
 
     def __init__(self) -> None:
         self.lowest, self.highest = float("inf"), float("-inf")
-        self._at_lowest = self._at_highest = 0
+        self._at_lowest = self._at_highest = self._at_zero = 0
         self.binary = True
         self.total = 0.0
         self.rows = 0
@@ -33,6 +33,7 @@ class RewardRange:
         other.lowest, other.highest = float(reward.min()), float(reward.max())
         other._at_lowest = int((reward == other.lowest).sum())
         other._at_highest = int((reward == other.highest).sum())
+        other._at_zero = int((reward == 0.0).sum())
         other.binary = bool(((reward == 0.0) | (reward == 1.0)).all())
         other.total, other.rows = float(np.abs(reward).sum()), len(reward)
         self.merge(other)
@@ -45,6 +46,7 @@ class RewardRange:
         if other.highest >= self.highest:
             self._at_highest = other._at_highest + (self._at_highest if other.highest == self.highest else 0)
             self.highest = other.highest
+        self._at_zero += other._at_zero
         self.binary = self.binary and other.binary
         self.total += other.total
         self.rows += other.rows
@@ -56,5 +58,17 @@ class RewardRange:
 
     @property
     def usual(self) -> int:
-        """Rows at the more frequent end of the range; the others are the events."""
-        return max(self._at_lowest, self._at_highest)
+        """Rows of the usual reward: one end of the range, or 0 (margins with returns lie on both sides of it)."""
+        return max(self._at_lowest, self._at_highest, self._at_zero)
+
+    @property
+    def usual_value(self) -> float:
+        """The usual reward; of equally frequent ones 0, then the lower end."""
+        if self._at_zero == self.usual:
+            return 0.0
+        return self.lowest if self._at_lowest == self.usual else self.highest
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """0 and 1 where the log shows both and nothing else; a range of other rewards cannot be read off a sample."""
+        return (0.0, 1.0) if self.binary and self.lowest < self.highest else None

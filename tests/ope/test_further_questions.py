@@ -21,7 +21,10 @@ from xbopt.ope import (
     self_test,
 )
 
-ANYTHING_GOES = SupportRules(top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf)
+ANYTHING_GOES = SupportRules(
+    top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf, top_cluster_share=1.0,
+    cluster_ess=0.0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -328,3 +331,16 @@ def test_clusters_that_spend_alike_make_overspending_harder_to_tell():
     assert chances[0] < chances[1] < 0.5
     with pytest.raises(UsageError, match="decisions"):
         budget_outlook(data, even, result, decisions=0, budget=1.0)
+
+
+def test_the_interval_of_a_median_between_two_mass_points_holds_both():
+    """Of 2000 fair draws 50.5 % are 1: the median may well be 0."""
+    random = np.random.default_rng(0)
+    reward = (random.permutation(2000) < 1010).astype(float)
+    data = LoggedBanditData(
+        context=np.zeros((2000, 0)), action=random.integers(0, 2, 2000), reward=reward, propensity=np.full(2000, 0.5),
+        n_actions=2,
+    )  # fmt: skip
+    even = np.full((2000, 2), 0.5)
+    found = risk_profile(data, even, evaluate_policy(data, even), levels=(0.5,)).quantiles[0]
+    assert (found.low, found.value, found.high) == (0.0, 1.0, 1.0)

@@ -172,10 +172,12 @@ def test_a_log_without_any_matching_row_is_refused_in_plain_words():
 
 def test_no_event_at_all_still_leaves_room_for_some():
     """Of 2000 zeros 3.69 events remain plausible: -log(0.025). Unbounded rewards all alike have no interval."""
-    zeros = evaluate_policy(even_log(2000, np.zeros(2000)), [[0.5, 0.5]] * 2000)
+    zeros = evaluate_policy(even_log(2000, np.zeros(2000), reward_bounds=(0.0, 1.0)), [[0.5, 0.5]] * 2000)
     assert zeros.verdict == "CAUTION"
     assert zeros.estimates["dr"].low == 0.0
     assert zeros.estimates["dr"].high == pytest.approx(3.689 / 2000, rel=1e-3)
+    unknown = evaluate_policy(even_log(2000, np.zeros(2000)), [[0.5, 0.5]] * 2000)
+    assert not unknown.estimates["dr"].covers, "zeros alone do not show that rewards end at 1"
     sevens = evaluate_policy(even_log(2000, np.full(2000, 7.0)), [[0.5, 0.5]] * 2000)
     assert not sevens.estimates["dr"].covers
     assert "no spread" in sevens.estimates["dr"].note
