@@ -8,7 +8,7 @@ import numpy as np
 from xbopt.core.axes import FloatArray
 from xbopt.ope.carry_over import CarryOverSums
 from xbopt.ope.choice import cross_validated_order
-from xbopt.ope.estimators.bandit import BIASED, LOGGING, ColumnLayout, formulas
+from xbopt.ope.estimators.bandit import BIASED, LOGGING, UNBIASED, ColumnLayout, formulas
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
@@ -47,7 +47,13 @@ def assemble(
     findings = Findings()
     judge_support(support, rows, rules, findings)
     findings.cautions.extend(cautions)
-    judge_rewards(rows=reward_range.rows, events=reward_range.events, rules=rules, findings=findings)
+    judge_rewards(
+        rows=reward_range.rows,
+        events=reward_range.events,
+        worth=reward_range.weighted_events,
+        rules=rules,
+        findings=findings,
+    )
     carried = None if carry_over is None else carry_over.test()
     judge_carry_over(carried, findings)
     withheld = findings.verdict == "REFUSE" and not force
@@ -72,6 +78,16 @@ def assemble(
             for name, value in plain.items()
             if name not in _budget_formulas(layout)  # costs spread though rewards do not
         }
+    elif reward_range.binary and rows > 1 and reward_range.weighted_events < rules.rare_rewards:
+        # Of m weighted events, the exact Poisson bound over their normal one; for none of them -log(alpha / 2).
+        room = _poisson_room(reward_range.weighted_events, confidence) / max(support.ess, 1.0)
+        for name in plain:
+            if name.removesuffix(_DIFFERENCE) in UNBIASED:
+                plain[name] = replace(
+                    plain[name],
+                    low=min(plain[name].low, plain[name].value - (room if reward_range.rare_is_low else 0.0)),
+                    high=max(plain[name].high, plain[name].value + (0.0 if reward_range.rare_is_low else room)),
+                )
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -164,6 +180,13 @@ def _without_spread(
         low=estimate.low - share * (rewards.lowest - low),
         high=estimate.high + share * (high - rewards.highest),
     )
+
+
+def _poisson_room(events: float, confidence: float) -> float:
+    """How many more events than were seen remain plausible: the upper end of the exact Poisson interval less them."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(events + 1.0, (1.0 + confidence) / 2.0)) - events
 
 
 def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:

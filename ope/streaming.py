@@ -281,7 +281,8 @@ class StreamingEvaluator:
             logging=data.action_probabilities,
             segment=data.segment,
         )
-        self._range.add(data.reward if counted is None else data.reward[counted > 0.0])
+        seen = slice(None) if counted is None else counted > 0.0
+        self._range.add(data.reward[seen], weighted.weight[seen])
         self._counts.rows += len(data)
         if data.previous_action is not None:
             if self._carry_over is None:

@@ -288,12 +288,13 @@ def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confid
     findings.next_steps.append("Ask the sequential question: evaluate_sequential on episodes of this log.")
 
 
-def judge_rewards(*, rows: int, events: int, rules: SupportRules, findings: Findings) -> None:
+def judge_rewards(*, rows: int, events: int, worth: float, rules: SupportRules, findings: Findings) -> None:
     """Too few rewards that differ from the usual one say nothing about spread.
 
     Args:
         rows: Rows with a reward.
         events: Rows whose reward differs from the usual one, the more frequent end of the range.
+        worth: What the events are worth for the evaluation policy.
         rules: The thresholds.
         findings: Where the reasons go.
     """
@@ -301,4 +302,10 @@ def judge_rewards(*, rows: int, events: int, rules: SupportRules, findings: Find
         findings.cautions.append(
             f"Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known."
         )
+    elif worth < rules.rare_rewards:
+        findings.cautions.append(
+            f"The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the evaluation policy: the "
+            "spread of its rewards is hardly known."
+        )
+    if min(events, worth) < rules.rare_rewards:
         findings.next_steps.append("Log until some hundred rewards differ from the usual one.")

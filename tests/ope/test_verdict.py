@@ -287,3 +287,21 @@ def test_propensities_that_are_wrong_by_action_but_right_on_average_are_refused(
     assert result.support.mean_weight == pytest.approx(1.0)
     assert result.verdict == "REFUSE"
     assert any("propensities are not those of the draw" in reason for reason in result.reasons)
+
+
+@pytest.mark.statistical
+def test_few_events_in_the_rows_that_carry_weight_are_a_caution_with_room_for_more():
+    """Uniform logging of 10 actions; the policy's own has 2 events expected in its 200 rows, the others 90."""
+    held, cautions = 0, 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        action = random.integers(0, 10, 2000)
+        data = LoggedBanditData(
+            context=random.normal(size=(2000, 1)), action=action, propensity=np.full(2000, 0.1), n_actions=10,
+            reward=(random.random(2000) < np.where(action == 0, 0.01, 0.05)).astype(float),
+        )  # fmt: skip
+        result = evaluate_policy(data, np.eye(10)[[0] * 2000])
+        cautions += result.verdict == "CAUTION" or result.withheld
+        held += result.estimates["dr"].low <= 0.01 <= result.estimates["dr"].high if not result.withheld else 1
+    assert cautions == 60
+    assert held >= 0.95 * 60 - 3.5 * np.sqrt(0.95 * 0.05 * 60)
