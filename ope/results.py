@@ -75,8 +75,8 @@ class ActionSupport:
         policy_share: Mean probability under the evaluation policy.
         weight_share: Sum of weights over the number of rows; the policy's share where propensities are right.
         ess: Effective rows among those of the action.
-        missing_z: (policy share - weight share) over its standard error, cluster-robust; far above 0 the action lacks support in some
-            contexts, far below 0 its propensities are stated too low.
+        missing_z: (policy share - weight share) over its standard error, cluster-robust; far above 0 the action
+            lacks support in some contexts, far below 0 its propensities are stated too low.
         inverse_propensity_mean: Mean over all rows of 1(action)/propensity; 1 where propensities are right and the
             action could be taken everywhere.
     """

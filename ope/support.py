@@ -51,8 +51,8 @@ def robust_error(sums: FloatArray, rows: FloatArray) -> FloatArray:
     """Standard error of the means of sums by cluster ``(c, m)`` over ``rows`` ``(c,)``: ``(m,)``; 0 for one cluster."""
     count, size = len(rows), float(rows.sum())
     if count < 2:
-        return np.zeros(sums.shape[1])
-    away = sums - np.outer(rows, sums.sum(axis=0) / size)
+        return np.zeros(len(sums.T))
+    away: FloatArray = sums - np.outer(rows, sums.sum(axis=0) / size)
     error: FloatArray = np.sqrt(count / (count - 1) * (away * away).sum(axis=0)) / size
     return error
 

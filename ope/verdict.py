@@ -139,7 +139,7 @@ def judge_clusters(support: SupportDiagnostics, rules: SupportRules, findings: F
         return
     if found.carrying < 2:
         findings.refusals.append(
-            f"One of {support.clusters:,} clusters holds all the weight, so nothing tells how much the value could vary."
+            f"One of {support.clusters:,} clusters holds all the weight, so nothing tells how it could vary."
         )
     elif found.top_weight_share > rules.top_cluster_share:
         findings.refusals.append(
@@ -304,8 +304,8 @@ def judge_rewards(*, rows: int, events: int, worth: float, rules: SupportRules, 
         )
     elif worth < rules.rare_rewards:
         findings.cautions.append(
-            f"The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the evaluation policy: the "
-            "spread of its rewards is hardly known."
+            f"The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the evaluation policy: "
+            "the spread of its rewards is hardly known."
         )
     if min(events, worth) < rules.rare_rewards:
         findings.next_steps.append("Log until some hundred rewards differ from the usual one.")

@@ -94,7 +94,8 @@ class AuditSample:
         more = f" ({len(found.suspicious)} such days)" if len(found.suspicious) > 1 else ""
         return (
             (
-                f"On {np.datetime64(day, 'D')} the mean of 1 / (actions x propensity) is {mean:.2f} where the whole log has {overall:.2f}: "
+                f"On {np.datetime64(day, 'D')} the mean of 1 / (actions x propensity) is {mean:.2f} where the "
+                f"whole log has {overall:.2f}: "
                 f"other propensities held that day than the log states{more}."
             ),
         )

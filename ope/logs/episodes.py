@@ -144,8 +144,8 @@ def _cuts(length: IntArray, left_out: int) -> Sequence[str]:
     words: list[str] = []
     if left_out:
         words.append(
-            f"{left_out:,} decisions were left out: they belong to episodes that were cut at a reward that is not ready "
-            "or at a step that is missing, or they lie beyond the steps that are counted."
+            f"{left_out:,} decisions were left out: they belong to episodes that were cut at a reward that is not "
+            "ready or at a step that is missing, or they lie beyond the steps that are counted."
         )
     if length.min() != length.max():
         words.append(f"Episodes have from {length.min()} to {length.max()} steps; the shorter ones count as ended.")

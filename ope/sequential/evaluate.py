@@ -162,8 +162,8 @@ def _of_steps(
     alive = episodes.alive
     return with_clusters(
         support,
-        rows=np.bincount(cluster, weights=alive.sum(axis=1)),
-        weight=np.bincount(cluster, weights=(step_weights * alive).sum(axis=1)),
+        rows=np.bincount(cluster, weights=alive.sum(axis=1)).astype(np.float64),
+        weight=np.bincount(cluster, weights=(step_weights * alive).sum(axis=1)).astype(np.float64),
         missing=None,
     )
 
@@ -174,7 +174,7 @@ def _with_weights(support: SupportDiagnostics, weight: FloatArray, cluster: IntA
     found = with_clusters(
         support,
         rows=np.bincount(clusters).astype(np.float64),
-        weight=np.bincount(clusters, weights=weight),
+        weight=np.bincount(clusters, weights=weight).astype(np.float64),
         missing=None,
     )
     return replace(

@@ -305,3 +305,18 @@ def test_few_events_in_the_rows_that_carry_weight_are_a_caution_with_room_for_mo
         held += result.estimates["dr"].low <= 0.01 <= result.estimates["dr"].high if not result.withheld else 1
     assert cautions == 60
     assert held >= 0.95 * 60 - 3.5 * np.sqrt(0.95 * 0.05 * 60)
+
+
+def test_a_mass_point_inside_the_range_is_the_usual_reward():
+    """Margins with returns: 0 almost always, a few orders above and returns below."""
+    reward = np.zeros(2000)
+    reward[:4], reward[4:6] = 10.0, -5.0
+    result = evaluate_policy(even_log(2000, reward), [[0.5, 0.5]] * 2000)
+    assert any("Only 6 of 2,000 rewards" in reason for reason in result.reasons)
+
+
+def test_costs_keep_their_intervals_where_rewards_have_no_spread():
+    cost = np.random.default_rng(1).random(2000)
+    result = evaluate_policy(even_log(2000, np.full(2000, 7.0), cost=cost), [[0.5, 0.5]] * 2000)
+    assert result.budget["cost"].covers
+    assert not any(result.estimates[name].covers for name in ("dm", "switch_dr", "dr_os"))

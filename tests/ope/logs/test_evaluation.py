@@ -335,3 +335,17 @@ def test_the_histogram_adds_up():
     assert named["1 to 3.16"] == (3, 6.0)
     assert named["3.16 to 10"] == (1, 5.0)
     assert named["10,000 and more"] == (1, 1e9)
+
+
+def test_the_anytime_interval_refuses_rows_that_share_their_luck(log_path):
+    log = open_log(log_path(table(100)))
+    with pytest.raises(UsageError, match="share their luck"):
+        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0), least_propensity=1 / 3)
+
+
+def test_reward_bounds_reach_the_evaluation(log_path):
+    log = open_log(log_path(table(500).set_column(2, "reward", pa.array(np.full(500, 7.0)))))
+    assert not evaluate_log(log, named_policy("uniform", log)).result.estimates["dr"].covers
+    found = evaluate_log(log, named_policy("uniform", log), reward_bounds=(0.0, 10.0)).result.estimates["dr"]
+    assert found.covers
+    assert found.low < 7.0 < found.high
