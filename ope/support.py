@@ -52,8 +52,9 @@ def robust_error(sums: FloatArray, rows: FloatArray) -> FloatArray:
     count, size = len(rows), float(rows.sum())
     if count < 2:
         return np.zeros(len(sums.T))
-    away: FloatArray = sums - np.outer(rows, sums.sum(axis=0) / size)
-    error: FloatArray = np.sqrt(count / (count - 1) * (away * away).sum(axis=0)) / size
+    away: FloatArray = sums - rows[:, None] * (sums.sum(axis=0) / size)
+    squares: FloatArray = (away * away).sum(axis=0)
+    error: FloatArray = np.sqrt(squares * (count / (count - 1))) / size
     return error
 
 
