@@ -119,7 +119,7 @@ def evaluate_command(
     ] = False,
     reward_bounds: Annotated[
         str | None,
-        typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
+        typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward."),
     ] = None,
     least_propensity: Annotated[
         float | None,
@@ -166,8 +166,7 @@ def evaluate_command(
         say(f"Note: {note}")
     if estimand is EstimandName.sequential:
         _check_sequential(reward_model, engine, self_test=self_test, sequence=sequence)
-    if sequence:
-        _bounds(reward_bounds)
+    bounds = None if reward_bounds is None and not sequence else _bounds(reward_bounds)
     with progress_bar(f"{opened.path.name}, {chosen.identity.name}", quiet=as_json, of="rows") as progress:
         if estimand is EstimandName.sequential:
             evaluation = evaluate_log_sequentially(
@@ -188,13 +187,16 @@ def evaluate_command(
                 confidence=confidence,
                 seed=seed,
                 reward_model=None if reward_model is RewardModelName.none else reward_model.value,
+                reward_bounds=bounds,
                 force=force,
                 engine=engine.value,
                 progress=progress,
             )
         if self_test:
             evaluation = with_self_test(evaluation, chosen.policy, seed=seed)
-        if sequence and not evaluation.result.withheld:
+        if sequence and evaluation.result.support.unsupported_mass > 0.0:
+            say("Note: no --sequence interval: it needs every action of the policy to be possible in the log.")
+        elif sequence and not evaluation.result.withheld:
             found = anytime_interval(
                 opened,
                 chosen.policy,

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from xbopt.ope.reward_models.linear import fit_linear
     from xbopt.ope.reward_models.moments import RewardMoments
     from xbopt.ope.risk import risk_profile
-    from xbopt.ope.self_test import self_test
     from xbopt.ope.sequential.episodes import LoggedEpisodes
     from xbopt.ope.sequential.evaluate import evaluate_sequential
+    from xbopt.ope.simulated_coverage import self_test
     from xbopt.ope.streaming import StreamingEvaluator
     from xbopt.ope.verdict import SupportRules
 
@@ -83,7 +83,7 @@ _HOMES = {
     "propensity_calibration": "xbopt.ope.audit",
     "propensity_drift": "xbopt.ope.audit",
     "risk_profile": "xbopt.ope.risk",
-    "self_test": "xbopt.ope.self_test",
+    "self_test": "xbopt.ope.simulated_coverage",
 }
 
 

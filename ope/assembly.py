@@ -8,14 +8,13 @@ import numpy as np
 from xbopt.core.axes import FloatArray
 from xbopt.ope.carry_over import CarryOverSums
 from xbopt.ope.choice import cross_validated_order
-from xbopt.ope.estimators.bandit import BIASED, LOGGING, ColumnLayout, formulas
+from xbopt.ope.estimators.bandit import BIASED, LOGGING, UNBIASED, ColumnLayout, formulas
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation
+from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.reward_models.protocol import RewardModel
 from xbopt.ope.reward_range import RewardRange
-from xbopt.ope.support import SupportSums
 from xbopt.ope.verdict import Findings, SupportRules, judge_carry_over, judge_rewards, judge_support
 
 IntervalMethod = Literal["skewed", "bootstrap-t"]
@@ -28,7 +27,7 @@ def assemble(
     *,
     blocks: FloatArray,
     layout: ColumnLayout,
-    support: SupportSums,
+    support: SupportDiagnostics,
     reward_range: RewardRange,
     carry_over: CarryOverSums | None,
     model: RewardModel | None,
@@ -36,7 +35,6 @@ def assemble(
     members: FloatArray,
     rows: int,
     rows_censored: int,
-    clustered: bool,
     confidence: float,
     seed: int,
     reward_bounds: tuple[float, float] | None,
@@ -46,15 +44,20 @@ def assemble(
     cautions: tuple[str, ...],
 ) -> PolicyEvaluation:
     """Everything that ``StreamingEvaluator.result`` says; the arguments are its own sums and options."""
-    diagnostics = support.diagnostics(len(blocks) if clustered else 0)
     findings = Findings()
-    judge_support(diagnostics, rows, rules, findings)
+    judge_support(support, rows, rules, findings)
     findings.cautions.extend(cautions)
-    judge_rewards(rows=reward_range.rows, events=reward_range.events, rules=rules, findings=findings)
+    judge_rewards(
+        rows=reward_range.rows,
+        events=reward_range.events,
+        worth=reward_range.weighted_events,
+        rules=rules,
+        findings=findings,
+    )
     carried = None if carry_over is None else carry_over.test()
     judge_carry_over(carried, findings)
     withheld = findings.verdict == "REFUSE" and not force
-    bounds = reward_bounds or ((0.0, 1.0) if reward_range.binary else None)
+    bounds = reward_bounds or reward_range.bounds
 
     wanted: dict[str, Formula] = {"logging": LOGGING}
     found = {name: formula for name, formula in formulas(blocks, layout).items() if with_model or name in _MODEL_FREE}
@@ -69,11 +72,22 @@ def assemble(
     projected = {name: project(formula, blocks, layout.position) for name, formula in wanted.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
     if reward_range.events == 0 and rows > 1:
-        worth = {name: float(rows) if name == "logging" else diagnostics.ess for name in plain}
-        plain = {
+        worth = {name: float(rows) if name == "logging" else support.ess for name in plain}
+        plain |= {
             name: _without_spread(value, bounds, reward_range, worth=worth[name], confidence=confidence)
             for name, value in plain.items()
+            if name not in _budget_formulas(layout)  # costs spread though rewards do not
         }
+    elif reward_range.binary and rows > 1 and reward_range.weighted_events < rules.rare_rewards:
+        # Of m weighted events, the exact Poisson bound over their normal one; for none of them -log(alpha / 2).
+        room = _poisson_room(reward_range.weighted_events, confidence) / max(support.ess, 1.0)
+        for name in plain:
+            if name.removesuffix(_DIFFERENCE) in UNBIASED:
+                plain[name] = replace(
+                    plain[name],
+                    low=min(plain[name].low, plain[name].value - (room if reward_range.rare_is_low else 0.0)),
+                    high=max(plain[name].high, plain[name].value + (0.0 if reward_range.rare_is_low else room)),
+                )
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -81,6 +95,8 @@ def assemble(
     estimates = {name: _in_bounds(value, bounds, reward_range) for name, value in estimates.items()}
     order = () if withheld else cross_validated_order(found, blocks, layout, seed=seed)
     recommended = None if withheld else ("dr" if with_model else "snips")
+    if recommended is not None and recommended not in estimates:
+        recommended = "ips" if "ips" in estimates else None  # no weight at all: no ratio has a meaning
     return PolicyEvaluation(
         verdict=findings.verdict,
         reasons=findings.reasons,
@@ -89,7 +105,7 @@ def assemble(
         rows=rows,
         rows_censored=rows_censored,
         confidence=confidence,
-        support=diagnostics,
+        support=support,
         estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
         withheld=withheld,
         recommended=recommended,
@@ -133,12 +149,15 @@ def _estimates(
         value, error = formula.value(), formula.standard_error()
         if not np.isfinite(value):
             continue
+        low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
         if name in replicates and error > 0.0:
             # Only a ratio cannot leave the rewards' range, so only there the logit scale makes sense.
             scale = bounds if name in {"snips", "logging"} else None
-            low, high = bootstrap_t(value, error, replicates[name], confidence=confidence, bounds=scale)
-        else:
-            low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
+            ends = bootstrap_t(value, error, replicates[name], confidence=confidence, bounds=scale)
+            if np.isfinite(ends).all():
+                low, high = ends
+            else:  # the replicates do not tell both ends: the wider one of both intervals
+                low, high = float(np.fmin(low, ends[0])), float(np.fmax(high, ends[1]))
         found[name] = Estimate(value=value, se=error, low=low, high=high)
     return found
 
@@ -163,6 +182,13 @@ def _without_spread(
     )
 
 
+def _poisson_room(events: float, confidence: float) -> float:
+    """How many more events than were seen remain plausible: the upper end of the exact Poisson interval less them."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(events + 1.0, (1.0 + confidence) / 2.0)) - events
+
+
 def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
     """Widen the intervals of biased estimators to include the interval that is left after taking their bias out.
 
@@ -174,12 +200,13 @@ def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
     found = dict(estimates)
     for name in BIASED:
         own = found[name]
-        found[name] = Estimate(
-            value=own.value,
-            se=own.se,
+        note = f"biased; the interval includes its estimated bias of {own.value - unbiased.value:.4g}"
+        found[name] = replace(
+            own,
             low=min(own.low, unbiased.low),
             high=max(own.high, unbiased.high),
-            note=f"biased; the interval includes its estimated bias of {own.value - unbiased.value:.4g}",
+            covers=own.covers and unbiased.covers,
+            note="; ".join(filter(None, [note, own.note])),
         )
     return found
 
@@ -192,22 +219,8 @@ def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: 
         kind = "possible" if bounds else "logged"
         note = "; ".join(filter(None, [note, f"outside the {kind} rewards, {low:g} to {high:g}"]))
     if bounds is None:
-        return Estimate(
-            value=estimate.value,
-            se=estimate.se,
-            low=estimate.low,
-            high=estimate.high,
-            covers=estimate.covers,
-            note=note,
-        )
-    return Estimate(
-        value=estimate.value,
-        se=estimate.se,
-        low=min(max(estimate.low, low), high),
-        high=max(min(estimate.high, high), low),
-        covers=estimate.covers,
-        note=note,
-    )
+        return replace(estimate, note=note)
+    return replace(estimate, low=min(max(estimate.low, low), high), high=max(min(estimate.high, high), low), note=note)
 
 
 def _model_quality(

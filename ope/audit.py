@@ -1,7 +1,8 @@
 """Are the stated propensities true? Calibration where the whole logging policy is known, and drift over days.
 
-``1 / (K p)`` has mean 1 whenever propensities are right and every action could be taken, whatever the rewards; so a day
-whose mean is far from 1 was logged by another policy than the one that was written down.
+``1 / p`` has the number of actions that could be taken as its mean whenever propensities are right, whatever the
+rewards. Where that number is the same every day, a day whose mean is far from that of the log was logged by another
+policy than the one that was written down.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ class PropensityDrift:
 
     Attributes:
         days: Codes of the days, in order ``(m,)``.
-        means: Mean of 1 / (K propensity) on each day ``(m,)``; 1 where propensities are right.
-        z: (mean - 1) over its standard error ``(m,)``; 0 on a day of one row.
+        means: Mean of 1 / (K propensity) on each day ``(m,)``, with K the actions that could be taken; the same every
+            day where propensities are right.
+        z: (mean - that of the other days) over its standard error ``(m,)``; 0 on a day of one row, and in a log of one.
         suspicious: Days whose z no chance explains: Bonferroni over days, at 1 %.
     """
 
@@ -65,20 +67,33 @@ def propensity_drift(data: LoggedBanditData, day: ArrayLike) -> PropensityDrift:
     if data.propensity is None:
         raise DecisionLogError("The log has no propensities to audit.")
     days, position = np.unique(codes_of("day", day, len(data)), return_inverse=True)
-    inverse = 1.0 / (data.n_actions * data.propensity)
+    if data.action_probabilities is None:
+        possible = np.full(len(data), float(len(np.unique(data.action))))
+    else:
+        possible = (data.action_probabilities > 0.0).sum(axis=1).astype(np.float64)
+    inverse = 1.0 / (possible * data.propensity)
     rows = np.bincount(position)
-    means = np.bincount(position, weights=inverse) / rows
+    totals = np.bincount(position, weights=inverse)
+    means = totals / rows
     squares = np.bincount(position, weights=(inverse - means[position]) ** 2)
     # A day's own spread, but not below that of the whole log: few rows may look alike by chance.
     variance = np.maximum(squares / np.maximum(rows - 1, 1), inverse.var())
-    error = np.sqrt(variance / rows)
-    z = np.divide(means - 1.0, error, out=np.zeros_like(means), where=(error > 0.0) & (rows > 1))
-    # A log of one propensity has no spread at all; any distance from 1 is then real.
-    z = np.where((error == 0.0) & (np.abs(means - 1.0) > 1e-9), np.copysign(np.inf, means - 1.0), z)
     bound = -NormalDist().inv_cdf(0.005 / len(days))
-    return PropensityDrift(
-        days=days, means=means, z=z, suspicious=tuple(int(code) for code in days[np.abs(z) > bound].tolist())
-    )
+    # The day farthest from the others leaves them, and so on, lest one bad day makes all others look bad.
+    z, honest = np.zeros_like(means), np.ones(len(days), dtype=np.bool_)
+    while honest.sum() > 1:
+        size = rows[honest].sum() - rows
+        rest = (totals[honest].sum() - totals) / np.maximum(size, 1)
+        error = np.sqrt(variance / rows + inverse.var() / np.maximum(size, 1))
+        off = np.where(np.abs(means - rest) > 1e-9, means - rest, 0.0)
+        far = np.divide(off, error, out=np.where(off != 0.0, np.copysign(np.inf, off), 0.0), where=error > 0.0)
+        far = np.where((rows > 1) | (error == 0.0), far, 0.0)
+        z[honest] = far[honest]
+        worst = int(np.argmax(np.where(honest, np.abs(far), -1.0)))
+        if abs(far[worst]) <= bound:
+            break
+        honest[worst] = False
+    return PropensityDrift(days=days, means=means, z=z, suspicious=tuple(int(code) for code in days[~honest].tolist()))
 
 
 def propensity_calibration(data: LoggedBanditData) -> PropensityCalibration:

@@ -11,6 +11,8 @@ from xbopt.ope.array_checks import check_between, check_distributions, codes_of,
 
 PROPENSITY_WANTED = "a propensity is the probability of the logged action, above 0 and at most 1"
 MATCH_TOLERANCE = 1e-6
+_LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
+_LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +69,19 @@ class LoggedBanditData:
             raise DecisionLogError("The log has no row.")
         check_between("action", action, 0, self.n_actions - 1, f"actions run from 0 to {self.n_actions - 1}")
         self._set("action", action)
-        self._set("context", finite_array("context", self.context, axes=("n", "d"), lengths=(rows, None)))
+        context = finite_array("context", self.context, axes=("n", "d"), lengths=(rows, None))
+        if context.size:
+            check_between("context", context, -_LARGEST, _LARGEST, _LARGEST_WANTED, axes=("n", "d"))
+        self._set("context", context)
         self._check_reward(rows)
         self._check_propensities(rows)
         for name in ("cluster", "segment"):
             if getattr(self, name) is not None:
                 self._set(name, codes_of(name, getattr(self, name), rows))
         if self.cost is not None:
-            self._set("cost", finite_array("cost", self.cost, axes=("n",), lengths=(rows,)))
+            cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
+            check_between("cost", cost, -_LARGEST, _LARGEST, _LARGEST_WANTED)
+            self._set("cost", cost)
         if self.previous_action is not None:
             before = whole_numbers("previous_action", self.previous_action, axes=("n",), lengths=(rows,))
             check_between("previous_action", before, -1, self.n_actions - 1, "an action, or -1 for none, is wanted")
@@ -121,6 +128,7 @@ class LoggedBanditData:
             known = reward if self.observed is None else np.where(self.observed, reward, self.reward_bounds[0])
             low, high = self.reward_bounds
             check_between("reward", known, low, high, f"reward_bounds says from {low:g} to {high:g}")
+        check_between("reward", reward, -_LARGEST, _LARGEST, _LARGEST_WANTED)
         self._set("reward", reward)
 
     def _check_propensities(self, rows: int) -> None:

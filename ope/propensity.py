@@ -65,6 +65,11 @@ def estimate_propensities(data: LoggedBanditData, *, seed: int) -> EstimatedProp
     scaled = (data.context - data.context.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
     design = np.concatenate([np.ones((rows, 1)), scaled], axis=1)
     fold = folds_of(row_keys(rows, first_row=0, cluster=data.cluster, seed=seed), FOLDS)
+    if len(np.unique(fold)) < 2:
+        raise DecisionLogError(
+            "All rows fall into one fold, because they belong to one cluster or very few; propensities can only be "
+            "estimated from other clusters than a row's own. Name smaller clusters, or state propensities."
+        )
     scores = np.empty((rows, data.n_actions))
     for number in range(FOLDS):
         out = fold == number

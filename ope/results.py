@@ -75,8 +75,8 @@ class ActionSupport:
         policy_share: Mean probability under the evaluation policy.
         weight_share: Sum of weights over the number of rows; the policy's share where propensities are right.
         ess: Effective rows among those of the action.
-        missing_z: (policy share - weight share) over its standard error; far above 0 the action lacks support in some
-            contexts, far below 0 its propensities are stated too low.
+        missing_z: (policy share - weight share) over its standard error, cluster-robust; far above 0 the action
+            lacks support in some contexts, far below 0 its propensities are stated too low.
         inverse_propensity_mean: Mean over all rows of 1(action)/propensity; 1 where propensities are right and the
             action could be taken everywhere.
     """
@@ -110,6 +110,23 @@ class SegmentSupport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSupport:
+    """Support by cluster, from the sums of weights of each; rows of one cluster may share luck and action.
+
+    Attributes:
+        ess: Effective number of clusters, (sum W)^2 / sum W^2.
+        top_weight_share: Share of all weight that one cluster holds.
+        pareto_k: Shape of the tail of the clusters' weights; 0 with too few clusters to tell.
+        carrying: Clusters with weight above 0.
+    """
+
+    ess: float
+    top_weight_share: float
+    pareto_k: float
+    carrying: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupportDiagnostics:
     """How well the log covers what the evaluation policy would do.
 
@@ -120,9 +137,10 @@ class SupportDiagnostics:
         pareto_k: Shape of the tail of the weights; above 0.7 their mean is not to be relied on.
         min_propensity: Smallest propensity in the log.
         unsupported_mass: Mean probability that the evaluation policy gives to actions that the log cannot speak about:
-            never logged, or of probability 0 where the row tells so.
+            never logged, or of probability 0 where the row tells so; or the share of the rows in segments without
+            weight, where that is more.
         mean_weight: Mean weight; 1 in expectation where propensities are right and nothing lacks support.
-        mean_weight_z: (mean weight - 1) over its standard error.
+        mean_weight_z: (mean weight - 1) over its standard error, cluster-robust.
         top_row: Row of the greatest weight, from 0.
         top_action: Action of that row.
         top_propensity: Propensity of that row.
@@ -130,6 +148,7 @@ class SupportDiagnostics:
         clusters: Distinct clusters, or 0 where rows count as independent.
         actions: Support by action.
         segments: Support by segment, the weakest first; empty where the log names none.
+        by_cluster: Support by cluster; None where rows count as independent.
     """
 
     ess: float
@@ -147,6 +166,7 @@ class SupportDiagnostics:
     clusters: int
     actions: ActionSupport
     segments: tuple[SegmentSupport, ...] = ()
+    by_cluster: ClusterSupport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +213,8 @@ class PolicyEvaluation:
         next_steps: What to do about it.
         estimand: ``one-step`` or ``sequential``.
         rows: Decisions that were used.
-        rows_censored: Decisions left out because their reward is not complete yet.
+        rows_censored: Decisions left out because their reward is not complete yet; of a sequential question the
+            episodes that were cut for that reason.
         confidence: Of every interval.
         support: The diagnostics behind the verdict.
         estimates: Estimates by name; empty after a refusal without force.

@@ -5,6 +5,7 @@ self-normalised). The tail mean is ``CVaR_a = max_q (q - E[(q - r)^+] / a)`` (Ro
 of conditional value-at-risk"); at the best q its derivative is 0, so the interval treats q as fixed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,13 +89,8 @@ def risk_profile(
     for level in levels:
         place = min(int(np.searchsorted(cumulative, level)), len(order) - 1)
         quantile = float(sorted_reward[place])
-        at = share_below(quantile)
-        half_low, half_high = at.value - at.low, at.high - at.value
-        ends = [
-            float(sorted_reward[min(int(np.searchsorted(cumulative, share)), len(order) - 1)])
-            for share in (max(level - half_low, 0.0), min(level + half_high, 1.0))
-        ]
-        quantiles.append(Estimate(value=quantile, se=float("nan"), low=ends[0], high=ends[1]))
+        low, high = _invert(np.unique(sorted_reward[weight[order] > 0.0]), share_below, level)
+        quantiles.append(Estimate(value=quantile, se=float("nan"), low=min(low, quantile), high=max(high, quantile)))
         short = quantile - np.maximum(quantile - reward, 0.0) / level
         tails.append(with_interval(weighted_mean(short, weight, cluster), confidence=confidence))
     return RiskProfile(
@@ -104,3 +100,23 @@ def risk_profile(
         quantiles=tuple(quantiles),
         tail_means=tuple(tails),
     )
+
+
+def _invert(points: FloatArray, share_below: Callable[[float], Estimate], level: float) -> tuple[float, float]:
+    """The rewards at which the interval of the distribution function holds the level, by bisection ``(m,)``.
+
+    A quantile lies above y when even the upper end at y is below the level, and at or below y when the lower end at y
+    reaches it. Both ends grow with y but for rounding, so each test has one place where it turns.
+    """
+
+    def first(reached: Callable[[Estimate], bool]) -> float:
+        below, above = 0, len(points) - 1
+        while below < above:
+            middle = (below + above) // 2
+            if reached(share_below(float(points[middle]))):
+                above = middle
+            else:
+                below = middle + 1
+        return float(points[below])
+
+    return first(lambda at: at.high >= level), first(lambda at: at.low >= level)

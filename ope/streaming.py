@@ -14,12 +14,12 @@ from xbopt.ope.carry_over import CarryOverSums
 from xbopt.ope.data import LoggedBanditData
 from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas, score_columns
 from xbopt.ope.estimators.ratios import ProjectedFormula, project
-from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.results import PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.reward_models.fitting import ROWS_AT_ONCE
 from xbopt.ope.reward_models.protocol import RewardEnsemble, RewardModel
 from xbopt.ope.reward_range import RewardRange
 from xbopt.ope.row_keys import row_keys
-from xbopt.ope.support import SupportSums
+from xbopt.ope.support import SupportSums, with_clusters
 from xbopt.ope.verdict import SupportRules
 from xbopt.ope.weights import checked_probabilities, importance_weights
 
@@ -72,6 +72,8 @@ class StreamingEvaluator:
         self._layout = ColumnLayout.of(cost=with_cost)
         self._blocks = BlockSums(len(self._layout.names))
         self._support = SupportSums(n_actions)
+        # By cluster: rows, and pi_e minus weight of each action; only clustered logs need them.
+        self._missing = BlockSums(1 + n_actions) if clustered else None
         self._range = RewardRange()
         self._counts = _Counts()
         self._carry_over: CarryOverSums | None = None
@@ -134,6 +136,8 @@ class StreamingEvaluator:
         """Add what another evaluator of the same question gathered from other rows of the log."""
         self._blocks.merge(other._blocks)
         self._support.merge(other._support)
+        if self._missing is not None and other._missing is not None:
+            self._missing.merge(other._missing)
         self._range.merge(other._range)
         self._counts.rows += other._counts.rows
         self._counts.censored += other._counts.censored
@@ -169,7 +173,7 @@ class StreamingEvaluator:
         return assemble(
             blocks=self._blocks.blocks(),
             layout=self._layout,
-            support=self._support,
+            support=self._diagnostics(),
             reward_range=self._range,
             carry_over=self._carry_over,
             model=self._model,
@@ -177,7 +181,6 @@ class StreamingEvaluator:
             members=self._members,
             rows=self._counts.rows,
             rows_censored=self._counts.censored,
-            clustered=self._clustered,
             confidence=self._confidence,
             seed=self._seed,
             reward_bounds=self._reward_bounds,
@@ -185,6 +188,19 @@ class StreamingEvaluator:
             interval=interval,
             force=force,
             cautions=cautions,
+        )
+
+    def _diagnostics(self) -> SupportDiagnostics:
+        if self._missing is None:
+            return self._support.diagnostics(0)
+        sums = self._missing.blocks()
+        expected = sums[:, 0]
+        # Probabilities of a row sum to 1, so the weights of a cluster are its rows less what is missing.
+        return with_clusters(
+            self._support.diagnostics(len(sums)),
+            rows=expected,
+            weight=np.maximum(expected - sums[:, 1:].sum(axis=1), 0.0),
+            missing=sums[:, 1:],
         )
 
     def projected(self, name: str) -> ProjectedFormula:
@@ -250,6 +266,12 @@ class StreamingEvaluator:
             cost=data.cost,
         )
         self._blocks.add(keys, columns)
+        if self._missing is not None:
+            missing = np.empty((1 + self._n_actions, len(data)))
+            missing[0] = 1.0
+            missing[1:] = evaluation.T
+            missing[1 + data.action, np.arange(len(data))] -= weighted.weight
+            self._missing.add(keys, missing)
         self._support.add(
             weighted,
             data.action,
@@ -259,7 +281,8 @@ class StreamingEvaluator:
             logging=data.action_probabilities,
             segment=data.segment,
         )
-        self._range.add(data.reward if counted is None else data.reward[counted > 0.0])
+        seen = slice(None) if counted is None else counted > 0.0
+        self._range.add(data.reward[seen], weighted.weight[seen])
         self._counts.rows += len(data)
         if data.previous_action is not None:
             if self._carry_over is None:

@@ -1,15 +1,61 @@
 """Support of the evaluation policy in the log, from sums that can be merged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xbopt.core.axes import BoolArray, FloatArray, IntArray
 from xbopt.ope.pareto import LARGEST_TAIL, pareto_shape
-from xbopt.ope.results import ActionSupport, SegmentSupport, SupportDiagnostics
+from xbopt.ope.results import ActionSupport, ClusterSupport, SegmentSupport, SupportDiagnostics
 from xbopt.ope.weights import WeightedRows
 
 _CERTAIN = 1.0 - 1e-12  # from here on a propensity leaves nothing for the other actions
+_FEWEST_CLUSTERS = 100  # below, the tail of their weights has too few of them to have a shape
+_NO_WEIGHT = 0.05  # mean weight of a segment up to which it counts as without support
+_EXPECTED = 10.0  # effective rows that a segment like the whole log would have; below, no weight may be chance
+
+
+def with_clusters(
+    support: SupportDiagnostics, *, rows: FloatArray, weight: FloatArray, missing: FloatArray | None
+) -> SupportDiagnostics:
+    """The diagnostics with what the clusters say, and with z values that are robust to dependence within them.
+
+    Args:
+        support: The diagnostics by row.
+        rows: Rows of each cluster ``(c,)``.
+        weight: Sum of weights of each ``(c,)``.
+        missing: Sum of pi_e minus sum of weights of each action in each cluster ``(c, K)``; None to leave the z values
+            of actions as they are.
+    """
+    total, squares, size = float(weight.sum()), float(weight @ weight), float(rows.sum())
+    actions = support.actions
+    if missing is not None:
+        means = missing.sum(axis=0) / size
+        actions = replace(actions, missing_z=_ratios(means, robust_error(missing, rows)))
+    mean = total / size
+    return replace(
+        support,
+        mean_weight=mean,
+        mean_weight_z=_ratio(mean - 1.0, float(robust_error(weight[:, None], rows)[0])),
+        actions=actions,
+        by_cluster=ClusterSupport(
+            ess=total * total / squares if squares > 0.0 else 0.0,
+            top_weight_share=float(weight.max()) / total if total > 0.0 else 1.0,
+            pareto_k=pareto_shape(weight, len(weight)) if len(weight) >= _FEWEST_CLUSTERS else 0.0,
+            carrying=int((weight > 0.0).sum()),
+        ),
+    )
+
+
+def robust_error(sums: FloatArray, rows: FloatArray) -> FloatArray:
+    """Standard error of the means of sums by cluster ``(c, m)`` over ``rows`` ``(c,)``: ``(m,)``; 0 for one cluster."""
+    count, size = len(rows), float(rows.sum())
+    if count < 2:
+        return np.zeros(len(sums.T))
+    away: FloatArray = sums - rows[:, None] * (sums.sum(axis=0) / size)
+    squares: FloatArray = (away * away).sum(axis=0)
+    error: FloatArray = np.sqrt(squares * (count / (count - 1))) / size
+    return error
 
 
 @dataclass(slots=True)
@@ -105,7 +151,9 @@ class SupportSums:
             top_weight_share=self._top.weight / total if total > 0.0 else 1.0,
             pareto_k=pareto_shape(self._largest, rows),
             min_propensity=self._least,
-            unsupported_mass=min(max(beyond, float(self._unsupported[1])) / rows, 1.0),
+            unsupported_mass=min(
+                max(beyond, float(self._unsupported[1]), self._rows_without_weight(total, squares)) / rows, 1.0
+            ),
             mean_weight=mean,
             mean_weight_z=_ratio(mean - 1.0, np.sqrt(variance)),
             top_row=self._top.row,
@@ -163,6 +211,17 @@ class SupportSums:
         else:
             before[:3] += sums[:3]
             before[3] = max(before[3], sums[3])
+
+    def _rows_without_weight(self, total: float, squares: float) -> float:
+        """Rows of segments that have hardly any weight, though they would if they were like the whole log."""
+        if squares <= 0.0:
+            return 0.0
+        worth = total * total / squares / self._rows
+        return sum(
+            float(sums[0])
+            for sums in self._segments.values()
+            if sums[0] * worth >= _EXPECTED and sums[1] <= _NO_WEIGHT * sums[0]
+        )
 
     def _segment_support(self) -> tuple[SegmentSupport, ...]:
         found = [

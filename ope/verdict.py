@@ -1,11 +1,14 @@
 """From diagnostics to a verdict, with reasons and next steps in plain words."""
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 
 from xbopt.ope.planning import ANSWERING_ESS
 from xbopt.ope.results import CarryOver, SupportDiagnostics, Verdict
+
+_FEWEST_ROWS = 10  # of an action, for its standard error to mean something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +22,16 @@ class SupportRules:
         near_ess: Near the bound: CAUTION.
         pareto_k: REFUSE above this shape when share or sample size is near its bound; CAUTION otherwise.
         unsupported_mass: REFUSE above this probability on actions that the log cannot speak about.
-        missing_z: How many standard errors the mean weight may be from 1; beyond, REFUSE when the distance exceeds
-            ``unsupported_mass``, else CAUTION.
+        missing_z: How many standard errors the mean weight may be above 1, or a little below; beyond, REFUSE when the
+            distance exceeds ``unsupported_mass``, else CAUTION.
+        lacking_z: REFUSE when the mean weight is below 1 by more than ``unsupported_mass`` and by more standard errors
+            than this: too little weight is what a lack of support looks like.
+        near_lacking_z: Near the bound: CAUTION.
+        false_alarms: Share of honest logs in which some action's weights may look wrong (Bonferroni over actions).
         rare_rewards: CAUTION with fewer rewards than this that differ from the usual one.
-        clusters: CAUTION with fewer independent clusters than this.
+        clusters: CAUTION with fewer independent clusters than this, or when the weights are worth fewer.
+        cluster_ess: REFUSE when the weights are worth fewer clusters than this and fewer than half of all.
+        top_cluster_share: REFUSE when one cluster holds more than this share of all weight.
     """
 
     top_weight_share: float = 0.10
@@ -32,8 +41,13 @@ class SupportRules:
     pareto_k: float = 0.7
     unsupported_mass: float = 0.05
     missing_z: float = 5.0
+    lacking_z: float = 3.0
+    near_lacking_z: float = 2.0
+    false_alarms: float = 0.001
     rare_rewards: int = 10
     clusters: int = 20
+    cluster_ess: float = 10.0
+    top_cluster_share: float = 0.5
 
 
 @dataclass(slots=True)
@@ -66,13 +80,13 @@ def judge_support(
 ) -> None:
     """Add what the diagnostics say; ``what`` is what the weights belong to."""
     judge_weights(support, rows, rules, findings, what=what)
-    _judge_mass(support, rules, findings)
-    if support.clusters == 1:
-        findings.refusals.append("All rows belong to one cluster, so nothing tells how much the value could vary.")
-    elif 0 < support.clusters < rules.clusters:
-        findings.cautions.append(
-            f"Only {support.clusters} clusters are independent of each other; intervals are wide and rough."
-        )
+    judge_mass(support, rules, findings)
+    judge_clusters(support, rules, findings)
+    name_what_is_lacking(support, rows, findings, what=what)
+
+
+def name_what_is_lacking(support: SupportDiagnostics, rows: int, findings: Findings, *, what: str) -> None:
+    """Say what to log next where the log cannot answer."""
     if findings.refusals:
         findings.next_steps.append(_what_lacks_support(support))
         findings.next_steps.append(_how_much_exploration(support, rows, what))
@@ -115,7 +129,45 @@ def judge_weights(
         findings.next_steps.append(_how_much_exploration(support, rows, what))
 
 
-def _judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
+def judge_clusters(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
+    """Add what the weights of whole clusters say: rows that share luck count once."""
+    found = support.by_cluster
+    if support.clusters == 1:
+        findings.refusals.append("All rows belong to one cluster, so nothing tells how much the value could vary.")
+        return
+    if found is None or support.max_weight == 0.0:
+        return
+    if found.carrying < 2:
+        findings.refusals.append(
+            f"One of {support.clusters:,} clusters holds all the weight, so nothing tells how it could vary."
+        )
+    elif found.top_weight_share > rules.top_cluster_share:
+        findings.refusals.append(
+            f"One cluster holds {found.top_weight_share:.1%} of all weight (bound {rules.top_cluster_share:.0%}), and "
+            "its rows share their luck."
+        )
+    elif found.ess < rules.cluster_ess and found.ess < 0.5 * support.clusters:
+        findings.refusals.append(
+            f"The {support.clusters:,} clusters are worth {found.ess:.1f} of the evaluation policy (bound "
+            f"{rules.cluster_ess:g}): too few independent ones took its actions."
+        )
+    elif support.clusters < rules.clusters:
+        findings.cautions.append(
+            f"Only {support.clusters} clusters are independent of each other; intervals are wide and rough."
+        )
+    elif found.ess < rules.clusters:
+        findings.cautions.append(
+            f"The {support.clusters:,} clusters are worth {found.ess:.1f} of the evaluation policy; intervals are wide "
+            "and rough."
+        )
+    if found.pareto_k > max(rules.pareto_k, support.pareto_k):
+        words = f"The weights of clusters have a heavy tail (Pareto k {found.pareto_k:.2f}, bound {rules.pareto_k:g})"
+        near = found.top_weight_share > rules.near_top_weight_share or found.ess < rules.near_ess
+        (findings.refusals if near else findings.cautions).append(f"{words}.")
+
+
+def judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
+    """Add what lacks support or is stated wrong: unsupported probability, mean weight, weights by action."""
     mass = support.unsupported_mass
     if mass > rules.unsupported_mass:
         findings.refusals.append(
@@ -127,17 +179,53 @@ def _judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Find
             f"{mass:.2%} of the evaluation policy's probability is on actions that the log cannot speak about"
             f"{_never_logged(support)}; their reward counts as the model's guess, or as 0."
         )
-    off = support.mean_weight - 1.0
-    if support.max_weight > 0.0 and abs(support.mean_weight_z) > rules.missing_z and abs(off) > 1e-3:
-        words = (
-            f"The mean weight is {support.mean_weight:.3f}, {abs(support.mean_weight_z):.0f} standard errors from 1: "
-            + ("actions lack support in some contexts, or propensities are stated too high" if off < 0 else
-               "propensities are stated too low")
-        )  # fmt: skip
-        if abs(off) > rules.unsupported_mass and mass <= rules.unsupported_mass:
-            findings.refusals.append(words + ".")
-        else:
-            findings.cautions.append(words + ".")
+    if support.max_weight > 0.0:
+        judge_mean_weight(support, rules, findings)
+        _judge_actions(support, rules, findings)
+
+
+def judge_mean_weight(
+    support: SupportDiagnostics, rules: SupportRules, findings: Findings, *, what: str = "weight"
+) -> None:
+    """The mean weight is 1 where propensities are right and nothing lacks support."""
+    off, z = support.mean_weight - 1.0, support.mean_weight_z
+    lacking = off < -rules.unsupported_mass and z < -rules.near_lacking_z
+    if not lacking and (abs(z) <= rules.missing_z or abs(off) <= 1e-3):
+        return
+    words = (
+        f"The mean {what} is {support.mean_weight:.3f}, {abs(z):.0f} standard errors from 1: "
+        + ("actions lack support in some contexts, or propensities are stated too high" if off < 0 else
+           "propensities are stated too low")
+    )  # fmt: skip
+    beyond = z < -rules.lacking_z if lacking else abs(off) > rules.unsupported_mass
+    if beyond and support.unsupported_mass <= rules.unsupported_mass:
+        findings.refusals.append(words + ".")
+    else:
+        findings.cautions.append(words + ".")
+
+
+def _judge_actions(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
+    """Each action's weights sum to the policy's share of it, whatever the rewards; too much of one can hide another."""
+    actions = support.actions
+    tested = (actions.policy_share > 0.0) & (actions.rows >= _FEWEST_ROWS)
+    if not tested.any():
+        return
+    bound = -NormalDist().inv_cdf(rules.false_alarms / 2.0 / int(tested.sum()))
+    missing = actions.policy_share - actions.weight_share
+    wrong = np.flatnonzero(tested & (np.abs(actions.missing_z) > bound) & (np.abs(missing) > 1e-3))
+    if not wrong.size:
+        return
+    worst = int(wrong[np.argmax(np.abs(missing[wrong]))])
+    total = float(np.abs(missing[wrong]).sum())
+    words = (
+        f"Action {worst} has {actions.weight_share[worst]:.1%} of the weight where the evaluation policy gives it "
+        f"{actions.policy_share[worst]:.1%}, {abs(actions.missing_z[worst]):.0f} standard errors off: its propensities "
+        "are not those of the draw, or it lacks support in some contexts"
+    )
+    if total > rules.unsupported_mass and support.unsupported_mass <= rules.unsupported_mass:
+        findings.refusals.append(f"{words} ({total:.1%} over all such actions, bound {rules.unsupported_mass:.0%}).")
+    else:
+        findings.cautions.append(f"{words}.")
 
 
 def _never_logged(support: SupportDiagnostics) -> str:
@@ -200,12 +288,13 @@ def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confid
     findings.next_steps.append("Ask the sequential question: evaluate_sequential on episodes of this log.")
 
 
-def judge_rewards(*, rows: int, events: int, rules: SupportRules, findings: Findings) -> None:
+def judge_rewards(*, rows: int, events: int, worth: float, rules: SupportRules, findings: Findings) -> None:
     """Too few rewards that differ from the usual one say nothing about spread.
 
     Args:
         rows: Rows with a reward.
         events: Rows whose reward differs from the usual one, the more frequent end of the range.
+        worth: What the events are worth for the evaluation policy.
         rules: The thresholds.
         findings: Where the reasons go.
     """
@@ -213,4 +302,10 @@ def judge_rewards(*, rows: int, events: int, rules: SupportRules, findings: Find
         findings.cautions.append(
             f"Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known."
         )
+    elif worth < rules.rare_rewards:
+        findings.cautions.append(
+            f"The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the evaluation policy: "
+            "the spread of its rewards is hardly known."
+        )
+    if min(events, worth) < rules.rare_rewards:
         findings.next_steps.append("Log until some hundred rewards differ from the usual one.")

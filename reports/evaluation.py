@@ -10,7 +10,7 @@ from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.naming import segment_name
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results import Estimate, SupportDiagnostics, Verdict
-from xbopt.ope.self_test import CoverageTest
+from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.evaluation_words import (
     TONES,
     anytime_sentence,

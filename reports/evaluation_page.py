@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from xbopt.ope.logs.estimators import LABELS
 from xbopt.ope.results import Estimate
-from xbopt.ope.self_test import CoverageTest
+from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.chart_forest import ROW_HEIGHT, forest_chart
 from xbopt.reports.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
 from xbopt.reports.evaluation import EvaluationReport, SupportRow
@@ -295,14 +295,14 @@ def _coverage(report: EvaluationReport, found: CoverageTest) -> Section:
         tables=(
             TableText(
                 title="Coverage in simulated logs",
-                heads=("Estimator", "Interval held", "Standard error", "Mean width"),
-                numeric=(False, True, True, True),
+                heads=("Estimator", "Interval held", "Standard error", *(["Mean width"] if found.width else [])),
+                numeric=(False, True, True, *([True] if found.width else [])),
                 rows=tuple(
                     _cells(
                         LABELS.get(name, name),
                         share(found.coverage[name]),
                         share(found.coverage_error[name]),
-                        numbers.reward(found.width[name]),
+                        *([numbers.reward(found.width[name])] if found.width else []),
                     )
                     for name in LABELS
                     if name in found.coverage

@@ -144,9 +144,9 @@ def coverage_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
     name = evaluation.result.recommended or found.recommended
     reached, error = found.coverage.get(name, math.nan), found.coverage_error.get(name, math.nan)
     refused = f" {share(found.refused)} of them were refused." if found.refused else ""
-    shared = (
-        " Rows of the simulated logs do not share luck; those of this log may, and its intervals allow for it."
-        if evaluation.log.cluster_name
+    shared = (" Whole clusters were drawn, with the luck that their rows share." if found.clustered else "") + (
+        " The log does not state the probabilities of all actions, so the logging policy was refitted."
+        if found.logging_policy == "refitted"
         else ""
     )
     return (

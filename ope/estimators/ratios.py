@@ -70,11 +70,12 @@ class ProjectedFormula:
 
         The jackknife (Efron, Tibshirani 1993, "An Introduction to the Bootstrap", chapter 11): as ``influence``, but a
         block that holds much of a denominator counts for more. On that scale ``sum^2 b / (b - 1)`` is the variance.
+        NaN where one block holds a denominator alone: nothing is left without it, so nothing tells the spread.
         """
         totals = self.bottoms.sum(axis=1)
         rest = totals[:, None] - self.bottoms
-        if (totals == 0.0).any() or (rest <= 0.0).any():
-            return self.influence()  # one block holds a denominator alone: nothing is left without it
+        if self._rests_on_one_block():
+            return np.full(len(self.tops.T), np.nan)
         ratios = self.tops.sum(axis=1) / totals
         parts = (self.tops - ratios[:, None] * self.bottoms) / rest
         taken: FloatArray = np.add.reduce(parts, axis=0)
@@ -82,13 +83,22 @@ class ProjectedFormula:
         return (taken - taken.mean()) * ((count - 1) / count)
 
     def standard_error(self) -> float:
-        """Delta-method standard error, robust to dependence within blocks: sqrt(b / (b - 1) sum phi_b^2)."""
+        """Delta-method standard error, robust to dependence within blocks: sqrt(b / (b - 1) sum phi_b^2).
+
+        NaN where one block holds a denominator alone; its influence would come out as 0.
+        """
         count = self.tops.shape[1]
-        if count < 2:
+        if count < 2 or self._rests_on_one_block():
             return float("nan")
         influence = self.influence()
         second = float(influence @ influence)
         return float(np.sqrt(count / (count - 1) * second))
+
+    def _rests_on_one_block(self) -> bool:
+        """Whether a denominator is 0, or (up to rounding) the share of one block."""
+        totals = self.bottoms.sum(axis=1)
+        rest = totals[:, None] - self.bottoms
+        return bool((totals == 0.0).any() or (rest <= 1e-12 * np.abs(totals)[:, None]).any())
 
 
 def project(formula: Formula, blocks: FloatArray, columns: Mapping[str, int]) -> ProjectedFormula:

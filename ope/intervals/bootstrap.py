@@ -81,7 +81,9 @@ def bootstrap_t(
     confidence: float,
     bounds: tuple[float, float] | None,
 ) -> tuple[float, float]:
-    """Bootstrap-t interval, equal-tailed.
+    """Bootstrap-t interval, equal-tailed; an end is NaN where too many replicates lie at a bound to tell it.
+
+    A replicate at a bound (no event in it) has no standard error, but its statistic is beyond all others.
 
     Args:
         value: The estimate.
@@ -101,13 +103,21 @@ def bootstrap_t(
         here = np.log((value - low) / (high - value))
         there = np.log((inside - low) / (high - inside))
         slopes = (high - low) / ((inside - low) * (high - inside))
-        high_t, low_t = _quantiles((there - here) / (replicates.standard_errors * slopes), levels)
+        statistics = (there - here) / (replicates.standard_errors * slopes)
+        statistics = np.where(inside <= low, -np.inf, np.where(inside >= high, np.inf, statistics))
+        high_t, low_t = _quantiles(statistics, levels)
         slope = (high - low) / ((value - low) * (high - value))
         ends = here - np.array([high_t, low_t]) * standard_error * slope
         shares = 1.0 / (1.0 + np.exp(-np.clip(ends, -700.0, 700.0)))
-    return float(low + (high - low) * shares[0]), float(low + (high - low) * shares[1])
+    # Where the quantile itself is such a replicate, the bootstrap does not tell that end.
+    first = float(low + (high - low) * shares[0]) if np.isfinite(high_t) else float("nan")
+    last = float(low + (high - low) * shares[1]) if np.isfinite(low_t) else float("nan")
+    return first, last
 
 
 def _quantiles(statistics: FloatArray, levels: list[float]) -> NDArray[np.float64]:
-    """Quantiles of the finite statistics; a replicate without variance says nothing about the spread."""
-    return np.quantile(statistics[np.isfinite(statistics)], levels)
+    """Quantiles of the statistics, of infinite ones too; a replicate without any meaning is left out."""
+    known = np.sort(statistics[~np.isnan(statistics)])
+    if not known.size:
+        return np.full(len(levels), np.nan)
+    return known[np.rint(np.array(levels) * (len(known) - 1)).astype(np.intp)]

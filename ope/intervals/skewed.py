@@ -29,7 +29,7 @@ def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -
 
     blocks = len(influence)
     second = float(influence @ influence)
-    if blocks < 2:
+    if blocks < 2 or not second < float("inf"):
         return float("-inf"), float("inf")  # one block says nothing about spread
     if second == 0.0:
         return value, value

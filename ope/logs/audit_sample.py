@@ -90,10 +90,12 @@ class AuditSample:
             return ()
         day = found.suspicious[0]
         mean = float(found.means[int(np.flatnonzero(found.days == day)[0])])
+        overall = float((found.means * np.bincount(np.searchsorted(found.days, self.day))).sum() / len(self.day))
         more = f" ({len(found.suspicious)} such days)" if len(found.suspicious) > 1 else ""
         return (
             (
-                f"On {np.datetime64(day, 'D')} the mean of 1 / (actions x propensity) is {mean:.2f} where 1 is right: "
+                f"On {np.datetime64(day, 'D')} the mean of 1 / (actions x propensity) is {mean:.2f} where the "
+                f"whole log has {overall:.2f}: "
                 f"other propensities held that day than the log states{more}."
             ),
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.errors import SupportError, UsageError
+from xbopt.ope.logs.censoring import Censoring
 from xbopt.ope.logs.evaluation import LogEvaluation, load_rows
 from xbopt.ope.logs.naming import with_names
 from xbopt.ope.logs.open_log import EvaluationLog
@@ -59,6 +60,10 @@ def evaluate_log_sequentially(
     _refuse_overlap(rows, order)
     if not kept.any():
         raise SupportError("No episode has a complete reward at its first step; wait until rewards are ready.")
+    censoring = Censoring.of(place, kept)
+    kept = censoring.used(place, step, kept)
+    if not kept.any():
+        raise SupportError(censoring.refusal + " No whole episode is left; wait until rewards are ready.")
     order, place, step = order[kept], place[kept], step[kept]
     place = np.unique(place, return_inverse=True)[1]
     shape = (int(place.max()) + 1, int(step.max()) + 1)
@@ -83,7 +88,16 @@ def evaluate_log_sequentially(
         cluster=None if rows.run is None else rows.run[first],
     )
     evaluation = filled(probabilities, 1.0 / len(labels))
-    result = evaluate_sequential(episodes, evaluation, confidence=confidence, seed=seed, force=force)
+    result = evaluate_sequential(
+        episodes,
+        evaluation,
+        confidence=confidence,
+        seed=seed,
+        force=force,
+        cut=censoring.cut,
+        cautions=(censoring.caution,) if censoring.caution else (),
+        refusals=(censoring.refusal,) if censoring.refusal else (),
+    )
     weight = np.take_along_axis(evaluation, taken[:, :, None], axis=2)[:, :, 0] / episodes.propensity
     return LogEvaluation(
         log=log,
@@ -98,7 +112,7 @@ def evaluate_log_sequentially(
 def _places(episode: IntArray, step: IntArray, ready: np.ndarray) -> tuple[IntArray, IntArray, np.ndarray]:
     """Position of each row's episode, its step from 0, and whether it is used, of rows in order ``(n,)``.
 
-    An episode ends before its first reward that is not ready, and before its first step that is missing.
+    An episode is cut before its first reward that is not ready, and before its first step that is missing.
     """
     begins = np.flatnonzero(np.concatenate([[True], episode[1:] != episode[:-1]]))
     sizes = np.diff(np.append(begins, len(episode)))
@@ -130,9 +144,9 @@ def _cuts(length: IntArray, left_out: int) -> Sequence[str]:
     words: list[str] = []
     if left_out:
         words.append(
-            f"{left_out:,} decisions were left out: an episode ends before its first reward that is not ready, and "
-            "before its first step that is missing."
+            f"{left_out:,} decisions were left out: they belong to episodes that were cut at a reward that is not "
+            "ready or at a step that is missing, or they lie beyond the steps that are counted."
         )
     if length.min() != length.max():
-        words.append(f"Episodes have from {length.min()} to {length.max()} steps.")
+        words.append(f"Episodes have from {length.min()} to {length.max()} steps; the shorter ones count as ended.")
     return words

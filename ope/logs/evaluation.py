@@ -25,7 +25,7 @@ from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS, RewardModel
 from xbopt.ope.row_keys import row_keys
-from xbopt.ope.self_test import CoverageTest, self_test
+from xbopt.ope.simulated_coverage import CoverageTest, self_test
 from xbopt.ope.streaming import StreamingEvaluator
 from xbopt.ope.verdict import Findings, judge_carry_over
 
@@ -95,12 +95,13 @@ class _SecondPass:
     seed: int
     confidence: float
     model: RewardModel | None
+    reward_bounds: tuple[float, float] | None
 
     def __call__(self, part: LogPart) -> tuple[StreamingEvaluator | None, WeightHistogram]:
         evaluator: StreamingEvaluator | None = None
         weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, self.policy.answers()
         for rows in self.log.rows(part, keys=self.policy.keys):
-            data = logged_data(rows, n_actions=self.n_actions)
+            data = replace(logged_data(rows, n_actions=self.n_actions), reward_bounds=self.reward_bounds)
             evaluator = evaluator or self.evaluator(data)
             evaluation = answers(rows)
             evaluator.add(data, evaluation, first_row=start)
@@ -116,6 +117,7 @@ class _SecondPass:
             seed=self.seed,
             clustered=data.cluster is not None,
             with_cost=data.cost is not None,
+            reward_bounds=self.reward_bounds,
         )
 
 
@@ -128,6 +130,7 @@ def evaluate_log(
     confidence: float = 0.95,
     seed: int = 0,
     reward_model: ModelName | None = "linear",
+    reward_bounds: tuple[float, float] | None = None,
     force: bool = False,
     engine: Engine = "local",
     progress: Progress | None = None,
@@ -145,6 +148,7 @@ def evaluate_log(
         confidence: Of every interval.
         seed: Of folds and bootstrap.
         reward_model: Name of the reward model; None for IPS and SNIPS alone.
+        reward_bounds: Least and greatest possible reward, where they are known beforehand.
         force: Show values even where the log cannot answer.
         engine: Where the parts are read.
         progress: Called with rows done and rows in all, over both passes.
@@ -158,7 +162,15 @@ def evaluate_log(
     if reward_model == "linear" and streams:
         _check_model_size(log, len(labels))
     if streams:
-        passes = _Passes(log=log, policy=policy, n_actions=len(labels), seed=seed, engine=engine, progress=progress)
+        passes = _Passes(
+            log=log,
+            policy=policy,
+            n_actions=len(labels),
+            seed=seed,
+            engine=engine,
+            progress=progress,
+            reward_bounds=reward_bounds,
+        )
         result, weights = passes.run(confidence=confidence, with_model=reward_model is not None, force=force)
     else:
         if engine != "local":
@@ -166,7 +178,9 @@ def evaluate_log(
                 f"--engine {engine} reads the log in parts; estimated propensities and reward models other than linear "
                 "need all of it at once."
             )
-        result, weights = _at_once(log, policy, len(labels), confidence, seed, reward_model, force=force)
+        result, weights = _at_once(
+            log, policy, len(labels), confidence, seed, reward_model, reward_bounds=reward_bounds, force=force
+        )
     return LogEvaluation(
         log=log,
         policy=policy.name,
@@ -186,11 +200,12 @@ def _at_once(
     seed: int,
     reward_model: ModelName | None,
     *,
+    reward_bounds: tuple[float, float] | None,
     force: bool,
 ) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation with all rows in memory."""
     rows, probabilities = load_rows(log, policy)
-    data = logged_data(rows, n_actions=n_actions)
+    data = replace(logged_data(rows, n_actions=n_actions), reward_bounds=reward_bounds)
     cautions: tuple[str, ...] = ()
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=seed)
@@ -222,6 +237,8 @@ def _judged(
 def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 0, draws: int = 200) -> LogEvaluation:
     """The evaluation with the coverage that its intervals reach in logs simulated like this one; needs all rows.
 
+    After a refusal the simulated truth and the widths are left out: they would tell the value that is withheld.
+
     Raises:
         UsageError: The evaluation is sequential.
     """
@@ -236,7 +253,7 @@ def with_self_test(evaluation: LogEvaluation, policy: LogPolicy, *, seed: int = 
         seed=seed,
         draws=draws,
     )
-    return replace(evaluation, self_test=found)
+    return replace(evaluation, self_test=found.without_values() if evaluation.result.withheld else found)
 
 
 def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
@@ -259,6 +276,7 @@ class _Passes:
     seed: int
     engine: Engine
     progress: Progress | None
+    reward_bounds: tuple[float, float] | None
 
     def run(self, *, confidence: float, with_model: bool, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
         parts, sizes = self.log.parts(), [*self.log.profile.rows_of_parts] * 2
@@ -285,6 +303,7 @@ class _Passes:
             seed=self.seed,
             confidence=confidence,
             model=None if moments is None else fit_linear(moments),
+            reward_bounds=self.reward_bounds,
         )
         whole: StreamingEvaluator | None = None
         weights = WeightHistogram.of(np.zeros(0))

@@ -61,7 +61,7 @@ def anytime_interval(
         seed: Of the folds.
 
     Raises:
-        UsageError: No bound on the weights is known.
+        UsageError: No bound on the weights is known, or rows share their luck.
         DecisionLogError: A row is wrong, or lies outside the bounds.
     """
     if least_propensity is None and isinstance(log.converter, ForeignRows):
@@ -73,6 +73,11 @@ def anytime_interval(
         )
     if not 0.0 < least_propensity <= 1.0:
         raise UsageError(f"--least-propensity is {least_propensity:g}; above 0 and at most 1 is wanted.")
+    if log.cluster_name:
+        raise UsageError(
+            f"--sequence needs independent rows; those of this log share their luck by {log.cluster_name}, and an "
+            "interval that counted them one by one would be far too narrow. The other intervals allow for clusters."
+        )
     actions = n_actions or len(log.action_labels)
     sequence = ConfidenceSequence(
         greatest_weight=1.0 / least_propensity, reward_bounds=reward_bounds, confidence=confidence

@@ -21,7 +21,8 @@ class LoggedEpisodes:
         reward: What the step brought ``(n, T)``.
         propensity: Probability of the logged action ``(n, T)``, in (0, 1].
         n_actions: Number of actions ``K``.
-        length: Steps of each episode ``(n,)``, 1..T; None where all have T. What lies beyond is not looked at.
+        length: Steps after which each episode ended ``(n,)``, 1..T; None where all have T. An ended episode earns
+            nothing more; one whose later rewards are merely unknown must not stand here with a shorter length.
         cluster: Episodes that depend on each other share a label ``(n,)``; None where all are independent.
         discount: Factor on the reward of the next step, in (0, 1].
     """

@@ -18,8 +18,16 @@ from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 from xbopt.ope.sequential.marginal import marginal_weights
 from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS, cumulative_weights, sequential_formulas
-from xbopt.ope.support import SupportSums
-from xbopt.ope.verdict import Findings, SupportRules, judge_support, judge_weights
+from xbopt.ope.support import SupportSums, with_clusters
+from xbopt.ope.verdict import (
+    Findings,
+    SupportRules,
+    judge_clusters,
+    judge_mass,
+    judge_mean_weight,
+    judge_weights,
+    name_what_is_lacking,
+)
 from xbopt.ope.weights import WeightedRows
 
 _DIFFERENCE = " - logging"
@@ -33,6 +41,9 @@ def evaluate_sequential(
     seed: int = 0,
     rules: SupportRules | None = None,
     force: bool = False,
+    cut: int = 0,
+    cautions: tuple[str, ...] = (),
+    refusals: tuple[str, ...] = (),
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned an episode, how sure that is, and whether the log can tell.
 
@@ -46,6 +57,10 @@ def evaluate_sequential(
         seed: Of the folds.
         rules: When to refuse; the default rules where None. They count episodes here.
         force: Show values even where the log cannot answer.
+        cut: Episodes whose later rewards are not known; they are no part of ``episodes``, or were shortened with all
+            others. Never pass them with a ``length`` that counts what is missing as nothing.
+        cautions: Further reasons for CAUTION, from whoever read the log.
+        refusals: Further reasons for REFUSE.
 
     Raises:
         DecisionLogError: An array is not as it should be.
@@ -65,16 +80,29 @@ def evaluate_sequential(
     cluster = np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
     diagnostics = _diagnostics(episodes, evaluation, step_weights, cumulative, cluster)
+    steps = _of_steps(episodes, diagnostics, step_weights, cluster)
+    # Whether propensities are right and clusters are enough does not depend on how weights are multiplied.
+    always = Findings()
+    judge_mass(steps, rules, always)
     findings = Findings()
-    judge_support(diagnostics, len(episodes), rules, findings, what="episodes")
-    marginal_support = _worst_step(episodes, diagnostics, marginal)
+    judge_weights(diagnostics, len(episodes), rules, findings, what="episodes")
+    judge_clusters(diagnostics, rules, findings)
+    if diagnostics.max_weight > 0.0:
+        judge_mean_weight(diagnostics, rules, findings, what="weight of an episode")
+    marginal_support = _worst_step(episodes, diagnostics, marginal, cluster)
     recommended = "dr"
-    if findings.refusals and diagnostics.unsupported_mass <= rules.unsupported_mass:
+    if findings.refusals and not always.refusals:
         anew = Findings()
         judge_weights(marginal_support, len(episodes), rules, anew, what="episodes")
+        judge_clusters(marginal_support, rules, anew)
         if not anew.refusals:
             recommended = "drl"
             findings = _leaning_on_the_state(episodes, values, diagnostics, marginal_support, anew)
+    findings.refusals[:0] = always.refusals
+    findings.cautions.extend(always.cautions)
+    name_what_is_lacking(diagnostics, len(episodes), findings, what="episodes")
+    findings.refusals.extend(refusals)
+    findings.cautions.extend(cautions)
     withheld = findings.verdict == "REFUSE" and not force
     formulas = sequential_formulas(episodes, cumulative=cumulative, marginal=marginal, values=values, cluster=cluster)
     estimates = {} if withheld else _estimates(formulas, "", confidence, recommended)
@@ -85,7 +113,7 @@ def evaluate_sequential(
         next_steps=tuple(findings.next_steps),
         estimand="sequential",
         rows=len(episodes),
-        rows_censored=0,
+        rows_censored=cut,
         confidence=confidence,
         support=diagnostics,
         estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
@@ -117,7 +145,7 @@ def _diagnostics(
     sums = SupportSums(episodes.n_actions)
     sums.add(rows, episodes.action[alive], first_row=0, logging=None, segment=None)
     clusters = 0 if episodes.cluster is None else int(cluster.max()) + 1
-    whole = _with_weights(sums.diagnostics(clusters), cumulative[:, -1])
+    whole = _with_weights(sums.diagnostics(clusters), cumulative[:, -1], cluster)
     # The step whose weight did most for the greatest product.
     step = int(step_weights[whole.top_row].argmax())
     return replace(
@@ -127,26 +155,45 @@ def _diagnostics(
     )
 
 
-def _with_weights(support: SupportDiagnostics, weight: FloatArray) -> SupportDiagnostics:
-    total, squares, top = float(weight.sum()), float(weight @ weight), int(weight.argmax())
-    mean = total / len(weight)
-    error = float(np.sqrt(max(squares / len(weight) - mean * mean, 0.0) / len(weight)))
-    return replace(
+def _of_steps(
+    episodes: LoggedEpisodes, support: SupportDiagnostics, step_weights: FloatArray, cluster: IntArray
+) -> SupportDiagnostics:
+    """Support with the mean of all step weights: it is 1 however many steps there are, where propensities are right."""
+    alive = episodes.alive
+    return with_clusters(
         support,
+        rows=np.bincount(cluster, weights=alive.sum(axis=1)).astype(np.float64),
+        weight=np.bincount(cluster, weights=(step_weights * alive).sum(axis=1)).astype(np.float64),
+        missing=None,
+    )
+
+
+def _with_weights(support: SupportDiagnostics, weight: FloatArray, cluster: IntArray) -> SupportDiagnostics:
+    total, squares, top = float(weight.sum()), float(weight @ weight), int(weight.argmax())
+    clusters = np.unique(cluster, return_inverse=True)[1]
+    found = with_clusters(
+        support,
+        rows=np.bincount(clusters).astype(np.float64),
+        weight=np.bincount(clusters, weights=weight).astype(np.float64),
+        missing=None,
+    )
+    return replace(
+        found,
+        by_cluster=found.by_cluster if support.clusters else None,
         ess=total * total / squares if squares > 0.0 else 0.0,
         max_weight=float(weight[top]),
         top_weight_share=float(weight[top]) / total if total > 0.0 else 1.0,
         pareto_k=pareto_shape(weight, len(weight)),
-        mean_weight=mean,
-        mean_weight_z=(mean - 1.0) / error if error > 0.0 else 0.0,
         top_row=top,
     )
 
 
-def _worst_step(episodes: LoggedEpisodes, support: SupportDiagnostics, marginal: FloatArray) -> SupportDiagnostics:
+def _worst_step(
+    episodes: LoggedEpisodes, support: SupportDiagnostics, marginal: FloatArray, cluster: IntArray
+) -> SupportDiagnostics:
     """Support by the marginal weights of the step at which they are worth the fewest episodes."""
     each = [
-        _with_weights(support, marginal[here, step])
+        _with_weights(support, marginal[here, step], cluster[here])
         for step, here in enumerate(episodes.alive.T)
         if int(here.sum()) > len(episodes) // 2  # what few episodes reach says little about the whole
     ]

@@ -102,6 +102,16 @@ def test_a_refusal_shows_no_value(tmp_path, xbopt_command):
     assert json.loads((tmp_path / "c.json").read_text())["verdict"] == "REFUSE"
 
 
+def test_the_self_test_of_a_refused_log_does_not_tell_the_value(tmp_path, xbopt_command):
+    log = refused(tmp_path)
+    answer = xbopt_command("evaluate", log, "--policy", "always:b", "--json", "--self-test", "--certificate", "c.json")
+    assert answer.code == 3
+    for document in (json.loads(answer.out), json.loads((tmp_path / "c.json").read_text())):
+        assert document["self_test"]["truth"] is None
+        assert document["self_test"]["width"] == {}
+        assert document["self_test"]["logging_policy"] == "refitted"
+
+
 def test_a_refusal_shows_values_when_forced_and_stays_a_refusal(tmp_path, xbopt_command):
     answer = xbopt_command("evaluate", refused(tmp_path), "--policy", "always:b", "--json", "--force")
     document = json.loads(answer.out)

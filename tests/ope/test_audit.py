@@ -59,11 +59,20 @@ def test_means_by_hand():
     assert sorted(drift.means) == pytest.approx([0.625, 1.5])
 
 
-def test_one_propensity_throughout_leaves_no_room_for_chance():
+def test_days_that_are_alike_are_no_drift():
+    """One wrong propensity throughout is found by the mean weight; an action that never was possible is no drift."""
     data = LoggedBanditData(
         context=np.zeros((4, 1)), action=[0, 1, 0, 1], reward=np.zeros(4), propensity=np.full(4, 0.25), n_actions=2
     )
-    assert propensity_drift(data, [1, 1, 2, 2]).suspicious == (1, 2)
+    assert propensity_drift(data, [1, 1, 2, 2]).suspicious == ()
+    random = np.random.default_rng(3)
+    third = LoggedBanditData(
+        context=np.zeros((4000, 0)), action=random.integers(0, 2, 4000), reward=np.zeros(4000),
+        propensity=np.full(4000, 0.5), n_actions=3,
+    )  # fmt: skip
+    found = propensity_drift(third, np.arange(4000) // 400)
+    assert found.suspicious == ()
+    np.testing.assert_allclose(found.means, 1.0)
 
 
 def test_what_is_missing_is_named(log):

@@ -115,3 +115,28 @@ def test_what_lies_beyond_an_episode_is_not_looked_at():
     log = LoggedEpisodes(**{**EPISODES, "reward": reward, "length": [2, 3]})
     assert log.reward[0, 2] == 0.0
     assert log.alive.sum() == 5
+
+
+@pytest.mark.parametrize("name", ["reward", "context"])
+def test_numbers_whose_squares_overflow_are_refused(name):
+    arrays = {"context": np.zeros((5, 2)), "reward": np.zeros(5)}
+    arrays[name][(3, 1) if name == "context" else 3] = 1e160
+    with pytest.raises(DecisionLogError, match="at most 1e100"):
+        LoggedBanditData(action=np.zeros(5), propensity=np.full(5, 0.5), n_actions=2, **arrays)
+
+
+def test_propensities_cannot_be_estimated_from_one_cluster():
+    data = LoggedBanditData(
+        context=np.zeros((100, 1)), action=np.arange(100) % 2, reward=np.zeros(100), propensity=None, n_actions=2,
+        cluster=np.zeros(100, int),
+    )  # fmt: skip
+    with pytest.raises(DecisionLogError, match="one fold"):
+        evaluate_policy(data, np.full((100, 2), 0.5))
+
+
+def test_a_policy_that_was_never_logged_has_ips_alone_when_forced():
+    data = LoggedBanditData(
+        context=np.zeros((100, 0)), action=np.zeros(100), reward=np.ones(100), propensity=np.full(100, 0.5), n_actions=2
+    )
+    result = evaluate_policy(data, np.tile([0.0, 1.0], (100, 1)), reward_model=None, force=True)
+    assert (result.verdict, result.recommended) == ("REFUSE", "ips")

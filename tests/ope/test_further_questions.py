@@ -21,7 +21,10 @@ from xbopt.ope import (
     self_test,
 )
 
-ANYTHING_GOES = SupportRules(top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf)
+ANYTHING_GOES = SupportRules(
+    top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf, top_cluster_share=1.0,
+    cluster_ess=0.0,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +258,41 @@ def test_a_self_test_without_stated_probabilities_estimates_them():
         self_test(data, evaluation, draws=0)
 
 
+def test_a_self_test_draws_whole_clusters_with_their_luck():
+    """Thirty days of 40 rows, whose shock is 2 and whose action is one draw a day; bounds are known."""
+    random = np.random.default_rng(3)
+    day = np.repeat(np.arange(30), 40)
+    action = random.integers(0, 2, 30)[day]
+    table = np.full((1200, 2), 0.5)
+    reward = 2.0 * random.normal(size=30)[day] + random.normal(size=1200)
+    data = LoggedBanditData(
+        context=np.zeros((1200, 0)), action=action, reward=reward, propensity=np.full(1200, 0.5), n_actions=2,
+        action_probabilities=table, cluster=day, reward_bounds=(-50.0, 50.0),
+    )  # fmt: skip
+    found = self_test(data, table, draws=20)
+    assert (found.clustered, found.logging_policy, found.rows) == (True, "stated", 1200)
+    # A mean over 30 shocks of deviation 2 has an interval about 4 * 2 / sqrt(30) = 1.5 wide; of rows it would be 0.26.
+    assert found.width["dr"] > 1.0
+    assert found.coverage["dr"] >= 0.75
+
+
+def test_the_luck_of_clusters_is_shared_by_binary_rewards_too():
+    random = np.random.default_rng(4)
+    market = np.repeat(np.arange(40), 25)
+    chance = np.where(random.random(40) < 0.5, 0.1, 0.9)[market]
+    arrays = {
+        "context": np.zeros((1000, 0)), "action": random.integers(0, 2, 1000), "n_actions": 2,
+        "reward": (random.random(1000) < chance).astype(float), "propensity": np.full(1000, 0.5),
+        "action_probabilities": np.full((1000, 2), 0.5),
+    }  # fmt: skip
+    even = np.full((1000, 2), 0.5)
+    alone, together = (
+        self_test(LoggedBanditData(**arrays, cluster=cluster), even, draws=5) for cluster in (None, market)
+    )
+    assert not alone.clustered
+    assert together.width["dr"] > 2.0 * alone.width["dr"]
+
+
 def test_a_self_test_of_a_hopeless_log_reports_refusals():
     data, evaluation = LoggedWorld(n_actions=3).draw(200, np.random.default_rng(10), with_probabilities=True)
     found = self_test(data, evaluation, draws=2, rules=SupportRules(ess=1e9))
@@ -293,3 +331,16 @@ def test_clusters_that_spend_alike_make_overspending_harder_to_tell():
     assert chances[0] < chances[1] < 0.5
     with pytest.raises(UsageError, match="decisions"):
         budget_outlook(data, even, result, decisions=0, budget=1.0)
+
+
+def test_the_interval_of_a_median_between_two_mass_points_holds_both():
+    """Of 2000 fair draws 50.5 % are 1: the median may well be 0."""
+    random = np.random.default_rng(0)
+    reward = (random.permutation(2000) < 1010).astype(float)
+    data = LoggedBanditData(
+        context=np.zeros((2000, 0)), action=random.integers(0, 2, 2000), reward=reward, propensity=np.full(2000, 0.5),
+        n_actions=2,
+    )  # fmt: skip
+    even = np.full((2000, 2), 0.5)
+    found = risk_profile(data, even, evaluate_policy(data, even), levels=(0.5,)).quantiles[0]
+    assert (found.low, found.value, found.high) == (0.0, 1.0, 1.0)

@@ -241,3 +241,18 @@ def test_leaving_out_a_block_by_hand():
     # On means the jackknife is the plain influence.
     mean = ProjectedFormula(np.array([[1.0, 2.0, 6.0]]), np.ones((1, 3)))
     np.testing.assert_allclose(mean.leave_one_out(), mean.influence())
+
+
+@pytest.mark.statistical
+def test_replicates_without_an_event_define_the_lower_tail():
+    """Three events are expected: of honest intervals at most 2.5 % lie above the truth, or 2.5 + 3.5 * 1.6 of 100."""
+    above = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        data = LoggedBanditData(
+            context=np.zeros((600, 0)), action=random.integers(0, 2, 600), n_actions=2,
+            reward=(random.random(600) < 0.01).astype(float), propensity=np.full(600, 0.5),
+        )  # fmt: skip
+        result = evaluate_policy(data, np.tile([1.0, 0.0], (600, 1)), reward_model=None, interval="bootstrap-t")
+        above += not result.withheld and result.estimates["snips"].low > 0.01
+    assert above <= 8

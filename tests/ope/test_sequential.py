@@ -193,3 +193,31 @@ def test_clusters_of_episodes_add_up():
     assert pairs.value() == pytest.approx(2.5)
     # Sums 1, 5, 9 less 2 * 2.5: -4, 0, 4 over 6, times sqrt(3 / 2).
     assert pairs.standard_error() == pytest.approx(np.sqrt(1.5 * 32 / 36))
+
+
+def coin_flips(stated, steps, cluster=None, episodes=500):
+    """Fair draws of two actions; the policy takes action 0 with 80 %."""
+    random = np.random.default_rng(1)
+    state = random.normal(size=(episodes, steps, 1))
+    action = random.integers(0, 2, (episodes, steps))
+    log = LoggedEpisodes(
+        state=state, action=action, reward=(action == 0) + 0.5 * state[..., 0],
+        propensity=np.where(action == 0, stated[0], stated[1]), n_actions=2, cluster=cluster,
+    )  # fmt: skip
+    return log, np.tile([0.8, 0.2], (episodes, steps, 1))
+
+
+@pytest.mark.parametrize(("stated", "steps"), [((0.25, 0.25), 7), ((0.3, 0.7), 7), ((0.4, 0.4), 28)])
+def test_wrong_propensities_are_refused_however_many_steps_there_are(stated, steps):
+    result = evaluate_sequential(*coin_flips(stated, steps))
+    assert result.verdict == "REFUSE"
+    assert any("propensities" in reason for reason in result.reasons)
+
+
+def test_marginal_weights_do_not_excuse_a_lack_of_clusters():
+    one = evaluate_sequential(*coin_flips((0.5, 0.5), 28, cluster=np.zeros(500, int)))
+    assert one.verdict == "REFUSE"
+    assert any("one cluster" in reason for reason in one.reasons)
+    five = evaluate_sequential(*coin_flips((0.5, 0.5), 28, cluster=np.arange(500) % 5))
+    assert (five.verdict, five.recommended) == ("CAUTION", "drl")
+    assert any("Only 5 clusters" in reason for reason in five.reasons)

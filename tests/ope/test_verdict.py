@@ -172,10 +172,12 @@ def test_a_log_without_any_matching_row_is_refused_in_plain_words():
 
 def test_no_event_at_all_still_leaves_room_for_some():
     """Of 2000 zeros 3.69 events remain plausible: -log(0.025). Unbounded rewards all alike have no interval."""
-    zeros = evaluate_policy(even_log(2000, np.zeros(2000)), [[0.5, 0.5]] * 2000)
+    zeros = evaluate_policy(even_log(2000, np.zeros(2000), reward_bounds=(0.0, 1.0)), [[0.5, 0.5]] * 2000)
     assert zeros.verdict == "CAUTION"
     assert zeros.estimates["dr"].low == 0.0
     assert zeros.estimates["dr"].high == pytest.approx(3.689 / 2000, rel=1e-3)
+    unknown = evaluate_policy(even_log(2000, np.zeros(2000)), [[0.5, 0.5]] * 2000)
+    assert not unknown.estimates["dr"].covers, "zeros alone do not show that rewards end at 1"
     sevens = evaluate_policy(even_log(2000, np.full(2000, 7.0)), [[0.5, 0.5]] * 2000)
     assert not sevens.estimates["dr"].covers
     assert "no spread" in sevens.estimates["dr"].note
@@ -209,3 +211,112 @@ def test_exploration_plans_by_hand():
     # 4 (1.959964 * 2 / 0.1)^2 = 6146.3
     wide = plan_exploration([[1.0, 0.0]], half_width=0.1, reward_sd=2.0, epsilons=(0.5,))
     assert wide[0].rows_for_width == 6147
+
+
+def by_arm(arm, size, stated, seed=0):
+    """Clusters of one action each; the policy is action 0."""
+    random = np.random.default_rng(seed)
+    cluster = np.repeat(np.arange(len(arm)), size)
+    action = np.asarray(arm)[cluster]
+    data = LoggedBanditData(
+        context=np.zeros((len(action), 0)), action=action, reward=random.normal(size=len(action)),
+        propensity=np.where(action == 0, stated, 1.0 - stated), n_actions=2, cluster=cluster,
+    )  # fmt: skip
+    return data, np.tile([1.0, 0.0], (len(action), 1))
+
+
+def test_a_policy_that_one_cluster_alone_took_is_refused_and_has_no_spread():
+    result = evaluate_policy(*by_arm(np.arange(25) != 3, 200, 0.04), force=True)
+    assert result.verdict == "REFUSE"
+    assert any("One of 25 clusters holds all the weight" in reason for reason in result.reasons)
+    assert result.support.by_cluster.carrying == 1
+    assert np.isnan(result.estimates["snips"].se)
+    assert (result.estimates["snips"].low, result.estimates["snips"].high) == (-np.inf, np.inf)
+
+
+def test_a_policy_that_few_of_many_clusters_took_is_refused():
+    result = evaluate_policy(*by_arm(np.arange(30) >= 3, 200, 0.1))
+    assert result.support.by_cluster.ess == pytest.approx(3.0)
+    assert any("clusters are worth 3.0" in reason for reason in result.reasons)
+
+
+@pytest.mark.statistical
+def test_actions_drawn_by_cluster_are_not_refused_for_it():
+    """40 clusters of one fair draw each: by row the mean weight would be 7 standard errors from 1 again and again."""
+    verdicts = []
+    for seed in range(20):
+        arm = np.random.default_rng(seed).integers(0, 2, 40)
+        verdicts.append(evaluate_policy(*by_arm(arm, 200, 0.5, seed), reward_model=None).verdict)
+    assert "REFUSE" not in verdicts
+
+
+def partly_supported(seed, segments):
+    random = np.random.default_rng(seed)
+    alone = random.random(400) < 0.15  # here action 0 is never logged
+    action = np.where(alone, 1, random.integers(0, 2, 400))
+    data = LoggedBanditData(
+        context=alone[:, None].astype(float), action=action, reward=random.random(400) + action,
+        propensity=np.where(alone, 0.98, 0.5), n_actions=2, segment=alone.astype(int) if segments else None,
+    )  # fmt: skip
+    return data, np.tile([1.0, 0.0], (400, 1))
+
+
+def test_a_segment_without_weight_counts_as_unsupported():
+    data, evaluation = partly_supported(0, segments=True)
+    result = evaluate_policy(data, evaluation)
+    assert result.verdict == "REFUSE"
+    assert result.support.unsupported_mass == pytest.approx(data.segment.mean())
+
+
+@pytest.mark.statistical
+def test_a_mean_weight_clearly_below_one_is_no_plain_answer():
+    """E[w] = 0.85 with a standard error of 0.05: z is below -2 in 84 % of logs."""
+    verdicts = [evaluate_policy(*partly_supported(seed, segments=False)).verdict for seed in range(60)]
+    assert verdicts.count("ANSWER") <= 60 * 0.16 + 3.5 * np.sqrt(60 * 0.16 * 0.84)
+    assert "REFUSE" in verdicts
+
+
+def test_propensities_that_are_wrong_by_action_but_right_on_average_are_refused():
+    random = np.random.default_rng(1)
+    action = random.integers(0, 2, 5000)
+    data = LoggedBanditData(
+        context=np.zeros((5000, 0)), action=action, reward=random.random(5000) + action,
+        propensity=np.where(action == 0, 0.25, 0.75), n_actions=2,
+    )  # fmt: skip
+    result = evaluate_policy(data, np.tile([0.25, 0.75], (5000, 1)))
+    assert result.support.mean_weight == pytest.approx(1.0)
+    assert result.verdict == "REFUSE"
+    assert any("propensities are not those of the draw" in reason for reason in result.reasons)
+
+
+@pytest.mark.statistical
+def test_few_events_in_the_rows_that_carry_weight_are_a_caution_with_room_for_more():
+    """Uniform logging of 10 actions; the policy's own has 2 events expected in its 200 rows, the others 90."""
+    held, cautions = 0, 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        action = random.integers(0, 10, 2000)
+        data = LoggedBanditData(
+            context=random.normal(size=(2000, 1)), action=action, propensity=np.full(2000, 0.1), n_actions=10,
+            reward=(random.random(2000) < np.where(action == 0, 0.01, 0.05)).astype(float),
+        )  # fmt: skip
+        result = evaluate_policy(data, np.eye(10)[[0] * 2000])
+        cautions += result.verdict == "CAUTION" or result.withheld
+        held += result.estimates["dr"].low <= 0.01 <= result.estimates["dr"].high if not result.withheld else 1
+    assert cautions == 60
+    assert held >= 0.95 * 60 - 3.5 * np.sqrt(0.95 * 0.05 * 60)
+
+
+def test_a_mass_point_inside_the_range_is_the_usual_reward():
+    """Margins with returns: 0 almost always, a few orders above and returns below."""
+    reward = np.zeros(2000)
+    reward[:4], reward[4:6] = 10.0, -5.0
+    result = evaluate_policy(even_log(2000, reward), [[0.5, 0.5]] * 2000)
+    assert any("Only 6 of 2,000 rewards" in reason for reason in result.reasons)
+
+
+def test_costs_keep_their_intervals_where_rewards_have_no_spread():
+    cost = np.random.default_rng(1).random(2000)
+    result = evaluate_policy(even_log(2000, np.full(2000, 7.0), cost=cost), [[0.5, 0.5]] * 2000)
+    assert result.budget["cost"].covers
+    assert not any(result.estimates[name].covers for name in ("dm", "switch_dr", "dr_os"))

@@ -241,11 +241,47 @@ def test_an_episode_is_worth_the_sum_of_its_steps(log_path):
     assert found.estimates["tis"].value == pytest.approx(111.0)
 
 
-def test_an_episode_ends_before_a_step_that_is_missing(log_path):
-    found = sequential(episodes((0, 2)), log_path)
-    assert found.result.logging_policy.value == pytest.approx((111 + 111 + 1) / 3)
-    assert any(rule.startswith("1 decisions were left out") for rule in found.rules)
-    assert sequential(episodes((1, 2)), log_path).result.rows == 2
+def test_an_episode_that_ended_early_counts_in_full(log_path):
+    found = sequential(episodes((0, 1)), log_path)
+    assert found.result.rows_censored == 0
+    assert found.result.logging_policy.value == pytest.approx((111 + 111 + 11) / 3)
+    assert any("from 2 to 3 steps; the shorter ones count as ended" in rule for rule in found.rules)
+
+
+def many_episodes(cut_at, count=10, late=None):
+    """Episodes of three steps that bring 1, 10, 100; those named lack the step at which they are cut."""
+    rows = [(e, t) for e in range(count) for t in range(3) if cut_at.get(e) != t]
+    return pa.table(
+        {
+            "action": ["a" if (e + t) % 2 else "b" for e, t in rows],
+            "propensity": [0.5] * len(rows),
+            "reward": [10.0**t for _, t in rows],
+            "episode_id": [f"e{e}" for e, _ in rows],
+            "step": [t for _, t in rows],
+            "reward_ready_at": [np.datetime64("2027-05-01" if t == late else "2026-05-01", "us") for _, t in rows],
+        }
+    )
+
+
+def test_few_cut_episodes_are_dropped_and_told(log_path):
+    found = sequential(many_episodes({3: 1, 4: 0}), log_path)
+    assert (found.result.rows, found.result.rows_censored) == (8, 2)
+    assert found.result.logging_policy.value == pytest.approx(111.0)
+    assert any("2 of 10 episodes were cut" in reason for reason in found.result.reasons)
+    assert any(rule.startswith("4 decisions were left out") for rule in found.rules)
+
+
+def test_many_cut_episodes_are_refused(log_path):
+    found = sequential(many_episodes({3: 1, 4: 0, 5: 1}), log_path).result
+    assert found.verdict == "REFUSE"
+    assert any("3 of 10 episodes were cut" in reason and "more than 20%" in reason for reason in found.reasons)
+
+
+def test_episodes_that_are_all_cut_late_are_shortened_to_a_common_horizon(log_path):
+    found = sequential(many_episodes({}, late=2), log_path).result
+    assert (found.rows, found.rows_censored) == (10, 10)
+    assert found.logging_policy.value == pytest.approx(11.0)
+    assert any("the first 2 steps of at most 3" in reason for reason in found.reasons)
 
 
 def test_rewards_that_overlap_are_refused(log_path):
@@ -299,3 +335,17 @@ def test_the_histogram_adds_up():
     assert named["1 to 3.16"] == (3, 6.0)
     assert named["3.16 to 10"] == (1, 5.0)
     assert named["10,000 and more"] == (1, 1e9)
+
+
+def test_the_anytime_interval_refuses_rows_that_share_their_luck(log_path):
+    log = open_log(log_path(table(100)))
+    with pytest.raises(UsageError, match="share their luck"):
+        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0), least_propensity=1 / 3)
+
+
+def test_reward_bounds_reach_the_evaluation(log_path):
+    log = open_log(log_path(table(500).set_column(2, "reward", pa.array(np.full(500, 7.0)))))
+    assert not evaluate_log(log, named_policy("uniform", log)).result.estimates["dr"].covers
+    found = evaluate_log(log, named_policy("uniform", log), reward_bounds=(0.0, 10.0)).result.estimates["dr"]
+    assert found.covers
+    assert found.low < 7.0 < found.high

@@ -1,0 +1,77 @@
+"""Episodes that were cut: their later rewards exist but are not known, which is not the same as having ended."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.axes import BoolArray, IntArray
+
+MOST_CUT = 0.2
+"""Share of cut episodes that may be dropped; of more, those that are left are another population."""
+_SHORTEST = 0.5  # share of the longest episode that a common horizon has to keep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Censoring:
+    """What was cut, and what is done about it.
+
+    Few cut episodes are dropped. Where many are cut, but late, all are shortened to the steps that every one of them
+    has. Otherwise the log cannot answer: counting what is missing as 0 would pull the value toward 0.
+
+    Attributes:
+        episodes: Episodes in the log.
+        longest: Steps of the longest one, those that are not ready included.
+        broken: Whether each episode was cut ``(m,)``.
+        horizon: Steps that all episodes are shortened to; None where whole episodes count.
+    """
+
+    episodes: int
+    longest: int
+    broken: BoolArray
+    horizon: int | None
+
+    @classmethod
+    def of(cls, place: IntArray, kept: BoolArray) -> "Censoring":
+        """From the episode of each row, and whether it comes before the episode's cut ``(n,)``."""
+        sizes, known = np.bincount(place), np.bincount(place, weights=kept).astype(np.int64)
+        broken = known < sizes
+        longest, horizon = int(sizes.max()), None
+        if float(broken.mean()) > MOST_CUT:
+            common = int(known[broken].min())
+            horizon = common if common >= max(1.0, _SHORTEST * longest) else None
+        return cls(episodes=len(sizes), longest=longest, broken=broken, horizon=horizon)
+
+    @property
+    def cut(self) -> int:
+        """Cut episodes."""
+        return int(self.broken.sum())
+
+    def used(self, place: IntArray, step: IntArray, kept: BoolArray) -> BoolArray:
+        """Which rows count ``(n,)``."""
+        return kept & ~self.broken[place] if self.horizon is None else kept & (step < self.horizon)
+
+    @property
+    def caution(self) -> str:
+        """Why the answer needs a warning; empty for no reason."""
+        if not self.cut or self.refusal:
+            return ""
+        if self.horizon is not None:
+            return (
+                f"{self._words} The value is that of the first {self.horizon} steps of at most {self.longest}, which "
+                "every episode has."
+            )
+        return f"{self._words} They were dropped, which is right only if being cut has nothing to do with the reward."
+
+    @property
+    def refusal(self) -> str:
+        """Why the log cannot answer; empty where it can."""
+        if self.horizon is not None or self.cut <= MOST_CUT * self.episodes:
+            return ""
+        return f"{self._words} That is more than {MOST_CUT:.0%}: what they would have brought is not known."
+
+    @property
+    def _words(self) -> str:
+        return (
+            f"{self.cut:,} of {self.episodes:,} episodes were cut at a reward that is not ready or at a step that is "
+            "missing."
+        )
