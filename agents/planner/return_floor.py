@@ -69,5 +69,5 @@ def below_floor(least: Ascent) -> InfeasiblePlanError:
     reached = np.floor(least.course.total / spend * 1e4) / 1e4
     return InfeasiblePlanError(
         ("roi_floor", "minimums and locks"),
-        f"Lower budget.roi_floor to {reached:g}, which minimums and locks alone reach, or lower these.",
+        f"Lower budget.roi_floor to {reached:g}.",
     )

@@ -1,6 +1,6 @@
 """Hyperparameters of PPO, and presets by size of the market.
 
-The presets are the settings of the runs in ``benchmarks/results/ppo.md``. ``benchmarks/search_ppo_presets.py`` searches
+The presets are the settings of the runs in ``benchmarks/RESULTS.md``. ``benchmarks/search_ppo_presets.py`` searches
 for better ones.
 """
 
