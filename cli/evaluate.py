@@ -119,7 +119,7 @@ def evaluate_command(
     ] = False,
     reward_bounds: Annotated[
         str | None,
-        typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward."),
+        typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
     ] = None,
     least_propensity: Annotated[
         float | None,
