@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray, check_shape, worlds_innermost
+from xbopt.core.axes import FloatArray, check_shape, worlds_innermost
 from xbopt.core.limits import Remaining
 from xbopt.simulator.parameters import MarketParameters
 
@@ -122,11 +122,6 @@ def join_states(states: list[MarketState]) -> MarketState:
     """The worlds of several states of the same day as one batch, in order."""
     assert len({state.day for state in states}) == 1, "states of different days cannot be one batch"
     return states[0] if len(states) == 1 else _each_array(np.concatenate, states)
-
-
-def select_state(state: MarketState, rows: IntArray) -> MarketState:
-    """The state of some worlds of a batch."""
-    return _each_array(lambda arrays, axis: np.take(arrays[0], rows, axis=axis), [state])
 
 
 def _each_array(change: Callable[[list[FloatArray], int], FloatArray], states: list[MarketState]) -> MarketState:
