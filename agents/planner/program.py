@@ -1,12 +1,18 @@
 """The planner's convex program, with its certificate.
 
-Variables of each cell: level ``y``, its power ``u`` and the share ``q`` of the ceiling that it reaches.
+Variables of each cell: level ``y``, its power ``u``, the share ``q`` of the ceiling that it reaches, and the exposure
+``z`` with what earlier blocks left.
 
     maximise   ``sum V q + (l - cost) y``
     where      ``u <= y^(1-g)``                              power cone
-               ``(1 - q/a)(1 + A u/b) >= 1``                 second-order cone: ``q <= a z / (b + z)``
-               ``q <= a_j + b_j A u``                        tangents of a concave envelope
+               ``z = A u``                                   carry-over
+               ``(1 - q/a)(1 + z/b) >= 1``                   second-order cone: ``q <= a z / (b + z)``
+               ``q <= a_j + b_j z``                          tangents of a concave envelope
                limits on ``y``
+
+Carry-over over days is a long memory, but most of it is a recursion: with ``r`` the share that a day keeps,
+``z_k - r z_(k-1) = A_k u - r A_(k-1) u``, and of the right side only a day's own ``u`` is left. So ``z`` is a variable,
+and the program of 12,960 daily cells is about as sparse as it is wide.
 
 Hill with slope 1 is the cone itself (``a = b = 1``). Any other curve comes in two ways: *local*, as the cone that
 touches it where the plan stands, which finds good plans fast; and by its *envelope*, whose optimum no plan can beat.
@@ -31,7 +37,7 @@ from xbopt.core.axes import FloatArray
 
 Curves = Literal["local", "envelope"]
 
-_LOCAL_TOLERANCE, _TIGHT_TOLERANCE = 1e-6, 1e-8
+_LOOSE_TOLERANCE, _TIGHT_TOLERANCE = 1e-6, 1e-8
 _LEAST_UNIT = 1e-2
 # Carry-over of a ten-millionth of the half-saturation moves nothing.
 _LEAST_CARRY = 1e-7
@@ -92,13 +98,13 @@ def solve(
     tangents = envelope_tangents(model, around) if curves == "envelope" else no_tangents(size)
     worth = (model.ceiling / scale).ravel() * np.where(tangents.cut, 1.0, touching.height)
     price = ((model.cost - model.linear) / scale).ravel() * unit
-    program = ConicProgram(np.concatenate([price, np.zeros(size), -worth]))
+    program = ConicProgram(np.concatenate([price, np.zeros(size), -worth, np.zeros(size)]))
 
     free, fixed = np.flatnonzero(~constraints.fixed), np.flatnonzero(constraints.fixed)
     least = constraints.least / unit
-    levels = Triplets.picking(np.arange(size), 3 * size)
+    levels = Triplets.picking(np.arange(size), 4 * size)
     program.equal(levels.chosen(fixed), least[fixed])
-    rows = program.at_most(constraints.matrix.scaled(columns=unit).shifted(0, 3 * size), constraints.bound)
+    rows = program.at_most(constraints.matrix.scaled(columns=unit).shifted(0, 4 * size), constraints.bound)
     program.at_most(-levels.chosen(free), -least[free])
     if np.isfinite(trust):
         low, high = around.ravel() / trust, np.maximum(around.ravel(), _LEAST_MOVE) * trust
@@ -107,12 +113,15 @@ def solve(
     roi: slice | None = None
     if constraints.roi_floor is not None:
         spend = (model.blocks.unit_base * model.blocks.level_days / scale).ravel() * unit
-        row = np.concatenate([constraints.roi_floor * spend + price, np.zeros(size), -worth])
+        row = np.concatenate([constraints.roi_floor * spend + price, np.zeros(size), -worth, np.zeros(size)])
         roi = program.at_most(Triplets.dense(row[None]), np.array([organic / scale]))
-    _add_response(program, model, touching, tangents, unit)
+    reach = np.maximum(model.exposure(around), _LEAST_UNIT).ravel()
+    _add_response(program, model, touching, tangents, unit, reach)
 
-    # A local step is confirmed by expected mode anyway; a bound has to be tight.
-    answer = program.solve(_LOCAL_TOLERANCE if curves == "local" else _TIGHT_TOLERANCE)
+    # A local step is confirmed by expected mode anyway, and an envelope lies per cents above an S-curve; only a bound
+    # on cones alone can be tight.
+    loose = curves == "local" or tangents.cell.size > 0
+    answer = program.solve(_LOOSE_TOLERANCE if loose else _TIGHT_TOLERANCE)
     level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
     return Solution(
         level=level,
@@ -125,44 +134,60 @@ def solve(
 
 
 def _add_response(
-    program: ConicProgram, model: ResponseModel, touching: TouchingCones, tangents: Tangents, unit: FloatArray
+    program: ConicProgram,
+    model: ResponseModel,
+    touching: TouchingCones,
+    tangents: Tangents,
+    unit: FloatArray,
+    reach: FloatArray,
 ) -> None:
     """Add how levels become reach.
 
-    ``x`` is ``(y, u, q)``, with ``y`` in units of ``unit``, ``u`` in units of its power, and ``q`` of a touching cone
-    in units of its height.
+    ``x`` is ``(y, u, q, z)``, with ``y`` in units of ``unit``, ``u`` in units of its power, ``q`` of a touching cone in
+    units of its height, and ``z`` in units of ``reach``.
     """
     size = unit.size
     power = np.broadcast_to(model.power, model.ceiling.shape).ravel()
-    carry = _carry(model).scaled(columns=np.power(unit, power)).shifted(size, 3 * size)
     bent, straight = np.flatnonzero(power < 1.0), np.flatnonzero(power >= 1.0)
-    spend, powered = Triplets.picking(bent, 3 * size), Triplets.picking(size + bent, 3 * size)
+    spend, powered = Triplets.picking(bent, 4 * size), Triplets.picking(size + bent, 4 * size)
     program.power((-spend).spread(3, 0) + (-powered).spread(3, 2), np.tile([0.0, 1.0, 0.0], bent.size), power[bent])
     # Where price does not rise with spend, the power is the level itself, and a cone would have no inside.
-    same = Triplets.picking(size + straight, 3 * size) + -Triplets.picking(straight, 3 * size)
+    same = Triplets.picking(size + straight, 4 * size) + -Triplets.picking(straight, 4 * size)
     program.at_most(same, np.zeros(straight.size))
+
+    kept, added = carry_over(model)
+    brought = -added.scaled(rows=1.0 / reach, columns=np.power(unit, power)).shifted(size, 4 * size)
+    stands = kept.scaled(rows=1.0 / reach, columns=reach).shifted(3 * size, 4 * size)
+    program.equal(stands + brought, np.zeros(size))
+    exposure = Triplets.picking(3 * size + np.arange(size), 4 * size).scaled(rows=reach)
     plain = np.flatnonzero(~tangents.cut)
     # ((1 - q) + (1 + z), 2, (1 - q) - (1 + z)) in the second-order cone.
-    z = carry.chosen(plain).scaled(rows=1.0 / touching.half[plain])
-    q = Triplets.picking(2 * size + plain, 3 * size)
+    z = exposure.chosen(plain).scaled(rows=1.0 / touching.half[plain])
+    q = Triplets.picking(2 * size + plain, 4 * size)
     program.second_order(
         (-z).spread(3, 0) + z.spread(3, 2) + q.spread(3, 0) + q.spread(3, 2), np.tile([2.0, 2.0, 0.0], plain.size)
     )
     if tangents.cell.size:
-        rise = carry.chosen(tangents.cell).scaled(rows=tangents.slope)
-        program.at_most(-rise + Triplets.picking(2 * size + tangents.cell, 3 * size), tangents.intercept)
+        rise = exposure.chosen(tangents.cell).scaled(rows=tangents.slope)
+        program.at_most(-rise + Triplets.picking(2 * size + tangents.cell, 4 * size), tangents.intercept)
 
 
-def _carry(model: ResponseModel) -> Triplets:
-    """``A`` over all cells ``(n, n)``, cells in the order ``(K, R, S, C)``."""
+def carry_over(model: ResponseModel) -> tuple[Triplets, Triplets]:
+    """``I - r L`` and ``(I - r L) A`` over all cells ``(n, n)``, where ``L`` is one block earlier.
+
+    Cells lie in the order ``(K, R, S, C)``.
+    """
     regions, segments, channels, count, _ = model.carry.shape
-    r, s, c, k, j = np.nonzero(model.carry > _LEAST_CARRY)
-    chain = (r * segments + s) * channels + c
     width = regions * segments * channels
-    return Triplets(
-        row=k * width + chain,
-        column=j * width + chain,
-        value=model.carry[r, s, c, k, j],
-        height=count * width,
-        width=count * width,
+    new = model.carry.copy()
+    new[:, :, :, 1:] -= model.retention[:, None, None] * model.carry[:, :, :, :-1]
+    r, s, c, k, j = np.nonzero(np.abs(new) > _LEAST_CARRY)
+    chain = (r * segments + s) * channels + c
+    size = count * width
+    added = Triplets(row=k * width + chain, column=j * width + chain, value=new[r, s, c, k, j], height=size, width=size)
+    own = np.arange(size)
+    decays = own[(own >= width) & (model.retention[own % channels] > 0.0)]
+    earlier = Triplets(
+        row=decays, column=decays - width, value=-model.retention[decays % channels], height=size, width=size
     )
+    return Triplets.picking(own, size) + earlier, added

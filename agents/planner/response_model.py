@@ -43,6 +43,8 @@ class ResponseModel:
         ceiling: ``V`` ``(K, R, S, C)``.
         linear: ``l`` ``(K, R, S, C)``, goal per level.
         saturation: The channels' saturation.
+        retention: Share of a block's exposure that the next block keeps ``(C,)``, where that is all there is to
+            carry-over: geometric channels by days. 0 elsewhere.
         cost: What a level costs in the goal ``(K, R, S, C)``; 0 where the goal does not count media.
     """
 
@@ -52,6 +54,7 @@ class ResponseModel:
     ceiling: FloatArray
     linear: FloatArray
     saturation: SaturationBank
+    retention: FloatArray
     cost: FloatArray
 
     def exposure(self, level: FloatArray) -> FloatArray:
@@ -117,6 +120,7 @@ def model_at(market: ExpectedMarket, blocks: Blocks, course: Course, level: Floa
         ceiling=np.add.reduceat(worth, blocks.starts, axis=0),
         linear=np.zeros(level.shape),
         saturation=media.saturation,
+        retention=_retention(blocks, media.adstock),
         cost=blocks.unit_base * blocks.level_days * float(market.goal.counts_media),
     )
     slope = expected_slope(market, blocks, course, level) + model.cost
@@ -200,6 +204,15 @@ def _carry_by_block(blocks: Blocks, bank: AdstockBank, by_day: FloatArray, worth
                 else:
                     carry[r, s, channel] = (membership * weight[:, r, s, channel, None]).T @ daily @ membership
     return carry
+
+
+def _retention(blocks: Blocks, bank: AdstockBank) -> FloatArray:
+    """See ``ResponseModel.retention``."""
+    kept = np.zeros(len(bank.retention))
+    if (blocks.ends - blocks.starts == 1).all():
+        geometric = [c for c in range(len(kept)) if c not in bank.windowed]
+        kept[geometric] = bank.retention[geometric]
+    return kept
 
 
 def _lag_matrix(bank: AdstockBank, channel: int, days: int) -> FloatArray:

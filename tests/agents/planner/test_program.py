@@ -12,9 +12,11 @@ from xbopt.agents.planner.envelope import envelope, tangent_point, touching_cone
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.kept_limits import within_limits
-from xbopt.agents.planner.program import solve
+from xbopt.agents.planner.program import carry_over, solve
 from xbopt.agents.planner.response_model import ResponseModel, model_at, saturation_slope
+from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.baseline_plan import scenario_plan
+from xbopt.simulator.build import build_market
 from xbopt.simulator.curves.saturation import SaturationBank
 
 
@@ -28,6 +30,7 @@ def hand_model(market, ceiling, *, power=1.0, cost=0.0):
         ceiling=np.array(ceiling).reshape(2, 1, 1, 1),
         linear=np.zeros((2, 1, 1, 1)),
         saturation=SaturationBank(slope=np.ones(1), exponential=(), half=np.ones(1)),
+        retention=np.zeros(1),
         cost=np.full((2, 1, 1, 1), cost),
     )
 
@@ -157,3 +160,38 @@ def test_limits_are_kept_to_the_last_bit():
         assert spend[..., 1].sum() <= 3000 * (1 + 1e-12)
         assert spend[:, 1, 0, 2] == pytest.approx(np.full(10, 20.0))
         assert (spend[:, 0, :, 0].sum(axis=1) >= 100 * (1 - 1e-9)).all()
+
+
+@pytest.fixture(scope="module")
+def by_days():
+    """Quickstart's program by days, where geometric carry-over is a recursion."""
+    market = build_market(load_scenario("quickstart"))
+    blocks = split_horizon(market, "day")
+    constraints = scenario_constraints(market.scenario, blocks)
+    expected = ExpectedMarket(market, goal_named("reward"))
+    course = expected.play(scenario_plan(market))
+    level = blocks.level(course.plan.spend_base)
+    return model_at(expected, blocks, course, level), constraints, level
+
+
+@pytest.mark.parametrize("curves", ["local", "envelope"])
+def test_recursion_and_whole_carry_over_are_one_program(by_days, curves):
+    model, constraints, level = by_days
+    assert (model.retention > 0.0).any()
+    recursive = solve(model, constraints, organic=0.0, around=level, curves=curves)
+    whole = replace(model, retention=np.zeros_like(model.retention))
+    plain = solve(whole, constraints, organic=0.0, around=level, curves=curves)
+    assert recursive.upper_bound == pytest.approx(plain.upper_bound, rel=1e-5)
+    assert recursive.value == pytest.approx(plain.value, rel=1e-4)
+
+
+def test_the_recursion_leaves_little_of_the_carry_over(by_days):
+    """Of a geometric channel's exposure a day's own spend is all that is new on that day."""
+    model, _, _ = by_days
+    kept, added = carry_over(model)
+    geometric = model.retention > 0.0
+    channel = added.row % len(geometric)
+    assert (added.column == added.row)[geometric[channel]].all()
+    power = np.linspace(0.1, 2.0, added.width)
+    exposure = np.einsum("rsckj,jrsc->krsc", model.carry, power.reshape(model.ceiling.shape)).ravel()
+    assert kept @ exposure == pytest.approx(added @ power, abs=1e-5)
