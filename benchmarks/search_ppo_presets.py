@@ -1,48 +1,58 @@
-"""Search PPO's presets: what the figures in ``agents/ppo/settings.py`` come from.
+"""Search PPO's presets: where the figures in ``agents/ppo/settings.py`` come from.
 
-    python benchmarks/search_ppo_presets.py SCENARIO [--trials 40] [--minutes 2] [--encoding continuous]
+    python benchmarks/search_ppo_presets.py SCENARIO [--encoding continuous] [--trials 16] [--minutes 1.5]
 
-Optuna proposes settings; each trial trains for the same CPU time from the planner's plan; what counts is the best
-reward on the held-out worlds above the plan's. Trials run on another seed than benchmarks do. The best settings are
-printed as they stand in the presets.
+Optuna proposes settings; the first trial is the preset as it stands. Each trial trains from the planner's plan for the
+same processor time, and what counts is the best reward above the plan's on held-out worlds that no benchmark plays.
+Trials below the median of the earlier ones end early. The best three train again on another seed for the same time,
+because the luckiest of many is not the best; the one with the highest mean of both is printed as it stands in the
+presets.
 """
 
 import argparse
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import optuna
 
-from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
+from xbopt.agents.planner.policy import planner_policy
+from xbopt.agents.ppo.settings import PpoSettings, as_plain, preset_for, with_options
 from xbopt.agents.ppo.trainer import PpoTraining
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, TrainingSettings
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.schedule import ScheduledPolicy
 from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
 
-SEED = 7
+SEED, SECOND_SEED = 7, 8
+CHECKS = 10
+FINALISTS = 3
 
 
 class OutOfTimeError(Exception):
-    """The trial's CPU time is used up."""
+    """The trial's processor time is used up."""
 
 
-def proposed(trial: optuna.Trial, base: PpoSettings) -> dict[str, object]:
+def proposed(trial: optuna.Trial, encoding: str) -> dict[str, object]:
     """Settings that Optuna proposes."""
     options: dict[str, object] = {
-        "worlds": trial.suggest_categorical("worlds", [32, 64, 128, 256]),
+        "expected_reward": trial.suggest_categorical("expected_reward", [False, True]),
+        "worlds": trial.suggest_categorical("worlds", [32, 64, 128]),
         "width": trial.suggest_categorical("width", [16, 32, 64]),
         "batch_size": trial.suggest_categorical("batch_size", [256, 512, 1024]),
         "epochs": trial.suggest_int("epochs", 3, 12),
-        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 2e-4, 6e-3, log=True),
         "clip_range": trial.suggest_float("clip_range", 0.1, 0.4),
-        "target_kl": trial.suggest_float("target_kl", 0.02, 0.2, log=True),
+        "target_kl": trial.suggest_float("target_kl", 0.02, 0.3, log=True),
         "discount": trial.suggest_categorical("discount", [0.95, 0.98, 1.0]),
         "gae_lambda": trial.suggest_categorical("gae_lambda", [0.6, 0.8, 0.9, 0.95]),
     }
-    if base.encoding == "continuous":
+    if encoding == "continuous":
         options |= {
             "form": trial.suggest_categorical("form", ["factored", "full"]),
             "exploration_pace": trial.suggest_float("exploration_pace", 0.02, 0.3, log=True),
@@ -51,47 +61,97 @@ def proposed(trial: optuna.Trial, base: PpoSettings) -> dict[str, object]:
             "exploration_discount": trial.suggest_float("exploration_discount", 0.002, 0.1, log=True),
         }
     else:
-        options["neutral_share"] = trial.suggest_float("neutral_share", 0.4, 0.95)
+        options["neutral_share"] = trial.suggest_float("neutral_share", 0.3, 0.95)
     return options
+
+
+def trained(
+    market: MarketParameters,
+    plan: ScheduledPolicy,
+    settings: PpoSettings,
+    *,
+    seed: int,
+    seconds: float,
+    told: Callable[[float, float], None] = lambda _share, _best: None,
+) -> float:
+    """Best gain above the plan on held-out worlds after so much processor time."""
+    best = 0.0
+    began = time.process_time()
+
+    def watch(progress: TrainingProgress) -> None:
+        nonlocal best
+        best = max(best, progress.gain_base)
+        used = (time.process_time() - began) / seconds
+        if used >= 1.0:
+            raise OutOfTimeError
+        told(used, best)
+
+    with tempfile.TemporaryDirectory() as folder, suppress(OutOfTimeError):
+        run = RunDirectory.create(Path(folder) / "run")
+        training = TrainingSettings(agent="ppo", seed=seed, steps=2**50)
+        PpoTraining(market, settings, training, run, watch, plan=plan).learn()
+    return best
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario")
-    parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--encoding", default="continuous")
-    parser.add_argument("--plan", default=None)
+    parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--minutes", type=float, default=1.5)
     arguments = parser.parse_args()
     scenario = load_scenario(arguments.scenario)
     market = build_market(scenario)
-    base = with_options(preset_for(scenario, arguments.encoding), {"patience": 10_000})
+    plan = planner_policy(market)
+    base = with_options(preset_for(scenario, arguments.encoding), {"patience": 10_000, "evaluate_every": 2})
+    seconds = 60.0 * arguments.minutes
 
     def objective(trial: optuna.Trial) -> float:
-        options = proposed(trial, base)
-        best, end = 0.0, time.process_time() + 60.0 * arguments.minutes
+        options = proposed(trial, arguments.encoding)
+        checks = 0
 
-        def watch(progress: TrainingProgress) -> None:
-            nonlocal best
-            best = max(best, progress.gain_base)
-            trial.report(best, progress.steps)
-            if time.process_time() >= end:
-                raise OutOfTimeError
+        def told(used: float, best: float) -> None:
+            nonlocal checks
+            if int(used * CHECKS) > checks:
+                checks = int(used * CHECKS)
+                trial.report(best, checks)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
 
-        settings = TrainingSettings(agent="ppo", seed=SEED, steps=2**50, plan=arguments.plan)
-        with tempfile.TemporaryDirectory() as folder:
-            run = RunDirectory.create(Path(folder) / "run")
-            with suppress(OutOfTimeError):
-                PpoTraining(market, with_options(base, options), settings, run, watch).learn()
+        try:
+            best = trained(market, plan, with_options(base, options), seed=SEED, seconds=seconds, told=told)
+        except optuna.TrialPruned:
+            print(f"{trial.number}: ended early {options}", flush=True)
+            raise
         print(f"{trial.number}: {best:,.0f} {options}", flush=True)
         return best
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=SEED))
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=SEED, multivariate=True, n_startup_trials=6),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
+    )
+    known = as_plain(base)
+    study.enqueue_trial({name: known[name] for name in known if name in _searched(arguments.encoding)})
     study.optimize(objective, n_trials=arguments.trials)
-    print(f"best: {study.best_value:,.0f} {scenario.base_currency} above the plan")
-    for name, value in study.best_params.items():
-        print(f"    {name}={value!r},")
+    whole = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    finalists = sorted(whole, key=lambda trial: -float(trial.value or 0.0))[:FINALISTS]
+    means: list[float] = []
+    for trial in finalists:
+        again = trained(market, plan, with_options(base, trial.params), seed=SECOND_SEED, seconds=seconds)
+        means.append((float(trial.value or 0.0) + again) / 2.0)
+        print(f"trial {trial.number}: {trial.value:,.0f} and, on seed {SECOND_SEED}, {again:,.0f}", flush=True)
+    best = means.index(max(means))
+    print(f"best: trial {finalists[best].number}, {means[best]:,.0f} {scenario.base_currency} above the plan")
+    for name, value in finalists[best].params.items():
+        sys.stdout.write(f"    {name}={value!r},\n")
+
+
+def _searched(encoding: str) -> frozenset[str]:
+    """Names of the settings that are searched."""
+    asked = optuna.trial.FixedTrial(as_plain(PpoSettings()))
+    return frozenset(proposed(asked, encoding))  # pyright: ignore[reportArgumentType] - it answers as a trial does
 
 
 if __name__ == "__main__":

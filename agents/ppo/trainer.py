@@ -28,6 +28,7 @@ from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
 from xbopt.core.randomness import named_generator
+from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.campaign import Campaign
 from xbopt.simulator.parameters import MarketParameters
 
@@ -54,7 +55,16 @@ def train_ppo(
 
 
 class PpoTraining:
-    """One run: a model, the held-out worlds, and what to do between updates."""
+    """One run: a model, the held-out worlds, and what to do between updates.
+
+    Args:
+        market: The market.
+        ppo: How PPO learns.
+        settings: What to train, and until when.
+        run: Where everything is written.
+        progress: Called after each evaluation.
+        plan: Where the policy starts, for callers that have it already; ``settings.plan`` where left out.
+    """
 
     def __init__(
         self,
@@ -63,10 +73,13 @@ class PpoTraining:
         settings: TrainingSettings,
         run: RunDirectory,
         progress: Progress,
+        *,
+        plan: ScheduledPolicy | None = None,
     ) -> None:
         self._ppo, self._settings, self._run, self._tell = ppo, settings, run, progress
         self._scenario_hash = market.scenario.hash
-        plan = built_in_policy(settings.plan or default_plan(), market)
+        if plan is None:
+            plan = built_in_policy(settings.plan or default_plan(), market)
         self._parts = build_parts(market, plan, ppo)
         worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
         campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
