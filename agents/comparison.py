@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xbopt.agents.paired import PairedDifference, paired_differences, ratio_of_gaps
+from xbopt.agents.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.policies import NAMES, policy_from
+from xbopt.agents.policies import NAMES, PolicyShelf
 from xbopt.agents.simulation import SimulationResult, simulate
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.errors import UsageError
@@ -203,7 +203,7 @@ def compare_policies(
         confidence=confidence,
         policies=compared,
         oracle=oracle,
-        notes=_notes(scenario, compared, oracle, runs),
+        notes=_notes(scenario, compared, oracle, runs, lower),
     )
 
 
@@ -228,13 +228,13 @@ def _chosen(policies: Sequence[str | Policy], market: MarketParameters, told: Pr
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
     wanted += [(name, False) for name in NAMES if name not in policies]
     found: list[_Chosen] = []
-    known: dict[str, Policy] = {}
+    shelf, ready = PolicyShelf(market), set[str]()
     for asked, asked_for in wanted:
         text = asked if isinstance(asked, str) else ""
-        if isinstance(asked, str) and text not in known:
+        if text and text not in ready:
             told(f"{text}, made ready", 0, 0)
-            known[text] = policy_from(text, market)
-        policy = known[asked] if isinstance(asked, str) else asked
+            ready.add(text)
+        policy = shelf.policy(asked) if isinstance(asked, str) else asked
         name, count, taken = policy.name, 1, [one.name for one in found]
         while name in taken:
             count += 1
@@ -283,7 +283,13 @@ def _gap_closed(
     return closed
 
 
-def _notes(scenario: Scenario, policies: Sequence[ComparedPolicy], oracle: Oracle | None, runs: int) -> tuple[str, ...]:
+def _notes(
+    scenario: Scenario,
+    policies: Sequence[ComparedPolicy],
+    oracle: Oracle | None,
+    runs: int,
+    lower: dict[str, FloatArray],
+) -> tuple[str, ...]:
     notes: list[str] = []
     if oracle is None:
         notes.append("Without an oracle (--oracle-worlds 0) nothing is said about the gap that is closed.")
@@ -297,6 +303,13 @@ def _notes(scenario: Scenario, policies: Sequence[ComparedPolicy], oracle: Oracl
     closed = policies[0].gap_closed
     if closed is not None and any(np.isnan(closed[measure].value) for measure in MEASURES):
         notes.append("The oracle earns no more than the uniform plan, so there is no gap to close.")
+    if oracle is not None and any(
+        is_hardly_positive(oracle.values[measure] - lower[measure][: oracle.worlds]) for measure in MEASURES
+    ):
+        notes.append(
+            "In the oracle's worlds it is barely ahead of the uniform plan, so the shares of the gap and their "
+            "intervals are not to be relied on. Ask it in more worlds (--oracle-worlds)."
+        )
     doubtful = [one.name for one in policies if one.difference["contribution_margin"].bootstrap_disagrees]
     if doubtful:
         notes.append(

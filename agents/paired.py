@@ -17,6 +17,7 @@ _RESAMPLES = 2000
 # The bootstrap's ends may lie so far from the t interval's, in parts of its width: with a few dozen worlds the tails of
 # a bootstrap percentile wander by about a tenth of the width.
 _DISAGREES = 0.25
+_STEADY = 4.0
 
 Verdict = Literal["better", "worse", "not shown"]
 
@@ -58,7 +59,8 @@ def paired_differences(values: Sequence[FloatArray], *, seed: int, confidence: f
     Args:
         values: One array ``(B,)`` a policy, over the same worlds.
         seed: Of the stream ``bootstrap``. All policies share the resampled worlds.
-        confidence: Of the intervals; verdicts keep their complement over all comparisons together.
+        confidence: Of the intervals; verdicts keep their complement over all comparisons of these values. Another
+            measure of the same policies is another family of comparisons.
     """
     differences = np.stack(values) - values[0]
     count = differences.shape[1]
@@ -136,6 +138,17 @@ def ratio_of_gaps(own: FloatArray, whole: FloatArray, confidence: float) -> tupl
     se = float(rest.std(ddof=1)) / np.sqrt(count) / bottom
     reach = float(stdtrit(count - 1, 0.5 + 0.5 * confidence)) * float(se)
     return value, float(se), value - reach, value + reach
+
+
+def is_hardly_positive(whole: FloatArray) -> bool:
+    """Whether a mean over worlds is above 0 by so little that a ratio with it below the line means nothing.
+
+    The delta method takes the divisor for nearly certain; below four standard errors it is not.
+
+    Args:
+        whole: ``(n,)``.
+    """
+    return len(whole) > 1 and 0.0 < float(whole.mean()) < _STEADY * float(whole.std(ddof=1)) / np.sqrt(len(whole))
 
 
 def _bootstrap(differences: FloatArray, *, seed: int, confidence: float) -> tuple[FloatArray, FloatArray]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xbopt.agents.baselines.flighting import calendar_plan
 from xbopt.agents.baselines.greedy_roas import greedy_roas_plan
@@ -9,14 +10,17 @@ from xbopt.agents.baselines.plan import scenario_plan
 from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.baselines.uniform import uniform_plan
-from xbopt.agents.planner.policy import planner_policy
+from xbopt.agents.planner.policy import average_plan, planner_policy
 from xbopt.agents.planner.replanning import replanning_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.document import suggest
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import DirectPolicy, Policy
+from xbopt.core.policy import Policy
 from xbopt.simulator.parameters import MarketParameters
+
+if TYPE_CHECKING:
+    from xbopt.agents.planner.campaign import CampaignPlan
 
 BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
     "baseline": scenario_plan,
@@ -28,7 +32,7 @@ BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
 }
 """Every plan that is made before the first day, by the name that ``--policy`` takes."""
 
-REACTING: Mapping[str, Callable[[MarketParameters], DirectPolicy]] = {"replan": replanning_policy}
+REACTING: tuple[str, ...] = ("replan",)
 """Built-in policies that react to results."""
 
 NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
@@ -56,15 +60,40 @@ def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
         PolicyError: There is none, or it is damaged or made for another market.
         UsageError: The libraries that a trained policy needs are missing.
     """
-    if name_or_path in REACTING:
-        return REACTING[name_or_path](market)
-    if name_or_path.lower().endswith(".csv"):
-        # Only those who have a file wait for its reader.
-        from xbopt.agents.planner.plan_table import read_plan
+    return PolicyShelf(market).policy(name_or_path)
 
-        return read_plan(name_or_path, market.scenario)
-    if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
-        return built_in_policy(name_or_path, market)
-    if not (Path(name_or_path) / "config.yaml").is_file():
-        raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
-    return trained_policy(RunDirectory.open(Path(name_or_path)), market)
+
+class PolicyShelf:
+    """Policies of one market, each made once; the plan of ``planner`` and ``replan`` comes from one search."""
+
+    def __init__(self, market: MarketParameters) -> None:
+        self._market = market
+        self._made: dict[str, Policy] = {}
+        self._plan: CampaignPlan | None = None
+
+    def policy(self, name_or_path: str) -> Policy:
+        """See ``policy_from``."""
+        if name_or_path not in self._made:
+            self._made[name_or_path] = self._make(name_or_path)
+        return self._made[name_or_path]
+
+    def _make(self, name_or_path: str) -> Policy:
+        if name_or_path == "planner":
+            return self._planned().schedule
+        if name_or_path == "replan":
+            return replanning_policy(self._market, self._planned())
+        if name_or_path.lower().endswith(".csv"):
+            # Only those who have a file wait for its reader.
+            from xbopt.agents.planner.plan_table import read_plan
+
+            return read_plan(name_or_path, self._market.scenario)
+        if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
+            return built_in_policy(name_or_path, self._market)
+        if not (Path(name_or_path) / "config.yaml").is_file():
+            raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
+        return trained_policy(RunDirectory.open(Path(name_or_path)), self._market)
+
+    def _planned(self) -> "CampaignPlan":
+        if self._plan is None:
+            self._plan = average_plan(self._market)
+        return self._plan

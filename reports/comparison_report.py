@@ -177,7 +177,7 @@ def _difference_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
             money("bootstrap_low", "Low, bootstrap", "The same by resampling worlds"),
             money("bootstrap_high", "High, bootstrap", "The same by resampling worlds"),
             share("beats", "Ahead in", "Share of worlds; ties count half"),
-            Column(key="p", name="p, Holm", unit="text", meaning="Corrected for the number of comparisons"),
+            Column(key="p", name="p, Holm", unit="text", meaning="Corrected for the number of policies"),
             Column(key="verdict", name="Verdict", unit="text"),
             share("gap", "Gap closed", "Of the way from the uniform plan to the planner that knows each world"),
             share("gap_low", "Gap, low", "Lower end of its confidence interval"),
@@ -240,8 +240,8 @@ def _method_notes(result: ComparisonResult, numbers: NumberFormat) -> tuple[str,
             "worlds and needs no normal distribution; where both disagree, a note says so."
         ),
         (
-            "Verdicts are corrected for the number of comparisons after Holm: the chance that any of them is wrong "
-            f"is at most {numbers.share(1.0 - result.confidence, digits=0)}."
+            "Verdicts are corrected for the number of policies after Holm, for each measure by itself: the chance that "
+            f"any verdict on that measure is wrong is at most {numbers.share(1.0 - result.confidence, digits=0)}."
         ),
         (
             "The gap closed is (policy - uniform) / (oracle - uniform), a ratio of means over the oracle's worlds. The "

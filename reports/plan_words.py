@@ -20,6 +20,7 @@ GOAL_WORDS = {
     "visits": "visits",
 }
 _COUNTED_BY = 1000.0
+_PROMISES = ("minimum ", "lock ")
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
 
 
@@ -30,8 +31,9 @@ class LimitPrice:
     Attributes:
         key: The planner's name of it.
         name: Readable name.
-        allowed_base: What it allows; NaN where it is no amount of money.
-        price: Goal per base currency unit of room; of the return floor per unit of floor. 0 where room brings nothing.
+        allowed_base: What it allows, or promises over the horizon; NaN where it is no amount of money.
+        price: Goal per base currency unit of room; of a promise per unit that is changed as the words say; of the
+            return floor per unit of floor. 0 where room brings nothing.
         words: What one more buys, in words.
     """
 
@@ -118,6 +120,14 @@ def _limit_price(result: PlanningResult, key: str, price: float, numbers: Number
         gain = goal_text(price * 0.01 * plan.total_spend_base, plan.goal, numbers)
         words = f"a floor lower by 0.01 brings about {gain}"
         return LimitPrice(key=key, name=name, allowed_base=np.nan, price=price * plan.total_spend_base, words=words)
+    if key.startswith(_PROMISES):
+        less = "less" if price > 0.0 else "more"
+        if goal_unit(plan.goal) == "money":
+            words = f"one {money} {less} of it brings {numbers.decimal(abs(price))} {money} of {unit}"
+        else:
+            gain = numbers.decimal(abs(price) * _COUNTED_BY, digits=1)
+            words = f"{numbers.money(_COUNTED_BY)} {less} of it bring {gain} {unit}"
+        return LimitPrice(key=key, name=name, allowed_base=allowed, price=abs(price), words=words)
     if price <= 0.0:
         words = "used in full, but more room would bring nothing"
     elif goal_unit(plan.goal) == "money":
@@ -130,7 +140,7 @@ def _limit_price(result: PlanningResult, key: str, price: float, numbers: Number
 def _limit(scenario: Scenario, key: str, budget: float, numbers: NumberFormat) -> tuple[str, float]:
     """Readable name of a limit, and what it allows."""
     kind, _, of = key.partition(" ")
-    regions, _, channels = names_of(scenario)
+    regions, segments, channels = names_of(scenario)
     limits = scenario.limits
     match kind:
         case "budget":
@@ -141,6 +151,20 @@ def _limit(scenario: Scenario, key: str, budget: float, numbers: NumberFormat) -
         case "channel":
             c = scenario.channels.index(of)
             return f"Cap on {channels[c]}", float(limits.channel_cap_base[c])
+        case "minimum" | "lock":
+            places = of.split("/")
+            r, c = scenario.regions.index(places[0]), scenario.channels.index(places[-1])
+            cell = [regions[r], channels[c]]
+            own = np.zeros_like(limits.locked)
+            if kind == "lock":
+                s = scenario.segments.index(places[1])
+                cell.insert(1, segments[s])
+                own[r, s, c] = True
+                daily = limits.lock_base
+            else:
+                own[r, :, c] = ~limits.locked[r, :, c]
+                daily = limits.minimum_base
+            return f"{kind.capitalize()} of {' / '.join(cell)}", float(daily[own].sum()) * scenario.days
         case "day":
             day = next(day for day in range(scenario.days) if scenario.date_of(day).isoformat() == of)
             return f"Daily limit on {numbers.short_day(scenario.date_of(day))}", limits.daily_base

@@ -58,12 +58,14 @@ class Certificate:
         value: What media bring under the plan, in that program.
         upper_bound: No plan within the limits brings more in it.
         shadow_price: By row of the constraints ``(m,)``, goal per base currency unit.
+        promise_price: Of each level's lower bound, goal per unit of level ``(K, R, S, C)``; see ``Solution``.
         roi_price: Of the return floor.
     """
 
     value: float
     upper_bound: float
     shadow_price: FloatArray
+    promise_price: FloatArray
     roi_price: float
 
     @property
@@ -182,6 +184,10 @@ def certify(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at
     if keeps_floor and value > bound.upper_bound + _SLACK * abs(bound.upper_bound):
         raise SolverError("The solver's bound lies below what the plan brings; the plan is not to be trusted.")
     certificate = Certificate(
-        value=value, upper_bound=bound.upper_bound, shadow_price=bound.shadow_price, roi_price=bound.roi_price
+        value=value,
+        upper_bound=bound.upper_bound,
+        shadow_price=bound.shadow_price,
+        promise_price=bound.promise_price,
+        roi_price=bound.roi_price,
     )
     return replace(at, seconds=at.seconds + bound.seconds), certificate

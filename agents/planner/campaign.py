@@ -9,17 +9,19 @@ from xbopt.agents.baselines.plan import scenario_plan
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify, settle
 from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
-from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible
+from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible, promises
 from xbopt.agents.planner.conic import SolverError
 from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
-from xbopt.agents.planner.kept_limits import filled
+from xbopt.agents.planner.kept_limits import filled, keeps_limits
 from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
 from xbopt.agents.planner.return_floor import below_floor, keep_return_floor, promises_alone
 from xbopt.core.axes import FloatArray
 from xbopt.core.errors import BudgetError, UsageError
+from xbopt.core.limits import Limits
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import WorldParameters
 
@@ -27,6 +29,7 @@ from xbopt.simulator.worlds import WorldParameters
 _BINDING = 1e-5
 # A gap below this is not worth a sentence.
 _WORTH_SAYING = 1e-4
+_DUST = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ class CampaignPlan:
         expected: The goal in expected mode.
         start: The same of the plan that the search began with.
         certificate: What the last convex program says.
-        shadow_prices: Goal that one more base currency unit of room would bring, by limit; limits without a price
-            are left out.
+        shadow_prices: Goal that one more base currency unit of room would bring, by limit; of a minimum or lock, that
+            one unit less promised would bring, below 0 where more would be better. Limits without a price are left out.
         binding: Limits that leave no room.
         history: The goal in expected mode after each accepted step.
         solve_seconds: Wall time of the whole search.
@@ -104,8 +107,8 @@ def plan_campaign(
         resolution: Plan cells of a week or of a day.
         world: One world's own parameters, for the planner that knows them; the average market where left out.
         budget_base: Another budget than the scenario's.
-        start: Where to begin; the scenario's own plan where left out, each block's money spread over its days by the
-            block's profile. The result is never worse than that in expected mode, unless only less keeps a floor.
+        start: Where to begin; the scenario's own plan where left out. The result is never worse than that in expected
+            mode, as long as the start keeps all limits.
         effort: How long to look.
 
     Returns:
@@ -123,6 +126,7 @@ def plan_campaign(
     if scenario.document.budget.roi_floor is not None and not wanted.counts_media:
         raise UsageError(f"budget.roi_floor speaks of margin; with the goal {goal} leave it out.")
     expected = ExpectedMarket(market, wanted, world)
+    budget = scenario.limits.total_base if budget_base is None else budget_base
     blocks = split_horizon(market, resolution)
     constraints = scenario_constraints(scenario, blocks, budget_base=budget_base)
     check_feasible(scenario, blocks, constraints)
@@ -134,6 +138,8 @@ def plan_campaign(
         found = settle(expected, blocks, constraints, found, merit)
         found = _filled(expected, blocks, constraints, found, merit)
         found = keep_return_floor(expected, blocks, constraints, found, merit)
+        allowed = replace(scenario.limits, total_base=budget)
+        found = _never_below(expected, blocks, allowed, found, start or scenario_plan(market), merit)
         found, certificate = certify(expected, blocks, constraints, found)
     except InfeasiblePlanError:
         raise
@@ -142,7 +148,6 @@ def plan_campaign(
         raise below_floor(promises_alone(expected, blocks, constraints, found)) from error
     schedule = replace(found.course.plan, name="planner", kind="planner")
     total = float(schedule.spend_base.sum())
-    budget = scenario.limits.total_base if budget_base is None else budget_base
     return CampaignPlan(
         schedule=schedule,
         goal=goal,
@@ -154,7 +159,7 @@ def plan_campaign(
         expected=found.course.total,
         start=first.course.total,
         certificate=certificate,
-        shadow_prices=_prices(constraints, certificate),
+        shadow_prices=_prices(scenario, blocks, constraints, certificate),
         binding=_binding(constraints, found.level),
         history=found.history,
         solve_seconds=time.perf_counter() - began,
@@ -190,6 +195,19 @@ def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
     return at if kept is at else replace(kept, level=level)
 
 
+def _never_below(
+    expected: ExpectedMarket, blocks: Blocks, limits: Limits, at: Ascent, start: ScheduledPolicy, merit: Merit
+) -> Ascent:
+    """The start as it was given, day by day, where it keeps all limits and nothing better was found.
+
+    A search over blocks spreads a block's money over its days by its own profile, and a start may know better days.
+    """
+    if not keeps_limits(start.spend_base, expected.market.shocks.available, limits):
+        return at
+    kept = _kept(at, expected.play(start), merit)
+    return at if kept is at else replace(kept, level=blocks.level(start.spend_base))
+
+
 def _kept(at: Ascent, course: Course, merit: Merit) -> Ascent:
     """The better of a plan and another course."""
     totals = np.array([at.course.total, course.total])
@@ -199,13 +217,26 @@ def _kept(at: Ascent, course: Course, merit: Merit) -> Ascent:
     return replace(at, course=course, history=(*at.history, course.total))
 
 
-def _prices(constraints: Constraints, certificate: Certificate) -> dict[str, float]:
-    price = certificate.shadow_price
-    least = 1e-6 * max(float(price.max(initial=0.0)), 1e-3)
-    prices = {name: float(price[i]) for i, name in enumerate(constraints.names) if price[i] > least}
+def _prices(scenario: Scenario, blocks: Blocks, constraints: Constraints, certificate: Certificate) -> dict[str, float]:
+    limits = dict(zip(constraints.names, certificate.shadow_price.tolist(), strict=True))
+    promised = _promised_prices(scenario, blocks, constraints, certificate)
+    # A solver leaves dust on what has no price: less than a millionth of what the average unit of budget brings.
+    average = abs(certificate.value) / float(constraints.bound[0] * constraints.whole_base)
+    least = _DUST * max(average, *(abs(price) for price in (*limits.values(), *promised.values())))
+    prices = {name: price for name, price in (limits | promised).items() if abs(price) > least}
     if certificate.roi_price > least:
         prices["roi_floor"] = certificate.roi_price
     return prices
+
+
+def _promised_prices(
+    scenario: Scenario, blocks: Blocks, constraints: Constraints, certificate: Certificate
+) -> dict[str, float]:
+    """Goal that one base currency unit less of each minimum and lock brings; below 0 where more would be better."""
+    level = constraints.least.reshape(blocks.level_days.shape)
+    money = (blocks.unit_base * blocks.level_days * level).sum(axis=0)  # (R, S, C)
+    gain = -(certificate.promise_price * level).sum(axis=0)
+    return {one.name: float(gain[one.cells].sum() / money[one.cells].sum()) for one in promises(scenario, money)}
 
 
 def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:

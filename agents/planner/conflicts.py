@@ -11,7 +11,7 @@ import numpy as np
 
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.constraints import Constraints
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.axes import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 
@@ -30,6 +30,19 @@ class InfeasiblePlanError(BudgetError):
         self.conflict = conflict
         self.cheapest_relaxation = cheapest_relaxation
         super().__init__(f"No plan keeps {_listed(conflict)} together. {cheapest_relaxation}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """A lower bound on spend.
+
+    Attributes:
+        name: As planners say it.
+        cells: Cells and channels that it is made of ``(R, S, C)``.
+    """
+
+    name: str
+    cells: BoolArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,33 +79,39 @@ def _conflict(scenario: Scenario, blocks: Blocks, constraints: Constraints, row:
     least = np.zeros(blocks.cells)
     least[cells] = share * constraints.least[cells]
     promised = least.reshape(blocks.level_days.shape).sum(axis=0)  # (R, S, C)
-    amounts, names = _promises(scenario, promised)
+    made = promises(scenario, promised)
+    amounts = np.array([float(promised[one.cells].sum()) for one in made])
     order: IntArray = np.argsort(-amounts, kind="stable").astype(np.int64)
     running: FloatArray = np.cumsum(amounts[order])
     enough = int(np.searchsorted(running, float(constraints.bound[row]), side="right")) + 1
     return _Conflict(
         row=row,
-        promises=tuple(names[int(i)] for i in order[:enough]),
+        promises=tuple(made[int(i)].name for i in order[:enough]),
         missing_base=excess * scenario.limits.total_base,
     )
 
 
-def _promises(scenario: Scenario, promised: FloatArray) -> tuple[FloatArray, list[str]]:
-    """Promised amounts and their names: minimums by region and channel, locks by cell and channel."""
+def promises(scenario: Scenario, promised: FloatArray) -> tuple[Promise, ...]:
+    """What the scenario promises to spend: minimums by region and channel, locks by cell and channel.
+
+    Args:
+        scenario: The scenario.
+        promised: What is promised to each cell and channel ``(R, S, C)``; those with nothing are left out.
+    """
     locked = scenario.limits.locked
-    amounts: list[float] = []
-    names: list[str] = []
+    found: list[Promise] = []
     for r, region in enumerate(scenario.regions):
         for c, channel in enumerate(scenario.channels):
-            minimum = float(np.where(locked[r, :, c], 0.0, promised[r, :, c]).sum())
-            if minimum > 0.0:
-                amounts.append(minimum)
-                names.append(f"minimum {region}/{channel}")
+            open_cells = np.zeros(promised.shape, dtype=np.bool_)
+            open_cells[r, :, c] = ~locked[r, :, c] & (promised[r, :, c] > 0.0)
+            if open_cells.any():
+                found.append(Promise(name=f"minimum {region}/{channel}", cells=open_cells))
             for s, segment in enumerate(scenario.segments):
                 if locked[r, s, c] and promised[r, s, c] > 0.0:
-                    amounts.append(float(promised[r, s, c]))
-                    names.append(f"lock {region}/{segment}/{channel}")
-    return np.array(amounts), names
+                    cell = np.zeros(promised.shape, dtype=np.bool_)
+                    cell[r, s, c] = True
+                    found.append(Promise(name=f"lock {region}/{segment}/{channel}", cells=cell))
+    return tuple(found)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -8,9 +8,11 @@ import numpy as np
 
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.core.axes import FloatArray
+from xbopt.core.limits import Limits
 
 _ROUNDING = 1e-6
 _DUST = 1e-6
+_KEPT = 1e-9
 
 
 def within_limits(level: FloatArray, constraints: Constraints) -> FloatArray:
@@ -65,3 +67,26 @@ def filled(level: FloatArray, constraints: Constraints, *, largest: float = 1.0)
         for row in np.flatnonzero(ratio <= step):
             closed[constraints.matrix.of_row(int(row))[0]] = True
     return level
+
+
+def keeps_limits(spend_base: FloatArray, available: FloatArray, limits: Limits) -> bool:
+    """Whether daily spend ``(T, R, S, C)`` keeps all limits on money, but for rounding.
+
+    Args:
+        spend_base: Base currency.
+        available: 1 where a channel can be bought, else 0 ``(T, R, C)``.
+        limits: The limits.
+    """
+    room = 1.0 + _KEPT
+    open_now = available[:, :, None, :] > 0.0
+    least = np.where(limits.locked, limits.lock_base, limits.minimum_base) * open_now
+    most = np.where(limits.locked, limits.lock_base, np.inf)
+    most = np.where(open_now, most, 0.0)
+    return bool(
+        spend_base.sum() <= limits.total_base * room
+        and (spend_base.sum(axis=(1, 2, 3)) <= limits.daily_base * room).all()
+        and (spend_base.sum(axis=(0, 2, 3)) <= limits.region_cap_base * room).all()
+        and (spend_base.sum(axis=(0, 1, 2)) <= limits.channel_cap_base * room).all()
+        and (spend_base >= least / room).all()
+        and (spend_base <= most * room).all()
+    )

@@ -1,19 +1,29 @@
 """``planner``: the plan of a strong planner for the average market, as a policy."""
 
+from typing import TYPE_CHECKING
+
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Resolution
 from xbopt.simulator.parameters import MarketParameters
+
+if TYPE_CHECKING:
+    from xbopt.agents.planner.campaign import CampaignPlan
 
 # Plan cells beyond which weeks take longer than people wait; four weeks lose little on such long horizons.
 _MANY_CELLS = 2500
 
 
-def planner_policy(market: MarketParameters) -> ScheduledPolicy:
-    """Plan for the average market, by weeks; by four weeks where that would be many cells."""
+def average_plan(market: MarketParameters) -> "CampaignPlan":
+    """The plan for the average market, by weeks; by four weeks where that would be many cells."""
     # The solver takes a moment to load, and only those who plan should wait for it.
     from xbopt.agents.planner.campaign import plan_campaign
 
-    return plan_campaign(market, resolution=usual_resolution(market)).schedule
+    return plan_campaign(market, resolution=usual_resolution(market))
+
+
+def planner_policy(market: MarketParameters) -> ScheduledPolicy:
+    """The plan for the average market as a policy."""
+    return average_plan(market).schedule
 
 
 def usual_resolution(market: MarketParameters) -> Resolution:

@@ -33,7 +33,7 @@ from xbopt.agents.planner.envelope import Tangents, TouchingCones, envelope_tang
 from xbopt.agents.planner.kept_limits import within_limits
 from xbopt.agents.planner.response_model import ResponseModel
 from xbopt.agents.planner.triplets import Triplets
-from xbopt.core.axes import FloatArray
+from xbopt.core.axes import FloatArray, IntArray
 
 Curves = Literal["local", "envelope"]
 
@@ -54,6 +54,8 @@ class Solution:
         value: What the response model gives at ``level``.
         upper_bound: No level within the limits gives more.
         shadow_price: Gain in the goal per base currency unit of room, by row of the constraints ``(m,)``.
+        promise_price: Gain in the goal per unit of a level's lower bound ``(K, R, S, C)``: at most 0 for minimums, of
+            either sign for locks.
         roi_price: Gain per unit of looser return floor and base currency unit of spend; 0 without one.
         seconds: Time in the solver.
     """
@@ -62,6 +64,7 @@ class Solution:
     value: float
     upper_bound: float
     shadow_price: FloatArray
+    promise_price: FloatArray
     roi_price: float
     seconds: float
 
@@ -103,9 +106,9 @@ def solve(
     free, fixed = np.flatnonzero(~constraints.fixed), np.flatnonzero(constraints.fixed)
     least = constraints.least / unit
     levels = Triplets.picking(np.arange(size), 4 * size)
-    program.equal(levels.chosen(fixed), least[fixed])
+    locks = program.equal(levels.chosen(fixed), least[fixed])
     rows = program.at_most(constraints.matrix.scaled(columns=unit).shifted(0, 4 * size), constraints.bound)
-    program.at_most(-levels.chosen(free), -least[free])
+    minimums = program.at_most(-levels.chosen(free), -least[free])
     if np.isfinite(trust):
         low, high = around.ravel() / trust, np.maximum(around.ravel(), _LEAST_MOVE) * trust
         program.at_most(-levels.chosen(free), -(low / unit)[free])
@@ -123,11 +126,16 @@ def solve(
     loose = curves == "local" or tangents.cell.size > 0
     answer = program.solve(_LOOSE_TOLERANCE if loose else _TIGHT_TOLERANCE)
     level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
+    promised = np.zeros(size)
+    # Where a promise is no promise at all, its dual is only the solver's dust.
+    promised[fixed], promised[free] = answer.dual[locks], -answer.dual[minimums]
+    promised = np.where(constraints.least > 0.0, promised * scale / unit, 0.0)
     return Solution(
         level=level,
         value=model.value(level),
         upper_bound=-answer.lower_bound * scale,
         shadow_price=np.maximum(answer.dual[rows], 0.0) * scale / constraints.whole_base,
+        promise_price=promised.reshape(around.shape),
         roi_price=0.0 if roi is None else float(max(answer.dual[roi][0], 0.0)),
         seconds=answer.seconds,
     )
@@ -185,7 +193,7 @@ def carry_over(model: ResponseModel) -> tuple[Triplets, Triplets]:
     chain = (r * segments + s) * channels + c
     size = count * width
     added = Triplets(row=k * width + chain, column=j * width + chain, value=new[r, s, c, k, j], height=size, width=size)
-    own = np.arange(size)
+    own: IntArray = np.arange(size, dtype=np.int64)
     decays = own[(own >= width) & (model.retention[own % channels] > 0.0)]
     earlier = Triplets(
         row=decays, column=decays - width, value=-model.retention[decays % channels], height=size, width=size

@@ -18,6 +18,7 @@ and price 1 it is the plan itself. Days are separate: carry-over stands in ``A``
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from xbopt.agents.planner.blocks import Blocks, split_horizon
 from xbopt.agents.planner.envelope import touching_cones
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
-from xbopt.agents.planner.policy import usual_resolution
+from xbopt.agents.planner.policy import average_plan, usual_resolution
 from xbopt.agents.planner.response_model import model_at
 from xbopt.core.axes import BoolArray, FloatArray
 from xbopt.core.decision import Decision
@@ -33,6 +34,9 @@ from xbopt.core.policy import Observation, PolicyKind
 from xbopt.core.schedule import ScheduledPolicy
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin
+
+if TYPE_CHECKING:
+    from xbopt.agents.planner.campaign import CampaignPlan
 
 _RESPONSE = ("media_response", "half_saturation", "media_price")
 _NEWTON_STEPS = 12
@@ -152,11 +156,15 @@ class ReplanningPolicy:
         return self._log_multiple(log_ratio, high, first, log_multiple, _WARM_STEPS)
 
 
-def replanning_policy(market: MarketParameters) -> ReplanningPolicy:
-    """The re-planner that starts from the plan for the average market."""
-    from xbopt.agents.planner.campaign import plan_campaign
+def replanning_policy(market: MarketParameters, found: "CampaignPlan | None" = None) -> ReplanningPolicy:
+    """The re-planner that starts from the plan for the average market.
 
-    found = plan_campaign(market, resolution=usual_resolution(market))
+    Args:
+        market: The market.
+        found: The plan for the average market by ``usual_resolution``, for callers that have it already.
+    """
+    if found is None:
+        found = average_plan(market)
     plan = found.schedule
     blocks = split_horizon(market, usual_resolution(market))
     expected = ExpectedMarket(market, goal_named("reward"))

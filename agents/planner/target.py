@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from xbopt.agents.baselines.schedule import ScheduledPolicy
-from xbopt.agents.planner.blocks import Resolution
+from xbopt.agents.planner.blocks import Resolution, split_horizon
 from xbopt.agents.planner.campaign import CampaignPlan, Effort, plan_campaign
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
+from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.goals import goal_named
 from xbopt.core.errors import UsageError
 from xbopt.simulator.parameters import MarketParameters
@@ -161,8 +162,9 @@ def plan_to_target(
     if not search.reaches(whole):
         raise _unreachable(search, whole)
     tolerance = _TOLERANCE * total
-    promised = float(np.where(scenario.limits.locked, scenario.limits.lock_base, scenario.limits.minimum_base).sum())
-    first = min(promised * scenario.days + tolerance, total)
+    constraints = scenario_constraints(scenario, split_horizon(market, resolution))
+    promised = float((constraints.matrix @ constraints.least)[0]) * constraints.whole_base
+    first = min(promised + tolerance, total)
     low = search.plan(first, effort=_EFFORT) if first < total else whole
     if search.reaches(low):
         return TargetPlan(target=target, plan=low, missed_base=0.0, tolerance_base=first, tried=len(search.tried))

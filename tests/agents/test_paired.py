@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from xbopt.agents import paired
-from xbopt.agents.paired import holm, paired_differences, ratio_of_gaps, two_sided_p
+from xbopt.agents.paired import holm, is_hardly_positive, paired_differences, ratio_of_gaps, two_sided_p
 
 
 def test_a_difference_worked_by_hand():
@@ -114,3 +114,11 @@ def test_few_worlds_that_carry_the_difference_are_told():
     rng = np.random.default_rng(3)
     _, even = paired_differences([np.zeros(200), rng.normal(1.0, 1.0, size=200)], seed=0, confidence=0.95)
     assert not even.bootstrap_disagrees
+
+
+def test_a_divisor_near_nothing_is_told():
+    """Mean 1 and standard deviation 2 over 4 worlds: one standard error; 100 more are a hundred of them."""
+    whole = np.array([-1.0, 3.0, -1.0, 3.0])
+    assert is_hardly_positive(whole)
+    assert not is_hardly_positive(whole + 100.0)
+    assert not is_hardly_positive(-whole - 2.0)
