@@ -96,6 +96,7 @@ class TrainingSummary:
         gain_base: Mean held-out reward of the best policy above the plan's, base currency.
         gain_se_base: Standard error of that mean over worlds.
         plan_reward_base: Mean held-out reward of the plan.
+        missed: By how much the best policy misses soft constraints there; 0 where it meets them, or there are none.
     """
 
     steps: int
@@ -105,6 +106,7 @@ class TrainingSummary:
     gain_base: float
     gain_se_base: float
     plan_reward_base: float
+    missed: float = 0.0
 
 
 Progress = Callable[[TrainingProgress], None]

@@ -134,5 +134,10 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
     made.add_row(f"Reward of {summary.plan}", written(summary.plan_reward_base, "money"), "")
     made.add_row(f"Gain of {agent}", written(summary.gain_base, "money"), written(summary.gain_se_base, "money"))
     console.print(made)
+    if summary.missed > 0.0:
+        say(
+            "No policy of this run meets the soft constraints on these worlds; the one that was kept misses "
+            f"them by {summary.missed:.3g} of their scale. More steps help, or a lower floor."
+        )
     if summary.gain_base <= 0.0:
         say(f"The best policy is no better than {summary.plan}: more steps, or another encoding (docs/training.md).")

@@ -14,7 +14,7 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 
 _NAME = "latest.pt"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,14 +26,14 @@ class Checkpoint:
         steps: Decisions learnt from.
         best: Best score so far.
         waited: Evaluations since then.
-        multiplier: The price of missing the ROI floor.
+        multipliers: The price of missing each soft constraint, by its name.
     """
 
     update: int
     steps: int
     best: Score
     waited: int
-    multiplier: PidMultiplier
+    multipliers: dict[str, PidMultiplier]
 
 
 def write_checkpoint(folder: Path, model: PPO, state: Checkpoint) -> None:
@@ -70,13 +70,13 @@ def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
         model.policy.optimizer.load_state_dict(cast("dict[str, object]", content["optimizer"]))
         state = cast("dict[str, object]", content["state"])
         best = cast("dict[str, float]", state["best"])
-        multiplier = cast("dict[str, float]", state["multiplier"])
+        multipliers = cast("dict[str, dict[str, float]]", state["multipliers"])
         return Checkpoint(
             update=cast("int", state["update"]),
             steps=cast("int", state["steps"]),
             best=Score(**best),
             waited=cast("int", state["waited"]),
-            multiplier=PidMultiplier(**multiplier),
+            multipliers={name: PidMultiplier(**one) for name, one in multipliers.items()},
         )
     except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, OSError) as error:
         raise PolicyError(

@@ -7,6 +7,7 @@ import torch
 
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.settings import PpoSettings
+from xbopt.agents.ppo.soft_constraints import soft_constraints
 from xbopt.core.axes import FloatArray
 from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.campaign import PLAN_REWARD, Campaign
@@ -23,15 +24,21 @@ class Score:
     Attributes:
         gain_base: Mean over worlds.
         gain_se_base: Standard error of that mean.
+        missed: By how much soft constraints are missed, all of them together; 0 where they are met.
     """
 
     gain_base: float
     gain_se_base: float
+    missed: float = 0.0
 
     @classmethod
     def nothing(cls) -> "Score":
         """Nothing has been looked at yet."""
-        return cls(gain_base=float("-inf"), gain_se_base=float("nan"))
+        return cls(gain_base=float("-inf"), gain_se_base=float("nan"), missed=float("inf"))
+
+    def is_better_than(self, other: "Score") -> bool:
+        """Whether it meets constraints better, or as well with more reward."""
+        return (-self.missed, self.gain_base) > (-other.missed, other.gain_base)
 
 
 class HeldOut:
@@ -40,21 +47,30 @@ class HeldOut:
     def __init__(self, market: MarketParameters, plan: ScheduledPolicy, ppo: PpoSettings, *, seed: int) -> None:
         settings = replace(ppo.campaign(), seed=seed, first_world=HELD_OUT_WORLDS)
         self._campaign = Campaign(market, worlds=ppo.held_out_worlds, settings=settings, plan=plan)
+        self._constraints = soft_constraints(self._campaign, pacing_slack=ppo.pacing_slack)
         self.plan_reward_base = float("nan")
 
     def score(self, policy: CampaignActorCritic) -> Score:
         """Play the worlds once."""
         campaign = self._campaign
         observation = campaign.reset(0)
+        for one in self._constraints:
+            one.begin()
         gain: FloatArray = np.zeros(campaign.worlds)
         planned: FloatArray = np.zeros(campaign.worlds)
         for _ in range(campaign.steps):
             step = campaign.step(policy.likeliest(campaign.features.flat(observation)))
             gain = gain + step.reward * campaign.reward_unit_base
             planned = planned - step.terms_base[PLAN_REWARD]
+            for one in self._constraints:
+                one.cost(step)
             observation = step.observation
         self.plan_reward_base = float(planned.mean())
-        return Score(gain_base=float(gain.mean()), gain_se_base=float(gain.std(ddof=1) / np.sqrt(len(gain))))
+        return Score(
+            gain_base=float(gain.mean()),
+            gain_se_base=float(gain.std(ddof=1) / np.sqrt(len(gain))),
+            missed=sum(max(one.missed(), 0.0) for one in self._constraints),
+        )
 
 
 def played_features(campaign: Campaign, episode: int) -> torch.Tensor:

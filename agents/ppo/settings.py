@@ -44,6 +44,8 @@ class PpoSettings:
         exploration_dayparts: The same of daypart entries.
         exploration_discount: The same of discount entries.
         neutral_share: Probability of each component's neutral choice before training, for ``tactics``.
+        pacing_slack: How far spend may run ahead of the plan's, as a share of all that the plan spends, before it has a
+            price; 0 for no such wish. See ``soft_constraints``.
         held_out_worlds: Worlds of the held-out set.
         evaluate_every: Updates between evaluations on it.
         patience: Evaluations without improvement after which training stops.
@@ -70,6 +72,7 @@ class PpoSettings:
     exploration_dayparts: float = 0.05
     exploration_discount: float = 0.01
     neutral_share: float = 0.9
+    pacing_slack: float = 0.0
     held_out_worlds: int = 128
     evaluate_every: int = 5
     patience: int = 40
@@ -89,6 +92,8 @@ class PpoSettings:
         for name in ("learning_rate", "clip_range", "target_kl", "discount", "gae_lambda", "exploration_pace"):
             if not getattr(self, name) > 0.0:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 is wanted.")
+        if not self.pacing_slack >= 0.0:
+            raise UsageError(f"pacing_slack is {self.pacing_slack}; a number from 0 on is wanted.")
         if self.held_out_worlds < 2:
             raise UsageError("held_out_worlds must be at least 2.")
         if not 0.0 < self.neutral_share < 1.0:

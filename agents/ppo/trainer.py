@@ -24,6 +24,7 @@ from xbopt.agents.ppo.layout import action_layout
 from xbopt.agents.ppo.multiplier import PidMultiplier
 from xbopt.agents.ppo.saved import build_parts, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
+from xbopt.agents.ppo.soft_constraints import soft_constraints
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
@@ -86,11 +87,12 @@ class PpoTraining:
         # Following the plan in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_plan=False)
         shown = played_features(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), 0)
-        self._envs = CampaignVecEnv(campaign, roi_floor=market.scenario.document.budget.roi_floor)
+        self._envs = CampaignVecEnv(campaign, soft_constraints(campaign, pacing_slack=ppo.pacing_slack))
         self._model = _model(self._envs, ppo, settings.seed)
         self._policy.network.take_in(shown)
         self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
-        self._state = Checkpoint(update=0, steps=0, best=Score.nothing(), waited=0, multiplier=PidMultiplier())
+        multipliers = {one.name: PidMultiplier() for one in self._envs.constraints}
+        self._state = Checkpoint(update=0, steps=0, best=Score.nothing(), waited=0, multipliers=multipliers)
         self._board = SummaryWriter(str(run.tensorboard))
 
     @property
@@ -140,6 +142,7 @@ class PpoTraining:
             gain_base=best.gain_base,
             gain_se_base=best.gain_se_base,
             plan_reward_base=self._held_out.plan_reward_base,
+            missed=best.missed,
         )
 
     def _update(self, rows: int) -> None:
@@ -148,18 +151,18 @@ class PpoTraining:
         generator = named_generator(self._settings.seed, f"ppo/{state.update}")
         torch.manual_seed(int(generator.integers(2**63)))
         cast("SeededRolloutBuffer", self._model.rollout_buffer).shuffler = generator
-        self._envs.multiplier = state.multiplier.value
+        self._envs.multipliers = {name: one.value for name, one in state.multipliers.items()}
         self._model.learn(rows, reset_num_timesteps=False)
         state.update += 1
         state.steps += rows
-        if self._envs.roi_floor is not None:
-            state.multiplier.update(self._envs.floor_missed())
+        for name, missed in self._envs.missed().items():
+            state.multipliers[name].update(missed)
 
     def _evaluate(self, started: float) -> None:
         """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
         state = self._state
         score = self._held_out.score(self._policy)
-        if score.gain_base > state.best.gain_base:
+        if score.is_better_than(state.best):
             state.best, state.waited = score, 0
             weights = self._policy.network.state_dict()
             save_policy(self._run.policy, self._parts, weights, self._scenario_hash)
@@ -178,7 +181,8 @@ class PpoTraining:
             "clip_fraction": float(logged.get("train/clip_fraction", float("nan"))),
             "explained_variance": float(logged.get("train/explained_variance", float("nan"))),
             "entropy_loss": float(logged.get("train/entropy_loss", float("nan"))),
-            "multiplier": state.multiplier.value,
+            "missed": score.missed,
+            **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
         }
         self._run.add_progress({"update": state.update, "steps": state.steps, "seconds": seconds, **figures})
         for name, value in figures.items():

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from xbopt.agents.ppo.soft_constraints import SoftConstraint
 from xbopt.core.axes import FloatArray
 from xbopt.env.campaign import Campaign, CampaignStep
 from xbopt.env.features import Float32Array
 from xbopt.env.spaces import action_space, observation_space
-from xbopt.simulator.money import TERMS
 
 Infos = list[dict[str, object]]
 
@@ -20,26 +20,28 @@ Infos = list[dict[str, object]]
 class CampaignVecEnv(VecEnv):
     """All worlds of a campaign, reset together at the end of the horizon."""
 
-    def __init__(self, campaign: Campaign, roi_floor: float | None = None) -> None:
+    def __init__(self, campaign: Campaign, constraints: Sequence[SoftConstraint] = ()) -> None:
         """Wrap a campaign.
 
         Args:
             campaign: The batch of worlds.
-            roi_floor: Margin per unit of media spend to aim for; missing it costs ``multiplier`` times the gap.
+            constraints: Soft constraints; each costs its ``multipliers`` times its own cost.
         """
-        self.campaign, self.roi_floor = campaign, roi_floor
+        self.campaign, self.constraints = campaign, tuple(constraints)
         self.episode = -1
         self.render_mode = None
         self._actions: NDArray[np.float64 | np.float32 | np.int64] | None = None
         self._earned: FloatArray = np.zeros(campaign.worlds)
-        self._margin_base, self._media_base = 0.0, 0.0
-        self.multiplier, self.mean_reward = 0.0, 0.0
+        self.multipliers: dict[str, float] = {one.name: 0.0 for one in self.constraints}
+        self.mean_reward = 0.0
         super().__init__(campaign.worlds, observation_space(campaign.features), action_space(campaign.encoding))
 
     def reset(self) -> Float32Array:
         """Begin the next episode, in new worlds."""
         self.episode += 1
         self._earned = np.zeros(self.num_envs)
+        for one in self.constraints:
+            one.begin()
         return self.campaign.features.flat(self.campaign.reset(self.episode))
 
     def step_async(self, actions: NDArray[np.float64 | np.float32 | np.int64]) -> None:
@@ -66,21 +68,17 @@ class CampaignVecEnv(VecEnv):
         return features, reward.astype(np.float32), done, infos  # pyright: ignore[reportReturnType]
 
     def _priced(self, step: CampaignStep) -> FloatArray:
-        """The reward less the price of missing the ROI floor, on the scale of the reward alone ``(B,)``."""
-        if self.roi_floor is None:
-            return step.reward
-        media = -step.terms_base["media"]
-        margin = sum((step.terms_base[name] for name in TERMS), np.zeros(self.num_envs))
-        self._margin_base += float(margin.sum())
-        self._media_base += float(media.sum())
-        missed = (self.roi_floor * media - margin) / self.campaign.reward_unit_base
-        return (step.reward - self.multiplier * missed) / (1.0 + self.multiplier)
+        """The reward less the price of missed constraints, on the scale of the reward alone ``(B,)``."""
+        reward, weight = step.reward, 1.0
+        for one in self.constraints:
+            multiplier = self.multipliers[one.name]
+            reward = reward - multiplier * one.cost(step)
+            weight += multiplier
+        return reward / weight
 
-    def floor_missed(self) -> float:
-        """By how much the return on media spend fell short of the floor since the last call; negative where kept."""
-        missed = (self.roi_floor or 0.0) - self._margin_base / max(self._media_base, 1e-9)
-        self._margin_base, self._media_base = 0.0, 0.0
-        return missed
+    def missed(self) -> dict[str, float]:
+        """By how much each constraint was missed since the last call; not above 0 where it was met."""
+        return {one.name: one.missed() for one in self.constraints}
 
     def close(self) -> None:
         """Nothing to release."""

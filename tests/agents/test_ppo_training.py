@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy, policy_from
+from xbopt.agents.ppo.held_out import Score
 from xbopt.agents.ppo.multiplier import PidMultiplier
 from xbopt.agents.ppo.policy import load_policy
 from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
+from xbopt.agents.ppo.soft_constraints import Pacing, ReturnFloor
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingSettings, train
@@ -244,16 +247,55 @@ def test_missing_the_roi_floor_costs_its_price(market):
     rewards = []
     for multiplier in (0.0, 2.0):
         campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=plan)
-        envs = CampaignVecEnv(campaign, roi_floor=3.0)
-        envs.multiplier = multiplier
+        envs = CampaignVecEnv(campaign, [ReturnFloor(campaign, 3.0)])
+        envs.multipliers["roi_floor"] = multiplier
         envs.reset()
         reward = envs.step(np.tile(campaign.encoding.neutral, (2, 1)))[1]
-        missed = envs.floor_missed()
+        missed = envs.missed()["roi_floor"]
         rewards.append(reward)
         media = plan.spend_base[:7].sum() / campaign.reward_unit_base
     # reward' = (reward - 2 * (3 * media - reward)) / 3 = reward - 2 * media, since the objective is the margin.
     assert rewards[1] == pytest.approx(rewards[0] - 2.0 * media, rel=1e-5)
     assert missed == pytest.approx(3.0 - rewards[0].mean() / media, rel=1e-5)
+
+
+def test_pacing_counts_what_is_too_far_ahead(market):
+    """Spend of the first step doubled: ahead by what the plan spends in it, less the slack, in every step after it."""
+    plan = built_in_policy("greedy_roas", market)
+    campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=plan)
+    pacing = Pacing(campaign, 0.01)
+    total, first = plan.spend_base.sum(), plan.spend_base[: campaign.hold_days].sum()
+    ahead = first - 0.01 * total
+    assert ahead > 0.0
+    days = len(plan.spend_base)
+    for _ in range(2):
+        pacing.begin()
+        for step in range(campaign.steps):
+            begins = step * campaign.hold_days
+            spent = plan.spend_base[begins : min(begins + campaign.hold_days, days)].sum() * (2.0 if step == 0 else 1.0)
+            cost = pacing.cost(SimpleNamespace(terms_base={"media": np.full(2, -spent)}))
+            assert cost == pytest.approx(np.full(2, ahead / campaign.reward_unit_base))
+        assert pacing.missed() == pytest.approx(ahead / (0.01 * total) - 0.1)
+    assert pacing.missed() == pytest.approx(-0.1)
+
+
+def test_the_plan_itself_is_never_ahead(market):
+    plan = built_in_policy("greedy_roas", market)
+    campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=plan)
+    envs = CampaignVecEnv(campaign, [Pacing(campaign, 1e-9)])
+    envs.reset()
+    for _ in range(campaign.steps):
+        envs.step(np.tile(campaign.encoding.neutral, (2, 1)))
+    assert envs.missed()["pacing"] <= 0.0
+
+
+def test_a_policy_that_meets_its_constraints_is_kept_before_one_that_earns_more():
+    kept = Score(gain_base=1.0, gain_se_base=0.1)
+    missed = Score(gain_base=5.0, gain_se_base=0.1, missed=0.2)
+    assert kept.is_better_than(missed)
+    assert not missed.is_better_than(kept)
+    assert missed.is_better_than(Score.nothing())
+    assert not kept.is_better_than(kept)
 
 
 def test_the_vec_env_of_stable_baselines_ends_all_worlds_together(market):

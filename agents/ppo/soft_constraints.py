@@ -1,0 +1,126 @@
+"""Soft constraints: wishes about a whole campaign that a projection of single days cannot grant.
+
+Each has a cost on the scale of the reward, which a multiplier prices, and tells by how much it was missed since it was
+last asked, which moves the multiplier. The same constraints judge a policy on the held-out worlds.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from xbopt.core.axes import FloatArray
+from xbopt.env.campaign import Campaign, CampaignStep
+from xbopt.simulator.money import TERMS
+
+# Of the slack: how far ahead a policy may be on average before pacing counts as missed.
+_TOLERATED = 0.1
+
+
+class SoftConstraint(Protocol):
+    """A wish about a campaign."""
+
+    @property
+    def name(self) -> str:
+        """Name in figures of a run."""
+        ...
+
+    def begin(self) -> None:
+        """An episode begins."""
+        ...
+
+    def cost(self, step: CampaignStep) -> FloatArray:
+        """What a step costs at a multiplier of 1 ``(B,)``, in units of the reward; below 0 where it helps."""
+        ...
+
+    def missed(self) -> float:
+        """By how much the wish was missed since the last call, relative to its scale; not above 0 where it was met."""
+        ...
+
+
+class ReturnFloor:
+    """Margin per unit of media spend is to be at least a floor, over all worlds together.
+
+    Args:
+        campaign: The batch of worlds.
+        floor: Margin per unit of media spend.
+    """
+
+    name = "roi_floor"
+
+    def __init__(self, campaign: Campaign, floor: float) -> None:
+        self._floor, self._unit_base = floor, campaign.reward_unit_base
+        self._margin_base, self._media_base = 0.0, 0.0
+
+    def begin(self) -> None:
+        """Nothing is carried over from step to step."""
+
+    def cost(self, step: CampaignStep) -> FloatArray:
+        """What the margin falls short of the floor by."""
+        media = -step.terms_base["media"]
+        margin = sum((step.terms_base[name] for name in TERMS), np.zeros(len(media)))
+        self._margin_base += float(margin.sum())
+        self._media_base += float(media.sum())
+        return (self._floor * media - margin) / self._unit_base
+
+    def missed(self) -> float:
+        """The floor less the return."""
+        missed = self._floor - self._margin_base / max(self._media_base, 1e-9)
+        self._margin_base, self._media_base = 0.0, 0.0
+        return missed
+
+
+class Pacing:
+    """Spend so far is to be no more than some way ahead of the plan's, in every world.
+
+    The hard limit on a day's spend does not prevent that a campaign which runs well has no money left at its end.
+
+    Args:
+        campaign: The batch of worlds, with its plan.
+        slack: How far spend may run ahead, as a share of all that the plan spends.
+    """
+
+    name = "pacing"
+
+    def __init__(self, campaign: Campaign, slack: float) -> None:
+        by_day = campaign.plan.spend_base.sum(axis=(1, 2, 3))
+        ends = np.minimum(np.arange(1, campaign.steps + 1) * campaign.hold_days, len(by_day))
+        self._allowed_base = np.cumsum(by_day)[ends - 1] + slack * float(by_day.sum())
+        self._slack_base = slack * float(by_day.sum())
+        self._unit_base, self._worlds = campaign.reward_unit_base, campaign.worlds
+        self._spent_base, self._step = np.zeros(self._worlds), 0
+        self._ahead_base, self._seen = 0.0, 0
+
+    def begin(self) -> None:
+        """Nothing is spent yet."""
+        self._spent_base, self._step = np.zeros(self._worlds), 0
+
+    def cost(self, step: CampaignStep) -> FloatArray:
+        """How far spend is ahead of what it may be."""
+        self._spent_base = self._spent_base - step.terms_base["media"]
+        ahead = np.maximum(self._spent_base - self._allowed_base[self._step], 0.0)
+        self._step += 1
+        self._ahead_base += float(ahead.sum())
+        self._seen += len(ahead)
+        return ahead / self._unit_base
+
+    def missed(self) -> float:
+        """The mean over worlds and steps of what is too far ahead, in units of the slack, less a tolerance."""
+        mean = self._ahead_base / max(self._seen, 1)
+        self._ahead_base, self._seen = 0.0, 0
+        return mean / max(self._slack_base, 1e-9) - _TOLERATED
+
+
+def soft_constraints(campaign: Campaign, *, pacing_slack: float) -> tuple[SoftConstraint, ...]:
+    """The wishes of a scenario and a run.
+
+    Args:
+        campaign: The batch of worlds.
+        pacing_slack: See ``Pacing``; 0 for no such wish.
+    """
+    found: list[SoftConstraint] = []
+    floor = campaign.market.scenario.document.budget.roi_floor
+    if floor is not None:
+        found.append(ReturnFloor(campaign, floor))
+    if pacing_slack > 0.0:
+        found.append(Pacing(campaign, pacing_slack))
+    return tuple(found)
