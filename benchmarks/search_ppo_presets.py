@@ -41,6 +41,7 @@ class OutOfTimeError(Exception):
 def proposed(trial: optuna.Trial, encoding: str) -> dict[str, object]:
     """Settings that Optuna proposes."""
     options: dict[str, object] = {
+        "credit": trial.suggest_categorical("credit", ["region", "cell"]),
         "expected_reward": trial.suggest_categorical("expected_reward", [False, True]),
         "worlds": trial.suggest_categorical("worlds", [32, 64, 128]),
         "width": trial.suggest_categorical("width", [16, 32, 64]),
@@ -130,7 +131,7 @@ def main() -> None:
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=SEED, multivariate=True, n_startup_trials=6),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=3),
     )
     known = as_plain(base)
     study.enqueue_trial({name: known[name] for name in known if name in _searched(arguments.encoding)})

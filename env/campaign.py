@@ -24,7 +24,7 @@ from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.market_run import MarketRun
 from xbopt.env.tactic_actions import TacticActions
-from xbopt.simulator.lifetime import customer_value, customer_value_change
+from xbopt.simulator.lifetime import cell_customer_value, customer_value
 from xbopt.simulator.money import TERMS, MoneyBridge
 from xbopt.simulator.parameters import MarketParameters
 
@@ -92,6 +92,7 @@ class CampaignStep:
         reward: ``(B,)``, in units of ``Campaign.reward_unit_base``.
         terms_base: The terms that sum to it, by name ``(B,)`` each, base currency.
         cell_margin_base: Contribution margin by cell ``(B, R, S)``, base currency.
+        cell_reward: The reward by cell ``(B, R, S)``; it sums to ``reward``.
         done: Whether the horizon is over; the same for all worlds.
         observation: The next morning, or the evening of the last day.
     """
@@ -99,6 +100,7 @@ class CampaignStep:
     reward: FloatArray
     terms_base: dict[str, FloatArray]
     cell_margin_base: FloatArray
+    cell_reward: FloatArray
     done: bool
     observation: Observation = field(repr=False)
 
@@ -190,10 +192,15 @@ class Campaign:
             cells += money.contribution_margin
             morning = run.morning()
         done = end == self.market.scenario.days
+        earned = cells
         if done and self.settings.objective == "margin_and_customers":
-            terms[CUSTOMER_VALUE] = customer_value_change(self.market, run.state, self._value)
+            customers = cell_customer_value(self.market, run.state, self._value)
+            terms[CUSTOMER_VALUE] = add_up(customers, 1, 2)
+            earned = earned + customers
         if self._plan_run is not None:
-            terms[PLAN_REWARD] = -self._plan_reward(self._plan_run, end)
+            planned = self._plan_reward(self._plan_run, end)
+            terms[PLAN_REWARD] = -add_up(planned, 1, 2)
+            earned = earned - planned
         total = np.zeros(self.worlds)
         for values in terms.values():
             total = total + values
@@ -201,6 +208,7 @@ class Campaign:
             reward=total / self.reward_unit_base,
             terms_base=terms,
             cell_margin_base=cells,
+            cell_reward=earned / self.reward_unit_base,
             done=done,
             observation=run.observe(),
         )
@@ -214,13 +222,12 @@ class Campaign:
         return money
 
     def _plan_reward(self, run: MarketRun, end: int) -> FloatArray:
-        """What the plan brings up to a day ``(B,)``, base currency, in the same worlds with the same luck."""
-        total = np.zeros(self.worlds)
+        """What the plan brings up to a day ``(B, R, S)``, base currency, in the same worlds with the same luck."""
+        total = np.zeros((self.worlds, *self.market.shape[:2]))
         while run.state.day < end:
-            money = self._played(run, self.plan.decide(run.morning()))
-            total = total + add_up(money.contribution_margin, 1, 2)
+            total = total + self._played(run, self.plan.decide(run.morning())).contribution_margin
         if end == self.market.scenario.days and self.settings.objective == "margin_and_customers":
-            total = total + customer_value_change(self.market, run.state, self._value)
+            total = total + cell_customer_value(self.market, run.state, self._value)
         return total
 
 

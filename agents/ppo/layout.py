@@ -107,3 +107,25 @@ def _continuous_layout(encoding: ContinuousActions, exploration: tuple[float, ..
         bias=(0.0,) * len(encoding.names),
         scale=tuple(exploration[group] for group in groups),
     )
+
+
+def entry_places(encoding: Encoding) -> IntArray:
+    """Region and segment of each entry of an action ``(A, 2)``; -1 where an entry is about all of them."""
+    if isinstance(encoding, TacticActions):
+        regions, segments = encoding.menu.menu.cell_share.shape
+        return np.repeat(_cells(regions, segments), len(encoding.components.sizes), axis=0)
+    assert isinstance(encoding, ContinuousActions), "there are two encodings"
+    regions, segments, channels, hours = encoding.shape
+    all_of_them = np.array([[-1, -1]])
+    region = np.stack([np.arange(regions), np.full(regions, -1)], axis=1)
+    cell = _cells(regions, segments)
+    if encoding.form == "full":
+        parts = [all_of_them, np.repeat(cell, channels, axis=0), np.repeat(region, channels * hours, axis=0), cell]
+    else:
+        parts = [all_of_them, np.repeat(region, channels, axis=0), cell, region, cell]
+    return np.concatenate(parts).astype(np.int64)
+
+
+def _cells(regions: int, segments: int) -> IntArray:
+    """Region and segment of each cell ``(R S, 2)``."""
+    return np.indices((regions, segments)).reshape(2, -1).T.astype(np.int64)

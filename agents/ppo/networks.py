@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from xbopt.agents.ppo.credit import Credit
 from xbopt.agents.ppo.layout import ActionLayout
 from xbopt.agents.ppo.normalisation import RunningNorm
 from xbopt.env.features import FeatureLayout
@@ -18,8 +19,8 @@ class PolicyNetwork(Protocol):
         """Parameters of the action distribution ``(B, P)``."""
         ...
 
-    def value_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Value of the state ``(B, 1)``."""
+    def values_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Value of the state, by part of the reward ``(B, P)``."""
         ...
 
     def take_in(self, features: torch.Tensor) -> None:
@@ -33,14 +34,14 @@ class FlatNetwork(nn.Module):
     bias: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int) -> None:
+    def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int, credit: Credit) -> None:
         super().__init__()
         size = len(features.names)
         self.norm = RunningNorm(size)
         self.actor = _perceptron(size, width)
         self.head = _silent(width, layout.parameters)
         self.critic = _perceptron(size, width)
-        self.value = nn.Linear(width, 1)
+        self.value = _silent(width, credit.parts)
         self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
 
@@ -48,8 +49,8 @@ class FlatNetwork(nn.Module):
         """Parameters of the action distribution ``(B, P)``."""
         return self.bias + self.scale * self.head(self.actor(self.norm(features)))
 
-    def value_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Value of the state ``(B, 1)``."""
+    def values_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Value of the state, by part of the reward ``(B, P)``."""
         return self.value(self.critic(self.norm(features)))
 
     def take_in(self, features: torch.Tensor) -> None:
@@ -68,8 +69,9 @@ class SharedNetwork(nn.Module):
     scale: torch.Tensor
     order: torch.Tensor
 
-    def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int) -> None:
+    def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int, credit: Credit) -> None:
         super().__init__()
+        self._credit = credit.name
         self._shape, self._widths = layout.shape, layout.widths
         names = (features.whole_names, features.region_names, features.cell_names, features.channel_names)
         self._sizes = tuple(len(block) for block in names)
@@ -85,9 +87,9 @@ class SharedNetwork(nn.Module):
         self.heads = nn.ModuleList(
             [_silent(size, outputs) for size, outputs in zip(inputs, layout.widths, strict=True) if outputs]
         )
-        # The critic judges the market as a whole: means over its parts are enough.
+        # The critic judges each part of the market alike: of what lies inside a part, means are enough.
         self.critic = _perceptron(sum(self._sizes), width)
-        self.value = nn.Linear(width, 1)
+        self.value = _silent(width, 1)
         self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
         self.register_buffer("order", torch.from_numpy(np.ascontiguousarray(layout.order)))
@@ -124,11 +126,19 @@ class SharedNetwork(nn.Module):
         """Outputs of the heads for each kind of entity; 0 where there is no head."""
         return self._widths
 
-    def value_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Value of the state ``(B, 1)``."""
+    def values_of(self, features: torch.Tensor) -> torch.Tensor:
+        """Value of the state, by part of the reward ``(B, P)``."""
         whole, regions, cells, channels = self._normalised(features)
-        parts = [whole, regions.mean(dim=1), cells.mean(dim=(1, 2)), channels.mean(dim=(1, 2, 3))]
-        return self.value(self.critic(torch.cat(parts, dim=1)))
+        if self._credit == "whole":
+            blocks = [whole, regions.mean(dim=1), cells.mean(dim=(1, 2)), channels.mean(dim=(1, 2, 3))]
+        elif self._credit == "region":
+            wide = whole[:, None].expand(-1, regions.shape[1], -1)
+            blocks = [wide, regions, cells.mean(dim=2), channels.mean(dim=(2, 3))]
+        else:
+            wide = whole[:, None, None].expand(-1, *cells.shape[1:3], -1)
+            by_cell = regions[:, :, None].expand(-1, -1, cells.shape[2], -1)
+            blocks = [wide, by_cell, cells, channels.mean(dim=3)]
+        return self.value(self.critic(torch.cat(blocks, dim=-1))).flatten(1)
 
     def take_in(self, features: torch.Tensor) -> None:
         """Update the normalisation."""

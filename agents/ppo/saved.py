@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from xbopt.agents.ppo.credit import credit_by
 from xbopt.agents.ppo.layout import action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, SharedNetwork
 from xbopt.agents.ppo.settings import PpoSettings, as_plain, with_options
@@ -74,7 +75,8 @@ def make_network(features: FeatureLayout, encoding: Encoding, settings: PpoSetti
     """The network that the settings name."""
     layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
     kind = {"flat": FlatNetwork, "shared": SharedNetwork}[settings.network]
-    return kind(features, layout, settings.width)
+    regions, segments, _ = features.shape
+    return kind(features, layout, settings.width, credit_by(settings.credit, encoding, regions, segments))
 
 
 def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Tensor], scenario_hash: str) -> None:
@@ -122,7 +124,8 @@ def load_parts(folder: Path, market: MarketParameters) -> PolicyParts:
     hashes = cast("dict[str, str]", document["sha256"])
     plan_arrays = _unpacked(folder / "plan.npz", hashes.get("plan.npz"))
     weights = _unpacked(folder / "weights.npz", hashes.get("weights.npz"))
-    settings = with_options(PpoSettings(), cast("dict[str, object]", document["settings"]))
+    # Policies from before there was a choice were judged by everything.
+    settings = with_options(PpoSettings(credit="whole"), cast("dict[str, object]", document["settings"]))
     about = cast("dict[str, str]", document["plan"])
     plan = ScheduledPolicy(
         name=about["name"],

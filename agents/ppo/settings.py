@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, cast, get_args
 
+from xbopt.agents.ppo.credit import CREDITS, CreditName
 from xbopt.core.document import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
@@ -27,6 +28,7 @@ class PpoSettings:
         form: ``factored`` or ``full``.
         objective: What is earned, see ``CampaignSettings``.
         expected_reward: Learn from what days bring on average in their world; see ``CampaignSettings``.
+        credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
         worlds: Worlds played at once.
@@ -55,6 +57,7 @@ class PpoSettings:
     form: Form = "factored"
     objective: Objective = "margin_and_customers"
     expected_reward: bool = True
+    credit: CreditName = "region"
     network: NetworkName = "shared"
     width: int = 32
     worlds: int = 128
@@ -86,6 +89,8 @@ class PpoSettings:
         self.campaign()  # checks encoding, form and objective
         if self.network not in NETWORKS:
             raise UsageError(f"network is {self.network!r}; one of {', '.join(NETWORKS)} is wanted.")
+        if self.credit not in CREDITS:
+            raise UsageError(f"credit is {self.credit!r}; one of {', '.join(CREDITS)} is wanted.")
         for name in ("width", "worlds", "episodes", "batch_size", "epochs", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")

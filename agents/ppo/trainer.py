@@ -11,16 +11,16 @@ from typing import cast
 
 import numpy as np
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.logger import Logger
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from xbopt.agents.policies import BUILT_IN, built_in_policy
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
-from xbopt.agents.ppo.buffer import SeededRolloutBuffer
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from xbopt.agents.ppo.credit import credit_by
 from xbopt.agents.ppo.held_out import HeldOut, Score, played_features
 from xbopt.agents.ppo.layout import action_layout
+from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
 from xbopt.agents.ppo.multiplier import PidMultiplier
 from xbopt.agents.ppo.saved import build_parts, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
@@ -31,6 +31,7 @@ from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, 
 from xbopt.core.randomness import named_generator
 from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.campaign import Campaign
+from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.parameters import MarketParameters
 
 TRAINING_WORLDS = 2**40
@@ -77,6 +78,8 @@ class PpoTraining:
         *,
         plan: ScheduledPolicy | None = None,
     ) -> None:
+        if market.scenario.document.budget.roi_floor is not None or ppo.pacing_slack > 0.0:
+            ppo = replace(ppo, credit="whole")  # the price of a wish about the whole campaign has no parts
         self._ppo, self._settings, self._run, self._tell = ppo, settings, run, progress
         self._scenario_hash = market.scenario.hash
         if plan is None:
@@ -87,7 +90,9 @@ class PpoTraining:
         # Following the plan in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_plan=False)
         shown = played_features(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), 0)
-        self._envs = CampaignVecEnv(campaign, soft_constraints(campaign, pacing_slack=ppo.pacing_slack))
+        wishes = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
+        regions, segments, _ = campaign.features.shape
+        self._envs = CampaignVecEnv(campaign, wishes, credit_by(ppo.credit, campaign.encoding, regions, segments))
         self._model = _model(self._envs, ppo, settings.seed)
         self._policy.network.take_in(shown)
         self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
@@ -150,7 +155,7 @@ class PpoTraining:
         state = self._state
         generator = named_generator(self._settings.seed, f"ppo/{state.update}")
         torch.manual_seed(int(generator.integers(2**63)))
-        cast("SeededRolloutBuffer", self._model.rollout_buffer).shuffler = generator
+        cast("CreditBuffer", self._model.rollout_buffer).shuffler = generator
         self._envs.multipliers = {name: one.value for name, one in state.multipliers.items()}
         self._model.learn(rows, reset_num_timesteps=False)
         state.update += 1
@@ -204,14 +209,14 @@ class PpoTraining:
         )
 
 
-def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> PPO:
-    campaign = envs.campaign
+def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
+    campaign, credit = envs.campaign, envs.credit
     layout = action_layout(
         campaign.encoding, campaign.features, neutral_share=ppo.neutral_share, exploration=ppo.exploration
     )
     steps = campaign.steps * ppo.episodes
     torch.manual_seed(int(named_generator(seed, "ppo/weights").integers(2**63)))
-    model = PPO(
+    model = CreditPpo(
         CampaignActorCritic,
         envs,
         learning_rate=ppo.learning_rate,
@@ -223,16 +228,20 @@ def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> PPO:
         clip_range=ppo.clip_range,
         ent_coef=ppo.entropy,
         target_kl=ppo.target_kl,
-        rollout_buffer_class=SeededRolloutBuffer,
+        rollout_buffer_class=CreditBuffer,
         policy_kwargs={
             "features": campaign.features,
             "layout": layout,
             "network": ppo.network,
             "width": ppo.width,
-            "exploration": ppo.exploration if campaign.encoding.choices is None else (1.0,),
+            "exploration": ppo.exploration,
+            "credit": credit,
+            "sizes": campaign.encoding.components.sizes if isinstance(campaign.encoding, TacticActions) else None,
         },
         device="cpu",
     )
+    buffer = cast("CreditBuffer", model.rollout_buffer)
+    buffer.credit, buffer.envs, buffer.policy = credit, envs, cast("CampaignActorCritic", model.policy)
     model.set_logger(Logger(None, []))
     return model
 

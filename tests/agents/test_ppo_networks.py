@@ -27,8 +27,8 @@ def market():
     return build_market(load_scenario("quickstart"))
 
 
-def parts_of(market, encoding="continuous", form="factored", network="shared", plan="greedy_roas"):
-    settings = PpoSettings(encoding=encoding, form=form, network=network, width=8)
+def parts_of(market, encoding="continuous", form="factored", network="shared", plan="greedy_roas", credit="region"):
+    settings = PpoSettings(encoding=encoding, form=form, network=network, credit=credit, width=8)
     return build_parts(market, built_in_policy(plan, market), settings)
 
 
@@ -70,7 +70,7 @@ def test_there_is_one_parameter_an_entry_or_choice(market, encoding, form, netwo
         assert [scale["pace"], scale[parts.encoding.names[1]], scale[parts.encoding.names[-1]]] == [0.1, 0.2, 0.4]
     row = torch.zeros((3, len(parts.features.names)))
     assert parts.network.parameters_of(row).shape == (3, wanted)
-    assert parts.network.value_of(row).shape == (3, 1)
+    assert parts.network.values_of(row).shape == (3, 2)  # two regions
 
 
 @pytest.mark.parametrize("encoding", ["tactics", "continuous"])
