@@ -77,6 +77,12 @@ class PolicyShelf:
             self._made[name_or_path] = self._make(name_or_path)
         return self._made[name_or_path]
 
+    def plan(self, name: str) -> ScheduledPolicy:
+        """A built-in plan; see ``built_in_policy``."""
+        if name != "planner":
+            return built_in_policy(name, self._market)
+        return self._planned().schedule
+
     def _make(self, name_or_path: str) -> Policy:
         if name_or_path == "planner":
             return self._planned().schedule

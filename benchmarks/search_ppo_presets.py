@@ -19,13 +19,12 @@ from pathlib import Path
 
 import optuna
 
-from xbopt.agents.planner.policy import planner_policy
+from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.settings import PpoSettings, as_plain, preset_for, with_options
 from xbopt.agents.ppo.trainer import PpoTraining
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, TrainingSettings
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
@@ -42,6 +41,7 @@ def proposed(trial: optuna.Trial, encoding: str) -> dict[str, object]:
     """Settings that Optuna proposes."""
     options: dict[str, object] = {
         "credit": trial.suggest_categorical("credit", ["region", "cell"]),
+        "lessons": trial.suggest_categorical("lessons", [250, 500, 1000]),
         "expected_reward": trial.suggest_categorical("expected_reward", [False, True]),
         "worlds": trial.suggest_categorical("worlds", [32, 64, 128]),
         "width": trial.suggest_categorical("width", [16, 32, 64]),
@@ -68,14 +68,14 @@ def proposed(trial: optuna.Trial, encoding: str) -> dict[str, object]:
 
 def trained(
     market: MarketParameters,
-    plan: ScheduledPolicy,
+    shelf: PolicyShelf,
     settings: PpoSettings,
     *,
     seed: int,
     seconds: float,
     told: Callable[[float, float], None] = lambda _share, _best: None,
 ) -> float:
-    """Best gain above the plan on held-out worlds after so much processor time."""
+    """Best gain above the plan on held-out worlds after so much processor time, lessons included."""
     best = 0.0
     began = time.process_time()
 
@@ -90,7 +90,7 @@ def trained(
     with tempfile.TemporaryDirectory() as folder, suppress(OutOfTimeError):
         run = RunDirectory.create(Path(folder) / "run")
         training = TrainingSettings(agent="ppo", seed=seed, steps=2**50)
-        PpoTraining(market, settings, training, run, watch, plan=plan).learn()
+        PpoTraining(market, settings, training, run, watch, shelf=shelf).learn()
     return best
 
 
@@ -103,7 +103,8 @@ def main() -> None:
     arguments = parser.parse_args()
     scenario = load_scenario(arguments.scenario)
     market = build_market(scenario)
-    plan = planner_policy(market)
+    shelf = PolicyShelf(market)
+    shelf.policy("replan")  # plans once, before any clock runs
     base = with_options(preset_for(scenario, arguments.encoding), {"patience": 10_000, "evaluate_every": 2})
     seconds = 60.0 * arguments.minutes
 
@@ -120,7 +121,7 @@ def main() -> None:
                     raise optuna.TrialPruned
 
         try:
-            best = trained(market, plan, with_options(base, options), seed=SEED, seconds=seconds, told=told)
+            best = trained(market, shelf, with_options(base, options), seed=SEED, seconds=seconds, told=told)
         except optuna.TrialPruned:
             print(f"{trial.number}: ended early {options}", flush=True)
             raise
@@ -130,8 +131,8 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=SEED, multivariate=True, n_startup_trials=6),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=3),
+        sampler=optuna.samplers.TPESampler(seed=SEED, multivariate=True, n_startup_trials=5),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=5),
     )
     known = as_plain(base)
     study.enqueue_trial({name: known[name] for name in known if name in _searched(arguments.encoding)})
@@ -140,7 +141,7 @@ def main() -> None:
     finalists = sorted(whole, key=lambda trial: -float(trial.value or 0.0))[:FINALISTS]
     means: list[float] = []
     for trial in finalists:
-        again = trained(market, plan, with_options(base, trial.params), seed=SECOND_SEED, seconds=seconds)
+        again = trained(market, shelf, with_options(base, trial.params), seed=SECOND_SEED, seconds=seconds)
         means.append((float(trial.value or 0.0) + again) / 2.0)
         print(f"trial {trial.number}: {trial.value:,.0f} and, on seed {SECOND_SEED}, {again:,.0f}", flush=True)
     best = means.index(max(means))

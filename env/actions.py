@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.axes import IntArray
+from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.errors import DecisionError
 from xbopt.core.policy import Morning
@@ -53,6 +53,15 @@ class Encoding(Protocol):
         Args:
             actions: Checked actions ``(B, A)``.
             morning: The morning of the day; the action may have been chosen some days before.
+        """
+        ...
+
+    def nearest(self, spend_base: FloatArray, morning: Morning) -> Actions:
+        """The actions ``(B, A)`` whose spend is nearest to a wish ``(B, R, S, C)``; all else is the plan's.
+
+        Args:
+            spend_base: What is wanted, base currency, by people who do not know this encoding.
+            morning: The morning of the day.
         """
         ...
 

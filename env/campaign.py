@@ -144,7 +144,8 @@ class Campaign:
         self.anchor = Anchor.of(self.plan, scenario.limits)
         self.hold_days = self.settings.days_per_step or scenario.document.tactics.decide_every_days
         self.encoding: Encoding = make_encoding(market, self.anchor, self.settings)
-        self.features = FeatureLayout.of(scenario, self.anchor, self.hold_days)
+        # What is seen of the plan ahead is the scenario's decision period, however long an action is held.
+        self.features = FeatureLayout.of(scenario, self.anchor, scenario.document.tactics.decide_every_days)
         self.steps = -(-scenario.days // self.hold_days)
         self.reward_unit_base = scenario.limits.total_base
         self._value = customer_value(market)

@@ -120,6 +120,29 @@ class ContinuousActions:
             mechanic=np.broadcast_to(anchor.mechanic[day], discount.shape),
         )
 
+    def nearest(self, spend_base: FloatArray, morning: Morning) -> FloatArray:
+        """The actions ``(B, A)`` whose spend is nearest to ``spend_base`` ``(B, R, S, C)``; all else as in the plan.
+
+        Full entries can say any multiple within their range. Factored ones say the mean log multiple of a region's
+        channel, weighted by the plan's money, and what a cell's mean lies above it.
+        """
+        anchor = self.anchor
+        share, money = anchor.split[morning.day], anchor.day_money_base(morning)
+        total = spend_base.sum(axis=(1, 2, 3))
+        # Where the budget binds, money is moved between days by so little that a pace learnt from it is mostly noise.
+        pace = np.zeros(len(total))
+        if not anchor.has_reserve:
+            money = np.where(total > 0.0, total, money)
+        multiple = _log_ratio(spend_base, money[:, None, None, None] * share) / np.log(LARGEST_SPEND_MULTIPLE)
+        if self.form == "full":
+            spend = multiple.reshape(len(total), -1)
+        else:
+            by_channel = _weighted_mean(multiple, share, axis=1)
+            by_cell = _weighted_mean(multiple - by_channel[:, :, None], share, axis=2)
+            spend = np.concatenate([by_channel.reshape(len(total), -1), by_cell.reshape(len(total), -1)], axis=1)
+        rest = np.zeros((len(total), len(self.names) - 1 - spend.shape[1]))
+        return np.clip(np.concatenate([pace[:, None], spend, rest], axis=1), -1.0, 1.0)
+
     def blocks(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """Pace ``(B,)``, spend ``(B, R, S, C)``, dayparts ``(B, R, C, H)`` and discount ``(B, R, S)``, each -1..1."""
         regions, segments, channels, hours = self.shape
@@ -136,3 +159,16 @@ class ContinuousActions:
         tilts = rest[:, pairs + cells : -cells]
         spend = np.clip(by_channel + by_cell, -1.0, 1.0)
         return pace, spend, tilts[:, :, None, None] * self.tilt, discount
+
+
+def _log_ratio(wanted: FloatArray, planned: FloatArray) -> FloatArray:
+    """Log of a ratio; 0 where nothing was planned, far down where nothing is wanted."""
+    has = planned > 0.0
+    ratio = np.where(has, wanted / np.where(has, planned, 1.0), 1.0)
+    return np.log(np.maximum(ratio, _LEAST_WEIGHT))
+
+
+def _weighted_mean(values: FloatArray, weights: FloatArray, *, axis: int) -> FloatArray:
+    """Mean over one of the axes ``(R, S, C)`` of ``values`` ``(B, R, S, C)``; 0 where there is no weight."""
+    total = weights.sum(axis=axis)
+    return (values * weights).sum(axis=axis + 1) / np.where(total > 0.0, total, 1.0)

@@ -88,7 +88,7 @@ class FeatureLayout:
 
     Attributes:
         anchor: The plan that decisions are relative to; what it has in mind is seen too.
-        hold_days: Days from one decision to the next.
+        hold_days: Days of the scenario's decision period.
         shape: ``(R, S, C)``.
         whole_names: ``(G,)``.
         region_names: ``(F,)``.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import IntArray
+from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.policy import Morning
 from xbopt.core.scenario.scenario import Scenario
@@ -73,3 +73,21 @@ class TacticActions:
     def decode(self, actions: Actions, morning: Morning) -> Decision:
         """The day's decision, before projection."""
         return self.menu.decode(self.tactics(actions), morning)
+
+    def nearest(self, spend_base: FloatArray, morning: Morning) -> IntArray:
+        """The actions ``(B, A)`` whose spend is nearest to ``spend_base`` ``(B, R, S, C)``; all else as in the plan.
+
+        Nearest by squared differences of square roots: what spend brings grows about as its root.
+        """
+        menu = self.menu.menu
+        neutral, worlds = self.menu.neutral, len(spend_base)
+        alike = (menu.discount_frac == menu.discount_frac[neutral]) & (menu.timing == menu.timing[neutral])
+        positions = np.flatnonzero(alike & (menu.mechanic == menu.mechanic[neutral]))
+        wanted = np.sqrt(np.maximum(spend_base, 0.0))
+        far: list[FloatArray] = []
+        for position in positions:
+            everywhere = np.full((worlds, *menu.cell_share.shape), position, dtype=np.int64)
+            spend = self.menu.decode(everywhere, morning).spend_base
+            far.append(((np.sqrt(spend) - wanted) ** 2).sum(axis=3))
+        best = positions[np.argmin(np.stack(far), axis=0)]
+        return self.components.choice[best].reshape(worlds, -1)

@@ -26,6 +26,7 @@ class CampaignActorCritic(ActorCriticPolicy):
 
     group: torch.Tensor
     entry_group: torch.Tensor
+    first_scale: torch.Tensor
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class CampaignActorCritic(ActorCriticPolicy):
         if sizes is None:
             self.log_scale = nn.Parameter(torch.log(torch.tensor(exploration, dtype=torch.float32)))
             self.register_buffer("group", torch.from_numpy(layout.groups))
+            self.register_buffer("first_scale", torch.tensor(layout.scale, dtype=torch.float32))
         self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1.0), eps=1e-5)
 
     def _choices(self, features: torch.Tensor) -> CellChoices | Normal:
@@ -93,6 +95,16 @@ class CampaignActorCritic(ActorCriticPolicy):
             self._by_group(choices.log_prob(actions)),
             entropy.sum(dim=1) if isinstance(choices, Normal) else entropy,
         )
+
+    def imitation_loss(self, obs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """How far the likeliest actions are from given ones, by entry ``(B, A)``.
+
+        Squared differences in units of exploration for numbers, negative log likelihood for choices.
+        """
+        choices = self._choices(obs)
+        if isinstance(choices, CellChoices):
+            return -choices.log_prob(actions)
+        return ((choices.mean - actions) / self.first_scale) ** 2
 
     @torch.no_grad()
     def likeliest(self, features: Float32Array) -> Actions:

@@ -26,6 +26,7 @@ class Checkpoint:
         steps: Decisions learnt from.
         best: Best score so far.
         waited: Evaluations since then.
+        taught: Whether the lessons before the first update are over.
         multipliers: The price of missing each soft constraint, by its name.
     """
 
@@ -33,6 +34,7 @@ class Checkpoint:
     steps: int
     best: Score
     waited: int
+    taught: bool
     multipliers: dict[str, PidMultiplier]
 
 
@@ -76,6 +78,7 @@ def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
             steps=cast("int", state["steps"]),
             best=Score(**best),
             waited=cast("int", state["waited"]),
+            taught=cast("bool", state["taught"]),
             multipliers={name: PidMultiplier(**one) for name, one in multipliers.items()},
         )
     except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, OSError) as error:

@@ -42,10 +42,10 @@ class Score:
 
 
 class HeldOut:
-    """Plays the likeliest action of a policy in the held-out worlds."""
+    """Plays the likeliest action of a policy in the held-out worlds, as often as the finished policy will decide."""
 
     def __init__(self, market: MarketParameters, plan: ScheduledPolicy, ppo: PpoSettings, *, seed: int) -> None:
-        settings = replace(ppo.campaign(), seed=seed, first_world=HELD_OUT_WORLDS)
+        settings = replace(ppo.as_played(), seed=seed, first_world=HELD_OUT_WORLDS)
         self._campaign = Campaign(market, worlds=ppo.held_out_worlds, settings=settings, plan=plan)
         self._constraints = soft_constraints(self._campaign, pacing_slack=ppo.pacing_slack)
         self.plan_reward_base = float("nan")

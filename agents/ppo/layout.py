@@ -10,6 +10,7 @@ from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.tactic_actions import TacticActions
 
+_LEAST_EDGE = 0.05
 ENTITIES: tuple[str, ...] = ("whole", "region", "region_channel", "cell", "channel")
 
 
@@ -66,8 +67,10 @@ def _tactic_layout(encoding: TacticActions, shape: tuple[int, int, int], neutral
     neutral = encoding.components.choice[encoding.menu.neutral]
     row: list[float] = []
     for size, choice in zip(sizes, neutral, strict=True):
-        # The log-odds at which one choice has its share and the others split the rest.
+        # The log-odds at which one choice has its share and the others split the rest. The untrained policy is the
+        # plan, so the neutral choice stays the likeliest whatever its share.
         edge = float(np.log(neutral_share * (size - 1) / (1.0 - neutral_share))) if size > 1 else 0.0
+        edge = max(edge, _LEAST_EDGE)
         row += [edge if position == choice else 0.0 for position in range(size)]
     return ActionLayout(
         shape=shape,

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal, cast, get_args
 
+import numpy as np
+
 from xbopt.agents.ppo.credit import CREDITS, CreditName
 from xbopt.core.document import suggest
 from xbopt.core.errors import UsageError
@@ -16,6 +18,7 @@ from xbopt.env.actions import EncodingName, Form
 from xbopt.env.campaign import CampaignSettings, Objective
 
 NetworkName = Literal["shared", "flat"]
+_EXPLORATIONS = ("exploration_pace", "exploration_spend", "exploration_dayparts", "exploration_discount")
 NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 
 
@@ -28,6 +31,8 @@ class PpoSettings:
         form: ``factored`` or ``full``.
         objective: What is earned, see ``CampaignSettings``.
         expected_reward: Learn from what days bring on average in their world; see ``CampaignSettings``.
+        lessons: Gradient steps of imitating the re-planner before anything is tried; 0 for none. Only where the run
+            starts from the planner's plan.
         credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
@@ -57,6 +62,7 @@ class PpoSettings:
     form: Form = "factored"
     objective: Objective = "margin_and_customers"
     expected_reward: bool = True
+    lessons: int = 500
     credit: CreditName = "region"
     network: NetworkName = "shared"
     width: int = 32
@@ -91,16 +97,21 @@ class PpoSettings:
             raise UsageError(f"network is {self.network!r}; one of {', '.join(NETWORKS)} is wanted.")
         if self.credit not in CREDITS:
             raise UsageError(f"credit is {self.credit!r}; one of {', '.join(CREDITS)} is wanted.")
-        for name in ("width", "worlds", "episodes", "batch_size", "epochs", "evaluate_every", "patience"):
+        for name in ("width", "worlds", "episodes", "epochs", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
-        for name in ("learning_rate", "clip_range", "target_kl", "discount", "gae_lambda", "exploration_pace"):
-            if not getattr(self, name) > 0.0:
+        for name in ("batch_size", "held_out_worlds"):
+            if getattr(self, name) < 2:
+                raise UsageError(f"{name} is {getattr(self, name)}; at least 2 is wanted.")
+        for name in ("learning_rate", "clip_range", "target_kl", *_EXPLORATIONS):
+            if not 0.0 < getattr(self, name) < np.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 is wanted.")
-        if not self.pacing_slack >= 0.0:
-            raise UsageError(f"pacing_slack is {self.pacing_slack}; a number from 0 on is wanted.")
-        if self.held_out_worlds < 2:
-            raise UsageError("held_out_worlds must be at least 2.")
+        for name in ("discount", "gae_lambda"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 and up to 1 is wanted.")
+        for name in ("lessons", "pacing_slack", "entropy"):
+            if not 0.0 <= getattr(self, name) < np.inf:
+                raise UsageError(f"{name} is {getattr(self, name)}; a number from 0 on is wanted.")
         if not 0.0 < self.neutral_share < 1.0:
             raise UsageError(f"neutral_share is {self.neutral_share}; a number between 0 and 1 is wanted.")
 
@@ -114,19 +125,21 @@ class PpoSettings:
             expected_reward=self.expected_reward,
         )
 
+    def as_played(self) -> CampaignSettings:
+        """The same as the policy will be played: numbers are decided anew every day, tactics are held.
+
+        Training holds numbers too: an action that stands for a week shows what it does.
+        """
+        return replace(self.campaign(), days_per_step=None if self.encoding == "tactics" else 1)
+
     @property
     def exploration(self) -> tuple[float, ...]:
         """First standard deviations by group."""
-        return (
-            self.exploration_pace,
-            self.exploration_spend,
-            self.exploration_dayparts,
-            self.exploration_discount,
-        )
+        return tuple(float(getattr(self, name)) for name in _EXPLORATIONS)
 
 
 PRESETS: Mapping[str, PpoSettings] = {
-    "small": PpoSettings(worlds=64),
+    "small": PpoSettings(form="full", worlds=64),
     # Cells that sell little, over a long time: chance is large, so rewards are expectations and nothing but spend moves
     # far.
     "medium": PpoSettings(
@@ -140,7 +153,7 @@ PRESETS: Mapping[str, PpoSettings] = {
         exploration_discount=0.003,
     ),
     # Exploration over many cells is most of the spread of rewards: expectations would cost time and gain nothing.
-    "large": PpoSettings(expected_reward=False, learning_rate=6e-4, target_kl=0.08),
+    "large": PpoSettings(form="full", expected_reward=False, learning_rate=6e-4, target_kl=0.08),
 }
 """Hyperparameters by size of the market."""
 
@@ -149,8 +162,8 @@ _SMALL, _MEDIUM = 40, 100
 _TACTICS: Mapping[str, object] = {
     "encoding": "tactics",
     "form": "factored",
-    "learning_rate": 3e-3,
-    "target_kl": 0.15,
+    "learning_rate": 1e-3,
+    "target_kl": 0.08,
     "neutral_share": 0.5,
 }
 

@@ -14,11 +14,12 @@ import torch
 from stable_baselines3.common.logger import Logger
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from xbopt.agents.policies import BUILT_IN, built_in_policy
+from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from xbopt.agents.ppo.credit import credit_by
 from xbopt.agents.ppo.held_out import HeldOut, Score, played_features
+from xbopt.agents.ppo.imitation import demonstrations, imitate
 from xbopt.agents.ppo.layout import action_layout
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
 from xbopt.agents.ppo.multiplier import PidMultiplier
@@ -28,14 +29,16 @@ from xbopt.agents.ppo.soft_constraints import soft_constraints
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
+from xbopt.core.policy import DirectPolicy
 from xbopt.core.randomness import named_generator
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.campaign import Campaign
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.parameters import MarketParameters
 
+DEFAULT_PLAN = "planner"
 TRAINING_WORLDS = 2**40
 """Global number of the first world to train on. Simulations play worlds below 100,000."""
+_LESSON_DECISIONS = 10_000
 
 
 def train_ppo(
@@ -65,7 +68,7 @@ class PpoTraining:
         settings: What to train, and until when.
         run: Where everything is written.
         progress: Called after each evaluation.
-        plan: Where the policy starts, for callers that have it already; ``settings.plan`` where left out.
+        shelf: Built-in policies of the market, for callers that have made some already.
     """
 
     def __init__(
@@ -76,14 +79,15 @@ class PpoTraining:
         run: RunDirectory,
         progress: Progress,
         *,
-        plan: ScheduledPolicy | None = None,
+        shelf: PolicyShelf | None = None,
     ) -> None:
         if market.scenario.document.budget.roi_floor is not None or ppo.pacing_slack > 0.0:
             ppo = replace(ppo, credit="whole")  # the price of a wish about the whole campaign has no parts
         self._ppo, self._settings, self._run, self._tell = ppo, settings, run, progress
         self._scenario_hash = market.scenario.hash
-        if plan is None:
-            plan = built_in_policy(settings.plan or default_plan(), market)
+        shelf = shelf or PolicyShelf(market)
+        plan = shelf.plan(settings.plan or DEFAULT_PLAN)
+        self._teacher = shelf.policy("replan") if ppo.lessons and plan.name == DEFAULT_PLAN else None
         self._parts = build_parts(market, plan, ppo)
         worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
         campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
@@ -97,7 +101,9 @@ class PpoTraining:
         self._policy.network.take_in(shown)
         self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
         multipliers = {one.name: PidMultiplier() for one in self._envs.constraints}
-        self._state = Checkpoint(update=0, steps=0, best=Score.nothing(), waited=0, multipliers=multipliers)
+        self._state = Checkpoint(
+            update=0, steps=0, best=Score.nothing(), waited=0, taught=False, multipliers=multipliers
+        )
         self._board = SummaryWriter(str(run.tensorboard))
 
     @property
@@ -120,8 +126,9 @@ class PpoTraining:
         started = time.perf_counter()
         rows = self._ppo.episodes * self._envs.campaign.steps * self._ppo.worlds
         stopped = ""
-        if self._state.update == 0:
+        if not self._state.taught:
             self._evaluate(started)
+            self._take_lessons(started)
         while not stopped:
             if self._settings.steps is not None and self._state.steps >= self._settings.steps:
                 stopped = "steps"
@@ -149,6 +156,22 @@ class PpoTraining:
             plan_reward_base=self._held_out.plan_reward_base,
             missed=best.missed,
         )
+
+    def _take_lessons(self, started: float) -> None:
+        """Imitate the teacher, if there is one, in worlds before the first ones to train on."""
+        self._state.taught = True
+        if self._teacher is None:
+            return
+        assert isinstance(self._teacher, DirectPolicy), "the re-planner decides spend itself"
+        taught, ppo = self._envs.campaign, self._ppo
+        settings = replace(ppo.as_played(), seed=self._settings.seed, relative_to_plan=False, expected_reward=False)
+        per_episode = ppo.worlds * -(-taught.market.scenario.days // (settings.days_per_step or taught.hold_days))
+        episodes = max(1, round(_LESSON_DECISIONS / per_episode))
+        settings = replace(settings, first_world=TRAINING_WORLDS - (1 + episodes) * ppo.worlds)
+        campaign = Campaign(taught.market, worlds=ppo.worlds, settings=settings, plan=taught.plan)
+        rows, shown = demonstrations(campaign, self._teacher, episodes=episodes)
+        imitate(self._policy, campaign, rows, shown, steps=ppo.lessons, seed=self._settings.seed)
+        self._evaluate(started)
 
     def _update(self, rows: int) -> None:
         """Play some episodes and learn from them, with draws that depend on seed and number of the update alone."""
@@ -249,8 +272,3 @@ def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
 def _batch_size(rows: int, wanted: int) -> int:
     """The largest size up to the wanted one that splits the rows evenly."""
     return max(size for size in range(1, min(rows, wanted) + 1) if rows % size == 0)
-
-
-def default_plan() -> str:
-    """The strongest plan that is there."""
-    return "planner" if "planner" in BUILT_IN else "greedy_roas"

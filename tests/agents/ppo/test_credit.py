@@ -38,7 +38,8 @@ def plan(market):
 def training_of(market, plan, folder, **options):
     settings = with_options(PpoSettings(), {**SMALL, **options})
     run = RunDirectory.create(Path(folder) / "run")
-    return PpoTraining(market, settings, TrainingSettings(agent="ppo", steps=1), run, lambda _: None, plan=plan)
+    wanted = TrainingSettings(agent="ppo", steps=1, plan=plan.name)
+    return PpoTraining(market, settings, wanted, run, lambda _: None)
 
 
 @pytest.mark.parametrize(("encoding", "form"), ALL)

@@ -1,0 +1,89 @@
+"""What PPO learns before it tries anything: to do as the re-planner does (behaviour cloning, Pomerleau 1991).
+
+The re-planner reads the same features and solves an equation a cell; it cannot plan for how uncertain its readings are,
+nor for discounts and timing. A policy that starts where the re-planner ends has all its trials left for the rest.
+"""
+
+import numpy as np
+import torch
+
+from xbopt.agents.ppo.actor_critic import CampaignActorCritic
+from xbopt.core.axes import FloatArray
+from xbopt.core.policy import DirectPolicy
+from xbopt.core.randomness import named_generator
+from xbopt.env.actions import Actions
+from xbopt.env.campaign import Campaign
+from xbopt.env.continuous_actions import ContinuousActions
+from xbopt.env.features import Float32Array
+
+_BATCH = 512
+_LEARNING_RATE = 2e-3
+_LARGEST_NORM = 5.0
+
+
+def demonstrations(campaign: Campaign, teacher: DirectPolicy, *, episodes: int) -> tuple[Float32Array, Actions]:
+    """What the teacher does in some episodes: features ``(N, F)`` and the actions nearest to it ``(N, A)``."""
+    rows: list[Float32Array] = []
+    shown: list[Actions] = []
+    for episode in range(episodes):
+        observation = campaign.reset(episode)
+        for _ in range(campaign.steps):
+            actions = campaign.encoding.nearest(teacher.decide(observation).spend_base, observation)
+            rows.append(campaign.features.flat(observation))
+            shown.append(actions)
+            observation = campaign.step(actions).observation
+    return np.concatenate(rows), np.concatenate(shown)
+
+
+def imitate(
+    policy: CampaignActorCritic, campaign: Campaign, rows: Float32Array, shown: Actions, *, steps: int, seed: int
+) -> float:
+    """Move a policy's likeliest actions towards those shown.
+
+    Numbers are learnt by squared differences in units of their exploration, choices by cross-entropy; each entry weighs
+    as much as the money that the plan spends on what it is about.
+
+    Args:
+        policy: The policy.
+        campaign: Where the actions were shown.
+        rows: Features ``(N, F)``.
+        shown: Actions ``(N, A)``.
+        steps: Gradient steps; the learning rate falls to 0 over them (cosine).
+        seed: Of the order of rows.
+
+    Returns:
+        The loss of the last tenth of the steps, in units of the loss of the first tenth.
+    """
+    generator = named_generator(seed, "ppo/imitation")
+    features, targets = torch.from_numpy(rows), torch.from_numpy(np.asarray(shown, dtype=np.float32))
+    weight = torch.from_numpy(entry_weights(campaign).astype(np.float32))
+    optimizer = torch.optim.Adam(policy.network.parameters(), lr=_LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+    losses: list[float] = []
+    for _ in range(steps):
+        chosen = torch.from_numpy(generator.integers(0, len(rows), size=min(_BATCH, len(rows))))
+        loss = (policy.imitation_loss(features[chosen], targets[chosen]) * weight).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(policy.network.parameters(), _LARGEST_NORM)
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+    tenth = max(len(losses) // 10, 1)
+    return float(np.mean(losses[-tenth:]) / max(float(np.mean(losses[:tenth])), 1e-12))
+
+
+def entry_weights(campaign: Campaign) -> FloatArray:
+    """Share of the plan's money that each entry of an action is about, relative to the mean entry ``(A,)``."""
+    encoding = campaign.encoding
+    money = campaign.plan.spend_base.sum(axis=0)  # (R, S, C)
+    by_region, by_cell = money.sum(axis=(1, 2)), money.sum(axis=2)
+    if not isinstance(encoding, ContinuousActions):
+        weight = np.repeat(by_cell.ravel(), len(encoding.neutral) // by_cell.size)
+    elif encoding.form == "full":
+        hours = encoding.shape[3]
+        dayparts = np.repeat(money.sum(axis=1).ravel() / hours, hours)
+        weight = np.concatenate([[money.sum()], money.ravel(), dayparts, by_cell.ravel()])
+    else:
+        weight = np.concatenate([[money.sum()], money.sum(axis=1).ravel(), by_cell.ravel(), by_region, by_cell.ravel()])
+    return weight / max(float(weight.mean()), 1e-300)
