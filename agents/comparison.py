@@ -78,10 +78,12 @@ class Oracle:
 
     Attributes:
         worlds: How many worlds it played.
+        below_floor: In how many of them no plan keeps the scenario's return floor.
         values: By measure, world by world.
     """
 
     worlds: int
+    below_floor: int
     values: dict[str, FloatArray] = field(repr=False)
 
 
@@ -268,7 +270,7 @@ def _ask_oracle(
     )
     adder = TotalsRecorder(market, len(worlds))
     play_worlds(market, oracle, worlds=worlds, seed=seed, world_seed=world_seed, recorders=[adder])
-    return Oracle(worlds=len(worlds), values=measured(adder.totals()))
+    return Oracle(worlds=len(worlds), below_floor=oracle.below_floor, values=measured(adder.totals()))
 
 
 def _gap_closed(
@@ -295,6 +297,11 @@ def _notes(
         notes.append("Without an oracle (--oracle-worlds 0) nothing is said about the gap that is closed.")
     elif oracle.worlds < runs:
         notes.append(f"gap_closed rests on the first {oracle.worlds} of {runs} worlds.")
+    if oracle is not None and oracle.below_floor:
+        notes.append(
+            f"In {oracle.below_floor} of {oracle.worlds} worlds no plan keeps budget.roi_floor; there the oracle "
+            "spends no more than minimums and locks ask for."
+        )
     if oracle is not None and not scenario.document.uncertainty:
         notes.append(
             "The scenario names no uncertain parameters, so all worlds are alike but for luck: the oracle knows "

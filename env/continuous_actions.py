@@ -16,6 +16,7 @@ LARGEST_SPEND_MULTIPLE = 8.0
 LARGEST_PACE_MULTIPLE = 2.0
 LARGEST_DAYPART_MULTIPLE = 4.0
 _LEAST_WEIGHT = 1e-9
+_TURNS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +124,8 @@ class ContinuousActions:
     def nearest(self, spend_base: FloatArray, morning: Morning) -> FloatArray:
         """The actions ``(B, A)`` whose spend is nearest to ``spend_base`` ``(B, R, S, C)``; all else as in the plan.
 
-        Full entries can say any multiple within their range. Factored ones say the mean log multiple of a region's
-        channel, weighted by the plan's money, and what a cell's mean lies above it.
+        Full entries can say any multiple within their range. Factored ones say the sum of a region's channel and a
+        cell that fits the log multiples best, weighted by the plan's money.
         """
         anchor = self.anchor
         share, money = anchor.split[morning.day], anchor.day_money_base(morning)
@@ -137,8 +138,7 @@ class ContinuousActions:
         if self.form == "full":
             spend = multiple.reshape(len(total), -1)
         else:
-            by_channel = _weighted_mean(multiple, share, axis=1)
-            by_cell = _weighted_mean(multiple - by_channel[:, :, None], share, axis=2)
+            by_channel, by_cell = _in_two_parts(multiple, share)
             spend = np.concatenate([by_channel.reshape(len(total), -1), by_cell.reshape(len(total), -1)], axis=1)
         rest = np.zeros((len(total), len(self.names) - 1 - spend.shape[1]))
         return np.clip(np.concatenate([pace[:, None], spend, rest], axis=1), -1.0, 1.0)
@@ -166,6 +166,16 @@ def _log_ratio(wanted: FloatArray, planned: FloatArray) -> FloatArray:
     has = planned > 0.0
     ratio = np.where(has, wanted / np.where(has, planned, 1.0), 1.0)
     return np.log(np.maximum(ratio, _LEAST_WEIGHT))
+
+
+def _in_two_parts(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The weighted least-squares fit of ``values`` ``(B, R, S, C)`` by ``(B, R, C)`` plus ``(B, R, S)``, in turns."""
+    by_cell = np.zeros(values.shape[:3])
+    by_channel = np.zeros((*values.shape[:2], values.shape[3]))
+    for _ in range(_TURNS):
+        by_channel = _weighted_mean(values - by_cell[..., None], weights, axis=1)
+        by_cell = _weighted_mean(values - by_channel[:, :, None], weights, axis=2)
+    return by_channel, by_cell
 
 
 def _weighted_mean(values: FloatArray, weights: FloatArray, *, axis: int) -> FloatArray:

@@ -1,6 +1,7 @@
 """Many campaigns as a native ``gymnasium.vector.VectorEnv``: all worlds are played as one batch of arrays."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,8 @@ class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
         """
         if options is not None:
             self._check_options(options)
+        if seed is not None and not isinstance(cast("object", seed), int | np.integer):
+            raise UsageError(f"seed is {seed!r}; one whole number is wanted: worlds of a batch differ by their number.")
         super().reset(seed=seed)
         self._over = False
         observation = self._episodes.begin(seed)

@@ -6,14 +6,17 @@ caution, the closed one included, and the best is kept for it: what cannot be sh
 the plan.
 
 Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world
-depend on its number. So a run that goes on from a checkpoint does what it would have done without the break, bit for
-bit.
+depend on its number. So a run that goes on from a checkpoint learns what it would have learned without the break, bit
+for bit. What a break does move: one look more at the held-out worlds where it came between two, which may keep another
+policy as the best.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -122,9 +125,15 @@ class BanditTraining:
             noise = cast("list[float]", stored.pop("noise"))
             self._noise = np.array(noise, dtype=np.float64)
             self._caution = list(cast("list[float]", stored.pop("caution")))
+            hashes = cast("dict[str, str]", stored.pop("sha256"))
             self._standing = _Standing(**cast("dict[str, int]", stored))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PolicyError(f"{folder / 'standing.json'} is missing or damaged; train anew.") from error
+        if hashes != _hashes(folder):
+            raise PolicyError(
+                f"The files in {folder} are not of one moment: writing them was interrupted, or one was changed. "
+                "Restore them, or train anew."
+            )
         if self._noise.shape != (self._market.shape[0] * self._market.shape[1],):
             raise PolicyError(f"{folder / 'standing.json'} is of another market; train anew.")
         self._run.cut_progress("batch", self._standing.batch)
@@ -140,8 +149,9 @@ class BanditTraining:
                 stopped = "steps"
             elif limits.seconds is not None and seconds >= limits.seconds:
                 stopped = "time"
-            if stopped or standing.batch % self._own.evaluate_every == 0:
-                self._evaluate(started)
+            on_schedule = standing.batch % self._own.evaluate_every == 0
+            if stopped or on_schedule:
+                self._evaluate(started, on_schedule=on_schedule)
             if not stopped and standing.waited >= self._own.patience:
                 stopped = "no improvement"
         return TrainingSummary(
@@ -189,28 +199,34 @@ class BanditTraining:
         self._bandit.update(experience.context, experience.tactic, reward, weight)
         self._standing.rows += len(reward)
 
-    def _evaluate(self, started: float) -> None:
-        """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
-        standing, own = self._standing, self._own
+    def _evaluate(self, started: float, *, on_schedule: bool) -> None:
+        """Score the policy on the held-out worlds, keep it if it is the best, write everything down.
+
+        A look that is not on schedule, because the run stops there, moves nothing but the best policy: whoever goes on
+        goes on as the unbroken run did.
+        """
+        standing, own, caution = self._standing, self._own, list(self._caution)
         policy = MarketBanditPolicy(
-            bandit=self._bandit, context=self._context, price=self._price, caution=tuple(self._caution),
+            bandit=self._bandit, context=self._context, price=self._price, caution=tuple(caution),
             name=self._settings.agent,
         )  # fmt: skip
-        component = standing.looks % len(self._caution)
-        standing.looks += 1
+        component = standing.looks % len(caution)
         gains: dict[float, FloatArray] = {}
-        for caution in CAUTIONS:
-            self._caution[component] = caution
-            gains[caution] = self._held_out.gain(replace(policy, caution=tuple(self._caution)))
-        self._caution[component] = max(gains, key=lambda c: float(gains[c].mean()))
-        gain = gains[self._caution[component]]
+        for one in CAUTIONS:
+            caution[component] = one
+            gains[one] = self._held_out.gain(replace(policy, caution=tuple(caution)))
+        caution[component] = max(gains, key=lambda c: float(gains[c].mean()))
+        gain = gains[caution[component]]
         mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
-        if mean > standing.best_gain_base:
-            standing.best_gain_base, standing.best_se_base, standing.waited = mean, error, 0
-            best = replace(policy, caution=tuple(self._caution), exploration=own.exploration)
+        is_best = mean > standing.best_gain_base
+        if on_schedule:
+            self._caution = caution
+            standing.looks += 1
+            standing.waited = 0 if is_best else standing.waited + 1
+        if is_best:
+            standing.best_gain_base, standing.best_se_base = mean, error
+            best = replace(policy, caution=tuple(caution), exploration=own.exploration)
             save_policy(self._run.policy, best, self._plan, form=own.form, scenario_hash=self._market.scenario.hash)
-        else:
-            standing.waited += 1
         seconds = time.perf_counter() - started
         planned = float(self._held_out.planned.mean())
         share = (planned + mean) / planned if planned else float("nan")
@@ -219,7 +235,7 @@ class BanditTraining:
                 "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
                 "gain_se_base": error, "best_gain_base": standing.best_gain_base, "share_of_plan": share,
                 "clipped_rewards": standing.clipped,
-                **{f"caution_{n}": c for n, c in zip(self._bandit.components.names, self._caution, strict=True)},
+                **{f"caution_{n}": c for n, c in zip(self._bandit.components.names, caution, strict=True)},
             }
         )  # fmt: skip
         self._checkpoint()
@@ -242,10 +258,15 @@ class BanditTraining:
         save_bandits(folder, self._bandit)
         stored: Mapping[str, object] = {
             **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist(),
-            "caution": self._caution,
+            "caution": self._caution, "sha256": _hashes(folder),
         }  # fmt: skip
         with replace_file(folder / "standing.json") as temporary:
             temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """What the bandits' files of a checkpoint hold."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("bandit_*.npz"))}
 
 
 class HeldOutWorlds:

@@ -125,7 +125,7 @@ def allocate(
 
 def _local(model: ResponseModel, constraints: Constraints, at: Ascent, trust: float) -> Solution:
     """The optimum near the plan. A return floor may lie beyond the trust region; then the whole program is solved."""
-    organic = at.course.total - model.value(at.level)
+    organic = at.course.by_days - model.value(at.level)
     try:
         return solve(model, constraints, organic=organic, around=at.level, curves="local", trust=trust)
     except BudgetError:
@@ -140,9 +140,11 @@ def _moved(
     """The plan, moved towards a target as far as is best in expected mode, and how far; 0 where no step is better."""
     tried = [at.level + step * (target - at.level) for step in _STEPS]
     plans = [replace(at.course.plan, spend_base=blocks.spend(each)) for each in tried]
-    totals = np.array([at.course.total, *market.totals(plans).sum(axis=1)])
+    by_days, evening = (each.sum(axis=1) for each in market.parts(plans))
+    totals = np.array([at.course.total, *(by_days + evening)])
+    margins = np.array([at.course.by_days, *by_days])
     spends = np.array([at.spend_base, *(plan.spend_base.sum() for plan in plans)])
-    best = merit.best(totals, spends) - 1
+    best = merit.best(totals, margins, spends) - 1
     if best < 0:
         return at, 0.0
     course = market.play(plans[best])
@@ -159,7 +161,7 @@ def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at:
         return at
     for _ in range(_SETTLING_ROUNDS):
         model = model_at(market, blocks, at.course, at.level)
-        organic = at.course.total - model.value(at.level)
+        organic = at.course.by_days - model.value(at.level)
         bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
         before = at.course.total
         at, _ = _moved(market, blocks, at, bound.level, merit)
@@ -179,8 +181,8 @@ def certify(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at
     """
     model = model_at(market, blocks, at.course, at.level)
     value = model.value(at.level)
-    bound = solve(model, constraints, organic=at.course.total - value, around=at.level, curves="envelope")
-    keeps_floor = constraints.roi_floor is None or at.course.total >= constraints.roi_floor * at.spend_base
+    bound = solve(model, constraints, organic=at.course.by_days - value, around=at.level, curves="envelope")
+    keeps_floor = constraints.roi_floor is None or at.course.by_days >= constraints.roi_floor * at.spend_base
     if keeps_floor and value > bound.upper_bound + _SLACK * abs(bound.upper_bound):
         raise SolverError("The solver's bound lies below what the plan brings; the plan is not to be trusted.")
     certificate = Certificate(

@@ -139,7 +139,7 @@ def plan_campaign(
         found = _filled(expected, blocks, constraints, found, merit)
         found = keep_return_floor(expected, blocks, constraints, found, merit)
         allowed = replace(scenario.limits, total_base=budget)
-        found = _never_below(expected, blocks, allowed, found, start or scenario_plan(market), merit)
+        found = never_below(expected, blocks, allowed, found, start or scenario_plan(market), merit)
         found, certificate = certify(expected, blocks, constraints, found)
     except InfeasiblePlanError:
         raise
@@ -195,7 +195,7 @@ def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
     return at if kept is at else replace(kept, level=level)
 
 
-def _never_below(
+def never_below(
     expected: ExpectedMarket, blocks: Blocks, limits: Limits, at: Ascent, start: ScheduledPolicy, merit: Merit
 ) -> Ascent:
     """The start as it was given, day by day, where it keeps all limits and nothing better was found.
@@ -212,7 +212,8 @@ def _kept(at: Ascent, course: Course, merit: Merit) -> Ascent:
     """The better of a plan and another course."""
     totals = np.array([at.course.total, course.total])
     spends = np.array([at.spend_base, float(course.plan.spend_base.sum())])
-    if merit.best(totals, spends) == 0:
+    margins = np.array([at.course.by_days, course.by_days])
+    if merit.best(totals, margins, spends) == 0:
         return at
     return replace(at, course=course, history=(*at.history, course.total))
 

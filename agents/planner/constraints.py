@@ -22,7 +22,7 @@ class Constraints:
         bound: ``(m,)``, share of the budget.
         least: ``(n,)``: minimums and locks, as levels.
         fixed: Locks, and cells that cannot be bought at all or where nobody lives ``(n,)``.
-        roi_floor: Least goal per unit of media spend; None where there is none.
+        roi_floor: Least contribution margin per unit of media spend; None where there is none.
         whole_base: Base currency that a share of 1 stands for.
     """
 

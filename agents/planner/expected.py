@@ -67,6 +67,11 @@ class Course:
         """The goal over the whole horizon."""
         return float(self.by_region.sum())
 
+    @property
+    def by_days(self) -> float:
+        """What the days bring, without the last evening: of goals that count media, the contribution margin."""
+        return float(self.daily.sum())
+
 
 class ExpectedMarket:
     """A market in expected mode, without limits on spend.
@@ -99,12 +104,17 @@ class ExpectedMarket:
 
     def totals(self, plans: Sequence[ScheduledPolicy]) -> FloatArray:
         """The goal of several plans by region ``(N, R)``, played side by side."""
+        by_days, evening = self.parts(plans)
+        return by_days + evening
+
+    def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
+        """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
         state = initial_state(self.market, len(plans))
         total = np.zeros((len(plans), self.market.shape[0]))
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, _side_by_side(plans, day), None)
             total += self.goal.of_day(outcome)
-        return total + self._evening(state)
+        return total, self._evening(state)
 
     def gains(self, course: Course, branches: Sequence[Branch]) -> list[FloatArray]:
         """What each copy of each branch brings more than the plan, by region ``(worlds, R)`` a branch.

@@ -14,18 +14,18 @@ class Merit:
     """The order of plans.
 
     Attributes:
-        floor: Least goal per unit of media spend; None where there is none.
+        floor: Least contribution margin per unit of media spend; None where there is none.
     """
 
     floor: float | None
 
-    def shortfall(self, totals: FloatArray, spends: FloatArray) -> FloatArray:
-        """How far each plan is below the floor ``(N,)``, relative to what it brings; 0 where the floor is kept."""
+    def shortfall(self, margins: FloatArray, spends: FloatArray) -> FloatArray:
+        """How far each plan is below the floor ``(N,)``, relative to its margin; 0 where the floor is kept."""
         if self.floor is None:
-            return np.zeros(len(totals))
-        missing = (self.floor * spends - totals) / np.maximum(np.abs(totals), 1e-300)
+            return np.zeros(len(margins))
+        missing = (self.floor * spends - margins) / np.maximum(np.abs(margins), 1e-300)
         return np.where(missing > _KEPT, missing, 0.0)
 
-    def best(self, totals: FloatArray, spends: FloatArray) -> int:
-        """Position of the best plan; the first of equals."""
-        return int(np.lexsort((-totals, self.shortfall(totals, spends)))[0])
+    def best(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> int:
+        """Position of the best plan, the first of equals, by goal ``(N,)``, contribution margin and media spend."""
+        return int(np.lexsort((-totals, self.shortfall(margins, spends)))[0])

@@ -11,12 +11,13 @@ import numpy as np
 from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.ascent import begin
 from xbopt.agents.planner.blocks import Resolution, split_horizon
-from xbopt.agents.planner.campaign import Effort, alternate
+from xbopt.agents.planner.campaign import Effort, alternate, never_below
+from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.merit import Merit
-from xbopt.agents.planner.return_floor import keep_return_floor
+from xbopt.agents.planner.return_floor import keep_return_floor, promises_alone
 from xbopt.core.axes import FloatArray, IntArray
 from xbopt.core.decision import Decision
 from xbopt.core.errors import PolicyError
@@ -36,11 +37,13 @@ class OraclePolicy:
         plans: One plan a world.
         worlds: Global numbers of the worlds ``(B,)``.
         expected: What each plan brings in its world in expected mode ``(B,)``.
+        below_floor: In how many of the worlds no plan keeps the return floor.
     """
 
     plans: tuple[ScheduledPolicy, ...]
     worlds: IntArray
     expected: FloatArray
+    below_floor: int = 0
     name: str = "oracle"
     kind: PolicyKind = "planner"
 
@@ -87,14 +90,21 @@ def plan_worlds(
     constraints = scenario_constraints(market.scenario, blocks)
     plans: list[ScheduledPolicy] = []
     values: list[float] = []
+    below = 0
     for row in range(len(worlds)):
         own = select_worlds(parameters, np.array([row]))
         expected = ExpectedMarket(market, goal_named(goal), own)
         merit = Merit(floor=constraints.roi_floor)
         found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), merit, _EFFORT)
-        found = keep_return_floor(expected, blocks, constraints, found, merit)
+        try:
+            found = keep_return_floor(expected, blocks, constraints, found, merit)
+        except InfeasiblePlanError:
+            # The floor was set for the average market. Where a world cannot keep it, its plan comes as near as it can.
+            found = promises_alone(expected, blocks, constraints, found)
+            below += 1
+        found = never_below(expected, blocks, market.scenario.limits, found, start, merit)
         plans.append(found.course.plan)
         values.append(found.course.total)
         if progress is not None:
             progress(row + 1, len(worlds))
-    return OraclePolicy(plans=tuple(plans), worlds=worlds.copy(), expected=np.array(values))
+    return OraclePolicy(plans=tuple(plans), worlds=worlds.copy(), expected=np.array(values), below_floor=below)

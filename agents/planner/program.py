@@ -83,7 +83,8 @@ def solve(
     Args:
         model: Response.
         constraints: Limits.
-        organic: Goal without media; only the return floor needs it.
+        organic: Margin without what the model says that media bring; only the return floor needs it. The model's
+            slopes may hold more than margin (customers won), so the floor is checked in expected mode as well.
         around: Levels where the plan stands ``(K, R, S, C)``.
         curves: How curves other than Hill with slope 1 come in. Where there are none, both are the same; else only
             ``envelope`` gives an upper bound.

@@ -1,4 +1,4 @@
-"""The return floor: goal per unit of media spend, in expected mode, whatever else the limits ask for."""
+"""The return floor: contribution margin per unit of media spend, in expected mode, whatever the goal is."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def _towards_promises(
 
 
 def _keeps(at: Ascent, merit: Merit) -> bool:
-    return bool(merit.shortfall(np.array([at.course.total]), np.array([at.spend_base]))[0] == 0.0)
+    return bool(merit.shortfall(np.array([at.course.by_days]), np.array([at.spend_base]))[0] == 0.0)
 
 
 def below_floor(least: Ascent) -> InfeasiblePlanError:
@@ -66,7 +66,7 @@ def below_floor(least: Ascent) -> InfeasiblePlanError:
     spend = least.spend_base
     if spend <= 0.0:
         return InfeasiblePlanError(("roi_floor",), "Without media the business loses money, so no floor can be kept.")
-    reached = np.floor(least.course.total / spend * 1e4) / 1e4
+    reached = np.floor(least.course.by_days / spend * 1e4) / 1e4
     return InfeasiblePlanError(
         ("roi_floor", "minimums and locks"),
         f"Lower budget.roi_floor to {reached:g}.",

@@ -21,17 +21,16 @@ _LEARNING_RATE = 2e-3
 _LARGEST_NORM = 5.0
 
 
-def demonstrations(campaign: Campaign, teacher: DirectPolicy, *, episodes: int) -> tuple[Float32Array, Actions]:
-    """What the teacher does in some episodes: features ``(N, F)`` and the actions nearest to it ``(N, A)``."""
+def demonstrations(campaign: Campaign, teacher: DirectPolicy) -> tuple[Float32Array, Actions]:
+    """What the teacher does in an episode: features ``(N, F)`` and the actions nearest to it ``(N, A)``."""
     rows: list[Float32Array] = []
     shown: list[Actions] = []
-    for episode in range(episodes):
-        observation = campaign.reset(episode)
-        for _ in range(campaign.steps):
-            actions = campaign.encoding.nearest(teacher.decide(observation).spend_base, observation)
-            rows.append(campaign.features.flat(observation))
-            shown.append(actions)
-            observation = campaign.step(actions).observation
+    observation = campaign.reset(0)
+    for _ in range(campaign.steps):
+        actions = campaign.encoding.nearest(teacher.decide(observation).spend_base, observation)
+        rows.append(campaign.features.flat(observation))
+        shown.append(actions)
+        observation = campaign.step(actions).observation
     return np.concatenate(rows), np.concatenate(shown)
 
 

@@ -38,7 +38,7 @@ from xbopt.simulator.parameters import MarketParameters
 DEFAULT_PLAN = "planner"
 TRAINING_WORLDS = 2**40
 """Global number of the first world to train on. Simulations play worlds below 100,000."""
-_LESSON_DECISIONS = 10_000
+_DECISIONS_A_LESSON, _LESSON_WORLDS = 20, (16, 256)
 
 
 def train_ppo(
@@ -165,11 +165,11 @@ class PpoTraining:
         assert isinstance(self._teacher, DirectPolicy), "the re-planner decides spend itself"
         taught, ppo = self._envs.campaign, self._ppo
         settings = replace(ppo.as_played(), seed=self._settings.seed, relative_to_plan=False, expected_reward=False)
-        per_episode = ppo.worlds * -(-taught.market.scenario.days // (settings.days_per_step or taught.hold_days))
-        episodes = max(1, round(_LESSON_DECISIONS / per_episode))
-        settings = replace(settings, first_world=TRAINING_WORLDS - (1 + episodes) * ppo.worlds)
-        campaign = Campaign(taught.market, worlds=ppo.worlds, settings=settings, plan=taught.plan)
-        rows, shown = demonstrations(campaign, self._teacher, episodes=episodes)
+        decisions = -(-taught.market.scenario.days // (settings.days_per_step or taught.hold_days))
+        worlds = int(np.clip(_DECISIONS_A_LESSON * ppo.lessons / decisions, *_LESSON_WORLDS))
+        settings = replace(settings, first_world=TRAINING_WORLDS - ppo.worlds - worlds)
+        campaign = Campaign(taught.market, worlds=worlds, settings=settings, plan=taught.plan)
+        rows, shown = demonstrations(campaign, self._teacher)
         imitate(self._policy, campaign, rows, shown, steps=ppo.lessons, seed=self._settings.seed)
         self._evaluate(started)
 

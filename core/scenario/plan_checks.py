@@ -181,7 +181,9 @@ def _tactics(document: ScenarioDocument) -> Iterator[Finding]:
     )
     if not tactics.menu and grid > _LARGEST_MENU:
         yield ("tactics",), f"The grid has {grid:,} tactics; at most {_LARGEST_MENU:,} are allowed."
-    if "decide_every_days" in tactics.model_fields_set and tactics.decide_every_days > document.horizon.days:
+    # The default stands for short horizons too, also where a run has written it out.
+    usual = type(tactics).model_fields["decide_every_days"].default
+    if tactics.decide_every_days > max(document.horizon.days, usual):
         yield (
             ("tactics", "decide_every_days"),
             f"Longer than the horizon of {document.horizon.days} days: there would be one decision only; shorten it.",

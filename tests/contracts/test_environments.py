@@ -273,3 +273,9 @@ def test_expected_rewards_leave_states_as_they_are_drawn(market):
         step = campaign.step(np.tile(campaign.encoding.neutral, (2, 1)))
         features.append(campaign.features.flat(step.observation))
     assert np.array_equal(*features)
+
+
+def test_a_list_of_seeds_is_refused():
+    envs = CampaignVectorEnv(2, "quickstart")
+    with pytest.raises(UsageError, match="one whole number"):
+        envs.reset(seed=[1, 2])

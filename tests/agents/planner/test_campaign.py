@@ -109,9 +109,9 @@ def test_a_return_floor_is_kept_in_expected_mode(budget, floor):
     """Also where the start breaks it and brings more, and where the trust region would forbid the way there."""
     changes = {"uncertainty": {}, "budget.total_base": budget}
     base = plan_campaign(market_of(changes))
-    asked = 1.3 * base.expected / base.total_spend_base if floor is None else floor
+    asked = 1.3 * base.course.by_days / base.total_spend_base if floor is None else floor
     plan = plan_campaign(market_of({**changes, "budget.roi_floor": asked}))
-    assert plan.expected >= asked * plan.total_spend_base * (1 - 2e-6)
+    assert plan.course.by_days >= asked * plan.total_spend_base * (1 - 2e-6)
     assert plan.total_spend_base < base.total_spend_base
 
 
