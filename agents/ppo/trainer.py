@@ -29,6 +29,7 @@ from xbopt.agents.ppo.soft_constraints import soft_constraints
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
+from xbopt.core.errors import UsageError
 from xbopt.core.policy import DirectPolicy
 from xbopt.core.randomness import named_generator
 from xbopt.env.campaign import Campaign
@@ -38,6 +39,7 @@ from xbopt.simulator.parameters import MarketParameters
 DEFAULT_PLAN = "planner"
 TRAINING_WORLDS = 2**40
 """Global number of the first world to train on. Simulations play worlds below 100,000."""
+_FEWEST_ROWS = 2
 _DECISIONS_A_LESSON, _LESSON_WORLDS = 20, (16, 256)
 
 
@@ -239,12 +241,14 @@ def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
     )
     steps = campaign.steps * ppo.episodes
     torch.manual_seed(int(named_generator(seed, "ppo/weights").integers(2**63)))
+    rows = steps * ppo.worlds
+    batch_size = _batch_size(rows, ppo.batch_size)
     model = CreditPpo(
         CampaignActorCritic,
         envs,
         learning_rate=ppo.learning_rate,
         n_steps=steps,
-        batch_size=_batch_size(steps * ppo.worlds, ppo.batch_size),
+        batch_size=rows,  # the library asks for an even split; ours drops a short rest instead
         n_epochs=ppo.epochs,
         gamma=ppo.discount,
         gae_lambda=ppo.gae_lambda,
@@ -263,6 +267,7 @@ def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
         },
         device="cpu",
     )
+    model.batch_size = batch_size
     buffer = cast("CreditBuffer", model.rollout_buffer)
     buffer.credit, buffer.envs, buffer.policy = credit, envs, cast("CampaignActorCritic", model.policy)
     model.set_logger(Logger(None, []))
@@ -270,5 +275,12 @@ def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
 
 
 def _batch_size(rows: int, wanted: int) -> int:
-    """The largest size up to the wanted one that splits the rows evenly."""
-    return max(size for size in range(1, min(rows, wanted) + 1) if rows % size == 0)
+    """The largest size up to the wanted one that splits the rows evenly, if it is near; else the wanted one.
+
+    Raises:
+        UsageError: There are not enough rows to compare anything.
+    """
+    if rows < _FEWEST_ROWS:
+        raise UsageError("One world with one decision cannot be learnt from; raise worlds or episodes.")
+    even = max(size for size in range(1, min(rows, wanted) + 1) if rows % size == 0)
+    return even if even >= wanted / 2 or even == rows else min(rows, wanted)

@@ -7,6 +7,7 @@ import pytest
 
 from xbopt.agents import simulation
 from xbopt.agents.comparison import MEASURES, compare_policies
+from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.plan_table import write_plan
 from xbopt.agents.policies import NAMES, built_in_policy
 from xbopt.core.errors import PolicyError, UsageError
@@ -154,3 +155,22 @@ def test_progress_counts_up_to_the_end(scenario):
     worlds = [step for step in seen if step[2] == 3 * len(NAMES)]
     assert [done for _, done, _ in worlds] == sorted(done for _, done, _ in worlds)
     assert worlds[-1][1] == 3 * len(NAMES)
+
+
+def test_a_world_that_cannot_keep_the_floor_ends_no_comparison(monkeypatch):
+    """Some worlds bring less than the average market, for which the floor can be kept."""
+    from xbopt.agents.planner import oracle
+
+    real, refused = oracle.keep_return_floor, []
+
+    def refuse_first(*args):
+        if not refused:
+            refused.append(True)
+            raise InfeasiblePlanError(("roi_floor", "minimums and locks"), "Lower budget.roi_floor to 1.")
+        return real(*args)
+
+    monkeypatch.setattr(oracle, "keep_return_floor", refuse_first)
+    scenario = load_scenario("quickstart", overrides=["horizon.days=8", "plan.discounts=[]", "budget.roi_floor=0.01"])
+    result = compare_policies(scenario, ["uniform"], runs=2, oracle_worlds=2)
+    assert result.oracle.below_floor == 1
+    assert any("In 1 of 2 worlds no plan keeps budget.roi_floor" in note for note in result.notes)

@@ -132,3 +132,14 @@ def test_a_feature_that_hardly_varies_is_not_blown_up():
     norm = RunningNorm(1)
     norm.update(torch.full((10, 1), 2.0))
     assert float(norm(torch.tensor([[2.01]]))) == pytest.approx(0.01 / 0.05, rel=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.9])
+def test_the_neutral_choice_is_the_likeliest_whatever_its_share(share):
+    """A component of two choices whose neutral one is the second: even odds are no tie."""
+    market = build_market(load_scenario("quickstart", overrides=["tactics.intensity=[0.8, 1.0]"]))
+    settings = PpoSettings(encoding="tactics", width=8, neutral_share=share)
+    parts = build_parts(market, built_in_policy("greedy_roas", market), settings)
+    seen = MarketRun(market, worlds=np.arange(2), seed=0).observe()
+    policy = as_policy(parts)
+    assert (policy.probabilities(seen)[..., policy.anchored_menu.neutral] == 1.0).all()

@@ -213,6 +213,13 @@ def test_training_stops_at_the_time_limit(scenario, tmp_path):
         ({"held_out_worlds": 1}, "at least 2"),
         ({"neutral_share": 1.0}, "between 0 and 1"),
         ({"clip_range": -1.0}, "above 0"),
+        ({"exploration_spend": 0.0}, "exploration_spend is 0"),
+        ({"exploration_pace": -0.1}, "exploration_pace is -0.1"),
+        ({"discount": 1.5}, "up to 1"),
+        ({"gae_lambda": 2.0}, "up to 1"),
+        ({"batch_size": 1}, "at least 2"),
+        ({"lessons": -1}, "from 0 on"),
+        ({"pacing_slack": float("nan")}, "from 0 on"),
     ],
 )
 def test_settings_that_make_no_sense_are_told(options, message):
@@ -312,3 +319,23 @@ def test_the_vec_env_of_stable_baselines_ends_all_worlds_together(market):
     assert envs.get_attr("episode") == [1, 1]
     assert envs.env_is_wrapped(object) == [False, False]
     assert rewards.dtype == np.float32
+
+
+def test_one_decision_of_one_world_is_too_little_to_learn_from(tmp_path):
+    short = load_scenario("quickstart", overrides=[*SHORT[1:], "horizon.days=9", "tactics.decide_every_days=9"])
+    with pytest.raises(UsageError, match="raise worlds"):
+        train(short, settings_for(1, worlds=1), tmp_path / "run")
+
+
+def test_rows_that_no_batch_divides_are_learnt_from(scenario, tmp_path):
+    """7 worlds of 3 decisions are 21 rows; 5 does not divide them, and nothing from 3 to 5 does but 3."""
+    summary = train(scenario, settings_for(1, worlds=7, batch_size=5), tmp_path / "run")
+    assert summary.steps == 42  # two updates reach the 24 that were asked for
+
+
+def test_a_market_shorter_than_a_decision_period_trains(tmp_path):
+    """A run writes its scenario out with every default, and reads it again."""
+    short = load_scenario("quickstart", overrides=[*SHORT[1:], "horizon.days=5", "tactics={}"])
+    summary = train(short, settings_for(1), tmp_path / "run")
+    assert summary.steps == 3 * WORLDS  # one decision an episode
+    assert load_scenario(tmp_path / "run" / "scenario.yaml").days == 5
