@@ -73,6 +73,7 @@ class TrainingProgress:
         done_frac: Share of the limit that is used up, 0..1.
         steps: Decisions learnt from.
         gain_base: Held-out reward of the current policy above the plan's, base currency.
+        best_gain_base: The same of the policy that is kept.
         share_of_plan: Held-out reward of the current policy over the plan's.
         seconds_left: At most this long still; NaN where nothing says.
     """
@@ -80,6 +81,7 @@ class TrainingProgress:
     done_frac: float
     steps: int
     gain_base: float
+    best_gain_base: float
     share_of_plan: float
     seconds_left: float
 

@@ -81,7 +81,7 @@ def trained(
 
     def watch(progress: TrainingProgress) -> None:
         nonlocal best
-        best = max(best, progress.gain_base)
+        best = max(progress.best_gain_base, 0.0)
         used = (time.process_time() - began) / seconds
         if used >= 1.0:
             raise OutOfTimeError

@@ -248,6 +248,7 @@ class BanditTraining:
                 done_frac=done,
                 steps=standing.rows,
                 gain_base=mean,
+                best_gain_base=standing.best_gain_base,
                 share_of_plan=share,
                 seconds_left=seconds * (1.0 - done) / done if done > 0.0 else float("nan"),
             )

@@ -3,7 +3,8 @@
 The plan for the average market is the best that is known before the first day. Then results come in, and the seller's
 own model tells by how much each channel and cell does better or worse than the scenario says (``env/nominal.py``). The
 re-planner scales the response model of the plan by these ratios and solves for spend again, over all days that are
-left and within the money that is left. Locks stay; caps and pacing are left to the projection.
+left and within the money that is left. Locks stay; caps and pacing are left to the projection, and a return floor is
+not asked about again.
 
 Near the plan, a cell's marginal value falls with its level ``y`` as that of the touching hyperbola,
 

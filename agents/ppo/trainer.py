@@ -229,6 +229,7 @@ class PpoTraining:
             done_frac=done,
             steps=state.steps,
             gain_base=figures["gain_base"],
+            best_gain_base=state.best.gain_base,
             share_of_plan=figures["share_of_plan"],
             seconds_left=seconds * (1.0 - done) / done if done > 0.0 else float("nan"),
         )
