@@ -1,7 +1,7 @@
 """Hyperparameters of PPO, and presets by size of the market.
 
-The presets are the settings of the runs in ``benchmarks/RESULTS.md``. ``benchmarks/search_ppo_presets.py`` searches
-for better ones.
+The presets come from ``benchmarks/search_ppo_presets.py``, rounded to three digits; ``benchmarks/RESULTS.md`` tells
+what each search was and what its choice reaches.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from xbopt.agents.ppo.credit import CREDITS, CreditName
 from xbopt.core.document import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.actions import EncodingName, Form
+from xbopt.env.actions import ENCODINGS, EncodingName, Form
 from xbopt.env.campaign import CampaignSettings, Objective
 
 NetworkName = Literal["shared", "flat"]
@@ -138,11 +138,11 @@ class PpoSettings:
         return tuple(float(getattr(self, name)) for name in _EXPLORATIONS)
 
 
-PRESETS: Mapping[str, PpoSettings] = {
-    "small": PpoSettings(form="full", worlds=64),
-    # Cells that sell little, over a long time: chance is large, so rewards are expectations and nothing but spend moves
-    # far.
-    "medium": PpoSettings(
+Size = Literal["small", "medium", "large"]
+PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
+    ("continuous", "small"): PpoSettings(encoding="continuous", form="full", worlds=64),
+    ("continuous", "medium"): PpoSettings(
+        encoding="continuous",
         form="full",
         worlds=64,
         learning_rate=8e-4,
@@ -152,20 +152,27 @@ PRESETS: Mapping[str, PpoSettings] = {
         exploration_dayparts=0.02,
         exploration_discount=0.003,
     ),
-    # Exploration over many cells is most of the spread of rewards: expectations would cost time and gain nothing.
-    "large": PpoSettings(form="full", expected_reward=False, learning_rate=6e-4, target_kl=0.08),
+    ("continuous", "large"): PpoSettings(
+        encoding="continuous",
+        credit="cell",
+        form="full",
+        expected_reward=False,
+        epochs=6,
+        learning_rate=1.08e-3,
+        clip_range=0.278,
+        target_kl=0.111,
+        exploration_pace=0.0934,
+        exploration_spend=0.0986,
+        exploration_dayparts=0.158,
+        exploration_discount=0.00437,
+    ),
+    ("tactics", "small"): PpoSettings(worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "medium"): PpoSettings(worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "large"): PpoSettings(expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
 }
-"""Hyperparameters by size of the market."""
+"""Hyperparameters by encoding and size of the market, as ``benchmarks/search_ppo_presets.py`` found them."""
 
 _SMALL, _MEDIUM = 40, 100
-# A choice has to overtake the neutral one before anything is done otherwise: that takes larger steps.
-_TACTICS: Mapping[str, object] = {
-    "encoding": "tactics",
-    "form": "factored",
-    "learning_rate": 1e-3,
-    "target_kl": 0.08,
-    "neutral_share": 0.5,
-}
 
 
 def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
@@ -174,10 +181,12 @@ def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
     Raises:
         UsageError: There is no such encoding.
     """
+    if encoding not in ENCODINGS:
+        raise UsageError(f"There is no encoding {encoding!r}; one of {', '.join(ENCODINGS)} is wanted.")
     regions, segments, channels, _ = scenario.shape
-    size = regions * segments * channels
-    preset = PRESETS["small" if size <= _SMALL else "medium" if size <= _MEDIUM else "large"]
-    return with_options(preset, _TACTICS if encoding == "tactics" else {"encoding": encoding})
+    cells = regions * segments * channels
+    size: Size = "small" if cells <= _SMALL else "medium" if cells <= _MEDIUM else "large"
+    return PRESETS[encoding, size]
 
 
 def with_options(settings: PpoSettings, options: Mapping[str, object]) -> PpoSettings:

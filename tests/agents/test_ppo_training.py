@@ -234,9 +234,12 @@ def test_options_may_be_texts():
 def test_presets_go_by_size(scenario):
     for name, size in ((None, "small"), ("electronics_case", "medium"), ("us_eu_launch", "large")):
         sized = scenario if name is None else load_scenario(name)
-        assert preset_for(sized, "continuous") == replace(PRESETS[size], encoding="continuous")
-        assert preset_for(sized).encoding == "tactics"
-        assert preset_for(sized).worlds == PRESETS[size].worlds
+        for encoding in ("tactics", "continuous"):
+            assert preset_for(sized, encoding) == PRESETS[encoding, size]
+            assert preset_for(sized, encoding).encoding == encoding
+        assert preset_for(sized) == PRESETS["tactics", size]
+    with pytest.raises(UsageError, match="tactics, continuous"):
+        preset_for(scenario, "tactic")
 
 
 def test_pid_multiplier_by_hand():
