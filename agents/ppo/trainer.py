@@ -40,7 +40,7 @@ DEFAULT_PLAN = "planner"
 TRAINING_WORLDS = 2**40
 """Global number of the first world to train on. Simulations play worlds below 100,000."""
 _FEWEST_ROWS = 2
-_DECISIONS_A_LESSON, _LESSON_WORLDS = 20, (16, 256)
+_DECISIONS_A_LESSON, _LESSON_WORLDS = 20, (64, 256)
 
 
 def train_ppo(
