@@ -11,7 +11,8 @@ from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
 from xbopt.core.scenario.loading import load_scenario, shipped_scenarios
 from xbopt.simulator.build import build_market
 
-CONCAVE = ["synergies=[]", *(f"channels.{c}.fatigue.exponent=0" for c in range(3))]
+PLAIN = ["synergies=[]", *(f"channels[{c}].fatigue.exponent=0" for c in range(3))]
+SOON_FULL = [f"channels[{c}].saturation.half_saturation=0.05" for c in range(3)]
 
 
 def planned(name: str, resolution: str, overrides: list[str] | None = None) -> CampaignPlan:
@@ -38,8 +39,9 @@ def main() -> None:
             assert plan.expected >= plan.start, "never worse than the scenario's own plan"
     scarce = planned("us_eu_launch", "week", ["budget.total_base=200000"])
     print(f"a budget that binds: {scarce.total_spend_base - 200000:+.6f} off the budget")
-    concave = planned("quickstart", "week", CONCAVE)
-    print(f"quickstart without synergy and fatigue: gap {concave.certificate.relative_gap:.2e}")
+    for what, overrides in (("", PLAIN), (", soon saturated", [*PLAIN, *SOON_FULL])):
+        concave = planned("quickstart", "week", overrides)
+        print(f"quickstart without synergy and fatigue{what}: gap {concave.certificate.relative_gap:.2e}")
     print(f"steps of the search, all upward: {bool((np.diff(daily.history) >= 0.0).all())}")
 
 
