@@ -17,7 +17,7 @@ from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.kept_limits import filled, keeps_limits
 from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
-from xbopt.agents.planner.return_floor import below_floor, keep_return_floor, promises_alone
+from xbopt.agents.planner.return_floor import below_floor, best_margin, keep_return_floor, keeps
 from xbopt.core.axes import FloatArray
 from xbopt.core.errors import BudgetError, UsageError
 from xbopt.core.limits import Limits
@@ -133,19 +133,22 @@ def plan_campaign(
     first = begin(expected, blocks, constraints, start or scenario_plan(market))
     merit = Merit(floor=constraints.roi_floor)
     found = _kept(first, best_dayparts(expected, first.course), merit)
+    given = start or scenario_plan(market)
     try:
         found = alternate(expected, blocks, constraints, found, merit, how)
         found = settle(expected, blocks, constraints, found, merit)
         found = _filled(expected, blocks, constraints, found, merit)
-        found = keep_return_floor(expected, blocks, constraints, found, merit)
-        allowed = replace(scenario.limits, total_base=budget)
-        found = never_below(expected, blocks, allowed, found, start or scenario_plan(market), merit)
-        found, certificate = certify(expected, blocks, constraints, found)
-    except InfeasiblePlanError:
-        raise
     except BudgetError as error:
         # All limits on money can be kept, so it is the return floor that the promises are in conflict with.
-        raise below_floor(promises_alone(expected, blocks, constraints, found)) from error
+        found = best_margin(expected, blocks, constraints, given)
+        if not keeps(found, merit):
+            raise below_floor(found) from error
+    found = keep_return_floor(expected, blocks, constraints, found, merit, given)
+    found = never_below(expected, blocks, replace(scenario.limits, total_base=budget), found, given, merit)
+    try:
+        found, certificate = certify(expected, blocks, constraints, found)
+    except BudgetError as error:  # a floor that the plan meets to the last digit, and the program does not
+        raise below_floor(found) from error
     schedule = replace(found.course.plan, name="planner", kind="planner")
     total = float(schedule.spend_base.sum())
     return CampaignPlan(

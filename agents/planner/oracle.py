@@ -97,7 +97,7 @@ def plan_worlds(
         merit = Merit(floor=constraints.roi_floor)
         found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), merit, _EFFORT)
         try:
-            found = keep_return_floor(expected, blocks, constraints, found, merit)
+            found = keep_return_floor(expected, blocks, constraints, found, merit, start)
         except InfeasiblePlanError:
             # The floor was set for the average market. Where a world cannot keep it, its plan comes as near as it can.
             found = promises_alone(expected, blocks, constraints, found)

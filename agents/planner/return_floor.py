@@ -4,40 +4,53 @@ from dataclasses import replace
 
 import numpy as np
 
+from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.ascent import Ascent
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.merit import Merit
+from xbopt.agents.planner.promotions import improve_promotions
 
 _HALVINGS = 24
+_PROMOTION_ROUNDS = 3
 
 
 def keep_return_floor(
-    market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit
+    market: ExpectedMarket,
+    blocks: Blocks,
+    constraints: Constraints,
+    at: Ascent,
+    merit: Merit,
+    start: ScheduledPolicy,
 ) -> Ascent:
     """The plan itself where it keeps the floor; else the same plan with as little less spend as keeps it.
 
-    Spend is scaled towards minimums and locks. Where even these alone are below the floor, no scaling helps.
+    Spend is scaled towards minimums and locks. Where even these alone are below the floor at the plan's promotions,
+    they are tried at those that bring the most margin.
 
     Raises:
-        InfeasiblePlanError: The promises alone break the floor, at the plan's discounts; it names the return that
-            they reach.
+        InfeasiblePlanError: The promises alone break the floor; it names the return that they reach.
     """
-    if merit.floor is None or _keeps(at, merit):
+    if merit.floor is None or keeps(at, merit):
         return at
 
     def scaled(share: float) -> Ascent:
         return _towards_promises(market, blocks, constraints, at, share)
 
     low, high, kept = 0.0, 1.0, promises_alone(market, blocks, constraints, at)
-    if not _keeps(kept, merit):
+    if not keeps(kept, merit):
+        # The plan's promotions may serve customers more than margin.
+        at = replace(at, course=best_margin(market, blocks, constraints, start).course)
+        kept = promises_alone(market, blocks, constraints, at)
+    if not keeps(kept, merit):
         raise below_floor(kept)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         tried = scaled(middle)
-        if _keeps(tried, merit):
+        if keeps(tried, merit):
             low, kept = middle, tried
         else:
             high = middle
@@ -49,6 +62,23 @@ def promises_alone(market: ExpectedMarket, blocks: Blocks, constraints: Constrai
     return _towards_promises(market, blocks, constraints, at, 0.0)
 
 
+def best_margin(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, start: ScheduledPolicy) -> Ascent:
+    """No spend but minimums and locks, at promotions that bring as much margin as a search from the start's finds.
+
+    What it reaches does not depend on the floor, so a floor that is lowered to it can be kept.
+    """
+    least = constraints.least.reshape(blocks.level_days.shape)
+    by_margin = ExpectedMarket(market.market, goal_named("contribution_margin"), market.world)
+    course = by_margin.play(replace(start, spend_base=blocks.spend(least)))
+    for _ in range(_PROMOTION_ROUNDS):
+        better = improve_promotions(by_margin, blocks, course)
+        if better is course:
+            break
+        course = better
+    played = market.play(course.plan)
+    return Ascent(level=least, course=played, history=(played.total,))
+
+
 def _towards_promises(
     market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, share: float
 ) -> Ascent:
@@ -57,7 +87,8 @@ def _towards_promises(
     return replace(at, level=level, course=market.play(replace(at.course.plan, spend_base=blocks.spend(level))))
 
 
-def _keeps(at: Ascent, merit: Merit) -> bool:
+def keeps(at: Ascent, merit: Merit) -> bool:
+    """Whether a plan keeps the floor."""
     return bool(merit.shortfall(np.array([at.course.by_days]), np.array([at.spend_base]))[0] == 0.0)
 
 

@@ -83,7 +83,7 @@ def _is_fine(name: str, *, with_seed: bool, place: str) -> bool:
     if name.removeprefix("numpy.random.") in GENERATOR_TYPES:
         return True
     if name == "torch.manual_seed":
-        return place.startswith(("agents/ppo", "tests/agents/test_ppo"))
+        return place.startswith(("agents/ppo", "tests/agents/ppo", "tests/agents/test_ppo"))
     in_package = not place.startswith(("tests/", "benchmarks/"))
     return name == "numpy.random.default_rng" and with_seed and not in_package
 
