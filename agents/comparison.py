@@ -230,12 +230,11 @@ def _chosen(policies: Sequence[str | Policy], market: MarketParameters, told: Pr
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
     wanted += [(name, False) for name in NAMES if name not in policies]
     found: list[_Chosen] = []
-    shelf, ready = PolicyShelf(market), set[str]()
+    shelf = PolicyShelf(market)
     for asked, asked_for in wanted:
         text = asked if isinstance(asked, str) else ""
-        if text and text not in ready:
+        if text and text not in shelf:
             told(f"{text}, made ready", 0, 0)
-            ready.add(text)
         policy = shelf.policy(asked) if isinstance(asked, str) else asked
         name, count, taken = policy.name, 1, [one.name for one in found]
         while name in taken:

@@ -71,6 +71,10 @@ class PolicyShelf:
         self._made: dict[str, Policy] = {}
         self._plan: CampaignPlan | None = None
 
+    def __contains__(self, name_or_path: str) -> bool:
+        """Whether it has been made already."""
+        return name_or_path in self._made
+
     def policy(self, name_or_path: str) -> Policy:
         """See ``policy_from``."""
         if name_or_path not in self._made:
@@ -79,13 +83,9 @@ class PolicyShelf:
 
     def plan(self, name: str) -> ScheduledPolicy:
         """A built-in plan; see ``built_in_policy``."""
-        if name != "planner":
-            return built_in_policy(name, self._market)
-        return self._planned().schedule
+        return self._planned().schedule if name == "planner" else built_in_policy(name, self._market)
 
     def _make(self, name_or_path: str) -> Policy:
-        if name_or_path == "planner":
-            return self._planned().schedule
         if name_or_path == "replan":
             return replanning_policy(self._market, self._planned())
         if name_or_path.lower().endswith(".csv"):
@@ -94,7 +94,7 @@ class PolicyShelf:
 
             return read_plan(name_or_path, self._market.scenario)
         if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
-            return built_in_policy(name_or_path, self._market)
+            return self.plan(name_or_path)
         if not (Path(name_or_path) / "config.yaml").is_file():
             raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
         return trained_policy(RunDirectory.open(Path(name_or_path)), self._market)

@@ -12,7 +12,6 @@
 """
 
 import csv
-import hashlib
 import json
 import os
 import platform
@@ -26,7 +25,7 @@ import yaml
 
 import xbopt
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.files import replace_file
+from xbopt.core.files import replace_file, sha256_of
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 
@@ -124,7 +123,7 @@ class RunDirectory:
     def write_manifest(self, entries: Mapping[str, object]) -> None:
         """Write versions, hardware and what the run says of itself, with a hash of every other file."""
         hashes = {
-            str(file.relative_to(self.path)): hashlib.sha256(file.read_bytes()).hexdigest()
+            str(file.relative_to(self.path)): sha256_of(file)
             for file in sorted(self.path.rglob("*"))
             if file.is_file() and file.name != "manifest.json" and "tensorboard" not in file.parts
         }

@@ -1,5 +1,6 @@
-"""Writing files so that nothing on disk is ever lost or half-written."""
+"""Files: writing so that nothing on disk is ever lost or half-written, and what they hold."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Generator, Mapping
@@ -9,6 +10,11 @@ from pathlib import Path
 from xbopt.core.errors import UsageError
 
 _LONGEST_NAME = 255
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of what a file holds, as hexadecimal text."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_target(path: Path) -> None:

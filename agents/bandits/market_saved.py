@@ -1,6 +1,5 @@
 """A trained bandit's policy on disk: one file a component, the plan, and a description with a hash of each."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import cast
@@ -13,7 +12,7 @@ from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.core.anchor import Anchor
 from xbopt.core.errors import PolicyError
-from xbopt.core.files import replace_file
+from xbopt.core.files import replace_file, sha256_of
 from xbopt.core.policy import PolicyKind
 from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.components import MenuComponents
@@ -75,7 +74,7 @@ def save_policy(
         "plan": {"name": plan.name, "kind": plan.kind},
         "features": list(policy.context.names),
         "actions": list(policy.context.menu.menu.labels),
-        "sha256": {name: _hash(folder / name) for name in [*names, "plan.npz"]},
+        "sha256": {name: sha256_of(folder / name) for name in [*names, "plan.npz"]},
     }
     with replace_file(folder / "policy.json") as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -91,7 +90,7 @@ def load_policy(folder: Path, market: MarketParameters) -> MarketBanditPolicy:
     if document["format"] != FORMAT:
         raise PolicyError(f"{folder} holds a policy of format {document['format']}; {FORMAT} can be read.")
     for name, wanted in cast("dict[str, str]", document["sha256"]).items():
-        if not (folder / name).is_file() or _hash(folder / name) != wanted:
+        if not (folder / name).is_file() or sha256_of(folder / name) != wanted:
             raise PolicyError(
                 f"{folder / name} is missing or damaged: its hash is not the one in policy.json. Restore it, or train "
                 "again."
@@ -127,10 +126,6 @@ def components_of(market: MarketParameters, form: str) -> MenuComponents:
     """The menu taken apart, or whole."""
     menu = market.scenario.menu
     return MenuComponents.of(menu) if form == "factored" else MenuComponents.whole(menu)
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _document(folder: Path) -> dict[str, object]:

@@ -11,7 +11,6 @@ for bit. What a break does move: one look more at the held-out worlds where it c
 policy as the best.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -33,7 +32,7 @@ from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, 
 from xbopt.core.anchor import Anchor
 from xbopt.core.axes import FloatArray, IntArray, add_up
 from xbopt.core.errors import PolicyError
-from xbopt.core.files import replace_file
+from xbopt.core.files import replace_file, sha256_of
 from xbopt.core.policy import Policy
 from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.rollout import TacticChoice, play_worlds
@@ -267,7 +266,7 @@ class BanditTraining:
 
 def _hashes(folder: Path) -> dict[str, str]:
     """What the bandits' files of a checkpoint hold."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("bandit_*.npz"))}
+    return {path.name: sha256_of(path) for path in sorted(folder.glob("bandit_*.npz"))}
 
 
 class HeldOutWorlds:

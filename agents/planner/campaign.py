@@ -130,10 +130,10 @@ def plan_campaign(
     blocks = split_horizon(market, resolution)
     constraints = scenario_constraints(scenario, blocks, budget_base=budget_base)
     check_feasible(scenario, blocks, constraints)
-    first = begin(expected, blocks, constraints, start or scenario_plan(market))
+    given = start or scenario_plan(market)
+    first = begin(expected, blocks, constraints, given)
     merit = Merit(floor=constraints.roi_floor)
     found = _kept(first, best_dayparts(expected, first.course), merit)
-    given = start or scenario_plan(market)
     try:
         found = alternate(expected, blocks, constraints, found, merit, how)
         found = settle(expected, blocks, constraints, found, merit)

@@ -44,18 +44,17 @@ class Credit:
         return by_region if self.name == "region" else by_region.sum(axis=1, keepdims=True)
 
 
-def credit_by(name: CreditName, encoding: Encoding, regions: int, segments: int) -> Credit:
+def credit_by(name: CreditName, encoding: Encoding) -> Credit:
     """The credit of an encoding's entries.
 
     Args:
         name: ``whole``: every entry by everything; ``region``: by its region; ``cell``: by its region and segment.
             Entries that are about more than one part are judged by all that they are about.
         encoding: The encoding.
-        regions: Number of regions.
-        segments: Number of segments.
     """
     places = entry_places(encoding)
     region, segment = places[:, 0], places[:, 1]
+    regions, segments = int(region.max()) + 1, int(segment.max()) + 1
     if name == "whole":
         return Credit(name=name, parts=1, group=np.zeros_like(region), reach=np.ones((1, 1)))
     whole, by_region = np.ones((1, regions)), np.eye(regions)

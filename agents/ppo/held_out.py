@@ -50,6 +50,11 @@ class HeldOut:
         self._constraints = soft_constraints(self._campaign, pacing_slack=ppo.pacing_slack)
         self.plan_reward_base = float("nan")
 
+    @property
+    def decisions(self) -> int:
+        """How often a finished policy decides in a campaign."""
+        return self._campaign.steps
+
     def score(self, policy: CampaignActorCritic) -> Score:
         """Play the worlds once."""
         campaign = self._campaign

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
-from xbopt.core.axes import FloatArray
+from xbopt.agents.ppo.layout import entry_places
+from xbopt.core.axes import BoolArray, FloatArray
 from xbopt.core.policy import DirectPolicy
 from xbopt.core.randomness import named_generator
 from xbopt.env.actions import Actions
 from xbopt.env.campaign import Campaign
-from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import Float32Array
 
 _BATCH = 512
@@ -74,15 +74,13 @@ def imitate(
 
 def entry_weights(campaign: Campaign) -> FloatArray:
     """Share of the plan's money that each entry of an action is about, relative to the mean entry ``(A,)``."""
-    encoding = campaign.encoding
-    money = campaign.plan.spend_base.sum(axis=0)  # (R, S, C)
-    by_region, by_cell = money.sum(axis=(1, 2)), money.sum(axis=2)
-    if not isinstance(encoding, ContinuousActions):
-        weight = np.repeat(by_cell.ravel(), len(encoding.neutral) // by_cell.size)
-    elif encoding.form == "full":
-        hours = encoding.shape[3]
-        dayparts = np.repeat(money.sum(axis=1).ravel() / hours, hours)
-        weight = np.concatenate([[money.sum()], money.ravel(), dayparts, by_cell.ravel()])
-    else:
-        weight = np.concatenate([[money.sum()], money.sum(axis=1).ravel(), by_cell.ravel(), by_region, by_cell.ravel()])
+    places = entry_places(campaign.encoding)
+    money: FloatArray = campaign.plan.spend_base.sum(axis=0)  # (R, S, C)
+    axes = np.indices(money.shape).reshape(3, -1)
+    about: BoolArray = ((places[:, :, None] == axes) | (places[:, :, None] < 0)).all(axis=1)
+    # A channel's money is shared by the entries about it: a daypart is a part of its day.
+    alike: BoolArray = (places[:, None] == places[None]).all(axis=2)
+    sharing: FloatArray = np.where(places[:, 2] >= 0, alike.sum(axis=1), 1).astype(np.float64)
+    whole: FloatArray = np.where(about, money.ravel(), 0.0).sum(axis=1)
+    weight: FloatArray = whole / sharing
     return weight / max(float(weight.mean()), 1e-300)

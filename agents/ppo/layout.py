@@ -113,22 +113,23 @@ def _continuous_layout(encoding: ContinuousActions, exploration: tuple[float, ..
 
 
 def entry_places(encoding: Encoding) -> IntArray:
-    """Region and segment of each entry of an action ``(A, 2)``; -1 where an entry is about all of them."""
+    """Region, segment and channel of each entry of an action ``(A, 3)``; -1 where an entry is about all of them."""
     if isinstance(encoding, TacticActions):
         regions, segments = encoding.menu.menu.cell_share.shape
-        return np.repeat(_cells(regions, segments), len(encoding.components.sizes), axis=0)
+        return np.repeat(_grid(regions, segments, None), len(encoding.components.sizes), axis=0)
     assert isinstance(encoding, ContinuousActions), "there are two encodings"
     regions, segments, channels, hours = encoding.shape
-    all_of_them = np.array([[-1, -1]])
-    region = np.stack([np.arange(regions), np.full(regions, -1)], axis=1)
-    cell = _cells(regions, segments)
+    whole, region = _grid(None, None, None), _grid(regions, None, None)
+    pair, cell = _grid(regions, None, channels), _grid(regions, segments, None)
     if encoding.form == "full":
-        parts = [all_of_them, np.repeat(cell, channels, axis=0), np.repeat(region, channels * hours, axis=0), cell]
+        parts = [whole, _grid(regions, segments, channels), np.repeat(pair, hours, axis=0), cell]
     else:
-        parts = [all_of_them, np.repeat(region, channels, axis=0), cell, region, cell]
-    return np.concatenate(parts).astype(np.int64)
+        parts = [whole, pair, cell, region, cell]
+    return np.concatenate(parts)
 
 
-def _cells(regions: int, segments: int) -> IntArray:
-    """Region and segment of each cell ``(R S, 2)``."""
-    return np.indices((regions, segments)).reshape(2, -1).T.astype(np.int64)
+def _grid(regions: int | None, segments: int | None, channels: int | None) -> IntArray:
+    """All places along the axes that are given, the last one fastest ``(n, 3)``; -1 along the others."""
+    sizes = (regions, segments, channels)
+    places = np.indices([1 if size is None else size for size in sizes]).reshape(3, -1).T
+    return places.astype(np.int64) - np.array([size is None for size in sizes], dtype=np.int64)

@@ -75,8 +75,7 @@ def make_network(features: FeatureLayout, encoding: Encoding, settings: PpoSetti
     """The network that the settings name."""
     layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
     kind = {"flat": FlatNetwork, "shared": SharedNetwork}[settings.network]
-    regions, segments, _ = features.shape
-    return kind(features, layout, settings.width, credit_by(settings.credit, encoding, regions, segments))
+    return kind(features, layout, settings.width, credit_by(settings.credit, encoding))
 
 
 def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Tensor], scenario_hash: str) -> None:

@@ -83,22 +83,21 @@ class PpoTraining:
         *,
         shelf: PolicyShelf | None = None,
     ) -> None:
-        if market.scenario.document.budget.roi_floor is not None or ppo.pacing_slack > 0.0:
+        shelf = shelf or PolicyShelf(market)
+        plan = shelf.plan(settings.plan or DEFAULT_PLAN)
+        worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
+        campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
+        wishes = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
+        if wishes:
             ppo = replace(ppo, credit="whole")  # the price of a wish about the whole campaign has no parts
         self._ppo, self._settings, self._run, self._tell = ppo, settings, run, progress
         self._scenario_hash = market.scenario.hash
-        shelf = shelf or PolicyShelf(market)
-        plan = shelf.plan(settings.plan or DEFAULT_PLAN)
         self._teacher = shelf.policy("replan") if ppo.lessons and plan.name == DEFAULT_PLAN else None
         self._parts = build_parts(market, plan, ppo)
-        worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
-        campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
         # Following the plan in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_plan=False)
         shown = played_features(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), 0)
-        wishes = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
-        regions, segments, _ = campaign.features.shape
-        self._envs = CampaignVecEnv(campaign, wishes, credit_by(ppo.credit, campaign.encoding, regions, segments))
+        self._envs = CampaignVecEnv(campaign, wishes, credit_by(ppo.credit, campaign.encoding))
         self._model = _model(self._envs, ppo, settings.seed)
         self._policy.network.take_in(shown)
         self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
@@ -167,8 +166,7 @@ class PpoTraining:
         assert isinstance(self._teacher, DirectPolicy), "the re-planner decides spend itself"
         taught, ppo = self._envs.campaign, self._ppo
         settings = replace(ppo.as_played(), seed=self._settings.seed, relative_to_plan=False, expected_reward=False)
-        decisions = -(-taught.market.scenario.days // (settings.days_per_step or taught.hold_days))
-        worlds = int(np.clip(_DECISIONS_A_LESSON * ppo.lessons / decisions, *_LESSON_WORLDS))
+        worlds = int(np.clip(_DECISIONS_A_LESSON * ppo.lessons / self._held_out.decisions, *_LESSON_WORLDS))
         settings = replace(settings, first_world=TRAINING_WORLDS - ppo.worlds - worlds)
         campaign = Campaign(taught.market, worlds=worlds, settings=settings, plan=taught.plan)
         rows, shown = demonstrations(campaign, self._teacher)

@@ -37,8 +37,7 @@ class CampaignVecEnv(VecEnv):
         self._actions: NDArray[np.float64 | np.float32 | np.int64] | None = None
         self._earned: FloatArray = np.zeros(campaign.worlds)
         self.multipliers: dict[str, float] = {one.name: 0.0 for one in self.constraints}
-        regions, segments, _ = campaign.features.shape
-        self.credit = credit or credit_by("whole", campaign.encoding, regions, segments)
+        self.credit = credit or credit_by("whole", campaign.encoding)
         self.part_rewards: FloatArray = np.zeros((campaign.worlds, self.credit.parts))
         self.mean_reward = 0.0
         assert not self.constraints or self.credit.parts == 1, "a price on the whole campaign has no parts"

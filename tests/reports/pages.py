@@ -5,6 +5,10 @@ import re
 import subprocess
 from html.parser import HTMLParser
 
+import altair as alt
+
+from xbopt.reports.page_parts import PageContent
+
 ATTACK = "</script><script>alert('x')</script><img src=x onerror=alert(1)>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -61,3 +65,14 @@ def browser_complaints(page: str, chromium: str, folder) -> list[str]:
     if drawn.count("<svg") != charts or f'data-drawn="{charts}"' not in drawn:
         complaints.append(f"{drawn.count('<svg')} of {charts} charts are drawn")
     return complaints
+
+
+def assert_charts_are_whole(content: PageContent, page: str) -> int:
+    """Every chart is valid, named and has a table, and the page holds all of them; gives their number."""
+    charts = [chart for section in content.sections for chart in section.charts]
+    assert len(chart_data(page)["charts"]) == len(charts)
+    for chart in charts:
+        alt.Chart.from_dict(chart.spec, validate=True)
+        assert chart.spec["description"] == chart.description
+        assert chart.table.rows
+    return len(charts)

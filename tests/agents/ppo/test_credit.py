@@ -48,7 +48,7 @@ def test_entries_stand_where_their_names_say(market, plan, encoding, form):
     places = entry_places(campaign.encoding)
     scenario = market.scenario
     assert len(places) == len(campaign.encoding.names)
-    for name, (region, segment) in zip(campaign.encoding.names, places, strict=True):
+    for name, (region, segment, channel) in zip(campaign.encoding.names, places, strict=True):
         words = name.split("/")
         assert (region >= 0) == any(word in scenario.regions for word in words), name
         assert (segment >= 0) == any(word in scenario.segments for word in words), name
@@ -56,6 +56,9 @@ def test_entries_stand_where_their_names_say(market, plan, encoding, form):
             assert scenario.regions[region] in words
         if segment >= 0:
             assert scenario.segments[segment] in words
+        assert (channel >= 0) == any(word in scenario.channels for word in words), name
+        if channel >= 0:
+            assert scenario.channels[channel] in words
 
 
 @pytest.mark.parametrize(("encoding", "form"), ALL)
@@ -63,13 +66,13 @@ def test_entries_stand_where_their_names_say(market, plan, encoding, form):
 def test_parts_add_up_and_every_entry_is_judged_by_its_own(market, plan, encoding, form, name):
     campaign = Campaign(market, worlds=3, settings=CampaignSettings(encoding=encoding, form=form), plan=plan)
     regions, segments, _ = campaign.features.shape
-    credit = credit_by(name, campaign.encoding, regions, segments)
+    credit = credit_by(name, campaign.encoding)
     cells = np.random.default_rng(0).normal(size=(3, regions, segments))
     parts = credit.split(cells)
     assert parts.shape == (3, credit.parts)
     assert parts.sum(axis=1) == pytest.approx(cells.sum(axis=(1, 2)))
     judged = parts @ credit.reach.T
-    for entry, (region, segment) in enumerate(entry_places(campaign.encoding)):
+    for entry, (region, segment, _) in enumerate(entry_places(campaign.encoding)):
         if name == "whole" or region < 0:
             own = cells.sum(axis=(1, 2))
         elif name == "region" or segment < 0:
