@@ -10,7 +10,6 @@ INSTALL = $(PIP) install --constraint constraints.txt --editable
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
-export POLARS_MAX_THREADS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

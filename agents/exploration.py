@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.scenario.scenario import Scenario
 
 

@@ -14,9 +14,9 @@ from xbopt.agents.planner.policy import average_plan, planner_policy
 from xbopt.agents.planner.replanning import replanning_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
-from xbopt.core.document import suggest
+from xbopt.core.decisions.policy import Policy
+from xbopt.core.documents.document import suggest
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import Policy
 from xbopt.simulator.parameters import MarketParameters
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class PolicyShelf:
             return replanning_policy(self._market, self._planned())
         if name_or_path.lower().endswith(".csv"):
             # Only those who have a file wait for its reader.
-            from xbopt.agents.planner.plan_table import read_plan
+            from xbopt.core.scenario.plan_table import read_plan
 
             return read_plan(name_or_path, self._market.scenario)
         if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():

@@ -23,11 +23,11 @@ from typing import cast
 
 import yaml
 
-import xbopt
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.files import replace_file, sha256_of
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.version import __version__
 
 Plain = str | int | float | bool | None
 _LIBRARIES = ("gymnasium", "numpy", "scipy", "stable-baselines3", "torch")
@@ -128,7 +128,7 @@ class RunDirectory:
             if file.is_file() and file.name != "manifest.json" and "tensorboard" not in file.parts
         }
         document = {
-            "xbopt": xbopt.__version__,
+            "xbopt": __version__,
             "python": platform.python_version(),
             "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
             "hardware": {

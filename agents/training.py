@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from xbopt.agents.run_directory import RunDirectory
-from xbopt.core.document import suggest
+from xbopt.core.decisions.policy import Policy
+from xbopt.core.documents.document import suggest
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.policy import Policy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market

@@ -18,13 +18,13 @@ import numpy as np
 
 from benchmarks.serving.bundles import make_bundle, market
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.feasibility import project
-from xbopt.service.allocator import Allocator
+from xbopt.core.decisions.feasibility import project
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.reference import observe_policy
-from xbopt.service.requests import AllocationRequest
 
 _IMPORTS = {
-    "serving path": "import xbopt.service.allocator, onnxruntime, numpy, msgspec",
+    "serving path": "import xbopt.service.deciding.allocator, onnxruntime, numpy, msgspec",
     "torch + stable-baselines3": "import torch, stable_baselines3",
 }
 

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 import xbopt
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 
 Pair: TypeAlias = tuple[FloatArray, FloatArray]

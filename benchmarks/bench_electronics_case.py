@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import calibrate_electronics_case as case
 
 from xbopt.agents.policies import BUILT_IN
-from xbopt.agents.simulation import simulate
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.studies.simulate import simulate
 
 RUNS, SEED = 256, 0
 RATE_BAND = 0.03

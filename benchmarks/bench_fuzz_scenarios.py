@@ -25,11 +25,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from xbopt.core.decision import Decision
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import ScenarioError, UsageError
 from xbopt.core.scenario.loading import load_scenario, shipped_scenarios
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.yaml_text import parse_yaml
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.state import initial_state

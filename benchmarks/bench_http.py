@@ -25,7 +25,7 @@ from benchmarks.serving.bundles import (
     request_of,
     running,
 )  # fmt: skip
-from xbopt.service.allocator import Allocator
+from xbopt.service.deciding.allocator import Allocator
 
 SECONDS, CONNECTIONS, ROUNDS, ROWS = 4, 32, 3, 1000
 
@@ -88,7 +88,7 @@ def batches(folder: Path, bundle: Path, body: bytes) -> None:
     """A batch of 1,000 rows as bytes and as JSON: CPU seconds of the server."""
     one = Allocator.load(bundle)
     request = json.loads(body)
-    from xbopt.service.requests import AllocationRequest
+    from xbopt.service.deciding.requests import AllocationRequest
 
     batch = one.reader.one(AllocationRequest(**request), "x")
     arrays = (batch.regions, batch.cells, batch.day, batch.budget_base, batch.region_base, batch.channel_base)

@@ -20,7 +20,7 @@ from xbopt.agents.bandits.market_training import HeldOutWorlds
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, TrainingSettings, train
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market
 

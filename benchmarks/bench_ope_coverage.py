@@ -26,11 +26,11 @@ from multiprocessing import get_context
 import numpy as np
 from ope_worlds import KINDS, CampaignWorld, Kind, LoggedWorld
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, evaluate_policy, evaluate_sequential, fit_reward_model
+from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.estimators.bandit import ESTIMATORS
 from xbopt.ope.intervals.bootstrap import draw_counts
-from xbopt.ope.row_keys import row_keys
 
 ROWS, RESAMPLES, EPISODES = 2000, 1000, 500
 REFERENCE = "reference: SNIPS logit bootstrap-t"

@@ -25,7 +25,7 @@ from collections.abc import Callable
 import numpy as np
 from ope_worlds import LoggedWorld
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, evaluate_policy, fit_reward_model
 
 TIMED_RESAMPLES, PEER_RESAMPLES, REPEATS = 3, 100, 3

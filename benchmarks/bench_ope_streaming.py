@@ -24,10 +24,10 @@ import tracemalloc
 import numpy as np
 from ope_worlds import LoggedWorld
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, PolicyEvaluation, RewardMoments, StreamingEvaluator, fit_linear
+from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.reward_models.linear import LinearRewardModel
-from xbopt.ope.row_keys import row_keys
 
 CHUNK = 262_144
 

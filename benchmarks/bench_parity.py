@@ -13,12 +13,12 @@ from tests.service.random_inputs import limit_violations, random_inputs
 from tests.service.test_parity import adversarial_contexts, session_of, trained
 from xbopt.agents.bandits.kinds import KINDS
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.policy import DirectPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, Policy
+from xbopt.service.bundle.graph_session import largest_difference
 from xbopt.service.exporting.bandits import bandit_probabilities
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.policies import reads_channels
 from xbopt.service.exporting.reference import reference_outputs
-from xbopt.service.graph_session import largest_difference
 from xbopt.simulator.parameters import MarketParameters
 
 CHUNK = 10_000

@@ -21,8 +21,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.campaign import Campaign, CampaignSettings
 from xbopt.env.gym_env import CampaignEnv
 from xbopt.simulator.build import build_market

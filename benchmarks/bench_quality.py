@@ -13,16 +13,16 @@ import argparse
 import numpy as np
 from oracle_plans import WORLD_SEED, planned
 
-from xbopt.agents.comparison import measured
-from xbopt.agents.paired import ratio_of_gaps
 from xbopt.agents.policies import policy_from
-from xbopt.agents.simulation import simulate
-from xbopt.core.axes import FloatArray
-from xbopt.core.policy import Policy
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.policy import Policy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import TotalsRecorder
 from xbopt.simulator.build import build_market
+from xbopt.studies.compare import measured
+from xbopt.studies.paired import ratio_of_gaps
+from xbopt.studies.simulate import simulate
+from xbopt.studies.totals import TotalsRecorder
 
 CONFIDENCE, NORMAL_95 = 0.95, 1.959964
 BESIDES = ("conversion_rate", "repurchase_rate", "net_revenue", "media_spend")

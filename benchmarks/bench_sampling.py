@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.randomness import WorldStream, named_generator
 from xbopt.simulator.sampling import normal_from_uniform, poisson_from_uniform
 

@@ -31,9 +31,8 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from xbopt.agents.policies import built_in_policy
-from xbopt.agents.simulation import CHUNK_WORLDS
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.observation import RecentResults, observe
@@ -43,6 +42,7 @@ from xbopt.simulator.draws import DayDraws, MarketDraws
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState, initial_state
 from xbopt.simulator.worlds import WorldParameters, draw_worlds
+from xbopt.studies.simulate import CHUNK_WORLDS
 
 SCENARIO, WORLDS, PEER_DRAWS, BAR, SEED = "us_eu_launch", 256, 414, 1.5, 1
 

@@ -36,11 +36,11 @@ from online_retail.rates import rate_figures
 from online_retail.transactions import FloatArray, IntArray
 
 from xbopt.agents.policies import built_in_policy
-from xbopt.core.document import Document, put_value, value_at
-from xbopt.core.document import Path as ValuePath
+from xbopt.core.documents.document import Document, put_value, value_at
+from xbopt.core.documents.document import Path as ValuePath
+from xbopt.core.documents.yaml_files import load_yaml
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
-from xbopt.core.yaml_files import load_yaml
 from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.build import build_market
 from xbopt.simulator.state import initial_state

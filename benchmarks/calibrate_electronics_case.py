@@ -32,9 +32,8 @@ import numpy as np
 from scipy.optimize import root
 
 from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.agents.simulation import CHUNK_WORLDS, simulate
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.loading import load_scenario
@@ -44,6 +43,7 @@ from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.state import MarketState, initial_state
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world, draw_worlds
+from xbopt.studies.simulate import CHUNK_WORLDS, simulate
 
 CASE = "electronics_case"
 KNOWN = ("new", "active", "at_risk")

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.agents.simulation import simulate
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import read_decision_log
-from xbopt.core.policy import Observation, PolicyKind
+from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
@@ -30,6 +29,7 @@ from xbopt.ope.logs.evaluation import evaluate_log
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities
 from xbopt.ope.results import Estimate, PolicyEvaluation
+from xbopt.studies.simulate import simulate
 
 MENU = (
     "tactics.discount_frac=[0.0, 0.1, 0.2]",

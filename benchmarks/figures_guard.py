@@ -16,6 +16,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -35,6 +36,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SCENARIOS = ("quickstart", "gift_retailer", "electronics_case", "us_eu_launch", "singles_day", "tariff_shock")
 PLANS = ("uniform", "proportional", "calendar", "greedy_roas", "planner")
 # What differs from run to run or from place to place and is no figure of the market.
+MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|sha256.[0-9a-f]{64}")  # of a bundle, and hashes that hold one
+CLOCK = {"timestamp", "reward_ready_at"}  # of decisions that the service stores
 UNSTEADY = {"performance", "solve_seconds", "seconds", "run", "bundle_path", "log", "content_address", "created"}
 
 Json = Any  # a document as json.loads gives it
@@ -169,7 +172,9 @@ def services(folder: Path) -> Record:
         with tarfile.open(folder / f"{name}.xbopt") as archive:
             files = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}  # type: ignore[union-attr]
         found[f"{name}, files"] = {
-            file: hashlib.sha256(data).hexdigest() for file, data in sorted(files.items()) if file != "manifest.json"
+            file: hashlib.sha256(MOMENT.sub(b"", data)).hexdigest()
+            for file, data in sorted(files.items())
+            if file != "manifest.json"
         }
         found[f"{name}, answer"] = answer(folder, f"{name}.xbopt", request_from(files))
         store = ("decisions", "export", "--store", f"sqlite:///{name}.xbopt.sqlite", "-o", f"{name}.parquet", "--json")
@@ -177,7 +182,7 @@ def services(folder: Path) -> Record:
         if (folder / f"{name}.parquet").exists():
             columns = digest(folder / f"{name}.parquet")
             assert isinstance(columns, dict)
-            found[f"{name}, log"] = {key: value for key, value in columns.items() if key != "timestamp"}
+            found[f"{name}, log"] = {key: value for key, value in columns.items() if key not in CLOCK}
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.ope import LoggedBanditData, compare_policies, fit_reward_model
 from xbopt.ope.logs.evaluation import load_rows, logged_data
 from xbopt.ope.logs.open_log import open_log

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, LoggedEpisodes
 
 Kind = Literal["good overlap", "high reward", "rare reward", "poor overlap"]

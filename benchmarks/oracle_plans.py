@@ -12,8 +12,8 @@ import numpy as np
 
 from xbopt.agents.planner.oracle import OraclePolicy, plan_worlds
 from xbopt.agents.planner.policy import planner_policy, usual_resolution
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 

@@ -31,7 +31,7 @@ def verify_command(
     from xbopt.core.extras import need_extra
 
     need_extra("serve", "msgspec", "onnxruntime", "cryptography")
-    from xbopt.service.bundle import load_bundle
+    from xbopt.service.bundle.bundle import load_bundle
 
     found = load_bundle(bundle, unproven=True, trusted_key=trusted_key)
     manifest = found.manifest

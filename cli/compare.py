@@ -12,8 +12,8 @@ from xbopt.core.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from xbopt.agents.comparison import ComparedPolicy, ComparisonResult
-    from xbopt.agents.paired import PairedDifference
+    from xbopt.studies.compare import ComparedPolicy, ComparisonResult
+    from xbopt.studies.paired import PairedDifference
 
 
 def compare_command(
@@ -49,10 +49,10 @@ def compare_command(
     as_json: JsonOption = False,
 ) -> None:
     """Compare policies on the same worlds: paired differences with intervals, and how near each comes to the best."""
-    from xbopt.agents.comparison import compare_policies
     from xbopt.core.files import check_targets
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import scenario_notes
+    from xbopt.studies.compare import compare
 
     check_targets({"--report": report}, source=Path(scenario))
     if report is not None and report.suffix != ".html":
@@ -64,7 +64,7 @@ def compare_command(
     for note in scenario_notes(loaded):
         say(f"Note: {note}")
     with stage_bar(quiet=as_json) as progress:
-        result = compare_policies(
+        result = compare(
             loaded,
             names,
             runs=runs,
@@ -74,28 +74,29 @@ def compare_command(
             progress=progress,
         )
     if as_json:
-        from xbopt.reports.comparison_json import comparison_json
+        from xbopt.reports.comparison.document import comparison_json
 
         print_json(comparison_json(result))
     else:
         _print_comparison(result)
     if report is not None:
-        from xbopt.reports.comparison_report import build_comparison_report
-        from xbopt.reports.page import write_html
+        from xbopt.reports.comparison.page import comparison_content
+        from xbopt.reports.comparison.report import build_comparison_report
+        from xbopt.reports.kit.page import write_html
 
-        write_html(build_comparison_report(result), report)
+        write_html(comparison_content(build_comparison_report(result)), report)
         say(f"Report: {report}")
 
 
 def _print_comparison(result: "ComparisonResult") -> None:
-    from xbopt.reports.comparison_words import (
+    from xbopt.reports.comparison.words import (
         comparison_verdict,
         gap_sentence,
         ranked,
         reward_sentence,
         runner_up_sentence,
     )
-    from xbopt.reports.numbers import NumberFormat
+    from xbopt.reports.kit.numbers import NumberFormat
 
     scenario, money = result.scenario, result.scenario.base_currency
     numbers = NumberFormat(locale="en", currency=money)

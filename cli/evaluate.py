@@ -16,8 +16,8 @@ from xbopt.core.errors import SupportError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from xbopt.cli.policies_for_logs import ChosenPolicy
     from xbopt.ope.logs.evaluation import LogEvaluation
+    from xbopt.studies.logged_policies import ChosenPolicy
 
 
 class EngineName(StrEnum):
@@ -140,14 +140,14 @@ def evaluate_command(
     Exit code 3: the log cannot answer. No value is printed then, unless --force is given.
     """
     from xbopt.cli.evaluation_text import print_evaluation
-    from xbopt.cli.policies_for_logs import from_name, from_probabilities
     from xbopt.core.files import check_targets
-    from xbopt.ope.logs.certificate import evaluation_json
     from xbopt.ope.logs.episodes import evaluate_log_sequentially
     from xbopt.ope.logs.estimators import parse_estimators, with_estimators
     from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
     from xbopt.ope.logs.open_log import open_log
     from xbopt.ope.logs.sequence import anytime_interval
+    from xbopt.reports.evaluation.document import evaluation_json
+    from xbopt.studies.logged_policies import from_name, from_probabilities
 
     if (policy is None) == (probabilities is None):
         raise UsageError("Say which policy to evaluate: --policy NAME or --probabilities FILE, one of them.")
@@ -281,21 +281,22 @@ def _write(
     evaluation: "LogEvaluation", report: Path | None, certificate: Path | None, chosen: "ChosenPolicy", seed: int
 ) -> None:
     if report is not None:
-        from xbopt.reports.evaluation import build_evaluation_report
-        from xbopt.reports.markdown import write_markdown
-        from xbopt.reports.page import write_html
+        from xbopt.reports.evaluation.page import evaluation_content
+        from xbopt.reports.evaluation.report import build_evaluation_report
+        from xbopt.reports.kit.markdown import write_markdown
+        from xbopt.reports.kit.page import write_html
 
-        built = build_evaluation_report(evaluation)
+        content = evaluation_content(build_evaluation_report(evaluation))
         if report.suffix == ".md":
-            write_markdown(built, report)
+            write_markdown(content, report)
         else:
-            write_html(built, report)
+            write_html(content, report)
         say(f"Report: {report}")
     if certificate is not None:
         import json
 
         from xbopt.core.files import replace_file
-        from xbopt.ope.logs.certificate import certificate as certified
+        from xbopt.reports.evaluation.document import certificate as certified
 
         document = certified(evaluation, chosen.identity, seed=seed)
         with replace_file(certificate) as temporary:

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from xbopt.ope.logs.evaluation import LogEvaluation
-    from xbopt.reports.evaluation import EvaluationReport, SupportRow
+    from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
 
 _MOST_ACTIONS, _MOST_SEGMENTS = 8, 6
 
 
 def print_evaluation(evaluation: "LogEvaluation") -> None:
     """Print the evaluation; after a refusal, no value of the policy."""
-    from xbopt.reports.evaluation import build_evaluation_report
+    from xbopt.reports.evaluation.report import build_evaluation_report
 
     report, console = build_evaluation_report(evaluation), result_console()
     console.print(
@@ -51,7 +51,7 @@ def _logging(report: "EvaluationReport") -> str:
 
 
 def _print_support(console: "Console", report: "EvaluationReport") -> None:
-    from xbopt.reports.evaluation_page import support_tiles
+    from xbopt.reports.evaluation.page import support_tiles
 
     made = table("Support", "", "Figure", "", "Meaning")
     made.columns[2].justify = made.columns[3].justify = "left"

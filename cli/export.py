@@ -54,11 +54,11 @@ def export_command(
     need_extra("export", "onnx", "onnxruntime", "msgspec", *(["cryptography"] if key is not None else []))
     if (evaluation is None) != unproven:
         raise UsageError("Give the proof with --evaluation CERT.json, or say --unproven; one of them.")
-    from xbopt.service.archive import write_files
+    from xbopt.service.bundle.archive import write_files
+    from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, read_document
+    from xbopt.service.bundle.integrity import manifest_of
     from xbopt.service.exporting.export import ExportSettings, export_policy
     from xbopt.service.exporting.run_export import hashes_of_run, policy_of_run, read_certificate, seed_of_run
-    from xbopt.service.formats import GUARDRAILS, Guardrails, read_document
-    from xbopt.service.integrity import manifest_of
 
     policy, market = policy_of_run(run, scenario=scenario, exploration=exploration)
     certificate, notes = (None, []) if evaluation is None else read_certificate(evaluation, market)

@@ -8,7 +8,6 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
-from xbopt import __version__
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.compare import compare_command
@@ -21,6 +20,7 @@ from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
 from xbopt.cli.train import train_command
 from xbopt.core.errors import UsageError, XboptError
+from xbopt.core.version import __version__
 
 INTERRUPTED = 130
 

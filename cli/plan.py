@@ -12,8 +12,8 @@ from xbopt.core.errors import BudgetError, UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from xbopt.agents.planning import PlanningResult
-    from xbopt.core.axes import FloatArray
+    from xbopt.core.arrays import FloatArray
+    from xbopt.studies.plan import PlanningResult
 
 _MOST_LIMITS = 12
 _SHOWN = (
@@ -60,11 +60,11 @@ def plan_command(
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
     from xbopt.agents.planner.target import Target
-    from xbopt.agents.planning import plan_scenario
     from xbopt.core.files import check_targets
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import scenario_notes
-    from xbopt.reports.plan_json import infeasible_json, planning_json
+    from xbopt.reports.plan.document import infeasible_json, planning_json
+    from xbopt.studies.plan import plan
 
     check_targets({"--out": out, "--report": report, "--xlsx": xlsx}, source=Path(scenario))
     for option, path, suffix in (("--out", out, ".csv"), ("--report", report, ".html"), ("--xlsx", xlsx, ".xlsx")):
@@ -79,7 +79,7 @@ def plan_command(
         say(f"Note: {note}")
     try:
         with progress_bar(f"{loaded.name}, {target or chosen}", quiet=as_json, of="budgets tried") as progress:
-            result = plan_scenario(
+            result = plan(
                 loaded, goal=chosen, target=wanted, resolution=resolution, progress=lambda tried: progress(tried, 0)
             )
     except BudgetError as error:
@@ -91,7 +91,7 @@ def plan_command(
     else:
         _print_plan(result)
     if out is not None:
-        from xbopt.agents.planner.plan_table import write_plan
+        from xbopt.core.scenario.plan_table import write_plan
 
         write_plan(result.campaign.schedule, loaded, out)
         say(f"Plan: {out}. Play it: xbopt simulate {scenario} --policy {out}")
@@ -103,25 +103,26 @@ def _write_reports(
 ) -> None:
     if report is None and xlsx is None:
         return
-    from xbopt.reports.plan import build_plan_report
+    from xbopt.reports.plan.report import build_plan_report
 
     with stage_bar(quiet=quiet) as progress:
         built = build_plan_report(result, runs=runs, seed=seed, progress=progress)
     if report is not None:
-        from xbopt.reports.page import write_html
+        from xbopt.reports.kit.page import write_html
+        from xbopt.reports.plan.page import plan_content
 
-        write_html(built, report)
+        write_html(plan_content(built), report)
         say(f"Report: {report}")
     if xlsx is not None:
-        from xbopt.reports.plan_workbook import write_plan_xlsx
+        from xbopt.reports.plan.workbook import write_plan_xlsx
 
         write_plan_xlsx(built, xlsx)
         say(f"Workbook: {xlsx}")
 
 
 def _print_plan(result: "PlanningResult") -> None:
-    from xbopt.reports.numbers import NumberFormat
-    from xbopt.reports.plan_words import limit_prices, limits_sentence, plan_verdict, spend_sentence
+    from xbopt.reports.kit.numbers import NumberFormat
+    from xbopt.reports.plan.words import limit_prices, limits_sentence, plan_verdict, spend_sentence
 
     scenario, money = result.scenario, result.scenario.base_currency
     numbers = NumberFormat(locale="en", currency=money)
@@ -145,7 +146,7 @@ def _print_plan(result: "PlanningResult") -> None:
 
 
 def _spend_table(result: "PlanningResult") -> "Table":
-    from xbopt.reports.allocation import names_of
+    from xbopt.reports.simulation.allocation import names_of
 
     regions, _, channels = names_of(result.scenario)
     plan, before = (played.spend_base.sum(axis=1) for played in (result.planned, result.baseline))  # (R, C)
@@ -164,7 +165,7 @@ def _spend_table(result: "PlanningResult") -> "Table":
 
 
 def _expected_table(result: "PlanningResult") -> "Table":
-    from xbopt.env.labels import KPI_LABELS
+    from xbopt.studies.labels import KPI_LABELS
 
     made = table("In expected mode", "KPI", "This plan", "Scenario's own", "Change")
     for name in _SHOWN:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from xbopt.agents.simulation import SimulationResult
-    from xbopt.env.kpis import Estimate, Row
+    from xbopt.studies.kpis import Estimate, Row
+    from xbopt.studies.simulate import SimulationResult
 
 # Column headings are shorter than the KPI's full names: seven columns must fit a terminal.
 _CELL_COLUMNS = {
@@ -73,12 +73,12 @@ def simulate_command(
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
-    from xbopt.agents.simulation import media_gain, simulate
+    from xbopt.core.decisions.policy import DirectPolicy
     from xbopt.core.files import check_targets
-    from xbopt.core.policy import DirectPolicy
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import log_notes, scenario_notes
     from xbopt.simulator.build import build_market
+    from xbopt.studies.simulate import media_gain, simulate
 
     check_targets({"--log": log, "--report": report, "--xlsx": xlsx}, source=Path(scenario))
     for option, path, suffix in (("--log", log, ".parquet"), ("--report", report, ".html"), ("--xlsx", xlsx, ".xlsx")):
@@ -114,7 +114,7 @@ def simulate_command(
     told = not as_json or report is not None or xlsx is not None
     gain = media_gain(result, chosen) if told and not explores and isinstance(chosen, DirectPolicy) else None
     if as_json:
-        from xbopt.reports.tables import simulation_json
+        from xbopt.reports.simulation.document import simulation_json
 
         print_json(simulation_json(result))
     else:
@@ -128,21 +128,22 @@ def simulate_command(
 def _write_reports(result: "SimulationResult", gain: "Estimate | None", report: Path | None, xlsx: Path | None) -> None:
     if report is None and xlsx is None:
         return
-    from xbopt.reports.simulation import build_simulation_report
+    from xbopt.reports.simulation.report import build_simulation_report
 
     built = build_simulation_report(result, without_media=gain)
     if report is not None:
-        from xbopt.reports.page import write_html
+        from xbopt.reports.kit.page import write_html
+        from xbopt.reports.simulation.page import simulation_content
 
-        write_html(built, report)
+        write_html(simulation_content(built), report)
     if xlsx is not None:
-        from xbopt.reports.workbook import write_xlsx
+        from xbopt.reports.simulation.workbook import write_xlsx
 
         write_xlsx(built, xlsx)
 
 
 def _print_result(result: "SimulationResult", gain: "Estimate | None") -> None:
-    from xbopt.env.labels import KPI_LABELS
+    from xbopt.studies.labels import KPI_LABELS
 
     scenario, money = result.scenario, result.scenario.base_currency
     console = result_console()
@@ -173,7 +174,7 @@ def _print_result(result: "SimulationResult", gain: "Estimate | None") -> None:
 
 
 def _bridge_table(result: "SimulationResult") -> "Table":
-    from xbopt.env.labels import SUM_LABELS, TERM_LABELS
+    from xbopt.studies.labels import SUM_LABELS, TERM_LABELS
 
     made = table("From gross revenue to contribution margin", "Term", result.scenario.base_currency, "Of net")
     whole = result.kpis["net_revenue"].mean
@@ -196,7 +197,7 @@ def _bridge_table(result: "SimulationResult") -> "Table":
 
 
 def _row_table(title: str, rows: list["Row"], columns: dict[str, str]) -> "Table":
-    from xbopt.env.labels import KPI_LABELS
+    from xbopt.studies.labels import KPI_LABELS
 
     with_range = "contribution_margin" in columns
     made = table(title, "", *columns.values(), *(["5 % .. 95 %"] if with_range else []))
@@ -210,8 +211,8 @@ def _row_table(title: str, rows: list["Row"], columns: dict[str, str]) -> "Table
 
 def _print_changes(console: "Console", result: "SimulationResult") -> None:
     """What the limits changed, and what stock-outs lost; nothing is changed in silence."""
-    from xbopt.env.kpis import Estimate
-    from xbopt.reports.limits import build_limits
+    from xbopt.reports.simulation.limits import build_limits
+    from xbopt.studies.kpis import Estimate
 
     limits = build_limits(result)
     if limits.anything_changed:

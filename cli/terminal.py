@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-    from xbopt.env.kpis import Estimate
-    from xbopt.env.labels import Unit
+    from xbopt.studies.kpis import Estimate
+    from xbopt.studies.labels import Unit
 
 _WIDTH = 120
 _COARSE, _FINE = 100.0, 10.0

@@ -1,6 +1,4 @@
-"""The axis legend of the whole project, and the one check of array shapes.
-
-Axes always stand in this order, whichever of them an array has:
+"""The axis legend of the whole project: axes stand in this order, whichever of them an array has.
 
 =====  =================================================================
 ``B``  worlds (independent copies of the market, one row a world)
@@ -16,15 +14,6 @@ Axes always stand in this order, whichever of them an array has:
 
 from enum import IntEnum
 
-import numpy as np
-from numpy.typing import NDArray
-
-from xbopt.core.errors import DecisionError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
 
 class Bucket(IntEnum):
     """Lifecycle buckets, the positions along the ``L`` axis."""
@@ -37,57 +26,3 @@ class Bucket(IntEnum):
 
 
 BUCKETS: tuple[str, ...] = tuple(bucket.name.lower() for bucket in Bucket)
-
-
-def contract(subscripts: str, *arrays: FloatArray) -> FloatArray:
-    """``numpy.einsum`` with a type: numpy itself declares its result as anything."""
-    result: FloatArray = np.einsum(subscripts, *arrays)
-    return result
-
-
-def check_shape(name: str, array: FloatArray | IntArray, expected: tuple[int | None, ...], axes: str) -> None:
-    """Check the shape of one array; ``None`` in ``expected`` allows any length on that axis.
-
-    Raises:
-        DecisionError: The message names the array, its shape, the shape wanted and the axes.
-    """
-    fits = array.ndim == len(expected) and all(
-        want is None or have == want for have, want in zip(array.shape, expected, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join("any" if want is None else str(want) for want in expected)
-        raise DecisionError(f"{name} has shape {array.shape}; ({wanted}) is wanted, axes ({axes}).")
-
-
-def add_up(array: FloatArray | BoolArray, *axes: int) -> FloatArray:
-    """Sum over some axes, always in the same order: entry by entry, the last of the axes first.
-
-    numpy's own sum may group terms in another way for another batch size. A world's path must not depend on its
-    neighbours, so every sum over regions, segments, channels or buckets goes through here. With worlds innermost in
-    memory it is also the faster way.
-    """
-    sums = np.asarray(array, dtype=np.float64)
-    for axis in sorted(axes, reverse=True):
-        entries = sums.swapaxes(0, axis)
-        total = np.add(entries[0], entries[1] if len(entries) > 1 else 0.0)
-        for entry in entries[2:]:
-            np.add(total, entry, out=total)
-        # Axis 0 took the place of the one that is gone; it goes back to the front.
-        sums = total if axis <= 1 else total.transpose(axis - 1, *range(axis - 1), *range(axis, total.ndim))
-    return sums
-
-
-def worlds_innermost(array: FloatArray) -> FloatArray:
-    """The same array ``(B, ...)``, laid out in memory so that the worlds of one cell lie side by side.
-
-    Axes keep their order. Arithmetic then runs along the worlds and meets each parameter as a scalar.
-    """
-    return np.asfortranarray(array)
-
-
-def outer(left: FloatArray, right: FloatArray) -> FloatArray:
-    """``left * right`` where one has worlds and the other an axis that the first lacks; worlds innermost.
-
-    numpy cannot tell from such operands how the product should lie in memory, and would put the worlds outermost.
-    """
-    return np.multiply(left, right, order="F")

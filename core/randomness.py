@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 
 _DRAWS_PER_BLOCK = 4  # one Philox 4x64 block holds four 64-bit words

@@ -1,7 +1,7 @@
 """What an environment's actions mean: the encodings, behind one protocol.
 
-Every encoding ends in a ``Decision``, and every decision passes the one projection (``core/feasibility.py``) when the
-day is played.
+Every encoding ends in a ``Decision``, and every decision passes the one projection
+(``core/decisions/feasibility.py``) when the day is played.
 """
 
 from typing import Literal, Protocol
@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Morning
 from xbopt.core.errors import DecisionError
-from xbopt.core.policy import Morning
 
 EncodingName = Literal["tactics", "continuous"]
 Form = Literal["factored", "full"]

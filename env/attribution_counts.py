@@ -6,7 +6,7 @@ counted with one source. Showing the exact shares would show the response of a w
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray, add_up
+from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.core.randomness import WorldStream
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.draws import sorted_positions

@@ -10,14 +10,14 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray, IntArray, add_up
-from xbopt.core.decision import Decision
-from xbopt.core.document import suggest
+from xbopt.core.arrays import FloatArray, IntArray, add_up
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Morning, Observation
+from xbopt.core.documents.document import suggest
 from xbopt.core.errors import UsageError
-from xbopt.core.policy import Morning, Observation
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.actions import ENCODINGS, FORMS, Actions, Encoding, EncodingName, Form
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.continuous_actions import ContinuousActions

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.errors import DecisionError, UsageError
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.market_run import MarketRun

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.tactics import TacticMenu
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.menu import TacticMenu
 
 COMPONENTS: tuple[str, ...] = ("discount", "mix", "intensity", "timing")
 

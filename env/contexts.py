@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, contract
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray, contract
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, REGION_FEATURES
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import Decision
-from xbopt.core.policy import Morning
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Morning
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, Form, check_numbers
 

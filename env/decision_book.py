@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredTacticPolicy
-from xbopt.core.axes import IntArray
+from xbopt.core.arrays import IntArray
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
+from xbopt.core.decisions.anchored_menu import AnchoredTacticPolicy
+from xbopt.core.decisions.policy import Policy, TacticPolicy
 from xbopt.core.errors import UsageError
-from xbopt.core.policy import Policy, TacticPolicy
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.rollout import Recorder, TacticChoice

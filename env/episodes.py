@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from xbopt.core.policy import Observation
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.campaign import Campaign, CampaignSettings
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters

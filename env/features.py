@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.axes import FloatArray
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 

@@ -5,9 +5,9 @@ from typing import SupportsFloat
 
 import numpy as np
 
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.actions import Actions, EncodingName, Form
 from xbopt.env.campaign import CampaignSettings, Objective
 from xbopt.env.episodes import Episodes

@@ -2,9 +2,9 @@
 
 from copy import copy
 
-from xbopt.core.axes import IntArray
-from xbopt.core.decision import Decision
-from xbopt.core.policy import Morning, Observation
+from xbopt.core.arrays import IntArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Morning, Observation
 from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.nominal import NominalRun
 from xbopt.env.observation import RecentResults, observe

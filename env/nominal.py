@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.env.attribution_counts import visit_shares
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState, initial_state

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.decisions.policy import Observation
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS, RECENT_KEEP, NominalRun, log_ratio
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin

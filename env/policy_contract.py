@@ -10,11 +10,11 @@ from dataclasses import fields, replace
 import numpy as np
 from scipy.stats import chi2
 
-from xbopt.core.axes import IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import IntArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError
-from xbopt.core.limits import Remaining
-from xbopt.core.policy import DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState

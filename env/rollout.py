@@ -6,11 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredTacticPolicy
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import AnchoredTacticPolicy
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import BlindPolicy, DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import BlindPolicy, DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.randomness import WorldStream
 from xbopt.env.market_run import MarketRun
 from xbopt.simulator.draws import sorted_positions

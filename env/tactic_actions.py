@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
-from xbopt.core.policy import Morning
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Morning
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, Form, check_choices
 from xbopt.env.components import MenuComponents

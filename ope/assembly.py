@@ -5,17 +5,17 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.ope.carry_over import CarryOverSums
-from xbopt.ope.choice import cross_validated_order
+from xbopt.core.arrays import FloatArray
+from xbopt.ope.data.choice import cross_validated_order
+from xbopt.ope.data.reward_range import RewardRange
+from xbopt.ope.diagnostics.carry_over import CarryOverSums
+from xbopt.ope.diagnostics.verdict import Findings, SupportRules, judge_carry_over, judge_rewards, judge_support
 from xbopt.ope.estimators.bandit import BIASED, LOGGING, UNBIASED, ColumnLayout, formulas
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
 from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.reward_models.protocol import RewardModel
-from xbopt.ope.reward_range import RewardRange
-from xbopt.ope.verdict import Findings, SupportRules, judge_carry_over, judge_rewards, judge_support
 
 IntervalMethod = Literal["skewed", "bootstrap-t"]
 _REPLICATES = 1000

@@ -7,16 +7,16 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.evaluate import evaluate_policy, gather
 from xbopt.ope.intervals.skewed import skewed_interval
 from xbopt.ope.results import Estimate, PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
-from xbopt.ope.verdict import SupportRules
 
 LOGGING = "logging policy"
 _DRAWS = 20_000

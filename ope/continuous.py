@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.array_checks import check_between, codes_of, finite_array
+from xbopt.ope.data.array_checks import check_between, codes_of, finite_array
+from xbopt.ope.diagnostics.support import SupportSums
+from xbopt.ope.diagnostics.verdict import Findings, SupportRules, judge_support
+from xbopt.ope.diagnostics.weighted_rows import weighted_mean, with_interval
+from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.results import Estimate, Estimates, SupportDiagnostics, Verdict
-from xbopt.ope.support import SupportSums
-from xbopt.ope.verdict import Findings, SupportRules, judge_support
-from xbopt.ope.weighted_rows import weighted_mean, with_interval
-from xbopt.ope.weights import WeightedRows
 
 _BANDWIDTHS = 12
 _OVERLAP = 2.0 * 1.96  # intervals of two bandwidths have to meet within this many standard errors

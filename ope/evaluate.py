@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.ope.assembly import IntervalMethod
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.results import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.protocol import RewardModel
 from xbopt.ope.streaming import StreamingEvaluator
-from xbopt.ope.verdict import SupportRules
 
 
 def evaluate_policy(
@@ -49,7 +49,7 @@ def evaluate_policy(
         UsageError: An option makes no sense.
     """
     if data.propensity is None:
-        from xbopt.ope.propensity import with_estimated_propensities
+        from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 
         data, caution = with_estimated_propensities(data, seed=seed)
         cautions = (*cautions, caution)

@@ -12,14 +12,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.array_checks import check_between, whole_numbers
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.array_checks import check_between, whole_numbers
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.verdict import SupportRules
+from xbopt.ope.diagnostics.weights import checked_probabilities
 from xbopt.ope.evaluate import evaluate_policy
 from xbopt.ope.results import PolicyEvaluation
-from xbopt.ope.verdict import SupportRules
-from xbopt.ope.weights import checked_probabilities
 
 ASSUMPTION = "Actions of one group count as alike: their mean reward in the same context is assumed to be the same."
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.core.errors import UsageError
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.intervals.bounded import betting, empirical_bernstein, hoeffding
 from xbopt.ope.results import Estimate
-from xbopt.ope.weights import checked_probabilities, importance_weights
 
 Guarantee = Literal["betting", "bernstein", "hoeffding"]
 _METHODS = {"betting": betting, "bernstein": empirical_bernstein, "hoeffding": hoeffding}

@@ -11,9 +11,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.array_checks import check_distributions, finite_array
+from xbopt.ope.data.array_checks import check_distributions, finite_array
 
 DEFAULT_EXPLORATION = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 ANSWERING_ESS = 200.0  # twice the effective sample size at which the default rules call it near their bound

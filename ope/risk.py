@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.array_checks import finite_array
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.array_checks import finite_array
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.weighted_rows import weighted_mean, with_interval
+from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.results import Estimate, PolicyEvaluation
-from xbopt.ope.weighted_rows import weighted_mean, with_interval
-from xbopt.ope.weights import checked_probabilities, importance_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,16 +12,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import row_keys
+from xbopt.ope.diagnostics.propensity import estimate_propensities
+from xbopt.ope.diagnostics.verdict import SupportRules
+from xbopt.ope.diagnostics.weights import checked_probabilities
 from xbopt.ope.evaluate import evaluate_policy
-from xbopt.ope.propensity import estimate_propensities
 from xbopt.ope.reward_models.fitting import fit_reward_model
-from xbopt.ope.row_keys import row_keys
-from xbopt.ope.verdict import SupportRules
-from xbopt.ope.weights import checked_probabilities
 
 _MOST_ROWS = 20_000
 

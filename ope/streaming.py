@@ -5,23 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError, UsageError
-from xbopt.ope.array_checks import check_between, finite_array
 from xbopt.ope.assembly import IntervalMethod, assemble
-from xbopt.ope.blocks import BlockSums
-from xbopt.ope.carry_over import CarryOverSums
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.array_checks import check_between, finite_array
+from xbopt.ope.data.blocks import BlockSums
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.reward_range import RewardRange
+from xbopt.ope.data.row_keys import row_keys
+from xbopt.ope.diagnostics.carry_over import CarryOverSums
+from xbopt.ope.diagnostics.support import SupportSums, with_clusters
+from xbopt.ope.diagnostics.verdict import SupportRules
+from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas, score_columns
 from xbopt.ope.estimators.ratios import ProjectedFormula, project
 from xbopt.ope.results import PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.reward_models.fitting import ROWS_AT_ONCE
 from xbopt.ope.reward_models.protocol import RewardEnsemble, RewardModel
-from xbopt.ope.reward_range import RewardRange
-from xbopt.ope.row_keys import row_keys
-from xbopt.ope.support import SupportSums, with_clusters
-from xbopt.ope.verdict import SupportRules
-from xbopt.ope.weights import checked_probabilities, importance_weights
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.demand import DemandDay
 from xbopt.simulator.media import MediaDay, per_bucket_sum
 from xbopt.simulator.parameters import MediaParameters

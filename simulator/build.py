@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import MECHANICS
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.scenario.plan import Mechanic
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.curves.adstock import adstock_bank

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, check_shape
+from xbopt.core.arrays import BoolArray, FloatArray, check_shape
 from xbopt.core.errors import UsageError
 from xbopt.core.tables.events import MAX_REACH_DAYS, DatedEvent, check_event_ids, events_between
 from xbopt.core.tables.public_holidays import public_holidays

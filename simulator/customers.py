@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import Bucket, FloatArray, outer
+from xbopt.core.arrays import FloatArray, outer
+from xbopt.core.axes import Bucket
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, outer
+from xbopt.core.arrays import FloatArray, outer
 from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import PriceDay, bounded_exp

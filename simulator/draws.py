@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import BUCKETS, FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.axes import BUCKETS
 from xbopt.core.randomness import WorldStream
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.sampling import normal_from_uniform

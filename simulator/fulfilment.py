@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters

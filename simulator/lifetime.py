@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from xbopt.core.axes import Bucket, FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.axes import Bucket
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin, usual_order_rate
 from xbopt.simulator.state import MarketState

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up, outer
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, add_up, outer
+from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.parameters import MarketParameters, MediaParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters

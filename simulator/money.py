@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up, worlds_innermost
+from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState

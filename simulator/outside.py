@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import OutsideState

@@ -5,7 +5,7 @@ The market's state (where it stands) is another type, in ``state.py``.
 
 from dataclasses import dataclass
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.calendar import CalendarArrays
 from xbopt.simulator.curves.adstock import AdstockBank

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from xbopt.core.axes import FloatArray, IntArray, outer, worlds_innermost
+from xbopt.core.arrays import FloatArray, IntArray, outer, worlds_innermost
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray, add_up
+from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.simulator.demand import LARGEST_CART_RATE
 from xbopt.simulator.media import money_at_reference_price
 from xbopt.simulator.parameters import MarketParameters

@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import (
     ChannelOutage,

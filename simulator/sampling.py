@@ -23,7 +23,7 @@ So each draw is exact, except that u may fall on the wrong side of a step of the
 import numpy as np
 from scipy.special import ndtri, pdtr, pdtrc
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 MAX_MEAN = 1e12
 """Largest Poisson mean.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import CustomEvent as CustomEventSection
 from xbopt.core.scenario.schedule import RegionSeason

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, check_shape, worlds_innermost
-from xbopt.core.limits import Remaining
+from xbopt.core.arrays import FloatArray, check_shape, worlds_innermost
+from xbopt.core.decisions.limits import Remaining
 from xbopt.simulator.parameters import MarketParameters
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, add_up, worlds_innermost
-from xbopt.core.decision import Decision
-from xbopt.core.feasibility import Adjustments, project
-from xbopt.core.limits import Limits
+from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.feasibility import Adjustments, project
+from xbopt.core.decisions.limits import Limits
 from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.randomness import WorldStream
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import ParameterGroup

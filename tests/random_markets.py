@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.worlds import Doc, document, scenario_of
-from xbopt.core.decision import Decision
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.scenario import Scenario
 
 ADSTOCKS = st.one_of(

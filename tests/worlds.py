@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument

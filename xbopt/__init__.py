@@ -1,51 +1,30 @@
 """xbopt: plan, simulate and learn cross-border e-commerce campaigns.
 
-The names below load on first use, so that ``import xbopt`` and ``xbopt --help`` stay instant.
+One verb is one function: ``simulate``, ``plan``, ``compare``, ``train``, ``evaluate``. Names load on first use, so that
+``import xbopt`` and ``xbopt --help`` stay instant. ``__init__.pyi`` lists them all and says where each one lives.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import sys
+from types import ModuleType
 
-from xbopt.env.registration import register_once_gymnasium_is_there
+from xbopt.core.lazy_names import names_of
+from xbopt.core.version import __version__ as __version__
+from xbopt.env.registration import register_if_gymnasium_is_loaded
 
-if TYPE_CHECKING:
-    from xbopt.agents.simulation import SimulationResult, simulate
-    from xbopt.core.errors import XboptError
-    from xbopt.core.scenario.loading import load_scenario, shipped_scenarios
-    from xbopt.core.scenario.scenario import Scenario
-
-__version__ = "0.1.0"
-
-__all__ = [
-    "Scenario",
-    "SimulationResult",
-    "XboptError",
-    "__version__",
-    "load_scenario",
-    "shipped_scenarios",
-    "simulate",
-]
-
-_HOMES = {
-    "Scenario": "xbopt.core.scenario.scenario",
-    "SimulationResult": "xbopt.agents.simulation",
-    "XboptError": "xbopt.core.errors",
-    "load_scenario": "xbopt.core.scenario.loading",
-    "shipped_scenarios": "xbopt.core.scenario.loading",
-    "simulate": "xbopt.agents.simulation",
-}
+__getattr__, __dir__, __all__ = names_of(__name__, __file__)
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'xbopt' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+class _Package(ModuleType):
+    """This package; whoever looks at it finds its environment registered, if Gymnasium is loaded by then.
+
+    ``gymnasium.make("xbopt:xbopt/Campaign-v0")`` imports ``xbopt`` once more, and an import looks at the module. So the
+    order of ``import xbopt`` and ``import gymnasium`` does not matter.
+    """
+
+    def __getattribute__(self, name: str) -> object:
+        register_if_gymnasium_is_loaded()
+        return super().__getattribute__(name)
 
 
-def __dir__() -> list[str]:
-    return __all__
-
-
-register_once_gymnasium_is_there()
+sys.modules[__name__].__class__ = _Package
+register_if_gymnasium_is_loaded()

@@ -4,7 +4,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal, Protocol, cast
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 
 Engine = Literal["auto", "compiled", "plain"]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from xbopt.agents.bandits.arithmetic import Arithmetic, Engine, arithmetic
 from xbopt.agents.bandits.storage import Setting, State, read_state, write_state
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.randomness import named_generator
 

@@ -21,7 +21,7 @@ from xbopt.agents.bandits.bandit import (
 )
 from xbopt.agents.bandits.linear import TIE
 from xbopt.agents.bandits.linear_models import LinearModels
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BudgetError, UsageError
 
 _HALVINGS = 50  # of the interval that holds the price: relative error 1e-15

@@ -17,7 +17,7 @@ from numba import njit
 from xbopt.agents.bandits.compiled_forms import dot, predict, row_products, variances
 from xbopt.agents.bandits.compiled_learning import invert, learn, learn_rates
 from xbopt.agents.bandits.compiled_thompson import thompson, thompson_linear
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 __all__ = [
     "draw",

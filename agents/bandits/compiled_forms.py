@@ -7,7 +7,7 @@
 import numpy as np
 from numba import njit
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 
 FAST = {"reassoc", "contract", "nsz"}
 """Lets the compiler sum in vector lanes; the values of NaN and infinity keep their meaning."""

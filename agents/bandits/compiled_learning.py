@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from xbopt.agents.bandits.compiled_forms import FAST
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 
 @njit(cache=True, fastmath=FAST)

@@ -20,7 +20,7 @@ from xbopt.agents.bandits.quadrature_rule import (
     ZONE_EDGE,
     ZONE_STEP,
 )
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 _SQRT_HALF = math.sqrt(0.5)
 _TABLE_STEPS = 128.0  # entries a standard deviation

@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.agents.bandits.bandit import Bandit
 from xbopt.agents.bandits.kinds import KINDS
 from xbopt.agents.bandits.storage import Setting
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.env.components import MenuComponents
 
 MakeBandit = Callable[[int, int], Bandit]

@@ -10,7 +10,7 @@ from xbopt.agents.bandits.arithmetic import Engine
 from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_size
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.agents.bandits.linear_models import LinearModels
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 
 

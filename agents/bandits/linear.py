@@ -6,7 +6,7 @@ from xbopt.agents.bandits.arithmetic import Engine
 from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_share, checked_size, not_finite
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.storage import Setting
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 TIE = 1e-9
 """Scores this close to the best, relative to ``1 + |best|``, are ties and share the best score's probability."""

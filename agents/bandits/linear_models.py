@@ -24,7 +24,7 @@ import math
 import numpy as np
 
 from xbopt.agents.bandits.arithmetic import Arithmetic
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 
 MOST_STEPS = 512

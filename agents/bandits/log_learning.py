@@ -22,7 +22,7 @@ from xbopt.agents.bandits.arithmetic import arithmetic
 from xbopt.agents.bandits.bandit import Bandit, checked_size
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.agents.bandits.linear_models import LinearModels
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decision_log.schema import DecisionLog, TextArray
 from xbopt.core.errors import PolicyError, SupportError, UsageError

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import Observation
 from xbopt.env.features import FeatureLayout
 from xbopt.simulator.parameters import MarketParameters
 

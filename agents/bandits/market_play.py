@@ -18,10 +18,10 @@ import numpy as np
 
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.randomness import WorldStream
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.market_run import MarketRun
 from xbopt.simulator.draws import sorted_positions
 from xbopt.simulator.lifetime import cell_customer_value, customer_value

@@ -6,10 +6,10 @@ import numpy as np
 
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import Observation, PolicyKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from xbopt.agents.bandits.bandit import load_bandit
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-from xbopt.core.anchor import Anchor
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file, sha256_of
-from xbopt.core.policy import PolicyKind
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.components import MenuComponents
 from xbopt.simulator.parameters import MarketParameters
 

@@ -29,12 +29,12 @@ from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettin
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
-from xbopt.core.anchor import Anchor
-from xbopt.core.axes import FloatArray, IntArray, add_up
+from xbopt.core.arrays import FloatArray, IntArray, add_up
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file, sha256_of
-from xbopt.core.policy import Policy
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters

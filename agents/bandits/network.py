@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 Product = Callable[[FloatArray, FloatArray], FloatArray]
 _BETA_1, _BETA_2, _ADAM_FLOOR = 0.9, 0.999, 1e-8

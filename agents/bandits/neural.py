@@ -6,7 +6,7 @@ from xbopt.agents.bandits.arithmetic import Engine
 from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_share, checked_size
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.network import Network
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
 

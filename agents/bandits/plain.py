@@ -17,7 +17,7 @@ from xbopt.agents.bandits.quadrature_rule import (
     ZONE_EDGE,
     ZONE_STEP,
 )
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 _PRODUCTS_AT_ONCE = 2**18  # numbers in a block of products: 2 MB, which stays near the processor
 

@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from xbopt.agents.bandits.arithmetic import Engine
 from xbopt.agents.bandits.bandit import checked_share, checked_size, not_finite
 from xbopt.agents.bandits.linear import LinearBandit
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 
 class LinThompson(LinearBandit):

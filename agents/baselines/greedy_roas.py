@@ -7,7 +7,7 @@ model: no synergy, no calendar, no world's own parameters.
 import numpy as np
 
 from xbopt.agents.baselines.schedule import ScheduledPolicy, even_schedule
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import steady_response
 from xbopt.simulator.worlds import average_world

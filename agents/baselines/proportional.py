@@ -8,7 +8,7 @@ and channels follow the plan.
 import numpy as np
 
 from xbopt.agents.baselines.schedule import ScheduledPolicy, even_schedule
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.build import weights_of
 from xbopt.simulator.parameters import MarketParameters
 

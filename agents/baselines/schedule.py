@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.schedule import ScheduledPolicy
 
 __all__ = ["ScheduledPolicy", "even_schedule"]
 

@@ -19,7 +19,7 @@ from xbopt.agents.planner.kept_limits import within_limits
 from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.program import Solution, solve
 from xbopt.agents.planner.response_model import ResponseModel, model_at
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BudgetError
 
 _WIDEST, _CLOSEST = 4.0, 1.1

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.simulator.parameters import MarketParameters
 
 Resolution = Literal["four_weeks", "week", "day"]

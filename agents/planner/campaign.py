@@ -18,9 +18,9 @@ from xbopt.agents.planner.kept_limits import filled, keeps_limits
 from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
 from xbopt.agents.planner.return_floor import below_floor, best_margin, keep_return_floor, keeps
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.limits import Limits
 from xbopt.core.errors import BudgetError, UsageError
-from xbopt.core.limits import Limits
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import WorldParameters

@@ -11,7 +11,7 @@ import numpy as np
 
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.constraints import Constraints
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from xbopt.agents.planner.triplets import Triplets, stacked
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BudgetError, XboptError
 
 _GOOD, _IMPOSSIBLE = "Solved", "PrimalInfeasible"

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.triplets import Triplets, stacked
-from xbopt.core.axes import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.scenario.scenario import Scenario
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.agents.planner.response_model import ResponseModel, saturation_slope
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.simulator.curves.saturation import SaturationBank
 
 # Points at which the curve is cut, relative to where the plan stands, and on an absolute grid.

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from xbopt.core.axes import FloatArray, add_up
-from xbopt.core.document import suggest
+from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.documents.document import suggest
 from xbopt.core.errors import UsageError
 from xbopt.simulator.step import DayOutcome
 

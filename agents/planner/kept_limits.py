@@ -7,8 +7,8 @@ spends a binding budget to the cent.
 import numpy as np
 
 from xbopt.agents.planner.constraints import Constraints
-from xbopt.core.axes import FloatArray
-from xbopt.core.limits import Limits
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.limits import Limits
 
 _ROUNDING = 1e-6
 _DUST = 1e-6

@@ -18,10 +18,10 @@ from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.return_floor import keep_return_floor, promises_alone
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import Observation, PolicyKind
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import draw_worlds, select_worlds
 

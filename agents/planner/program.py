@@ -33,7 +33,7 @@ from xbopt.agents.planner.envelope import Tangents, TouchingCones, envelope_tang
 from xbopt.agents.planner.kept_limits import within_limits
 from xbopt.agents.planner.response_model import ResponseModel
 from xbopt.agents.planner.triplets import Triplets
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 Curves = Literal["local", "envelope"]
 

@@ -29,10 +29,10 @@ from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.policy import average_plan, usual_resolution
 from xbopt.agents.planner.response_model import model_at
-from xbopt.core.axes import BoolArray, FloatArray
-from xbopt.core.decision import Decision
-from xbopt.core.policy import Observation, PolicyKind
-from xbopt.core.schedule import ScheduledPolicy
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin
 

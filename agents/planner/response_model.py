@@ -19,8 +19,8 @@ import numpy as np
 
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.expected import Branch, Course, ExpectedMarket
-from xbopt.core.axes import FloatArray, contract
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, contract
+from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.curves.saturation import SaturationBank
 from xbopt.simulator.media import daypart_factor, per_bucket_sum

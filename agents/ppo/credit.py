@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from xbopt.agents.ppo.layout import entry_places
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.env.actions import Encoding
 
 CreditName = Literal["whole", "region", "cell"]

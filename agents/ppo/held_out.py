@@ -8,8 +8,8 @@ import torch
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.settings import PpoSettings
 from xbopt.agents.ppo.soft_constraints import soft_constraints
-from xbopt.core.axes import FloatArray
-from xbopt.core.schedule import ScheduledPolicy
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.env.campaign import PLAN_REWARD, Campaign
 from xbopt.simulator.parameters import MarketParameters
 

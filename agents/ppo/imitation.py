@@ -9,8 +9,8 @@ import torch
 
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.layout import entry_places
-from xbopt.core.axes import BoolArray, FloatArray
-from xbopt.core.policy import DirectPolicy
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.policy import DirectPolicy
 from xbopt.core.randomness import named_generator
 from xbopt.env.actions import Actions
 from xbopt.env.campaign import Campaign

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import IntArray
+from xbopt.core.arrays import IntArray
 from xbopt.env.actions import Encoding
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout

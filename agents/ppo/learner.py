@@ -11,7 +11,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.utils import explained_variance
 
 from xbopt.agents.ppo.credit import Credit
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 
 if TYPE_CHECKING:
     from xbopt.agents.ppo.actor_critic import CampaignActorCritic

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from xbopt.agents.ppo.saved import Network, PolicyParts, load_parts
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import Observation, PolicyKind
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.tactic_actions import TacticActions

@@ -21,11 +21,11 @@ from xbopt.agents.ppo.credit import credit_by
 from xbopt.agents.ppo.layout import action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, SharedNetwork
 from xbopt.agents.ppo.settings import PpoSettings, as_plain, with_options
-from xbopt.core.anchor import Anchor
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
-from xbopt.core.policy import PolicyKind
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.env.actions import Encoding
 from xbopt.env.campaign import make_encoding
 from xbopt.env.features import FeatureLayout

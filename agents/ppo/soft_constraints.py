@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.env.campaign import Campaign, CampaignStep
 from xbopt.simulator.money import TERMS
 

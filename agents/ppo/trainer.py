@@ -29,8 +29,8 @@ from xbopt.agents.ppo.soft_constraints import soft_constraints
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
+from xbopt.core.decisions.policy import DirectPolicy
 from xbopt.core.errors import UsageError
-from xbopt.core.policy import DirectPolicy
 from xbopt.core.randomness import named_generator
 from xbopt.env.campaign import Campaign
 from xbopt.env.tactic_actions import TacticActions

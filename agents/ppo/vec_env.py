@@ -10,7 +10,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from xbopt.agents.ppo.credit import Credit, credit_by
 from xbopt.agents.ppo.soft_constraints import SoftConstraint
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.env.campaign import Campaign, CampaignStep
 from xbopt.env.features import Float32Array
 from xbopt.env.spaces import action_space, observation_space

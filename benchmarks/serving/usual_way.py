@@ -13,12 +13,12 @@ import uvicorn
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
-from xbopt.service.allocator import Allocator
-from xbopt.service.recording import answer_of, bundle_entry, decision_entry
-from xbopt.service.requests import AllocationRequest
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import StoreError
 from xbopt.service.store.opening import open_store
+from xbopt.service.store.recording import answer_of, bundle_entry, decision_entry
 
 
 class Request(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.schema import (
     FLOAT_COLUMNS,
     INT_COLUMNS,

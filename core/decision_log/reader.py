@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.checks import check_columns, repeated
 from xbopt.core.decision_log.schema import (
     METADATA_KEY,
@@ -22,7 +22,7 @@ from xbopt.core.decision_log.schema import (
     TimeArray,
     schema_from_plain,
 )
-from xbopt.core.document import suggest
+from xbopt.core.documents.document import suggest
 from xbopt.core.errors import DecisionLogError
 
 if TYPE_CHECKING:

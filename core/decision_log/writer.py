@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.checks import check_columns
 from xbopt.core.decision_log.schema import (
     FLOAT_COLUMNS,

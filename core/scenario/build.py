@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
-from xbopt.core.decision import MECHANICS
-from xbopt.core.limits import Limits
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.decisions.decision import MECHANICS
+from xbopt.core.decisions.limits import Limits
+from xbopt.core.decisions.menu import AUDIENCE_TIMING, PLAN_MIX, TacticMenu
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.plan import Tactic
 from xbopt.core.scenario.scenario import Assortment, PlanArrays, Scenario
-from xbopt.core.tactics import AUDIENCE_TIMING, PLAN_MIX, TacticMenu
 
 
 def build_scenario(document: ScenarioDocument) -> Scenario:

@@ -6,16 +6,16 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from xbopt.core.document import MAX_PROBLEMS, Document, format_path, suggest
+from xbopt.core.documents.document import MAX_PROBLEMS, Document, format_path, suggest
+from xbopt.core.documents.overrides import with_overrides
+from xbopt.core.documents.validation import validate_document
+from xbopt.core.documents.yaml_files import load_yaml
+from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import Problem, ScenarioError, TableError
-from xbopt.core.overrides import with_overrides
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.validation import validate_document
-from xbopt.core.yaml_files import load_yaml
-from xbopt.core.yaml_text import parse_yaml
 
 _SUFFIXES = (".yaml", ".yml")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from xbopt.core.document import Path, suggest
+from xbopt.core.documents.document import Path, suggest
 from xbopt.core.scenario.document import ScenarioDocument
 
 Finding = tuple[Path, str]

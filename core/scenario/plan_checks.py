@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from xbopt.core.document import Path
+from xbopt.core.decisions.menu import AUDIENCE_TIMING, PLAN_MIX
+from xbopt.core.documents.document import Path
 from xbopt.core.scenario.build import fixed_spend
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.names import Finding, Names, keys, named, unknown, weights
-from xbopt.core.tactics import AUDIENCE_TIMING, PLAN_MIX
 
 _LARGEST_MENU = 2000
 # The price response takes the logarithm of what is left of the price.

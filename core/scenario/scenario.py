@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.limits import Limits
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.limits import Limits
+from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.document import ScenarioDocument
-from xbopt.core.tactics import TacticMenu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.ope.estimators.ratios import Formula, Ratio, mean_of, project
 
 SWITCH_LEVELS = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0)

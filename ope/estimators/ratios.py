@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ The upper end is the lower end for 1 - r. Each gets half of the error probabilit
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.array_checks import check_between
+from xbopt.ope.data.array_checks import check_between
 
 _LARGEST_BET = 0.5
 _PRIOR_VARIANCE = 0.25

@@ -7,9 +7,9 @@ when a large score was not drawn. For importance weighting the bound is the rewa
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.array_checks import finite_array
+from xbopt.ope.data.array_checks import finite_array
 
 _BET_LIMIT = 0.75  # share of the capital that one round may cost
 _BISECTIONS = 50

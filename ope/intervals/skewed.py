@@ -12,7 +12,7 @@ the weight.
 
 from statistics import NormalDist
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 
 _ALMOST_SYMMETRIC = 1e-4  # skewness of the estimate below which gamma and normal interval differ by nothing to speak of
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.ope.audit import propensity_calibration, propensity_drift
-from xbopt.ope.data import LoggedBanditData
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.audit import propensity_calibration, propensity_drift
 from xbopt.ope.logs.rows import LogRows
 
 MOST_NUMBERS = 250_000

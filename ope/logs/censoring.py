@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, IntArray
+from xbopt.core.arrays import BoolArray, IntArray
 
 MOST_CUT = 0.2
 """Share of cut episodes that may be dropped; of more, those that are left are another population."""

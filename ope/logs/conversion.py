@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.schema import TimeArray
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.files import RawBatch

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.axes import BoolArray, IntArray
+from xbopt.core.arrays import BoolArray, IntArray
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import is_list, is_null, number_lists, numbers, plain, texts
 from xbopt.ope.logs.files import RawBatch

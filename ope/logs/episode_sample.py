@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
-from xbopt.ope.carry_over import CarryOverSums
-from xbopt.ope.data import LoggedBanditData
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.results import CarryOver
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.ope.logs.censoring import Censoring
 from xbopt.ope.logs.evaluation import LogEvaluation, load_rows

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.data import LoggedBanditData
+from xbopt.core.workers import Engine, over_parts
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import row_keys
+from xbopt.ope.diagnostics.propensity import with_estimated_propensities
+from xbopt.ope.diagnostics.verdict import Findings, judge_carry_over
 from xbopt.ope.evaluate import gather
-from xbopt.ope.logs.engines import Engine, over_parts
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.naming import with_names
 from xbopt.ope.logs.open_log import EvaluationLog
@@ -18,16 +21,13 @@ from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
-from xbopt.ope.propensity import with_estimated_propensities
 from xbopt.ope.results import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS, RewardModel
-from xbopt.ope.row_keys import row_keys
 from xbopt.ope.simulated_coverage import CoverageTest, self_test
 from xbopt.ope.streaming import StreamingEvaluator
-from xbopt.ope.verdict import Findings, judge_carry_over
 
 Progress = Callable[[int, int], None]
 _LARGEST_MODEL = 512_000_000

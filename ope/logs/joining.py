@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import numbers, refuse, texts
 from xbopt.ope.logs.files import LogFile, RawBatch, read_part, split

@@ -6,10 +6,10 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.core.document import suggest
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.policy import ContextPolicy
+from xbopt.core.documents.document import suggest
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import ContextPolicy
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import IntArray
+from xbopt.core.arrays import IntArray
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import plain, refuse, texts, times
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed

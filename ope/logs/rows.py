@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
 from xbopt.core.errors import DecisionLogError

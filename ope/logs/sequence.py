@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
+from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.intervals.anytime import ConfidenceSequence
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.rows import ForeignRows, LogRows
 from xbopt.ope.reward_models.linear import LinearRewardModel, fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
-from xbopt.ope.row_keys import row_keys
 
 _FIRST_FIT = 500
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 
 EDGES: FloatArray = 10.0 ** np.arange(-3.0, 4.5, 0.5)
 """Bounds between bins ``(m,)``; the first bin holds weights of 0, the second those below the first bound."""

@@ -4,13 +4,13 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.reward_models.linear import fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import RewardModel
-from xbopt.ope.row_keys import row_keys
 
 ModelName = Literal["linear", "logistic", "trees", "ensemble"]
 ROWS_AT_ONCE = 65_536

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.ope.data.row_keys import KeyArray, folds_of
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS
-from xbopt.ope.row_keys import KeyArray, folds_of
 
 SHARED_PENALTIES = (1.0, 30.0, 1000.0)
 DEVIATION_PENALTIES = (1.0, 8.0, 64.0, 512.0, 4096.0, 1e9)

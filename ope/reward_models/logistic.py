@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import KeyArray, folds_of, row_keys
 from xbopt.ope.reward_models.fitting import reward_moments
 from xbopt.ope.reward_models.linear import fit_linear, solve_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS
-from xbopt.ope.row_keys import KeyArray, folds_of, row_keys
 
 _STEPS = 25
 _TOLERANCE = 1e-6

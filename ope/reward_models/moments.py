@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
+from xbopt.ope.data.row_keys import KeyArray, folds_of
 from xbopt.ope.reward_models.protocol import FOLDS
-from xbopt.ope.row_keys import KeyArray, folds_of
 
 
 class RewardMoments:

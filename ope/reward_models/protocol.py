@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from xbopt.core.axes import FloatArray
-from xbopt.ope.row_keys import KeyArray
+from xbopt.core.arrays import FloatArray
+from xbopt.ope.data.row_keys import KeyArray
 
 FOLDS = 5
 

@@ -7,12 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import stream_key
-from xbopt.ope.data import LoggedBanditData
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import KeyArray, folds_of, row_keys
 from xbopt.ope.reward_models.protocol import FOLDS
-from xbopt.ope.row_keys import KeyArray, folds_of, row_keys
 
 _Predict = Callable[[FloatArray], FloatArray]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.ope.data.row_keys import KeyArray, folds_of
 from xbopt.ope.reward_models.linear import fit_whole
 from xbopt.ope.reward_models.moments import RewardMoments
 from xbopt.ope.reward_models.protocol import FOLDS
-from xbopt.ope.row_keys import KeyArray, folds_of
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
-from xbopt.ope.data import PROPENSITY_WANTED
+from xbopt.ope.data.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
+from xbopt.ope.data.logged import PROPENSITY_WANTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

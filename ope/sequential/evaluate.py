@@ -5,21 +5,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.carry_over import CarryOverSums
-from xbopt.ope.data import LoggedBanditData
-from xbopt.ope.estimators.ratios import ProjectedFormula
-from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.pareto import pareto_shape
-from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
-from xbopt.ope.row_keys import row_keys
-from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
-from xbopt.ope.sequential.episodes import LoggedEpisodes
-from xbopt.ope.sequential.marginal import marginal_weights
-from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS, cumulative_weights, sequential_formulas
-from xbopt.ope.support import SupportSums, with_clusters
-from xbopt.ope.verdict import (
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import row_keys
+from xbopt.ope.diagnostics.carry_over import CarryOverSums
+from xbopt.ope.diagnostics.pareto import pareto_shape
+from xbopt.ope.diagnostics.support import SupportSums, with_clusters
+from xbopt.ope.diagnostics.verdict import (
     Findings,
     SupportRules,
     judge_clusters,
@@ -28,7 +21,14 @@ from xbopt.ope.verdict import (
     judge_weights,
     name_what_is_lacking,
 )
-from xbopt.ope.weights import WeightedRows
+from xbopt.ope.diagnostics.weights import WeightedRows
+from xbopt.ope.estimators.ratios import ProjectedFormula
+from xbopt.ope.intervals.skewed import skewed_interval
+from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
+from xbopt.ope.sequential.episodes import LoggedEpisodes
+from xbopt.ope.sequential.marginal import marginal_weights
+from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS, cumulative_weights, sequential_formulas
 
 _DIFFERENCE = " - logging"
 

@@ -8,9 +8,9 @@ processes"), so weights of past steps do not multiply. The conditional mean is f
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.ope.data.row_keys import KeyArray, folds_of
 from xbopt.ope.reward_models.protocol import FOLDS
-from xbopt.ope.row_keys import KeyArray, folds_of
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 
 _STEPS = 50

@@ -16,8 +16,8 @@ Rewards of step t carry the discount to the power t.
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.ope.blocks import sums_by
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.ope.data.blocks import sums_by
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.sequential.action_values import ActionValues
 from xbopt.ope.sequential.episodes import LoggedEpisodes

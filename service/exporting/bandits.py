@@ -10,7 +10,7 @@ from xbopt.agents.bandits.linear import TIE, EpsilonGreedy, LinearBandit, LinUcb
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.neural import NeuralLinear
 from xbopt.agents.bandits.thompson import LinThompson
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import PolicyError
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs

@@ -1,6 +1,6 @@
 """``CARD.md``: the bundle in words, for the planner who has to answer for it."""
 
-from xbopt.service.formats import Guardrails, Provenance, Schema
+from xbopt.service.bundle.formats import Guardrails, Provenance, Schema
 
 
 def write_card(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray, IntArray
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.core.anchored_menu import AnchoredMenu
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.feasibility import project
-from xbopt.core.limits import Remaining
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.feasibility import project
+from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.schedule import ScheduledPolicy
+from xbopt.service.bundle.formats import FEATURE_AXES, Feature, Field, Guardrails, Missing, Plan, PolicyShape, Schema
+from xbopt.service.bundle.tensors import to_tensor
 from xbopt.service.exporting.schedule import blank_observation
-from xbopt.service.formats import FEATURE_AXES, Feature, Field, Guardrails, Missing, Plan, PolicyShape, Schema
-from xbopt.service.tensors import to_tensor
 
 _REFUSE = Missing(rule="refuse")
 

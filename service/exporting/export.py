@@ -6,18 +6,13 @@ from datetime import UTC, datetime
 import numpy as np
 
 from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.core.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import BundleError
-from xbopt.core.policy import DirectPolicy, Policy
 from xbopt.core.randomness import named_generator
-from xbopt.core.schedule import ScheduledPolicy
-from xbopt.service.exporting.card import write_card
-from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
-from xbopt.service.exporting.policies import policy_graph, reads_channels
-from xbopt.service.exporting.provenance import build_provenance
-from xbopt.service.exporting.reference import inputs_of, observe_policy, reference_outputs
-from xbopt.service.formats import (
+from xbopt.service.bundle.formats import (
     CARD,
     CERTIFICATE,
     FORMAT_VERSION,
@@ -34,9 +29,14 @@ from xbopt.service.formats import (
     PolicyShape,
     encode,
 )
-from xbopt.service.graph_session import Arrays, GraphSession, largest_difference
-from xbopt.service.integrity import entry_of, sealed, sign
-from xbopt.service.tensors import to_tensor
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference
+from xbopt.service.bundle.integrity import entry_of, sealed, sign
+from xbopt.service.bundle.tensors import to_tensor
+from xbopt.service.exporting.card import write_card
+from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
+from xbopt.service.exporting.policies import policy_graph, reads_channels
+from xbopt.service.exporting.provenance import build_provenance
+from xbopt.service.exporting.reference import inputs_of, observe_policy, reference_outputs
 from xbopt.simulator.parameters import MarketParameters
 
 GOLDEN_ROWS = 128

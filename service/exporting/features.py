@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.policy import Observation
 from xbopt.env.features import LARGEST_FEATURE, FeatureLayout
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs

@@ -8,7 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from xbopt.core.axes import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 OPSET = 20
 # The oldest intermediate representation that knows this operator set: older runtimes can read it too.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from xbopt.core.policy import Observation
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.exporting.graph import Graph
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-from xbopt.core.axes import FloatArray
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.exporting.bandits import bandit_predictions
 from xbopt.service.exporting.components import joint_choice

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Observation, Policy
 from xbopt.core.errors import PolicyError
-from xbopt.core.policy import Observation, Policy
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.inputs import Inputs, declare_inputs
 from xbopt.service.exporting.market_bandit import market_bandit_graph

@@ -6,8 +6,8 @@ import numpy as np
 
 from xbopt.agents.ppo.networks import FlatNetwork
 from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoTacticPolicy
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.continuous_actions import (
     LARGEST_DAYPART_MULTIPLE,

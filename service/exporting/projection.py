@@ -6,8 +6,8 @@ Where a scenario has no floors, they get no node. A sum that comes within
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.core.limits import Limits
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.limits import Limits
 from xbopt.service.exporting.graph import Graph
 
 # The same numbers as in core.feasibility: caps are aimed at with a margin for rounding, and so little money is none.

@@ -3,10 +3,10 @@
 import hashlib
 import importlib.metadata
 
-import xbopt
-from xbopt.core.policy import Policy
+from xbopt.core.decisions.policy import Policy
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.service.formats import Provenance
+from xbopt.core.version import __version__
+from xbopt.service.bundle.formats import Provenance
 
 _LIBRARIES = ("numpy", "scipy", "onnx", "onnxruntime", "torch", "stable-baselines3", "gymnasium")
 
@@ -23,7 +23,7 @@ def build_provenance(
             continue  # an extra that is not installed took no part
     lock = "\n".join(f"{name}=={version}" for name, version in sorted(libraries.items()))
     return Provenance(
-        xbopt_version=xbopt.__version__,
+        xbopt_version=__version__,
         lock_sha256=hashlib.sha256(lock.encode()).hexdigest(),
         scenario=scenario.name,
         scenario_hash=scenario.hash,

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredTacticPolicy
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
-from xbopt.core.feasibility import project
-from xbopt.core.limits import Remaining
-from xbopt.core.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import AnchoredTacticPolicy
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.feasibility import project
+from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.market_run import MarketRun
-from xbopt.service.graph_session import Arrays
+from xbopt.service.bundle.graph_session import Arrays
 from xbopt.simulator.parameters import MarketParameters
 
 

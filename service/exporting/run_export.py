@@ -10,8 +10,8 @@ from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
+from xbopt.core.decisions.policy import DirectPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, SupportError, UsageError
-from xbopt.core.policy import DirectPolicy, Policy, TacticPolicy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters

@@ -3,13 +3,13 @@
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.feasibility import project
+from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.errors import PolicyError
-from xbopt.core.feasibility import project
-from xbopt.core.limits import Remaining
-from xbopt.core.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.schedule import ScheduledPolicy
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs
 from xbopt.service.exporting.tail import finish_direct, finish_tactics

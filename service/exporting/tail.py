@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xbopt.core.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.exporting.decoding import decode_anchored, decode_menu
 from xbopt.service.exporting.graph import Graph

@@ -12,15 +12,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-import xbopt
 from xbopt.core.errors import BundleError, UsageError
+from xbopt.core.version import __version__
+from xbopt.service.deciding.reading import RequestError
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
 from xbopt.service.http.inference import model_metadata, read_inference, write_inference
 from xbopt.service.http.openapi import describe
 from xbopt.service.http.problems import CONTENT_TYPE, ProblemError, problem_body
 from xbopt.service.http.tokens import Tokens
-from xbopt.service.reading import RequestError
 from xbopt.service.store.interface import StoreError
 
 _JSON = "application/json"
@@ -70,7 +70,7 @@ def build_app(
 
     app = FastAPI(
         title="xbopt allocation service",
-        version=xbopt.__version__,
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -189,7 +189,7 @@ def _add_inference(app: FastAPI, engine: Engine) -> None:
 
     @app.get("/v2", tags=["inference"], summary="About this server")
     async def server() -> Response:
-        return _json({"name": "xbopt", "version": xbopt.__version__, "extensions": []})
+        return _json({"name": "xbopt", "version": __version__, "extensions": []})
 
     @app.get("/v2/health/live", tags=["inference"], summary="Whether the process runs")
     async def v2_live() -> Response:

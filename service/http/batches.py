@@ -22,10 +22,10 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.service.allocator import Allocation, Allocator
-from xbopt.service.reading import Batch, RequestError
-from xbopt.service.requests import Text
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.reading import Batch, RequestError
+from xbopt.service.deciding.requests import Text
 
 CONTENT_TYPE = "application/vnd.xbopt.batch"
 MAGIC = b"XBB1"

@@ -14,22 +14,22 @@ import msgspec
 import numpy as np
 
 from xbopt.core.errors import XboptError
-from xbopt.service.allocator import STORE_FAILURE, Allocation, Allocator
-from xbopt.service.decision_ids import new_decision_id
+from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
+from xbopt.service.deciding.decision_ids import new_decision_id
+from xbopt.service.deciding.reading import Batch
+from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import ProblemError
-from xbopt.service.reading import Batch
-from xbopt.service.recording import (
+from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
+from xbopt.service.store.group_commit import GroupCommit
+from xbopt.service.store.interface import StoreError
+from xbopt.service.store.recording import (
     allocation_of,
     answer_of,
     bundle_entry,
     decision_entry,
     decode_decision,
 )
-from xbopt.service.requests import AllocationAnswer, AllocationRequest, Outcome
-from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
-from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import StoreError
 
 _KEPT_BUNDLES = 3
 _encode = msgspec.msgpack.Encoder().encode

@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 import msgspec
 
 from xbopt.core.errors import XboptError
+from xbopt.service.deciding.reading import RequestError
+from xbopt.service.deciding.requests import AllocationRequest, Outcome
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH_TYPE
 from xbopt.service.http.batches import read_batch, write_answer
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.problems import CONTENT_TYPE as PROBLEM_TYPE
 from xbopt.service.http.problems import ProblemError, problem_body
 from xbopt.service.http.tokens import Right, Tokens
-from xbopt.service.reading import RequestError
-from xbopt.service.requests import AllocationRequest, Outcome
 
 # ASGI's own types: what a server and an application hand each other is a mapping of anything.
 Message: TypeAlias = MutableMapping[str, Any]

@@ -9,12 +9,12 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.service.allocator import Allocation, Allocator
-from xbopt.service.decision_ids import new_decision_id
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.decision_ids import new_decision_id
+from xbopt.service.deciding.reading import Batch, RequestError
+from xbopt.service.deciding.requests import Text
 from xbopt.service.http.batches import MOST_ROWS, BatchId
-from xbopt.service.reading import Batch, RequestError
-from xbopt.service.requests import Text
 
 _DATATYPES = {"float64": "FP64", "int64": "INT64"}
 _ASKED = ("regions", "cells", "channels", "day", "budget_base", "region_base", "channel_base")

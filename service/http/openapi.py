@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from fastapi.openapi.utils import get_openapi
 
+from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH_TYPE
 from xbopt.service.http.gateway import ALLOCATE, MOST_REQUESTS, OUTCOMES
 from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
 from xbopt.service.http.problems import CONTENT_TYPE, TITLES, Problem
-from xbopt.service.requests import AllocationAnswer, AllocationRequest, Outcome
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xbopt.core.errors import UsageError
-from xbopt.service.allocator import Allocator
+from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway

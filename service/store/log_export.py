@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import SupportError, UsageError
-from xbopt.service.formats import SCHEMA, Schema, decode
-from xbopt.service.recording import allocation_of, decode_decision
+from xbopt.service.bundle.formats import SCHEMA, Schema, decode
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry
 from xbopt.service.store.interface import Store
+from xbopt.service.store.recording import allocation_of, decode_decision
 
 _ENTRIES_AT_ONCE = 512
 

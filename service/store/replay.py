@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from xbopt.service.allocator import Allocator
-from xbopt.service.recording import decode_decision, differing_outputs
+from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.store.interface import Store
+from xbopt.service.store.recording import decode_decision, differing_outputs
 from xbopt.service.store.verification import TamperedStoreError
 
 

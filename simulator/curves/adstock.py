@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.media import Adstock, DelayedAdstock, GeometricAdstock, WeibullAdstock
 
 

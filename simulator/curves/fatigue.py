@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.media import Fatigue
 from xbopt.simulator.curves.saturation import SaturationBank
 

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from xbopt.core.decision_log.reader import read_decision_log
-from xbopt.env.kpis import KPI_NAMES
 from xbopt.simulator.money import TERMS
+from xbopt.studies.kpis import KPI_NAMES
 
 
 def test_json_is_one_document_that_keeps_the_contract(xbopt_command):

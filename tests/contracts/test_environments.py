@@ -16,9 +16,9 @@ from xbopt.core.errors import DecisionError, UsageError
 from xbopt.env.campaign import REWARD_TERMS, Campaign, CampaignSettings
 from xbopt.env.gym_env import CampaignEnv
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import TotalsRecorder
 from xbopt.env.vector_env import CampaignVectorEnv
 from xbopt.simulator.build import build_market
+from xbopt.studies.totals import TotalsRecorder
 
 ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
 MODES = list(AutoresetMode)
@@ -47,11 +47,32 @@ def test_make_vec_finds_the_native_vector_env():
     assert list(info["world"][:3]) == [0, 1, 2]
 
 
-@pytest.mark.parametrize("order", ["import gymnasium, xbopt", "import xbopt, gymnasium"])
-def test_the_environment_is_known_in_whichever_order_things_are_imported(order):
-    code = f"{order}; print(gymnasium.make('xbopt/Campaign-v0', scenario='quickstart').unwrapped.action_space)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import gymnasium; made = gymnasium.make('xbopt:xbopt/Campaign-v0')",
+        "import gymnasium, xbopt; made = gymnasium.make('xbopt/Campaign-v0')",
+        "import xbopt, gymnasium; made = gymnasium.make('xbopt:xbopt/Campaign-v0')",
+        (
+            "import xbopt; s = xbopt.load_scenario('quickstart'); import gymnasium; "
+            "made = gymnasium.make('xbopt:xbopt/Campaign-v0', scenario=s)"
+        ),
+    ],
+)
+def test_the_environment_is_known_in_whichever_order_things_are_imported(code):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(made.unwrapped.action_space)"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "MultiDiscrete" in done.stdout, done.stderr
+
+
+def test_importing_xbopt_hooks_into_nothing():
+    code = "import sys; before = list(sys.meta_path); import xbopt; print(sys.meta_path == before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
 
 
 def test_importing_xbopt_loads_no_gymnasium():

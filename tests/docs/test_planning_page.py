@@ -21,8 +21,8 @@ def run(line, folder):
 
 
 def test_every_column_of_a_plan_is_told():
-    from xbopt.agents.planner.plan_table import plan_columns
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.plan_table import plan_columns
 
     for column in plan_columns(load_scenario("quickstart")):
         assert f"`{column}`" in PAGE or column.startswith("daypart_"), column

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.errors import DecisionError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.campaign import CampaignSettings, make_encoding

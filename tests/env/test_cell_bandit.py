@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from xbopt.core.anchor import Anchor
-from xbopt.core.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.errors import DecisionError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.cell_bandit import CellBandit

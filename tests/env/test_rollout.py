@@ -7,8 +7,8 @@ from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import built_in_policy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import CELL_COUNTS, TotalsRecorder
 from xbopt.simulator.build import build_market
+from xbopt.studies.totals import CELL_COUNTS, TotalsRecorder
 
 
 class Diary:

@@ -7,9 +7,9 @@ from scipy import stats
 from benchmarks.ope_worlds import LoggedWorld
 from xbopt.core.errors import UsageError
 from xbopt.ope import LoggedBanditData, SupportRules, evaluate_policy, fit_reward_model
+from xbopt.ope.data.row_keys import folds_of, row_keys
 from xbopt.ope.intervals.bootstrap import draw_counts
 from xbopt.ope.intervals.bounded import empirical_bernstein, hoeffding
-from xbopt.ope.row_keys import folds_of, row_keys
 
 ANYTHING_GOES = SupportRules(top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf)
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from benchmarks.ope_worlds import LoggedWorld
 from xbopt.ope import LoggedBanditData, RewardMoments, StreamingEvaluator, evaluate_policy, fit_linear
-from xbopt.ope.blocks import KEPT_KEYS
+from xbopt.ope.data.blocks import KEPT_KEYS
+from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.estimators.bandit import ESTIMATORS
-from xbopt.ope.row_keys import row_keys
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -6,10 +6,10 @@ import pytest
 from benchmarks.ope_worlds import LoggedWorld
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope import LoggedBanditData, evaluate_policy, fit_reward_model
-from xbopt.ope.propensity import estimate_propensities
+from xbopt.ope.data.row_keys import folds_of, row_keys
+from xbopt.ope.diagnostics.propensity import estimate_propensities
 from xbopt.ope.reward_models.fitting import reward_moments
 from xbopt.ope.reward_models.linear import fit_linear, solve_linear
-from xbopt.ope.row_keys import folds_of, row_keys
 
 
 def linear_log(rows, seed, *, n_actions=3, noise=0.0):

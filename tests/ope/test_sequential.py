@@ -5,8 +5,8 @@ import pytest
 
 from benchmarks.ope_worlds import CampaignWorld
 from xbopt.ope import LoggedEpisodes, SupportRules, evaluate_sequential
+from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.estimators.ratios import ProjectedFormula
-from xbopt.ope.row_keys import row_keys
 from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
 from xbopt.ope.sequential.marginal import marginal_weights
 from xbopt.ope.sequential.scores import cumulative_weights, sequential_formulas

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.random_markets import documents, random_policy
 from tests.worlds import Doc, decision, document, market_of, play, rescaled, scenario_of
-from xbopt.core.axes import FloatArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.build import build_market
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.money import TERMS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.random_markets import FATIGUES, documents
 from tests.worlds import Doc, decision, document, market_of, play, scenario_of, steady, total
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.media import Fatigue, HillSaturation
 from xbopt.simulator.build import build_market
 from xbopt.simulator.curves.fatigue import fatigue_bank

@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from xbopt.agents.simulation import SimulationResult, simulate
-from xbopt.env.kpis import (
+from xbopt.simulator.money import TERMS
+from xbopt.studies.kpis import (
     Estimate,
     bridge_means,
     channel_rows,
@@ -15,8 +15,8 @@ from xbopt.env.kpis import (
     region_rows,
     segment_rows,
 )
-from xbopt.env.totals import CELL_COUNTS, CHANNEL_COUNTS, DAILY, Totals
-from xbopt.simulator.money import TERMS
+from xbopt.studies.simulate import SimulationResult, simulate
+from xbopt.studies.totals import CELL_COUNTS, CHANNEL_COUNTS, DAILY, Totals
 
 MakeResult = Callable[..., SimulationResult]
 

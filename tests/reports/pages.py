@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import altair as alt
 
-from xbopt.reports.page_parts import PageContent
+from xbopt.reports.kit.page_parts import PageContent
 
 ATTACK = "</script><script>alert('x')</script><img src=x onerror=alert(1)>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -5,23 +5,24 @@ import math
 
 import pytest
 
+import xbopt
 from tests.reports.pages import assert_charts_are_whole, browser_complaints, outline_of
-from xbopt.agents.comparison import MEASURES, compare_policies
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.env.kpis import KPI_NAMES
-from xbopt.reports.comparison_json import comparison_json
-from xbopt.reports.comparison_page import comparison_content
-from xbopt.reports.comparison_report import build_comparison_report
-from xbopt.reports.comparison_words import comparison_verdict, gap_sentence, ranked, runner_up_sentence
-from xbopt.reports.numbers import NumberFormat
-from xbopt.reports.page import MAX_BYTES, html_page
+from xbopt.reports.comparison.document import comparison_json
+from xbopt.reports.comparison.page import comparison_content
+from xbopt.reports.comparison.report import build_comparison_report
+from xbopt.reports.comparison.words import comparison_verdict, gap_sentence, ranked, runner_up_sentence
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.kit.page import MAX_BYTES, html_page
+from xbopt.studies.compare import MEASURES
+from xbopt.studies.kpis import KPI_NAMES
 
 SHORT = ["horizon.days=8", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 EUR = NumberFormat(locale="en", currency="EUR")
 
 
 def compared_with(policies, **options):
-    return compare_policies(load_scenario("quickstart", overrides=SHORT), policies, **options)
+    return xbopt.compare(load_scenario("quickstart", overrides=SHORT), policies, **options)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def report(result):
 
 @pytest.fixture(scope="module")
 def page(report):
-    return html_page(report)
+    return html_page(comparison_content(report))
 
 
 def test_the_page_nests_fits_and_asks_the_network_for_nothing(page):

@@ -13,12 +13,12 @@ from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import named_policy
 from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.results import Estimate
-from xbopt.reports.evaluation import build_evaluation_report
-from xbopt.reports.evaluation_page import evaluation_sections
-from xbopt.reports.evaluation_words import verdict_sentence
-from xbopt.reports.markdown import markdown_page
-from xbopt.reports.page import MAX_BYTES, html_page
-from xbopt.reports.reward_numbers import RewardNumbers
+from xbopt.reports.evaluation.page import evaluation_content, evaluation_sections
+from xbopt.reports.evaluation.report import build_evaluation_report
+from xbopt.reports.evaluation.reward_numbers import RewardNumbers
+from xbopt.reports.evaluation.words import verdict_sentence
+from xbopt.reports.kit.markdown import markdown_page
+from xbopt.reports.kit.page import MAX_BYTES, html_page
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def refused(write_log):
 
 @pytest.fixture(scope="module")
 def page(answered):
-    return html_page(build_evaluation_report(answered))
+    return html_page(evaluation_content(build_evaluation_report(answered)))
 
 
 def words_of(page):
@@ -73,7 +73,7 @@ def test_support_stands_before_any_value(answered, page):
 
 
 def test_a_refusal_shows_no_value_and_says_what_to_log(refused):
-    page = html_page(build_evaluation_report(refused))
+    page = html_page(evaluation_content(build_evaluation_report(refused)))
     assert refused.result.verdict == "REFUSE"
     assert 'class="verdict bad"' in page
     assert "<p>REFUSE: this log cannot say what always:b would have earned.</p>" in words_of(page)
@@ -87,14 +87,14 @@ def test_a_refusal_shows_no_value_and_says_what_to_log(refused):
 def test_a_forced_refusal_stays_a_refusal(write_log):
     log = write_log(0.01)
     report = build_evaluation_report(evaluate_log(log, named_policy("always:b", log), force=True))
-    page = html_page(report)
+    page = html_page(evaluation_content(report))
     assert "Do not bet on them." in page
     assert 'id="difference"' in page
 
 
 @pytest.mark.parametrize("name", ["answered", "refused"])
 def test_the_page_is_whole_and_asks_the_network_for_nothing(name, request):
-    page = html_page(build_evaluation_report(request.getfixturevalue(name)))
+    page = html_page(evaluation_content(build_evaluation_report(request.getfixturevalue(name))))
     outline = outline_of(page)
     assert len(page.encode()) <= MAX_BYTES
     assert outline.count["h1"] == 1
@@ -115,22 +115,22 @@ def test_every_chart_is_valid_and_has_its_figures_as_a_table(name, request):
 def test_names_of_actions_cannot_break_the_page(write_log):
     log = write_log(0.5, label=ATTACK.replace(chr(39), ""))
     report = build_evaluation_report(evaluate_log(log, named_policy("uniform", log)))
-    page = html_page(report)
+    page = html_page(evaluation_content(report))
     assert outline_of(page).count["script"] == 2
     assert "<img src=x" not in page
-    text = markdown_page(report)
+    text = markdown_page(evaluation_content(report))
     assert re.search(r"\\<img", text)
     assert not re.search(r"(?<!\\)<img", text)
 
 
 def test_the_same_evaluation_gives_the_same_bytes(answered, page):
-    assert html_page(build_evaluation_report(answered)) == page
+    assert html_page(evaluation_content(build_evaluation_report(answered))) == page
 
 
 def test_self_test_and_anytime_interval_are_told(answered, page):
     assert "in 20 logs simulated like this one" in page
     assert "However often you look while the log grows" in page
-    assert markdown_page(build_evaluation_report(answered)).count("| Doubly robust |") == 3
+    assert markdown_page(evaluation_content(build_evaluation_report(answered))).count("| Doubly robust |") == 3
 
 
 @pytest.mark.parametrize(
@@ -157,5 +157,5 @@ def test_rewards_are_written_with_the_digits_that_matter():
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ["answered", "refused"])
 def test_a_browser_draws_every_chart(name, request, chromium, tmp_path):
-    page = html_page(build_evaluation_report(request.getfixturevalue(name)))
+    page = html_page(evaluation_content(build_evaluation_report(request.getfixturevalue(name))))
     assert browser_complaints(page, chromium, tmp_path) == []

@@ -9,13 +9,13 @@ import pytest
 
 from tests.reports.pages import ATTACK, browser_complaints, chart_data, outline_of
 from xbopt.core.errors import UsageError
-from xbopt.env.kpis import Estimate
-from xbopt.reports.chart_heat import heat_map_chart
-from xbopt.reports.figures import HeatMap
-from xbopt.reports.numbers import NumberFormat
-from xbopt.reports.page import MAX_BYTES, PageStyle, html_page, script_json, write_html
-from xbopt.reports.simulation import build_simulation_report
-from xbopt.reports.simulation_page import simulation_sections
+from xbopt.reports.kit.chart_heat import heat_map_chart
+from xbopt.reports.kit.figures import HeatMap
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.kit.page import MAX_BYTES, PageStyle, html_page, script_json, write_html
+from xbopt.reports.simulation.page import simulation_content, simulation_sections
+from xbopt.reports.simulation.report import build_simulation_report
+from xbopt.studies.kpis import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def report(played):
 
 @pytest.fixture(scope="module")
 def page(report):
-    return html_page(report)
+    return html_page(simulation_content(report))
 
 
 def test_the_page_nests_and_fits(page):
@@ -75,8 +75,8 @@ def test_names_cannot_become_markup(played):
     market = document.market.model_copy(update={"regions": [region, *document.market.regions[1:]]})
     scenario = replace(played.scenario, document=document.model_copy(update={"market": market}))
     result = replace(played, scenario=scenario, by_region=[replace(played.by_region[0], name=ATTACK)])
-    harmless = outline_of(html_page(build_simulation_report(played)))
-    page = html_page(build_simulation_report(result, title=ATTACK))
+    harmless = outline_of(html_page(simulation_content(build_simulation_report(played))))
+    page = html_page(simulation_content(build_simulation_report(result, title=ATTACK)))
     outline = outline_of(page)
     assert outline.count["script"] == harmless.count["script"] == 2
     assert "img" not in outline.count
@@ -93,13 +93,15 @@ def test_json_in_a_script_element_holds_no_tag():
 
 
 def test_the_same_result_gives_the_same_bytes(played, report, page):
-    assert html_page(report) == page
+    assert html_page(simulation_content(report)) == page
     slower = replace(played, performance=replace(played.performance, seconds=99.0))
-    assert html_page(build_simulation_report(slower, baseline=slower)) == page
+    assert html_page(simulation_content(build_simulation_report(slower, baseline=slower))) == page
 
 
 def test_a_minus_stays_with_its_figure_on_the_page(make_result):
-    page = re.sub(r"<script.*?</script>", "", html_page(build_simulation_report(make_result([-5.0, -9.0]))))
+    page = re.sub(
+        r"<script.*?</script>", "", html_page(simulation_content(build_simulation_report(make_result([-5.0, -9.0]))))
+    )
     verdict = re.search(r'<section class="verdict".*?</section>', page, re.DOTALL)
     tiles = re.search(r'<section class="tiles".*?</section>', page, re.DOTALL)
     for part in (verdict, tiles):
@@ -111,7 +113,9 @@ def test_a_minus_stays_with_its_figure_on_the_page(make_result):
 def test_set_values_and_sentences_beside_the_margin_stand_on_the_page(played):
     scenario = replace(played.scenario, changes=(("budget.total_base", "budget.total_base=28000"),))
     effect = Estimate(mean=10.0, se=1.0, low=5.0, high=15.0)
-    page = html_page(build_simulation_report(replace(played, scenario=scenario), without_media=effect))
+    page = html_page(
+        simulation_content(build_simulation_report(replace(played, scenario=scenario), without_media=effect))
+    )
     assert "<dt>Changed with --set</dt><dd>budget.total_base=28000</dd>" in page
     assert "1 set with --set" in page
     assert "<td></td><td>set with --set</td>" in page
@@ -151,9 +155,9 @@ def test_a_broken_page_leaves_the_old_file(report, tmp_path):
     target = tmp_path / "report.html"
     target.write_text("old", encoding="utf-8")
     with pytest.raises(UsageError, match="cannot be read"):
-        write_html(report, target, style=PageStyle(logo=tmp_path / "missing.png"))
+        write_html(simulation_content(report), target, style=PageStyle(logo=tmp_path / "missing.png"))
     assert target.read_text(encoding="utf-8") == "old"
-    write_html(report, target)
+    write_html(simulation_content(report), target)
     assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
@@ -161,7 +165,7 @@ def test_a_broken_page_leaves_the_old_file(report, tmp_path):
 def test_colours_and_logo_can_be_set(report, tmp_path):
     logo = tmp_path / "logo.svg"
     logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
-    page = html_page(report, style=PageStyle(accent="#703080", logo=logo))
+    page = html_page(simulation_content(report), style=PageStyle(accent="#703080", logo=logo))
     assert "--accent: #703080" in page
     assert 'src="data:image/svg+xml;base64,' in page
     with pytest.raises(UsageError, match="#rrggbb"):
@@ -170,7 +174,7 @@ def test_colours_and_logo_can_be_set(report, tmp_path):
 
 def test_a_plan_without_media_and_a_single_world_can_be_drawn(make_result):
     for result in (make_result([5.0, 7.0], media=0.0), make_result([-5.0])):
-        page = html_page(build_simulation_report(result))
+        page = html_page(simulation_content(build_simulation_report(result)))
         outline_of(page)
         assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL).lower().split()
 

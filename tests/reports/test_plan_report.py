@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
+import xbopt
 from tests.reports.pages import assert_charts_are_whole, browser_complaints, outline_of
 from xbopt.agents.planner.target import Target
-from xbopt.agents.planning import plan_scenario
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.reports.numbers import NumberFormat
-from xbopt.reports.page import MAX_BYTES, html_page
-from xbopt.reports.plan import GROUP_WORDS, build_plan_report
-from xbopt.reports.plan_json import planning_json
-from xbopt.reports.plan_page import plan_content
-from xbopt.reports.plan_words import limit_prices, limits_sentence, plan_verdict, spend_sentence
-from xbopt.reports.plan_workbook import write_plan_xlsx
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.kit.page import MAX_BYTES, html_page
+from xbopt.reports.plan.document import planning_json
+from xbopt.reports.plan.page import plan_content
+from xbopt.reports.plan.report import GROUP_WORDS, build_plan_report
+from xbopt.reports.plan.words import limit_prices, limits_sentence, plan_verdict, spend_sentence
+from xbopt.reports.plan.workbook import write_plan_xlsx
 from xbopt.simulator.worlds import WorldParameters
 
 SHORT = ["horizon.days=14", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
@@ -25,7 +25,7 @@ TIGHT = "budget.region_caps_base={DE: 800, UK: 300}"
 
 
 def planned_with(*changes, **options):
-    return plan_scenario(load_scenario("quickstart", overrides=[*SHORT, *changes]), **options)
+    return xbopt.plan(load_scenario("quickstart", overrides=[*SHORT, *changes]), **options)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def report(tight):
 
 @pytest.fixture(scope="module")
 def page(report):
-    return html_page(report)
+    return html_page(plan_content(report))
 
 
 def test_the_page_nests_fits_and_asks_the_network_for_nothing(page):
@@ -72,7 +72,7 @@ def test_the_page_is_drawn_without_a_complaint(page, chromium, tmp_path):
 
 
 def test_the_same_plan_gives_the_same_page(tight, page):
-    assert html_page(build_plan_report(tight, runs=6, seed=2)) == page
+    assert html_page(plan_content(build_plan_report(tight, runs=6, seed=2))) == page
 
 
 def test_the_reallocation_leads_from_one_plan_to_the_other(report, tight):
@@ -86,7 +86,7 @@ def test_the_reallocation_leads_from_one_plan_to_the_other(report, tight):
 
 
 def test_many_small_moves_stand_together(tight):
-    from xbopt.reports import reallocation
+    from xbopt.reports.plan import reallocation
 
     old = reallocation._MOST_STEPS
     reallocation._MOST_STEPS = 2
@@ -166,7 +166,7 @@ def test_the_tornado_is_the_table(report):
 
 def test_names_cannot_become_markup(report):
     evil = replace(report, verdict="</script><script>alert(1)</script>")
-    page = html_page(evil)
+    page = html_page(plan_content(evil))
     assert "<script>alert(1)" not in page
     outline_of(page)
 

@@ -11,16 +11,16 @@ import pytest
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import uncovered
-from xbopt.env.kpis import Estimate
-from xbopt.env.labels import KPI_LABELS, TERM_LABELS
-from xbopt.env.totals import ADJUSTMENTS, CELL_COUNTS
-from xbopt.reports.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
-from xbopt.reports.bridge import build_bridge
-from xbopt.reports.figures import labelled
-from xbopt.reports.numbers import NumberFormat, glued
-from xbopt.reports.simulation import build_simulation_report
-from xbopt.reports.verdict import media_sentence
+from xbopt.reports.kit.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
+from xbopt.reports.kit.bridge import build_bridge
+from xbopt.reports.kit.figures import labelled
+from xbopt.reports.kit.numbers import NumberFormat, glued
+from xbopt.reports.simulation.report import build_simulation_report
+from xbopt.reports.simulation.verdict import media_sentence
 from xbopt.simulator.money import TERMS
+from xbopt.studies.kpis import Estimate
+from xbopt.studies.labels import KPI_LABELS, TERM_LABELS
+from xbopt.studies.totals import ADJUSTMENTS, CELL_COUNTS
 
 TEN_PROFITS = [100.0 + n for n in range(10)]
 EN = NumberFormat(locale="en", currency="EUR")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from xbopt.env.kpis import KPI_NAMES
-from xbopt.reports.tables import simulation_json
+from xbopt.reports.simulation.document import simulation_json
+from xbopt.studies.kpis import KPI_NAMES
 
 
 def test_the_document_has_the_promised_names(played):

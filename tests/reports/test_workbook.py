@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from xbopt.reports.simulation import build_simulation_report
-from xbopt.reports.workbook import workbook_tables, write_xlsx
-from xbopt.reports.workbook_writer import rounded
+from xbopt.reports.kit.workbook_writer import rounded
+from xbopt.reports.simulation.report import build_simulation_report
+from xbopt.reports.simulation.workbook import workbook_tables, write_xlsx
 
 NS = {"s": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
 

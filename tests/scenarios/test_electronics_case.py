@@ -8,9 +8,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from xbopt.agents.simulation import SimulationResult, simulate
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.studies.simulate import SimulationResult, simulate
 
 RUNS, SEED = 256, 0
 CALIBRATION = Path(__file__).resolve().parents[2] / "benchmarks" / "calibrate_electronics_case.py"

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy
-from xbopt.core.document import value_at
+from xbopt.core.documents.document import value_at
 from xbopt.core.scenario.loading import load_scenario, read_document
 from xbopt.core.scenario.provenance import provenance_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import CELL_COUNTS, Totals, TotalsRecorder
 from xbopt.simulator.build import build_market
 from xbopt.simulator.money import TERMS
 from xbopt.simulator.state import MarketState
+from xbopt.studies.totals import CELL_COUNTS, Totals, TotalsRecorder
 
 ORDERS_BY_REGION = {"GB": 6313, "DE": 178, "FR": 156, "BE": 33, "ES": 31, "CH": 15}
 ORDERS_BY_SEGMENT = {"small_basket": 1613, "medium_basket": 3711, "wholesale": 1402}

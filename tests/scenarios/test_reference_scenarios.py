@@ -12,7 +12,7 @@ import yaml
 
 import xbopt
 from xbopt.agents.policies import built_in_policy
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.loading import shipped_file
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import TacticChoice, play_worlds

@@ -8,10 +8,10 @@ import pytest
 
 import xbopt
 from xbopt.agents.policies import BUILT_IN
-from xbopt.agents.simulation import SimulationResult
 from xbopt.core.scenario.loading import load_scenario, shipped_file, shipped_scenarios
 from xbopt.core.scenario.provenance import numeric_paths, uncovered, unused_patterns
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.studies.simulate import SimulationResult
 
 NAMES = shipped_scenarios()
 RUNS = 8

@@ -19,13 +19,13 @@ import pytest
 from tests.worlds import market_of
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.policy import Observation, Policy
+from xbopt.core.decisions.policy import Observation, Policy
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.service.allocator import Allocator
-from xbopt.service.archive import write_files
+from xbopt.service.bundle.archive import write_files
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.export import ExportSettings, export_policy
 from xbopt.service.exporting.reference import observe_policy
-from xbopt.service.requests import AllocationRequest
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from xbopt.core.axes import FloatArray
-from xbopt.core.policy import Observation
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.service.graph_session import Arrays
+from xbopt.service.bundle.graph_session import Arrays
 
 
 def random_inputs(

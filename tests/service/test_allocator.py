@@ -12,13 +12,13 @@ from scipy.stats import chi2
 
 from tests.service.conftest import Exported, export_to
 from xbopt.core.errors import BundleError
-from xbopt.service.allocator import Allocator
-from xbopt.service.draws import uniforms
+from xbopt.service.bundle.formats import QuietHours
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.draws import uniforms
+from xbopt.service.deciding.reading import RequestError
+from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.description import build_guardrails
-from xbopt.service.formats import QuietHours
-from xbopt.service.reading import RequestError
-from xbopt.service.recording import decision_entry, decode_decision, differing_outputs
-from xbopt.service.requests import AllocationRequest
+from xbopt.service.store.recording import decision_entry, decode_decision, differing_outputs
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_guardrails_that_name_strangers_are_refused(direct: Exported, tmp_path: 
 def test_the_serving_path_is_light(repository: Path) -> None:
     """Importing and loading brings in no learning, web, data-frame or validation library."""
     code = (
-        "import sys; from xbopt.service import Allocator; import xbopt.service.allocator, onnxruntime; "
+        "import sys; from xbopt.service import Allocator; import xbopt.service.deciding.allocator, onnxruntime; "
         "print(*sorted({m.split('.')[0] for m in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)

@@ -13,11 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.service.conftest import CERTIFICATE, Exported
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.errors import BundleError, UsageError
-from xbopt.service import bundle as loading
-from xbopt.service.archive import pack, read_files, write_files
-from xbopt.service.bundle import check_golden, load_bundle
-from xbopt.service.exporting.export import ExportSettings, export_policy
-from xbopt.service.formats import (
+from xbopt.service.bundle import bundle as loading
+from xbopt.service.bundle.archive import pack, read_files, write_files
+from xbopt.service.bundle.bundle import check_golden, load_bundle
+from xbopt.service.bundle.formats import (
     GOLDEN,
     GUARDRAILS,
     MANIFEST,
@@ -29,7 +28,8 @@ from xbopt.service.formats import (
     decode,
     encode,
 )
-from xbopt.service.integrity import check_integrity, entry_of, sealed
+from xbopt.service.bundle.integrity import check_integrity, entry_of, sealed
+from xbopt.service.exporting.export import ExportSettings, export_policy
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

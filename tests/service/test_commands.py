@@ -8,9 +8,9 @@ import pytest
 
 from tests.service.conftest import Exported
 from xbopt.cli.main import main
-from xbopt.service.bundle import load_bundle
-from xbopt.service.recording import bundle_entry, decision_entry
+from xbopt.service.bundle.bundle import load_bundle
 from xbopt.service.store.opening import open_store
+from xbopt.service.store.recording import bundle_entry, decision_entry
 
 
 @pytest.fixture

@@ -15,16 +15,16 @@ import pytest
 
 from tests.service.conftest import Serve
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-from xbopt.agents.simulation import simulate
 from xbopt.agents.training import RunDirectory, TrainingSettings, train, trained_policy
-from xbopt.core.axes import FloatArray, IntArray
-from xbopt.core.decision import Decision
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.reader import read_decision_log
+from xbopt.core.decisions.decision import Decision
 from xbopt.env.contexts import window_reward
 from xbopt.env.market_run import MarketRun
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.verification import verify_chain
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.simulate import simulate
 
 WORLDS = 313
 LOGGING, EVALUATED = 0.5, 0.1

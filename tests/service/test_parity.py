@@ -13,14 +13,14 @@ from xbopt.agents.bandits.bandit import Bandit
 from xbopt.agents.bandits.kinds import KINDS
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.policy import DirectPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, Policy
+from xbopt.service.bundle.formats import Feature, Missing
+from xbopt.service.bundle.graph_session import GraphSession, largest_difference
 from xbopt.service.exporting.bandits import bandit_probabilities
 from xbopt.service.exporting.description import build_schema
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.reference import observe_policy, reference_outputs
-from xbopt.service.formats import Feature, Missing
-from xbopt.service.graph_session import GraphSession, largest_difference
 from xbopt.simulator.parameters import MarketParameters
 
 PARITY = 1e-6

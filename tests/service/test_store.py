@@ -14,13 +14,13 @@ from tests.service.conftest import Exported
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.env.decision_book import log_schema
-from xbopt.service.recording import bundle_entry, decision_entry
-from xbopt.service.requests import Outcome
+from xbopt.service.deciding.requests import Outcome
 from xbopt.service.store.entries import GENESIS, NewEntry, next_hash
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import Store, StoreError
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
+from xbopt.service.store.recording import bundle_entry, decision_entry
 from xbopt.service.store.replay import replay_decisions
 from xbopt.service.store.verification import TamperedStoreError, verify_chain
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.service.conftest import Exported, export_to
 from tests.service.test_http import body
-from xbopt.service.allocator import Allocator
+from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.exporting.description import build_guardrails
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine

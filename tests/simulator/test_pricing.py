@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, market_of, plain_market, play, steady
-from xbopt.core.decision import MECHANICS
+from xbopt.core.decisions.decision import MECHANICS
 from xbopt.simulator.pricing import order_duty, price_day
 from xbopt.simulator.state import initial_state
 from xbopt.simulator.worlds import average_world

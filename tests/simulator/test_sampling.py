@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import gammainc, gammaincc, ndtr, pdtr, pdtrc
 
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.core.randomness import named_generator
 from xbopt.simulator import sampling
 from xbopt.simulator.sampling import MAX_MEAN, lognormal_from_normal, normal_from_uniform, poisson_from_uniform

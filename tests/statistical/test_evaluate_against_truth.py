@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.plan_on_log import PlanFromContext
 from xbopt.agents.policies import built_in_policy
-from xbopt.agents.simulation import simulate
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope import evaluate_policy
@@ -17,6 +15,8 @@ from xbopt.ope.logs.evaluation import evaluate_log, load_rows, logged_data
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities, FromContext
 from xbopt.simulator.build import build_market
+from xbopt.studies.plan_on_log import PlanFromContext
+from xbopt.studies.simulate import simulate
 
 pytestmark = pytest.mark.statistical
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, document, market_of, plain_market, play, scenario_of, steady
-from xbopt.core.axes import FloatArray
+from xbopt.core.arrays import FloatArray
 from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.outside import next_outside
 from xbopt.simulator.state import initial_state

@@ -16,7 +16,7 @@ from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettin
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import AGENTS, TrainingSettings, train
-from xbopt.core.anchor import Anchor
+from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.market_run import MarketRun

@@ -14,9 +14,9 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.observation import RecentResults, observe
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import TotalsRecorder
 from xbopt.simulator.build import build_market
 from xbopt.simulator.state import initial_state
+from xbopt.studies.totals import TotalsRecorder
 
 CONCAVE = {
     "channels.0.price.bid_up": 0.2,

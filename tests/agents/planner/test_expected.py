@@ -13,7 +13,7 @@ from xbopt.agents.planner.response_model import expected_slope
 from xbopt.core.errors import UsageError
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import TotalsRecorder
+from xbopt.studies.totals import TotalsRecorder
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.observation import RecentResults, observe
 from xbopt.env.policy_contract import check_policy
 from xbopt.env.rollout import play_worlds
-from xbopt.env.totals import TotalsRecorder
 from xbopt.simulator.build import build_market
 from xbopt.simulator.state import initial_state
+from xbopt.studies.totals import TotalsRecorder
 
 
 @pytest.fixture(scope="module")

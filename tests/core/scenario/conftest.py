@@ -2,9 +2,9 @@
 
 import pytest
 
+from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
-from xbopt.core.yaml_text import parse_yaml
 
 TEXT = """\
 version: 1

@@ -126,9 +126,9 @@ def test_the_hash_is_that_of_the_content_not_of_the_writing(build, text):
 
 @pytest.mark.parametrize("people", ["0.3", "0.30000000000000004"])
 def test_prospects_are_never_negative(text, people):
+    from xbopt.core.documents.yaml_text import parse_yaml
     from xbopt.core.scenario.build import build_scenario
     from xbopt.core.scenario.loading import check_document
-    from xbopt.core.yaml_text import parse_yaml
 
     changed = text.replace("population: {a: 600", "population: {a: " + people).replace(
         "{new: 10, active: 20, at_risk: 30, lapsed: 40}", "{new: 0.1, active: 0.1, at_risk: 0.1, lapsed: 0}"

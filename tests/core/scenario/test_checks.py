@@ -2,10 +2,10 @@
 
 import pytest
 
+from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import ScenarioError
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.loading import check_document
-from xbopt.core.yaml_text import parse_yaml
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from xbopt.agents.simulation import simulate
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.open_log import open_log
+from xbopt.studies.simulate import simulate
 
 COLUMNS = ["action=item,propensity=p,reward=click,decision_id=id,context=age,context=city"]
 

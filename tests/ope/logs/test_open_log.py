@@ -5,10 +5,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
-from xbopt.agents.simulation import simulate
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.open_log import open_log
+from xbopt.studies.simulate import simulate
 
 COLUMNS = ["action=item,propensity=p,reward=click,decision_id=id,context=age,context=city"]
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from xbopt.agents.simulation import simulate
 from xbopt.core.errors import DecisionLogError, PolicyError
 from xbopt.ope.logs import files
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FromContext, named_policy
 from xbopt.ope.logs.probabilities import open_probabilities
+from xbopt.studies.simulate import simulate
 
 LOG = """decision,item,p,click,position,city
 a,red,0.5,1,1,Rome

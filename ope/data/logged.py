@@ -1,0 +1,169 @@
+"""Logged decisions as arrays, checked once."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.errors import DecisionLogError
+from xbopt.ope.data.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
+
+PROPENSITY_WANTED = "a propensity is the probability of the logged action, above 0 and at most 1"
+MATCH_TOLERANCE = 1e-6
+_LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
+_LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedBanditData:
+    """Decisions, one a row, with what each brought. Arrays are checked and turned into float64 or int64.
+
+    Attributes:
+        context: What was known ``(n, d)``; d may be 0.
+        action: The action that was taken ``(n,)``, from 0 to ``n_actions`` - 1.
+        reward: What it brought ``(n,)``. Finite, except where ``observed`` is False.
+        propensity: Probability with which the logged action was taken ``(n,)``, in (0, 1]; None where the log has none
+            (``xbopt.ope.diagnostics.propensity`` then estimates it, and the verdict is CAUTION at best).
+        n_actions: Number of actions ``K``.
+        action_probabilities: Probability of every action under the logging policy ``(n, K)``, where it is known.
+        cluster: Customer, market, day or episode ``(n,)``, whole numbers or texts: rows of one cluster are not
+            independent of each other, and no interval treats them as such.
+        segment: Label of each row ``(n,)``; a refusal names the segment that lacks support.
+        cost: What each decision cost ``(n,)``, for the budget estimands.
+        observed: False where the reward is not complete yet ``(n,)``: censored, not zero.
+        previous_action: Action of the same unit one step before ``(n,)``, -1 at a unit's first step; lets the
+            evaluation test for carry-over.
+        policy_propensities: Probability of the logged action under each of ``J`` logging policies ``(n, J)``, where
+            several wrote the log; with ``policy`` they give balanced weights.
+        policy: Which of the ``J`` logging policies took the action ``(n,)``.
+        reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
+    """
+
+    context: FloatArray
+    action: IntArray
+    reward: FloatArray
+    propensity: FloatArray | None
+    n_actions: int
+    action_probabilities: FloatArray | None = None
+    cluster: IntArray | None = None
+    segment: IntArray | None = None
+    cost: FloatArray | None = None
+    observed: BoolArray | None = None
+    previous_action: IntArray | None = None
+    policy_propensities: FloatArray | None = None
+    policy: IntArray | None = None
+    reward_bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every array.
+
+        Raises:
+            DecisionLogError: The message names column, row, value and what is wanted.
+        """
+        if isinstance(self.n_actions, bool) or self.n_actions < 1:
+            raise DecisionLogError(f"n_actions is {self.n_actions}; at least 1 is wanted.")
+        action = whole_numbers("action", self.action, axes=("n",), lengths=(None,))
+        rows = len(action)
+        if rows == 0:
+            raise DecisionLogError("The log has no row.")
+        check_between("action", action, 0, self.n_actions - 1, f"actions run from 0 to {self.n_actions - 1}")
+        self._set("action", action)
+        context = finite_array("context", self.context, axes=("n", "d"), lengths=(rows, None))
+        if context.size:
+            check_between("context", context, -_LARGEST, _LARGEST, _LARGEST_WANTED, axes=("n", "d"))
+        self._set("context", context)
+        self._check_reward(rows)
+        self._check_propensities(rows)
+        for name in ("cluster", "segment"):
+            if getattr(self, name) is not None:
+                self._set(name, codes_of(name, getattr(self, name), rows))
+        if self.cost is not None:
+            cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
+            check_between("cost", cost, -_LARGEST, _LARGEST, _LARGEST_WANTED)
+            self._set("cost", cost)
+        if self.previous_action is not None:
+            before = whole_numbers("previous_action", self.previous_action, axes=("n",), lengths=(rows,))
+            check_between("previous_action", before, -1, self.n_actions - 1, "an action, or -1 for none, is wanted")
+            self._set("previous_action", before)
+
+    def __len__(self) -> int:
+        """Number of decisions, ``n``."""
+        return len(self.action)
+
+    def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
+        """Some of the rows, in the order given."""
+        chosen = object.__new__(LoggedBanditData)  # the rows were checked already
+        for name in LoggedBanditData.__slots__:
+            value: object = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                value = cast("FloatArray", value)[select]
+            object.__setattr__(chosen, name, value)
+        return chosen
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check_reward(self, rows: int) -> None:
+        if self.reward_bounds is not None:
+            low, high = self.reward_bounds
+            if not (np.isfinite(low) and np.isfinite(high) and low < high):
+                raise DecisionLogError(
+                    f"reward_bounds is {self.reward_bounds}; a lower and a higher number are wanted."
+                )
+        if self.observed is None:
+            reward = finite_array("reward", self.reward, axes=("n",), lengths=(rows,))
+        else:
+            observed = np.asarray(self.observed)
+            if observed.dtype != np.bool_ or observed.shape != (rows,):
+                raise DecisionLogError(
+                    f"observed is {observed.dtype} of shape {observed.shape}; bool (n={rows},) is wanted."
+                )
+            if not observed.any():
+                raise DecisionLogError("observed is False in every row; no decision has a complete reward yet.")
+            reward = np.where(observed, np.asarray(self.reward, dtype=np.float64), 0.0)
+            reward = finite_array("reward", reward, axes=("n",), lengths=(rows,))
+            self._set("observed", observed)
+        if self.reward_bounds is not None:
+            known = reward if self.observed is None else np.where(self.observed, reward, self.reward_bounds[0])
+            low, high = self.reward_bounds
+            check_between("reward", known, low, high, f"reward_bounds says from {low:g} to {high:g}")
+        check_between("reward", reward, -_LARGEST, _LARGEST, _LARGEST_WANTED)
+        self._set("reward", reward)
+
+    def _check_propensities(self, rows: int) -> None:
+        if self.propensity is not None:
+            propensity = finite_array("propensity", self.propensity, axes=("n",), lengths=(rows,))
+            check_between("propensity", propensity, 0.0, 1.0, PROPENSITY_WANTED, open_low=True)
+            self._set("propensity", propensity)
+        if self.action_probabilities is not None:
+            whole = finite_array(
+                "action_probabilities", self.action_probabilities, axes=("n", "K"), lengths=(rows, self.n_actions)
+            )
+            check_distributions("action_probabilities", whole)
+            self._set("action_probabilities", whole)
+            self._check_match(whole[np.arange(rows), self.action])
+        if (self.policy_propensities is None) != (self.policy is None):
+            raise DecisionLogError("policy_propensities and policy belong together: give both or none.")
+        if self.policy_propensities is not None and self.policy is not None:
+            each = finite_array("policy_propensities", self.policy_propensities, axes=("n", "J"), lengths=(rows, None))
+            check_between("policy_propensities", each, 0.0, 1.0, "probabilities lie from 0 to 1")
+            policy = whole_numbers("policy", self.policy, axes=("n",), lengths=(rows,))
+            check_between("policy", policy, 0, each.shape[1] - 1, f"policies run from 0 to {each.shape[1] - 1}")
+            self._set("policy_propensities", each)
+            self._set("policy", policy)
+            self._check_match(each[np.arange(rows), policy])
+
+    def _check_match(self, probability: FloatArray) -> None:
+        """The probability of the logged action, stated twice, must be the same; stated once, it is taken over."""
+        if self.propensity is None:
+            check_between("propensity", probability, 0.0, 1.0, PROPENSITY_WANTED, open_low=True)
+            self._set("propensity", probability)
+            return
+        off = np.abs(probability - self.propensity) > MATCH_TOLERANCE
+        if off.any():
+            row = int(np.argmax(off))
+            raise DecisionLogError(
+                f"propensity, row {row}: {self.propensity[row]:.6g} was found, but the probabilities of that row say "
+                f"{probability[row]:.6g} for the logged action; they must agree."
+            )

@@ -1,0 +1,1 @@
+"""What a log can tell: weights, support, audit, and the verdict over them."""

@@ -1,0 +1,1 @@
+"""The report of ``xbopt compare``: document, words, page."""

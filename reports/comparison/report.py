@@ -1,0 +1,255 @@
+"""The comparison report as plain values: everything that its page shows."""
+
+import math
+from dataclasses import dataclass
+
+from xbopt.reports.comparison.words import (
+    comparison_verdict,
+    gap_sentence,
+    ranked,
+    reward_sentence,
+    runner_up_sentence,
+)
+from xbopt.reports.kit.assumptions import AssumptionSheet, build_assumptions
+from xbopt.reports.kit.figures import Column, Fact, HeatMap, Table, Unit, labelled
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.kit.tiles import Tile, build_tiles
+from xbopt.studies.against_baseline import compare
+from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult, spread_of
+
+_KPIS = (
+    "contribution_margin",
+    "net_revenue",
+    "media_spend",
+    "discount_cost",
+    "roas",
+    "orders",
+    "conversion_rate",
+    "new_customers",
+    "repurchase_rate",
+    "satisfaction",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonReport:
+    """What a planner reads about a comparison.
+
+    Attributes:
+        title: Title of the page.
+        description: The scenario's own words.
+        facts: Policies, worlds, seed, currency.
+        verdict: Which policy earns most, and whether that is more than luck.
+        below_verdict: How it stands against the next one, with customers counted, and against the best possible.
+        tiles: KPIs of the best policy against the first.
+        result: The comparison.
+        order: The policies, the best first.
+        beats: Share of worlds in which the policy of a row is ahead of that of a column.
+        differences: Differences with tests, one table a measure.
+        kpis: KPIs of every policy.
+        spreads: Quantiles over worlds.
+        assumptions: Every number of the scenario.
+        notes: How to read all this.
+        numbers: How numbers are written.
+    """
+
+    title: str
+    description: str
+    facts: tuple[Fact, ...]
+    verdict: str
+    below_verdict: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    result: ComparisonResult
+    order: tuple[ComparedPolicy, ...]
+    beats: HeatMap
+    differences: dict[str, Table]
+    kpis: Table
+    spreads: dict[str, Table]
+    assumptions: AssumptionSheet
+    notes: tuple[str, ...]
+    numbers: NumberFormat
+
+
+def build_comparison_report(result: ComparisonResult, *, title: str = "", locale: str = "en") -> ComparisonReport:
+    """Gather everything that the report shows.
+
+    Args:
+        result: The comparison.
+        title: Title of the page; the scenario's where left out.
+        locale: How numbers and dates are written.
+    """
+    scenario = result.scenario
+    numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
+    order = tuple(ranked(result))
+    best, first = order[0], result.first
+    against = None if best.name == first.name else compare(best.result, first.result)
+    sentences = (runner_up_sentence, reward_sentence, gap_sentence)
+    return ComparisonReport(
+        title=title or scenario.title,
+        description=scenario.document.description.strip(),
+        facts=_facts(result, numbers),
+        verdict=comparison_verdict(result, numbers),
+        below_verdict=tuple(filter(None, (sentence(result, numbers) for sentence in sentences))),
+        tiles=build_tiles(best.result.kpis, against),
+        result=result,
+        order=order,
+        beats=_beats(result, order),
+        differences={measure: _difference_table(order, measure) for measure in MEASURES},
+        kpis=_kpi_table(order),
+        spreads={measure: _spread_table(order, measure) for measure in MEASURES},
+        assumptions=build_assumptions(scenario.document, scenario.changes),
+        notes=(*result.notes, *_method_notes(result, numbers)),
+        numbers=numbers,
+    )
+
+
+def _facts(result: ComparisonResult, numbers: NumberFormat) -> tuple[Fact, ...]:
+    scenario = result.scenario
+    last = scenario.date_of(scenario.days - 1)
+    changes = "; ".join(assignment for _, assignment in scenario.changes)
+    return (
+        Fact(label="Days", text=f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
+        Fact(label="Compared with", text=result.first.name),
+        Fact(label="Policies", text=numbers.count(len(result.policies))),
+        Fact(label="Worlds", text=numbers.count(result.runs)),
+        Fact(label="Seed", text=str(result.seed)),
+        Fact(label="Money", text=scenario.base_currency),
+        Fact(label="Scenario", text=f"{scenario.name} {scenario.hash}"),
+        *((Fact(label="Changed with --set", text=changes),) if changes else ()),
+    )
+
+
+def _beats(result: ComparisonResult, order: tuple[ComparedPolicy, ...]) -> HeatMap:
+    share = result.beats("contribution_margin")
+    place = {policy.name: i for i, policy in enumerate(result.policies)}
+    names = tuple(policy.name for policy in order)
+    rows = tuple(tuple(math.nan if a == b else float(share[place[a], place[b]]) for b in names) for a in names)
+    return HeatMap(
+        key="beats",
+        title="Who is ahead of whom",
+        description="Share of worlds in which the policy of the row earns more contribution margin than that of the "
+        "column; ties count half.",
+        row_title="Policy",
+        column_title="Ahead of",
+        rows=names,
+        columns=names,
+        values=rows,
+        unit="share",
+        top=1.0,
+    )
+
+
+def _difference_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
+    def row(policy: ComparedPolicy) -> tuple[float | str | None, ...]:
+        own, gap = policy.difference[measure], policy.gap_closed
+        closed = None if gap is None or math.isnan(gap[measure].value) else gap[measure]
+        return (
+            policy.name,
+            float(policy.values[measure].mean()),
+            own.mean,
+            own.low,
+            own.high,
+            own.bootstrap_low,
+            own.bootstrap_high,
+            own.beats,
+            f"{own.holm_p_value:.2g}",
+            own.verdict,
+            None if closed is None else closed.value,
+            None if closed is None else closed.low,
+            None if closed is None else closed.high,
+        )
+
+    def money(key: str, name: str, meaning: str) -> Column:
+        return Column(key=key, name=name, unit="money", meaning=meaning)
+
+    def share(key: str, name: str, meaning: str) -> Column:
+        return Column(key=key, name=name, unit="share", meaning=meaning)
+
+    return Table(
+        key=f"difference_{measure}",
+        title="Differences to the first policy",
+        columns=(
+            Column(key="policy", name="Policy", unit="text"),
+            money("mean", "Mean", "Mean over worlds"),
+            money("difference", "Difference", "Mean over worlds of the difference to the first policy"),
+            money("low", "Low", "Lower end of the confidence interval of the mean difference, Student's t"),
+            money("high", "High", "Upper end"),
+            money("bootstrap_low", "Low, bootstrap", "The same by resampling worlds"),
+            money("bootstrap_high", "High, bootstrap", "The same by resampling worlds"),
+            share("beats", "Ahead in", "Share of worlds; ties count half"),
+            Column(key="p", name="p, Holm", unit="text", meaning="Corrected for the number of policies"),
+            Column(key="verdict", name="Verdict", unit="text"),
+            share("gap", "Gap closed", "Of the way from the uniform plan to the planner that knows each world"),
+            share("gap_low", "Gap, low", "Lower end of its confidence interval"),
+            share("gap_high", "Gap, high", "Upper end"),
+        ),
+        rows=tuple(row(policy) for policy in order),
+    )
+
+
+def _kpi_table(order: tuple[ComparedPolicy, ...]) -> Table:
+    columns: list[tuple[str, str, Unit]] = [(key, *labelled(key)) for key in _KPIS]
+    return Table(
+        key="kpis",
+        title="KPIs of every policy",
+        columns=(
+            Column(key="policy", name="Policy", unit="text"),
+            *(
+                Column(key=key, name=name, unit=unit, meaning="Mean and range over worlds")
+                for key, name, unit in columns
+            ),
+            Column(key="customer_value", name=labelled("customer_value")[0], unit="money", meaning="Beside the margin"),
+        ),
+        rows=tuple(
+            (policy.name, *(policy.result.kpis[key] for key in _KPIS), policy.result.customer_value) for policy in order
+        ),
+        note="Mean over worlds; below it, in small type, the range that holds nine of ten worlds.",
+    )
+
+
+def _spread_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
+    quantiles = {"p05": "5%", "p25": "25%", "p50": "Median", "p75": "75%", "p95": "95%"}
+    return Table(
+        key=f"spread_{measure}",
+        title="Spread over worlds",
+        columns=(
+            Column(key="policy", name="Policy", unit="text"),
+            *(
+                Column(key=key, name=name, unit="money", meaning="Quantile over worlds")
+                for key, name in quantiles.items()
+            ),
+            Column(key="loss", name="Loss in", unit="share", meaning="Share of worlds below 0"),
+        ),
+        rows=tuple(
+            (policy.name, *(spread[key] for key in quantiles), spread["loss_share"])
+            for policy in order
+            for spread in [spread_of(policy.values[measure])]
+        ),
+    )
+
+
+def _method_notes(result: ComparisonResult, numbers: NumberFormat) -> tuple[str, ...]:
+    share = numbers.share(result.confidence, digits=0)
+    return (
+        (
+            f"Every policy played the same {numbers.count(result.runs)} worlds with the same luck, so differences are "
+            "taken world by world. A difference of means without that pairing would be far less certain."
+        ),
+        (
+            f"The {share} interval is that of the mean difference, by Student's t over worlds. The bootstrap resamples "
+            "worlds and needs no normal distribution; where both disagree, a note says so."
+        ),
+        (
+            "Verdicts are corrected for the number of policies after Holm, for each measure by itself: the chance that "
+            f"any verdict on that measure is wrong is at most {numbers.share(1.0 - result.confidence, digits=0)}."
+        ),
+        (
+            "The gap closed is (policy - uniform) / (oracle - uniform), a ratio of means over the oracle's worlds. The "
+            "oracle is the planner that knows each world's own parameters, though not its luck; nobody can know them "
+            "beforehand. A policy that reacts to what happens can pass 100%."
+        ),
+        (
+            "The planner plans once, for the average market. All policies are brought within the scenario's limits day "
+            "by day."
+        ),
+    )

@@ -1,0 +1,87 @@
+"""What a comparison says, in sentences: for the terminal and for the page."""
+
+import math
+
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.simulation.verdict import of_worlds
+from xbopt.studies.compare import ComparedPolicy, ComparisonResult
+from xbopt.studies.paired import PairedDifference, paired_differences
+
+MEASURE_WORDS = {
+    "contribution_margin": "contribution margin",
+    "reward": "contribution margin and change of customer value",
+}
+
+
+def ranked(result: ComparisonResult) -> list[ComparedPolicy]:
+    """The policies by mean contribution margin, the best first."""
+    return sorted(result.policies, key=lambda policy: -float(policy.values["contribution_margin"].mean()))
+
+
+def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:
+    """Which policy earns most, and whether that is more than luck."""
+    best = ranked(result)[0]
+    earned = float(best.values["contribution_margin"].mean())
+    verb = "earns most" if earned >= 0.0 else "loses least"
+    amount, worlds = numbers.money(abs(earned)), numbers.count(result.runs)
+    start = (
+        f"Of {len(result.policies)} policies {best.name} {verb}: {amount} contribution margin on average over "
+        f"{worlds} worlds"
+    )
+    first = result.first
+    if best.name == first.name:
+        return f"{start}. No other policy is above it."
+    difference = best.difference["contribution_margin"]
+    size = numbers.money(abs(difference.mean))
+    tail = (
+        f"it is ahead in {of_worlds(round(difference.beats * result.runs), result.runs)}"
+        if difference.verdict == "better"
+        else "that is no more than luck may bring"
+    )
+    return f"{start}, {size} more than {first.name} ({interval_text(difference, result, numbers)}); {tail}."
+
+
+def reward_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
+    """Which policy is ahead once the customer base is counted as well."""
+    best = max(result.policies, key=lambda policy: float(policy.values["reward"].mean()))
+    amount = numbers.money(float(best.values["reward"].mean()))
+    start = f"With the change of customer value counted as well, {best.name} is ahead with {amount}"
+    if best.name == result.first.name:
+        return f"{start}."
+    difference = best.difference["reward"]
+    size = numbers.money(abs(difference.mean))
+    return f"{start}, {size} more than {result.first.name} ({interval_text(difference, result, numbers)})."
+
+
+def runner_up_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
+    """How the best policy stands against the next one."""
+    best, second = ranked(result)[:2]
+    pair = [policy.values["contribution_margin"] for policy in (second, best)]
+    difference = paired_differences(pair, seed=result.seed, confidence=result.confidence)[1]
+    if difference.mean == 0.0 and difference.se == 0.0:
+        return f"{best.name} and {second.name} earn the same in every world."
+    size = numbers.money(difference.mean)
+    shown = "" if difference.low > 0.0 else "; which of the two is better is not shown"
+    return f"The next is {second.name}, {size} behind ({interval_text(difference, result, numbers)}){shown}."
+
+
+def gap_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
+    """How much of the way to the planner that knows each world the best policy goes; empty where that is unknown."""
+    best = ranked(result)[0]
+    if result.oracle is None or best.gap_closed is None:
+        return ""
+    gap = best.gap_closed["contribution_margin"]
+    if math.isnan(gap.value):
+        return "The planner that knows each world's own parameters earns no more than the uniform plan here."
+    low, high = numbers.share(gap.low, digits=0), numbers.share(gap.high, digits=0)
+    return (
+        f"{best.name} goes {numbers.share(gap.value, digits=0)} of the way from the uniform plan to the planner that "
+        f"knows each world's own parameters ({numbers.share(result.confidence, digits=0)} interval {low} to {high}, "
+        f"{result.oracle.worlds} worlds)."
+    )
+
+
+def interval_text(difference: PairedDifference, result: ComparisonResult, numbers: NumberFormat) -> str:
+    """The confidence interval of a difference, in words."""
+    low, high = (numbers.money(end) for end in (difference.low, difference.high))
+    return f"{numbers.share(result.confidence, digits=0)} interval {low} to {high}"

@@ -1,0 +1,1 @@
+"""The report of ``xbopt evaluate``: document and certificate, words, page."""

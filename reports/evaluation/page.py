@@ -1,0 +1,338 @@
+"""The evaluation report laid out for its page: verdict, support, and only then values."""
+
+import math
+from collections.abc import Sequence
+
+from xbopt.ope.logs.estimators import LABELS
+from xbopt.ope.results import Estimate
+from xbopt.ope.simulated_coverage import CoverageTest
+from xbopt.reports.evaluation.chart_forest import ROW_HEIGHT, forest_chart
+from xbopt.reports.evaluation.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
+from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
+from xbopt.reports.evaluation.words import small_share
+from xbopt.reports.kit.page_parts import CellText, ChartPart, PageContent, Section, TableText, TileText
+
+_MOST_ACTIONS = 20
+_MOST_ROWS = 60
+_SHOWN_SHARE = 0.01
+
+
+def evaluation_content(report: EvaluationReport) -> PageContent:
+    """The whole page."""
+    forced = ("The values below are shown because that was forced. Do not bet on them.",)
+    return PageContent(
+        kind="Evaluation from logged decisions",
+        title=report.title,
+        description=report.description,
+        facts=report.facts,
+        verdict=report.sentence,
+        tone=report.tone,
+        below_verdict=(*report.reasons, *(forced if report.verdict == "REFUSE" and not report.withheld else ())),
+        tiles=support_tiles(report),
+        tiles_legend="How much of the log speaks about this policy. Values come after.",
+        sections=evaluation_sections(report),
+        notes=report.notes,
+        numbers=report.numbers.numbers,
+    )
+
+
+def evaluation_sections(report: EvaluationReport) -> tuple[Section, ...]:
+    """All sections, in reading order."""
+    refused = report.verdict == "REFUSE"
+    sections = [
+        *([_next(report)] if refused else []),
+        _support(report),
+        _estimates(report),
+        *([] if report.withheld else [_difference(report)]),
+        *([_budget(report)] if report.budget else []),
+        *([_coverage(report, report.coverage)] if report.coverage is not None else []),
+        *([] if refused or not report.next_steps else [_next(report)]),
+        _question(report),
+    ]
+    return tuple(sections)
+
+
+def support_tiles(report: EvaluationReport) -> tuple[TileText, ...]:
+    """How much of the log speaks about the policy, in figures."""
+    support, numbers = report.support, report.numbers.numbers
+    heavy = "infinite" if math.isinf(support.pareto_k) else numbers.decimal(support.pareto_k)
+    return (
+        TileText(
+            name="Worth of the log",
+            figure=numbers.count(support.ess),
+            range=f"of {numbers.count(report.rows)} {report.unit}s",
+            meaning="effective sample size for this policy; fewer than 50 are refused",
+        ),
+        TileText(
+            name="Largest weight holds",
+            figure=small_share(support.top_weight_share, numbers),
+            range=f"weight {numbers.decimal(support.max_weight, digits=1 if support.max_weight < 100 else 0)}",
+            meaning="share of all weight; more than 10% is refused",
+        ),
+        TileText(
+            name="Beyond the log",
+            figure=small_share(support.unsupported_mass, numbers),
+            range="of the policy's choices",
+            meaning="on actions that the log cannot speak about; more than 5% is refused",
+        ),
+        TileText(name="Smallest propensity", figure=f"{support.min_propensity:.3g}", range="of a logged action"),
+        TileText(name="Mean weight", figure=numbers.decimal(support.mean_weight, digits=3), range="should be 1"),
+        TileText(name="Tail of the weights", figure=heavy, range="Pareto k", meaning="above 0.7 is heavy"),
+        *(
+            (
+                TileText(
+                    name="Independent groups",
+                    figure=numbers.count(support.clusters),
+                    range=f"of {report.unit}s that share luck",
+                ),
+            )
+            if support.clusters
+            else ()
+        ),
+    )
+
+
+def _support(report: EvaluationReport) -> Section:
+    numbers = report.numbers.numbers
+    rows, weight = report.weights.rows, report.weights.weight
+    total = float(weight.sum()) or 1.0
+    positive = [i for i in range(1, len(rows)) if rows[i] > 0]
+    shown = {*range(min(positive, default=1), max(positive, default=0) + 1), *([0] if rows[0] else [])}
+    bins = [
+        (name, float(rows[i] / rows.sum()), float(weight[i] / total))
+        for i, name in enumerate(report.weights.labels())
+        if i in shown
+    ]
+    used = [row for row in report.actions if row.rows or row.policy_share > 0.0]
+    actions = [row for row in used if row.policy_share > 0.0 or row.logged_share >= _SHOWN_SHARE][:_MOST_ACTIONS]
+    left = len(used) - len(actions)
+    words = f"How many {report.unit}s have a weight of that size, and how much of all weight they hold."
+    overlap = "Share of each action in the log and by the policy; right: what its logged decisions are worth."
+    return Section(
+        key="support",
+        title="Can the log speak about this policy?",
+        takeaway=report.support_words[0],
+        charts=(
+            ChartPart(
+                key="chart-weights",
+                title="Weights",
+                description=words,
+                spec=weight_chart(bins, f"{report.unit}s", numbers, words),
+                table=TableText(
+                    title="Weights",
+                    heads=("Weight", f"{report.unit.capitalize()}s", f"Share of {report.unit}s", "Share of weight"),
+                    numeric=(False, True, True, True),
+                    rows=tuple(
+                        _cells(
+                            name,
+                            numbers.count(round(share * int(rows.sum()))),
+                            numbers.share(share),
+                            numbers.share(held),
+                        )
+                        for name, share, held in bins
+                    ),
+                ),
+                height=BAR_HEIGHT * len(bins),
+            ),
+            ChartPart(
+                key="chart-overlap",
+                title="Actions",
+                description=overlap,
+                spec=overlap_chart(
+                    [(row.name, row.logged_share, row.policy_share, row.ess) for row in actions], numbers, overlap
+                ),
+                table=_support_table("Actions", "Action", report.actions[:_MOST_ROWS], report, policy=True),
+                height=LINE_HEIGHT * len(actions),
+            ),
+        ),
+        legend=f"A weight far above the others means that few {report.unit}s carry the answer."
+        + (f" The {left} actions that the policy takes least are left out of the chart." if left else ""),
+        lines=tuple(filter(None, [*report.support_words[1:], report.carry_over])),
+        tables=(
+            (_support_table(f"By {report.segment_title}", report.segment_title, report.segments, report, policy=False),)
+            if report.segments
+            else ()
+        ),
+    )
+
+
+def _support_table(
+    title: str, first: str, rows: Sequence[SupportRow], report: EvaluationReport, *, policy: bool
+) -> TableText:
+    numbers = report.numbers.numbers
+    return TableText(
+        title=title,
+        heads=(first, "Decisions", "In the log", *(("By the policy",) if policy else ()), "Worth"),
+        numeric=(False, True, True, *((True,) if policy else ()), True),
+        rows=tuple(
+            _cells(
+                row.name,
+                numbers.count(row.rows),
+                numbers.share(row.logged_share),
+                *((numbers.share(row.policy_share),) if policy else ()),
+                numbers.count(row.ess),
+            )
+            for row in rows[:_MOST_ROWS]
+        ),
+        note="Weakest first." if not policy else "",
+    )
+
+
+def _cells(*texts: str) -> tuple[CellText, ...]:
+    return tuple(CellText(text=text) for text in texts)
+
+
+def _estimates(report: EvaluationReport) -> Section:
+    title = "What the policy would have earned"
+    if report.withheld:
+        return Section(
+            key="estimates",
+            title=title,
+            takeaway="No value is shown: the log cannot answer. A number from it would be the luck of a few rows.",
+            lines=(f"What was done earned {_mean(report, report.logging)}, which the log can say.",),
+        )
+    quoted = report.estimates[0]
+    numbers, what = report.numbers, _each(report)
+    interval = numbers.percent(report.confidence)
+    words = f"Each line: the {interval} interval, with a dot at the estimate. Dashed: what was done."
+    rows = [(row.name, row.estimate, row.is_quoted) for row in report.estimates]
+    return Section(
+        key="estimates",
+        title=title,
+        takeaway=f"{numbers.reward(quoted.estimate.value)} {what}, {interval} interval "
+        f"{numbers.range(quoted.estimate)} ({quoted.name.lower()}).",
+        charts=(
+            ChartPart(
+                key="chart-estimates",
+                title="Estimates",
+                description=words,
+                spec=forest_chart(rows, report.logging.value, "what was done", numbers, words),
+                table=_estimate_table(report, [(row.name, row.estimate) for row in report.estimates], "Value"),
+                height=ROW_HEIGHT * len(rows),
+            ),
+        ),
+        legend=f"{words} The first is the one to quote.",
+        lines=tuple(filter(None, [report.model_words, report.anytime_words])),
+    )
+
+
+def _difference(report: EvaluationReport) -> Section:
+    numbers = report.numbers
+    rows = [(row.name, row.difference, row.is_quoted) for row in report.estimates if row.difference is not None]
+    words = "The policy less what was done, on the same decisions. Dashed: no difference."
+    return Section(
+        key="difference",
+        title="Against what was done",
+        takeaway=report.difference_words,
+        charts=(
+            ChartPart(
+                key="chart-difference",
+                title="Difference",
+                description=words,
+                spec=forest_chart(rows, 0.0, "no difference", numbers, words, signed=True),
+                table=_estimate_table(report, [(name, one) for name, one, _ in rows], "Difference", signed=True),
+                height=ROW_HEIGHT * len(rows),
+            ),
+        ),
+        legend=f"{words} Both rest on the same rewards, so the interval of the difference is narrower than the "
+        "two intervals apart.",
+    )
+
+
+def _estimate_table(
+    report: EvaluationReport, rows: Sequence[tuple[str, Estimate]], head: str, *, signed: bool = False
+) -> TableText:
+    numbers = report.numbers
+    write = numbers.signed if signed else numbers.reward
+    return TableText(
+        title=head,
+        heads=("Estimator", head, "Standard error", f"{numbers.percent(report.confidence)} interval", "Note"),
+        numeric=(False, True, True, True, False),
+        rows=tuple(
+            _cells(
+                name,
+                write(one.value),
+                numbers.reward(one.se),
+                numbers.range(one, signed=signed),
+                one.note if one.covers else "; ".join(filter(None, ["does not cover", one.note])),
+            )
+            for name, one in rows
+        ),
+    )
+
+
+def _budget(report: EvaluationReport) -> Section:
+    return Section(
+        key="budget",
+        title="Cost",
+        takeaway="What the policy's decisions would have cost, and what they bring per unit of cost.",
+        tables=(
+            TableText(
+                title="Cost and return",
+                heads=("", "Value", f"{report.numbers.percent(report.confidence)} interval"),
+                numeric=(False, True, True),
+                rows=tuple(_cost_cells(report, name, one) for name, one in report.budget),
+            ),
+        ),
+    )
+
+
+def _cost_cells(report: EvaluationReport, name: str, one: Estimate) -> tuple[CellText, ...]:
+    numbers = report.numbers
+    if " per " in name:
+        plain = numbers.numbers.decimal
+        return _cells(name, plain(one.value), f"{plain(one.low)} to {plain(one.high)}")
+    return _cells(name, numbers.reward(one.value), numbers.range(one))
+
+
+def _coverage(report: EvaluationReport, found: CoverageTest) -> Section:
+    numbers = report.numbers
+    share = numbers.numbers.share
+    return Section(
+        key="coverage",
+        title="Do the intervals hold at this overlap?",
+        takeaway=report.coverage_words,
+        tables=(
+            TableText(
+                title="Coverage in simulated logs",
+                heads=("Estimator", "Interval held", "Standard error", *(["Mean width"] if found.width else [])),
+                numeric=(False, True, True, *([True] if found.width else [])),
+                rows=tuple(
+                    _cells(
+                        LABELS.get(name, name),
+                        share(found.coverage[name]),
+                        share(found.coverage_error[name]),
+                        *([numbers.reward(found.width[name])] if found.width else []),
+                    )
+                    for name in LABELS
+                    if name in found.coverage
+                ),
+                note="What no such test can see is where the reward model is wrong about the world.",
+            ),
+        )
+        if found.coverage
+        else (),
+    )
+
+
+def _next(report: EvaluationReport) -> Section:
+    return Section(key="next", title="What to log next", lines=report.next_steps)
+
+
+def _question(report: EvaluationReport) -> Section:
+    return Section(
+        key="question",
+        title="What was asked, and what has to be true",
+        takeaway=" ".join(report.estimand),
+        lines=(*report.assumptions, *report.rules),
+    )
+
+
+def _mean(report: EvaluationReport, one: Estimate) -> str:
+    numbers = report.numbers
+    interval = f"{numbers.percent(report.confidence)} interval {numbers.range(one)}"
+    return f"{numbers.reward(one.value)} {_each(report)} ({interval})"
+
+
+def _each(report: EvaluationReport) -> str:
+    return "an episode" if report.unit == "episode" else "a decision"

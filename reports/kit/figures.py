@@ -1,0 +1,112 @@
+"""The plain values that reports are made of: columns, tables, heat maps. No formatting, no drawing."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from xbopt.studies.kpis import Estimate
+from xbopt.studies.labels import KPI_LABELS
+from xbopt.studies.labels import Unit as LabelUnit
+
+Unit = Literal["money", "unit_money", "share", "ratio", "count", "decimal", "date", "text"]
+"""``money`` in whole units of the base currency, ``unit_money`` with cents, ``share`` as a percentage, ``ratio``
+and ``decimal`` with decimals, ``count`` of things or people."""
+
+_UNITS: dict[LabelUnit, Unit] = {
+    "money": "money",
+    "price": "unit_money",
+    "count": "count",
+    "percent": "share",
+    "ratio": "ratio",
+    "score": "decimal",
+}
+
+Value: TypeAlias = float | str | dt.date | Estimate | None
+"""One cell of a table; None where a figure has no meaning."""
+
+
+def labelled(figure: str) -> tuple[str, Unit]:
+    """The readable name of a KPI or figure, and what its values are: the words that the terminal uses as well."""
+    label, unit = KPI_LABELS[figure]
+    return label, _UNITS[unit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        key: Name for machines.
+        name: Heading.
+        unit: What its values are.
+        meaning: One sentence for the data dictionary.
+    """
+
+    key: str
+    name: str
+    unit: Unit
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table.
+
+    Attributes:
+        key: Name for machines.
+        title: Heading.
+        columns: Its columns; the first names the row.
+        rows: One tuple of values a row.
+        note: What to know when reading it.
+        last_is_total: Whether the last row sums the others.
+    """
+
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    note: str = ""
+    last_is_total: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatMap:
+    """A grid of values.
+
+    Attributes:
+        key: Name for machines.
+        title: Heading.
+        description: What it shows, in a sentence.
+        row_title: What a row is.
+        column_title: What a column is.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        values: One tuple a row; NaN where there is no value.
+        unit: What the values are.
+        sums: Whether rows and columns may be summed; the sums then stand at the edges.
+        top: Value of the darkest colour, so that several maps can share one scale; None for the largest value.
+        reference_row: Whether the first row is a yardstick for the others rather than one of them.
+        columns_are_days: Whether the names of the columns are days, as YYYY-MM-DD.
+    """
+
+    key: str
+    title: str
+    description: str
+    row_title: str
+    column_title: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    unit: Unit
+    sums: bool = False
+    top: float | None = None
+    reference_row: bool = False
+    columns_are_days: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A label and a text, for the head of a page."""
+
+    label: str
+    text: str

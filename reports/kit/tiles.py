@@ -1,0 +1,103 @@
+"""The tiles at the head of a simulation report: one KPI each, with its range and its change."""
+
+from dataclasses import dataclass
+
+from xbopt.reports.kit.figures import Unit, labelled
+from xbopt.studies.against_baseline import Comparison, Difference
+from xbopt.studies.kpis import Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One KPI.
+
+    Attributes:
+        key: Name of the KPI.
+        name: Readable name.
+        unit: What it is measured in.
+        estimate: Mean, standard error and range over worlds.
+        meaning: What it is, in a few words.
+        change: Change against the baseline, where there is one.
+        baseline: Name of the baseline.
+        good_if_higher: Whether more of it is better; None where neither is.
+    """
+
+    key: str
+    name: str
+    unit: Unit
+    estimate: Estimate
+    meaning: str
+    change: Difference | None = None
+    baseline: str = ""
+    good_if_higher: bool | None = True
+
+
+# KPI, meaning, whether more is better.
+_TILES: tuple[tuple[str, str, bool | None], ...] = (
+    ("contribution_margin", "net revenue less all variable costs and media", True),
+    ("net_revenue", "after discounts, tax, expected returns and currency moves", True),
+    ("media_spend", "over the whole horizon", None),
+    ("roas", "net revenue per unit of media spend", True),
+    ("orders", "shipped", True),
+    ("conversion_rate", "orders per visit", True),
+    ("new_customers", "first orders", True),
+    ("repurchase_rate", "orders per known customer and day", True),
+    ("satisfaction", "mean over days and people", True),
+)
+
+_MORE: tuple[tuple[str, str, bool | None], ...] = (
+    ("discount_cost", "discounts given, net of tax", None),
+    ("visits", "paid and organic", True),
+    ("average_order_value", "net revenue per order", True),
+    ("return_rate", "expected returns per order", False),
+    ("roi", "contribution margin per unit of media spend", True),
+    ("budget_used", "media spend of the budget", None),
+)
+
+
+def build_tiles(kpis: dict[str, Estimate], comparison: Comparison | None) -> tuple[Tile, ...]:
+    """The tiles, in reading order: the KPIs that a planner asks for first."""
+    return _built(_TILES, kpis, comparison)
+
+
+def build_other_kpis(
+    kpis: dict[str, Estimate],
+    comparison: Comparison | None,
+    *,
+    customer_value: Estimate,
+    media_effect: Estimate | None = None,
+) -> tuple[Tile, ...]:
+    """The KPIs that no tile shows, and what stands beside the margin: customer value and, if known, media's part."""
+    value = _beside("customer_value", customer_value, "last evening less first, less what promotions still owe")
+    effect = (
+        ()
+        if media_effect is None
+        else (_beside("media_effect", media_effect, "margin less that of the same worlds without media"),)
+    )
+    return (*_built(_MORE, kpis, comparison), *effect, value)
+
+
+def _built(
+    chosen: tuple[tuple[str, str, bool | None], ...],
+    kpis: dict[str, Estimate],
+    comparison: Comparison | None,
+) -> tuple[Tile, ...]:
+    return tuple(
+        Tile(
+            key=key,
+            name=name,
+            unit=unit,
+            estimate=kpis[key],
+            meaning=meaning,
+            change=comparison.differences[key] if comparison else None,
+            baseline=comparison.baseline if comparison else "",
+            good_if_higher=good,
+        )
+        for key, meaning, good in chosen
+        for name, unit in [labelled(key)]
+    )
+
+
+def _beside(key: str, estimate: Estimate, meaning: str) -> Tile:
+    name, unit = labelled(key)
+    return Tile(key=key, name=name, unit=unit, estimate=estimate, meaning=meaning)

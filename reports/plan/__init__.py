@@ -1,0 +1,1 @@
+"""The report of ``xbopt plan``: document, words, page, workbook."""

@@ -1,0 +1,201 @@
+"""The plan report as plain values: everything that its page and its workbook show."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xbopt.reports.kit.bridge import BridgeStep
+from xbopt.reports.kit.figures import Column, Fact, Table, Unit
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.plan.reallocation import build_reallocation, reallocation_table
+from xbopt.reports.plan.words import (
+    GOAL_WORDS,
+    LimitPrice,
+    goal_unit,
+    limit_prices,
+    limits_sentence,
+    plan_verdict,
+    spend_sentence,
+)
+from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
+from xbopt.studies.plan import PlanningResult
+from xbopt.studies.sensitivity import CHANGE, Swing, plan_swings
+from xbopt.studies.simulate import media_gain, simulate
+
+_SMALLER, _LARGER = f"\N{MINUS SIGN}{CHANGE * 100.0:.0f}%", f"+{CHANGE * 100.0:.0f}%"
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+GROUP_WORDS = {
+    "elasticity": "Price elasticity",
+    "conversion": "Conversion",
+    "organic_traffic": "Organic traffic",
+    "order_value": "Order value",
+    "media_response": "Response to media",
+    "half_saturation": "Saturation point of media",
+    "media_price": "Price of reach",
+    "synergy": "Synergy between channels",
+    "delivery_days": "Delivery time",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReport:
+    """What a planner reads about a plan.
+
+    Attributes:
+        simulation: The plan in many worlds, against the scenario's own plan.
+        verdict: What the plan brings in expected mode.
+        spend_words: What it spends, and what is proven about it.
+        facts: Goal, target, plan cells.
+        goal_words: What is made as large as possible, in words.
+        prices: Limits that bind, and what more room would buy.
+        limits_words: The same in a sentence.
+        limits: The same as a table.
+        reallocation: From the scenario's own plan to this one.
+        moves: The same as a table.
+        swings: What other parameters would do to the plan, the widest first.
+        swing_table: The same as a table.
+        expected: The goal in expected mode.
+        unit: What the goal is measured in.
+        notes: What a reader must know about the plan.
+    """
+
+    simulation: SimulationReport
+    verdict: str
+    spend_words: str
+    facts: tuple[Fact, ...]
+    goal_words: str
+    prices: tuple[LimitPrice, ...]
+    limits_words: str
+    limits: Table
+    reallocation: tuple[BridgeStep, ...]
+    moves: Table
+    swings: tuple[Swing, ...]
+    swing_table: Table
+    expected: float
+    unit: Unit
+    notes: tuple[str, ...]
+
+
+def build_plan_report(
+    result: PlanningResult,
+    *,
+    runs: int = 64,
+    seed: int = 0,
+    title: str = "",
+    locale: str = "en",
+    progress: Progress | None = None,
+) -> PlanReport:
+    """Play the plan and the scenario's own in the same worlds, and gather everything that the report shows.
+
+    Args:
+        result: The plan.
+        runs: Worlds to play.
+        seed: Noise seed.
+        title: Title of the page; the scenario's where left out.
+        locale: How numbers and dates are written.
+        progress: Told how things go.
+    """
+    told: Progress = progress or (lambda _what, _done, _total: None)
+    campaign, scenario = result.campaign, result.scenario
+    numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
+    own = simulate(
+        scenario, campaign.schedule, runs=runs, seed=seed, progress=lambda done, total: told("plan", done, total)
+    )
+    baseline = simulate(
+        scenario, result.baseline.plan, runs=runs, seed=seed, progress=lambda done, total: told("own plan", done, total)
+    )
+    gain = media_gain(own, campaign.schedule)
+    swings = plan_swings(result, progress=lambda done, total: told("other assumptions", done, total))
+    prices = limit_prices(result, numbers)
+    return PlanReport(
+        simulation=build_simulation_report(own, baseline=baseline, without_media=gain, title=title, locale=locale),
+        verdict=plan_verdict(result, numbers),
+        spend_words=spend_sentence(result, numbers),
+        facts=_facts(result, numbers),
+        goal_words=GOAL_WORDS[campaign.goal],
+        prices=prices,
+        limits_words=limits_sentence(prices),
+        limits=_limits_table(prices, goal_unit(campaign.goal), campaign.goal),
+        reallocation=build_reallocation(result),
+        moves=reallocation_table(result),
+        swings=swings,
+        swing_table=_swing_table(swings, goal_unit(campaign.goal)),
+        expected=result.objective,
+        unit=goal_unit(campaign.goal),
+        notes=result.notes,
+    )
+
+
+def _facts(result: PlanningResult, numbers: NumberFormat) -> tuple[Fact, ...]:
+    campaign = result.campaign
+    length = {"day": "a day", "week": "a week", "four_weeks": "four weeks"}[campaign.resolution]
+    facts = [
+        Fact(label="Goal", text=GOAL_WORDS[campaign.goal]),
+        Fact(label="Plan cells", text=f"{numbers.count(campaign.cells)}, each {length} long"),
+    ]
+    if result.target is not None:
+        target = result.target.target
+        facts.insert(1, Fact(label="Target", text=f"{target.kpi}={target.value:.15g}"))
+    return tuple(facts)
+
+
+def _limits_table(prices: tuple[LimitPrice, ...], unit: Unit, goal: str) -> Table:
+    words = GOAL_WORDS[goal]
+    return Table(
+        key="shadow_prices",
+        title="Limits that bind, and what more room buys",
+        columns=(
+            Column(key="limit", name="Limit", unit="text"),
+            Column(key="allowed", name="Allowed", unit="money"),
+            Column(key="words", name="One more buys", unit="text", meaning=f"Gain in {words}, in words"),
+            Column(key="percent", name="1% looser buys", unit=unit, meaning=f"Gain in {words} of 1 % more room"),
+            Column(
+                key="price",
+                name="Shadow price",
+                unit="decimal",
+                meaning=f"Gain in {words} per unit of base currency of room, in the last convex program",
+            ),
+        ),
+        rows=tuple(
+            (
+                row.name,
+                None if row.allowed_base != row.allowed_base else row.allowed_base,
+                row.words,
+                None if row.one_percent != row.one_percent else row.one_percent,
+                row.price,
+            )
+            for row in prices
+        ),
+    )
+
+
+def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
+    rows = [
+        (
+            GROUP_WORDS[swing.group],
+            _SMALLER if side.factor < 1.0 else _LARGER,
+            side.plan,
+            side.plan - side.baseline,
+            None if side.replanned is None else side.regret,
+            None if side.replanned is None else side.replanned.spend_base,
+            None if side.replanned is None else side.replanned.moved_frac,
+        )
+        for swing in swings
+        for side in (swing.low, swing.high)
+    ]
+    return Table(
+        key="swings",
+        title="What would change this plan",
+        columns=(
+            Column(key="group", name="Assumption", unit="text"),
+            Column(key="change", name="Change", unit="text", meaning="All parameters of the group at once"),
+            Column(key="plan", name="This plan then brings", unit=unit, meaning="The goal in expected mode"),
+            Column(
+                key="gain", name="More than own plan", unit=unit, meaning="Less what the scenario's own plan brings"
+            ),
+            Column(key="regret", name="A new plan would add", unit=unit, meaning="What knowing would bring more"),
+            Column(key="spend", name="It would spend", unit="money", meaning="Spend of the new plan"),
+            Column(key="moved", name="Money moved", unit="share", meaning="Share of the money that lies elsewhere"),
+        ),
+        rows=tuple(rows),
+    )

@@ -1,0 +1,1 @@
+"""The report of ``xbopt simulate``: document, words, page, workbook."""

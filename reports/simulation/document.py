@@ -1,0 +1,62 @@
+"""A simulation as one JSON document, for programs."""
+
+import math
+
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.studies.kpis import KPI_NAMES, Estimate, Row
+from xbopt.studies.simulate import SimulationResult
+
+
+def simulation_json(result: SimulationResult) -> dict[str, object]:
+    """What ``xbopt simulate --json`` prints. Figures that have no meaning are null; there is no NaN in it."""
+    performance = result.performance
+    return {
+        "scenario": scenario_json(result.scenario),
+        "policy": {"name": result.policy, "kind": result.policy_kind},
+        "runs": result.runs,
+        "seed": result.seed,
+        "kpis": {name: estimate_json(result.kpis[name]) for name in KPI_NAMES},
+        "bridge": {term: number_or_none(amount) for term, amount in result.bridge.items()},
+        "by_region": [_row(row) for row in result.by_region],
+        "by_segment": [_row(row) for row in result.by_segment],
+        "by_channel": [_row(row) for row in result.by_channel],
+        "performance": {
+            "env_days": performance.env_days,
+            "seconds": performance.seconds,
+            "env_days_per_second": performance.env_days_per_second,
+        },
+    }
+
+
+def scenario_json(scenario: Scenario) -> dict[str, object]:
+    """Which scenario a document speaks of."""
+    return {
+        "name": scenario.name,
+        "hash": scenario.hash,
+        "base_currency": scenario.base_currency,
+        "days": scenario.days,
+        "regions": list(scenario.regions),
+        "segments": list(scenario.segments),
+        "channels": list(scenario.channels),
+    }
+
+
+def number_or_none(number: float) -> float | None:
+    """JSON has no NaN and no infinity; null says that a figure has no meaning."""
+    return number if math.isfinite(number) else None
+
+
+def estimate_json(estimate: Estimate) -> dict[str, float | None]:
+    """An estimate; what has no meaning is null."""
+    return {
+        "mean": number_or_none(estimate.mean),
+        "se": number_or_none(estimate.se),
+        "low": number_or_none(estimate.low),
+        "high": number_or_none(estimate.high),
+    }
+
+
+def _row(row: Row) -> dict[str, object]:
+    taken = {"id", "name"} & row.figures.keys()
+    assert not taken, f"figures named {taken} would hide the row's own"
+    return {"id": row.id, "name": row.name, **{name: estimate_json(figure) for name, figure in row.figures.items()}}

@@ -1,0 +1,166 @@
+"""The simulation report as plain values: everything that its page and its workbook show."""
+
+from dataclasses import dataclass
+
+from xbopt.core.errors import UsageError
+from xbopt.reports.kit.assumptions import AssumptionSheet, build_assumptions
+from xbopt.reports.kit.bridge import BridgeStep, build_bridge
+from xbopt.reports.kit.figures import Fact, HeatMap, Table
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.kit.tiles import Tile, build_other_kpis, build_tiles
+from xbopt.reports.simulation.allocation import allocation_maps, daypart_map, discount_map, flighting_maps
+from xbopt.reports.simulation.limits import LimitsReport, build_limits
+from xbopt.reports.simulation.notes import method_notes
+from xbopt.reports.simulation.promotion import PromotionLedger, build_ledger
+from xbopt.reports.simulation.response_curves import ResponseCurve, marginal_table, response_curves
+from xbopt.reports.simulation.results import result_tables
+from xbopt.reports.simulation.timeline import Timeline, build_timeline
+from xbopt.reports.simulation.verdict import (
+    comparison_sentence,
+    customer_value_sentence,
+    media_sentence,
+    verdict_sentence,
+)
+from xbopt.studies.against_baseline import compare
+from xbopt.studies.kpis import Estimate
+from xbopt.studies.simulate import SimulationResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationReport:
+    """What a planner reads about one simulation.
+
+    Attributes:
+        title: Title of the page.
+        description: The scenario's own words.
+        facts: Dates, policy, worlds, seed and currency.
+        verdict: What the simulation says: what the campaign earns, and what media add to it.
+        comparison: How that compares with the baseline, in one sentence; empty without a baseline.
+        tiles: KPIs with ranges and changes.
+        other_kpis: KPIs that no tile shows.
+        bridge: From gross revenue to contribution margin.
+        beside_margin: What media add, where that is known, and how the value of the customer base changes.
+        timeline: Contribution over time.
+        allocation: Spend by region, segment and channel.
+        flighting: Spend by week and channel, one map a region.
+        discounts: Discount calendar.
+        dayparts: Spend over the day.
+        response: Response curves, one a channel.
+        marginal: What the next unit of spend brings.
+        results: By region, segment and channel.
+        ledger: Where the extra orders of discounts come from.
+        limits: What the limits changed.
+        assumptions: Every number of the scenario.
+        notes: How to read all this.
+        numbers: How numbers are written.
+        policy: Name of the policy.
+        worlds: Number of worlds.
+    """
+
+    title: str
+    description: str
+    facts: tuple[Fact, ...]
+    verdict: str
+    comparison: str
+    tiles: tuple[Tile, ...]
+    other_kpis: tuple[Tile, ...]
+    bridge: tuple[BridgeStep, ...]
+    beside_margin: tuple[str, ...]
+    timeline: Timeline
+    allocation: tuple[HeatMap, ...]
+    flighting: tuple[HeatMap, ...]
+    discounts: HeatMap
+    dayparts: HeatMap
+    response: tuple[ResponseCurve, ...]
+    marginal: Table
+    results: tuple[Table, ...]
+    ledger: PromotionLedger
+    limits: LimitsReport
+    assumptions: AssumptionSheet
+    notes: tuple[str, ...]
+    numbers: NumberFormat
+    policy: str
+    worlds: int
+
+
+def build_simulation_report(
+    result: SimulationResult,
+    *,
+    baseline: SimulationResult | None = None,
+    without_media: Estimate | None = None,
+    title: str = "",
+    locale: str = "en",
+) -> SimulationReport:
+    """Gather everything that the report shows.
+
+    Args:
+        result: The simulation.
+        baseline: Another one to compare it with, best of the same scenario with the same seed and worlds.
+        without_media: Paired difference of the contribution margin: with media less that of the same worlds without.
+            Without it the verdict says that organic orders are included.
+        title: Title of the page; the scenario's where left out.
+        locale: How numbers and dates are written, as in ``en`` or ``de_AT``. The words are English in any case.
+
+    Raises:
+        UsageError: There is no such locale, or the baseline is in another currency.
+    """
+    scenario = result.scenario
+    if baseline is not None and baseline.scenario.base_currency != scenario.base_currency:
+        raise UsageError(
+            f"The baseline is in {baseline.scenario.base_currency}, the result in {scenario.base_currency}; "
+            "compare results of one base currency."
+        )
+    numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
+    comparison = None if baseline is None else compare(result, baseline)
+    curves = response_curves(result, baseline)
+    return SimulationReport(
+        title=title or scenario.title,
+        description=scenario.document.description.strip(),
+        facts=_facts(result, numbers),
+        verdict=verdict_sentence(result, numbers, media_effect=without_media),
+        comparison="" if comparison is None else comparison_sentence(comparison, numbers),
+        tiles=build_tiles(result.kpis, comparison),
+        other_kpis=build_other_kpis(
+            result.kpis, comparison, customer_value=result.customer_value, media_effect=without_media
+        ),
+        bridge=build_bridge(result.bridge),
+        beside_margin=_beside_margin(result, numbers, without_media),
+        timeline=build_timeline(result, baseline),
+        allocation=allocation_maps(result),
+        flighting=flighting_maps(result),
+        discounts=discount_map(result),
+        dayparts=daypart_map(result),
+        response=curves,
+        marginal=marginal_table(curves),
+        results=result_tables(result),
+        ledger=build_ledger(result),
+        limits=build_limits(result),
+        assumptions=build_assumptions(scenario.document, scenario.changes),
+        notes=method_notes(result, comparison),
+        numbers=numbers,
+        policy=result.policy,
+        worlds=result.runs,
+    )
+
+
+def _beside_margin(result: SimulationResult, numbers: NumberFormat, media_effect: Estimate | None) -> tuple[str, ...]:
+    value = customer_value_sentence(result.customer_value, numbers)
+    if media_effect is None or result.kpis["media_spend"].mean <= 0.0:
+        return (value,)
+    return media_sentence(result.kpis["contribution_margin"].mean, media_effect, numbers), value
+
+
+def _facts(result: SimulationResult, numbers: NumberFormat) -> tuple[Fact, ...]:
+    scenario = result.scenario
+    last = scenario.date_of(scenario.days - 1)
+    policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
+    changes = "; ".join(assignment for _, assignment in scenario.changes)
+    return (
+        Fact(label="Days", text=f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
+        Fact(label="Policy", text=policy),
+        Fact(label="Worlds", text=numbers.count(result.runs)),
+        Fact(label="Seed", text=str(result.seed)),
+        Fact(label="Money", text=scenario.base_currency),
+        Fact(label="Scenario", text=f"{scenario.name} {scenario.hash}"),
+        *((Fact(label="Changed with --set", text=changes),) if changes else ()),
+    )

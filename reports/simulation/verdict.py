@@ -1,0 +1,123 @@
+"""The verdict: what the simulation says, in one sentence."""
+
+import numpy as np
+
+from xbopt.core.arrays import FloatArray
+from xbopt.reports.kit.numbers import NumberFormat, has_range
+from xbopt.studies.against_baseline import Comparison
+from xbopt.studies.kpis import Estimate
+from xbopt.studies.simulate import SimulationResult
+
+
+def policy_words(policy: str) -> str:
+    """How a sentence names the policy."""
+    return {"baseline": "this plan", "planner": "the planner's plan"}.get(policy, f"the policy {policy}")
+
+
+def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_effect: Estimate | None = None) -> str:
+    """What the campaign earns, how far that varies between worlds, how often it loses money, and what media add.
+
+    Args:
+        result: The simulation.
+        numbers: How numbers are written.
+        media_effect: Margin with media less the margin of the same worlds without. Left out, the sentence says that
+            the margin includes organic orders.
+    """
+    margins: FloatArray = result.totals.money.sum(axis=(1, 2, 3))
+    margin, spend = result.kpis["contribution_margin"], result.kpis["media_spend"].mean
+    losses = int(np.count_nonzero(margins < 0.0))
+    money = numbers.short_money
+    with_media = f"with {money(spend)} of media spend" if spend > 0.0 else "without any media spend"
+    if media_effect is None and spend > 0.0:
+        with_media = f", organic orders included, {with_media}"
+    else:
+        with_media = f" {with_media}"
+    under = f"Under {policy_words(result.policy)} the campaign"
+    amount, worlds = money(abs(margin.mean)), len(margins)
+    more = "" if media_effect is None or spend <= 0.0 else f" {media_sentence(margin.mean, media_effect, numbers)}"
+    if worlds == 1:
+        verb = "loses" if losses else "earns"
+        return (
+            f"{under} {verb} {amount} contribution margin{with_media} in the one world that was played; "
+            f"a single world says nothing about the risk.{more}"
+        )
+    spread = _spread(margin, numbers)
+    if margin.low < 0.0 < margin.high:
+        verb = "earns" if margin.mean >= 0.0 else "loses"
+        return (
+            f"{under} may earn or lose money: on average it {verb} {amount} contribution margin{with_media}{spread}, "
+            f"and it loses money in {of_worlds(losses, worlds)}.{more}"
+        )
+    if margin.mean >= 0.0:
+        tail = f"it loses money in {of_worlds(losses, worlds)}."
+        return f"{under} earns {amount} contribution margin{with_media}{spread}; {tail}{more}"
+    tail = f"it makes money in {of_worlds(worlds - losses, worlds)}."
+    return f"{under} loses {amount}{with_media}{spread}; {tail}{more}"
+
+
+def media_sentence(margin: float, effect: Estimate, numbers: NumberFormat) -> str:
+    """What media add to the margin, and what the same worlds earn without them.
+
+    Args:
+        margin: Mean contribution margin with media, base currency.
+        effect: Margin with media less the margin of the same worlds without.
+        numbers: How numbers are written.
+    """
+    money, without = numbers.short_money, margin - effect.mean
+    verb, size = ("earn" if without >= 0.0 else "lose"), money(abs(without))
+    if effect.mean < 0.0:
+        cost = _negative(effect)
+        word = "more" if without >= 0.0 else "less"
+        return (
+            f"Media cost more than they bring: without them the same worlds {verb} {size}, {money(cost.mean)} {word}"
+            f"{_spread(cost, numbers)}."
+        )
+    # "Of that" would be wrong where media turn a loss into a profit: they add more than there is in the end.
+    start = "Of that, media add" if without >= 0.0 else "Media improve the margin by"
+    return f"{start} {money(effect.mean)}{_spread(effect, numbers)}; without media the same worlds {verb} {size}."
+
+
+def customer_value_sentence(change: Estimate, numbers: NumberFormat) -> str:
+    """What the customer base is worth more, or less, at the end than at the start."""
+    if change.mean == 0.0 and not has_range(change):
+        return "Beyond the margin, the customer base is worth as much on the last evening as on the first."
+    word, size = ("more", change) if change.mean >= 0.0 else ("less", _negative(change))
+    return (
+        f"Beyond the margin, the customer base is worth {numbers.short_money(size.mean)} {word}"
+        f"{_spread(size, numbers)} on the last evening than on the first; "
+        "what orders still owed to promotions would earn is taken off."
+    )
+
+
+def comparison_sentence(comparison: Comparison, numbers: NumberFormat) -> str:
+    """How the contribution margin compares with the baseline's."""
+    difference = comparison.differences["contribution_margin"]
+    change = difference.estimate
+    rival = "the scenario's own plan" if comparison.baseline == "baseline" else comparison.baseline
+    if change.mean == 0.0 and not has_range(change):
+        return f"That is the same as {rival} earns."
+    word = "more" if change.mean >= 0.0 else "less"
+    sentence = f"That is {numbers.short_money(abs(change.mean))} {word} than {rival}"
+    if not comparison.paired:
+        return f"{sentence}; the two were not played in the same worlds, so the range of the difference is not known."
+    spread = numbers.range(change, "money", short=True)
+    if spread:
+        sentence += f" (5\N{EN DASH}95% of the difference: {spread})"
+    if difference.ahead is not None:
+        sentence += f"; it is ahead in {of_worlds(round(difference.ahead * comparison.worlds), comparison.worlds)}"
+    return f"{sentence}."
+
+
+def of_worlds(count: int, worlds: int) -> str:
+    """So many of the worlds, in words."""
+    if count == worlds:
+        return f"all {worlds} worlds"
+    return f"{'none' if count == 0 else count} of {worlds} worlds"
+
+
+def _spread(estimate: Estimate, numbers: NumberFormat) -> str:
+    return f" (5\N{EN DASH}95%: {numbers.range(estimate, 'money', short=True)})" if has_range(estimate) else ""
+
+
+def _negative(estimate: Estimate) -> Estimate:
+    return Estimate(mean=-estimate.mean, se=estimate.se, low=-estimate.high, high=-estimate.low)

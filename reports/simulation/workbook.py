@@ -1,0 +1,174 @@
+"""The figures of a simulation report as a spreadsheet: values, and formulas where a sum is a sum."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from xlsxwriter import Workbook
+
+from xbopt.core.files import replace_file
+from xbopt.reports.kit.figures import Column, Table
+from xbopt.reports.kit.tiles import Tile
+from xbopt.reports.kit.workbook_writer import WorkbookWriter, rounded, rounded_estimate
+from xbopt.reports.simulation.limits import LimitsReport
+from xbopt.reports.simulation.promotion import ledger_table
+from xbopt.reports.simulation.report import SimulationReport
+from xbopt.reports.simulation.response_curves import ResponseCurve
+from xbopt.reports.simulation.timeline import added_up_table, each_table
+
+_CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - the library wants a time without zone
+"""Stands in the file instead of the hour of writing, so that the same report gives the same bytes."""
+
+
+def write_xlsx(
+    report: SimulationReport,
+    path: Path | str,
+    *,
+    more: Mapping[str, Table] | None = None,
+    first: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Write the workbook of a report; a file that is there already is replaced at the end.
+
+    Args:
+        report: The report.
+        path: The file.
+        more: Further tables by the name of their sheet.
+        first: Labelled sentences that stand before those of the report.
+
+    Raises:
+        UsageError: The file cannot be written there.
+    """
+    # Names come from users: no text may turn into a formula, a link or a number.
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with replace_file(Path(path)) as temporary:
+        book = Workbook(str(temporary), options)
+        book.set_properties({"title": report.title, "created": _CREATED})
+        _write(WorkbookWriter(book, report.numbers.currency), report, more or {}, first)
+        book.close()
+
+
+def _write(
+    writer: WorkbookWriter, report: SimulationReport, more: Mapping[str, Table], first: Sequence[tuple[str, str]]
+) -> None:
+    facts = [(fact.label, fact.text) for fact in report.facts]
+    lines = [*first, ("Verdict", report.verdict), ("Comparison", report.comparison)]
+    lines += [("Beside the margin", line) for line in report.beside_margin]
+    lines += facts
+    notes = [("Note", note) for note in report.notes]
+    writer.words("Summary", report.title, [(label, text) for label, text in [*lines, *notes] if text])
+    tables = workbook_tables(report) | dict(more)
+    writer.table("KPIs", tables["KPIs"])
+    writer.bridge("Bridge", report.bridge)
+    writer.heat_maps("Allocation", report.allocation)
+    writer.heat_maps("Flighting", report.flighting)
+    writer.heat_maps("Discounts", (report.discounts,))
+    writer.heat_maps("Dayparts", (report.dayparts,))
+    for name, table in tables.items():
+        if name != "KPIs":
+            writer.table(name, table)
+    writer.table("Data dictionary", _dictionary(tables))
+
+
+def workbook_tables(report: SimulationReport) -> dict[str, Table]:
+    """Every plain table of the workbook by the name of its sheet."""
+    by_region, by_segment, by_channel = report.results
+    limits: LimitsReport = report.limits
+    return {
+        "KPIs": _kpis(report.tiles + report.other_kpis),
+        "Time": each_table(report.timeline),
+        "Time added up": added_up_table(report.timeline),
+        "Response": _response(report.response),
+        "Marginal": report.marginal,
+        "By region": by_region,
+        "By segment": by_segment,
+        "By channel": by_channel,
+        "Pull-forward": ledger_table(report.ledger),
+        "Limits": limits.use,
+        "Limit changes": limits.changes,
+        "Assumptions": _assumptions(report),
+    }
+
+
+def _kpis(tiles: tuple[Tile, ...]) -> Table:
+    rows = tuple(
+        (tile.name, *figures, None if change is None else rounded_estimate(change, tile.unit), tile.unit, tile.meaning)
+        for tile in tiles
+        for estimate in [tile.estimate]
+        for change in [tile.change.estimate if tile.change else None]
+        for figures in [
+            tuple(rounded(value, tile.unit) for value in (estimate.mean, estimate.se, estimate.low, estimate.high))
+        ]
+    )
+    return Table(
+        key="kpis",
+        title="KPIs",
+        columns=(
+            Column(key="kpi", name="KPI", unit="text"),
+            Column(key="mean", name="Mean", unit="decimal", meaning="Mean over worlds"),
+            Column(key="se", name="se", unit="decimal", meaning="Standard error of the mean"),
+            Column(key="low", name="Low", unit="decimal", meaning="5th percentile over worlds"),
+            Column(key="high", name="High", unit="decimal", meaning="95th percentile over worlds"),
+            Column(key="change", name="Change", unit="decimal", meaning="Against the baseline, where there is one"),
+            Column(key="unit", name="Unit", unit="text", meaning="Money is in base currency; a share is 0 to 1"),
+            Column(key="meaning", name="Meaning", unit="text"),
+        ),
+        rows=rows,
+    )
+
+
+def _response(curves: tuple[ResponseCurve, ...]) -> Table:
+    return Table(
+        key="response",
+        title="Response curves",
+        columns=(
+            Column(key="channel", name="Channel", unit="text"),
+            Column(key="spend", name="Spend a day", unit="money", meaning="Steady daily spend, all cells"),
+            Column(key="margin", name="Margin before media", unit="money", meaning="Long-run margin a day"),
+            Column(key="part", name="Part", unit="text", meaning="planned, or beyond the plan's largest daily spend"),
+        ),
+        rows=tuple(
+            (curve.name, x, y, "planned" if x <= curve.largest_spend else "beyond")
+            for curve in curves
+            for x, y in zip(curve.spend, curve.margin, strict=True)
+        ),
+    )
+
+
+def _assumptions(report: SimulationReport) -> Table:
+    return Table(
+        key="assumptions",
+        title="Assumption sheet",
+        columns=(
+            Column(key="section", name="Section", unit="text", meaning="Section of the scenario file"),
+            Column(key="where", name="Where", unit="text", meaning="Path of what holds it; in brackets the ids on it"),
+            Column(key="name", name="Name", unit="text", meaning="Key, or position in a list"),
+            Column(key="value", name="Value", unit="decimal", meaning="As stated, or the format's default"),
+            Column(
+                key="evidence", name="Mark", unit="text", meaning="Evidence mark; empty where --set changed the value"
+            ),
+            Column(key="source", name="Source", unit="text"),
+            Column(key="note", name="Note", unit="text"),
+        ),
+        rows=tuple(
+            (item.section, item.group, item.name, item.value, item.evidence, item.source, item.note)
+            for item in report.assumptions.numbers
+        ),
+    )
+
+
+def _dictionary(tables: dict[str, Table]) -> Table:
+    return Table(
+        key="dictionary",
+        title="Data dictionary",
+        columns=(
+            Column(key="sheet", name="Sheet", unit="text"),
+            Column(key="column", name="Column", unit="text"),
+            Column(key="unit", name="Unit", unit="text"),
+            Column(key="meaning", name="Meaning", unit="text"),
+        ),
+        rows=tuple(
+            (sheet, column.name, column.unit, column.meaning or column.name)
+            for sheet, table in tables.items()
+            for column in table.columns
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Policy bundles: their files, their archive, their integrity, and the graph inside."""

@@ -1,0 +1,209 @@
+"""Loading a bundle: size limits, checksums, signature, schema, model, golden vectors, in this order."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.limits import Limits
+from xbopt.core.errors import BundleError
+from xbopt.service.bundle.archive import read_files
+from xbopt.service.bundle.formats import (
+    CERTIFICATE,
+    FEATURE_AXES,
+    GOLDEN,
+    GUARDRAILS,
+    PLAN,
+    POLICY,
+    SCHEMA,
+    SCHEMA_VERSIONS,
+    Golden,
+    Guardrails,
+    Manifest,
+    Plan,
+    Schema,
+    decode,
+    input_names,
+    output_names,
+)
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference, shape_of
+from xbopt.service.bundle.integrity import check_integrity
+from xbopt.service.bundle.tensors import floats, from_tensor, integers
+
+FEWEST_GOLDEN_ROWS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackPlan:
+    """The plan that stands in for the policy.
+
+    Attributes:
+        name: Name of the plan.
+        spend_base: ``(T, R, S, C)``.
+        daypart_weights: ``(R, C, H)``.
+        discount_frac: ``(T, R, S)``.
+        mechanic: ``(T, R, S)``.
+        tactic: The nearest tactic ``(T, R, S)``; None for a direct policy.
+        limits: The hard limits.
+    """
+
+    name: str
+    spend_base: FloatArray
+    daypart_weights: FloatArray
+    discount_frac: FloatArray
+    mechanic: IntArray
+    tactic: IntArray | None
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A bundle that passed every check.
+
+    Attributes:
+        manifest: What it is.
+        schema: Inputs and outputs.
+        guardrails: What no decision may do.
+        plan: The plan that stands in for the policy.
+        certificate: ``ope.json``; None where the policy is unproven.
+        session: The graph, ready to run.
+        schema_bytes: ``schema.json`` as it is.
+    """
+
+    manifest: Manifest
+    schema: Schema
+    guardrails: Guardrails
+    plan: FallbackPlan
+    certificate: bytes | None
+    session: GraphSession
+    schema_bytes: bytes
+
+
+def load_bundle(path: Path, *, unproven: bool = False, trusted_key: str | None = None) -> Bundle:
+    """Load a bundle and check all of it.
+
+    Args:
+        path: The folder or the archive.
+        unproven: Load a bundle without a certificate too.
+        trusted_key: Public key in hex that must have signed the bundle; any key, or none, where left out.
+
+    Raises:
+        BundleError: The bundle was tampered with, is broken or incompatible, or has no certificate.
+        UsageError: There is nothing of that name.
+    """
+    files = read_files(path)
+    manifest = check_integrity(files, trusted_key=trusted_key)
+    if CERTIFICATE not in files and not unproven:
+        raise BundleError(
+            "The bundle has no certificate (ope.json), so nothing says that its policy is better than what is done "
+            "now. Export it with --evaluation, or say --unproven to use it all the same."
+        )
+    schema = _schema(files[SCHEMA])
+    if schema.shape != manifest.shape:
+        raise BundleError(f"{SCHEMA} is for a {schema.shape} policy, the manifest for a {manifest.shape} one.")
+    guardrails = decode(files[GUARDRAILS], Guardrails, GUARDRAILS)
+    plan = _plan(decode(files[PLAN], Plan, PLAN), schema)
+    golden = decode(files[GOLDEN], Golden, GOLDEN)
+    session = GraphSession(files[POLICY], schema)
+    check_golden(golden, session, schema)
+    return Bundle(
+        manifest=manifest,
+        schema=schema,
+        guardrails=guardrails,
+        plan=plan,
+        certificate=files.get(CERTIFICATE),
+        session=session,
+        schema_bytes=files[SCHEMA],
+    )
+
+
+class _Versioned(msgspec.Struct):
+    schema_version: int
+
+
+def _schema(data: bytes) -> Schema:
+    """``schema.json`` of any version that was ever written."""
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).schema_version
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise BundleError(f"{SCHEMA}: {error}.") from error
+    if version not in SCHEMA_VERSIONS:
+        raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")
+    schema = decode(data, Schema, SCHEMA)
+    axes = set("RSCHFGEK" if schema.shape == "tactic" else "RSCHFGE")
+    if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - set(FEATURE_AXES)):
+        raise BundleError(f"{SCHEMA} has to name the entries along {', '.join(sorted(axes))}.")
+    names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in FEATURE_AXES}
+    if any(names[axis] != schema.axes[axis] for axis in names):
+        raise BundleError(f"{SCHEMA} describes other features than it names along F, G and E.")
+    tactic = schema.shape == "tactic"
+    wanted = (input_names(schema.shape, channels=bool(schema.axes["E"])), output_names(schema.shape))
+    if (tuple(field.name for field in schema.inputs), tuple(field.name for field in schema.outputs)) != wanted:
+        raise BundleError(f"{SCHEMA} has to list the inputs and outputs {wanted} in this order.")
+    if schema.days < 1 or len(schema.daypart_hours) != len(schema.axes["H"]):
+        raise BundleError(f"{SCHEMA} has no days, or not one span of hours a daypart.")
+    if tactic and len(schema.discount_frac) != len(schema.axes["K"]):
+        raise BundleError(f"{SCHEMA} has not one discount a tactic.")
+    known = axes | {"B", "1"}
+    if any(set(field.axes) - known for field in (*schema.inputs, *schema.outputs)):
+        raise BundleError(f"{SCHEMA} has a field with an unknown axis.")
+    return schema
+
+
+def _plan(plan: Plan, schema: Schema) -> FallbackPlan:
+    regions, segments, channels, dayparts = (len(schema.axes[axis]) for axis in "RSCH")
+    cells, days = (regions, segments), schema.days
+    every = plan.arrays
+    tactic = integers(every, "tactic", (days, *cells), PLAN) if schema.shape == "tactic" else None
+    if tactic is not None and not (tactic.min() >= 0 and tactic.max() < len(schema.axes["K"])):
+        raise BundleError(f"{PLAN} names a tactic that is not on the menu.")
+    return FallbackPlan(
+        name=plan.name,
+        spend_base=floats(every, "spend_base", (days, *cells, channels), PLAN),
+        daypart_weights=floats(every, "daypart_weights", (regions, channels, dayparts), PLAN),
+        discount_frac=floats(every, "discount_frac", (days, *cells), PLAN),
+        mechanic=integers(every, "mechanic", (days, *cells), PLAN),
+        tactic=tactic,
+        limits=Limits(
+            total_base=plan.total_base,
+            daily_base=plan.daily_base,
+            region_cap_base=floats(every, "region_cap_base", (regions,), PLAN),
+            channel_cap_base=floats(every, "channel_cap_base", (channels,), PLAN),
+            minimum_base=floats(every, "minimum_base", (*cells, channels), PLAN),
+            locked=integers(every, "locked", (*cells, channels), PLAN).astype(np.bool_),
+            lock_base=floats(every, "lock_base", (*cells, channels), PLAN),
+            discount_ceiling=floats(every, "discount_ceiling", cells, PLAN),
+            audience=floats(every, "audience", (regions, dayparts), PLAN),
+        ),
+    )
+
+
+def check_golden(golden: Golden, session: GraphSession, schema: Schema) -> None:
+    """Run the golden inputs and compare with what the policy itself gave.
+
+    Raises:
+        BundleError: The graph does not do here what the policy did where the bundle was made.
+    """
+    if golden.rows < FEWEST_GOLDEN_ROWS:
+        raise BundleError(f"{GOLDEN} has {golden.rows} pairs; at least {FEWEST_GOLDEN_ROWS} are wanted.")
+    if not 0.0 <= golden.tolerance <= 1e-6:
+        raise BundleError(f"{GOLDEN} has the tolerance {golden.tolerance:g}; at most 1e-6 is allowed.")
+    inputs: Arrays = {}
+    for field in schema.inputs:
+        shape = shape_of(field, schema, golden.rows)
+        read = floats if field.dtype == "float64" else integers
+        inputs[field.name] = read(golden.inputs, field.name, shape, GOLDEN)
+    if set(golden.inputs) != set(inputs) or not {"spend_base", "discount_frac"} <= set(golden.outputs):
+        raise BundleError(f"{GOLDEN} has other inputs or outputs than the schema.")
+    found = session.named(inputs)
+    for name, tensor in golden.outputs.items():
+        if name not in found:
+            raise BundleError(f"{GOLDEN} has the output {name}, which the graph does not give.")
+        difference = largest_difference(found[name], from_tensor(tensor, name))
+        if difference > golden.tolerance:
+            raise BundleError(
+                f"{POLICY} gives another {name} than the policy gave (difference {difference:.3g}, at most "
+                f"{golden.tolerance:g} allowed). This machine or its onnxruntime computes otherwise."
+            )

@@ -1,0 +1,1 @@
+"""Deciding with a bundle: requests, the allocator, guardrails, draws."""

@@ -1,0 +1,337 @@
+"""Policies side by side on common random numbers: what ``xbopt compare`` does.
+
+Every policy plays the same worlds with the same luck, so differences are taken world by world and most of the noise
+cancels. How each number is made stands in docs/semantics.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xbopt.agents.planner.policy import usual_resolution
+from xbopt.agents.policies import NAMES, PolicyShelf
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Policy
+from xbopt.core.errors import UsageError
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.rollout import play_worlds
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
+from xbopt.studies.simulate import SimulationResult, simulate
+from xbopt.studies.totals import Totals, TotalsRecorder
+
+MEASURES: tuple[str, ...] = ("contribution_margin", "reward")
+"""What policies are compared by: the margin, and the margin with the change of customer value."""
+LOWER, YARDSTICK = "uniform", "planner"
+MAX_ORACLE_WORLDS = 256
+CONFIDENCE = 0.95
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapClosed:
+    """How much of the way from the uniform plan to the planner that knows each world a policy goes.
+
+    Attributes:
+        value: ``(policy - uniform) / (oracle - uniform)``, each the mean over the oracle's worlds; NaN where the oracle
+            is no better than the uniform plan.
+        se: Standard error, by the delta method.
+        low: Lower end of the confidence interval.
+        high: Upper end.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedPolicy:
+    """One policy of a comparison.
+
+    Attributes:
+        name: Its name in this comparison; no two have the same.
+        result: What it brought.
+        values: By measure, world by world ``(B,)``.
+        difference: By measure, less the first policy.
+        gap_closed: By measure; None without an oracle.
+        asked_for: Whether the user named it, or it is always there.
+    """
+
+    name: str
+    result: SimulationResult = field(repr=False)
+    values: dict[str, FloatArray] = field(repr=False)
+    difference: dict[str, PairedDifference]
+    gap_closed: dict[str, GapClosed] | None
+    asked_for: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracle:
+    """The planner that knows each world's own parameters, in the first worlds.
+
+    Attributes:
+        worlds: How many worlds it played.
+        below_floor: In how many of them no plan keeps the scenario's return floor.
+        values: By measure, world by world.
+    """
+
+    worlds: int
+    below_floor: int
+    values: dict[str, FloatArray] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonResult:
+    """Policies side by side.
+
+    Attributes:
+        scenario: The scenario.
+        market: Its market.
+        runs: Number of worlds.
+        seed: Noise seed.
+        world_seed: Seed of the uncertain parameters.
+        confidence: Of every interval.
+        policies: The policies; the first is what the others are compared with.
+        oracle: The yardstick of ``gap_closed``; None where it was left out.
+        notes: What a reader must know.
+    """
+
+    scenario: Scenario = field(repr=False)
+    market: MarketParameters = field(repr=False)
+    runs: int
+    seed: int
+    world_seed: int
+    confidence: float
+    policies: tuple[ComparedPolicy, ...]
+    oracle: Oracle | None
+    notes: tuple[str, ...]
+
+    @property
+    def first(self) -> ComparedPolicy:
+        """What the others are compared with."""
+        return self.policies[0]
+
+    def beats(self, measure: str) -> FloatArray:
+        """Share of worlds in which the policy of a row is ahead of that of a column ``(P, P)``; ties count half."""
+        values = np.stack([policy.values[measure] for policy in self.policies])
+        ahead = (values[:, None] > values[None]).mean(axis=2)
+        return ahead + 0.5 * (values[:, None] == values[None]).mean(axis=2)
+
+
+def compare(
+    scenario: Scenario,
+    policies: Sequence[str | Policy],
+    *,
+    runs: int = 256,
+    seed: int = 0,
+    world_seed: int | None = None,
+    oracle_worlds: int = 64,
+    confidence: float = CONFIDENCE,
+    progress: Progress | None = None,
+) -> ComparisonResult:
+    """Play policies in the same worlds with the same luck. The built-in ones always take part.
+
+    Args:
+        scenario: The scenario.
+        policies: Names, files or policy objects; the others are compared with the first.
+        runs: Number of worlds, at least 2.
+        seed: Noise seed.
+        world_seed: Seed of the uncertain parameters; the noise seed where left out.
+        oracle_worlds: For so many of the first worlds the planner that knows their parameters is asked, 0..256. It is
+            what takes longest.
+        confidence: Of every interval, between 0 and 1.
+        progress: Told how things go.
+
+    Raises:
+        PolicyError: A policy is unknown, broken or for another scenario.
+        UsageError: A number makes no sense.
+    """
+    if runs < 2:
+        raise UsageError(f"runs is {runs}; at least 2 worlds are wanted to compare policies.")
+    if not policies:
+        raise UsageError("Name at least one policy to compare.")
+    if not 0 <= oracle_worlds <= MAX_ORACLE_WORLDS:
+        raise UsageError(f"oracle_worlds is {oracle_worlds}; a number from 0 to {MAX_ORACLE_WORLDS} is wanted.")
+    if not 0.0 < confidence < 1.0:
+        raise UsageError(f"confidence is {confidence:g}; a share between 0 and 1 is wanted.")
+    told: Progress = progress or (lambda _what, _done, _total: None)
+    market = build_market(scenario)
+    chosen = _chosen(policies, market, told)
+    own_seed = seed if world_seed is None else world_seed
+    results: list[SimulationResult] = []
+    for n, one in enumerate(chosen):
+
+        def moved(done: int, _total: int, n: int = n, name: str = one.name) -> None:
+            told(name, n * runs + done, len(chosen) * runs)
+
+        moved(0, runs)
+        results.append(simulate(scenario, one.policy, runs=runs, seed=seed, world_seed=own_seed, progress=moved))
+    values = [measured(result.totals) for result in results]
+    oracle: Oracle | None = None
+    if oracle_worlds:
+        start = chosen[_place(chosen, YARDSTICK)].policy
+        assert isinstance(start, ScheduledPolicy), "the planner's plan is known from the first day on"
+        worlds = np.arange(min(oracle_worlds, runs), dtype=np.int64)
+        oracle = _ask_oracle(market, worlds, seed=seed, world_seed=own_seed, start=start, told=told)
+    differences = {
+        measure: paired_differences([one[measure] for one in values], seed=seed, confidence=confidence)
+        for measure in MEASURES
+    }
+    lower = values[_place(chosen, LOWER)]
+    compared = tuple(
+        ComparedPolicy(
+            name=one.name,
+            result=results[i],
+            values=values[i],
+            difference={measure: differences[measure][i] for measure in MEASURES},
+            gap_closed=None if oracle is None else _gap_closed(values[i], lower, oracle, confidence),
+            asked_for=one.asked_for,
+        )
+        for i, one in enumerate(chosen)
+    )
+    return ComparisonResult(
+        scenario=scenario,
+        market=market,
+        runs=runs,
+        seed=seed,
+        world_seed=own_seed,
+        confidence=confidence,
+        policies=compared,
+        oracle=oracle,
+        notes=_notes(scenario, compared, oracle, runs, lower),
+    )
+
+
+def measured(totals: Totals) -> dict[str, FloatArray]:
+    """Each measure world by world ``(B,)``."""
+    margin = totals.money.sum(axis=(1, 2, 3))
+    return {"contribution_margin": margin, "reward": margin + totals.customer_value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """A policy that takes part: its name here, what the user wrote (empty for an object), and whether he wrote it."""
+
+    name: str
+    text: str
+    policy: Policy
+    asked_for: bool
+
+
+def _chosen(policies: Sequence[str | Policy], market: MarketParameters, told: Progress) -> list[_Chosen]:
+    """Those asked for, then the built-in ones that are not yet there, each under a name of its own."""
+    wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
+    wanted += [(name, False) for name in NAMES if name not in policies]
+    found: list[_Chosen] = []
+    shelf = PolicyShelf(market)
+    for asked, asked_for in wanted:
+        text = asked if isinstance(asked, str) else ""
+        if text and text not in shelf:
+            told(f"{text}, made ready", 0, 0)
+        policy = shelf.policy(asked) if isinstance(asked, str) else asked
+        name, count, taken = policy.name, 1, [one.name for one in found]
+        while name in taken:
+            count += 1
+            name = f"{policy.name} ({count})"
+        found.append(_Chosen(name=name, text=text, policy=policy, asked_for=asked_for))
+    return found
+
+
+def _place(chosen: Sequence[_Chosen], text: str) -> int:
+    return next(i for i, one in enumerate(chosen) if one.text == text)
+
+
+def _ask_oracle(
+    market: MarketParameters,
+    worlds: IntArray,
+    *,
+    seed: int,
+    world_seed: int,
+    start: ScheduledPolicy,
+    told: Progress,
+) -> Oracle:
+    from xbopt.agents.planner.oracle import plan_worlds  # the solver takes a moment to load
+
+    oracle = plan_worlds(
+        market,
+        worlds,
+        world_seed=world_seed,
+        resolution=usual_resolution(market),
+        start=start,
+        progress=lambda done, total: told("oracle plans", done, total),
+    )
+    adder = TotalsRecorder(market, len(worlds))
+    play_worlds(market, oracle, worlds=worlds, seed=seed, world_seed=world_seed, recorders=[adder])
+    return Oracle(worlds=len(worlds), below_floor=oracle.below_floor, values=measured(adder.totals()))
+
+
+def _gap_closed(
+    own: dict[str, FloatArray], lower: dict[str, FloatArray], oracle: Oracle, confidence: float
+) -> dict[str, GapClosed]:
+    count = oracle.worlds
+    closed: dict[str, GapClosed] = {}
+    for measure in MEASURES:
+        base = lower[measure][:count]
+        value, se, low, high = ratio_of_gaps(own[measure][:count] - base, oracle.values[measure] - base, confidence)
+        closed[measure] = GapClosed(value=value, se=se, low=low, high=high)
+    return closed
+
+
+def _notes(
+    scenario: Scenario,
+    policies: Sequence[ComparedPolicy],
+    oracle: Oracle | None,
+    runs: int,
+    lower: dict[str, FloatArray],
+) -> tuple[str, ...]:
+    notes: list[str] = []
+    if oracle is None:
+        notes.append("Without an oracle (--oracle-worlds 0) nothing is said about the gap that is closed.")
+    elif oracle.worlds < runs:
+        notes.append(f"gap_closed rests on the first {oracle.worlds} of {runs} worlds.")
+    if oracle is not None and oracle.below_floor:
+        notes.append(
+            f"In {oracle.below_floor} of {oracle.worlds} worlds no plan keeps budget.roi_floor; there the oracle "
+            "spends no more than minimums and locks ask for."
+        )
+    if oracle is not None and not scenario.document.uncertainty:
+        notes.append(
+            "The scenario names no uncertain parameters, so all worlds are alike but for luck: the oracle knows "
+            "nothing that the planner does not."
+        )
+    closed = policies[0].gap_closed
+    if closed is not None and any(np.isnan(closed[measure].value) for measure in MEASURES):
+        notes.append("The oracle earns no more than the uniform plan, so there is no gap to close.")
+    if oracle is not None and any(
+        is_hardly_positive(oracle.values[measure] - lower[measure][: oracle.worlds]) for measure in MEASURES
+    ):
+        notes.append(
+            "In the oracle's worlds it is barely ahead of the uniform plan, so the shares of the gap and their "
+            "intervals are not to be relied on. Ask it in more worlds (--oracle-worlds)."
+        )
+    doubtful = [one.name for one in policies if one.difference["contribution_margin"].bootstrap_disagrees]
+    if doubtful:
+        notes.append(
+            f"The bootstrap does not confirm the interval of {', '.join(doubtful)}: few worlds carry the difference. "
+            "Play more of them."
+        )
+    return tuple(notes)
+
+
+def spread_of(values: FloatArray) -> dict[str, float]:
+    """How a figure is spread over worlds: quantiles, extremes, and the share of worlds with a loss."""
+    quantiles = np.percentile(values, [5.0, 25.0, 50.0, 75.0, 95.0])
+    names = ("p05", "p25", "p50", "p75", "p95")
+    return {
+        "min": float(values.min()),
+        **{name: float(value) for name, value in zip(names, quantiles, strict=True)},
+        "max": float(values.max()),
+        "loss_share": float((values < 0.0).mean()),
+    }

@@ -1,0 +1,161 @@
+"""Planning a scenario: the planner's plan beside the scenario's own. What ``xbopt plan`` does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xbopt.agents.baselines.plan import scenario_plan
+from xbopt.agents.baselines.schedule import ScheduledPolicy
+from xbopt.agents.planner.blocks import Resolution
+from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
+from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.policy import usual_resolution
+from xbopt.agents.planner.target import Target, TargetPlan, plan_to_target
+from xbopt.core.arrays import FloatArray
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.rollout import play_worlds
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.kpis import kpi_values
+from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
+
+PROVEN_GAP = 1e-6
+"""Up to this relative gap a plan counts as an optimum of its last convex program."""
+# Playing a plan under the limits may round its spend; more than this share of the goal is told.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedResult:
+    """What a plan brings in expected mode, within the scenario's limits.
+
+    Attributes:
+        plan: The plan.
+        goals: Every goal by name.
+        kpis: Every KPI by name; NaN where one has no meaning.
+        spend_base: Spend over the horizon ``(R, S, C)``.
+    """
+
+    plan: ScheduledPolicy = field(repr=False)
+    goals: dict[str, float]
+    kpis: dict[str, float]
+    spend_base: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningResult:
+    """A plan beside the scenario's own.
+
+    Attributes:
+        market: The market.
+        campaign: The plan with its certificate.
+        target: The target that it reaches with the least spend; None without one.
+        planned: What it brings in expected mode.
+        baseline: What the scenario's own plan brings.
+        notes: What a reader must know.
+    """
+
+    market: MarketParameters = field(repr=False)
+    campaign: CampaignPlan
+    target: TargetPlan | None
+    planned: ExpectedResult
+    baseline: ExpectedResult
+    notes: tuple[str, ...]
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario."""
+        return self.market.scenario
+
+    @property
+    def objective(self) -> float:
+        """The goal in expected mode."""
+        return self.campaign.expected
+
+    @property
+    def upper_bound(self) -> float:
+        """What no other spend brings more than, in the last convex program."""
+        certificate = self.campaign.certificate
+        return self.objective + max(certificate.upper_bound - certificate.value, 0.0)
+
+    @property
+    def relative_gap(self) -> float:
+        """``(upper bound - objective) / |objective|``."""
+        return (self.upper_bound - self.objective) / max(abs(self.objective), 1e-300)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the plan is an optimum of its last convex program."""
+        return self.relative_gap <= PROVEN_GAP
+
+    @property
+    def gain(self) -> float:
+        """The goal, less what the scenario's own plan brings of it."""
+        return self.objective - self.baseline.goals[self.campaign.goal]
+
+
+def plan(
+    scenario: Scenario,
+    *,
+    goal: str = "reward",
+    target: Target | None = None,
+    resolution: Resolution | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> PlanningResult:
+    """Plan a scenario and set the plan beside the scenario's own.
+
+    Args:
+        scenario: The scenario.
+        goal: What to make as large as possible; a target brings its own goal.
+        target: Reach this with the least spend.
+        resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
+        progress: Called with the number of budgets that were tried on the way to a target.
+
+    Raises:
+        InfeasiblePlanError: No plan keeps all limits, or reaches the target.
+        SolverError: The solver gave up.
+        UsageError: The goal is unknown, or does not fit the scenario's return floor.
+    """
+    market = build_market(scenario)
+    length = resolution or usual_resolution(market)
+    wanted = goal_named(goal if target is None else target.kpi)
+    found: TargetPlan | None = None
+    if target is None:
+        campaign = plan_campaign(market, goal=goal, resolution=length)
+    else:
+        found = plan_to_target(market, target, resolution=length, progress=progress)
+        campaign = found.plan
+    planned = play_expected(market, campaign.schedule)
+    baseline = play_expected(market, scenario_plan(market))
+    notes = list(campaign.notes)
+    if not wanted.counts_media:
+        notes.append(
+            f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever "
+            "they bring more of it. Look at the contribution margin as well."
+        )
+    played = planned.goals[campaign.goal]
+    if abs(played - campaign.expected) > _ROUNDING * abs(campaign.expected):
+        notes.append(
+            f"Played day by day within the limits, the plan brings {played:,.6g} rather than {campaign.expected:,.6g}."
+        )
+    return PlanningResult(
+        market=market, campaign=campaign, target=found, planned=planned, baseline=baseline, notes=tuple(notes)
+    )
+
+
+def play_expected(market: MarketParameters, plan: ScheduledPolicy) -> ExpectedResult:
+    """Play a plan in expected mode, within the scenario's limits."""
+    adder = TotalsRecorder(market, 1)
+    play_worlds(market, plan, worlds=np.zeros(1, dtype=np.int64), seed=0, expected=True, recorders=[adder])
+    totals = adder.totals()
+    budget = market.scenario.limits.total_base
+    kpis = {name: float(values[0]) for name, values in kpi_values(totals, budget_base=budget).items()}
+    value = float(totals.customer_value[0])
+    goals = {name: kpis[name] for name in ("contribution_margin", "net_revenue", "orders", "new_customers", "visits")}
+    return ExpectedResult(
+        plan=plan,
+        goals={"reward": kpis["contribution_margin"] + value, **goals},
+        kpis={**kpis, "customer_value": value},
+        spend_base=totals.channels[0, ..., CHANNEL_COUNTS.index("spend")],
+    )

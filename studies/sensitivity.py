@@ -1,0 +1,138 @@
+"""What would change a plan: the same plan, and the plan one would make instead, in markets with other parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from xbopt.agents.planner.campaign import Effort, plan_campaign
+from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.goals import goal_named
+from xbopt.simulator.worlds import WorldParameters, average_world
+from xbopt.studies.plan import PlanningResult
+
+CHANGE = 0.2
+"""Parameters are made smaller and larger by this share."""
+# From a plan for the average market one alternation shows where money would go.
+_EFFORT = Effort(alternations=1, rounds=2, tolerance=1e-3)
+_SMALLEST = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replanned:
+    """The plan that one would make if one knew.
+
+    Attributes:
+        value: The goal that it brings in that market.
+        spend_base: What it spends.
+        moved_frac: Share of the money that lies elsewhere than in the plan: ``sum |new - old| / sum (new + old)`` over
+            days, cells and channels.
+    """
+
+    value: float
+    spend_base: float
+    moved_frac: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A plan in a market whose parameters are all smaller, or all larger, in one group.
+
+    Attributes:
+        factor: What they are multiplied by.
+        plan: The goal that the plan brings there.
+        baseline: The goal that the scenario's own plan brings there.
+        replanned: The plan made for that market; None where nobody asked.
+    """
+
+    factor: float
+    plan: float
+    baseline: float
+    replanned: Replanned | None = None
+
+    @property
+    def regret(self) -> float:
+        """What knowing would have brought more; NaN where nobody asked."""
+        return np.nan if self.replanned is None else max(self.replanned.value - self.plan, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swing:
+    """What one group of parameters does to a plan.
+
+    Attributes:
+        group: The group, as the scenario's ``uncertainty`` names it.
+        low: With smaller parameters.
+        high: With larger ones.
+    """
+
+    group: str
+    low: Outcome
+    high: Outcome
+
+    @property
+    def width(self) -> float:
+        """How far the goal swings."""
+        return abs(self.high.plan - self.low.plan)
+
+    @property
+    def lead_width(self) -> float:
+        """How far the plan's lead over the scenario's own plan swings: where it does, money might lie elsewhere."""
+        return abs((self.high.plan - self.high.baseline) - (self.low.plan - self.low.baseline))
+
+
+def plan_swings(
+    result: PlanningResult, *, replanned: int = 4, progress: Callable[[int, int], None] | None = None
+) -> tuple[Swing, ...]:
+    """Play a plan with each group of parameters 20 % smaller and larger, the widest swing first.
+
+    Args:
+        result: The plan.
+        replanned: For so many groups a new plan is made for both markets: those in which the lead over the scenario's
+            own plan swings most.
+        progress: Called with plans made and plans in all.
+    """
+    market, campaign = result.market, result.campaign
+    goal = goal_named(campaign.goal)
+    plans = [campaign.schedule, result.baseline.plan]
+
+    def outcome(group: str, factor: float) -> Outcome:
+        values = ExpectedMarket(market, goal, _changed(group, factor)).totals(plans).sum(axis=1)
+        return Outcome(factor=factor, plan=float(values[0]), baseline=float(values[1]))
+
+    swings = [
+        Swing(group=group.name, low=outcome(group.name, 1.0 - CHANGE), high=outcome(group.name, 1.0 + CHANGE))
+        for group in fields(WorldParameters)
+    ]
+    moving = [swing for swing in swings if swing.width > _SMALLEST * abs(campaign.expected)]
+    moving.sort(key=lambda swing: -swing.width)
+    count = min(replanned, len(moving))
+    deciding = sorted(range(len(moving)), key=lambda i: -moving[i].lead_width)[:count]
+    for done, i in enumerate(deciding, start=1):
+        swing = moving[i]
+        low, high = (_replanned(result, swing.group, side) for side in (swing.low, swing.high))
+        moving[i] = replace(swing, low=low, high=high)
+        if progress is not None:
+            progress(done, count)
+    return tuple(moving)
+
+
+def _changed(group: str, factor: float) -> WorldParameters:
+    world = average_world()
+    return replace(world, **{group: getattr(world, group) * factor})
+
+
+def _replanned(result: PlanningResult, group: str, outcome: Outcome) -> Outcome:
+    plan = plan_campaign(
+        result.market,
+        goal=result.campaign.goal,
+        resolution=result.campaign.resolution,
+        world=_changed(group, outcome.factor),
+        budget_base=result.campaign.budget_base,
+        start=result.campaign.schedule,
+        effort=_EFFORT,
+    )
+    new, old = plan.schedule.spend_base, result.campaign.schedule.spend_base
+    moved = float(np.abs(new - old).sum() / max(float((new + old).sum()), 1e-300))
+    made = Replanned(value=plan.expected, spend_base=plan.total_spend_base, moved_frac=moved)
+    return replace(outcome, replanned=made)

@@ -1,0 +1,202 @@
+"""Running a policy over many worlds: what ``xbopt simulate`` does."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xbopt.agents.exploration import ExploringPolicy
+from xbopt.agents.policies import policy_from
+from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
+from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.rollout import Recorder, play_worlds
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.kpis import (
+    Estimate,
+    Row,
+    bridge_means,
+    channel_rows,
+    kpi_values,
+    region_rows,
+    segment_rows,
+)
+from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
+from xbopt.studies.without_media import WithoutMedia
+
+if TYPE_CHECKING:
+    from xbopt.env.decision_book import DecisionBook
+
+CHUNK_WORLDS = 256
+"""Worlds played at once: enough to spread numpy's cost per call, few enough for the cache. It changes no result."""
+MAX_RUNS = 100_000
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """How fast a simulation ran."""
+
+    env_days: int
+    seconds: float
+
+    @property
+    def env_days_per_second(self) -> float:
+        """Days of one world a second."""
+        return self.env_days / max(self.seconds, 1e-9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationResult:
+    """What a policy would do, over many worlds.
+
+    Attributes:
+        scenario: The scenario.
+        market: Its market.
+        policy: Name of the policy.
+        policy_kind: What sort of policy it is.
+        runs: Number of worlds.
+        seed: Noise seed.
+        world_seed: Seed of the uncertain parameters.
+        kpis: KPIs by name.
+        bridge: Mean of each money term; they sum to the mean contribution margin.
+        customer_value: What the customer base is worth more on the last evening than on the first, less the margin of
+            orders still owed to promotions. Not part of the margin.
+        by_region: One row a region.
+        by_segment: One row a segment.
+        by_channel: One row a channel.
+        totals: The sums by world behind all of it.
+        performance: How fast it ran.
+    """
+
+    scenario: Scenario = field(repr=False)
+    market: MarketParameters = field(repr=False)
+    policy: str
+    policy_kind: PolicyKind
+    runs: int
+    seed: int
+    world_seed: int
+    kpis: dict[str, Estimate]
+    bridge: dict[str, float]
+    customer_value: Estimate
+    by_region: list[Row]
+    by_segment: list[Row]
+    by_channel: list[Row]
+    totals: Totals = field(repr=False)
+    performance: Performance
+
+
+def simulate(
+    scenario: Scenario | str | Path,
+    policy: str | Policy = "baseline",
+    *,
+    runs: int = 32,
+    seed: int = 0,
+    world_seed: int | None = None,
+    exploration: float | None = None,
+    log: Path | str | None = None,
+    progress: Progress | None = None,
+) -> SimulationResult:
+    """Play a policy in ``runs`` worlds and add up what it brought.
+
+    Args:
+        scenario: A loaded scenario, a path, or the name of a shipped one.
+        policy: Name of a built-in policy, a plan's CSV file, folder of a training run, or a policy object.
+        runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
+        seed: Noise seed.
+        world_seed: Seed of the uncertain parameters; the noise seed where left out.
+        exploration: Translate the policy to the tactic menu and explore this share of decisions uniformly. Left out,
+            the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
+            because a log without propensities cannot be evaluated.
+        log: Write the decision log to this Parquet file.
+        progress: Called with worlds done and worlds in all.
+
+    Returns:
+        KPIs with ranges, the money bridge, tables and the sums behind them.
+
+    Raises:
+        ScenarioError: The scenario cannot be used.
+        PolicyError: The policy is unknown or does not fit.
+        UsageError: ``runs`` or ``seed`` makes no sense.
+        DecisionLogError: The log cannot be written.
+    """
+    if not 1 <= runs <= MAX_RUNS:
+        raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
+    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    market = build_market(loaded)
+    chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
+    if log is not None and exploration is None:
+        exploration = loaded.document.tactics.exploration
+    if exploration is not None and isinstance(chosen, DirectPolicy):
+        chosen = ExploringPolicy(plan=chosen, scenario=loaded, exploration=exploration)
+    elif exploration is not None and isinstance(chosen, CanExplore):
+        chosen = chosen.exploring(exploration)
+
+    started = time.perf_counter()
+    parts: list[Totals] = []
+    with ExitStack() as stack:
+        book: DecisionBook | None = None
+        if log is not None:
+            from xbopt.env.decision_book import open_book  # pyarrow is slow to load
+
+            book = stack.enter_context(open_book(Path(log), market, chosen, seed=seed, world_seed=world_seed))
+        for first in range(0, runs, CHUNK_WORLDS):
+            worlds = np.arange(first, min(first + CHUNK_WORLDS, runs))
+            adder = TotalsRecorder(market, len(worlds))
+            recorders: list[Recorder] = [adder] if book is None else [adder, book.recorder(worlds)]
+            play_worlds(market, chosen, worlds=worlds, seed=seed, world_seed=world_seed, recorders=recorders)
+            parts.append(adder.totals())
+            if progress is not None:
+                progress(int(worlds[-1]) + 1, runs)
+    totals = merge_totals(parts)
+    seconds = time.perf_counter() - started
+    return SimulationResult(
+        scenario=loaded,
+        market=market,
+        policy=chosen.name,
+        policy_kind=chosen.kind,
+        runs=runs,
+        seed=seed,
+        world_seed=seed if world_seed is None else world_seed,
+        kpis={
+            name: Estimate.of(values)
+            for name, values in kpi_values(totals, budget_base=loaded.limits.total_base).items()
+        },
+        bridge=bridge_means(totals),
+        customer_value=Estimate.of(totals.customer_value),
+        by_region=region_rows(loaded, totals),
+        by_segment=segment_rows(loaded, totals),
+        by_channel=channel_rows(loaded, totals),
+        totals=totals,
+        performance=Performance(env_days=runs * loaded.days, seconds=seconds),
+    )
+
+
+def media_gain(result: SimulationResult, policy: str | DirectPolicy) -> Estimate:
+    """What media add to the contribution margin, media paid: the plan against the same plan without media.
+
+    The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
+    taken world by world. Return on ad spend cannot say this, because organic orders are part of it.
+
+    Args:
+        result: A result of a policy that names its decisions outright.
+        policy: That policy, or its name.
+
+    Raises:
+        PolicyError: The policy is unknown, or draws tactics: it has no twin without media that draws the same ones.
+    """
+    plan = policy_from(policy, result.market) if isinstance(policy, str) else policy
+    if not isinstance(plan, DirectPolicy):
+        raise PolicyError(f"The policy {plan.name} draws tactics; what media add is known for plans only.")
+    without = simulate(
+        result.scenario, WithoutMedia(plan=plan), runs=result.runs, seed=result.seed, world_seed=result.world_seed
+    )
+    difference = result.totals.money.sum(axis=(1, 2, 3)) - without.totals.money.sum(axis=(1, 2, 3))
+    return Estimate.of(difference)

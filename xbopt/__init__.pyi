@@ -1,0 +1,29 @@
+from .agents.policies import policy_from as policy_from
+from .agents.training import TrainingSummary as TrainingSummary
+from .agents.training import train as train
+from .core.decision_log.reader import read_decision_log as read_decision_log
+from .core.errors import BudgetError as BudgetError
+from .core.errors import BundleError as BundleError
+from .core.errors import DecisionError as DecisionError
+from .core.errors import DecisionLogError as DecisionLogError
+from .core.errors import PolicyError as PolicyError
+from .core.errors import ScenarioError as ScenarioError
+from .core.errors import SupportError as SupportError
+from .core.errors import TableError as TableError
+from .core.errors import UsageError as UsageError
+from .core.errors import XboptError as XboptError
+from .core.scenario.loading import load_scenario as load_scenario
+from .core.scenario.loading import shipped_scenarios as shipped_scenarios
+from .core.scenario.scenario import Scenario as Scenario
+from .env.campaign import Campaign as Campaign
+from .env.campaign import CampaignSettings as CampaignSettings
+from .env.cell_bandit import CellBandit as CellBandit
+from .simulator.build import build_market as build_market
+from .studies.compare import ComparisonResult as ComparisonResult
+from .studies.compare import compare as compare
+from .studies.plan import PlanningResult as PlanningResult
+from .studies.plan import plan as plan
+from .studies.simulate import SimulationResult as SimulationResult
+from .studies.simulate import simulate as simulate
+
+__version__: str
