@@ -5,21 +5,9 @@ from typing import Annotated
 
 import typer
 
-from xbopt.cli.scenario import JsonOption
+from xbopt.cli.options import BundleArgument, JsonOption, StoreOption, TrustedKeyOption, UnprovenOption
 from xbopt.cli.terminal import print_json, result_console, say
 from xbopt.core.errors import UsageError
-
-BundleArgument = Annotated[Path, typer.Argument(help="The bundle: a folder, or a file that ends in .xbopt.")]
-UnprovenOption = Annotated[
-    bool, typer.Option("--unproven", help="Use a bundle that has no certificate (ope.json) all the same.")
-]
-TrustedKeyOption = Annotated[
-    str | None,
-    typer.Option("--trusted-key", help="Public ed25519 key in hex; a bundle that it did not sign is refused."),
-]
-StoreOption = Annotated[
-    str, typer.Option("--store", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME.")
-]
 
 
 def verify_command(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbopt.cli.scenario import JsonOption, ScenarioArgument
+from xbopt.cli.options import HtmlOption, JsonOption, ScenarioArgument, SetOption, WorldSeedOption, check_outputs
 from xbopt.cli.terminal import print_json, result_console, say, stage_bar, table, written
 from xbopt.core.errors import UsageError
 
@@ -29,9 +29,7 @@ def compare_command(
     ] = "baseline",
     runs: Annotated[int, typer.Option("--runs", min=2, max=100_000, help="Worlds to play.")] = 256,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
-    world_seed: Annotated[
-        int | None, typer.Option("--world-seed", min=0, help="Seed of the uncertain parameters alone; else --seed.")
-    ] = None,
+    world_seed: WorldSeedOption = None,
     oracle_worlds: Annotated[
         int,
         typer.Option(
@@ -41,22 +39,16 @@ def compare_command(
             help="Ask the planner that knows each world's parameters in so many of the worlds; 0 is fast.",
         ),
     ] = 64,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable."),
-    ] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")] = None,
+    changes: SetOption = None,
+    report: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare policies on the same worlds: paired differences with intervals, and how near each comes to the best."""
-    from xbopt.core.files import check_targets
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import scenario_notes
     from xbopt.studies.compare import compare
 
-    check_targets({"--report": report}, source=Path(scenario))
-    if report is not None and report.suffix != ".html":
-        raise UsageError(f"--report {report}: give the file a name that ends in .html.")
+    check_outputs({"--report": (report, ".html")}, source=Path(scenario))
     names = [name.strip() for name in policies.split(",") if name.strip()]
     if not names:
         raise UsageError("--policies is empty; name at least one policy, as in --policies baseline,planner.")

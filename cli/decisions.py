@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from xbopt.cli.bundles import StoreOption, UnprovenOption
-from xbopt.cli.scenario import JsonOption
+from xbopt.cli.options import JsonOption, StoreOption, UnprovenOption
 from xbopt.cli.terminal import print_json, result_console, say
 from xbopt.core.errors import UsageError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.scenario import JsonOption
+from xbopt.cli.options import JsonOption, check_outputs
 from xbopt.cli.terminal import print_json, progress_bar, say
 from xbopt.core.errors import SupportError, UsageError
 
@@ -140,7 +140,6 @@ def evaluate_command(
     Exit code 3: the log cannot answer. No value is printed then, unless --force is given.
     """
     from xbopt.cli.evaluation_text import print_evaluation
-    from xbopt.core.files import check_targets
     from xbopt.ope.logs.episodes import evaluate_log_sequentially
     from xbopt.ope.logs.estimators import parse_estimators, with_estimators
     from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
@@ -151,8 +150,7 @@ def evaluate_command(
 
     if (policy is None) == (probabilities is None):
         raise UsageError("Say which policy to evaluate: --policy NAME or --probabilities FILE, one of them.")
-    _check_outputs(report, certificate)
-    check_targets({"--report": report, "--certificate": certificate}, source=Path(log))
+    check_outputs({"--report": (report, ".html,.md"), "--certificate": (certificate, ".json")}, source=Path(log))
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"--confidence is {confidence:g}; a number between 0 and 1 is wanted, such as 0.95.")
     shown = () if estimators is None else parse_estimators(estimators)
@@ -216,13 +214,6 @@ def evaluate_command(
     _write(evaluation, report, certificate, chosen, seed)
     if evaluation.result.verdict == "REFUSE":
         raise typer.Exit(SupportError.exit_code)
-
-
-def _check_outputs(report: Path | None, certificate: Path | None) -> None:
-    if report is not None and report.suffix not in (".html", ".md"):
-        raise UsageError(f"--report {report}: give the file a name that ends in .html or .md.")
-    if certificate is not None and certificate.suffix != ".json":
-        raise UsageError(f"--certificate {certificate}: give the file a name that ends in .json.")
 
 
 def _bounds(text: str | None) -> tuple[float, float]:

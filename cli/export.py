@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.scenario import JsonOption
+from xbopt.cli.options import JsonOption
 from xbopt.cli.terminal import print_json, result_console, say
 from xbopt.core.errors import UsageError
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xbopt.cli.scenario import JsonOption, ScenarioArgument
+from xbopt.cli.options import HtmlOption, JsonOption, ScenarioArgument, SetOption, XlsxOption, check_outputs
 from xbopt.cli.terminal import print_json, progress_bar, result_console, say, stage_bar, table, written
 from xbopt.core.errors import BudgetError, UsageError
 
@@ -48,28 +48,22 @@ def plan_command(
         Literal["day", "week", "four_weeks"] | None,
         typer.Option("--resolution", help="Length of a plan cell; chosen by the scenario's size if left out."),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable."),
-    ] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")] = None,
-    xlsx: Annotated[Path | None, typer.Option("--xlsx", help="Write the figures to this Excel file.")] = None,
+    changes: SetOption = None,
+    report: HtmlOption = None,
+    xlsx: XlsxOption = None,
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds of report and workbook.")] = 64,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of these worlds.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
     from xbopt.agents.planner.target import Target
-    from xbopt.core.files import check_targets
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import scenario_notes
     from xbopt.reports.plan.document import infeasible_json, planning_json
     from xbopt.studies.plan import plan
 
-    check_targets({"--out": out, "--report": report, "--xlsx": xlsx}, source=Path(scenario))
-    for option, path, suffix in (("--out", out, ".csv"), ("--report", report, ".html"), ("--xlsx", xlsx, ".xlsx")):
-        if path is not None and path.suffix != suffix:
-            raise UsageError(f"{option} {path}: give the file a name that ends in {suffix}.")
+    outputs = {"--out": (out, ".csv"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
+    check_outputs(outputs, source=Path(scenario))
     wanted = None if target is None else Target.parse(target)
     if wanted is not None and goal not in (None, wanted.kpi):
         raise UsageError(f"--target {target} brings its own goal; leave --goal {goal} out.")

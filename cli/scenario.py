@@ -7,18 +7,11 @@ from typing import Annotated
 import typer
 
 from xbopt.cli.completion import scenario_names
+from xbopt.cli.options import JsonOption, ScenarioArgument
 from xbopt.cli.terminal import print_json, result_console, say, table
 from xbopt.core.errors import ScenarioError, UsageError
 
 app = typer.Typer(help="List, create, check and show scenarios.", no_args_is_help=True, rich_markup_mode=None)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
-ScenarioArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.", autocompletion=scenario_names
-    ),
-]
 
 
 @app.command("list", epilog="Example: xbopt scenario list")

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xbopt.cli.completion import policy_names
-from xbopt.cli.scenario import JsonOption, ScenarioArgument
+from xbopt.cli.options import (
+    HtmlOption,
+    JsonOption,
+    ScenarioArgument,
+    SetOption,
+    WorldSeedOption,
+    XlsxOption,
+    check_outputs,
+)
 from xbopt.cli.terminal import print_json, progress_bar, ranged, result_console, say, table, written
-from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,9 +57,7 @@ def simulate_command(
     ] = "baseline",
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds to play.")] = 32,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
-    world_seed: Annotated[
-        int | None, typer.Option("--world-seed", min=0, help="Seed of the uncertain parameters alone; else --seed.")
-    ] = None,
+    world_seed: WorldSeedOption = None,
     exploration: Annotated[
         float | None,
         typer.Option(
@@ -62,28 +67,22 @@ def simulate_command(
             help="Act through the tactic menu and draw this share of decisions at random. With --log, the scenario's.",
         ),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable."),
-    ] = None,
+    changes: SetOption = None,
     log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")] = None,
-    xlsx: Annotated[Path | None, typer.Option("--xlsx", help="Write the figures to this Excel file.")] = None,
+    report: HtmlOption = None,
+    xlsx: XlsxOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
     from xbopt.core.decisions.policy import DirectPolicy
-    from xbopt.core.files import check_targets
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import log_notes, scenario_notes
     from xbopt.simulator.build import build_market
     from xbopt.studies.simulate import media_gain, simulate
 
-    check_targets({"--log": log, "--report": report, "--xlsx": xlsx}, source=Path(scenario))
-    for option, path, suffix in (("--log", log, ".parquet"), ("--report", report, ".html"), ("--xlsx", xlsx, ".xlsx")):
-        if path is not None and path.suffix != suffix:
-            raise UsageError(f"{option} {path}: give the file a name that ends in {suffix}.")
+    outputs = {"--log": (log, ".parquet"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
+    check_outputs(outputs, source=Path(scenario))
     loaded = load_scenario(scenario, overrides=changes or [])
     for note in scenario_notes(loaded):
         say(f"Note: {note}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xbopt.cli.completion import agent_names
-from xbopt.cli.scenario import JsonOption, ScenarioArgument
+from xbopt.cli.options import JsonOption, ScenarioArgument, SetOption
 from xbopt.cli.terminal import print_json, result_console, say, table, written
 from xbopt.core.errors import UsageError
 
@@ -44,10 +44,7 @@ def train_command(
             "--option", metavar="NAME=VALUE", help="A setting of the agent; repeatable; see docs/training.md."
         ),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable."),
-    ] = None,
+    changes: SetOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,0 +1,56 @@
+"""Options that several commands share, and the check of the files that a command is to write."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xbopt.cli.completion import scenario_names
+from xbopt.core.errors import UsageError
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="A YAML file, or the name of a shipped scenario.", autocompletion=scenario_names
+    ),
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; repeatable.")
+]
+WorldSeedOption = Annotated[
+    int | None, typer.Option("--world-seed", min=0, help="Seed of the uncertain parameters alone; else --seed.")
+]
+HtmlOption = Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")]
+XlsxOption = Annotated[Path | None, typer.Option("--xlsx", help="Write the figures to this Excel file.")]
+
+BundleArgument = Annotated[Path, typer.Argument(help="The bundle: a folder, or a file that ends in .xbopt.")]
+UnprovenOption = Annotated[
+    bool, typer.Option("--unproven", help="Use a bundle that has no certificate (ope.json) all the same.")
+]
+TrustedKeyOption = Annotated[
+    str | None,
+    typer.Option("--trusted-key", help="Public ed25519 key in hex; a bundle that it did not sign is refused."),
+]
+StoreOption = Annotated[
+    str, typer.Option("--store", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME.")
+]
+
+
+def check_outputs(outputs: Mapping[str, tuple[Path | None, str]], *, source: Path | None = None) -> None:
+    """Check before the work that every file can be written, under a name that says what it is.
+
+    Args:
+        outputs: By option: the file, None where none is asked for, and the endings allowed, with commas between.
+        source: What is read; it must not be written over.
+
+    Raises:
+        UsageError: A name ends otherwise, or a file cannot be written there.
+    """
+    from xbopt.core.files import check_targets
+
+    check_targets({option: path for option, (path, _) in outputs.items()}, source=source)
+    for option, (path, endings) in outputs.items():
+        if path is not None and path.suffix not in endings.split(","):
+            raise UsageError(f"{option} {path}: give the file a name that ends in {endings.replace(',', ' or ')}.")
