@@ -46,11 +46,13 @@ bench: $(VENV)/.dev ## every benchmarks/bench_*.py, one after the other
 	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py found"; exit 1; }
 	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; $(BIN)/python $$script; done
 
-docs: $(VENV)/.dev ## write docs/cli.md and docs/scenario.md from the code itself
+docs: $(VENV)/.dev ## write docs/cli.md, docs/scenario.md and docs/api.md from the code itself
 	$(BIN)/typer xbopt.cli.main utils docs --name xbopt --output $(VENV)/cli.md
 	mv $(VENV)/cli.md docs/cli.md
 	$(BIN)/python -m xbopt.core.scenario.reference > $(VENV)/scenario.md
 	mv $(VENV)/scenario.md docs/scenario.md
+	$(BIN)/python docs/write_api.py > $(VENV)/api.md
+	mv $(VENV)/api.md docs/api.md
 
 wheel-test: $(VENV)/.dev ## build, look inside, install in an empty place and run there
 	$(BIN)/python tests/packaging/wheel_smoke.py

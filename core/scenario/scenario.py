@@ -1,6 +1,6 @@
 """A scenario that has been checked: names, arrays and limits, ready for simulator and policies."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from xbopt.core.arrays import FloatArray, IntArray
@@ -78,7 +78,7 @@ class Scenario:
     name: str
     title: str
     hash: str
-    document: ScenarioDocument
+    document: ScenarioDocument = field(repr=False)
     start: date
     days: int
     base_currency: str
@@ -86,13 +86,13 @@ class Scenario:
     segments: tuple[str, ...]
     channels: tuple[str, ...]
     dayparts: tuple[str, ...]
-    population: FloatArray
-    customers: FloatArray
-    audience: FloatArray
-    assortment: Assortment
-    limits: Limits
-    plan: PlanArrays
-    menu: TacticMenu
+    population: FloatArray = field(repr=False)
+    customers: FloatArray = field(repr=False)
+    audience: FloatArray = field(repr=False)
+    assortment: Assortment = field(repr=False)
+    limits: Limits = field(repr=False)
+    plan: PlanArrays = field(repr=False)
+    menu: TacticMenu = field(repr=False)
     changes: tuple[tuple[str, str], ...] = ()
 
     @property
