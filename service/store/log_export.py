@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.decision_log.contexts import cell_contexts, context_names
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import SupportError, UsageError
@@ -121,13 +121,13 @@ def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
 
 
 def _log_schema(schema: Schema) -> DecisionLogSchema:
-    """The same context as a log of the simulator: what a cell sees, and which cell it is."""
+    """The same context as in a log of the simulator."""
     axes = schema.axes
     features = [*schema.features["F"], *schema.features["G"]]
-    cells = [f"region_{name}" for name in axes["R"]] + [f"segment_{name}" for name in axes["S"]]
-    units = (*(feature.unit for feature in features), *("" for _ in cells))
+    names = context_names(axes["F"], axes["G"], regions=axes["R"], segments=axes["S"])
+    units = (*(feature.unit for feature in features), *("" for _ in names[len(features) :]))
     return DecisionLogSchema(
-        context_names=(*axes["F"], *axes["G"], *cells),
+        context_names=names,
         context_units=units if any(units) else (),
         action_labels=tuple(axes["K"]),
         reward_unit=schema.currency,
@@ -170,7 +170,7 @@ def _columns(
         episode_id=_texts([entry.episode_ids[i] for i in row.tolist()]),
         step=np.array([entry.steps[i] for i in row.tolist()], dtype=np.int64),
         unit=_texts(units),
-        context=_context(batch.regions, batch.cells).reshape(rows, cells, -1)[row, cell],
+        context=cell_contexts(batch.regions, batch.cells).reshape(rows, cells, -1)[row, cell],
         action=allocation.tactic.reshape(rows, cells)[row, cell].astype(np.int64),
         propensity=allocation.propensity.reshape(rows, cells)[row, cell],
         action_probabilities=allocation.probabilities.reshape(rows, cells, -1)[row, cell],
@@ -186,16 +186,6 @@ def _columns(
         policy_id=_texts([entry.policy[i] for i in row.tolist()]),
         scenario_hash=_texts([about.scenario_hash] * len(row)),
     )
-
-
-def _context(regions: FloatArray, cells: FloatArray) -> FloatArray:
-    """What each cell sees ``(B, R, S, d)``."""
-    rows, count, segments, _ = cells.shape
-    shape = (rows, count, segments)
-    by_region = np.broadcast_to(regions[:, :, None, :], (*shape, regions.shape[2]))
-    region = np.broadcast_to(np.eye(count)[:, None, :], (*shape, count))
-    segment = np.broadcast_to(np.eye(segments), (*shape, segments))
-    return np.concatenate([by_region, cells, region, segment], axis=3)
 
 
 def _texts(texts: list[str]) -> TextArray:
