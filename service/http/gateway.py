@@ -32,7 +32,6 @@ OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/v2/health/live", "/v2
 MOST_REQUESTS = 1000
 _JSON = b"application/json"
 
-_requests = msgspec.json.Decoder(AllocationRequest | list[AllocationRequest])
 _outcomes = msgspec.json.Decoder(Outcome | list[Outcome])
 _encode = msgspec.json.Encoder().encode
 
@@ -158,7 +157,7 @@ class Gateway:
             raise ProblemError(415, f"Send application/json{f' or {BATCH_TYPE}' if path == ALLOCATE else ''}.")
         try:
             if path == ALLOCATE:
-                asked = _requests.decode(body)
+                asked = self._engine.allocator.reader.decoder.decode(body)
                 if isinstance(asked, AllocationRequest):
                     return _JSON, _encode((await self._engine.allocate((asked,)))[0])
                 return _JSON, _encode(await self._engine.allocate(_few(asked)))

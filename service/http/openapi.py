@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 from fastapi.openapi.utils import get_openapi
 
-from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
+from xbopt.service.deciding.requests import AllocationAnswer, Outcome
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH_TYPE
 from xbopt.service.http.gateway import ALLOCATE, MOST_REQUESTS, OUTCOMES
 from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from xbopt.service.http.engine import Engine
 
-_TYPES = (AllocationRequest, AllocationAnswer, Outcome, InferenceRequest, InferenceAnswer, Problem)
+_TYPES = (AllocationAnswer, Outcome, InferenceRequest, InferenceAnswer, Problem)
 _REF = "#/components/schemas/{name}"
 _OPEN = ("/health/", "/v2/health/")
 
@@ -26,7 +26,7 @@ def describe(app: "FastAPI", engine: "Engine", *, secured: bool) -> dict[str, ob
     document = cast(
         "dict[str, dict[str, object]]", get_openapi(title=app.title, version=app.version, routes=app.routes)
     )
-    _, components = msgspec.json.schema_components(_TYPES, ref_template=_REF)
+    _, components = msgspec.json.schema_components((engine.allocator.reader.request_type, *_TYPES), ref_template=_REF)
     schemas = cast("dict[str, object]", document.setdefault("components", {}).setdefault("schemas", {}))
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -140,7 +140,7 @@ def _example(engine: "Engine") -> dict[str, object]:
     """A request that the bundle answers: every feature at the mean of what was seen."""
     allocator = engine.allocator
     schema = allocator.bundle.schema
-    regions, segments, channels, *_ = allocator.lengths
+    regions, segments, channels = allocator.lengths[:3]
     wide = [feature.mean for feature in schema.features["F"]]
     deep = [feature.mean for feature in schema.features["G"]]
     fine = [feature.mean for feature in schema.features["E"]]

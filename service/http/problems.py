@@ -40,6 +40,8 @@ class Problem(msgspec.Struct, frozen=True):
 class ProblemError(XboptError):
     """Raised when a request is answered with a problem document."""
 
+    exit_code = 2
+
     def __init__(self, status: int, detail: str) -> None:
         self.status, self.detail = status, detail
         super().__init__(detail)

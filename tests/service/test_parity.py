@@ -11,8 +11,8 @@ from tests.worlds import market_of
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.decisions.policy import DirectPolicy, Policy
-from xbopt.service.bundle.formats import Feature, Missing
 from xbopt.service.bundle.graph_session import GraphSession, largest_difference
+from xbopt.service.bundle.schema import Feature, Missing
 from xbopt.service.exporting.description import build_schema
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.reference import observe_policy, reference_outputs
@@ -38,7 +38,7 @@ def session_of(policy: Policy, market: MarketParameters) -> tuple[GraphSession, 
     }
     shape = "direct" if isinstance(policy, DirectPolicy) else "tactic"
     schema = build_schema(market.scenario, shape, features, market.scenario.menu.labels)
-    return GraphSession(policy_graph(policy, market.scenario, sample), schema), sample
+    return GraphSession(policy_graph(policy, market.scenario, sample, schema), schema), sample
 
 
 def check_parity(policy: Policy, market: MarketParameters, *, rows: int, seed: int) -> None:
