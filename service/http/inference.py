@@ -66,14 +66,12 @@ class InferenceAnswer(msgspec.Struct, kw_only=True):
     outputs: list[TensorOut]
 
 
-def read_inference(body: bytes, allocator: Allocator) -> tuple[InferenceRequest, str, Batch]:
-    """The batch that an inference request holds, and its name.
+def read_inference(asked: InferenceRequest, allocator: Allocator) -> tuple[str, Batch]:
+    """The name of the batch that an inference request holds, and the batch.
 
     Raises:
         RequestError: It does not fit the bundle.
-        msgspec.DecodeError: It is no inference request.
     """
-    asked = msgspec.json.decode(body, type=InferenceRequest)
     tensors = {tensor.name: tensor for tensor in asked.inputs}
     fields = {field.name: field for field in allocator.bundle.schema.asked}
     strange = sorted(tensors.keys() - fields.keys())
@@ -84,7 +82,7 @@ def read_inference(body: bytes, allocator: Allocator) -> tuple[InferenceRequest,
     if not 1 <= rows <= MOST_ROWS:
         raise RequestError(f"A batch has 1 to {MOST_ROWS} rows, as many as 'day' has; this one has {rows}.")
     key = asked.id or new_decision_id()
-    return asked, key, allocator.reader.batch([f"{key}/{row}" for row in range(rows)], inputs)
+    return key, allocator.reader.batch([f"{key}/{row}" for row in range(rows)], inputs)
 
 
 def _array(field: Field, tensor: TensorIn) -> FloatArray | IntArray:
