@@ -91,8 +91,7 @@ def batches(folder: Path, bundle: Path, body: bytes) -> None:
     from xbopt.service.deciding.requests import AllocationRequest
 
     batch = one.reader.one(AllocationRequest(**request), "x")
-    arrays = (batch.regions, batch.cells, batch.day, batch.budget_base, batch.region_base, batch.channel_base)
-    data = b"".join(repeated(array, ROWS) for array in arrays)
+    data = b"".join(repeated(array, ROWS) for array in batch.inputs.values())
     port = free_port()
     store = f"sqlite:///{folder}/batch.sqlite"
     with running("-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store, port=port) as process:

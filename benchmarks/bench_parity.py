@@ -6,17 +6,12 @@ python -m benchmarks.bench_parity [--rows 100000] [--limits 1000000]
 import argparse
 import time
 
-import numpy as np
-
 from benchmarks.serving.bundles import exploring, market
 from tests.service.random_inputs import limit_violations, random_inputs
-from tests.service.test_parity import adversarial_contexts, session_of, trained
-from xbopt.agents.bandits.kinds import KINDS
+from tests.service.test_parity import session_of
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.service.bundle.graph_session import largest_difference
-from xbopt.service.exporting.bandits import bandit_probabilities
-from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.policies import reads_channels
 from xbopt.service.exporting.reference import reference_outputs
 from xbopt.simulator.parameters import MarketParameters
@@ -69,31 +64,12 @@ def check_policy(name: str, policy: Policy, where: MarketParameters, rows: int, 
     )
 
 
-def check_bandit(name: str, rows: int) -> None:
-    import onnxruntime
-
-    actions, features = 18, 9
-    bandit = trained(KINDS[name], actions=actions, features=features)
-    graph = Graph()
-    context = graph.input("context", "float64", ("n", features))
-    graph.output(bandit_probabilities(graph, bandit, context), "probabilities", "float64", ("n", actions))
-    session = onnxruntime.InferenceSession(graph.model(name=name, metadata={}), providers=["CPUExecutionProvider"])
-    contexts = adversarial_contexts(features, rows)
-    worst = 0.0
-    for first in range(0, rows, CHUNK):
-        part = contexts[first : first + CHUNK]
-        worst = max(worst, float(np.abs(session.run(None, {"context": part})[0] - bandit.probabilities(part)).max()))
-    print(f"{name}: largest difference {worst:.1e} in {rows:,} contexts", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--limits", type=int, default=1_000_000)
     asked = parser.parse_args()
     where = market()
-    for name in sorted(set(KINDS) - {"BudgetedBandit"}):
-        check_bandit(name, asked.rows)
     for name, policy in policies(where).items():
         check_policy(
             name, policy, where, asked.rows, asked.limits if "exploring" in name or name == "plan" else asked.rows

@@ -74,7 +74,7 @@ def serve_command(
     """Serve decisions over HTTP; each is stored before it is told. Stops gracefully on Ctrl-C or SIGTERM."""
     from xbopt.core.extras import need_extra
 
-    need_extra("serve", "msgspec", "onnxruntime", "fastapi", "uvicorn", "prometheus_client", "cryptography", "psycopg")
+    need_extra("serve", "msgspec", "onnxruntime", "uvicorn", "prometheus_client", "cryptography", "psycopg")
     import signal
 
     from xbopt.service.http.server import ServiceSettings, run_service

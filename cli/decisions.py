@@ -33,7 +33,7 @@ def verify_command(
     from xbopt.service.store.opening import open_store
     from xbopt.service.store.verification import verify_chain
 
-    opened = open_store(store, must_exist=True, wait_seconds=60.0)
+    opened = open_store(store, read_only=True, wait_seconds=60.0)
     try:
         report = verify_chain(opened, expected=head)
         replayed = None
@@ -78,7 +78,7 @@ def export_command(
     if output.suffix != ".parquet":
         raise UsageError(f"-o {output}: give the file a name that ends in .parquet.")
     check_target(output)
-    opened = open_store(store, must_exist=True, wait_seconds=60.0)
+    opened = open_store(store, read_only=True, wait_seconds=60.0)
     try:
         report = export_log(opened, output, bundle=bundle)
     finally:

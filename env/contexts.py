@@ -3,6 +3,7 @@
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, contract
+from xbopt.core.decision_log import contexts
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, REGION_FEATURES
@@ -13,18 +14,13 @@ def context_names(scenario: Scenario) -> tuple[str, ...]:
 
     Features of single channels are left out: a row would hold one for each channel and feature.
     """
-    cells = [f"region_{name}" for name in scenario.regions] + [f"segment_{name}" for name in scenario.segments]
-    return (*REGION_FEATURES, *CELL_FEATURES, *cells)
+    return contexts.context_names(REGION_FEATURES, CELL_FEATURES, regions=scenario.regions, segments=scenario.segments)
 
 
 def cell_contexts(seen: Observation) -> FloatArray:
     """What each cell sees ``(B * R * S, d)``, rows in the order worlds, regions, segments."""
-    worlds, regions, segments, _ = seen.cells.shape
-    by_region = np.broadcast_to(seen.regions[:, :, None, :], (worlds, regions, segments, seen.regions.shape[2]))
-    region = np.broadcast_to(np.eye(regions)[:, None, :], (worlds, regions, segments, regions))
-    segment = np.broadcast_to(np.eye(segments), (worlds, regions, segments, segments))
-    context = np.concatenate([by_region, seen.cells, region, segment], axis=3)
-    return context.reshape(worlds * regions * segments, -1)
+    context = contexts.cell_contexts(seen.regions, seen.cells)
+    return context.reshape(-1, context.shape[3])
 
 
 def window_reward(margin_base: FloatArray, day: int, window_days: int, daily_discount: float) -> FloatArray:

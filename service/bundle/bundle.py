@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
@@ -12,24 +11,20 @@ from xbopt.core.errors import BundleError
 from xbopt.service.bundle.archive import read_files
 from xbopt.service.bundle.formats import (
     CERTIFICATE,
-    FEATURE_AXES,
     GOLDEN,
     GUARDRAILS,
     PLAN,
     POLICY,
     SCHEMA,
-    SCHEMA_VERSIONS,
     Golden,
     Guardrails,
     Manifest,
     Plan,
-    Schema,
     decode,
-    input_names,
-    output_names,
 )
-from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference, shape_of
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference
 from xbopt.service.bundle.integrity import check_integrity
+from xbopt.service.bundle.schema import Schema, read_schema, shape_of
 from xbopt.service.bundle.tensors import floats, from_tensor, integers
 
 FEWEST_GOLDEN_ROWS = 100
@@ -100,7 +95,7 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: str | None =
             "The bundle has no certificate (ope.json), so nothing says that its policy is better than what is done "
             "now. Export it with --evaluation, or say --unproven to use it all the same."
         )
-    schema = _schema(files[SCHEMA])
+    schema = read_schema(files[SCHEMA])
     if schema.shape != manifest.shape:
         raise BundleError(f"{SCHEMA} is for a {schema.shape} policy, the manifest for a {manifest.shape} one.")
     guardrails = decode(files[GUARDRAILS], Guardrails, GUARDRAILS)
@@ -117,39 +112,6 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: str | None =
         session=session,
         schema_bytes=files[SCHEMA],
     )
-
-
-class _Versioned(msgspec.Struct):
-    schema_version: int
-
-
-def _schema(data: bytes) -> Schema:
-    """``schema.json`` of any version that was ever written."""
-    try:
-        version = msgspec.json.decode(data, type=_Versioned).schema_version
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise BundleError(f"{SCHEMA}: {error}.") from error
-    if version not in SCHEMA_VERSIONS:
-        raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")
-    schema = decode(data, Schema, SCHEMA)
-    axes = set("RSCHFGEK" if schema.shape == "tactic" else "RSCHFGE")
-    if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - set(FEATURE_AXES)):
-        raise BundleError(f"{SCHEMA} has to name the entries along {', '.join(sorted(axes))}.")
-    names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in FEATURE_AXES}
-    if any(names[axis] != schema.axes[axis] for axis in names):
-        raise BundleError(f"{SCHEMA} describes other features than it names along F, G and E.")
-    tactic = schema.shape == "tactic"
-    wanted = (input_names(schema.shape, channels=bool(schema.axes["E"])), output_names(schema.shape))
-    if (tuple(field.name for field in schema.inputs), tuple(field.name for field in schema.outputs)) != wanted:
-        raise BundleError(f"{SCHEMA} has to list the inputs and outputs {wanted} in this order.")
-    if schema.days < 1 or len(schema.daypart_hours) != len(schema.axes["H"]):
-        raise BundleError(f"{SCHEMA} has no days, or not one span of hours a daypart.")
-    if tactic and len(schema.discount_frac) != len(schema.axes["K"]):
-        raise BundleError(f"{SCHEMA} has not one discount a tactic.")
-    known = axes | {"B", "1"}
-    if any(set(field.axes) - known for field in (*schema.inputs, *schema.outputs)):
-        raise BundleError(f"{SCHEMA} has a field with an unknown axis.")
-    return schema
 
 
 def _plan(plan: Plan, schema: Schema) -> FallbackPlan:

@@ -7,7 +7,6 @@ import msgspec
 from xbopt.core.errors import BundleError, UsageError
 
 FORMAT_VERSION = 1
-SCHEMA_VERSIONS = (1,)
 PolicyShape = Literal["tactic", "direct"]
 OnTrouble = Literal["answer", "fallback", "refuse"]
 
@@ -15,24 +14,6 @@ MANIFEST, POLICY, SCHEMA, GUARDRAILS = "manifest.json", "policy.onnx", "schema.j
 PLAN, GOLDEN, CERTIFICATE, CARD, SIGNATURE = "plan.json", "golden.json", "ope.json", "CARD.md", "signature.json"
 REQUIRED = (POLICY, SCHEMA, GUARDRAILS, PLAN, GOLDEN, CARD)
 OPTIONAL = (CERTIFICATE,)
-
-FEATURE_AXES = "FGE"
-"""Axes of features: of regions, of cells, and of channels in cells."""
-_TACTIC_INPUTS = ("uniform", "forced", "allowed", "default")
-_OUTPUTS = ("spend_base", "daypart_weights", "discount_frac", "mechanic")
-_TACTIC_OUTPUTS = ("tactic", "propensity", "probabilities", "allowed_mass")
-
-
-def input_names(shape: PolicyShape, *, channels: bool) -> tuple[str, ...]:
-    """Inputs of a graph in order; ``channels`` where the policy reads features of channels."""
-    features = ("regions", "cells", "channels") if channels else ("regions", "cells")
-    asked = (*features, "day", "budget_base", "region_base", "channel_base")
-    return (*asked, *_TACTIC_INPUTS) if shape == "tactic" else asked
-
-
-def output_names(shape: PolicyShape) -> tuple[str, ...]:
-    """Outputs of a graph in order."""
-    return (*_OUTPUTS, *_TACTIC_OUTPUTS) if shape == "tactic" else _OUTPUTS
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,95 +75,6 @@ class Manifest(Strict, frozen=True, kw_only=True):
     files: dict[str, FileEntry]
     provenance: Provenance
     content_address: str
-
-
-class Missing(Strict, frozen=True, kw_only=True):
-    """What is done where a value is missing: ``refuse`` the request, or take ``value``."""
-
-    rule: Literal["refuse", "value"]
-    value: float = 0.0
-
-
-class Feature(Strict, frozen=True, kw_only=True):
-    """One entry of a feature axis.
-
-    Attributes:
-        name: Its name.
-        unit: Its unit; empty for a plain number.
-        low: Least value seen when the bundle was made.
-        high: Greatest value seen.
-        mean: Mean of the values seen.
-        deviation: Standard deviation of the values seen.
-        missing: What is done where it is missing.
-    """
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    mean: float
-    deviation: float
-    missing: Missing
-
-
-class Field(Strict, frozen=True, kw_only=True):
-    """One input or output of the graph.
-
-    Attributes:
-        name: Its name in the graph.
-        dtype: ``float64`` or ``int64``.
-        axes: Axis names in order; ``B`` is the dynamic batch axis.
-        unit: Its unit; empty for a plain number.
-        about: What it is, in one sentence.
-        low: Least value allowed; empty for none.
-        high: Greatest value allowed; empty for none.
-        missing: What is done where a value is missing.
-    """
-
-    name: str
-    dtype: Literal["float64", "int64"]
-    axes: list[str]
-    unit: str
-    about: str
-    low: float | None
-    high: float | None
-    missing: Missing
-
-
-class Schema(Strict, frozen=True, kw_only=True):
-    """``schema.json``: inputs and outputs of the graph, and the names along each axis.
-
-    Attributes:
-        schema_version: Version of this format.
-        shape: ``tactic`` or ``direct``.
-        axes: Names along each axis but ``B``.
-        features: Features along ``F``, ``G`` and ``E``; ``E`` is empty where the policy reads none of channels.
-        inputs: Inputs in order.
-        outputs: Outputs in order.
-        currency: The base currency.
-        start: First day of the horizon.
-        days: Length of the horizon.
-        decide_every_days: Days for which a drawn tactic is held.
-        window_days: Days in which a decision's reward is counted.
-        timezones: Time zone by region.
-        daypart_hours: First hour and the hour after the last, by daypart.
-        discount_frac: Discount of each tactic ``(K,)``; empty for ``direct``.
-    """
-
-    schema_version: int
-    shape: PolicyShape
-    axes: dict[str, list[str]]
-    features: dict[str, list[Feature]]
-    inputs: list[Field]
-    outputs: list[Field]
-    currency: str
-    start: str
-    days: int
-    decide_every_days: int
-    window_days: int
-    timezones: dict[str, str]
-    daypart_hours: list[tuple[int, int]]
-    discount_frac: list[float]
 
 
 class QuietHours(Strict, frozen=True, kw_only=True):
@@ -283,7 +175,7 @@ class Signature(Strict, frozen=True, kw_only=True):
     signature: str
 
 
-Document = TypeVar("Document", Manifest, Schema, Guardrails, Plan, Golden, Signature)
+Document = TypeVar("Document", bound=msgspec.Struct)
 
 
 def encode(document: msgspec.Struct) -> bytes:

@@ -7,7 +7,8 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BundleError
-from xbopt.service.bundle.formats import POLICY, Field, Schema
+from xbopt.service.bundle.formats import POLICY
+from xbopt.service.bundle.schema import Field, Schema, shape_of
 
 Arrays: TypeAlias = dict[str, FloatArray | IntArray]
 
@@ -80,21 +81,17 @@ class GraphSession:
             for name in self._by_row:
                 part[name] = inputs[name][first : first + ROWS_AT_ONCE]
             parts.append(self._session.run(self.outputs, part))
-        return [_joined([part[i] for part in parts]) for i in range(len(self.outputs))]
+        return [joined([part[i] for part in parts]) for i in range(len(self.outputs))]
 
     def named(self, inputs: Mapping[str, FloatArray | IntArray]) -> Arrays:
         """The outputs by name."""
         return dict(zip(self.outputs, self.run(inputs), strict=True))
 
 
-def _joined(parts: "list[FloatArray | IntArray]") -> "FloatArray | IntArray":
-    joined = np.concatenate(parts)
-    return joined.astype(np.int64, copy=False) if joined.dtype.kind == "i" else joined.astype(np.float64, copy=False)
-
-
-def shape_of(field: Field, schema: Schema, rows: int) -> tuple[int, ...]:
-    """The shape of an input or output for a batch of so many rows."""
-    return tuple(rows if axis == "B" else 1 if axis == "1" else len(schema.axes[axis]) for axis in field.axes)
+def joined(parts: "list[FloatArray | IntArray]") -> "FloatArray | IntArray":
+    """Arrays of one type, one after the other."""
+    array = np.concatenate(parts)
+    return array.astype(np.int64, copy=False) if array.dtype.kind == "i" else array.astype(np.float64, copy=False)
 
 
 def _compare(what: str, values: Sequence[_Value], fields: Sequence[Field], schema: Schema) -> None:
@@ -119,3 +116,8 @@ def largest_difference(left: FloatArray | IntArray, right: FloatArray | IntArray
         return 0.0
     difference = float(np.abs(left.astype(np.float64) - right.astype(np.float64)).max())
     return difference if np.isfinite(difference) else float("inf")
+
+
+def floats_of(arrays: "Mapping[str, FloatArray | IntArray]", name: str) -> FloatArray:
+    """One of the arrays, as float64."""
+    return arrays[name].astype(np.float64, copy=False)

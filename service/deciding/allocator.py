@@ -10,10 +10,12 @@ from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
+from xbopt.service.bundle.graph_session import Arrays, floats_of
+from xbopt.service.bundle.schema import OUTPUTS
 from xbopt.service.deciding.decision_ids import new_decision_id
 from xbopt.service.deciding.draws import uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, allowed_tactics, arm
-from xbopt.service.deciding.reading import Batch, RequestError, RequestReader
+from xbopt.service.deciding.reading import Batch, RequestError, RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, Source
 
 STORE_FAILURE = "store_failure"
@@ -29,26 +31,49 @@ class Allocation:
         source: ``policy``, ``held`` or ``plan``, by row.
         guardrails: Guardrails that changed something, by row.
         policy: Name of the policy, or of the plan, by row.
-        spend_base: ``(B, R, S, C)``.
-        daypart_weights: ``(B, R, C, H)``.
-        discount_frac: ``(B, R, S)``.
-        mechanic: ``(B, R, S)``.
-        tactic: ``(B, R, S)``; None for a direct policy.
-        propensity: Probability of the tactic after guardrails ``(B, R, S)``; None for a direct policy.
-        probabilities: Probability of each tactic after guardrails ``(B, R, S, K)``; None for a direct policy.
+        outputs: What is to be done, by name and in the order of the schema; ``allowed_mass`` is left out.
     """
 
     batch: Batch
     source: list[Source]
     guardrails: list[list[str]]
     policy: list[str]
-    spend_base: FloatArray
-    daypart_weights: FloatArray
-    discount_frac: FloatArray
-    mechanic: IntArray
-    tactic: IntArray | None = None
-    propensity: FloatArray | None = None
-    probabilities: FloatArray | None = None
+    outputs: Arrays
+
+    @property
+    def spend_base(self) -> FloatArray:
+        """Spend of the day ``(B, R, S, C)``, base currency."""
+        return floats_of(self.outputs, "spend_base")
+
+    @property
+    def daypart_weights(self) -> FloatArray:
+        """How a channel's spend is spread over the day ``(B, R, C, H)``."""
+        return floats_of(self.outputs, "daypart_weights")
+
+    @property
+    def discount_frac(self) -> FloatArray:
+        """Discount ``(B, R, S)``."""
+        return floats_of(self.outputs, "discount_frac")
+
+    @property
+    def mechanic(self) -> IntArray:
+        """Promotion mechanic ``(B, R, S)``."""
+        return self.outputs["mechanic"].astype(np.int64, copy=False)
+
+    @property
+    def tactic(self) -> IntArray | None:
+        """Drawn tactic ``(B, R, S)``; None for a direct policy."""
+        return self.outputs["tactic"].astype(np.int64, copy=False) if "tactic" in self.outputs else None
+
+    @property
+    def propensity(self) -> FloatArray | None:
+        """Probability of the tactic after guardrails ``(B, R, S)``; None for a direct policy."""
+        return floats_of(self.outputs, "propensity") if "propensity" in self.outputs else None
+
+    @property
+    def probabilities(self) -> FloatArray | None:
+        """Probability of each tactic after guardrails ``(B, R, S, K)``; None for a direct policy."""
+        return floats_of(self.outputs, "probabilities") if "probabilities" in self.outputs else None
 
 
 class Allocator:
@@ -67,18 +92,12 @@ class Allocator:
         self.address = manifest.content_address
         self.currency = schema.currency
         self.policy = manifest.provenance.policy
-        self.reader = RequestReader(
-            schema, bundle.guardrails, total_base=bundle.plan.limits.total_base, schema_sha256=self.schema_sha256
-        )
+        self.reader = RequestReader(schema, bundle.guardrails, schema_sha256=self.schema_sha256)
         self._armed = arm(bundle.guardrails, schema)
-        self._names = [field.name for field in schema.outputs]
         self._tactics = schema.shape == "tactic"
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
-        axes = schema.axes
-        self.lengths = (
-            len(axes["R"]), len(axes["S"]), len(axes["C"]), len(axes["H"]),
-            len(axes["F"]), len(axes["G"]), len(axes["E"]), len(axes.get("K", [])),
-        )  # fmt: skip
+        self.lengths = tuple(len(schema.axes.get(axis, [])) for axis in "RSCHFGEK")
+        self._featured = {field.name for field in schema.asked if is_featured(field)}
         self._free = np.full((1, *self._cells), -1, dtype=np.int64)
         self._mask_is_open = True
         if self._tactics:
@@ -154,27 +173,21 @@ class Allocator:
     def _by_tactic(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         rows = len(batch)
         forced = self._free if rows == 1 else np.broadcast_to(self._free, (rows, *self._cells))
-        features = _features(batch, plan)
         if batch.held is not None:
             forced = batch.held
         if plan is not None:
             forced = np.where(plan[:, None, None], self._plan_tactic[batch.day], forced)
-        found = self.bundle.session.run(
+        found = self.bundle.session.named(
             {
-                **features,
-                "day": batch.day,
-                "budget_base": batch.budget_base,
-                "region_base": batch.region_base,
-                "channel_base": batch.channel_base,
+                **self._inputs(batch, plan),
                 "uniform": uniforms(batch.decision_ids, self._cells[0] * self._cells[1]).reshape(rows, *self._cells),
                 "forced": forced,
                 "allowed": self._allowed,
                 "default": self._default,
             }
         )
-        spend, dayparts, discount, mechanic, tactic, propensity, probabilities, mass = found
-        drawn = (tactic, propensity, probabilities)
-        allocation = self._guarded(batch, plan, spend, dayparts, discount, mechanic, drawn)
+        mass = found.pop("allowed_mass")
+        allocation = self._guarded(batch, plan, found)
         if not self._mask_is_open:
             for row in np.flatnonzero((mass < 1.0 - 1e-12).any(axis=(1, 2, 3))).tolist():
                 allocation.guardrails[row].insert(0, DISCOUNT)
@@ -182,19 +195,24 @@ class Allocator:
 
     def _directly(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         if plan is None:
-            found = self.bundle.session.run(_direct_inputs(batch, None))
+            found = self.bundle.session.named(self._inputs(batch, None))
         elif plan.all():
             found = self._planned(batch)
         else:
-            own, other = self.bundle.session.run(_direct_inputs(batch, plan)), self._planned(batch)
-            found = [
-                np.where(plan.reshape(-1, *[1] * (left.ndim - 1)), right, left)
-                for left, right in zip(own, other, strict=True)
-            ]
-        spend, dayparts, discount, mechanic = found
-        return self._guarded(batch, plan, spend, dayparts, discount, mechanic)
+            own, other = self.bundle.session.named(self._inputs(batch, plan)), self._planned(batch)
+            found = {name: np.where(_by_row(plan, own[name]), other[name], own[name]) for name in own}
+        return self._guarded(batch, plan, found)
 
-    def _planned(self, batch: Batch) -> "list[FloatArray | IntArray]":
+    def _inputs(self, batch: Batch, plan: BoolArray | None) -> Arrays:
+        """What the graph reads. The plan looks at no feature, so nothing strange may come in with its rows."""
+        if plan is None:
+            return batch.inputs
+        return {
+            name: np.where(_by_row(plan, array), 0.0, array) if name in self._featured else array
+            for name, array in batch.inputs.items()
+        }
+
+    def _planned(self, batch: Batch) -> Arrays:
         """The plan of each row's day, within the limits."""
         plan = self.bundle.plan
         asked = Decision(
@@ -204,26 +222,14 @@ class Allocator:
             mechanic=plan.mechanic[batch.day],
         )
         done, _ = project(asked, plan.limits, batch.remaining)
-        return [done.spend_base, done.daypart_weights, done.discount_frac, done.mechanic]
+        return {name: getattr(done, name) for name in OUTPUTS}
 
-    def _guarded(
-        self,
-        batch: Batch,
-        plan: BoolArray | None,
-        spend: FloatArray | IntArray,
-        dayparts: FloatArray | IntArray,
-        discount: FloatArray | IntArray,
-        mechanic: FloatArray | IntArray,
-        drawn: "tuple[FloatArray | IntArray, FloatArray | IntArray, FloatArray | IntArray] | None" = None,
-    ) -> Allocation:
-        money = spend.astype(np.float64, copy=False)
+    def _guarded(self, batch: Batch, plan: BoolArray | None, found: Arrays) -> Allocation:
+        money = floats_of(found, "spend_base")
         if batch.active is not None:
             money = money * batch.active[..., None]
         money, weights, depth, fired = self._armed.apply(
-            money,
-            dayparts.astype(np.float64, copy=False),
-            discount.astype(np.float64, copy=False),
-            batch.previous_base,
+            money, floats_of(found, "daypart_weights"), floats_of(found, "discount_frac"), batch.previous_base
         )
         rows = range(len(batch))
         own: Source = "policy" if batch.held is None else "held"
@@ -233,31 +239,10 @@ class Allocator:
             source=source,
             guardrails=fired,
             policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
-            spend_base=money,
-            daypart_weights=weights,
-            discount_frac=depth,
-            mechanic=mechanic.astype(np.int64, copy=False),
-            tactic=None if drawn is None else drawn[0].astype(np.int64, copy=False),
-            propensity=None if drawn is None else drawn[1].astype(np.float64, copy=False),
-            probabilities=None if drawn is None else drawn[2].astype(np.float64, copy=False),
+            outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )
 
 
-def _features(batch: Batch, plan: BoolArray | None) -> "dict[str, FloatArray | IntArray]":
-    """The features that the graph reads. The plan looks at none, so nothing strange may come in with its rows."""
-    found: dict[str, FloatArray | IntArray] = {"regions": batch.regions, "cells": batch.cells}
-    if batch.channels is not None:
-        found["channels"] = batch.channels
-    if plan is None:
-        return found
-    return {name: np.where(plan.reshape(-1, *[1] * (array.ndim - 1)), 0.0, array) for name, array in found.items()}
-
-
-def _direct_inputs(batch: Batch, plan: BoolArray | None) -> "dict[str, FloatArray | IntArray]":
-    return {
-        **_features(batch, plan),
-        "day": batch.day,
-        "budget_base": batch.budget_base,
-        "region_base": batch.region_base,
-        "channel_base": batch.channel_base,
-    }
+def _by_row(flags: BoolArray, array: "FloatArray | IntArray") -> BoolArray:
+    """Flags by row, in a shape that goes with an array."""
+    return flags.reshape(-1, *[1] * (array.ndim - 1))

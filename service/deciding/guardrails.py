@@ -6,7 +6,8 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BundleError
-from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, QuietHours, Schema
+from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, QuietHours
+from xbopt.service.bundle.schema import Schema
 
 # As in core.feasibility: caps are aimed at with a margin for rounding.
 _SHAVE = 1.0 - 1e-11

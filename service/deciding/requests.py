@@ -1,14 +1,21 @@
 """What is asked of the service and what it answers: the types of the JSON bodies."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import msgspec
+
+from xbopt.core.errors import BundleError
+from xbopt.service.bundle.formats import SCHEMA
+from xbopt.service.bundle.schema import FEATURE_AXES, INPUTS, Schema
 
 Number = float | None
 Text = Annotated[str, msgspec.Meta(max_length=128)]
 DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[A-Za-z0-9._:\-]*$")]
 
 Source = Literal["policy", "held", "plan"]
+
+BESIDE = {"held": ("<i8", "BRS"), "previous_base": ("<f8", "BRSC"), "active": ("?", "BRS"), "drifted": ("?", "B")}
+"""Type and axes of the arrays of a batch that the graph does not read."""
 
 
 class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -46,6 +53,38 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     held: list[list[int]] | None = None
     previous_spend_base: list[list[list[float]]] | None = None
     schema_sha256: str | None = None
+
+
+_NESTED: tuple[object, ...] = (
+    Number, list[Number] | None, list[list[Number]] | None, list[list[list[Number]]] | None,
+    list[list[list[list[Number]]]] | None,
+)  # fmt: skip
+"""Types of JSON numbers by how deep they are nested."""
+
+
+def request_type(schema: Schema) -> type[AllocationRequest]:
+    """The type of the requests for a bundle: ``AllocationRequest``, and a field for each further input of its schema.
+
+    Raises:
+        BundleError: An input has the name of something else in a request, or more axes than a request can hold.
+    """
+    taken = {
+        *AllocationRequest.__struct_fields__,
+        *BESIDE,
+        *(name for axis in FEATURE_AXES for name in schema.axes[axis]),
+    }
+    further = [field for field in schema.asked if field.name not in INPUTS]
+    for field in further:
+        if field.name in taken or not field.name.isidentifier() or len(field.axes) > len(_NESTED):
+            raise BundleError(f"{SCHEMA}: no input of a request can be called {field.name!r} or have so many axes.")
+    if not further:
+        return AllocationRequest
+    fields = [(field.name, _NESTED[len(field.axes) - 1], None) for field in further]
+    made = msgspec.defstruct(
+        "AllocationRequest", fields, bases=(AllocationRequest,), forbid_unknown_fields=True, kw_only=True,
+        omit_defaults=True,
+    )  # fmt: skip
+    return cast("type[AllocationRequest]", made)
 
 
 class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):

@@ -1,50 +1,17 @@
-"""Graphs of contextual bandits: probabilities over the menu from the context of each cell."""
-
-from collections.abc import Callable, Mapping
+"""Graphs of contextual bandits: what every action is expected to bring in a context, and how sure that is."""
 
 import numpy as np
 
 from xbopt.agents.bandits.bandit import Bandit
-from xbopt.agents.bandits.gap_weighting import FastCb, SquareCb
-from xbopt.agents.bandits.linear import TIE, EpsilonGreedy, LinearBandit, LinUcb
+from xbopt.agents.bandits.gap_weighting import FastCb
+from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.neural import NeuralLinear
-from xbopt.agents.bandits.thompson import LinThompson
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import PolicyError
 from xbopt.service.exporting.graph import Graph, as_float
-from xbopt.service.exporting.inputs import Inputs
-from xbopt.service.exporting.thompson import thompson_probabilities
 
 _LARGEST_LOGIT = 30.0
-
-
-def cell_context(graph: Graph, inputs: Inputs, *, regions: int, segments: int) -> str:
-    """The context of every cell ``(B * R * S, d)``: its region's features, its own, and which cell it is."""
-    wide = graph.add("Expand", graph.unsqueeze(inputs.regions, 2), graph.constant([1, 1, segments, 1]))
-    eye = np.concatenate(
-        [
-            np.broadcast_to(np.eye(regions)[:, None, :], (regions, segments, regions)),
-            np.broadcast_to(np.eye(segments), (regions, segments, segments)),
-        ],
-        axis=2,
-    )
-    which = graph.expand(graph.constant(as_float(eye)), inputs.cells, *eye.shape)
-    context = graph.add("Concat", wide, inputs.cells, which, axis=3)
-    width = graph.add("Shape", context, start=3, end=4)
-    return graph.add("Reshape", context, graph.add("Concat", graph.constant([-1]), width, axis=0))
-
-
-def bandit_probabilities(graph: Graph, bandit: Bandit, context: str) -> str:
-    """Probability of every action ``(n, K)`` for contexts ``(n, d)``.
-
-    Raises:
-        PolicyError: There is no graph for this kind of bandit.
-    """
-    for kind, build in _BUILDERS.items():
-        if type(bandit) is kind:
-            return build(graph, bandit, context)
-    raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
 
 
 def bandit_predictions(graph: Graph, bandit: Bandit, context: str) -> tuple[str, str]:
@@ -65,12 +32,6 @@ def bandit_predictions(graph: Graph, bandit: Bandit, context: str) -> tuple[str,
     raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
 
 
-def _number(bandit: Bandit, name: str) -> float:
-    value = bandit.settings[name]
-    assert isinstance(value, int | float), "settings that graphs read are numbers"
-    return float(value)
-
-
 def _means(graph: Graph, models: LinearModels, context: str) -> str:
     return graph.add("MatMul", context, graph.constant(as_float(models.theta[:, 0].T)))
 
@@ -85,82 +46,15 @@ def _deviations(graph: Graph, models: LinearModels, context: str) -> str:
     return graph.add("Sqrt", graph.at_least(forms, 0.0))
 
 
-def _greedy_mix(graph: Graph, scores: str, epsilon: float, actions: int) -> str:
-    """``1 - epsilon`` shared by the best scores, ``epsilon`` by all."""
-    best = graph.add("ReduceMax", scores, graph.constant([1]), keepdims=1)
-    width = graph.add("Mul", graph.add("Add", graph.add("Abs", best), graph.constant(1.0)), graph.constant(TIE))
-    among = graph.add("Cast", graph.add("GreaterOrEqual", scores, graph.add("Sub", best, width)), to=11)
-    shared = graph.add("Div", among, graph.total(among, 1, keep=True))
-    return _with_floor(graph, shared, epsilon, actions)
-
-
-def _with_floor(graph: Graph, probabilities: str, epsilon: float, actions: int) -> str:
-    if epsilon == 0.0:
-        return probabilities
-    kept = graph.add("Mul", probabilities, graph.constant(1.0 - epsilon))
-    return graph.add("Add", kept, graph.constant(epsilon / actions))
-
-
-def _gap_weights(graph: Graph, scores: str, gamma: float, actions: int, *, relative: bool) -> str:
-    """``1 / (K + gamma gap)`` each, the rest to the best."""
-    best = graph.add("ArgMax", scores, axis=1, keepdims=1)
-    top = graph.add("GatherElements", scores, best, axis=1)
-    factor = graph.add("Div", graph.constant(gamma), top) if relative else graph.constant(gamma)
-    gap = graph.add("Mul", graph.add("Sub", top, scores), factor)
-    weights = graph.add("Div", graph.constant(1.0), graph.add("Add", gap, graph.constant(float(actions))))
-    is_best = graph.add("Equal", best, graph.constant(np.arange(actions, dtype=np.int64)))
-    others = graph.add("Where", is_best, graph.constant(0.0), weights)
-    rest = graph.add("Sub", graph.constant(1.0), graph.total(others, 1, keep=True))
-    return graph.add("Where", is_best, rest, others)
-
-
-def _epsilon_greedy(graph: Graph, bandit: Bandit, context: str) -> str:
-    assert isinstance(bandit, EpsilonGreedy), "the table says so"
-    return _greedy_mix(graph, _means(graph, bandit.models, context), bandit.epsilon, bandit.n_actions)
-
-
-def _lin_ucb(graph: Graph, bandit: Bandit, context: str) -> str:
-    assert isinstance(bandit, LinUcb), "the table says so"
-    bonus = graph.add("Mul", _deviations(graph, bandit.models, context), graph.constant(_number(bandit, "alpha")))
-    scores = graph.add("Add", _means(graph, bandit.models, context), bonus)
-    return _greedy_mix(graph, scores, _number(bandit, "epsilon"), bandit.n_actions)
-
-
-def _square_cb(graph: Graph, bandit: Bandit, context: str) -> str:
-    assert isinstance(bandit, SquareCb), "the table says so"
-    means = _means(graph, bandit.models, context)
-    return _gap_weights(graph, means, bandit.gamma, bandit.n_actions, relative=False)
-
-
-def _fast_cb(graph: Graph, bandit: Bandit, context: str) -> str:
-    assert isinstance(bandit, FastCb), "the table says so"
-    return _gap_weights(graph, _rates(graph, bandit, context), bandit.gamma, bandit.n_actions, relative=True)
-
-
 def _rates(graph: Graph, bandit: FastCb, context: str) -> str:
     """Predicted rates ``(n, K)``."""
-    rate = _number(bandit, "initial_rate")
+    rate = bandit.settings["initial_rate"]
+    assert isinstance(rate, int | float), "this setting is a number"
     logit = graph.add("Add", _means(graph, bandit.models, context), graph.constant(float(np.log(rate / (1.0 - rate)))))
     logit = graph.at_most(graph.at_least(logit, -_LARGEST_LOGIT), _LARGEST_LOGIT)
     # Written out, because a library's own sigmoid may round otherwise.
     odds = graph.add("Add", graph.add("Exp", graph.add("Neg", logit)), graph.constant(1.0))
     return graph.add("Div", graph.constant(1.0), odds)
-
-
-def _sampled(graph: Graph, bandit: Bandit, models: LinearModels, features: str) -> str:
-    spread = graph.add("Mul", _deviations(graph, models, features), graph.constant(_number(bandit, "spread")))
-    exact = thompson_probabilities(graph, _means(graph, models, features), spread, bandit.n_actions)
-    return _with_floor(graph, exact, _number(bandit, "epsilon"), bandit.n_actions)
-
-
-def _lin_thompson(graph: Graph, bandit: Bandit, context: str) -> str:
-    assert isinstance(bandit, LinThompson), "the table says so"
-    return _sampled(graph, bandit, bandit.models, context)
-
-
-def _neural_linear(graph: Graph, bandit: Bandit, context: str) -> str:
-    assert isinstance(bandit, NeuralLinear), "the table says so"
-    return _sampled(graph, bandit, bandit.models, _learned_features(graph, bandit, context))
 
 
 def _learned_features(graph: Graph, bandit: NeuralLinear, context: str) -> str:
@@ -178,13 +72,3 @@ def _learned_features(graph: Graph, bandit: NeuralLinear, context: str) -> str:
     one: FloatArray = np.ones((1, 1))
     ones = graph.expand(graph.constant(one), layer, 1)
     return graph.add("Concat", layer, ones, axis=1)
-
-
-_BUILDERS: Mapping[type[Bandit], Callable[[Graph, Bandit, str], str]] = {
-    EpsilonGreedy: _epsilon_greedy,
-    FastCb: _fast_cb,
-    LinThompson: _lin_thompson,
-    LinUcb: _lin_ucb,
-    NeuralLinear: _neural_linear,
-    SquareCb: _square_cb,
-}

@@ -1,6 +1,7 @@
 """``CARD.md``: the bundle in words, for the planner who has to answer for it."""
 
-from xbopt.service.bundle.formats import Guardrails, Provenance, Schema
+from xbopt.service.bundle.formats import Guardrails, Provenance
+from xbopt.service.bundle.schema import Schema
 
 
 def write_card(

@@ -11,11 +11,11 @@ from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.service.bundle.formats import FEATURE_AXES, Feature, Field, Guardrails, Missing, Plan, PolicyShape, Schema
+from xbopt.service.bundle.formats import Guardrails, Plan, PolicyShape
+from xbopt.service.bundle.schema import FEATURE_AXES, Feature, Field, Missing, Schema
 from xbopt.service.bundle.tensors import to_tensor
+from xbopt.service.exporting.inputs import describe, input_fields
 from xbopt.service.exporting.schedule import blank_observation
-
-_REFUSE = Missing(rule="refuse")
 
 
 def describe_features(names: Sequence[str], values: FloatArray) -> list[Feature]:
@@ -65,7 +65,7 @@ def build_schema(
         shape=shape,
         axes=axes,
         features=features,
-        inputs=_inputs(scenario, shape, channels=bool(features["E"])),
+        inputs=input_fields(scenario, shape, channels=bool(features["E"])),
         outputs=_outputs(scenario, shape),
         currency=money,
         start=scenario.start.isoformat(),
@@ -78,73 +78,23 @@ def build_schema(
     )
 
 
-def _field(
-    name: str,
-    axes: str,
-    unit: str,
-    about: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    whole: bool = False,
-    missing: Missing = _REFUSE,
-) -> Field:
-    return Field(
-        name=name,
-        dtype="int64" if whole else "float64",
-        axes=axes.split(),
-        unit=unit,
-        about=about,
-        low=None if low is None else float(low),
-        high=None if high is None else float(high),
-        missing=missing,
-    )
-
-
-def _inputs(scenario: Scenario, shape: PolicyShape, *, channels: bool) -> list[Field]:
-    money, total = scenario.base_currency, scenario.limits.total_base
-    no_cap = "infinity for no cap"
-    fields = [
-        _field("regions", "B R F", "", "features of regions; names and ranges under features.F"),
-        _field("cells", "B R S G", "", "features of cells; names and ranges under features.G"),
-        *(
-            [_field("channels", "B R S C E", "", "features of channels in cells; names and ranges under features.E")]
-            if channels
-            else []
-        ),
-        _field("day", "B", "days", "day of the horizon, from 0", low=0, high=scenario.days - 1, whole=True),
-        _field("budget_base", "B", money, "money left for the rest of the horizon", low=0.0, high=total),
-        _field("region_base", "B R", money, f"money left by region; {no_cap}", low=0.0),
-        _field("channel_base", "B C", money, f"money left by channel; {no_cap}", low=0.0),
-    ]
-    if shape == "tactic":
-        most = len(scenario.menu) - 1
-        fields += [
-            _field("uniform", "B R S", "", "a uniform number, which draws the tactic", low=0.0, high=1.0),
-            _field("forced", "B R S", "", "a tactic that must be taken, or -1", low=-1, high=most, whole=True),
-            _field("allowed", "R S K", "", "1 where the guardrails allow a tactic, else 0", low=0.0, high=1.0),
-            _field("default", "R S K", "", "1 at the tactic to take where nothing else is allowed", low=0.0, high=1.0),
-        ]
-    return fields
-
-
 def _outputs(scenario: Scenario, shape: PolicyShape) -> list[Field]:
-    money = scenario.base_currency
+    money, most = scenario.base_currency, len(scenario.menu) - 1
     fields = [
-        _field("spend_base", "B R S C", money, "spend of the day, within every cap", low=0.0),
-        _field("daypart_weights", "B R C H", "", "how a channel's spend is spread over the day", low=0.0, high=1.0),
-        _field("discount_frac", "B R S", "", "discount", low=0.0, high=1.0),
-        _field("mechanic", "B R S", "", "promotion mechanic, 0..4", low=0, high=4, whole=True),
+        describe("spend_base", money, "spend of the day, within every cap", low=0.0),
+        describe("daypart_weights", "", "how a channel's spend is spread over the day", low=0.0, high=1.0),
+        describe("discount_frac", "", "discount", low=0.0, high=1.0),
+        describe("mechanic", "", "promotion mechanic, 0..4", low=0, high=4),
     ]
-    if shape == "tactic":
-        most = len(scenario.menu) - 1
-        fields += [
-            _field("tactic", "B R S", "", "the drawn tactic", low=0, high=most, whole=True),
-            _field("propensity", "B R S", "", "its probability", low=0.0, high=1.0),
-            _field("probabilities", "B R S K", "", "probability of each tactic", low=0.0, high=1.0),
-            _field("allowed_mass", "B R S 1", "", "probability that the guardrails left to the policy", low=0.0),
-        ]
-    return fields
+    if shape == "direct":
+        return fields
+    return [
+        *fields,
+        describe("tactic", "", "the drawn tactic", low=0, high=most),
+        describe("propensity", "", "its probability", low=0.0, high=1.0),
+        describe("probabilities", "", "probability of each tactic", low=0.0, high=1.0),
+        describe("allowed_mass", "", "probability that the guardrails left to the policy", low=0.0),
+    ]
 
 
 def build_guardrails(scenario: Scenario) -> Guardrails:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import numpy as np
 
 from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Policy
@@ -29,14 +28,15 @@ from xbopt.service.bundle.formats import (
     PolicyShape,
     encode,
 )
-from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, floats_of, largest_difference
 from xbopt.service.bundle.integrity import entry_of, sealed, sign
 from xbopt.service.bundle.tensors import to_tensor
 from xbopt.service.exporting.card import write_card
 from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
+from xbopt.service.exporting.inputs import inputs_of
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.provenance import build_provenance
-from xbopt.service.exporting.reference import inputs_of, observe_policy, reference_outputs
+from xbopt.service.exporting.reference import observe_policy, reference_outputs
 from xbopt.simulator.parameters import MarketParameters
 
 GOLDEN_ROWS = 128
@@ -87,18 +87,16 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     shape: PolicyShape = "direct" if isinstance(policy, DirectPolicy) else "tactic"
     seen = observe_policy(policy, market, worlds=_WORLDS, seed=settings.seed)
     sample = seen[0]
-    inputs = inputs_of(seen)
     channels = reads_channels(policy)
-    if not channels:
-        del inputs["channels"]
+    inputs = inputs_of(seen, scenario, channels=channels)
     features = {
-        "F": describe_features(sample.region_names, as_floats(inputs, "regions")),
-        "G": describe_features(sample.cell_names, as_floats(inputs, "cells")),
-        "E": describe_features(sample.channel_names, as_floats(inputs, "channels")) if channels else [],
+        "F": describe_features(sample.region_names, floats_of(inputs, "regions")),
+        "G": describe_features(sample.cell_names, floats_of(inputs, "cells")),
+        "E": describe_features(sample.channel_names, floats_of(inputs, "channels")) if channels else [],
     }
     anchored = policy.anchored_menu if isinstance(policy, AnchoredTacticPolicy) else None
     schema = build_schema(scenario, shape, features, scenario.menu.labels if anchored is None else anchored.labels)
-    model = policy_graph(policy, scenario, sample)
+    model = policy_graph(policy, scenario, sample, schema)
 
     rows = np.linspace(0, len(inputs["day"]) - 1, GOLDEN_ROWS).astype(np.int64)
     golden_inputs: Arrays = {name: array[rows] for name, array in inputs.items()}
@@ -178,8 +176,3 @@ def golden_draws(cells: tuple[int, int], tactics: int, rows: int, *, seed: int) 
         "allowed": np.ones((*cells, tactics)),
         "default": default,
     }
-
-
-def as_floats(arrays: Arrays, name: str) -> FloatArray:
-    """One of the arrays, as float64."""
-    return arrays[name].astype(np.float64, copy=False)

@@ -22,13 +22,9 @@ class Graph:
     """An ONNX graph under construction; every method gives the name of a tensor.
 
     Equal constants are stored once.
-
-    Args:
-        prefix: Begins the names of tensors; a graph inside another needs one of its own.
     """
 
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
+    def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -51,7 +47,7 @@ class Graph:
         array = np.ascontiguousarray(array) if array.ndim else array
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = name = f"{self._prefix}c{len(self._constants)}"
+            self._known[key] = name = f"c{len(self._constants)}"
             self._constants.append(numpy_helper.from_array(array, name))
         return self._known[key]
 
@@ -61,32 +57,16 @@ class Graph:
 
     def add(self, operator: str, *inputs: str, **attributes: object) -> str:
         """A node with one output."""
-        return self.several(operator, 1, *inputs, **attributes)[0]
-
-    def several(self, operator: str, outputs: int, *inputs: str, **attributes: object) -> list[str]:
-        """A node with several outputs."""
         # Attributes are whatever an operator takes; the library's own names come first in its signature.
         make = cast("Callable[..., onnx.NodeProto]", helper.make_node)
-        number = len(self._nodes)
-        names = [f"{self._prefix}n{number}_{i}" for i in range(outputs)]
-        self._nodes.append(make(operator, list(inputs), names, **attributes))
-        return names
+        name = f"n{len(self._nodes)}_0"
+        self._nodes.append(make(operator, list(inputs), [name], **attributes))
+        return name
 
     def expand(self, tensor: str, like: str, *shape: int) -> str:
         """The same entries for every row of another tensor's first axis, in the shape ``(B, *shape)``."""
         rows = self.add("Shape", like, start=0, end=1)
         return self.add("Expand", tensor, self.add("Concat", rows, self.constant(list(shape)), axis=0))
-
-    def loop(self, body: "Graph", most: int, going: str, *state: str) -> list[str]:
-        """Run a body until it says to end, at most so many times; gives the last state.
-
-        The body has the inputs number, going and state, and the outputs going and state.
-        """
-        return self.several("Loop", len(state), self.whole(most), going, *state, body=body.graph("body"))
-
-    def graph(self, name: str) -> onnx.GraphProto:
-        """The graph as it stands."""
-        return helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants)
 
     def total(self, tensor: str, *axes: int, keep: bool = False) -> str:
         """Sum over axes."""
@@ -119,7 +99,7 @@ class Graph:
     def model(self, *, name: str, metadata: Mapping[str, str]) -> bytes:
         """The finished model, checked, as the bytes of one file."""
         model = helper.make_model(
-            self.graph(name),
+            helper.make_graph(self._nodes, name, self._inputs, self._outputs, self._constants),
             producer_name="xbopt",
             ir_version=IR_VERSION,
             opset_imports=[helper.make_opsetid("", OPSET)],

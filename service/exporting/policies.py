@@ -8,6 +8,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation, Policy
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.bundle.schema import Schema
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.inputs import Inputs, declare_inputs
 from xbopt.service.exporting.market_bandit import market_bandit_graph
@@ -16,19 +17,20 @@ from xbopt.service.exporting.schedule import exploring_graph, schedule_graph
 Builder = Callable[[Graph, Scenario, Inputs], None]
 
 
-def policy_graph(policy: Policy, scenario: Scenario, sample: Observation) -> bytes:
+def policy_graph(policy: Policy, scenario: Scenario, sample: Observation, schema: Schema) -> bytes:
     """The ONNX model of a policy.
 
     Args:
         policy: The policy.
         scenario: The scenario it decides for.
-        sample: An observation, which says how many features there are.
+        sample: An observation, which names the features.
+        schema: Its inputs and outputs.
 
     Raises:
         PolicyError: There is no graph for this kind of policy.
     """
     graph = Graph()
-    inputs = declare_inputs(graph, scenario, sample, channels=reads_channels(policy))
+    inputs = declare_inputs(graph, schema)
     _builder(policy, sample)(graph, scenario, inputs)
     return graph.model(name=policy.name, metadata={"scenario": scenario.name, "scenario_hash": scenario.hash})
 

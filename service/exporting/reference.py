@@ -1,6 +1,5 @@
 """What the policy itself gives, worked out with the project's own numpy code: the yardstick for every graph."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,8 @@ from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, Tacti
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.market_run import MarketRun
-from xbopt.service.bundle.graph_session import Arrays
+from xbopt.service.bundle.graph_session import Arrays, floats_of
+from xbopt.service.bundle.schema import OUTPUTS
 from xbopt.simulator.parameters import MarketParameters
 
 
@@ -43,19 +43,6 @@ def _decoded(policy: TacticPolicy, scenario: Scenario, tactic: IntArray, observa
     if isinstance(policy, AnchoredTacticPolicy):
         return policy.anchored_menu.decode(tactic, observation)
     return scenario.menu.decode(tactic, observation.day_budget_base)
-
-
-def inputs_of(observations: Sequence[Observation]) -> Arrays:
-    """Observations as inputs of a graph, one row a world and day."""
-    return {
-        "regions": np.concatenate([seen.regions for seen in observations]),
-        "cells": np.concatenate([seen.cells for seen in observations]),
-        "channels": np.concatenate([seen.channels for seen in observations]),
-        "day": np.concatenate([np.full(seen.worlds, seen.day, dtype=np.int64) for seen in observations]),
-        "budget_base": np.concatenate([seen.remaining.budget_base for seen in observations]),
-        "region_base": np.concatenate([seen.remaining.region_base for seen in observations]),
-        "channel_base": np.concatenate([seen.remaining.channel_base for seen in observations]),
-    }
 
 
 def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, inputs: Arrays) -> Arrays:
@@ -88,7 +75,7 @@ def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, i
 
 def _observation(scenario: Scenario, sample: Observation, inputs: Arrays, rows: IntArray, day: int) -> Observation:
     def part(name: str) -> FloatArray:
-        return inputs[name][rows].astype(np.float64, copy=False)
+        return floats_of(inputs, name)[rows]
 
     return replace(
         sample,
@@ -110,12 +97,7 @@ def _direct(policy: DirectPolicy, scenario: Scenario, observation: Observation) 
 
 def _projected(decision: Decision, scenario: Scenario, remaining: Remaining) -> Arrays:
     done, _ = project(decision, scenario.limits, remaining)
-    return {
-        "spend_base": done.spend_base,
-        "daypart_weights": done.daypart_weights,
-        "discount_frac": done.discount_frac,
-        "mechanic": done.mechanic,
-    }
+    return {name: getattr(done, name) for name in OUTPUTS}
 
 
 def _tactic(

@@ -4,6 +4,7 @@ import numpy as np
 
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.bundle.schema import Schema, shape_of
 from xbopt.service.exporting.decoding import decode_anchored, decode_menu
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.inputs import Inputs
@@ -18,24 +19,18 @@ def finish_tactics(
     Further inputs: ``uniform`` ``(B, R, S)`` draws; ``forced`` ``(B, R, S)`` names a tactic that must be taken, or is
     -1; ``allowed`` and ``default`` ``(R, S, K)`` are the guardrails' mask and what is done where it leaves nothing.
     """
-    regions, segments, _, _ = scenario.shape
     tactics = len(scenario.menu)
-    uniform = graph.input("uniform", "float64", ("B", regions, segments))
-    forced = graph.input("forced", "int64", ("B", regions, segments))
-    allowed = graph.input("allowed", "float64", (regions, segments, tactics))
-    default = graph.input("default", "float64", (regions, segments, tactics))
-
-    masked = graph.add("Mul", probabilities, allowed)
+    masked = graph.add("Mul", probabilities, "allowed")
     mass = graph.total(masked, 3, keep=True)
     left = graph.add("Greater", mass, graph.constant(0.0))
     free = graph.add(
-        "Where", left, graph.add("Div", masked, graph.add("Where", left, mass, graph.constant(1.0))), default
+        "Where", left, graph.add("Div", masked, graph.add("Where", left, mass, graph.constant(1.0))), "default"
     )
-    must = graph.unsqueeze(forced, 3)
+    must = graph.unsqueeze("forced", 3)
     is_free = graph.add("Less", must, graph.whole(0))
     own = graph.add("Cast", graph.add("Equal", must, graph.constant(np.arange(tactics, dtype=np.int64))), to=11)
     final = graph.add("Where", is_free, free, own)
-    tactic = _draw(graph, final, uniform, tactics)
+    tactic = _draw(graph, final, "uniform", tactics)
     propensity = graph.add("Squeeze", graph.add("GatherElements", final, graph.unsqueeze(tactic, 3), axis=3),
                            graph.constant([3]))  # fmt: skip
 
@@ -45,18 +40,18 @@ def finish_tactics(
         else decode_anchored(graph, scenario, inputs, tactic, anchored)
     )
     caps = Caps(graph, scenario.limits, budget=inputs.budget, region=inputs.region, channel=inputs.channel)
-    _outputs(
+    _declare_outputs(
         graph,
-        scenario,
-        spend=project_spend(graph, decoded.spend, scenario.limits, caps),
-        dayparts=decoded.dayparts,
-        discount=decoded.discount,
+        inputs.schema,
+        spend_base=project_spend(graph, decoded.spend, scenario.limits, caps),
+        daypart_weights=decoded.dayparts,
+        discount_frac=decoded.discount,
         mechanic=decoded.mechanic,
+        tactic=tactic,
+        propensity=propensity,
+        probabilities=final,
+        allowed_mass=mass,
     )
-    graph.output(tactic, "tactic", "int64", ("B", regions, segments))
-    graph.output(propensity, "propensity", "float64", ("B", regions, segments))
-    graph.output(final, "probabilities", "float64", ("B", regions, segments, tactics))
-    graph.output(mass, "allowed_mass", "float64", ("B", regions, segments, 1))
 
 
 def finish_direct(
@@ -84,22 +79,20 @@ def finish_direct(
     """
     limits = scenario.limits
     caps = Caps(graph, limits, budget=inputs.budget, region=inputs.region, channel=inputs.channel)
-    _outputs(
+    _declare_outputs(
         graph,
-        scenario,
-        spend=project_spend(graph, graph.at_least(spend, 0.0), limits, caps),
-        dayparts=dayparts if dayparts_fine else normalise_dayparts(graph, dayparts, limits.audience),
-        discount=clip_discount(graph, discount, limits.discount_ceiling),
+        inputs.schema,
+        spend_base=project_spend(graph, graph.at_least(spend, 0.0), limits, caps),
+        daypart_weights=dayparts if dayparts_fine else normalise_dayparts(graph, dayparts, limits.audience),
+        discount_frac=clip_discount(graph, discount, limits.discount_ceiling),
         mechanic=mechanic,
     )
 
 
-def _outputs(graph: Graph, scenario: Scenario, *, spend: str, dayparts: str, discount: str, mechanic: str) -> None:
-    regions, segments, channels, parts = scenario.shape
-    graph.output(spend, "spend_base", "float64", ("B", regions, segments, channels))
-    graph.output(dayparts, "daypart_weights", "float64", ("B", regions, channels, parts))
-    graph.output(discount, "discount_frac", "float64", ("B", regions, segments))
-    graph.output(mechanic, "mechanic", "int64", ("B", regions, segments))
+def _declare_outputs(graph: Graph, schema: Schema, **tensors: str) -> None:
+    """Give tensors to the outside, in the order of the schema."""
+    for field in schema.outputs:
+        graph.output(tensors[field.name], field.name, field.dtype, shape_of(field, schema, "B"))
 
 
 def _draw(graph: Graph, probabilities: str, uniform: str, tactics: int) -> str:

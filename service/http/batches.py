@@ -9,11 +9,9 @@ bytes        what
 then         the arrays, one after the other, 8 bytes a number
 ===========  =============================================================
 
-A request holds ``regions (B, R, F)``, ``cells (B, R, S, G)``, ``channels (B, R, S, C, E)`` where the
-schema names features along ``E``, ``day (B)`` as int64, ``budget_base (B)``, ``region_base
-(B, R)`` and ``channel_base (B, C)``; an answer ``spend_base (B, R, S, C)``, ``daypart_weights (B, R, C, H)``,
-``discount_frac (B, R, S)``, ``mechanic (B, R, S)`` as int64, and for tactics ``tactic (B, R, S)`` as int64 and
-``propensity (B, R, S)``.
+A request holds the inputs that the schema lists, in its order, with its types and shapes, but for those of the draw
+(``uniform``, ``forced``, ``allowed``, ``default``). An answer holds the outputs in the schema's order, but for
+``probabilities`` and ``allowed_mass``.
 """
 
 import struct
@@ -23,6 +21,8 @@ import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.service.bundle.graph_session import Arrays
+from xbopt.service.bundle.schema import shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch, RequestError
 from xbopt.service.deciding.requests import Text
@@ -94,52 +94,26 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     for name, given in (("episode_ids", header.episode_ids), ("steps", header.steps)):
         if given is not None and len(given) != rows:
             raise RequestError(f"{name} has {len(given)} entries for {rows} rows.")
-    regions, segments, channels, _, wide, deep, fine, _ = allocator.lengths
-    fine_shapes = [(rows, regions, segments, channels, fine)] if fine else []
-    shapes: list[tuple[int, ...]] = [
-        (rows, regions, wide),
-        (rows, regions, segments, deep),
-        *fine_shapes,
-        (rows,),
-        (rows,),
-        (rows, regions),
-        (rows, channels),
-    ]
-    wanted = sum(8 * int(np.prod(shape)) for shape in shapes)
-    if len(body) - start != wanted:
-        raise RequestError(f"The arrays have {len(body) - start} bytes; {rows} rows need {wanted}.")
+    schema = allocator.bundle.schema
+    shapes = [shape_of(field, schema, rows) for field in schema.asked]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    if len(body) - start != 8 * sum(sizes):
+        raise RequestError(f"The arrays have {len(body) - start} bytes; {rows} rows need {8 * sum(sizes)}.")
     words = (
         np.frombuffer(body, dtype="<f8", offset=start) if start % 8 == 0 else np.frombuffer(body[start:], dtype="<f8")
     )
-    parts: list[FloatArray] = []
+    inputs: Arrays = {}
     used = 0
-    for shape in shapes:
-        count = int(np.prod(shape))
-        parts.append(words[used : used + count].reshape(shape))
-        used += count
-    batch = allocator.reader.batch(
-        [f"{header.batch_id}/{row}" for row in range(rows)],
-        regions=parts[0],
-        cells=parts[1],
-        channels=parts[2] if fine else None,
-        day=parts[-4].view("<i8"),
-        budget_base=parts[-3],
-        region_base=parts[-2],
-        channel_base=parts[-1],
-    )
+    for field, shape, size in zip(schema.asked, shapes, sizes, strict=True):
+        part = words[used : used + size].reshape(shape)
+        inputs[field.name] = part.view("<i8") if field.dtype == "int64" else part
+        used += size
+    batch = allocator.reader.batch([f"{header.batch_id}/{row}" for row in range(rows)], inputs)
     return header, batch
 
 
 def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, stored: bool) -> bytes:
     """The answer to a batch as bytes."""
-    arrays: list[FloatArray | IntArray] = [
-        allocation.spend_base,
-        allocation.daypart_weights,
-        allocation.discount_frac,
-        allocation.mechanic,
-    ]
-    if allocation.tactic is not None and allocation.propensity is not None:
-        arrays += [allocation.tactic, allocation.propensity]
     answer = BatchAnswer(
         batch_id=header.batch_id,
         rows=header.rows,
@@ -149,7 +123,7 @@ def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, s
         guardrails={row: fired for row, fired in enumerate(allocation.guardrails) if fired},
         tactics=allocation.tactic is not None,
     )
-    return pack(answer, arrays)
+    return pack(answer, [array for name, array in allocation.outputs.items() if name != "probabilities"])
 
 
 def read_answer(body: bytes) -> "tuple[BatchAnswer, FloatArray]":

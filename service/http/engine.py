@@ -70,7 +70,7 @@ class Engine:
         self._shadow_lock = threading.Lock()
         self._shadow_busy = False
         if shadow is not None:
-            _same_axes(allocator, shadow)
+            _same_requests(allocator, shadow)
 
     async def start(self) -> None:
         """Write down which bundle decides; the service is ready when that is stored.
@@ -121,7 +121,7 @@ class Engine:
             told, address = allocation, allocator.address
             if one.state == "known" and one.payload != entry.payload:
                 earlier = self._known(one, entry)
-                told, address = allocation_of(earlier), earlier.bundle
+                told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
                 self._compare(allocation)
             self.metrics.decided(told.source, told.guardrails)
@@ -159,7 +159,7 @@ class Engine:
         address = allocator.address
         if stored[0].state == "known" and stored[0].payload != entry.payload:
             earlier = self._known(stored[0], entry)
-            allocation, address = allocation_of(earlier), earlier.bundle
+            allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
             self._compare(allocation)
         self.metrics.decided(allocation.source, allocation.guardrails)
@@ -218,7 +218,7 @@ class Engine:
             loop = asyncio.get_running_loop()
             try:
                 new = await loop.run_in_executor(None, self._load, path)
-                _same_axes(self.allocator, new)
+                _same_requests(self.allocator, new)
                 await self.commit.append(bundle_entry(new))
             except XboptError:
                 self.metrics.swaps.labels("refused").inc()
@@ -286,7 +286,7 @@ class Engine:
             ProblemError: It was given for another request.
         """
         earlier = decode_decision(stored.payload)
-        if earlier.request != decode_decision(entry.payload).request:
+        if earlier.request != entry.identity:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
 
@@ -345,7 +345,7 @@ def _decide_batch(
     return allocation, entry
 
 
-def _same_axes(one: Allocator, other: Allocator) -> None:
+def _same_requests(one: Allocator, other: Allocator) -> None:
     """Requests written for one bundle have to fit the other.
 
     Raises:
@@ -357,6 +357,8 @@ def _same_axes(one: Allocator, other: Allocator) -> None:
             raise ProblemError(
                 409, f"The bundles differ along the axis {axis}, so requests for one do not fit the other."
             )
+    if [(field.name, field.axes) for field in left.asked] != [(field.name, field.axes) for field in right.asked]:
+        raise ProblemError(409, "The bundles ask for other inputs, so requests for one do not fit the other.")
 
 
 def _microseconds(text: str) -> int:

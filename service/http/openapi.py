@@ -1,154 +1,100 @@
-"""The OpenAPI document: FastAPI's own for its routes, and the hot routes from their msgspec types."""
+"""The OpenAPI document, from the table of routes and the msgspec types of their bodies."""
 
-from typing import TYPE_CHECKING, cast
+import re
+from collections.abc import Sequence
 
 import msgspec
-from fastapi.openapi.utils import get_openapi
+import numpy as np
 
-from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
-from xbopt.service.http.batches import CONTENT_TYPE as BATCH_TYPE
-from xbopt.service.http.gateway import ALLOCATE, MOST_REQUESTS, OUTCOMES
+from xbopt.core.version import __version__
+from xbopt.service.bundle.schema import shape_of
+from xbopt.service.deciding.reading import if_missing, is_featured
+from xbopt.service.deciding.requests import AllocationAnswer, Outcome
+from xbopt.service.http.engine import Engine
+from xbopt.service.http.handlers import MOST_REQUESTS
 from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
 from xbopt.service.http.problems import CONTENT_TYPE, TITLES, Problem
+from xbopt.service.http.routes import JSON, Route
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
-    from xbopt.service.http.engine import Engine
-
-_TYPES = (AllocationRequest, AllocationAnswer, Outcome, InferenceRequest, InferenceAnswer, Problem)
+_TYPES: tuple[type, ...] = (AllocationAnswer, Outcome, InferenceRequest, InferenceAnswer, Problem)
 _REF = "#/components/schemas/{name}"
-_OPEN = ("/health/", "/v2/health/")
 
 
-def describe(app: "FastAPI", engine: "Engine", *, secured: bool) -> dict[str, object]:
-    """The document for a bundle: its examples fit the bundle that decides now."""
-    document = cast(
-        "dict[str, dict[str, object]]", get_openapi(title=app.title, version=app.version, routes=app.routes)
-    )
-    _, components = msgspec.json.schema_components(_TYPES, ref_template=_REF)
-    schemas = cast("dict[str, object]", document.setdefault("components", {}).setdefault("schemas", {}))
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    schemas |= components
-    paths = cast("dict[str, dict[str, dict[str, object]]]", document["paths"])
-    paths[ALLOCATE] = {"post": _allocate(engine)}
-    paths[OUTCOMES] = {"post": _outcomes()}
-    for path, methods in paths.items():
-        for method, operation in methods.items():
-            _finish(path, method, operation, secured=secured)
+def describe(routes: Sequence[Route], types: Sequence[type], *, secured: bool) -> dict[str, object]:
+    """The document.
+
+    Args:
+        routes: All routes.
+        types: Types of bodies that depend on the bundle, or belong to single routes.
+        secured: Whether tokens are asked for.
+    """
+    _, schemas = msgspec.json.schema_components((*types, *_TYPES), ref_template=_REF)
+    components: dict[str, object] = {"schemas": schemas}
     if secured:
-        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    return cast("dict[str, object]", document)
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    paths: dict[str, dict[str, object]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, secured=secured)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "xbopt allocation service", "version": __version__},
+        "paths": paths,
+        "components": components,
+    }
 
 
-def _ref(name: str) -> dict[str, object]:
+def reference(name: str) -> dict[str, object]:
+    """A schema by its name."""
     return {"$ref": _REF.format(name=name)}
 
 
-def _one_or_many(name: str) -> dict[str, object]:
-    return {"anyOf": [_ref(name), {"type": "array", "items": _ref(name), "minItems": 1, "maxItems": MOST_REQUESTS}]}
+def one_or_many(name: str) -> dict[str, object]:
+    """One body of a type, or a list of them."""
+    many = {"type": "array", "items": reference(name), "minItems": 1, "maxItems": MOST_REQUESTS}
+    return {"anyOf": [reference(name), many]}
 
 
-def _allocate(engine: "Engine") -> dict[str, object]:
-    bytes_only = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "tags": ["decisions"],
-        "summary": "Spend, timing and discounts for one market day, or for several",
-        "description": (
-            "One request or a list of requests as JSON; or a batch as bytes, which is many times faster. The decision "
-            "is on disk before the answer leaves. The same decision_id gives the same answer again."
-        ),
-        "operationId": "allocate",
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": _one_or_many("AllocationRequest"), "example": _example(engine)},
-                BATCH_TYPE: bytes_only,
-            },
-        },
+def _operation(route: Route, *, secured: bool) -> dict[str, object]:
+    asks_token = secured and route.right is not None
+    statuses = {*route.problems, *((401, 403) if asks_token else ()), *((404,) if "{" in route.path else ())}
+    if route.method == "POST":
+        statuses |= {400, 408, 409, 413, 422, 503}
+    problem = {CONTENT_TYPE: {"schema": reference("Problem")}}
+    given = route.gives or {JSON: {"type": "object"}}
+    made: dict[str, object] = {
+        "tags": [route.tag],
+        "summary": route.summary,
+        "operationId": route.operation_id or re.sub(r"\W", "_", f"{route.path[1:]}_{route.method.lower()}"),
         "responses": {
-            "200": {
-                "description": "What is to be done",
-                "content": {
-                    "application/json": {"schema": _one_or_many("AllocationAnswer")},
-                    BATCH_TYPE: bytes_only,
-                },
-            }
+            "200": {"description": route.summary, "content": {kind: {"schema": one} for kind, one in given.items()}},
+            **{str(status): {"description": TITLES[status], "content": problem} for status in sorted(statuses)},
         },
     }
+    if route.description:
+        made["description"] = route.description
+    if "{name}" in route.path:
+        about = {"name": "name", "in": "path", "required": True, "description": "name of the bundle"}
+        made["parameters"] = [{**about, "schema": {"type": "string"}}]
+    if route.takes:
+        content = {kind: {"schema": one} for kind, one in route.takes.items()}
+        if route.example is not None:
+            content[JSON]["example"] = route.example
+        made["requestBody"] = {"required": True, "content": content}
+    if asks_token:
+        made["security"] = [{"token": []}]
+    return made
 
 
-def _outcomes() -> dict[str, object]:
-    return {
-        "tags": ["decisions"],
-        "summary": "What decisions brought",
-        "description": "Sending the same outcome again changes nothing. A correction carries a higher revision.",
-        "operationId": "outcomes",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _one_or_many("Outcome")}}},
-        "responses": {
-            "200": {
-                "description": "How many are stored",
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "type": "object",
-                            "properties": {name: {"type": "integer"} for name in ("accepted", "new", "known")},
-                            "required": ["accepted", "new", "known"],
-                        }
-                    }
-                },
-            }
-        },
-    }
-
-
-def _finish(path: str, method: str, operation: dict[str, object], *, secured: bool) -> None:
-    responses = cast("dict[str, object]", operation.setdefault("responses", {}))
-    if path.endswith("/infer"):
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _ref("InferenceRequest")}},
-        }
-        responses["200"] = {
-            "description": "The decisions",
-            "content": {"application/json": {"schema": _ref("InferenceAnswer")}},
-        }
-    elif path == "/metrics":
-        responses["200"] = {"description": "Metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
-    responses.pop("422", None)
-    for status in _statuses(path, method, secured=secured):
-        responses[str(status)] = {"description": TITLES[status], "content": {CONTENT_TYPE: {"schema": _ref("Problem")}}}
-    if secured and not path.startswith(_OPEN):
-        operation["security"] = [{"token": []}]
-
-
-def _statuses(path: str, method: str, *, secured: bool) -> list[int]:
-    found = [401, 403] if secured and not path.startswith(_OPEN) else []
-    if "{" in path:
-        found.append(404)
-    if method == "post":
-        found += [400, 408, 409, 413, 422, 503]
-    if path in {ALLOCATE, OUTCOMES}:
-        found += [404, 415]
-    if path.startswith(_OPEN) or path == "/health/ready":
-        found.append(503)
-    return sorted(set(found))
-
-
-def _example(engine: "Engine") -> dict[str, object]:
-    """A request that the bundle answers: every feature at the mean of what was seen."""
-    allocator = engine.allocator
-    schema = allocator.bundle.schema
-    regions, segments, channels, *_ = allocator.lengths
-    wide = [feature.mean for feature in schema.features["F"]]
-    deep = [feature.mean for feature in schema.features["G"]]
-    fine = [feature.mean for feature in schema.features["E"]]
-    by_channel = [[[fine for _ in range(channels)] for _ in range(segments)] for _ in range(regions)]
-    return {
-        "day": 0,
-        "budget_base": allocator.bundle.plan.limits.total_base,
-        "regions": [wide for _ in range(regions)],
-        "cells": [[deep for _ in range(segments)] for _ in range(regions)],
-        **({"channels": by_channel} if fine else {}),
-    }
+def example_request(engine: Engine) -> dict[str, object]:
+    """A request that the bundle answers: the first day, all of the money, features at the mean of what was seen."""
+    schema = engine.allocator.bundle.schema
+    made: dict[str, object] = {}
+    for field in schema.asked:
+        if is_featured(field):
+            value: object = [feature.mean for feature in schema.features[field.axes[-1]]]
+        elif if_missing(field) is not None:
+            continue
+        else:
+            value = int(field.low or 0) if field.dtype == "int64" else field.high or field.low or 0.0
+        made[field.name] = np.broadcast_to(np.array(value), shape_of(field, schema, 1)[1:]).tolist()
+    return made

@@ -1,5 +1,7 @@
 """Errors as RFC 9457 problem documents."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from xbopt.core.errors import XboptError
@@ -19,6 +21,8 @@ TITLES = {
     500: "Internal error",
     503: "The service cannot answer now",
 }
+
+_HEADERS = {401: [("www-authenticate", "Bearer")], 503: [("retry-after", "1")]}
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -40,8 +44,10 @@ class Problem(msgspec.Struct, frozen=True):
 class ProblemError(XboptError):
     """Raised when a request is answered with a problem document."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        self.status, self.detail = status, detail
+    exit_code = 2
+
+    def __init__(self, status: int, detail: str, *, headers: Sequence[tuple[str, str]] = ()) -> None:
+        self.status, self.headers = status, (*headers, *_HEADERS.get(status, ()))
         super().__init__(detail)
 
 

@@ -94,7 +94,7 @@ def run_service(settings: ServiceSettings, announce: Callable[[str], None]) -> N
 
     Raises:
         BundleError: The bundle does not pass the checks.
-        StoreError: The store cannot be opened.
+        StoreError: The store cannot be opened, or does not take the bundle.
         UsageError: The settings make no sense, or the port is taken.
     """
     import uvicorn
@@ -106,6 +106,7 @@ def run_service(settings: ServiceSettings, announce: Callable[[str], None]) -> N
         log_level="warning",
         access_log=False,
         lifespan="on",
+        ws="none",
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=settings.stop_seconds,
@@ -116,7 +117,10 @@ def run_service(settings: ServiceSettings, announce: Callable[[str], None]) -> N
     with listener:
         host, port = listener.getsockname()[:2]
         announce(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-        server.run(sockets=[listener])
+        try:
+            server.run(sockets=[listener])
+        except SystemExit as end:  # how uvicorn ends when the application does not start
+            raise app.failure or end from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,7 @@
 """What the store holds: bundles, decisions and outcomes, each as one entry of a chain."""
 
 import hashlib
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,14 +18,15 @@ class NewEntry(msgspec.Struct, frozen=True):
         key: Its name among its kind; the same name is stored once.
         payload: Its content.
         requires: Name of a decision that must be there already; empty for none.
-        identity: The part of the content that two entries of one name must share to be the same; None for all of it.
+        identity: Hash of the request that a decision answers; another request may not come under its name. It is part
+            of the content, and stands here so that nobody has to read that again. Empty for other kinds.
     """
 
     kind: EntryKind
     key: str
     payload: bytes
     requires: str = ""
-    identity: bytes | None = None
+    identity: bytes = b""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     guardrails: list[list[str]]
     killed: bool
     reason: str
-    shape: tuple[int, int, int, int, int, int, int, int]
+    shape: Annotated[tuple[int, ...], msgspec.Meta(min_length=8, max_length=8)]
     inputs: dict[str, bytes]
     outputs: dict[str, bytes]
 

@@ -8,7 +8,15 @@ from xbopt.service.store.entries import Entry, Head, NewEntry, Stored, next_hash
 
 
 class StoreError(XboptError):
-    """Raised when the decision store cannot be read or written: down, full, locked or too slow."""
+    """Raised when the decision store cannot be read or written: not a store, down, full, locked or too slow."""
+
+    exit_code = 2
+
+
+class TamperedStoreError(XboptError):
+    """Raised when the chain of a decision store is broken, or its file is damaged."""
+
+    exit_code = 5
 
 
 class Store(Protocol):

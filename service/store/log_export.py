@@ -8,10 +8,13 @@ import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decision_log.contexts import cell_contexts, context_names
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import SupportError, UsageError
-from xbopt.service.bundle.formats import SCHEMA, Schema, decode
+from xbopt.service.bundle.graph_session import floats_of
+from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
+from xbopt.service.deciding.reading import Batch
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry
 from xbopt.service.store.interface import Store
 from xbopt.service.store.recording import allocation_of, decode_decision
@@ -57,7 +60,7 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
         DecisionLogError: The log cannot be written.
     """
     about = _bundle(store, bundle)
-    schema = decode(about.schema, Schema, SCHEMA)
+    schema = read_schema(about.schema)
     if schema.shape == "direct":
         raise SupportError(
             f"The bundle {about.name} names its decisions outright: they carry no propensity, so that no log of them "
@@ -121,13 +124,16 @@ def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
 
 
 def _log_schema(schema: Schema) -> DecisionLogSchema:
-    """The same context as a log of the simulator: what a cell sees, and which cell it is."""
+    """The same context as in a log of the simulator, and what a bundle asks beyond that."""
     axes = schema.axes
     features = [*schema.features["F"], *schema.features["G"]]
-    cells = [f"region_{name}" for name in axes["R"]] + [f"segment_{name}" for name in axes["S"]]
-    units = (*(feature.unit for feature in features), *("" for _ in cells))
+    names = context_names(axes["F"], axes["G"], regions=axes["R"], segments=axes["S"])
+    further = _further(schema)
+    units = (
+        *(feature.unit for feature in features), *("" for _ in names[len(features) :]), *(one.unit for one in further)
+    )  # fmt: skip
     return DecisionLogSchema(
-        context_names=(*axes["F"], *axes["G"], *cells),
+        context_names=(*names, *(field.name for field in further)),
         context_units=units if any(units) else (),
         action_labels=tuple(axes["K"]),
         reward_unit=schema.currency,
@@ -142,7 +148,7 @@ def _columns(
     outcomes: dict[tuple[str, str], OutcomeEntry],
     report: ExportReport,
 ) -> DecisionColumns:
-    allocation = allocation_of(entry)
+    allocation = allocation_of(entry, schema)
     batch = allocation.batch
     rows, regions, segments = allocation.spend_base.shape[:3]
     assert allocation.tactic is not None, "a bundle of tactics stores tactics"
@@ -170,7 +176,7 @@ def _columns(
         episode_id=_texts([entry.episode_ids[i] for i in row.tolist()]),
         step=np.array([entry.steps[i] for i in row.tolist()], dtype=np.int64),
         unit=_texts(units),
-        context=_context(batch.regions, batch.cells).reshape(rows, cells, -1)[row, cell],
+        context=_context(batch, schema).reshape(rows, cells, -1)[row, cell],
         action=allocation.tactic.reshape(rows, cells)[row, cell].astype(np.int64),
         propensity=allocation.propensity.reshape(rows, cells)[row, cell],
         action_probabilities=allocation.probabilities.reshape(rows, cells, -1)[row, cell],
@@ -188,14 +194,19 @@ def _columns(
     )
 
 
-def _context(regions: FloatArray, cells: FloatArray) -> FloatArray:
+def _further(schema: Schema) -> list[Field]:
+    """Inputs beyond those of the simulator that have one number a row, region or cell."""
+    return [field for field in schema.asked if field.name not in INPUTS and not set(field.axes) - {"B", "R", "S"}]
+
+
+def _context(batch: Batch, schema: Schema) -> FloatArray:
     """What each cell sees ``(B, R, S, d)``."""
-    rows, count, segments, _ = cells.shape
-    shape = (rows, count, segments)
-    by_region = np.broadcast_to(regions[:, :, None, :], (*shape, regions.shape[2]))
-    region = np.broadcast_to(np.eye(count)[:, None, :], (*shape, count))
-    segment = np.broadcast_to(np.eye(segments), (*shape, segments))
-    return np.concatenate([by_region, cells, region, segment], axis=3)
+    seen = cell_contexts(floats_of(batch.inputs, "regions"), floats_of(batch.inputs, "cells"))
+    parts = [seen]
+    for field in _further(schema):
+        lengths = [length if axis in field.axes else 1 for axis, length in zip("BRS", seen.shape, strict=False)]
+        parts.append(np.broadcast_to(floats_of(batch.inputs, field.name).reshape(lengths), seen.shape[:3])[..., None])
+    return np.concatenate(parts, axis=3) if len(parts) > 1 else seen
 
 
 def _texts(texts: list[str]) -> TextArray:

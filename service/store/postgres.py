@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, LiteralString, cast
 
+from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
 from xbopt.service.store.interface import StoreError, chained
 
@@ -36,20 +37,29 @@ class PostgresStore:
     Args:
         url: ``postgresql://user:password@host/database``.
         wait_seconds: How long to wait for the server, for the chain, and for one statement.
+        read_only: Open for reading alone: every transaction is read-only, and no table is made.
 
     Raises:
+        UsageError: The database is to be read and holds no store.
         StoreError: The server cannot be reached or refuses.
     """
 
-    def __init__(self, url: str, *, wait_seconds: float = 2.0) -> None:
-        self._url, self._wait = url, wait_seconds
+    def __init__(self, url: str, *, wait_seconds: float = 2.0, read_only: bool = False) -> None:
+        self._url, self._wait, self._read_only = url, wait_seconds, read_only
         self._link: Connection[tuple[object, ...]] | None = None
         with self._said():
             connection = self._connected()
+            if read_only:
+                if not _holds_store(connection):
+                    self.close()
+                    raise UsageError(
+                        "The PostgreSQL database holds no decision store: it lacks the tables xbopt_entries and "
+                        "xbopt_head, which xbopt serve makes."
+                    )
+                return
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SETUP_LOCK,))
-                ready = connection.execute("SELECT to_regclass('xbopt_head') IS NOT NULL").fetchone()
-                if ready is None or not ready[0]:
+                if not _holds_store(connection):
                     for statement in _TABLES:
                         connection.execute(statement)
                     connection.execute("INSERT INTO xbopt_head VALUES (1, 0, %s) ON CONFLICT DO NOTHING", (GENESIS,))
@@ -69,6 +79,7 @@ class PostgresStore:
             options=(
                 f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds} "
                 f"-c idle_in_transaction_session_timeout={milliseconds} -c synchronous_commit=on"
+                f"{' -c default_transaction_read_only=on' if self._read_only else ''}"
             ),
         )
         return self._link
@@ -174,3 +185,8 @@ class PostgresStore:
         except psycopg.Error as error:
             text = " ".join(str(error).split())
             raise StoreError(f"PostgreSQL: {text or type(error).__name__}.") from error
+
+
+def _holds_store(connection: "Connection[tuple[object, ...]]") -> bool:
+    tables = connection.execute("SELECT to_regclass('xbopt_entries'), to_regclass('xbopt_head')").fetchone()
+    return tables is not None and None not in tables

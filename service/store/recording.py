@@ -1,21 +1,25 @@
 """From decisions to entries of the store and back, so that a decision can be told again and worked out again."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BundleError
+from xbopt.service.bundle.graph_session import Arrays
+from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch
-from xbopt.service.deciding.requests import AllocationAnswer, Source
+from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Source
 from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(DecisionEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan")
+_AXES = "RSCHFGEK"
+_HALF = "<f4"
 
 
 def decision_entry(
@@ -42,35 +46,15 @@ def decision_entry(
         reason: Why the plan decided all of it; empty where it did not.
     """
     batch = allocation.batch
-    inputs = {
-        "regions": batch.regions.tobytes(),
-        "cells": batch.cells.tobytes(),
-        "day": batch.day.tobytes(),
-        "budget_base": batch.budget_base.tobytes(),
-        "region_base": batch.region_base.tobytes(),
-        "channel_base": batch.channel_base.tobytes(),
-    }
-    if batch.channels is not None:
-        inputs["channels"] = batch.channels.tobytes()
-    if batch.held is not None:
-        inputs["held"] = batch.held.tobytes()
-    if batch.previous_base is not None:
-        inputs["previous_base"] = batch.previous_base.tobytes()
-    if batch.active is not None:
-        inputs["active"] = batch.active.tobytes()
-    if batch.drifted is not None:
-        inputs["drifted"] = batch.drifted.tobytes()
+    # Features of channels come after the money, where the first version of the store had them.
+    order = sorted(batch.inputs, key="channels".__eq__)
+    inputs = {name: batch.inputs[name].tobytes() for name in order}
+    # Probabilities take half the room. The propensity keeps all of its digits; these serve evaluations, which allow for
+    # 1e-6.
     outputs = {
-        "spend_base": allocation.spend_base.tobytes(),
-        "daypart_weights": allocation.daypart_weights.tobytes(),
-        "discount_frac": allocation.discount_frac.tobytes(),
-        "mechanic": allocation.mechanic.tobytes(),
+        name: (array.astype(_HALF) if name == "probabilities" else array).tobytes()
+        for name, array in allocation.outputs.items()
     }
-    if allocation.tactic is not None and allocation.propensity is not None and allocation.probabilities is not None:
-        outputs["tactic"] = allocation.tactic.tobytes()
-        outputs["propensity"] = allocation.propensity.tobytes()
-        # Half the room. The propensity keeps all of its digits; these serve evaluations, which allow for 1e-6.
-        outputs["probabilities"] = allocation.probabilities.astype("<f4").tobytes()
     entry = DecisionEntry(
         created_us=time.time_ns() // 1000,
         bundle=allocator.address,
@@ -84,10 +68,10 @@ def decision_entry(
         killed=killed,
         reason=reason,
         shape=allocator.lengths,
-        inputs=inputs,
+        inputs=inputs | {name: array.tobytes() for name, array in batch.beside()},
         outputs=outputs,
     )
-    return NewEntry("decision", key, _ENCODER.encode(entry))
+    return NewEntry("decision", key, _ENCODER.encode(entry), identity=request)
 
 
 def bundle_entry(allocator: Allocator) -> NewEntry:
@@ -119,105 +103,52 @@ def decode_decision(payload: bytes) -> DecisionEntry:
     return entry
 
 
-class StoredArrays:
-    """The arrays of a stored decision.
+def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
+    """A stored decision, as it was made.
 
     Args:
         entry: The decision.
+        schema: The schema of a bundle; it names the inputs that the service itself does not know.
+
+    Raises:
+        BundleError: An array is missing or has another length than its shape says.
     """
+    lengths = dict(zip(_AXES, entry.shape, strict=True)) | {"B": len(entry.decision_ids)}
+    known = {name: ("<i8" if name in INTEGERS else "<f8", axes) for name, axes in KNOWN_AXES.items()} | BESIDE
+    known |= {field.name: ("<i8" if field.dtype == "int64" else "<f8", "".join(field.axes)) for field in schema.inputs}
 
-    def __init__(self, entry: DecisionEntry) -> None:
-        self._entry = entry
-        regions, segments, channels, dayparts, wide, deep, fine, tactics = entry.shape
-        rows, cells = len(entry.decision_ids), (regions, segments)
-        self._shapes: dict[str, tuple[int, ...]] = {
-            "regions": (rows, regions, wide),
-            "cells": (rows, *cells, deep),
-            "channels": (rows, *cells, channels, fine),
-            "day": (rows,),
-            "budget_base": (rows,),
-            "region_base": (rows, regions),
-            "channel_base": (rows, channels),
-            "held": (rows, *cells),
-            "previous_base": (rows, *cells, channels),
-            "spend_base": (rows, *cells, channels),
-            "daypart_weights": (rows, regions, channels, dayparts),
-            "discount_frac": (rows, *cells),
-            "mechanic": (rows, *cells),
-            "tactic": (rows, *cells),
-            "propensity": (rows, *cells),
-            "probabilities": (rows, *cells, tactics),
-        }
+    def arrays(stored: dict[str, bytes], needed: Iterable[str]) -> Arrays:
+        found: Arrays = {}
+        for name in sorted({*needed} - stored.keys()):
+            raise BundleError(f"A stored decision lacks {name}.")
+        for name in (name for name in stored if name in known):
+            dtype, axes = known[name]
+            try:
+                flat = np.frombuffer(stored[name], dtype=_HALF if name == "probabilities" else dtype)
+                found[name] = flat.reshape([lengths[axis] for axis in axes])
+            except ValueError as error:
+                raise BundleError(f"A stored decision has {name} in another shape.") from error
+        return found
 
-    def floats(self, name: str) -> FloatArray:
-        """An array of numbers."""
-        return np.frombuffer(self._bytes(name), dtype="<f8").reshape(self._shapes[name])
-
-    def probabilities(self) -> FloatArray:
-        """Probability of each tactic, as it was rounded to be stored, each cell's sum brought back to 1."""
-        stored = np.frombuffer(self._bytes("probabilities"), dtype="<f4").reshape(self._shapes["probabilities"])
-        wide = stored.astype(np.float64)
-        return wide / wide.sum(axis=3, keepdims=True)
-
-    def integers(self, name: str) -> IntArray:
-        """An array of whole numbers."""
-        return np.frombuffer(self._bytes(name), dtype="<i8").reshape(self._shapes[name])
-
-    def has(self, name: str) -> bool:
-        """Whether the array was stored."""
-        return name in self._entry.inputs or name in self._entry.outputs
-
-    def flags(self, name: str, shape: tuple[int, ...]) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None":
-        """An array of yes and no; None where it was not stored."""
-        if name not in self._entry.inputs:
-            return None
-        return np.frombuffer(self._entry.inputs[name], dtype=np.bool_).reshape(shape)
-
-    def _bytes(self, name: str) -> bytes:
-        if name in self._entry.inputs:
-            return self._entry.inputs[name]
-        if name in self._entry.outputs:
-            return self._entry.outputs[name]
-        raise BundleError(f"A stored decision lacks {name}.")
-
-
-def allocation_of(entry: DecisionEntry) -> Allocation:
-    """A stored decision, as it was made."""
-    arrays = StoredArrays(entry)
-    rows = len(entry.decision_ids)
-    tactic = arrays.has("tactic")
-    batch = Batch(
-        decision_ids=entry.decision_ids,
-        regions=arrays.floats("regions"),
-        cells=arrays.floats("cells"),
-        day=arrays.integers("day"),
-        budget_base=arrays.floats("budget_base"),
-        region_base=arrays.floats("region_base"),
-        channel_base=arrays.floats("channel_base"),
-        channels=arrays.floats("channels") if arrays.has("channels") else None,
-        held=arrays.integers("held") if arrays.has("held") else None,
-        previous_base=arrays.floats("previous_base") if arrays.has("previous_base") else None,
-        active=arrays.flags("active", (rows, *entry.shape[:2])),
-        drifted=arrays.flags("drifted", (rows,)),
-    )
+    inputs = arrays(entry.inputs, INPUTS.keys() - {"channels"})
+    outputs = arrays(entry.outputs, OUTPUTS)
+    if "probabilities" in outputs:
+        # As they were rounded to be stored, each cell's sum brought back to 1.
+        wide = outputs["probabilities"].astype(np.float64)
+        outputs["probabilities"] = wide / wide.sum(axis=3, keepdims=True)
+    beside: dict[str, Any] = {name: inputs.pop(name) for name in BESIDE if name in inputs}
     return Allocation(
-        batch=batch,
+        batch=Batch(decision_ids=entry.decision_ids, inputs=inputs, **beside),
         source=[source for one in entry.source for source in _SOURCES if source == one],
         guardrails=entry.guardrails,
         policy=entry.policy,
-        spend_base=arrays.floats("spend_base"),
-        daypart_weights=arrays.floats("daypart_weights"),
-        discount_frac=arrays.floats("discount_frac"),
-        mechanic=arrays.integers("mechanic"),
-        tactic=arrays.integers("tactic") if tactic else None,
-        propensity=arrays.floats("propensity") if tactic else None,
-        probabilities=arrays.probabilities() if tactic else None,
+        outputs={name: outputs[name] for name in entry.outputs if name in outputs},
     )
 
 
 def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     """Work a stored decision out again, and name every array that does not come out the same, bit for bit."""
-    batch = allocation_of(entry).batch
+    batch = allocation_of(entry, allocator.bundle.schema).batch
     again = allocator.by_plan(batch, entry.reason) if entry.reason else allocator.decide(batch, kill=entry.killed)
     made = decision_entry(
         again,
@@ -253,10 +184,5 @@ def answer_of(
         currency=currency,
         day=int(batch.day[row]),
         units=units,
-        spend_base=allocation.spend_base[row].tolist(),
-        daypart_weights=allocation.daypart_weights[row].tolist(),
-        discount_frac=allocation.discount_frac[row].tolist(),
-        mechanic=allocation.mechanic[row].tolist(),
-        tactic=None if allocation.tactic is None else allocation.tactic[row].tolist(),
-        propensity=None if allocation.propensity is None else allocation.propensity[row].tolist(),
+        **{name: array[row].tolist() for name, array in allocation.outputs.items() if name != "probabilities"},
     )

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from xbopt.service.deciding.allocator import Allocator
-from xbopt.service.store.interface import Store
+from xbopt.service.store.interface import Store, TamperedStoreError
 from xbopt.service.store.recording import decode_decision, differing_outputs
-from xbopt.service.store.verification import TamperedStoreError
 
 
 def replay_decisions(store: Store, bundle: Path, *, unproven: bool = False) -> int:

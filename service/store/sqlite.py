@@ -8,7 +8,7 @@ from typing import cast
 
 from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
-from xbopt.service.store.interface import StoreError, chained
+from xbopt.service.store.interface import StoreError, TamperedStoreError, chained
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -23,38 +23,79 @@ CREATE TRIGGER IF NOT EXISTS entries_stay BEFORE UPDATE ON entries
 CREATE TRIGGER IF NOT EXISTS entries_remain BEFORE DELETE ON entries
   BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
 """
+_COLUMNS = {"entries": ["seq", "kind", "key", "payload", "hash"], "head": ["one", "seq", "hash"]}
 _CHUNK = 500
 _CACHE_KB = 8192
+_UNCHANGING, _NO_LOCKS = "&immutable=1", "&vfs=unix-none"
 
 
 class SqliteStore:
     """A store in one file. One process writes; others may read.
 
     Args:
-        path: The file; it is made where there is none.
+        path: The file. For writing it is made where there is none.
         busy_seconds: How long to wait for another writer.
         most_pages: Most pages of the file, 4 kB each; no limit where None.
+        read_only: Open for reading alone: nothing is made, nothing is changed, and nothing is left beside the file.
 
     Raises:
-        StoreError: The file cannot be opened or is no store.
+        UsageError: There is no such file, or it belongs to another program.
+        StoreError: The file cannot be opened, or is not a database.
     """
 
-    def __init__(self, path: Path, *, busy_seconds: float = 2.0, most_pages: int | None = None) -> None:
-        if not path.parent.is_dir():
-            raise UsageError(f"There is no folder {path.parent} for the store {path.name}; create it first.")
+    def __init__(
+        self, path: Path, *, busy_seconds: float = 2.0, most_pages: int | None = None, read_only: bool = False
+    ) -> None:
+        _check_file(path, read_only=read_only)
         self._path = path
-        with _said(path):
+        way = _way_to_read(path) if read_only else ""
+        self._unchanged = _last_change(path) if way == _UNCHANGING else None
+        address = f"{path.resolve().as_uri()}?mode=ro{way}" if read_only else path
+        with self._said():
             # The service hands the connection to its one writing thread.
             self._connection = sqlite3.connect(
-                path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+                address, timeout=busy_seconds, isolation_level=None, check_same_thread=False, uri=read_only
             )
-            # In WAL mode FULL syncs the log at every commit: what was acknowledged survives a loss of power.
-            for setting in ("journal_mode=WAL", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
-                self._connection.execute(f"PRAGMA {setting}").fetchall()
-            if most_pages is not None:
-                self._connection.execute(f"PRAGMA max_page_count={most_pages:d}").fetchall()
-            self._connection.executescript(_TABLES)
-            self._connection.execute("INSERT OR IGNORE INTO head VALUES (1, 0, ?)", (GENESIS,))
+            try:
+                if way == _NO_LOCKS:
+                    self._connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
+                self._check_tables(read_only=read_only)
+                if not read_only:
+                    self._prepare(most_pages)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _check_tables(self, *, read_only: bool) -> None:
+        """Refuse the database of another program.
+
+        Raises:
+            UsageError: It lacks the tables of a store, and is to be read or holds other tables.
+        """
+        run = self._connection.execute
+        names = {str(name) for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        there = {
+            table: [str(column) for (column,) in run("SELECT name FROM pragma_table_info(?)", (table,))]
+            for table in _COLUMNS
+        }
+        if there == _COLUMNS:
+            return
+        others = names - {table for table in _COLUMNS if there[table] == _COLUMNS[table]}
+        if read_only or others:
+            holds = f"the tables {', '.join(sorted(names))}" if names else "no table"
+            raise UsageError(
+                f"{self._path} is a SQLite database, but not a decision store: it holds {holds}; a store holds "
+                "entries and head, as xbopt serve makes them."
+            )
+
+    def _prepare(self, most_pages: int | None) -> None:
+        # In WAL mode FULL syncs the log at every commit: what was acknowledged survives a loss of power.
+        for setting in ("journal_mode=WAL", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
+            self._connection.execute(f"PRAGMA {setting}").fetchall()
+        if most_pages is not None:
+            self._connection.execute(f"PRAGMA max_page_count={most_pages:d}").fetchall()
+        self._connection.executescript(_TABLES)
+        self._connection.execute("INSERT OR IGNORE INTO head VALUES (1, 0, ?)", (GENESIS,))
 
     def append(self, entries: Sequence[NewEntry]) -> list[Stored]:
         """Store entries in one transaction; when this returns, they are on disk.
@@ -63,7 +104,7 @@ class SqliteStore:
             StoreError: Nothing was stored.
         """
         run = self._connection.execute
-        with _said(self._path):
+        with self._said():
             run("BEGIN IMMEDIATE")
             try:
                 known, decisions = self._known(entries)
@@ -112,7 +153,7 @@ class SqliteStore:
             StoreError: The file cannot be read.
         """
         where = "" if kind is None else "WHERE kind = ?"
-        with _said(self._path):
+        with self._said():
             cursor = self._connection.execute(
                 f"SELECT seq, kind, key, payload, hash FROM entries {where} ORDER BY seq",  # noqa: S608 - two texts
                 () if kind is None else (kind,),
@@ -126,7 +167,7 @@ class SqliteStore:
         Raises:
             StoreError: The file cannot be read.
         """
-        with _said(self._path):
+        with self._said():
             return self._head()
 
     def _head(self) -> Head:
@@ -139,10 +180,62 @@ class SqliteStore:
         """Close the file."""
         self._connection.close()
 
+    @contextmanager
+    def _said(self) -> Generator[None]:
+        """Turn errors of SQLite into errors of the store.
 
-@contextmanager
-def _said(path: Path) -> Generator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}.") from error
+        Raises:
+            TamperedStoreError: The file is damaged.
+            StoreError: Anything else went wrong, or somebody wrote to a file that was read without locks.
+        """
+        failure: sqlite3.Error | None = None
+        try:
+            yield
+        except sqlite3.Error as error:
+            failure = error
+        if self._unchanged is not None and self._unchanged != _last_change(self._path):
+            raise StoreError(f"{self._path} was written to while it was read; try again.") from failure
+        if failure is None:
+            return
+        # Python's own errors carry no code; the lowest byte is the kind of SQLite's.
+        kind = getattr(failure, "sqlite_errorcode", 0) & 0xFF
+        if kind == sqlite3.SQLITE_CORRUPT:
+            raise TamperedStoreError(f"{self._path} is damaged: {failure}.") from failure
+        hint = " A decision store is a SQLite file that xbopt serve makes."
+        said = f"{self._path}: {failure}.{hint if kind == sqlite3.SQLITE_NOTADB else ''}"
+        raise StoreError(said) from failure
+
+
+def _check_file(path: Path, *, read_only: bool) -> None:
+    """Refuse what cannot be a store before SQLite touches it.
+
+    Raises:
+        UsageError: It is a folder or a device; or it is to be read, and is missing or empty.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(f"There is no folder {path.parent} for the store {path.name}; create it first.")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "not an ordinary file"
+        raise UsageError(f"{path} is {what}; a decision store is one SQLite file.")
+    if read_only and not path.exists():
+        raise UsageError(f"There is no store {path}.")
+    if read_only and not path.stat().st_size:
+        raise UsageError(f"{path} is an empty file, not a decision store.")
+
+
+def _way_to_read(path: Path) -> str:
+    """How SQLite has to open a file so that reading makes no write-ahead log beside it.
+
+    Log and index stand there while a service writes, or after it was killed: they are used as they are. A log without
+    its index, as in a copy, is read into memory, for which SQLite wants a file system without locks. A file that stands
+    alone is read as one that does not change; whether that was so is checked afterwards.
+    """
+    log, index = (path.resolve().with_name(path.resolve().name + ending) for ending in ("-wal", "-shm"))
+    if log.exists() and index.exists():
+        return ""
+    return _NO_LOCKS if log.exists() and log.stat().st_size else _UNCHANGING
+
+
+def _last_change(path: Path) -> tuple[int, int]:
+    now = path.stat()
+    return now.st_mtime_ns, now.st_size

@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 
-from xbopt.core.errors import XboptError
 from xbopt.service.store.entries import GENESIS, next_hash
-from xbopt.service.store.interface import Store
-
-
-class TamperedStoreError(XboptError):
-    """Raised when the chain of a decision store is broken."""
-
-    exit_code = 5
+from xbopt.service.store.interface import Store, TamperedStoreError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ import pytest
 from tests.worlds import market_of
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
+from xbopt.cli.main import main
 from xbopt.core.decisions.policy import Observation, Policy
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.service.bundle.archive import write_files
@@ -30,6 +31,9 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 CERTIFICATE = b'{"verdict": "ANSWER"}\n'
+
+
+Command = Callable[..., tuple[int, str, str]]
 
 
 @dataclass(frozen=True)
@@ -269,3 +273,17 @@ def new_database(server: str) -> str:
 def bundle_copy(tactic: Exported, tmp_path: Path) -> Path:
     """A bundle that a test may change."""
     return Path(shutil.copy(tactic.path, tmp_path / "bundle.xbopt"))
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run ``xbopt``; gives exit code, stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["xbopt", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run

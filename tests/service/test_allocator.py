@@ -56,13 +56,7 @@ def test_draws_agree_with_their_propensities(allocator: Allocator, tactic: Expor
     one = allocator.reader.one(request, "x")
     rows = 4000
     batch = allocator.reader.batch(
-        [f"d{i}" for i in range(rows)],
-        regions=np.repeat(one.regions, rows, axis=0),
-        cells=np.repeat(one.cells, rows, axis=0),
-        day=np.repeat(one.day, rows),
-        budget_base=np.repeat(one.budget_base, rows),
-        region_base=np.repeat(one.region_base, rows, axis=0),
-        channel_base=np.repeat(one.channel_base, rows, axis=0),
+        [f"d{i}" for i in range(rows)], {name: np.repeat(array, rows, axis=0) for name, array in one.inputs.items()}
     )
     made = allocator.decide(batch)
     assert made.tactic is not None
@@ -144,7 +138,7 @@ def test_a_missing_value_takes_the_mean_that_was_seen(allocator: Allocator, tact
     request = tactic.request()
     request.cells[1][0][4] = None
     batch = allocator.reader.one(request, "x")
-    assert batch.cells[0, 1, 0, 4] == allocator.bundle.schema.features["G"][4].mean
+    assert batch.inputs["cells"][0, 1, 0, 4] == allocator.bundle.schema.features["G"][4].mean
     assert batch.drifted is None
 
 

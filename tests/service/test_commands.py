@@ -4,30 +4,13 @@ import json
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
-from tests.service.conftest import Exported
-from xbopt.cli.main import main
+from tests.service.conftest import Command, Exported
 from xbopt.service.bundle.bundle import load_bundle
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.recording import bundle_entry, decision_entry
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Run ``xbopt``; gives exit code, stdout and stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["xbopt", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
-
-
-def test_a_plan_becomes_a_bundle(command, tmp_path: Path) -> None:
+def test_a_plan_becomes_a_bundle(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "plan.xbopt"
     export = ("export", "calendar", "--scenario", "quickstart", "-o", path, "--exploration", "0.2", "--unproven")
     code, out, _ = command(*export, "--json")
@@ -41,7 +24,7 @@ def test_a_plan_becomes_a_bundle(command, tmp_path: Path) -> None:
     assert "no certificate" in err
 
 
-def test_a_policy_without_proof_is_exported_on_demand_only(command, tmp_path: Path) -> None:
+def test_a_policy_without_proof_is_exported_on_demand_only(command: Command, tmp_path: Path) -> None:
     export = ("export", "calendar", "--scenario", "quickstart", "-o", tmp_path / "p.xbopt")
     assert command(*export)[0] == 2
     refused, weak, other, fine = (tmp_path / f"{name}.json" for name in ("refused", "weak", "other", "fine"))
@@ -59,7 +42,7 @@ def test_a_policy_without_proof_is_exported_on_demand_only(command, tmp_path: Pa
     assert command(*export, "--evaluation", fine)[2] == ""
 
 
-def test_verify_ends_with_5_on_a_changed_byte(command, bundle_copy: Path) -> None:
+def test_verify_ends_with_5_on_a_changed_byte(command: Command, bundle_copy: Path) -> None:
     data = bytearray(bundle_copy.read_bytes())
     data[len(data) // 2] ^= 1
     bundle_copy.write_bytes(data)
@@ -70,7 +53,7 @@ def test_verify_ends_with_5_on_a_changed_byte(command, bundle_copy: Path) -> Non
     assert command("verify", bundle_copy.with_name("none"))[0] == 2
 
 
-def test_decisions_are_verified_and_exported(command, tactic: Exported, tmp_path: Path) -> None:
+def test_decisions_are_verified_and_exported(command: Command, tactic: Exported, tmp_path: Path) -> None:
     allocator = tactic.allocator()
     store = f"sqlite:///{tmp_path}/s.sqlite"
     with closing(open_store(store)) as opened:
@@ -87,7 +70,7 @@ def test_decisions_are_verified_and_exported(command, tactic: Exported, tmp_path
     assert command("decisions", "export", "--store", store, "-o", tmp_path / "log.csv")[0] == 2
 
 
-def test_tokens_are_made_and_taken_away(command, tmp_path: Path) -> None:
+def test_tokens_are_made_and_taken_away(command: Command, tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     code, out, _ = command("tokens", "add", "shop", "--file", file)
     assert code == 0

@@ -65,8 +65,7 @@ def batch_bytes(exported: Exported, rows: int, batch_id: str, *, cut: int = 0) -
     one = exported.allocator().reader.one(exported.request(), "x")
     header = json.dumps({"batch_id": batch_id, "rows": rows}).encode()
     header += b" " * (-len(header) % 8)
-    arrays = (one.regions, one.cells, one.day, one.budget_base, one.region_base, one.channel_base)
-    data = b"".join(np.repeat(array, rows, axis=0).tobytes() for array in arrays)
+    data = b"".join(np.repeat(array, rows, axis=0).tobytes() for array in one.inputs.values())
     return struct.pack("<4sI", b"XBB1", len(header)) + header + data[: len(data) - cut]
 
 
@@ -86,7 +85,7 @@ def test_a_batch_of_bytes_decides_like_single_requests(served: Served, tactic: E
             assert made.spend_base.shape[1:] == spend.shape[1:]
             again = tactic.allocator()
             assert np.array_equal(
-                again.decide(again.reader.batch([f"b1/{row}"], **columns(tactic))).spend_base[0], spend[row]
+                again.decide(again.reader.batch([f"b1/{row}"], columns(tactic))).spend_base[0], spend[row]
             )
         outcome = {"decision_id": "b1/7", "unit": "DE/families", "reward": 1.0}
         assert client.post("/v1/outcomes", json=outcome).json() == {"accepted": 1, "new": 1, "known": 0}
@@ -96,10 +95,7 @@ def test_a_batch_of_bytes_decides_like_single_requests(served: Served, tactic: E
 
 
 def columns(exported: Exported) -> dict[str, np.ndarray]:
-    one = exported.allocator().reader.one(exported.request(), "x")
-    return {
-        name: getattr(one, name) for name in ("regions", "cells", "day", "budget_base", "region_base", "channel_base")
-    }
+    return exported.allocator().reader.one(exported.request(), "x").inputs
 
 
 def test_outcomes_are_stored_once(served: Served, tactic: Exported) -> None:

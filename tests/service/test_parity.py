@@ -3,22 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.service.conftest import TIGHT, Exported
 from tests.service.random_inputs import limit_violations, random_inputs
 from tests.worlds import market_of
-from xbopt.agents.bandits.bandit import Bandit
-from xbopt.agents.bandits.kinds import KINDS
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.decisions.policy import DirectPolicy, Policy
-from xbopt.service.bundle.formats import Feature, Missing
 from xbopt.service.bundle.graph_session import GraphSession, largest_difference
-from xbopt.service.exporting.bandits import bandit_probabilities
+from xbopt.service.bundle.schema import Feature, Missing
 from xbopt.service.exporting.description import build_schema
-from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.reference import observe_policy, reference_outputs
 from xbopt.simulator.parameters import MarketParameters
@@ -43,7 +38,7 @@ def session_of(policy: Policy, market: MarketParameters) -> tuple[GraphSession, 
     }
     shape = "direct" if isinstance(policy, DirectPolicy) else "tactic"
     schema = build_schema(market.scenario, shape, features, market.scenario.menu.labels)
-    return GraphSession(policy_graph(policy, market.scenario, sample), schema), sample
+    return GraphSession(policy_graph(policy, market.scenario, sample, schema), schema), sample
 
 
 def check_parity(policy: Policy, market: MarketParameters, *, rows: int, seed: int) -> None:
@@ -92,74 +87,6 @@ def test_the_size_of_a_batch_changes_nothing(tactic: Exported, batch: int) -> No
                                {"regions", "uniform", "forced"} else v for name, v in inputs.items()})  # fmt: skip
         for name, array in alone.items():
             assert largest_difference(array[0], together[name][row]) <= 1e-9, name
-
-
-def trained(kind: type[Bandit], *, actions: int, features: int) -> Bandit:
-    rng = np.random.default_rng(5)
-    bandit = kind(n_actions=actions, n_features=features, seed=1)  # type: ignore[call-arg]
-    context = rng.normal(size=(1200, features))
-    context[:, -1] = 1.0
-    # Some actions are tried often, some hardly ever: their uncertainty differs by orders of magnitude.
-    action = rng.integers(0, actions, size=len(context)) ** 2 // actions
-    effect = rng.normal(size=(actions, features))
-    reward = 0.1 * (context * effect[action]).sum(axis=1) + 0.1 * rng.normal(size=len(context))
-    bandit.update(context, action, (reward > 0.1).astype(np.float64) if kind.__name__ == "FastCb" else reward)
-    return bandit
-
-
-def adversarial_contexts(features: int, rows: int) -> np.ndarray:
-    rng = np.random.default_rng(6)
-    context = rng.normal(size=(rows, features)) * 10.0 ** rng.uniform(-6.0, 4.0, size=(rows, 1))
-    context[:4] = 0.0
-    context[4:8] = 1e6
-    context[8:40, : features // 2] = 0.0
-    context[40:60] = np.eye(features)[rng.integers(0, features, size=20)]
-    return context
-
-
-@pytest.mark.parametrize("name", sorted(set(KINDS) - {"BudgetedBandit"}))
-def test_a_bandit_and_its_graph_agree(name: str) -> None:
-    """Probabilities sum to one and agree, from empty contexts to absurd ones."""
-    actions, features = 18, 9
-    bandit = trained(KINDS[name], actions=actions, features=features)
-    graph = Graph()
-    context = graph.input("context", "float64", ("n", features))
-    graph.output(bandit_probabilities(graph, bandit, context), "probabilities", "float64", ("n", actions))
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(graph.model(name=name, metadata={}), providers=["CPUExecutionProvider"])
-    rows = adversarial_contexts(features, 1500)
-    found = session.run(None, {"context": rows})[0]
-    assert np.abs(found.sum(axis=1) - 1.0).max() < 1e-12
-    assert found.min() >= 0.0
-    assert np.abs(found - bandit.probabilities(rows)).max() <= PARITY
-
-
-def test_thompson_graph_meets_a_hand_worked_case() -> None:
-    """Two scores with means 1 and 0 and deviations 0.6 and 0.8: P(first wins) = Phi(1 / sqrt(0.36 + 0.64)) = Phi(1)."""
-    import onnxruntime
-
-    from xbopt.service.exporting.thompson import thompson_probabilities
-
-    graph = Graph()
-    mean, sd = graph.input("mean", "float64", ("n", 3)), graph.input("sd", "float64", ("n", 3))
-    graph.output(thompson_probabilities(graph, mean, sd, 3), "p", "float64", ("n", 3))
-    session = onnxruntime.InferenceSession(graph.model(name="t", metadata={}), providers=["CPUExecutionProvider"])
-    found = session.run(
-        None,
-        {
-            "mean": np.array([[1.0, 0.0, -50.0], [2.0, 2.0, 0.0], [0.0, 0.5, 0.5]]),
-            "sd": np.array([[0.6, 0.8, 0.1], [0.0, 0.0, 1e-9], [1.0, 0.0, 0.0]]),
-        },
-    )[0]
-    # Second row: two certain scores tie and the third cannot reach them. Third row: the first beats 0.5 with
-    # probability 1 - Phi(0.5); the certain ones share the rest.
-    wanted = [
-        [0.8413447460685429, 0.1586552539314571, 0.0],
-        [0.5, 0.5, 0.0],
-        [0.3085375387, 0.3457312307, 0.3457312307],
-    ]
-    assert found == pytest.approx(np.array(wanted), abs=1e-9)
 
 
 @pytest.mark.parametrize("exploration", [0.0, 0.2])

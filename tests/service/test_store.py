@@ -17,12 +17,12 @@ from xbopt.env.decision_book import log_schema
 from xbopt.service.deciding.requests import Outcome
 from xbopt.service.store.entries import GENESIS, NewEntry, next_hash
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import Store, StoreError
+from xbopt.service.store.interface import Store, StoreError, TamperedStoreError
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.recording import bundle_entry, decision_entry
 from xbopt.service.store.replay import replay_decisions
-from xbopt.service.store.verification import TamperedStoreError, verify_chain
+from xbopt.service.store.verification import verify_chain
 
 
 def entry(number: int, kind: str = "decision", **more: object) -> NewEntry:
@@ -219,7 +219,7 @@ def test_urls_that_name_no_store(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="mysql"):
         open_store("mysql://x")
     with pytest.raises(UsageError, match="no store"):
-        open_store(f"sqlite:///{tmp_path}/none.sqlite", must_exist=True)
+        open_store(f"sqlite:///{tmp_path}/none.sqlite", read_only=True)
     with pytest.raises(UsageError, match="no folder"):
         open_store(f"sqlite:///{tmp_path}/a/b.sqlite")
     (tmp_path / "text").write_text("no database, but long enough to be read as one" * 20)

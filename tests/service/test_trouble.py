@@ -9,10 +9,12 @@ import httpx
 import msgspec
 import pytest
 
-from tests.service.conftest import Exported, export_to
+from tests.service.conftest import Command, Exported, export_to
 from tests.service.test_http import body
+from xbopt.agents.policies import BUILT_IN
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.exporting.description import build_guardrails
+from xbopt.service.http import server
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
@@ -21,6 +23,7 @@ from xbopt.service.store.entries import NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import StoreError
 from xbopt.service.store.sqlite import SqliteStore
+from xbopt.simulator.parameters import MarketParameters
 
 
 class TroubledStore(SqliteStore):
@@ -162,3 +165,39 @@ def test_random_bodies_change_nothing(tactic: Exported, tmp_path: Path) -> None:
             assert used[1] - used[0] < 2_000_000
 
     asyncio.run(run())
+
+
+def test_a_service_whose_store_refuses_at_the_start_says_so(
+    tactic: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not an exit as after a job well done."""
+    store = TroubledStore(tmp_path / "s.sqlite")
+    store.trouble = "the server is down"
+    engine = Engine(tactic.allocator(), GroupCommit(store), Metrics())
+    app = build_app(engine, bundles=tmp_path)
+    monkeypatch.setattr(server, "build_service", lambda _settings: app)
+    said: list[str] = []
+    with pytest.raises(StoreError, match="the server is down"):
+        server.run_service(server.ServiceSettings(bundle=tactic.path, store="", port=0), said.append)
+    assert not engine.ready
+
+
+def test_paths_and_methods_that_do_not_exist_are_told(tactic: Exported, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with service(tactic, TroubledStore(tmp_path / "s.sqlite")) as (client, _):
+            missing = await client.get("/v2/models/demo/versions")
+            assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+            for path, allowed in (("/v1/allocate", "POST"), ("/v1/bundle", "GET"), ("/v2/models/demo/infer", "POST")):
+                wrong = await client.request("DELETE", path)
+                assert (wrong.status_code, wrong.headers["allow"]) == (405, allowed)
+
+    asyncio.run(run())
+
+
+def test_a_shadow_for_another_market_is_a_mistake_of_the_call(
+    command: Command, tactic: Exported, tight_market: MarketParameters, tmp_path: Path
+) -> None:
+    other = export_to(tmp_path, BUILT_IN["calendar"](tight_market), tight_market)
+    code, _, err = command("serve", tactic.path, "--shadow", other.path, "--store", tmp_path / "s.sqlite", "--port", 0)
+    assert code == 2
+    assert "axis R" in err

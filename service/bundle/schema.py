@@ -1,0 +1,189 @@
+"""``schema.json``: the inputs and outputs of a graph, and the names along each axis.
+
+Everything that carries arrays - requests, batches, inferences, entries of the store, logs - loops over this list. Named
+here are only the arrays whose meaning the service knows. A schema may have further inputs for a request to give.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, TypeVar
+
+import msgspec
+
+from xbopt.core.errors import BundleError
+from xbopt.service.bundle.formats import SCHEMA, PolicyShape, Strict, decode
+
+SCHEMA_VERSIONS = (1,)
+FEATURE_AXES = "FGE"
+"""Axes of features: of regions, of cells, and of channels in cells."""
+INPUTS: Mapping[str, str] = {
+    "regions": "BRF", "cells": "BRSG", "channels": "BRSCE", "day": "B", "budget_base": "B", "region_base": "BR",
+    "channel_base": "BC",
+}  # fmt: skip
+"""Axes of the inputs of a request; a policy that reads no features of channels lacks ``channels``."""
+DRAW_INPUTS: Mapping[str, str] = {"uniform": "BRS", "forced": "BRS", "allowed": "RSK", "default": "RSK"}
+"""Axes of what the service adds for a tactic policy."""
+OUTPUTS: Mapping[str, str] = {
+    "spend_base": "BRSC",
+    "daypart_weights": "BRCH",
+    "discount_frac": "BRS",
+    "mechanic": "BRS",
+}
+TACTIC_OUTPUTS: Mapping[str, str] = {
+    "tactic": "BRS", "propensity": "BRS", "probabilities": "BRSK", "allowed_mass": "BRS1",
+}  # fmt: skip
+KNOWN_AXES: Mapping[str, str] = {**INPUTS, **DRAW_INPUTS, **OUTPUTS, **TACTIC_OUTPUTS}
+INTEGERS = frozenset({"day", "forced", "mechanic", "tactic"})
+CAPS = frozenset({"region_base", "channel_base"})
+"""Inputs that may be left out, which means no cap. JSON has no infinity to say so in the schema."""
+Rows = TypeVar("Rows", int, str)
+
+
+class Missing(Strict, frozen=True, kw_only=True):
+    """What is done where a value is missing: ``refuse`` the request, or take ``value``."""
+
+    rule: Literal["refuse", "value"]
+    value: float = 0.0
+
+
+class Feature(Strict, frozen=True, kw_only=True):
+    """One entry of a feature axis.
+
+    Attributes:
+        name: Its name.
+        unit: Its unit; empty for a plain number.
+        low: Least value seen when the bundle was made.
+        high: Greatest value seen.
+        mean: Mean of the values seen.
+        deviation: Standard deviation of the values seen.
+        missing: What is done where it is missing.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    missing: Missing
+
+
+class Field(Strict, frozen=True, kw_only=True):
+    """One input or output of the graph.
+
+    Attributes:
+        name: Its name in the graph.
+        dtype: ``float64`` or ``int64``.
+        axes: Axis names in order; ``B`` is the dynamic batch axis.
+        unit: Its unit; empty for a plain number.
+        about: What it is, in one sentence.
+        low: Least value allowed; empty for none.
+        high: Greatest value allowed; empty for none.
+        missing: What is done where a value is missing.
+    """
+
+    name: str
+    dtype: Literal["float64", "int64"]
+    axes: list[str]
+    unit: str
+    about: str
+    low: float | None
+    high: float | None
+    missing: Missing
+
+
+class Schema(Strict, frozen=True, kw_only=True):
+    """``schema.json``: inputs and outputs of the graph, and the names along each axis.
+
+    Attributes:
+        schema_version: Version of this format.
+        shape: ``tactic`` or ``direct``.
+        axes: Names along each axis but ``B``.
+        features: Features along ``F``, ``G`` and ``E``; ``E`` is empty where the policy reads none of channels.
+        inputs: Inputs in order.
+        outputs: Outputs in order.
+        currency: The base currency.
+        start: First day of the horizon.
+        days: Length of the horizon.
+        decide_every_days: Days for which a drawn tactic is held.
+        window_days: Days in which a decision's reward is counted.
+        timezones: Time zone by region.
+        daypart_hours: First hour and the hour after the last, by daypart.
+        discount_frac: Discount of each tactic ``(K,)``; empty for ``direct``.
+    """
+
+    schema_version: int
+    shape: PolicyShape
+    axes: dict[str, list[str]]
+    features: dict[str, list[Feature]]
+    inputs: list[Field]
+    outputs: list[Field]
+    currency: str
+    start: str
+    days: int
+    decide_every_days: int
+    window_days: int
+    timezones: dict[str, str]
+    daypart_hours: list[tuple[int, int]]
+    discount_frac: list[float]
+
+    @property
+    def asked(self) -> list[Field]:
+        """The inputs that a request gives; those of the draw are the service's own."""
+        return [field for field in self.inputs if field.name not in DRAW_INPUTS]
+
+
+def shape_of(field: Field, schema: Schema, rows: Rows) -> "tuple[Rows | int, ...]":
+    """The shape of an input or output; ``rows`` stands for the batch axis."""
+    return tuple(rows if axis == "B" else 1 if axis == "1" else len(schema.axes[axis]) for axis in field.axes)
+
+
+class _Versioned(msgspec.Struct):
+    schema_version: int
+
+
+def read_schema(data: bytes) -> Schema:
+    """``schema.json`` of any version that was ever written.
+
+    Raises:
+        BundleError: It is broken, or lacks what the service needs.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).schema_version
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise BundleError(f"{SCHEMA}: {error}.") from error
+    if version not in SCHEMA_VERSIONS:
+        raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")
+    schema = decode(data, Schema, SCHEMA)
+    tactic = schema.shape == "tactic"
+    axes = set("RSCHFGEK" if tactic else "RSCHFGE")
+    if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - set(FEATURE_AXES)):
+        raise BundleError(f"{SCHEMA} has to name the entries along {', '.join(sorted(axes))}.")
+    names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in FEATURE_AXES}
+    if any(names[axis] != schema.axes[axis] for axis in names):
+        raise BundleError(f"{SCHEMA} describes other features than it names along F, G and E.")
+    if schema.days < 1 or len(schema.daypart_hours) != len(schema.axes["H"]):
+        raise BundleError(f"{SCHEMA} has no days, or not one span of hours a daypart.")
+    if tactic and len(schema.discount_frac) != len(schema.axes["K"]):
+        raise BundleError(f"{SCHEMA} has not one discount a tactic.")
+    _check_fields(schema, axes)
+    return schema
+
+
+def _check_fields(schema: Schema, axes: set[str]) -> None:
+    tactic = schema.shape == "tactic"
+    wanted = (
+        [name for name in INPUTS if name != "channels" or schema.axes["E"]] + list(DRAW_INPUTS if tactic else ()),
+        [*OUTPUTS, *(TACTIC_OUTPUTS if tactic else ())],
+    )
+    listed = [field.name for field in schema.inputs if field.name in KNOWN_AXES]
+    if (listed, [field.name for field in schema.outputs]) != wanted:
+        raise BundleError(f"{SCHEMA} has to list the inputs and outputs {wanted} in this order.")
+    for field in (*schema.inputs, *schema.outputs):
+        if field.name not in KNOWN_AXES and (field.axes[:1] != ["B"] or set(field.axes[1:]) - axes):
+            raise BundleError(f"{SCHEMA}: {field.name} has the axes {field.axes}; the first is B, others are known.")
+        dtype = "int64" if field.name in INTEGERS else "float64"
+        if field.name in KNOWN_AXES and (field.dtype, "".join(field.axes)) != (dtype, KNOWN_AXES[field.name]):
+            raise BundleError(f"{SCHEMA}: {field.name} has to be {dtype} with the axes {KNOWN_AXES[field.name]}.")
+    day = next(field for field in schema.inputs if field.name == "day")
+    if (day.low, day.high) != (0, schema.days - 1):
+        raise BundleError(f"{SCHEMA}: day has to run from 0 to {schema.days - 1}.")
