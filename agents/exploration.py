@@ -6,6 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
@@ -47,9 +48,14 @@ class ExploringPolicy:
         """The plan's kind."""
         return self.plan.kind
 
+    @property
+    def menu(self) -> TacticMenu:
+        """The scenario's own menu."""
+        return self.scenario.menu
+
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``."""
-        menu = self.scenario.menu
+        menu = self.menu
         nearest = menu.nearest(self.period(observation), observation.day_budget_base)
         chosen = nearest[..., None] == np.arange(len(menu))
         return (1.0 - self.exploration) * chosen + self.exploration / len(menu)

@@ -236,6 +236,6 @@ def make_encoding(market: MarketParameters, anchor: Anchor, settings: CampaignSe
     """The action encoding of a market, relative to a plan."""
     scenario = market.scenario
     if settings.encoding == "tactics":
-        return TacticActions.of(scenario, AnchoredMenu(menu=scenario.menu, anchor=anchor), settings.form)
+        return TacticActions.of(scenario, AnchoredMenu(base=scenario.menu, anchor=anchor), settings.form)
     value = market.media.daypart_effect * market.media.daypart_supply
     return ContinuousActions.of(scenario, anchor, settings.form, value)

@@ -40,7 +40,7 @@ class MarketBanditPolicy:
     kind: PolicyKind = "bandit"
 
     @property
-    def anchored_menu(self) -> AnchoredMenu:
+    def menu(self) -> AnchoredMenu:
         """The menu that its probabilities are over, relative to a plan."""
         return self.context.menu
 

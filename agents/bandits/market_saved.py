@@ -73,7 +73,7 @@ def save_policy(
         "exploration": policy.exploration,
         "plan": {"name": plan.name, "kind": plan.kind},
         "features": list(policy.context.names),
-        "actions": list(policy.context.menu.menu.labels),
+        "actions": list(policy.context.menu.base.labels),
         "sha256": {name: sha256_of(folder / name) for name in [*names, "plan.npz"]},
     }
     with replace_file(folder / "policy.json") as temporary:

@@ -91,7 +91,7 @@ class PpoTacticPolicy:
     kind: PolicyKind = "ppo"
 
     @property
-    def anchored_menu(self) -> AnchoredMenu:
+    def menu(self) -> AnchoredMenu:
         """The menu that its probabilities are over, relative to a plan."""
         return self.encoding.menu
 

@@ -161,7 +161,7 @@ def true_value(market: MarketParameters, policy: MarketBanditPolicy, logged: lis
     log meets them.
     """
     scenario = market.scenario
-    every, menu = scenario.document.tactics.decide_every_days, policy.anchored_menu
+    every, menu = scenario.document.tactics.decide_every_days, policy.menu
     rng = np.random.default_rng(11)
     values: list[float] = []
     for step in range(len(logged)):

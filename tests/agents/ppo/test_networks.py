@@ -52,8 +52,8 @@ def test_the_untrained_policy_is_the_plan(market, encoding, form, network):
             decision = policy.decide(seen)
         else:
             probabilities = policy.probabilities(seen)
-            assert (probabilities[..., policy.anchored_menu.neutral] == 1.0).all()
-            decision = policy.anchored_menu.decode(probabilities.argmax(axis=3), seen)
+            assert (probabilities[..., policy.menu.neutral] == 1.0).all()
+            decision = policy.menu.decode(probabilities.argmax(axis=3), seen)
         assert decision.spend_base == pytest.approx(parts.plan.decide(seen).spend_base, rel=1e-9)
         run.play(decision)
 
@@ -142,4 +142,4 @@ def test_the_neutral_choice_is_the_likeliest_whatever_its_share(share):
     parts = build_parts(market, built_in_policy("greedy_roas", market), settings)
     seen = MarketRun(market, worlds=np.arange(2), seed=0).observe()
     policy = as_policy(parts)
-    assert (policy.probabilities(seen)[..., policy.anchored_menu.neutral] == 1.0).all()
+    assert (policy.probabilities(seen)[..., policy.menu.neutral] == 1.0).all()

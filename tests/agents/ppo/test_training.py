@@ -127,7 +127,7 @@ def test_logged_decisions_carry_the_labels_of_the_anchored_menu(scenario, market
     policy = policy_from(str(tmp_path / "run"), market)
     xbopt.simulate(scenario, policy, runs=2, exploration=0.4, log=tmp_path / "log.parquet")
     log = read_decision_log(tmp_path / "log.parquet")
-    assert log.schema.action_labels == policy.anchored_menu.labels
+    assert log.schema.action_labels == policy.menu.labels
     floor = 0.4 / len(scenario.menu)
     assert set(np.round(log.columns.propensity, 12)) <= {round(floor, 12), round(0.6 + floor, 12)}
 
