@@ -6,8 +6,8 @@ from typing import cast
 
 import numpy as np
 
-from xbopt.agents.bandits.bandit import load_bandit
 from xbopt.agents.bandits.factored import FactoredBandit
+from xbopt.agents.bandits.kinds import load_bandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.core.decisions.anchor import Anchor

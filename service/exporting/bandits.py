@@ -65,12 +65,6 @@ def bandit_predictions(graph: Graph, bandit: Bandit, context: str) -> tuple[str,
     raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
 
 
-def _number(bandit: Bandit, name: str) -> float:
-    value = bandit.settings[name]
-    assert isinstance(value, int | float), "settings that graphs read are numbers"
-    return float(value)
-
-
 def _means(graph: Graph, models: LinearModels, context: str) -> str:
     return graph.add("MatMul", context, graph.constant(as_float(models.theta[:, 0].T)))
 
@@ -116,30 +110,30 @@ def _gap_weights(graph: Graph, scores: str, gamma: float, actions: int, *, relat
 
 def _epsilon_greedy(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, EpsilonGreedy), "the table says so"
-    return _greedy_mix(graph, _means(graph, bandit.models, context), bandit.epsilon, bandit.n_actions)
+    return _greedy_mix(graph, _means(graph, bandit.models, context), bandit.epsilon_now, bandit.n_actions)
 
 
 def _lin_ucb(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, LinUcb), "the table says so"
-    bonus = graph.add("Mul", _deviations(graph, bandit.models, context), graph.constant(_number(bandit, "alpha")))
+    bonus = graph.add("Mul", _deviations(graph, bandit.models, context), graph.constant(bandit.alpha))
     scores = graph.add("Add", _means(graph, bandit.models, context), bonus)
-    return _greedy_mix(graph, scores, _number(bandit, "epsilon"), bandit.n_actions)
+    return _greedy_mix(graph, scores, bandit.epsilon, bandit.n_actions)
 
 
 def _square_cb(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, SquareCb), "the table says so"
     means = _means(graph, bandit.models, context)
-    return _gap_weights(graph, means, bandit.gamma, bandit.n_actions, relative=False)
+    return _gap_weights(graph, means, bandit.gamma_now, bandit.n_actions, relative=False)
 
 
 def _fast_cb(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, FastCb), "the table says so"
-    return _gap_weights(graph, _rates(graph, bandit, context), bandit.gamma, bandit.n_actions, relative=True)
+    return _gap_weights(graph, _rates(graph, bandit, context), bandit.gamma_now, bandit.n_actions, relative=True)
 
 
 def _rates(graph: Graph, bandit: FastCb, context: str) -> str:
     """Predicted rates ``(n, K)``."""
-    rate = _number(bandit, "initial_rate")
+    rate = bandit.initial_rate
     logit = graph.add("Add", _means(graph, bandit.models, context), graph.constant(float(np.log(rate / (1.0 - rate)))))
     logit = graph.at_most(graph.at_least(logit, -_LARGEST_LOGIT), _LARGEST_LOGIT)
     # Written out, because a library's own sigmoid may round otherwise.
@@ -147,20 +141,20 @@ def _rates(graph: Graph, bandit: FastCb, context: str) -> str:
     return graph.add("Div", graph.constant(1.0), odds)
 
 
-def _sampled(graph: Graph, bandit: Bandit, models: LinearModels, features: str) -> str:
-    spread = graph.add("Mul", _deviations(graph, models, features), graph.constant(_number(bandit, "spread")))
-    exact = thompson_probabilities(graph, _means(graph, models, features), spread, bandit.n_actions)
-    return _with_floor(graph, exact, _number(bandit, "epsilon"), bandit.n_actions)
+def _sampled(graph: Graph, bandit: LinThompson | NeuralLinear, features: str) -> str:
+    spread = graph.add("Mul", _deviations(graph, bandit.models, features), graph.constant(bandit.spread))
+    exact = thompson_probabilities(graph, _means(graph, bandit.models, features), spread, bandit.n_actions)
+    return _with_floor(graph, exact, bandit.epsilon, bandit.n_actions)
 
 
 def _lin_thompson(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, LinThompson), "the table says so"
-    return _sampled(graph, bandit, bandit.models, context)
+    return _sampled(graph, bandit, context)
 
 
 def _neural_linear(graph: Graph, bandit: Bandit, context: str) -> str:
     assert isinstance(bandit, NeuralLinear), "the table says so"
-    return _sampled(graph, bandit, bandit.models, _learned_features(graph, bandit, context))
+    return _sampled(graph, bandit, _learned_features(graph, bandit, context))
 
 
 def _learned_features(graph: Graph, bandit: NeuralLinear, context: str) -> str:

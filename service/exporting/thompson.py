@@ -4,7 +4,7 @@ Gauss-Legendre panels run from the highest score downward, each as wide as the n
 nothing is left; all rows take their own panels side by side.
 """
 
-from xbopt.agents.bandits.quadrature_rule import NODES, NOTHING_LEFT, RELEVANT_SD, WEIGHTS, ZONE_EDGE, ZONE_STEP
+from xbopt.agents.bandits.compiled_thompson import NODES, NOTHING_LEFT, RELEVANT_SD, WEIGHTS, ZONE_EDGE, ZONE_STEP
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.normal import normal_cdf
 
