@@ -41,7 +41,7 @@ class TacticActions:
             menu: The menu, relative to a plan.
             form: ``factored``: one choice a component; ``full``: one choice over the whole menu.
         """
-        parts = MenuComponents.of(menu.base) if form == "factored" else MenuComponents.whole(menu.base)
+        parts = MenuComponents.in_form(menu.base, form)
         cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
         return cls(
             menu=menu,

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, cast, get_args
+from typing import cast
 
 from xbopt.agents.bandits.storage import Setting
 from xbopt.core.documents.document import suggest
 from xbopt.core.errors import UsageError
-
-Form = Literal["factored", "full"]
-FORMS: tuple[Form, ...] = get_args(Form)
+from xbopt.env.actions import FORMS, Form
 
 AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
     "epsilon_greedy": ("EpsilonGreedy", {"epsilon": 0.6, "floor": 0.3, "half_rows": 1e6, "ridge": 30.0}),

@@ -8,13 +8,11 @@ import torch
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.settings import PpoSettings
 from xbopt.agents.ppo.soft_constraints import soft_constraints
+from xbopt.agents.training import HELD_OUT_WORLDS
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.env.campaign import PLAN_REWARD, Campaign
 from xbopt.simulator.parameters import MarketParameters
-
-HELD_OUT_WORLDS = 2**41
-"""Global number of the first held-out world; simulations play worlds below 100,000, training those from 2**40 on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,8 @@ import torch
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.ppo.layout import action_layout
-from xbopt.agents.ppo.normalisation import RunningNorm
-from xbopt.agents.ppo.policy import as_policy
-from xbopt.agents.ppo.saved import build_parts
+from xbopt.agents.ppo.networks import RunningNorm
+from xbopt.agents.ppo.policy import as_policy, build_parts
 from xbopt.agents.ppo.settings import PpoSettings
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.market_run import MarketRun
