@@ -12,6 +12,17 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 
 
+def checked_exploration(share: float) -> float:
+    """A share of uniform exploration, 0..1.
+
+    Raises:
+        PolicyError: It is outside.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
+    return share
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExploringPolicy:
     """A plan translated to the tactic menu, with a share of uniform exploration.
@@ -35,8 +46,7 @@ class ExploringPolicy:
         Raises:
             PolicyError: It is not within 0..1.
         """
-        if not 0.0 <= self.exploration <= 1.0:
-            raise PolicyError(f"exploration is {self.exploration:g}; a share from 0 to 1 is wanted.")
+        checked_exploration(self.exploration)
 
     @property
     def name(self) -> str:

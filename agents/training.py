@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -142,6 +142,25 @@ class Trainer(Protocol):
         ...
 
 
+def read_options(agent: str, options: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """An agent's options, read as values of the same type as its defaults; texts are what a command line gives.
+
+    Raises:
+        UsageError: There is no such option, or its value cannot be read.
+    """
+    read: dict[str, object] = {}
+    for name, value in options.items():
+        if name not in defaults:
+            raise UsageError(f"{agent} has no setting {name!r}.{suggest(name, defaults)}")
+        kind = cast("type[str | int | float]", type(defaults[name]))
+        try:
+            # bool("False") is true.
+            read[name] = str(value) in ("True", "true", "1") if kind is bool else kind(cast("str", value))
+        except (TypeError, ValueError):
+            raise UsageError(f"{name} is {value!r}; a value like {defaults[name]!r} is wanted.") from None
+    return read
+
+
 def trained_policy(run: RunDirectory, market: MarketParameters) -> Policy:
     """The best policy that a run left behind.
 
@@ -202,9 +221,8 @@ def train(
         raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
     if steps is None and time_limit_seconds is None:
         raise UsageError("Say when to stop: a number of steps (--steps), a time (--time-limit), or both.")
-    settings = TrainingSettings(
-        agent=agent, seed=seed, steps=steps, time_limit_seconds=time_limit_seconds, plan=plan, options=options or {}
-    )
+    own, limit = dict(options or {}), time_limit_seconds
+    settings = TrainingSettings(agent=agent, seed=seed, steps=steps, time_limit_seconds=limit, plan=plan, options=own)
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
     run = RunDirectory.open(Path(out)) if resume else RunDirectory.empty(Path(out))
     if resume:
@@ -224,23 +242,14 @@ def train(
             "seed": seed,
             "resumed": resume,
             "wall_seconds": time.perf_counter() - started,
-            "result": {name: getattr(summary, name) for name in summary.__slots__},
+            "result": asdict(summary),
         }
     )
     return summary
 
 
 def _as_config(scenario: Scenario, settings: TrainingSettings) -> dict[str, object]:
-    return {
-        "scenario": scenario.name,
-        "scenario_hash": scenario.hash,
-        "agent": settings.agent,
-        "seed": settings.seed,
-        "steps": settings.steps,
-        "time_limit_seconds": settings.time_limit_seconds,
-        "plan": settings.plan,
-        "options": dict(settings.options),
-    }
+    return {"scenario": scenario.name, "scenario_hash": scenario.hash, **asdict(settings)}
 
 
 def _check_same(run: RunDirectory, scenario: Scenario, settings: TrainingSettings) -> None:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from xbopt.core.randomness import named_generator
 
 StateArrays: TypeAlias = Mapping[str, FloatArray | IntArray]
 _CHECK = "check"
+Number = TypeVar("Number", int, float)
 
 
 def checked_share(name: str, value: float) -> float:
@@ -64,24 +65,9 @@ def checked_count(name: str, value: int) -> int:
     return int(value)
 
 
-def share(default: float) -> float:
-    """A setting from 0 to 1."""
-    return field(default=default, metadata={_CHECK: checked_share})
-
-
-def size(default: float) -> float:
-    """A setting of 0 or more."""
-    return field(default=default, metadata={_CHECK: checked_size})
-
-
-def positive(default: float) -> float:
-    """A setting above 0."""
-    return field(default=default, metadata={_CHECK: checked_positive})
-
-
-def count(default: int) -> int:
-    """A setting that is a whole number of at least 1."""
-    return field(default=default, metadata={_CHECK: checked_count})
+def setting(default: Number, check: Callable[[str, Number], Number]) -> Number:
+    """A field of a bandit with the range that its values keep."""
+    return field(default=default, metadata={_CHECK: check})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -250,20 +236,6 @@ class Bandit(ABC):
             return cls(**settings)  # pyright: ignore[reportArgumentType] - each class checks its own
         except TypeError as error:
             raise UsageError(f"{cls.__name__}: {error}") from error
-
-    @classmethod
-    def from_state(cls, state: State, *, where: str) -> "Bandit":
-        """A bandit of this class from what was saved.
-
-        Raises:
-            PolicyError: The state does not fit the class.
-        """
-        try:
-            bandit = cls.with_settings(state.settings)
-        except UsageError as error:
-            raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
-        bandit.take_over(state, where=where)
-        return bandit
 
     def take_over(self, state: State, *, where: str) -> None:
         """Continue from what was saved by a bandit with the same settings.

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 from xbopt.agents.bandits.bandit import (
     Bandit,
     StateArrays,
+    checked_count,
     checked_positive,
     checked_row,
+    checked_share,
     checked_size,
     checked_weight,
-    count,
-    share,
-    size,
+    setting,
 )
 from xbopt.agents.bandits.compiled import greedy_mix, predict
 from xbopt.agents.bandits.linear import TIE
@@ -167,13 +167,13 @@ class BudgetedBandit(Bandit):
     decisions: int
     largest_cost: float
     free_action: int = 0
-    alpha: float = size(0.5)
-    alpha_cost: float = size(0.5)
-    epsilon: float = share(0.0)
+    alpha: float = setting(0.5, checked_size)
+    alpha_cost: float = setting(0.5, checked_size)
+    epsilon: float = setting(0.0, checked_share)
     ridge: float = 1.0
     discount: float = 1.0
-    solve_every: int = count(500)
-    memory: int = count(1000)
+    solve_every: int = setting(500, checked_count)
+    memory: int = setting(1000, checked_count)
 
     def __post_init__(self) -> None:
         """Begin with the prior, and all of the budget."""

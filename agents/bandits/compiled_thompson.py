@@ -114,7 +114,7 @@ def thompson_row(
     found: FloatArray,
     result: FloatArray,
 ) -> None:
-    """Probabilities ``(K,)`` of one row, written to ``result``; the other arrays are room to work in."""
+    """Chance of each score ``(K,)`` to be the highest, written to ``result``; the other arrays are room to work in."""
     actions = mean.shape[0]
     result[:] = 0.0
     widest = 0.0
@@ -169,18 +169,6 @@ def thompson_row(
         total += result[k]
     for k in range(actions):
         result[k] /= total
-
-
-@jit
-def thompson(mean: FloatArray, sd: FloatArray) -> FloatArray:
-    """Probability ``(n, K)`` that an action's Gaussian score is the highest; see ``thompson.py``."""
-    rows, actions = mean.shape
-    probabilities = np.empty((rows, actions))
-    room = np.empty((5, actions))
-    place = np.empty(actions, dtype=np.int64)
-    for n in range(rows):
-        thompson_row(mean[n], sd[n], room[0], room[1], place, room[2], room[3], room[4], probabilities[n])
-    return probabilities
 
 
 @jit

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.agents.bandits.bandit import Bandit, size
+from xbopt.agents.bandits.bandit import Bandit, checked_size, setting
 from xbopt.agents.bandits.compiled import gap_weights
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.agents.bandits.linear_models import LinearModels
@@ -29,8 +29,8 @@ class SquareCb(LinearBandit):
         growth: Power with which that grows with the rows; 1/2 by the paper's theorem.
     """
 
-    gamma: float = size(10.0)
-    growth: float = size(0.5)
+    gamma: float = setting(10.0, checked_size)
+    growth: float = setting(0.5, checked_size)
 
     @property
     def gamma_now(self) -> float:
@@ -65,8 +65,8 @@ class FastCb(Bandit):
         ridge: Strength of the prior.
     """
 
-    gamma: float = size(10.0)
-    growth: float = size(0.5)
+    gamma: float = setting(10.0, checked_size)
+    growth: float = setting(0.5, checked_size)
     initial_rate: float = 0.1
     ridge: float = 1.0
 

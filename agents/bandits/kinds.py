@@ -10,7 +10,7 @@ from xbopt.agents.bandits.linear import EpsilonGreedy, LinUcb
 from xbopt.agents.bandits.neural import NeuralLinear
 from xbopt.agents.bandits.storage import read_state
 from xbopt.agents.bandits.thompson import LinThompson
-from xbopt.core.errors import PolicyError
+from xbopt.core.errors import PolicyError, UsageError
 
 KINDS: Mapping[str, type[Bandit]] = {
     kind.__name__: kind for kind in (BudgetedBandit, EpsilonGreedy, FastCb, LinThompson, LinUcb, NeuralLinear, SquareCb)
@@ -32,7 +32,11 @@ def load_bandit(path: Path | str, *, n_actions: int | None = None, n_features: i
     state = read_state(Path(path))
     if state.kind not in KINDS:
         raise PolicyError(f"{path}: it holds a {state.kind!r}; known are {', '.join(KINDS)}.")
-    bandit = KINDS[state.kind].from_state(state, where=str(path))
+    try:
+        bandit = KINDS[state.kind].with_settings(state.settings)
+    except UsageError as error:
+        raise PolicyError(f"{path}: its settings do not fit a {state.kind}: {error}") from error
+    bandit.take_over(state, where=str(path))
     for name, have, want in (
         ("actions", bandit.n_actions, n_actions),
         ("features", bandit.n_features, n_features),

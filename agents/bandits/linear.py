@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.agents.bandits.bandit import Bandit, not_finite, positive, share, size
+from xbopt.agents.bandits.bandit import Bandit, checked_positive, checked_share, checked_size, not_finite, setting
 from xbopt.agents.bandits.compiled import greedy_mix, ucb
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.core.arrays import FloatArray
@@ -52,9 +52,9 @@ class EpsilonGreedy(LinearBandit):
         half_rows: Rows after which half of the decay is done.
     """
 
-    epsilon: float = share(0.2)
-    floor: float = share(0.01)
-    half_rows: float = positive(1000.0)
+    epsilon: float = setting(0.2, checked_share)
+    floor: float = setting(0.01, checked_share)
+    half_rows: float = setting(1000.0, checked_positive)
 
     @property
     def epsilon_now(self) -> float:
@@ -83,8 +83,8 @@ class LinUcb(LinearBandit):
         epsilon: Share of uniform exploration.
     """
 
-    alpha: float = size(1.0)
-    epsilon: float = share(0.02)
+    alpha: float = setting(1.0, checked_size)
+    epsilon: float = setting(0.02, checked_share)
 
     @property
     def probability_floor(self) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
+from xbopt.agents.exploration import checked_exploration
 from xbopt.agents.saved_policy import read_policy
 from xbopt.agents.saved_policy import save_policy as save_common_parts
 from xbopt.core.arrays import FloatArray
@@ -15,7 +16,6 @@ from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation, PolicyKind
-from xbopt.core.errors import PolicyError
 from xbopt.env.actions import Form
 from xbopt.env.components import MenuComponents
 from xbopt.simulator.parameters import MarketParameters
@@ -59,9 +59,7 @@ class MarketBanditPolicy:
         Raises:
             PolicyError: The share is not within 0..1.
         """
-        if not 0.0 <= share <= 1.0:
-            raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
-        return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
+        return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
 
     def _behind(self, observation: Observation) -> FloatArray:
         """How much dearer money is in each world ``(B,)``: log of the plan's money to come over what is left."""

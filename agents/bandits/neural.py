@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.agents.bandits.bandit import Bandit, StateArrays, count, positive, share, size
+from xbopt.agents.bandits.bandit import (
+    Bandit,
+    StateArrays,
+    checked_count,
+    checked_positive,
+    checked_share,
+    checked_size,
+    setting,
+)
 from xbopt.agents.bandits.compiled import predict
 from xbopt.agents.bandits.compiled_thompson import thompson_linear
 from xbopt.agents.bandits.linear_models import LinearModels
@@ -37,12 +45,12 @@ class NeuralLinear(Bandit):
     """
 
     hidden: tuple[int, ...] = (64, 24)
-    memory: int = count(20_000)
-    train_every: int = count(500)
-    train_steps: int = count(100)
-    rate: float = positive(3e-3)
-    spread: float = size(1.0)
-    epsilon: float = share(0.0)
+    memory: int = setting(20_000, checked_count)
+    train_every: int = setting(500, checked_count)
+    train_steps: int = setting(100, checked_count)
+    rate: float = setting(3e-3, checked_positive)
+    spread: float = setting(1.0, checked_size)
+    epsilon: float = setting(0.0, checked_share)
     ridge: float = 1.0
     discount: float = 1.0
 

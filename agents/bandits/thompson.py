@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.agents.bandits.bandit import not_finite, share, size
+from xbopt.agents.bandits.bandit import checked_share, checked_size, not_finite, setting
 from xbopt.agents.bandits.compiled_thompson import thompson_linear
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.core.arrays import FloatArray, IntArray
@@ -35,8 +35,8 @@ class LinThompson(LinearBandit):
         epsilon: Share of uniform exploration on top; it gives every action a floor.
     """
 
-    spread: float = size(1.0)
-    epsilon: float = share(0.0)
+    spread: float = setting(1.0, checked_size)
+    epsilon: float = setting(0.0, checked_share)
 
     @property
     def probability_floor(self) -> float:

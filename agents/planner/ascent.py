@@ -25,29 +25,6 @@ _WIDEST, _CLOSEST = 4.0, 1.1
 _CERTIFIED, _SETTLED, _SLACK = 1e-7, 1e-9, 1e-5
 _SETTLING_ROUNDS = 5
 _STEPS = (1.0, 0.6, 0.35, 0.15, 0.05)
-_KEPT = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRanking:
-    """Which plan is better: first the one that keeps the return floor, then the one that brings more.
-
-    Attributes:
-        floor: Least contribution margin per unit of media spend; None where there is none.
-    """
-
-    floor: float | None
-
-    def shortfall(self, margins: FloatArray, spends: FloatArray) -> FloatArray:
-        """How far each plan is below the floor ``(N,)``, relative to its margin; 0 where the floor is kept."""
-        if self.floor is None:
-            return np.zeros(len(margins))
-        missing = (self.floor * spends - margins) / np.maximum(np.abs(margins), 1e-300)
-        return np.where(missing > _KEPT, missing, 0.0)
-
-    def best(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> int:
-        """Position of the best plan, the first of equals, by goal ``(N,)``, contribution margin and media spend."""
-        return int(np.lexsort((-totals, self.shortfall(margins, spends)))[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +87,6 @@ def allocate(
     constraints: Constraints,
     at: Ascent,
     *,
-    ranking: PlanRanking,
     rounds: int,
     tolerance: float,
 ) -> Ascent:
@@ -121,7 +97,6 @@ def allocate(
         blocks: The plan's cells.
         constraints: Limits; the plan keeps them.
         at: Where the plan stands; its discounts and dayparts are kept.
-        ranking: Which plan is better.
         rounds: Most rounds.
         tolerance: Relative gain at which to stop.
 
@@ -134,7 +109,7 @@ def allocate(
         model = model_at(market, blocks, at.course, at.level)
         solution = _local(model, constraints, at, trust)
         before = at
-        at, step = _moved(market, blocks, at, solution.level, ranking)
+        at, step = _moved(market, blocks, at, solution.level, constraints)
         at = replace(at, seconds=at.seconds + solution.seconds)
         # Where the model promised more than expected mode confirms, the plan stays where the model is right.
         confirmed = step == _STEPS[0]
@@ -157,7 +132,7 @@ def _local(model: ResponseModel, constraints: Constraints, at: Ascent, trust: fl
 
 
 def _moved(
-    market: ExpectedMarket, blocks: Blocks, at: Ascent, target: FloatArray, ranking: PlanRanking
+    market: ExpectedMarket, blocks: Blocks, at: Ascent, target: FloatArray, constraints: Constraints
 ) -> tuple[Ascent, float]:
     """The plan, moved towards a target as far as is best in expected mode, and how far; 0 where no step is better."""
     tried = [at.level + step * (target - at.level) for step in _STEPS]
@@ -166,16 +141,14 @@ def _moved(
     totals = np.array([at.course.total, *(by_days + evening)])
     margins = np.array([at.course.by_days, *by_days])
     spends = np.array([at.spend_base, *(plan.spend_base.sum() for plan in plans)])
-    best = ranking.best(totals, margins, spends) - 1
+    best = constraints.best(totals, margins, spends) - 1
     if best < 0:
         return at, 0.0
     course = market.play(plans[best])
     return replace(at, level=tried[best], course=course, history=(*at.history, course.total)), _STEPS[best]
 
 
-def settle(
-    market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, ranking: PlanRanking
-) -> Ascent:
+def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
     """Move on until program and expected mode agree, where every channel's curve is a cone; other markets stay.
 
     Raises:
@@ -188,7 +161,7 @@ def settle(
         organic = at.course.by_days - model.value(at.level)
         bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
         before = at.course.total
-        at, _ = _moved(market, blocks, at, bound.level, ranking)
+        at, _ = _moved(market, blocks, at, bound.level, constraints)
         at = replace(at, seconds=at.seconds + bound.seconds)
         if bound.upper_bound - model.value(at.level) <= _CERTIFIED * abs(bound.upper_bound):
             break

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xbopt.agents.planner.ascent import Ascent, Certificate, PlanRanking, allocate, begin, certify, settle
+from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify, settle
 from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
 from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible, promises
 from xbopt.agents.planner.conic import SolverError
@@ -131,19 +131,18 @@ def plan_campaign(
     check_feasible(scenario, blocks, constraints)
     given = start or scenario_plan(market)
     first = begin(expected, blocks, constraints, given)
-    ranking = PlanRanking(floor=constraints.roi_floor)
-    found = _kept(first, best_dayparts(expected, first.course), ranking)
+    found = _kept(first, best_dayparts(expected, first.course), constraints)
     try:
-        found = alternate(expected, blocks, constraints, found, ranking, how)
-        found = settle(expected, blocks, constraints, found, ranking)
-        found = _filled(expected, blocks, constraints, found, ranking)
+        found = alternate(expected, blocks, constraints, found, how)
+        found = settle(expected, blocks, constraints, found)
+        found = _filled(expected, blocks, constraints, found)
     except BudgetError as error:
         # All limits on money can be kept, so it is the return floor that the promises are in conflict with.
         found = best_margin(expected, blocks, constraints, given)
-        if not keeps(found, ranking):
+        if not keeps(found, constraints):
             raise below_floor(found) from error
-    found = keep_return_floor(expected, blocks, constraints, found, ranking, given)
-    found = never_below(expected, blocks, replace(scenario.limits, total_base=budget), found, given, ranking)
+    found = keep_return_floor(expected, blocks, constraints, found, given)
+    found = never_below(expected, blocks, replace(scenario.limits, total_base=budget), found, given, constraints)
     try:
         found, certificate = certify(expected, blocks, constraints, found)
     except BudgetError as error:  # a floor that the plan meets to the last digit, and the program does not
@@ -170,9 +169,7 @@ def plan_campaign(
     )
 
 
-def alternate(
-    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, ranking: PlanRanking, how: Effort
-) -> Ascent:
+def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
     """Improve spend, then promotions, in turns; every accepted step is better in expected mode.
 
     Raises:
@@ -183,24 +180,27 @@ def alternate(
         before = at.course.total
         # The first turn only needs to know roughly where money goes before promotions are weighed.
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
-        at = allocate(expected, blocks, constraints, at, ranking=ranking, rounds=rounds, tolerance=tolerance)
-        at = _kept(at, improve_promotions(expected, blocks, at.course), ranking)
+        at = allocate(expected, blocks, constraints, at, rounds=rounds, tolerance=tolerance)
+        at = _kept(at, improve_promotions(expected, blocks, at.course), constraints)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
     return at
 
 
-def _filled(
-    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, ranking: PlanRanking
-) -> Ascent:
+def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
     """Spend what partial steps left of the budget, to the cent, where expected mode says that it pays."""
     level = filled(at.level.ravel(), constraints).reshape(at.level.shape)
-    kept = _kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), ranking)
+    kept = _kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), constraints)
     return at if kept is at else replace(kept, level=level)
 
 
 def never_below(
-    expected: ExpectedMarket, blocks: Blocks, limits: Limits, at: Ascent, start: ScheduledPolicy, ranking: PlanRanking
+    expected: ExpectedMarket,
+    blocks: Blocks,
+    limits: Limits,
+    at: Ascent,
+    start: ScheduledPolicy,
+    constraints: Constraints,
 ) -> Ascent:
     """The start as it was given, day by day, where it keeps all limits and nothing better was found.
 
@@ -208,16 +208,16 @@ def never_below(
     """
     if not keeps_limits(start.spend_base, expected.market.shocks.available, limits):
         return at
-    kept = _kept(at, expected.play(start), ranking)
+    kept = _kept(at, expected.play(start), constraints)
     return at if kept is at else replace(kept, level=blocks.level(start.spend_base))
 
 
-def _kept(at: Ascent, course: Course, ranking: PlanRanking) -> Ascent:
+def _kept(at: Ascent, course: Course, constraints: Constraints) -> Ascent:
     """The better of a plan and another course."""
     totals = np.array([at.course.total, course.total])
     spends = np.array([at.spend_base, float(course.plan.spend_base.sum())])
     margins = np.array([at.course.by_days, course.by_days])
-    if ranking.best(totals, margins, spends) == 0:
+    if constraints.best(totals, margins, spends) == 0:
         return at
     return replace(at, course=course, history=(*at.history, course.total))
 

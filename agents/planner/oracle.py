@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.agents.planner.ascent import PlanRanking, begin
+from xbopt.agents.planner.ascent import begin
 from xbopt.agents.planner.blocks import Resolution, split_horizon
 from xbopt.agents.planner.campaign import Effort, alternate, never_below
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
@@ -93,15 +93,14 @@ def plan_worlds(
     for row in range(len(worlds)):
         own = select_worlds(parameters, np.array([row]))
         expected = ExpectedMarket(market, goal_named(goal), own)
-        ranking = PlanRanking(floor=constraints.roi_floor)
-        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), ranking, _EFFORT)
+        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), _EFFORT)
         try:
-            found = keep_return_floor(expected, blocks, constraints, found, ranking, start)
+            found = keep_return_floor(expected, blocks, constraints, found, start)
         except InfeasiblePlanError:
             # The floor was set for the average market. Where a world cannot keep it, its plan comes as near as it can.
             found = promises_alone(expected, blocks, constraints, found)
             below += 1
-        found = never_below(expected, blocks, market.scenario.limits, found, start, ranking)
+        found = never_below(expected, blocks, market.scenario.limits, found, start, constraints)
         plans.append(found.course.plan)
         values.append(found.course.total)
         if on_progress is not None:

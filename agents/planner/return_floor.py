@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from xbopt.agents.planner.ascent import Ascent, PlanRanking
+from xbopt.agents.planner.ascent import Ascent
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import Constraints
@@ -22,7 +22,6 @@ def keep_return_floor(
     blocks: Blocks,
     constraints: Constraints,
     at: Ascent,
-    ranking: PlanRanking,
     start: ScheduledPolicy,
 ) -> Ascent:
     """The plan itself where it keeps the floor; else the same plan with as little less spend as keeps it.
@@ -33,23 +32,23 @@ def keep_return_floor(
     Raises:
         InfeasiblePlanError: The promises alone break the floor; it names the return that they reach.
     """
-    if ranking.floor is None or keeps(at, ranking):
+    if constraints.roi_floor is None or keeps(at, constraints):
         return at
 
     def scaled(share: float) -> Ascent:
         return _towards_promises(market, blocks, constraints, at, share)
 
     low, high, kept = 0.0, 1.0, promises_alone(market, blocks, constraints, at)
-    if not keeps(kept, ranking):
+    if not keeps(kept, constraints):
         # The plan's promotions may serve customers more than margin.
         at = replace(at, course=best_margin(market, blocks, constraints, start).course)
         kept = promises_alone(market, blocks, constraints, at)
-    if not keeps(kept, ranking):
+    if not keeps(kept, constraints):
         raise below_floor(kept)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         tried = scaled(middle)
-        if keeps(tried, ranking):
+        if keeps(tried, constraints):
             low, kept = middle, tried
         else:
             high = middle
@@ -86,9 +85,9 @@ def _towards_promises(
     return replace(at, level=level, course=market.play(replace(at.course.plan, spend_base=blocks.spend(level))))
 
 
-def keeps(at: Ascent, ranking: PlanRanking) -> bool:
+def keeps(at: Ascent, constraints: Constraints) -> bool:
     """Whether a plan keeps the floor."""
-    return bool(ranking.shortfall(np.array([at.course.by_days]), np.array([at.spend_base]))[0] == 0.0)
+    return bool(constraints.floor_shortfall(np.array([at.course.by_days]), np.array([at.spend_base]))[0] == 0.0)
 
 
 def below_floor(least: Ascent) -> InfeasiblePlanError:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.settings import PpoSettings
@@ -74,13 +73,3 @@ class HeldOut:
             gain_se_base=float(gain.std(ddof=1) / np.sqrt(len(gain))),
             missed=sum(max(one.missed(), 0.0) for one in self._constraints),
         )
-
-
-def played_features(campaign: Campaign, episode: int) -> torch.Tensor:
-    """The features that following the plan for an episode shows ``(n, N)``: what the normalisation begins with."""
-    observation = campaign.reset(episode)
-    rows = [campaign.features.flat(observation)]
-    for _ in range(campaign.steps - 1):
-        step = campaign.step(np.tile(campaign.encoding.neutral, (campaign.worlds, 1)))
-        rows.append(campaign.features.flat(step.observation))
-    return torch.from_numpy(np.concatenate(rows))

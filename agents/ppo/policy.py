@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 import torch
 
+from xbopt.agents.exploration import checked_exploration
 from xbopt.agents.ppo.credit import Credit, credit_by
 from xbopt.agents.ppo.layout import ActionLayout, action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, Network, SharedNetwork
@@ -190,9 +191,7 @@ class PpoTacticPolicy:
         Raises:
             PolicyError: The share is not within 0..1.
         """
-        if not 0.0 <= share <= 1.0:
-            raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
-        return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
+        return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
 
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``.

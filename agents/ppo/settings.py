@@ -5,13 +5,13 @@ what each search was and what its choice reaches.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, cast, get_args
 
 import numpy as np
 
 from xbopt.agents.ppo.credit import CREDITS, CreditName
-from xbopt.core.documents.document import suggest
+from xbopt.agents.training import read_options
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import ENCODINGS, EncodingName, Form
@@ -199,15 +199,6 @@ def with_options(settings: PpoSettings, options: Mapping[str, object]) -> PpoSet
     Raises:
         UsageError: There is no such setting, or the value cannot be read.
     """
-    known = {field.name for field in fields(PpoSettings)}
-    read: dict[str, object] = {}
-    for name, value in options.items():
-        if name not in known:
-            raise UsageError(f"PPO has no setting {name!r}.{suggest(RENAMED.get(name, name), known)}")
-        kind = cast("type[str | int | float]", type(getattr(settings, name)))
-        try:
-            # bool("False") is true.
-            read[name] = str(value) in ("True", "true", "1") if kind is bool else kind(cast("str", value))
-        except (TypeError, ValueError):
-            raise UsageError(f"{name} is {value!r}; a value like {getattr(settings, name)!r} is wanted.") from None
-    return replace(settings, **cast("dict[str, float]", read))
+    for name in RENAMED.keys() & options.keys():
+        raise UsageError(f"ppo has no setting {name!r}. Did you mean {RENAMED[name]!r}?")
+    return replace(settings, **cast("dict[str, float]", read_options("ppo", options, asdict(settings))))

@@ -18,7 +18,7 @@ from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from xbopt.agents.ppo.credit import StepParts
-from xbopt.agents.ppo.held_out import HeldOut, Score, played_features
+from xbopt.agents.ppo.held_out import HeldOut, Score
 from xbopt.agents.ppo.imitation import demonstrations, imitate
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
 from xbopt.agents.ppo.policy import PolicyParts, build_parts, save_policy
@@ -84,8 +84,9 @@ class PpoTraining:
         self._model = _model(self._envs, self._parts, step)
         # Following the plan in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_plan=False)
-        shown = played_features(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), 0)
-        self._parts.network.take_in(shown)
+        neutral = np.tile(campaign.encoding.neutral, (ppo.worlds, 1))
+        shown, _ = demonstrations(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), lambda _: neutral)
+        self._parts.network.take_in(torch.from_numpy(shown))
         self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
         self._state = Checkpoint(
             update=0,
@@ -165,7 +166,9 @@ class PpoTraining:
             first_world=TRAINING_WORLDS - ppo.worlds - worlds,
         )
         campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan)
-        features, actions = demonstrations(campaign, teacher)
+        features, actions = demonstrations(
+            campaign, lambda seen: campaign.encoding.nearest(teacher.decide(seen).spend_base, seen)
+        )
         imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
 
     def _update(self) -> None:

@@ -125,7 +125,7 @@ class TacticPolicy(Protocol):
 
 @runtime_checkable
 class CanExplore(TacticPolicy, Protocol):
-    """A policy over the menu that can be told to explore."""
+    """A policy over the menu that can explore."""
 
     def exploring(self, share: float) -> TacticPolicy:
         """The same policy with a share of uniform exploration."""

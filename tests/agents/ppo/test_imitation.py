@@ -83,7 +83,10 @@ def test_a_policy_learns_to_do_as_it_was_shown(shelf: PolicyShelf, encoding: str
     settings = with_options(PpoSettings(encoding=encoding, form="full"), SMALL)
     policy = PpoTraining(shelf._market, TrainingSettings(agent="ppo", steps=1), ppo=settings, shelf=shelf)._model.policy
     campaign = campaign_of(shelf, encoding, "full", worlds=32)
-    rows, shown = demonstrations(campaign, shelf.policy("replan"))
+    teacher = shelf.policy("replan")
+    rows, shown = demonstrations(
+        campaign, lambda seen: campaign.encoding.nearest(teacher.decide(seen).spend_base, seen)
+    )
     assert rows.shape == (32 * campaign.steps, len(campaign.features.names))
 
     def loss():
