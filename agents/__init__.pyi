@@ -1,9 +1,9 @@
 from .bandits.bandit import Bandit as Bandit
-from .bandits.bandit import load_bandit as load_bandit
 from .bandits.budget import BudgetedBandit as BudgetedBandit
 from .bandits.budget import DualPrice as DualPrice
 from .bandits.gap_weighting import FastCb as FastCb
 from .bandits.gap_weighting import SquareCb as SquareCb
+from .bandits.kinds import load_bandit as load_bandit
 from .bandits.linear import EpsilonGreedy as EpsilonGreedy
 from .bandits.linear import LinUcb as LinUcb
 from .bandits.log_learning import LogLearning as LogLearning

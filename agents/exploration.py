@@ -6,9 +6,21 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
+
+
+def checked_exploration(share: float) -> float:
+    """A share of uniform exploration, 0..1.
+
+    Raises:
+        PolicyError: It is outside.
+    """
+    if not 0.0 <= share <= 1.0:
+        raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
+    return share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +46,7 @@ class ExploringPolicy:
         Raises:
             PolicyError: It is not within 0..1.
         """
-        if not 0.0 <= self.exploration <= 1.0:
-            raise PolicyError(f"exploration is {self.exploration:g}; a share from 0 to 1 is wanted.")
+        checked_exploration(self.exploration)
 
     @property
     def name(self) -> str:
@@ -47,9 +58,14 @@ class ExploringPolicy:
         """The plan's kind."""
         return self.plan.kind
 
+    @property
+    def menu(self) -> TacticMenu:
+        """The scenario's own menu."""
+        return self.scenario.menu
+
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``."""
-        menu = self.scenario.menu
+        menu = self.menu
         nearest = menu.nearest(self.period(observation), observation.day_budget_base)
         chosen = nearest[..., None] == np.arange(len(menu))
         return (1.0 - self.exploration) * chosen + self.exploration / len(menu)

@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xbopt.agents.baselines.flighting import calendar_plan
+from xbopt.agents.baselines.calendar import calendar_plan
 from xbopt.agents.baselines.greedy_roas import greedy_roas_plan
-from xbopt.agents.baselines.plan import scenario_plan
 from xbopt.agents.baselines.proportional import proportional_plan
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import average_plan, planner_policy
 from xbopt.agents.planner.replanning import replanning_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.document import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.parameters import MarketParameters
 
 if TYPE_CHECKING:

@@ -44,31 +44,43 @@ class RunDirectory:
     path: Path
 
     @classmethod
-    def create(cls, path: Path) -> "RunDirectory":
-        """A new run in an empty or missing folder.
+    def empty(cls, path: Path) -> "RunDirectory":
+        """A place for a new run: an empty or missing folder. Nothing is made yet.
 
         Raises:
-            UsageError: Something is there already, or the folder cannot be made.
+            UsageError: Something is there already.
         """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(f"{path} is not empty; name another folder, or go on with that run by --resume.")
-        try:
-            for folder in ("policy", "tensorboard", "checkpoints"):
-                (path / folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"The folder {path} cannot be made ({error.strerror}).") from error
         return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> "RunDirectory":
-        """An existing run.
+        """An existing run; opening writes nothing.
 
         Raises:
-            UsageError: There is none.
+            UsageError: There is none, or the folder holds something else.
+            PolicyError: ``config.yaml`` is damaged.
         """
-        if not (path / "config.yaml").is_file():
-            raise UsageError(f"{path} holds no training run: config.yaml is missing.")
-        return cls(path)
+        run = cls(path)
+        for name in ("config.yaml", "scenario.yaml"):
+            if not (path / name).is_file():
+                raise UsageError(f"{path} holds no training run: {name} is missing.")
+        if "agent" not in run.config():
+            raise UsageError(f"{path} holds no training run: its config.yaml names no agent.")
+        return run
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises:
+            UsageError: They cannot be made.
+        """
+        try:
+            for folder in (self.policy, self.tensorboard, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"The folder {self.path} cannot be made ({error.strerror}).") from error
 
     @property
     def policy(self) -> Path:

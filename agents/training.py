@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from xbopt.agents.registry import AGENTS
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.document import suggest
@@ -16,53 +17,38 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """Where an agent's code is; it is loaded when it is asked for.
-
-    Attributes:
-        trainer: ``module:function`` of a ``Trainer``.
-        loader: ``module:function`` that reads a trained policy from a folder, for a market.
-    """
-
-    trainer: str
-    loader: str
-
-
-_BANDIT = Agent("xbopt.agents.bandits.market_training:train_bandit", "xbopt.agents.bandits.market_saved:load_policy")
-AGENTS: Mapping[str, Agent] = {
-    "ppo": Agent("xbopt.agents.ppo.trainer:train_ppo", "xbopt.agents.ppo.policy:load_policy"),
-    "epsilon_greedy": _BANDIT,
-    "lin_ucb": _BANDIT,
-    "lin_ts": _BANDIT,
-    "square_cb": _BANDIT,
-    "fast_cb": _BANDIT,
-    "neural_linear": _BANDIT,
-}
-"""Every agent that can be trained."""
+DEFAULT_PLAN = "planner"
+TRAINING_WORLDS = 2**40
+"""Global number of the first world to train on. Simulations play worlds below 100,000."""
+HELD_OUT_WORLDS = 2**41
+"""Global number of the first held-out world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """What was asked of a training run.
+    """What was asked of a training run; see ``train``.
 
     Attributes:
         agent: Name of the agent.
-        seed: Seed of everything: worlds, noise, the network's first weights, exploration.
-        steps: Decisions to learn from, counted in worlds times steps; None for no limit.
-        seconds: Wall-clock limit; None for none.
-        plan: Name of the plan that decisions are relative to and that the agent is measured against; the agent's own
-            choice where None.
+        seed: Seed of everything.
+        steps: Decisions to learn from; None for no limit.
+        time_limit_seconds: Wall-clock limit; None for none.
+        plan: Name of the plan that decisions are relative to; the planner's where None.
         options: The agent's own options, by name.
     """
 
     agent: str
     seed: int = 0
     steps: int | None = None
-    seconds: float | None = None
+    time_limit_seconds: float | None = None
     plan: str | None = None
     options: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def reached(self, steps: int, seconds: float) -> str:
+        """Which limit is reached, ``steps`` or ``time``; empty text where none is."""
+        if self.steps is not None and steps >= self.steps:
+            return "steps"
+        return "time" if self.time_limit_seconds is not None and seconds >= self.time_limit_seconds else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +70,24 @@ class TrainingProgress:
     best_gain_base: float
     share_of_plan: float
     seconds_left: float
+
+    @classmethod
+    def at(
+        cls, settings: TrainingSettings, *, steps: int, seconds: float, gain_base: float, best_gain_base: float,
+        planned_base: float,
+    ) -> "TrainingProgress":  # fmt: skip
+        """Where a run stands after so many steps and seconds, if the plan's held-out reward is ``planned_base``."""
+        shares = [seconds / settings.time_limit_seconds] if settings.time_limit_seconds else []
+        shares += [steps / settings.steps] if settings.steps else []
+        done = min(max(shares), 1.0)
+        return cls(
+            done_frac=done,
+            steps=steps,
+            gain_base=gain_base,
+            best_gain_base=best_gain_base,
+            share_of_plan=(planned_base + gain_base) / planned_base if planned_base else float("nan"),
+            seconds_left=seconds * (1.0 - done) / done if done > 0.0 else float("nan"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,43 +115,50 @@ class TrainingSummary:
     missed: float = 0.0
 
 
-Progress = Callable[[TrainingProgress], None]
+OnProgress = Callable[[TrainingProgress], None]
 
 
-class Trainer(Protocol):
-    """What trains an agent. It leaves its best policy in ``run.policy`` and its checkpoint in ``run.checkpoints``."""
+class Training(Protocol):
+    """An agent that is ready to learn; it leaves its best policy in ``run.policy``."""
 
-    def __call__(
-        self,
-        market: MarketParameters,
-        settings: TrainingSettings,
-        run: RunDirectory,
-        progress: Progress,
-        *,
-        resume: bool,
-    ) -> TrainingSummary:
-        """Train until a limit is met, or nothing gets better."""
+    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+        """Train until a limit is met, or nothing gets better.
+
+        Raises:
+            PolicyError: The checkpoint to go on from is missing, damaged or does not fit.
+        """
         ...
 
 
-def trainer(agent: str) -> Trainer:
-    """The function that trains an agent.
+class Trainer(Protocol):
+    """What makes an agent ready to learn a market; it writes nothing yet."""
+
+    def __call__(self, market: MarketParameters, settings: TrainingSettings) -> Training:
+        """Check the agent's options and set everything up.
+
+        Raises:
+            UsageError: An option makes no sense.
+        """
+        ...
+
+
+def read_options(agent: str, options: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """An agent's options, read as values of the same type as its defaults; texts are what a command line gives.
 
     Raises:
-        UsageError: There is no such agent, or its libraries are missing.
+        UsageError: There is no such option, or its value cannot be read.
     """
-    return cast("Trainer", _loaded(agent_named(agent).trainer))
-
-
-def agent_named(agent: str) -> Agent:
-    """The agent of that name.
-
-    Raises:
-        UsageError: There is none.
-    """
-    if agent not in AGENTS:
-        raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
-    return AGENTS[agent]
+    read: dict[str, object] = {}
+    for name, value in options.items():
+        if name not in defaults:
+            raise UsageError(f"{agent} has no setting {name!r}.{suggest(name, defaults)}")
+        kind = cast("type[str | int | float]", type(defaults[name]))
+        try:
+            # bool("False") is true.
+            read[name] = str(value) in ("True", "true", "1") if kind is bool else kind(cast("str", value))
+        except (TypeError, ValueError):
+            raise UsageError(f"{name} is {value!r}; a value like {defaults[name]!r} is wanted.") from None
+    return read
 
 
 def trained_policy(run: RunDirectory, market: MarketParameters) -> Policy:
@@ -165,72 +176,80 @@ def trained_policy(run: RunDirectory, market: MarketParameters) -> Policy:
 
 
 def _loaded(place: str) -> object:
-    module, function = place.split(":")
+    module, name = place.split(":")
     try:
-        return getattr(import_module(module), function)
+        return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
         raise UsageError(f"This needs {error.name}, which is not installed: pip install 'xbopt[rl]'") from error
 
 
 def train(
     scenario: Scenario | str | Path,
-    settings: TrainingSettings,
-    out: Path,
+    agent: str,
+    out: Path | str,
     *,
+    steps: int | None = None,
+    time_limit_seconds: float | None = None,
+    seed: int = 0,
+    plan: str | None = None,
+    options: Mapping[str, object] | None = None,
     resume: bool = False,
-    progress: Progress = lambda _: None,
+    on_progress: OnProgress | None = None,
 ) -> TrainingSummary:
     """Train an agent, and leave everything about the run in a folder.
 
     Args:
         scenario: A loaded scenario, a path, or the name of a shipped one.
-        settings: What is asked.
+        agent: Name of the agent: one of ``xbopt.agents.registry.AGENTS``.
         out: The run's folder; new, unless ``resume``.
+        steps: Decisions to learn from, counted in worlds times steps. Without any limit an agent would go on until
+            nothing gets better, so ``steps`` or ``time_limit_seconds`` has to be given.
+        time_limit_seconds: Wall-clock limit.
+        seed: Seed of everything: worlds, noise, the network's first weights, exploration.
+        plan: Name of the built-in plan that decisions are relative to and that the agent is measured against; the
+            planner's where left out.
+        options: The agent's own options, by name; see ``docs/training.md``.
         resume: Go on with the run that is there.
-        progress: Called after every evaluation.
+        on_progress: Called after every evaluation.
 
     Raises:
         ScenarioError: The scenario cannot be used.
-        UsageError: A setting makes no sense, or the folder holds something else.
+        UsageError: There is no such agent, an option makes no sense, or the folder holds something else.
         PolicyError: What is there to resume does not fit, or is damaged.
     """
-    if settings.steps is None and settings.seconds is None:
+    if agent not in AGENTS:
+        raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
+    if steps is None and time_limit_seconds is None:
         raise UsageError("Say when to stop: a number of steps (--steps), a time (--time-limit), or both.")
+    own, limit = dict(options or {}), time_limit_seconds
+    settings = TrainingSettings(agent=agent, seed=seed, steps=steps, time_limit_seconds=limit, plan=plan, options=own)
     loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    learn = trainer(settings.agent)
-    run = RunDirectory.open(out) if resume else RunDirectory.create(out)
+    run = RunDirectory.open(Path(out)) if resume else RunDirectory.empty(Path(out))
     if resume:
         _check_same(run, loaded, settings)
-    else:
+    # Nothing is written before the agent has taken every option.
+    training = cast("Trainer", _loaded(AGENTS[agent].trainer))(build_market(loaded), settings)
+    if not resume:
+        run.create()
         run.write_scenario(loaded)
         run.write_config(_as_config(loaded, settings))
     started = time.perf_counter()
-    summary = learn(build_market(loaded), settings, run, progress, resume=resume)
-    seconds = time.perf_counter() - started
+    summary = training.learn(run, on_progress or (lambda _: None), resume=resume)
     run.write_manifest(
         {
             "scenario": {"name": loaded.name, "hash": loaded.hash},
-            "agent": settings.agent,
-            "seed": settings.seed,
+            "agent": agent,
+            "seed": seed,
             "resumed": resume,
-            "wall_seconds": seconds,
-            "result": {name: getattr(summary, name) for name in summary.__slots__},
+            "wall_seconds": time.perf_counter() - started,
+            "result": asdict(summary),
         }
     )
     return summary
 
 
 def _as_config(scenario: Scenario, settings: TrainingSettings) -> dict[str, object]:
-    return {
-        "scenario": scenario.name,
-        "scenario_hash": scenario.hash,
-        "agent": settings.agent,
-        "seed": settings.seed,
-        "steps": settings.steps,
-        "time_limit_seconds": settings.seconds,
-        "plan": settings.plan,
-        "options": dict(settings.options),
-    }
+    return {"scenario": scenario.name, "scenario_hash": scenario.hash, **asdict(settings)}
 
 
 def _check_same(run: RunDirectory, scenario: Scenario, settings: TrainingSettings) -> None:

@@ -47,8 +47,7 @@ def decisions(folder: Path) -> None:
 
     from xbopt.agents.ppo.actor_critic import CampaignActorCritic
     from xbopt.agents.ppo.layout import action_layout
-    from xbopt.agents.ppo.policy import as_policy
-    from xbopt.agents.ppo.saved import build_parts
+    from xbopt.agents.ppo.policy import as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
     from xbopt.agents.ppo.vec_env import CampaignVecEnv
     from xbopt.env.campaign import Campaign

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from oracle_plans import planned
 
-from xbopt.agents.bandits.market_saved import load_policy
+from xbopt.agents.bandits.market_policy import load_policy
 from xbopt.agents.bandits.market_training import HeldOutWorlds
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
-from xbopt.agents.training import TrainingProgress, TrainingSettings, train
+from xbopt.agents.training import TrainingProgress, train
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market
@@ -42,8 +42,8 @@ def main() -> None:
     market = build_market(scenario)
     with tempfile.TemporaryDirectory() as folder:
         wall, processor = time.perf_counter(), time.process_time()
-        settings = TrainingSettings(agent=agent, seed=SEED, seconds=60.0 * minutes)
-        summary = train(scenario, settings, Path(folder) / "run", progress=tell)
+        limit = 60.0 * minutes
+        summary = train(scenario, agent, Path(folder) / "run", time_limit_seconds=limit, seed=SEED, on_progress=tell)
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         policy = load_policy(RunDirectory.open(Path(folder) / "run").policy, market)
     print(f"{name}, {agent}: {summary.steps:,} decisions in {wall:.0f} s ({processor:.0f} s of the processor)")

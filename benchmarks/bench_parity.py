@@ -23,8 +23,7 @@ def policies(where: MarketParameters) -> dict[str, Policy]:
     """One policy of every kind; networks with random weights."""
     import torch
 
-    from xbopt.agents.ppo.policy import as_policy
-    from xbopt.agents.ppo.saved import build_parts
+    from xbopt.agents.ppo.policy import as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
 
     found: dict[str, Policy] = {"plan": BUILT_IN["calendar"](where), "exploring plan": exploring(where)}

@@ -31,13 +31,13 @@ from typing import Any
 import numpy as np
 from scipy.optimize import root
 
-from xbopt.agents.baselines.plan import scenario_plan
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.state import MarketState, initial_state

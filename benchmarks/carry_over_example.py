@@ -21,6 +21,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import read_decision_log
+from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
@@ -47,6 +48,7 @@ LOG_SEED, TRUTH_SEED = 1, 1_000_003
 class Shares:
     """The same shares of the tactics everywhere, or in one cell while the others draw evenly."""
 
+    menu: TacticMenu
     shares: tuple[float, ...]
     cell: tuple[int, int] | None = None
     name: str = "shares"
@@ -80,8 +82,8 @@ def truths(scenario: Scenario, shares: tuple[float, ...], worlds: int, folder: P
     """Mean and standard error: cell by cell with the others as in the log, and everywhere at once."""
     regions, segments = len(scenario.regions), len(scenario.segments)
     cells = [(r, s) for r in range(regions) for s in range(segments)]
-    alone = np.mean([season(scenario, Shares(shares, cell), worlds, folder) for cell in cells], axis=0)
-    everywhere = season(scenario, Shares(shares), worlds, folder)
+    alone = np.mean([season(scenario, Shares(scenario.menu, shares, cell), worlds, folder) for cell in cells], axis=0)
+    everywhere = season(scenario, Shares(scenario.menu, shares), worlds, folder)
     return {
         name: (float(values.mean()), float(values.std(ddof=1) / np.sqrt(worlds)))
         for name, values in (("one cell", alone), ("all cells", everywhere))
@@ -91,7 +93,7 @@ def truths(scenario: Scenario, shares: tuple[float, ...], worlds: int, folder: P
 def answers(scenario: Scenario, worlds: int, seed: int, folder: Path) -> dict[str, dict[str, PolicyEvaluation]]:
     """Both answers of one log to each question."""
     path = folder / "log.parquet"
-    simulate(scenario, Shares(EVEN), runs=worlds, seed=seed, log=path)
+    simulate(scenario, Shares(scenario.menu, EVEN), runs=worlds, seed=seed, log=path)
     log = open_log(path)
     found: dict[str, dict[str, PolicyEvaluation]] = {}
     for name, shares in POLICIES.items():

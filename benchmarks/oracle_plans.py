@@ -47,7 +47,7 @@ def _make(market: MarketParameters, count: int, path: Path) -> None:
         world_seed=WORLD_SEED,
         resolution=usual_resolution(market),
         start=average,
-        progress=told,
+        on_progress=told,
     )
     FOLDER.mkdir(exist_ok=True)
     np.savez_compressed(

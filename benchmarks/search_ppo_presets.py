@@ -41,7 +41,7 @@ def proposed(trial: optuna.Trial, encoding: str) -> dict[str, object]:
     """Settings that Optuna proposes."""
     options: dict[str, object] = {
         "credit": trial.suggest_categorical("credit", ["region", "cell"]),
-        "lessons": trial.suggest_categorical("lessons", [250, 500, 1000]),
+        "imitation_steps": trial.suggest_categorical("imitation_steps", [250, 500, 1000]),
         "expected_reward": trial.suggest_categorical("expected_reward", [False, True]),
         "worlds": trial.suggest_categorical("worlds", [32, 64, 128]),
         "width": trial.suggest_categorical("width", [16, 32, 64]),
@@ -75,7 +75,7 @@ def trained(
     seconds: float,
     told: Callable[[float, float], None] = lambda _share, _best: None,
 ) -> float:
-    """Best gain above the plan on held-out worlds after so much processor time, lessons included."""
+    """Best gain above the plan on held-out worlds after so much processor time, imitation included."""
     best = 0.0
     began = time.process_time()
 
@@ -88,9 +88,10 @@ def trained(
         told(used, best)
 
     with tempfile.TemporaryDirectory() as folder, suppress(OutOfTimeError):
-        run = RunDirectory.create(Path(folder) / "run")
+        run = RunDirectory.empty(Path(folder) / "run")
+        run.create()
         training = TrainingSettings(agent="ppo", seed=seed, steps=2**50)
-        PpoTraining(market, settings, training, run, watch, shelf=shelf).learn()
+        PpoTraining(market, training, ppo=settings, shelf=shelf).learn(run, watch, resume=False)
     return best
 
 

@@ -10,7 +10,7 @@ def scenario_names(incomplete: str) -> list[str]:
 
 def agent_names(incomplete: str) -> list[str]:
     """Agents that start with what was typed."""
-    from xbopt.agents.training import AGENTS
+    from xbopt.agents.registry import AGENTS
 
     return [name for name in AGENTS if name.startswith(incomplete)]
 

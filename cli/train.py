@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xbopt.agents.registry import AGENTS
 from xbopt.cli.completion import agent_names
 from xbopt.cli.options import JsonOption, ScenarioArgument, SetOption
 from xbopt.cli.terminal import print_json, result_console, say, table, written
@@ -24,7 +25,9 @@ _DEFAULT_STEPS = 200_000
 
 def train_command(
     scenario: ScenarioArgument,
-    agent: Annotated[str, typer.Option("--agent", help="Who learns: ppo.", autocompletion=agent_names)],
+    agent: Annotated[
+        str, typer.Option("--agent", help=f"Who learns: {', '.join(AGENTS)}.", autocompletion=agent_names)
+    ],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; new, unless --resume is given.")],
     steps: Annotated[
         int | None,
@@ -49,21 +52,28 @@ def train_command(
     as_json: JsonOption = False,
 ) -> None:
     """Train an agent on a scenario, and keep its best policy on worlds that it never trained on."""
-    from xbopt.agents.training import TrainingSettings, agent_named, train
+    from xbopt.agents.training import train
     from xbopt.core.scenario.loading import load_scenario
 
-    agent_named(agent)
     seconds = None if time_limit is None else _seconds(time_limit)
     if steps is None and seconds is None:
         steps = _DEFAULT_STEPS
     loaded = load_scenario(scenario, overrides=changes or [])
-    settings = TrainingSettings(
-        agent=agent, seed=seed, steps=steps, seconds=seconds, plan=plan, options=_options(options or [])
-    )
-    with _bar(f"{loaded.name}, {agent}", quiet=as_json) as progress:
-        summary = train(loaded, settings, out, resume=resume, progress=progress)
+    with _bar(f"{loaded.name}, {agent}", quiet=as_json) as on_progress:
+        summary = train(
+            loaded,
+            agent,
+            out,
+            steps=steps,
+            time_limit_seconds=seconds,
+            seed=seed,
+            plan=plan,
+            options=_options(options or []),
+            resume=resume,
+            on_progress=on_progress,
+        )
     if as_json:
-        print_json(_as_json(loaded, settings.agent, seed, out, summary))
+        print_json(_as_json(loaded, agent, seed, out, summary))
     else:
         _print_summary(loaded, agent, summary)
     say(f"Run: {out}. Play its policy: xbopt simulate {scenario} --policy {out}")
@@ -98,14 +108,14 @@ def _bar(label: str, *, quiet: bool) -> "Generator[Callable[[TrainingProgress], 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn(label), BarColumn(), TextColumn("{task.percentage:.0f} %"), TextColumn("{task.fields[told]}")
+    columns = TextColumn(label), BarColumn(), TextColumn("{task.percentage:.0f} %"), TextColumn("{task.fields[gain]}")
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=1.0, told="playing the plan")
+        task = bar.add_task(label, total=1.0, gain="playing the plan")
 
         def update(at: "TrainingProgress") -> None:
             left = "" if at.seconds_left != at.seconds_left else f", {at.seconds_left:,.0f} s left"
-            told = f"gain {written(at.gain_base, 'money')}, {at.share_of_plan:.1%} of the plan{left}"
-            bar.update(task, completed=at.done_frac, told=told)
+            gain = f"gain {written(at.gain_base, 'money')}, {at.share_of_plan:.1%} of the plan{left}"
+            bar.update(task, completed=at.done_frac, gain=gain)
 
         yield update
 

@@ -1,1 +1,9 @@
-"""What a decision maker sees of the market, and the roll-out of a policy in it."""
+"""What a decision maker sees of the market, what it can do, and campaigns in which it is played.
+
+Seen: ``observation`` (the one list), ``nominal`` and ``attribution_counts`` (results against the scenario's model),
+``features`` (for networks), ``contexts`` (of a cell, for bandits and logs). Done: ``actions`` (the protocol),
+``tactic_actions``, ``continuous_actions``, ``components`` (the menu taken apart), ``baseline_plan``. Played:
+``market_run`` (one loop body for all), ``rollout`` and ``decision_book`` (policies and their log), ``policy_contract``,
+``campaign`` (the core of the environments) and its faces ``gym_env``, ``vector_env``, ``cell_bandit``, with
+``episodes``, ``spaces`` and ``registration``.
+"""

@@ -57,10 +57,10 @@ class Encoding(Protocol):
         ...
 
     def nearest(self, spend_base: FloatArray, morning: Morning) -> Actions:
-        """The actions ``(B, A)`` whose spend is nearest to a wish ``(B, R, S, C)``; all else is the plan's.
+        """The actions ``(B, A)`` whose spend is nearest to a given one; all else is the plan's.
 
         Args:
-            spend_base: What is wanted, base currency, by people who do not know this encoding.
+            spend_base: Spend ``(B, R, S, C)``, base currency, of somebody who does not know this encoding.
             morning: The morning of the day.
         """
         ...

@@ -193,6 +193,7 @@ class Campaign:
             cells += money.contribution_margin
             morning = run.morning()
         done = end == self.market.scenario.days
+        # One reward by term and by cell: learning is judged by either, and the two sums round differently.
         earned = cells
         if done and self.settings.objective == "margin_and_customers":
             customers = cell_customer_value(self.market, run.state, self._value)
@@ -202,11 +203,8 @@ class Campaign:
             planned = self._plan_reward(self._plan_run, end)
             terms[PLAN_REWARD] = -add_up(planned, 1, 2)
             earned = earned - planned
-        total = np.zeros(self.worlds)
-        for values in terms.values():
-            total = total + values
         return CampaignStep(
-            reward=total / self.reward_unit_base,
+            reward=sum(terms.values(), np.zeros(self.worlds)) / self.reward_unit_base,
             terms_base=terms,
             cell_margin_base=cells,
             cell_reward=earned / self.reward_unit_base,
@@ -236,6 +234,6 @@ def make_encoding(market: MarketParameters, anchor: Anchor, settings: CampaignSe
     """The action encoding of a market, relative to a plan."""
     scenario = market.scenario
     if settings.encoding == "tactics":
-        return TacticActions.of(scenario, AnchoredMenu(menu=scenario.menu, anchor=anchor), settings.form)
+        return TacticActions.of(scenario, AnchoredMenu(base=scenario.menu, anchor=anchor), settings.form)
     value = market.media.daypart_effect * market.media.daypart_supply
     return ContinuousActions.of(scenario, anchor, settings.form, value)

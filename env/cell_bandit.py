@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.policy import Menu
 from xbopt.core.errors import DecisionError, UsageError
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.market_run import MarketRun
@@ -46,7 +46,7 @@ class CellBandit:
         seed: int = 0,
         world_seed: int | None = None,
         first_world: int = 0,
-        anchored: AnchoredMenu | None = None,
+        menu: Menu | None = None,
     ) -> None:
         """Stand on the first morning.
 
@@ -56,22 +56,22 @@ class CellBandit:
             seed: Noise seed.
             world_seed: Seed of the uncertain parameters; the noise seed where left out.
             first_world: Global number of the first world.
-            anchored: A menu relative to a plan; the scenario's own menu where left out.
+            menu: A menu relative to a plan; the scenario's own menu where left out.
 
         Raises:
             UsageError: ``worlds`` makes no sense.
         """
         if worlds < 1:
             raise UsageError(f"worlds is {worlds}; at least 1 is wanted.")
-        self._market, self._anchored = market, anchored
         scenario = market.scenario
+        self._market, self._menu = market, menu or scenario.menu
         self._run = MarketRun(
             market, worlds=np.arange(first_world, first_world + worlds), seed=seed, world_seed=world_seed
         )
         regions, segments, _, _ = market.shape
-        self.n_cells, self.n_actions = worlds * regions * segments, len(scenario.menu)
+        self.n_cells, self.n_actions = worlds * regions * segments, len(self._menu)
         self.context_names = context_names(scenario)
-        self.action_labels = scenario.menu.labels if anchored is None else anchored.labels
+        self.action_labels = self._menu.labels
         shape = (worlds, scenario.days, regions, segments)
         self._margin, self._spend = np.zeros(shape), np.zeros(shape)
         self._open: list[tuple[int, int, FloatArray, IntArray]] = []
@@ -111,12 +111,7 @@ class CellBandit:
         self._open.append((self._step, first, self.contexts(), tactic.copy()))
         self._step += 1
         for day in range(first, min(first + scenario.document.tactics.decide_every_days, scenario.days)):
-            morning = run.morning()
-            if self._anchored is None:
-                decision = scenario.menu.decode(chosen, morning.day_budget_base)
-            else:
-                decision = self._anchored.decode(chosen, morning)
-            outcome = run.play(decision)
+            outcome = run.play(self._menu.decode(chosen, run.morning()))
             self._margin[:, day] = outcome.money.contribution_margin
             self._spend[:, day] = -outcome.money.media
         return self._closed()

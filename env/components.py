@@ -6,6 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.menu import TacticMenu
+from xbopt.env.actions import Form
 
 COMPONENTS: tuple[str, ...] = ("discount", "mix", "intensity", "timing")
 
@@ -27,6 +28,11 @@ class MenuComponents:
     sizes: tuple[int, ...]
     choice: IntArray
     tactic: IntArray
+
+    @classmethod
+    def in_form(cls, menu: TacticMenu, form: Form) -> "MenuComponents":
+        """``factored``: the menu taken apart; ``full``: one choice over the whole menu."""
+        return cls.of(menu) if form == "factored" else cls.whole(menu)
 
     @classmethod
     def whole(cls, menu: TacticMenu) -> "MenuComponents":

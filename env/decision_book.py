@@ -12,7 +12,6 @@ import numpy as np
 from xbopt.core.arrays import IntArray
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
-from xbopt.core.decisions.anchored_menu import AnchoredTacticPolicy
 from xbopt.core.decisions.policy import Policy, TacticPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
@@ -64,8 +63,7 @@ def open_book(
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
     run = hashlib.sha256(key.encode()).hexdigest()[:10]
-    labels = policy.anchored_menu.labels if isinstance(policy, AnchoredTacticPolicy) else None
-    with DecisionLogWriter(path, log_schema(scenario, labels)) as writer:
+    with DecisionLogWriter(path, log_schema(scenario, policy.menu.labels)) as writer:
         yield DecisionBook(writer, market, policy, run=run)
 
 

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.anchored_menu import AnchoredTacticPolicy
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import BlindPolicy, DirectPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError
@@ -110,7 +109,6 @@ class _Chooser:
         regions, segments, _, _ = scenario.shape
         self._stream = WorldStream(seed=seed, name="policy", worlds=worlds, slots=regions * segments)
         self._order = sorted_positions([scenario.regions, scenario.segments])
-        self._anchored = policy.anchored_menu if isinstance(policy, AnchoredTacticPolicy) else None
         self._held: IntArray | None = None
 
     def decide(self, observation: Observation) -> tuple[Decision, TacticChoice | None]:
@@ -121,9 +119,7 @@ class _Chooser:
         if self._held is None or observation.day % self._every == 0:
             choice = self._draw(policy, observation)
             self._held = choice.tactic
-        if self._anchored is not None:
-            return self._anchored.decode(self._held, observation), choice
-        return self._scenario.menu.decode(self._held, observation.day_budget_base), choice
+        return policy.menu.decode(self._held, observation), choice
 
     def _draw(self, policy: TacticPolicy, observation: Observation) -> TacticChoice:
         probabilities = policy.probabilities(observation)

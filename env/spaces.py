@@ -1,4 +1,4 @@
-"""Gymnasium spaces of a campaign, and what those are told who lack Gymnasium."""
+"""Gymnasium spaces of a campaign, and the message where Gymnasium is missing."""
 
 from typing import TYPE_CHECKING, cast
 

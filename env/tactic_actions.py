@@ -41,7 +41,7 @@ class TacticActions:
             menu: The menu, relative to a plan.
             form: ``factored``: one choice a component; ``full``: one choice over the whole menu.
         """
-        parts = MenuComponents.of(menu.menu) if form == "factored" else MenuComponents.whole(menu.menu)
+        parts = MenuComponents.in_form(menu.base, form)
         cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
         return cls(
             menu=menu,
@@ -66,7 +66,7 @@ class TacticActions:
 
     def tactics(self, actions: Actions) -> IntArray:
         """Positions in the menu ``(B, R, S)``."""
-        regions, segments = self.menu.menu.cell_share.shape
+        regions, segments = self.menu.base.cell_share.shape
         chosen = np.asarray(actions, dtype=np.int64).reshape(len(actions), regions, segments, -1)
         return self.components.tactic[tuple(np.moveaxis(chosen, 3, 0))]
 
@@ -79,7 +79,7 @@ class TacticActions:
 
         Nearest by squared differences of square roots: what spend brings grows about as its root.
         """
-        menu = self.menu.menu
+        menu = self.menu.base
         neutral, worlds = self.menu.neutral, len(spend_base)
         alike = (menu.discount_frac == menu.discount_frac[neutral]) & (menu.timing == menu.timing[neutral])
         positions = np.flatnonzero(alike & (menu.mechanic == menu.mechanic[neutral]))

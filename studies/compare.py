@@ -265,7 +265,7 @@ def _ask_oracle(
         world_seed=world_seed,
         resolution=usual_resolution(market),
         start=start,
-        progress=lambda done, total: told("oracle plans", done, total),
+        on_progress=lambda done, total: told("oracle plans", done, total),
     )
     adder = TotalsRecorder(market, len(worlds))
     play_worlds(market, oracle, worlds=worlds, seed=seed, world_seed=world_seed, recorders=[adder])

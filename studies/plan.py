@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Resolution
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.policy import usual_resolution
 from xbopt.agents.planner.target import Target, TargetPlan, plan_to_target
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -124,7 +124,7 @@ def plan(
     if target is None:
         campaign = plan_campaign(market, goal=goal, resolution=length)
     else:
-        found = plan_to_target(market, target, resolution=length, progress=progress)
+        found = plan_to_target(market, target, resolution=length, on_progress=progress)
         campaign = found.plan
     planned = play_expected(market, campaign.schedule)
     baseline = play_expected(market, scenario_plan(market))

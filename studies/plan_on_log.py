@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario

@@ -1,64 +1,109 @@
-"""What all contextual bandits share: checked input, draws with exact propensities, saving and loading."""
+"""What all contextual bandits share: checked settings and input, draws with exact propensities, saving."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.agents.bandits.arithmetic import Arithmetic, Engine, arithmetic
-from xbopt.agents.bandits.storage import Setting, State, read_state, write_state
+from xbopt.agents.bandits.compiled import draw, first_bad_row
+from xbopt.agents.bandits.linear_models import LinearModels
+from xbopt.agents.bandits.storage import Setting, State, write_state
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.randomness import named_generator
 
 StateArrays: TypeAlias = Mapping[str, FloatArray | IntArray]
+_CHECK = "check"
+Number = TypeVar("Number", int, float)
 
 
+def checked_share(name: str, value: float) -> float:
+    """A share within 0..1.
+
+    Raises:
+        UsageError: It is outside.
+    """
+    if not 0.0 <= value <= 1.0:
+        raise UsageError(f"{name} is {value:g}; a share from 0 to 1 is wanted.")
+    return float(value)
+
+
+def checked_size(name: str, value: float) -> float:
+    """A finite number of 0 or more.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not 0.0 <= value < np.inf:
+        raise UsageError(f"{name} is {value:g}; a finite number of 0 or more is wanted.")
+    return float(value)
+
+
+def checked_positive(name: str, value: float) -> float:
+    """A finite number above 0.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not 0.0 < value < np.inf:
+        raise UsageError(f"{name} is {value:g}; a finite number above 0 is wanted.")
+    return float(value)
+
+
+def checked_count(name: str, value: int) -> int:
+    """A whole number of at least 1.
+
+    Raises:
+        UsageError: It is smaller.
+    """
+    if value < 1:
+        raise UsageError(f"{name} is {value}; a whole number of at least 1 is wanted.")
+    return int(value)
+
+
+def setting(default: Number, check: Callable[[str, Number], Number]) -> Number:
+    """A field of a bandit with the range that its values keep."""
+    return field(default=default, metadata={_CHECK: check})
+
+
+@dataclass(kw_only=True, eq=False)
 class Bandit(ABC):
     """A contextual bandit: it chooses among ``K`` actions by a context of ``d`` features, and learns from rewards.
 
-    Args:
+    Attributes:
         n_actions: ``K``, at least 1.
         n_features: ``d``, at least 1. A constant feature has to be among them where an intercept is wanted.
         seed: Seed of the bandit's own draws, 0 or more.
-        engine: ``compiled`` runs on numba, ``plain`` on numpy; ``auto`` takes numba where it is installed.
-        settings: Further arguments of the class, by name; they are saved with the state.
+        models: What is learned: linear models of features, one an action.
 
     Raises:
-        UsageError: An argument is outside its range.
+        UsageError: A setting is outside its range, or numba is not installed.
     """
 
-    def __init__(
-        self, *, n_actions: int, n_features: int, seed: int, engine: Engine, settings: Mapping[str, Setting]
-    ) -> None:
-        for name, number in (("n_actions", n_actions), ("n_features", n_features)):
-            if number < 1:
-                raise UsageError(f"{name} is {number}; a whole number of at least 1 is wanted.")
-        self._n_actions, self._n_features = int(n_actions), int(n_features)
-        self._arithmetic: Arithmetic = arithmetic(engine)
-        self._rng = named_generator(seed, "bandit")
-        self._settings: dict[str, Setting] = {
-            "n_actions": self._n_actions, "n_features": self._n_features, "seed": int(seed), **settings
-        }  # fmt: skip
+    n_actions: int
+    n_features: int
+    seed: int = 0
+    models: LinearModels = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check every setting."""
+        self.n_actions = checked_count("n_actions", self.n_actions)
+        self.n_features = checked_count("n_features", self.n_features)
+        for one in fields(self):
+            check: Callable[[str, float], float] | None = one.metadata.get(_CHECK)
+            if check is not None:
+                setattr(self, one.name, check(one.name, getattr(self, one.name)))
+        self._rng = named_generator(self.seed, "bandit")
         self._rows = 0
-
-    @property
-    def n_actions(self) -> int:
-        """Number of actions, ``K``."""
-        return self._n_actions
-
-    @property
-    def n_features(self) -> int:
-        """Number of features of a context, ``d``."""
-        return self._n_features
 
     @property
     def settings(self) -> Mapping[str, Setting]:
         """Arguments of the class by name, as they are saved."""
-        return self._settings
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.init} | {"seed": int(self.seed)}
 
     @property
     def rows_seen(self) -> int:
@@ -71,36 +116,40 @@ class Bandit(ABC):
         """A probability below which no action ever falls, whatever the context; 0 where none is promised."""
 
     @abstractmethod
+    def _probabilities(self, context: FloatArray) -> FloatArray:
+        """Action probabilities ``(n, K)`` of a context of the right shape; refuses values that are not finite."""
+
+    def _features(self, context: FloatArray) -> FloatArray:
+        """What the linear models read of a checked context: the context itself, unless a class says otherwise."""
+        return context
+
     def predict(self, context: FloatArray) -> FloatArray:
         """Expected reward of every action ``(n, K)`` for contexts ``(n, d)``.
 
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
         """
+        return self.models.means(self._features(self._checked(context)))
 
-    @abstractmethod
     def uncertainty(self, context: FloatArray) -> FloatArray:
         """Standard deviation of every prediction ``(n, K)``, for rewards whose noise has a standard deviation of 1.
 
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
         """
+        return np.sqrt(self.models.variances(self._features(self._checked(context))))
 
-    @abstractmethod
-    def _probabilities(self, context: FloatArray) -> FloatArray:
-        """Action probabilities ``(n, K)`` of a context of the right shape; refuses values that are not finite."""
-
-    @abstractmethod
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         """Learn from checked rows."""
+        self.models.learn(context, action, reward[:, None], weight)
 
-    @abstractmethod
     def arrays(self) -> StateArrays:
         """Everything that was learned, by name; the arrays themselves, not copies."""
+        return self.models.arrays()
 
-    @abstractmethod
     def _restore(self, arrays: StateArrays) -> None:
         """Take over what ``arrays`` gave, of the same shapes."""
+        self.models.restore(arrays)
 
     def probabilities(self, context: ArrayLike) -> FloatArray:
         """Probability of every action ``(n, K)`` for contexts ``(n, d)``; rows sum to 1.
@@ -136,7 +185,7 @@ class Bandit(ABC):
         rows = len(probabilities)
         uniforms, chosen, propensity = np.empty(rows), np.empty(rows, dtype=np.int64), np.empty(rows)
         generator.random(out=uniforms)
-        self._arithmetic.draw(probabilities, uniforms, chosen, propensity)
+        draw(probabilities, uniforms, chosen, propensity)
         return chosen, propensity
 
     def update(
@@ -169,7 +218,7 @@ class Bandit(ABC):
         """
         state = State(
             kind=type(self).__name__,
-            settings=self._settings,
+            settings=dict(self.settings),
             rows=self._rows,
             generator=self._rng.bit_generator.state,
             arrays=dict(self.arrays()),
@@ -177,30 +226,16 @@ class Bandit(ABC):
         write_state(Path(path), state)
 
     @classmethod
-    def with_settings(cls, settings: Mapping[str, Setting], *, engine: Engine = "auto") -> "Bandit":
+    def with_settings(cls, settings: Mapping[str, Setting]) -> "Bandit":
         """A new bandit of this class from its constructor's arguments by name.
 
         Raises:
             UsageError: An argument is unknown, missing, or outside its range.
         """
         try:
-            return cls(**settings, engine=engine)  # pyright: ignore[reportArgumentType] - each class checks its own
+            return cls(**settings)  # pyright: ignore[reportArgumentType] - each class checks its own
         except TypeError as error:
             raise UsageError(f"{cls.__name__}: {error}") from error
-
-    @classmethod
-    def from_state(cls, state: State, *, where: str, engine: Engine = "auto") -> "Bandit":
-        """A bandit of this class from what was saved.
-
-        Raises:
-            PolicyError: The state does not fit the class.
-        """
-        try:
-            bandit = cls.with_settings(state.settings, engine=engine)
-        except UsageError as error:
-            raise PolicyError(f"{where}: its settings do not fit a {cls.__name__}: {error}") from error
-        bandit.take_over(state, where=where)
-        return bandit
 
     def take_over(self, state: State, *, where: str) -> None:
         """Continue from what was saved by a bandit with the same settings.
@@ -228,12 +263,12 @@ class Bandit(ABC):
             rows = np.ascontiguousarray(context, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise PolicyError(f"The context is no array of numbers: {error}.") from error
-        if rows.ndim != 2 or rows.shape[1] != self._n_features:
-            raise PolicyError(f"The context has shape {rows.shape}; (n, {self._n_features}) is wanted.")
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise PolicyError(f"The context has shape {rows.shape}; (n, {self.n_features}) is wanted.")
         return rows
 
     def _finite(self, context: FloatArray) -> FloatArray:
-        bad = self._arithmetic.first_bad_row(context)
+        bad = first_bad_row(context)
         if bad >= 0:
             raise not_finite(context, bad)
         return context
@@ -243,9 +278,9 @@ class Bandit(ABC):
         if given.shape != (rows,) or (given.dtype.kind not in "iu" and rows):
             raise UsageError(f"action is {given.dtype} of shape {given.shape}; whole numbers ({rows},) are wanted.")
         actions = np.ascontiguousarray(given, dtype=np.int64)
-        if rows and not (actions.min() >= 0 and actions.max() < self._n_actions):
-            bad = int(np.argmax((actions < 0) | (actions >= self._n_actions)))
-            raise UsageError(f"action is {actions[bad]} at row {bad}; 0..{self._n_actions - 1} is wanted.")
+        if rows and not (actions.min() >= 0 and actions.max() < self.n_actions):
+            bad = int(np.argmax((actions < 0) | (actions >= self.n_actions)))
+            raise UsageError(f"action is {actions[bad]} at row {bad}; 0..{self.n_actions - 1} is wanted.")
         return actions
 
 
@@ -291,54 +326,3 @@ def checked_weight(weight: ArrayLike | None, rows: int) -> FloatArray:
     if rows and array.min() < 0.0:
         raise UsageError(f"weight is {array.min():g} at row {int(array.argmin())}; 0 or more is wanted.")
     return array
-
-
-def checked_share(name: str, value: float) -> float:
-    """A share within 0..1.
-
-    Raises:
-        UsageError: It is outside.
-    """
-    if not 0.0 <= value <= 1.0:
-        raise UsageError(f"{name} is {value:g}; a share from 0 to 1 is wanted.")
-    return float(value)
-
-
-def checked_size(name: str, value: float, *, zero: bool = True) -> float:
-    """A finite number of 0 or more, or above 0.
-
-    Raises:
-        UsageError: It is not.
-    """
-    if not (0.0 <= value < np.inf) or (value == 0.0 and not zero):
-        raise UsageError(f"{name} is {value:g}; a finite number {'of 0 or more' if zero else 'above 0'} is wanted.")
-    return float(value)
-
-
-def load_bandit(
-    path: Path | str, *, n_actions: int | None = None, n_features: int | None = None, engine: Engine = "auto"
-) -> Bandit:
-    """Read a bandit from a file that ``save`` wrote.
-
-    Args:
-        path: The file.
-        n_actions: How many actions it has to have, where that matters.
-        n_features: How many features its contexts have to have.
-        engine: See ``Bandit``; the engine that saved it continues bit for bit.
-
-    Raises:
-        PolicyError: There is no such file, it is damaged, or it is for another number of actions or features.
-    """
-    from xbopt.agents.bandits.kinds import KINDS
-
-    state = read_state(Path(path))
-    if state.kind not in KINDS:
-        raise PolicyError(f"{path}: it holds a {state.kind!r}; known are {', '.join(KINDS)}.")
-    bandit = KINDS[state.kind].from_state(state, where=str(path), engine=engine)
-    for name, have, want in (
-        ("actions", bandit.n_actions, n_actions),
-        ("features", bandit.n_features, n_features),
-    ):
-        if want is not None and have != want:
-            raise PolicyError(f"{path}: this bandit was made for {have} {name}; {want} are wanted. Train it anew.")
-    return bandit

@@ -6,19 +6,23 @@ by reward alone and stopping when the money is gone wastes most of it on the fir
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from xbopt.agents.bandits.arithmetic import Engine
 from xbopt.agents.bandits.bandit import (
     Bandit,
     StateArrays,
+    checked_count,
+    checked_positive,
     checked_row,
     checked_share,
     checked_size,
     checked_weight,
+    setting,
 )
+from xbopt.agents.bandits.compiled import greedy_mix, predict
 from xbopt.agents.bandits.linear import TIE
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.core.arrays import FloatArray, IntArray
@@ -51,7 +55,7 @@ class DualPrice:
     __slots__ = ("_budget", "_decisions", "_made", "_paid", "_price", "_step")
 
     def __init__(self, *, budget: float, decisions: int, step: float = 0.0, price: float = 0.0) -> None:
-        self._budget = checked_size("budget", budget, zero=False)
+        self._budget = checked_positive("budget", budget)
         if decisions < 1:
             raise UsageError(f"decisions is {decisions}; at least 1 is wanted.")
         self._decisions = int(decisions)
@@ -133,6 +137,7 @@ class DualPrice:
         self._price, self._paid, self._made = float(state[0]), float(state[1]), int(state[2])
 
 
+@dataclass(kw_only=True, eq=False)
 class BudgetedBandit(Bandit):
     """LinUCB under a budget that is never exceeded.
 
@@ -144,14 +149,11 @@ class BudgetedBandit(Bandit):
     schedule that is dense at the start. Before each draw the largest possible cost of every decision not yet paid
     is set aside; rows for which nothing would be left take the free action. So the cap holds for certain.
 
-    Args:
-        n_actions: ``K``.
-        n_features: ``d``.
+    Attributes:
         budget: What may be paid in all.
         decisions: Number of decisions that share it.
         largest_cost: No decision costs more.
         free_action: An action that costs nothing.
-        seed: Seed of the bandit's own draws.
         alpha: Width of the bound on the reward, in units of the reward's noise.
         alpha_cost: Width of the bound on the cost.
         epsilon: Share of uniform exploration while money is left.
@@ -159,57 +161,33 @@ class BudgetedBandit(Bandit):
         discount: Weight that a row keeps when the next one comes.
         solve_every: Decisions between two solutions for the price.
         memory: Contexts of late on which it is solved.
-        engine: See ``Bandit``.
-
-    Raises:
-        UsageError: An argument is outside its range.
     """
 
-    def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        budget: float,
-        decisions: int,
-        largest_cost: float,
-        free_action: int = 0,
-        seed: int = 0,
-        alpha: float = 0.5,
-        alpha_cost: float = 0.5,
-        epsilon: float = 0.0,
-        ridge: float = 1.0,
-        discount: float = 1.0,
-        solve_every: int = 500,
-        memory: int = 1000,
-        engine: Engine = "auto",
-    ) -> None:
-        self._alpha, self._alpha_cost = checked_size("alpha", alpha), checked_size("alpha_cost", alpha_cost)
-        self._epsilon = checked_share("epsilon", epsilon)
-        self._largest = checked_size("largest_cost", largest_cost, zero=False)
-        for name, number in (("solve_every", solve_every), ("memory", memory)):
-            if number < 1:
-                raise UsageError(f"{name} is {number}; at least 1 is wanted.")
-        self._solve_every = int(solve_every)
-        super().__init__(
-            n_actions=n_actions, n_features=n_features, seed=seed, engine=engine,
-            settings={
-                "budget": budget, "decisions": decisions, "largest_cost": largest_cost, "free_action": free_action,
-                "alpha": alpha, "alpha_cost": alpha_cost, "epsilon": epsilon, "ridge": ridge, "discount": discount,
-                "solve_every": solve_every, "memory": memory,
-            },
-        )  # fmt: skip
-        if not 0 <= free_action < self._n_actions:
-            raise UsageError(f"free_action is {free_action}; 0..{self._n_actions - 1} is wanted.")
-        self._free = int(free_action)
-        self.price = DualPrice(budget=budget, decisions=decisions)
+    budget: float
+    decisions: int
+    largest_cost: float
+    free_action: int = 0
+    alpha: float = setting(0.5, checked_size)
+    alpha_cost: float = setting(0.5, checked_size)
+    epsilon: float = setting(0.0, checked_share)
+    ridge: float = 1.0
+    discount: float = 1.0
+    solve_every: int = setting(500, checked_count)
+    memory: int = setting(1000, checked_count)
+
+    def __post_init__(self) -> None:
+        """Begin with the prior, and all of the budget."""
+        super().__post_init__()
+        self.largest_cost = checked_positive("largest_cost", self.largest_cost)
+        if not 0 <= self.free_action < self.n_actions:
+            raise UsageError(f"free_action is {self.free_action}; 0..{self.n_actions - 1} is wanted.")
+        self.price = DualPrice(budget=self.budget, decisions=self.decisions)
         self.models = LinearModels(
-            n_actions=n_actions, n_features=n_features, ridge=ridge, discount=discount, outputs=2,
-            arithmetic=self._arithmetic,
-        )  # fmt: skip
-        self._memory = np.zeros((memory, n_features))
+            n_actions=self.n_actions, n_features=self.n_features, ridge=self.ridge, discount=self.discount, outputs=2
+        )
+        self._recent = np.zeros((self.memory, self.n_features))
         # Decisions drawn, of which unpaid, and the count at which the price is solved next.
-        self._counts = np.array([0, 0, min(50, self._solve_every)], dtype=np.int64)
+        self._counts = np.array([0, 0, min(50, self.solve_every)], dtype=np.int64)
 
     @property
     def probability_floor(self) -> float:
@@ -221,38 +199,22 @@ class BudgetedBandit(Bandit):
         """Decisions that were drawn and are not paid yet."""
         return int(self._counts[1])
 
-    def predict(self, context: FloatArray) -> FloatArray:
-        """Expected reward of every action ``(n, K)`` for contexts ``(n, d)``, whatever it costs.
-
-        Raises:
-            PolicyError: The context has another shape, or holds a value that is no finite number.
-        """
-        return self.models.means(self._checked(context))
-
-    def uncertainty(self, context: FloatArray) -> FloatArray:
-        """Standard deviation of every prediction ``(n, K)``.
-
-        Raises:
-            PolicyError: The context has another shape, or holds a value that is no finite number.
-        """
-        return np.sqrt(self.models.variances(self._checked(context)))
-
     def _values(self, context: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Optimistic reward and cost of every action ``(n, K)``."""
         spread = np.sqrt(self.models.variances(context))
-        reward = self._arithmetic.predict(context, np.ascontiguousarray(self.models.theta[:, 0]))
-        cost = self._arithmetic.predict(context, np.ascontiguousarray(self.models.theta[:, 1]))
-        cost = np.maximum(cost - self._alpha_cost * spread, 0.0)
-        cost[:, self._free] = 0.0
-        return reward + self._alpha * spread, cost
+        reward = predict(context, np.ascontiguousarray(self.models.theta[:, 0]))
+        cost = predict(context, np.ascontiguousarray(self.models.theta[:, 1]))
+        cost = np.maximum(cost - self.alpha_cost * spread, 0.0)
+        cost[:, self.free_action] = 0.0
+        return reward + self.alpha * spread, cost
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
         reward, cost = self._values(self._finite(context))
         scores = reward - self.price.price * cost
-        probabilities = self._arithmetic.greedy_mix(scores, self._epsilon, TIE)
-        certain = self.price.left - self._largest * self.unpaid
-        payable = max(0, math.floor(certain / self._largest))
-        probabilities[payable:] = np.arange(self._n_actions) == self._free
+        probabilities = greedy_mix(scores, self.epsilon, TIE)
+        certain = self.price.left - self.largest_cost * self.unpaid
+        payable = max(0, math.floor(certain / self.largest_cost))
+        probabilities[payable:] = np.arange(self.n_actions) == self.free_action
         return probabilities
 
     def act_with_propensity(
@@ -265,8 +227,8 @@ class BudgetedBandit(Bandit):
         """
         rows = self._checked(context)
         drawn, propensity = super().act_with_propensity(rows, rng)
-        places = (int(self._counts[0]) + np.arange(len(rows))) % len(self._memory)
-        self._memory[places] = rows
+        places = (int(self._counts[0]) + np.arange(len(rows))) % len(self._recent)
+        self._recent[places] = rows
         self._counts[:2] += len(rows)
         return drawn, propensity
 
@@ -297,10 +259,10 @@ class BudgetedBandit(Bandit):
         rows = self._checked(context)
         actions = self._checked_actions(action, len(rows))
         paid = checked_row(cost, "cost", len(rows))
-        outside = (paid < 0.0) | (paid > self._largest)
+        outside = (paid < 0.0) | (paid > self.largest_cost)
         if outside.any():
             at = int(np.argmax(outside))
-            raise UsageError(f"cost is {paid[at]:g} at row {at}; 0..{self._largest:g} (largest_cost) is wanted.")
+            raise UsageError(f"cost is {paid[at]:g} at row {at}; 0..{self.largest_cost:g} (largest_cost) is wanted.")
         outcomes = np.stack([checked_row(reward, "reward", len(rows)), paid], axis=1)
         weights = checked_weight(weight, len(rows))
         self.price.pay(paid)
@@ -312,9 +274,9 @@ class BudgetedBandit(Bandit):
     def _solve_when_due(self) -> None:
         drawn, _, due = self._counts.tolist()
         if drawn >= due:
-            context = self._memory[: min(drawn, len(self._memory))]
+            context = self._recent[: min(drawn, len(self._recent))]
             self.price.solve(*self._values(context))
-            self._counts[2] = drawn + min(max(drawn, 1), self._solve_every)
+            self._counts[2] = drawn + min(max(drawn, 1), self.solve_every)
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         del context, action, reward, weight
@@ -322,9 +284,9 @@ class BudgetedBandit(Bandit):
 
     def arrays(self) -> StateArrays:
         """Everything that was learned, by name."""
-        return {**self.models.arrays(), "memory": self._memory, "counts": self._counts, "price": self.price.state()}
+        return {**self.models.arrays(), "memory": self._recent, "counts": self._counts, "price": self.price.state()}
 
     def _restore(self, arrays: StateArrays) -> None:
-        self.models.restore(dict(arrays))
-        self._memory[...], self._counts[...] = arrays["memory"], arrays["counts"]
+        self.models.restore(arrays)
+        self._recent[...], self._counts[...] = arrays["memory"], arrays["counts"]
         self.price.restore(np.asarray(arrays["price"], dtype=np.float64))

@@ -1,41 +1,118 @@
-"""The bandits' arithmetic as compiled loops; ``plain.py`` holds the same functions in numpy.
+"""The bandits' arithmetic as compiled loops: means, quadratic forms, probabilities from scores, draws.
 
-Every row of a batch goes through the same instructions as a row alone, so a batch changes no bit of an answer.
-``reassoc`` and ``contract`` let the compiler sum in vector lanes; the values of NaN and infinity keep their meaning.
-Machine code is kept on disk beside the module, so only the first use after an installation waits for the compiler.
+Every row of a batch goes through the same instructions as a row alone, so a batch changes no bit of an answer. Machine
+code is kept on disk beside the module, so only the first use after an installation waits for the compiler.
 """
 
-# numba ships without type information: what it decorates has no known type for the checker.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUntypedFunctionDecorator=false
-
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
 
-from xbopt.agents.bandits.compiled_forms import dot, predict, row_products, variances
-from xbopt.agents.bandits.compiled_learning import invert, learn, learn_rates
-from xbopt.agents.bandits.compiled_thompson import thompson, thompson_linear
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.extras import need_extra
 
-__all__ = [
-    "draw",
-    "first_bad_row",
-    "gap_weights",
-    "greedy_mix",
-    "invert",
-    "learn",
-    "learn_rates",
-    "predict",
-    "thompson",
-    "thompson_linear",
-    "ucb",
-    "variances",
-]
+Function = TypeVar("Function", bound=Callable[..., Any])
+_ROWS_AT_ONCE = 8  # rows whose products share one read of an action's matrix
 
 
-@njit(cache=True)
+def jit(function: Function, *, fastmath: set[str] | bool = False) -> Function:
+    """Compile a function by numba; for the type checker it stays what it was.
+
+    Raises:
+        UsageError: numba is not installed.
+    """
+    need_extra("rl", "numba")
+    import numba
+
+    return cast("Function", numba.njit(cache=True, fastmath=fastmath)(function))
+
+
+def fast_jit(function: Function) -> Function:
+    """As ``jit``; sums may run in vector lanes, while the values of NaN and infinity keep their meaning.
+
+    Raises:
+        UsageError: numba is not installed.
+    """
+    return jit(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+@fast_jit
+def dot(left: FloatArray, right: FloatArray) -> float:
+    """Inner product of two arrays ``(d,)``."""
+    total = 0.0
+    for i in range(left.shape[0]):
+        total += left[i] * right[i]
+    return total
+
+
+@fast_jit
+def predict(context: FloatArray, theta: FloatArray) -> FloatArray:
+    """Means ``x'theta_k`` ``(n, K)`` of contexts ``(n, d)`` under coefficients ``(K, d)``."""
+    rows, features = context.shape
+    actions = theta.shape[0]
+    means = np.empty((rows, actions))
+    for n in range(rows):
+        for k in range(actions):
+            total = 0.0
+            for i in range(features):
+                total += theta[k, i] * context[n, i]
+            means[n, k] = total
+    return means
+
+
+@fast_jit
+def row_products(x: FloatArray, products: FloatArray) -> float:
+    """Products of a row's features, pairs twice; returns the sum of its squares."""
+    features = x.shape[0]
+    m = 0
+    length = 0.0
+    for i in range(features):
+        xi = x[i]
+        length += xi * xi
+        products[m] = xi * xi
+        row, others = products[m + 1 : m + features - i], x[i + 1 :]
+        for j in range(row.shape[0]):
+            row[j] = 2.0 * xi * others[j]
+        m += features - i
+    return length
+
+
+@fast_jit
+def variances(context: FloatArray, inverse: FloatArray) -> FloatArray:
+    """Quadratic forms ``x'A_k^-1 x`` ``(n, K)``; the inverses come as packed upper triangles ``(K, d(d+1)/2)``.
+
+    A quadratic form is the inner product of the matrix with ``xx'``, so the products of a row's features are made
+    once and meet each action's triangle in one pass.
+    """
+    rows, features = context.shape
+    actions, packed = inverse.shape
+    products = np.empty((min(_ROWS_AT_ONCE, rows), packed))
+    forms = np.empty((rows, actions))
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        end = min(start + _ROWS_AT_ONCE, rows)
+        for n in range(start, end):
+            m = 0
+            for i in range(features):
+                x = context[n, i]
+                products[n - start, m] = x * x
+                row, others = products[n - start, m + 1 : m + features - i], context[n, i + 1 :]
+                for j in range(row.shape[0]):
+                    row[j] = 2.0 * x * others[j]
+                m += features - i
+        for k in range(actions):
+            triangle = inverse[k]
+            for n in range(start, end):
+                total = 0.0
+                row = products[n - start]
+                for m in range(packed):
+                    total += triangle[m] * row[m]
+                forms[n, k] = max(total, 0.0)
+    return forms
+
+
+@jit
 def first_bad_row(context: FloatArray) -> int:
     """Position of the first row that holds a value that is no finite number, or -1."""
     for n in range(context.shape[0]):
@@ -47,7 +124,7 @@ def first_bad_row(context: FloatArray) -> int:
     return -1
 
 
-@njit(cache=True)
+@jit
 def greedy_mix(scores: FloatArray, epsilon: float, tie: float) -> FloatArray:
     """Probabilities ``(n, K)``: ``1 - epsilon`` shared by the best scores, ``epsilon`` by all.
 
@@ -69,7 +146,7 @@ def greedy_mix(scores: FloatArray, epsilon: float, tie: float) -> FloatArray:
     return probabilities
 
 
-@njit(cache=True)
+@jit
 def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArray:
     """Inverse gap weights ``(n, K)``: ``1/(K + gamma * gap)`` each, the rest to the best.
 
@@ -92,7 +169,7 @@ def gap_weights(scores: FloatArray, gamma: float, *, relative: bool) -> FloatArr
     return probabilities
 
 
-@njit(cache=True)
+@jit
 def draw(probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, propensity: FloatArray) -> None:
     """One action a row by inverting the cumulative probabilities, written to ``chosen`` and ``propensity`` ``(n,)``."""
     rows, actions = probabilities.shape
@@ -114,7 +191,7 @@ def draw(probabilities: FloatArray, uniforms: FloatArray, chosen: IntArray, prop
         propensity[n] = probabilities[n, action]
 
 
-@njit(cache=True)
+@jit
 def ucb(
     context: FloatArray,
     theta: FloatArray,

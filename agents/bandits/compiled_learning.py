@@ -1,19 +1,14 @@
 """Compiled updates of the linear and logistic models."""
 
-# numba ships without type information: what it decorates has no known type for the checker.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUntypedFunctionDecorator=false
-
 import math
 
 import numpy as np
-from numba import njit
 
-from xbopt.agents.bandits.compiled_forms import FAST
+from xbopt.agents.bandits.compiled import fast_jit
 from xbopt.core.arrays import FloatArray, IntArray
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def _solve(inverse: FloatArray, x: FloatArray, result: FloatArray) -> float:
     """``result = A^-1 x`` from a packed triangle; returns ``x'A^-1 x``."""
     features = x.shape[0]
@@ -35,7 +30,7 @@ def _solve(inverse: FloatArray, x: FloatArray, result: FloatArray) -> float:
     return form
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def _add_outer(packed: FloatArray, v: FloatArray, factor: float) -> None:
     """``packed += factor * vv'``."""
     features = v.shape[0]
@@ -48,7 +43,7 @@ def _add_outer(packed: FloatArray, v: FloatArray, factor: float) -> None:
         m += features - i
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArray) -> float:
     """``inverse = (ridge I + gram)^-1``, packed; Gauss-Jordan elimination, which is stable without pivots here.
 
@@ -92,14 +87,14 @@ def _invert(gram: FloatArray, ridge: float, work: FloatArray, inverse: FloatArra
     return norm
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def _refit(inverse: FloatArray, target: FloatArray, theta: FloatArray) -> None:
     """``theta_o = A^-1 b_o`` for every output ``o``; targets and coefficients ``(O, d)``."""
     for o in range(target.shape[0]):
         _solve(inverse, target[o], theta[o])
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def invert(
     gram: FloatArray, ridge: float, inverse: FloatArray, norm: FloatArray, target: FloatArray, theta: FloatArray
 ) -> None:
@@ -111,7 +106,7 @@ def invert(
         _refit(inverse[k], target[k], theta[k])
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def learn(
     context: FloatArray,
     action: IntArray,
@@ -165,7 +160,7 @@ def learn(
             steps[k] = 0
 
 
-@njit(cache=True, fastmath=FAST)
+@fast_jit
 def learn_rates(
     context: FloatArray,
     action: IntArray,

@@ -1,26 +1,29 @@
 """Compiled probabilities of Thompson sampling; ``thompson.py`` tells the method."""
 
-# numba ships without type information: what it decorates has no known type for the checker.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUntypedFunctionDecorator=false
-
 import math
 
 import numpy as np
-from numba import njit
 
-from xbopt.agents.bandits.compiled_forms import dot, row_products
-from xbopt.agents.bandits.quadrature_rule import (
-    MOST_TRAPEZOID_NODES,
-    NODES,
-    NOTHING_LEFT,
-    RELEVANT_SD,
-    SUM_ERROR,
-    WEIGHTS,
-    ZONE_EDGE,
-    ZONE_STEP,
-)
+from xbopt.agents.bandits.compiled import dot, jit, row_products
 from xbopt.core.arrays import FloatArray, IntArray
+
+_points, _weights = np.polynomial.legendre.leggauss(12)
+NODES = np.ascontiguousarray(_points[::-1])
+"""Gauss-Legendre nodes on (-1, 1), highest first."""
+WEIGHTS = np.ascontiguousarray(_weights[::-1])
+"""Their weights."""
+RELEVANT_SD = 6.8
+"""A score lies within so many standard deviations of its mean, but for 5e-12."""
+ZONE_EDGE = 6.6
+"""From so many standard deviations on, a CDF counts as constant within a panel."""
+ZONE_STEP = 2.0
+"""Widest panel inside a score's zone, in its standard deviations."""
+SUM_ERROR = 3e-9
+"""The integrals sum to 1 exactly; a larger deviation sends the row from the trapezoid rule to panels."""
+MOST_TRAPEZOID_NODES = 120.0
+"""Where the trapezoid rule would take more, panels take over."""
+NOTHING_LEFT = 1e-12
+"""Probability of all scores lying lower, below which the integration downward ends."""
 
 _SQRT_HALF = math.sqrt(0.5)
 _TABLE_STEPS = 128.0  # entries a standard deviation
@@ -30,13 +33,13 @@ _CDF = np.array([0.5 * math.erfc(-t * _SQRT_HALF) for t in _TABLE_AT.tolist()])
 _DENSITIES = np.exp(-0.5 * _TABLE_AT**2) / math.sqrt(2.0 * math.pi)
 
 
-@njit(cache=True)
+@jit
 def trapezoid_step(live: int) -> float:
     """Spacing of the trapezoid rule, in units of the smallest spread, for so many scores."""
     return 0.6 / (1.0 + 0.33 * math.log(max(live, 2) / 2.0))
 
 
-@njit(cache=True)
+@jit
 def _add_node(
     z: float,
     weight: float,
@@ -76,7 +79,7 @@ def _add_node(
     return product
 
 
-@njit(cache=True)
+@jit
 def _panels(
     mean: FloatArray, sd: FloatArray, low: float, high: float, below: FloatArray, density: FloatArray, found: FloatArray
 ) -> None:
@@ -99,7 +102,7 @@ def _panels(
         z = edge
 
 
-@njit(cache=True)
+@jit
 def thompson_row(
     mean: FloatArray,
     sd: FloatArray,
@@ -111,7 +114,7 @@ def thompson_row(
     found: FloatArray,
     result: FloatArray,
 ) -> None:
-    """Probabilities ``(K,)`` of one row, written to ``result``; the other arrays are room to work in."""
+    """Chance of each score ``(K,)`` to be the highest, written to ``result``; the other arrays are room to work in."""
     actions = mean.shape[0]
     result[:] = 0.0
     widest = 0.0
@@ -168,19 +171,7 @@ def thompson_row(
         result[k] /= total
 
 
-@njit(cache=True)
-def thompson(mean: FloatArray, sd: FloatArray) -> FloatArray:
-    """Probability ``(n, K)`` that an action's Gaussian score is the highest; see ``thompson.py``."""
-    rows, actions = mean.shape
-    probabilities = np.empty((rows, actions))
-    room = np.empty((5, actions))
-    place = np.empty(actions, dtype=np.int64)
-    for n in range(rows):
-        thompson_row(mean[n], sd[n], room[0], room[1], place, room[2], room[3], room[4], probabilities[n])
-    return probabilities
-
-
-@njit(cache=True)
+@jit
 def thompson_linear(
     context: FloatArray,
     theta: FloatArray,

@@ -1,17 +1,15 @@
 """One bandit a component of the tactic menu: a tactic's probability is the product of its components' probabilities."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from xbopt.agents.bandits.bandit import Bandit
-from xbopt.agents.bandits.kinds import KINDS
+from xbopt.agents.bandits.kinds import KINDS, load_bandit
 from xbopt.agents.bandits.storage import Setting
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.env.components import MenuComponents
-
-MakeBandit = Callable[[int, int], Bandit]
-"""Makes the bandit of a component from its number of actions and its position among the components."""
 
 
 class FactoredBandit:
@@ -45,6 +43,33 @@ class FactoredBandit:
                 for i, size in enumerate(components.sizes)
             ),
         )
+
+    @classmethod
+    def load(cls, folder: Path, components: MenuComponents, *, n_features: int) -> "FactoredBandit":
+        """Read the bandit of each component from a folder that ``save`` wrote to.
+
+        Raises:
+            PolicyError: A file is missing, damaged, or for another market.
+        """
+        paths = [folder / name for name in _file_names(components)]
+        return cls(
+            components,
+            tuple(
+                load_bandit(path, n_actions=size, n_features=n_features)
+                for path, size in zip(paths, components.sizes, strict=True)
+            ),
+        )
+
+    def save(self, folder: Path) -> list[str]:
+        """Write the bandit of each component; returns the names of the files.
+
+        Raises:
+            UsageError: The folder cannot be written to.
+        """
+        names = _file_names(self.components)
+        for name, bandit in zip(names, self.bandits, strict=True):
+            bandit.save(folder / name)
+        return names
 
     def probabilities(self, context: FloatArray) -> FloatArray:
         """Probability of each tactic ``(n, K)``, as the bandits explore."""
@@ -87,3 +112,7 @@ class FactoredBandit:
         size = self.components.sizes[component]
         table = (choice[:, None] == np.arange(size)).astype(np.float64)
         return values @ (table / table.sum(axis=0))
+
+
+def _file_names(components: MenuComponents) -> list[str]:
+    return [f"bandit_{i}.npz" for i in range(len(components.sizes))]

@@ -4,16 +4,19 @@ Both trust a regression and choose an action the less, the further its predictio
 action takes the rest of the probability, which is at least ``1/K`` because no other action gets more than ``1/K``.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from xbopt.agents.bandits.arithmetic import Engine
-from xbopt.agents.bandits.bandit import Bandit, StateArrays, checked_size
+from xbopt.agents.bandits.bandit import Bandit, checked_size, setting
+from xbopt.agents.bandits.compiled import gap_weights
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 
 
+@dataclass(kw_only=True, eq=False)
 class SquareCb(LinearBandit):
     """SquareCB (Foster & Rakhlin 2020, "Beyond UCB: optimal and efficient contextual bandits with regression oracles").
 
@@ -21,42 +24,18 @@ class SquareCb(LinearBandit):
     ``gamma_t = gamma (1 + t)^growth`` after ``t`` rows. Gaps are in the reward's unit: scale rewards to about 0..1.
     Ties: the earliest of the best actions takes the rest.
 
-    Args:
-        n_actions: ``K``.
-        n_features: ``d``.
-        seed: Seed of the bandit's own draws.
+    Attributes:
         gamma: How strongly a gap counts at the start; larger explores less.
         growth: Power with which that grows with the rows; 1/2 by the paper's theorem.
-        ridge: Strength of the prior.
-        discount: Weight that a row keeps when the next one comes.
-        engine: See ``Bandit``.
-
-    Raises:
-        UsageError: An argument is outside its range.
     """
 
-    def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        seed: int = 0,
-        gamma: float = 10.0,
-        growth: float = 0.5,
-        ridge: float = 1.0,
-        discount: float = 1.0,
-        engine: Engine = "auto",
-    ) -> None:
-        self._gamma, self._growth = checked_size("gamma", gamma), checked_size("growth", growth)
-        super().__init__(
-            n_actions=n_actions, n_features=n_features, seed=seed, ridge=ridge, discount=discount, engine=engine,
-            settings={"gamma": gamma, "growth": growth},
-        )  # fmt: skip
+    gamma: float = setting(10.0, checked_size)
+    growth: float = setting(0.5, checked_size)
 
     @property
-    def gamma(self) -> float:
-        """How strongly a gap counts now."""
-        return self._gamma * (1.0 + self._rows) ** self._growth
+    def gamma_now(self) -> float:
+        """How strongly a gap counts after the rows so far."""
+        return self.gamma * (1.0 + self._rows) ** self.growth
 
     @property
     def probability_floor(self) -> float:
@@ -64,9 +43,10 @@ class SquareCb(LinearBandit):
         return 0.0
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.gap_weights(self.models.means(self._finite(context)), self.gamma, relative=False)
+        return gap_weights(self.models.means(self._finite(context)), self.gamma_now, relative=False)
 
 
+@dataclass(kw_only=True, eq=False)
 class FastCb(Bandit):
     """FastCB for rewards within 0..1 that are mostly near 0, such as clicks and orders.
 
@@ -78,48 +58,30 @@ class FastCb(Bandit):
 
     The regression is logistic, one an action, by one Newton step a row in the order of the rows.
 
-    Args:
-        n_actions: ``K``.
-        n_features: ``d``.
-        seed: Seed of the bandit's own draws.
+    Attributes:
         gamma: How strongly a relative gap counts at the start.
         growth: Power with which that grows with the rows.
         initial_rate: Reward rate expected before anything was seen, inside 0..1; above the truth explores more.
         ridge: Strength of the prior.
-        engine: See ``Bandit``.
-
-    Raises:
-        UsageError: An argument is outside its range.
     """
 
-    def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        seed: int = 0,
-        gamma: float = 10.0,
-        growth: float = 0.5,
-        initial_rate: float = 0.1,
-        ridge: float = 1.0,
-        engine: Engine = "auto",
-    ) -> None:
-        self._gamma, self._growth = checked_size("gamma", gamma), checked_size("growth", growth)
-        if not 0.0 < initial_rate < 1.0:
-            raise UsageError(f"initial_rate is {initial_rate:g}; a rate inside 0..1 is wanted.")
-        self._offset = float(np.log(initial_rate / (1.0 - initial_rate)))
-        super().__init__(
-            n_actions=n_actions, n_features=n_features, seed=seed, engine=engine,
-            settings={"gamma": gamma, "growth": growth, "initial_rate": initial_rate, "ridge": ridge},
-        )  # fmt: skip
-        self.models = LinearModels(
-            n_actions=n_actions, n_features=n_features, ridge=ridge, discount=1.0, arithmetic=self._arithmetic
-        )
+    gamma: float = setting(10.0, checked_size)
+    growth: float = setting(0.5, checked_size)
+    initial_rate: float = 0.1
+    ridge: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Begin with the prior."""
+        super().__post_init__()
+        if not 0.0 < self.initial_rate < 1.0:
+            raise UsageError(f"initial_rate is {self.initial_rate:g}; a rate inside 0..1 is wanted.")
+        self._offset = float(np.log(self.initial_rate / (1.0 - self.initial_rate)))
+        self.models = LinearModels(n_actions=self.n_actions, n_features=self.n_features, ridge=self.ridge)
 
     @property
-    def gamma(self) -> float:
-        """How strongly a relative gap counts now."""
-        return self._gamma * (1.0 + self._rows) ** self._growth
+    def gamma_now(self) -> float:
+        """How strongly a relative gap counts after the rows so far."""
+        return self.gamma * (1.0 + self._rows) ** self.growth
 
     @property
     def probability_floor(self) -> float:
@@ -149,7 +111,7 @@ class FastCb(Bandit):
         return 1.0 / (1.0 + np.exp(-np.clip(self._offset + self.models.means(context), -30.0, 30.0)))
 
     def _probabilities(self, context: FloatArray) -> FloatArray:
-        return self._arithmetic.gap_weights(self._rates(self._finite(context)), self.gamma, relative=True)
+        return gap_weights(self._rates(self._finite(context)), self.gamma_now, relative=True)
 
     def _learn(self, context: FloatArray, action: IntArray, reward: FloatArray, weight: FloatArray) -> None:
         outside = (reward < 0.0) | (reward > 1.0)
@@ -157,10 +119,3 @@ class FastCb(Bandit):
             row = int(np.argmax(outside))
             raise UsageError(f"reward is {reward[row]:g} at row {row}; FastCb learns rewards within 0..1.")
         self.models.learn_rates(context, action, reward, weight, offset=self._offset)
-
-    def arrays(self) -> StateArrays:
-        """Everything that was learned, by name."""
-        return self.models.arrays()
-
-    def _restore(self, arrays: StateArrays) -> None:
-        self.models.restore(dict(arrays))

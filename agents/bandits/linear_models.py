@@ -20,10 +20,12 @@ their exact ratios, and up to 5 % too much confidence against the ridge is the w
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from xbopt.agents.bandits.arithmetic import Arithmetic
+from xbopt.agents.bandits.compiled import predict, variances
+from xbopt.agents.bandits.compiled_learning import invert, learn, learn_rates
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 
@@ -42,32 +44,24 @@ class LinearModels:
         ridge: Strength of the prior, above 0.
         discount: Weight that a row keeps when the next one comes, above 0 and at most 1.
         outputs: ``O``: outcomes that share an action's contexts, such as reward and cost.
-        arithmetic: What to compute with.
 
     Raises:
         UsageError: An argument is outside its range.
     """
 
     __slots__ = (
-        "_arithmetic", "_block", "_discount", "_in_block", "_ridge", "gram", "inverse", "main_theta", "norm", "steps",
-        "target", "theta",
+        "_block", "_discount", "_in_block", "_ridge", "gram", "inverse", "main_theta", "norm", "steps", "target",
+        "theta",
     )  # fmt: skip
 
     def __init__(
-        self,
-        *,
-        n_actions: int,
-        n_features: int,
-        ridge: float,
-        discount: float,
-        arithmetic: Arithmetic,
-        outputs: int = 1,
+        self, *, n_actions: int, n_features: int, ridge: float, discount: float = 1.0, outputs: int = 1
     ) -> None:
         if not 0.0 < ridge < math.inf:
             raise UsageError(f"ridge is {ridge:g}; a number above 0 is wanted.")
         if not 0.0 < discount <= 1.0:
             raise UsageError(f"discount is {discount:g}; a share above 0 and at most 1 is wanted.")
-        self._arithmetic, self._ridge, self._discount = arithmetic, float(ridge), float(discount)
+        self._ridge, self._discount = float(ridge), float(discount)
         self._block = 0 if discount == 1.0 else max(1, int(math.log(_BLOCK_WEIGHT) / math.log(discount)))
         self._in_block = 0
         packed = n_features * (n_features + 1) // 2
@@ -83,11 +77,11 @@ class LinearModels:
 
     def means(self, context: FloatArray, output: int = 0) -> FloatArray:
         """Predicted outcome of every action ``(n, K)``."""
-        return self._arithmetic.predict(context, self.theta[:, output])
+        return predict(context, self.theta[:, output])
 
     def variances(self, context: FloatArray) -> FloatArray:
         """``x'A_k^-1 x`` of every action ``(n, K)``: the variance of a prediction, in units of the noise's."""
-        return self._arithmetic.variances(context, self.inverse)
+        return variances(context, self.inverse)
 
     def learn(self, context: FloatArray, action: IntArray, outcome: FloatArray, weight: FloatArray) -> None:
         """Add rows ``(n, d)`` with their actions ``(n,)``, outcomes ``(n, O)`` and weights ``(n,)``."""
@@ -95,7 +89,7 @@ class LinearModels:
         while start < len(action):
             end = min(start + _ROWS_AT_ONCE, len(action)) if not self._block else self._block_end(start, len(action))
             rows = slice(start, end)
-            self._arithmetic.learn(
+            learn(
                 context[rows], action[rows], outcome[rows], self._aged(weight[rows]), self._ridge, MOST_STEPS,
                 self.gram, self.inverse, self.norm, self.target, self.theta, self.steps,
             )  # fmt: skip
@@ -128,7 +122,7 @@ class LinearModels:
         One Newton step a row (an extended Kalman filter): ``A_k`` gains ``w p (1 - p) xx'`` and ``theta_k`` gains
         ``A_k^-1 x w (y - p)``. Forgetting is not offered here: discount must be 1.
         """
-        self._arithmetic.learn_rates(
+        learn_rates(
             context, action, reward, weight, offset, self._ridge, MOST_STEPS,
             self.gram, self.inverse, self.norm, self.theta, self.steps,
         )  # fmt: skip
@@ -140,7 +134,7 @@ class LinearModels:
             "steps": self.steps, "in_block": np.array([self._in_block]),
         }  # fmt: skip
 
-    def restore(self, arrays: dict[str, FloatArray | IntArray]) -> None:
+    def restore(self, arrays: Mapping[str, FloatArray | IntArray]) -> None:
         """Take over a state that ``arrays`` gave, of the same shapes."""
         for name in ("gram", "inverse", "norm", "target", "theta", "steps"):
             getattr(self, name)[...] = arrays[name]
@@ -175,5 +169,5 @@ class LinearModels:
             self._invert()
 
     def _invert(self) -> None:
-        self._arithmetic.invert(self.gram, self._ridge, self.inverse, self.norm, self.target, self.theta)
+        invert(self.gram, self._ridge, self.inverse, self.norm, self.target, self.theta)
         self.steps[...] = 0

@@ -18,8 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.agents.bandits.arithmetic import arithmetic
-from xbopt.agents.bandits.bandit import Bandit, checked_size
+from xbopt.agents.bandits.bandit import Bandit, checked_positive
 from xbopt.agents.bandits.linear import LinearBandit
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.core.arrays import FloatArray, IntArray
@@ -88,7 +87,7 @@ def learn_from_log(
             "or SquareCb."
         )
     if clip is not None:
-        checked_size("clip", clip, zero=False)
+        checked_positive("clip", clip)
     found = log if isinstance(log, DecisionLog) else read_decision_log(Path(log))
     for name, have, want in (
         ("context fields", len(found.schema.context_names), bandit.n_features),
@@ -136,10 +135,7 @@ def _cross_fitted(
     half = (number if number.max() > 0 else np.arange(len(number))) % 2
     predicted = np.zeros((len(action), n_actions))
     for side in (0, 1):
-        models = LinearModels(
-            n_actions=n_actions, n_features=context.shape[1], ridge=ridge, discount=1.0,
-            arithmetic=arithmetic("auto"),
-        )  # fmt: skip
+        models = LinearModels(n_actions=n_actions, n_features=context.shape[1], ridge=ridge)
         fit, ask = half != side, half == side
         models.learn(np.ascontiguousarray(context[fit]), action[fit], reward[fit][:, None], np.ones(int(fit.sum())))
         predicted[ask] = models.means(np.ascontiguousarray(context[ask]))

@@ -55,7 +55,7 @@ class MarketContext:
         # A cell that the plan hardly serves must not make small change look like a fortune.
         return cls(
             layout=layout,
-            menu=AnchoredMenu(menu=scenario.menu, anchor=anchor),
+            menu=AnchoredMenu(base=scenario.menu, anchor=anchor),
             names=names,
             usual_base=np.maximum(usual, 0.1 * max(float(usual.mean()), 1e-9)),
         )
@@ -99,5 +99,5 @@ class MarketContext:
 
     def extra_cost(self, day: int) -> FloatArray:
         """What each tactic spends more than the plan ``(R, S, K)``, in the cells' units."""
-        more = self.menu.menu.intensity - 1.0
+        more = self.menu.base.intensity - 1.0
         return self.planned_base(day)[..., None] * more / self.unit_base(day)[..., None]

@@ -1,15 +1,24 @@
 """A trained bandit as a policy of the market: exact probabilities over the tactic menu in every cell."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
+from xbopt.agents.exploration import checked_exploration
+from xbopt.agents.saved_policy import read_policy
+from xbopt.agents.saved_policy import save_policy as save_common_parts
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation, PolicyKind
-from xbopt.core.errors import PolicyError
+from xbopt.env.actions import Form
+from xbopt.env.components import MenuComponents
+from xbopt.simulator.parameters import MarketParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +49,7 @@ class MarketBanditPolicy:
     kind: PolicyKind = "bandit"
 
     @property
-    def anchored_menu(self) -> AnchoredMenu:
+    def menu(self) -> AnchoredMenu:
         """The menu that its probabilities are over, relative to a plan."""
         return self.context.menu
 
@@ -50,9 +59,7 @@ class MarketBanditPolicy:
         Raises:
             PolicyError: The share is not within 0..1.
         """
-        if not 0.0 <= share <= 1.0:
-            raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
-        return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
+        return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
 
     def _behind(self, observation: Observation) -> FloatArray:
         """How much dearer money is in each world ``(B,)``: log of the plan's money to come over what is left."""
@@ -81,3 +88,52 @@ class MarketBanditPolicy:
         mixed = (1.0 - self.exploration) * greedy + self.exploration / tactics
         regions, segments, _ = self.context.layout.shape
         return mixed.reshape(observation.worlds, regions, segments, tactics)
+
+
+def save_policy(
+    folder: Path, policy: MarketBanditPolicy, plan: ScheduledPolicy, *, form: Form, scenario_hash: str
+) -> None:
+    """Write a policy; each file appears whole or not at all, ``policy.json`` last.
+
+    Raises:
+        UsageError: The folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_common_parts(
+        folder,
+        agent=policy.name,
+        scenario_hash=scenario_hash,
+        plan=plan,
+        features=policy.context.names,
+        actions=policy.context.menu.base.labels,
+        files=policy.bandit.save(folder),
+        entries={
+            "form": form,
+            "price": policy.price,
+            "pacing": policy.pacing,
+            "caution": list(policy.caution),
+            "exploration": policy.exploration,
+        },
+    )
+
+
+def load_policy(folder: Path, market: MarketParameters) -> MarketBanditPolicy:
+    """Read a policy for a market.
+
+    Raises:
+        PolicyError: A file is missing, damaged or of another format, or the policy was trained for another market.
+    """
+    scenario = market.scenario
+    saved = read_policy(folder, scenario, ("agent", "form", "price", "pacing", "caution", "exploration"))
+    context = MarketContext.of(market, Anchor.of(saved.plan, scenario.limits))
+    saved.check_names(scenario, features=context.names, actions=scenario.menu.labels)
+    components = MenuComponents.in_form(scenario.menu, cast("Form", saved.entries["form"]))
+    return MarketBanditPolicy(
+        bandit=FactoredBandit.load(folder, components, n_features=len(context.names)),
+        context=context,
+        price=float(cast("float", saved.entries["price"])),
+        pacing=float(cast("float", saved.entries["pacing"])),
+        caution=tuple(float(one) for one in cast("list[float]", saved.entries["caution"])),
+        exploration=float(cast("float", saved.entries["exploration"])),
+        name=str(saved.entries["agent"]),
+    )

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, cast, get_args
+from typing import cast
 
 from xbopt.agents.bandits.storage import Setting
-from xbopt.core.documents.document import suggest
+from xbopt.agents.training import read_options
 from xbopt.core.errors import UsageError
-
-Form = Literal["factored", "full"]
-FORMS: tuple[Form, ...] = get_args(Form)
+from xbopt.env.actions import FORMS, Form
 
 AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
     "epsilon_greedy": ("EpsilonGreedy", {"epsilon": 0.6, "floor": 0.3, "half_rows": 1e6, "ridge": 30.0}),
@@ -87,19 +85,8 @@ def settings_for(agent: str, options: Mapping[str, object]) -> MarketBanditSetti
         UsageError: A value cannot be read, or makes no sense.
     """
     ours = {one.name: one.default for one in fields(MarketBanditSettings) if one.name != "bandit"}
-    bandit = dict(AGENT_KINDS[agent][1])
-    chosen: dict[str, object] = {}
-    for name, value in options.items():
-        known = {**bandit, **ours, "ridge": 1.0, "discount": 1.0}
-        if name not in known:
-            raise UsageError(f"{agent} has no setting {name!r}.{suggest(name, known)}")
-        kind = cast("type[str | int | float]", type(known[name]))
-        try:
-            read = kind(cast("str", value))
-        except (TypeError, ValueError):
-            raise UsageError(f"{name} is {value!r}; a value like {known[name]!r} is wanted.") from None
-        if name in ours:
-            chosen[name] = read
-        else:
-            bandit[name] = read
-    return replace(MarketBanditSettings(bandit=bandit), **cast("dict[str, int]", chosen))
+    bandit = AGENT_KINDS[agent][1]
+    read = read_options(agent, options, {"ridge": 1.0, "discount": 1.0, **bandit, **ours})
+    own = cast("dict[str, Setting]", {name: value for name, value in read.items() if name not in ours})
+    chosen = cast("dict[str, int]", {name: value for name, value in read.items() if name in ours})
+    return replace(MarketBanditSettings(bandit={**bandit, **own}), **chosen)

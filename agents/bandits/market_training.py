@@ -23,48 +23,36 @@ import numpy as np
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_play import Experience, play_campaigns, price_of_money
-from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-from xbopt.agents.bandits.market_saved import components_of, load_bandits, save_bandits, save_policy
-from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings, settings_for
+from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, settings_for
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
-from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
+from xbopt.agents.training import (
+    DEFAULT_PLAN,
+    HELD_OUT_WORLDS,
+    TRAINING_WORLDS,
+    OnProgress,
+    TrainingProgress,
+    TrainingSettings,
+    TrainingSummary,
+)
 from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file, sha256_of
+from xbopt.env.components import MenuComponents
 from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 
-TRAINING_WORLDS = 2**40
-"""Global number of the first world to train on. Simulations play worlds below 100,000."""
-HELD_OUT_WORLDS = 2**41
-"""Global number of the first held-out world."""
 CLOSED = 1e9
 """A degree of caution that never leaves the plan."""
 CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
 """Degrees of caution among which the held-out worlds choose, for one component of the menu after the other."""
-DEFAULT_PLAN = "planner"
-
-
-def train_bandit(
-    market: MarketParameters, settings: TrainingSettings, run: RunDirectory, progress: Progress, *, resume: bool
-) -> TrainingSummary:
-    """Train a bandit; see ``xbopt.agents.training.Trainer``.
-
-    Raises:
-        UsageError: An option makes no sense.
-        PolicyError: The checkpoint is damaged or does not fit.
-    """
-    training = BanditTraining(market, settings_for(settings.agent, settings.options), settings, run, progress)
-    if resume:
-        training.resume()
-    return training.learn()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,17 +69,19 @@ class _Standing:
 
 
 class BanditTraining:
-    """One run: a bandit, the held-out worlds, and what to do between batches."""
+    """One run: a bandit, the held-out worlds, and what to do between batches.
 
-    def __init__(
-        self,
-        market: MarketParameters,
-        own: MarketBanditSettings,
-        settings: TrainingSettings,
-        run: RunDirectory,
-        progress: Progress,
-    ) -> None:
-        self._market, self._own, self._settings, self._run, self._tell = market, own, settings, run, progress
+    Args:
+        market: The market.
+        settings: What to train, and until when.
+
+    Raises:
+        UsageError: An option makes no sense.
+    """
+
+    def __init__(self, market: MarketParameters, settings: TrainingSettings) -> None:
+        own = settings_for(settings.agent, settings.options)
+        self._market, self._own, self._settings = market, own, settings
         self._plan = built_in_policy(settings.plan or DEFAULT_PLAN, market)
         anchor = Anchor.of(self._plan, market.scenario.limits)
         self._context = MarketContext.of(market, anchor)
@@ -99,10 +89,10 @@ class BanditTraining:
             market, self._plan, has_reserve=anchor.has_reserve, customer_weight=own.customer_weight
         )
         kind = AGENT_KINDS[settings.agent][0]
+        components = MenuComponents.in_form(market.scenario.menu, own.form)
         self._bandit = FactoredBandit.of_kind(
-            components_of(market, own.form), kind, n_features=len(self._context.names), seed=settings.seed,
-            settings=own.bandit,
-        )  # fmt: skip
+            components, kind, n_features=len(self._context.names), seed=settings.seed, settings=own.bandit
+        )
         self._rates_only = kind == "FastCb"
         regions, segments, _, _ = market.shape
         self._noise = np.zeros(regions * segments)
@@ -111,14 +101,14 @@ class BanditTraining:
         worlds = HELD_OUT_WORLDS + np.arange(own.held_out_worlds)
         self._held_out = HeldOutWorlds(market, self._plan, worlds, seed=settings.seed, weight=own.customer_weight)
 
-    def resume(self) -> None:
+    def _resume(self, run: RunDirectory) -> None:
         """Go on from the last checkpoint.
 
         Raises:
             PolicyError: It is missing or damaged.
         """
-        folder = self._run.checkpoints
-        self._bandit = load_bandits(folder, self._bandit.components, len(self._context.names))
+        folder = run.checkpoints
+        self._bandit = FactoredBandit.load(folder, self._bandit.components, n_features=len(self._context.names))
         try:
             stored = cast("dict[str, float]", json.loads((folder / "standing.json").read_text(encoding="utf-8")))
             noise = cast("list[float]", stored.pop("noise"))
@@ -135,22 +125,24 @@ class BanditTraining:
             )
         if self._noise.shape != (self._market.shape[0] * self._market.shape[1],):
             raise PolicyError(f"{folder / 'standing.json'} is of another market; train anew.")
-        self._run.cut_progress("batch", self._standing.batch)
+        run.cut_progress("batch", self._standing.batch)
 
-    def learn(self) -> TrainingSummary:
-        """Train until a limit is met, or nothing gets better."""
-        started, standing, limits = time.perf_counter(), self._standing, self._settings
+    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+        """Train until a limit is met, or nothing gets better.
+
+        Raises:
+            PolicyError: The checkpoint to go on from is missing, damaged or does not fit.
+        """
+        if resume:
+            self._resume(run)
+        started, standing = time.perf_counter(), self._standing
         stopped = ""
         while not stopped:
             self._batch()
-            seconds = time.perf_counter() - started
-            if limits.steps is not None and standing.rows >= limits.steps:
-                stopped = "steps"
-            elif limits.seconds is not None and seconds >= limits.seconds:
-                stopped = "time"
+            stopped = self._settings.reached(standing.rows, time.perf_counter() - started)
             on_schedule = standing.batch % self._own.evaluate_every == 0
             if stopped or on_schedule:
-                self._evaluate(started, on_schedule=on_schedule)
+                on_progress(self._evaluate(run, started, on_schedule=on_schedule))
             if not stopped and standing.waited >= self._own.patience:
                 stopped = "no improvement"
         return TrainingSummary(
@@ -198,7 +190,7 @@ class BanditTraining:
         self._bandit.update(experience.context, experience.tactic, reward, weight)
         self._standing.rows += len(reward)
 
-    def _evaluate(self, started: float, *, on_schedule: bool) -> None:
+    def _evaluate(self, run: RunDirectory, started: float, *, on_schedule: bool) -> TrainingProgress:
         """Score the policy on the held-out worlds, keep it if it is the best, write everything down.
 
         A look that is not on schedule, because the run stops there, moves nothing but the best policy: whoever goes on
@@ -225,37 +217,26 @@ class BanditTraining:
         if is_best:
             standing.best_gain_base, standing.best_se_base = mean, error
             best = replace(policy, caution=tuple(caution), exploration=own.exploration)
-            save_policy(self._run.policy, best, self._plan, form=own.form, scenario_hash=self._market.scenario.hash)
+            save_policy(run.policy, best, self._plan, form=own.form, scenario_hash=self._market.scenario.hash)
         seconds = time.perf_counter() - started
-        planned = float(self._held_out.planned.mean())
-        share = (planned + mean) / planned if planned else float("nan")
-        self._run.add_progress(
+        progress = TrainingProgress.at(
+            self._settings, steps=standing.rows, seconds=seconds, gain_base=mean,
+            best_gain_base=standing.best_gain_base, planned_base=float(self._held_out.planned.mean()),
+        )  # fmt: skip
+        run.add_progress(
             {
                 "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
-                "gain_se_base": error, "best_gain_base": standing.best_gain_base, "share_of_plan": share,
-                "clipped_rewards": standing.clipped,
+                "gain_se_base": error, "best_gain_base": standing.best_gain_base,
+                "share_of_plan": progress.share_of_plan, "clipped_rewards": standing.clipped,
                 **{f"caution_{n}": c for n, c in zip(self._bandit.components.names, caution, strict=True)},
             }
         )  # fmt: skip
-        self._checkpoint()
-        limits = self._settings
-        parts = [seconds / limits.seconds] if limits.seconds else []
-        parts += [standing.rows / limits.steps] if limits.steps else []
-        done = min(max(parts), 1.0)
-        self._tell(
-            TrainingProgress(
-                done_frac=done,
-                steps=standing.rows,
-                gain_base=mean,
-                best_gain_base=standing.best_gain_base,
-                share_of_plan=share,
-                seconds_left=seconds * (1.0 - done) / done if done > 0.0 else float("nan"),
-            )
-        )
+        self._checkpoint(run)
+        return progress
 
-    def _checkpoint(self) -> None:
-        folder, standing = self._run.checkpoints, self._standing
-        save_bandits(folder, self._bandit)
+    def _checkpoint(self, run: RunDirectory) -> None:
+        folder, standing = run.checkpoints, self._standing
+        self._bandit.save(folder)
         stored: Mapping[str, object] = {
             **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist(),
             "caution": self._caution, "sha256": _hashes(folder),

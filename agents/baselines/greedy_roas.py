@@ -6,8 +6,9 @@ model: no synergy, no calendar, no world's own parameters.
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy, even_schedule
+from xbopt.agents.baselines.uniform import even_schedule
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import steady_response
 from xbopt.simulator.worlds import average_world

@@ -7,8 +7,9 @@ and channels follow the plan.
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy, even_schedule
+from xbopt.agents.baselines.uniform import even_schedule
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.build import weights_of
 from xbopt.simulator.parameters import MarketParameters
 

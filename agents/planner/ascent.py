@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.conic import SolverError
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.agents.planner.envelope import has_other_curves
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.kept_limits import within_limits
-from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.program import Solution, solve
 from xbopt.agents.planner.response_model import ResponseModel, model_at
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import BudgetError
 
 _WIDEST, _CLOSEST = 4.0, 1.1
@@ -88,7 +87,6 @@ def allocate(
     constraints: Constraints,
     at: Ascent,
     *,
-    merit: Merit,
     rounds: int,
     tolerance: float,
 ) -> Ascent:
@@ -99,7 +97,6 @@ def allocate(
         blocks: The plan's cells.
         constraints: Limits; the plan keeps them.
         at: Where the plan stands; its discounts and dayparts are kept.
-        merit: Which plan is better.
         rounds: Most rounds.
         tolerance: Relative gain at which to stop.
 
@@ -112,7 +109,7 @@ def allocate(
         model = model_at(market, blocks, at.course, at.level)
         solution = _local(model, constraints, at, trust)
         before = at
-        at, step = _moved(market, blocks, at, solution.level, merit)
+        at, step = _moved(market, blocks, at, solution.level, constraints)
         at = replace(at, seconds=at.seconds + solution.seconds)
         # Where the model promised more than expected mode confirms, the plan stays where the model is right.
         confirmed = step == _STEPS[0]
@@ -135,7 +132,7 @@ def _local(model: ResponseModel, constraints: Constraints, at: Ascent, trust: fl
 
 
 def _moved(
-    market: ExpectedMarket, blocks: Blocks, at: Ascent, target: FloatArray, merit: Merit
+    market: ExpectedMarket, blocks: Blocks, at: Ascent, target: FloatArray, constraints: Constraints
 ) -> tuple[Ascent, float]:
     """The plan, moved towards a target as far as is best in expected mode, and how far; 0 where no step is better."""
     tried = [at.level + step * (target - at.level) for step in _STEPS]
@@ -144,14 +141,14 @@ def _moved(
     totals = np.array([at.course.total, *(by_days + evening)])
     margins = np.array([at.course.by_days, *by_days])
     spends = np.array([at.spend_base, *(plan.spend_base.sum() for plan in plans)])
-    best = merit.best(totals, margins, spends) - 1
+    best = constraints.best(totals, margins, spends) - 1
     if best < 0:
         return at, 0.0
     course = market.play(plans[best])
     return replace(at, level=tried[best], course=course, history=(*at.history, course.total)), _STEPS[best]
 
 
-def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit) -> Ascent:
+def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
     """Move on until program and expected mode agree, where every channel's curve is a cone; other markets stay.
 
     Raises:
@@ -164,7 +161,7 @@ def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at:
         organic = at.course.by_days - model.value(at.level)
         bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
         before = at.course.total
-        at, _ = _moved(market, blocks, at, bound.level, merit)
+        at, _ = _moved(market, blocks, at, bound.level, constraints)
         at = replace(at, seconds=at.seconds + bound.seconds)
         if bound.upper_bound - model.value(at.level) <= _CERTIFIED * abs(bound.upper_bound):
             break

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify, settle
 from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
 from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible, promises
@@ -15,13 +13,14 @@ from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.kept_limits import filled, keeps_limits
-from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
 from xbopt.agents.planner.return_floor import below_floor, best_margin, keep_return_floor, keeps
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.limits import Limits
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import BudgetError, UsageError
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import WorldParameters
 
@@ -29,7 +28,7 @@ from xbopt.simulator.worlds import WorldParameters
 _BINDING = 1e-5
 # A gap below this is not worth a sentence.
 _WORTH_SAYING = 1e-4
-_DUST = 1e-6
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,19 +131,18 @@ def plan_campaign(
     check_feasible(scenario, blocks, constraints)
     given = start or scenario_plan(market)
     first = begin(expected, blocks, constraints, given)
-    merit = Merit(floor=constraints.roi_floor)
-    found = _kept(first, best_dayparts(expected, first.course), merit)
+    found = _kept(first, best_dayparts(expected, first.course), constraints)
     try:
-        found = alternate(expected, blocks, constraints, found, merit, how)
-        found = settle(expected, blocks, constraints, found, merit)
-        found = _filled(expected, blocks, constraints, found, merit)
+        found = alternate(expected, blocks, constraints, found, how)
+        found = settle(expected, blocks, constraints, found)
+        found = _filled(expected, blocks, constraints, found)
     except BudgetError as error:
         # All limits on money can be kept, so it is the return floor that the promises are in conflict with.
         found = best_margin(expected, blocks, constraints, given)
-        if not keeps(found, merit):
+        if not keeps(found, constraints):
             raise below_floor(found) from error
-    found = keep_return_floor(expected, blocks, constraints, found, merit, given)
-    found = never_below(expected, blocks, replace(scenario.limits, total_base=budget), found, given, merit)
+    found = keep_return_floor(expected, blocks, constraints, found, given)
+    found = never_below(expected, blocks, replace(scenario.limits, total_base=budget), found, given, constraints)
     try:
         found, certificate = certify(expected, blocks, constraints, found)
     except BudgetError as error:  # a floor that the plan meets to the last digit, and the program does not
@@ -171,9 +169,7 @@ def plan_campaign(
     )
 
 
-def alternate(
-    expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit, how: Effort
-) -> Ascent:
+def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
     """Improve spend, then promotions, in turns; every accepted step is better in expected mode.
 
     Raises:
@@ -184,22 +180,27 @@ def alternate(
         before = at.course.total
         # The first turn only needs to know roughly where money goes before promotions are weighed.
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
-        at = allocate(expected, blocks, constraints, at, merit=merit, rounds=rounds, tolerance=tolerance)
-        at = _kept(at, improve_promotions(expected, blocks, at.course), merit)
+        at = allocate(expected, blocks, constraints, at, rounds=rounds, tolerance=tolerance)
+        at = _kept(at, improve_promotions(expected, blocks, at.course), constraints)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
     return at
 
 
-def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, merit: Merit) -> Ascent:
+def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
     """Spend what partial steps left of the budget, to the cent, where expected mode says that it pays."""
     level = filled(at.level.ravel(), constraints).reshape(at.level.shape)
-    kept = _kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), merit)
+    kept = _kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), constraints)
     return at if kept is at else replace(kept, level=level)
 
 
 def never_below(
-    expected: ExpectedMarket, blocks: Blocks, limits: Limits, at: Ascent, start: ScheduledPolicy, merit: Merit
+    expected: ExpectedMarket,
+    blocks: Blocks,
+    limits: Limits,
+    at: Ascent,
+    start: ScheduledPolicy,
+    constraints: Constraints,
 ) -> Ascent:
     """The start as it was given, day by day, where it keeps all limits and nothing better was found.
 
@@ -207,16 +208,16 @@ def never_below(
     """
     if not keeps_limits(start.spend_base, expected.market.shocks.available, limits):
         return at
-    kept = _kept(at, expected.play(start), merit)
+    kept = _kept(at, expected.play(start), constraints)
     return at if kept is at else replace(kept, level=blocks.level(start.spend_base))
 
 
-def _kept(at: Ascent, course: Course, merit: Merit) -> Ascent:
+def _kept(at: Ascent, course: Course, constraints: Constraints) -> Ascent:
     """The better of a plan and another course."""
     totals = np.array([at.course.total, course.total])
     spends = np.array([at.spend_base, float(course.plan.spend_base.sum())])
     margins = np.array([at.course.by_days, course.by_days])
-    if merit.best(totals, margins, spends) == 0:
+    if constraints.best(totals, margins, spends) == 0:
         return at
     return replace(at, course=course, history=(*at.history, course.total))
 
@@ -224,9 +225,9 @@ def _kept(at: Ascent, course: Course, merit: Merit) -> Ascent:
 def _prices(scenario: Scenario, blocks: Blocks, constraints: Constraints, certificate: Certificate) -> dict[str, float]:
     limits = dict(zip(constraints.names, certificate.shadow_price.tolist(), strict=True))
     promised = _promised_prices(scenario, blocks, constraints, certificate)
-    # A solver leaves dust on what has no price: less than a millionth of what the average unit of budget brings.
+    # What has no price is within the solver's tolerance: a millionth of what the average unit of budget brings.
     average = abs(certificate.value) / float(constraints.bound[0] * constraints.whole_base)
-    least = _DUST * max(average, *(abs(price) for price in (*limits.values(), *promised.values())))
+    least = _TOLERANCE * max(average, *(abs(price) for price in (*limits.values(), *promised.values())))
     prices = {name: price for name, price in (limits | promised).items() if abs(price) > least}
     if certificate.roi_price > least:
         prices["roi_floor"] = certificate.roi_price

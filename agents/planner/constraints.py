@@ -9,6 +9,8 @@ from xbopt.agents.planner.triplets import Triplets, stacked
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.scenario.scenario import Scenario
 
+_FLOOR_TOLERANCE = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
@@ -33,6 +35,22 @@ class Constraints:
     fixed: BoolArray
     roi_floor: float | None
     whole_base: float
+
+    def floor_shortfall(self, margins: FloatArray, spends: FloatArray) -> FloatArray:
+        """How far plans are below the return floor ``(N,)``, relative to their margin; 0 where they keep it.
+
+        Args:
+            margins: Contribution margin of each plan ``(N,)``, base currency.
+            spends: Its media spend ``(N,)``.
+        """
+        if self.roi_floor is None:
+            return np.zeros(len(margins))
+        missing = (self.roi_floor * spends - margins) / np.maximum(np.abs(margins), 1e-300)
+        return np.where(missing > _FLOOR_TOLERANCE, missing, 0.0)
+
+    def best(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> int:
+        """Position of the best plan, the first of equals: first of those that keep the floor, then by goal ``(N,)``."""
+        return int(np.lexsort((-totals, self.floor_shortfall(margins, spends)))[0])
 
 
 def scenario_constraints(scenario: Scenario, blocks: Blocks, *, budget_base: float | None = None) -> Constraints:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.goals import Goal
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin

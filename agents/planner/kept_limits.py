@@ -19,7 +19,7 @@ def within_limits(level: FloatArray, constraints: Constraints) -> FloatArray:
     """Levels ``(n,)`` moved as little as needed: lifted to their least, then scaled down to each bound in turn."""
     least, fixed = constraints.least, constraints.fixed
     kept = np.where(fixed, least, np.maximum(level, least))
-    # An interior-point solver leaves dust where nothing should be spent.
+    # An interior-point solver leaves tiny amounts where nothing should be spent.
     kept = np.where((kept < _DUST) & (least == 0.0), 0.0, kept)
     for row in (*range(1, len(constraints.bound)), 0):
         kept = _scaled_to(kept, constraints, row)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.ascent import begin
 from xbopt.agents.planner.blocks import Resolution, split_horizon
 from xbopt.agents.planner.campaign import Effort, alternate, never_below
@@ -16,10 +15,10 @@ from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
-from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.return_floor import keep_return_floor, promises_alone
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.simulator.parameters import MarketParameters
@@ -72,7 +71,7 @@ def plan_worlds(
     resolution: Resolution,
     start: ScheduledPolicy,
     goal: str = "reward",
-    progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> OraclePolicy:
     """Plan each world for itself, knowing its parameters but not its luck.
 
@@ -83,7 +82,7 @@ def plan_worlds(
         resolution: Length of plan cells.
         start: Where each search begins: the plan for the average market. No world's plan is worse than it there.
         goal: What to make as large as possible.
-        progress: Called with worlds done and worlds in all.
+        on_progress: Called with worlds done and worlds in all.
     """
     parameters = draw_worlds(market.scenario, seed=world_seed, worlds=worlds)
     blocks = split_horizon(market, resolution)
@@ -94,17 +93,16 @@ def plan_worlds(
     for row in range(len(worlds)):
         own = select_worlds(parameters, np.array([row]))
         expected = ExpectedMarket(market, goal_named(goal), own)
-        merit = Merit(floor=constraints.roi_floor)
-        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), merit, _EFFORT)
+        found = alternate(expected, blocks, constraints, begin(expected, blocks, constraints, start), _EFFORT)
         try:
-            found = keep_return_floor(expected, blocks, constraints, found, merit, start)
+            found = keep_return_floor(expected, blocks, constraints, found, start)
         except InfeasiblePlanError:
             # The floor was set for the average market. Where a world cannot keep it, its plan comes as near as it can.
             found = promises_alone(expected, blocks, constraints, found)
             below += 1
-        found = never_below(expected, blocks, market.scenario.limits, found, start, merit)
+        found = never_below(expected, blocks, market.scenario.limits, found, start, constraints)
         plans.append(found.course.plan)
         values.append(found.course.total)
-        if progress is not None:
-            progress(row + 1, len(worlds))
+        if on_progress is not None:
+            on_progress(row + 1, len(worlds))
     return OraclePolicy(plans=tuple(plans), worlds=worlds.copy(), expected=np.array(values), below_floor=below)

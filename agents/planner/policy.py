@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Resolution
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.parameters import MarketParameters
 
 if TYPE_CHECKING:

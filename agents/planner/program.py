@@ -128,7 +128,7 @@ def solve(
     answer = program.solve(_LOOSE_TOLERANCE if loose else _TIGHT_TOLERANCE)
     level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
     promised = np.zeros(size)
-    # Where a promise is no promise at all, its dual is only the solver's dust.
+    # Where a promise is no promise at all, its dual is within the solver's tolerance.
     promised[fixed], promised[free] = answer.dual[locks], -answer.dual[minimums]
     promised = np.where(constraints.least > 0.0, promised * scale / unit, 0.0)
     return Solution(

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.expected import Branch, Course, ExpectedMarket
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decisions.decision import MECHANICS, Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.scenario import Scenario
 
 # Shares of the helpful changes that are tried together, the best ones first.

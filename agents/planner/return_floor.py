@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.ascent import Ascent
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
-from xbopt.agents.planner.merit import Merit
 from xbopt.agents.planner.promotions import improve_promotions
+from xbopt.core.decisions.plan import ScheduledPolicy
 
 _HALVINGS = 24
 _PROMOTION_ROUNDS = 3
@@ -23,7 +22,6 @@ def keep_return_floor(
     blocks: Blocks,
     constraints: Constraints,
     at: Ascent,
-    merit: Merit,
     start: ScheduledPolicy,
 ) -> Ascent:
     """The plan itself where it keeps the floor; else the same plan with as little less spend as keeps it.
@@ -34,23 +32,23 @@ def keep_return_floor(
     Raises:
         InfeasiblePlanError: The promises alone break the floor; it names the return that they reach.
     """
-    if merit.floor is None or keeps(at, merit):
+    if constraints.roi_floor is None or keeps(at, constraints):
         return at
 
     def scaled(share: float) -> Ascent:
         return _towards_promises(market, blocks, constraints, at, share)
 
     low, high, kept = 0.0, 1.0, promises_alone(market, blocks, constraints, at)
-    if not keeps(kept, merit):
+    if not keeps(kept, constraints):
         # The plan's promotions may serve customers more than margin.
         at = replace(at, course=best_margin(market, blocks, constraints, start).course)
         kept = promises_alone(market, blocks, constraints, at)
-    if not keeps(kept, merit):
+    if not keeps(kept, constraints):
         raise below_floor(kept)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         tried = scaled(middle)
-        if keeps(tried, merit):
+        if keeps(tried, constraints):
             low, kept = middle, tried
         else:
             high = middle
@@ -87,9 +85,9 @@ def _towards_promises(
     return replace(at, level=level, course=market.play(replace(at.course.plan, spend_base=blocks.spend(level))))
 
 
-def keeps(at: Ascent, merit: Merit) -> bool:
+def keeps(at: Ascent, constraints: Constraints) -> bool:
     """Whether a plan keeps the floor."""
-    return bool(merit.shortfall(np.array([at.course.by_days]), np.array([at.spend_base]))[0] == 0.0)
+    return bool(constraints.floor_shortfall(np.array([at.course.by_days]), np.array([at.spend_base]))[0] == 0.0)
 
 
 def below_floor(least: Ascent) -> InfeasiblePlanError:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
 from xbopt.agents.planner.blocks import Resolution, split_horizon
 from xbopt.agents.planner.campaign import CampaignPlan, Effort, plan_campaign
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.goals import goal_named
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
 from xbopt.simulator.parameters import MarketParameters
 
@@ -91,7 +91,7 @@ class _Search:
     market: MarketParameters
     target: Target
     resolution: Resolution
-    progress: Callable[[int], None] | None
+    on_progress: Callable[[int], None] | None
     tried: list[CampaignPlan] = field(default_factory=list[CampaignPlan])
 
     def plan(self, budget_base: float, *, effort: Effort | None = None) -> CampaignPlan:
@@ -108,8 +108,8 @@ class _Search:
             effort=effort,
         )
         self.tried.append(plan)
-        if self.progress is not None:
-            self.progress(len(self.tried))
+        if self.on_progress is not None:
+            self.on_progress(len(self.tried))
         return plan
 
     def reaches(self, plan: CampaignPlan) -> bool:
@@ -139,7 +139,7 @@ def plan_to_target(
     target: Target,
     *,
     resolution: Resolution = "week",
-    progress: Callable[[int], None] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> TargetPlan:
     """Find the plan that reaches a target with the least spend, to 0.1 % of the scenario's budget.
 
@@ -147,7 +147,7 @@ def plan_to_target(
         market: The market.
         target: What to reach in expected mode.
         resolution: Length of plan cells.
-        progress: Called with the number of budgets that were tried.
+        on_progress: Called with the number of budgets that were tried.
 
     Raises:
         InfeasiblePlanError: No plan within the scenario's budget reaches it, or no plan keeps the other limits; it
@@ -157,7 +157,7 @@ def plan_to_target(
     """
     scenario = market.scenario
     total = scenario.limits.total_base
-    search = _Search(market=market, target=target, resolution=resolution, progress=progress)
+    search = _Search(market=market, target=target, resolution=resolution, on_progress=on_progress)
     whole = search.plan(total)
     if not search.reaches(whole):
         raise _unreachable(search, whole)

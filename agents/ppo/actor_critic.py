@@ -13,12 +13,47 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import nn
 from torch.distributions import Normal
 
-from xbopt.agents.ppo.choices import CellChoices
-from xbopt.agents.ppo.credit import Credit
-from xbopt.agents.ppo.layout import ActionLayout
-from xbopt.agents.ppo.networks import FlatNetwork, SharedNetwork
+from xbopt.agents.ppo.credit import StepParts
+from xbopt.agents.ppo.policy import PolicyParts
 from xbopt.env.actions import Actions
-from xbopt.env.features import FeatureLayout, Float32Array
+from xbopt.env.features import Float32Array
+from xbopt.env.tactic_actions import TacticActions
+
+
+class CellChoices:
+    """Independent categorical choices in every cell: ``(B, A)`` from logits ``(B, P)``, in the order cells, components.
+
+    stable-baselines3 keeps one distribution an entry. A menu of four components in 24 cells is 96 of them, and each is
+    several small tensor operations. Cells have the same components, so one operation a component does.
+
+    Args:
+        logits: ``(B, P)``, for each cell the components' logits one after the other.
+        sizes: Number of choices of each component of a cell ``(D,)``.
+    """
+
+    def __init__(self, logits: torch.Tensor, sizes: tuple[int, ...]) -> None:
+        by_cell = logits.reshape(len(logits), -1, sum(sizes))
+        self._log = [torch.log_softmax(part, dim=2) for part in torch.split(by_cell, list(sizes), dim=2)]
+
+    def sample(self) -> torch.Tensor:
+        """Draws."""
+        rows, cells, _ = self._log[0].shape
+        drawn = [torch.multinomial(log.exp().flatten(0, 1), 1).reshape(rows, cells) for log in self._log]
+        return torch.stack(drawn, dim=2).flatten(1)
+
+    def mode(self) -> torch.Tensor:
+        """The likeliest choices; the first of equals."""
+        return torch.stack([log.argmax(dim=2) for log in self._log], dim=2).flatten(1)
+
+    def log_prob(self, actions: torch.Tensor) -> torch.Tensor:
+        """Log probability of each entry ``(B, A)``."""
+        chosen = actions.long().reshape(len(actions), -1, len(self._log))
+        own = [log.gather(2, chosen[:, :, d : d + 1])[:, :, 0] for d, log in enumerate(self._log)]
+        return torch.stack(own, dim=2).flatten(1)
+
+    def entropy(self) -> torch.Tensor:
+        """Entropy of all entries together ``(B,)``."""
+        return -torch.stack([(log.exp() * log).sum(dim=(1, 2)) for log in self._log]).sum(dim=0)
 
 
 class CampaignActorCritic(ActorCriticPolicy):
@@ -34,31 +69,33 @@ class CampaignActorCritic(ActorCriticPolicy):
         action_space: spaces.Space[np.ndarray[tuple[int, ...], np.dtype[np.float32]]],
         lr_schedule: Schedule,
         *,
-        features: FeatureLayout,
-        layout: ActionLayout,
-        network: str,
-        width: int,
-        exploration: tuple[float, ...],
-        credit: Credit,
-        sizes: tuple[int, ...] | None,
+        parts: PolicyParts,
+        step: StepParts,
         use_sde: bool = False,
     ) -> None:
+        """See ``ActorCriticPolicy``.
+
+        Args:
+            observation_space: The library's.
+            action_space: The library's.
+            lr_schedule: The library's.
+            parts: The policy that is trained.
+            step: Where values and log probabilities by part are left for the buffer.
+            use_sde: The library's.
+        """
         assert not use_sde, "exploration is Gaussian with one scale a group"
-        self._make = (features, layout, network, width, exploration, credit, sizes)
+        self._parts, self._step = parts, step
         super().__init__(observation_space, action_space, lr_schedule, net_arch=[], ortho_init=False)
 
     def _build(self, lr_schedule: Schedule) -> None:
-        features, layout, network, width, exploration, credit, sizes = self._make
-        kind = {"flat": FlatNetwork, "shared": SharedNetwork}[network]
-        self.network: FlatNetwork | SharedNetwork = kind(features, layout, width, credit)
-        self._sizes, self._groups = sizes, len(credit.reach)
-        self.register_buffer("entry_group", torch.from_numpy(credit.group))
-        # What the last ``forward`` found, for the buffer: sums are all that the library passes on.
-        self.part_values, self.group_log_probs = torch.zeros(0), torch.zeros(0)
-        if sizes is None:
-            self.log_scale = nn.Parameter(torch.log(torch.tensor(exploration, dtype=torch.float32)))
-            self.register_buffer("group", torch.from_numpy(layout.groups))
-            self.register_buffer("first_scale", torch.tensor(layout.scale, dtype=torch.float32))
+        parts = self._parts
+        self.network = parts.network
+        self._sizes = parts.encoding.components.sizes if isinstance(parts.encoding, TacticActions) else None
+        self.register_buffer("entry_group", torch.from_numpy(parts.credit.group))
+        if self._sizes is None:
+            self.log_scale = nn.Parameter(torch.log(torch.tensor(parts.settings.exploration, dtype=torch.float32)))
+            self.register_buffer("group", torch.from_numpy(parts.layout.groups))
+            self.register_buffer("first_scale", torch.tensor(parts.layout.scale, dtype=torch.float32))
         self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1.0), eps=1e-5)
 
     def _choices(self, features: torch.Tensor) -> CellChoices | Normal:
@@ -69,7 +106,7 @@ class CampaignActorCritic(ActorCriticPolicy):
 
     def _by_group(self, log_probs: torch.Tensor) -> torch.Tensor:
         """Log probabilities of groups ``(B, G)`` from those of entries ``(B, A)``."""
-        grouped = torch.zeros(len(log_probs), self._groups, dtype=log_probs.dtype)
+        grouped = torch.zeros(len(log_probs), len(self._parts.credit.reach), dtype=log_probs.dtype)
         return grouped.index_add(1, self.entry_group, log_probs)
 
     def forward(
@@ -82,9 +119,10 @@ class CampaignActorCritic(ActorCriticPolicy):
         actions = choices.mode if isinstance(choices, Normal) else choices.mode()
         if not deterministic:
             actions = choices.sample()
-        self.part_values = self.network.values_of(obs).detach()
-        self.group_log_probs = self._by_group(choices.log_prob(actions)).detach()
-        return actions, self.part_values.sum(dim=1, keepdim=True), self.group_log_probs.sum(dim=1)
+        values = self.network.values_of(obs).detach()
+        log_probs = self._by_group(choices.log_prob(actions)).detach()
+        self._step.values, self._step.log_probs = values.numpy(), log_probs.numpy()
+        return actions, values.sum(dim=1, keepdim=True), log_probs.sum(dim=1)
 
     def judge(self, obs: torch.Tensor, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Values by part ``(B, P)``, log probabilities by group ``(B, G)`` and entropy ``(B,)`` of given actions."""

@@ -9,7 +9,7 @@ import torch
 from stable_baselines3 import PPO
 
 from xbopt.agents.ppo.held_out import Score
-from xbopt.agents.ppo.multiplier import PidMultiplier
+from xbopt.agents.ppo.soft_constraints import PidMultiplier
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 
@@ -26,7 +26,7 @@ class Checkpoint:
         steps: Decisions learnt from.
         best: Best score so far.
         waited: Evaluations since then.
-        taught: Whether the lessons before the first update are over.
+        imitated: Whether the imitation before the first update is over.
         multipliers: The price of missing each soft constraint, by its name.
     """
 
@@ -34,7 +34,7 @@ class Checkpoint:
     steps: int
     best: Score
     waited: int
-    taught: bool
+    imitated: bool
     multipliers: dict[str, PidMultiplier]
 
 
@@ -78,7 +78,7 @@ def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
             steps=cast("int", state["steps"]),
             best=Score(**best),
             waited=cast("int", state["waited"]),
-            taught=cast("bool", state["taught"]),
+            imitated=cast("bool", state.get("imitated", state.get("taught"))),  # the older name of the entry
             multipliers={name: PidMultiplier(**one) for name, one in multipliers.items()},
         )
     except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, OSError) as error:

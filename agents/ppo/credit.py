@@ -7,10 +7,11 @@ gradient of what an entry cannot move is noise alone (factored baselines: Wu, Ra
 Mordatch, Abbeel 2018; in a game of several players, independent PPO: de Witt et al. 2020).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.agents.ppo.layout import entry_places
 from xbopt.core.arrays import FloatArray, IntArray
@@ -42,6 +43,21 @@ class Credit:
             return cell_reward.reshape(len(cell_reward), -1)
         by_region = cell_reward.sum(axis=2)
         return by_region if self.name == "region" else by_region.sum(axis=1, keepdims=True)
+
+
+@dataclass(slots=True)
+class StepParts:
+    """What a step brought part by part. The library's loop hands on sums only, so these travel beside it.
+
+    Attributes:
+        rewards: Reward of each part ``(B, P)``; written by the environment.
+        values: Value of the state by part ``(B, P)``; written by the policy.
+        log_probs: Log probability of the action by group ``(B, G)``; written by the policy.
+    """
+
+    rewards: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    values: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    log_probs: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
 
 
 def credit_by(name: CreditName, encoding: Encoding) -> Credit:

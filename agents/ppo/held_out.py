@@ -3,18 +3,15 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.settings import PpoSettings
 from xbopt.agents.ppo.soft_constraints import soft_constraints
+from xbopt.agents.training import HELD_OUT_WORLDS
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.env.campaign import PLAN_REWARD, Campaign
 from xbopt.simulator.parameters import MarketParameters
-
-HELD_OUT_WORLDS = 2**41
-"""Global number of the first held-out world; simulations play worlds below 100,000, training those from 2**40 on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +73,3 @@ class HeldOut:
             gain_se_base=float(gain.std(ddof=1) / np.sqrt(len(gain))),
             missed=sum(max(one.missed(), 0.0) for one in self._constraints),
         )
-
-
-def played_features(campaign: Campaign, episode: int) -> torch.Tensor:
-    """The features that following the plan for an episode shows ``(n, N)``: what the normalisation begins with."""
-    observation = campaign.reset(episode)
-    rows = [campaign.features.flat(observation)]
-    for _ in range(campaign.steps - 1):
-        step = campaign.step(np.tile(campaign.encoding.neutral, (campaign.worlds, 1)))
-        rows.append(campaign.features.flat(step.observation))
-    return torch.from_numpy(np.concatenate(rows))

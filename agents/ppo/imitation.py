@@ -4,13 +4,15 @@ The re-planner reads the same features and solves an equation a cell; it cannot 
 nor for discounts and timing. A policy that starts where the re-planner ends has all its trials left for the rest.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.layout import entry_places
 from xbopt.core.arrays import BoolArray, FloatArray
-from xbopt.core.decisions.policy import DirectPolicy
+from xbopt.core.decisions.policy import Observation
 from xbopt.core.randomness import named_generator
 from xbopt.env.actions import Actions
 from xbopt.env.campaign import Campaign
@@ -21,13 +23,13 @@ _LEARNING_RATE = 2e-3
 _LARGEST_NORM = 5.0
 
 
-def demonstrations(campaign: Campaign, teacher: DirectPolicy) -> tuple[Float32Array, Actions]:
-    """What the teacher does in an episode: features ``(N, F)`` and the actions nearest to it ``(N, A)``."""
+def demonstrations(campaign: Campaign, act: Callable[[Observation], Actions]) -> tuple[Float32Array, Actions]:
+    """Features of an episode ``(N, F)``, and what was done ``(N, A)``."""
     rows: list[Float32Array] = []
     shown: list[Actions] = []
     observation = campaign.reset(0)
     for _ in range(campaign.steps):
-        actions = campaign.encoding.nearest(teacher.decide(observation).spend_base, observation)
+        actions = act(observation)
         rows.append(campaign.features.flat(observation))
         shown.append(actions)
         observation = campaign.step(actions).observation

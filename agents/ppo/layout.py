@@ -115,7 +115,7 @@ def _continuous_layout(encoding: ContinuousActions, exploration: tuple[float, ..
 def entry_places(encoding: Encoding) -> IntArray:
     """Region, segment and channel of each entry of an action ``(A, 3)``; -1 where an entry is about all of them."""
     if isinstance(encoding, TacticActions):
-        regions, segments = encoding.menu.menu.cell_share.shape
+        regions, segments = encoding.menu.base.cell_share.shape
         return np.repeat(_grid(regions, segments, None), len(encoding.components.sizes), axis=0)
     assert isinstance(encoding, ContinuousActions), "there are two encodings"
     regions, segments, channels, hours = encoding.shape

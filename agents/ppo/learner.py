@@ -1,7 +1,7 @@
 """PPO whose entries are judged by their own part of the reward; see ``credit``."""
 
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -10,14 +10,10 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.utils import explained_variance
 
-from xbopt.agents.ppo.credit import Credit
+from xbopt.agents.ppo.actor_critic import CampaignActorCritic
+from xbopt.agents.ppo.credit import Credit, StepParts
 from xbopt.core.arrays import FloatArray
 
-if TYPE_CHECKING:
-    from xbopt.agents.ppo.actor_critic import CampaignActorCritic
-    from xbopt.agents.ppo.vec_env import CampaignVecEnv
-
-Array32 = NDArray[np.float32]
 _MOST_KL = 1.5
 
 
@@ -35,28 +31,30 @@ class Minibatch(NamedTuple):
 class CreditBuffer(RolloutBuffer):
     """A rollout buffer that also keeps what belongs to each part and group.
 
-    The library hands over sums; the parts are picked up where they were made. The order of minibatches depends on
-    ``shuffler`` alone, not on numpy's global generator.
+    Args:
+        args: The library's.
+        credit: Which parts a group of entries is judged by.
+        step: Where environment and policy leave the parts of a step.
+        kwargs: The library's.
     """
 
-    shuffler: np.random.Generator
-    credit: Credit
-    policy: "CampaignActorCritic"
-    envs: "CampaignVecEnv"
+    def __init__(self, *args: object, credit: Credit, step: StepParts, **kwargs: object) -> None:
+        self._credit, self._step = credit, step
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportArgumentType] - handed through
 
     def reset(self) -> None:
         """Begin anew."""
         super().reset()
         self._rewards: list[FloatArray] = []
-        self._values: list[Array32] = []
-        self._log_probs: list[Array32] = []
+        self._values: list[NDArray[np.float32]] = []
+        self._log_probs: list[NDArray[np.float32]] = []
 
     def add(self, *args: object, **kwargs: object) -> None:
         """Keep a step of all worlds."""
         super().add(*args, **kwargs)  # pyright: ignore[reportArgumentType] - handed through
-        self._rewards.append(self.envs.part_rewards)
-        self._values.append(self.policy.part_values.numpy())
-        self._log_probs.append(self.policy.group_log_probs.numpy())
+        self._rewards.append(self._step.rewards)
+        self._values.append(self._step.values)
+        self._log_probs.append(self._step.log_probs)
 
     def compute_returns_and_advantage(self, last_values: torch.Tensor, dones: NDArray[np.bool_]) -> None:
         """Generalised advantage estimation (Schulman et al. 2016), part by part.
@@ -77,16 +75,16 @@ class CreditBuffer(RolloutBuffer):
         self._part_advantages = advantage
         self._part_returns = advantage + values
 
-    def minibatches(self, batch_size: int) -> Generator[Minibatch]:
+    def minibatches(self, batch_size: int, shuffler: np.random.Generator) -> Generator[Minibatch]:
         """Minibatches in random order; a last short one is dropped, since its gradient would weigh too much."""
         assert self.full, "a rollout comes first"
         rows = self.buffer_size * self.n_envs
-        reached = self._part_advantages @ self.credit.reach.T
+        reached = self._part_advantages @ self._credit.reach.T
         whole = self._part_advantages.sum(axis=2, keepdims=True)
         arrays = (self.observations, self.actions, reached, self._part_returns, np.stack(self._log_probs), whole)
         flat = [torch.from_numpy(np.asarray(a, dtype=np.float32).reshape(rows, -1)) for a in arrays]
         size = min(batch_size, rows)
-        order = torch.from_numpy(self.shuffler.permutation(rows))
+        order = torch.from_numpy(shuffler.permutation(rows))
         for start in range(0, rows - size + 1, size):
             chosen = order[start : start + size]
             yield Minibatch(*(array[chosen] for array in flat))
@@ -98,10 +96,19 @@ class CreditPpo(PPO):
     With a single group this is the library's PPO, line for line.
     """
 
+    # Both are made by the library, of the classes that the trainer names.
+    policy: CampaignActorCritic  # pyright: ignore[reportIncompatibleVariableOverride]
+    rollout_buffer: CreditBuffer  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def update(self, rows: int, generator: np.random.Generator) -> None:
+        """Play so many decisions, and learn from them. Every draw comes from the generator."""
+        torch.manual_seed(int(generator.integers(2**63)))
+        self._shuffler = generator
+        self.learn(rows, reset_num_timesteps=False)
+
     def train(self) -> None:
         """Learn from the rollout."""
-        policy = cast("CampaignActorCritic", self.policy)
-        buffer = cast("CreditBuffer", self.rollout_buffer)
+        policy, buffer = self.policy, self.rollout_buffer
         policy.set_training_mode(True)
         self._update_learning_rate(policy.optimizer)
         schedule = cast("Callable[[float], float]", self.clip_range)
@@ -109,7 +116,7 @@ class CreditPpo(PPO):
         figures: dict[str, list[float]] = {"approx_kl": [], "clip_fraction": [], "entropy_loss": [], "loss": []}
         stopped = False
         for _ in range(self.n_epochs):
-            for batch in buffer.minibatches(self.batch_size):
+            for batch in buffer.minibatches(self.batch_size, self._shuffler):
                 values, log_probs, entropy = policy.judge(batch.observations, batch.actions)
                 log_ratio = log_probs - batch.log_probs
                 ratio = torch.exp(log_ratio)

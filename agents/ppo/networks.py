@@ -1,6 +1,9 @@
-"""Networks from a flat row of features to the parameters of the action distribution and to a value."""
+"""Networks from a flat row of features to the parameters of the action distribution and to a value.
 
-from typing import Protocol, cast
+Running statistics of the features are part of a network, and are saved with its weights.
+"""
+
+from typing import cast
 
 import numpy as np
 import torch
@@ -8,24 +11,48 @@ from torch import nn
 
 from xbopt.agents.ppo.credit import Credit
 from xbopt.agents.ppo.layout import ActionLayout
-from xbopt.agents.ppo.normalisation import RunningNorm
 from xbopt.env.features import FeatureLayout
 
+_LARGEST = 5.0
+_SMALLEST_SD = 0.05
 
-class PolicyNetwork(Protocol):
-    """What a policy is made of, whatever its shape."""
 
-    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Parameters of the action distribution ``(B, P)``."""
-        ...
+class RunningNorm(nn.Module):
+    """``(x - mean) / sd`` by feature, with statistics over worlds, days and all cells alike.
 
-    def values_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Value of the state, by part of the reward ``(B, P)``."""
-        ...
+    A feature that hardly varies is not blown up: its standard deviation counts as 0.05 at least. Results are held
+    within 5.
+    """
 
-    def take_in(self, features: torch.Tensor) -> None:
-        """Update the normalisation."""
-        ...
+    mean: torch.Tensor
+    variance: torch.Tensor
+    count: torch.Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("variance", torch.ones(features))
+        self.register_buffer("count", torch.tensor(0.0))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Normalise ``(..., features)``."""
+        sd = torch.clamp(torch.sqrt(self.variance), min=_SMALLEST_SD)
+        return torch.clamp((values - self.mean) / sd, -_LARGEST, _LARGEST)
+
+    @torch.no_grad()
+    def update(self, values: torch.Tensor) -> None:
+        """Take in more values ``(..., features)``; parallel variance of Chan, Golub, LeVeque (1979), eq. 2.1."""
+        rows = values.reshape(-1, values.shape[-1]).to(torch.float64)
+        new_count = float(rows.shape[0])
+        new_mean = rows.mean(dim=0)
+        new_square = ((rows - new_mean) ** 2).sum(dim=0)
+        old_count = float(self.count)
+        total = old_count + new_count
+        shift = new_mean - self.mean
+        square = self.variance * old_count + new_square + shift**2 * (old_count * new_count / total)
+        self.mean.copy_(self.mean + shift * (new_count / total))
+        self.variance.copy_(square / total)
+        self.count.fill_(total)
 
 
 class FlatNetwork(nn.Module):
@@ -172,3 +199,6 @@ def _silent(inputs: int, outputs: int) -> nn.Linear:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+Network = FlatNetwork | SharedNetwork

@@ -1,31 +1,121 @@
-"""Trained policies as the rest of xbopt knows policies: decisions, or exact probabilities over the menu."""
+"""Trained policies: what they are put together from, on disk and as the rest of xbopt knows policies.
 
-from dataclasses import dataclass, replace
+Beside what every saved policy holds, a folder has ``weights.npz`` with the network.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 
-from xbopt.agents.ppo.saved import Network, PolicyParts, load_parts
+from xbopt.agents.exploration import checked_exploration
+from xbopt.agents.ppo.credit import Credit, credit_by
+from xbopt.agents.ppo.layout import ActionLayout, action_layout
+from xbopt.agents.ppo.networks import FlatNetwork, Network, SharedNetwork
+from xbopt.agents.ppo.settings import RENAMED, PpoSettings, with_options
+from xbopt.agents.saved_policy import read_policy, write_arrays
+from xbopt.agents.saved_policy import save_policy as save_common_parts
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import PolicyError
+from xbopt.env.actions import Encoding
+from xbopt.env.campaign import make_encoding
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.parameters import MarketParameters
 
+_WEIGHTS = "weights.npz"
 
-def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy":
-    """Read a trained policy.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyParts:
+    """What a policy is put together from.
+
+    Attributes:
+        network: The network.
+        encoding: What its outputs mean.
+        layout: Where they stand.
+        credit: Which rewards they are judged by in training.
+        features: What it reads.
+        plan: The plan that it starts from.
+        settings: How it is trained.
+    """
+
+    network: Network
+    encoding: Encoding
+    layout: ActionLayout
+    credit: Credit
+    features: FeatureLayout
+    plan: ScheduledPolicy
+    settings: PpoSettings
+
+
+def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSettings) -> PolicyParts:
+    """An untrained policy for a market: it carries the plan on. The first weights are PyTorch's next draws."""
+    scenario = market.scenario
+    anchor = Anchor.of(plan, scenario.limits)
+    encoding = make_encoding(market, anchor, settings.campaign())
+    features = FeatureLayout.of(scenario, anchor, scenario.document.tactics.decide_every_days)
+    layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
+    credit = credit_by(settings.credit, encoding)
+    kind = {"flat": FlatNetwork, "shared": SharedNetwork}[settings.network]
+    return PolicyParts(
+        network=kind(features, layout, settings.width, credit),
+        encoding=encoding,
+        layout=layout,
+        credit=credit,
+        features=features,
+        plan=plan,
+        settings=settings,
+    )
+
+
+def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Tensor], scenario_hash: str) -> None:
+    """Write a policy; each file appears whole or not at all, ``policy.json`` last.
 
     Raises:
-        PolicyError: It is damaged, or made for another market.
+        UsageError: The folder cannot be written to.
     """
-    return as_policy(load_parts(folder, market))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_arrays(folder / _WEIGHTS, {name: tensor.detach().cpu().numpy() for name, tensor in weights.items()})
+    save_common_parts(
+        folder,
+        agent="ppo",
+        scenario_hash=scenario_hash,
+        plan=parts.plan,
+        features=parts.features.names,
+        actions=parts.encoding.names,
+        files=[_WEIGHTS],
+        entries={"settings": asdict(parts.settings)},
+    )
+
+
+def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy":
+    """Read a policy for a market.
+
+    Raises:
+        PolicyError: A file is missing, damaged or of another format, or the policy was trained for another market.
+    """
+    saved = read_policy(folder, market.scenario, ("settings",))
+    named = cast("dict[str, object]", saved.entries["settings"])
+    # Policies from before there was a choice were judged by everything.
+    settings = with_options(PpoSettings(credit="whole"), {RENAMED.get(name, name): named[name] for name in named})
+    parts = build_parts(market, saved.plan, settings)
+    saved.check_names(market.scenario, features=parts.features.names, actions=parts.encoding.names)
+    weights = {name: torch.from_numpy(array) for name, array in saved.arrays(_WEIGHTS).items()}
+    try:
+        parts.network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise PolicyError(f"The weights in {folder} do not fit the network that policy.json names.") from error
+    return as_policy(parts)
 
 
 def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy":
@@ -91,7 +181,7 @@ class PpoTacticPolicy:
     kind: PolicyKind = "ppo"
 
     @property
-    def anchored_menu(self) -> AnchoredMenu:
+    def menu(self) -> AnchoredMenu:
         """The menu that its probabilities are over, relative to a plan."""
         return self.encoding.menu
 
@@ -101,9 +191,7 @@ class PpoTacticPolicy:
         Raises:
             PolicyError: The share is not within 0..1.
         """
-        if not 0.0 <= share <= 1.0:
-            raise PolicyError(f"exploration is {share:g}; a share from 0 to 1 is wanted.")
-        return replace(self, exploration=share, name=f"{self.name}+explore{share:g}")
+        return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
 
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``.

@@ -5,13 +5,13 @@ what each search was and what its choice reaches.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, cast, get_args
 
 import numpy as np
 
 from xbopt.agents.ppo.credit import CREDITS, CreditName
-from xbopt.core.documents.document import suggest
+from xbopt.agents.training import read_options
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import ENCODINGS, EncodingName, Form
@@ -31,8 +31,8 @@ class PpoSettings:
         form: ``factored`` or ``full``.
         objective: What is earned, see ``CampaignSettings``.
         expected_reward: Learn from what days bring on average in their world; see ``CampaignSettings``.
-        lessons: Gradient steps of imitating the re-planner before anything is tried; 0 for none. Only where the run
-            starts from the planner's plan.
+        imitation_steps: Gradient steps of imitating the re-planner before anything is tried; 0 for none. Only where the
+            run starts from the planner's plan.
         credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
@@ -52,7 +52,7 @@ class PpoSettings:
         exploration_discount: The same of discount entries.
         neutral_share: Probability of each component's neutral choice before training, for ``tactics``.
         pacing_slack: How far spend may run ahead of the plan's, as a share of all that the plan spends, before it has a
-            price; 0 for no such wish. See ``soft_constraints``.
+            price; 0 for no such constraint. See ``soft_constraints``.
         held_out_worlds: Worlds of the held-out set.
         evaluate_every: Updates between evaluations on it.
         patience: Evaluations without improvement after which training stops.
@@ -62,7 +62,7 @@ class PpoSettings:
     form: Form = "factored"
     objective: Objective = "margin_and_customers"
     expected_reward: bool = True
-    lessons: int = 500
+    imitation_steps: int = 500
     credit: CreditName = "region"
     network: NetworkName = "shared"
     width: int = 32
@@ -109,7 +109,7 @@ class PpoSettings:
         for name in ("discount", "gae_lambda"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 and up to 1 is wanted.")
-        for name in ("lessons", "pacing_slack", "entropy"):
+        for name in ("imitation_steps", "pacing_slack", "entropy"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number from 0 on is wanted.")
         if not 0.0 < self.neutral_share < 1.0:
@@ -189,26 +189,16 @@ def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
     return PRESETS[encoding, size]
 
 
+RENAMED: Mapping[str, str] = {"lessons": "imitation_steps"}
+"""Settings that once had another name: saved policies are read by it, options are told the new one."""
+
+
 def with_options(settings: PpoSettings, options: Mapping[str, object]) -> PpoSettings:
     """Settings with some values replaced; texts are read as the value's own type.
 
     Raises:
         UsageError: There is no such setting, or the value cannot be read.
     """
-    known = {field.name for field in fields(PpoSettings)}
-    read: dict[str, object] = {}
-    for name, value in options.items():
-        if name not in known:
-            raise UsageError(f"PPO has no setting {name!r}.{suggest(name, known)}")
-        kind = cast("type[str | int | float]", type(getattr(settings, name)))
-        try:
-            # bool("False") is true.
-            read[name] = str(value) in ("True", "true", "1") if kind is bool else kind(cast("str", value))
-        except (TypeError, ValueError):
-            raise UsageError(f"{name} is {value!r}; a value like {getattr(settings, name)!r} is wanted.") from None
-    return replace(settings, **cast("dict[str, float]", read))
-
-
-def as_plain(settings: PpoSettings) -> dict[str, object]:
-    """The settings by name, as numbers and texts."""
-    return asdict(settings)
+    for name in RENAMED.keys() & options.keys():
+        raise UsageError(f"ppo has no setting {name!r}. Did you mean {RENAMED[name]!r}?")
+    return replace(settings, **cast("dict[str, float]", read_options("ppo", options, asdict(settings))))

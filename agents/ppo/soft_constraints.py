@@ -1,9 +1,10 @@
-"""Soft constraints: wishes about a whole campaign that a projection of single days cannot grant.
+"""Soft constraints: goals of a whole campaign that a projection of single days cannot secure.
 
 Each has a cost on the scale of the reward, which a multiplier prices, and tells by how much it was missed since it was
 last asked, which moves the multiplier. The same constraints judge a policy on the held-out worlds.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ _TOLERATED = 0.1
 
 
 class SoftConstraint(Protocol):
-    """A wish about a campaign."""
+    """A constraint on a whole campaign, at a price."""
 
     @property
     def name(self) -> str:
@@ -33,7 +34,7 @@ class SoftConstraint(Protocol):
         ...
 
     def missed(self) -> float:
-        """By how much the wish was missed since the last call, relative to its scale; not above 0 where it was met."""
+        """By how much it was missed since the last call, relative to its scale; not above 0 where it was met."""
         ...
 
 
@@ -111,11 +112,11 @@ class Pacing:
 
 
 def soft_constraints(campaign: Campaign, *, pacing_slack: float) -> tuple[SoftConstraint, ...]:
-    """The wishes of a scenario and a run.
+    """The constraints of a scenario and a run.
 
     Args:
         campaign: The batch of worlds.
-        pacing_slack: See ``Pacing``; 0 for no such wish.
+        pacing_slack: See ``Pacing``; 0 for no such constraint.
     """
     found: list[SoftConstraint] = []
     floor = campaign.market.scenario.document.budget.roi_floor
@@ -124,3 +125,42 @@ def soft_constraints(campaign: Campaign, *, pacing_slack: float) -> tuple[SoftCo
     if pacing_slack > 0.0:
         found.append(Pacing(campaign, pacing_slack))
     return tuple(found)
+
+
+@dataclass(slots=True, kw_only=True)
+class PidMultiplier:
+    """A Lagrange multiplier under PID control (Stooke, Achiam, Abbeel 2020, algorithm 2).
+
+    ``lambda = max(0, kp * error + ki * integral + kd * max(0, error - last error))``; the integral never falls below 0.
+    The proportional part damps the swings that a multiplier moved by its integral alone falls into.
+
+    Attributes:
+        proportional: ``kp``.
+        integral_gain: ``ki``.
+        derivative: ``kd``.
+        largest: The multiplier stays at or below this.
+        integral: Sum of past errors.
+        last_error: Error of the last update.
+        value: The multiplier.
+    """
+
+    proportional: float = 1.0
+    integral_gain: float = 0.1
+    derivative: float = 0.5
+    largest: float = 20.0
+    integral: float = 0.0
+    last_error: float = 0.0
+    value: float = 0.0
+
+    def update(self, error: float) -> float:
+        """The multiplier after one more look.
+
+        Args:
+            error: By how much the constraint is missed, relative to its scale; negative where it is kept.
+        """
+        self.integral = max(self.integral + error, 0.0)
+        rise = max(error - self.last_error, 0.0)
+        self.last_error = error
+        wanted = self.proportional * error + self.integral_gain * self.integral + self.derivative * rise
+        self.value = min(max(wanted, 0.0), self.largest)
+        return self.value

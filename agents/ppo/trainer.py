@@ -6,8 +6,8 @@ move is where a time limit falls, and whether the last update of a run is follow
 """
 
 import time
+from contextlib import closing
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 import torch
@@ -17,48 +17,31 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from xbopt.agents.ppo.credit import credit_by
-from xbopt.agents.ppo.held_out import HeldOut, Score, played_features
+from xbopt.agents.ppo.credit import StepParts
+from xbopt.agents.ppo.held_out import HeldOut, Score
 from xbopt.agents.ppo.imitation import demonstrations, imitate
-from xbopt.agents.ppo.layout import action_layout
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
-from xbopt.agents.ppo.multiplier import PidMultiplier
-from xbopt.agents.ppo.saved import build_parts, save_policy
+from xbopt.agents.ppo.policy import PolicyParts, build_parts, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
-from xbopt.agents.ppo.soft_constraints import soft_constraints
+from xbopt.agents.ppo.soft_constraints import PidMultiplier, soft_constraints
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
-from xbopt.agents.training import Progress, TrainingProgress, TrainingSettings, TrainingSummary
-from xbopt.core.decisions.policy import DirectPolicy
+from xbopt.agents.training import (
+    DEFAULT_PLAN,
+    TRAINING_WORLDS,
+    OnProgress,
+    TrainingProgress,
+    TrainingSettings,
+    TrainingSummary,
+)
+from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.env.campaign import Campaign
-from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.parameters import MarketParameters
 
-DEFAULT_PLAN = "planner"
-TRAINING_WORLDS = 2**40
-"""Global number of the first world to train on. Simulations play worlds below 100,000."""
 _FEWEST_ROWS = 2
-_DECISIONS_A_LESSON, _LESSON_WORLDS = 20, (64, 256)
-
-
-def train_ppo(
-    market: MarketParameters, settings: TrainingSettings, run: RunDirectory, progress: Progress, *, resume: bool
-) -> TrainingSummary:
-    """Train PPO; see ``xbopt.agents.training.Trainer``.
-
-    Raises:
-        UsageError: An option makes no sense.
-        PolicyError: The checkpoint is damaged or does not fit.
-    """
-    torch.set_num_threads(1)  # on shared cores two threads are slower than one
-    encoding = str(settings.options.get("encoding", "tactics"))
-    ppo = with_options(preset_for(market.scenario, encoding), settings.options)
-    training = PpoTraining(market, ppo, settings, run, progress)
-    if resume:
-        training.resume()
-    return training.learn()
+_SHOWN_DECISIONS_A_STEP, _SHOWN_WORLDS = 20, (64, 256)
 
 
 class PpoTraining:
@@ -66,180 +49,176 @@ class PpoTraining:
 
     Args:
         market: The market.
-        ppo: How PPO learns.
         settings: What to train, and until when.
-        run: Where everything is written.
-        progress: Called after each evaluation.
+        ppo: How PPO learns; the market's preset with the options of ``settings`` where left out.
         shelf: Built-in policies of the market, for callers that have made some already.
+
+    Raises:
+        UsageError: An option makes no sense.
     """
 
     def __init__(
         self,
         market: MarketParameters,
-        ppo: PpoSettings,
         settings: TrainingSettings,
-        run: RunDirectory,
-        progress: Progress,
         *,
+        ppo: PpoSettings | None = None,
         shelf: PolicyShelf | None = None,
     ) -> None:
+        torch.set_num_threads(1)  # on shared cores two threads are slower than one
+        if ppo is None:
+            encoding = str(settings.options.get("encoding", "tactics"))
+            ppo = with_options(preset_for(market.scenario, encoding), settings.options)
         shelf = shelf or PolicyShelf(market)
         plan = shelf.plan(settings.plan or DEFAULT_PLAN)
         worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
         campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
-        wishes = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
-        if wishes:
-            ppo = replace(ppo, credit="whole")  # the price of a wish about the whole campaign has no parts
-        self._ppo, self._settings, self._run, self._tell = ppo, settings, run, progress
-        self._scenario_hash = market.scenario.hash
-        self._teacher = shelf.policy("replan") if ppo.lessons and plan.name == DEFAULT_PLAN else None
-        self._parts = build_parts(market, plan, ppo)
+        constraints = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
+        if constraints:
+            ppo = replace(ppo, credit="whole")  # the price of a constraint on the whole campaign has no parts
+        self._ppo, self._settings, self._scenario_hash = ppo, settings, market.scenario.hash
+        self._teacher = shelf.policy("replan") if ppo.imitation_steps and plan.name == DEFAULT_PLAN else None
+        torch.manual_seed(int(named_generator(settings.seed, "ppo/weights").integers(2**63)))
+        self._parts, step = build_parts(market, plan, ppo), StepParts()
+        self._envs = CampaignVecEnv(campaign, constraints, self._parts.credit, step)
+        self._model = _model(self._envs, self._parts, step)
         # Following the plan in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_plan=False)
-        shown = played_features(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), 0)
-        self._envs = CampaignVecEnv(campaign, wishes, credit_by(ppo.credit, campaign.encoding))
-        self._model = _model(self._envs, ppo, settings.seed)
-        self._policy.network.take_in(shown)
+        neutral = np.tile(campaign.encoding.neutral, (ppo.worlds, 1))
+        shown, _ = demonstrations(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), lambda _: neutral)
+        self._parts.network.take_in(torch.from_numpy(shown))
         self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
-        multipliers = {one.name: PidMultiplier() for one in self._envs.constraints}
         self._state = Checkpoint(
-            update=0, steps=0, best=Score.nothing(), waited=0, taught=False, multipliers=multipliers
+            update=0,
+            steps=0,
+            best=Score.nothing(),
+            waited=0,
+            imitated=False,
+            multipliers={one.name: PidMultiplier() for one in constraints},
         )
-        self._board = SummaryWriter(str(run.tensorboard))
 
-    @property
-    def _policy(self) -> CampaignActorCritic:
-        return cast("CampaignActorCritic", self._model.policy)
-
-    def resume(self) -> None:
+    def _resume(self, run: RunDirectory) -> None:
         """Go on from the last checkpoint.
 
         Raises:
             PolicyError: It is missing, damaged, or of another network.
         """
-        self._state = read_checkpoint(self._run.checkpoints, self._model)
-        self._run.cut_progress("update", self._state.update)
+        self._state = read_checkpoint(run.checkpoints, self._model)
+        run.cut_progress("update", self._state.update)
         # An update plays whole episodes, so the next one begins with this number.
         self._envs.episode = self._state.update * self._ppo.episodes - 1
 
-    def learn(self) -> TrainingSummary:
-        """Train until a limit is met, or nothing gets better."""
-        started = time.perf_counter()
-        rows = self._ppo.episodes * self._envs.campaign.steps * self._ppo.worlds
-        stopped = ""
-        if not self._state.taught:
-            self._evaluate(started)
-            self._take_lessons(started)
-        while not stopped:
-            if self._settings.steps is not None and self._state.steps >= self._settings.steps:
-                stopped = "steps"
-            elif self._settings.seconds is not None and time.perf_counter() - started >= self._settings.seconds:
-                stopped = "time"
-            elif self._state.waited >= self._ppo.patience:
-                stopped = "no improvement"
-            else:
-                self._update(rows)
-                if self._state.update % self._ppo.evaluate_every == 0:
-                    self._evaluate(started)
-        if self._state.update % self._ppo.evaluate_every != 0:
-            self._evaluate(started)
+    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+        """Train until a limit is met, or nothing gets better.
+
+        Raises:
+            PolicyError: The checkpoint to go on from is missing, damaged or does not fit.
+        """
+        if resume:
+            self._resume(run)
+        started, state, ppo = time.perf_counter(), self._state, self._ppo
+        with closing(SummaryWriter(str(run.tensorboard))) as board:
+
+            def evaluate() -> None:
+                on_progress(self._evaluate(run, board, time.perf_counter() - started))
+
+            if not state.imitated:
+                evaluate()
+                state.imitated = True
+                if self._teacher is not None:
+                    self._imitate(self._teacher)
+                    evaluate()
+            stopped = ""
+            while not stopped:
+                stopped = self._settings.reached(state.steps, time.perf_counter() - started)
+                if not stopped and state.waited >= ppo.patience:
+                    stopped = "no improvement"
+                if not stopped:
+                    self._update()
+                    if state.update % ppo.evaluate_every == 0:
+                        evaluate()
+            if state.update % ppo.evaluate_every != 0:
+                evaluate()
         if np.isnan(self._held_out.plan_reward_base):
-            self._held_out.score(self._policy)
-        self._board.close()
-        best = self._state.best
+            self._held_out.score(self._model.policy)
         return TrainingSummary(
-            steps=self._state.steps,
+            steps=state.steps,
             stopped=stopped,
             plan=self._parts.plan.name,
-            held_out_worlds=self._ppo.held_out_worlds,
-            gain_base=best.gain_base,
-            gain_se_base=best.gain_se_base,
+            held_out_worlds=ppo.held_out_worlds,
+            gain_base=state.best.gain_base,
+            gain_se_base=state.best.gain_se_base,
             plan_reward_base=self._held_out.plan_reward_base,
-            missed=best.missed,
+            missed=state.best.missed,
         )
 
-    def _take_lessons(self, started: float) -> None:
-        """Imitate the teacher, if there is one, in worlds before the first ones to train on."""
-        self._state.taught = True
-        if self._teacher is None:
-            return
-        assert isinstance(self._teacher, DirectPolicy), "the re-planner decides spend itself"
-        taught, ppo = self._envs.campaign, self._ppo
-        settings = replace(ppo.as_played(), seed=self._settings.seed, relative_to_plan=False, expected_reward=False)
-        worlds = int(np.clip(_DECISIONS_A_LESSON * ppo.lessons / self._held_out.decisions, *_LESSON_WORLDS))
-        settings = replace(settings, first_world=TRAINING_WORLDS - ppo.worlds - worlds)
-        campaign = Campaign(taught.market, worlds=worlds, settings=settings, plan=taught.plan)
-        rows, shown = demonstrations(campaign, self._teacher)
-        imitate(self._policy, campaign, rows, shown, steps=ppo.lessons, seed=self._settings.seed)
-        self._evaluate(started)
+    def _imitate(self, teacher: Policy) -> None:
+        """Imitate the teacher in worlds before the first ones to train on."""
+        assert isinstance(teacher, DirectPolicy), "the re-planner decides spend itself"
+        own, ppo, seed = self._envs.campaign, self._ppo, self._settings.seed
+        shown = _SHOWN_DECISIONS_A_STEP * ppo.imitation_steps / self._held_out.decisions
+        worlds = int(np.clip(shown, *_SHOWN_WORLDS))
+        settings = replace(
+            ppo.as_played(),
+            seed=seed,
+            relative_to_plan=False,
+            expected_reward=False,
+            first_world=TRAINING_WORLDS - ppo.worlds - worlds,
+        )
+        campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan)
+        features, actions = demonstrations(
+            campaign, lambda seen: campaign.encoding.nearest(teacher.decide(seen).spend_base, seen)
+        )
+        imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
 
-    def _update(self, rows: int) -> None:
+    def _update(self) -> None:
         """Play some episodes and learn from them, with draws that depend on seed and number of the update alone."""
-        state = self._state
-        generator = named_generator(self._settings.seed, f"ppo/{state.update}")
-        torch.manual_seed(int(generator.integers(2**63)))
-        cast("CreditBuffer", self._model.rollout_buffer).shuffler = generator
+        state, rows = self._state, self._ppo.episodes * self._envs.campaign.steps * self._ppo.worlds
         self._envs.multipliers = {name: one.value for name, one in state.multipliers.items()}
-        self._model.learn(rows, reset_num_timesteps=False)
+        self._model.update(rows, named_generator(self._settings.seed, f"ppo/{state.update}"))
         state.update += 1
         state.steps += rows
         for name, missed in self._envs.missed().items():
             state.multipliers[name].update(missed)
 
-    def _evaluate(self, started: float) -> None:
+    def _evaluate(self, run: RunDirectory, board: SummaryWriter, seconds: float) -> TrainingProgress:
         """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
         state = self._state
-        score = self._held_out.score(self._policy)
+        score = self._held_out.score(self._model.policy)
         if score.is_better_than(state.best):
             state.best, state.waited = score, 0
-            weights = self._policy.network.state_dict()
-            save_policy(self._run.policy, self._parts, weights, self._scenario_hash)
+            save_policy(run.policy, self._parts, self._parts.network.state_dict(), self._scenario_hash)
         else:
             state.waited += 1
-        seconds = time.perf_counter() - started
-        planned = self._held_out.plan_reward_base
+        progress = TrainingProgress.at(
+            self._settings,
+            steps=state.steps,
+            seconds=seconds,
+            gain_base=score.gain_base,
+            best_gain_base=state.best.gain_base,
+            planned_base=self._held_out.plan_reward_base,
+        )
         logged = self._model.logger.name_to_value
+        diagnostics = ("approx_kl", "clip_fraction", "explained_variance", "entropy_loss")
         figures = {
             "gain_base": score.gain_base,
             "gain_se_base": score.gain_se_base,
             "best_gain_base": state.best.gain_base,
-            "share_of_plan": (planned + score.gain_base) / planned if planned else float("nan"),
+            "share_of_plan": progress.share_of_plan,
             "training_reward": self._envs.mean_reward,
-            "approx_kl": float(logged.get("train/approx_kl", float("nan"))),
-            "clip_fraction": float(logged.get("train/clip_fraction", float("nan"))),
-            "explained_variance": float(logged.get("train/explained_variance", float("nan"))),
-            "entropy_loss": float(logged.get("train/entropy_loss", float("nan"))),
+            **{name: float(logged.get(f"train/{name}", float("nan"))) for name in diagnostics},
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
         }
-        self._run.add_progress({"update": state.update, "steps": state.steps, "seconds": seconds, **figures})
+        run.add_progress({"update": state.update, "steps": state.steps, "seconds": seconds, **figures})
         for name, value in figures.items():
-            self._board.add_scalar(f"xbopt/{name}", value, state.steps)
-        write_checkpoint(self._run.checkpoints, self._model, state)
-        self._tell(self._progress(figures, seconds))
-
-    def _progress(self, figures: dict[str, float], seconds: float) -> TrainingProgress:
-        settings, state = self._settings, self._state
-        shares = [seconds / settings.seconds] if settings.seconds else []
-        shares += [state.steps / settings.steps] if settings.steps else []
-        done = min(max(shares), 1.0)
-        return TrainingProgress(
-            done_frac=done,
-            steps=state.steps,
-            gain_base=figures["gain_base"],
-            best_gain_base=state.best.gain_base,
-            share_of_plan=figures["share_of_plan"],
-            seconds_left=seconds * (1.0 - done) / done if done > 0.0 else float("nan"),
-        )
+            board.add_scalar(f"xbopt/{name}", value, state.steps)
+        write_checkpoint(run.checkpoints, self._model, state)
+        return progress
 
 
-def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
-    campaign, credit = envs.campaign, envs.credit
-    layout = action_layout(
-        campaign.encoding, campaign.features, neutral_share=ppo.neutral_share, exploration=ppo.exploration
-    )
-    steps = campaign.steps * ppo.episodes
-    torch.manual_seed(int(named_generator(seed, "ppo/weights").integers(2**63)))
+def _model(envs: CampaignVecEnv, parts: PolicyParts, step: StepParts) -> CreditPpo:
+    ppo, steps = parts.settings, envs.campaign.steps * parts.settings.episodes
     rows = steps * ppo.worlds
     batch_size = _batch_size(rows, ppo.batch_size)
     model = CreditPpo(
@@ -255,20 +234,11 @@ def _model(envs: CampaignVecEnv, ppo: PpoSettings, seed: int) -> CreditPpo:
         ent_coef=ppo.entropy,
         target_kl=ppo.target_kl,
         rollout_buffer_class=CreditBuffer,
-        policy_kwargs={
-            "features": campaign.features,
-            "layout": layout,
-            "network": ppo.network,
-            "width": ppo.width,
-            "exploration": ppo.exploration,
-            "credit": credit,
-            "sizes": campaign.encoding.components.sizes if isinstance(campaign.encoding, TacticActions) else None,
-        },
+        rollout_buffer_kwargs={"credit": parts.credit, "step": step},
+        policy_kwargs={"parts": parts, "step": step},
         device="cpu",
     )
     model.batch_size = batch_size
-    buffer = cast("CreditBuffer", model.rollout_buffer)
-    buffer.credit, buffer.envs, buffer.policy = credit, envs, cast("CampaignActorCritic", model.policy)
     model.set_logger(Logger(None, []))
     return model
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from xbopt.agents.ppo.credit import Credit, credit_by
+from xbopt.agents.ppo.credit import Credit, StepParts, credit_by
 from xbopt.agents.ppo.soft_constraints import SoftConstraint
 from xbopt.core.arrays import FloatArray
 from xbopt.env.campaign import Campaign, CampaignStep
@@ -22,7 +22,11 @@ class CampaignVecEnv(VecEnv):
     """All worlds of a campaign, reset together at the end of the horizon."""
 
     def __init__(
-        self, campaign: Campaign, constraints: Sequence[SoftConstraint] = (), credit: Credit | None = None
+        self,
+        campaign: Campaign,
+        constraints: Sequence[SoftConstraint] = (),
+        credit: Credit | None = None,
+        step: StepParts | None = None,
     ) -> None:
         """Wrap a campaign.
 
@@ -30,6 +34,7 @@ class CampaignVecEnv(VecEnv):
             campaign: The batch of worlds.
             constraints: Soft constraints; each costs its ``multipliers`` times its own cost.
             credit: Parts of the reward to keep; the whole where left out.
+            step: Where the parts of each step's reward are left for a learner.
         """
         self.campaign, self.constraints = campaign, tuple(constraints)
         self.episode = -1
@@ -38,7 +43,7 @@ class CampaignVecEnv(VecEnv):
         self._earned: FloatArray = np.zeros(campaign.worlds)
         self.multipliers: dict[str, float] = {one.name: 0.0 for one in self.constraints}
         self.credit = credit or credit_by("whole", campaign.encoding)
-        self.part_rewards: FloatArray = np.zeros((campaign.worlds, self.credit.parts))
+        self._step = step or StepParts()
         self.mean_reward = 0.0
         assert not self.constraints or self.credit.parts == 1, "a price on the whole campaign has no parts"
         super().__init__(campaign.worlds, observation_space(campaign.features), action_space(campaign.encoding))
@@ -63,7 +68,7 @@ class CampaignVecEnv(VecEnv):
         step = self.campaign.step(self._actions)
         reward = self._priced(step)
         # With constraints the reward has a price in it that has no parts.
-        self.part_rewards = reward[:, None] if self.credit.parts == 1 else self.credit.split(step.cell_reward)
+        self._step.rewards = reward[:, None] if self.credit.parts == 1 else self.credit.split(step.cell_reward)
         self._earned = self._earned + step.reward
         infos: Infos = [{} for _ in range(self.num_envs)]
         features = self.campaign.features.flat(step.observation)

@@ -1,16 +1,14 @@
 """The tactic menu relative to a plan: the neutral tactic of a cell carries the plan on."""
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray, check_shape, contract
+from xbopt.core.arrays import FloatArray, IntArray, contract
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.menu import AUDIENCE_TIMING, PLAN_MIX, TacticMenu
-from xbopt.core.decisions.policy import Morning, TacticPolicy
-from xbopt.core.errors import DecisionError
+from xbopt.core.decisions.policy import Morning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,36 +21,36 @@ class AnchoredMenu:
     - The smallest discount is the plan's own discount and mechanic; other tiers are absolute.
 
     Attributes:
-        menu: The scenario's menu.
+        base: The scenario's own menu.
         anchor: The plan.
     """
 
-    menu: TacticMenu
+    base: TacticMenu
     anchor: Anchor
 
     def __len__(self) -> int:
         """Number of tactics, ``K``."""
-        return len(self.menu)
+        return len(self.base)
 
     @property
     def smallest_discount(self) -> float:
         """The discount tier that stands for the plan's own discount."""
-        return float(self.menu.discount_frac.min())
+        return float(self.base.discount_frac.min())
 
     @property
     def own_mix(self) -> int:
         """Position of the mix that stands for the plan's own."""
-        return _position(self.menu.mix_names, PLAN_MIX)
+        return _position(self.base.mix_names, PLAN_MIX)
 
     @property
     def own_timing(self) -> int:
         """Position of the timing that stands for the plan's own dayparts."""
-        return _position(self.menu.timing_names, AUDIENCE_TIMING)
+        return _position(self.base.timing_names, AUDIENCE_TIMING)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """A readable name for each tactic ``(K,)``."""
-        menu, smallest = self.menu, self.smallest_discount
+        menu, smallest = self.base, self.smallest_discount
         names: list[str] = []
         for k in range(len(menu)):
             tier = float(menu.discount_frac[k])
@@ -67,7 +65,7 @@ class AnchoredMenu:
     @property
     def neutral(self) -> int:
         """Position of the tactic nearest to the plan: its own discount, mix and timing, intensity nearest to 1."""
-        menu = self.menu
+        menu = self.base
         distance = np.abs(np.log(np.maximum(menu.intensity, 1e-6)))
         distance = distance + 20.0 * (menu.mix != self.own_mix) + 20.0 * (menu.timing != self.own_timing)
         distance = distance + 100.0 * (menu.discount_frac != self.smallest_discount)
@@ -83,11 +81,9 @@ class AnchoredMenu:
         Raises:
             DecisionError: A wrong shape, or a position that is not in the menu.
         """
-        menu, anchor, day = self.menu, self.anchor, morning.day
+        menu, anchor, day = self.base, self.anchor, morning.day
+        menu.check(tactic, morning.worlds)
         regions, segments = menu.cell_share.shape
-        check_shape("tactic", tactic, (morning.worlds, regions, segments), "B, R, S")
-        if tactic.dtype.kind not in "iu" or (tactic.size and not (tactic.min() >= 0 and tactic.max() < len(menu))):
-            raise DecisionError(f"tactic must hold positions 0..{len(menu) - 1} of the menu.")
         split = anchor.split[day]
         cell = split.sum(axis=2)
         mixes = menu.mixes.copy()
@@ -108,7 +104,7 @@ class AnchoredMenu:
 
     def _dayparts(self, spend: FloatArray, timing: IntArray) -> FloatArray:
         """Daypart weights ``(B, R, C, H)``: those of the segments' timings, weighted by their spend."""
-        planned, timings = self.anchor.daypart_weights, self.menu.timings
+        planned, timings = self.anchor.daypart_weights, self.base.timings
         weights = np.zeros((len(spend), *planned.shape))
         total = spend.sum(axis=2)
         for position in range(len(timings)):
@@ -123,13 +119,3 @@ class AnchoredMenu:
 
 def _position(names: tuple[str, ...], name: str) -> int:
     return names.index(name) if name in names else 0
-
-
-@runtime_checkable
-class AnchoredTacticPolicy(TacticPolicy, Protocol):
-    """A policy that draws from the menu relative to a plan."""
-
-    @property
-    def anchored_menu(self) -> AnchoredMenu:
-        """The menu that its probabilities are over."""
-        ...

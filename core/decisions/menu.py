@@ -7,6 +7,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray, check_shape, contract
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.policy import Morning
 from xbopt.core.errors import DecisionError
 
 PLAN_MIX = "plan"
@@ -55,12 +56,22 @@ class TacticMenu:
         """Number of tactics, ``K``."""
         return len(self.labels)
 
-    def decode(self, tactic: IntArray, day_budget_base: FloatArray) -> Decision:
-        """Turn tactics into a decision.
+    def check(self, tactic: IntArray, worlds: int) -> None:
+        """Refuse anything but positions in the menu ``(B, R, S)``.
+
+        Raises:
+            DecisionError: A wrong shape, or a position that is not in the menu.
+        """
+        check_shape("tactic", tactic, (worlds, *self.cell_share.shape), "B, R, S")
+        if tactic.dtype.kind not in "iu" or (tactic.size and not (tactic.min() >= 0 and tactic.max() < len(self))):
+            raise DecisionError(f"tactic must hold positions 0..{len(self) - 1} of the menu.")
+
+    def decode(self, tactic: IntArray, morning: Morning) -> Decision:
+        """Turn tactics into a decision; their money is shares of the money left, spread evenly over the days left.
 
         Args:
             tactic: Positions in the menu ``(B, R, S)``.
-            day_budget_base: Even share of the money left for one day ``(B,)``, base currency.
+            morning: The morning; the day and the money left count.
 
         Returns:
             The decision before projection. A channel's daypart weights are those of its segments' timings,
@@ -69,14 +80,11 @@ class TacticMenu:
         Raises:
             DecisionError: A wrong shape, or a position that is not in the menu.
         """
+        self.check(tactic, morning.worlds)
         regions, segments = self.cell_share.shape
-        check_shape("tactic", tactic, (None, regions, segments), "B, R, S")
-        check_shape("day_budget_base", day_budget_base, (tactic.shape[0],), "B")
-        if tactic.dtype.kind not in "iu" or (tactic.size and not (tactic.min() >= 0 and tactic.max() < len(self))):
-            raise DecisionError(f"tactic must hold positions 0..{len(self) - 1} of the menu.")
         region = np.arange(regions, dtype=np.int64)[:, None]
         segment = np.arange(segments, dtype=np.int64)
-        cell_budget = day_budget_base[:, None, None] * self.cell_share * self.intensity[tactic]
+        cell_budget = morning.day_budget_base[:, None, None] * self.cell_share * self.intensity[tactic]
         spend = cell_budget[..., None] * self.mixes[self.mix[tactic], region, segment]
         timing = self.timings[self.timing[tactic], region]  # (B, R, S, H)
         weights = contract("brsc,brsh->brch", spend, timing)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, Protocol, runtime_checkable
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
 
@@ -78,9 +78,30 @@ class DirectPolicy(Protocol):
         ...
 
 
+class Menu(Protocol):
+    """``K`` tactics to choose from: the scenario's own (``TacticMenu``), or relative to a plan (``AnchoredMenu``)."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A readable name for each tactic ``(K,)``."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of tactics, ``K``."""
+        ...
+
+    def decode(self, tactic: IntArray, morning: Morning) -> Decision:
+        """The day's decision of tactics ``(B, R, S)``, before projection.
+
+        Raises:
+            DecisionError: A wrong shape, or a position that is not in the menu.
+        """
+        ...
+
+
 @runtime_checkable
 class TacticPolicy(Protocol):
-    """A policy that gives each cell a distribution over the tactic menu; the draw is made outside, from a stream."""
+    """A policy that gives each cell a distribution over a tactic menu; the draw is made outside, from a stream."""
 
     @property
     def name(self) -> str:
@@ -92,6 +113,11 @@ class TacticPolicy(Protocol):
         """What sort of policy it is."""
         ...
 
+    @property
+    def menu(self) -> Menu:
+        """The menu that its probabilities are over."""
+        ...
+
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``; rows sum to 1."""
         ...
@@ -99,7 +125,7 @@ class TacticPolicy(Protocol):
 
 @runtime_checkable
 class CanExplore(TacticPolicy, Protocol):
-    """A policy over the menu that can be told to explore."""
+    """A policy over the menu that can explore."""
 
     def exploring(self, share: float) -> TacticPolicy:
         """The same policy with a share of uniform exploration."""

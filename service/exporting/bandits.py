@@ -48,8 +48,7 @@ def _deviations(graph: Graph, models: LinearModels, context: str) -> str:
 
 def _rates(graph: Graph, bandit: FastCb, context: str) -> str:
     """Predicted rates ``(n, K)``."""
-    rate = bandit.settings["initial_rate"]
-    assert isinstance(rate, int | float), "this setting is a number"
+    rate = bandit.initial_rate
     logit = graph.add("Add", _means(graph, bandit.models, context), graph.constant(float(np.log(rate / (1.0 - rate)))))
     logit = graph.at_most(graph.at_least(logit, -_LARGEST_LOGIT), _LARGEST_LOGIT)
     # Written out, because a library's own sigmoid may round otherwise.

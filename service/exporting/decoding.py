@@ -1,6 +1,6 @@
 """From tactics to decisions inside a graph: the scenario's menu, and a menu relative to a plan.
 
-As ``TacticMenu.decode`` and ``AnchoredMenu.decode``: what does not depend on the request stands in tables.
+As ``Menu.decode`` of both: what does not depend on the request stands in tables.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,9 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.menu import TacticMenu
+from xbopt.core.decisions.policy import Menu
+from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs
@@ -32,9 +35,21 @@ class Decoded:
     mechanic: str
 
 
-def decode_menu(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str) -> Decoded:
+def decode(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, menu: Menu) -> Decoded:
+    """The decision of tactics ``(B, R, S)`` of a menu.
+
+    Raises:
+        PolicyError: There is no graph for this kind of menu.
+    """
+    if isinstance(menu, TacticMenu):
+        return _decode_menu(graph, scenario, inputs, tactic, menu)
+    if isinstance(menu, AnchoredMenu):
+        return _decode_anchored(graph, scenario, inputs, tactic, menu)
+    raise PolicyError(f"There is no graph for a {type(menu).__name__} yet, so its policy cannot be exported.")
+
+
+def _decode_menu(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, menu: TacticMenu) -> Decoded:
     """The decision of tactics ``(B, R, S)`` of the scenario's own menu."""
-    menu = scenario.menu
     regions, segments = menu.cell_share.shape
     tactics = len(menu)
     cell = graph.add("Add", tactic, graph.constant(_offsets(regions * segments, tactics).reshape(regions, segments)))
@@ -68,9 +83,9 @@ def _shares(graph: Graph, weighted: str, otherwise: str) -> str:
     return graph.add("Where", some, graph.add("Div", weighted, safe), otherwise)
 
 
-def decode_anchored(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, anchored: AnchoredMenu) -> Decoded:
+def _decode_anchored(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, anchored: AnchoredMenu) -> Decoded:
     """The decision of tactics ``(B, R, S)`` of a menu relative to a plan."""
-    menu, anchor = anchored.menu, anchored.anchor
+    menu, anchor = anchored.base, anchored.anchor
     days, regions, segments, channels = anchor.split.shape
     tactics, mixes = len(menu), len(menu.mixes)
     # Where a cell of the day stands in tables that have one row a day and cell.
@@ -116,7 +131,7 @@ def day_money(graph: Graph, inputs: Inputs, anchor: Anchor) -> str:
 
 def _anchored_dayparts(graph: Graph, spend: str, tactic: str, anchored: AnchoredMenu) -> str:
     """Daypart weights ``(B, R, C, H)``: those of the segments' timings, weighted by their spend."""
-    menu, planned = anchored.menu, anchored.anchor.daypart_weights
+    menu, planned = anchored.base, anchored.anchor.daypart_weights
     regions, channels, dayparts = planned.shape
     rows = np.broadcast_to(menu.timings[:, :, None, :], (len(menu.timings), regions, channels, dayparts)).copy()
     rows[anchored.own_timing] = planned

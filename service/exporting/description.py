@@ -10,6 +10,7 @@ from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Menu
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.formats import Guardrails, Plan, PolicyShape
 from xbopt.service.bundle.schema import FEATURE_AXES, Feature, Field, Missing, Schema
@@ -111,16 +112,13 @@ def build_guardrails(scenario: Scenario) -> Guardrails:
     )
 
 
-def build_plan(
-    scenario: Scenario, plan: ScheduledPolicy, shape: PolicyShape, *, anchored: AnchoredMenu | None = None
-) -> Plan:
+def build_plan(scenario: Scenario, plan: ScheduledPolicy, menu: Menu | None) -> Plan:
     """``plan.json``: a plan that is known from the first day on, and the limits.
 
     Args:
         scenario: The scenario.
         plan: The plan.
-        shape: ``tactic`` or ``direct``.
-        anchored: The menu relative to a plan; the scenario's own menu where left out.
+        menu: The menu of a tactic policy, for which the plan's tactics are given too; None for a direct one.
     """
     days = [plan.decide(blank_observation(scenario, day)) for day in range(scenario.days)]
     start, limits = Remaining.at_start(scenario.limits, 1), scenario.limits
@@ -138,9 +136,9 @@ def build_plan(
         "discount_ceiling": limits.discount_ceiling,
         "audience": limits.audience,
     }
-    if anchored is not None:
-        arrays["tactic"] = np.full((scenario.days, *scenario.shape[:2]), anchored.neutral, dtype=np.int64)
-    elif shape == "tactic":
+    if isinstance(menu, AnchoredMenu):
+        arrays["tactic"] = np.full((scenario.days, *scenario.shape[:2]), menu.neutral, dtype=np.int64)
+    elif menu is not None:
         exact = ExploringPolicy(plan=plan, scenario=scenario, exploration=0.0)
         chosen = [exact.probabilities(blank_observation(scenario, day)).argmax(axis=3) for day in range(scenario.days)]
         arrays["tactic"] = np.concatenate(chosen)

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from xbopt.agents.baselines.plan import scenario_plan
-from xbopt.core.decisions.anchored_menu import AnchoredMenu, AnchoredTacticPolicy
+from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import DirectPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, Menu, Policy
 from xbopt.core.errors import BundleError
 from xbopt.core.randomness import named_generator
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.service.bundle.formats import (
     CARD,
     CERTIFICATE,
@@ -84,7 +84,8 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         UsageError: Name, version or key make no sense.
     """
     scenario = market.scenario
-    shape: PolicyShape = "direct" if isinstance(policy, DirectPolicy) else "tactic"
+    menu = None if isinstance(policy, DirectPolicy) else policy.menu
+    shape: PolicyShape = "direct" if menu is None else "tactic"
     seen = observe_policy(policy, market, worlds=_WORLDS, seed=settings.seed)
     sample = seen[0]
     channels = reads_channels(policy)
@@ -94,14 +95,13 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         "G": describe_features(sample.cell_names, floats_of(inputs, "cells")),
         "E": describe_features(sample.channel_names, floats_of(inputs, "channels")) if channels else [],
     }
-    anchored = policy.anchored_menu if isinstance(policy, AnchoredTacticPolicy) else None
-    schema = build_schema(scenario, shape, features, scenario.menu.labels if anchored is None else anchored.labels)
+    schema = build_schema(scenario, shape, features, () if menu is None else menu.labels)
     model = policy_graph(policy, scenario, sample, schema)
 
     rows = np.linspace(0, len(inputs["day"]) - 1, GOLDEN_ROWS).astype(np.int64)
     golden_inputs: Arrays = {name: array[rows] for name, array in inputs.items()}
-    if shape == "tactic":
-        golden_inputs |= golden_draws(scenario.shape[:2], len(scenario.menu), GOLDEN_ROWS, seed=settings.seed)
+    if menu is not None:
+        golden_inputs |= golden_draws(scenario.shape[:2], len(menu), GOLDEN_ROWS, seed=settings.seed)
     session = GraphSession(model, schema)
     found = session.named(golden_inputs)
     known = golden_inputs | ({"tactic": found["tactic"]} if shape == "tactic" else {})
@@ -120,7 +120,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         outputs={name: to_tensor(outputs[name]) for name in found},
     )
     guardrails = settings.guardrails or build_guardrails(scenario)
-    plan = build_plan(scenario, _fallback(settings, market, anchored), shape, anchored=anchored)
+    plan = build_plan(scenario, _fallback(settings, market, menu), menu)
     created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     provenance = build_provenance(policy, scenario, seeds=settings.seeds, data_sha256=settings.data_sha256)
     files = {
@@ -149,11 +149,11 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     return files
 
 
-def _fallback(settings: ExportSettings, market: MarketParameters, anchored: AnchoredMenu | None) -> ScheduledPolicy:
+def _fallback(settings: ExportSettings, market: MarketParameters, menu: Menu | None) -> ScheduledPolicy:
     """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
-    if anchored is None:
+    if not isinstance(menu, AnchoredMenu):
         return settings.fallback or scenario_plan(market)
-    anchor = anchored.anchor
+    anchor = menu.anchor
     return ScheduledPolicy(
         name=anchor.name,
         spend_base=anchor.spend_base,

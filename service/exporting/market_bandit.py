@@ -43,7 +43,7 @@ def market_bandit_graph(
         chosen = graph.add("ArgMax", gain, axis=1, keepdims=1)
         best.append(graph.reshape(chosen, -1, regions, segments, 1))
     probabilities = joint_choice(graph, components, best, policy.exploration)
-    finish_tactics(graph, scenario, inputs, probabilities, anchored=policy.anchored_menu)
+    finish_tactics(graph, scenario, inputs, probabilities, policy.menu)
 
 
 def _rows(graph: Graph, features: FeatureTensors, regions: int, segments: int) -> str:

@@ -124,7 +124,7 @@ def _tactics(graph: Graph, scenario: Scenario, inputs: Inputs, policy: PpoTactic
         best.append(graph.add("ArgMax", part, axis=3, keepdims=1))
         start += size
     probabilities = joint_choice(graph, components, best, policy.exploration)
-    finish_tactics(graph, scenario, inputs, probabilities, anchored=policy.anchored_menu)
+    finish_tactics(graph, scenario, inputs, probabilities, policy.menu)
 
 
 def _continuous(graph: Graph, scenario: Scenario, inputs: Inputs, encoding: ContinuousActions, parameters: str) -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.anchored_menu import AnchoredTacticPolicy
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
@@ -34,15 +33,8 @@ def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, see
         if day % scenario.document.tactics.decide_every_days == 0:
             cumulative = np.cumsum(policy.probabilities(observation), axis=3)
             held = (cumulative < generator.random((*held.shape, 1)) * cumulative[..., -1:]).sum(axis=3)
-        run.play(_decoded(policy, scenario, held, observation))
+        run.play(policy.menu.decode(held, observation))
     return seen
-
-
-def _decoded(policy: TacticPolicy, scenario: Scenario, tactic: IntArray, observation: Observation) -> Decision:
-    """What tactics mean on a day, by the policy's own menu."""
-    if isinstance(policy, AnchoredTacticPolicy):
-        return policy.anchored_menu.decode(tactic, observation)
-    return scenario.menu.decode(tactic, observation.day_budget_base)
 
 
 def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, inputs: Arrays) -> Arrays:
@@ -114,7 +106,7 @@ def _tactic(
     cumulative = np.cumsum(final, axis=3)
     drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)
     tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else drawn
-    decision = _decoded(policy, scenario, tactic, observation)
+    decision = policy.menu.decode(tactic, observation)
     return {
         **_projected(decision, scenario, observation.remaining),
         "tactic": tactic,

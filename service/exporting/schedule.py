@@ -76,7 +76,7 @@ def exploring_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Ex
     chosen = graph.add("Equal", nearest, graph.constant(np.arange(len(menu), dtype=np.int64)))
     rest = policy.exploration / len(menu)
     probabilities = graph.add("Where", chosen, graph.constant((1.0 - policy.exploration) + rest), graph.constant(rest))
-    finish_tactics(graph, scenario, inputs, probabilities)
+    finish_tactics(graph, scenario, inputs, probabilities, menu)
 
 
 def blank_observation(scenario: Scenario, day: int) -> Observation:

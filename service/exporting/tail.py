@@ -2,24 +2,22 @@
 
 import numpy as np
 
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.policy import Menu
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.schema import Schema, shape_of
-from xbopt.service.exporting.decoding import decode_anchored, decode_menu
+from xbopt.service.exporting.decoding import decode
 from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.inputs import Inputs
 from xbopt.service.exporting.projection import Caps, clip_discount, normalise_dayparts, project_spend
 
 
-def finish_tactics(
-    graph: Graph, scenario: Scenario, inputs: Inputs, probabilities: str, *, anchored: AnchoredMenu | None = None
-) -> None:
-    """From probabilities ``(B, R, S, K)`` to the drawn decision, by the scenario's menu or one relative to a plan.
+def finish_tactics(graph: Graph, scenario: Scenario, inputs: Inputs, probabilities: str, menu: Menu) -> None:
+    """From probabilities ``(B, R, S, K)`` over a menu to the drawn decision.
 
     Further inputs: ``uniform`` ``(B, R, S)`` draws; ``forced`` ``(B, R, S)`` names a tactic that must be taken, or is
     -1; ``allowed`` and ``default`` ``(R, S, K)`` are the guardrails' mask and what is done where it leaves nothing.
     """
-    tactics = len(scenario.menu)
+    tactics = len(menu)
     masked = graph.add("Mul", probabilities, "allowed")
     mass = graph.total(masked, 3, keep=True)
     left = graph.add("Greater", mass, graph.constant(0.0))
@@ -34,11 +32,7 @@ def finish_tactics(
     propensity = graph.add("Squeeze", graph.add("GatherElements", final, graph.unsqueeze(tactic, 3), axis=3),
                            graph.constant([3]))  # fmt: skip
 
-    decoded = (
-        decode_menu(graph, scenario, inputs, tactic)
-        if anchored is None
-        else decode_anchored(graph, scenario, inputs, tactic, anchored)
-    )
+    decoded = decode(graph, scenario, inputs, tactic, menu)
     caps = Caps(graph, scenario.limits, budget=inputs.budget, region=inputs.region, channel=inputs.channel)
     _declare_outputs(
         graph,

@@ -36,3 +36,10 @@ def test_bad_calls_are_told(xbopt_command, tmp_path):
         answer = xbopt_command("train", "quickstart", "--out", "run", *arguments)
         assert answer.code == 2, answer.err
         assert message in answer.err
+
+
+def test_help_names_every_agent(xbopt_command) -> None:
+    from xbopt.agents.registry import AGENTS
+
+    shown = " ".join(xbopt_command("train", "--help").out.replace("│", " ").split())
+    assert f"Who learns: {', '.join(AGENTS)}." in shown

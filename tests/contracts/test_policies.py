@@ -39,7 +39,7 @@ class Uneven:
 
     def __init__(self, market, row):
         self.shape = (*market.scenario.shape[:2], len(market.scenario.menu))
-        self.row = row
+        self.row, self.menu = row, market.scenario.menu
 
     def probabilities(self, observation):
         return np.broadcast_to(self.row(observation, self.shape), (observation.worlds, *self.shape)).copy()

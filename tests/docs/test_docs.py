@@ -99,8 +99,30 @@ def test_the_cli_reference_is_what_the_commands_say(tmp_path):
 
 
 def test_every_decision_page_has_its_parts():
-    for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+    for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
         text = page.read_text(encoding="utf-8")
         assert text.startswith(f"# {page.name[:4]}: "), page.name
         for part in ("Status:", "## Context", "## Decision", "## Consequences"):
             assert part in text, f"{page.name}: {part}"
+
+
+def test_numbers_without_a_decision_page_are_explained():
+    folder = ROOT / "docs" / "decisions"
+    numbers = sorted(int(page.name[:4]) for page in folder.glob("[0-9]*.md"))
+    assert len(numbers) == len(set(numbers))
+    explained = (folder / "README.md").read_text(encoding="utf-8")
+    missing = set(range(1, numbers[-1] + 1)) - set(numbers)
+    assert [number for number in sorted(missing) if f"{number:04d}" not in explained] == []
+
+
+def test_the_python_reference_is_what_the_docstrings_say():
+    made = subprocess.run([sys.executable, "docs/write_api.py"], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert made.stdout == (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), "run: make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_import_public_names_only(page):
+    if page.parent.name == "decisions":
+        return
+    deep = re.findall(r"^\s*(?:from|import) (xbopt(?:\.\w+){2,})", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert deep == []

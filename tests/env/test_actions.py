@@ -120,7 +120,7 @@ def test_joint_probabilities_are_products_of_the_components():
 
 
 def test_labels_of_an_anchored_menu_say_what_is_relative(quickstart, plan):
-    menu = AnchoredMenu(menu=quickstart.scenario.menu, anchor=Anchor.of(plan, quickstart.scenario.limits))
+    menu = AnchoredMenu(base=quickstart.scenario.menu, anchor=Anchor.of(plan, quickstart.scenario.limits))
     assert menu.labels[menu.neutral] == "discount as in calendar / its channels x1 / its dayparts"
     assert len(set(menu.labels)) == len(menu)
 

@@ -46,8 +46,8 @@ def test_results_wait_for_windows_that_are_longer_than_a_decision():
 
 
 def test_an_anchored_menu_brings_its_own_labels(quickstart, plan):
-    menu = AnchoredMenu(menu=quickstart.scenario.menu, anchor=Anchor.of(plan, quickstart.scenario.limits))
-    bandit = CellBandit(quickstart, worlds=1, anchored=menu)
+    menu = AnchoredMenu(base=quickstart.scenario.menu, anchor=Anchor.of(plan, quickstart.scenario.limits))
+    bandit = CellBandit(quickstart, worlds=1, menu=menu)
     assert bandit.action_labels == menu.labels
     (result,) = bandit.play(np.full(4, menu.neutral))
     assert result.cost_base.sum() == pytest.approx(plan.spend_base[:7].sum())

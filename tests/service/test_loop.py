@@ -15,7 +15,7 @@ import pytest
 
 from tests.service.conftest import Serve
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-from xbopt.agents.training import RunDirectory, TrainingSettings, train, trained_policy
+from xbopt.agents.training import RunDirectory, train, trained_policy
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decisions.decision import Decision
@@ -161,7 +161,7 @@ def true_value(market: MarketParameters, policy: MarketBanditPolicy, logged: lis
     log meets them.
     """
     scenario = market.scenario
-    every, menu = scenario.document.tactics.decide_every_days, policy.anchored_menu
+    every, menu = scenario.document.tactics.decide_every_days, policy.menu
     rng = np.random.default_rng(11)
     values: list[float] = []
     for step in range(len(logged)):
@@ -188,7 +188,7 @@ def test_train_evaluate_export_serve_log_evaluate(serve: Serve, quickstart: Mark
     """The estimate from the service's log agrees with the simulator within its 99.9 % interval."""
     scenario = quickstart.scenario
     run = tmp_path / "run"
-    train("quickstart", TrainingSettings(agent="lin_ucb", steps=600, seed=5), run)
+    train("quickstart", "lin_ucb", run, steps=600, seed=5)
     policy = trained_policy(RunDirectory.open(run), quickstart)
     assert isinstance(policy, MarketBanditPolicy)
 

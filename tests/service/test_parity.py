@@ -98,8 +98,7 @@ def test_a_trained_network_and_its_graph_agree(
 ) -> None:
     """Every network and encoding, with weights and statistics far from their beginnings."""
     torch = pytest.importorskip("torch")
-    from xbopt.agents.ppo.policy import PpoTacticPolicy, as_policy
-    from xbopt.agents.ppo.saved import build_parts
+    from xbopt.agents.ppo.policy import PpoTacticPolicy, as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
 
     if exploration and encoding == "continuous":
@@ -128,9 +127,9 @@ def test_a_bandit_trained_in_the_market_and_its_graph_agree(
 ) -> None:
     """The best choice of each component with its caution and the price of money, alone and with exploration."""
     from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-    from xbopt.agents.training import RunDirectory, TrainingSettings, train, trained_policy
+    from xbopt.agents.training import RunDirectory, train, trained_policy
 
-    train("quickstart", TrainingSettings(agent=agent, steps=300, seed=2), tmp_path / "run")
+    train("quickstart", agent, tmp_path / "run", steps=300, seed=2)
     policy = trained_policy(RunDirectory.open(tmp_path / "run"), quickstart)
     assert isinstance(policy, MarketBanditPolicy)
     check_parity(policy, quickstart, rows=1000, seed=1)

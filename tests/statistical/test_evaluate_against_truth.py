@@ -8,6 +8,7 @@ import pytest
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import built_in_policy
 from xbopt.core.decision_log.reader import read_decision_log
+from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope import evaluate_policy
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
@@ -40,6 +41,7 @@ class ByCell:
     shares: tuple[float, ...]
     elsewhere: tuple[float, ...]
     cell: tuple[int, int] | None
+    menu: TacticMenu
     name: str = "by_cell"
     kind: str = "bandit"
 
@@ -88,7 +90,7 @@ def test_with_carry_over_the_sequential_answer_is_right_and_the_one_step_answer_
     """Deep discounts borrow from later weeks: each decision looks better than a season of them is."""
     scenario = load_scenario("quickstart", overrides=DISCOUNTS)
     even = (1 / 3, 1 / 3, 1 / 3)
-    simulate(scenario, ByCell(even, even, None), runs=WORLDS, seed=1, log=tmp_path / "log.parquet")
+    simulate(scenario, ByCell(even, even, None, scenario.menu), runs=WORLDS, seed=1, log=tmp_path / "log.parquet")
     log = open_log(tmp_path / "log.parquet")
     policy = FixedProbabilities(name="deep", shares=DEEP)
     one_step, sequential = evaluate_log(log, policy).result, evaluate_log_sequentially(log, policy).result
@@ -98,9 +100,8 @@ def test_with_carry_over_the_sequential_answer_is_right_and_the_one_step_answer_
     by_cell = []
     for region in range(2):
         for segment in range(2):
-            simulate(
-                scenario, ByCell(DEEP, even, (region, segment)), runs=WORLDS, seed=2, log=tmp_path / "truth.parquet"
-            )
+            alone = ByCell(DEEP, even, (region, segment), scenario.menu)
+            simulate(scenario, alone, runs=WORLDS, seed=2, log=tmp_path / "truth.parquet")
             truth = read_decision_log(tmp_path / "truth.parquet").columns
             own = truth.unit == f"{scenario.regions[region]}/{scenario.segments[segment]}"
             by_cell.append(truth.reward[own].reshape(steps, WORLDS).sum(axis=0))

@@ -1,19 +1,35 @@
-"""Bandits of every kind, on both engines."""
+"""Bandits of every kind, on their compiled loops and on the oracle's numpy."""
+
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.agents.bandits import numpy_oracle
 from xbopt.agents import BudgetedBandit
+from xbopt.agents.bandits import bandit, budget, gap_weighting, linear, linear_models, neural, thompson
+from xbopt.agents.bandits.bandit import Bandit
 from xbopt.agents.bandits.kinds import KINDS
 
-ENGINES = ("compiled", "plain")
+ENGINES = ("compiled", "numpy")
+ORACLE = {name: own for name, own in vars(numpy_oracle).items() if isinstance(own, FunctionType)}
+CALLERS = (bandit, budget, gap_weighting, linear, linear_models, neural, thompson)
 OPEN_KINDS = tuple(name for name in KINDS if name != "BudgetedBandit")
 SMALL = {"NeuralLinear": {"hidden": (8, 5), "train_every": 40, "train_steps": 5, "memory": 100}}
 
 
-def make_bandit(kind, *, n_actions=4, n_features=3, seed=0, engine="auto", **settings):
+def make_bandit(kind: str, *, n_actions: int = 4, n_features: int = 3, seed: int = 0, **settings: Any) -> Bandit:
     settings = SMALL.get(kind, {}) | settings
-    return KINDS[kind](n_actions=n_actions, n_features=n_features, seed=seed, engine=engine, **settings)
+    return KINDS[kind](n_actions=n_actions, n_features=n_features, seed=seed, **settings)
+
+
+def use_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on bandits compute with the oracle's functions in place of the compiled ones."""
+    for caller in CALLERS:
+        for name, own in ORACLE.items():
+            if hasattr(caller, name):
+                monkeypatch.setattr(caller, name, own)
 
 
 def make_rows(n, *, n_actions=4, n_features=3, seed=0):
@@ -32,8 +48,10 @@ def kind(request):
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request):
-    return request.param
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "numpy":
+        use_oracle(monkeypatch)
+    return str(request.param)
 
 
 @pytest.fixture

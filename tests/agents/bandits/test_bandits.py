@@ -1,18 +1,22 @@
 """What every bandit promises: distributions, floors, honest draws, one answer for every batch, clear refusals."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.stats import chi2
 
 import xbopt.agents
-from tests.agents.bandits.conftest import make_bandit, make_rows
+from tests.agents.bandits.conftest import ENGINES, make_bandit, make_rows, use_oracle
 from xbopt.agents import EpsilonGreedy, FastCb, LinThompson, LinUcb, SquareCb
+from xbopt.agents.bandits.bandit import Bandit
 from xbopt.core.errors import PolicyError, UsageError
 
 
 @pytest.fixture
-def trained(kind, engine):
-    bandit = make_bandit(kind, engine=engine)
+def trained(kind: str, engine: str) -> Bandit:
+    bandit = make_bandit(kind)
     bandit.update(*make_rows(130))
     return bandit
 
@@ -35,11 +39,13 @@ def test_a_row_is_answered_the_same_alone_and_in_a_batch(trained, engine):
         np.testing.assert_allclose(alone, together, rtol=1e-12, atol=1e-12)
 
 
-def test_both_engines_state_the_same_probabilities(kind):
+def test_the_oracle_states_the_same_probabilities(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     context = make_rows(60, seed=7)[0]
     answers = []
-    for engine in ("compiled", "plain"):
-        bandit = make_bandit(kind, engine=engine)
+    for engine in ENGINES:
+        if engine == "numpy":
+            use_oracle(monkeypatch)
+        bandit = make_bandit(kind)
         for start in range(0, 130, 13):
             bandit.update(*(column[start : start + 13] for column in make_rows(130)))
         answers.append(bandit.probabilities(context))
@@ -69,9 +75,10 @@ def test_the_same_generator_draws_the_same_actions(trained):
     np.testing.assert_array_equal(first, trained.act(context, np.random.default_rng(3)))
 
 
-def test_how_rows_are_cut_into_calls_does_not_matter(kind, engine):
+@pytest.mark.usefixtures("engine")
+def test_how_rows_are_cut_into_calls_does_not_matter(kind: str) -> None:
     rows = make_rows(130)
-    whole, parts = make_bandit(kind, engine=engine), make_bandit(kind, engine=engine)
+    whole, parts = make_bandit(kind), make_bandit(kind)
     whole.update(*rows)
     for start, end in ((0, 1), (1, 50), (50, 50), (50, 130)):
         parts.update(*(column[start:end] for column in rows))
@@ -80,9 +87,10 @@ def test_how_rows_are_cut_into_calls_does_not_matter(kind, engine):
     np.testing.assert_allclose(parts.probabilities(context), whole.probabilities(context), atol=1e-8)
 
 
-def test_a_row_of_weight_two_counts_as_two_rows(engine):
+@pytest.mark.usefixtures("engine")
+def test_a_row_of_weight_two_counts_as_two_rows() -> None:
     context, action, reward = make_rows(40)
-    double, twice = make_bandit("LinUcb", engine=engine), make_bandit("LinUcb", engine=engine)
+    double, twice = make_bandit("LinUcb"), make_bandit("LinUcb")
     double.update(context, action, reward, weight=np.full(40, 2.0))
     for _ in range(2):
         twice.update(context, action, reward)
@@ -132,7 +140,6 @@ def test_rows_that_make_no_sense_are_refused_and_not_learned(trained, action, re
         (lambda: LinUcb(n_actions=2, n_features=2, alpha=-1.0), "alpha is -1"),
         (lambda: LinUcb(n_actions=2, n_features=2, epsilon=1.5), "epsilon is 1.5"),
         (lambda: LinUcb(n_actions=2, n_features=2, seed=-1), "seed is -1"),
-        (lambda: LinUcb(n_actions=2, n_features=2, engine="fast"), "engine is 'fast'"),
         (lambda: LinThompson(n_actions=2, n_features=2, spread=np.nan), "spread is nan"),
         (lambda: FastCb(n_actions=2, n_features=2, initial_rate=0.0), "initial_rate is 0"),
         (lambda: EpsilonGreedy(n_actions=2, n_features=2, half_rows=0.0), "half_rows is 0"),
@@ -143,17 +150,19 @@ def test_settings_outside_their_range_are_refused(build, message):
         build()
 
 
-def test_lin_ucb_by_hand(engine):
+@pytest.mark.usefixtures("engine")
+def test_lin_ucb_by_hand() -> None:
     # One row x = 1, y = 2 for action 0, ridge 1: theta = 1, variance 1/2; action 1: 0 and 1. alpha = 1:
     # scores 1 + 0.7071 and 1. epsilon = 0.2 gives 0.8 + 0.1 and 0.1.
-    bandit = LinUcb(n_actions=2, n_features=1, alpha=1.0, epsilon=0.2, engine=engine)
+    bandit = LinUcb(n_actions=2, n_features=1, alpha=1.0, epsilon=0.2)
     bandit.update([[1.0]], [0], [2.0])
     np.testing.assert_allclose(bandit.scores(np.ones((1, 1))), [[1.0 + np.sqrt(0.5), 1.0]], atol=1e-15)
     np.testing.assert_allclose(bandit.probabilities([[1.0]]), [[0.9, 0.1]], atol=1e-15)
 
 
-def test_ties_share_the_greedy_mass(engine):
-    bandit = LinUcb(n_actions=4, n_features=2, epsilon=0.2, engine=engine)
+@pytest.mark.usefixtures("engine")
+def test_ties_share_the_greedy_mass() -> None:
+    bandit = LinUcb(n_actions=4, n_features=2, epsilon=0.2)
     np.testing.assert_allclose(bandit.probabilities([[0.3, -2.0]]), 0.25, atol=1e-15)
     bandit.update([[0.3, -2.0]], [2], [-5.0])
     np.testing.assert_allclose(
@@ -161,17 +170,19 @@ def test_ties_share_the_greedy_mass(engine):
     )
 
 
-def test_square_cb_by_hand(engine):
+@pytest.mark.usefixtures("engine")
+def test_square_cb_by_hand() -> None:
     # Predictions 1/2 and 0 (x = 1, y = 1, ridge 1); gamma 4, growth 0: p_1 = 1 / (2 + 4 * 0.5) = 1/4.
-    bandit = SquareCb(n_actions=2, n_features=1, gamma=4.0, growth=0.0, engine=engine)
+    bandit = SquareCb(n_actions=2, n_features=1, gamma=4.0, growth=0.0)
     bandit.update([[1.0]], [0], [1.0])
     np.testing.assert_allclose(bandit.probabilities([[1.0]]), [[0.75, 0.25]], atol=1e-15)
 
 
-def test_fast_cb_by_hand(engine):
+@pytest.mark.usefixtures("engine")
+def test_fast_cb_by_hand() -> None:
     # Rate 1/2 at first; row x = 1, y = 1, ridge 1: curvature 1/4, theta = (1 - 1/2) / (1 + 1/4) = 0.4,
     # rate 1 / (1 + e^-0.4). gamma 3, growth 0: p_1 = f / (2 f + 3 (f - 1/2)).
-    bandit = FastCb(n_actions=2, n_features=1, gamma=3.0, growth=0.0, initial_rate=0.5, engine=engine)
+    bandit = FastCb(n_actions=2, n_features=1, gamma=3.0, growth=0.0, initial_rate=0.5)
     bandit.update([[1.0]], [0], [1.0])
     best = 1.0 / (1.0 + np.exp(-0.4))
     other = best / (2.0 * best + 3.0 * (best - 0.5))
@@ -198,12 +209,14 @@ def test_fast_cb_refuses_rewards_outside_its_range():
 
 def test_epsilon_decays_to_its_floor():
     bandit = EpsilonGreedy(n_actions=2, n_features=1, epsilon=0.5, floor=0.1, half_rows=10.0)
-    assert bandit.epsilon == 0.5
+    assert bandit.epsilon_now == 0.5
     bandit.update(np.ones((10, 1)), np.zeros(10, dtype=int), np.ones(10))
-    assert bandit.epsilon == pytest.approx(0.3)  # half of the way after half_rows rows
+    assert bandit.epsilon_now == pytest.approx(0.3)  # half of the way after half_rows rows
     bandit.update(np.ones((100_000, 1)), np.zeros(100_000, dtype=int), np.ones(100_000))
-    assert bandit.epsilon == pytest.approx(0.1, abs=1e-4)
-    np.testing.assert_allclose(bandit.probabilities([[1.0]]), [[1.0 - bandit.epsilon / 2.0, bandit.epsilon / 2.0]])
+    assert bandit.epsilon_now == pytest.approx(0.1, abs=1e-4)
+    np.testing.assert_allclose(
+        bandit.probabilities([[1.0]]), [[1.0 - bandit.epsilon_now / 2.0, bandit.epsilon_now / 2.0]]
+    )
 
 
 def test_the_public_names_exist_and_load_late():
@@ -212,3 +225,9 @@ def test_the_public_names_exist_and_load_late():
         assert getattr(xbopt.agents, name).__name__ == name
     with pytest.raises(AttributeError, match="Nothing"):
         _ = xbopt.agents.Nothing
+
+
+def test_without_numba_a_bandit_says_how_to_get_it() -> None:
+    script = "import sys; sys.modules['numba'] = None; from xbopt.agents import LinUcb"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "UsageError: This needs numba, which is not installed: pip install 'xbopt[rl]'" in done.stderr

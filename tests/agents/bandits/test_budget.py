@@ -61,7 +61,7 @@ def test_more_than_the_budget_cannot_be_paid():
 def test_the_cap_holds_whatever_the_order_of_draws_and_payments(calls, budget, seed):
     rng = np.random.default_rng(seed)
     bandit = BudgetedBandit(
-        n_actions=3, n_features=2, budget=budget, decisions=60, largest_cost=0.5, epsilon=0.3, seed=1, engine="plain"
+        n_actions=3, n_features=2, budget=budget, decisions=60, largest_cost=0.5, epsilon=0.3, seed=1
     )
     open_rows, paid = [], 0.0
     for rows, pay_now in calls:

@@ -5,16 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xbopt.agents.bandits.arithmetic import arithmetic
+from tests.agents.bandits.conftest import ENGINES, use_oracle
 from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.core.errors import UsageError
 
 
-def models(engine="compiled", *, n_actions=2, n_features=2, ridge=1.0, discount=1.0, outputs=1):
-    return LinearModels(
-        n_actions=n_actions, n_features=n_features, ridge=ridge, discount=discount, outputs=outputs,
-        arithmetic=arithmetic(engine),
-    )  # fmt: skip
+def models(
+    *, n_actions: int = 2, n_features: int = 2, ridge: float = 1.0, discount: float = 1.0, outputs: int = 1
+) -> LinearModels:
+    return LinearModels(n_actions=n_actions, n_features=n_features, ridge=ridge, discount=discount, outputs=outputs)
 
 
 def full(packed, features):
@@ -31,10 +30,11 @@ def data(n, n_actions, n_features, seed):
     )  # fmt: skip
 
 
-def test_one_row_by_hand(engine):
+@pytest.mark.usefixtures("engine")
+def test_one_row_by_hand() -> None:
     # x = (1, 2), y = 3, ridge 1: A = [[2, 2], [2, 5]], det 6, A^-1 = [[5, -2], [-2, 2]] / 6, b = (3, 6),
     # theta = ((15 - 12)/6, (-6 + 12)/6) = (0.5, 1).
-    learned = models(engine)
+    learned = models()
     learned.learn(np.array([[1.0, 2.0]]), np.array([1]), np.array([[3.0]]), np.ones(1))
     np.testing.assert_allclose(full(learned.inverse[1], 2), np.array([[5.0, -2.0], [-2.0, 2.0]]) / 6.0, atol=1e-15)
     np.testing.assert_allclose(learned.theta[1, 0], [0.5, 1.0], atol=1e-15)
@@ -44,8 +44,9 @@ def test_one_row_by_hand(engine):
 
 
 @pytest.mark.parametrize("ridge", [0.25, 1.0, 8.0])
-def test_the_inverse_starts_at_one_over_the_ridge(engine, ridge):
-    learned = models(engine, ridge=ridge)
+@pytest.mark.usefixtures("engine")
+def test_the_inverse_starts_at_one_over_the_ridge(ridge: float) -> None:
+    learned = models(ridge=ridge)
     np.testing.assert_array_equal(full(learned.inverse[0], 2), np.eye(2) / ridge)
 
 
@@ -68,10 +69,12 @@ def test_the_cut_into_batches_does_not_matter(cuts, seed, features):
 
 @pytest.mark.parametrize("discount", [1.0, 0.99, 0.7])
 @pytest.mark.parametrize("sizes", [(1,) * 60, (60,), (3, 50, 7)])
-def test_both_engines_agree(discount, sizes):
+def test_the_oracle_agrees(discount: float, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     context, action, outcome, weight = data(60, 3, 9, 1)
-    pair = [models(engine, n_actions=3, n_features=9, discount=discount, outputs=1) for engine in ("compiled", "plain")]
-    for learned in pair:
+    pair = [models(n_actions=3, n_features=9, discount=discount, outputs=1) for _ in ENGINES]
+    for engine, learned in zip(ENGINES, pair, strict=True):
+        if engine == "numpy":
+            use_oracle(monkeypatch)
         start = 0
         for size in sizes:
             at = slice(start, start + size)
@@ -103,12 +106,13 @@ def test_a_million_updates_leave_the_inverse_exact():
 
 
 @pytest.mark.parametrize("discount", [0.5, 0.9, 0.98])
-def test_forgetting_weighs_a_row_by_its_age(engine, discount):
+@pytest.mark.usefixtures("engine")
+def test_forgetting_weighs_a_row_by_its_age(discount: float) -> None:
     # Blocks of rows end when their product of discounts reaches 0.95; there the weights are exact.
     block = max(1, int(np.log(0.95) / np.log(discount)))
     n = block * 12
     context, action, outcome, weight = data(n, 2, 3, 5)
-    learned = models(engine, n_features=3, discount=discount)
+    learned = models(n_features=3, discount=discount)
     for start in range(0, n, 4):
         at = slice(start, start + 4)
         learned.learn(context[at], action[at], outcome[at], weight[at])
@@ -122,10 +126,11 @@ def test_forgetting_weighs_a_row_by_its_age(engine, discount):
         np.testing.assert_allclose(learned.theta[k, 0], theta, atol=1e-12)
 
 
-def test_inside_a_block_confidence_is_at_most_a_twentieth_too_large(engine):
+@pytest.mark.usefixtures("engine")
+def test_inside_a_block_confidence_is_at_most_a_twentieth_too_large() -> None:
     discount = 0.99  # a block of 5 rows
     context, action, outcome, weight = data(104, 1, 3, 6)
-    learned = models(engine, n_actions=1, n_features=3, discount=discount, ridge=1e-9)
+    learned = models(n_actions=1, n_features=3, discount=discount, ridge=1e-9)
     learned.learn(context, action, outcome, weight)
     aged = weight * discount ** np.arange(103, -1, -1.0)
     exact = np.linalg.inv(1e-9 * np.eye(3) + (context * aged[:, None]).T @ context)
@@ -135,8 +140,9 @@ def test_inside_a_block_confidence_is_at_most_a_twentieth_too_large(engine):
     assert 0.95 <= ratio.min() <= ratio.max() < 1.0
 
 
-def test_an_action_that_is_not_chosen_becomes_uncertain_again(engine):
-    learned = models(engine, discount=0.9)
+@pytest.mark.usefixtures("engine")
+def test_an_action_that_is_not_chosen_becomes_uncertain_again() -> None:
+    learned = models(discount=0.9)
     context = np.ones((50, 2))
     learned.learn(context, np.zeros(50, dtype=np.int64), np.ones((50, 1)), np.ones(50))
     before = learned.variances(np.ones((1, 2)))[0, 0]
@@ -147,22 +153,24 @@ def test_an_action_that_is_not_chosen_becomes_uncertain_again(engine):
     assert after == pytest.approx(2.0 / (1.0 + 2.0 * 0.9**50 * (1 - 0.9**50) / 0.1), rel=1e-9)
 
 
-def test_two_outcomes_share_the_inverse(engine):
+@pytest.mark.usefixtures("engine")
+def test_two_outcomes_share_the_inverse() -> None:
     context, action, outcome, weight = data(40, 2, 3, 8)
-    both = models(engine, n_features=3, outputs=2)
+    both = models(n_features=3, outputs=2)
     both.learn(context, action, np.concatenate([outcome, -2.0 * outcome], axis=1), weight)
-    one = models(engine, n_features=3)
+    one = models(n_features=3)
     one.learn(context, action, outcome, weight)
     np.testing.assert_allclose(both.theta[:, 0], one.theta[:, 0], atol=1e-12)
     np.testing.assert_allclose(both.theta[:, 1], -2.0 * one.theta[:, 0], atol=1e-12)
 
 
-def test_rewards_for_every_action_count_as_rows_of_each(engine):
+@pytest.mark.usefixtures("engine")
+def test_rewards_for_every_action_count_as_rows_of_each() -> None:
     context, _, _, weight = data(30, 2, 3, 9)
     outcome = np.random.default_rng(2).normal(size=(30, 2))
-    together = models(engine, n_features=3)
+    together = models(n_features=3)
     together.learn_all(context, outcome, weight)
-    apart = models(engine, n_features=3)
+    apart = models(n_features=3)
     for k in (0, 1):
         apart.learn(context, np.full(30, k), outcome[:, [k]], weight)
     np.testing.assert_allclose(together.theta, apart.theta, atol=1e-12)

@@ -10,15 +10,16 @@ import pytest
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_play import play_campaigns, price_of_money
-from xbopt.agents.bandits.market_policy import MarketBanditPolicy
-from xbopt.agents.bandits.market_saved import components_of, load_policy, save_policy
+from xbopt.agents.bandits.market_policy import MarketBanditPolicy, load_policy, save_policy
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings, settings_for
 from xbopt.agents.policies import built_in_policy
+from xbopt.agents.registry import AGENTS
 from xbopt.agents.run_directory import RunDirectory
-from xbopt.agents.training import AGENTS, TrainingSettings, train
+from xbopt.agents.training import train
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.components import MenuComponents
 from xbopt.env.market_run import MarketRun
 from xbopt.env.policy_contract import check_policy
 from xbopt.simulator.build import build_market
@@ -49,7 +50,11 @@ def context(market, plan):
 
 def bandit_for(market, context, kind="LinThompson", form="factored", **settings):
     return FactoredBandit.of_kind(
-        components_of(market, form), kind, n_features=len(context.names), seed=0, settings=settings
+        MenuComponents.in_form(market.scenario.menu, form),
+        kind,
+        n_features=len(context.names),
+        seed=0,
+        settings=settings,
     )
 
 
@@ -169,11 +174,7 @@ def test_dearer_money_moves_choices_to_less_of_it(market, context):
 
 @pytest.mark.parametrize("agent", AGENT_KINDS)
 def test_every_agent_trains_saves_and_loads(scenario, market, agent, tmp_path):
-    summary = train(
-        scenario,
-        TrainingSettings(agent=agent, seed=2, steps=1, plan="baseline", options=QUICK),
-        tmp_path / "run",
-    )
+    summary = train(scenario, agent, tmp_path / "run", steps=1, seed=2, plan="baseline", options=QUICK)
     assert summary.stopped == "steps"
     assert summary.steps == 8 * market.shape[0] * market.shape[1] * 3
     policy = load_policy(RunDirectory.open(tmp_path / "run").policy, market)
@@ -193,8 +194,7 @@ def test_a_run_that_goes_on_is_the_run_without_a_break(scenario, tmp_path, evalu
     options = {**QUICK, "evaluate_every": evaluate_every}
 
     def go(path, steps, *, resume=False):
-        settings = TrainingSettings(agent="lin_ts", seed=2, steps=steps, plan="baseline", options=options)
-        return train(scenario, settings, path, resume=resume)
+        return train(scenario, "lin_ts", path, steps=steps, seed=2, plan="baseline", options=options, resume=resume)
 
     rows = go(tmp_path / "whole", 1).steps
     go(tmp_path / "whole2", 4 * rows)
@@ -217,13 +217,12 @@ def test_a_run_that_goes_on_is_the_run_without_a_break(scenario, tmp_path, evalu
 
 
 def test_a_checkpoint_of_two_moments_is_refused(scenario, tmp_path):
-    settings = TrainingSettings(agent="lin_ts", seed=2, steps=1, plan="baseline", options=QUICK)
     for name in ("run", "other"):
-        train(scenario, replace(settings, seed=len(name)), tmp_path / name)
+        train(scenario, "lin_ts", tmp_path / name, steps=1, seed=len(name), plan="baseline", options=QUICK)
     stray = (tmp_path / "other/checkpoints/bandit_0.npz").read_bytes()
     (tmp_path / "run/checkpoints/bandit_0.npz").write_bytes(stray)
     with pytest.raises(PolicyError, match="not of one moment"):
-        train(scenario, replace(settings, seed=3, steps=10**6), tmp_path / "run", resume=True)
+        train(scenario, "lin_ts", tmp_path / "run", steps=10**6, seed=3, plan="baseline", options=QUICK, resume=True)
 
 
 @pytest.mark.statistical
@@ -231,14 +230,11 @@ def test_training_beats_the_plan_on_worlds_it_never_saw(scenario, market, tmp_pa
     cells = market.shape[0] * market.shape[1]
     summary = train(
         scenario,
-        TrainingSettings(
-            agent="lin_ts",
-            seed=0,
-            steps=4 * 64 * 3 * cells,
-            plan="baseline",
-            options={"worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
-        ),
+        "lin_ts",
         tmp_path / "run",
+        steps=4 * 64 * 3 * cells,
+        plan="baseline",
+        options={"worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
     )
     assert summary.gain_base > 3.0 * summary.gain_se_base
 

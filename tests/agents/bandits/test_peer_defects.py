@@ -9,9 +9,10 @@ from tests.agents.bandits.conftest import make_bandit, make_rows
 from xbopt.agents import LinThompson, LinUcb, SquareCb
 
 
-def test_probabilities_sum_to_one_after_any_number_of_rows(kind, engine):
+@pytest.mark.usefixtures("engine")
+def test_probabilities_sum_to_one_after_any_number_of_rows(kind: str) -> None:
     """VowpalWabbit --regcbopt states values that sum to something else."""
-    bandit = make_bandit(kind, engine=engine)
+    bandit = make_bandit(kind)
     context, action, reward = make_rows(400)
     for start in range(0, 400, 37):
         at = slice(start, start + 37)
@@ -20,16 +21,18 @@ def test_probabilities_sum_to_one_after_any_number_of_rows(kind, engine):
 
 
 @pytest.mark.parametrize("ridge", [0.1, 1.0, 10.0])
-def test_the_first_bound_is_that_of_the_prior(engine, ridge):
+@pytest.mark.usefixtures("engine")
+def test_the_first_bound_is_that_of_the_prior(ridge: float) -> None:
     """MABWiser starts the inverse at ridge * I, so that a strong prior explores more instead of less."""
-    bandit = LinUcb(n_actions=2, n_features=3, alpha=1.0, ridge=ridge, engine=engine)
+    bandit = LinUcb(n_actions=2, n_features=3, alpha=1.0, ridge=ridge)
     x = np.array([[1.0, -2.0, 2.0]])
     np.testing.assert_allclose(bandit.scores(x), 3.0 / np.sqrt(ridge), rtol=1e-14)
 
 
-def test_gap_weights_are_never_negative_in_a_batch(engine):
+@pytest.mark.usefixtures("engine")
+def test_gap_weights_are_never_negative_in_a_batch() -> None:
     """Pearl's batched SquareCB gives the best action what is left of 1 by another row's best, which can be negative."""
-    bandit = SquareCb(n_actions=3, n_features=3, gamma=1e-3, growth=0.0, engine=engine)
+    bandit = SquareCb(n_actions=3, n_features=3, gamma=1e-3, growth=0.0)
     # Each row has another best action; with a small gamma the others take nearly 1/K each.
     bandit.update(np.eye(3).repeat(50, axis=0), np.arange(3).repeat(50), np.ones(150))
     probabilities = bandit.probabilities(np.concatenate([np.eye(3), -np.eye(3), np.ones((1, 3))]))
@@ -64,7 +67,7 @@ def test_thompson_needs_one_normal_an_action():
 
 def test_one_row_costs_little_more_than_its_share_of_a_batch():
     """Elsewhere a call for one row costs 80 to 340 times its share of a call for 1,000."""
-    bandit = LinUcb(n_actions=50, n_features=32, engine="compiled")
+    bandit = LinUcb(n_actions=50, n_features=32)
     context = np.random.default_rng(0).normal(size=(1000, 32))
     bandit.probabilities(context), bandit.probabilities(context[:1])
 
@@ -82,9 +85,10 @@ def test_one_row_costs_little_more_than_its_share_of_a_batch():
     assert alone < 20.0 * together
 
 
-def test_every_bandit_states_action_probabilities(kind, engine):
+@pytest.mark.usefixtures("engine")
+def test_every_bandit_states_action_probabilities(kind: str) -> None:
     """Elsewhere the probability of the drawn action is missing almost everywhere."""
-    bandit = make_bandit(kind, engine=engine)
+    bandit = make_bandit(kind)
     context = make_rows(10)[0]
     action, propensity = bandit.act_with_propensity(context)
     stated = bandit.probabilities(context)[np.arange(10), action]

@@ -1,6 +1,7 @@
 """Saving and loading: bit-equal continuation, and a clear word about anything that cannot be continued."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from xbopt.agents.bandits.storage import read_state, write_state
 from xbopt.core.errors import PolicyError, UsageError
 
 
-def test_a_loaded_bandit_continues_bit_for_bit(kind, engine, tmp_path):
+@pytest.mark.usefixtures("engine")
+def test_a_loaded_bandit_continues_bit_for_bit(kind: str, tmp_path: Path) -> None:
     rows = make_rows(130)
-    bandit = make_bandit(kind, engine=engine, seed=3)
+    bandit = make_bandit(kind, seed=3)
     bandit.update(*(column[:70] for column in rows))
     bandit.act(rows[0][:5])
     bandit.save(tmp_path / "bandit.npz")
-    loaded = load_bandit(tmp_path / "bandit.npz", engine=engine)
+    loaded = load_bandit(tmp_path / "bandit.npz")
     for one in (bandit, loaded):
         one.update(*(column[70:] for column in rows))
     assert loaded.rows_seen == 130

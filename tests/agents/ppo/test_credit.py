@@ -1,6 +1,6 @@
 """Credit: every entry is judged by what it can move, and by all of it; a single part is the library's PPO."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,17 +9,19 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
 
 from xbopt.agents.policies import built_in_policy
-from xbopt.agents.ppo.choices import CellChoices
+from xbopt.agents.ppo.actor_critic import CellChoices
 from xbopt.agents.ppo.credit import CREDITS, credit_by
 from xbopt.agents.ppo.layout import entry_places
+from xbopt.agents.ppo.learner import CreditPpo
 from xbopt.agents.ppo.settings import PpoSettings, with_options
 from xbopt.agents.ppo.trainer import PpoTraining
-from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingSettings
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.campaign import Campaign, CampaignSettings
 from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
 
 ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
 SMALL = {"worlds": 4, "width": 4, "held_out_worlds": 2, "batch_size": 8, "epochs": 2}
@@ -35,11 +37,9 @@ def plan(market):
     return built_in_policy("greedy_roas", market)
 
 
-def training_of(market, plan, folder, **options):
+def training_of(market: MarketParameters, plan: ScheduledPolicy, **options: object) -> PpoTraining:
     settings = with_options(PpoSettings(), {**SMALL, **options})
-    run = RunDirectory.create(Path(folder) / "run")
-    wanted = TrainingSettings(agent="ppo", steps=1, plan=plan.name)
-    return PpoTraining(market, settings, wanted, run, lambda _: None)
+    return PpoTraining(market, TrainingSettings(agent="ppo", steps=1, plan=plan.name), ppo=settings)
 
 
 @pytest.mark.parametrize(("encoding", "form"), ALL)
@@ -131,26 +131,28 @@ def test_choices_are_those_of_one_categorical_an_entry():
 
 
 @pytest.mark.parametrize("encoding", ["tactics", "continuous"])
-def test_log_probabilities_add_up_to_those_of_the_library(market, plan, tmp_path, encoding):
-    policy = training_of(market, plan, tmp_path, encoding=encoding)._policy
+def test_log_probabilities_add_up_to_those_of_the_library(
+    market: MarketParameters, plan: ScheduledPolicy, encoding: str
+) -> None:
+    policy = training_of(market, plan, encoding=encoding)._model.policy
     rows = torch.zeros(6, policy.observation_space.shape[0])
     actions, values, log_prob = policy(rows)
     assert log_prob == pytest.approx(policy.get_distribution(rows).log_prob(actions).detach().numpy(), abs=1e-4)
     assert values.shape == (6, 1)
-    assert policy.group_log_probs.shape == (6, 3)  # the whole and two regions
+    assert policy._step.log_probs.shape == (6, 3)  # the whole and two regions
 
 
-def test_advantages_worked_by_hand(market, plan, tmp_path):
+def test_advantages_worked_by_hand(market: MarketParameters, plan: ScheduledPolicy) -> None:
     """Two steps, two parts: d_1 = r_1 - v_1, d_0 = r_0 + gamma v_1 - v_0, A_1 = d_1, A_0 = d_0 + gamma lambda d_1."""
-    training = training_of(market, plan, tmp_path, encoding="continuous", worlds=1, discount=0.5, gae_lambda=0.8)
+    training = training_of(market, plan, encoding="continuous", worlds=1, discount=0.5, gae_lambda=0.8)
     buffer = training._model.rollout_buffer
     buffer.buffer_size = 2
     buffer.reset()
     shape = (1, buffer.obs_shape[0])
     for step in range(2):
-        buffer.envs.part_rewards = np.array([[1.0, 10.0]]) * (step + 1)
-        buffer.policy.part_values = torch.tensor([[0.5, 2.0]]) * (step + 1)
-        buffer.policy.group_log_probs = torch.zeros(1, 3)
+        buffer._step.rewards = np.array([[1.0, 10.0]]) * (step + 1)
+        buffer._step.values = np.array([[0.5, 2.0]], dtype=np.float32) * (step + 1)
+        buffer._step.log_probs = np.zeros((1, 3), dtype=np.float32)
         action = np.zeros((1, buffer.action_dim))
         buffer.add(np.zeros(shape), action, np.zeros(1), np.array([step == 0]), torch.zeros(1), torch.zeros(1))
     buffer.compute_returns_and_advantage(torch.zeros(1), np.array([True]))
@@ -159,35 +161,31 @@ def test_advantages_worked_by_hand(market, plan, tmp_path):
     assert buffer._part_advantages[:, 0] == pytest.approx(np.stack([first, last]))
     values = np.array([[0.5, 2.0], [1.0, 4.0]])
     assert buffer._part_returns[:, 0] == pytest.approx(np.stack([first, last]) + values)
-    buffer.shuffler = np.random.default_rng(0)
-    batch = next(buffer.minibatches(2))
+    batch = next(buffer.minibatches(2, np.random.default_rng(0)))
     assert sorted(batch.whole[:, 0].tolist()) == pytest.approx(sorted([first.sum(), last.sum()]))
 
 
 @pytest.mark.parametrize("encoding", ["tactics", "continuous"])
-def test_one_part_is_the_librarys_ppo(market, plan, tmp_path, encoding):
+def test_one_part_is_the_librarys_ppo(market: MarketParameters, plan: ScheduledPolicy, encoding: str) -> None:
     """The same rollout, the same order: weights after an update are those of stable-baselines3."""
-    ours, theirs = (
-        training_of(market, plan, tmp_path / name, encoding=encoding, credit="whole") for name in ("ours", "theirs")
-    )
+    ours, theirs = (training_of(market, plan, encoding=encoding, credit="whole") for _ in range(2))
     weights = []
     for training, is_ours in ((ours, True), (theirs, False)):
         model, buffer = training._model, training._model.rollout_buffer
-        buffer.shuffler = np.random.default_rng(3)
-        torch.manual_seed(5)
         rows = model.n_steps * model.n_envs
         if not is_ours:
             model.train = lambda model=model: PPO.train(model)
-            buffer.get = lambda size, buffer=buffer: _library_batches(buffer, size)
-        model.learn(rows)
+            buffer.get = lambda size, model=model: _library_batches(model, size)
+        model.update(rows, np.random.default_rng(3))
         weights.append({name: tensor.clone() for name, tensor in model.policy.state_dict().items()})
     assert weights[0].keys() == weights[1].keys()
     for name, tensor in weights[0].items():
         assert torch.allclose(tensor, weights[1][name], atol=1e-6), name
 
 
-def _library_batches(buffer, size):
+def _library_batches(model: CreditPpo, size: int) -> Iterator[RolloutBufferSamples]:
     """The library's minibatches in the order of our shuffler."""
+    buffer = model.rollout_buffer
     rows = buffer.buffer_size * buffer.n_envs
     flat = [
         torch.from_numpy(np.asarray(array, dtype=np.float32).reshape(rows, -1))
@@ -200,7 +198,7 @@ def _library_batches(buffer, size):
             buffer.returns,
         )
     ]
-    order = torch.from_numpy(buffer.shuffler.permutation(rows))
+    order = torch.from_numpy(model._shuffler.permutation(rows))
     for start in range(0, rows - size + 1, size):
         chosen = order[start : start + size]
         observations, actions, values, log_probs, advantages, returns = (array[chosen] for array in flat)
@@ -209,9 +207,9 @@ def _library_batches(buffer, size):
         )
 
 
-def test_a_floor_on_the_whole_is_learnt_from_the_whole(plan, tmp_path):
+def test_a_floor_on_the_whole_is_learnt_from_the_whole(plan: ScheduledPolicy) -> None:
     floored = build_market(load_scenario("quickstart", overrides=["horizon.days=29", "budget.roi_floor=0.1"]))
-    training = training_of(floored, plan, tmp_path, credit="cell")
+    training = training_of(floored, plan, credit="cell")
     assert training._envs.credit.name == "whole"
     assert training._parts.settings.credit == "whole"
 

@@ -1,4 +1,4 @@
-"""Lessons: actions that come nearest to a wish, and a policy that learns to do as it was shown."""
+"""Imitation: actions that come nearest to wanted spend, and a policy that learns to do as it was shown."""
 
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.imitation import demonstrations, entry_weights, imitate
 from xbopt.agents.ppo.settings import PpoSettings, with_options
 from xbopt.agents.ppo.trainer import PpoTraining
-from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingSettings, train
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
@@ -19,7 +18,7 @@ from xbopt.simulator.build import build_market
 
 ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
 SHORT = ["horizon.days=22", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-SMALL = {"worlds": 8, "width": 8, "held_out_worlds": 4, "batch_size": 8, "epochs": 1, "lessons": 20}
+SMALL = {"worlds": 8, "width": 8, "held_out_worlds": 4, "batch_size": 8, "epochs": 1, "imitation_steps": 20}
 
 
 def shelf_of(*overrides):
@@ -80,15 +79,14 @@ def test_weights_are_shares_of_the_plans_money(shelf, encoding, form):
 
 
 @pytest.mark.parametrize("encoding", ["tactics", "continuous"])
-def test_a_policy_learns_to_do_as_it_was_shown(shelf, tmp_path, encoding):
+def test_a_policy_learns_to_do_as_it_was_shown(shelf: PolicyShelf, encoding: str) -> None:
     settings = with_options(PpoSettings(encoding=encoding, form="full"), SMALL)
-    run = RunDirectory.create(Path(tmp_path) / "run")
-    training = PpoTraining(
-        shelf._market, settings, TrainingSettings(agent="ppo", steps=1), run, lambda _: None, shelf=shelf
-    )
-    policy = training._policy
+    policy = PpoTraining(shelf._market, TrainingSettings(agent="ppo", steps=1), ppo=settings, shelf=shelf)._model.policy
     campaign = campaign_of(shelf, encoding, "full", worlds=32)
-    rows, shown = demonstrations(campaign, shelf.policy("replan"))
+    teacher = shelf.policy("replan")
+    rows, shown = demonstrations(
+        campaign, lambda seen: campaign.encoding.nearest(teacher.decide(seen).spend_base, seen)
+    )
     assert rows.shape == (32 * campaign.steps, len(campaign.features.names))
 
     def loss():
@@ -102,22 +100,26 @@ def test_a_policy_learns_to_do_as_it_was_shown(shelf, tmp_path, encoding):
     assert loss() < 0.6 * before
 
 
-def test_a_run_stopped_before_its_first_checkpoint_takes_no_lesson_twice(tmp_path):
+def test_a_run_stopped_before_its_first_checkpoint_imitates_no_second_time(tmp_path: Path) -> None:
     scenario = load_scenario("quickstart", overrides=SHORT)
     options = {**SMALL, "evaluate_every": 2}
 
-    def go(name, updates, *, resume=False):
-        settings = TrainingSettings(agent="ppo", seed=3, steps=updates * 8 * 4, options=options)
-        return train(scenario, settings, tmp_path / name, resume=resume)
+    def go(name: str, updates: float, *, resume: bool = False) -> None:
+        train(scenario, "ppo", tmp_path / name, steps=updates * 8 * 4, seed=3, options=options, resume=resume)
 
     go("whole", 2)
-    # Stopped right after the lessons: as many steps as there are none of.
+    # Stopped right after imitation: as many steps as there are none of.
     go("broken", 0.01)
     go("broken", 2, resume=True)
     whole, broken = ((tmp_path / name / "policy/weights.npz").read_bytes() for name in ("whole", "broken"))
     assert whole == broken
 
 
-def test_lessons_below_nothing_are_refused():
-    with pytest.raises(UsageError, match="lessons"):
-        PpoSettings(lessons=-1)
+def test_imitation_steps_below_nothing_are_refused() -> None:
+    with pytest.raises(UsageError, match="imitation_steps"):
+        PpoSettings(imitation_steps=-1)
+
+
+def test_the_older_name_of_a_setting_is_refused_with_the_new_one() -> None:
+    with pytest.raises(UsageError, match=r"no setting 'lessons'\. Did you mean 'imitation_steps'"):
+        with_options(PpoSettings(), {"lessons": 20})

@@ -6,9 +6,8 @@ import torch
 
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.ppo.layout import action_layout
-from xbopt.agents.ppo.normalisation import RunningNorm
-from xbopt.agents.ppo.policy import as_policy
-from xbopt.agents.ppo.saved import build_parts
+from xbopt.agents.ppo.networks import RunningNorm
+from xbopt.agents.ppo.policy import as_policy, build_parts
 from xbopt.agents.ppo.settings import PpoSettings
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.market_run import MarketRun
@@ -52,8 +51,8 @@ def test_the_untrained_policy_is_the_plan(market, encoding, form, network):
             decision = policy.decide(seen)
         else:
             probabilities = policy.probabilities(seen)
-            assert (probabilities[..., policy.anchored_menu.neutral] == 1.0).all()
-            decision = policy.anchored_menu.decode(probabilities.argmax(axis=3), seen)
+            assert (probabilities[..., policy.menu.neutral] == 1.0).all()
+            decision = policy.menu.decode(probabilities.argmax(axis=3), seen)
         assert decision.spend_base == pytest.approx(parts.plan.decide(seen).spend_base, rel=1e-9)
         run.play(decision)
 
@@ -142,4 +141,4 @@ def test_the_neutral_choice_is_the_likeliest_whatever_its_share(share):
     parts = build_parts(market, built_in_policy("greedy_roas", market), settings)
     seen = MarketRun(market, worlds=np.arange(2), seed=0).observe()
     policy = as_policy(parts)
-    assert (policy.probabilities(seen)[..., policy.anchored_menu.neutral] == 1.0).all()
+    assert (policy.probabilities(seen)[..., policy.menu.neutral] == 1.0).all()

@@ -3,19 +3,19 @@
 import json
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy, policy_from
 from xbopt.agents.ppo.held_out import Score
-from xbopt.agents.ppo.multiplier import PidMultiplier
 from xbopt.agents.ppo.policy import load_policy
 from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
-from xbopt.agents.ppo.soft_constraints import Pacing, ReturnFloor
+from xbopt.agents.ppo.soft_constraints import Pacing, PidMultiplier, ReturnFloor
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
-from xbopt.agents.training import TrainingSettings, train
+from xbopt.agents.training import train
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.campaign import Campaign, CampaignSettings
@@ -47,16 +47,17 @@ def market(scenario):
     return build_market(scenario)
 
 
-def settings_for(updates, **options):
-    return TrainingSettings(
-        agent="ppo", seed=3, steps=updates * UPDATE, plan="greedy_roas", options={**SMALL, **options}
-    )
+def ask(updates: int, **options: object) -> dict[str, Any]:
+    """What to ask of ``train``, beside scenario and folder."""
+    return {
+        "agent": "ppo", "seed": 3, "steps": updates * UPDATE, "plan": "greedy_roas", "options": {**SMALL, **options}
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["tactics", "continuous"])
 def run(request, scenario, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / request.param
-    train(scenario, settings_for(6, encoding=request.param), folder)
+    train(scenario, out=folder, **ask(6, encoding=request.param))
     return folder
 
 
@@ -83,7 +84,7 @@ def test_a_run_leaves_everything_behind(run, scenario):
 
 def test_the_same_seed_trains_the_same_policy(run, scenario, tmp_path):
     encoding = RunDirectory.open(run).config()["options"]["encoding"]
-    train(scenario, settings_for(6, encoding=encoding), tmp_path / "again")
+    train(scenario, out=tmp_path / "again", **ask(6, encoding=encoding))
     assert progress_of(run) == progress_of(tmp_path / "again")
     for name in ("policy/weights.npz", "policy/policy.json"):
         assert (run / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
@@ -91,10 +92,10 @@ def test_the_same_seed_trains_the_same_policy(run, scenario, tmp_path):
 
 def test_a_resumed_run_goes_on_to_the_bit(run, scenario, tmp_path):
     encoding = RunDirectory.open(run).config()["options"]["encoding"]
-    train(scenario, settings_for(2, encoding=encoding), tmp_path / "broken")
+    train(scenario, out=tmp_path / "broken", **ask(2, encoding=encoding))
     with (tmp_path / "broken" / "progress.csv").open("a") as file:
         file.write("4,96,0,0,0,0,0,0,0,0,0,0,0\n")  # an evaluation after the checkpoint
-    train(scenario, settings_for(6, encoding=encoding), tmp_path / "broken", resume=True)
+    train(scenario, out=tmp_path / "broken", **ask(6, encoding=encoding), resume=True)
     assert progress_of(run) == progress_of(tmp_path / "broken")
     assert (run / "policy/weights.npz").read_bytes() == (tmp_path / "broken" / "policy/weights.npz").read_bytes()
 
@@ -123,11 +124,11 @@ def test_logged_decisions_carry_the_labels_of_the_anchored_menu(scenario, market
     import xbopt
     from xbopt.core.decision_log.reader import read_decision_log
 
-    train(scenario, settings_for(2, encoding="tactics"), tmp_path / "run")
+    train(scenario, out=tmp_path / "run", **ask(2, encoding="tactics"))
     policy = policy_from(str(tmp_path / "run"), market)
     xbopt.simulate(scenario, policy, runs=2, exploration=0.4, log=tmp_path / "log.parquet")
     log = read_decision_log(tmp_path / "log.parquet")
-    assert log.schema.action_labels == policy.anchored_menu.labels
+    assert log.schema.action_labels == policy.menu.labels
     floor = 0.4 / len(scenario.menu)
     assert set(np.round(log.columns.propensity, 12)) <= {round(floor, 12), round(0.6 + floor, 12)}
 
@@ -168,39 +169,39 @@ def test_an_observation_that_is_no_number_is_told(run, market):
 
 def test_resuming_something_else_is_refused(run, scenario, tmp_path):
     encoding = RunDirectory.open(run).config()["options"]["encoding"]
-    same = settings_for(8, encoding=encoding)
+    same = ask(8, encoding=encoding)
     with pytest.raises(PolicyError, match="seed 3"):
-        train(scenario, replace(same, seed=4), run, resume=True)
+        train(scenario, out=run, **{**same, "seed": 4}, resume=True)
     with pytest.raises(PolicyError, match="scenario_hash"):
-        train("quickstart", same, run, resume=True)
+        train("quickstart", out=run, **same, resume=True)
     with pytest.raises(UsageError, match="no training run"):
-        train(scenario, same, tmp_path, resume=True)
+        train(scenario, out=tmp_path, **same, resume=True)
     with pytest.raises(UsageError, match="not empty"):
-        train(scenario, same, run)
+        train(scenario, out=run, **same)
     with pytest.raises(UsageError, match="when to stop"):
-        train(scenario, replace(same, steps=None), tmp_path / "new")
+        train(scenario, out=tmp_path / "new", **{**same, "steps": None})
 
 
 def test_a_damaged_checkpoint_is_refused(scenario, tmp_path):
-    train(scenario, settings_for(1), tmp_path / "run")
+    train(scenario, out=tmp_path / "run", **ask(1))
     file = tmp_path / "run" / "checkpoints" / "latest.pt"
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(PolicyError, match="damaged"):
-        train(scenario, settings_for(2), tmp_path / "run", resume=True)
+        train(scenario, out=tmp_path / "run", **ask(2), resume=True)
     file.unlink()
     with pytest.raises(PolicyError, match="nothing to go on from"):
-        train(scenario, settings_for(2), tmp_path / "run", resume=True)
+        train(scenario, out=tmp_path / "run", **ask(2), resume=True)
 
 
 def test_training_stops_when_nothing_gets_better(scenario, tmp_path):
-    summary = train(scenario, settings_for(500, patience=1, learning_rate=1e-12), tmp_path / "run")
+    summary = train(scenario, out=tmp_path / "run", **ask(500, patience=1, learning_rate=1e-12))
     assert summary.stopped == "no improvement"
     assert summary.steps < 500 * UPDATE
 
 
 def test_training_stops_at_the_time_limit(scenario, tmp_path):
-    settings = replace(settings_for(1), steps=None, seconds=0.2)
-    assert train(scenario, settings, tmp_path / "run").stopped == "time"
+    asked = {**ask(1), "steps": None, "time_limit_seconds": 0.2}
+    assert train(scenario, out=tmp_path / "run", **asked).stopped == "time"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_training_stops_at_the_time_limit(scenario, tmp_path):
         ({"discount": 1.5}, "up to 1"),
         ({"gae_lambda": 2.0}, "up to 1"),
         ({"batch_size": 1}, "at least 2"),
-        ({"lessons": -1}, "from 0 on"),
+        ({"imitation_steps": -1}, "from 0 on"),
         ({"pacing_slack": float("nan")}, "from 0 on"),
     ],
 )
@@ -327,18 +328,18 @@ def test_the_vec_env_of_stable_baselines_ends_all_worlds_together(market):
 def test_one_decision_of_one_world_is_too_little_to_learn_from(tmp_path):
     short = load_scenario("quickstart", overrides=[*SHORT[1:], "horizon.days=9", "tactics.decide_every_days=9"])
     with pytest.raises(UsageError, match="raise worlds"):
-        train(short, settings_for(1, worlds=1), tmp_path / "run")
+        train(short, out=tmp_path / "run", **ask(1, worlds=1))
 
 
 def test_rows_that_no_batch_divides_are_learnt_from(scenario, tmp_path):
     """7 worlds of 3 decisions are 21 rows; 5 does not divide them, and nothing from 3 to 5 does but 3."""
-    summary = train(scenario, settings_for(1, worlds=7, batch_size=5), tmp_path / "run")
+    summary = train(scenario, out=tmp_path / "run", **ask(1, worlds=7, batch_size=5))
     assert summary.steps == 42  # two updates reach the 24 that were asked for
 
 
 def test_a_market_shorter_than_a_decision_period_trains(tmp_path):
     """A run writes its scenario out with every default, and reads it again."""
     short = load_scenario("quickstart", overrides=[*SHORT[1:], "horizon.days=5", "tactics={}"])
-    summary = train(short, settings_for(1), tmp_path / "run")
+    summary = train(short, out=tmp_path / "run", **ask(1))
     assert summary.steps == 3 * WORLDS  # one decision an episode
     assert load_scenario(tmp_path / "run" / "scenario.yaml").days == 5

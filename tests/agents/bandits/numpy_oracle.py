@@ -1,4 +1,4 @@
-"""The bandits' arithmetic in numpy: the same functions as in ``compiled.py``, for machines without numba.
+"""The bandits' arithmetic once more, in numpy: what the compiled loops are compared with.
 
 Answers agree with the compiled ones to rounding. Products of a batch go through one matrix product, whose rounding
 may depend on the size of the batch.
@@ -7,7 +7,7 @@ may depend on the size of the batch.
 import numpy as np
 from scipy.special import ndtr
 
-from xbopt.agents.bandits.quadrature_rule import (
+from xbopt.agents.bandits.compiled_thompson import (
     MOST_TRAPEZOID_NODES,
     NODES,
     NOTHING_LEFT,

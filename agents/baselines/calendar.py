@@ -6,7 +6,7 @@ after them. From a week before an event to its end the middle discount level of 
 
 import numpy as np
 
-from xbopt.agents.baselines.schedule import ScheduledPolicy
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.parameters import MarketParameters
 
 _LEAD_DAYS = 7.0
