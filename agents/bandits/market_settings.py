@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal, cast, get_args
 
 from xbopt.agents.bandits.storage import Setting
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 
 Form = Literal["factored", "full"]

@@ -11,7 +11,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from xbopt.agents.ppo.credit import CREDITS, CreditName
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import ENCODINGS, EncodingName, Form
