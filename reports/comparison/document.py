@@ -1,8 +1,7 @@
 """A comparison as one JSON document, for programs."""
 
-from xbopt.reports.simulation.document import estimate_json, number_or_none, scenario_json, simulation_json
-from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult, GapClosed, spread_of
-from xbopt.studies.kpis import Estimate
+from xbopt.reports.simulation.document import number_or_none, scenario_json, simulation_json, world_range_json
+from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult, GapClosed
 from xbopt.studies.paired import PairedDifference
 
 
@@ -26,7 +25,7 @@ def comparison_json(result: ComparisonResult) -> dict[str, object]:
         if oracle is None
         else {
             "worlds": oracle.worlds,
-            **{measure: estimate_json(Estimate.of(oracle.values[measure])) for measure in MEASURES},
+            **{measure: world_range_json(oracle.figures[measure]) for measure in MEASURES},
         },
         "notes": list(result.notes),
     }
@@ -38,8 +37,8 @@ def _policy(policy: ComparedPolicy) -> dict[str, object]:
     return {
         **own,
         "policy": {"name": policy.name, "kind": policy.result.policy_kind, "asked_for": policy.asked_for},
-        "reward": estimate_json(Estimate.of(policy.values["reward"])),
-        "spread": {measure: spread_of(policy.values[measure]) for measure in MEASURES},
+        "reward": world_range_json(policy.figures["reward"]),
+        "spread": dict(policy.spread),
         "difference": {measure: _difference(policy.difference[measure]) for measure in MEASURES},
         "probability_beats_first": policy.difference["contribution_margin"].beats,
         "gap_closed": None if closed is None else number_or_none(closed["contribution_margin"].value),

@@ -6,8 +6,19 @@ import altair as alt
 
 from xbopt.ope.results import Estimate
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
-from xbopt.reports.kit.chart_style import ACCENT, HAIRLINE, INK, LOSS, NEUTRAL, SOFT_INK
+from xbopt.reports.kit.charts import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    LOSS,
+    NEUTRAL,
+    SOFT_INK,
+    Record,
+    Spec,
+    chart_data,
+    finished,
+    round_ticks,
+)
 
 ROW_HEIGHT = 30
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
-from xbopt.reports.kit.chart_style import ACCENT, HAIRLINE, INK, NEUTRAL
+from xbopt.reports.kit.charts import ACCENT, HAIRLINE, INK, NEUTRAL, Record, Spec, chart_data, finished, round_ticks
 from xbopt.reports.kit.numbers import NumberFormat
 
 BAR_HEIGHT, LINE_HEIGHT = 30, 24

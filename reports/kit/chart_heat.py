@@ -8,8 +8,7 @@ from datetime import date
 
 import altair as alt
 
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished
-from xbopt.reports.kit.chart_style import INK, NEUTRAL, ink_on, shade
+from xbopt.reports.kit.charts import INK, NEUTRAL, Record, Spec, chart_data, finished, ink_on, shade
 from xbopt.reports.kit.figures import HeatMap
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -38,14 +37,14 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
     for i, (row_name, row) in enumerate(zip(heat.rows, heat.values, strict=True)):
         plain = heat.reference_row and i == 0
         for column, name, value in zip(columns, names, row, strict=True):
-            text = numbers.number(value, heat.unit, short=True)
+            text = numbers.short(value, heat.unit)
             position = 0.0 if math.isnan(value) or top <= 0.0 else min(value / top, 1.0)
             ink = ink_on(position) if value > 0.0 else NEUTRAL
             record: Record = {
                 "row": row_name,
                 "column": column,
                 "shade": "" if math.isnan(value) or plain else shade(position),
-                "tip": f"{name}: {text}",
+                "tip": f"{name}: {numbers.number(value, heat.unit)}",
             }
             # Long maps have room for small figures alone: no zeros, no currency.
             label = text if labelled else _small_label(value, heat, numbers)
@@ -111,16 +110,23 @@ def _small_label(value: float, heat: HeatMap, numbers: NumberFormat) -> str:
     if math.isnan(value) or value == 0.0:
         return ""
     if heat.unit == "money":
-        return numbers.short_count(round(value)) if round(value) else ""
-    return numbers.number(value, heat.unit, short=True)
+        return numbers.short(float(round(value)), heat.unit, symbol=False) if round(value) else ""
+    return numbers.short(value, heat.unit)
 
 
 def _sums(
     heat: HeatMap, columns: Sequence[str], numbers: NumberFormat, total_row: str, total_column: str
 ) -> list[Record]:
     def record(row: str, column: str, value: float) -> Record:
-        text = numbers.number(value, heat.unit, short=True)
-        return {"row": row, "column": column, "label": text, "ink": INK, "shade": "", "tip": text}
+        text = numbers.short(value, heat.unit)
+        return {
+            "row": row,
+            "column": column,
+            "label": text,
+            "ink": INK,
+            "shade": "",
+            "tip": numbers.number(value, heat.unit),
+        }
 
     across, down = len(heat.columns) > 1, len(heat.rows) > 1
     records: list[Record] = []

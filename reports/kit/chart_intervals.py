@@ -5,8 +5,20 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
-from xbopt.reports.kit.chart_style import ACCENT, HAIRLINE, INK, LOSS, MONEY_AXIS, NEUTRAL, SOFT_INK
+from xbopt.reports.kit.charts import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    LOSS,
+    MONEY_AXIS,
+    NEUTRAL,
+    SOFT_INK,
+    Record,
+    Spec,
+    chart_data,
+    finished,
+    round_ticks,
+)
 
 SHARE_AXIS = "format(datum.value, '.0%')"
 ROW_HEIGHT = 30

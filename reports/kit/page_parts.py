@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from xbopt.reports.kit.chart_spec import Spec
+from xbopt.reports.kit.charts import Spec
 from xbopt.reports.kit.figures import Column, Fact, HeatMap, Table, Value
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.studies.kpis import Estimate
+from xbopt.studies.kpis import WorldRange
 
 _WORDS = {"text", "date"}
 
@@ -193,5 +193,5 @@ def heat_table(heat: HeatMap, numbers: NumberFormat) -> TableText:
 
 
 def _cell(value: Value, column: Column, numbers: NumberFormat) -> CellText:
-    spread = numbers.range(value, column.unit) if isinstance(value, Estimate) else ""
+    spread = numbers.range(value, column.unit) if isinstance(value, WorldRange) else ""
     return CellText(text=numbers.value(value, column.unit), range=spread)

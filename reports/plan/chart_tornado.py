@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
-from xbopt.reports.kit.chart_style import ACCENT, INK, MONEY_AXIS, SOFT_INK
+from xbopt.reports.kit.charts import ACCENT, INK, MONEY_AXIS, SOFT_INK, Record, Spec, chart_data, finished, round_ticks
 
 _SMALLER, _LARGER = "#8fb8d4", ACCENT
 ROW_HEIGHT = 36

@@ -1,10 +1,10 @@
 """The plan report laid out in sections."""
 
+from xbopt.reports.kit.chart_bridge import bridge_chart
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TableText, table_text
 from xbopt.reports.plan.chart_tornado import ROW_HEIGHT, TornadoRow, tornado_chart
 from xbopt.reports.plan.report import GROUP_WORDS, PlanReport
-from xbopt.reports.simulation.chart_bridge import bridge_chart
 from xbopt.reports.simulation.page import simulation_content
 
 _MINUS = "\N{MINUS SIGN}"
@@ -75,9 +75,9 @@ def _reallocation(report: PlanReport) -> Section:
     return Section(
         key="reallocation",
         title="Where the money moves",
-        takeaway=f"From {numbers.short_money(before)} to {numbers.short_money(after)}: "
-        f"{numbers.short_money(taken) if taken > 0.0 else 'nothing'} is taken away and "
-        f"{numbers.short_money(added) if added > 0.0 else 'nothing'} is added.",
+        takeaway=f"From {numbers.money(before)} to {numbers.money(after)}: "
+        f"{numbers.money(taken) if taken > 0.0 else 'nothing'} is taken away and "
+        f"{numbers.money(added) if added > 0.0 else 'nothing'} is added.",
         charts=(chart,),
         legend="Media spend over the horizon in expected mode, by region and channel; orange is less, blue is more.",
     )
@@ -90,8 +90,8 @@ def _swings(report: PlanReport) -> Section:
             name=GROUP_WORDS[swing.group],
             smaller=swing.low.plan - report.expected,
             larger=swing.high.plan - report.expected,
-            smaller_text=_signed(swing.low.plan - report.expected, report),
-            larger_text=_signed(swing.high.plan - report.expected, report),
+            smaller_text=numbers.signed(swing.low.plan - report.expected, report.unit, short=True),
+            larger_text=numbers.signed(swing.high.plan - report.expected, report.unit, short=True),
         )
         for swing in swings
     ]
@@ -139,9 +139,3 @@ def _swing_takeaway(report: PlanReport) -> str:
     word = "larger" if side.factor > 1.0 else "smaller"
     gain = numbers.number(side.regret, report.unit)
     return f"{text} Knowing the market would add most, {gain}, with {GROUP_WORDS[most.group].lower()} 20% {word}."
-
-
-def _signed(value: float, report: PlanReport) -> str:
-    numbers = report.simulation.numbers
-    text = numbers.number(abs(value), report.unit, short=True)
-    return f"+{text}" if value > 0.0 else f"{_MINUS}{text}" if value < 0.0 else text

@@ -1,29 +1,27 @@
 """The plan report as plain values: everything that its page and its workbook show."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from xbopt.reports.kit.bridge import BridgeStep
-from xbopt.reports.kit.figures import Column, Fact, Table, Unit
+from xbopt.reports.kit.chart_bridge import BridgeStep
+from xbopt.reports.kit.figures import Column, Fact, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.reallocation import build_reallocation, reallocation_table
 from xbopt.reports.plan.words import (
     GOAL_WORDS,
-    LimitPrice,
-    goal_unit,
-    limit_prices,
+    LimitLine,
+    limit_lines,
     limits_sentence,
     plan_verdict,
     spend_sentence,
 )
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
+from xbopt.reports.simulation.tables import known
+from xbopt.studies.labels import Unit
 from xbopt.studies.plan import PlanningResult
-from xbopt.studies.sensitivity import CHANGE, Swing, plan_swings
-from xbopt.studies.simulate import media_gain, simulate
+from xbopt.studies.plan_review import PlanReview
+from xbopt.studies.sensitivity import CHANGE, Swing
 
 _SMALLER, _LARGER = f"\N{MINUS SIGN}{CHANGE * 100.0:.0f}%", f"+{CHANGE * 100.0:.0f}%"
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 GROUP_WORDS = {
     "elasticity": "Price elasticity",
     "conversion": "Conversion",
@@ -64,7 +62,7 @@ class PlanReport:
     spend_words: str
     facts: tuple[Fact, ...]
     goal_words: str
-    prices: tuple[LimitPrice, ...]
+    prices: tuple[LimitLine, ...]
     limits_words: str
     limits: Table
     reallocation: tuple[BridgeStep, ...]
@@ -76,52 +74,34 @@ class PlanReport:
     notes: tuple[str, ...]
 
 
-def build_plan_report(
-    result: PlanningResult,
-    *,
-    runs: int = 64,
-    seed: int = 0,
-    title: str = "",
-    locale: str = "en",
-    progress: Progress | None = None,
-) -> PlanReport:
-    """Play the plan and the scenario's own in the same worlds, and gather everything that the report shows.
+def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en") -> PlanReport:
+    """Gather everything that the report shows.
 
     Args:
-        result: The plan.
-        runs: Worlds to play.
-        seed: Noise seed.
+        review: The plan, played in many worlds and under other assumptions.
         title: Title of the page; the scenario's where left out.
         locale: How numbers and dates are written.
-        progress: Told how things go.
     """
-    told: Progress = progress or (lambda _what, _done, _total: None)
-    campaign, scenario = result.campaign, result.scenario
-    numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
-    own = simulate(
-        scenario, campaign.schedule, runs=runs, seed=seed, progress=lambda done, total: told("plan", done, total)
-    )
-    baseline = simulate(
-        scenario, result.baseline.plan, runs=runs, seed=seed, progress=lambda done, total: told("own plan", done, total)
-    )
-    gain = media_gain(own, campaign.schedule)
-    swings = plan_swings(result, progress=lambda done, total: told("other assumptions", done, total))
-    prices = limit_prices(result, numbers)
+    result, campaign = review.result, review.result.campaign
+    numbers = NumberFormat(locale=locale, currency=result.scenario.base_currency)
+    lines = limit_lines(result, numbers)
     return PlanReport(
-        simulation=build_simulation_report(own, baseline=baseline, without_media=gain, title=title, locale=locale),
+        simulation=build_simulation_report(
+            review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
+        ),
         verdict=plan_verdict(result, numbers),
         spend_words=spend_sentence(result, numbers),
         facts=_facts(result, numbers),
         goal_words=GOAL_WORDS[campaign.goal],
-        prices=prices,
-        limits_words=limits_sentence(prices),
-        limits=_limits_table(prices, goal_unit(campaign.goal), campaign.goal),
+        prices=lines,
+        limits_words=limits_sentence(lines),
+        limits=limits_table(lines, result),
         reallocation=build_reallocation(result),
         moves=reallocation_table(result),
-        swings=swings,
-        swing_table=_swing_table(swings, goal_unit(campaign.goal)),
+        swings=review.swings,
+        swing_table=_swing_table(review.swings, result.goal_unit),
         expected=result.objective,
-        unit=goal_unit(campaign.goal),
+        unit=result.goal_unit,
         notes=result.notes,
     )
 
@@ -139,32 +119,29 @@ def _facts(result: PlanningResult, numbers: NumberFormat) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _limits_table(prices: tuple[LimitPrice, ...], unit: Unit, goal: str) -> Table:
-    words = GOAL_WORDS[goal]
+def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
+    """Limits that bind, with what they allow and what more room buys."""
+    goal = GOAL_WORDS[result.campaign.goal]
     return Table(
         key="shadow_prices",
         title="Limits that bind, and what more room buys",
         columns=(
             Column(key="limit", name="Limit", unit="text"),
             Column(key="allowed", name="Allowed", unit="money"),
-            Column(key="words", name="One more buys", unit="text", meaning=f"Gain in {words}, in words"),
-            Column(key="percent", name="1% looser buys", unit=unit, meaning=f"Gain in {words} of 1 % more room"),
+            Column(key="words", name="One more buys", unit="text", meaning=f"Gain in {goal}, in words"),
+            Column(
+                key="percent", name="1% looser buys", unit=result.goal_unit, meaning=f"Gain in {goal} of 1 % more room"
+            ),
             Column(
                 key="price",
                 name="Shadow price",
-                unit="decimal",
-                meaning=f"Gain in {words} per unit of base currency of room, in the last convex program",
+                unit="ratio",
+                meaning=f"Gain in {goal} per unit of base currency of room, in the last convex program",
             ),
         ),
         rows=tuple(
-            (
-                row.name,
-                None if row.allowed_base != row.allowed_base else row.allowed_base,
-                row.words,
-                None if row.one_percent != row.one_percent else row.one_percent,
-                row.price,
-            )
-            for row in prices
+            (line.name, known(line.limit.allowed_base), line.words, known(line.limit.one_percent), line.limit.worth)
+            for line in lines
         ),
     )
 

@@ -1,39 +1,13 @@
 """The bridge from gross revenue to contribution margin."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
+from xbopt.reports.kit.chart_bridge import BridgeStep, StepKind
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.studies.labels import SUM_LABELS, TERM_LABELS
 
-StepKind = Literal["amount", "subtotal", "total"]
-
 # After which term a running sum is worth a bar of its own.
 _SUBTOTALS: dict[str, str] = {"fx_effect": "net_revenue", "return_handling": "margin_before_media"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeStep:
-    """One bar of the bridge.
-
-    Attributes:
-        key: Name of the money term or sum.
-        name: Readable name.
-        kind: A signed amount, a running sum, or the end.
-        amount: Signed amount in base currency, mean over worlds; of a sum its value.
-        start: Where its bar begins.
-        end: Where its bar ends.
-        of_revenue: Amount over net revenue; NaN without revenue.
-    """
-
-    key: str
-    name: str
-    kind: StepKind
-    amount: float
-    start: float
-    end: float
-    of_revenue: float
 
 
 def build_bridge(terms: dict[str, float]) -> tuple[BridgeStep, ...]:
