@@ -1,85 +1,45 @@
 """Names from the registries: what the shell offers when the tab key is pressed, and what ``--help`` lists."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from typer.core import TyperCommand, TyperOption
 
-
-def scenario_names(incomplete: str) -> list[str]:
-    """Shipped scenarios that start with what was typed; files are completed by the shell."""
-    return _starting(incomplete, _scenarios())
-
-
-def agent_names(incomplete: str) -> list[str]:
-    """Agents that start with what was typed."""
-    return _starting(incomplete, _agents())
-
-
-def policy_names(incomplete: str) -> list[str]:
-    """Built-in policies that start with what was typed."""
-    return _starting(incomplete, _policies())
+_REGISTRIES = {
+    "scenarios": ("xbopt.core.scenario.loading", "shipped_scenarios"),
+    "policies": ("xbopt.agents.policies", "NAMES"),
+    "plans": ("xbopt.agents.policies", "BUILT_IN"),
+    "goals": ("xbopt.agents.planner.goals", "GOALS"),
+    "agents": ("xbopt.agents.training", "AGENTS"),
+}
+"""Module and name of each registry. They are loaded when somebody asks: other help need not wait for them."""
 
 
-def goal_names(incomplete: str) -> list[str]:
-    """Goals of the planner that start with what was typed."""
-    return _starting(incomplete, _goals())
+def names_in(registry: str) -> tuple[str, ...]:
+    """The names of one of ``_REGISTRIES``, in its order."""
+    module, attribute = _REGISTRIES[registry]
+    found: Any = getattr(import_module(module), attribute)
+    return tuple(found()) if registry == "scenarios" else tuple(found)
+
+
+def _offer(registry: str) -> Callable[[str], list[str]]:
+    """What the shell offers: the names that start with what was typed. Files are completed by the shell."""
+    return lambda incomplete: [name for name in names_in(registry) if name.startswith(incomplete)]
+
+
+scenario_names, policy_names = _offer("scenarios"), _offer("policies")
+agent_names, goal_names = _offer("agents"), _offer("goals")
 
 
 class CommandWithNames(TyperCommand):
-    """A command in whose help ``{policies}``, ``{plans}``, ``{goals}`` and ``{agents}`` stand for the names there are.
-
-    They are filled in when the command is looked at: help of other commands does not wait for the registries.
-    """
+    """A command in whose help ``{policies}``, or another registry in braces, stands for the names in it."""
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer exports neither type
         """The options, with names in their help."""
         params = super().get_params(ctx)
         for param in params:
             if isinstance(param, TyperOption) and param.help:
-                for mark, names in _REGISTRIES.items():
-                    if mark in param.help:
-                        param.help = param.help.replace(mark, ", ".join(names()))
+                param.help = re.sub(r"\{(\w+)\}", lambda mark: ", ".join(names_in(mark[1])), param.help)
         return params
-
-
-def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.startswith(incomplete)]
-
-
-def _scenarios() -> Iterable[str]:
-    from xbopt.core.scenario.loading import shipped_scenarios
-
-    return shipped_scenarios()
-
-
-def _agents() -> Iterable[str]:
-    from xbopt.agents.training import AGENTS
-
-    return AGENTS
-
-
-def _policies() -> Iterable[str]:
-    from xbopt.agents.policies import NAMES
-
-    return NAMES
-
-
-def _plans() -> Iterable[str]:
-    from xbopt.agents.policies import BUILT_IN
-
-    return BUILT_IN
-
-
-def _goals() -> Iterable[str]:
-    from xbopt.agents.planner.goals import GOALS
-
-    return GOALS
-
-
-_REGISTRIES: dict[str, Callable[[], Iterable[str]]] = {
-    "{policies}": _policies,
-    "{plans}": _plans,
-    "{goals}": _goals,
-    "{agents}": _agents,
-}

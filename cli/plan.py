@@ -15,15 +15,7 @@ from xbopt.cli.options import (
     check_outputs,
     load_with_notes,
 )
-from xbopt.cli.terminal import (
-    figures_table,
-    print_json,
-    result_console,
-    say,
-    stage_bar,
-    table,
-    terminal_numbers,
-)
+from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, table, terminal_numbers
 from xbopt.core.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:

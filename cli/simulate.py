@@ -17,15 +17,7 @@ from xbopt.cli.options import (
     check_outputs,
     load_with_notes,
 )
-from xbopt.cli.terminal import (
-    figures_table,
-    print_json,
-    result_console,
-    say,
-    stage_bar,
-    table,
-    terminal_numbers,
-)
+from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, table, terminal_numbers
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -167,6 +159,7 @@ def _write_reports(
 
 
 def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None:
+    from xbopt.reports.simulation.bridge import bridge_table, build_bridge
     from xbopt.reports.simulation.tables import limits_report, result_tables
 
     scenario, money = result.scenario, result.scenario.base_currency
@@ -179,7 +172,8 @@ def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None
         markup=False,
     )
     console.print(_kpi_table(result, gain, numbers))
-    console.print(_bridge_table(result, numbers))
+    heads = {"term": "Term", "amount": money, "of_revenue": "Of net"}
+    console.print(figures_table(bridge_table(build_bridge(result.bridge)), numbers, heads=heads))
     *by_cell, by_channel = result_tables(result)
     for source in by_cell:
         console.print(figures_table(source, numbers, heads=_CELL_COLUMNS, ranges=("contribution_margin",)))
@@ -201,18 +195,4 @@ def _kpi_table(result: "SimulationResult", gain: "WorldRange | None", numbers: "
         name, unit = KPI_LABELS[key]
         spread = numbers.range(figure, unit, symbol=False)
         made.add_row(name, numbers.number(figure.mean, unit, symbol=False), spread)
-    return made
-
-
-def _bridge_table(result: "SimulationResult", numbers: "NumberFormat") -> "Table":
-    from xbopt.reports.simulation.bridge import build_bridge
-
-    made = table("From gross revenue to contribution margin", "Term", result.scenario.base_currency, "Of net")
-    for step in build_bridge(result.bridge):
-        name = step.name if step.kind == "amount" else f"= {step.name}"
-        if step.kind == "total":
-            made.add_section()
-        made.add_row(name, numbers.number(step.amount, "money", symbol=False), numbers.share(step.of_revenue))
-        if step.kind == "subtotal":
-            made.add_section()
     return made

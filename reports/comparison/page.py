@@ -5,14 +5,7 @@ import math
 from xbopt.reports.comparison.report import ComparisonReport
 from xbopt.reports.comparison.words import MEASURE_WORDS
 from xbopt.reports.kit.chart_heat import heat_map_chart
-from xbopt.reports.kit.chart_intervals import (
-    ROW_HEIGHT,
-    SHARE_AXIS,
-    IntervalRow,
-    SpreadRow,
-    interval_chart,
-    spread_chart,
-)
+from xbopt.reports.kit.chart_intervals import ROW_HEIGHT, SHARE_AXIS, IntervalRow, interval_chart, spread_chart
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, heat_table, table_text
 from xbopt.reports.simulation.assumptions import sheet_text
 from xbopt.reports.simulation.tiles import tile_text
@@ -62,6 +55,10 @@ def _differences(report: ComparisonReport) -> Section:
 def _difference_chart(report: ComparisonReport, measure: str) -> ChartPart:
     first = report.result.first
     words = MEASURE_WORDS[measure]
+
+    def signed(amount: float) -> str:
+        return report.numbers.signed(amount, "money", short=True)
+
     description = f"Mean paired difference in {words} to {first.name}, with its confidence interval."
     rows = [
         IntervalRow(
@@ -69,7 +66,7 @@ def _difference_chart(report: ComparisonReport, measure: str) -> ChartPart:
             value=own.mean,
             low=own.low,
             high=own.high,
-            label=f"{_signed(own.mean, report)}  ({_signed(own.low, report)} to {_signed(own.high, report)})",
+            label=f"{signed(own.mean)}  ({signed(own.low)} to {signed(own.high)})",
             is_strong=own.verdict != "not shown",
         )
         for policy in report.order
@@ -147,15 +144,7 @@ def _spread_chart(report: ComparisonReport, measure: str) -> ChartPart:
         return report.numbers.short(amount, "money")
 
     rows = [
-        SpreadRow(
-            name=policy.name,
-            p05=own["p05"],
-            p25=own["p25"],
-            p50=own["p50"],
-            p75=own["p75"],
-            p95=own["p95"],
-            label=f"{money(own['p50'])}  ({money(own['p05'])} to {money(own['p95'])})",
-        )
+        (policy.name, own, f"{money(own['p50'])}  ({money(own['p05'])} to {money(own['p95'])})")
         for policy in report.order
         for own in [policy.spread[measure]]
     ]
@@ -196,7 +185,3 @@ def _kpis(report: ComparisonReport) -> Section:
         title="All policies",
         tables=(table_text(report.kpis, report.numbers),),
     )
-
-
-def _signed(value: float, report: ComparisonReport) -> str:
-    return report.numbers.signed(value, "money", short=True)

@@ -147,16 +147,16 @@ def difference_table(result: ComparisonResult, measure: str) -> Table:
         return (policy.name, policy.figures[measure].mean, *compared, *map(known, closed))
 
     def money(key: str, name: str, meaning: str) -> Column:
-        return Column(key=key, name=name, unit="money", meaning=meaning)
+        return Column(key, name, "money", meaning)
 
     def share(key: str, name: str, meaning: str) -> Column:
-        return Column(key=key, name=name, unit="share", meaning=meaning)
+        return Column(key, name, "share", meaning)
 
     return Table(
         key=f"difference_{measure}",
         title=f"Differences to {result.first.name}",
         columns=(
-            Column(key="policy", name="Policy", unit="text"),
+            Column("policy", "Policy", "text"),
             money("mean", "Mean", "Mean over worlds"),
             money("difference", "Difference", "Mean over worlds of the difference to the first policy"),
             money("low", "Low", "Lower end of the confidence interval of the mean difference, Student's t"),
@@ -164,8 +164,8 @@ def difference_table(result: ComparisonResult, measure: str) -> Table:
             money("bootstrap_low", "Low, bootstrap", "The same by resampling worlds"),
             money("bootstrap_high", "High, bootstrap", "The same by resampling worlds"),
             share("beats", "Ahead in", "Share of worlds; ties count half"),
-            Column(key="p", name="p, Holm", unit="text", meaning="Corrected for the number of policies"),
-            Column(key="verdict", name="Verdict", unit="text"),
+            Column("p", "p, Holm", "text", "Corrected for the number of policies"),
+            Column("verdict", "Verdict", "text"),
             share("gap", "Gap closed", "Of the way from the uniform plan to the planner that knows each world"),
             share("gap_low", "Gap, low", "Lower end of its confidence interval"),
             share("gap_high", "Gap, high", "Upper end"),
@@ -179,15 +179,13 @@ def _kpi_table(order: tuple[ComparedPolicy, ...]) -> Table:
         key="kpis",
         title="KPIs of every policy",
         columns=(
-            Column(key="policy", name="Policy", unit="text"),
+            Column("policy", "Policy", "text"),
             *(
-                Column(key=key, name=name, unit=unit, meaning="Mean and range over worlds")
+                Column(key, name, unit, "Mean and range over worlds")
                 for key in _KPIS
                 for name, unit in [KPI_LABELS[key]]
             ),
-            Column(
-                key="customer_value", name=KPI_LABELS["customer_value"][0], unit="money", meaning="Beside the margin"
-            ),
+            Column("customer_value", KPI_LABELS["customer_value"][0], "money", "Beside the margin"),
         ),
         rows=tuple(
             (policy.name, *(policy.result.kpis[key] for key in _KPIS), policy.result.customer_value) for policy in order
@@ -202,12 +200,9 @@ def _spread_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
         key=f"spread_{measure}",
         title="Spread over worlds",
         columns=(
-            Column(key="policy", name="Policy", unit="text"),
-            *(
-                Column(key=key, name=name, unit="money", meaning="Quantile over worlds")
-                for key, name in quantiles.items()
-            ),
-            Column(key="loss", name="Loss in", unit="share", meaning="Share of worlds below 0"),
+            Column("policy", "Policy", "text"),
+            *(Column(key, name, "money", "Quantile over worlds") for key, name in quantiles.items()),
+            Column("loss", "Loss in", "share", "Share of worlds below 0"),
         ),
         rows=tuple(
             (policy.name, *(spread[key] for key in quantiles), spread["loss_share"])

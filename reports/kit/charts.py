@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 import altair as alt
 
@@ -65,9 +65,14 @@ Spec: TypeAlias = dict[str, Any]
 Record: TypeAlias = dict[str, str | float | bool | None]
 
 
-def chart_data(records: Sequence[Record]) -> alt.InlineData:
-    """Records as the data of a chart."""
-    return alt.InlineData(values=cast("list[Any]", list(records)))
+def chart_of(records: Sequence[Record]) -> alt.Chart:
+    """A chart whose data are the records."""
+    return alt.Chart(alt.InlineData(values=cast("list[Any]", list(records))))
+
+
+def zero_line(axis: Literal["x", "y"]) -> alt.Chart:
+    """A thin line at 0 of an axis."""
+    return chart_of([{"zero": 0.0}]).mark_rule(color=SOFT_INK, strokeWidth=1).encode(**{axis: "zero:Q"})
 
 
 def finished(chart: alt.LayerChart | alt.FacetChart, description: str) -> Spec:

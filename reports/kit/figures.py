@@ -11,7 +11,7 @@ Value: TypeAlias = float | str | dt.date | WorldRange | None
 """One cell of a table; None where a figure has no meaning."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table.
 
@@ -91,7 +91,7 @@ class HeatMap:
     columns_are_days: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A label and a text, for the head of a page."""
 

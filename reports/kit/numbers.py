@@ -83,7 +83,7 @@ class NumberFormat:
         steps = [(start, min(count, most)) for start, count in _DECIMALS[unit]]
         count = next(count for start, count in steps if round(size, count) >= start)
         if round(size, count) == 0.0:
-            count = steps[0][1]
+            size, count = 0.0, steps[0][1]
         is_whole = abs(size - round(size)) <= 1e-9 * max(size, 1.0)
         return 0 if is_whole and unit in _WHOLE_STAYS_WHOLE else count
 

@@ -108,6 +108,6 @@ def write_plan_xlsx(report: PlanReport, path: Path | str) -> None:
     """
     lines = [("Plan", report.verdict), ("Spend", report.spend_words), ("Limits", report.limits_words)]
     lines += [(fact.label, fact.text) for fact in report.facts]
-    lines += [("Note", note) for note in report.notes]
+    lines += [("Note", note) for note in report.result.notes]
     more = {"Moves": report.moves, "Shadow prices": report.limits, "Other assumptions": report.swing_table}
     write_xlsx(report.simulation, path, more=more, first=lines)

@@ -40,38 +40,38 @@ class PlanReport:
     """What a planner reads about a plan.
 
     Attributes:
+        review: The plan, played in many worlds and under other assumptions.
         simulation: The plan in many worlds, against the scenario's own plan.
         verdict: What the plan brings in expected mode.
         spend_words: What it spends, and what is proven about it.
         facts: Goal, target, plan cells.
-        goal_words: What is made as large as possible, in words.
-        prices: Limits that bind, and what more room would buy.
-        limits_words: The same in a sentence.
-        limits: The same as a table.
+        limits_words: Which limits hold it back, in a sentence.
+        limits: Limits that bind, and what more room would buy.
         reallocation: From the scenario's own plan to this one.
         moves: The same as a table.
-        swings: What other parameters would do to the plan, the widest first.
-        swing_table: The same as a table.
-        expected: The goal in expected mode.
-        unit: What the goal is measured in.
-        notes: What a reader must know about the plan.
+        swing_table: What other parameters would do to the plan.
     """
 
+    review: PlanReview
     simulation: SimulationReport
     verdict: str
     spend_words: str
     facts: tuple[Fact, ...]
-    goal_words: str
-    prices: tuple[LimitLine, ...]
     limits_words: str
     limits: Table
     reallocation: tuple[BridgeStep, ...]
     moves: Table
-    swings: tuple[Swing, ...]
     swing_table: Table
-    expected: float
-    unit: Unit
-    notes: tuple[str, ...]
+
+    @property
+    def result(self) -> PlanningResult:
+        """The plan."""
+        return self.review.result
+
+    @property
+    def goal_words(self) -> str:
+        """What is made as large as possible, in words."""
+        return GOAL_WORDS[self.result.campaign.goal]
 
 
 def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en") -> PlanReport:
@@ -82,27 +82,22 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
         title: Title of the page; the scenario's where left out.
         locale: How numbers and dates are written.
     """
-    result, campaign = review.result, review.result.campaign
+    result = review.result
     numbers = NumberFormat(locale=locale, currency=result.scenario.base_currency)
     lines = limit_lines(result, numbers)
     return PlanReport(
+        review=review,
         simulation=build_simulation_report(
             review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
         ),
         verdict=plan_verdict(result, numbers),
         spend_words=spend_sentence(result, numbers),
         facts=_facts(result, numbers),
-        goal_words=GOAL_WORDS[campaign.goal],
-        prices=lines,
         limits_words=limits_sentence(lines),
         limits=limits_table(lines, result),
         reallocation=build_reallocation(result),
         moves=reallocation_table(result),
-        swings=review.swings,
         swing_table=_swing_table(review.swings, result.goal_unit),
-        expected=result.objective,
-        unit=result.goal_unit,
-        notes=result.notes,
     )
 
 
@@ -126,17 +121,15 @@ def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
         key="shadow_prices",
         title="Limits that bind, and what more room buys",
         columns=(
-            Column(key="limit", name="Limit", unit="text"),
-            Column(key="allowed", name="Allowed", unit="money"),
-            Column(key="words", name="One more buys", unit="text", meaning=f"Gain in {goal}, in words"),
+            Column("limit", "Limit", "text"),
+            Column("allowed", "Allowed", "money"),
+            Column("words", "One more buys", "text", f"Gain in {goal}, in words"),
+            Column("percent", "1% looser buys", result.goal_unit, f"Gain in {goal} of 1 % more room"),
             Column(
-                key="percent", name="1% looser buys", unit=result.goal_unit, meaning=f"Gain in {goal} of 1 % more room"
-            ),
-            Column(
-                key="price",
-                name="Shadow price",
-                unit="ratio",
-                meaning=f"Gain in {goal} per unit of base currency of room, in the last convex program",
+                "price",
+                "Shadow price",
+                "ratio",
+                f"Gain in {goal} per unit of base currency of room, in the last convex program",
             ),
         ),
         rows=tuple(
@@ -164,15 +157,13 @@ def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
         key="swings",
         title="What would change this plan",
         columns=(
-            Column(key="group", name="Assumption", unit="text"),
-            Column(key="change", name="Change", unit="text", meaning="All parameters of the group at once"),
-            Column(key="plan", name="This plan then brings", unit=unit, meaning="The goal in expected mode"),
-            Column(
-                key="gain", name="More than own plan", unit=unit, meaning="Less what the scenario's own plan brings"
-            ),
-            Column(key="regret", name="A new plan would add", unit=unit, meaning="What knowing would bring more"),
-            Column(key="spend", name="It would spend", unit="money", meaning="Spend of the new plan"),
-            Column(key="moved", name="Money moved", unit="share", meaning="Share of the money that lies elsewhere"),
+            Column("group", "Assumption", "text"),
+            Column("change", "Change", "text", "All parameters of the group at once"),
+            Column("plan", "This plan then brings", unit, "The goal in expected mode"),
+            Column("gain", "More than own plan", unit, "Less what the scenario's own plan brings"),
+            Column("regret", "A new plan would add", unit, "What knowing would bring more"),
+            Column("spend", "It would spend", "money", "Spend of the new plan"),
+            Column("moved", "Money moved", "share", "Share of the money that lies elsewhere"),
         ),
         rows=tuple(rows),
     )

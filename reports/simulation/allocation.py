@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,48 +23,33 @@ def allocation_maps(result: SimulationResult) -> tuple[HeatMap, ...]:
     """Region by channel over all segments, region by segment, then region by channel for each segment."""
     regions, segments, channels = axis_names(result.scenario)
     spend = result.totals.spend_by_cell()
-    overall = HeatMap(
-        key="allocation",
-        title="Region by channel",
-        description="Media spend over the whole horizon by region and channel, mean over worlds.",
-        row_title="Region",
-        column_title="Channel",
-        rows=regions,
-        columns=channels,
-        values=_rows(spend.sum(axis=1)),
-        unit="money",
-        sums=True,
-    )
-    by_segment = HeatMap(
-        key="allocation_segments",
-        title="Region by segment",
-        description="Media spend over the whole horizon by region and customer segment, mean over worlds.",
-        row_title="Region",
-        column_title="Segment",
-        rows=regions,
-        columns=segments,
-        values=_rows(spend.sum(axis=2)),
-        unit="money",
-        sums=True,
-    )
-    top = float(spend.max())
-    each = (
-        HeatMap(
-            key=f"allocation_{result.scenario.segments[s]}",
-            title=f"Region by channel, {name}",
-            description=f"Media spend on the segment {name} by region and channel, mean over worlds.",
+
+    def spend_map(key: str, title: str, of: str, column: str, columns: tuple[str, ...], values: FloatArray) -> HeatMap:
+        return HeatMap(
+            key=f"allocation{key}",
+            title=title,
+            description=f"Media spend {of}, mean over worlds.",
             row_title="Region",
-            column_title="Channel",
+            column_title=column,
             rows=regions,
-            columns=channels,
-            values=_rows(spend[:, s]),
+            columns=columns,
+            values=_rows(values),
             unit="money",
             sums=True,
-            top=top,
         )
-        for s, name in enumerate(segments)
-    )
-    return overall, by_segment, *(each if len(segments) > 1 else ())
+
+    whole = "over the whole horizon by region and"
+    maps = [
+        spend_map("", "Region by channel", f"{whole} channel", "Channel", channels, spend.sum(axis=1)),
+        spend_map(
+            "_segments", "Region by segment", f"{whole} customer segment", "Segment", segments, spend.sum(axis=2)
+        ),
+    ]
+    for s, name in enumerate(segments if len(segments) > 1 else ()):
+        title, of = f"Region by channel, {name}", f"on the segment {name} by region and channel"
+        one = spend_map(f"_{result.scenario.segments[s]}", title, of, "Channel", channels, spend[:, s])
+        maps.append(replace(one, top=float(spend.max())))
+    return tuple(maps)
 
 
 def flighting_maps(result: SimulationResult) -> tuple[HeatMap, ...]:

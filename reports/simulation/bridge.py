@@ -58,10 +58,12 @@ def bridge_table(steps: tuple[BridgeStep, ...]) -> Table:
         key="bridge",
         title="From gross revenue to contribution margin",
         columns=(
-            Column(key="term", name="Term", unit="text", meaning="Money term, or the sum of those above"),
-            Column(key="amount", name="Amount", unit="money", meaning="Mean over worlds, signed, base currency"),
-            Column(key="of_revenue", name="Of net revenue", unit="share", meaning="Amount over net revenue"),
+            Column("term", "Term", "text", "Money term, or the sum of those above"),
+            Column("amount", "Amount", "money", "Mean over worlds, signed, base currency"),
+            Column("of_revenue", "Of net revenue", "share", "Amount over net revenue"),
         ),
-        rows=tuple((step.name, step.amount, step.of_revenue) for step in steps),
+        rows=tuple(
+            (step.name if step.kind == "amount" else f"= {step.name}", step.amount, step.of_revenue) for step in steps
+        ),
         last_is_total=True,
     )

@@ -6,19 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from xbopt.reports.kit.charts import (
-    ACCENT,
-    INK,
-    LOSS,
-    MONEY_AXIS,
-    NEUTRAL,
-    SOFT_INK,
-    Record,
-    Spec,
-    chart_data,
-    finished,
-    local_midnight,
-)
+from xbopt.reports.kit import charts
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.studies.promotion import PromotionLedger
 from xbopt.studies.response import ResponseCurve
@@ -29,10 +17,10 @@ _MOST_DAY_LABELS = 5
 
 def timeline_chart(
     timeline: Timeline, band: Band, baseline: Sequence[float] | None, numbers: NumberFormat, description: str
-) -> Spec:
+) -> charts.Spec:
     """Mean with its range over worlds, and the baseline's mean as a dashed line."""
-    days = [local_midnight(day) for day in timeline.starts]
-    records: list[Record] = [
+    days = [charts.local_midnight(day) for day in timeline.starts]
+    records: list[charts.Record] = [
         {
             "day": day,
             "mean": round(mean, 2),
@@ -52,18 +40,20 @@ def timeline_chart(
         "day:T",
         title=None,
         axis=alt.Axis(
-            values=[local_midnight(day) for day in marked],
+            values=[charts.local_midnight(day) for day in marked],
             labelExpr=f"({json.dumps(words, ensure_ascii=False)})[timeFormat(datum.value, '%Y-%m-%d')] || ''",
             labelBound=True,
             labelFlush=True,
             grid=False,
         ),
     )
-    money = alt.Axis(labelExpr=MONEY_AXIS, tickCount=5)
-    base = alt.Chart(chart_data(records)).encode(x=x)
-    area = base.mark_area(color=ACCENT, opacity=0.16).encode(y=alt.Y("low:Q", title=None, axis=money), y2="high:Q")
-    line = base.mark_line(color=ACCENT, strokeWidth=2).encode(y="mean:Q")
-    zero = alt.Chart(chart_data([{"zero": 0.0}])).mark_rule(color=SOFT_INK, strokeWidth=1).encode(y="zero:Q")
+    money = alt.Axis(labelExpr=charts.MONEY_AXIS, tickCount=5)
+    base = charts.chart_of(records).encode(x=x)
+    area = base.mark_area(color=charts.ACCENT, opacity=0.16).encode(
+        y=alt.Y("low:Q", title=None, axis=money), y2="high:Q"
+    )
+    line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(y="mean:Q")
+    zero = charts.zero_line("y")
     tips = base.mark_rule(strokeWidth=10, opacity=0).encode(
         tooltip=[
             alt.Tooltip("Day:N"),
@@ -74,11 +64,11 @@ def timeline_chart(
     )
     layers: list[alt.Chart] = [area, zero, line]
     if baseline is not None:
-        layers.append(base.mark_line(color=LOSS, strokeWidth=1.5, strokeDash=[5, 4]).encode(y="baseline:Q"))
-    return finished(alt.layer(*layers, tips).properties(width="container", height=210), description)
+        layers.append(base.mark_line(color=charts.LOSS, strokeWidth=1.5, strokeDash=[5, 4]).encode(y="baseline:Q"))
+    return charts.finished(alt.layer(*layers, tips).properties(width="container", height=210), description)
 
 
-def response_chart(curve: ResponseCurve, numbers: NumberFormat, top: float, description: str) -> Spec:
+def response_chart(curve: ResponseCurve, numbers: NumberFormat, top: float, description: str) -> charts.Spec:
     """Margin before media against daily spend: solid where planned, dashed beyond, with the break-even line.
 
     Args:
@@ -89,24 +79,28 @@ def response_chart(curve: ResponseCurve, numbers: NumberFormat, top: float, desc
     """
     reach = max(curve.spend[-1], 1e-9)
     pairs = list(zip(curve.spend, curve.margin, strict=True))
-    planned: list[Record] = [{"spend": x, "margin": y, "part": "planned"} for x, y in pairs if x <= curve.largest_spend]
-    beyond: list[Record] = [{"spend": x, "margin": y, "part": "beyond"} for x, y in pairs if x >= curve.largest_spend]
+    planned: list[charts.Record] = [
+        {"spend": x, "margin": y, "part": "planned"} for x, y in pairs if x <= curve.largest_spend
+    ]
+    beyond: list[charts.Record] = [
+        {"spend": x, "margin": y, "part": "beyond"} for x, y in pairs if x >= curve.largest_spend
+    ]
     low = min(0.0, *curve.margin)
     x = alt.X(
         "spend:Q",
         title="Spend a day",
         scale=alt.Scale(domain=[0.0, reach], nice=False),
-        axis=alt.Axis(labelExpr=MONEY_AXIS, tickCount=4, grid=False),
+        axis=alt.Axis(labelExpr=charts.MONEY_AXIS, tickCount=4, grid=False),
     )
     y = alt.Y(
         "margin:Q",
         title=None,
         scale=alt.Scale(domain=[low, top * 1.12], nice=False),
-        axis=alt.Axis(labelExpr=MONEY_AXIS, tickCount=4),
+        axis=alt.Axis(labelExpr=charts.MONEY_AXIS, tickCount=4),
     )
     lines = (
-        alt.Chart(chart_data(planned + beyond))
-        .mark_line(color=ACCENT, strokeWidth=2.25)
+        charts.chart_of(planned + beyond)
+        .mark_line(color=charts.ACCENT, strokeWidth=2.25)
         .encode(
             x=x,
             y=y,
@@ -118,8 +112,8 @@ def response_chart(curve: ResponseCurve, numbers: NumberFormat, top: float, desc
     )
     end = min(reach, top * 1.12)
     even = (
-        alt.Chart(chart_data([{"spend": 0.0, "margin": 0.0}, {"spend": end, "margin": end}]))
-        .mark_line(color=NEUTRAL, strokeWidth=1, strokeDash=[2, 3], clip=True)
+        charts.chart_of([{"spend": 0.0, "margin": 0.0}, {"spend": end, "margin": end}])
+        .mark_line(color=charts.NEUTRAL, strokeWidth=1, strokeDash=[2, 3], clip=True)
         .encode(x=x, y=y)
     )
     layers: list[alt.Chart] = [even, lines]
@@ -129,7 +123,7 @@ def response_chart(curve: ResponseCurve, numbers: NumberFormat, top: float, desc
     if curve.current_spend > 0.0:
         words = "plan" if compared else "now"
         layers += _mark(curve, numbers, (x, y), words=words, spend=curve.current_spend, margin=curve.current_margin)
-    return finished(alt.layer(*layers).properties(width="container", height=190), description)
+    return charts.finished(alt.layer(*layers).properties(width="container", height=190), description)
 
 
 def _mark(
@@ -137,7 +131,7 @@ def _mark(
 ) -> list[alt.Chart]:
     """A dot on the curve with its spend; a plan that is only compared with is an open dot with words below it."""
     is_other = words == "before"
-    here: Record = {
+    here: charts.Record = {
         "spend": spend,
         "margin": margin,
         "label": f"{words} {numbers.short(spend, 'money')}",
@@ -148,12 +142,12 @@ def _mark(
     share = spend / max(curve.spend[-1], 1e-9)
     from_left = share < 0.7 if is_other else share < 0.2
     x, y = axes
-    point = alt.Chart(chart_data([here])).encode(x=x, y=y)
+    point = charts.chart_of([here]).encode(x=x, y=y)
     dot = point.mark_point(
         filled=True,
         size=70,
-        fill="#ffffff" if is_other else ACCENT,
-        stroke=ACCENT if is_other else "#ffffff",
+        fill="#ffffff" if is_other else charts.ACCENT,
+        stroke=charts.ACCENT if is_other else "#ffffff",
         strokeWidth=1.5,
         opacity=1,
     )
@@ -161,20 +155,20 @@ def _mark(
         align="left" if from_left else "right",
         dx=6 if from_left else -6,
         dy=16 if is_other else -12,
-        fill=SOFT_INK if is_other else INK,
+        fill=charts.SOFT_INK if is_other else charts.INK,
         fontWeight="normal" if is_other else "bold",
     )
     return [dot.encode(tooltip=alt.Tooltip("tip:N")), text.encode(text="label:N")]
 
 
-def ledger_chart(ledger: PromotionLedger, numbers: NumberFormat, description: str) -> Spec:
+def ledger_chart(ledger: PromotionLedger, numbers: NumberFormat, description: str) -> charts.Spec:
     """One bar: what the bump is made of."""
     parts = (
-        ("New demand", ledger.new.mean, ACCENT, "#ffffff"),
-        ("Switched", ledger.switched.mean, "#8fb8d4", INK),
-        ("Brought forward", ledger.borrowed.mean, LOSS, "#ffffff"),
+        ("New demand", ledger.new.mean, charts.ACCENT, "#ffffff"),
+        ("Switched", ledger.switched.mean, "#8fb8d4", charts.INK),
+        ("Brought forward", ledger.borrowed.mean, charts.LOSS, "#ffffff"),
     )
-    records: list[Record] = []
+    records: list[charts.Record] = []
     start, total = 0.0, ledger.bump.mean or 1.0
     for name, amount, colour, ink in parts:
         text = f"{name} {numbers.count(amount)}"
@@ -190,7 +184,7 @@ def ledger_chart(ledger: PromotionLedger, numbers: NumberFormat, description: st
             }
         )
         start += amount
-    base = alt.Chart(chart_data(records))
+    base = charts.chart_of(records)
     bars = base.mark_bar(height=34).encode(
         x=alt.X("from:Q", title=None, axis=None, scale=alt.Scale(domain=[0.0, start or 1.0], nice=False)),
         x2="to:Q",
@@ -198,4 +192,4 @@ def ledger_chart(ledger: PromotionLedger, numbers: NumberFormat, description: st
         tooltip=alt.Tooltip("tip:N"),
     )
     words = base.mark_text().encode(x="middle:Q", text="label:N", color=alt.Color("ink:N", scale=None))
-    return finished(alt.layer(bars, words).properties(width="container", height=40), description)
+    return charts.finished(alt.layer(bars, words).properties(width="container", height=40), description)

@@ -61,9 +61,9 @@ def _result_table(
         key=f"by_{first.lower()}",
         title=f"By {first.lower()}, {'organic orders included' if total else 'without organic orders'}",
         columns=(
-            Column(key="name", name=first, unit="text"),
+            Column("name", first, "text"),
             *(
-                Column(key=name, name=(words or {}).get(name, label), unit=unit, meaning="Mean and range over worlds")
+                Column(name, (words or {}).get(name, label), unit, "Mean and range over worlds")
                 for name in columns
                 for label, unit in [KPI_LABELS[name]]
             ),
@@ -81,8 +81,8 @@ def each_table(timeline: Timeline) -> Table:
         key="timeline",
         title=f"Contribution margin by {timeline.period}",
         columns=(
-            Column(key="start", name=name, unit="date", meaning="First day of the period"),
-            Column(key="spend", name=KPI_LABELS["media_spend"][0], unit="money", meaning="Mean over worlds"),
+            Column("start", name, "date", "First day of the period"),
+            Column("spend", KPI_LABELS["media_spend"][0], "money", "Mean over worlds"),
             *_band_columns("margin", KPI_LABELS["contribution_margin"][0], f"Margin of the {timeline.period}"),
         ),
         rows=tuple(
@@ -105,7 +105,7 @@ def added_up_table(timeline: Timeline) -> Table:
         key="timeline_added_up",
         title="Contribution margin, added up",
         columns=(
-            Column(key="start", name=timeline.period.capitalize(), unit="date", meaning="First day of the period"),
+            Column("start", timeline.period.capitalize(), "date", "First day of the period"),
             *_band_columns("added_up", "Added up", "Margin from the first day to the end of the period"),
         ),
         rows=tuple(zip(timeline.starts, band.mean, band.low, band.high, strict=True)),
@@ -114,9 +114,9 @@ def added_up_table(timeline: Timeline) -> Table:
 
 def _band_columns(key: str, name: str, meaning: str) -> tuple[Column, ...]:
     return (
-        Column(key=key, name=name, unit="money", meaning=f"{meaning}, mean over worlds"),
-        Column(key=f"{key}_low", name="Low", unit="money", meaning=f"{meaning}, 5th percentile over worlds"),
-        Column(key=f"{key}_high", name="High", unit="money", meaning=f"{meaning}, 95th percentile over worlds"),
+        Column(key, name, "money", f"{meaning}, mean over worlds"),
+        Column(f"{key}_low", "Low", "money", f"{meaning}, 5th percentile over worlds"),
+        Column(f"{key}_high", "High", "money", f"{meaning}, 95th percentile over worlds"),
     )
 
 
@@ -135,9 +135,9 @@ def ledger_table(ledger: PromotionLedger) -> Table:
         key="pull_forward",
         title="Pull-forward ledger",
         columns=(
-            Column(key="item", name="Orders", unit="text"),
-            Column(key="orders", name="Expected", unit="count", meaning="Expected orders, mean and range over worlds"),
-            Column(key="meaning", name="Meaning", unit="text"),
+            Column("item", "Orders", "text"),
+            Column("orders", "Expected", "count", "Expected orders, mean and range over worlds"),
+            Column("meaning", "Meaning", "text"),
         ),
         rows=rows,
     )
@@ -149,10 +149,10 @@ def response_table(curves: tuple[ResponseCurve, ...]) -> Table:
         key="response",
         title="Response curves",
         columns=(
-            Column(key="channel", name="Channel", unit="text"),
-            Column(key="spend", name="Spend a day", unit="money", meaning="Steady daily spend, all cells"),
-            Column(key="margin", name="Margin before media", unit="money", meaning="Long-run margin a day"),
-            Column(key="part", name="Part", unit="text", meaning="planned, or beyond the plan's largest daily spend"),
+            Column("channel", "Channel", "text"),
+            Column("spend", "Spend a day", "money", "Steady daily spend, all cells"),
+            Column("margin", "Margin before media", "money", "Long-run margin a day"),
+            Column("part", "Part", "text", "planned, or beyond the plan's largest daily spend"),
         ),
         rows=tuple(
             (curve.name, x, y, "planned" if x <= curve.largest_spend else "beyond")
@@ -169,33 +169,23 @@ def marginal_table(curves: tuple[ResponseCurve, ...]) -> Table:
         key="marginal",
         title="What the next unit of spend brings",
         columns=(
-            Column(key="channel", name="Channel", unit="text"),
-            Column(key="spend", name="Spend a day", unit="money", meaning="Mean planned spend a day"),
+            Column("channel", "Channel", "text"),
+            Column("spend", "Spend a day", "money", "Mean planned spend a day"),
+            Column("average_margin", "Average return", "ratio", "Margin before media per unit of spend"),
             Column(
-                key="average_margin",
-                name="Average return",
-                unit="ratio",
-                meaning="Margin before media per unit of spend",
+                "marginal_margin",
+                "Marginal return",
+                "ratio",
+                "Margin before media of one more unit of spend; above 1 it pays for itself",
             ),
+            Column("marginal_revenue", "Marginal ROAS", "ratio", "Net revenue that one more unit of spend brings"),
             Column(
-                key="marginal_margin",
-                name="Marginal return",
-                unit="ratio",
-                meaning="Margin before media that one more unit of spend brings; above 1 it pays for itself",
+                "best_spend",
+                "Best spend a day",
+                "money",
+                "Where margin less spend is largest, this channel alone, in the range drawn",
             ),
-            Column(
-                key="marginal_revenue",
-                name="Marginal ROAS",
-                unit="ratio",
-                meaning="Net revenue that one more unit of spend brings",
-            ),
-            Column(
-                key="best_spend",
-                name="Best spend a day",
-                unit="money",
-                meaning="Where margin less spend is largest, this channel on its own, within the range drawn",
-            ),
-            Column(key="reading", name="Reading", unit="text"),
+            Column("reading", "Reading", "text"),
         ),
         rows=tuple(
             (
@@ -280,11 +270,11 @@ def limits_report(result: SimulationResult) -> LimitsReport:
             key="limit_changes",
             title="What limits and stock-outs changed",
             columns=(
-                Column(key="change", name="Change", unit="text"),
-                Column(key="money", name="Money", unit="money", meaning="Base currency, mean and range over worlds"),
-                Column(key="number", name="Number", unit="count", meaning="Cells and days, rows, or orders"),
-                Column(key="worlds", name="In worlds", unit="share", meaning="Share of worlds in which it happened"),
-                Column(key="meaning", name="Meaning", unit="text"),
+                Column("change", "Change", "text"),
+                Column("money", "Money", "money", "Base currency, mean and range over worlds"),
+                Column("number", "Number", "count", "Cells and days, rows, or orders"),
+                Column("worlds", "In worlds", "share", "Share of worlds in which it happened"),
+                Column("meaning", "Meaning", "text"),
             ),
             rows=tuple(
                 (
@@ -302,10 +292,10 @@ def limits_report(result: SimulationResult) -> LimitsReport:
             key="limit_use",
             title="How much of each limit is used",
             columns=(
-                Column(key="limit", name="Limit", unit="text"),
-                Column(key="allowed", name="Allowed", unit="money"),
-                Column(key="used", name="Used", unit="money", meaning="Mean over worlds"),
-                Column(key="share", name="Share", unit="share", meaning="Used over allowed"),
+                Column("limit", "Limit", "text"),
+                Column("allowed", "Allowed", "money"),
+                Column("used", "Used", "money", "Mean over worlds"),
+                Column("share", "Share", "share", "Used over allowed"),
             ),
             rows=tuple((name, limit.allowed, limit.used, known(limit.share)) for name, limit in use),
         ),

@@ -90,14 +90,14 @@ def _kpis(tiles: tuple[Tile, ...]) -> Table:
         key="kpis",
         title="KPIs",
         columns=(
-            Column(key="kpi", name="KPI", unit="text"),
-            Column(key="mean", name="Mean", unit="number", meaning="Mean over worlds"),
-            Column(key="se", name="se", unit="number", meaning="Standard error of the mean"),
-            Column(key="low", name="Low", unit="number", meaning="5th percentile over worlds"),
-            Column(key="high", name="High", unit="number", meaning="95th percentile over worlds"),
-            Column(key="change", name="Change", unit="number", meaning="Against the baseline, where there is one"),
-            Column(key="unit", name="Unit", unit="text", meaning="Money is in base currency; a share is 0 to 1"),
-            Column(key="meaning", name="Meaning", unit="text"),
+            Column("kpi", "KPI", "text"),
+            Column("mean", "Mean", "number", "Mean over worlds"),
+            Column("se", "se", "number", "Standard error of the mean"),
+            Column("low", "Low", "number", "5th percentile over worlds"),
+            Column("high", "High", "number", "95th percentile over worlds"),
+            Column("change", "Change", "number", "Against the baseline, where there is one"),
+            Column("unit", "Unit", "text", "Money is in base currency; a share is 0 to 1"),
+            Column("meaning", "Meaning", "text"),
         ),
         rows=tuple(
             (
@@ -121,15 +121,13 @@ def _assumptions(report: SimulationReport) -> Table:
         key="assumptions",
         title="Assumption sheet",
         columns=(
-            Column(key="section", name="Section", unit="text", meaning="Section of the scenario file"),
-            Column(key="where", name="Where", unit="text", meaning="Path of what holds it; in brackets the ids on it"),
-            Column(key="name", name="Name", unit="text", meaning="Key, or position in a list"),
-            Column(key="value", name="Value", unit="number", meaning="As stated, or the format's default"),
-            Column(
-                key="evidence", name="Mark", unit="text", meaning="Evidence mark; empty where --set changed the value"
-            ),
-            Column(key="source", name="Source", unit="text"),
-            Column(key="note", name="Note", unit="text"),
+            Column("section", "Section", "text", "Section of the scenario file"),
+            Column("where", "Where", "text", "Path of what holds it; in brackets the ids on it"),
+            Column("name", "Name", "text", "Key, or position in a list"),
+            Column("value", "Value", "number", "As stated, or the format's default"),
+            Column("evidence", "Mark", "text", "Evidence mark; empty where --set changed the value"),
+            Column("source", "Source", "text"),
+            Column("note", "Note", "text"),
         ),
         rows=tuple(
             (item.section, item.group, item.name, item.value, item.evidence, item.source, item.note)
@@ -143,10 +141,10 @@ def _dictionary(tables: dict[str, Table]) -> Table:
         key="dictionary",
         title="Data dictionary",
         columns=(
-            Column(key="sheet", name="Sheet", unit="text"),
-            Column(key="column", name="Column", unit="text"),
-            Column(key="unit", name="Unit", unit="text"),
-            Column(key="meaning", name="Meaning", unit="text"),
+            Column("sheet", "Sheet", "text"),
+            Column("column", "Column", "text"),
+            Column("unit", "Unit", "text"),
+            Column("meaning", "Meaning", "text"),
         ),
         rows=tuple(
             (sheet, column.name, column.unit, column.meaning or column.name)

@@ -157,8 +157,8 @@ def test_every_group_of_parameters_has_words():
 
 def test_the_tornado_is_the_table(report):
     rows = report.swing_table.rows
-    assert len(rows) == 2 * len(report.swings)
-    assert [row[2] for row in rows] == [side.plan for swing in report.swings for side in (swing.low, swing.high)]
+    assert len(rows) == 2 * len(report.review.swings)
+    assert [row[2] for row in rows] == [side.plan for swing in report.review.swings for side in (swing.low, swing.high)]
     assert sum(row[4] is not None for row in rows) == 8
     lead = plan_content(report).sections
     words = next(section.takeaway for section in lead if section.key == "swings")
