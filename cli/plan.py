@@ -28,16 +28,6 @@ if TYPE_CHECKING:
     from xbopt.studies.plan import PlanningResult
 
 _MOST_LIMITS = 12
-_SHOWN = (
-    "contribution_margin",
-    "customer_value",
-    "net_revenue",
-    "media_spend",
-    "discount_cost",
-    "orders",
-    "new_customers",
-    "visits",
-)
 
 
 def plan_command(
@@ -144,7 +134,7 @@ def _write_reports(
 
 
 def _print_plan(result: "PlanningResult") -> None:
-    from xbopt.reports.plan.report import limits_table
+    from xbopt.reports.plan.report import expected_table, limits_table
     from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
 
     scenario, money = result.scenario, result.scenario.base_currency
@@ -153,7 +143,7 @@ def _print_plan(result: "PlanningResult") -> None:
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(spend_sentence(result, numbers), markup=False)
     console.print(_spend_table(result, numbers))
-    console.print(_expected_table(result, numbers))
+    console.print(figures_table(expected_table(result), numbers))
     lines = limit_lines(result, numbers)
     console.print(limits_sentence(lines), markup=False)
     if len(lines) > 1:
@@ -182,20 +172,4 @@ def _spend_table(result: "PlanningResult", numbers: "NumberFormat") -> "Table":
         made.add_row(region, *cells(plan[r], before[r]))
     made.add_section()
     made.add_row("All", *cells(plan.sum(axis=0), before.sum(axis=0)))
-    return made
-
-
-def _expected_table(result: "PlanningResult", numbers: "NumberFormat") -> "Table":
-    from xbopt.studies.labels import KPI_LABELS
-
-    made = table("In expected mode", "KPI", "This plan", "Scenario's own", "Change")
-    for name in _SHOWN:
-        label, unit = KPI_LABELS[name]
-        plan, before = result.planned.kpis[name], result.baseline.kpis[name]
-        made.add_row(
-            label,
-            numbers.number(plan, unit, symbol=False),
-            numbers.number(before, unit, symbol=False),
-            numbers.signed(plan - before, unit, symbol=False),
-        )
     return made

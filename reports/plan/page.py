@@ -4,7 +4,7 @@ from xbopt.reports.kit.chart_bridge import bridge_chart
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TableText, table_text
 from xbopt.reports.plan.chart_tornado import ROW_HEIGHT, tornado_chart
-from xbopt.reports.plan.report import GROUP_WORDS, PlanReport
+from xbopt.reports.plan.report import GROUP_WORDS, PlanReport, expected_table
 from xbopt.reports.simulation.page import simulation_content
 
 _MINUS = "\N{MINUS SIGN}"
@@ -79,6 +79,7 @@ def _reallocation(report: PlanReport) -> Section:
         f"{numbers.money(taken) if taken > 0.0 else 'nothing'} is taken away and "
         f"{numbers.money(added) if added > 0.0 else 'nothing'} is added.",
         charts=(chart,),
+        tables=(table_text(expected_table(report.result), numbers),),
         legend="Media spend over the horizon in expected mode, by region and channel; orange is less, blue is more.",
     )
 

@@ -16,12 +16,22 @@ from xbopt.reports.plan.words import (
 )
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
 from xbopt.reports.simulation.tables import known
-from xbopt.studies.labels import Unit
+from xbopt.studies.labels import KPI_LABELS, Unit
 from xbopt.studies.plan import PlanningResult
 from xbopt.studies.plan_review import PlanReview
 from xbopt.studies.sensitivity import CHANGE, Swing
 
 _SMALLER, _LARGER = f"\N{MINUS SIGN}{CHANGE * 100.0:.0f}%", f"+{CHANGE * 100.0:.0f}%"
+_EXPECTED = (
+    "contribution_margin",
+    "customer_value",
+    "net_revenue",
+    "media_spend",
+    "discount_cost",
+    "orders",
+    "new_customers",
+    "visits",
+)
 GROUP_WORDS = {
     "elasticity": "Price elasticity",
     "conversion": "Conversion",
@@ -136,6 +146,23 @@ def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
             (line.name, known(line.limit.allowed_base), line.words, known(line.limit.one_percent), line.limit.worth)
             for line in lines
         ),
+    )
+
+
+def expected_table(result: PlanningResult) -> Table:
+    """What the plan and the scenario's own bring in expected mode."""
+    plan, before = result.planned.kpis, result.baseline.kpis
+    return Table(
+        key="expected",
+        title="In expected mode",
+        columns=(
+            Column("kpi", "KPI", "text"),
+            Column("plan", "This plan", "number"),
+            Column("before", "Scenario's own", "number", "What the scenario's own plan brings"),
+            Column("change", "Change", "number", "This plan less the scenario's own"),
+        ),
+        rows=tuple((KPI_LABELS[key][0], plan[key], before[key], plan[key] - before[key]) for key in _EXPECTED),
+        row_units=tuple(KPI_LABELS[key][1] for key in _EXPECTED),
     )
 
 
