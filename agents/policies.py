@@ -14,7 +14,7 @@ from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.parameters import MarketParameters

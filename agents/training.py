@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from xbopt.agents.registry import AGENTS
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decisions.policy import Policy
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario

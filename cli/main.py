@@ -11,6 +11,7 @@ import typer
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.compare import compare_command
+from xbopt.cli.completion import CommandWithNames
 from xbopt.cli.decisions import app as decisions_app
 from xbopt.cli.evaluate import evaluate_command
 from xbopt.cli.export import export_command
@@ -46,27 +47,23 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(scenario_app, name="scenario")
-app.command(
-    name="simulate", epilog="Example: xbopt simulate quickstart --policy greedy_roas --runs 128 --report report.html"
-)(simulate_command)
-app.command(name="export", epilog="Example: xbopt export runs/first -o policy.xbopt --evaluation certificate.json")(
-    export_command
-)
-app.command(name="verify", epilog="Example: xbopt verify policy.xbopt")(verify_command)
-app.command(name="serve", epilog="Example: xbopt serve policy.xbopt --store sqlite:///decisions.sqlite")(serve_command)
 app.add_typer(decisions_app, name="decisions")
 app.add_typer(tokens_app, name="tokens")
-app.command(name="plan", epilog="Example: xbopt plan quickstart -o plan.csv --report plan.html")(plan_command)
-app.command(
-    name="compare", epilog="Example: xbopt compare quickstart --policies baseline,plan.csv --report comparison.html"
-)(compare_command)
-app.command(
-    name="evaluate",
-    epilog="Example: xbopt evaluate log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
-)(evaluate_command)
-app.command(name="train", epilog="Example: xbopt train quickstart --agent ppo --time-limit 2m --out runs/first")(
-    train_command
-)
+for _name, _command, _example in (
+    ("simulate", simulate_command, "quickstart --policy greedy_roas --runs 128 --report report.html"),
+    ("export", export_command, "runs/first -o policy.xbopt --evaluation certificate.json"),
+    ("verify", verify_command, "policy.xbopt"),
+    ("serve", serve_command, "policy.xbopt --store sqlite:///decisions.sqlite"),
+    ("plan", plan_command, "quickstart -o plan.csv --report plan.html"),
+    ("compare", compare_command, "quickstart --policies baseline,plan.csv --report comparison.html"),
+    (
+        "evaluate",
+        evaluate_command,
+        "log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
+    ),
+    ("train", train_command, "quickstart --agent ppo --time-limit 2m --out runs/first"),
+):
+    app.command(name=_name, cls=CommandWithNames, epilog=f"Example: xbopt {_name} {_example}")(_command)
 
 
 def _version(value: bool) -> None:
@@ -109,7 +106,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last net: a user never sees a traceback
         code = _unexpected(error)
     if code == INTERRUPTED:
-        say("Interrupted. Nothing was written by halves.")
+        say("Interrupted. No file was left half-written.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

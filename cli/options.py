@@ -1,13 +1,17 @@
-"""Options that several commands share, and the check of the files that a command is to write."""
+"""What several commands share: options, loading a scenario with its notes, and the check of files to be written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xbopt.cli.completion import scenario_names
+from xbopt.cli.terminal import say
 from xbopt.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from xbopt.core.scenario.scenario import Scenario
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 ScenarioArgument = Annotated[
@@ -22,6 +26,7 @@ SetOption = Annotated[
 WorldSeedOption = Annotated[
     int | None, typer.Option("--world-seed", min=0, help="Seed of the uncertain parameters alone; else --seed.")
 ]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
 HtmlOption = Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")]
 XlsxOption = Annotated[Path | None, typer.Option("--xlsx", help="Write the figures to this Excel file.")]
 
@@ -54,3 +59,19 @@ def check_outputs(outputs: Mapping[str, tuple[Path | None, str]], *, source: Pat
     for option, (path, endings) in outputs.items():
         if path is not None and path.suffix not in endings.split(","):
             raise UsageError(f"{option} {path}: give the file a name that ends in {endings.replace(',', ' or ')}.")
+
+
+def load_with_notes(scenario: str, changes: Sequence[str] | None) -> "Scenario":
+    """Load a scenario with its ``--set`` changes, and say what a reader must know about it.
+
+    Raises:
+        ScenarioError: The scenario cannot be used.
+        UsageError: A change names no path of it.
+    """
+    from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.notes import scenario_notes
+
+    loaded = load_scenario(scenario, overrides=changes or [])
+    for note in scenario_notes(loaded):
+        say(f"Note: {note}")
+    return loaded

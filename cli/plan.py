@@ -5,27 +5,29 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from xbopt.cli.options import HtmlOption, JsonOption, ScenarioArgument, SetOption, XlsxOption, check_outputs
-from xbopt.cli.terminal import print_json, progress_bar, result_console, say, stage_bar, table, written
+from xbopt.cli.completion import goal_names
+from xbopt.cli.options import (
+    HtmlOption,
+    JsonOption,
+    ScenarioArgument,
+    SetOption,
+    XlsxOption,
+    check_outputs,
+    load_with_notes,
+)
+from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, table, terminal_numbers
 from xbopt.core.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from xbopt.agents.planner.target import Target
     from xbopt.core.arrays import FloatArray
+    from xbopt.core.scenario.scenario import Scenario
+    from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.plan import PlanningResult
 
 _MOST_LIMITS = 12
-_SHOWN = (
-    "contribution_margin",
-    "customer_value",
-    "net_revenue",
-    "media_spend",
-    "discount_cost",
-    "orders",
-    "new_customers",
-    "visits",
-)
 
 
 def plan_command(
@@ -35,14 +37,16 @@ def plan_command(
         str | None,
         typer.Option(
             "--goal",
-            help="What to make as large as possible: reward, contribution_margin, net_revenue, orders, new_customers "
-            "or visits. [default: reward]",
+            help="What to make as large as possible: {goals}. [default: reward]",
+            autocompletion=goal_names,
             show_default=False,
         ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="KPI=VALUE", help="Find the least spend that reaches so much of a goal."),
+        typer.Option(
+            "--target", metavar="KPI=VALUE", help="Find the least spend that reaches so much of a goal: {goals}."
+        ),
     ] = None,
     resolution: Annotated[
         Literal["day", "week", "four_weeks"] | None,
@@ -57,28 +61,23 @@ def plan_command(
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
     from xbopt.agents.planner.target import Target
-    from xbopt.core.scenario.loading import load_scenario
-    from xbopt.core.scenario.notes import scenario_notes
-    from xbopt.reports.plan.document import infeasible_json, planning_json
+    from xbopt.reports.plan.document import planning_json
     from xbopt.studies.plan import plan
 
     outputs = {"--out": (out, ".csv"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs, source=Path(scenario))
-    wanted = None if target is None else Target.parse(target)
-    if wanted is not None and goal not in (None, wanted.kpi):
+    least = None if target is None else Target.parse(target)
+    if least is not None and goal not in (None, least.kpi):
         raise UsageError(f"--target {target} brings its own goal; leave --goal {goal} out.")
-    chosen = wanted.kpi if wanted is not None else goal or "reward"
-    loaded = load_scenario(scenario, overrides=changes or [])
-    for note in scenario_notes(loaded):
-        say(f"Note: {note}")
+    chosen = least.kpi if least is not None else goal or "reward"
+    loaded = load_with_notes(scenario, changes)
     try:
-        with progress_bar(f"{loaded.name}, {target or chosen}", quiet=as_json, of="budgets tried") as progress:
-            result = plan(
-                loaded, goal=chosen, target=wanted, resolution=resolution, progress=lambda tried: progress(tried, 0)
-            )
+        with stage_bar(quiet=as_json) as on_progress:
+            on_progress(f"plan for {target or chosen}", 0, 0)
+            result = plan(loaded, goal=chosen, target=least, resolution=resolution, on_progress=on_progress)
     except BudgetError as error:
         if as_json:
-            print_json(infeasible_json(loaded, error, goal=chosen, target=wanted))
+            _print_infeasible(loaded, error, chosen, least)
         raise
     if as_json:
         print_json(planning_json(result))
@@ -92,83 +91,85 @@ def plan_command(
     _write_reports(result, report, xlsx, runs=runs, seed=seed, quiet=as_json)
 
 
+def _print_infeasible(scenario: "Scenario", error: BudgetError, goal: str, target: "Target | None") -> None:
+    from xbopt.agents.planner.conflicts import InfeasiblePlanError
+    from xbopt.reports.plan.document import infeasible_json
+
+    explained = error if isinstance(error, InfeasiblePlanError) else None
+    print_json(
+        infeasible_json(
+            scenario,
+            goal=goal,
+            target=None if target is None else (target.kpi, target.value),
+            conflict=explained.conflict if explained else (),
+            way_out=explained.cheapest_relaxation if explained else str(error),
+        )
+    )
+
+
 def _write_reports(
     result: "PlanningResult", report: Path | None, xlsx: Path | None, *, runs: int, seed: int, quiet: bool
 ) -> None:
     if report is None and xlsx is None:
         return
     from xbopt.reports.plan.report import build_plan_report
+    from xbopt.studies.plan_review import review_plan
 
-    with stage_bar(quiet=quiet) as progress:
-        built = build_plan_report(result, runs=runs, seed=seed, progress=progress)
-    if report is not None:
-        from xbopt.reports.kit.page import write_html
-        from xbopt.reports.plan.page import plan_content
+    with stage_bar(quiet=quiet) as on_progress:
+        built = build_plan_report(review_plan(result, runs=runs, seed=seed, on_progress=on_progress))
+        if report is not None:
+            from xbopt.reports.kit.page import write_html
+            from xbopt.reports.plan.page import plan_content
 
-        write_html(plan_content(built), report)
-        say(f"Report: {report}")
-    if xlsx is not None:
-        from xbopt.reports.plan.workbook import write_plan_xlsx
+            on_progress("page", 0, 0)
+            write_html(plan_content(built), report)
+        if xlsx is not None:
+            from xbopt.reports.plan.document import write_plan_xlsx
 
-        write_plan_xlsx(built, xlsx)
-        say(f"Workbook: {xlsx}")
+            on_progress("workbook", 0, 0)
+            write_plan_xlsx(built, xlsx)
+    for path, what in ((report, "Report"), (xlsx, "Workbook")):
+        if path is not None:
+            say(f"{what}: {path}")
 
 
 def _print_plan(result: "PlanningResult") -> None:
-    from xbopt.reports.kit.numbers import NumberFormat
-    from xbopt.reports.plan.words import limit_prices, limits_sentence, plan_verdict, spend_sentence
+    from xbopt.reports.plan.report import expected_table, limits_table
+    from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
 
     scenario, money = result.scenario, result.scenario.base_currency
-    numbers = NumberFormat(locale="en", currency=money)
-    console = result_console()
+    console, numbers = result_console(), terminal_numbers(money)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(spend_sentence(result, numbers), markup=False)
-    console.print(_spend_table(result))
-    console.print(_expected_table(result))
-    prices = limit_prices(result, numbers)
-    console.print(limits_sentence(prices), markup=False)
-    if len(prices) > 1:
-        limits = table("Limits that bind", "Limit", f"Allowed, {money}", "What more of it buys")
-        for row in prices[:_MOST_LIMITS]:
-            limits.add_row(row.name, written(row.allowed_base, "money"), row.words)
-        console.print(limits)
-        if len(prices) > _MOST_LIMITS:
-            console.print(f"{len(prices) - _MOST_LIMITS} more limits bind; --json and --report list them.")
+    console.print(_spend_table(result, numbers))
+    console.print(figures_table(expected_table(result), numbers))
+    lines = limit_lines(result, numbers)
+    console.print(limits_sentence(lines), markup=False)
+    if len(lines) > 1:
+        heads = {"limit": "Limit", "allowed": f"Allowed, {money}", "words": "What more of it buys"}
+        console.print(figures_table(limits_table(lines[:_MOST_LIMITS], result), numbers, heads=heads))
+    if len(lines) > _MOST_LIMITS:
+        console.print(f"{len(lines) - _MOST_LIMITS} more limits bind; --json and --report list them.")
     for note in result.notes:
         console.print(f"Note: {note}", markup=False)
 
 
-def _spend_table(result: "PlanningResult") -> "Table":
-    from xbopt.reports.simulation.allocation import names_of
+def _spend_table(result: "PlanningResult", numbers: "NumberFormat") -> "Table":
+    from xbopt.studies.labels import axis_names
 
-    regions, _, channels = names_of(result.scenario)
+    regions, _, channels = axis_names(result.scenario)
     plan, before = (played.spend_base.sum(axis=1) for played in (result.planned, result.baseline))  # (R, C)
     title = f"Spend by region and channel, {result.scenario.base_currency}; in brackets the scenario's own plan"
     made = table(title, "", *channels, "All")
 
-    def cells(own: "FloatArray", other: "FloatArray") -> list[str]:
-        pairs = [*zip(own, other, strict=True), (own.sum(), other.sum())]
-        return [f"{written(float(a), 'money')} ({written(float(b), 'money')})" for a, b in pairs]
+    def cells(spend: "FloatArray", other: "FloatArray") -> list[str]:
+        pairs = [*zip(spend, other, strict=True), (spend.sum(), other.sum())]
+        texts = [[numbers.number(float(x), "money", symbol=False) for x in pair] for pair in pairs]
+        return [f"{own} ({theirs})" for own, theirs in texts]
 
     for r, region in enumerate(regions):
         made.add_row(region, *cells(plan[r], before[r]))
     made.add_section()
     made.add_row("All", *cells(plan.sum(axis=0), before.sum(axis=0)))
-    return made
-
-
-def _expected_table(result: "PlanningResult") -> "Table":
-    from xbopt.studies.labels import KPI_LABELS
-
-    made = table("In expected mode", "KPI", "This plan", "Scenario's own", "Change")
-    for name in _SHOWN:
-        label, unit = KPI_LABELS[name]
-        plan, before = result.planned.kpis[name], result.baseline.kpis[name]
-        made.add_row(
-            label,
-            written(plan, unit),
-            written(before, unit),
-            f"{'+' if plan > before else ''}" + written(plan - before, unit),
-        )
     return made

@@ -10,22 +10,26 @@ from xbopt.cli.options import (
     HtmlOption,
     JsonOption,
     ScenarioArgument,
+    SeedOption,
     SetOption,
     WorldSeedOption,
     XlsxOption,
     check_outputs,
+    load_with_notes,
 )
-from xbopt.cli.terminal import print_json, progress_bar, ranged, result_console, say, table, written
+from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, table, terminal_numbers
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
-    from xbopt.studies.kpis import Estimate, Row
+    from xbopt.core.scenario.scenario import Scenario
+    from xbopt.reports.kit.numbers import NumberFormat
+    from xbopt.studies.kpis import WorldRange
     from xbopt.studies.simulate import SimulationResult
 
 # Column headings are shorter than the KPI's full names: seven columns must fit a terminal.
 _CELL_COLUMNS = {
+    "name": "",
     "media_spend": "Media",
     "orders": "Orders",
     "conversion_rate": "Conversion",
@@ -34,6 +38,7 @@ _CELL_COLUMNS = {
     "contribution_margin": "Margin",
 }
 _CHANNEL_COLUMNS = {
+    "name": "",
     "media_spend": "Media",
     "spend_share": "Share",
     "visits": "Visits",
@@ -50,13 +55,12 @@ def simulate_command(
         str,
         typer.Option(
             "--policy",
-            help="baseline, uniform, proportional, calendar, greedy_roas, planner, replan; a plan's CSV file; or a "
-            "training run's folder.",
+            help="{policies}; a plan's CSV file; or a training run's folder.",
             autocompletion=policy_names,
         ),
     ] = "baseline",
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds to play.")] = 32,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
+    seed: SeedOption = 0,
     world_seed: WorldSeedOption = None,
     exploration: Annotated[
         float | None,
@@ -76,148 +80,119 @@ def simulate_command(
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
     from xbopt.core.decisions.policy import DirectPolicy
-    from xbopt.core.scenario.loading import load_scenario
-    from xbopt.core.scenario.notes import log_notes, scenario_notes
     from xbopt.simulator.build import build_market
-    from xbopt.studies.simulate import media_gain, simulate
+    from xbopt.studies.simulate import simulate
+    from xbopt.studies.without_media import media_gain
 
     outputs = {"--log": (log, ".parquet"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs, source=Path(scenario))
-    loaded = load_scenario(scenario, overrides=changes or [])
-    for note in scenario_notes(loaded):
-        say(f"Note: {note}")
-    if log is not None and exploration is None:
-        share = loaded.document.tactics.exploration
-        say(
-            f"Logging with {share:.0%} exploration over the {len(loaded.menu)} tactics of the menu "
-            "(tactics.exploration; change it with --exploration)."
-        )
-    if log is not None or exploration is not None:
-        say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
-    for note in log_notes(loaded) if log is not None else ():
-        say(f"Note: {note}")
-    chosen = policy_from(policy, build_market(loaded))
-    with progress_bar(f"{loaded.name}, {policy}", quiet=as_json) as progress:
+    loaded = load_with_notes(scenario, changes)
+    explores = exploration is not None or log is not None
+    _explain_exploration(loaded, exploration, with_log=log is not None)
+    with stage_bar(quiet=as_json) as on_progress:
+        market = build_market(loaded)
+        chosen = policy_from(policy, market)
         result = simulate(
-            loaded,
+            market,
             chosen,
             runs=runs,
             seed=seed,
             world_seed=world_seed,
             exploration=exploration,
             log=log,
-            progress=progress,
+            on_progress=on_progress,
         )
-    # An exploring policy has no twin without media that draws the same tactics.
-    explores = exploration is not None or log is not None
-    told = not as_json or report is not None or xlsx is not None
-    gain = media_gain(result, chosen) if told and not explores and isinstance(chosen, DirectPolicy) else None
+        # An exploring policy has no twin without media that draws the same tactics.
+        is_shown = not as_json or report is not None or xlsx is not None
+        has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
+        gain = media_gain(result, chosen, on_progress=on_progress) if has_gain else None
     if as_json:
         from xbopt.reports.simulation.document import simulation_json
 
         print_json(simulation_json(result))
     else:
         _print_result(result, gain)
-    _write_reports(result, gain, report, xlsx)
-    for path, what in ((log, "Decision log"), (report, "Report"), (xlsx, "Workbook")):
-        if path is not None:
-            say(f"{what}: {path}")
+    _write_reports(result, gain, report, xlsx, quiet=as_json)
+    if log is not None:
+        say(f"Decision log: {log}")
 
 
-def _write_reports(result: "SimulationResult", gain: "Estimate | None", report: Path | None, xlsx: Path | None) -> None:
+def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool) -> None:
+    from xbopt.core.scenario.notes import log_notes
+
+    if with_log and exploration is None:
+        share = terminal_numbers(scenario.base_currency).share(scenario.document.tactics.exploration)
+        say(
+            f"Logging with {share} exploration over the {len(scenario.menu)} tactics of the menu "
+            "(tactics.exploration; change it with --exploration)."
+        )
+    if with_log or exploration is not None:
+        say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
+    for note in log_notes(scenario) if with_log else ():
+        say(f"Note: {note}")
+
+
+def _write_reports(
+    result: "SimulationResult", gain: "WorldRange | None", report: Path | None, xlsx: Path | None, *, quiet: bool
+) -> None:
     if report is None and xlsx is None:
         return
     from xbopt.reports.simulation.report import build_simulation_report
 
-    built = build_simulation_report(result, without_media=gain)
-    if report is not None:
-        from xbopt.reports.kit.page import write_html
-        from xbopt.reports.simulation.page import simulation_content
+    with stage_bar(quiet=quiet) as on_progress:
+        on_progress("report", 0, 0)
+        built = build_simulation_report(result, without_media=gain)
+        if report is not None:
+            from xbopt.reports.kit.page import write_html
+            from xbopt.reports.simulation.page import simulation_content
 
-        write_html(simulation_content(built), report)
-    if xlsx is not None:
-        from xbopt.reports.simulation.workbook import write_xlsx
+            on_progress("page", 0, 0)
+            write_html(simulation_content(built), report)
+        if xlsx is not None:
+            from xbopt.reports.simulation.workbook import write_xlsx
 
-        write_xlsx(built, xlsx)
+            on_progress("workbook", 0, 0)
+            write_xlsx(built, xlsx)
+    for path, what in ((report, "Report"), (xlsx, "Workbook")):
+        if path is not None:
+            say(f"{what}: {path}")
 
 
-def _print_result(result: "SimulationResult", gain: "Estimate | None") -> None:
-    from xbopt.studies.labels import KPI_LABELS
+def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None:
+    from xbopt.reports.simulation.bridge import bridge_table, build_bridge
+    from xbopt.reports.simulation.tables import limits_report, result_tables
 
     scenario, money = result.scenario, result.scenario.base_currency
-    console = result_console()
-    worlds = "1 world" if result.runs == 1 else f"{result.runs:,} worlds"
+    console, numbers = result_console(), terminal_numbers(money)
+    worlds = "1 world" if result.runs == 1 else f"{numbers.count(result.runs)} worlds"
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(
         f"{scenario.start} to {scenario.date_of(scenario.days - 1)}, {scenario.days} days; "
         f"policy {result.policy}; {worlds}, seed {result.seed}; money in {money}",
         markup=False,
     )
-    kpis = table("Results", "KPI", "Mean", "5 % .. 95 % of worlds")
-    for name, estimate in result.kpis.items():
-        label, unit = KPI_LABELS[name]
-        kpis.add_row(label, written(estimate.mean, unit), ranged(estimate, unit))
-    if gain is not None and result.kpis["media_spend"].mean > 0.0:
-        kpis.add_row(KPI_LABELS["media_effect"][0], written(gain.mean, "money"), ranged(gain, "money"))
-    value = result.customer_value
-    kpis.add_row(KPI_LABELS["customer_value"][0], written(value.mean, "money"), ranged(value, "money"))
-    console.print(kpis)
-    console.print(_bridge_table(result))
-    for title, rows, columns in (
-        ("By region, organic orders included", result.by_region, _CELL_COLUMNS),
-        ("By segment, organic orders included", result.by_segment, _CELL_COLUMNS),
-        ("By channel, without organic orders", result.by_channel, _CHANNEL_COLUMNS),
-    ):
-        console.print(_row_table(title, rows, columns))
-    _print_changes(console, result)
+    console.print(_kpi_table(result, gain, numbers))
+    heads = {"term": "Term", "amount": money, "of_revenue": "Of net"}
+    console.print(figures_table(bridge_table(build_bridge(result.bridge)), numbers, heads=heads))
+    *by_cell, by_channel = result_tables(result)
+    for source in by_cell:
+        console.print(figures_table(source, numbers, heads=_CELL_COLUMNS, ranges=("contribution_margin",)))
+    console.print(figures_table(by_channel, numbers, heads=_CHANNEL_COLUMNS))
+    changes = limits_report(result).changes_that_happened
+    if changes.rows:  # nothing is changed in silence
+        console.print(figures_table(changes, numbers))
 
 
-def _bridge_table(result: "SimulationResult") -> "Table":
-    from xbopt.studies.labels import SUM_LABELS, TERM_LABELS
-
-    made = table("From gross revenue to contribution margin", "Term", result.scenario.base_currency, "Of net")
-    whole = result.kpis["net_revenue"].mean
-
-    def add(label: str, amount: float) -> None:
-        share = written(amount / whole, "percent") if whole else "-"
-        made.add_row(label, written(amount, "money"), share)
-
-    net = 0.0
-    for term, amount in result.bridge.items():
-        add(TERM_LABELS[term], amount)
-        if term in ("gross_revenue", "discount", "tax", "returns", "fx_effect"):
-            net += amount
-        if term == "fx_effect":
-            add(f"= {SUM_LABELS['net_revenue']}", net)
-            made.add_section()
-    made.add_section()
-    add(f"= {SUM_LABELS['contribution_margin']}", sum(result.bridge.values()))
-    return made
-
-
-def _row_table(title: str, rows: list["Row"], columns: dict[str, str]) -> "Table":
+def _kpi_table(result: "SimulationResult", gain: "WorldRange | None", numbers: "NumberFormat") -> "Table":
     from xbopt.studies.labels import KPI_LABELS
 
-    with_range = "contribution_margin" in columns
-    made = table(title, "", *columns.values(), *(["5 % .. 95 %"] if with_range else []))
-    for row in rows:
-        cells = [written(row.figures[name].mean, KPI_LABELS[name][1]) for name in columns]
-        if with_range:
-            cells.append(ranged(row.figures["contribution_margin"], "money"))
-        made.add_row(row.name, *cells)
+    shown = dict(result.kpis)
+    if gain is not None and result.kpis["media_spend"].mean > 0.0:
+        shown["media_effect"] = gain
+    shown["customer_value"] = result.customer_value
+    made = table("Results", "KPI", "Mean", "5 % to 95 % of worlds")
+    for key, figure in shown.items():
+        name, unit = KPI_LABELS[key]
+        spread = numbers.range(figure, unit, symbol=False)
+        made.add_row(name, numbers.number(figure.mean, unit, symbol=False), spread)
     return made
-
-
-def _print_changes(console: "Console", result: "SimulationResult") -> None:
-    """What the limits changed, and what stock-outs lost; nothing is changed in silence."""
-    from xbopt.reports.simulation.limits import build_limits
-    from xbopt.studies.kpis import Estimate
-
-    limits = build_limits(result)
-    if limits.anything_changed:
-        made = table(limits.changes.title, "", "Mean", "In worlds", "Meaning")
-        for label, money, number, share, meaning in limits.changes.rows:
-            figure, unit = (money, "money") if money is not None else (number, "count")
-            if isinstance(figure, Estimate) and isinstance(share, float) and share > 0.0:
-                made.add_row(str(label), written(figure.mean, unit), f"{share:.0%}", str(meaning))
-        console.print(made)

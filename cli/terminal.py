@@ -1,10 +1,9 @@
 """What reaches the terminal: results on stdout, messages and progress on stderr."""
 
 import json
-import math
 import shutil
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-    from xbopt.studies.kpis import Estimate
-    from xbopt.studies.labels import Unit
+    from xbopt.reports.kit import figures
+    from xbopt.reports.kit.numbers import NumberFormat
+    from xbopt.studies.simulate import Progress
 
 _WIDTH = 120
-_COARSE, _FINE = 100.0, 10.0
 
 
 def result_console() -> "Console":
@@ -50,6 +49,48 @@ def table(title: str, *columns: str, caption: str = "") -> "Table":
     return made
 
 
+def terminal_numbers(currency: str) -> "NumberFormat":
+    """How a terminal writes numbers: as the pages do, with a hyphen for minus."""
+    from xbopt.reports.kit.numbers import NumberFormat
+
+    return NumberFormat(locale="en", currency=currency, is_for_terminal=True)
+
+
+def figures_table(
+    source: "figures.Table",
+    numbers: "NumberFormat",
+    *,
+    heads: Mapping[str, str] | None = None,
+    ranges: Collection[str] = (),
+) -> "Table":
+    """A report's table in the terminal. Money has no sign of its currency: the text above the tables names it.
+
+    Args:
+        source: The report's table.
+        numbers: How numbers are written.
+        heads: Heading of each column to show, by key, in this order; all columns under their own names if left out.
+        ranges: Keys of columns behind which the range over worlds stands.
+    """
+    from xbopt.studies.kpis import WorldRange
+
+    keys = [column.key for column in source.columns]
+    shown = heads or {column.key: column.name for column in source.columns}
+    spread = "5 % to 95 % of worlds"
+    made = table(source.title, *(head for key in shown for head in (shown[key], *([spread] if key in ranges else []))))
+    for r, row in enumerate(source.rows):
+        if source.last_is_total and r == len(source.rows) - 1:
+            made.add_section()
+        cells: list[str] = []
+        for key in shown:
+            i = keys.index(key)
+            value, unit = row[i], source.unit(r, i)
+            cells.append(numbers.value(value, unit, symbol=False))
+            if key in ranges:
+                cells.append(numbers.range(value, unit, symbol=False) if isinstance(value, WorldRange) else "")
+        made.add_row(*cells)
+    return made
+
+
 def say(message: str) -> None:
     """A message for people, on stderr."""
     sys.stderr.write(f"{message}\n")
@@ -67,25 +108,13 @@ def fail(error: XboptError) -> int:
 
 
 @contextmanager
-def progress_bar(label: str, *, quiet: bool, of: str = "worlds") -> Generator[Callable[[int, int], None]]:
-    """A progress bar on stderr, of worlds or something else; silent where stderr is no terminal or ``quiet``."""
+def stage_bar(*, quiet: bool) -> Generator["Progress"]:
+    """A progress bar on stderr for work in stages; silent where stderr is no terminal or ``quiet``.
+
+    It is called with the stage, how much of it is done, and how much there is; 0 where nobody knows.
+    """
     if quiet or not sys.stderr.isatty():
-        yield lambda _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TextColumn(of), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def stage_bar(*, quiet: bool) -> Generator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr for work in stages: it is told the stage, how much is done and how much there is."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
+        yield lambda _stage, _done, _total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -94,38 +123,19 @@ def stage_bar(*, quiet: bool) -> Generator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         stages: dict[str, TaskID] = {}
 
-        def told(what: str, done: int, total: int) -> None:
+        def on_progress(stage: str, done: int, total: int) -> None:
             for other, task in stages.items():
-                if other != what:
+                if other != stage:
                     bar.update(task, visible=False)
-            if what not in stages:
-                stages[what] = bar.add_task(what, total=total or None)
-            bar.update(stages[what], completed=done, total=total or None)
+            if stage not in stages:
+                stages[stage] = bar.add_task(stage, total=total or None)
+            bar.update(stages[stage], completed=done, total=total or None)
 
-        yield told
-
-
-def written(value: float, unit: "Unit") -> str:
-    """A figure in words of its unit; a dash where it has no meaning."""
-    if math.isnan(value):
-        return "-"
-    match unit:
-        case "money" | "count":
-            # Small figures keep digits: a shop with 2.4 orders a day should not read "2".
-            digits = 0 if abs(value) >= _COARSE else 1 if abs(value) >= _FINE else 2
-            return f"{value:,.{digits}f}"
-        case "price":
-            return f"{value:,.2f}"
-        case "percent":
-            return f"{value:.1%}" if abs(value) >= 0.1 else f"{value:.2%}"
-        case "ratio":
-            return f"{value:.2f}"
-        case "score":
-            return f"{value:.3f}"
+        yield on_progress
 
 
-def ranged(estimate: "Estimate", unit: "Unit") -> str:
-    """The 5-95 % range of a figure."""
-    if math.isnan(estimate.low):
-        return "-"
-    return f"{written(estimate.low, unit)} .. {written(estimate.high, unit)}"
+@contextmanager
+def progress_bar(label: str, *, quiet: bool, of: str = "worlds") -> Generator[Callable[[int, int], None]]:
+    """The same for work of one stage: how many of its worlds, or of something else, are done."""
+    with stage_bar(quiet=quiet) as on_progress:
+        yield lambda done, total: on_progress(f"{label}, {of}", done, total)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbopt.agents.registry import AGENTS
 from xbopt.cli.completion import agent_names
 from xbopt.cli.options import JsonOption, ScenarioArgument, SetOption
-from xbopt.cli.terminal import print_json, result_console, say, table, written
+from xbopt.cli.terminal import print_json, result_console, say, table, terminal_numbers
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ _DEFAULT_STEPS = 200_000
 
 def train_command(
     scenario: ScenarioArgument,
-    agent: Annotated[
-        str, typer.Option("--agent", help=f"Who learns: {', '.join(AGENTS)}.", autocompletion=agent_names)
-    ],
+    agent: Annotated[str, typer.Option("--agent", help="Who learns: {agents}.", autocompletion=agent_names)],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; new, unless --resume is given.")],
     steps: Annotated[
         int | None,
@@ -39,7 +36,11 @@ def train_command(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed and steps, same policy.")] = 0,
     plan: Annotated[
         str | None,
-        typer.Option("--plan", help="Built-in plan that decisions are relative to; else the planner's."),
+        typer.Option(
+            "--plan",
+            help="Built-in plan that decisions are relative to: {plans}. [default: planner]",
+            show_default=False,
+        ),
     ] = None,
     options: Annotated[
         list[str] | None,
@@ -59,7 +60,7 @@ def train_command(
     if steps is None and seconds is None:
         steps = _DEFAULT_STEPS
     loaded = load_scenario(scenario, overrides=changes or [])
-    with _bar(f"{loaded.name}, {agent}", quiet=as_json) as on_progress:
+    with _bar(f"{loaded.name}, {agent}", loaded.base_currency, quiet=as_json) as on_progress:
         summary = train(
             loaded,
             agent,
@@ -98,7 +99,7 @@ def _options(texts: list[str]) -> dict[str, object]:
 
 
 @contextmanager
-def _bar(label: str, *, quiet: bool) -> "Generator[Callable[[TrainingProgress], None]]":
+def _bar(label: str, currency: str, *, quiet: bool) -> "Generator[Callable[[TrainingProgress], None]]":
     """A progress bar on stderr with gain, share of the plan and time left; silent where nobody watches."""
     import sys
 
@@ -108,14 +109,21 @@ def _bar(label: str, *, quiet: bool) -> "Generator[Callable[[TrainingProgress], 
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn(label), BarColumn(), TextColumn("{task.percentage:.0f} %"), TextColumn("{task.fields[gain]}")
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TextColumn("{task.fields[standing]}"),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=1.0, gain="playing the plan")
+        numbers = terminal_numbers(currency)
+        task = bar.add_task(label, total=1.0, standing="playing the plan")
 
         def update(at: "TrainingProgress") -> None:
             left = "" if at.seconds_left != at.seconds_left else f", {at.seconds_left:,.0f} s left"
-            gain = f"gain {written(at.gain_base, 'money')}, {at.share_of_plan:.1%} of the plan{left}"
-            bar.update(task, completed=at.done_frac, gain=gain)
+            gain = numbers.number(at.gain_base, "money", symbol=False)
+            words = f"gain {gain}, {numbers.share(at.share_of_plan)} of the plan{left}"
+            bar.update(task, completed=at.done_frac, standing=words)
 
         yield update
 
@@ -138,8 +146,12 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
     made = table(
         f"On {summary.held_out_worlds} worlds that training never played", "", scenario.base_currency, "Standard error"
     )
-    made.add_row(f"Reward of {summary.plan}", written(summary.plan_reward_base, "money"), "")
-    made.add_row(f"Gain of {agent}", written(summary.gain_base, "money"), written(summary.gain_se_base, "money"))
+    reward, gain, error = (
+        terminal_numbers(scenario.base_currency).number(amount, "money", symbol=False)
+        for amount in (summary.plan_reward_base, summary.gain_base, summary.gain_se_base)
+    )
+    made.add_row(f"Reward of {summary.plan}", reward, "")
+    made.add_row(f"Gain of {agent}", gain, error)
     console.print(made)
     if summary.missed > 0.0:
         say(

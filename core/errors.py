@@ -2,14 +2,21 @@
 
 XboptError                      1  internal error
 ├── UsageError                  2  a call or option that makes no sense
+│   └── RequestError            2  a request to the service that makes no sense
 ├── ScenarioError               2  a scenario that cannot be used; carries every problem found, with its place
 ├── DecisionError               2  a decision of the wrong shape, or with values that are no numbers
 ├── DecisionLogError            2  a decision log that cannot be read or written
 ├── TableError                  2  a dated table (taxes, duties, events) that is broken or lacks a date
 ├── PolicyError                 2  an unknown policy, or one that does not fit the scenario
+│   └── PlanTableError          2  a plan's file that cannot be used; carries every problem found, with its place
 ├── SupportError                3  the log cannot answer the question
 ├── BudgetError                 4  constraints that no plan can meet
-└── BundleError                 5  a tampered or incompatible bundle
+│   └── InfeasiblePlanError     4  names the limits in conflict and the cheapest way out
+├── BundleError                 5  a tampered or incompatible bundle
+├── StoreError                  1  the decision store is down, full, locked or too slow
+├── TamperedStoreError          5  the chain of a decision store is broken
+├── SolverError                 1  the solver did not converge, so there is no plan
+└── ProblemError                1  a request that the service answers with a problem document
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Morning, Observation
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.env.actions import ENCODINGS, FORMS, Actions, Encoding, EncodingName, Form
 from xbopt.env.baseline_plan import scenario_plan

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.studies.kpis import Estimate, kpi_values
+from xbopt.studies.kpis import WorldRange, kpi_values
 from xbopt.studies.simulate import SimulationResult
 
 
@@ -13,16 +13,16 @@ class Difference:
     """How much a KPI differs from the baseline's.
 
     Attributes:
-        estimate: The difference. Its range is over worlds where the runs are paired, and unknown (NaN) otherwise.
+        figure: The difference. Its range is over worlds where the runs are paired, and unknown (NaN) otherwise.
         ahead: Share of worlds in which the figure is above the baseline's; None where the runs are not paired.
     """
 
-    estimate: Estimate
+    figure: WorldRange
     ahead: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class BaselineComparison:
     """A result against a baseline.
 
     Attributes:
@@ -41,7 +41,7 @@ class Comparison:
     differences: dict[str, Difference]
 
 
-def compare(result: SimulationResult, baseline: SimulationResult) -> Comparison:
+def against_baseline(result: SimulationResult, baseline: SimulationResult) -> BaselineComparison:
     """Compare the KPIs of two results. Equal seeds and equal numbers of worlds mean common random numbers."""
     same_luck = (result.seed, result.world_seed) == (baseline.seed, baseline.world_seed)
     paired = same_luck and result.runs == baseline.runs
@@ -53,14 +53,14 @@ def compare(result: SimulationResult, baseline: SimulationResult) -> Comparison:
             change = values - other[name]
             known = change[~np.isnan(change)]
             ahead = float((known > 0.0).mean()) if known.size else None
-            differences[name] = Difference(estimate=Estimate.of(change), ahead=ahead)
+            differences[name] = Difference(figure=WorldRange.of(change), ahead=ahead)
         else:
             left, right = result.kpis[name], baseline.kpis[name]
-            estimate = Estimate(
+            figure = WorldRange(
                 mean=left.mean - right.mean, se=float(np.hypot(left.se, right.se)), low=float("nan"), high=float("nan")
             )
-            differences[name] = Difference(estimate=estimate, ahead=None)
-    return Comparison(
+            differences[name] = Difference(figure=figure, ahead=None)
+    return BaselineComparison(
         baseline=baseline.policy,
         paired=paired,
         same_scenario=result.scenario.hash == baseline.scenario.hash,

@@ -4,7 +4,7 @@ Every policy plays the same worlds with the same luck, so differences are taken 
 cancels. How each number is made stands in docs/semantics.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +19,10 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.frames import Frame, frame_of, kpi_rows
+from xbopt.studies.kpis import WorldRange
 from xbopt.studies.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
-from xbopt.studies.simulate import SimulationResult, simulate
+from xbopt.studies.simulate import Progress, SimulationResult, simulate
 from xbopt.studies.totals import Totals, TotalsRecorder
 
 MEASURES: tuple[str, ...] = ("contribution_margin", "reward")
@@ -28,9 +30,6 @@ MEASURES: tuple[str, ...] = ("contribution_margin", "reward")
 LOWER, YARDSTICK = "uniform", "planner"
 MAX_ORACLE_WORLDS = 256
 CONFIDENCE = 0.95
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +58,8 @@ class ComparedPolicy:
         name: Its name in this comparison; no two have the same.
         result: What it brought.
         values: By measure, world by world ``(B,)``.
+        figures: By measure, mean and range over worlds.
+        spread: By measure, how it is spread over worlds; see ``spread_of``.
         difference: By measure, less the first policy.
         gap_closed: By measure; None without an oracle.
         asked_for: Whether the user named it, or it is always there.
@@ -67,8 +68,10 @@ class ComparedPolicy:
     name: str
     result: SimulationResult = field(repr=False)
     values: dict[str, FloatArray] = field(repr=False)
-    difference: dict[str, PairedDifference]
-    gap_closed: dict[str, GapClosed] | None
+    figures: dict[str, WorldRange]
+    spread: dict[str, dict[str, float]] = field(repr=False)
+    difference: dict[str, PairedDifference] = field(repr=False)
+    gap_closed: dict[str, GapClosed] | None = field(repr=False)
     asked_for: bool
 
 
@@ -80,11 +83,13 @@ class Oracle:
         worlds: How many worlds it played.
         below_floor: In how many of them no plan keeps the scenario's return floor.
         values: By measure, world by world.
+        figures: By measure, mean and range over its worlds.
     """
 
     worlds: int
     below_floor: int
     values: dict[str, FloatArray] = field(repr=False)
+    figures: dict[str, WorldRange]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,7 @@ class ComparisonResult:
         world_seed: Seed of the uncertain parameters.
         confidence: Of every interval.
         policies: The policies; the first is what the others are compared with.
+        runner_up: The contribution margin of the best policy less that of the next one.
         oracle: The yardstick of ``gap_closed``; None where it was left out.
         notes: What a reader must know.
     """
@@ -110,8 +116,23 @@ class ComparisonResult:
     world_seed: int
     confidence: float
     policies: tuple[ComparedPolicy, ...]
+    runner_up: PairedDifference = field(repr=False)
     oracle: Oracle | None
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = field(repr=False)
+
+    @property
+    def kpis(self) -> dict[str, dict[str, WorldRange]]:
+        """KPIs of each policy."""
+        return {policy.name: policy.result.kpis for policy in self.policies}
+
+    @property
+    def ranked(self) -> tuple[ComparedPolicy, ...]:
+        """The policies by mean contribution margin, the best first."""
+        return tuple(sorted(self.policies, key=_earns_most))
+
+    def to_frame(self) -> Frame:
+        """One row a policy and KPI: ``policy``, ``kpi``, ``mean``, ``se``, ``low``, ``high``; an Arrow table."""
+        return frame_of(row for name, kpis in self.kpis.items() for row in kpi_rows(kpis, policy=name))
 
     @property
     def first(self) -> ComparedPolicy:
@@ -134,7 +155,7 @@ def compare(
     world_seed: int | None = None,
     oracle_worlds: int = 64,
     confidence: float = CONFIDENCE,
-    progress: Progress | None = None,
+    on_progress: Progress | None = None,
 ) -> ComparisonResult:
     """Play policies in the same worlds with the same luck. The built-in ones always take part.
 
@@ -147,7 +168,7 @@ def compare(
         oracle_worlds: For so many of the first worlds the planner that knows their parameters is asked, 0..256. It is
             what takes longest.
         confidence: Of every interval, between 0 and 1.
-        progress: Told how things go.
+        on_progress: Called with what is being done, how much of it is done, and how much there is in all.
 
     Raises:
         PolicyError: A policy is unknown, broken or for another scenario.
@@ -161,25 +182,24 @@ def compare(
         raise UsageError(f"oracle_worlds is {oracle_worlds}; a number from 0 to {MAX_ORACLE_WORLDS} is wanted.")
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence is {confidence:g}; a share between 0 and 1 is wanted.")
-    told: Progress = progress or (lambda _what, _done, _total: None)
+    report: Progress = on_progress or (lambda _stage, _done, _total: None)
     market = build_market(scenario)
-    chosen = _chosen(policies, market, told)
+    chosen = _chosen(policies, market, report)
     own_seed = seed if world_seed is None else world_seed
     results: list[SimulationResult] = []
     for n, one in enumerate(chosen):
 
-        def moved(done: int, _total: int, n: int = n, name: str = one.name) -> None:
-            told(name, n * runs + done, len(chosen) * runs)
+        def step(_stage: str, done: int, _total: int, n: int = n, name: str = one.name) -> None:
+            report(name, n * runs + done, len(chosen) * runs)
 
-        moved(0, runs)
-        results.append(simulate(scenario, one.policy, runs=runs, seed=seed, world_seed=own_seed, progress=moved))
+        results.append(simulate(market, one.policy, runs=runs, seed=seed, world_seed=own_seed, on_progress=step))
     values = [measured(result.totals) for result in results]
     oracle: Oracle | None = None
     if oracle_worlds:
         start = chosen[_place(chosen, YARDSTICK)].policy
         assert isinstance(start, ScheduledPolicy), "the planner's plan is known from the first day on"
         worlds = np.arange(min(oracle_worlds, runs), dtype=np.int64)
-        oracle = _ask_oracle(market, worlds, seed=seed, world_seed=own_seed, start=start, told=told)
+        oracle = _ask_oracle(market, worlds, seed=seed, world_seed=own_seed, start=start, on_progress=report)
     differences = {
         measure: paired_differences([one[measure] for one in values], seed=seed, confidence=confidence)
         for measure in MEASURES
@@ -190,12 +210,16 @@ def compare(
             name=one.name,
             result=results[i],
             values=values[i],
+            figures={measure: WorldRange.of(values[i][measure]) for measure in MEASURES},
+            spread={measure: spread_of(values[i][measure]) for measure in MEASURES},
             difference={measure: differences[measure][i] for measure in MEASURES},
             gap_closed=None if oracle is None else _gap_closed(values[i], lower, oracle, confidence),
             asked_for=one.asked_for,
         )
         for i, one in enumerate(chosen)
     )
+    best, second = sorted(compared, key=_earns_most)[:2]
+    pair = [policy.values["contribution_margin"] for policy in (second, best)]
     return ComparisonResult(
         scenario=scenario,
         market=market,
@@ -204,9 +228,14 @@ def compare(
         world_seed=own_seed,
         confidence=confidence,
         policies=compared,
+        runner_up=paired_differences(pair, seed=seed, confidence=confidence)[1],
         oracle=oracle,
         notes=_notes(scenario, compared, oracle, runs, lower),
     )
+
+
+def _earns_most(policy: ComparedPolicy) -> float:
+    return -policy.figures["contribution_margin"].mean
 
 
 def measured(totals: Totals) -> dict[str, FloatArray]:
@@ -225,7 +254,7 @@ class _Chosen:
     asked_for: bool
 
 
-def _chosen(policies: Sequence[str | Policy], market: MarketParameters, told: Progress) -> list[_Chosen]:
+def _chosen(policies: Sequence[str | Policy], market: MarketParameters, on_progress: Progress) -> list[_Chosen]:
     """Those asked for, then the built-in ones that are not yet there, each under a name of its own."""
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
     wanted += [(name, False) for name in NAMES if name not in policies]
@@ -234,7 +263,7 @@ def _chosen(policies: Sequence[str | Policy], market: MarketParameters, told: Pr
     for asked, asked_for in wanted:
         text = asked if isinstance(asked, str) else ""
         if text and text not in shelf:
-            told(f"{text}, made ready", 0, 0)
+            on_progress(f"{text}, made ready", 0, 0)
         policy = shelf.policy(asked) if isinstance(asked, str) else asked
         name, count, taken = policy.name, 1, [one.name for one in found]
         while name in taken:
@@ -255,7 +284,7 @@ def _ask_oracle(
     seed: int,
     world_seed: int,
     start: ScheduledPolicy,
-    told: Progress,
+    on_progress: Progress,
 ) -> Oracle:
     from xbopt.agents.planner.oracle import plan_worlds  # the solver takes a moment to load
 
@@ -265,11 +294,17 @@ def _ask_oracle(
         world_seed=world_seed,
         resolution=usual_resolution(market),
         start=start,
-        on_progress=lambda done, total: told("oracle plans", done, total),
+        on_progress=lambda done, total: on_progress("oracle plans", done, total),
     )
     adder = TotalsRecorder(market, len(worlds))
     play_worlds(market, oracle, worlds=worlds, seed=seed, world_seed=world_seed, recorders=[adder])
-    return Oracle(worlds=len(worlds), below_floor=oracle.below_floor, values=measured(adder.totals()))
+    values = measured(adder.totals())
+    return Oracle(
+        worlds=len(worlds),
+        below_floor=oracle.below_floor,
+        values=values,
+        figures={measure: WorldRange.of(values[measure]) for measure in MEASURES},
+    )
 
 
 def _gap_closed(

@@ -31,8 +31,10 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 5.0, 95.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A figure over many worlds. NaN where it has no meaning, as a return on spend without spend.
+class WorldRange:
+    """A figure over many worlds: how far single worlds lie apart, and not a confidence interval of the mean.
+
+    NaN where it has no meaning, as a return on spend without spend.
 
     Attributes:
         mean: Mean over worlds.
@@ -47,7 +49,7 @@ class Estimate:
     high: float
 
     @classmethod
-    def of(cls, values: FloatArray) -> "Estimate":
+    def of(cls, values: FloatArray) -> "WorldRange":
         """From one value a world; worlds in which the figure has no meaning (NaN) are left out."""
         known = values[~np.isnan(values)]
         if known.size == 0:
@@ -69,7 +71,7 @@ class Row:
 
     id: str
     name: str
-    figures: dict[str, Estimate]
+    figures: dict[str, WorldRange]
 
 
 def ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
@@ -131,7 +133,7 @@ def channel_rows(scenario: Scenario, totals: Totals) -> list[Row]:
             "net_revenue": revenue[:, c],
             "roas": ratio(revenue[:, c], spend[:, c]),
         }
-        rows.append(Row(id=channel.id, name=channel.name or channel.id, figures=_estimates(values)))
+        rows.append(Row(id=channel.id, name=channel.name or channel.id, figures=_ranges(values)))
     return rows
 
 
@@ -144,12 +146,12 @@ def _cell_rows(
         values = _figures(cells[:, i], money[:, i])
         values["spend_share"] = ratio(values["media_spend"], total)
         values["repurchase_rate"] = repurchase_rate[:, i]
-        rows.append(Row(id=key, name=name, figures=_estimates(values)))
+        rows.append(Row(id=key, name=name, figures=_ranges(values)))
     return rows
 
 
-def _estimates(values: dict[str, FloatArray]) -> dict[str, Estimate]:
-    return {name: Estimate.of(array) for name, array in values.items()}
+def _ranges(values: dict[str, FloatArray]) -> dict[str, WorldRange]:
+    return {name: WorldRange.of(array) for name, array in values.items()}
 
 
 def _net_revenue(money: FloatArray) -> FloatArray:

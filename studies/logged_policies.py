@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Planning a scenario: the planner's plan beside the scenario's own. What ``xbopt plan`` does."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import kpi_values
+from xbopt.studies.simulate import Progress
 from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
 
 PROVEN_GAP = 1e-6
@@ -58,15 +60,30 @@ class PlanningResult:
 
     market: MarketParameters = field(repr=False)
     campaign: CampaignPlan
-    target: TargetPlan | None
-    planned: ExpectedResult
-    baseline: ExpectedResult
-    notes: tuple[str, ...]
+    target: TargetPlan | None = field(repr=False)
+    planned: ExpectedResult = field(repr=False)
+    baseline: ExpectedResult = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
+
+    @property
+    def kpis(self) -> dict[str, float]:
+        """KPIs of the plan in expected mode."""
+        return self.planned.kpis
+
+    def to_frame(self) -> Frame:
+        """One row a KPI in expected mode: ``kpi``, ``plan`` and ``baseline``, the scenario's own plan; Arrow."""
+        before = self.baseline.kpis
+        return frame_of({"kpi": name, "plan": plan, "baseline": before[name]} for name, plan in self.kpis.items())
 
     @property
     def scenario(self) -> Scenario:
         """The scenario."""
         return self.market.scenario
+
+    @property
+    def goal_unit(self) -> Literal["money", "count"]:
+        """What the goal is measured in."""
+        return "money" if goal_named(self.campaign.goal).in_money else "count"
 
     @property
     def objective(self) -> float:
@@ -101,7 +118,7 @@ def plan(
     goal: str = "reward",
     target: Target | None = None,
     resolution: Resolution | None = None,
-    progress: Callable[[int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> PlanningResult:
     """Plan a scenario and set the plan beside the scenario's own.
 
@@ -110,7 +127,7 @@ def plan(
         goal: What to make as large as possible; a target brings its own goal.
         target: Reach this with the least spend.
         resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
-        progress: Called with the number of budgets that were tried on the way to a target.
+        on_progress: Called with the number of budgets that were tried on the way to a target.
 
     Raises:
         InfeasiblePlanError: No plan keeps all limits, or reaches the target.
@@ -124,7 +141,10 @@ def plan(
     if target is None:
         campaign = plan_campaign(market, goal=goal, resolution=length)
     else:
-        found = plan_to_target(market, target, resolution=length, on_progress=progress)
+        report: Progress = on_progress or (lambda _stage, _done, _total: None)
+        found = plan_to_target(
+            market, target, resolution=length, on_progress=lambda tried: report("budgets tried", tried, 0)
+        )
         campaign = found.plan
     planned = play_expected(market, campaign.schedule)
     baseline = play_expected(market, scenario_plan(market))

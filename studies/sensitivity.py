@@ -1,6 +1,5 @@
 """What would change a plan: the same plan, and the plan one would make instead, in markets with other parameters."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.simulator.worlds import WorldParameters, average_world
 from xbopt.studies.plan import PlanningResult
+from xbopt.studies.simulate import Progress
 
 CHANGE = 0.2
 """Parameters are made smaller and larger by this share."""
@@ -82,7 +82,7 @@ class Swing:
 
 
 def plan_swings(
-    result: PlanningResult, *, replanned: int = 4, progress: Callable[[int, int], None] | None = None
+    result: PlanningResult, *, replanned: int = 4, on_progress: Progress | None = None
 ) -> tuple[Swing, ...]:
     """Play a plan with each group of parameters 20 % smaller and larger, the widest swing first.
 
@@ -90,7 +90,7 @@ def plan_swings(
         result: The plan.
         replanned: For so many groups a new plan is made for both markets: those in which the lead over the scenario's
             own plan swings most.
-        progress: Called with plans made and plans in all.
+        on_progress: Called with the group that is moved, groups done and groups in all.
     """
     market, campaign = result.market, result.campaign
     goal = goal_named(campaign.goal)
@@ -108,12 +108,12 @@ def plan_swings(
     moving.sort(key=lambda swing: -swing.width)
     count = min(replanned, len(moving))
     deciding = sorted(range(len(moving)), key=lambda i: -moving[i].lead_width)[:count]
-    for done, i in enumerate(deciding, start=1):
+    for done, i in enumerate(deciding):
         swing = moving[i]
+        if on_progress is not None:
+            on_progress(f"other {swing.group.replace('_', ' ')}", done, count)
         low, high = (_replanned(result, swing.group, side) for side in (swing.low, swing.high))
         moving[i] = replace(swing, low=low, high=high)
-        if progress is not None:
-            progress(done, count)
     return tuple(moving)
 
 

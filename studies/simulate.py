@@ -11,16 +11,18 @@ import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import policy_from
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
-from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import Recorder, play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.frames import Frame, frame_of, kpi_rows
 from xbopt.studies.kpis import (
-    Estimate,
     Row,
+    WorldRange,
     bridge_means,
     channel_rows,
     kpi_values,
@@ -28,7 +30,6 @@ from xbopt.studies.kpis import (
     segment_rows,
 )
 from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
-from xbopt.studies.without_media import WithoutMedia
 
 if TYPE_CHECKING:
     from xbopt.env.decision_book import DecisionBook
@@ -37,7 +38,8 @@ CHUNK_WORLDS = 256
 """Worlds played at once: enough to spread numpy's cost per call, few enough for the cache. It changes no result."""
 MAX_RUNS = 100_000
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is in all; 0 where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +85,32 @@ class SimulationResult:
     runs: int
     seed: int
     world_seed: int
-    kpis: dict[str, Estimate]
-    bridge: dict[str, float]
-    customer_value: Estimate
-    by_region: list[Row]
-    by_segment: list[Row]
-    by_channel: list[Row]
+    kpis: dict[str, WorldRange] = field(repr=False)
+    bridge: dict[str, float] = field(repr=False)
+    customer_value: WorldRange = field(repr=False)
+    by_region: list[Row] = field(repr=False)
+    by_segment: list[Row] = field(repr=False)
+    by_channel: list[Row] = field(repr=False)
     totals: Totals = field(repr=False)
     performance: Performance
 
+    @property
+    def margins(self) -> FloatArray:
+        """Contribution margin world by world ``(B,)``, base currency."""
+        return self.totals.money.sum(axis=(1, 2, 3))
+
+    @property
+    def losing_worlds(self) -> int:
+        """Number of worlds with a contribution margin below zero."""
+        return int(np.count_nonzero(self.margins < 0.0))
+
+    def to_frame(self) -> Frame:
+        """One row a KPI: ``kpi``, ``mean``, ``se``, ``low``, ``high``. An Arrow table."""
+        return frame_of(kpi_rows(self.kpis))
+
 
 def simulate(
-    scenario: Scenario | str | Path,
+    scenario: Scenario | MarketParameters | str | Path,
     policy: str | Policy = "baseline",
     *,
     runs: int = 32,
@@ -102,12 +118,12 @@ def simulate(
     world_seed: int | None = None,
     exploration: float | None = None,
     log: Path | str | None = None,
-    progress: Progress | None = None,
+    on_progress: Progress | None = None,
 ) -> SimulationResult:
     """Play a policy in ``runs`` worlds and add up what it brought.
 
     Args:
-        scenario: A loaded scenario, a path, or the name of a shipped one.
+        scenario: A loaded scenario, its market where that is built already, a path, or the name of a shipped one.
         policy: Name of a built-in policy, a plan's CSV file, folder of a training run, or a policy object.
         runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
         seed: Noise seed.
@@ -116,7 +132,7 @@ def simulate(
             the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
             because a log without propensities cannot be evaluated.
         log: Write the decision log to this Parquet file.
-        progress: Called with worlds done and worlds in all.
+        on_progress: Called with the policy's name, worlds done and worlds in all.
 
     Returns:
         KPIs with ranges, the money bridge, tables and the sums behind them.
@@ -129,8 +145,8 @@ def simulate(
     """
     if not 1 <= runs <= MAX_RUNS:
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
-    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    market = build_market(loaded)
+    market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
+    loaded = market.scenario
     chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
@@ -139,6 +155,8 @@ def simulate(
     elif exploration is not None and isinstance(chosen, CanExplore):
         chosen = chosen.exploring(exploration)
 
+    report: Progress = on_progress or (lambda _stage, _done, _total: None)
+    report(chosen.name, 0, runs)
     started = time.perf_counter()
     parts: list[Totals] = []
     with ExitStack() as stack:
@@ -153,8 +171,7 @@ def simulate(
             recorders: list[Recorder] = [adder] if book is None else [adder, book.recorder(worlds)]
             play_worlds(market, chosen, worlds=worlds, seed=seed, world_seed=world_seed, recorders=recorders)
             parts.append(adder.totals())
-            if progress is not None:
-                progress(int(worlds[-1]) + 1, runs)
+            report(chosen.name, int(worlds[-1]) + 1, runs)
     totals = merge_totals(parts)
     seconds = time.perf_counter() - started
     return SimulationResult(
@@ -166,11 +183,11 @@ def simulate(
         seed=seed,
         world_seed=seed if world_seed is None else world_seed,
         kpis={
-            name: Estimate.of(values)
+            name: WorldRange.of(values)
             for name, values in kpi_values(totals, budget_base=loaded.limits.total_base).items()
         },
         bridge=bridge_means(totals),
-        customer_value=Estimate.of(totals.customer_value),
+        customer_value=WorldRange.of(totals.customer_value),
         by_region=region_rows(loaded, totals),
         by_segment=segment_rows(loaded, totals),
         by_channel=channel_rows(loaded, totals),
@@ -179,24 +196,10 @@ def simulate(
     )
 
 
-def media_gain(result: SimulationResult, policy: str | DirectPolicy) -> Estimate:
-    """What media add to the contribution margin, media paid: the plan against the same plan without media.
-
-    The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
-    taken world by world. Return on ad spend cannot say this, because organic orders are part of it.
-
-    Args:
-        result: A result of a policy that names its decisions outright.
-        policy: That policy, or its name.
+def market_of(scenario: Scenario | str | Path) -> MarketParameters:
+    """The market of a loaded scenario, of a scenario file, or of a shipped scenario's name.
 
     Raises:
-        PolicyError: The policy is unknown, or draws tactics: it has no twin without media that draws the same ones.
+        ScenarioError: The scenario cannot be used.
     """
-    plan = policy_from(policy, result.market) if isinstance(policy, str) else policy
-    if not isinstance(plan, DirectPolicy):
-        raise PolicyError(f"The policy {plan.name} draws tactics; what media add is known for plans only.")
-    without = simulate(
-        result.scenario, WithoutMedia(plan=plan), runs=result.runs, seed=result.seed, world_seed=result.world_seed
-    )
-    difference = result.totals.money.sum(axis=(1, 2, 3)) - without.totals.money.sum(axis=(1, 2, 3))
-    return Estimate.of(difference)
+    return build_market(scenario if isinstance(scenario, Scenario) else load_scenario(scenario))

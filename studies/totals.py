@@ -79,6 +79,14 @@ class Totals:
         """Number of worlds."""
         return self.cells.shape[0]
 
+    def spend_by_cell(self) -> FloatArray:
+        """Mean media spend over the horizon ``(R, S, C)``, base currency."""
+        return self.channels[..., CHANNEL_COUNTS.index("spend")].mean(axis=0)
+
+    def mean_spend_by_day(self) -> FloatArray:
+        """Mean media spend ``(T, R, C)``, base currency."""
+        return self.spend_by_day / self.worlds
+
 
 _SUMMED = ("spend_by_day", "discount_by_day", "spend_by_daypart")
 

@@ -1,11 +1,15 @@
-"""The same plan without media: what the worlds would have earned anyway."""
+"""The same plan without media: what the worlds would have earned anyway, and what media add to it."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xbopt.agents.policies import policy_from
 from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
+from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind
+from xbopt.core.errors import PolicyError
+from xbopt.studies.kpis import WorldRange
+from xbopt.studies.simulate import Progress, SimulationResult, simulate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +36,31 @@ class WithoutMedia:
         """The plan's decision with no spend."""
         decision = self.plan.decide(observation)
         return replace(decision, spend_base=np.zeros_like(decision.spend_base))
+
+
+def media_gain(result: SimulationResult, policy: str | Policy, *, on_progress: Progress | None = None) -> WorldRange:
+    """What media add to the contribution margin, media paid: the plan against the same plan without media.
+
+    The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
+    taken world by world. Return on ad spend cannot say this, because organic orders are part of it.
+
+    Args:
+        result: A result of a policy that names its decisions outright.
+        policy: That policy, or its name.
+        on_progress: Called as the worlds are played again.
+
+    Raises:
+        PolicyError: The policy is unknown, or draws tactics: it has no twin without media that draws the same ones.
+    """
+    plan = policy_from(policy, result.market) if isinstance(policy, str) else policy
+    if not isinstance(plan, DirectPolicy):
+        raise PolicyError(f"The policy {plan.name} draws tactics; what media add is known for plans only.")
+    without = simulate(
+        result.market,
+        WithoutMedia(plan=plan),
+        runs=result.runs,
+        seed=result.seed,
+        world_seed=result.world_seed,
+        on_progress=on_progress,
+    )
+    return WorldRange.of(result.margins - without.margins)

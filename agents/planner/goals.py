@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from xbopt.core.arrays import FloatArray, add_up
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.simulator.step import DayOutcome
 

@@ -22,7 +22,7 @@ from xbopt.core.decision_log.schema import (
     TimeArray,
     schema_from_plain,
 )
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError
 
 if TYPE_CHECKING:

@@ -2,14 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TypeAlias, cast
 
 from xbopt.core.errors import Problem, ScenarioError
-
-MAX_PROBLEMS = 50
 
 Path: TypeAlias = tuple[str | int, ...]
 Scalar: TypeAlias = str | int | float | bool | None
@@ -108,13 +104,6 @@ class Document:
 
     def _override(self, path: Path) -> str | None:
         return next((text for at, text in reversed(self.overrides) if path[: len(at)] == at), None)
-
-
-def suggest(word: str, candidates: Iterable[str]) -> str:
-    """`` Did you mean 'x'?`` with a leading blank for the closest candidate, or an empty string."""
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    close = get_close_matches(word.lower()[:100], by_lower, n=1)
-    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
 _BARE_KEY = re.compile(r"""[^\s.\[\]="']+""")

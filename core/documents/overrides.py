@@ -8,8 +8,9 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from xbopt.core.documents.document import MISSING, Document, Path, put_value, suggest, value_at
+from xbopt.core.documents.document import MISSING, Document, Path, put_value, value_at
 from xbopt.core.documents.model_fields import has_free_keys, known_fields
+from xbopt.core.documents.problems import suggest
 from xbopt.core.documents.validation import show_value
 from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import ScenarioError, UsageError

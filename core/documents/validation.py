@@ -14,8 +14,9 @@ from typing import TypeAlias, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from xbopt.core.documents.document import MAX_PROBLEMS, MISSING, Document, Path, put_value, suggest, value_at
+from xbopt.core.documents.document import MISSING, Document, Path, put_value, value_at
 from xbopt.core.documents.model_fields import fields_of, kinds_at, known_fields, literals_of
+from xbopt.core.documents.problems import MAX_PROBLEMS, ProblemList, suggest
 from xbopt.core.documents.yaml_text import resolve_scalar
 from xbopt.core.errors import Problem, ScenarioError
 
@@ -43,12 +44,9 @@ def validate_document(model: type[M], document: Document) -> M:
     findings = list(_merge_unions([_Finding(detail, document) for detail in details], 0))
     findings.sort(key=lambda one: (document.position(one.path).line, document.position(one.path).column))
     # Only what is shown is put into words: twenty thousand findings would take many seconds.
-    problems = [problem for finding in findings[:MAX_PROBLEMS] for problem in finding.problems(model)]
-    problems = sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column))
-    more = len(findings[MAX_PROBLEMS:]) + len(problems[MAX_PROBLEMS:])
-    if more:
-        problems = [*problems[:MAX_PROBLEMS], Problem(message=f"And {more} more.", file=document.file)]
-    raise ScenarioError(problems)
+    found = ProblemList(document.file, more=len(findings[MAX_PROBLEMS:]))
+    found.add(*dict.fromkeys(p for finding in findings[:MAX_PROBLEMS] for p in finding.problems(model)))
+    raise ScenarioError(found.in_order())
 
 
 # ---- from pydantic's location to a path in the document --------------------------------------------------------

@@ -2,7 +2,8 @@
 
 import pathlib
 
-from xbopt.core.documents.document import Document, Position, refusal, suggest
+from xbopt.core.documents.document import Document, Position, refusal
+from xbopt.core.documents.problems import suggest
 from xbopt.core.documents.yaml_text import MAX_BYTES, parse_yaml
 
 

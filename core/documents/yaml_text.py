@@ -12,17 +12,8 @@ from typing import NoReturn, cast
 
 import yaml
 
-from xbopt.core.documents.document import (
-    MAX_PROBLEMS,
-    Document,
-    Node,
-    Path,
-    Position,
-    Scalar,
-    format_path,
-    refusal,
-    suggest,
-)
+from xbopt.core.documents.document import Document, Node, Path, Position, Scalar, format_path, refusal
+from xbopt.core.documents.problems import MAX_PROBLEMS, suggest
 from xbopt.core.documents.yaml_errors import UNKNOWN_ESCAPE, explain, position_of
 from xbopt.core.errors import Problem, ScenarioError
 

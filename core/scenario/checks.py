@@ -7,7 +7,8 @@ import zoneinfo
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
-from xbopt.core.documents.document import Path, suggest
+from xbopt.core.documents.document import Path
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import TableError
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.market import Region

@@ -6,8 +6,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from xbopt.core.documents.document import MAX_PROBLEMS, Document, format_path, suggest
+from xbopt.core.documents.document import Document, format_path
 from xbopt.core.documents.overrides import with_overrides
+from xbopt.core.documents.problems import ProblemList, suggest
 from xbopt.core.documents.validation import validate_document
 from xbopt.core.documents.yaml_files import load_yaml
 from xbopt.core.documents.yaml_text import parse_yaml
@@ -78,13 +79,10 @@ def check_document(document: Document) -> ScenarioDocument:
         ScenarioError: Every problem found, in file order; at most 50, then one that says how many more there are.
     """
     model = validate_document(ScenarioDocument, document)
-    problems = [document.problem(path, message) for path, message in semantic_problems(model)]
-    problems.sort(key=lambda problem: (problem.line, problem.column))
-    if len(problems) > MAX_PROBLEMS:
-        more = Problem(message=f"And {len(problems) - MAX_PROBLEMS} more.", file=document.file)
-        problems = [*problems[:MAX_PROBLEMS], more]
-    if problems:
-        raise ScenarioError(problems)
+    found = ProblemList(document.file)
+    found.add(*(document.problem(path, message) for path, message in semantic_problems(model)))
+    if found.listed:
+        raise ScenarioError(found.in_order())
     return model
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from xbopt.core.documents.document import Path, suggest
+from xbopt.core.documents.document import Path
+from xbopt.core.documents.problems import suggest
 from xbopt.core.scenario.document import ScenarioDocument
 
 Finding = tuple[Path, str]

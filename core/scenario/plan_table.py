@@ -10,7 +10,7 @@ import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.documents.document import MAX_PROBLEMS, suggest
+from xbopt.core.documents.problems import ProblemList, suggest
 from xbopt.core.errors import PolicyError, Problem
 from xbopt.core.files import replace_file
 from xbopt.core.scenario.scenario import Scenario
@@ -75,14 +75,14 @@ def read_plan(path: Path | str, scenario: Scenario) -> ScheduledPolicy:
     Raises:
         PlanTableError: The table is no plan of this scenario; it tells every problem with its line and column.
     """
-    found = _Problems(file=str(path))
+    found = _Problems(str(path))
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        found.add(f"{error.strerror}.")
+        found.note(f"{error.strerror}.")
         raise found.error() from None
     except UnicodeDecodeError as error:
-        found.add(f"This is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8.")
+        found.note(f"This is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8.")
         raise found.error() from None
     plan = _Filling(scenario, found)
     for row in _rows(text, scenario, found):
@@ -101,24 +101,14 @@ def read_plan(path: Path | str, scenario: Scenario) -> ScheduledPolicy:
     )
 
 
-@dataclass(slots=True)
-class _Problems:
-    """What was found so far; beyond the most that anybody reads, problems are counted."""
+class _Problems(ProblemList):
+    """The problems of a plan's table."""
 
-    file: str
-    listed: list[Problem] = field(default_factory=list[Problem])
-    more: int = 0
-
-    def add(self, message: str, *, line: int = 0, column: int = 0, path: str = "") -> None:
-        if len(self.listed) < MAX_PROBLEMS:
-            self.listed.append(Problem(message=message, path=path, file=self.file, line=line, column=column))
-        else:
-            self.more += 1
+    def note(self, message: str, *, line: int = 0, column: int = 0, path: str = "") -> None:
+        self.add(Problem(message=message, path=path, file=self.file, line=line, column=column))
 
     def error(self) -> PlanTableError:
-        rest = [Problem(message=f"And {self.more:,} more problems.", file=self.file)] if self.more else []
-        listed = sorted(self.listed, key=lambda problem: (problem.line, problem.column))
-        return PlanTableError([*listed, *rest])
+        return PlanTableError(self.in_order())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +125,7 @@ def _rows(text: str, scenario: Scenario, found: _Problems) -> list[_Row]:
     """The lines of the table below its head."""
     lines = text.splitlines()
     if not lines or not lines[0].strip():
-        found.add("The file is empty; its first line has to name the columns.", line=1, column=1)
+        found.note("The file is empty; its first line has to name the columns.", line=1, column=1)
         return []
     separator = max(_SEPARATORS, key=lines[0].count)
     head, starts = _split(lines[0], separator)
@@ -148,7 +138,7 @@ def _rows(text: str, scenario: Scenario, found: _Problems) -> list[_Row]:
             continue  # spreadsheets leave empty lines at the end
         cells, starts = _split(line, separator)
         if len(cells) != len(head):
-            found.add(f"There are {len(cells)} entries for {len(head)} columns.", line=number, column=1)
+            found.note(f"There are {len(cells)} entries for {len(head)} columns.", line=number, column=1)
             continue
         rows.append(
             _Row(
@@ -178,12 +168,12 @@ def _check_head(head: list[str], starts: list[int], scenario: Scenario, found: _
     for i, (name, start) in enumerate(zip(head, starts, strict=True)):
         if name not in wanted:
             hint = suggest(name, wanted) or f" The columns are {', '.join(wanted)}."
-            found.add(f"There is no column {name[:60]!r}.{hint}", line=1, column=start)
+            found.note(f"There is no column {name[:60]!r}.{hint}", line=1, column=start)
         elif name in head[:i]:
-            found.add(f"The column {name} stands here twice.", line=1, column=start)
+            found.note(f"The column {name} stands here twice.", line=1, column=start)
     for name in wanted:
         if name not in head:
-            found.add(f"The column {name} is missing.", line=1, column=1)
+            found.note(f"The column {name} is missing.", line=1, column=1)
 
 
 class _Filling:
@@ -235,19 +225,19 @@ class _Filling:
             day, r, s, c = (int(i) for i in missing[0])
             place = f"{scenario.date_of(day)}, {scenario.regions[r]}, {scenario.segments[s]}, {scenario.channels[c]}"
             rows = "row is" if len(missing) == 1 else "rows are"
-            found.add(f"{len(missing):,} {rows} missing of {self._line.size:,}; the first: {place}.")
+            found.note(f"{len(missing):,} {rows} missing of {self._line.size:,}; the first: {place}.")
             return
         for column, unsaid in (("discount_frac", np.isnan(self.discount)), ("mechanic", self.mechanic < 0)):
             for day, r, s in np.argwhere(unsaid):
                 line = int(self._line[day, r, s].min())
-                found.add("No row of this region and segment fills this in.", line=line, path=column)
+                found.note("No row of this region and segment fills this in.", line=line, path=column)
         for r, c in np.argwhere(np.isnan(self.weights).any(axis=2)):
             line = int(self._line[:, r, :, c].min())
-            found.add("No row of this region and channel fills in all dayparts.", line=line, path=_DAYPART + "*")
+            found.note("No row of this region and channel fills in all dayparts.", line=line, path=_DAYPART + "*")
         sums = self.weights.sum(axis=2)
         for r, c in np.argwhere(np.abs(sums - 1.0) > _SUM_TOLERANCE):
             message = f"The daypart weights sum to {sums[r, c]:.6g}; they have to sum to 1."
-            found.add(message, line=int(self._line[:, r, :, c].min()), path=_DAYPART + "*")
+            found.note(message, line=int(self._line[:, r, :, c].min()), path=_DAYPART + "*")
 
     def _day(self, row: _Row) -> int | None:
         text = row.text["date"]
@@ -319,4 +309,4 @@ class _Filling:
         return None
 
     def _wrong(self, row: _Row, column: str, message: str) -> None:
-        self._found.add(message, line=row.line, column=row.column[column], path=column)
+        self._found.note(message, line=row.line, column=row.column[column], path=column)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.ope.estimators.bandit import ESTIMATORS
 from xbopt.ope.logs.evaluation import LogEvaluation

@@ -8,7 +8,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import ContextPolicy
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows

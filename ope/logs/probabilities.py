@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.core.documents.document import suggest
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import texts
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed

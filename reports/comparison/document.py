@@ -1,8 +1,9 @@
 """A comparison as one JSON document, for programs."""
 
-from xbopt.reports.simulation.document import estimate_json, number_or_none, scenario_json, simulation_json
-from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult, GapClosed, spread_of
-from xbopt.studies.kpis import Estimate
+from dataclasses import asdict
+
+from xbopt.reports.simulation.document import figures_json, number_or_none, scenario_json, simulation_json
+from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult
 from xbopt.studies.paired import PairedDifference
 
 
@@ -26,7 +27,7 @@ def comparison_json(result: ComparisonResult) -> dict[str, object]:
         if oracle is None
         else {
             "worlds": oracle.worlds,
-            **{measure: estimate_json(Estimate.of(oracle.values[measure])) for measure in MEASURES},
+            **{measure: figures_json(oracle.figures[measure]) for measure in MEASURES},
         },
         "notes": list(result.notes),
     }
@@ -38,34 +39,16 @@ def _policy(policy: ComparedPolicy) -> dict[str, object]:
     return {
         **own,
         "policy": {"name": policy.name, "kind": policy.result.policy_kind, "asked_for": policy.asked_for},
-        "reward": estimate_json(Estimate.of(policy.values["reward"])),
-        "spread": {measure: spread_of(policy.values[measure]) for measure in MEASURES},
+        "reward": figures_json(policy.figures["reward"]),
+        "spread": dict(policy.spread),
         "difference": {measure: _difference(policy.difference[measure]) for measure in MEASURES},
         "probability_beats_first": policy.difference["contribution_margin"].beats,
         "gap_closed": None if closed is None else number_or_none(closed["contribution_margin"].value),
-        "gap_closed_interval": None if closed is None else {name: _gap(gap) for name, gap in closed.items()},
+        "gap_closed_interval": None if closed is None else {name: figures_json(gap) for name, gap in closed.items()},
     }
 
 
 def _difference(difference: PairedDifference) -> dict[str, object]:
-    return {
-        "mean": difference.mean,
-        "se": difference.se,
-        "low": difference.low,
-        "high": difference.high,
-        "bootstrap_low": difference.bootstrap_low,
-        "bootstrap_high": difference.bootstrap_high,
-        "probability_beats_first": difference.beats,
-        "p_value": difference.p_value,
-        "holm_p_value": difference.holm_p_value,
-        "verdict": difference.verdict,
-    }
-
-
-def _gap(gap: GapClosed) -> dict[str, float | None]:
-    return {
-        "value": number_or_none(gap.value),
-        "se": number_or_none(gap.se),
-        "low": number_or_none(gap.low),
-        "high": number_or_none(gap.high),
-    }
+    figures = asdict(difference)
+    del figures["bootstrap_disagrees"]  # a note says so
+    return {"probability_beats_first" if name == "beats" else name: figure for name, figure in figures.items()}

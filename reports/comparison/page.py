@@ -5,21 +5,11 @@ import math
 from xbopt.reports.comparison.report import ComparisonReport
 from xbopt.reports.comparison.words import MEASURE_WORDS
 from xbopt.reports.kit.chart_heat import heat_map_chart
-from xbopt.reports.kit.chart_intervals import (
-    ROW_HEIGHT,
-    SHARE_AXIS,
-    IntervalRow,
-    SpreadRow,
-    interval_chart,
-    spread_chart,
-)
-from xbopt.reports.kit.chart_spec import Spec
+from xbopt.reports.kit.chart_intervals import ROW_HEIGHT, SHARE_AXIS, IntervalRow, interval_chart, spread_chart
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, heat_table, table_text
-from xbopt.reports.kit.page_sheet import sheet_text
-from xbopt.reports.kit.page_tiles import tile_text
-from xbopt.studies.compare import MEASURES, ComparedPolicy, spread_of
-
-_MINUS = "\N{MINUS SIGN}"
+from xbopt.reports.simulation.assumptions import sheet_text
+from xbopt.reports.simulation.tiles import tile_text
+from xbopt.studies.compare import MEASURES, ComparedPolicy
 
 
 def comparison_content(report: ComparisonReport) -> PageContent:
@@ -47,7 +37,7 @@ def comparison_content(report: ComparisonReport) -> PageContent:
 
 def _differences(report: ComparisonReport) -> Section:
     first = report.result.first
-    share = report.numbers.share(report.result.confidence, digits=0)
+    share = report.numbers.level(report.result.confidence)
     shown = [policy for policy in report.order if policy.difference["contribution_margin"].verdict != "not shown"]
     better = sum(policy.difference["contribution_margin"].verdict == "better" for policy in shown)
     others = len(report.order) - 1
@@ -65,6 +55,10 @@ def _differences(report: ComparisonReport) -> Section:
 def _difference_chart(report: ComparisonReport, measure: str) -> ChartPart:
     first = report.result.first
     words = MEASURE_WORDS[measure]
+
+    def signed(amount: float) -> str:
+        return report.numbers.signed(amount, "money", short=True)
+
     description = f"Mean paired difference in {words} to {first.name}, with its confidence interval."
     rows = [
         IntervalRow(
@@ -72,7 +66,7 @@ def _difference_chart(report: ComparisonReport, measure: str) -> ChartPart:
             value=own.mean,
             low=own.low,
             high=own.high,
-            label=f"{_signed(own.mean, report)}  ({_signed(own.low, report)} to {_signed(own.high, report)})",
+            label=f"{signed(own.mean)}  ({signed(own.low)} to {signed(own.high)})",
             is_strong=own.verdict != "not shown",
         )
         for policy in report.order
@@ -119,7 +113,7 @@ def _gap_row(report: ComparisonReport, policy: ComparedPolicy) -> list[IntervalR
     if policy.gap_closed is None or math.isnan(policy.gap_closed["contribution_margin"].low):
         return []
     gap, share = policy.gap_closed["contribution_margin"], report.numbers.share
-    value, low, high = (share(x, digits=0) for x in (gap.value, gap.low, gap.high))
+    value, low, high = (share(x) for x in (gap.value, gap.low, gap.high))
     label = f"{value}  ({low} to {high})"
     return [
         IntervalRow(name=policy.name, value=gap.value, low=gap.low, high=gap.high, label=label, is_strong=gap.low > 0.0)
@@ -127,13 +121,12 @@ def _gap_row(report: ComparisonReport, policy: ComparedPolicy) -> list[IntervalR
 
 
 def _spread(report: ComparisonReport) -> Section:
-    worst = min(report.order, key=lambda policy: float(policy.values["contribution_margin"].min()))
-    losses = sum(bool((policy.values["contribution_margin"] < 0.0).any()) for policy in report.order)
+    lowest = {policy.name: policy.spread["contribution_margin"]["min"] for policy in report.order}
+    worst, losses = min(lowest, key=lambda name: lowest[name]), sum(margin < 0.0 for margin in lowest.values())
     takeaway = (
         "No policy loses money in any world."
         if losses == 0
-        else f"{losses} of {len(report.order)} policies lose money in some worlds; the deepest loss is that of "
-        f"{worst.name}."
+        else f"{losses} of {len(report.order)} policies lose money in some worlds; the deepest loss is that of {worst}."
     )
     return Section(
         key="spread",
@@ -145,27 +138,22 @@ def _spread(report: ComparisonReport) -> Section:
 
 
 def _spread_chart(report: ComparisonReport, measure: str) -> ChartPart:
-    words, money = MEASURE_WORDS[measure], report.numbers.short_money
+    words = MEASURE_WORDS[measure]
+
+    def money(amount: float) -> str:
+        return report.numbers.short(amount, "money")
+
     rows = [
-        SpreadRow(
-            name=policy.name,
-            p05=own["p05"],
-            p25=own["p25"],
-            p50=own["p50"],
-            p75=own["p75"],
-            p95=own["p95"],
-            label=f"{money(own['p50'])}  ({money(own['p05'])} to {money(own['p95'])})",
-        )
+        (policy.name, own, f"{money(own['p50'])}  ({money(own['p05'])} to {money(own['p95'])})")
         for policy in report.order
-        for own in [spread_of(policy.values[measure])]
+        for own in [policy.spread[measure]]
     ]
     description = f"Quantiles of {words} over worlds, policy by policy."
-    spec: Spec = spread_chart(rows, description)
     return ChartPart(
         key=f"chart-spread-{measure}",
         title=f"{words[0].upper()}{words[1:]}",
         description=description,
-        spec=spec,
+        spec=spread_chart(rows, description),
         table=table_text(report.spreads[measure], report.numbers),
         height=ROW_HEIGHT * len(rows) + 30,
     )
@@ -197,8 +185,3 @@ def _kpis(report: ComparisonReport) -> Section:
         title="All policies",
         tables=(table_text(report.kpis, report.numbers),),
     )
-
-
-def _signed(value: float, report: ComparisonReport) -> str:
-    text = report.numbers.short_money(abs(value))
-    return f"+{text}" if value > 0.0 else f"{_MINUS}{text}" if value < 0.0 else text

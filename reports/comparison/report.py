@@ -3,19 +3,15 @@
 import math
 from dataclasses import dataclass
 
-from xbopt.reports.comparison.words import (
-    comparison_verdict,
-    gap_sentence,
-    ranked,
-    reward_sentence,
-    runner_up_sentence,
-)
-from xbopt.reports.kit.assumptions import AssumptionSheet, build_assumptions
-from xbopt.reports.kit.figures import Column, Fact, HeatMap, Table, Unit, labelled
+from xbopt.reports.comparison.words import comparison_sentences
+from xbopt.reports.kit.figures import Column, Fact, HeatMap, Table
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.reports.kit.tiles import Tile, build_tiles
-from xbopt.studies.against_baseline import compare
-from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult, spread_of
+from xbopt.reports.simulation.assumptions import AssumptionSheet, build_assumptions
+from xbopt.reports.simulation.tables import known
+from xbopt.reports.simulation.tiles import Tile, build_tiles
+from xbopt.studies.against_baseline import against_baseline
+from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult
+from xbopt.studies.labels import KPI_LABELS
 
 _KPIS = (
     "contribution_margin",
@@ -80,21 +76,21 @@ def build_comparison_report(result: ComparisonResult, *, title: str = "", locale
     """
     scenario = result.scenario
     numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
-    order = tuple(ranked(result))
+    order = result.ranked
     best, first = order[0], result.first
-    against = None if best.name == first.name else compare(best.result, first.result)
-    sentences = (runner_up_sentence, reward_sentence, gap_sentence)
+    against = None if best.name == first.name else against_baseline(best.result, first.result)
+    verdict, *below = comparison_sentences(result, numbers)
     return ComparisonReport(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
         facts=_facts(result, numbers),
-        verdict=comparison_verdict(result, numbers),
-        below_verdict=tuple(filter(None, (sentence(result, numbers) for sentence in sentences))),
+        verdict=verdict,
+        below_verdict=tuple(below),
         tiles=build_tiles(best.result.kpis, against),
         result=result,
         order=order,
         beats=_beats(result, order),
-        differences={measure: _difference_table(order, measure) for measure in MEASURES},
+        differences={measure: difference_table(result, measure) for measure in MEASURES},
         kpis=_kpi_table(order),
         spreads={measure: _spread_table(order, measure) for measure in MEASURES},
         assumptions=build_assumptions(scenario.document, scenario.changes),
@@ -139,37 +135,28 @@ def _beats(result: ComparisonResult, order: tuple[ComparedPolicy, ...]) -> HeatM
     )
 
 
-def _difference_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
+def difference_table(result: ComparisonResult, measure: str) -> Table:
+    """Each policy against the first: difference, interval, test, and how much of the gap to the oracle it closes."""
+
     def row(policy: ComparedPolicy) -> tuple[float | str | None, ...]:
         own, gap = policy.difference[measure], policy.gap_closed
-        closed = None if gap is None or math.isnan(gap[measure].value) else gap[measure]
-        return (
-            policy.name,
-            float(policy.values[measure].mean()),
-            own.mean,
-            own.low,
-            own.high,
-            own.bootstrap_low,
-            own.bootstrap_high,
-            own.beats,
-            f"{own.holm_p_value:.2g}",
-            own.verdict,
-            None if closed is None else closed.value,
-            None if closed is None else closed.low,
-            None if closed is None else closed.high,
-        )
+        less = (own.mean, own.low, own.high, own.bootstrap_low, own.bootstrap_high, own.beats)
+        tested = (f"{own.holm_p_value:.2g}", own.verdict)
+        closed = (math.nan,) * 3 if gap is None else (gap[measure].value, gap[measure].low, gap[measure].high)
+        compared = (*less, *tested) if policy.name != result.first.name else (None,) * 8
+        return (policy.name, policy.figures[measure].mean, *compared, *map(known, closed))
 
     def money(key: str, name: str, meaning: str) -> Column:
-        return Column(key=key, name=name, unit="money", meaning=meaning)
+        return Column(key, name, "money", meaning)
 
     def share(key: str, name: str, meaning: str) -> Column:
-        return Column(key=key, name=name, unit="share", meaning=meaning)
+        return Column(key, name, "share", meaning)
 
     return Table(
         key=f"difference_{measure}",
-        title="Differences to the first policy",
+        title=f"Differences to {result.first.name}",
         columns=(
-            Column(key="policy", name="Policy", unit="text"),
+            Column("policy", "Policy", "text"),
             money("mean", "Mean", "Mean over worlds"),
             money("difference", "Difference", "Mean over worlds of the difference to the first policy"),
             money("low", "Low", "Lower end of the confidence interval of the mean difference, Student's t"),
@@ -177,28 +164,28 @@ def _difference_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
             money("bootstrap_low", "Low, bootstrap", "The same by resampling worlds"),
             money("bootstrap_high", "High, bootstrap", "The same by resampling worlds"),
             share("beats", "Ahead in", "Share of worlds; ties count half"),
-            Column(key="p", name="p, Holm", unit="text", meaning="Corrected for the number of policies"),
-            Column(key="verdict", name="Verdict", unit="text"),
+            Column("p", "p, Holm", "text", "Corrected for the number of policies"),
+            Column("verdict", "Verdict", "text"),
             share("gap", "Gap closed", "Of the way from the uniform plan to the planner that knows each world"),
             share("gap_low", "Gap, low", "Lower end of its confidence interval"),
             share("gap_high", "Gap, high", "Upper end"),
         ),
-        rows=tuple(row(policy) for policy in order),
+        rows=tuple(row(policy) for policy in result.ranked),
     )
 
 
 def _kpi_table(order: tuple[ComparedPolicy, ...]) -> Table:
-    columns: list[tuple[str, str, Unit]] = [(key, *labelled(key)) for key in _KPIS]
     return Table(
         key="kpis",
         title="KPIs of every policy",
         columns=(
-            Column(key="policy", name="Policy", unit="text"),
+            Column("policy", "Policy", "text"),
             *(
-                Column(key=key, name=name, unit=unit, meaning="Mean and range over worlds")
-                for key, name, unit in columns
+                Column(key, name, unit, "Mean and range over worlds")
+                for key in _KPIS
+                for name, unit in [KPI_LABELS[key]]
             ),
-            Column(key="customer_value", name=labelled("customer_value")[0], unit="money", meaning="Beside the margin"),
+            Column("customer_value", KPI_LABELS["customer_value"][0], "money", "Beside the margin"),
         ),
         rows=tuple(
             (policy.name, *(policy.result.kpis[key] for key in _KPIS), policy.result.customer_value) for policy in order
@@ -213,23 +200,20 @@ def _spread_table(order: tuple[ComparedPolicy, ...], measure: str) -> Table:
         key=f"spread_{measure}",
         title="Spread over worlds",
         columns=(
-            Column(key="policy", name="Policy", unit="text"),
-            *(
-                Column(key=key, name=name, unit="money", meaning="Quantile over worlds")
-                for key, name in quantiles.items()
-            ),
-            Column(key="loss", name="Loss in", unit="share", meaning="Share of worlds below 0"),
+            Column("policy", "Policy", "text"),
+            *(Column(key, name, "money", "Quantile over worlds") for key, name in quantiles.items()),
+            Column("loss", "Loss in", "share", "Share of worlds below 0"),
         ),
         rows=tuple(
             (policy.name, *(spread[key] for key in quantiles), spread["loss_share"])
             for policy in order
-            for spread in [spread_of(policy.values[measure])]
+            for spread in [policy.spread[measure]]
         ),
     )
 
 
 def _method_notes(result: ComparisonResult, numbers: NumberFormat) -> tuple[str, ...]:
-    share = numbers.share(result.confidence, digits=0)
+    share = numbers.level(result.confidence)
     return (
         (
             f"Every policy played the same {numbers.count(result.runs)} worlds with the same luck, so differences are "
@@ -241,7 +225,7 @@ def _method_notes(result: ComparisonResult, numbers: NumberFormat) -> tuple[str,
         ),
         (
             "Verdicts are corrected for the number of policies after Holm, for each measure by itself: the chance that "
-            f"any verdict on that measure is wrong is at most {numbers.share(1.0 - result.confidence, digits=0)}."
+            f"any verdict on that measure is wrong is at most {numbers.level(round(1.0 - result.confidence, 12))}."
         ),
         (
             "The gap closed is (policy - uniform) / (oracle - uniform), a ratio of means over the oracle's worlds. The "

@@ -4,8 +4,8 @@ import math
 
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.verdict import of_worlds
-from xbopt.studies.compare import ComparedPolicy, ComparisonResult
-from xbopt.studies.paired import PairedDifference, paired_differences
+from xbopt.studies.compare import ComparisonResult
+from xbopt.studies.paired import PairedDifference
 
 MEASURE_WORDS = {
     "contribution_margin": "contribution margin",
@@ -13,15 +13,16 @@ MEASURE_WORDS = {
 }
 
 
-def ranked(result: ComparisonResult) -> list[ComparedPolicy]:
-    """The policies by mean contribution margin, the best first."""
-    return sorted(result.policies, key=lambda policy: -float(policy.values["contribution_margin"].mean()))
+def comparison_sentences(result: ComparisonResult, numbers: NumberFormat) -> tuple[str, ...]:
+    """The verdict, then how the best policy stands against the next one, with customers counted, and to the oracle."""
+    sentences = (comparison_verdict, runner_up_sentence, reward_sentence, gap_sentence)
+    return tuple(filter(None, (sentence(result, numbers) for sentence in sentences)))
 
 
 def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:
     """Which policy earns most, and whether that is more than luck."""
-    best = ranked(result)[0]
-    earned = float(best.values["contribution_margin"].mean())
+    best = result.ranked[0]
+    earned = best.figures["contribution_margin"].mean
     verb = "earns most" if earned >= 0.0 else "loses least"
     amount, worlds = numbers.money(abs(earned)), numbers.count(result.runs)
     start = (
@@ -43,8 +44,8 @@ def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 def reward_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
     """Which policy is ahead once the customer base is counted as well."""
-    best = max(result.policies, key=lambda policy: float(policy.values["reward"].mean()))
-    amount = numbers.money(float(best.values["reward"].mean()))
+    best = max(result.policies, key=lambda policy: policy.figures["reward"].mean)
+    amount = numbers.money(best.figures["reward"].mean)
     start = f"With the change of customer value counted as well, {best.name} is ahead with {amount}"
     if best.name == result.first.name:
         return f"{start}."
@@ -55,9 +56,8 @@ def reward_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 def runner_up_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
     """How the best policy stands against the next one."""
-    best, second = ranked(result)[:2]
-    pair = [policy.values["contribution_margin"] for policy in (second, best)]
-    difference = paired_differences(pair, seed=result.seed, confidence=result.confidence)[1]
+    best, second = result.ranked[:2]
+    difference = result.runner_up
     if difference.mean == 0.0 and difference.se == 0.0:
         return f"{best.name} and {second.name} earn the same in every world."
     size = numbers.money(difference.mean)
@@ -67,16 +67,16 @@ def runner_up_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 def gap_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
     """How much of the way to the planner that knows each world the best policy goes; empty where that is unknown."""
-    best = ranked(result)[0]
+    best = result.ranked[0]
     if result.oracle is None or best.gap_closed is None:
         return ""
     gap = best.gap_closed["contribution_margin"]
     if math.isnan(gap.value):
         return "The planner that knows each world's own parameters earns no more than the uniform plan here."
-    low, high = numbers.share(gap.low, digits=0), numbers.share(gap.high, digits=0)
+    low, high = numbers.share(gap.low), numbers.share(gap.high)
     return (
-        f"{best.name} goes {numbers.share(gap.value, digits=0)} of the way from the uniform plan to the planner that "
-        f"knows each world's own parameters ({numbers.share(result.confidence, digits=0)} interval {low} to {high}, "
+        f"{best.name} goes {numbers.share(gap.value)} of the way from the uniform plan to the planner that "
+        f"knows each world's own parameters ({numbers.level(result.confidence)} interval {low} to {high}, "
         f"{result.oracle.worlds} worlds)."
     )
 
@@ -84,4 +84,4 @@ def gap_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
 def interval_text(difference: PairedDifference, result: ComparisonResult, numbers: NumberFormat) -> str:
     """The confidence interval of a difference, in words."""
     low, high = (numbers.money(end) for end in (difference.low, difference.high))
-    return f"{numbers.share(result.confidence, digits=0)} interval {low} to {high}"
+    return f"{numbers.level(result.confidence)} interval {low} to {high}"

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
-from xbopt.reports.kit.chart_style import ACCENT, HAIRLINE, INK, NEUTRAL
+from xbopt.reports.kit.charts import ACCENT, HAIRLINE, INK, NEUTRAL, Record, Spec, chart_of, finished, round_ticks
 from xbopt.reports.kit.numbers import NumberFormat
 
 BAR_HEIGHT, LINE_HEIGHT = 30, 24
@@ -32,7 +31,7 @@ def weight_chart(bins: Sequence[tuple[str, float, float]], units: str, numbers: 
         for name, *shares in bins
         for kind, share in zip(kinds, shares, strict=True)
     ]
-    base = alt.Chart(chart_data(records)).encode(
+    base = chart_of(records).encode(
         y=alt.Y(
             "bin:N", sort=[name for name, _, _ in bins], title="weight", axis=alt.Axis(labelColor=INK, titlePadding=8)
         ),
@@ -79,7 +78,7 @@ def overlap_chart(rows: Sequence[tuple[str, float, float, float]], numbers: Numb
         for name, logged, policy, worth in rows
         for kind, share in zip(kinds, (logged, policy), strict=True)
     ]
-    base = alt.Chart(chart_data(records)).encode(
+    base = chart_of(records).encode(
         y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelColor=INK, labelLimit=300, grid=False))
     )
     top = max((share for _, logged, policy, _ in rows for share in (logged, policy)), default=1.0) or 1.0

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from xbopt.ope.logs.estimators import LABELS
 from xbopt.ope.results import Estimate
 from xbopt.ope.simulated_coverage import CoverageTest
-from xbopt.reports.evaluation.chart_forest import ROW_HEIGHT, forest_chart
+from xbopt.reports.evaluation.chart_forest import forest_chart
 from xbopt.reports.evaluation.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
 from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
 from xbopt.reports.evaluation.words import small_share
+from xbopt.reports.kit.chart_intervals import ROW_HEIGHT
 from xbopt.reports.kit.page_parts import CellText, ChartPart, PageContent, Section, TableText, TileText
 
 _MOST_ACTIONS = 20

@@ -48,7 +48,7 @@ class RewardNumbers:
         if not math.isfinite(amount):
             return NOTHING
         if self.is_money:
-            return self.numbers.money(amount, cents=True)
+            return self.numbers.money(amount)
         return self.numbers.decimal(amount, digits=self.digits)
 
     def signed(self, amount: float) -> str:
@@ -63,4 +63,4 @@ class RewardNumbers:
 
     def percent(self, confidence: float) -> str:
         """The confidence of an interval, as in 95%."""
-        return self.numbers.share(confidence, digits=0 if abs(confidence * 100 - round(confidence * 100)) < 1e-9 else 1)
+        return self.numbers.level(confidence)

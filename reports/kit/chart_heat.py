@@ -8,8 +8,7 @@ from datetime import date
 
 import altair as alt
 
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished
-from xbopt.reports.kit.chart_style import INK, NEUTRAL, ink_on, shade
+from xbopt.reports.kit import charts
 from xbopt.reports.kit.figures import HeatMap
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -26,7 +25,7 @@ _NARROW_LINE = 11
 _LINE_HEIGHT = 13
 
 
-def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
+def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> charts.Spec:
     """Cells shaded from nothing to most, with their values written in where there is room."""
     known = [value for row in heat.values for value in row if not math.isnan(value)]
     top = heat.top if heat.top is not None else max(known, default=0.0)
@@ -34,22 +33,22 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
     names = [numbers.short_day(date.fromisoformat(name)) if heat.columns_are_days else name for name in heat.columns]
     columns = _wrapped(heat.columns, _line_length(len(heat.columns), wide=wide))
     total_row, total_column = _free_name("Total", heat.rows), _free_name(_hanging("Total", columns), columns)
-    records: list[Record] = []
+    records: list[charts.Record] = []
     for i, (row_name, row) in enumerate(zip(heat.rows, heat.values, strict=True)):
         plain = heat.reference_row and i == 0
         for column, name, value in zip(columns, names, row, strict=True):
-            text = numbers.number(value, heat.unit, short=True)
+            text = numbers.short(value, heat.unit)
             position = 0.0 if math.isnan(value) or top <= 0.0 else min(value / top, 1.0)
-            ink = ink_on(position) if value > 0.0 else NEUTRAL
-            record: Record = {
+            ink = charts.ink_on(position) if value > 0.0 else charts.NEUTRAL
+            record: charts.Record = {
                 "row": row_name,
                 "column": column,
-                "shade": "" if math.isnan(value) or plain else shade(position),
-                "tip": f"{name}: {text}",
+                "shade": "" if math.isnan(value) or plain else charts.shade(position),
+                "tip": f"{name}: {numbers.number(value, heat.unit)}",
             }
             # Long maps have room for small figures alone: no zeros, no currency.
             label = text if labelled else _small_label(value, heat, numbers)
-            records.append(record | {"label": label, "ink": INK if plain else ink} if label else record)
+            records.append(record | {"label": label, "ink": charts.INK if plain else ink} if label else record)
     rows = list(heat.rows)
     if heat.sums and labelled:
         records += _sums(heat, columns, numbers, total_row, total_column)
@@ -74,7 +73,7 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
             column: name for i, (column, name) in enumerate(zip(heat.columns, names, strict=True)) if i % every == 0
         }
         axis.labelExpr = f"({json.dumps(words, ensure_ascii=False)})[datum.value] || ''"
-    base = alt.Chart(chart_data(records)).encode(
+    base = charts.chart_of(records).encode(
         x=alt.X(
             "column:N",
             sort=columns,
@@ -87,7 +86,7 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
             sort=rows,
             title=None,
             scale=alt.Scale(domain=rows, paddingInner=0.06),
-            axis=alt.Axis(labelColor=INK, labelLimit=330, grid=False),
+            axis=alt.Axis(labelColor=charts.INK, labelLimit=330, grid=False),
         ),
     )
     cells = (
@@ -104,26 +103,33 @@ def heat_map_chart(heat: HeatMap, numbers: NumberFormat, *, wide: bool) -> Spec:
     words = texts.mark_text() if labelled else texts.mark_text(fontSize=_SMALL, angle=270 if turned else 0)
     layers.append(words.encode(text="label:N", color=alt.Color("ink:N", scale=None)))
     height = (36 if turned else 30 if labelled else 24) * len(rows)
-    return finished(alt.layer(*layers).properties(width="container", height=height), heat.description)
+    return charts.finished(alt.layer(*layers).properties(width="container", height=height), heat.description)
 
 
 def _small_label(value: float, heat: HeatMap, numbers: NumberFormat) -> str:
     if math.isnan(value) or value == 0.0:
         return ""
     if heat.unit == "money":
-        return numbers.short_count(round(value)) if round(value) else ""
-    return numbers.number(value, heat.unit, short=True)
+        return numbers.short(float(round(value)), heat.unit, symbol=False) if round(value) else ""
+    return numbers.short(value, heat.unit)
 
 
 def _sums(
     heat: HeatMap, columns: Sequence[str], numbers: NumberFormat, total_row: str, total_column: str
-) -> list[Record]:
-    def record(row: str, column: str, value: float) -> Record:
-        text = numbers.number(value, heat.unit, short=True)
-        return {"row": row, "column": column, "label": text, "ink": INK, "shade": "", "tip": text}
+) -> list[charts.Record]:
+    def record(row: str, column: str, value: float) -> charts.Record:
+        text = numbers.short(value, heat.unit)
+        return {
+            "row": row,
+            "column": column,
+            "label": text,
+            "ink": charts.INK,
+            "shade": "",
+            "tip": numbers.number(value, heat.unit),
+        }
 
     across, down = len(heat.columns) > 1, len(heat.rows) > 1
-    records: list[Record] = []
+    records: list[charts.Record] = []
     if across:
         sums = [math.fsum(row) for row in heat.values]
         records += [record(name, total_column, value) for name, value in zip(heat.rows, sums, strict=True)]

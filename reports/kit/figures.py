@@ -2,36 +2,16 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-from xbopt.studies.kpis import Estimate
-from xbopt.studies.labels import KPI_LABELS
-from xbopt.studies.labels import Unit as LabelUnit
+from xbopt.studies.kpis import WorldRange
+from xbopt.studies.labels import Unit
 
-Unit = Literal["money", "unit_money", "share", "ratio", "count", "decimal", "date", "text"]
-"""``money`` in whole units of the base currency, ``unit_money`` with cents, ``share`` as a percentage, ``ratio``
-and ``decimal`` with decimals, ``count`` of things or people."""
-
-_UNITS: dict[LabelUnit, Unit] = {
-    "money": "money",
-    "price": "unit_money",
-    "count": "count",
-    "percent": "share",
-    "ratio": "ratio",
-    "score": "decimal",
-}
-
-Value: TypeAlias = float | str | dt.date | Estimate | None
+Value: TypeAlias = float | str | dt.date | WorldRange | None
 """One cell of a table; None where a figure has no meaning."""
 
 
-def labelled(figure: str) -> tuple[str, Unit]:
-    """The readable name of a KPI or figure, and what its values are: the words that the terminal uses as well."""
-    label, unit = KPI_LABELS[figure]
-    return label, _UNITS[unit]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table.
 
@@ -59,6 +39,7 @@ class Table:
         rows: One tuple of values a row.
         note: What to know when reading it.
         last_is_total: Whether the last row sums the others.
+        row_units: What the numbers of each row are, where that differs from row to row.
     """
 
     key: str
@@ -67,6 +48,12 @@ class Table:
     rows: tuple[tuple[Value, ...], ...]
     note: str = ""
     last_is_total: bool = False
+    row_units: tuple[Unit, ...] = ()
+
+    def unit(self, row: int, column: int) -> Unit:
+        """What a cell is."""
+        own = self.columns[column].unit
+        return self.row_units[row] if self.row_units and own == "number" else own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +91,7 @@ class HeatMap:
     columns_are_days: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Fact:
     """A label and a text, for the head of a page."""
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
-from xbopt.reports.kit.chart_style import ACCENT, CONFIG
+from xbopt.reports.kit.charts import ACCENT, CONFIG
 from xbopt.reports.kit.numbers import NumberFormat, glued
 from xbopt.reports.kit.page_parts import ChartPart, PageContent
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from xbopt.reports.kit.chart_spec import Spec
-from xbopt.reports.kit.figures import Column, Fact, HeatMap, Table, Value
+from xbopt.reports.kit.charts import Spec
+from xbopt.reports.kit.figures import Fact, HeatMap, Table, Value
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.studies.kpis import Estimate
+from xbopt.studies.kpis import WorldRange
+from xbopt.studies.labels import Unit
 
 _WORDS = {"text", "date"}
 
@@ -168,7 +169,7 @@ def table_text(table: Table, numbers: NumberFormat) -> TableText:
         title=table.title,
         heads=tuple(table.columns[i].name for i in kept),
         numeric=tuple(table.columns[i].unit not in _WORDS for i in kept),
-        rows=tuple(tuple(_cell(row[i], table.columns[i], numbers) for i in kept) for row in table.rows),
+        rows=tuple(tuple(_cell(row[i], table.unit(r, i), numbers) for i in kept) for r, row in enumerate(table.rows)),
         note=table.note,
         last_is_total=table.last_is_total,
     )
@@ -192,6 +193,6 @@ def heat_table(heat: HeatMap, numbers: NumberFormat) -> TableText:
     )
 
 
-def _cell(value: Value, column: Column, numbers: NumberFormat) -> CellText:
-    spread = numbers.range(value, column.unit) if isinstance(value, Estimate) else ""
-    return CellText(text=numbers.value(value, column.unit), range=spread)
+def _cell(value: Value, unit: Unit, numbers: NumberFormat) -> CellText:
+    spread = numbers.range(value, unit) if isinstance(value, WorldRange) else ""
+    return CellText(text=numbers.value(value, unit), range=spread)

@@ -1,11 +1,13 @@
-"""A plan as one JSON document, for programs."""
+"""A plan for other programs: as one JSON document, and as a spreadsheet."""
 
-from xbopt.agents.planner.campaign import InfeasiblePlanError
-from xbopt.agents.planner.target import Target
+from collections.abc import Sequence
+from pathlib import Path
+
 from xbopt.core.arrays import FloatArray
-from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.reports.plan.report import PlanReport
 from xbopt.reports.simulation.document import number_or_none, scenario_json
+from xbopt.reports.simulation.workbook import write_xlsx
 from xbopt.studies.plan import ExpectedResult, PlanningResult
 
 
@@ -17,7 +19,9 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         "status": "optimal" if result.is_proven else "feasible",
         "scenario": scenario_json(scenario),
         "goal": plan.goal,
-        "target": None if found is None else _target(found.target, missed_base=found.missed_base),
+        "target": None
+        if found is None
+        else _target(found.target.kpi, found.target.value, missed_base=found.missed_base),
         "resolution": plan.resolution,
         "objective": result.objective,
         "upper_bound": result.upper_bound,
@@ -42,10 +46,18 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
     }
 
 
-def infeasible_json(scenario: Scenario, error: BudgetError, *, goal: str, target: Target | None) -> dict[str, object]:
-    """The same document where there is no plan: everything of a plan is null, ``infeasible`` tells why."""
-    conflict = error.conflict if isinstance(error, InfeasiblePlanError) else ()
-    way_out = error.cheapest_relaxation if isinstance(error, InfeasiblePlanError) else str(error)
+def infeasible_json(
+    scenario: Scenario, *, goal: str, target: tuple[str, float] | None, conflict: Sequence[str], way_out: str
+) -> dict[str, object]:
+    """The same document where there is no plan: everything of a plan is null, ``infeasible`` tells why.
+
+    Args:
+        scenario: The scenario.
+        goal: What was to be made as large as possible.
+        target: The goal and the value that was to be reached; None without a target.
+        conflict: Names of the limits that cannot be kept together.
+        way_out: The cheapest way out, in words.
+    """
     missing = (
         "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
         "budget expected"
@@ -54,7 +66,7 @@ def infeasible_json(scenario: Scenario, error: BudgetError, *, goal: str, target
         "status": "infeasible",
         "scenario": scenario_json(scenario),
         "goal": goal,
-        "target": None if target is None else _target(target, missed_base=None),
+        "target": None if target is None else _target(*target, missed_base=None),
         **dict.fromkeys(missing),
         "shadow_prices": {},
         "binding": [],
@@ -64,8 +76,8 @@ def infeasible_json(scenario: Scenario, error: BudgetError, *, goal: str, target
     }
 
 
-def _target(target: Target, *, missed_base: float | None) -> dict[str, object]:
-    return {"kpi": target.kpi, "value": target.value, "largest_spend_that_missed": missed_base}
+def _target(kpi: str, value: float, *, missed_base: float | None) -> dict[str, object]:
+    return {"kpi": kpi, "value": value, "largest_spend_that_missed": missed_base}
 
 
 def _expected(played: ExpectedResult) -> dict[str, float | None]:
@@ -86,3 +98,16 @@ def _spend_rows(scenario: Scenario, plan: FloatArray, baseline: FloatArray) -> l
         for s, segment in enumerate(scenario.segments)
         for c, channel in enumerate(scenario.channels)
     ]
+
+
+def write_plan_xlsx(report: PlanReport, path: Path | str) -> None:
+    """Write the workbook of a plan; a file that is there already is replaced at the end.
+
+    Raises:
+        UsageError: The file cannot be written there.
+    """
+    lines = [("Plan", report.verdict), ("Spend", report.spend_words), ("Limits", report.limits_words)]
+    lines += [(fact.label, fact.text) for fact in report.facts]
+    lines += [("Note", note) for note in report.result.notes]
+    more = {"Moves": report.moves, "Shadow prices": report.limits, "Other assumptions": report.swing_table}
+    write_xlsx(report.simulation, path, more=more, first=lines)

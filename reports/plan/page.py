@@ -1,10 +1,10 @@
 """The plan report laid out in sections."""
 
+from xbopt.reports.kit.chart_bridge import bridge_chart
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TableText, table_text
-from xbopt.reports.plan.chart_tornado import ROW_HEIGHT, TornadoRow, tornado_chart
-from xbopt.reports.plan.report import GROUP_WORDS, PlanReport
-from xbopt.reports.simulation.chart_bridge import bridge_chart
+from xbopt.reports.plan.chart_tornado import ROW_HEIGHT, tornado_chart
+from xbopt.reports.plan.report import GROUP_WORDS, PlanReport, expected_table
 from xbopt.reports.simulation.page import simulation_content
 
 _MINUS = "\N{MINUS SIGN}"
@@ -28,20 +28,20 @@ def plan_content(report: PlanReport) -> PageContent:
         tiles_legend=base.tiles_legend,
         sections=(_limits(report), _reallocation(report), *(own[key] for key in before_response), swings, *after),
         sheet=base.sheet,
-        notes=(*report.notes, *base.notes),
+        notes=(*report.result.notes, *base.notes),
         numbers=base.numbers,
     )
 
 
 def _limits(report: PlanReport) -> Section:
-    shown = () if not report.prices else (table_text(report.limits, report.simulation.numbers),)
+    shown = () if not report.limits.rows else (table_text(report.limits, report.simulation.numbers),)
     return Section(
         key="prices",
         title="What holds the plan back",
         takeaway=report.limits_words,
         tables=shown,
         legend=""
-        if not report.prices
+        if not report.limits.rows
         else f"What more room buys, in {report.goal_words}, for small changes; the last convex program says so.",
     )
 
@@ -57,9 +57,9 @@ def _reallocation(report: PlanReport) -> Section:
         key="reallocation_steps",
         title="Moves",
         columns=(
-            Column(key="move", name="Region and channel", unit="text"),
-            Column(key="amount", name="Amount", unit="money"),
-            Column(key="share", name="Of the scenario's own plan", unit="share"),
+            Column("move", "Region and channel", "text"),
+            Column("amount", "Amount", "money"),
+            Column("share", "Of the scenario's own plan", "share"),
         ),
         rows=tuple((step.name, step.amount, step.of_revenue) for step in steps),
         last_is_total=True,
@@ -75,33 +75,32 @@ def _reallocation(report: PlanReport) -> Section:
     return Section(
         key="reallocation",
         title="Where the money moves",
-        takeaway=f"From {numbers.short_money(before)} to {numbers.short_money(after)}: "
-        f"{numbers.short_money(taken) if taken > 0.0 else 'nothing'} is taken away and "
-        f"{numbers.short_money(added) if added > 0.0 else 'nothing'} is added.",
+        takeaway=f"From {numbers.money(before)} to {numbers.money(after)}: "
+        f"{numbers.money(taken) if taken > 0.0 else 'nothing'} is taken away and "
+        f"{numbers.money(added) if added > 0.0 else 'nothing'} is added.",
         charts=(chart,),
+        tables=(table_text(expected_table(report.result), numbers),),
         legend="Media spend over the horizon in expected mode, by region and channel; orange is less, blue is more.",
     )
 
 
 def _swings(report: PlanReport) -> Section:
-    numbers, swings = report.simulation.numbers, report.swings
+    numbers, expected = report.simulation.numbers, report.result.objective
     rows = [
-        TornadoRow(
-            name=GROUP_WORDS[swing.group],
-            smaller=swing.low.plan - report.expected,
-            larger=swing.high.plan - report.expected,
-            smaller_text=_signed(swing.low.plan - report.expected, report),
-            larger_text=_signed(swing.high.plan - report.expected, report),
-        )
-        for swing in swings
+        (GROUP_WORDS[swing.group], swing.low.plan - expected, swing.high.plan - expected)
+        for swing in report.review.swings
     ]
+
+    def written(change: float) -> str:
+        return numbers.signed(change, report.result.goal_unit, short=True)
+
     description = f"Change of the plan's {report.goal_words} where one assumption after the other is 20 percent off."
     table: TableText = table_text(report.swing_table, numbers)
     chart = ChartPart(
         key="chart-swings",
         title="What would change this plan",
         description=description,
-        spec=tornado_chart(rows, f"{_MINUS}20%", "+20%", description),
+        spec=tornado_chart(rows, written, f"{_MINUS}20%", "+20%", description),
         table=table,
         height=ROW_HEIGHT * len(rows) + 30,
         is_open=True,
@@ -119,7 +118,7 @@ def _swings(report: PlanReport) -> Section:
 
 def _swing_takeaway(report: PlanReport) -> str:
     numbers = report.simulation.numbers
-    sides = [(swing, side) for swing in report.swings for side in (swing.low, swing.high)]
+    sides = [(swing, side) for swing in report.review.swings for side in (swing.low, swing.high)]
     if not sides:
         return "No assumption moves this plan."
     worst, at = min(sides, key=lambda pair: pair[1].plan - pair[1].baseline)
@@ -129,7 +128,7 @@ def _swing_takeaway(report: PlanReport) -> str:
     if lead <= 0.0:
         return f"With {name} 20% {word}, the scenario's own plan would bring more than this one."
     asked = [pair for pair in sides if pair[1].replanned is not None]
-    more = numbers.number(lead, report.unit)
+    more = numbers.number(lead, report.result.goal_unit)
     text = (
         f"In each of these markets the plan brings more than the scenario's own; least, {more}, with {name} 20% {word}."
     )
@@ -137,11 +136,5 @@ def _swing_takeaway(report: PlanReport) -> str:
         return text
     most, side = max(asked, key=lambda pair: pair[1].regret)
     word = "larger" if side.factor > 1.0 else "smaller"
-    gain = numbers.number(side.regret, report.unit)
+    gain = numbers.number(side.regret, report.result.goal_unit)
     return f"{text} Knowing the market would add most, {gain}, with {GROUP_WORDS[most.group].lower()} 20% {word}."
-
-
-def _signed(value: float, report: PlanReport) -> str:
-    numbers = report.simulation.numbers
-    text = numbers.number(abs(value), report.unit, short=True)
-    return f"+{text}" if value > 0.0 else f"{_MINUS}{text}" if value < 0.0 else text

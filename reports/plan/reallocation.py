@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from xbopt.reports.kit.bridge import BridgeStep, StepKind
+from xbopt.reports.kit.chart_bridge import BridgeStep, StepKind
 from xbopt.reports.kit.figures import Column, Table
-from xbopt.reports.simulation.allocation import names_of
+from xbopt.studies.labels import axis_names
 from xbopt.studies.plan import PlanningResult
 
 _MOST_STEPS = 14
@@ -16,7 +16,7 @@ _SMALLEST = 0.005
 def build_reallocation(result: PlanningResult) -> tuple[BridgeStep, ...]:
     """From the spend of the scenario's own plan to that of this one; the largest moves stand by themselves."""
     old, new = result.baseline.spend_base.sum(axis=1), result.planned.spend_base.sum(axis=1)  # (R, C)
-    regions, _, channels = names_of(result.scenario)
+    regions, _, channels = axis_names(result.scenario)
     moves = [
         (f"{region} \N{MIDDLE DOT} {channel}", float(new[r, c] - old[r, c]))
         for r, region in enumerate(regions)
@@ -41,7 +41,7 @@ def build_reallocation(result: PlanningResult) -> tuple[BridgeStep, ...]:
 def reallocation_table(result: PlanningResult) -> Table:
     """Spend by region, segment and channel: before, now, and the change."""
     old, new = result.baseline.spend_base, result.planned.spend_base
-    regions, segments, channels = names_of(result.scenario)
+    regions, segments, channels = axis_names(result.scenario)
     rows = [
         (region, segment, channel, float(old[r, s, c]), float(new[r, s, c]), float(new[r, s, c] - old[r, s, c]))
         for r, region in enumerate(regions)
@@ -53,12 +53,12 @@ def reallocation_table(result: PlanningResult) -> Table:
         key="reallocation",
         title="Where the money moves",
         columns=(
-            Column(key="region", name="Region", unit="text"),
-            Column(key="segment", name="Segment", unit="text"),
-            Column(key="channel", name="Channel", unit="text"),
-            Column(key="before", name="Scenario's own plan", unit="money", meaning="Over the horizon, expected mode"),
-            Column(key="after", name="This plan", unit="money", meaning="Over the horizon, expected mode"),
-            Column(key="change", name="Change", unit="money", meaning="This plan less the scenario's own"),
+            Column("region", "Region", "text"),
+            Column("segment", "Segment", "text"),
+            Column("channel", "Channel", "text"),
+            Column("before", "Scenario's own plan", "money", "Over the horizon, expected mode"),
+            Column("after", "This plan", "money", "Over the horizon, expected mode"),
+            Column("change", "Change", "money", "This plan less the scenario's own"),
         ),
         rows=(*rows, ("All", "", "", *sums)),
         last_is_total=True,

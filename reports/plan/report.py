@@ -1,29 +1,37 @@
 """The plan report as plain values: everything that its page and its workbook show."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from xbopt.reports.kit.bridge import BridgeStep
-from xbopt.reports.kit.figures import Column, Fact, Table, Unit
+from xbopt.reports.kit.chart_bridge import BridgeStep
+from xbopt.reports.kit.figures import Column, Fact, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.reallocation import build_reallocation, reallocation_table
 from xbopt.reports.plan.words import (
     GOAL_WORDS,
-    LimitPrice,
-    goal_unit,
-    limit_prices,
+    LimitLine,
+    limit_lines,
     limits_sentence,
     plan_verdict,
     spend_sentence,
 )
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
+from xbopt.reports.simulation.tables import known
+from xbopt.studies.labels import KPI_LABELS, Unit
 from xbopt.studies.plan import PlanningResult
-from xbopt.studies.sensitivity import CHANGE, Swing, plan_swings
-from xbopt.studies.simulate import media_gain, simulate
+from xbopt.studies.plan_review import PlanReview
+from xbopt.studies.sensitivity import CHANGE, Swing
 
 _SMALLER, _LARGER = f"\N{MINUS SIGN}{CHANGE * 100.0:.0f}%", f"+{CHANGE * 100.0:.0f}%"
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+_EXPECTED = (
+    "contribution_margin",
+    "customer_value",
+    "net_revenue",
+    "media_spend",
+    "discount_cost",
+    "orders",
+    "new_customers",
+    "visits",
+)
 GROUP_WORDS = {
     "elasticity": "Price elasticity",
     "conversion": "Conversion",
@@ -42,87 +50,64 @@ class PlanReport:
     """What a planner reads about a plan.
 
     Attributes:
+        review: The plan, played in many worlds and under other assumptions.
         simulation: The plan in many worlds, against the scenario's own plan.
         verdict: What the plan brings in expected mode.
         spend_words: What it spends, and what is proven about it.
         facts: Goal, target, plan cells.
-        goal_words: What is made as large as possible, in words.
-        prices: Limits that bind, and what more room would buy.
-        limits_words: The same in a sentence.
-        limits: The same as a table.
+        limits_words: Which limits hold it back, in a sentence.
+        limits: Limits that bind, and what more room would buy.
         reallocation: From the scenario's own plan to this one.
         moves: The same as a table.
-        swings: What other parameters would do to the plan, the widest first.
-        swing_table: The same as a table.
-        expected: The goal in expected mode.
-        unit: What the goal is measured in.
-        notes: What a reader must know about the plan.
+        swing_table: What other parameters would do to the plan.
     """
 
+    review: PlanReview
     simulation: SimulationReport
     verdict: str
     spend_words: str
     facts: tuple[Fact, ...]
-    goal_words: str
-    prices: tuple[LimitPrice, ...]
     limits_words: str
     limits: Table
     reallocation: tuple[BridgeStep, ...]
     moves: Table
-    swings: tuple[Swing, ...]
     swing_table: Table
-    expected: float
-    unit: Unit
-    notes: tuple[str, ...]
+
+    @property
+    def result(self) -> PlanningResult:
+        """The plan."""
+        return self.review.result
+
+    @property
+    def goal_words(self) -> str:
+        """What is made as large as possible, in words."""
+        return GOAL_WORDS[self.result.campaign.goal]
 
 
-def build_plan_report(
-    result: PlanningResult,
-    *,
-    runs: int = 64,
-    seed: int = 0,
-    title: str = "",
-    locale: str = "en",
-    progress: Progress | None = None,
-) -> PlanReport:
-    """Play the plan and the scenario's own in the same worlds, and gather everything that the report shows.
+def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en") -> PlanReport:
+    """Gather everything that the report shows.
 
     Args:
-        result: The plan.
-        runs: Worlds to play.
-        seed: Noise seed.
+        review: The plan, played in many worlds and under other assumptions.
         title: Title of the page; the scenario's where left out.
         locale: How numbers and dates are written.
-        progress: Told how things go.
     """
-    told: Progress = progress or (lambda _what, _done, _total: None)
-    campaign, scenario = result.campaign, result.scenario
-    numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
-    own = simulate(
-        scenario, campaign.schedule, runs=runs, seed=seed, progress=lambda done, total: told("plan", done, total)
-    )
-    baseline = simulate(
-        scenario, result.baseline.plan, runs=runs, seed=seed, progress=lambda done, total: told("own plan", done, total)
-    )
-    gain = media_gain(own, campaign.schedule)
-    swings = plan_swings(result, progress=lambda done, total: told("other assumptions", done, total))
-    prices = limit_prices(result, numbers)
+    result = review.result
+    numbers = NumberFormat(locale=locale, currency=result.scenario.base_currency)
+    lines = limit_lines(result, numbers)
     return PlanReport(
-        simulation=build_simulation_report(own, baseline=baseline, without_media=gain, title=title, locale=locale),
+        review=review,
+        simulation=build_simulation_report(
+            review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
+        ),
         verdict=plan_verdict(result, numbers),
         spend_words=spend_sentence(result, numbers),
         facts=_facts(result, numbers),
-        goal_words=GOAL_WORDS[campaign.goal],
-        prices=prices,
-        limits_words=limits_sentence(prices),
-        limits=_limits_table(prices, goal_unit(campaign.goal), campaign.goal),
+        limits_words=limits_sentence(lines),
+        limits=limits_table(lines, result),
         reallocation=build_reallocation(result),
         moves=reallocation_table(result),
-        swings=swings,
-        swing_table=_swing_table(swings, goal_unit(campaign.goal)),
-        expected=result.objective,
-        unit=goal_unit(campaign.goal),
-        notes=result.notes,
+        swing_table=_swing_table(review.swings, result.goal_unit),
     )
 
 
@@ -139,33 +124,45 @@ def _facts(result: PlanningResult, numbers: NumberFormat) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _limits_table(prices: tuple[LimitPrice, ...], unit: Unit, goal: str) -> Table:
-    words = GOAL_WORDS[goal]
+def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
+    """Limits that bind, with what they allow and what more room buys."""
+    goal = GOAL_WORDS[result.campaign.goal]
     return Table(
         key="shadow_prices",
         title="Limits that bind, and what more room buys",
         columns=(
-            Column(key="limit", name="Limit", unit="text"),
-            Column(key="allowed", name="Allowed", unit="money"),
-            Column(key="words", name="One more buys", unit="text", meaning=f"Gain in {words}, in words"),
-            Column(key="percent", name="1% looser buys", unit=unit, meaning=f"Gain in {words} of 1 % more room"),
+            Column("limit", "Limit", "text"),
+            Column("allowed", "Allowed", "money"),
+            Column("words", "One more buys", "text", f"Gain in {goal}, in words"),
+            Column("percent", "1% looser buys", result.goal_unit, f"Gain in {goal} of 1 % more room"),
             Column(
-                key="price",
-                name="Shadow price",
-                unit="decimal",
-                meaning=f"Gain in {words} per unit of base currency of room, in the last convex program",
+                "price",
+                "Shadow price",
+                "ratio",
+                f"Gain in {goal} per unit of base currency of room, in the last convex program",
             ),
         ),
         rows=tuple(
-            (
-                row.name,
-                None if row.allowed_base != row.allowed_base else row.allowed_base,
-                row.words,
-                None if row.one_percent != row.one_percent else row.one_percent,
-                row.price,
-            )
-            for row in prices
+            (line.name, known(line.limit.allowed_base), line.words, known(line.limit.one_percent), line.limit.worth)
+            for line in lines
         ),
+    )
+
+
+def expected_table(result: PlanningResult) -> Table:
+    """What the plan and the scenario's own bring in expected mode."""
+    plan, before = result.planned.kpis, result.baseline.kpis
+    return Table(
+        key="expected",
+        title="In expected mode",
+        columns=(
+            Column("kpi", "KPI", "text"),
+            Column("plan", "This plan", "number"),
+            Column("before", "Scenario's own", "number", "What the scenario's own plan brings"),
+            Column("change", "Change", "number", "This plan less the scenario's own"),
+        ),
+        rows=tuple((KPI_LABELS[key][0], plan[key], before[key], plan[key] - before[key]) for key in _EXPECTED),
+        row_units=tuple(KPI_LABELS[key][1] for key in _EXPECTED),
     )
 
 
@@ -187,15 +184,13 @@ def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
         key="swings",
         title="What would change this plan",
         columns=(
-            Column(key="group", name="Assumption", unit="text"),
-            Column(key="change", name="Change", unit="text", meaning="All parameters of the group at once"),
-            Column(key="plan", name="This plan then brings", unit=unit, meaning="The goal in expected mode"),
-            Column(
-                key="gain", name="More than own plan", unit=unit, meaning="Less what the scenario's own plan brings"
-            ),
-            Column(key="regret", name="A new plan would add", unit=unit, meaning="What knowing would bring more"),
-            Column(key="spend", name="It would spend", unit="money", meaning="Spend of the new plan"),
-            Column(key="moved", name="Money moved", unit="share", meaning="Share of the money that lies elsewhere"),
+            Column("group", "Assumption", "text"),
+            Column("change", "Change", "text", "All parameters of the group at once"),
+            Column("plan", "This plan then brings", unit, "The goal in expected mode"),
+            Column("gain", "More than own plan", unit, "Less what the scenario's own plan brings"),
+            Column("regret", "A new plan would add", unit, "What knowing would bring more"),
+            Column("spend", "It would spend", "money", "Spend of the new plan"),
+            Column("moved", "Money moved", "share", "Share of the money that lies elsewhere"),
         ),
         rows=tuple(rows),
     )

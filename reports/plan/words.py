@@ -2,13 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from xbopt.agents.planner.goals import GOALS
-from xbopt.core.scenario.scenario import Scenario
-from xbopt.reports.kit.figures import Unit
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.reports.simulation.allocation import names_of
+from xbopt.studies.limit_prices import LimitPrice, limit_prices
 from xbopt.studies.plan import PlanningResult
 
 GOAL_WORDS = {
@@ -20,43 +15,27 @@ GOAL_WORDS = {
     "visits": "visits",
 }
 _COUNTED_BY = 1000.0
-_PROMISES = ("minimum ", "lock ")
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitPrice:
-    """A limit that leaves no room, and what more room would be worth.
+class LimitLine:
+    """A limit that holds a plan back, in words.
 
     Attributes:
-        key: The planner's name of it.
-        name: Readable name.
-        allowed_base: What it allows, or promises over the horizon; NaN where it is no amount of money.
-        price: Goal per base currency unit of room; of a promise per unit that is changed as the words say; of the
-            return floor per unit of floor. 0 where room brings nothing.
-        words: What one more buys, in words.
+        limit: The limit and its price.
+        name: Its readable name.
+        words: What more of it buys, or less of it, in words.
     """
 
-    key: str
+    limit: LimitPrice
     name: str
-    allowed_base: float
-    price: float
     words: str
 
-    @property
-    def one_percent(self) -> float:
-        """What a limit that is 1 % looser would bring; NaN where it is no amount of money."""
-        return self.price * self.allowed_base * 0.01
 
-
-def goal_unit(goal: str) -> Unit:
-    """Whether a goal is money or a count."""
-    return "money" if GOALS[goal].in_money else "count"
-
-
-def goal_text(value: float, goal: str, numbers: NumberFormat) -> str:
-    """So much of a goal, as in ``EUR 27,991 net revenue`` or ``540 orders``."""
-    return f"{numbers.number(value, goal_unit(goal))} {GOAL_WORDS[goal]}"
+def goal_text(value: float, result: PlanningResult, numbers: NumberFormat) -> str:
+    """So much of a plan's goal, as in ``EUR 27,991 net revenue`` or ``540 orders``."""
+    return f"{numbers.number(value, result.goal_unit)} {GOAL_WORDS[result.campaign.goal]}"
 
 
 def plan_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
@@ -65,13 +44,13 @@ def plan_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
     if result.target is not None:
         return _target_verdict(result, numbers)
     before = result.baseline.goals[goal]
-    own, brings = numbers.number(before, goal_unit(goal)), goal_text(result.objective, goal, numbers)
+    own, brings = numbers.number(before, result.goal_unit), goal_text(result.objective, result, numbers)
     return f"In expected mode the plan brings {brings}, {_gain(result, numbers)} ({own})."
 
 
 def _gain(result: PlanningResult, numbers: NumberFormat) -> str:
     goal, gain = result.campaign.goal, result.gain
-    size = numbers.number(abs(gain), goal_unit(goal))
+    size = numbers.number(abs(gain), result.goal_unit)
     before = abs(result.baseline.goals[goal])
     share = f" or {numbers.share(abs(gain) / before)}" if before > 0.0 else ""
     return f"{size}{share} {'more' if gain >= 0.0 else 'less'} than the scenario's own plan"
@@ -80,12 +59,12 @@ def _gain(result: PlanningResult, numbers: NumberFormat) -> str:
 def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
     found = result.target
     assert found is not None, "called for a target only"
-    goal, spend = found.target.kpi, found.plan.total_spend_base
-    wanted = goal_text(found.target.value, goal, numbers)
+    spend = found.plan.total_spend_base
+    wanted = goal_text(found.target.value, result, numbers)
     budget = result.scenario.limits.total_base
     if found.missed_base == 0.0:
         return f"{wanted} are reached with the least that can be spent, {numbers.money(spend)} of media."
-    brings = goal_text(result.objective, goal, numbers)
+    brings = goal_text(result.objective, result, numbers)
     return (
         f"{wanted} take {numbers.money(spend)} of media spend, {numbers.share(spend / budget)} of the budget; "
         f"{numbers.money(found.missed_base)} were not enough. The plan brings {brings} in expected mode, "
@@ -95,94 +74,61 @@ def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
 
 def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     """What the plan spends, and what is proven about it."""
-    plan, goal = result.campaign, result.campaign.goal
-    budget = result.scenario.limits.total_base
+    plan, budget = result.campaign, result.scenario.limits.total_base
     spent = f"It spends {numbers.money(plan.total_spend_base)} of {numbers.money(budget)}"
     if result.is_proven:
         return f"{spent}. Its last convex program has no better spend."
-    more = numbers.number(result.upper_bound - result.objective, goal_unit(goal))
+    more = numbers.number(result.upper_bound - result.objective, result.goal_unit)
     return f"{spent}. In its last convex program no other spend brings more than {more} more."
 
 
-def limit_prices(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitPrice, ...]:
+def limit_lines(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitLine, ...]:
     """Every limit that binds or has a price, the dearest first."""
-    plan = result.campaign
-    keys = dict.fromkeys([*plan.shadow_prices, *plan.binding])
-    rows = [_limit_price(result, key, plan.shadow_prices.get(key, 0.0), numbers) for key in keys]
-    return tuple(sorted(rows, key=lambda row: -row.price))
+    return tuple(
+        LimitLine(limit=limit, name=_limit_name(limit, numbers), words=_limit_words(limit, result, numbers))
+        for limit in limit_prices(result)
+    )
 
 
-def _limit_price(result: PlanningResult, key: str, price: float, numbers: NumberFormat) -> LimitPrice:
-    scenario, plan = result.scenario, result.campaign
-    name, allowed = _limit(scenario, key, plan.budget_base, numbers)
-    unit, money = GOAL_WORDS[plan.goal], scenario.base_currency
-    if key == "roi_floor":
-        gain = goal_text(price * 0.01 * plan.total_spend_base, plan.goal, numbers)
-        words = f"a floor lower by 0.01 brings about {gain}"
-        return LimitPrice(key=key, name=name, allowed_base=np.nan, price=price * plan.total_spend_base, words=words)
-    if key.startswith(_PROMISES):
-        less = "less" if price > 0.0 else "more"
-        if goal_unit(plan.goal) == "money":
-            words = f"one {money} {less} of it brings {numbers.decimal(abs(price))} {money} of {unit}"
-        else:
-            gain = numbers.decimal(abs(price) * _COUNTED_BY, digits=1)
-            words = f"{numbers.money(_COUNTED_BY)} {less} of it bring {gain} {unit}"
-        return LimitPrice(key=key, name=name, allowed_base=allowed, price=abs(price), words=words)
-    if price <= 0.0:
-        words = "used in full, but more room would bring nothing"
-    elif goal_unit(plan.goal) == "money":
-        words = f"one more {money} of it brings {numbers.decimal(price)} {money} of {unit}"
-    else:
-        words = f"{numbers.money(_COUNTED_BY)} more of it bring {numbers.decimal(price * _COUNTED_BY, digits=1)} {unit}"
-    return LimitPrice(key=key, name=name, allowed_base=allowed, price=price, words=words)
-
-
-def _limit(scenario: Scenario, key: str, budget: float, numbers: NumberFormat) -> tuple[str, float]:
-    """Readable name of a limit, and what it allows."""
-    kind, _, of = key.partition(" ")
-    regions, segments, channels = names_of(scenario)
-    limits = scenario.limits
-    match kind:
+def _limit_name(limit: LimitPrice, numbers: NumberFormat) -> str:
+    match limit.kind:
         case "budget":
-            return "Budget", budget
-        case "region":
-            r = scenario.regions.index(of)
-            return f"Cap on {regions[r]}", float(limits.region_cap_base[r])
-        case "channel":
-            c = scenario.channels.index(of)
-            return f"Cap on {channels[c]}", float(limits.channel_cap_base[c])
-        case "minimum" | "lock":
-            places = of.split("/")
-            r, c = scenario.regions.index(places[0]), scenario.channels.index(places[-1])
-            cell = [regions[r], channels[c]]
-            own = np.zeros_like(limits.locked)
-            if kind == "lock":
-                s = scenario.segments.index(places[1])
-                cell.insert(1, segments[s])
-                own[r, s, c] = True
-                daily = limits.lock_base
-            else:
-                own[r, :, c] = ~limits.locked[r, :, c]
-                daily = limits.minimum_base
-            return f"{kind.capitalize()} of {' / '.join(cell)}", float(daily[own].sum()) * scenario.days
+            return "Budget"
+        case "roi_floor":
+            return "Return floor"
         case "day":
-            day = next(day for day in range(scenario.days) if scenario.date_of(day).isoformat() == of)
-            return f"Daily limit on {numbers.short_day(scenario.date_of(day))}", limits.daily_base
-        case _:
-            return "Return floor", np.nan
+            return f"Daily limit on {numbers.short_day(limit.day)}" if limit.day else "Daily limit"
+        case "region" | "channel":
+            return f"Cap on {limit.place[0]}"
+        case "minimum" | "lock":
+            return f"{limit.kind.capitalize()} of {' / '.join(limit.place)}"
 
 
-def limits_sentence(prices: tuple[LimitPrice, ...]) -> str:
+def _limit_words(limit: LimitPrice, result: PlanningResult, numbers: NumberFormat) -> str:
+    goal, money = GOAL_WORDS[result.campaign.goal], result.scenario.base_currency
+    if limit.kind == "roi_floor":
+        return f"a floor lower by 0.01 brings about {goal_text(limit.price * 0.01, result, numbers)}"
+    if limit.is_promise:
+        change = "less" if limit.price > 0.0 else "more"
+    elif limit.price > 0.0:
+        change = "more"
+    else:
+        return "used in full, but more room would bring nothing"
+    if result.goal_unit == "money":
+        one = f"one {money} less" if limit.is_promise and change == "less" else f"one more {money}"
+        return f"{one} of it brings {numbers.number(limit.worth, 'ratio')} {money} of {goal}"
+    gain = numbers.count(limit.worth * _COUNTED_BY)
+    return f"{numbers.money(_COUNTED_BY)} {change} of it bring {gain} {goal}"
+
+
+def limits_sentence(lines: tuple[LimitLine, ...]) -> str:
     """Which limits hold the plan back, in a sentence."""
-    priced = [row for row in prices if row.price > 0.0]
-    if not prices:
+    priced = [line for line in lines if line.limit.worth > 0.0]
+    if not lines:
         return "No limit is in the plan's way: more room, or more money, would bring nothing."
     if not priced:
         return "Some limits are used in full, but more room would bring nothing."
+    first, words = priced[0].name, priced[0].words
     if len(priced) == 1:
-        return f"{priced[0].name}: {priced[0].words}."
-    return f"{len(priced)} limits hold the plan back. The dearest is the {_inside(priced[0].name)}: {priced[0].words}."
-
-
-def _inside(name: str) -> str:
-    return name[0].lower() + name[1:]
+        return f"{first}: {words}."
+    return f"{len(priced)} limits hold the plan back. The dearest is the {first[0].lower()}{first[1:]}: {words}."

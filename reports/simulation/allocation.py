@@ -3,14 +3,15 @@
 import datetime as dt
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.kit.figures import HeatMap
+from xbopt.studies.labels import axis_names
 from xbopt.studies.simulate import SimulationResult
-from xbopt.studies.totals import CHANNEL_COUNTS
 
 _DAYS_A_WEEK = 7
 _MOST_DAYS_ONE_BY_ONE = 42
@@ -18,75 +19,47 @@ _MOST_WEEKS = 60
 _WEEKS_A_BLOCK = 4
 
 
-def names_of(scenario: Scenario) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Readable names of regions, segments and channels; ids are added where two names are the same."""
-    document = scenario.document
-    lists = document.market.regions, document.segments, document.channels
-    regions, segments, channels = ([(item.id, item.name or item.id) for item in items] for items in lists)
-    return _distinct(regions), _distinct(segments), _distinct(channels)
-
-
-def spend_by_cell(result: SimulationResult) -> FloatArray:
-    """Mean media spend over the horizon ``(R, S, C)``, base currency."""
-    return result.totals.channels[..., CHANNEL_COUNTS.index("spend")].mean(axis=0)
-
-
 def allocation_maps(result: SimulationResult) -> tuple[HeatMap, ...]:
     """Region by channel over all segments, region by segment, then region by channel for each segment."""
-    regions, segments, channels = names_of(result.scenario)
-    spend = spend_by_cell(result)
-    overall = HeatMap(
-        key="allocation",
-        title="Region by channel",
-        description="Media spend over the whole horizon by region and channel, mean over worlds.",
-        row_title="Region",
-        column_title="Channel",
-        rows=regions,
-        columns=channels,
-        values=_rows(spend.sum(axis=1)),
-        unit="money",
-        sums=True,
-    )
-    by_segment = HeatMap(
-        key="allocation_segments",
-        title="Region by segment",
-        description="Media spend over the whole horizon by region and customer segment, mean over worlds.",
-        row_title="Region",
-        column_title="Segment",
-        rows=regions,
-        columns=segments,
-        values=_rows(spend.sum(axis=2)),
-        unit="money",
-        sums=True,
-    )
-    top = float(spend.max())
-    each = (
-        HeatMap(
-            key=f"allocation_{result.scenario.segments[s]}",
-            title=f"Region by channel, {name}",
-            description=f"Media spend on the segment {name} by region and channel, mean over worlds.",
+    regions, segments, channels = axis_names(result.scenario)
+    spend = result.totals.spend_by_cell()
+
+    def spend_map(key: str, title: str, of: str, column: str, columns: tuple[str, ...], values: FloatArray) -> HeatMap:
+        return HeatMap(
+            key=f"allocation{key}",
+            title=title,
+            description=f"Media spend {of}, mean over worlds.",
             row_title="Region",
-            column_title="Channel",
+            column_title=column,
             rows=regions,
-            columns=channels,
-            values=_rows(spend[:, s]),
+            columns=columns,
+            values=_rows(values),
             unit="money",
             sums=True,
-            top=top,
         )
-        for s, name in enumerate(segments)
-    )
-    return overall, by_segment, *(each if len(segments) > 1 else ())
+
+    whole = "over the whole horizon by region and"
+    maps = [
+        spend_map("", "Region by channel", f"{whole} channel", "Channel", channels, spend.sum(axis=1)),
+        spend_map(
+            "_segments", "Region by segment", f"{whole} customer segment", "Segment", segments, spend.sum(axis=2)
+        ),
+    ]
+    for s, name in enumerate(segments if len(segments) > 1 else ()):
+        title, of = f"Region by channel, {name}", f"on the segment {name} by region and channel"
+        one = spend_map(f"_{result.scenario.segments[s]}", title, of, "Channel", channels, spend[:, s])
+        maps.append(replace(one, top=float(spend.max())))
+    return tuple(maps)
 
 
 def flighting_maps(result: SimulationResult) -> tuple[HeatMap, ...]:
     """Week by channel, one map a region on one colour scale; longer blocks where there are very many weeks."""
     scenario = result.scenario
-    regions, _, channels = names_of(scenario)
+    regions, _, channels = axis_names(scenario)
     weeks = math.ceil(scenario.days / _DAYS_A_WEEK)
     length = _DAYS_A_WEEK if weeks <= _MOST_WEEKS else _DAYS_A_WEEK * _WEEKS_A_BLOCK
     starts = range(0, scenario.days, length)
-    by_day = result.totals.spend_by_day / result.totals.worlds
+    by_day = result.totals.mean_spend_by_day()
     blocks = np.add.reduceat(by_day, list(starts), axis=0)  # (W, R, C)
     block = "week" if length == _DAYS_A_WEEK else f"block of {_WEEKS_A_BLOCK} weeks"
     short = "" if scenario.days % length == 0 else f" The last {block} is cut short by the end of the horizon."
@@ -111,7 +84,7 @@ def flighting_maps(result: SimulationResult) -> tuple[HeatMap, ...]:
 def discount_map(result: SimulationResult) -> HeatMap:
     """Depth of the discount by cell: day by day over a short horizon, weekly means over a long one."""
     scenario = result.scenario
-    regions, segments, _ = names_of(scenario)
+    regions, segments, _ = axis_names(scenario)
     depth = result.totals.discount_by_day / result.totals.worlds  # (T, R, S)
     length = 1 if scenario.days <= _MOST_DAYS_ONE_BY_ONE else _DAYS_A_WEEK
     starts = range(0, scenario.days, length)
@@ -134,7 +107,7 @@ def discount_map(result: SimulationResult) -> HeatMap:
 def daypart_map(result: SimulationResult) -> HeatMap:
     """Share of each channel's spend by daypart, below the audience's own day as a yardstick."""
     scenario = result.scenario
-    _, _, channels = names_of(scenario)
+    _, _, channels = axis_names(scenario)
     spend = result.totals.spend_by_daypart.sum(axis=0)  # (C, H)
     total = spend.sum(axis=1, keepdims=True)
     shares = np.where(total > 0.0, spend / np.where(total > 0.0, total, 1.0), np.nan)
@@ -166,8 +139,3 @@ def _rows(array: FloatArray) -> tuple[tuple[float, ...], ...]:
 def _day_names(scenario: Scenario, starts: Sequence[int]) -> tuple[str, ...]:
     days: list[dt.date] = [scenario.date_of(start) for start in starts]
     return tuple(day.isoformat() for day in days)
-
-
-def _distinct(items: list[tuple[str, str]]) -> tuple[str, ...]:
-    names = [name for _, name in items]
-    return tuple(name if names.count(name) == 1 else f"{name} ({key})" for key, name in items)

@@ -1,9 +1,11 @@
 """A simulation as one JSON document, for programs."""
 
 import math
+from dataclasses import asdict
 
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.studies.kpis import KPI_NAMES, Estimate, Row
+from xbopt.studies.compare import GapClosed
+from xbopt.studies.kpis import KPI_NAMES, Row, WorldRange
 from xbopt.studies.simulate import SimulationResult
 
 
@@ -15,7 +17,7 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
         "policy": {"name": result.policy, "kind": result.policy_kind},
         "runs": result.runs,
         "seed": result.seed,
-        "kpis": {name: estimate_json(result.kpis[name]) for name in KPI_NAMES},
+        "kpis": {name: figures_json(result.kpis[name]) for name in KPI_NAMES},
         "bridge": {term: number_or_none(amount) for term, amount in result.bridge.items()},
         "by_region": [_row(row) for row in result.by_region],
         "by_segment": [_row(row) for row in result.by_segment],
@@ -46,17 +48,12 @@ def number_or_none(number: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def estimate_json(estimate: Estimate) -> dict[str, float | None]:
-    """An estimate; what has no meaning is null."""
-    return {
-        "mean": number_or_none(estimate.mean),
-        "se": number_or_none(estimate.se),
-        "low": number_or_none(estimate.low),
-        "high": number_or_none(estimate.high),
-    }
+def figures_json(record: WorldRange | GapClosed) -> dict[str, float | None]:
+    """The figures of a record by name; what has no meaning is null."""
+    return {name: number_or_none(number) for name, number in asdict(record).items()}
 
 
 def _row(row: Row) -> dict[str, object]:
     taken = {"id", "name"} & row.figures.keys()
     assert not taken, f"figures named {taken} would hide the row's own"
-    return {"id": row.id, "name": row.name, **{name: estimate_json(figure) for name, figure in row.figures.items()}}
+    return {"id": row.id, "name": row.name, **{name: figures_json(figure) for name, figure in row.figures.items()}}

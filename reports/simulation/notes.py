@@ -1,10 +1,10 @@
 """How to read a simulation report, and what it leaves out."""
 
-from xbopt.studies.against_baseline import Comparison
+from xbopt.studies.against_baseline import BaselineComparison
 from xbopt.studies.simulate import SimulationResult
 
 
-def method_notes(result: SimulationResult, comparison: Comparison | None) -> tuple[str, ...]:
+def method_notes(result: SimulationResult, comparison: BaselineComparison | None) -> tuple[str, ...]:
     """The method notes, most needed first."""
     uncertain = ", ".join(name.replace("_", " ") for name in result.scenario.document.uncertainty)
     worlds = (

@@ -2,19 +2,16 @@
 
 import math
 
-from xbopt.reports.kit.bridge import bridge_table
+from xbopt.reports.kit.chart_bridge import bridge_chart
 from xbopt.reports.kit.chart_heat import heat_map_chart
-from xbopt.reports.kit.figures import Column, HeatMap, Table
+from xbopt.reports.kit.figures import HeatMap
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, heat_table, table_text
-from xbopt.reports.kit.page_sheet import sheet_text
-from xbopt.reports.kit.page_tiles import tile_text
-from xbopt.reports.simulation.chart_bridge import bridge_chart
-from xbopt.reports.simulation.chart_ledger import ledger_chart
-from xbopt.reports.simulation.chart_response import response_chart
-from xbopt.reports.simulation.chart_timeline import timeline_chart
-from xbopt.reports.simulation.promotion import ledger_table
+from xbopt.reports.simulation.assumptions import sheet_text
+from xbopt.reports.simulation.bridge import bridge_table
+from xbopt.reports.simulation.charts import ledger_chart, response_chart, timeline_chart
 from xbopt.reports.simulation.report import SimulationReport
-from xbopt.reports.simulation.timeline import added_up_table, each_table
+from xbopt.reports.simulation.tables import added_up_table, each_table, ledger_table, response_table
+from xbopt.reports.simulation.tiles import tile_text
 from xbopt.reports.simulation.words import (
     allocation_takeaway,
     bridge_takeaway,
@@ -197,22 +194,7 @@ def _response(report: SimulationReport) -> Section:
                 title=curve.name,
                 description=(words := f"Margin before media a day against spend a day on {curve.name}."),
                 spec=response_chart(curve, numbers, top, words),
-                table=table_text(
-                    Table(
-                        key=f"response_{curve.channel}",
-                        title=curve.name,
-                        columns=(
-                            Column(key="spend", name="Spend a day", unit="money"),
-                            Column(key="margin", name="Margin before media", unit="money"),
-                            Column(key="part", name="Part", unit="text"),
-                        ),
-                        rows=tuple(
-                            (x, y, "planned" if x <= curve.largest_spend else "beyond the plan's largest day")
-                            for x, y in zip(curve.spend, curve.margin, strict=True)
-                        ),
-                    ),
-                    numbers,
-                ),
+                table=table_text(response_table((curve,)), numbers),
                 wide=False,
                 height=240,
             )

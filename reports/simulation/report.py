@@ -3,27 +3,27 @@
 from dataclasses import dataclass
 
 from xbopt.core.errors import UsageError
-from xbopt.reports.kit.assumptions import AssumptionSheet, build_assumptions
-from xbopt.reports.kit.bridge import BridgeStep, build_bridge
+from xbopt.reports.kit.chart_bridge import BridgeStep
 from xbopt.reports.kit.figures import Fact, HeatMap, Table
 from xbopt.reports.kit.numbers import NumberFormat
-from xbopt.reports.kit.tiles import Tile, build_other_kpis, build_tiles
 from xbopt.reports.simulation.allocation import allocation_maps, daypart_map, discount_map, flighting_maps
-from xbopt.reports.simulation.limits import LimitsReport, build_limits
+from xbopt.reports.simulation.assumptions import AssumptionSheet, build_assumptions
+from xbopt.reports.simulation.bridge import build_bridge
 from xbopt.reports.simulation.notes import method_notes
-from xbopt.reports.simulation.promotion import PromotionLedger, build_ledger
-from xbopt.reports.simulation.response_curves import ResponseCurve, marginal_table, response_curves
-from xbopt.reports.simulation.results import result_tables
-from xbopt.reports.simulation.timeline import Timeline, build_timeline
+from xbopt.reports.simulation.tables import LimitsReport, limits_report, marginal_table, result_tables
+from xbopt.reports.simulation.tiles import Tile, build_other_kpis, build_tiles
 from xbopt.reports.simulation.verdict import (
     comparison_sentence,
     customer_value_sentence,
     media_sentence,
     verdict_sentence,
 )
-from xbopt.studies.against_baseline import compare
-from xbopt.studies.kpis import Estimate
+from xbopt.studies.against_baseline import against_baseline
+from xbopt.studies.kpis import WorldRange
+from xbopt.studies.promotion import PromotionLedger, promotion_ledger
+from xbopt.studies.response import ResponseCurve, response_curves
 from xbopt.studies.simulate import SimulationResult
+from xbopt.studies.timeline import Timeline, build_timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def build_simulation_report(
     result: SimulationResult,
     *,
     baseline: SimulationResult | None = None,
-    without_media: Estimate | None = None,
+    without_media: WorldRange | None = None,
     title: str = "",
     locale: str = "en",
 ) -> SimulationReport:
@@ -111,7 +111,7 @@ def build_simulation_report(
             "compare results of one base currency."
         )
     numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
-    comparison = None if baseline is None else compare(result, baseline)
+    comparison = None if baseline is None else against_baseline(result, baseline)
     curves = response_curves(result, baseline)
     return SimulationReport(
         title=title or scenario.title,
@@ -133,8 +133,8 @@ def build_simulation_report(
         response=curves,
         marginal=marginal_table(curves),
         results=result_tables(result),
-        ledger=build_ledger(result),
-        limits=build_limits(result),
+        ledger=promotion_ledger(result),
+        limits=limits_report(result),
         assumptions=build_assumptions(scenario.document, scenario.changes),
         notes=method_notes(result, comparison),
         numbers=numbers,
@@ -143,7 +143,7 @@ def build_simulation_report(
     )
 
 
-def _beside_margin(result: SimulationResult, numbers: NumberFormat, media_effect: Estimate | None) -> tuple[str, ...]:
+def _beside_margin(result: SimulationResult, numbers: NumberFormat, media_effect: WorldRange | None) -> tuple[str, ...]:
     value = customer_value_sentence(result.customer_value, numbers)
     if media_effect is None or result.kpis["media_spend"].mean <= 0.0:
         return (value,)

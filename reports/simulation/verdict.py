@@ -1,11 +1,8 @@
 """The verdict: what the simulation says, in one sentence."""
 
-import numpy as np
-
-from xbopt.core.arrays import FloatArray
 from xbopt.reports.kit.numbers import NumberFormat, has_range
-from xbopt.studies.against_baseline import Comparison
-from xbopt.studies.kpis import Estimate
+from xbopt.studies.against_baseline import BaselineComparison
+from xbopt.studies.kpis import WorldRange
 from xbopt.studies.simulate import SimulationResult
 
 
@@ -14,7 +11,7 @@ def policy_words(policy: str) -> str:
     return {"baseline": "this plan", "planner": "the planner's plan"}.get(policy, f"the policy {policy}")
 
 
-def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_effect: Estimate | None = None) -> str:
+def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_effect: WorldRange | None = None) -> str:
     """What the campaign earns, how far that varies between worlds, how often it loses money, and what media add.
 
     Args:
@@ -23,17 +20,16 @@ def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_e
         media_effect: Margin with media less the margin of the same worlds without. Left out, the sentence says that
             the margin includes organic orders.
     """
-    margins: FloatArray = result.totals.money.sum(axis=(1, 2, 3))
     margin, spend = result.kpis["contribution_margin"], result.kpis["media_spend"].mean
-    losses = int(np.count_nonzero(margins < 0.0))
-    money = numbers.short_money
+    losses = result.losing_worlds
+    money = numbers.money
     with_media = f"with {money(spend)} of media spend" if spend > 0.0 else "without any media spend"
     if media_effect is None and spend > 0.0:
         with_media = f", organic orders included, {with_media}"
     else:
         with_media = f" {with_media}"
     under = f"Under {policy_words(result.policy)} the campaign"
-    amount, worlds = money(abs(margin.mean)), len(margins)
+    amount, worlds = money(abs(margin.mean)), result.runs
     more = "" if media_effect is None or spend <= 0.0 else f" {media_sentence(margin.mean, media_effect, numbers)}"
     if worlds == 1:
         verb = "loses" if losses else "earns"
@@ -55,7 +51,7 @@ def verdict_sentence(result: SimulationResult, numbers: NumberFormat, *, media_e
     return f"{under} loses {amount}{with_media}{spread}; {tail}{more}"
 
 
-def media_sentence(margin: float, effect: Estimate, numbers: NumberFormat) -> str:
+def media_sentence(margin: float, effect: WorldRange, numbers: NumberFormat) -> str:
     """What media add to the margin, and what the same worlds earn without them.
 
     Args:
@@ -63,7 +59,7 @@ def media_sentence(margin: float, effect: Estimate, numbers: NumberFormat) -> st
         effect: Margin with media less the margin of the same worlds without.
         numbers: How numbers are written.
     """
-    money, without = numbers.short_money, margin - effect.mean
+    money, without = numbers.money, margin - effect.mean
     verb, size = ("earn" if without >= 0.0 else "lose"), money(abs(without))
     if effect.mean < 0.0:
         cost = _negative(effect)
@@ -77,30 +73,30 @@ def media_sentence(margin: float, effect: Estimate, numbers: NumberFormat) -> st
     return f"{start} {money(effect.mean)}{_spread(effect, numbers)}; without media the same worlds {verb} {size}."
 
 
-def customer_value_sentence(change: Estimate, numbers: NumberFormat) -> str:
+def customer_value_sentence(change: WorldRange, numbers: NumberFormat) -> str:
     """What the customer base is worth more, or less, at the end than at the start."""
     if change.mean == 0.0 and not has_range(change):
         return "Beyond the margin, the customer base is worth as much on the last evening as on the first."
     word, size = ("more", change) if change.mean >= 0.0 else ("less", _negative(change))
     return (
-        f"Beyond the margin, the customer base is worth {numbers.short_money(size.mean)} {word}"
+        f"Beyond the margin, the customer base is worth {numbers.money(size.mean)} {word}"
         f"{_spread(size, numbers)} on the last evening than on the first; "
         "what orders still owed to promotions would earn is taken off."
     )
 
 
-def comparison_sentence(comparison: Comparison, numbers: NumberFormat) -> str:
+def comparison_sentence(comparison: BaselineComparison, numbers: NumberFormat) -> str:
     """How the contribution margin compares with the baseline's."""
     difference = comparison.differences["contribution_margin"]
-    change = difference.estimate
+    change = difference.figure
     rival = "the scenario's own plan" if comparison.baseline == "baseline" else comparison.baseline
     if change.mean == 0.0 and not has_range(change):
         return f"That is the same as {rival} earns."
     word = "more" if change.mean >= 0.0 else "less"
-    sentence = f"That is {numbers.short_money(abs(change.mean))} {word} than {rival}"
+    sentence = f"That is {numbers.money(abs(change.mean))} {word} than {rival}"
     if not comparison.paired:
         return f"{sentence}; the two were not played in the same worlds, so the range of the difference is not known."
-    spread = numbers.range(change, "money", short=True)
+    spread = numbers.range(change, "money")
     if spread:
         sentence += f" (5\N{EN DASH}95% of the difference: {spread})"
     if difference.ahead is not None:
@@ -115,9 +111,9 @@ def of_worlds(count: int, worlds: int) -> str:
     return f"{'none' if count == 0 else count} of {worlds} worlds"
 
 
-def _spread(estimate: Estimate, numbers: NumberFormat) -> str:
-    return f" (5\N{EN DASH}95%: {numbers.range(estimate, 'money', short=True)})" if has_range(estimate) else ""
+def _spread(figure: WorldRange, numbers: NumberFormat) -> str:
+    return f" (5\N{EN DASH}95%: {numbers.range(figure, 'money')})" if has_range(figure) else ""
 
 
-def _negative(estimate: Estimate) -> Estimate:
-    return Estimate(mean=-estimate.mean, se=estimate.se, low=-estimate.high, high=-estimate.low)
+def _negative(figure: WorldRange) -> WorldRange:
+    return WorldRange(mean=-figure.mean, se=figure.se, low=-figure.high, high=-figure.low)

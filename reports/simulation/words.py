@@ -15,13 +15,13 @@ def bridge_takeaway(report: SimulationReport) -> str:
         return "There is no net revenue in this scenario."
     after = report.bridge[report.bridge.index(revenue) + 1 :]
     costs = sorted((step for step in after if step.kind == "amount"), key=lambda step: step.amount)[:2]
-    words = " and ".join(f"{step.name.lower()} {numbers.share(-step.of_revenue, digits=0)}" for step in costs)
+    words = " and ".join(f"{step.name.lower()} {numbers.share(-step.of_revenue)}" for step in costs)
     left = (
-        f"{numbers.share(margin.of_revenue, digits=0)} is left as contribution margin"
+        f"{numbers.share(margin.of_revenue)} is left as contribution margin"
         if margin.amount >= 0.0
-        else f"costs exceed it by {numbers.share(-margin.of_revenue, digits=0)}"
+        else f"costs exceed it by {numbers.share(-margin.of_revenue)}"
     )
-    return f"Of {numbers.short_money(revenue.amount)} net revenue, {words} are the largest costs; {left}."
+    return f"Of {numbers.money(revenue.amount)} net revenue, {words} are the largest costs; {left}."
 
 
 def timeline_takeaway(report: SimulationReport) -> str:
@@ -47,7 +47,7 @@ def allocation_takeaway(report: SimulationReport) -> str:
     )
     numbers = report.numbers
     return (
-        f"{numbers.short_money(total)} in all. The largest part, {numbers.share(value / total, digits=0)}, "
+        f"{numbers.money(total)} in all. The largest part, {numbers.share(value / total)}, "
         f"goes to {channel} in {region}."
     )
 
@@ -60,7 +60,7 @@ def discount_takeaway(report: SimulationReport) -> str:
         return "This plan gives no discounts."
     given = sum(any(row[i] > 0.0 for row in heat.values) for i in range(len(heat.columns)))
     unit = "days" if heat.column_title == "Day" else "weeks"
-    depth = report.numbers.number(deepest, "share", short=True)
+    depth = report.numbers.share(deepest)
     mean = "" if unit == "days" else " on a week's average"
     return f"Discounts of up to {depth}{mean} run in {given} of {len(heat.columns)} {unit}."
 
@@ -88,7 +88,7 @@ def ledger_takeaway(report: SimulationReport) -> str:
         return "No discount brought any extra order, so nothing was brought forward."
     new = ledger.new.mean / ledger.bump.mean
     return (
-        f"Of {numbers.count(ledger.bump.mean)} extra orders {numbers.share(new, digits=0)} are new demand; "
+        f"Of {numbers.count(ledger.bump.mean)} extra orders {numbers.share(new)} are new demand; "
         f"{numbers.count(ledger.owed.mean)} brought forward are still owed to the weeks after the horizon."
     )
 

@@ -8,13 +8,10 @@ from xlsxwriter import Workbook
 
 from xbopt.core.files import replace_file
 from xbopt.reports.kit.figures import Column, Table
-from xbopt.reports.kit.tiles import Tile
-from xbopt.reports.kit.workbook_writer import WorkbookWriter, rounded, rounded_estimate
-from xbopt.reports.simulation.limits import LimitsReport
-from xbopt.reports.simulation.promotion import ledger_table
+from xbopt.reports.kit.workbook_writer import WorkbookWriter
 from xbopt.reports.simulation.report import SimulationReport
-from xbopt.reports.simulation.response_curves import ResponseCurve
-from xbopt.reports.simulation.timeline import added_up_table, each_table
+from xbopt.reports.simulation.tables import added_up_table, each_table, ledger_table, response_table
+from xbopt.reports.simulation.tiles import Tile
 
 _CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - the library wants a time without zone
 """Stands in the file instead of the hour of writing, so that the same report gives the same bytes."""
@@ -43,7 +40,7 @@ def write_xlsx(
     with replace_file(Path(path)) as temporary:
         book = Workbook(str(temporary), options)
         book.set_properties({"title": report.title, "created": _CREATED})
-        _write(WorkbookWriter(book, report.numbers.currency), report, more or {}, first)
+        _write(WorkbookWriter(book, report.numbers), report, more or {}, first)
         book.close()
 
 
@@ -72,65 +69,50 @@ def _write(
 def workbook_tables(report: SimulationReport) -> dict[str, Table]:
     """Every plain table of the workbook by the name of its sheet."""
     by_region, by_segment, by_channel = report.results
-    limits: LimitsReport = report.limits
     return {
         "KPIs": _kpis(report.tiles + report.other_kpis),
         "Time": each_table(report.timeline),
         "Time added up": added_up_table(report.timeline),
-        "Response": _response(report.response),
+        "Response": response_table(report.response),
         "Marginal": report.marginal,
         "By region": by_region,
         "By segment": by_segment,
         "By channel": by_channel,
         "Pull-forward": ledger_table(report.ledger),
-        "Limits": limits.use,
-        "Limit changes": limits.changes,
+        "Limits": report.limits.use,
+        "Limit changes": report.limits.changes,
         "Assumptions": _assumptions(report),
     }
 
 
 def _kpis(tiles: tuple[Tile, ...]) -> Table:
-    rows = tuple(
-        (tile.name, *figures, None if change is None else rounded_estimate(change, tile.unit), tile.unit, tile.meaning)
-        for tile in tiles
-        for estimate in [tile.estimate]
-        for change in [tile.change.estimate if tile.change else None]
-        for figures in [
-            tuple(rounded(value, tile.unit) for value in (estimate.mean, estimate.se, estimate.low, estimate.high))
-        ]
-    )
     return Table(
         key="kpis",
         title="KPIs",
         columns=(
-            Column(key="kpi", name="KPI", unit="text"),
-            Column(key="mean", name="Mean", unit="decimal", meaning="Mean over worlds"),
-            Column(key="se", name="se", unit="decimal", meaning="Standard error of the mean"),
-            Column(key="low", name="Low", unit="decimal", meaning="5th percentile over worlds"),
-            Column(key="high", name="High", unit="decimal", meaning="95th percentile over worlds"),
-            Column(key="change", name="Change", unit="decimal", meaning="Against the baseline, where there is one"),
-            Column(key="unit", name="Unit", unit="text", meaning="Money is in base currency; a share is 0 to 1"),
-            Column(key="meaning", name="Meaning", unit="text"),
-        ),
-        rows=rows,
-    )
-
-
-def _response(curves: tuple[ResponseCurve, ...]) -> Table:
-    return Table(
-        key="response",
-        title="Response curves",
-        columns=(
-            Column(key="channel", name="Channel", unit="text"),
-            Column(key="spend", name="Spend a day", unit="money", meaning="Steady daily spend, all cells"),
-            Column(key="margin", name="Margin before media", unit="money", meaning="Long-run margin a day"),
-            Column(key="part", name="Part", unit="text", meaning="planned, or beyond the plan's largest daily spend"),
+            Column("kpi", "KPI", "text"),
+            Column("mean", "Mean", "number", "Mean over worlds"),
+            Column("se", "se", "number", "Standard error of the mean"),
+            Column("low", "Low", "number", "5th percentile over worlds"),
+            Column("high", "High", "number", "95th percentile over worlds"),
+            Column("change", "Change", "number", "Against the baseline, where there is one"),
+            Column("unit", "Unit", "text", "Money is in base currency; a share is 0 to 1"),
+            Column("meaning", "Meaning", "text"),
         ),
         rows=tuple(
-            (curve.name, x, y, "planned" if x <= curve.largest_spend else "beyond")
-            for curve in curves
-            for x, y in zip(curve.spend, curve.margin, strict=True)
+            (
+                tile.name,
+                tile.figure.mean,
+                tile.figure.se,
+                tile.figure.low,
+                tile.figure.high,
+                tile.change.figure if tile.change else None,
+                tile.unit,
+                tile.meaning,
+            )
+            for tile in tiles
         ),
+        row_units=tuple(tile.unit for tile in tiles),
     )
 
 
@@ -139,15 +121,13 @@ def _assumptions(report: SimulationReport) -> Table:
         key="assumptions",
         title="Assumption sheet",
         columns=(
-            Column(key="section", name="Section", unit="text", meaning="Section of the scenario file"),
-            Column(key="where", name="Where", unit="text", meaning="Path of what holds it; in brackets the ids on it"),
-            Column(key="name", name="Name", unit="text", meaning="Key, or position in a list"),
-            Column(key="value", name="Value", unit="decimal", meaning="As stated, or the format's default"),
-            Column(
-                key="evidence", name="Mark", unit="text", meaning="Evidence mark; empty where --set changed the value"
-            ),
-            Column(key="source", name="Source", unit="text"),
-            Column(key="note", name="Note", unit="text"),
+            Column("section", "Section", "text", "Section of the scenario file"),
+            Column("where", "Where", "text", "Path of what holds it; in brackets the ids on it"),
+            Column("name", "Name", "text", "Key, or position in a list"),
+            Column("value", "Value", "number", "As stated, or the format's default"),
+            Column("evidence", "Mark", "text", "Evidence mark; empty where --set changed the value"),
+            Column("source", "Source", "text"),
+            Column("note", "Note", "text"),
         ),
         rows=tuple(
             (item.section, item.group, item.name, item.value, item.evidence, item.source, item.note)
@@ -161,10 +141,10 @@ def _dictionary(tables: dict[str, Table]) -> Table:
         key="dictionary",
         title="Data dictionary",
         columns=(
-            Column(key="sheet", name="Sheet", unit="text"),
-            Column(key="column", name="Column", unit="text"),
-            Column(key="unit", name="Unit", unit="text"),
-            Column(key="meaning", name="Meaning", unit="text"),
+            Column("sheet", "Sheet", "text"),
+            Column("column", "Column", "text"),
+            Column("unit", "Unit", "text"),
+            Column("meaning", "Meaning", "text"),
         ),
         rows=tuple(
             (sheet, column.name, column.unit, column.meaning or column.name)

@@ -111,11 +111,12 @@ def test_a_broken_run_leaves_no_log_and_keeps_the_old_one(scenario, tmp_path, mo
     path = tmp_path / "log.parquet"
     path.write_bytes(b"precious")
 
-    def interrupt(done, total):
-        raise KeyboardInterrupt
+    def interrupt(_stage: str, done: int, _total: int) -> None:
+        if done:  # some worlds are played, the log is not yet closed
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        xbopt.simulate(scenario, runs=2, log=path, progress=interrupt)
+        xbopt.simulate(scenario, runs=2, log=path, on_progress=interrupt)
     assert path.read_bytes() == b"precious"
     assert list(tmp_path.iterdir()) == [path]
 

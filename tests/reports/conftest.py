@@ -8,7 +8,7 @@ import pytest
 
 from xbopt.simulator.money import TERMS
 from xbopt.studies.kpis import (
-    Estimate,
+    WorldRange,
     bridge_means,
     channel_rows,
     kpi_values,
@@ -85,9 +85,9 @@ def rebuilt(result: SimulationResult, totals: Totals, *, policy: str = "baseline
         result,
         policy=policy,
         runs=totals.worlds,
-        kpis={name: Estimate.of(array) for name, array in values.items()},
+        kpis={name: WorldRange.of(array) for name, array in values.items()},
         bridge=bridge_means(totals),
-        customer_value=Estimate.of(totals.customer_value),
+        customer_value=WorldRange.of(totals.customer_value),
         by_region=region_rows(scenario, totals),
         by_segment=segment_rows(scenario, totals),
         by_channel=channel_rows(scenario, totals),

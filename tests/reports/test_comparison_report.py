@@ -11,7 +11,7 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.reports.comparison.document import comparison_json
 from xbopt.reports.comparison.page import comparison_content
 from xbopt.reports.comparison.report import build_comparison_report
-from xbopt.reports.comparison.words import comparison_verdict, gap_sentence, ranked, runner_up_sentence
+from xbopt.reports.comparison.words import comparison_verdict, gap_sentence, runner_up_sentence
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page import MAX_BYTES, html_page
 from xbopt.studies.compare import MEASURES
@@ -57,10 +57,10 @@ def test_the_page_is_drawn_without_a_complaint(page, chromium, tmp_path):
 
 
 def test_the_best_comes_first_everywhere(result, report):
-    means = [float(policy.values["contribution_margin"].mean()) for policy in ranked(result)]
+    means = [float(policy.values["contribution_margin"].mean()) for policy in result.ranked]
     assert means == sorted(means, reverse=True)
-    assert report.kpis.rows[0][0] == report.beats.rows[0] == ranked(result)[0].name
-    assert report.verdict.startswith(f"Of {len(result.policies)} policies {ranked(result)[0].name} earns most")
+    assert report.kpis.rows[0][0] == report.beats.rows[0] == result.ranked[0].name
+    assert report.verdict.startswith(f"Of {len(result.policies)} policies {result.ranked[0].name} earns most")
 
 
 def test_the_matrix_is_the_share_of_worlds(result, report):
@@ -76,7 +76,7 @@ def test_the_matrix_is_the_share_of_worlds(result, report):
 
 
 def test_the_first_being_best_is_told(result):
-    best = ranked(result)[0].name
+    best = result.ranked[0].name
     own = compared_with([best], runs=10, seed=1, oracle_worlds=0)
     assert comparison_verdict(own, EUR).endswith("No other policy is above it.")
     assert gap_sentence(own, EUR) == ""
@@ -84,7 +84,7 @@ def test_the_first_being_best_is_told(result):
 
 
 def test_twins_at_the_top_are_told(result):
-    best = ranked(result)[0].name
+    best = result.ranked[0].name
     assert "earn the same in every world" in runner_up_sentence(
         compared_with([best, best], runs=3, oracle_worlds=0), EUR
     )

@@ -15,7 +15,7 @@ from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page import MAX_BYTES, PageStyle, html_page, script_json, write_html
 from xbopt.reports.simulation.page import simulation_content, simulation_sections
 from xbopt.reports.simulation.report import build_simulation_report
-from xbopt.studies.kpis import Estimate
+from xbopt.studies.kpis import WorldRange
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_minus_stays_with_its_figure_on_the_page(make_result):
 
 def test_set_values_and_sentences_beside_the_margin_stand_on_the_page(played):
     scenario = replace(played.scenario, changes=(("budget.total_base", "budget.total_base=28000"),))
-    effect = Estimate(mean=10.0, se=1.0, low=5.0, high=15.0)
+    effect = WorldRange(mean=10.0, se=1.0, low=5.0, high=15.0)
     page = html_page(
         simulation_content(build_simulation_report(replace(played, scenario=scenario), without_media=effect))
     )

@@ -12,12 +12,12 @@ from xbopt.agents.planner.target import Target
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page import MAX_BYTES, html_page
-from xbopt.reports.plan.document import planning_json
+from xbopt.reports.plan.document import planning_json, write_plan_xlsx
 from xbopt.reports.plan.page import plan_content
 from xbopt.reports.plan.report import GROUP_WORDS, build_plan_report
-from xbopt.reports.plan.words import limit_prices, limits_sentence, plan_verdict, spend_sentence
-from xbopt.reports.plan.workbook import write_plan_xlsx
+from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
 from xbopt.simulator.worlds import WorldParameters
+from xbopt.studies.plan_review import review_plan
 
 SHORT = ["horizon.days=14", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 EUR = NumberFormat(locale="en", currency="EUR")
@@ -40,7 +40,7 @@ def tight():
 
 @pytest.fixture(scope="module")
 def report(tight):
-    return build_plan_report(tight, runs=6, seed=2)
+    return build_plan_report(review_plan(tight, runs=6, seed=2))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_the_page_is_drawn_without_a_complaint(page, chromium, tmp_path):
 
 
 def test_the_same_plan_gives_the_same_page(tight, page):
-    assert html_page(plan_content(build_plan_report(tight, runs=6, seed=2))) == page
+    assert html_page(plan_content(build_plan_report(review_plan(tight, runs=6, seed=2)))) == page
 
 
 def test_the_reallocation_leads_from_one_plan_to_the_other(report, tight):
@@ -108,15 +108,16 @@ def test_the_response_curves_show_both_plans(report, tight):
 
 
 def test_limits_are_told_with_what_they_cost(tight):
-    prices = limit_prices(tight, EUR)
-    assert {price.name for price in prices if price.price > 0.0} == {"Cap on United Kingdom", "Cap on Germany"}
+    lines = limit_lines(tight, EUR)
+    prices = [line.limit for line in lines]
+    assert {line.name for line in lines if line.limit.price > 0.0} == {"Cap on United Kingdom", "Cap on Germany"}
     assert [price.price for price in prices] == sorted((price.price for price in prices), reverse=True)
-    for price in prices:
+    for line, price in zip(lines, prices, strict=True):
         own = tight.campaign.shadow_prices[price.key]
         assert price.price == own
         assert price.one_percent == pytest.approx(own * price.allowed_base * 0.01)
-        assert price.words.startswith(f"one more EUR of it brings {own:.2f} EUR")
-    assert limits_sentence(prices).startswith("2 limits hold the plan back. The dearest is the cap on ")
+        assert line.words.startswith(f"one more EUR of it brings {own:.2f} EUR")
+    assert limits_sentence(lines).startswith("2 limits hold the plan back. The dearest is the cap on ")
 
 
 def test_a_shadow_price_is_what_a_little_more_room_brings(tight):
@@ -127,7 +128,7 @@ def test_a_shadow_price_is_what_a_little_more_room_brings(tight):
 
 
 def test_a_plan_without_limits_in_the_way_says_so(planned):
-    assert limits_sentence(limit_prices(planned, EUR)) == (
+    assert limits_sentence(limit_lines(planned, EUR)) == (
         "No limit is in the plan's way: more room, or more money, would bring nothing."
     )
 
@@ -146,7 +147,7 @@ def test_a_target_is_told_with_the_spend_that_missed_it():
     verdict = plan_verdict(result, EUR)
     assert verdict.startswith(f"{round(0.8 * most):,} orders take {EUR.money(result.campaign.total_spend_base)}")
     assert f"{EUR.money(result.target.missed_base)} were not enough" in verdict
-    assert "€1,000 more of it bring" in limits_sentence(limit_prices(result, EUR))
+    assert "€1,000 more of it bring" in limits_sentence(limit_lines(result, EUR))
     assert planning_json(result)["target"]["value"] == round(0.8 * most)
 
 
@@ -156,8 +157,8 @@ def test_every_group_of_parameters_has_words():
 
 def test_the_tornado_is_the_table(report):
     rows = report.swing_table.rows
-    assert len(rows) == 2 * len(report.swings)
-    assert [row[2] for row in rows] == [side.plan for swing in report.swings for side in (swing.low, swing.high)]
+    assert len(rows) == 2 * len(report.review.swings)
+    assert [row[2] for row in rows] == [side.plan for swing in report.review.swings for side in (swing.low, swing.high)]
     assert sum(row[4] is not None for row in rows) == 8
     lead = plan_content(report).sections
     words = next(section.takeaway for section in lead if section.key == "swings")

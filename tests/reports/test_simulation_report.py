@@ -11,14 +11,13 @@ import pytest
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import uncovered
-from xbopt.reports.kit.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
-from xbopt.reports.kit.bridge import build_bridge
-from xbopt.reports.kit.figures import labelled
 from xbopt.reports.kit.numbers import NumberFormat, glued
+from xbopt.reports.simulation.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
+from xbopt.reports.simulation.bridge import build_bridge
 from xbopt.reports.simulation.report import build_simulation_report
 from xbopt.reports.simulation.verdict import media_sentence
 from xbopt.simulator.money import TERMS
-from xbopt.studies.kpis import Estimate
+from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import KPI_LABELS, TERM_LABELS
 from xbopt.studies.totals import ADJUSTMENTS, CELL_COUNTS
 
@@ -54,8 +53,8 @@ def test_a_campaign_without_media_is_told_as_one(make_result):
     report = build_simulation_report(make_result(TEN_PROFITS, media=0.0))
     assert "without any media spend" in report.verdict
     roas = next(tile for tile in report.tiles if tile.key == "roas")
-    assert math.isnan(roas.estimate.mean)
-    assert EN.number(roas.estimate.mean, roas.unit) == "–"
+    assert math.isnan(roas.figure.mean)
+    assert EN.number(roas.figure.mean, roas.unit) == "–"
 
 
 def test_one_world_claims_no_range(make_result):
@@ -91,7 +90,7 @@ def test_changes_are_taken_world_by_world(make_result):
     report = build_simulation_report(plan, baseline=make_result(TEN_PROFITS))
     margin = report.tiles[0]
     assert margin.change is not None
-    assert margin.change.estimate.mean == pytest.approx(5.0)
+    assert margin.change.figure.mean == pytest.approx(5.0)
     assert margin.change.ahead == 1.0
     assert report.comparison == "That is €5 more than the scenario's own plan; it is ahead in all 10 worlds."
 
@@ -183,24 +182,24 @@ def test_discounts_cut_by_the_margin_floor_are_called_so(played):
     )
 
 
-def _sure(mean: float) -> Estimate:
-    return Estimate(mean=mean, se=0.0, low=mean, high=mean)
+def _sure(mean: float) -> WorldRange:
+    return WorldRange(mean=mean, se=0.0, low=mean, high=mean)
 
 
 def test_media_that_pay_get_their_own_sentence(make_result):
     """The margin is 104.5; media add 40 of it, so 64.5 come without them."""
-    effect = Estimate(mean=40.0, se=1.0, low=30.0, high=50.0)
+    effect = WorldRange(mean=40.0, se=1.0, low=30.0, high=50.0)
     report = build_simulation_report(make_result(TEN_PROFITS), without_media=effect)
-    sentence = "Of that, media add €40 (5–95%: €30 to €50); without media the same worlds earn €64."
+    sentence = "Of that, media add €40 (5–95%: €30 to €50); without media the same worlds earn €64.50."
     assert report.verdict.endswith(sentence)
     assert "organic orders included" not in report.verdict
     assert report.beside_margin[0] == sentence
-    assert next(tile for tile in report.other_kpis if tile.key == "media_effect").estimate is effect
+    assert next(tile for tile in report.other_kpis if tile.key == "media_effect").figure is effect
 
 
 def test_media_that_do_not_pay_are_told_so(make_result):
     """104.5 with media, 20 more without; the range turns with the sign."""
-    effect = Estimate(mean=-20.0, se=1.0, low=-30.0, high=-10.0)
+    effect = WorldRange(mean=-20.0, se=1.0, low=-30.0, high=-10.0)
     report = build_simulation_report(make_result(TEN_PROFITS), without_media=effect)
     assert report.verdict.endswith(
         "Media cost more than they bring: without them the same worlds earn €124, €20 more (5–95%: €10 to €30)."
@@ -229,9 +228,9 @@ def test_without_media_spend_there_is_nothing_to_take_apart(make_result):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (Estimate(mean=40.0, se=1.0, low=-5.0, high=90.0), "worth €40 more (5–95%: −€5 to €90) on the last"),
-        (Estimate(mean=-40.0, se=1.0, low=-90.0, high=5.0), "worth €40 less (5–95%: −€5 to €90) on the last"),
-        (Estimate(mean=0.0, se=0.0, low=0.0, high=0.0), "worth as much on the last evening as on the first."),
+        (WorldRange(mean=40.0, se=1.0, low=-5.0, high=90.0), "worth €40 more (5–95%: −€5 to €90) on the last"),
+        (WorldRange(mean=-40.0, se=1.0, low=-90.0, high=5.0), "worth €40 less (5–95%: −€5 to €90) on the last"),
+        (WorldRange(mean=0.0, se=0.0, low=0.0, high=0.0), "worth as much on the last evening as on the first."),
     ],
 )
 def test_customer_value_stands_beside_the_margin(make_result, change, words):
@@ -239,7 +238,7 @@ def test_customer_value_stands_beside_the_margin(make_result, change, words):
     report = build_simulation_report(result)
     assert report.beside_margin[-1].startswith("Beyond the margin, the customer base is worth")
     assert words in report.beside_margin[-1]
-    assert next(tile for tile in report.other_kpis if tile.key == "customer_value").estimate is change
+    assert next(tile for tile in report.other_kpis if tile.key == "customer_value").figure is change
 
 
 def test_all_names_come_from_the_one_list(played):
@@ -255,9 +254,9 @@ def test_all_names_come_from_the_one_list(played):
     assert [step.name for step in report.bridge if step.kind == "amount"] == [TERM_LABELS[term] for term in TERMS]
 
 
-def test_every_label_has_a_unit_that_reports_know():
-    assert {labelled(name)[1] for name in KPI_LABELS} <= {"money", "unit_money", "count", "share", "ratio", "decimal"}
-    assert labelled("roi") == ("ROI, organic orders included", "share")
+def test_every_label_has_a_unit_of_figures() -> None:
+    assert {unit for _, unit in KPI_LABELS.values()} == {"money", "price", "count", "share", "ratio", "score"}
+    assert KPI_LABELS["roi"] == ("ROI, organic orders included", "share")
 
 
 def test_values_that_were_set_lose_the_mark_of_the_file():
@@ -338,11 +337,11 @@ def test_an_unknown_locale_is_refused(played):
 def test_numbers_follow_the_locale(locale, money, short, share):
     numbers = NumberFormat(locale=locale, currency="EUR")
     assert numbers.money(-18152.2) == money
-    assert numbers.short_money(18152.2) == short
+    assert numbers.short(18152.2, "money") == short
     assert numbers.share(0.1234).replace("\xa0", "") == share
 
 
 def test_figures_that_round_to_zero_carry_no_sign():
-    assert EN.money(-0.2) == "€0"
+    assert EN.money(-0.002) == "€0"
     assert EN.share(-0.00001) == "0%"
     assert EN.decimal(-0.001) == "0.00"

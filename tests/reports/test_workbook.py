@@ -77,7 +77,7 @@ def test_noise_of_sums_is_written_as_zero():
     assert rounded(1e-17, "share") == 0.0
     assert rounded(12.3456, "money") == 12.35
     assert rounded(0.000712, "share") == 0.000712
-    assert rounded(1.23e-9, "decimal") == 1.23e-9
+    assert rounded(1.23e-9, "number") == 1.23e-9
 
 
 def test_changes_and_customer_value_stand_in_the_summary(played, tmp_path):

@@ -151,7 +151,7 @@ def test_policies_that_are_none(scenario):
 
 def test_progress_counts_up_to_the_end(scenario):
     seen = []
-    xbopt.compare(scenario, ["uniform"], runs=3, oracle_worlds=1, progress=lambda *step: seen.append(step))
+    xbopt.compare(scenario, ["uniform"], runs=3, oracle_worlds=1, on_progress=lambda *step: seen.append(step))
     assert seen[-1] == ("oracle plans", 1, 1)
     worlds = [step for step in seen if step[2] == 3 * len(NAMES)]
     assert [done for _, done, _ in worlds] == sorted(done for _, done, _ in worlds)

@@ -7,6 +7,7 @@ import xbopt
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.studies import simulate as simulation
 from xbopt.studies.kpis import KPI_NAMES, kpi_values
+from xbopt.studies.without_media import media_gain
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +125,13 @@ def test_an_unknown_policy_is_refused():
 
 def test_progress_counts_worlds():
     seen = []
-    xbopt.simulate("quickstart", runs=260, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(256, 260), (260, 260)]
+    xbopt.simulate("quickstart", runs=260, on_progress=lambda *step: seen.append(step))
+    assert seen == [("baseline", 0, 260), ("baseline", 256, 260), ("baseline", 260, 260)]
 
 
 def test_media_gain_is_the_paired_difference_to_no_media():
     result = xbopt.simulate("quickstart", runs=6, seed=1)
-    gain = simulation.media_gain(result, "baseline")
+    gain = media_gain(result, "baseline")
     none = xbopt.load_scenario("quickstart", overrides=["plan.spend_frac=0"])
     without = xbopt.simulate(none, runs=6, seed=1)
     difference = result.totals.money.sum(axis=(1, 2, 3)) - without.totals.money.sum(axis=(1, 2, 3))

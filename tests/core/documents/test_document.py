@@ -2,7 +2,8 @@
 
 import pytest
 
-from xbopt.core.documents.document import MISSING, Document, format_path, put_value, suggest, value_at
+from xbopt.core.documents.document import MISSING, Document, format_path, put_value, value_at
+from xbopt.core.documents.problems import suggest
 
 
 @pytest.mark.parametrize(

@@ -229,10 +229,10 @@ def test_at_most_fifty_problems_are_listed():
     assert found[-1] == " And 10 more."
 
 
-def test_very_many_problems_are_told_at_once():
-    start = time.perf_counter()
-    assert problems("regions: [" + "1, " * 20_000 + "]")[-1] == " And 19950 more."
-    assert time.perf_counter() - start < 5.0
+def test_very_many_problems_are_told_at_once() -> None:
+    start = time.process_time()
+    assert problems("regions: [" + "1, " * 20_000 + "]")[-1] == " And 19,950 more."
+    assert time.process_time() - start < 5.0
 
 
 def test_data_without_text_is_checked_too():

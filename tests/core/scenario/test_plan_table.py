@@ -202,7 +202,7 @@ def test_a_row_of_another_length(lines, read):
 def test_many_problems_are_counted(lines, read):
     found = problems(read, [lines[0], *(changed(line, spend_base="x", mechanic="y") for line in lines[1:])])
     assert len(found) == 51
-    assert found[-1].message == f"And {2 * ROWS - 50} more problems."
+    assert found[-1].message == f"And {2 * ROWS - 50} more."
 
 
 def test_files_that_are_no_text_or_not_there(scenario, tmp_path):

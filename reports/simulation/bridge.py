@@ -1,39 +1,13 @@
 """The bridge from gross revenue to contribution margin."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
+from xbopt.reports.kit.chart_bridge import BridgeStep, StepKind
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.studies.labels import SUM_LABELS, TERM_LABELS
 
-StepKind = Literal["amount", "subtotal", "total"]
-
 # After which term a running sum is worth a bar of its own.
 _SUBTOTALS: dict[str, str] = {"fx_effect": "net_revenue", "return_handling": "margin_before_media"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BridgeStep:
-    """One bar of the bridge.
-
-    Attributes:
-        key: Name of the money term or sum.
-        name: Readable name.
-        kind: A signed amount, a running sum, or the end.
-        amount: Signed amount in base currency, mean over worlds; of a sum its value.
-        start: Where its bar begins.
-        end: Where its bar ends.
-        of_revenue: Amount over net revenue; NaN without revenue.
-    """
-
-    key: str
-    name: str
-    kind: StepKind
-    amount: float
-    start: float
-    end: float
-    of_revenue: float
 
 
 def build_bridge(terms: dict[str, float]) -> tuple[BridgeStep, ...]:
@@ -84,10 +58,12 @@ def bridge_table(steps: tuple[BridgeStep, ...]) -> Table:
         key="bridge",
         title="From gross revenue to contribution margin",
         columns=(
-            Column(key="term", name="Term", unit="text", meaning="Money term, or the sum of those above"),
-            Column(key="amount", name="Amount", unit="money", meaning="Mean over worlds, signed, base currency"),
-            Column(key="of_revenue", name="Of net revenue", unit="share", meaning="Amount over net revenue"),
+            Column("term", "Term", "text", "Money term, or the sum of those above"),
+            Column("amount", "Amount", "money", "Mean over worlds, signed, base currency"),
+            Column("of_revenue", "Of net revenue", "share", "Amount over net revenue"),
         ),
-        rows=tuple((step.name, step.amount, step.of_revenue) for step in steps),
+        rows=tuple(
+            (step.name if step.kind == "amount" else f"= {step.name}", step.amount, step.of_revenue) for step in steps
+        ),
         last_is_total=True,
     )

@@ -1,16 +1,41 @@
-"""The waterfall from gross revenue to contribution margin."""
+"""A waterfall from one amount to another, step by step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import altair as alt
 
-from xbopt.reports.kit.bridge import BridgeStep
-from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
-from xbopt.reports.kit.chart_style import ACCENT, GAIN, INK, LOSS, MONEY_AXIS, NEUTRAL, SOFT_INK
+from xbopt.reports.kit import charts
 from xbopt.reports.kit.numbers import NumberFormat
+
+StepKind = Literal["amount", "subtotal", "total"]
 
 _AMOUNT_AT, _SHARE_AT = 0.21, 0.36
 """Right edges of the two columns of text, in lengths of the longest bar beyond its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeStep:
+    """One bar of the bridge.
+
+    Attributes:
+        key: Name of the money term or sum.
+        name: Readable name.
+        kind: A signed amount, a running sum, or the end.
+        amount: Signed amount in base currency, mean over worlds; of a sum its value.
+        start: Where its bar begins.
+        end: Where its bar ends.
+        of_revenue: Amount over net revenue; NaN without revenue.
+    """
+
+    key: str
+    name: str
+    kind: StepKind
+    amount: float
+    start: float
+    end: float
+    of_revenue: float
 
 
 def bridge_chart(
@@ -20,7 +45,7 @@ def bridge_chart(
     *,
     whole: str = "net revenue",
     head: str = "of net",
-) -> Spec:
+) -> charts.Spec:
     """A waterfall that reads downwards; amounts stand in a column of their own.
 
     Args:
@@ -30,13 +55,13 @@ def bridge_chart(
         whole: What the shares are shares of.
         head: The same, above their column.
     """
-    kinds = {"subtotal": NEUTRAL, "total": ACCENT}
-    records: list[Record] = [
+    kinds = {"subtotal": charts.NEUTRAL, "total": charts.ACCENT}
+    records: list[charts.Record] = [
         {
             "name": step.name,
             "from": min(step.start, step.end),
             "to": max(step.start, step.end),
-            "colour": kinds.get(step.kind) or (GAIN if step.amount >= 0.0 else LOSS),
+            "colour": kinds.get(step.kind) or (charts.GAIN if step.amount >= 0.0 else charts.LOSS),
             "label": numbers.money(step.amount),
             "share": numbers.share(step.of_revenue),
             "bold": step.kind != "amount",
@@ -45,16 +70,16 @@ def bridge_chart(
         for step in steps
     ]
     if records and steps[-1].amount < 0.0:
-        records[-1]["colour"] = LOSS
+        records[-1]["colour"] = charts.LOSS
     order = [step.name for step in steps]
     high = max((max(step.start, step.end) for step in steps), default=0.0)
     low = min(0.0, min((min(step.start, step.end) for step in steps), default=0.0))
     reach = (high - low) or 1.0
-    base = alt.Chart(chart_data(records)).encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=INK, labelLimit=260, domain=False))
+    base = charts.chart_of(records).encode(
+        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelColor=charts.INK, labelLimit=260, domain=False))
     )
     scale = alt.Scale(domain=[low, high + 0.38 * reach], nice=False)
-    axis = alt.Axis(labelExpr=MONEY_AXIS, grid=True, tickCount=6, values=round_ticks(low, high))
+    axis = alt.Axis(labelExpr=charts.MONEY_AXIS, grid=True, tickCount=6, values=charts.round_ticks(low, high))
     bars = base.mark_bar(height=16, cornerRadius=1).encode(
         x=alt.X("from:Q", scale=scale, title=None, axis=axis),
         x2="to:Q",
@@ -64,16 +89,16 @@ def bridge_chart(
     labels = [
         text.encode(x=alt.XDatum(high + at * reach), text=field)
         for text in (
-            base.transform_filter("datum.bold == true").mark_text(align="right", fontWeight="bold", fill=INK),
-            base.transform_filter("datum.bold == false").mark_text(align="right", fill=INK),
+            base.transform_filter("datum.bold == true").mark_text(align="right", fontWeight="bold", fill=charts.INK),
+            base.transform_filter("datum.bold == false").mark_text(align="right", fill=charts.INK),
         )
         for at, field in ((_AMOUNT_AT, "label:N"), (_SHARE_AT, "share:N"))
     ]
     heads = [
-        alt.Chart(chart_data([{"text": text}]))
-        .mark_text(align="right", fill=SOFT_INK, baseline="bottom")
+        charts.chart_of([{"text": text}])
+        .mark_text(align="right", fill=charts.SOFT_INK, baseline="bottom")
         .encode(x=alt.XDatum(high + at * reach), y=alt.value(-4), text="text:N")
         for at, text in ((_AMOUNT_AT, "Amount"), (_SHARE_AT, head))
     ]
     chart = alt.layer(bars, *labels, *heads).properties(width="container", height=26 * len(steps))
-    return finished(chart, description)
+    return charts.finished(chart, description)

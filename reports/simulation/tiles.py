@@ -1,10 +1,13 @@
-"""The tiles at the head of a simulation report: one KPI each, with its range and its change."""
+"""The tiles at the head of a report: one KPI each, with its range and its change."""
 
+import math
 from dataclasses import dataclass
 
-from xbopt.reports.kit.figures import Unit, labelled
-from xbopt.studies.against_baseline import Comparison, Difference
-from xbopt.studies.kpis import Estimate
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.kit.page_parts import TileText
+from xbopt.studies.against_baseline import BaselineComparison, Difference
+from xbopt.studies.kpis import WorldRange
+from xbopt.studies.labels import KPI_LABELS, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +18,7 @@ class Tile:
         key: Name of the KPI.
         name: Readable name.
         unit: What it is measured in.
-        estimate: Mean, standard error and range over worlds.
+        figure: Mean, standard error and range over worlds.
         meaning: What it is, in a few words.
         change: Change against the baseline, where there is one.
         baseline: Name of the baseline.
@@ -25,7 +28,7 @@ class Tile:
     key: str
     name: str
     unit: Unit
-    estimate: Estimate
+    figure: WorldRange
     meaning: str
     change: Difference | None = None
     baseline: str = ""
@@ -55,17 +58,17 @@ _MORE: tuple[tuple[str, str, bool | None], ...] = (
 )
 
 
-def build_tiles(kpis: dict[str, Estimate], comparison: Comparison | None) -> tuple[Tile, ...]:
+def build_tiles(kpis: dict[str, WorldRange], comparison: BaselineComparison | None) -> tuple[Tile, ...]:
     """The tiles, in reading order: the KPIs that a planner asks for first."""
     return _built(_TILES, kpis, comparison)
 
 
 def build_other_kpis(
-    kpis: dict[str, Estimate],
-    comparison: Comparison | None,
+    kpis: dict[str, WorldRange],
+    comparison: BaselineComparison | None,
     *,
-    customer_value: Estimate,
-    media_effect: Estimate | None = None,
+    customer_value: WorldRange,
+    media_effect: WorldRange | None = None,
 ) -> tuple[Tile, ...]:
     """The KPIs that no tile shows, and what stands beside the margin: customer value and, if known, media's part."""
     value = _beside("customer_value", customer_value, "last evening less first, less what promotions still owe")
@@ -79,25 +82,48 @@ def build_other_kpis(
 
 def _built(
     chosen: tuple[tuple[str, str, bool | None], ...],
-    kpis: dict[str, Estimate],
-    comparison: Comparison | None,
+    kpis: dict[str, WorldRange],
+    comparison: BaselineComparison | None,
 ) -> tuple[Tile, ...]:
     return tuple(
         Tile(
             key=key,
             name=name,
             unit=unit,
-            estimate=kpis[key],
+            figure=kpis[key],
             meaning=meaning,
             change=comparison.differences[key] if comparison else None,
             baseline=comparison.baseline if comparison else "",
             good_if_higher=good,
         )
         for key, meaning, good in chosen
-        for name, unit in [labelled(key)]
+        for name, unit in [KPI_LABELS[key]]
     )
 
 
-def _beside(key: str, estimate: Estimate, meaning: str) -> Tile:
-    name, unit = labelled(key)
-    return Tile(key=key, name=name, unit=unit, estimate=estimate, meaning=meaning)
+def _beside(key: str, figure: WorldRange, meaning: str) -> Tile:
+    name, unit = KPI_LABELS[key]
+    return Tile(key=key, name=name, unit=unit, figure=figure, meaning=meaning)
+
+
+def tile_text(tile: Tile, numbers: NumberFormat) -> TileText:
+    """Format a tile: the figure, its range and its change, in words."""
+    change, tone = "", "even"
+    if tile.change is not None and math.isfinite(mean := tile.change.figure.mean):
+        text = numbers.signed(mean, tile.unit)
+        if tile.unit == "share":
+            text = f"{numbers.signed(mean * 100.0, 'ratio')} points"
+        if numbers.number(mean, tile.unit) == numbers.number(0.0, tile.unit):
+            change = f"as {tile.baseline}"
+        else:
+            change = f"{text} against {tile.baseline}"
+            if tile.good_if_higher is not None:
+                tone = "good" if (mean > 0.0) == tile.good_if_higher else "bad"
+    return TileText(
+        name=tile.name,
+        figure=numbers.number(tile.figure.mean, tile.unit),
+        range=numbers.range(tile.figure, tile.unit),
+        change=change,
+        tone=tone,
+        meaning=tile.meaning,
+    )

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
-from xbopt.reports.kit.figures import Column, Table, labelled
 from xbopt.studies.kpis import HIGH_PERCENTILE, LOW_PERCENTILE
 from xbopt.studies.simulate import SimulationResult
 from xbopt.studies.totals import DAILY
@@ -83,52 +82,6 @@ def build_timeline(result: SimulationResult, baseline: SimulationResult | None) 
         baseline_added_up=None if other is None else _plain(np.cumsum(other)),
         baseline=baseline.policy if baseline is not None and other is not None else "",
         last_is_short=scenario.days % _length(scenario.days) != 0,
-    )
-
-
-def each_table(timeline: Timeline) -> Table:
-    """Spend and margin of every period."""
-    name = timeline.period.capitalize()
-    return Table(
-        key="timeline",
-        title=f"Contribution margin by {timeline.period}",
-        columns=(
-            Column(key="start", name=name, unit="date", meaning="First day of the period"),
-            Column(key="spend", name=labelled("media_spend")[0], unit="money", meaning="Mean over worlds"),
-            *_band_columns("margin", labelled("contribution_margin")[0], f"Margin of the {timeline.period}"),
-        ),
-        rows=tuple(
-            zip(
-                timeline.starts,
-                timeline.spend,
-                timeline.each.mean,
-                timeline.each.low,
-                timeline.each.high,
-                strict=True,
-            )
-        ),
-    )
-
-
-def added_up_table(timeline: Timeline) -> Table:
-    """Margin from the first day to the end of every period."""
-    band = timeline.added_up
-    return Table(
-        key="timeline_added_up",
-        title="Contribution margin, added up",
-        columns=(
-            Column(key="start", name=timeline.period.capitalize(), unit="date", meaning="First day of the period"),
-            *_band_columns("added_up", "Added up", "Margin from the first day to the end of the period"),
-        ),
-        rows=tuple(zip(timeline.starts, band.mean, band.low, band.high, strict=True)),
-    )
-
-
-def _band_columns(key: str, name: str, meaning: str) -> tuple[Column, ...]:
-    return (
-        Column(key=key, name=name, unit="money", meaning=f"{meaning}, mean over worlds"),
-        Column(key=f"{key}_low", name="Low", unit="money", meaning=f"{meaning}, 5th percentile over worlds"),
-        Column(key=f"{key}_high", name="High", unit="money", meaning=f"{meaning}, 95th percentile over worlds"),
     )
 
 

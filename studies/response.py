@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
-from xbopt.reports.kit.figures import Column, Table
-from xbopt.reports.simulation.allocation import names_of, spend_by_cell
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import steady_response
 from xbopt.simulator.worlds import average_world
+from xbopt.studies.labels import axis_names
 from xbopt.studies.simulate import SimulationResult
 
 _STEPS = 24
@@ -64,12 +63,12 @@ def response_curves(result: SimulationResult, other: SimulationResult | None = N
         other: Another plan of the same scenario, whose spend is marked on the curves.
     """
     market, scenario = result.market, result.scenario
-    daily = spend_by_cell(result) / scenario.days  # (R, S, C)
-    largest = (result.totals.spend_by_day / result.totals.worlds).sum(axis=1).max(axis=0)  # (C,)
-    _, _, names = names_of(scenario)
+    daily = result.totals.spend_by_cell() / scenario.days  # (R, S, C)
+    largest = result.totals.mean_spend_by_day().sum(axis=1).max(axis=0)  # (C,)
+    _, _, names = axis_names(scenario)
     elsewhere = np.full(len(names), np.nan)
     if other is not None and other.scenario.hash == scenario.hash:
-        elsewhere = spend_by_cell(other).sum(axis=(0, 1)) / scenario.days
+        elsewhere = other.totals.spend_by_cell().sum(axis=(0, 1)) / scenario.days
     return tuple(_curve(market, daily, c, name, float(largest[c]), float(elsewhere[c])) for c, name in enumerate(names))
 
 
@@ -125,69 +124,3 @@ def _brought(
     per_order = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
     revenue = response.orders[..., channel] * per_order
     return response.margin_base[..., channel].sum(axis=(1, 2)), revenue.sum(axis=(1, 2))
-
-
-def marginal_table(curves: tuple[ResponseCurve, ...]) -> Table:
-    """What the next unit of spend brings in each channel, most first."""
-    ranked = sorted(curves, key=lambda curve: -curve.marginal_margin if curve.current_spend > 0.0 else 0.0)
-    return Table(
-        key="marginal",
-        title="What the next unit of spend brings",
-        columns=(
-            Column(key="channel", name="Channel", unit="text"),
-            Column(key="spend", name="Spend a day", unit="money", meaning="Mean planned spend a day"),
-            Column(
-                key="average_margin",
-                name="Average return",
-                unit="ratio",
-                meaning="Margin before media per unit of spend",
-            ),
-            Column(
-                key="marginal_margin",
-                name="Marginal return",
-                unit="ratio",
-                meaning="Margin before media that one more unit of spend brings; above 1 it pays for itself",
-            ),
-            Column(
-                key="marginal_revenue",
-                name="Marginal ROAS",
-                unit="ratio",
-                meaning="Net revenue that one more unit of spend brings",
-            ),
-            Column(
-                key="best_spend",
-                name="Best spend a day",
-                unit="money",
-                meaning="Where margin less spend is largest, this channel on its own, within the range drawn",
-            ),
-            Column(key="reading", name="Reading", unit="text"),
-        ),
-        rows=tuple(
-            (
-                curve.name,
-                curve.current_spend,
-                _known(curve.average_margin),
-                _known(curve.marginal_margin),
-                _known(curve.marginal_revenue),
-                curve.best_spend if not curve.best_is_edge else None,
-                _reading(curve),
-            )
-            for curve in ranked
-        ),
-        note="Long-run response of the average market to the same spend every day: first-day customers, an average "
-        "day of the calendar, list prices, no synergy between channels.",
-    )
-
-
-def _known(number: float) -> float | None:
-    return None if np.isnan(number) else number
-
-
-def _reading(curve: ResponseCurve) -> str:
-    if curve.current_spend <= 0.0:
-        return "not used by this plan"
-    if curve.marginal_margin >= 1.0:
-        return "more spend would pay for itself"
-    if curve.average_margin >= 1.0:
-        return "earns on average; the last units cost more than they bring"
-    return "the orders it brings do not pay for it; later repurchases are not counted"
