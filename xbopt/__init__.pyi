@@ -18,6 +18,7 @@ from .core.scenario.scenario import Scenario as Scenario
 from .env.campaign import Campaign as Campaign
 from .env.campaign import CampaignSettings as CampaignSettings
 from .env.cell_bandit import CellBandit as CellBandit
+from .service.exporting.run_export import export as export
 from .simulator.build import build_market as build_market
 from .studies.compare import ComparisonResult as ComparisonResult
 from .studies.compare import compare as compare

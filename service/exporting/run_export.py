@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import cast
 
@@ -12,14 +13,90 @@ from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.policy import DirectPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, SupportError, UsageError
+from xbopt.core.extras import need_extra
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.bundle.archive import write_files
+from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, Manifest, read_document
+from xbopt.service.bundle.integrity import manifest_of
+from xbopt.service.exporting.export import ExportSettings, export_policy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 _LARGEST_CERTIFICATE = 1 << 24
 
 
-def policy_of_run(run: str, *, scenario: str | None, exploration: float | None) -> tuple[Policy, MarketParameters]:
+def export(
+    run_or_plan: str | Path,
+    output: str | Path,
+    *,
+    scenario: Scenario | str | Path | None = None,
+    evaluation: str | Path | None = None,
+    unproven: bool = False,
+    exploration: float | None = None,
+    name: str | None = None,
+    version: str = "1.0.0",
+    guardrails: str | Path | None = None,
+    key: str | Path | None = None,
+) -> Manifest:
+    """Put a policy and its evidence into a bundle.
+
+    Args:
+        run_or_plan: A training run; or, with a scenario, the name of a built-in plan.
+        output: The bundle: a new folder, or a file that ends in ``.xbopt``.
+        scenario: The scenario of a built-in plan; a run knows its own.
+        evaluation: Certificate of ``xbopt evaluate``, which proves the policy.
+        unproven: Export without a certificate.
+        exploration: Share of decisions drawn uniformly from the menu, 0 to 1; the policy's own where None.
+        name: Name in the service; the policy's where None.
+        version: Semantic version of the bundle.
+        guardrails: A ``guardrails.json`` of one's own; the scenario's limits where None.
+        key: Private ed25519 key in PEM, which signs the bundle.
+
+    Returns:
+        The manifest of the bundle.
+
+    Raises:
+        UsageError: The call makes no sense, or a file cannot be read or written.
+        PolicyError: There is no such policy, no graph for it, or it cannot explore.
+        ScenarioError: The scenario cannot be used.
+        SupportError: The certificate says that the log could not answer.
+        BundleError: The graph does not do what the policy does.
+    """
+    need_extra("export", "onnx", "onnxruntime", "msgspec", *(["cryptography"] if key is not None else []))
+    if (evaluation is None) != unproven:
+        raise UsageError("Give the proof with --evaluation CERT.json, or say --unproven; one of them.")
+    if exploration is not None and not 0.0 <= exploration <= 1.0:
+        raise UsageError(f"exploration is {exploration:g}; a share from 0 to 1 is possible.")
+    run = Path(run_or_plan)
+    policy, market = policy_of_run(run_or_plan, scenario=scenario, exploration=exploration)
+    files = export_policy(
+        policy,
+        market,
+        ExportSettings(
+            name=name or re.sub(r"[^a-z0-9._-]+", "-", policy.name.lower()).strip("-."),
+            version=version,
+            certificate=None if evaluation is None else read_certificate(Path(evaluation), market),
+            guardrails=None if guardrails is None else read_document(_read(guardrails), Guardrails, GUARDRAILS),
+            private_key_pem=None if key is None else _read(key),
+            seeds=seed_of_run(run),
+            data_sha256=hashes_of_run(run),
+        ),
+    )
+    write_files(files, Path(output))
+    return manifest_of(files)
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def policy_of_run(
+    run: str | Path, *, scenario: Scenario | str | Path | None, exploration: float | None
+) -> tuple[Policy, MarketParameters]:
     """The policy to export, and its market.
 
     Args:
@@ -33,8 +110,8 @@ def policy_of_run(run: str, *, scenario: str | None, exploration: float | None) 
         ScenarioError: The scenario cannot be used.
     """
     if scenario is not None:
-        market = build_market(load_scenario(scenario))
-        policy: Policy = built_in_policy(run, market)
+        market = build_market(scenario if isinstance(scenario, Scenario) else load_scenario(scenario))
+        policy: Policy = built_in_policy(str(run), market)
     else:
         folder = RunDirectory.open(Path(run))
         market = build_market(folder.scenario())
@@ -60,21 +137,19 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
     raise PolicyError(f"{policy.name} names its decisions outright, so there is no menu to explore; leave it out.")
 
 
-def read_certificate(path: Path, market: MarketParameters) -> tuple[bytes, list[str]]:
-    """A certificate of ``xbopt evaluate --certificate``, and what a reader of the bundle should know of it.
+def read_certificate(path: Path, market: MarketParameters) -> bytes:
+    """A certificate of ``xbopt evaluate --certificate``.
 
     Raises:
         UsageError: It cannot be read, or is for another scenario.
         SupportError: It says that the log could not answer.
     """
+    data = _read(path)
     try:
-        data = path.read_bytes()[: _LARGEST_CERTIFICATE + 1]
-        read: object = json.loads(data)
-    except OSError as error:
-        raise UsageError(f"The certificate {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+        read: object = json.loads(data) if len(data) <= _LARGEST_CERTIFICATE else None
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is no certificate: {error}.") from error
-    if not isinstance(read, dict) or len(data) > _LARGEST_CERTIFICATE:
+    if not isinstance(read, dict):
         raise UsageError(f"{path} is no certificate; write one with: xbopt evaluate LOG --policy P --certificate FILE")
     document = cast("dict[str, object]", read)
     verdict = document.get("verdict")
@@ -86,12 +161,19 @@ def read_certificate(path: Path, market: MarketParameters) -> tuple[bytes, list[
     own, given = market.scenario.hash, document.get("scenario_hash")
     if given and given != own:
         raise UsageError(f"{path} is for a scenario with the hash {given}; this policy was made for {own}.")
-    notes = [] if verdict == "ANSWER" else ["The certificate's verdict is CAUTION; read its reasons before serving."]
+    return data
+
+
+def certificate_notes(certificate: bytes) -> list[str]:
+    """What whoever serves a bundle should know of its certificate."""
+    document = cast("dict[str, object]", json.loads(certificate))
+    cautious = document.get("verdict") != "ANSWER"
+    notes = ["The certificate's verdict is CAUTION; read its reasons before serving."] if cautious else []
     difference = document.get("difference")
     low = cast("dict[str, object]", difference).get("low") if isinstance(difference, dict) else None
     if not isinstance(low, int | float) or low <= 0.0:
         notes.append("The certificate does not show with confidence that the policy is better than the logging policy.")
-    return data, notes
+    return notes
 
 
 def hashes_of_run(run: Path) -> dict[str, str]:

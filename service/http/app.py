@@ -7,8 +7,8 @@ import msgspec
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
-from xbopt.service.http.handlers import METRICS, Handlers, KillSwitch, SwapRequest
 from xbopt.service.http.openapi import describe, example_request, one_or_many, reference
+from xbopt.service.http.operations import METRICS, KillSwitch, Operations, SwapRequest
 from xbopt.service.http.routes import JSON, Route
 from xbopt.service.http.tokens import Tokens
 
@@ -37,14 +37,14 @@ def build_app(
         most_bytes: Largest body.
         body_seconds: How long a body may take to come.
     """
-    handlers = Handlers(engine, bundles)
-    routes = routes_of(handlers, engine)
+    operations = Operations(engine, bundles)
+    routes = routes_of(operations, engine)
     types = (engine.allocator.reader.request_type, SwapRequest, KillSwitch)
-    handlers.document = msgspec.json.encode(describe(routes, types, secured=tokens is not None))
+    operations.document = msgspec.json.encode(describe(routes, types, secured=tokens is not None))
     return Gateway(routes, engine, tokens=tokens, most_bytes=most_bytes, body_seconds=body_seconds)
 
 
-def routes_of(do: Handlers, engine: Engine) -> list[Route]:
+def routes_of(do: Operations, engine: Engine) -> list[Route]:
     """All routes."""
     return [
         Route(

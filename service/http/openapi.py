@@ -11,8 +11,8 @@ from xbopt.service.bundle.schema import shape_of
 from xbopt.service.deciding.reading import if_missing, is_featured
 from xbopt.service.deciding.requests import AllocationAnswer, Outcome
 from xbopt.service.http.engine import Engine
-from xbopt.service.http.handlers import MOST_REQUESTS
 from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
+from xbopt.service.http.operations import MOST_REQUESTS
 from xbopt.service.http.problems import CONTENT_TYPE, TITLES, Problem
 from xbopt.service.http.routes import JSON, Route
 

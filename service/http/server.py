@@ -72,7 +72,7 @@ def build_service(settings: ServiceSettings) -> Gateway:
     shadow = None if settings.shadow is None else loaded(settings.shadow)
     metrics = Metrics()
     store = open_store(settings.store, wait_seconds=settings.store_seconds)
-    commit = GroupCommit(store, wait_seconds=settings.store_seconds, note=metrics.committed)
+    commit = GroupCommit(store, wait_seconds=settings.store_seconds, on_commit=metrics.committed)
     engine = Engine(
         allocator, commit, metrics, unproven=settings.unproven, trusted_key=settings.trusted_key, shadow=shadow
     )
@@ -85,12 +85,12 @@ def build_service(settings: ServiceSettings) -> Gateway:
     )
 
 
-def run_service(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
+def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) -> None:
     """Serve until the process is told to stop; requests under way are answered first.
 
     Args:
         settings: How.
-        announce: Told the address once the port is open.
+        on_listening: Called with the address once the port is open.
 
     Raises:
         BundleError: The bundle does not pass the checks.
@@ -116,7 +116,7 @@ def run_service(settings: ServiceSettings, announce: Callable[[str], None]) -> N
     server = uvicorn.Server(config)
     with listener:
         host, port = listener.getsockname()[:2]
-        announce(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+        on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
         try:
             server.run(sockets=[listener])
         except SystemExit as end:  # how uvicorn ends when the application does not start

@@ -68,7 +68,7 @@ def _entries(path: Path) -> list[TokenEntry]:
         entries = msgspec.json.decode(path.read_bytes(), type=list[TokenEntry])
     except OSError as error:
         raise UsageError(f"The token file {path} cannot be read: {error.strerror}.") from error
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is no token file: {error}.") from error
     for entry in entries:
         if len(entry.sha256) != _HASH_DIGITS or not all(digit in "0123456789abcdef" for digit in entry.sha256):

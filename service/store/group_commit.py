@@ -10,7 +10,7 @@ from time import perf_counter
 from xbopt.service.store.entries import NewEntry, Stored
 from xbopt.service.store.interface import Store, StoreError
 
-Note = Callable[[int, float], None]
+OnCommit = Callable[[int, float], None]
 _Waiting = tuple[NewEntry, "asyncio.Future[Stored]"]
 
 
@@ -22,7 +22,7 @@ class GroupCommit:
         most_waiting: Entries that may wait; more are refused at once, so that nobody waits for nothing.
         most_together: Entries of one transaction.
         wait_seconds: How long an entry may wait for the disk.
-        note: Told the number of entries and the seconds of each transaction.
+        on_commit: Called with the number of entries and the seconds of each transaction.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class GroupCommit:
         most_waiting: int = 20_000,
         most_together: int = 512,
         wait_seconds: float = 5.0,
-        note: Note | None = None,
+        on_commit: OnCommit | None = None,
     ) -> None:
         self._store, self._most, self._together, self._wait = store, most_waiting, most_together, wait_seconds
-        self._note = note
+        self._on_commit = on_commit
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="xbopt-store")
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
@@ -113,8 +113,8 @@ class GroupCommit:
     def _deliver(
         self, batch: list[_Waiting], results: list[Stored], failure: StoreError | None, seconds: float
     ) -> None:
-        if self._note is not None:
-            self._note(len(batch), seconds)
+        if self._on_commit is not None:
+            self._on_commit(len(batch), seconds)
         for i, (_, future) in enumerate(batch):
             if future.done():
                 continue

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
@@ -17,7 +16,7 @@ from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry
 from xbopt.service.store.interface import Store
-from xbopt.service.store.recording import allocation_of, decode_decision
+from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry
 
 _ENTRIES_AT_ONCE = 512
 
@@ -57,6 +56,7 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
         UsageError: The store holds several bundles, or not this one.
         SupportError: No decision has a propensity.
         StoreError: The store cannot be read.
+        BundleError: The store holds entries of an unknown kind or version.
         DecisionLogError: The log cannot be written.
     """
     about = _bundle(store, bundle)
@@ -93,7 +93,7 @@ def _together(parts: list[DecisionColumns]) -> DecisionColumns:
 
 
 def _bundle(store: Store, wanted: str | None) -> BundleEntry:
-    found = [msgspec.msgpack.decode(entry.payload, type=BundleEntry) for entry in store.entries("bundle")]
+    found = [decode_entry(entry.payload, BundleEntry) for entry in store.entries("bundle")]
     if not found:
         raise UsageError("The store holds no bundle: nothing was ever decided with it.")
     named = "; ".join(f"{one.address} ({one.name} {one.bundle_version})" for one in found)
@@ -116,7 +116,7 @@ def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
     """The last revision of each outcome."""
     last: dict[tuple[str, str], OutcomeEntry] = {}
     for entry in store.entries("outcome"):
-        outcome = msgspec.msgpack.decode(entry.payload, type=OutcomeEntry)
+        outcome = decode_entry(entry.payload, OutcomeEntry)
         place = (outcome.decision_id, outcome.unit)
         if place not in last or last[place].revision < outcome.revision:
             last[place] = outcome

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,10 +13,10 @@ from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, S
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Source
-from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry
+from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry, OutcomeEntry
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(DecisionEntry)
+EntryType = TypeVar("EntryType", BundleEntry, DecisionEntry, OutcomeEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan")
 _AXES = "RSCHFGEK"
 _HALF = "<f4"
@@ -88,19 +88,28 @@ def bundle_entry(allocator: Allocator) -> NewEntry:
     return NewEntry("bundle", allocator.address, _ENCODER.encode(entry))
 
 
+def decode_entry(payload: bytes, kind: type[EntryType]) -> EntryType:
+    """A stored entry of a kind.
+
+    Raises:
+        BundleError: It is another, or of an unknown version.
+    """
+    try:
+        entry = msgspec.msgpack.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BundleError(f"The store holds a {kind.__name__} that cannot be read: {error}.") from error
+    if entry.version != ENTRY_VERSION:
+        raise BundleError(f"The store holds an entry of version {entry.version}; {ENTRY_VERSION} can be read.")
+    return entry
+
+
 def decode_decision(payload: bytes) -> DecisionEntry:
     """A stored decision.
 
     Raises:
-        BundleError: It is none, or of an unknown version.
+        BundleError: It is something else, or of an unknown version.
     """
-    try:
-        entry = _DECODER.decode(payload)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise BundleError(f"The store holds a decision that cannot be read: {error}.") from error
-    if entry.version != ENTRY_VERSION:
-        raise BundleError(f"The store holds a decision of version {entry.version}; {ENTRY_VERSION} can be read.")
-    return entry
+    return decode_entry(payload, DecisionEntry)
 
 
 def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:

@@ -4,6 +4,8 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.service.conftest import Command, Exported
 from xbopt.service.bundle.bundle import load_bundle
 from xbopt.service.store.opening import open_store
@@ -22,6 +24,21 @@ def test_a_plan_becomes_a_bundle(command: Command, tmp_path: Path) -> None:
     assert code == 0
     assert told["content_address"] in out
     assert "no certificate" in err
+
+
+def test_a_plan_is_exported_from_python_as_by_the_command(tmp_path: Path) -> None:
+    import xbopt
+
+    path = tmp_path / "plan.xbopt"
+    manifest = xbopt.export(
+        "calendar", path, scenario=xbopt.load_scenario("quickstart"), unproven=True, version="2.1.0"
+    )
+    assert (manifest.name, manifest.version, manifest.shape) == ("calendar", "2.1.0", "direct")
+    assert load_bundle(path, unproven=True).manifest == manifest
+    with pytest.raises(xbopt.UsageError, match="one of them"):
+        xbopt.export("calendar", path, scenario="quickstart")
+    with pytest.raises(xbopt.UsageError, match="0 to 1"):
+        xbopt.export("calendar", path, scenario="quickstart", unproven=True, exploration=1.5)
 
 
 def test_a_policy_without_proof_is_exported_on_demand_only(command: Command, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.service.conftest import Exported
 from xbopt.core.decision_log.reader import read_decision_log
-from xbopt.core.errors import SupportError, UsageError
+from xbopt.core.errors import BundleError, SupportError, UsageError
 from xbopt.env.decision_book import log_schema
 from xbopt.service.deciding.requests import Outcome
 from xbopt.service.store.entries import GENESIS, NewEntry, next_hash
@@ -357,6 +357,12 @@ def test_an_empty_store_has_no_log(store: Store, tactic: Exported, tmp_path: Pat
         export_log(store, tmp_path / "log.parquet")
     store.append([bundle_entry(tactic.allocator())])
     with pytest.raises(SupportError, match="no decision"):
+        export_log(store, tmp_path / "log.parquet")
+
+
+def test_entries_that_no_service_wrote_are_told(store: Store, tactic: Exported, tmp_path: Path) -> None:
+    store.append([NewEntry("bundle", "b", b"garbage")])
+    with pytest.raises(BundleError, match="cannot be read"):
         export_log(store, tmp_path / "log.parquet")
 
 

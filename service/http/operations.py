@@ -1,4 +1,4 @@
-"""What the routes of the service do: from a body to an answer."""
+"""The operations of the service: from a body to an answer."""
 
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -41,7 +41,7 @@ _swap, _switch = msgspec.json.Decoder(SwapRequest), msgspec.json.Decoder(KillSwi
 _inference = msgspec.json.Decoder(InferenceRequest)
 
 
-class Handlers:
+class Operations:
     """What the routes do.
 
     Args:
