@@ -15,15 +15,22 @@ from xbopt.cli.options import (
     check_outputs,
     load_with_notes,
 )
-from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, table, terminal_numbers
+from xbopt.cli.terminal import (
+    figures_table,
+    print_json,
+    result_console,
+    say,
+    stage_bar,
+    table,
+    terminal_numbers,
+    write_files,
+)
 from xbopt.core.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from xbopt.agents.planner.target import Target
     from xbopt.core.arrays import FloatArray
-    from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.plan import PlanningResult
 
@@ -61,7 +68,7 @@ def plan_command(
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
     from xbopt.agents.planner.target import Target
-    from xbopt.reports.plan.document import planning_json
+    from xbopt.reports.plan.document import infeasible_json, planning_json
     from xbopt.studies.plan import plan
 
     outputs = {"--out": (out, ".csv"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
@@ -77,7 +84,8 @@ def plan_command(
             result = plan(loaded, goal=chosen, target=least, resolution=resolution, on_progress=on_progress)
     except BudgetError as error:
         if as_json:
-            _print_infeasible(loaded, error, chosen, least)
+            wanted = None if least is None else (least.kpi, least.value)
+            print_json(infeasible_json(loaded, error, goal=chosen, target=wanted))
         raise
     if as_json:
         print_json(planning_json(result))
@@ -91,46 +99,19 @@ def plan_command(
     _write_reports(result, report, xlsx, runs=runs, seed=seed, quiet=as_json)
 
 
-def _print_infeasible(scenario: "Scenario", error: BudgetError, goal: str, target: "Target | None") -> None:
-    from xbopt.agents.planner.conflicts import InfeasiblePlanError
-    from xbopt.reports.plan.document import infeasible_json
-
-    explained = error if isinstance(error, InfeasiblePlanError) else None
-    print_json(
-        infeasible_json(
-            scenario,
-            goal=goal,
-            target=None if target is None else (target.kpi, target.value),
-            conflict=explained.conflict if explained else (),
-            way_out=explained.cheapest_relaxation if explained else str(error),
-        )
-    )
-
-
 def _write_reports(
     result: "PlanningResult", report: Path | None, xlsx: Path | None, *, runs: int, seed: int, quiet: bool
 ) -> None:
     if report is None and xlsx is None:
         return
+    from xbopt.reports.plan.document import write_plan_xlsx
+    from xbopt.reports.plan.page import plan_content
     from xbopt.reports.plan.report import build_plan_report
     from xbopt.studies.plan_review import review_plan
 
     with stage_bar(quiet=quiet) as on_progress:
         built = build_plan_report(review_plan(result, runs=runs, seed=seed, on_progress=on_progress))
-        if report is not None:
-            from xbopt.reports.kit.page import write_html
-            from xbopt.reports.plan.page import plan_content
-
-            on_progress("page", 0, 0)
-            write_html(plan_content(built), report)
-        if xlsx is not None:
-            from xbopt.reports.plan.document import write_plan_xlsx
-
-            on_progress("workbook", 0, 0)
-            write_plan_xlsx(built, xlsx)
-    for path, what in ((report, "Report"), (xlsx, "Workbook")):
-        if path is not None:
-            say(f"{what}: {path}")
+        write_files(report, lambda: plan_content(built), xlsx, lambda file: write_plan_xlsx(built, file), on_progress)
 
 
 def _print_plan(result: "PlanningResult") -> None:

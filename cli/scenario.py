@@ -1,6 +1,7 @@
 """``xbopt scenario``: list, new, validate, schema, show."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -94,11 +95,7 @@ def validate_command(
         except ScenarioError as error:
             failed = True
             say(str(error))
-            problems = [
-                {"file": p.file, "line": p.line, "column": p.column, "path": p.path, "message": p.message}
-                for p in error.problems
-            ]
-            results.append({"file": file, "valid": False, "problems": problems})
+            results.append({"file": file, "valid": False, "problems": [asdict(problem) for problem in error.problems]})
             continue
         numbers, missing = len(numeric_paths(scenario.document)), uncovered(scenario.document)
         results.append(
@@ -107,8 +104,7 @@ def validate_command(
         for note in scenario_notes(scenario):
             say(f"{file}: note: {note}")
         if not as_json:
-            told = f"{numbers - len(missing)} of {numbers} numbers have a source"
-            sys.stdout.write(f"{file}: valid ({told})\n")
+            sys.stdout.write(f"{file}: valid ({numbers - len(missing)} of {numbers} numbers have a source)\n")
             if missing:
                 say(f"  No source for: {', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}")
     if as_json:

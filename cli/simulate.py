@@ -17,7 +17,16 @@ from xbopt.cli.options import (
     check_outputs,
     load_with_notes,
 )
-from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, table, terminal_numbers
+from xbopt.cli.terminal import (
+    figures_table,
+    print_json,
+    result_console,
+    say,
+    stage_bar,
+    table,
+    terminal_numbers,
+    write_files,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -137,25 +146,14 @@ def _write_reports(
 ) -> None:
     if report is None and xlsx is None:
         return
+    from xbopt.reports.simulation.page import simulation_content
     from xbopt.reports.simulation.report import build_simulation_report
+    from xbopt.reports.simulation.workbook import write_xlsx
 
     with stage_bar(quiet=quiet) as on_progress:
         on_progress("report", 0, 0)
         built = build_simulation_report(result, without_media=gain)
-        if report is not None:
-            from xbopt.reports.kit.page import write_html
-            from xbopt.reports.simulation.page import simulation_content
-
-            on_progress("page", 0, 0)
-            write_html(simulation_content(built), report)
-        if xlsx is not None:
-            from xbopt.reports.simulation.workbook import write_xlsx
-
-            on_progress("workbook", 0, 0)
-            write_xlsx(built, xlsx)
-    for path, what in ((report, "Report"), (xlsx, "Workbook")):
-        if path is not None:
-            say(f"{what}: {path}")
+        write_files(report, lambda: simulation_content(built), xlsx, lambda file: write_xlsx(built, file), on_progress)
 
 
 def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None:

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xbopt.core.errors import XboptError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from xbopt.reports.kit import figures
     from xbopt.reports.kit.numbers import NumberFormat
+    from xbopt.reports.kit.page_parts import PageContent
     from xbopt.studies.simulate import Progress
 
 _WIDTH = 120
@@ -139,3 +141,23 @@ def progress_bar(label: str, *, quiet: bool, of: str = "worlds") -> Generator[Ca
     """The same for work of one stage: how many of its worlds, or of something else, are done."""
     with stage_bar(quiet=quiet) as on_progress:
         yield lambda done, total: on_progress(f"{label}, {of}", done, total)
+
+
+def write_files(
+    report: Path | None,
+    page: "Callable[[], PageContent]",
+    xlsx: Path | None,
+    workbook: Callable[[Path], None],
+    on_progress: "Progress",
+) -> None:
+    """Write a report's page and its workbook, as far as they are asked for, and name the files."""
+    if report is not None:
+        from xbopt.reports.kit.page import write_html
+
+        on_progress("page", 0, 0)
+        write_html(page(), report)
+        say(f"Report: {report}")
+    if xlsx is not None:
+        on_progress("workbook", 0, 0)
+        workbook(xlsx)
+        say(f"Workbook: {xlsx}")

@@ -100,9 +100,11 @@ class SupportError(XboptError):
 
 
 class BudgetError(XboptError):
-    """Raised when no plan can meet the constraints."""
+    """Raised when no plan can meet the constraints; may name those in conflict and, in words, the cheapest way out."""
 
     exit_code = 4
+    conflict: tuple[str, ...] = ()
+    cheapest_relaxation: str = ""
 
 
 class BundleError(XboptError):

@@ -86,17 +86,17 @@ def limit_use(result: SimulationResult) -> tuple[LimitUse, ...]:
     limits, spend = result.scenario.limits, result.totals.spend_by_cell()
     regions, _, channels = axis_names(result.scenario)
     by_day = result.totals.mean_spend_by_day().sum(axis=(1, 2))
+    caps: tuple[tuple[Literal["region", "channel"], tuple[str, ...], FloatArray, FloatArray], ...] = (
+        ("region", regions, limits.region_cap_base, spend.sum(axis=(1, 2))),
+        ("channel", channels, limits.channel_cap_base, spend.sum(axis=(0, 1))),
+    )
     return (
         LimitUse(key="budget", allowed=limits.total_base, used=float(spend.sum())),
         LimitUse(key="day", allowed=limits.daily_base, used=float(by_day.max())),
         *(
-            LimitUse(key="region", name=name, allowed=float(cap), used=float(used))
-            for name, cap, used in zip(regions, limits.region_cap_base, spend.sum(axis=(1, 2)), strict=True)
-            if np.isfinite(cap)
-        ),
-        *(
-            LimitUse(key="channel", name=name, allowed=float(cap), used=float(used))
-            for name, cap, used in zip(channels, limits.channel_cap_base, spend.sum(axis=(0, 1)), strict=True)
+            LimitUse(key=key, name=name, allowed=float(cap), used=float(used))
+            for key, names, allowed, spent in caps
+            for name, cap, used in zip(names, allowed, spent, strict=True)
             if np.isfinite(cap)
         ),
     )

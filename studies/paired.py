@@ -73,26 +73,29 @@ def paired_differences(values: Sequence[FloatArray], *, seed: int, confidence: f
     # The first against itself is no comparison.
     corrected = np.concatenate([[1.0], holm(p_values[1:])])
     apart = np.maximum(np.abs(boot_low - low), np.abs(boot_high - high)) > _DISAGREES * (high - low)
-    found: list[PairedDifference] = []
-    for i, row in enumerate(differences):
-        is_shown = corrected[i] <= 1.0 - confidence
-        verdict: Verdict = "not shown" if not is_shown else "better" if mean[i] > 0.0 else "worse"
-        found.append(
-            PairedDifference(
-                mean=float(mean[i]),
-                se=float(se[i]),
-                low=float(low[i]),
-                high=float(high[i]),
-                bootstrap_low=float(boot_low[i]),
-                bootstrap_high=float(boot_high[i]),
-                beats=float((row > 0.0).mean() + 0.5 * (row == 0.0).mean()),
-                p_value=float(p_values[i]),
-                holm_p_value=float(corrected[i]),
-                verdict=verdict,
-                bootstrap_disagrees=bool(apart[i]),
-            )
+    figures = {
+        "mean": mean,
+        "se": se,
+        "low": low,
+        "high": high,
+        "bootstrap_low": boot_low,
+        "bootstrap_high": boot_high,
+        "beats": (differences > 0.0).mean(axis=1) + 0.5 * (differences == 0.0).mean(axis=1),
+        "p_value": p_values,
+        "holm_p_value": corrected,
+    }
+    verdicts: list[Verdict] = [
+        "not shown" if corrected[i] > 1.0 - confidence else "better" if mean[i] > 0.0 else "worse"
+        for i in range(len(mean))
+    ]
+    return [
+        PairedDifference(
+            **{name: float(array[i]) for name, array in figures.items()},
+            verdict=verdict,
+            bootstrap_disagrees=bool(apart[i]),
         )
-    return found
+        for i, verdict in enumerate(verdicts)
+    ]
 
 
 def two_sided_p(mean: FloatArray, se: FloatArray, count: int) -> FloatArray:

@@ -7,6 +7,7 @@ from xbopt.reports.comparison.words import comparison_sentences
 from xbopt.reports.kit.figures import Column, Fact, HeatMap, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.assumptions import AssumptionSheet, build_assumptions
+from xbopt.reports.simulation.report import facts_of
 from xbopt.reports.simulation.tables import known
 from xbopt.reports.simulation.tiles import Tile, build_tiles
 from xbopt.studies.against_baseline import against_baseline
@@ -83,7 +84,13 @@ def build_comparison_report(result: ComparisonResult, *, title: str = "", locale
     return ComparisonReport(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
-        facts=_facts(result, numbers),
+        facts=facts_of(
+            scenario,
+            numbers,
+            [("Compared with", first.name), ("Policies", numbers.count(len(order)))],
+            runs=result.runs,
+            seed=result.seed,
+        ),
         verdict=verdict,
         below_verdict=tuple(below),
         tiles=build_tiles(best.result.kpis, against),
@@ -96,22 +103,6 @@ def build_comparison_report(result: ComparisonResult, *, title: str = "", locale
         assumptions=build_assumptions(scenario.document, scenario.changes),
         notes=(*result.notes, *_method_notes(result, numbers)),
         numbers=numbers,
-    )
-
-
-def _facts(result: ComparisonResult, numbers: NumberFormat) -> tuple[Fact, ...]:
-    scenario = result.scenario
-    last = scenario.date_of(scenario.days - 1)
-    changes = "; ".join(assignment for _, assignment in scenario.changes)
-    return (
-        Fact(label="Days", text=f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
-        Fact(label="Compared with", text=result.first.name),
-        Fact(label="Policies", text=numbers.count(len(result.policies))),
-        Fact(label="Worlds", text=numbers.count(result.runs)),
-        Fact(label="Seed", text=str(result.seed)),
-        Fact(label="Money", text=scenario.base_currency),
-        Fact(label="Scenario", text=f"{scenario.name} {scenario.hash}"),
-        *((Fact(label="Changed with --set", text=changes),) if changes else ()),
     )
 
 

@@ -1,9 +1,9 @@
 """A plan for other programs: as one JSON document, and as a spreadsheet."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
 from xbopt.reports.simulation.document import number_or_none, scenario_json
@@ -47,17 +47,13 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
 
 
 def infeasible_json(
-    scenario: Scenario, *, goal: str, target: tuple[str, float] | None, conflict: Sequence[str], way_out: str
+    scenario: Scenario, error: BudgetError, *, goal: str, target: tuple[str, float] | None
 ) -> dict[str, object]:
     """The same document where there is no plan: everything of a plan is null, ``infeasible`` tells why.
 
-    Args:
-        scenario: The scenario.
-        goal: What was to be made as large as possible.
-        target: The goal and the value that was to be reached; None without a target.
-        conflict: Names of the limits that cannot be kept together.
-        way_out: The cheapest way out, in words.
+    ``target`` is the goal and the value of it that was to be reached, if any.
     """
+    way_out = error.cheapest_relaxation or str(error)
     missing = (
         "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
         "budget expected"
@@ -71,7 +67,10 @@ def infeasible_json(
         "shadow_prices": {},
         "binding": [],
         "spend": [],
-        "infeasible": {"conflict": list(conflict), "cheapest_relaxation": way_out},
+        "infeasible": {
+            "conflict": list(error.conflict),
+            "cheapest_relaxation": error.cheapest_relaxation or str(error),
+        },
         "notes": [],
     }
 

@@ -115,12 +115,12 @@ def _facts(result: PlanningResult, numbers: NumberFormat) -> tuple[Fact, ...]:
     campaign = result.campaign
     length = {"day": "a day", "week": "a week", "four_weeks": "four weeks"}[campaign.resolution]
     facts = [
-        Fact(label="Goal", text=GOAL_WORDS[campaign.goal]),
-        Fact(label="Plan cells", text=f"{numbers.count(campaign.cells)}, each {length} long"),
+        Fact("Goal", GOAL_WORDS[campaign.goal]),
+        Fact("Plan cells", f"{numbers.count(campaign.cells)}, each {length} long"),
     ]
     if result.target is not None:
         target = result.target.target
-        facts.insert(1, Fact(label="Target", text=f"{target.kpi}={target.value:.15g}"))
+        facts.insert(1, Fact("Target", f"{target.kpi}={target.value:.15g}"))
     return tuple(facts)
 
 

@@ -1,8 +1,10 @@
 """The simulation report as plain values: everything that its page and its workbook show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xbopt.core.errors import UsageError
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.kit.chart_bridge import BridgeStep
 from xbopt.reports.kit.figures import Fact, HeatMap, Table
 from xbopt.reports.kit.numbers import NumberFormat
@@ -53,7 +55,6 @@ class SimulationReport:
         assumptions: Every number of the scenario.
         notes: How to read all this.
         numbers: How numbers are written.
-        policy: Name of the policy.
         worlds: Number of worlds.
     """
 
@@ -79,7 +80,6 @@ class SimulationReport:
     assumptions: AssumptionSheet
     notes: tuple[str, ...]
     numbers: NumberFormat
-    policy: str
     worlds: int
 
 
@@ -113,10 +113,11 @@ def build_simulation_report(
     numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
     comparison = None if baseline is None else against_baseline(result, baseline)
     curves = response_curves(result, baseline)
+    policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
     return SimulationReport(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
-        facts=_facts(result, numbers),
+        facts=facts_of(scenario, numbers, [("Policy", policy)], runs=result.runs, seed=result.seed),
         verdict=verdict_sentence(result, numbers, media_effect=without_media),
         comparison="" if comparison is None else comparison_sentence(comparison, numbers),
         tiles=build_tiles(result.kpis, comparison),
@@ -138,7 +139,6 @@ def build_simulation_report(
         assumptions=build_assumptions(scenario.document, scenario.changes),
         notes=method_notes(result, comparison),
         numbers=numbers,
-        policy=result.policy,
         worlds=result.runs,
     )
 
@@ -150,17 +150,19 @@ def _beside_margin(result: SimulationResult, numbers: NumberFormat, media_effect
     return media_sentence(result.kpis["contribution_margin"].mean, media_effect, numbers), value
 
 
-def _facts(result: SimulationResult, numbers: NumberFormat) -> tuple[Fact, ...]:
-    scenario = result.scenario
+def facts_of(
+    scenario: Scenario, numbers: NumberFormat, first: Sequence[tuple[str, str]], *, runs: int, seed: int
+) -> tuple[Fact, ...]:
+    """What stands at the head of a page: the days, what is special to the report, worlds, money, scenario."""
     last = scenario.date_of(scenario.days - 1)
-    policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
     changes = "; ".join(assignment for _, assignment in scenario.changes)
-    return (
-        Fact(label="Days", text=f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
-        Fact(label="Policy", text=policy),
-        Fact(label="Worlds", text=numbers.count(result.runs)),
-        Fact(label="Seed", text=str(result.seed)),
-        Fact(label="Money", text=scenario.base_currency),
-        Fact(label="Scenario", text=f"{scenario.name} {scenario.hash}"),
-        *((Fact(label="Changed with --set", text=changes),) if changes else ()),
-    )
+    facts = [
+        ("Days", f"{numbers.day(scenario.start)} to {numbers.day(last)} ({scenario.days})"),
+        *first,
+        ("Worlds", numbers.count(runs)),
+        ("Seed", str(seed)),
+        ("Money", scenario.base_currency),
+        ("Scenario", f"{scenario.name} {scenario.hash}"),
+        ("Changed with --set", changes),
+    ]
+    return tuple(Fact(label, text) for label, text in facts if text)

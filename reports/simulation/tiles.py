@@ -55,6 +55,8 @@ _MORE: tuple[tuple[str, str, bool | None], ...] = (
     ("return_rate", "expected returns per order", False),
     ("roi", "contribution margin per unit of media spend", True),
     ("budget_used", "media spend of the budget", None),
+    ("media_effect", "margin less that of the same worlds without media", True),
+    ("customer_value", "last evening less first, less what promotions still owe", True),
 )
 
 
@@ -71,18 +73,15 @@ def build_other_kpis(
     media_effect: WorldRange | None = None,
 ) -> tuple[Tile, ...]:
     """The KPIs that no tile shows, and what stands beside the margin: customer value and, if known, media's part."""
-    value = _beside("customer_value", customer_value, "last evening less first, less what promotions still owe")
-    effect = (
-        ()
-        if media_effect is None
-        else (_beside("media_effect", media_effect, "margin less that of the same worlds without media"),)
-    )
-    return (*_built(_MORE, kpis, comparison), *effect, value)
+    figures = {**kpis, "customer_value": customer_value}
+    if media_effect is not None:
+        figures["media_effect"] = media_effect
+    return _built(_MORE, figures, comparison)
 
 
 def _built(
     chosen: tuple[tuple[str, str, bool | None], ...],
-    kpis: dict[str, WorldRange],
+    figures: dict[str, WorldRange],
     comparison: BaselineComparison | None,
 ) -> tuple[Tile, ...]:
     return tuple(
@@ -90,20 +89,16 @@ def _built(
             key=key,
             name=name,
             unit=unit,
-            figure=kpis[key],
+            figure=figures[key],
             meaning=meaning,
-            change=comparison.differences[key] if comparison else None,
+            change=comparison.differences.get(key) if comparison else None,
             baseline=comparison.baseline if comparison else "",
             good_if_higher=good,
         )
         for key, meaning, good in chosen
+        if key in figures
         for name, unit in [KPI_LABELS[key]]
     )
-
-
-def _beside(key: str, figure: WorldRange, meaning: str) -> Tile:
-    name, unit = KPI_LABELS[key]
-    return Tile(key=key, name=name, unit=unit, figure=figure, meaning=meaning)
 
 
 def tile_text(tile: Tile, numbers: NumberFormat) -> TileText:
