@@ -24,8 +24,8 @@ from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
-from ope_worlds import KINDS, CampaignWorld, Kind, LoggedWorld
 
+from tests.ope.worlds import KINDS, CampaignWorld, Kind, LoggedWorld
 from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, evaluate_policy, evaluate_sequential, fit_reward_model
 from xbopt.ope.data.row_keys import row_keys

@@ -23,8 +23,8 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
-from ope_worlds import LoggedWorld
 
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, evaluate_policy, fit_reward_model
 

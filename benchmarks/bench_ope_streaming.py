@@ -22,8 +22,8 @@ import time
 import tracemalloc
 
 import numpy as np
-from ope_worlds import LoggedWorld
 
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, PolicyEvaluation, RewardMoments, StreamingEvaluator, fit_linear
 from xbopt.ope.data.row_keys import row_keys

@@ -106,7 +106,7 @@ def _print_estimates(console: "Console", report: "EvaluationReport") -> None:
     made.caption = "* the one to quote"
     console.print(made)
     for row in report.estimates:
-        if row.estimate.note and not row.estimate.note.startswith("biased"):
+        if row.estimate.notes and row.estimate.notes[0].code != "bias":  # a bias is part of the interval already
             _point(console, f"{row.name}: {row.estimate.note}.")
 
 

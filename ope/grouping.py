@@ -19,9 +19,10 @@ from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities
 from xbopt.ope.evaluate import evaluate_policy
-from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.results.evaluation import PolicyEvaluation
+from xbopt.ope.results.findings import Finding
 
-ASSUMPTION = "Actions of one group count as alike: their mean reward in the same context is assumed to be the same."
+_ALIKE = Finding(code="grouped_actions", level="caution")
 
 
 def group_actions(
@@ -56,6 +57,7 @@ def group_actions(
         previous_action=None if before is None else np.where(before >= 0, group[before], -1),
         policy=None,
         policy_propensities=None,
+        checked=True,
     )
     return grouped, _by_group(evaluation, group)
 
@@ -77,7 +79,7 @@ def evaluate_groups(
     """
     grouped, evaluation = group_actions(data, evaluation_probabilities, groups)
     return evaluate_policy(
-        grouped, evaluation, confidence=confidence, seed=seed, rules=rules, force=force, cautions=(ASSUMPTION,)
+        grouped, evaluation, confidence=confidence, seed=seed, rules=rules, force=force, findings=(_ALIKE,)
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.logged import LoggedBanditData
-from xbopt.ope.results import CarryOver
+from xbopt.ope.results.evaluation import CarryOver
 
 _FEWEST_ROWS = 50
 

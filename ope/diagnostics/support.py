@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.ope.diagnostics.pareto import LARGEST_TAIL, pareto_shape
 from xbopt.ope.diagnostics.weights import WeightedRows
-from xbopt.ope.results import ActionSupport, ClusterSupport, SegmentSupport, SupportDiagnostics
+from xbopt.ope.results.evaluation import ActionSupport, ClusterSupport, SegmentSupport, SupportDiagnostics
 
 _CERTAIN = 1.0 - 1e-12  # from here on a propensity leaves nothing for the other actions
 _FEWEST_CLUSTERS = 100  # below, the tail of their weights has too few of them to have a shape

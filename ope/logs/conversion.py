@@ -12,6 +12,7 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.schema import TimeArray
 from xbopt.core.errors import DecisionLogError
+from xbopt.ope.data.logged import LARGEST
 from xbopt.ope.logs.files import RawBatch
 
 if TYPE_CHECKING:
@@ -30,11 +31,30 @@ def refuse(batch: RawBatch, name: str, bad: BoolArray, say: Callable[[int], str]
     Raises:
         DecisionLogError: The message names file, row and column.
     """
+    refuse_at(batch.place, batch.first_row, name, bad, say)
+
+
+def refuse_at(place: str, first_row: int, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
+    """The same for rows that stand in the file ``place`` after ``first_row`` others.
+
+    Raises:
+        DecisionLogError: The message names file, row and column.
+    """
     rows = np.flatnonzero(bad)
     if len(rows):
         row = int(rows[0])
         also = f" ({len(rows):,} rows of this batch in all)" if len(rows) > 1 else ""
-        raise DecisionLogError(f"{batch.place}: row {batch.first_row + row + 1}, column {name}: {say(row)}{also}.")
+        raise DecisionLogError(f"{place}: row {first_row + row + 1}, column {name}: {say(row)}{also}.")
+
+
+def refuse_huge(batch: RawBatch, name: str, values: FloatArray) -> None:
+    """Refuse numbers ``(n,)`` or ``(n, d)`` whose squares, or sums of them, leave the range of float64.
+
+    Raises:
+        DecisionLogError: The message names file, row and column.
+    """
+    greatest: FloatArray = np.abs(values) if values.ndim == 1 else np.abs(values).max(axis=1, initial=0.0)
+    refuse(batch, name, greatest > LARGEST, lambda _row: f"holds a number beyond {LARGEST:g} in size")
 
 
 def plain(batch: RawBatch, name: str) -> "pa.Array":
@@ -77,6 +97,7 @@ def numbers(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> FloatA
     else:
         raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: numbers.")
     refuse(batch, name, ~np.isfinite(values) & ~empty, lambda row: f"is {values[row]}, which is no finite number")
+    refuse_huge(batch, name, values)
     return values
 
 
@@ -215,6 +236,7 @@ def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatA
     values = np.array(column.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)).reshape(len(column), wanted)
     broken = (~np.isfinite(values)).sum(axis=1) > 0
     refuse(batch, name, broken, lambda _row: "holds a value that is no finite number")
+    refuse_huge(batch, name, values)
     return values
 
 

@@ -1,18 +1,19 @@
 """The sequential question asked of a log: whole episodes of each unit, from their first decision on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.ope.logs.censoring import Censoring
-from xbopt.ope.logs.evaluation import LogEvaluation, load_rows
-from xbopt.ope.logs.naming import with_names
+from xbopt.ope.logs.evaluation import LogEvaluation, in_words_of_the_log, load_rows
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram
+from xbopt.ope.results.words import Names, sentences
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 from xbopt.ope.sequential.evaluate import evaluate_sequential
 
@@ -63,7 +64,8 @@ def evaluate_log_sequentially(
     censoring = Censoring.of(place, kept)
     kept = censoring.used(place, step, kept)
     if not kept.any():
-        raise SupportError(censoring.refusal + " No whole episode is left; wait until rewards are ready.")
+        words = " ".join(sentences(censoring.findings(), Names(), "refuse"))
+        raise SupportError(f"{words} No whole episode is left; wait until rewards are ready.")
     order, place, step = order[kept], place[kept], step[kept]
     place = np.unique(place, return_inverse=True)[1]
     shape = (int(place.max()) + 1, int(step.max()) + 1)
@@ -73,16 +75,17 @@ def evaluate_log_sequentially(
         table[place, step] = values[order]
         return table
 
-    assert rows.propensity is not None, "stated propensities were asked for above"
+    data = rows.data
+    assert data.propensity is not None, "stated propensities were asked for above"
     taken = np.zeros(shape, dtype=np.int64)
-    taken[place, step] = rows.action[order]
+    taken[place, step] = data.action[order]
     first = order[step == 0]
     length = np.bincount(place)
     episodes = LoggedEpisodes(
-        state=filled(rows.context, 0.0),
+        state=filled(data.context, 0.0),
         action=taken,
-        reward=filled(rows.reward, 0.0),
-        propensity=filled(rows.propensity, 1.0),
+        reward=filled(data.reward, 0.0),
+        propensity=filled(data.propensity, 1.0),
         n_actions=len(labels),
         length=None if bool((length == shape[1]).all()) else length,
         cluster=None if rows.run is None else rows.run[first],
@@ -95,17 +98,19 @@ def evaluate_log_sequentially(
         seed=seed,
         force=force,
         cut=censoring.cut,
-        cautions=(censoring.caution,) if censoring.caution else (),
-        refusals=(censoring.refusal,) if censoring.refusal else (),
+        findings=censoring.findings(),
     )
+    # Episodes have no name that a reader knows: each is told by the row of its first decision.
+    begins = tuple(one if one.row is None else replace(one, row=int(first[one.row])) for one in result.findings)
     weight = np.take_along_axis(evaluation, taken[:, :, None], axis=2)[:, :, 0] / episodes.propensity
     return LogEvaluation(
         log=log,
         policy=policy.name,
         action_labels=labels,
-        result=with_names(result, labels, ()),
+        result=in_words_of_the_log(replace(result, findings=begins), log, labels),
         weights=WeightHistogram.of(np.where(episodes.alive, weight, 1.0).prod(axis=1)),
         rules=(*log.rules, *_cuts(length, len(rows) - len(order)), *notes),
+        seed=seed,
     )
 
 

@@ -92,8 +92,28 @@ class EvaluationLog:
         before = np.cumsum([0, *self.profile.rows_of_parts]).tolist()
         return [replace(part, first_of_log=first) for part, first in zip(split(self.files), before, strict=False)]
 
-    def rows(self, part: LogPart, *, keys: Sequence[str] = ()) -> Iterator[LogRows]:
-        """The rows of a part in checked batches; ``keys`` are further columns, as text.
+    def place_of(self, number: int) -> tuple[str, int]:
+        """File within the log, and row of the file from 0, of the row with that number in the whole log."""
+        part = next(part for part in reversed(self.parts()) if part.first_of_log <= number)
+        file = part.file.path
+        name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
+        return name, part.first_row + number - part.first_of_log
+
+    def rows(
+        self,
+        part: LogPart,
+        *,
+        keys: Sequence[str] = (),
+        reward_bounds: tuple[float, float] | None = None,
+        checked: bool = False,
+    ) -> Iterator[LogRows]:
+        """The rows of a part in batches, each checked unless an earlier pass did so.
+
+        Args:
+            part: The part.
+            keys: Further columns, as text.
+            reward_bounds: Least and greatest possible reward, where they are known beforehand.
+            checked: Whether all rows of the log were checked before.
 
         Raises:
             DecisionLogError: A row is wrong; the message names file, row and column.
@@ -103,7 +123,10 @@ class EvaluationLog:
             raise DecisionLogError(f"{self.path}: there is no column {unknown[0]!r}.")
         wanted = list(dict.fromkeys([*self.converter.columns, *keys]))
         for batch in read_part(part, wanted):
-            yield self.converter.rows(batch, keys)
+            rows = self.converter.rows(batch, keys, checked=checked)
+            if reward_bounds is not None and not checked:
+                rows.check_rewards(*reward_bounds)
+            yield rows
 
     def data_hash(self) -> str:
         """SHA-256 over the files' names within the log and their bytes."""

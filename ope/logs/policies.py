@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -16,6 +18,36 @@ from xbopt.ope.logs.rows import LogRows
 ALWAYS = "always:"
 _SUM_TOLERANCE = 1e-6
 _ALL = 1.0 - 1e-9  # from here on a row holds nothing but exploration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyIdentity:
+    """Which policy was evaluated.
+
+    Attributes:
+        name: Its name.
+        kind: Built in, a file, a run directory or a bundle.
+        sha256: Hash of the file or folder; of the name, for a policy that is its name.
+    """
+
+    name: str
+    kind: str
+    sha256: str
+
+    @classmethod
+    def of_name(cls, name: str, kind: str) -> "PolicyIdentity":
+        """A policy that its name says everything about."""
+        return cls(name=name, kind=kind, sha256=sha256(name.encode()).hexdigest())
+
+    @classmethod
+    def of_path(cls, path: Path, kind: str, *, name: str = "") -> "PolicyIdentity":
+        """A policy in a file, or in a folder of files."""
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        total = sha256()
+        for file in files:
+            inside = file.relative_to(path).as_posix() if path.is_dir() else ""
+            total.update(f"{inside}\0{sha256(file.read_bytes()).hexdigest()}\n".encode())
+        return cls(name=name or path.name, kind=kind, sha256=total.hexdigest())
 
 
 Answers: TypeAlias = Callable[[LogRows], FloatArray]
@@ -83,7 +115,7 @@ class LoggedProbabilities:
         Raises:
             PolicyError: The log does not say them, or holds nothing but exploration.
         """
-        table = rows.action_probabilities
+        table = rows.data.action_probabilities
         if table is None:
             raise PolicyError(
                 f"{rows.place}: the log has the probability of the action that was taken, not of the others, so the "
@@ -127,7 +159,7 @@ class FromContext:
         Raises:
             PolicyError: The answer is no distribution over the log's actions.
         """
-        answer = self.policy.probabilities_from_context(rows.context, self.names)
+        answer = self.policy.probabilities_from_context(rows.data.context, self.names)
         if answer.shape != (len(rows), self.n_actions):
             raise PolicyError(
                 f"{self.name} gave probabilities of shape {answer.shape}; the log has {self.n_actions} actions, so "

@@ -5,17 +5,30 @@
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.logs.conversion import is_list, is_null, number_lists, numbers, plain, refuse, texts, times
+from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
+from xbopt.ope.logs.conversion import (
+    is_list,
+    is_null,
+    number_lists,
+    numbers,
+    plain,
+    refuse,
+    refuse_at,
+    refuse_huge,
+    texts,
+    times,
+)
 from xbopt.ope.logs.duplicates import hashed
 from xbopt.ope.logs.encoding import Field, encode
 from xbopt.ope.logs.files import RawBatch
@@ -35,17 +48,10 @@ class LogRows:
     """Some rows of a log, checked; arrays have ``n`` rows.
 
     Attributes:
-        place: The file's name.
+        place: The file's path.
         first_row: Rows of the file that stand before.
-        context: What was known, as numbers ``(n, d)``.
-        action: Position in the log's action labels ``(n,)``.
-        reward: What the decision brought ``(n,)``; NaN where it is not ready.
-        ready: Where the reward is complete ``(n,)``.
-        propensity: Probability of the logged action ``(n,)``; None where the log has none.
-        action_probabilities: Of every action ``(n, K)``; None where they are not known.
-        cost: ``(n,)``; None where the log has none.
-        cluster: A number for each group of rows that share luck ``(n,)``; None where rows are independent.
-        segment: Position in the log's segments ``(n,)``, their number for any other; None without segments.
+        data: The decisions as estimators take them: actions by their position in the log's labels, clusters and
+            segments as codes; a segment that is not among those of the log has their number.
         episode: A number for each episode and unit ``(n,)``; None without episodes.
         step: Number of the decision in its episode ``(n,)``; None without episodes.
         run: A number for each episode of all units together ``(n,)``; None without episodes.
@@ -56,15 +62,7 @@ class LogRows:
 
     place: str
     first_row: int
-    context: FloatArray
-    action: IntArray
-    reward: FloatArray
-    ready: BoolArray
-    propensity: FloatArray | None
-    action_probabilities: FloatArray | None
-    cost: FloatArray | None
-    cluster: IntArray | None
-    segment: IntArray | None
+    data: LoggedBanditData
     episode: IntArray | None
     step: IntArray | None
     run: IntArray | None
@@ -74,7 +72,23 @@ class LogRows:
 
     def __len__(self) -> int:
         """Number of rows, ``n``."""
-        return len(self.action)
+        return len(self.data)
+
+    @property
+    def ready(self) -> BoolArray:
+        """Where the reward is complete ``(n,)``."""
+        return np.ones(len(self), dtype=np.bool_) if self.data.observed is None else self.data.observed
+
+    def check_rewards(self, low: float, high: float) -> None:
+        """Hold the rewards against bounds that are known beforehand.
+
+        Raises:
+            DecisionLogError: A complete reward lies outside; the message names file and row.
+        """
+        reward = self.data.reward
+        outside = self.ready & ((reward < low) | (reward > high))
+        words = f"the bounds of the reward say from {low:g} to {high:g}"
+        refuse_at(self.place, self.first_row, "reward", outside, lambda row: f"is {reward[row]:g}; {words}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +119,8 @@ class OwnRows:
         """Names of the context's columns ``(d,)``."""
         return self.schema.context_names
 
-    def rows(self, batch: RawBatch, keys: Sequence[str]) -> LogRows:
-        """Check and convert a batch.
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
+        """Convert a batch, and check it unless that was done before.
 
         Raises:
             DecisionLogError: A value is wrong; the message names the row.
@@ -114,30 +128,39 @@ class OwnRows:
         import pyarrow as pa
 
         table = pa.Table.from_arrays(list(batch.columns.values()), names=list(batch.columns))
-        found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row)
-        ready = ~np.isnan(found.reward)
+        found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row, checked=checked)
+        observed = ~np.isnan(found.reward)
         if self.as_of is not None:
-            ready &= found.reward_ready_at <= self.as_of
-        episode, unit = hashed(texts(batch, "episode_id")), hashed(texts(batch, "unit", may_be_empty=True))
-        return LogRows(
+            observed &= found.reward_ready_at <= self.as_of
+        units = texts(batch, "unit", may_be_empty=True)
+        run = hashed(texts(batch, "episode_id"))
+        rows = LogRows(
             place=batch.place,
             first_row=batch.first_row,
-            context=found.context,
-            action=found.action,
-            reward=found.reward,
-            ready=ready,
-            propensity=found.propensity,
-            action_probabilities=found.action_probabilities,
-            cost=found.cost,
-            cluster=episode if self.cluster == "episode" else paired(episode, found.step),
-            segment=positions(texts(batch, "unit", may_be_empty=True), self.segments) if self.segments else None,
-            episode=paired(episode, unit),
+            data=LoggedBanditData(
+                context=found.context,
+                action=found.action,
+                reward=np.where(observed, found.reward, 0.0),
+                propensity=found.propensity,
+                n_actions=len(self.action_labels),
+                action_probabilities=found.action_probabilities,
+                cost=found.cost,
+                cluster=run if self.cluster == "episode" else paired(run, found.step),
+                segment=positions(units, self.segments) if self.segments else None,
+                observed=None if observed.all() else observed,
+                checked=True,
+            ),
+            episode=paired(run, hashed(units)),
             step=found.step,
-            run=episode,
+            run=run,
             decided=found.timestamp,
             due=found.reward_ready_at,
-            keys=_keys(batch, keys),
+            keys={name: texts(batch, name) for name in keys},
         )
+        if not checked:
+            for name in ("context", "reward", "cost"):
+                refuse_huge(batch, name, getattr(rows.data, name))
+        return rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,45 +193,46 @@ class ForeignRows:
         """The columns that are read."""
         return self.roles.used
 
-    def rows(self, batch: RawBatch, keys: Sequence[str]) -> LogRows:
-        """Check and convert a batch.
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:  # noqa: ARG002 - see below
+        """Convert a batch. Text becomes numbers by being checked, so it is checked whenever it is read.
 
         Raises:
             DecisionLogError: A value is wrong; the message names the row.
         """
         roles = self.roles
         action = positions(texts(batch, roles.several("action")[0]), self.action_labels)
-        reward, ready = self._reward(batch)
-        probabilities = self._probabilities(batch)
+        reward, observed = self._reward(batch)
+        table = self._probabilities(batch)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
-        runs = None if episode is None else hashed(texts(batch, episode))
-        episodes = runs
-        if runs is not None and unit is not None:
-            episodes = paired(runs, hashed(texts(batch, unit)))
-        made, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        run = None if episode is None else hashed(texts(batch, episode))
+        decided, due = roles.one("timestamp"), roles.one("reward_ready_at")
         return LogRows(
             place=batch.place,
             first_row=batch.first_row,
-            context=encode(self.fields, batch),
-            action=action,
-            reward=reward,
-            ready=ready,
-            propensity=self._propensity(batch, action, probabilities),
-            action_probabilities=probabilities,
-            cost=None if cost is None else numbers(batch, cost),
-            cluster=None if cluster is None else hashed(texts(batch, cluster)),
-            segment=(
-                positions(texts(batch, segment, may_be_empty=True), self.segments)
-                if segment is not None and self.segments
-                else None
+            data=LoggedBanditData(
+                context=encode(self.fields, batch),
+                action=action,
+                reward=np.where(observed, reward, 0.0),
+                propensity=self._propensity(batch, action, table),
+                n_actions=len(self.action_labels),
+                action_probabilities=table,
+                cost=None if cost is None else numbers(batch, cost),
+                cluster=None if cluster is None else hashed(texts(batch, cluster)),
+                segment=(
+                    positions(texts(batch, segment, may_be_empty=True), self.segments)
+                    if segment is not None and self.segments
+                    else None
+                ),
+                observed=None if observed.all() else observed,
+                checked=True,
             ),
-            episode=episodes,
+            episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
             step=None if step is None else _steps(batch, step),
-            run=runs,
-            decided=None if made is None else times(batch, made),
+            run=run,
+            decided=None if decided is None else times(batch, decided),
             due=None if due is None else times(batch, due),
-            keys=_keys(batch, keys),
+            keys={name: texts(batch, name) for name in keys},
         )
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
@@ -229,22 +253,28 @@ class ForeignRows:
             ready &= moments <= self.as_of
         return reward, ready
 
-    def _propensity(self, batch: RawBatch, action: IntArray, probabilities: FloatArray | None) -> FloatArray | None:
+    def _propensity(self, batch: RawBatch, action: IntArray, table: FloatArray | None) -> FloatArray | None:
         name = self.roles.one("propensity")
+        of_action = None if table is None else table[np.arange(batch.rows), action]
+        if name is None and self.propensity is not None:
+            return np.full(batch.rows, self.propensity) if of_action is None else of_action
         if name is None:
-            if self.propensity is not None and probabilities is None:
-                return np.full(batch.rows, self.propensity)
-            if probabilities is None:
-                return None
-            own = probabilities[np.arange(batch.rows), action]
-            if self.propensity is not None:
-                return own
-            column = self.roles.several("action_probabilities")[0]
-            refuse(batch, column, own <= 0.0, lambda row: f"says {own[row]:g} for the logged action; it was taken")
-            return own
+            if of_action is not None:
+                column = self.roles.several("action_probabilities")[0]
+                words = "for the logged action; it was taken"
+                refuse(batch, column, of_action <= 0.0, lambda row: f"says {of_action[row]:g} {words}")
+            return of_action
         values = numbers(batch, name)
         outside = ~((values > 0.0) & (values <= 1.0))
         refuse(batch, name, outside, lambda row: f"is {values[row]:g}; a probability above 0 and at most 1 is wanted")
+        if of_action is not None:
+            differs = np.abs(of_action - values) > MATCH_TOLERANCE
+            refuse(
+                batch,
+                name,
+                differs,
+                lambda row: f"is {values[row]:g}, but the probabilities of all actions say {of_action[row]:g}",
+            )
         return values
 
     def _probabilities(self, batch: RawBatch) -> FloatArray | None:
@@ -272,6 +302,20 @@ class ForeignRows:
         return table
 
 
+def together(batches: Sequence[LogRows]) -> LogRows:
+    """Batches of one log as one."""
+
+    def joined(parts: "Sequence[LogRows | LoggedBanditData]", kind: type) -> dict[str, NDArray[np.generic]]:
+        columns = {one.name: [getattr(part, one.name) for part in parts] for one in fields(kind)}
+        return {name: np.concatenate(c) for name, c in columns.items() if all(isinstance(one, np.ndarray) for one in c)}
+
+    data = [rows.data for rows in batches]
+    if any(one.observed is not None for one in data):
+        data = [replace(rows.data, observed=rows.ready, checked=True) for rows in batches]
+    whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
+    return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
+
+
 def positions(names: "pa.Array", known: Sequence[str]) -> IntArray:
     """Position of each name in the known ones ``(n,)``; their number for any other name, and for an empty one."""
     import pyarrow as pa
@@ -287,10 +331,6 @@ def paired(first: IntArray, second: IntArray) -> IntArray:
         mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
         mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
     return mixed.view(np.int64)
-
-
-def _keys(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
-    return {name: texts(batch, name) for name in names}
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:

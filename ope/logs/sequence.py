@@ -45,6 +45,7 @@ def anytime_interval(
     n_actions: int | None = None,
     confidence: float = 0.95,
     seed: int = 0,
+    checked: bool = False,
 ) -> AnytimeInterval:
     """Follow a policy's value through the log, in the order of its rows.
 
@@ -59,6 +60,7 @@ def anytime_interval(
         n_actions: Number of actions ``K`` where the policy knows more than the log.
         confidence: Of the whole sequence.
         seed: Of the folds.
+        checked: Whether all rows of the log were checked before, against these bounds too.
 
     Raises:
         UsageError: No bound on the weights is known, or rows share their luck.
@@ -85,7 +87,7 @@ def anytime_interval(
     learner = _Learner(actions, len(log.context_names), reward_bounds, seed)
     answers = policy.answers()
     for part in log.parts():
-        for rows in log.rows(part, keys=policy.keys):
+        for rows in log.rows(part, keys=policy.keys, reward_bounds=reward_bounds, checked=checked):
             evaluation = answers(rows)
             for some in learner.blocks(rows.ready):
                 _follow(sequence, learner, rows, evaluation, some)
@@ -102,12 +104,13 @@ def anytime_interval(
 def _follow(
     sequence: ConfidenceSequence, learner: "_Learner", rows: LogRows, evaluation: FloatArray, some: IntArray
 ) -> None:
-    assert rows.propensity is not None, "a least propensity is only known of stated ones"
-    context, action, reward = rows.context[some], rows.action[some], rows.reward[some]
+    data = rows.data.rows(some)
+    assert data.propensity is not None, "a least propensity is only known of stated ones"
+    context, action, reward = data.context, data.action, data.reward
     at = np.arange(len(some))
     predicted = learner.predict(context)
     sequence.add(
-        weight=evaluation[some, action] / rows.propensity[some],
+        weight=evaluation[some, action] / data.propensity,
         reward=reward,
         predicted=predicted[at, action],
         value=(evaluation[some] * predicted).sum(axis=1),

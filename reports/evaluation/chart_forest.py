@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from xbopt.ope.results import Estimate
+from xbopt.ope.results.evaluation import Estimate
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
 from xbopt.reports.kit.chart_spec import Record, Spec, chart_data, finished, round_ticks
 from xbopt.reports.kit.chart_style import ACCENT, HAIRLINE, INK, LOSS, NEUTRAL, SOFT_INK

@@ -6,9 +6,8 @@ import numpy as np
 
 from xbopt.ope.logs.estimators import LABELS
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.logs.naming import segment_name
 from xbopt.ope.logs.weight_histogram import WeightHistogram
-from xbopt.ope.results import Estimate, SupportDiagnostics, Verdict
+from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics, Verdict
 from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.evaluation.estimands import assumption_words, estimand_words
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
@@ -236,7 +235,7 @@ def _segments(evaluation: LogEvaluation) -> tuple[SupportRow, ...]:
     result = evaluation.result
     return tuple(
         SupportRow(
-            name=segment_name(part.segment, evaluation.log.segments),
+            name=result.names.segment(part.segment),
             rows=part.rows,
             ess=part.ess,
             logged_share=part.rows / result.rows,

@@ -3,7 +3,7 @@
 import math
 
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.results import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
 from xbopt.reports.kit.numbers import NumberFormat
 

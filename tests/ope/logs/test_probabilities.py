@@ -154,7 +154,7 @@ def test_the_logging_policy_of_our_own_log(tmp_path):
     simulate("quickstart", runs=2, log=tmp_path / "log.parquet")
     log = open_log(tmp_path / "log.parquet")
     (rows,) = [rows for part in log.parts() for rows in log.rows(part)]
-    np.testing.assert_array_equal(answers(named_policy("logging", log), log), rows.action_probabilities)
+    np.testing.assert_array_equal(answers(named_policy("logging", log), log), rows.data.action_probabilities)
 
 
 def test_the_logging_policy_with_less_exploration(tmp_path):
