@@ -15,6 +15,11 @@ def unit_of(result: PolicyEvaluation) -> str:
     return "decision" if result.estimand == "one-step" else "episode"
 
 
+def each_of(result: PolicyEvaluation) -> str:
+    """One row with its article."""
+    return "a decision" if result.estimand == "one-step" else "an episode"
+
+
 def small_share(share: float, numbers: NumberFormat) -> str:
     """A share; one that is too small to be written is not written as 0."""
     return f"under {numbers.share(0.0001)}" if 0.0 < share < 0.0001 else numbers.share(share)
@@ -63,7 +68,7 @@ def difference_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> st
     spread = (
         f"{numbers.percent(result.confidence)} interval of the difference: {numbers.range(difference, signed=True)}"
     )
-    what = "a decision" if result.estimand == "one-step" else "an episode"
+    what = each_of(result)
     if difference.low <= 0.0 <= difference.high:
         return (
             f"What was done earned {numbers.reward(before.value)} {what}. The difference to {evaluation.policy} "
