@@ -201,7 +201,8 @@ def _advise_action(support: SupportDiagnostics, findings: Findings) -> None:
 def _advise_exploration(support: SupportDiagnostics, rows: int, findings: Findings) -> None:
     """The exploration that suffices even where the logging policy avoids what the evaluation policy would do."""
     if findings.unit != "rows":
-        findings.add("advice", "explore_episodes" if findings.unit == "episodes" else "explore_near")
+        episodes = findings.unit == "episodes"
+        findings.add("advice", "explore_episodes" if episodes else "explore_near")
         return
     n_actions = len(support.actions.rows)
     worst = n_actions * support.policy_concentration  # E[w^2] under uniform logging; divided by epsilon it is a bound

@@ -165,11 +165,7 @@ def _support(report: EvaluationReport) -> Section:
                 key="chart-overlap",
                 title="Actions",
                 description=overlap,
-                spec=overlap_chart(
-                    [(row.name, row.logged_share, row.policy_share or 0.0, row.ess) for row in actions],
-                    numbers,
-                    overlap,
-                ),
+                spec=overlap_chart(shares, numbers, overlap),
                 table=support_table("Actions", "Action", report.actions[:_MOST_ROWS], report),
                 height=LINE_HEIGHT * len(actions),
             ),
