@@ -1,6 +1,5 @@
 """``xbopt evaluate``: what a policy would have earned, from a log of decisions."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,30 +12,6 @@ from xbopt.core.errors import SupportError, UsageError
 
 if TYPE_CHECKING:
     from xbopt.ope.logs.evaluation import LogEvaluation
-
-
-class ReadIn(StrEnum):
-    """Where the parts of a log are read."""
-
-    local = "local"
-    ray = "ray"
-
-
-class EstimandName(StrEnum):
-    """Which question is asked."""
-
-    one_step = "one-step"
-    sequential = "sequential"
-
-
-class RewardModelName(StrEnum):
-    """What predicts rewards."""
-
-    linear = "linear"
-    logistic = "logistic"
-    trees = "trees"
-    ensemble = "ensemble"
-    none = "none"
 
 
 # The log
@@ -63,7 +38,7 @@ _AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="When the rewards were collected; later ones are left out."),
 ]
-_Engine = Annotated[ReadIn, typer.Option("--engine", help="Where the log is read.")]
+_Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Where the log is read.")]
 # The policy
 _Policy = Annotated[
     str | None,
@@ -91,7 +66,7 @@ _Exploration = Annotated[
 ]
 # The question
 _Estimand = Annotated[
-    EstimandName,
+    Literal["one-step", "sequential"],
     typer.Option(
         "--estimand", help="The next decision in the situations of the log, or whole episodes from their start."
     ),
@@ -102,7 +77,10 @@ _Estimators = Annotated[
         "--estimators", metavar="A,B,...", help="Estimators to show; the first is the one to quote. All by default."
     ),
 ]
-_RewardModel = Annotated[RewardModelName, typer.Option("--reward-model", help="What predicts rewards.")]
+_RewardModel = Annotated[
+    Literal["linear", "logistic", "trees", "ensemble", "none"],
+    typer.Option("--reward-model", help="What predicts rewards."),
+]
 _SelfTest = Annotated[
     bool, typer.Option("--self-test", help="Simulate logs like this one, and say how often the intervals hold.")
 ]
@@ -138,9 +116,9 @@ def evaluate_command(
     as_of: _AsOf = None,
     scenario: _Scenario = None,
     exploration: _Exploration = None,
-    estimand: _Estimand = EstimandName.one_step,
+    estimand: _Estimand = "one-step",
     estimators: _Estimators = None,
-    reward_model: _RewardModel = RewardModelName.linear,
+    reward_model: _RewardModel = "linear",
     self_test: _SelfTest = False,
     sequence: _Sequence = False,
     reward_bounds: _RewardBounds = None,
@@ -150,7 +128,7 @@ def evaluate_command(
     report: _Report = None,
     certificate: _Certificate = None,
     force: _Force = False,
-    engine: _Engine = ReadIn.local,
+    engine: _Engine = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Say what a policy would have earned, from logged decisions; refuse where the log cannot tell.
@@ -170,9 +148,9 @@ def evaluate_command(
             as_of=as_of,
             scenario=scenario,
             exploration=exploration,
-            estimand=estimand.value,
+            estimand=estimand,
             estimators=None if estimators is None else _names(estimators),
-            reward_model=None if reward_model is RewardModelName.none else reward_model.value,
+            reward_model=None if reward_model == "none" else reward_model,
             self_test=self_test,
             sequence=sequence,
             reward_bounds=_bounds(reward_bounds),
@@ -180,7 +158,7 @@ def evaluate_command(
             confidence=confidence,
             seed=seed,
             force=force,
-            engine=engine.value,
+            engine=engine,
             on_progress=on_progress,
         )
     _show(evaluation, report, certificate, as_json=as_json)

@@ -14,12 +14,13 @@ from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
 from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, with_self_test
 from xbopt.ope.logs.open_log import EvaluationLog, open_log
-from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity
+from xbopt.ope.logs.policies import LogPolicy
+from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.rows import parse_moment
 from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
-from xbopt.studies.logged_policies import ChosenPolicy, from_name, from_probabilities
+from xbopt.studies.logged_policies import from_name
 
 
 def evaluate(
@@ -88,29 +89,18 @@ def evaluate(
     if not isinstance(log, EvaluationLog):
         log = open_log(log, columns=columns, propensity=propensity, as_of=_moment(as_of))
     if probabilities is not None:
-        chosen = from_probabilities(Path(probabilities), log)
+        asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str):
-        chosen = from_name(policy, log, scenario=scenario, exploration=exploration)
+        asked = from_name(policy, log, scenario=scenario, exploration=exploration)
     else:
         assert policy is not None, "a policy or a file of probabilities was given"
-        identity = PolicyIdentity.of_name(policy.name, "object of a program")
-        chosen = ChosenPolicy(policy=policy, labels=log.action_labels, identity=identity)
+        asked = policy
     if estimand == "sequential":
-        evaluation = evaluate_log_sequentially(
-            log,
-            chosen.policy,
-            action_labels=chosen.labels,
-            notes=chosen.notes,
-            confidence=confidence,
-            seed=seed,
-            force=force,
-        )
+        evaluation = evaluate_log_sequentially(log, asked, confidence=confidence, seed=seed, force=force)
     else:
         evaluation = evaluate_log(
             log,
-            chosen.policy,
-            action_labels=chosen.labels,
-            notes=chosen.notes,
+            asked,
             confidence=confidence,
             seed=seed,
             reward_model=reward_model,
@@ -119,11 +109,10 @@ def evaluate(
             engine=engine,
             on_progress=on_progress,
         )
-    evaluation = replace(evaluation, identity=chosen.identity)
     if self_test:
-        evaluation = with_self_test(evaluation, chosen.policy)
+        evaluation = with_self_test(evaluation, asked)
     if sequence and reward_bounds is not None:
-        evaluation = _with_sequence(evaluation, chosen.policy, reward_bounds, least_propensity)
+        evaluation = _with_sequence(evaluation, asked, reward_bounds, least_propensity)
     return evaluation if estimators is None else with_estimators(evaluation, tuple(estimators))
 
 
@@ -140,7 +129,6 @@ def _with_sequence(
         policy,
         reward_bounds=bounds,
         least_propensity=least_propensity,
-        n_actions=len(evaluation.action_labels),
         confidence=evaluation.result.confidence,
         seed=evaluation.seed,
         checked=True,

@@ -1,6 +1,6 @@
-"""From ``--policy`` or ``--probabilities`` to a policy that can be asked about the decisions of a log."""
+"""From ``--policy`` to a policy that can be asked about the decisions of a log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,8 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.plan_table import read_plan
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
-from xbopt.ope.logs.joining import ROUNDING
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import ALWAYS, FromContext, LogPolicy, PolicyIdentity, named_policy
-from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.simulator.build import build_market
 
 HOW_TO_GIVE_PROBABILITIES = (
@@ -32,45 +30,9 @@ NEEDS_MORE = (
     "it write a log itself (xbopt simulate SCENARIO --policy POLICY --exploration 0.3 --log FILE) and ask what it "
     f"earns with less exploration: xbopt evaluate FILE --policy logging --exploration 0. {HOW_TO_GIVE_PROBABILITIES}"
 )
-_NOTES = {"uniform": ("uniform: each action of the log with the same probability.",)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenPolicy:
-    """A policy to evaluate.
-
-    Attributes:
-        policy: Answers for the rows of the log.
-        labels: Names of all actions ``(K,)``, the log's first.
-        identity: What the certificate says it is.
-        notes: What to know about it.
-    """
-
-    policy: LogPolicy
-    labels: tuple[str, ...]
-    identity: PolicyIdentity
-    notes: tuple[str, ...] = ()
-
-
-def from_probabilities(path: Path, log: EvaluationLog) -> ChosenPolicy:
-    """The policy that a file of probabilities is.
-
-    Raises:
-        DecisionLogError: The file is broken or does not fit the log.
-    """
-    file = open_probabilities(path, log)
-    notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
-    if file.never_logged:
-        notes.append(f"Actions that were never logged: {', '.join(file.never_logged)}.")
-    return ChosenPolicy(
-        policy=file,
-        labels=file.labels,
-        identity=PolicyIdentity.of_path(path, "probabilities file"),
-        notes=tuple(notes),
-    )
-
-
-def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploration: float | None) -> ChosenPolicy:
+def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploration: float | None) -> LogPolicy:
     """The policy that ``--policy`` means.
 
     Raises:
@@ -83,9 +45,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
             raise UsageError(f"--scenario is for plans; the policy {name} needs none.")
         if exploration is not None and name != "logging":
             raise UsageError(f"--exploration is for plans and for logging; the policy {name} has none.")
-        notes = _NOTES.get(known.name, ())
-        identity = PolicyIdentity.of_name(known.name, "built in")
-        return ChosenPolicy(policy=known, labels=log.action_labels, identity=identity, notes=notes)
+        return known
     path = Path(name)
     is_plan_file = path.suffix.lower() == ".csv" and scenario is not None
     if name in BUILT_IN or is_plan_file:
@@ -96,7 +56,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
     raise PolicyError(f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(names)}.")
 
 
-def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> ChosenPolicy:
+def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
     if not (log.own and log.scenario_hash):
         raise PolicyError(
             f"{name} is a plan for a scenario of xbopt, and this log was written in another market: what the plan "
@@ -120,16 +80,17 @@ def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: floa
     note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
         f", and {exploration:.0%} of the decisions at random." if exploration else "."
     )
-    identity = (
-        PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
-        if name in BUILT_IN
-        else PolicyIdentity.of_path(Path(name), "plan file")
-    )
-    return ChosenPolicy(
-        policy=FromContext(policy=plan, names=log.context_names, n_actions=len(log.action_labels)),
-        labels=log.action_labels,
-        identity=PolicyIdentity(name=plan.name, kind=identity.kind, sha256=identity.sha256),
+    if name in BUILT_IN:
+        identity = replace(PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}"), name=plan.name)
+    else:
+        identity = PolicyIdentity.of_path(Path(name), "plan file", name=plan.name)
+    return FromContext(
+        name=plan.name,
         notes=(note,),
+        identity=identity,
+        policy=plan,
+        names=log.context_names,
+        n_actions=len(log.action_labels),
     )
 
 

@@ -5,7 +5,7 @@
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def refuse(batch: RawBatch, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
+class _Placed(Protocol):
+    """Rows of a file."""
+
+    @property
+    def place(self) -> str: ...
+    @property
+    def first_row(self) -> int: ...
+
+
+def refuse(rows: _Placed, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
     """Raise for the first row that is wrong, if any is.
 
     Args:
-        batch: The rows.
+        rows: The rows.
         name: The column.
         bad: Which rows are wrong ``(n,)``.
-        say: What is wrong, given the position in the batch.
+        say: What is wrong, given the position among the rows.
 
     Raises:
-        DecisionLogError: The message names file, row and column.
+        DecisionLogError: The message names file, row and column; rows are counted from 1, without a header.
     """
-    refuse_at(batch.place, batch.first_row, name, bad, say)
-
-
-def refuse_at(place: str, first_row: int, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
-    """The same for rows that stand in the file ``place`` after ``first_row`` others.
-
-    Raises:
-        DecisionLogError: The message names file, row and column.
-    """
-    rows = np.flatnonzero(bad)
-    if len(rows):
-        row = int(rows[0])
-        also = f" ({len(rows):,} rows of this batch in all)" if len(rows) > 1 else ""
-        raise DecisionLogError(f"{place}: row {first_row + row + 1}, column {name}: {say(row)}{also}.")
+    wrong = np.flatnonzero(bad)
+    if len(wrong):
+        row = int(wrong[0])
+        also = f" ({len(wrong):,} rows of this batch in all)" if len(wrong) > 1 else ""
+        raise DecisionLogError(f"{rows.place}: row {rows.first_row + row + 1}, column {name}: {say(row)}{also}.")
 
 
 def refuse_huge(batch: RawBatch, name: str, values: FloatArray) -> None:

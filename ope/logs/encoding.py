@@ -89,7 +89,7 @@ class FieldFinder:
     """Finds out, batch by batch, what a context column holds."""
 
     def __init__(self, column: str, *, is_name: bool) -> None:
-        self._column, self._is_name = column, is_name
+        self.column, self._is_name = column, is_name
         self._levels: Counter[str] = Counter()
         self._missing = False
         self._width: int | None = None
@@ -102,9 +102,9 @@ class FieldFinder:
         """
         import pyarrow as pa
 
-        column = plain(batch, self._column)
+        column = plain(batch, self.column)
         if is_list(column.type):
-            self._width = number_lists(batch, self._column, self._width).shape[1]
+            self._width = number_lists(batch, self.column, self._width).shape[1]
             return
         is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
         if is_text or self._is_name:
@@ -112,14 +112,14 @@ class FieldFinder:
                 self._is_name = not _all_numbers(column)
             # Counted while all are numbers too: a later batch may hold a name.
             if self._is_name or len(self._levels) <= IDENTIFIER_LEVELS:
-                self._count(texts(batch, self._column, may_be_empty=True))
+                self._count(texts(batch, self.column, may_be_empty=True))
             if self._is_name and len(self._levels) > IDENTIFIER_LEVELS:
                 raise DecisionLogError(
-                    f"{batch.place}: column {self._column} holds more than {IDENTIFIER_LEVELS:,} different names; "
+                    f"{batch.place}: column {self.column} holds more than {IDENTIFIER_LEVELS:,} different names; "
                     "that is an identifier, not context. Leave it out of context=..."
                 )
         if not self._is_name:
-            self._missing |= bool(np.isnan(numbers(batch, self._column, may_be_empty=True)).any())
+            self._missing |= bool(np.isnan(numbers(batch, self.column, may_be_empty=True)).any())
 
     def _count(self, names: "pa.Array") -> None:
         for entry in names.fill_null(MISSING).value_counts().to_pylist():
@@ -128,13 +128,13 @@ class FieldFinder:
     def found(self) -> Field:
         """What the column holds."""
         if self._width is not None:
-            return ListField(column=self._column, width=self._width)
+            return ListField(column=self.column, width=self._width)
         if not self._is_name:
-            return NumberField(column=self._column, missing=self._missing)
+            return NumberField(column=self.column, missing=self._missing)
         # By count, then by name: the same levels whatever the order of the rows.
         ranked = sorted(self._levels, key=lambda level: (-self._levels[level], level))
         kept = MOST_LEVELS if len(ranked) <= MOST_LEVELS else MOST_LEVELS - 1
-        return NameField(column=self._column, levels=tuple(sorted(ranked[:kept])), others=max(len(ranked) - kept, 0))
+        return NameField(column=self.column, levels=tuple(sorted(ranked[:kept])), others=max(len(ranked) - kept, 0))
 
 
 def encode(fields: Sequence[Field], batch: RawBatch) -> FloatArray:

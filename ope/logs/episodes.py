@@ -8,7 +8,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.ope.logs.censoring import Censoring
-from xbopt.ope.logs.evaluation import LogEvaluation, in_words_of_the_log, load_rows
+from xbopt.ope.logs.evaluation import LogEvaluation, answer_of, load_rows
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.rows import LogRows
@@ -22,8 +22,6 @@ def evaluate_log_sequentially(
     log: EvaluationLog,
     policy: LogPolicy,
     *,
-    action_labels: tuple[str, ...] | None = None,
-    notes: tuple[str, ...] = (),
     confidence: float = 0.95,
     seed: int = 0,
     force: bool = False,
@@ -35,8 +33,6 @@ def evaluate_log_sequentially(
     Args:
         log: The log; it must name episodes and steps, and have propensities.
         policy: The evaluation policy.
-        action_labels: Names of the actions ``(K,)`` where the policy knows more than the log; the log's come first.
-        notes: What to know about the policy; they join the log's rules.
         confidence: Of every interval.
         seed: Of the folds.
         force: Show values even where the log cannot answer.
@@ -49,7 +45,7 @@ def evaluate_log_sequentially(
     """
     if log.estimates_propensities:
         raise UsageError("The sequential question needs propensities that were logged; estimated ones multiply errors.")
-    labels = action_labels or log.action_labels
+    n_actions = len(log.action_labels) + len(policy.unseen)
     rows, probabilities = load_rows(log, policy)
     if rows.episode is None or rows.step is None:
         raise UsageError(
@@ -86,11 +82,11 @@ def evaluate_log_sequentially(
         action=taken,
         reward=filled(data.reward, 0.0),
         propensity=filled(data.propensity, 1.0),
-        n_actions=len(labels),
+        n_actions=n_actions,
         length=None if bool((length == shape[1]).all()) else length,
         cluster=None if rows.run is None else rows.run[first],
     )
-    evaluation = filled(probabilities, 1.0 / len(labels))
+    evaluation = filled(probabilities, 1.0 / n_actions)
     result = evaluate_sequential(
         episodes,
         evaluation,
@@ -101,17 +97,13 @@ def evaluate_log_sequentially(
         findings=censoring.findings(),
     )
     # Episodes have no name that a reader knows: each is told by the row of its first decision.
-    begins = tuple(one if one.row is None else replace(one, row=int(first[one.row])) for one in result.findings)
-    weight = np.take_along_axis(evaluation, taken[:, :, None], axis=2)[:, :, 0] / episodes.propensity
-    return LogEvaluation(
-        log=log,
-        policy=policy.name,
-        action_labels=labels,
-        result=in_words_of_the_log(replace(result, findings=begins), log, labels),
-        weights=WeightHistogram.of(np.where(episodes.alive, weight, 1.0).prod(axis=1)),
-        rules=(*log.rules, *_cuts(length, len(rows) - len(order)), *notes),
-        seed=seed,
+    findings = tuple(
+        finding if finding.row is None else replace(finding, row=int(first[finding.row])) for finding in result.findings
     )
+    weight = np.take_along_axis(evaluation, taken[:, :, None], axis=2)[:, :, 0] / episodes.propensity
+    weights = WeightHistogram.of(np.where(episodes.alive, weight, 1.0).prod(axis=1))
+    cuts = tuple(_cuts(length, len(rows) - len(order)))
+    return answer_of(replace(result, findings=findings), log, policy, weights, seed=seed, rules=cuts)
 
 
 def _places(episode: IntArray, step: IntArray, ready: np.ndarray) -> tuple[IntArray, IntArray, np.ndarray]:

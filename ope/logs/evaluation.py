@@ -47,7 +47,6 @@ class LogEvaluation:
         rules: What was left out or encoded how.
         seed: Of folds, bootstrap and simulations.
         identity: What a certificate says that the policy is.
-        estimated_propensities: Whether the propensities are an estimate.
         anytime: Interval that holds at every size of the log; None where it was not asked for.
         self_test: Coverage of the intervals in logs simulated like this one; None where it was not asked for.
     """
@@ -59,8 +58,7 @@ class LogEvaluation:
     weights: WeightHistogram
     rules: tuple[str, ...]
     seed: int
-    identity: PolicyIdentity | None = None
-    estimated_propensities: bool = False
+    identity: PolicyIdentity
     anytime: AnytimeInterval | None = None
     self_test: CoverageTest | None = None
 
@@ -74,19 +72,6 @@ class LogEvaluation:
     def verdict(self) -> Verdict:
         """ANSWER, CAUTION or REFUSE."""
         return self.result.verdict
-
-
-def in_words_of_the_log(result: PolicyEvaluation, log: EvaluationLog, labels: tuple[str, ...]) -> PolicyEvaluation:
-    """The result with the log's names, and each row as the row of its file."""
-
-    def placed(finding: Finding) -> Finding:
-        if finding.row is None:
-            return finding
-        file, row = log.place_of(finding.row)
-        return replace(finding, file=file, row=row)
-
-    names = Names(actions=labels, segments=log.segments, files=len(log.files))
-    return replace(result, names=names, findings=tuple(placed(finding) for finding in result.findings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +143,6 @@ def evaluate_log(
     log: EvaluationLog,
     policy: LogPolicy,
     *,
-    action_labels: tuple[str, ...] | None = None,
-    notes: tuple[str, ...] = (),
     confidence: float = 0.95,
     seed: int = 0,
     reward_model: ModelName | None = "linear",
@@ -176,8 +159,6 @@ def evaluate_log(
     Args:
         log: The log.
         policy: The evaluation policy.
-        action_labels: Names of the actions ``(K,)`` where the policy knows more than the log; the log's come first.
-        notes: What to know about the policy; they join the log's rules.
         confidence: Of every interval.
         seed: Of folds and bootstrap.
         reward_model: Name of the reward model; None for IPS and SNIPS alone.
@@ -191,7 +172,7 @@ def evaluate_log(
         PolicyError: The policy does not fit the log.
         UsageError: The reward model would not fit into memory, or cannot be fitted part by part.
     """
-    labels = action_labels or log.action_labels
+    labels = (*log.action_labels, *policy.unseen)
     question = _Question(
         log=log, policy=policy, n_actions=len(labels), confidence=confidence, seed=seed, reward_bounds=reward_bounds
     )
@@ -207,15 +188,37 @@ def evaluate_log(
             f"--engine {engine} reads the log in parts; estimated propensities and reward models other than linear "
             "need all of it at once."
         )
+    return answer_of(result, log, policy, weights, seed=seed)
+
+
+def answer_of(
+    result: PolicyEvaluation,
+    log: EvaluationLog,
+    policy: LogPolicy,
+    weights: WeightHistogram,
+    *,
+    seed: int,
+    rules: tuple[str, ...] = (),
+) -> LogEvaluation:
+    """The result with the log's names, and each row as the row of its file; ``rules`` are beside log and policy."""
+
+    def placed(finding: Finding) -> Finding:
+        if finding.row is None:
+            return finding
+        file, row = log.place_of(finding.row)
+        return replace(finding, file=file, row=row)
+
+    labels = (*log.action_labels, *policy.unseen)
+    names = Names(actions=labels, segments=log.segments, files=len(log.files))
     return LogEvaluation(
         log=log,
         policy=policy.name,
         action_labels=labels,
-        result=in_words_of_the_log(result, log, labels),
+        result=replace(result, names=names, findings=tuple(placed(finding) for finding in result.findings)),
         weights=weights,
-        rules=(*log.rules, *notes),
+        rules=(*log.rules, *rules, *policy.notes),
         seed=seed,
-        estimated_propensities=log.estimates_propensities,
+        identity=policy.identity or PolicyIdentity.of_name(policy.name, "object of a program"),
     )
 
 

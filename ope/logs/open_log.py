@@ -16,9 +16,9 @@ from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
-from xbopt.ope.logs.profile import LogProfile, Look, look_at
+from xbopt.ope.logs.profile import LogProfile, look_at
 from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
-from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, moment_text
+from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
 ENOUGH_CLUSTERS = 30
 """With fewer episodes, their steps are the groups of rows that share luck."""
@@ -47,7 +47,7 @@ class EvaluationLog:
     path: Path
     files: tuple[LogFile, ...] = field(repr=False)
     own: bool
-    converter: OwnRows | ForeignRows = field(repr=False)
+    converter: RowConverter = field(repr=False)
     profile: LogProfile
     cluster_name: str
     segment_name: str
@@ -191,7 +191,10 @@ def _own(
             )
     profile = look_at(
         split(files),
-        Look(action=None, decision_id="decision_id", timestamp="timestamp", episode="episode_id", segment="unit"),
+        ColumnRoles(
+            columns={name: (name,) for name in ("decision_id", "timestamp", "episode_id")} | {"segment": ("unit",)},
+            wildcards={},
+        ),
     )
     cluster: ClusterRule = "episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode"
     policies, hashes = _distinct(files, "policy_id"), _distinct(files, "scenario_hash")
@@ -208,6 +211,8 @@ def _own(
         own=True,
         converter=OwnRows(
             schema=schemas[0],
+            action_labels=schemas[0].action_labels,
+            context_names=schemas[0].context_names,
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             cluster=cluster,
             as_of=as_of,
@@ -242,20 +247,9 @@ def _foreign(
     roles = resolve_roles(wanted, files[0].names, where=str(path))
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
-    context = [(name, False) for name in roles.several("context")] + [(n, True) for n in roles.several("category")]
-    profile = look_at(
-        split(files),
-        Look(
-            action=roles.one("action"),
-            decision_id=roles.one("decision_id"),
-            timestamp=roles.one("timestamp"),
-            episode=roles.one("episode_id"),
-            segment=segment,
-            context=tuple(context),
-        ),
-    )
-    if segment is not None and roles.one("segment") is None:
+    if segment is not None:
         roles = ColumnRoles(columns={**roles.columns, "segment": (segment,)}, wildcards=roles.wildcards)
+    profile = look_at(split(files), roles)
     due, ready_rules = roles.one("reward_ready_at"), []
     if due is not None:
         as_of = profile.last if as_of is None else as_of
@@ -273,7 +267,9 @@ def _foreign(
         converter=ForeignRows(
             roles=roles,
             fields=profile.fields,
+            columns=roles.used,
             action_labels=tuple(profile.actions),
+            context_names=tuple(name for field in profile.fields for name in field.names),
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             propensity=propensity if isinstance(propensity, float) else None,
             as_of=as_of,

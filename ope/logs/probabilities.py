@@ -15,42 +15,29 @@ from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import texts
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
 from xbopt.ope.logs.files import LogFile, open_files, read_part, split
-from xbopt.ope.logs.joining import ACTION, PROBABILITY, KeyedAnswers, joined
+from xbopt.ope.logs.joining import ACTION, PROBABILITY, ROUNDING, KeyedAnswers, joined
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import Answers
+from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import ForeignRows
 
 _FEW = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProbabilitiesFile:
+class ProbabilitiesFile(LogPolicy):
     """A policy given as a file: columns ``action``, ``probability`` and key columns that also stand in the log.
 
     Attributes:
-        path: The file or folder.
         files: Its files.
-        file_keys: Key columns by the file's names.
-        keys: The same columns by the log's names.
+        file_keys: Key columns by the file's names; ``keys`` are the same columns by the log's names.
         file_labels: Actions as the file writes them ``(K,)``: those of the log, then those that only the file names.
-        labels: Their readable names ``(K,)``.
-        never_logged: Actions that the file names and the log does not.
         in_order: Whether each decision's rows stand together, so that the file need not stand in memory as a whole.
     """
 
-    path: Path
     files: tuple[LogFile, ...] = field(repr=False)
     file_keys: tuple[str, ...]
-    keys: tuple[str, ...]
     file_labels: tuple[str, ...]
-    labels: tuple[str, ...]
-    never_logged: tuple[str, ...]
     in_order: bool
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.path.name
 
     def answers(self) -> Answers:
         """The file's probabilities, joined on the keys."""
@@ -85,15 +72,19 @@ def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFil
     found, in_order = _look(files, file_keys, by_decision=by_decision)
     if not found:
         raise DecisionLogError(f"{top}: the file holds no rows.")
-    written, never_logged = _labels(found, log, top)
+    written, unseen = _labels(found, log, top)
+    notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
+    if unseen:
+        notes.append(f"Actions that were never logged: {', '.join(unseen)}.")
     return ProbabilitiesFile(
-        path=top,
+        name=top.name,
+        keys=keys,
+        unseen=unseen,
+        notes=tuple(notes),
+        identity=PolicyIdentity.of_path(top, "probabilities file"),
         files=tuple(files),
         file_keys=file_keys,
-        keys=keys,
-        file_labels=(*written, *never_logged),
-        labels=(*log.action_labels, *never_logged),
-        never_logged=never_logged,
+        file_labels=(*written, *unseen),
         in_order=by_decision and in_order,
     )
 

@@ -4,6 +4,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -24,7 +25,6 @@ from xbopt.ope.logs.conversion import (
     numbers,
     plain,
     refuse,
-    refuse_at,
     refuse_huge,
     texts,
     times,
@@ -88,43 +88,50 @@ class LogRows:
         reward = self.data.reward
         outside = self.ready & ((reward < low) | (reward > high))
         words = f"the bounds of the reward say from {low:g} to {high:g}"
-        refuse_at(self.place, self.first_row, "reward", outside, lambda row: f"is {reward[row]:g}; {words}")
+        refuse(self, "reward", outside, lambda row: f"is {reward[row]:g}; {words}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnRows:
-    """Turns batches of one of our own decision logs into rows.
+class RowConverter(ABC):
+    """Turns batches of a log into rows.
 
     Attributes:
-        schema: What the log states of itself.
-        segments: Units for which support is shown.
-        cluster: Which rows share luck.
+        columns: The columns that are read.
+        action_labels: Names of the actions ``(K,)``.
+        context_names: Names of the context's columns ``(d,)``.
+        segments: Names of the segments for which support is shown; empty without segments.
         as_of: When the rewards were collected; None where empty rewards alone are not ready.
-        columns: All columns of the file.
     """
 
-    schema: DecisionLogSchema
-    segments: tuple[str, ...]
-    cluster: ClusterRule
-    as_of: np.datetime64 | None
     columns: tuple[str, ...]
+    action_labels: tuple[str, ...]
+    context_names: tuple[str, ...]
+    segments: tuple[str, ...]
+    as_of: np.datetime64 | None
 
-    @property
-    def action_labels(self) -> tuple[str, ...]:
-        """Names of the actions ``(K,)``."""
-        return self.schema.action_labels
-
-    @property
-    def context_names(self) -> tuple[str, ...]:
-        """Names of the context's columns ``(d,)``."""
-        return self.schema.context_names
-
+    @abstractmethod
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
-        """Convert a batch, and check it unless that was done before.
+        """Convert a batch, and check it unless that was done before; ``keys`` are further columns, as text.
 
         Raises:
             DecisionLogError: A value is wrong; the message names the row.
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRows(RowConverter):
+    """Rows of one of our own decision logs.
+
+    Attributes:
+        schema: What the log states of itself.
+        cluster: Which rows share luck.
+    """
+
+    schema: DecisionLogSchema
+    cluster: ClusterRule
+
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
+        """The rows of a batch."""
         import pyarrow as pa
 
         table = pa.Table.from_arrays(list(batch.columns.values()), names=list(batch.columns))
@@ -164,41 +171,21 @@ class OwnRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignRows:
-    """Turns batches of a log that other programs wrote into rows.
+class ForeignRows(RowConverter):
+    """Rows of a log that other programs wrote.
 
     Attributes:
         roles: Columns by role.
         fields: How context columns become numbers.
-        action_labels: Names of the actions ``(K,)``.
-        segments: Values of the segment column for which support is shown.
         propensity: The one propensity that holds for all rows by design; None where a column has it, or nobody.
-        as_of: When the rewards were collected; None where empty rewards alone are not ready.
     """
 
     roles: ColumnRoles
     fields: tuple[Field, ...]
-    action_labels: tuple[str, ...]
-    segments: tuple[str, ...]
     propensity: float | None
-    as_of: np.datetime64 | None
 
-    @property
-    def context_names(self) -> tuple[str, ...]:
-        """Names of the context's columns ``(d,)``."""
-        return tuple(name for one in self.fields for name in one.names)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are read."""
-        return self.roles.used
-
-    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:  # noqa: ARG002 - see below
-        """Convert a batch. Text becomes numbers by being checked, so it is checked whenever it is read.
-
-        Raises:
-            DecisionLogError: A value is wrong; the message names the row.
-        """
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:  # noqa: ARG002
+        """The rows of a batch. Text becomes numbers by being checked, so it is checked whenever it is read."""
         roles = self.roles
         action = positions(texts(batch, roles.several("action")[0]), self.action_labels)
         reward, observed = self._reward(batch)

@@ -42,7 +42,6 @@ def anytime_interval(
     *,
     reward_bounds: tuple[float, float],
     least_propensity: float | None = None,
-    n_actions: int | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     checked: bool = False,
@@ -57,7 +56,6 @@ def anytime_interval(
         reward_bounds: Least and greatest possible reward, known beforehand.
         least_propensity: Least propensity that the logging policy may have, known from its exploration; left out, the
             one that holds for all rows by design.
-        n_actions: Number of actions ``K`` where the policy knows more than the log.
         confidence: Of the whole sequence.
         seed: Of the folds.
         checked: Whether all rows of the log were checked before, against these bounds too.
@@ -80,7 +78,7 @@ def anytime_interval(
             f"--sequence needs independent rows; those of this log share their luck by {log.cluster_name}, and an "
             "interval that counted them one by one would be far too narrow. The other intervals allow for clusters."
         )
-    actions = n_actions or len(log.action_labels)
+    actions = len(log.action_labels) + len(policy.unseen)
     sequence = ConfidenceSequence(
         greatest_weight=1.0 / least_propensity, reward_bounds=reward_bounds, confidence=confidence
     )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from xbopt.core.files import replace_file
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.logs.policies import PolicyIdentity
 from xbopt.ope.logs.rows import moment_text
 from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics
 from xbopt.ope.results.findings import Finding
@@ -66,7 +65,7 @@ def certificate(evaluation: LogEvaluation) -> dict[str, object]:
         # From the log, not from the clock: the same evaluation is the same certificate on any day.
         "date": None if last is None else moment_text(last),
         **{key: value for key, value in evaluation_json(evaluation).items() if key not in ("policy", "estimand")},
-        "policy": asdict(evaluation.identity or PolicyIdentity.of_name(evaluation.policy, "object of a program")),
+        "policy": asdict(evaluation.identity),
         "estimand": {"name": result.estimand, "meaning": " ".join(estimand_words(evaluation))},
         "log": {
             "sha256": log.data_hash(),

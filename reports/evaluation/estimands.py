@@ -36,7 +36,7 @@ def assumption_words(evaluation: LogEvaluation) -> tuple[str, ...]:
     log, result = evaluation.log, evaluation.result
     words = [
         "The stated propensities are those with which the actions were really drawn."
-        if not evaluation.estimated_propensities
+        if not log.estimates_propensities
         else "The context holds everything that moved the choice of the action: propensities were estimated from it.",
         "Whoever will be decided for resembles whoever stands in the log: same market, same time of year.",
     ]

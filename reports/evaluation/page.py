@@ -172,14 +172,8 @@ def _support(report: EvaluationReport) -> Section:
         ),
         legend=f"A weight far above the others means that few {report.unit}s carry the answer."
         + (f" The {left} actions that the policy takes least are left out of the chart." if left else ""),
-        lines=tuple(
-            filter(
-                None,
-                [
-                    mean_weight_sentence(report.result.support, report.numbers),
-                    carry_over_sentence(evaluation, report.numbers),
-                ],
-            )
+        lines=_said(
+            mean_weight_sentence(report.result.support, report.numbers), carry_over_sentence(evaluation, report.numbers)
         ),
         tables=(
             (support_table(f"By {segments}", segments, report.segments[:_MOST_ROWS], report, note="Weakest first."),)
@@ -219,85 +213,77 @@ def _cells(*texts: str) -> tuple[CellText, ...]:
 
 
 def _estimates(report: EvaluationReport) -> Section:
-    title, result = "What the policy would have earned", report.result
-    numbers, what = report.numbers, each_of(result)
+    result, numbers, interval = report.result, report.numbers, report.interval
+    title, what, logging = "What the policy would have earned", each_of(result), result.logging_policy
     if result.withheld:
-        mean = result.logging_policy
-        told = f"{numbers.reward(mean.value)} {what} ({report.interval} {numbers.range(mean)})"
+        mean = f"{numbers.reward(logging.value)} {what} ({interval} {numbers.range(logging)})"
         return Section(
             key="estimates",
             title=title,
             takeaway="No value is shown: the log cannot answer. A number from it would be the luck of a few rows.",
-            lines=(f"What was done earned {told}, which the log can say.",),
+            lines=(f"What was done earned {mean}, which the log can say.",),
         )
-    quoted, interval = report.estimates[0], report.interval
+    quoted = report.estimates[0]
     words = f"Each line: the {interval}, with a dot at the estimate. Dashed: what was done."
     rows = [(row.name, row.estimate, row.is_quoted) for row in report.estimates]
     return Section(
         key="estimates",
         title=title,
-        takeaway=f"{numbers.reward(quoted.estimate.value)} {what}, {interval} "
-        f"{numbers.range(quoted.estimate)} ({quoted.name.lower()}).",
-        charts=(
-            ChartPart(
-                key="chart-estimates",
-                title="Estimates",
-                description=words,
-                spec=forest_chart(rows, result.logging_policy.value, "what was done", numbers, words),
-                table=_estimate_table(report, [(row.name, row.estimate) for row in report.estimates], "Value"),
-                height=ROW_HEIGHT * len(rows),
-            ),
-        ),
+        takeaway=f"{numbers.reward(quoted.estimate.value)} {what}, {interval} {numbers.range(quoted.estimate)} "
+        f"({quoted.name.lower()}).",
+        charts=(_forest(report, "estimates", "Estimates", "Value", rows, words),),
         legend=f"{words} The first is the one to quote.",
-        lines=tuple(
-            filter(None, [model_sentence(report.evaluation, numbers), anytime_sentence(report.evaluation, numbers)])
-        ),
+        lines=_said(model_sentence(report.evaluation, numbers), anytime_sentence(report.evaluation, numbers)),
     )
 
 
 def _difference(report: EvaluationReport) -> Section:
-    numbers = report.numbers
     rows = [(row.name, row.difference, row.is_quoted) for row in report.estimates if row.difference is not None]
     words = "The policy less what was done, on the same decisions. Dashed: no difference."
     return Section(
         key="difference",
         title="Against what was done",
-        takeaway=difference_sentence(report.evaluation, numbers),
-        charts=(
-            ChartPart(
-                key="chart-difference",
-                title="Difference",
-                description=words,
-                spec=forest_chart(rows, 0.0, "no difference", numbers, words, signed=True),
-                table=_estimate_table(report, [(name, one) for name, one, _ in rows], "Difference", signed=True),
-                height=ROW_HEIGHT * len(rows),
-            ),
-        ),
+        takeaway=difference_sentence(report.evaluation, report.numbers),
+        charts=(_forest(report, "difference", "Difference", "Difference", rows, words),),
         legend=f"{words} Both rest on the same rewards, so the interval of the difference is narrower than the "
         "two intervals apart.",
     )
 
 
-def _estimate_table(
-    report: EvaluationReport, rows: Sequence[tuple[str, Estimate]], head: str, *, signed: bool = False
-) -> TableText:
-    numbers = report.numbers
+def _forest(
+    report: EvaluationReport, key: str, title: str, head: str, rows: list[tuple[str, Estimate, bool]], words: str
+) -> ChartPart:
+    """Estimates, or differences, with their intervals around what was done, or around 0."""
+    numbers, signed = report.numbers, key == "difference"
+    zero, named = (0.0, "no difference") if signed else (report.result.logging_policy.value, "what was done")
     write = numbers.signed if signed else numbers.reward
-    return TableText(
+    table = TableText(
         title=head,
         heads=("Estimator", head, "Standard error", report.interval, "Note"),
         numeric=(False, True, True, True, False),
         rows=tuple(
             _cells(
                 name,
-                write(one.value),
-                numbers.reward(one.se),
-                numbers.range(one, signed=signed),
-                one.note if one.covers else "; ".join(filter(None, ["does not cover", one.note])),
+                write(value.value),
+                numbers.reward(value.se),
+                numbers.range(value, signed=signed),
+                value.note if value.covers else "; ".join(filter(None, ["does not cover", value.note])),
             )
-            for name, one in rows
+            for name, value, _ in rows
         ),
     )
+    return ChartPart(
+        key=f"chart-{key}",
+        title=title,
+        description=words,
+        spec=forest_chart(rows, zero, named, numbers, words, signed=signed),
+        table=table,
+        height=ROW_HEIGHT * len(rows),
+    )
+
+
+def _said(*sentences: str) -> tuple[str, ...]:
+    return tuple(filter(None, sentences))
 
 
 def _budget(report: EvaluationReport) -> Section:

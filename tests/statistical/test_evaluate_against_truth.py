@@ -68,7 +68,7 @@ def test_the_first_decision_is_worth_what_running_the_policy_brings(plan, tmp_pa
     simulate(scenario, "baseline", runs=2000, seed=1, exploration=0.5, log=tmp_path / "log.parquet")
     log = open_log(tmp_path / "log.parquet")
     policy = PlanFromContext(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)
-    asked = FromContext(policy=policy, names=log.context_names, n_actions=len(log.action_labels))
+    asked = FromContext(name=plan, policy=policy, names=log.context_names, n_actions=len(log.action_labels))
     rows, probabilities = load_rows(log, asked)
     first = np.flatnonzero(rows.step == 0)
     result = evaluate_policy(rows.data.rows(first), probabilities[first])

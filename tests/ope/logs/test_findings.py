@@ -220,7 +220,7 @@ def test_the_rows_of_an_own_log_are_checked_exactly_once(extras: dict[str, objec
 
 
 def codes_in(path: Path) -> set[str]:
-    """Every code that a file gives to a finding: ``add(level, CODE)``, ``note(CODE)``, ``code=CODE``, ``code, level =``."""
+    """Every code that a file gives to a finding: ``add``, ``note``, ``code=`` and ``code, level =``."""
     found: set[str] = set()
 
     def take(node: ast.expr) -> None:

@@ -29,7 +29,7 @@ def answers(policy, log):
 
 def test_one_distribution_for_all_rows(log, csv_log):
     file = open_probabilities(csv_log("action,probability\nred,0.9\nblue,0.1\n", "p.csv"), log)
-    assert file.labels == ("blue", "red")
+    assert file.file_labels == ("blue", "red")
     np.testing.assert_allclose(answers(file, log), [[0.1, 0.9]] * 3)
 
 
@@ -90,7 +90,7 @@ def test_batches_may_end_anywhere(rows, tmp_path, monkeypatch):
 
 def test_an_action_that_was_never_logged_gets_a_column_of_its_own(log, csv_log):
     file = open_probabilities(csv_log("action,probability\nred,0.5\nblue,0\ngreen,0.5\n", "p.csv"), log)
-    assert (file.labels, file.never_logged) == (("blue", "red", "green"), ("green",))
+    assert (file.file_labels, file.unseen) == (("blue", "red", "green"), ("green",))
     np.testing.assert_allclose(answers(file, log), [[0, 0.5, 0.5]] * 3)
 
 
@@ -185,8 +185,8 @@ class _Odd:
 
 
 def test_a_policy_of_the_context_must_answer_with_distributions(log):
-    good = FromContext(policy=_Odd([0.3, 0.7]), names=log.context_names, n_actions=2)
+    good = FromContext(name="odd", policy=_Odd([0.3, 0.7]), names=log.context_names, n_actions=2)
     np.testing.assert_array_equal(answers(good, log), [[0.3, 0.7]] * 3)
     for answer, message in (([0.3, 0.6], "do not sum to 1"), ([-0.5, 1.5], "negative"), ([1.0], "the log has 2")):
         with pytest.raises(PolicyError, match=message):
-            answers(FromContext(policy=_Odd(answer), names=log.context_names, n_actions=2), log)
+            answers(FromContext(name="odd", policy=_Odd(answer), names=log.context_names, n_actions=2), log)
