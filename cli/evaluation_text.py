@@ -32,7 +32,7 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
     _print_support(console, report)
     if not result.withheld:
         _print_estimates(console, report)
-    _paragraph(console, words.difference_sentence(evaluation, report.numbers) or _logging(report))
+    _paragraph(console, words.difference_sentence(evaluation, report.numbers))
     for tell in (words.carry_over_sentence, words.anytime_sentence, words.coverage_sentence):
         _paragraph(console, tell(evaluation, report.numbers))
     if result.next_steps:
@@ -40,16 +40,6 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
         console.print("Next:")
         for step in result.next_steps:
             _point(console, step)
-
-
-def _logging(report: "EvaluationReport") -> str:
-    from xbopt.reports.evaluation.words import each_of
-
-    numbers, logging = report.numbers, report.result.logging_policy
-    return (
-        f"What was done earned {numbers.reward(logging.value)} {each_of(report.result)} "
-        f"({report.interval} {numbers.range(logging)})."
-    )
 
 
 def _print_support(console: "Console", report: "EvaluationReport") -> None:

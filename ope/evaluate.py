@@ -85,15 +85,7 @@ def gather(
         DecisionLogError: An array is not as it should be.
         UsageError: An option makes no sense.
     """
-    evaluator = StreamingEvaluator(
-        n_actions=data.n_actions,
-        reward_model=model,
-        confidence=confidence,
-        seed=seed,
-        clustered=data.cluster is not None,
-        with_cost=data.cost is not None,
-        reward_bounds=data.reward_bounds,
-    )
+    evaluator = StreamingEvaluator.of(data, reward_model=model, confidence=confidence, seed=seed)
     evaluator.add(
         data,
         evaluation_probabilities,

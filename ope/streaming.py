@@ -12,8 +12,8 @@ from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
-from xbopt.ope.estimators.bandit import ESTIMATORS, score_columns
-from xbopt.ope.estimators.ratios import ProjectedFormula
+from xbopt.ope.estimators.bandit import LOGGING, formulas, score_columns
+from xbopt.ope.estimators.ratios import ProjectedFormula, project
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding
 from xbopt.ope.reward_models.moments import ROWS_AT_ONCE
@@ -61,6 +61,21 @@ class StreamingEvaluator:
         self._next_row = 0
         self._sums = EvaluationSums.empty(n_actions=n_actions, clustered=clustered, with_cost=with_cost)
         self._sums.predicted = reward_model is not None
+
+    @classmethod
+    def of(
+        cls, data: LoggedBanditData, *, reward_model: RewardModel | None, confidence: float, seed: int
+    ) -> "StreamingEvaluator":
+        """One without rows yet, for decisions such as these."""
+        return cls(
+            n_actions=data.n_actions,
+            reward_model=reward_model,
+            confidence=confidence,
+            seed=seed,
+            clustered=data.cluster is not None,
+            with_cost=data.cost is not None,
+            reward_bounds=data.reward_bounds,
+        )
 
     def add(
         self,
@@ -158,10 +173,11 @@ class StreamingEvaluator:
         Raises:
             UsageError: There is no estimator of that name.
         """
-        found = self._sums.projected(name)
-        if found is None:
-            raise UsageError(f"There is no estimator {name!r}; {', '.join((*ESTIMATORS, 'logging'))} can be had.")
-        return found
+        blocks, layout = self._sums.blocks.blocks(), self._sums.layout
+        known = {**formulas(blocks, layout), "logging": LOGGING}
+        if name not in known:
+            raise UsageError(f"There is no estimator {name!r}; {', '.join(known)} can be had.")
+        return project(known[name], blocks, layout.position)
 
     def _add_part(
         self,

@@ -1,5 +1,6 @@
 """All that a one-step evaluation keeps of the rows that it saw: sums that chunks add to and workers merge."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,8 +10,7 @@ from xbopt.ope.data.blocks import BlockSums
 from xbopt.ope.data.reward_range import RewardRange
 from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.diagnostics.support import SupportSums, with_clusters
-from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas
-from xbopt.ope.estimators.ratios import ProjectedFormula, project
+from xbopt.ope.estimators.bandit import ColumnLayout
 from xbopt.ope.results.evaluation import SupportDiagnostics
 
 
@@ -64,9 +64,9 @@ class EvaluationSums:
         self.censored += other.censored
         self.predicted |= other.predicted
         self.add_members(other.members)
-        if other.carry_over is not None:
-            if self.carry_over is None:
-                self.carry_over = CarryOverSums.like(other.carry_over)
+        if self.carry_over is None:
+            self.carry_over = deepcopy(other.carry_over)
+        elif other.carry_over is not None:
             self.carry_over.merge(other.carry_over)
 
     def add_members(self, values: FloatArray) -> None:
@@ -87,9 +87,3 @@ class EvaluationSums:
             weight=np.maximum(rows - sums[:, 1:].sum(axis=1), 0.0),
             missing=sums[:, 1:],
         )
-
-    def projected(self, name: str) -> ProjectedFormula | None:
-        """Sums by block behind one estimator, or behind ``logging``, the mean logged reward; None for another name."""
-        blocks = self.blocks.blocks()
-        formula = {**formulas(blocks, self.layout), "logging": LOGGING}.get(name)
-        return None if formula is None else project(formula, blocks, self.layout.position)

@@ -87,7 +87,9 @@ def evaluate(
     if estimand == "sequential":
         _check_sequential(reward_model, engine, self_test=self_test, sequence=sequence)
     if not isinstance(log, EvaluationLog):
-        log = open_log(log, columns=columns, propensity=propensity, as_of=_moment(as_of))
+        log = open_log(
+            log, columns=columns, propensity=propensity, as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of
+        )
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str):
@@ -149,19 +151,10 @@ def _check_bounds(bounds: tuple[float, float] | None, *, needed: bool) -> None:
 
 
 def _check_sequential(reward_model: ModelName | None, engine: Engine, *, self_test: bool, sequence: bool) -> None:
-    for given, option in ((self_test, "--self-test"), (sequence, "--sequence")):
-        if given:
-            raise UsageError(f"{option} is for the one-step question; leave out --estimand sequential.")
+    if self_test or sequence:
+        option = "--self-test" if self_test else "--sequence"
+        raise UsageError(f"{option} is for the one-step question; leave out --estimand sequential.")
     if reward_model != "linear":
         raise UsageError("--reward-model is for the one-step question; the sequential one fits its own models.")
     if engine != "local":
         raise UsageError(f"--engine {engine} is for the one-step question; the sequential one needs all rows at once.")
-
-
-def _moment(moment: np.datetime64 | str | None) -> np.datetime64 | None:
-    if not isinstance(moment, str):
-        return moment
-    try:
-        return parse_moment(moment)
-    except ValueError:
-        raise UsageError(f"--as-of is {moment!r}; write it as 2026-03-01 or 2026-03-01T12:30:00Z.") from None

@@ -107,12 +107,17 @@ class LoggedBanditData:
             object.__setattr__(chosen, name, value)
         return chosen
 
-    def with_actions(self, n_actions: int) -> "LoggedBanditData":
-        """The same decisions where further actions exist: they were never a choice when the log was written."""
+    def with_actions(self, n_actions: int, *, reward_bounds: tuple[float, float] | None = None) -> "LoggedBanditData":
+        """The same decisions where further actions exist, which were never a choice when the log was written.
+
+        Args:
+            n_actions: Number of all actions.
+            reward_bounds: Least and greatest possible reward, against which the rewards were checked.
+        """
         table = self.action_probabilities
         if table is not None and table.shape[1] < n_actions:
             table = np.pad(table, ((0, 0), (0, n_actions - table.shape[1])))
-        return replace(self, n_actions=n_actions, action_probabilities=table, checked=True)
+        return replace(self, n_actions=n_actions, action_probabilities=table, reward_bounds=reward_bounds, checked=True)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

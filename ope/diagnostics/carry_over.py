@@ -31,11 +31,6 @@ class CarryOverSums:
         self._absolute = 0.0
         self._rows = 0
 
-    @classmethod
-    def like(cls, other: "CarryOverSums") -> "CarryOverSums":
-        """Empty sums of the same shape."""
-        return cls(n_actions=other._n_actions, n_features=other._n_features)
-
     def add(self, data: LoggedBanditData, *, counted: FloatArray | None) -> None:
         """Add the rows that have a previous action and a complete reward."""
         assert data.previous_action is not None

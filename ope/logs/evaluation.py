@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -83,60 +84,41 @@ class _Question:
     n_actions: int
     confidence: float
     seed: int
+    reward_model: ModelName | None
     reward_bounds: tuple[float, float] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _FirstPass:
-    """Checks all rows, and gathers what the reward model and the tests beside the estimate need."""
-
-    question: _Question
-    with_model: bool
-
-    def __call__(self, part: LogPart) -> tuple[RewardMoments | None, Samples, int]:
-        """Moments, samples, and how many rewards are complete."""
-        asked, log = self.question, self.question.log
-        size = len(log.context_names)
-        moments = RewardMoments(n_actions=asked.n_actions, n_features=size) if self.with_model else None
-        samples, start, ready = Samples(), part.first_of_log, 0
-        for rows in log.rows(part, reward_bounds=asked.reward_bounds):
-            if moments is not None:
-                data = rows.data
-                keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
-                moments.add(data.context, data.action, data.reward, keys, rows.ready.astype(np.float64))
-            samples = samples.plus(Samples.of(rows, start))
-            start += len(rows)
-            ready += int(rows.ready.sum())
-        return moments, samples, ready
+def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int]:
+    """Check all rows; gather moments for the reward model, samples for the other tests, and count complete rewards."""
+    size = len(asked.log.context_names)
+    moments = RewardMoments(n_actions=asked.n_actions, n_features=size) if asked.reward_model else None
+    samples, start, ready = Samples(), part.first_of_log, 0
+    for rows in asked.log.rows(part, reward_bounds=asked.reward_bounds):
+        if moments is not None:
+            data = rows.data
+            keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
+            moments.add(data.context, data.action, data.reward, keys, rows.ready.astype(np.float64))
+        samples = samples.plus(Samples.of(rows, start))
+        start += len(rows)
+        ready += int(rows.ready.sum())
+    return moments, samples, ready
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SecondPass:
-    """Gathers the evaluation itself."""
-
-    question: _Question
-    model: RewardModel | None
-
-    def __call__(self, part: LogPart) -> tuple[StreamingEvaluator | None, WeightHistogram]:
-        asked, evaluator = self.question, None
-        weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, asked.policy.answers()
-        for rows in asked.log.rows(part, keys=asked.policy.keys, checked=True):
-            data = rows.data.with_actions(asked.n_actions)
-            if evaluator is None:
-                evaluator = StreamingEvaluator(
-                    n_actions=asked.n_actions,
-                    reward_model=self.model,
-                    confidence=asked.confidence,
-                    seed=asked.seed,
-                    clustered=data.cluster is not None,
-                    with_cost=data.cost is not None,
-                    reward_bounds=asked.reward_bounds,
-                )
-            evaluation = answers(rows)
-            evaluator.add(data, evaluation, first_row=start)
-            weights = weights.plus(_weights(data, evaluation))
-            start += len(rows)
-        return evaluator, weights
+def _second_pass(
+    asked: _Question, model: RewardModel | None, part: LogPart
+) -> tuple[StreamingEvaluator | None, WeightHistogram]:
+    """Gather the evaluation itself, and how the weights are spread."""
+    evaluator: StreamingEvaluator | None = None
+    weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, asked.policy.answers()
+    for rows in asked.log.rows(part, keys=asked.policy.keys, checked=True):
+        data, evaluation = rows.data.with_actions(asked.n_actions, reward_bounds=asked.reward_bounds), answers(rows)
+        evaluator = evaluator or StreamingEvaluator.of(
+            data, reward_model=model, confidence=asked.confidence, seed=asked.seed
+        )
+        evaluator.add(data, evaluation, first_row=start)
+        weights = weights.plus(_weights(data, evaluation))
+        start += len(rows)
+    return evaluator, weights
 
 
 def evaluate_log(
@@ -174,15 +156,20 @@ def evaluate_log(
     """
     labels = (*log.action_labels, *policy.unseen)
     question = _Question(
-        log=log, policy=policy, n_actions=len(labels), confidence=confidence, seed=seed, reward_bounds=reward_bounds
+        log=log,
+        policy=policy,
+        n_actions=len(labels),
+        confidence=confidence,
+        seed=seed,
+        reward_model=reward_model,
+        reward_bounds=reward_bounds,
     )
     if reward_model in (None, "linear") and not log.estimates_propensities:
-        with_model = reward_model is not None
-        if with_model:
+        if reward_model is not None:
             _check_model_size(log, len(labels))
-        result, weights = _in_passes(question, with_model=with_model, force=force, engine=engine, tell=on_progress)
+        result, weights = _in_passes(question, force=force, engine=engine, on_progress=on_progress)
     elif engine == "local":
-        result, weights = _at_once(question, reward_model, force=force)
+        result, weights = _at_once(question, force=force)
     else:
         raise UsageError(
             f"--engine {engine} reads the log in parts; estimated propensities and reward models other than linear "
@@ -223,14 +210,14 @@ def answer_of(
 
 
 def _in_passes(
-    question: _Question, *, with_model: bool, force: bool, engine: Engine, tell: OnProgress | None
+    question: _Question, *, force: bool, engine: Engine, on_progress: OnProgress | None
 ) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation from two passes through the log: for the reward model, then for the evaluation itself."""
     parts, sizes = question.log.parts(), [*question.log.profile.rows_of_parts] * 2
     done = iter(np.cumsum(sizes).tolist())
     moments: RewardMoments | None = None
     samples, ready = Samples(), 0
-    first = _FirstPass(question=question, with_model=with_model)
+    first = partial(_first_pass, question)
     for part_moments, part_samples, part_ready in over_parts(first, parts, engine=engine):
         samples = samples.plus(part_samples)
         ready += part_ready
@@ -238,10 +225,10 @@ def _in_passes(
             moments = part_moments
         elif part_moments is not None:
             moments.merge(part_moments)
-        if tell is not None:
-            tell(next(done), sum(sizes))
+        if on_progress is not None:
+            on_progress(next(done), sum(sizes))
     _check_ready(question.log, ready)
-    second = _SecondPass(question=question, model=None if moments is None else fit_linear(moments))
+    second = partial(_second_pass, question, None if moments is None else fit_linear(moments))
     evaluator: StreamingEvaluator | None = None
     weights = WeightHistogram.of(np.zeros(0))
     for part_evaluator, part_weights in over_parts(second, parts, engine=engine):
@@ -250,24 +237,23 @@ def _in_passes(
         elif part_evaluator is not None:
             evaluator.merge(part_evaluator)
         weights = weights.plus(part_weights)
-        if tell is not None:
-            tell(next(done), sum(sizes))
+        if on_progress is not None:
+            on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
     return _judged(evaluator, samples, question.n_actions, force=force), weights
 
 
-def _at_once(
-    question: _Question, reward_model: ModelName | None, *, force: bool
-) -> tuple[PolicyEvaluation, WeightHistogram]:
+def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation with all rows in memory."""
     rows, probabilities = load_rows(question.log, question.policy, reward_bounds=question.reward_bounds)
     _check_ready(question.log, int(rows.ready.sum()))
-    data = replace(rows.data.with_actions(question.n_actions), reward_bounds=question.reward_bounds, checked=True)
+    data = rows.data.with_actions(question.n_actions, reward_bounds=question.reward_bounds)
     cautions: tuple[Finding, ...] = ()
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=question.seed)
         cautions = (caution,)
-    model = None if reward_model is None else fit_reward_model(reward_model, data, seed=question.seed)
+    name = question.reward_model
+    model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
     result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)

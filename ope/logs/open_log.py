@@ -202,9 +202,6 @@ def _own(
         raise DecisionLogError(
             f"{path}: the rows come from {len(hashes)} different scenarios; one log holds the decisions of one market."
         )
-    rules = ["A decision whose reward is empty is not ready yet; it is left out, not counted as 0."]
-    if as_of is not None:
-        rules.append(f"A reward that was ready only after {moment_text(as_of)} is left out.")
     return EvaluationLog(
         path=path,
         files=tuple(files),
@@ -225,7 +222,14 @@ def _own(
         reward_unit=schemas[0].reward_unit,
         scenario_hash=next(iter(hashes), ""),
         logging_policies=policies,
-        rules=tuple(rules),
+        rules=_ready_rules(as_of),
+    )
+
+
+def _ready_rules(as_of: np.datetime64 | None) -> tuple[str, ...]:
+    empty = "A decision whose reward is empty is not ready yet; it is left out, not counted as 0."
+    return (
+        (empty,) if as_of is None else (empty, f"A reward that was ready only after {moment_text(as_of)} is left out.")
     )
 
 
@@ -250,12 +254,10 @@ def _foreign(
     if segment is not None:
         roles = ColumnRoles(columns={**roles.columns, "segment": (segment,)}, wildcards=roles.wildcards)
     profile = look_at(split(files), roles)
-    due, ready_rules = roles.one("reward_ready_at"), []
-    if due is not None:
+    ready_rules: tuple[str, ...] = ()
+    if roles.one("reward_ready_at") is not None:
         as_of = profile.last if as_of is None else as_of
-        ready_rules = ["A decision whose reward is empty is not ready yet; it is left out, not counted as 0."]
-        if as_of is not None:
-            ready_rules.append(f"A reward that was ready only after {moment_text(as_of)} is left out.")
+        ready_rules = _ready_rules(as_of)
     elif as_of is not None:
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]

@@ -12,7 +12,7 @@ import numpy as np
 
 from xbopt.core.arrays import IntArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.logs.conversion import plain, refuse, texts, times
+from xbopt.ope.logs.conversion import count_names, plain, refuse, texts, times
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
 from xbopt.ope.logs.encoding import Field, FieldFinder
 from xbopt.ope.logs.files import LogPart, RawBatch, read_part
@@ -79,7 +79,7 @@ def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
             if action is not None:
                 _count_actions(batch, action, actions)
             if segment is not None and len(segments) <= MOST_SEGMENTS:
-                _count(batch, segment, segments)
+                count_names(texts(batch, segment, may_be_empty=True).fill_null(""), segments)
             if decision is not None:
                 repeats.add(hashed(texts(batch, decision)))
             if moment is not None:
@@ -113,11 +113,6 @@ def _order(label: str) -> tuple[int, float, str]:
     return (0, float(label), "") if label.isascii() and label.isdecimal() else (1, 0.0, label)
 
 
-def _count(batch: RawBatch, name: str, into: Counter[str]) -> None:
-    for entry in texts(batch, name, may_be_empty=True).fill_null("").value_counts().to_pylist():
-        into[entry["values"]] += entry["counts"]
-
-
 def _count_actions(batch: RawBatch, name: str, into: Counter[str]) -> None:
     import pyarrow as pa
     from pyarrow import compute
@@ -131,8 +126,7 @@ def _count_actions(batch: RawBatch, name: str, into: Counter[str]) -> None:
             np.asarray(negative.to_numpy(zero_copy_only=False)),
             lambda row: f"is {labels[row].as_py()}; a name or a whole number from 0 is wanted",
         )
-    for entry in labels.value_counts().to_pylist():
-        into[entry["values"]] += entry["counts"]
+    count_names(labels, into)
     if len(into) > MOST_ACTIONS:
         raise DecisionLogError(
             f"{batch.place}: column {name} holds more than {MOST_ACTIONS:,} different actions; is it the right column?"

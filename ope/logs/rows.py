@@ -16,14 +16,16 @@ from numpy.typing import NDArray
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
-from xbopt.core.errors import DecisionLogError
+from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
 from xbopt.ope.logs.conversion import (
     is_list,
     is_null,
+    is_text,
     number_lists,
     numbers,
     plain,
+    positions,
     refuse,
     refuse_huge,
     texts,
@@ -303,15 +305,6 @@ def together(batches: Sequence[LogRows]) -> LogRows:
     return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
 
 
-def positions(names: "pa.Array", known: Sequence[str]) -> IntArray:
-    """Position of each name in the known ones ``(n,)``; their number for any other name, and for an empty one."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    found = compute.index_in(names, value_set=pa.array(list(known), type=pa.string()))
-    return np.asarray(found.fill_null(len(known)).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
 def paired(first: IntArray, second: IntArray) -> IntArray:
     """One number for each pair of numbers ``(n,)``."""
     with np.errstate(over="ignore"):
@@ -339,7 +332,7 @@ def _refuse_nan(batch: RawBatch, name: str) -> None:
     column = plain(batch, name)
     if pa.types.is_floating(column.type):
         nan = np.asarray(compute.is_nan(column).fill_null(fill_value=False).to_numpy(zero_copy_only=False))
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    elif is_text(column.type):
         lowered = compute.utf8_lower(compute.utf8_trim_whitespace(column))
         nan = np.asarray(compute.equal(lowered, "nan").fill_null(fill_value=False).to_numpy(zero_copy_only=False))
     else:
@@ -360,8 +353,15 @@ def _in_order(names: Sequence[str], roles: ColumnRoles, labels: Sequence[str]) -
 
 
 def parse_moment(text: str) -> np.datetime64:
-    """A moment from text like 2026-03-01 or 2026-03-01T12:30:00Z, UTC."""
-    return np.datetime64(text.removesuffix("Z"), "us")
+    """A moment from text like 2026-03-01 or 2026-03-01T12:30:00Z, UTC.
+
+    Raises:
+        UsageError: The text is another one.
+    """
+    try:
+        return np.datetime64(text.removesuffix("Z"), "us")
+    except ValueError:
+        raise UsageError(f"--as-of is {text!r}; write it as 2026-03-01 or 2026-03-01T12:30:00Z.") from None
 
 
 def moment_text(moment: "np.datetime64 | TimeArray") -> str:

@@ -10,7 +10,7 @@ from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.intervals.anytime import ConfidenceSequence
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
-from xbopt.ope.logs.rows import ForeignRows, LogRows
+from xbopt.ope.logs.rows import ForeignRows
 from xbopt.ope.reward_models.linear import LinearRewardModel, fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 
@@ -88,7 +88,16 @@ def anytime_interval(
         for rows in log.rows(part, keys=policy.keys, reward_bounds=reward_bounds, checked=checked):
             evaluation = answers(rows)
             for some in learner.blocks(rows.ready):
-                _follow(sequence, learner, rows, evaluation, some)
+                data, chances = rows.data.rows(some), evaluation[some]
+                assert data.propensity is not None, "a least propensity is only known of stated ones"
+                predicted, at = learner.predict(data.context), np.arange(len(some))
+                sequence.add(
+                    weight=chances[at, data.action] / data.propensity,
+                    reward=data.reward,
+                    predicted=predicted[at, data.action],
+                    value=(chances * predicted).sum(axis=1),
+                )
+                learner.learn(data.context, data.action, data.reward)
     low, high = sequence.interval
     return AnytimeInterval(
         low=low,
@@ -97,23 +106,6 @@ def anytime_interval(
         greatest_weight=1.0 / least_propensity,
         reward_bounds=reward_bounds,
     )
-
-
-def _follow(
-    sequence: ConfidenceSequence, learner: "_Learner", rows: LogRows, evaluation: FloatArray, some: IntArray
-) -> None:
-    data = rows.data.rows(some)
-    assert data.propensity is not None, "a least propensity is only known of stated ones"
-    context, action, reward = data.context, data.action, data.reward
-    at = np.arange(len(some))
-    predicted = learner.predict(context)
-    sequence.add(
-        weight=evaluation[some, action] / data.propensity,
-        reward=reward,
-        predicted=predicted[at, action],
-        value=(evaluation[some] * predicted).sum(axis=1),
-    )
-    learner.learn(context, action, reward)
 
 
 class _Learner:

@@ -1,7 +1,7 @@
 """What an evaluation found, as values: why it refuses or warns, and what to do about it. ``words`` says it, last."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Level = Literal["refuse", "caution", "advice", "note"]
@@ -71,18 +71,8 @@ class Findings:
         **figures: Figure,
     ) -> None:
         """Take note of a finding; arguments as for ``Finding``."""
-        self.items.append(
-            Finding(
-                code=code,
-                level=level,
-                unit=self.unit,
-                action=action,
-                unseen=unseen,
-                row=row,
-                segment=segment,
-                figures=figures,
-            )
-        )
+        about = Finding(code=code, level=level, unit=self.unit, action=action, unseen=unseen, row=row, segment=segment)
+        self.items.append(replace(about, figures=figures))
 
 
 def refuses(findings: Iterable[Finding]) -> bool:

@@ -12,7 +12,7 @@ from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.rows import moment_text
 from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics
 from xbopt.ope.results.findings import Finding
-from xbopt.reports.evaluation.estimands import estimand_words
+from xbopt.reports.evaluation.words import estimand_words
 
 FORMAT = "xbopt.evaluation"
 FORMAT_VERSION = 1

@@ -8,15 +8,16 @@ from xbopt.ope.results.evaluation import Estimate
 from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.evaluation.chart_forest import ROW_HEIGHT, forest_chart
 from xbopt.reports.evaluation.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
-from xbopt.reports.evaluation.estimands import assumption_words, estimand_words
 from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
 from xbopt.reports.evaluation.words import (
     TONES,
     anytime_sentence,
+    assumption_words,
     carry_over_sentence,
     coverage_sentence,
     difference_sentence,
     each_of,
+    estimand_words,
     mean_weight_sentence,
     model_sentence,
     small_share,

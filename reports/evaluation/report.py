@@ -1,6 +1,7 @@
 """The evaluation report: an evaluation, how its figures are written, and its rows in reading order."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,16 +13,8 @@ from xbopt.reports.evaluation.words import unit_of
 from xbopt.reports.kit.figures import Fact
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimateRow:
-    """One estimator.
-
-    Attributes:
-        name: Readable name.
-        estimate: Its value with its interval.
-        difference: The same less what was done; None for what was done.
-        is_quoted: Whether it is the one to quote.
-    """
+class EstimateRow(NamedTuple):
+    """One estimator: its value, the same less what was done, and whether it is the one to quote."""
 
     name: str
     estimate: Estimate
@@ -29,16 +22,10 @@ class EstimateRow:
     is_quoted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupportRow:
-    """Support of an action, or of a segment.
+class SupportRow(NamedTuple):
+    """Support of an action or segment: decisions, what they are worth, and shares of the log and of the policy.
 
-    Attributes:
-        name: Its name.
-        rows: Decisions in the log.
-        ess: What they are worth for the policy.
-        logged_share: Share of the log's decisions.
-        policy_share: Share that the policy gives it; None for a segment.
+    A segment has no share of the policy.
     """
 
     name: str

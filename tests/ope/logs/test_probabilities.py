@@ -76,7 +76,7 @@ def test_batches_may_end_anywhere(rows, tmp_path, monkeypatch):
     def in_small_batches(part, columns):
         yield from original(part, columns, batch_rows=rows if part.file.path.name == "p.parquet" else 4)
 
-    monkeypatch.setattr("xbopt.ope.logs.joining.read_part", in_small_batches)
+    monkeypatch.setattr("xbopt.ope.logs.probabilities.read_part", in_small_batches)
     monkeypatch.setattr("xbopt.ope.logs.open_log.read_part", in_small_batches)
     (tmp_path / "p.csv").unlink()
     log = open_log(tmp_path / "log.parquet")
