@@ -25,15 +25,26 @@ from xbopt.ope.results.findings import Finding
 _ALIKE = Finding(code="grouped_actions", level="caution")
 
 
-def group_actions(
-    data: LoggedBanditData, evaluation_probabilities: ArrayLike, groups: ArrayLike
-) -> tuple[LoggedBanditData, FloatArray]:
-    """Decisions and evaluation policy over groups of actions.
+def evaluate_groups(
+    data: LoggedBanditData,
+    evaluation_probabilities: ArrayLike,
+    groups: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    rules: SupportRules | None = None,
+    force: bool = False,
+) -> PolicyEvaluation:
+    """Evaluate with weights of groups; ``ips`` is then MIPS, and the verdict is CAUTION at best.
 
     Args:
         data: Decisions with ``action_probabilities``.
         evaluation_probabilities: Probability of every action ``(n, K)``.
         groups: Group of each action ``(K,)``, from 0.
+        confidence: Of every interval.
+        seed: Of folds and bootstrap.
+        rules: When to refuse; the default rules where None.
+        force: Show values even where the log cannot answer.
 
     Raises:
         DecisionLogError: The log lacks the probabilities of all actions, or an array is not as it should be.
@@ -59,27 +70,9 @@ def group_actions(
         policy_propensities=None,
         checked=True,
     )
-    return grouped, _by_group(evaluation, group)
-
-
-def evaluate_groups(
-    data: LoggedBanditData,
-    evaluation_probabilities: ArrayLike,
-    groups: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
-    rules: SupportRules | None = None,
-    force: bool = False,
-) -> PolicyEvaluation:
-    """Evaluate with weights of groups; ``ips`` is then MIPS, and the verdict is CAUTION at best.
-
-    Raises:
-        DecisionLogError: The log lacks the probabilities of all actions, or an array is not as it should be.
-    """
-    grouped, evaluation = group_actions(data, evaluation_probabilities, groups)
+    chances = _by_group(evaluation, group)
     return evaluate_policy(
-        grouped, evaluation, confidence=confidence, seed=seed, rules=rules, force=force, findings=(_ALIKE,)
+        grouped, chances, confidence=confidence, seed=seed, rules=rules, force=force, findings=(_ALIKE,)
     )
 
 

@@ -75,7 +75,10 @@ def plan_exploration(
         second = float((evaluation * evaluation / mixed).sum() / rows)
         narrow = 0
         if half_width is not None and reward_sd is not None:
-            narrow = rows_for_half_width(second, reward_sd=reward_sd, half_width=half_width, confidence=confidence)
+            if half_width <= 0.0 or reward_sd < 0.0 or not 0.0 < confidence < 1.0:
+                raise UsageError("half_width above 0, reward_sd from 0 and a confidence between 0 and 1 are wanted.")
+            quantile = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+            narrow = int(np.ceil(second * (quantile * reward_sd / half_width) ** 2))
         options.append(
             ExplorationOption(
                 epsilon=epsilon,
@@ -85,18 +88,6 @@ def plan_exploration(
             )
         )
     return tuple(options)
-
-
-def rows_for_half_width(second_moment: float, *, reward_sd: float, half_width: float, confidence: float) -> int:
-    """Rows until a weighted mean has the half width wanted: E[w^2] (z sd / half width)^2.
-
-    Raises:
-        UsageError: The half width is not above 0, the deviation below 0, or the confidence not between 0 and 1.
-    """
-    if half_width <= 0.0 or reward_sd < 0.0 or not 0.0 < confidence < 1.0:
-        raise UsageError("half_width above 0, reward_sd from 0 and a confidence between 0 and 1 are wanted.")
-    quantile = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    return int(np.ceil(second_moment * (quantile * reward_sd / half_width) ** 2))
 
 
 def _distributions(name: str, values: ArrayLike, lengths: tuple[int | None, int | None]) -> FloatArray:

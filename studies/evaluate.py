@@ -139,15 +139,13 @@ def _with_sequence(
 
 
 def _check_bounds(bounds: tuple[float, float] | None, *, needed: bool) -> None:
-    if bounds is None:
-        if needed:
-            raise UsageError(
-                "--sequence needs the least and greatest possible reward: --reward-bounds LOW,HIGH, as in 0,1."
-            )
-    elif not (math.isfinite(bounds[0]) and math.isfinite(bounds[1]) and bounds[0] < bounds[1]):
+    if bounds is None and needed:
         raise UsageError(
-            f"--reward-bounds is {bounds[0]:g},{bounds[1]:g}; the lower number stands first, and both are finite."
+            "--sequence needs the least and greatest possible reward: --reward-bounds LOW,HIGH, as in 0,1."
         )
+    if bounds is not None and not (math.isfinite(bounds[0]) and math.isfinite(bounds[1]) and bounds[0] < bounds[1]):
+        words = "the lower number stands first, and both are finite"
+        raise UsageError(f"--reward-bounds is {bounds[0]:g},{bounds[1]:g}; {words}.")
 
 
 def _check_sequential(reward_model: ModelName | None, engine: Engine, *, self_test: bool, sequence: bool) -> None:
