@@ -44,7 +44,7 @@ cov: $(VENV)/.dev ## tests in one process, with a table of the lines that none o
 
 bench: $(VENV)/.dev ## every benchmarks/bench_*.py, one after the other
 	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py found"; exit 1; }
-	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
 
 docs: $(VENV)/.dev ## write docs/cli.md, docs/scenario.md and docs/api.md from the code itself
 	$(BIN)/typer xbopt.cli.main utils docs --name xbopt --output $(VENV)/cli.md

@@ -68,7 +68,7 @@ def load_whole(path: Path) -> tuple[int, float]:
     import numpy as np
 
     from xbopt.ope import evaluate_policy
-    from xbopt.ope.logs.evaluation import load_rows, logged_data
+    from xbopt.ope.logs.evaluation import load_rows
     from xbopt.ope.logs.open_log import open_log
     from xbopt.ope.logs.policies import named_policy
 
@@ -76,7 +76,7 @@ def load_whole(path: Path) -> tuple[int, float]:
     policy = named_policy("always:0", log)
     assert policy is not None
     rows, probabilities = load_rows(log, policy)
-    result = evaluate_policy(logged_data(rows, n_actions=ACTIONS), np.ascontiguousarray(probabilities))
+    result = evaluate_policy(rows.data, np.ascontiguousarray(probabilities))
     return result.rows, result.estimates["dr"].value
 
 

@@ -1,7 +1,7 @@
 """How often intervals hold, and how wide they are, in worlds whose truth is known.
 
-Run ``python benchmarks/bench_ope_coverage.py [--draws 2000] [--sequential-draws 200] [--jobs 1]``. Four worlds of 2000
-rows and 10 actions (``ope_worlds.py``), nominal 95 %. The peers are the plain textbook computations, since Open Bandit
+Run ``python -m benchmarks.bench_ope_coverage [--draws 2000] [--sequential-draws 200] [--jobs 1]``. Four worlds of 2000
+rows and 10 actions (``tests/ope/worlds.py``), nominal 95 %. The peers are the plain textbook computations: Open Bandit
 Pipeline installs on no current Python: percentile bootstrap of per-row scores for IPS, DM, DR, Switch-DR (threshold 10)
 and shrinkage (lambda 100), with the same cross-fitted model; SNIPS with its denominator frozen; and the reference,
 SNIPS with a bootstrap-t on the logit scale.
@@ -24,8 +24,8 @@ from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
-from ope_worlds import KINDS, CampaignWorld, Kind, LoggedWorld
 
+from tests.ope.worlds import KINDS, CampaignWorld, Kind, LoggedWorld
 from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, evaluate_policy, evaluate_sequential, fit_reward_model
 from xbopt.ope.data.row_keys import row_keys

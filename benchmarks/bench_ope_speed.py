@@ -1,6 +1,6 @@
 """Time and memory of an evaluation in memory: a million rows and ten actions.
 
-Run ``python benchmarks/bench_ope_speed.py [--rows 1000000]``. The peer is the plain textbook computation of Open Bandit
+Run ``python -m benchmarks.bench_ope_speed [--rows 1000000]``. The peer is the plain textbook computation of Open Bandit
 Pipeline, which installs on no current Python: numpy formulas for the points, and for the intervals 100 resamples of
 per-row scores for each estimator. A few resamples are timed and scaled up.
 
@@ -23,8 +23,8 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
-from ope_worlds import LoggedWorld
 
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, evaluate_policy, fit_reward_model
 

@@ -1,6 +1,6 @@
 """Rows a second and memory of an evaluation over chunks, as a log larger than memory needs it.
 
-Run ``python benchmarks/bench_ope_streaming.py [--rows 8000000]``. One chunk of a log is made and fed again and again
+Run ``python -m benchmarks.bench_ope_streaming [--rows 8000000]``. One chunk of a log is made and fed again and again
 under new row numbers, so that only the evaluation is timed: a first pass gathers the reward model's moments, a second
 one scores and evaluates. The peer is the plain textbook pass: predictions by one matrix product, DR scores, a running
 mean and variance; no diagnostics, no other estimator, no blocks. Times are processor seconds of one thread.
@@ -22,8 +22,8 @@ import time
 import tracemalloc
 
 import numpy as np
-from ope_worlds import LoggedWorld
 
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.arrays import FloatArray
 from xbopt.ope import LoggedBanditData, PolicyEvaluation, RewardMoments, StreamingEvaluator, fit_linear
 from xbopt.ope.data.row_keys import row_keys

@@ -17,10 +17,10 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.ope import LoggedBanditData, compare_policies, fit_reward_model
-from xbopt.ope.logs.evaluation import load_rows, logged_data
+from xbopt.ope.logs.evaluation import load_rows
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import named_policy
-from xbopt.ope.results import Estimate
+from xbopt.ope.results.evaluation import Estimate
 
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 CONTEXT = "context=recency,context=history,context=mens,context=womens,context=zip_code,context=newbie,context=channel"
@@ -45,7 +45,7 @@ def read(data: Path, reward: str) -> Test:
     uniform = named_policy("uniform", log)
     assert uniform is not None
     rows, _ = load_rows(log, uniform)
-    return Test(logged_data(rows, n_actions=len(log.action_labels)), log.action_labels, log.context_names)
+    return Test(rows.data, log.action_labels, log.context_names)
 
 
 def always(arm: str, test: Test, rows: int) -> FloatArray:

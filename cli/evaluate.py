@@ -1,8 +1,5 @@
 """``xbopt evaluate``: what a policy would have earned, from a log of decisions."""
 
-import math
-from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,233 +11,173 @@ from xbopt.cli.terminal import print_json, progress_bar, say
 from xbopt.core.errors import SupportError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from xbopt.ope.logs.evaluation import LogEvaluation
-    from xbopt.studies.logged_policies import ChosenPolicy
 
 
-class EngineName(StrEnum):
-    """Where the parts of a log are read."""
-
-    local = "local"
-    ray = "ray"
-
-
-class EstimandName(StrEnum):
-    """Which question is asked."""
-
-    one_step = "one-step"
-    sequential = "sequential"
-
-
-class RewardModelName(StrEnum):
-    """What predicts rewards."""
-
-    linear = "linear"
-    logistic = "logistic"
-    trees = "trees"
-    ensemble = "ensemble"
-    none = "none"
+# The log
+_Log = Annotated[
+    str, typer.Argument(metavar="LOG", help="A decision log, a CSV, CSV.gz or Parquet file, or a folder of them.")
+]
+_Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        metavar="ROLE=NAME,...",
+        help="Which column is what, as in action=item_id,propensity=p,reward=click,context=user_*; repeatable.",
+    ),
+]
+_Propensity = Annotated[
+    str | None,
+    typer.Option(
+        "--propensity",
+        metavar="P",
+        help="Propensity of every row where it is the same by design, as in 1/3; or: estimate.",
+    ),
+]
+_AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="When the rewards were collected; later ones are left out."),
+]
+_Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Where the log is read.")]
+# The policy
+_Policy = Annotated[
+    str | None,
+    typer.Option(
+        "--policy", help="uniform, logging, always:ACTION; with --scenario, a built-in plan or the CSV file of one."
+    ),
+]
+_Probabilities = Annotated[
+    Path | None,
+    typer.Option(
+        "--probabilities", help="File with columns action, probability and any columns of the log to join on."
+    ),
+]
+_Scenario = Annotated[
+    str | None,
+    typer.Option(
+        "--scenario", help="The scenario that wrote the log, for built-in plans.", autocompletion=scenario_names
+    ),
+]
+_Exploration = Annotated[
+    float | None,
+    typer.Option(
+        "--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan, or of logging."
+    ),
+]
+# The question
+_Estimand = Annotated[
+    Literal["one-step", "sequential"],
+    typer.Option(
+        "--estimand", help="The next decision in the situations of the log, or whole episodes from their start."
+    ),
+]
+_Estimators = Annotated[
+    str | None,
+    typer.Option(
+        "--estimators", metavar="A,B,...", help="Estimators to show; the first is the one to quote. All by default."
+    ),
+]
+_RewardModel = Annotated[
+    Literal["linear", "logistic", "trees", "ensemble", "none"],
+    typer.Option("--reward-model", help="What predicts rewards."),
+]
+_SelfTest = Annotated[
+    bool, typer.Option("--self-test", help="Simulate logs like this one, and say how often the intervals hold.")
+]
+_Sequence = Annotated[
+    bool,
+    typer.Option(
+        "--sequence",
+        help="Also give an interval that holds however often one looks at a growing log; needs --reward-bounds.",
+    ),
+]
+_RewardBounds = Annotated[
+    str | None,
+    typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
+]
+_LeastPropensity = Annotated[
+    float | None,
+    typer.Option("--least-propensity", help="Least propensity that the logging policy may have, for --sequence."),
+]
+_Confidence = Annotated[float, typer.Option("--confidence", help="Of every interval, between 0 and 1.")]
+_Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+_Force = Annotated[bool, typer.Option("--force", help="Show values even where the log cannot answer.")]
+# The output
+_Report = Annotated[Path | None, typer.Option("--report", help="Write the report to this .html or .md file.")]
+_Certificate = Annotated[Path | None, typer.Option("--certificate", help="Write the certificate to this .json file.")]
 
 
 def evaluate_command(
-    log: Annotated[
-        str, typer.Argument(metavar="LOG", help="A decision log, a CSV, CSV.gz or Parquet file, or a folder of them.")
-    ],
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            "--policy", help="uniform, logging, always:ACTION; with --scenario, a built-in plan or the CSV file of one."
-        ),
-    ] = None,
-    probabilities: Annotated[
-        Path | None,
-        typer.Option(
-            "--probabilities", help="File with columns action, probability and any columns of the log to join on."
-        ),
-    ] = None,
-    columns: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--columns",
-            metavar="ROLE=NAME,...",
-            help="Which column is what, as in action=item_id,propensity=p,reward=click,context=user_*; repeatable.",
-        ),
-    ] = None,
-    propensity: Annotated[
-        str | None,
-        typer.Option(
-            "--propensity",
-            metavar="P",
-            help="Propensity of every row where it is the same by design, as in 1/3; or: estimate.",
-        ),
-    ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option("--as-of", metavar="DATE", help="When the rewards were collected; later ones are left out."),
-    ] = None,
-    scenario: Annotated[
-        str | None,
-        typer.Option(
-            "--scenario", help="The scenario that wrote the log, for built-in plans.", autocompletion=scenario_names
-        ),
-    ] = None,
-    exploration: Annotated[
-        float | None,
-        typer.Option(
-            "--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan, or of logging."
-        ),
-    ] = None,
-    estimand: Annotated[
-        EstimandName,
-        typer.Option(
-            "--estimand", help="The next decision in the situations of the log, or whole episodes from their start."
-        ),
-    ] = EstimandName.one_step,
-    estimators: Annotated[
-        str | None,
-        typer.Option(
-            "--estimators", metavar="A,B,...", help="Estimators to show; the first is the one to quote. All by default."
-        ),
-    ] = None,
-    reward_model: Annotated[
-        RewardModelName, typer.Option("--reward-model", help="What predicts rewards.")
-    ] = RewardModelName.linear,
-    self_test: Annotated[
-        bool, typer.Option("--self-test", help="Simulate logs like this one, and say how often the intervals hold.")
-    ] = False,
-    sequence: Annotated[
-        bool,
-        typer.Option(
-            "--sequence",
-            help="Also give an interval that holds however often one looks at a growing log; needs --reward-bounds.",
-        ),
-    ] = False,
-    reward_bounds: Annotated[
-        str | None,
-        typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
-    ] = None,
-    least_propensity: Annotated[
-        float | None,
-        typer.Option("--least-propensity", help="Least propensity that the logging policy may have, for --sequence."),
-    ] = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of every interval, between 0 and 1.")] = 0.95,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
-    report: Annotated[Path | None, typer.Option("--report", help="Write the report to this .html or .md file.")] = None,
-    certificate: Annotated[
-        Path | None, typer.Option("--certificate", help="Write the certificate to this .json file.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Show values even where the log cannot answer.")] = False,
-    engine: Annotated[EngineName, typer.Option("--engine", help="Where the log is read.")] = EngineName.local,
+    log: _Log,
+    policy: _Policy = None,
+    probabilities: _Probabilities = None,
+    columns: _Columns = None,
+    propensity: _Propensity = None,
+    as_of: _AsOf = None,
+    scenario: _Scenario = None,
+    exploration: _Exploration = None,
+    estimand: _Estimand = "one-step",
+    estimators: _Estimators = None,
+    reward_model: _RewardModel = "linear",
+    self_test: _SelfTest = False,
+    sequence: _Sequence = False,
+    reward_bounds: _RewardBounds = None,
+    least_propensity: _LeastPropensity = None,
+    confidence: _Confidence = 0.95,
+    seed: _Seed = 0,
+    report: _Report = None,
+    certificate: _Certificate = None,
+    force: _Force = False,
+    engine: _Engine = "local",
     as_json: JsonOption = False,
 ) -> None:
     """Say what a policy would have earned, from logged decisions; refuse where the log cannot tell.
 
     Exit code 3: the log cannot answer. No value is printed then, unless --force is given.
     """
-    from xbopt.cli.evaluation_text import print_evaluation
-    from xbopt.ope.logs.episodes import evaluate_log_sequentially
-    from xbopt.ope.logs.estimators import parse_estimators, with_estimators
-    from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
-    from xbopt.ope.logs.open_log import open_log
-    from xbopt.ope.logs.sequence import anytime_interval
-    from xbopt.reports.evaluation.document import evaluation_json
-    from xbopt.studies.logged_policies import from_name, from_probabilities
+    from xbopt.studies.evaluate import evaluate
 
-    if (policy is None) == (probabilities is None):
-        raise UsageError("Say which policy to evaluate: --policy NAME or --probabilities FILE, one of them.")
     check_outputs({"--report": (report, ".html,.md"), "--certificate": (certificate, ".json")}, source=Path(log))
-    if not 0.0 < confidence < 1.0:
-        raise UsageError(f"--confidence is {confidence:g}; a number between 0 and 1 is wanted, such as 0.95.")
-    shown = () if estimators is None else parse_estimators(estimators)
-    opened = open_log(log, columns=columns or [], propensity=_propensity(propensity), as_of=_moment(as_of))
-    if policy is not None:
-        chosen = from_name(policy, opened, scenario=scenario, exploration=exploration)
-    else:
-        assert probabilities is not None
-        chosen = from_probabilities(probabilities, opened)
-    for note in (*opened.rules, *chosen.notes):
-        say(f"Note: {note}")
-    if estimand is EstimandName.sequential:
-        _check_sequential(reward_model, engine, self_test=self_test, sequence=sequence)
-    bounds = None if reward_bounds is None and not sequence else _bounds(reward_bounds)
-    with progress_bar(f"{opened.path.name}, {chosen.identity.name}", quiet=as_json, of="rows") as progress:
-        if estimand is EstimandName.sequential:
-            evaluation = evaluate_log_sequentially(
-                opened,
-                chosen.policy,
-                action_labels=chosen.labels,
-                notes=chosen.notes,
-                confidence=confidence,
-                seed=seed,
-                force=force,
-            )
-        else:
-            evaluation = evaluate_log(
-                opened,
-                chosen.policy,
-                action_labels=chosen.labels,
-                notes=chosen.notes,
-                confidence=confidence,
-                seed=seed,
-                reward_model=None if reward_model is RewardModelName.none else reward_model.value,
-                reward_bounds=bounds,
-                force=force,
-                engine=engine.value,
-                progress=progress,
-            )
-        if self_test:
-            evaluation = with_self_test(evaluation, chosen.policy, seed=seed)
-        if sequence and evaluation.result.support.unsupported_mass > 0.0:
-            say("Note: no --sequence interval: it needs every action of the policy to be possible in the log.")
-        elif sequence and not evaluation.result.withheld:
-            found = anytime_interval(
-                opened,
-                chosen.policy,
-                reward_bounds=_bounds(reward_bounds),
-                least_propensity=least_propensity,
-                n_actions=len(chosen.labels),
-                confidence=confidence,
-                seed=seed,
-            )
-            evaluation = replace(evaluation, anytime=found)
-    if shown:
-        evaluation = with_estimators(evaluation, shown)
-    if as_json:
-        print_json(evaluation_json(evaluation))
-    else:
-        print_evaluation(evaluation)
-    _write(evaluation, report, certificate, chosen, seed)
-    if evaluation.result.verdict == "REFUSE":
+    with progress_bar(f"{Path(log).name}, {policy or probabilities}", quiet=as_json, of="rows") as on_progress:
+        evaluation = evaluate(
+            log,
+            policy,
+            probabilities=probabilities,
+            columns=columns or (),
+            propensity=_propensity(propensity),
+            as_of=as_of,
+            scenario=scenario,
+            exploration=exploration,
+            estimand=estimand,
+            estimators=None if estimators is None else _names(estimators),
+            reward_model=None if reward_model == "none" else reward_model,
+            self_test=self_test,
+            sequence=sequence,
+            reward_bounds=_bounds(reward_bounds),
+            least_propensity=least_propensity,
+            confidence=confidence,
+            seed=seed,
+            force=force,
+            engine=engine,
+            on_progress=on_progress,
+        )
+    _show(evaluation, report, certificate, as_json=as_json)
+    if evaluation.verdict == "REFUSE":
         raise typer.Exit(SupportError.exit_code)
 
 
-def _bounds(text: str | None) -> tuple[float, float]:
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _bounds(text: str | None) -> tuple[float, float] | None:
     if text is None:
-        raise UsageError(
-            "--sequence needs the least and greatest possible reward: --reward-bounds LOW,HIGH, as in 0,1."
-        )
-    parts = text.split(",")
+        return None
     try:
-        low, high = (float(part) for part in parts)
+        low, high = (float(part) for part in text.split(","))
     except ValueError:
         raise UsageError(f"--reward-bounds is {text!r}; two numbers are wanted, as in 0,1.") from None
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UsageError(f"--reward-bounds is {text!r}; the lower number stands first, and both are finite.")
     return low, high
-
-
-def _check_sequential(reward_model: RewardModelName, engine: EngineName, *, self_test: bool, sequence: bool) -> None:
-    for given, option in ((self_test, "--self-test"), (sequence, "--sequence")):
-        if given:
-            raise UsageError(f"{option} is for the one-step question; leave out --estimand sequential.")
-    if reward_model is not RewardModelName.linear:
-        raise UsageError("--reward-model is for the one-step question; the sequential one fits its own models.")
-    if engine is not EngineName.local:
-        raise UsageError(
-            f"--engine {engine.value} is for the one-step question; the sequential one needs all rows at once."
-        )
 
 
 def _propensity(text: str | None) -> float | Literal["estimate"] | None:
@@ -257,20 +194,17 @@ def _propensity(text: str | None) -> float | Literal["estimate"] | None:
         ) from None
 
 
-def _moment(text: str | None) -> "np.datetime64 | None":
-    from xbopt.ope.logs.rows import parse_moment
+def _show(evaluation: "LogEvaluation", report: Path | None, certificate: Path | None, *, as_json: bool) -> None:
+    from xbopt.reports.evaluation import document
 
-    if text is None:
-        return None
-    try:
-        return parse_moment(text)
-    except ValueError:
-        raise UsageError(f"--as-of is {text!r}; write it as 2026-03-01 or 2026-03-01T12:30:00Z.") from None
+    for note in evaluation.rules:
+        say(f"Note: {note}")
+    if as_json:
+        print_json(document.evaluation_json(evaluation))
+    else:
+        from xbopt.cli.evaluation_text import print_evaluation
 
-
-def _write(
-    evaluation: "LogEvaluation", report: Path | None, certificate: Path | None, chosen: "ChosenPolicy", seed: int
-) -> None:
+        print_evaluation(evaluation)
     if report is not None:
         from xbopt.reports.evaluation.page import evaluation_content
         from xbopt.reports.evaluation.report import build_evaluation_report
@@ -284,12 +218,5 @@ def _write(
             write_html(content, report)
         say(f"Report: {report}")
     if certificate is not None:
-        import json
-
-        from xbopt.core.files import replace_file
-        from xbopt.reports.evaluation.document import certificate as certified
-
-        document = certified(evaluation, chosen.identity, seed=seed)
-        with replace_file(certificate) as temporary:
-            temporary.write_text(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+        document.write_certificate(evaluation, certificate)
         say(f"Certificate: {certificate}")

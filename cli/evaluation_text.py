@@ -9,104 +9,83 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from xbopt.ope.logs.evaluation import LogEvaluation
-    from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
+    from xbopt.reports.evaluation.report import EvaluationReport
+    from xbopt.reports.kit.page_parts import TableText
 
 _MOST_ACTIONS, _MOST_SEGMENTS = 8, 6
 
 
 def print_evaluation(evaluation: "LogEvaluation") -> None:
     """Print the evaluation; after a refusal, no value of the policy."""
+    from xbopt.reports.evaluation import words
     from xbopt.reports.evaluation.report import build_evaluation_report
 
-    report, console = build_evaluation_report(evaluation), result_console()
+    report, console, result = build_evaluation_report(evaluation), result_console(), evaluation.result
     console.print(
-        f"{evaluation.log.path.name}: {report.rows:,} {report.unit}s, policy {evaluation.policy}, "
-        f"{evaluation.result.estimand}",
+        f"{evaluation.log.path.name}: {result.rows:,} {report.unit}s, policy {evaluation.policy}, {result.estimand}",
         markup=False,
     )
     console.print()
-    _paragraph(console, report.sentence)
-    for reason in report.reasons:
+    _paragraph(console, words.verdict_sentence(evaluation))
+    for reason in result.reasons:
         _point(console, reason)
     _print_support(console, report)
-    if not report.withheld:
+    if not result.withheld:
         _print_estimates(console, report)
-    _paragraph(console, report.difference_words or _logging(report))
-    for sentence in filter(None, [report.carry_over, report.anytime_words, report.coverage_words]):
-        _paragraph(console, sentence)
-    if report.next_steps:
+    _paragraph(console, words.difference_sentence(evaluation, report.numbers))
+    for tell in (words.carry_over_sentence, words.anytime_sentence, words.coverage_sentence):
+        _paragraph(console, tell(evaluation, report.numbers))
+    if result.next_steps:
         console.print()
         console.print("Next:")
-        for step in report.next_steps:
+        for step in result.next_steps:
             _point(console, step)
 
 
-def _logging(report: "EvaluationReport") -> str:
-    numbers = report.numbers
-    return (
-        f"What was done earned {numbers.reward(report.logging.value)} "
-        f"{'a decision' if report.unit == 'decision' else 'an episode'} "
-        f"({numbers.percent(report.confidence)} interval {numbers.range(report.logging)})."
-    )
-
-
 def _print_support(console: "Console", report: "EvaluationReport") -> None:
-    from xbopt.reports.evaluation.page import support_tiles
+    from xbopt.reports.evaluation.page import support_table, support_tiles
 
-    made = table("Support", "", "Figure", "", "Meaning")
-    made.columns[2].justify = made.columns[3].justify = "left"
+    figures = table("Support", "", "Figure", "", "Meaning")
+    figures.columns[2].justify = figures.columns[3].justify = "left"
     for tile in support_tiles(report):
-        made.add_row(tile.name, tile.figure, tile.range, tile.meaning)
-    console.print(made)
-    actions = [row for row in report.actions if row.rows or row.policy_share > 0.0]
-    console.print(
-        _support_table(f"Actions, what the policy does most first ({len(actions)})", actions[:_MOST_ACTIONS], report)
-    )
+        figures.add_row(tile.name, tile.figure, tile.range, tile.meaning)
+    console.print(figures)
+    actions = [row for row in report.actions if row.rows or row.policy_share]
+    title = f"Actions, what the policy does most first ({len(actions)})"
+    _print_table(console, support_table(title, "", actions[:_MOST_ACTIONS], report))
     if report.segments:
-        weakest = report.segments[:_MOST_SEGMENTS]
-        console.print(_support_table(f"By {report.segment_title}, weakest first", weakest, report))
+        title = f"By {report.evaluation.log.segment_name}, weakest first"
+        _print_table(console, support_table(title, "", report.segments[:_MOST_SEGMENTS], report))
 
 
-def _support_table(title: str, rows: "list[SupportRow] | tuple[SupportRow, ...]", report: "EvaluationReport") -> object:
-    numbers = report.numbers.numbers
-    by_action = any(row.policy_share == row.policy_share for row in rows)
-    made = table(title, "", "Decisions", "In the log", *(("By the policy",) if by_action else ()), "Worth")
-    for row in rows:
-        made.add_row(
-            row.name,
-            numbers.count(row.rows),
-            numbers.share(row.logged_share),
-            *((numbers.share(row.policy_share),) if by_action else ()),
-            numbers.count(row.ess),
-        )
-    return made
+def _print_table(console: "Console", content: "TableText") -> None:
+    shown = table(content.title, *content.heads)
+    for row in content.rows:
+        shown.add_row(*(cell.text for cell in row))
+    console.print(shown)
 
 
 def _print_estimates(console: "Console", report: "EvaluationReport") -> None:
-    numbers = report.numbers
-    interval = f"{numbers.percent(report.confidence)} interval"
+    from xbopt.reports.evaluation.words import each_of
+
+    numbers, interval = report.numbers, report.interval
     unit = f", {numbers.unit}" if numbers.unit else ""
-    made = table(
-        f"Value of {'a decision' if report.unit == 'decision' else 'an episode'}{unit}",
-        "Estimator",
-        "Value",
-        interval,
-        "Less what was done",
-        interval,
+    shown = table(
+        f"Value of {each_of(report.result)}{unit}", "Estimator", "Value", interval, "Less what was done", interval
     )
     for row in report.estimates:
         difference = row.difference
-        made.add_row(
+        shown.add_row(
             f"{row.name}{' *' if row.is_quoted else ''}",
             numbers.reward(row.estimate.value),
             numbers.range(row.estimate),
             "" if difference is None else numbers.signed(difference.value),
             "" if difference is None else numbers.range(difference, signed=True),
         )
-    made.caption = "* the one to quote"
-    console.print(made)
+    shown.caption = "* the one to quote"
+    console.print(shown)
     for row in report.estimates:
-        if row.estimate.note and not row.estimate.note.startswith("biased"):
+        if row.estimate.notes and row.estimate.notes[0].code != "bias":  # a bias is part of the interval already
             _point(console, f"{row.name}: {row.estimate.note}.")
 
 

@@ -16,10 +16,10 @@ from .logs.evaluation import evaluate_log as evaluate_log
 from .logs.open_log import open_log as open_log
 from .logs.policies import FixedProbabilities as FixedProbabilities
 from .planning import plan_exploration as plan_exploration
-from .results import Estimate as Estimate
-from .results import Estimates as Estimates
-from .results import PolicyEvaluation as PolicyEvaluation
-from .results import SupportDiagnostics as SupportDiagnostics
+from .results.evaluation import Estimate as Estimate
+from .results.evaluation import Estimates as Estimates
+from .results.evaluation import PolicyEvaluation as PolicyEvaluation
+from .results.evaluation import SupportDiagnostics as SupportDiagnostics
 from .reward_models.fitting import fit_reward_model as fit_reward_model
 from .reward_models.linear import fit_linear as fit_linear
 from .reward_models.moments import RewardMoments as RewardMoments

@@ -6,16 +6,17 @@ from typing import Literal
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
-from xbopt.ope.data.choice import cross_validated_order
 from xbopt.ope.data.reward_range import RewardRange
-from xbopt.ope.diagnostics.carry_over import CarryOverSums
-from xbopt.ope.diagnostics.verdict import Findings, SupportRules, judge_carry_over, judge_rewards, judge_support
+from xbopt.ope.diagnostics.verdict import SupportRules, judge_carry_over, judge_rewards, judge_support
 from xbopt.ope.estimators.bandit import BIASED, LOGGING, UNBIASED, ColumnLayout, formulas
+from xbopt.ope.estimators.choice import cross_validated_order
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results import Estimate, Estimates, ModelQuality, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.evaluation import Estimate, ModelQuality, PolicyEvaluation
+from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.reward_models.protocol import RewardModel
+from xbopt.ope.sums import EvaluationSums
 
 IntervalMethod = Literal["skewed", "bootstrap-t"]
 _REPLICATES = 1000
@@ -24,98 +25,83 @@ _DIFFERENCE = " - logging"
 
 
 def assemble(
+    sums: EvaluationSums,
     *,
-    blocks: FloatArray,
-    layout: ColumnLayout,
-    support: SupportDiagnostics,
-    reward_range: RewardRange,
-    carry_over: CarryOverSums | None,
     model: RewardModel | None,
-    with_model: bool,
-    members: FloatArray,
-    rows: int,
-    rows_censored: int,
     confidence: float,
     seed: int,
     reward_bounds: tuple[float, float] | None,
     rules: SupportRules,
     interval: IntervalMethod,
     force: bool,
-    cautions: tuple[str, ...],
+    findings: tuple[Finding, ...],
 ) -> PolicyEvaluation:
-    """Everything that ``StreamingEvaluator.result`` says; the arguments are its own sums and options."""
-    findings = Findings()
-    judge_support(support, rows, rules, findings)
-    findings.cautions.extend(cautions)
-    judge_rewards(
-        rows=reward_range.rows,
-        events=reward_range.events,
-        worth=reward_range.weighted_events,
-        rules=rules,
-        findings=findings,
-    )
-    carried = None if carry_over is None else carry_over.test()
-    judge_carry_over(carried, findings)
-    withheld = findings.verdict == "REFUSE" and not force
-    bounds = reward_bounds or reward_range.bounds
+    """What the sums say; the other arguments are as for ``StreamingEvaluator`` and its ``result``."""
+    support, rewards, rows = sums.diagnostics(), sums.rewards, sums.rows
+    blocks, layout = sums.blocks.blocks(), sums.layout
+    judged = Findings()
+    judge_support(support, rows, rules, judged)
+    judged.items.extend(finding for finding in findings if finding.level != "advice")
+    judge_rewards(rewards, rules, judged)
+    carry_over = None if sums.carry_over is None else sums.carry_over.test()
+    judge_carry_over(carry_over, judged)
+    judged.items.extend(finding for finding in findings if finding.level == "advice")
+    withheld = judged.refuses and not force
+    bounds = reward_bounds or rewards.bounds
 
-    wanted: dict[str, Formula] = {"logging": LOGGING}
-    found = {name: formula for name, formula in formulas(blocks, layout).items() if with_model or name in _MODEL_FREE}
+    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in _MODEL_FREE}
+    costs = _budget_formulas(layout)
+    needed: dict[str, Formula] = {"logging": LOGGING}
     if not withheld:
-        wanted |= found
         minus = tuple(
             Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
             for part in LOGGING
         )
-        wanted |= {name + _DIFFERENCE: (*formula, *minus) for name, formula in found.items()}
-        wanted |= _budget_formulas(layout)
-    projected = {name: project(formula, blocks, layout.position) for name, formula in wanted.items()}
+        needed |= known | {name + _DIFFERENCE: (*formula, *minus) for name, formula in known.items()} | costs
+    projected = {name: project(formula, blocks, layout.position) for name, formula in needed.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
-    if reward_range.events == 0 and rows > 1:
-        worth = {name: float(rows) if name == "logging" else support.ess for name in plain}
+    if rewards.events == 0 and rows > 1:
         plain |= {
-            name: _without_spread(value, bounds, reward_range, worth=worth[name], confidence=confidence)
+            name: _without_spread(
+                value, bounds, rewards, worth=float(rows) if name == "logging" else support.ess, confidence=confidence
+            )
             for name, value in plain.items()
-            if name not in _budget_formulas(layout)  # costs spread though rewards do not
+            if name not in costs  # costs spread though rewards do not
         }
-    elif reward_range.binary and rows > 1 and reward_range.weighted_events < rules.rare_rewards:
+    elif rewards.binary and rows > 1 and rewards.weighted_events < rules.rare_rewards:
         # Of m weighted events, the exact Poisson bound over their normal one; for none of them -log(alpha / 2).
-        room = _poisson_room(reward_range.weighted_events, confidence) / max(support.ess, 1.0)
+        room = _poisson_room(rewards.weighted_events, confidence) / max(support.ess, 1.0)
         for name in plain:
             if name.removesuffix(_DIFFERENCE) in UNBIASED:
                 plain[name] = replace(
                     plain[name],
-                    low=min(plain[name].low, plain[name].value - (room if reward_range.rare_is_low else 0.0)),
-                    high=max(plain[name].high, plain[name].value + (0.0 if reward_range.rare_is_low else room)),
+                    low=min(plain[name].low, plain[name].value - (room if rewards.rare_is_low else 0.0)),
+                    high=max(plain[name].high, plain[name].value + (0.0 if rewards.rare_is_low else room)),
                 )
     estimates, differences = (
-        _with_bias({name: plain[name + ending] for name in found if name + ending in plain})
+        _with_bias({name: plain[name + ending] for name in known if name + ending in plain})
         for ending in ("", _DIFFERENCE)
     )
-    estimates = {name: _in_bounds(value, bounds, reward_range) for name, value in estimates.items()}
-    order = () if withheld else cross_validated_order(found, blocks, layout, seed=seed)
-    recommended = None if withheld else ("dr" if with_model else "snips")
+    recommended = None if withheld else ("dr" if sums.predicted else "snips")
     if recommended is not None and recommended not in estimates:
         recommended = "ips" if "ips" in estimates else None  # no weight at all: no ratio has a meaning
     return PolicyEvaluation(
-        verdict=findings.verdict,
-        reasons=findings.reasons,
-        next_steps=tuple(findings.next_steps),
+        findings=tuple(judged.items),
+        support=support,
+        values={name: _in_bounds(value, bounds, rewards) for name, value in estimates.items()},
+        withheld=withheld,
         estimand="one-step",
         rows=rows,
-        rows_censored=rows_censored,
+        rows_censored=sums.censored,
         confidence=confidence,
-        support=support,
-        estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
-        withheld=withheld,
         recommended=recommended,
-        logging_policy=_in_bounds(plain["logging"], bounds, reward_range),
+        logging_policy=_in_bounds(plain["logging"], bounds, rewards),
         difference=None if recommended is None else differences[recommended],
         differences=differences,
-        cross_validated_choice=order,
-        model=_model_quality(model, members / rows, blocks, layout) if with_model else None,
-        carry_over=carried,
-        budget={name: plain[name] for name in _budget_formulas(layout) if name in plain},
+        cross_validated_choice=() if withheld else cross_validated_order(known, blocks, layout, seed=seed),
+        model=_model_quality(model, sums.members / rows, blocks, layout) if sums.predicted else None,
+        carry_over=carry_over,
+        budget={name: plain[name] for name in costs if name in plain},
     )
 
 
@@ -144,7 +130,7 @@ def _estimates(
         replicates = dict(zip(projected, bootstrap(list(projected.values()), counts), strict=True))
     else:
         replicates = {}
-    found: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for name, formula in projected.items():
         value, error = formula.value(), formula.standard_error()
         if not np.isfinite(value):
@@ -158,8 +144,8 @@ def _estimates(
                 low, high = ends
             else:  # the replicates do not tell both ends: the wider one of both intervals
                 low, high = float(np.fmin(low, ends[0])), float(np.fmax(high, ends[1]))
-        found[name] = Estimate(value=value, se=error, low=low, high=high)
-    return found
+        estimates[name] = Estimate(value=value, se=error, low=low, high=high)
+    return estimates
 
 
 def _without_spread(
@@ -171,8 +157,7 @@ def _without_spread(
     weight moves a self-normalised mean by 1 / ESS of the way to the bound of the rewards.
     """
     if bounds is None:
-        note = "; ".join(filter(None, [estimate.note, "every reward is the same: no spread could be measured"]))
-        return replace(estimate, covers=False, note=note)
+        return replace(estimate, covers=False, notes=(*estimate.notes, note("no_spread")))
     share = -float(np.log((1.0 - confidence) / 2.0)) / max(worth, 1.0)
     low, high = bounds
     return replace(
@@ -197,30 +182,28 @@ def _with_bias(estimates: dict[str, Estimate]) -> dict[str, Estimate]:
     unbiased = estimates.get("dr")
     if unbiased is None:
         return estimates
-    found = dict(estimates)
-    for name in BIASED:
-        own = found[name]
-        note = f"biased; the interval includes its estimated bias of {own.value - unbiased.value:.4g}"
-        found[name] = replace(
-            own,
-            low=min(own.low, unbiased.low),
-            high=max(own.high, unbiased.high),
-            covers=own.covers and unbiased.covers,
-            note="; ".join(filter(None, [note, own.note])),
+    widened = {
+        name: replace(
+            estimates[name],
+            low=min(estimates[name].low, unbiased.low),
+            high=max(estimates[name].high, unbiased.high),
+            covers=estimates[name].covers and unbiased.covers,
+            notes=(note("bias", bias=estimates[name].value - unbiased.value), *estimates[name].notes),
         )
-    return found
+        for name in BIASED
+    }
+    return estimates | widened
 
 
 def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: RewardRange) -> Estimate:
     """Say where a value lies outside the possible rewards, and keep the interval within known bounds."""
     low, high = bounds or (rewards.lowest, rewards.highest)
-    note = estimate.note
     if not low <= estimate.value <= high:
-        kind = "possible" if bounds else "logged"
-        note = "; ".join(filter(None, [note, f"outside the {kind} rewards, {low:g} to {high:g}"]))
+        outside = note("outside_possible" if bounds else "outside_logged", low=low, high=high)
+        estimate = replace(estimate, notes=(*estimate.notes, outside))
     if bounds is None:
-        return replace(estimate, note=note)
-    return replace(estimate, low=min(max(estimate.low, low), high), high=max(min(estimate.high, high), low), note=note)
+        return estimate
+    return replace(estimate, low=min(max(estimate.low, low), high), high=max(min(estimate.high, high), low))
 
 
 def _model_quality(

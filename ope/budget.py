@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import LoggedBanditData
-from xbopt.ope.diagnostics.weighted_rows import weighted_mean, with_interval
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
-from xbopt.ope.results import Estimate, PolicyEvaluation
+from xbopt.ope.estimators.ratios import weighted_mean
+from xbopt.ope.intervals.skewed import with_interval
+from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.evaluate import evaluate_policy, gather
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results import Estimate, PolicyEvaluation
+from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 
 LOGGING = "logging policy"

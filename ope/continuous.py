@@ -5,7 +5,7 @@ one action t(x) has no density; a kernel of bandwidth h gives the weight ``K((a 
 Zhou 2018, "Policy evaluation and optimization with continuous treatments"), at the price of a bias that shrinks with h.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,10 +14,12 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.array_checks import check_between, codes_of, finite_array
 from xbopt.ope.diagnostics.support import SupportSums
-from xbopt.ope.diagnostics.verdict import Findings, SupportRules, judge_support
-from xbopt.ope.diagnostics.weighted_rows import weighted_mean, with_interval
+from xbopt.ope.diagnostics.verdict import SupportRules, judge_support
 from xbopt.ope.diagnostics.weights import WeightedRows
-from xbopt.ope.results import Estimate, Estimates, SupportDiagnostics, Verdict
+from xbopt.ope.estimators.ratios import weighted_mean
+from xbopt.ope.intervals.skewed import with_interval
+from xbopt.ope.results.evaluation import Estimate, Judgement
+from xbopt.ope.results.findings import Findings, note
 
 _BANDWIDTHS = 12
 _OVERLAP = 2.0 * 1.96  # intervals of two bandwidths have to meet within this many standard errors
@@ -60,25 +62,13 @@ class LoggedContinuousData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContinuousEvaluation:
-    """The answer for a policy over continuous actions.
+class ContinuousEvaluation(Judgement):
+    """The answer for a policy over continuous actions: ``ips`` and ``snips``.
 
     Attributes:
-        verdict: ANSWER, CAUTION or REFUSE.
-        reasons: Why it is no plain ANSWER.
-        next_steps: What to do about it.
-        support: Diagnostics of the weights.
-        estimates: ``ips`` and ``snips``; empty after a refusal without force.
-        withheld: Whether values were withheld.
         bandwidth: Bandwidth of the kernel; None for a density ratio.
     """
 
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    next_steps: tuple[str, ...]
-    support: SupportDiagnostics
-    estimates: Estimates
-    withheld: bool
     bandwidth: float | None
 
 
@@ -97,8 +87,7 @@ def evaluate_density(
     """
     density = finite_array("evaluation_density", evaluation_density, axes=("n",), lengths=(len(data.reward),))
     check_between("evaluation_density", density, 0.0, np.inf, "a density from 0 is wanted")
-    findings = Findings()
-    return _evaluate(data, density, findings, None, confidence=confidence, rules=rules, force=force)
+    return _evaluate(data, density, None, confidence=confidence, rules=rules, force=force)
 
 
 def evaluate_target(
@@ -119,29 +108,23 @@ def evaluate_target(
         DecisionLogError: The target has another shape than the actions, or holds no numbers.
         UsageError: The bandwidth is not above 0.
     """
-    wanted = np.asarray(target)
-    wanted = wanted[:, None] if wanted.ndim == 1 else wanted
+    aims = np.asarray(target)
+    aims = aims[:, None] if aims.ndim == 1 else aims
     shape = (len(data.action), len(data.action.T))
-    distance = data.action - finite_array("target", wanted, axes=("n", "m"), lengths=shape)
+    distance = data.action - finite_array("target", aims, axes=("n", "m"), lengths=shape)
     scale = data.action.std(axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
     if bandwidth is None:
         bandwidth = _widest_bandwidth(data, distance / scale)
     elif bandwidth <= 0.0:
         raise UsageError(f"bandwidth is {bandwidth}; a number above 0 is wanted, in standard deviations of the action.")
-    findings = Findings()
-    findings.cautions.append(
-        f"A kernel of bandwidth {bandwidth:.3g} standard deviations stands in for single actions: the value is that of "
-        "actions near the target, and its interval leaves the kernel's bias out."
-    )
     density = _kernel(distance / scale, bandwidth) / float(np.prod(scale))
-    return _evaluate(data, density, findings, bandwidth, confidence=confidence, rules=rules, force=force)
+    return _evaluate(data, density, bandwidth, confidence=confidence, rules=rules, force=force)
 
 
 def _evaluate(
     data: LoggedContinuousData,
     density: FloatArray,
-    findings: Findings,
     bandwidth: float | None,
     *,
     confidence: float,
@@ -161,25 +144,24 @@ def _evaluate(
     )
     clusters = 0 if data.cluster is None else len(np.unique(data.cluster))
     support = sums.diagnostics(clusters)
-    judge_support(support, rows, rules or SupportRules(), findings, what="logged actions")
-    withheld = findings.verdict == "REFUSE" and not force
+    findings = Findings(unit="logged actions")
+    if bandwidth is not None:
+        findings.add("caution", "kernel", bandwidth=bandwidth)
+    judge_support(support, rows, rules or SupportRules(), findings)
+    withheld = findings.refuses and not force
     estimates: dict[str, Estimate] = {}
     if not withheld:
-        note = "" if bandwidth is None else "leaves the kernel's bias out"
+        notes = () if bandwidth is None else (note("kernel_bias"),)
         for name, formula in (
             ("ips", weighted_mean(weight * data.reward, np.ones(rows), data.cluster)),
             ("snips", weighted_mean(data.reward, weight, data.cluster)),
         ):
-            found = with_interval(formula, confidence=confidence)
-            estimates[name] = Estimate(
-                value=found.value, se=found.se, low=found.low, high=found.high, covers=bandwidth is None, note=note
-            )
+            estimate = with_interval(formula, confidence=confidence)
+            estimates[name] = replace(estimate, covers=bandwidth is None, notes=notes)
     return ContinuousEvaluation(
-        verdict=findings.verdict,
-        reasons=findings.reasons,
-        next_steps=tuple(findings.next_steps),
+        findings=tuple(findings.items),
         support=support,
-        estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
+        values=estimates,
         withheld=withheld,
         bandwidth=bandwidth,
     )

@@ -7,7 +7,8 @@ from xbopt.core.arrays import FloatArray
 from xbopt.ope.assembly import IntervalMethod
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
-from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.results.evaluation import PolicyEvaluation
+from xbopt.ope.results.findings import Finding
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.protocol import RewardModel
 from xbopt.ope.streaming import StreamingEvaluator
@@ -25,7 +26,7 @@ def evaluate_policy(
     interval: IntervalMethod = "skewed",
     rules: SupportRules | None = None,
     force: bool = False,
-    cautions: tuple[str, ...] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned a decision, how sure that is, and whether the log can tell.
 
@@ -42,7 +43,7 @@ def evaluate_policy(
         interval: ``skewed`` or ``bootstrap-t``.
         rules: When to refuse; the default rules where None.
         force: Show values even where the log cannot answer.
-        cautions: Further reasons for CAUTION, from whoever read the log.
+        findings: What whoever read the log has found beside.
 
     Raises:
         DecisionLogError: An array is not as it should be; the message names column and row.
@@ -52,7 +53,7 @@ def evaluate_policy(
         from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 
         data, caution = with_estimated_propensities(data, seed=seed)
-        cautions = (*cautions, caution)
+        findings = (*findings, caution)
     model: RewardModel | None = None
     if predictions is None:
         model = fit_reward_model(reward_model, data, seed=seed) if isinstance(reward_model, str) else reward_model
@@ -65,7 +66,7 @@ def evaluate_policy(
         predictions=predictions,
         observation_probability=observation_probability,
     )
-    return evaluator.result(rules=rules, interval=interval, force=force, cautions=cautions)
+    return evaluator.result(rules=rules, interval=interval, force=force, findings=findings)
 
 
 def gather(
@@ -84,15 +85,7 @@ def gather(
         DecisionLogError: An array is not as it should be.
         UsageError: An option makes no sense.
     """
-    evaluator = StreamingEvaluator(
-        n_actions=data.n_actions,
-        reward_model=model,
-        confidence=confidence,
-        seed=seed,
-        clustered=data.cluster is not None,
-        with_cost=data.cost is not None,
-        reward_bounds=data.reward_bounds,
-    )
+    evaluator = StreamingEvaluator.of(data, reward_model=model, confidence=confidence, seed=seed)
     evaluator.add(
         data,
         evaluation_probabilities,

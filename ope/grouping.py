@@ -19,20 +19,32 @@ from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities
 from xbopt.ope.evaluate import evaluate_policy
-from xbopt.ope.results import PolicyEvaluation
+from xbopt.ope.results.evaluation import PolicyEvaluation
+from xbopt.ope.results.findings import Finding
 
-ASSUMPTION = "Actions of one group count as alike: their mean reward in the same context is assumed to be the same."
+_ALIKE = Finding(code="grouped_actions", level="caution")
 
 
-def group_actions(
-    data: LoggedBanditData, evaluation_probabilities: ArrayLike, groups: ArrayLike
-) -> tuple[LoggedBanditData, FloatArray]:
-    """Decisions and evaluation policy over groups of actions.
+def evaluate_groups(
+    data: LoggedBanditData,
+    evaluation_probabilities: ArrayLike,
+    groups: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    rules: SupportRules | None = None,
+    force: bool = False,
+) -> PolicyEvaluation:
+    """Evaluate with weights of groups; ``ips`` is then MIPS, and the verdict is CAUTION at best.
 
     Args:
         data: Decisions with ``action_probabilities``.
         evaluation_probabilities: Probability of every action ``(n, K)``.
         groups: Group of each action ``(K,)``, from 0.
+        confidence: Of every interval.
+        seed: Of folds and bootstrap.
+        rules: When to refuse; the default rules where None.
+        force: Show values even where the log cannot answer.
 
     Raises:
         DecisionLogError: The log lacks the probabilities of all actions, or an array is not as it should be.
@@ -56,28 +68,11 @@ def group_actions(
         previous_action=None if before is None else np.where(before >= 0, group[before], -1),
         policy=None,
         policy_propensities=None,
+        checked=True,
     )
-    return grouped, _by_group(evaluation, group)
-
-
-def evaluate_groups(
-    data: LoggedBanditData,
-    evaluation_probabilities: ArrayLike,
-    groups: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    seed: int = 0,
-    rules: SupportRules | None = None,
-    force: bool = False,
-) -> PolicyEvaluation:
-    """Evaluate with weights of groups; ``ips`` is then MIPS, and the verdict is CAUTION at best.
-
-    Raises:
-        DecisionLogError: The log lacks the probabilities of all actions, or an array is not as it should be.
-    """
-    grouped, evaluation = group_actions(data, evaluation_probabilities, groups)
+    chances = _by_group(evaluation, group)
     return evaluate_policy(
-        grouped, evaluation, confidence=confidence, seed=seed, rules=rules, force=force, cautions=(ASSUMPTION,)
+        grouped, chances, confidence=confidence, seed=seed, rules=rules, force=force, findings=(_ALIKE,)
     )
 
 

@@ -9,7 +9,8 @@ from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.intervals.bounded import betting, empirical_bernstein, hoeffding
-from xbopt.ope.results import Estimate
+from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.findings import note
 
 Guarantee = Literal["betting", "bernstein", "hoeffding"]
 _METHODS = {"betting": betting, "bernstein": empirical_bernstein, "hoeffding": hoeffding}
@@ -65,5 +66,5 @@ def guaranteed_value(
         se=error,
         low=low + ends[0],
         high=min(low + ends[1], high),
-        note=f"holds if no propensity is below {least_propensity:g} and rewards lie from {low:g} to {high:g}",
+        notes=(note("guarantee", least_propensity=least_propensity, low=low, high=high),),
     )

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.array_checks import check_distributions, finite_array
+from xbopt.ope.diagnostics.verdict import ANSWERING_ESS
 
 DEFAULT_EXPLORATION = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-ANSWERING_ESS = 200.0  # twice the effective sample size at which the default rules call it near their bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,30 +73,21 @@ def plan_exploration(
     for epsilon in sorted(epsilons):
         mixed = (1.0 - epsilon) * logging + epsilon / n_actions
         second = float((evaluation * evaluation / mixed).sum() / rows)
-        wanted = 0
+        narrow = 0
         if half_width is not None and reward_sd is not None:
-            wanted = rows_for_half_width(second, reward_sd=reward_sd, half_width=half_width, confidence=confidence)
+            if half_width <= 0.0 or reward_sd < 0.0 or not 0.0 < confidence < 1.0:
+                raise UsageError("half_width above 0, reward_sd from 0 and a confidence between 0 and 1 are wanted.")
+            quantile = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+            narrow = int(np.ceil(second * (quantile * reward_sd / half_width) ** 2))
         options.append(
             ExplorationOption(
                 epsilon=epsilon,
                 second_moment=second,
                 rows_to_answer=int(np.ceil(ANSWERING_ESS * second)),
-                rows_for_width=wanted,
+                rows_for_width=narrow,
             )
         )
     return tuple(options)
-
-
-def rows_for_half_width(second_moment: float, *, reward_sd: float, half_width: float, confidence: float) -> int:
-    """Rows until a weighted mean has the half width wanted: E[w^2] (z sd / half width)^2.
-
-    Raises:
-        UsageError: The half width is not above 0, the deviation below 0, or the confidence not between 0 and 1.
-    """
-    if half_width <= 0.0 or reward_sd < 0.0 or not 0.0 < confidence < 1.0:
-        raise UsageError("half_width above 0, reward_sd from 0 and a confidence between 0 and 1 are wanted.")
-    quantile = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    return int(np.ceil(second_moment * (quantile * reward_sd / half_width) ** 2))
 
 
 def _distributions(name: str, values: ArrayLike, lengths: tuple[int | None, int | None]) -> FloatArray:

@@ -15,9 +15,10 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.array_checks import finite_array
 from xbopt.ope.data.logged import LoggedBanditData
-from xbopt.ope.diagnostics.weighted_rows import weighted_mean, with_interval
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
-from xbopt.ope.results import Estimate, PolicyEvaluation
+from xbopt.ope.estimators.ratios import weighted_mean
+from xbopt.ope.intervals.skewed import with_interval
+from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

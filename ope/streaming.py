@@ -1,7 +1,5 @@
 """Evaluation over chunks: add them in any order, merge what other workers gathered, ask for the result."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,26 +7,18 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.assembly import IntervalMethod, assemble
 from xbopt.ope.data.array_checks import check_between, finite_array
-from xbopt.ope.data.blocks import BlockSums
 from xbopt.ope.data.logged import LoggedBanditData
-from xbopt.ope.data.reward_range import RewardRange
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.carry_over import CarryOverSums
-from xbopt.ope.diagnostics.support import SupportSums, with_clusters
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
-from xbopt.ope.estimators.bandit import LOGGING, ColumnLayout, formulas, score_columns
+from xbopt.ope.estimators.bandit import LOGGING, formulas, score_columns
 from xbopt.ope.estimators.ratios import ProjectedFormula, project
-from xbopt.ope.results import PolicyEvaluation, SupportDiagnostics
-from xbopt.ope.reward_models.fitting import ROWS_AT_ONCE
+from xbopt.ope.results.evaluation import PolicyEvaluation
+from xbopt.ope.results.findings import Finding
+from xbopt.ope.reward_models.moments import ROWS_AT_ONCE
 from xbopt.ope.reward_models.protocol import RewardEnsemble, RewardModel
-
-
-@dataclass(slots=True)
-class _Counts:
-    rows: int = 0
-    censored: int = 0
-    next_row: int = 0
+from xbopt.ope.sums import EvaluationSums
 
 
 class StreamingEvaluator:
@@ -67,18 +57,25 @@ class StreamingEvaluator:
         self._model = reward_model
         self._confidence = confidence
         self._seed = seed
-        self._clustered = clustered
         self._reward_bounds = reward_bounds
-        self._layout = ColumnLayout.of(cost=with_cost)
-        self._blocks = BlockSums(len(self._layout.names))
-        self._support = SupportSums(n_actions)
-        # By cluster: rows, and pi_e minus weight of each action; only clustered logs need them.
-        self._missing = BlockSums(1 + n_actions) if clustered else None
-        self._range = RewardRange()
-        self._counts = _Counts()
-        self._carry_over: CarryOverSums | None = None
-        self._predicted = reward_model is not None
-        self._members: FloatArray = np.empty(0)
+        self._next_row = 0
+        self._sums = EvaluationSums.empty(n_actions=n_actions, clustered=clustered, with_cost=with_cost)
+        self._sums.predicted = reward_model is not None
+
+    @classmethod
+    def of(
+        cls, data: LoggedBanditData, *, reward_model: RewardModel | None, confidence: float, seed: int
+    ) -> "StreamingEvaluator":
+        """One without rows yet, for decisions such as these."""
+        return cls(
+            n_actions=data.n_actions,
+            reward_model=reward_model,
+            confidence=confidence,
+            seed=seed,
+            clustered=data.cluster is not None,
+            with_cost=data.cost is not None,
+            reward_bounds=data.reward_bounds,
+        )
 
     def add(
         self,
@@ -107,19 +104,19 @@ class StreamingEvaluator:
         """
         if data.n_actions != self._n_actions:
             raise DecisionLogError(f"The chunk has n_actions {data.n_actions}; {self._n_actions} was stated.")
-        if (data.cluster is not None) != self._clustered:
+        if (data.cluster is None) != (self._sums.missing is None):
             raise DecisionLogError("Either every chunk names clusters, or none; say so with clustered.")
         rows = len(data)
         evaluation = checked_probabilities(evaluation_probabilities, rows=rows, n_actions=self._n_actions)
         guesses = None
         if predictions is not None:
             guesses = finite_array("predictions", predictions, axes=("n", "K"), lengths=(rows, self._n_actions))
-            self._predicted = True
+            self._sums.predicted = True
         chance = None
         if observation_probability is not None:
             chance = finite_array("observation_probability", observation_probability, axes=("n",), lengths=(rows,))
             check_between("observation_probability", chance, 0.0, 1.0, "above 0 and at most 1 is wanted", open_low=True)
-        start = self._counts.next_row if first_row is None else first_row
+        start = self._next_row if first_row is None else first_row
         for at in range(0, rows, ROWS_AT_ONCE):
             part = slice(at, at + ROWS_AT_ONCE)
             self._add_part(
@@ -130,24 +127,12 @@ class StreamingEvaluator:
                 chance=None if chance is None else chance[part],
                 policy_shares=policy_shares,
             )
-        self._counts.next_row = start + rows
+        self._next_row = start + rows
 
     def merge(self, other: "StreamingEvaluator") -> None:
         """Add what another evaluator of the same question gathered from other rows of the log."""
-        self._blocks.merge(other._blocks)
-        self._support.merge(other._support)
-        if self._missing is not None and other._missing is not None:
-            self._missing.merge(other._missing)
-        self._range.merge(other._range)
-        self._counts.rows += other._counts.rows
-        self._counts.censored += other._counts.censored
-        self._counts.next_row = max(self._counts.next_row, other._counts.next_row)
-        self._predicted |= other._predicted
-        self._add_members(other._members)
-        if other._carry_over is not None:
-            if self._carry_over is None:
-                self._carry_over = CarryOverSums.like(other._carry_over)
-            self._carry_over.merge(other._carry_over)
+        self._sums.merge(other._sums)
+        self._next_row = max(self._next_row, other._next_row)
 
     def result(
         self,
@@ -155,7 +140,7 @@ class StreamingEvaluator:
         rules: SupportRules | None = None,
         interval: IntervalMethod = "skewed",
         force: bool = False,
-        cautions: tuple[str, ...] = (),
+        findings: tuple[Finding, ...] = (),
     ) -> PolicyEvaluation:
         """The evaluation of all rows so far.
 
@@ -163,44 +148,23 @@ class StreamingEvaluator:
             rules: When to refuse; the default rules where None.
             interval: How intervals are made.
             force: Show values even where the log cannot answer.
-            cautions: Further reasons for CAUTION, from whoever read the log.
+            findings: What whoever read the log has found beside.
 
         Raises:
             DecisionLogError: No row with a complete reward was added.
         """
-        if self._counts.rows == 0:
+        if self._sums.rows == 0:
             raise DecisionLogError("No row with a complete reward was added.")
         return assemble(
-            blocks=self._blocks.blocks(),
-            layout=self._layout,
-            support=self._diagnostics(),
-            reward_range=self._range,
-            carry_over=self._carry_over,
+            self._sums,
             model=self._model,
-            with_model=self._predicted,
-            members=self._members,
-            rows=self._counts.rows,
-            rows_censored=self._counts.censored,
             confidence=self._confidence,
             seed=self._seed,
             reward_bounds=self._reward_bounds,
             rules=rules or SupportRules(),
             interval=interval,
             force=force,
-            cautions=cautions,
-        )
-
-    def _diagnostics(self) -> SupportDiagnostics:
-        if self._missing is None:
-            return self._support.diagnostics(0)
-        sums = self._missing.blocks()
-        expected = sums[:, 0]
-        # Probabilities of a row sum to 1, so the weights of a cluster are its rows less what is missing.
-        return with_clusters(
-            self._support.diagnostics(len(sums)),
-            rows=expected,
-            weight=np.maximum(expected - sums[:, 1:].sum(axis=1), 0.0),
-            missing=sums[:, 1:],
+            findings=findings,
         )
 
     def projected(self, name: str) -> ProjectedFormula:
@@ -209,16 +173,11 @@ class StreamingEvaluator:
         Raises:
             UsageError: There is no estimator of that name.
         """
-        blocks = self._blocks.blocks()
-        known = {**formulas(blocks, self._layout), "logging": LOGGING}
+        blocks, layout = self._sums.blocks.blocks(), self._sums.layout
+        known = {**formulas(blocks, layout), "logging": LOGGING}
         if name not in known:
             raise UsageError(f"There is no estimator {name!r}; {', '.join(known)} can be had.")
-        return project(known[name], blocks, self._layout.position)
-
-    def _add_members(self, values: FloatArray) -> None:
-        """Add the policy's summed value in the eyes of each member of an ensemble ``(m,)``."""
-        if values.size:
-            self._members = values + (self._members if self._members.size else 0.0)
+        return project(known[name], blocks, layout.position)
 
     def _add_part(
         self,
@@ -230,11 +189,12 @@ class StreamingEvaluator:
         chance: FloatArray | None,
         policy_shares: FloatArray | None,
     ) -> None:
+        sums = self._sums
         keys = row_keys(len(data), first_row=first_row, cluster=data.cluster, seed=self._seed)
         numbers = None
         counted = None
         if data.observed is not None:
-            self._counts.censored += int((~data.observed).sum())
+            sums.censored += int((~data.observed).sum())
             if chance is None:
                 keep = np.flatnonzero(data.observed)
                 numbers = first_row + keep
@@ -247,7 +207,7 @@ class StreamingEvaluator:
         weighted = importance_weights(data, evaluation, policy_shares)
         if predictions is None and isinstance(self._model, RewardEnsemble):
             members = self._model.member_predictions(data.context, keys)
-            self._add_members(np.einsum("nk,mnk->m", evaluation, members))
+            sums.add_members(np.einsum("nk,mnk->m", evaluation, members))
             predictions = members.mean(axis=0)
         elif predictions is None and self._model is not None:
             predictions = self._model.predict(data.context, keys)
@@ -257,7 +217,7 @@ class StreamingEvaluator:
             predicted = predictions[np.arange(len(data)), data.action]
             value = np.einsum("nk,nk->n", evaluation, predictions)
         columns = score_columns(
-            self._layout,
+            sums.layout,
             weight=weighted.weight,
             reward=data.reward,
             predicted=predicted,
@@ -265,14 +225,14 @@ class StreamingEvaluator:
             counted=counted,
             cost=data.cost,
         )
-        self._blocks.add(keys, columns)
-        if self._missing is not None:
+        sums.blocks.add(keys, columns)
+        if sums.missing is not None:
             missing = np.empty((1 + self._n_actions, len(data)))
             missing[0] = 1.0
             missing[1:] = evaluation.T
             missing[1 + data.action, np.arange(len(data))] -= weighted.weight
-            self._missing.add(keys, missing)
-        self._support.add(
+            sums.missing.add(keys, missing)
+        sums.support.add(
             weighted,
             data.action,
             first_row=first_row
@@ -282,9 +242,9 @@ class StreamingEvaluator:
             segment=data.segment,
         )
         seen = slice(None) if counted is None else counted > 0.0
-        self._range.add(data.reward[seen], weighted.weight[seen])
-        self._counts.rows += len(data)
+        sums.rewards.add(data.reward[seen], weighted.weight[seen])
+        sums.rows += len(data)
         if data.previous_action is not None:
-            if self._carry_over is None:
-                self._carry_over = CarryOverSums(n_actions=self._n_actions, n_features=data.context.shape[1])
-            self._carry_over.add(data, counted=counted)
+            if sums.carry_over is None:
+                sums.carry_over = CarryOverSums(n_actions=self._n_actions, n_features=data.context.shape[1])
+            sums.carry_over.add(data, counted=counted)

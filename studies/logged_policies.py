@@ -1,117 +1,51 @@
-"""From ``--policy`` or ``--probabilities`` to a policy that can be asked about the decisions of a log."""
+"""From ``--policy`` to a policy that can be asked about the decisions of a log."""
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from xbopt.agents.exploration import ExploringPolicy
+from xbopt.agents.policies import BUILT_IN, REACTING, built_in_policy
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
-
-if TYPE_CHECKING:
-    from xbopt.core.decisions.policy import ContextPolicy
-    from xbopt.ope.logs.open_log import EvaluationLog
-    from xbopt.ope.logs.policies import LogPolicy
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.plan_table import read_plan
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
+from xbopt.ope.logs.open_log import EvaluationLog
+from xbopt.ope.logs.policies import ALWAYS, FromContext, LogPolicy, PolicyIdentity, named_policy
+from xbopt.simulator.build import build_market
 
 HOW_TO_GIVE_PROBABILITIES = (
     "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
     "probability for the decisions of this log, and give it with --probabilities FILE."
 )
 NEEDS_MORE = (
-    "reads more than the context of single decisions, so it cannot be asked about a log that another policy wrote. "
-    "Let it "
-    "write a log itself (xbopt simulate SCENARIO --policy POLICY --exploration 0.3 --log FILE) and ask what it earns "
-    f"with less exploration: xbopt evaluate FILE --policy logging --exploration 0. {HOW_TO_GIVE_PROBABILITIES}"
+    "reads more than the context of single decisions, so it cannot be asked about a log that another policy wrote. Let "
+    "it write a log itself (xbopt simulate SCENARIO --policy POLICY --exploration 0.3 --log FILE) and ask what it "
+    f"earns with less exploration: xbopt evaluate FILE --policy logging --exploration 0. {HOW_TO_GIVE_PROBABILITIES}"
 )
-_NOTES = {"uniform": ("uniform: each action of the log with the same probability.",)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyIdentity:
-    """Which policy was evaluated.
-
-    Attributes:
-        name: Its name.
-        kind: Built in, a file, a run directory or a bundle.
-        sha256: Hash of the file or folder; of the name, for a policy that is its name.
-    """
-
-    name: str
-    kind: str
-    sha256: str
-
-    @classmethod
-    def of_name(cls, name: str, kind: str) -> "PolicyIdentity":
-        """A policy that its name says everything about."""
-        return cls(name=name, kind=kind, sha256=hashlib.sha256(name.encode()).hexdigest())
-
-    @classmethod
-    def of_path(cls, path: Path, kind: str, *, name: str = "") -> "PolicyIdentity":
-        """A policy in a file, or in a folder of files."""
-        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-        total = hashlib.sha256()
-        for file in files:
-            inside = file.relative_to(path).as_posix() if path.is_dir() else ""
-            total.update(f"{inside}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-        return cls(name=name or path.name, kind=kind, sha256=total.hexdigest())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenPolicy:
-    """A policy to evaluate.
-
-    Attributes:
-        policy: Answers for the rows of the log.
-        labels: Names of all actions ``(K,)``, the log's first.
-        identity: What the certificate says it is.
-        notes: What to know about it.
-    """
-
-    policy: "LogPolicy"
-    labels: tuple[str, ...]
-    identity: PolicyIdentity
-    notes: tuple[str, ...] = ()
-
-
-def from_probabilities(path: Path, log: "EvaluationLog") -> ChosenPolicy:
-    """The policy that a file of probabilities is.
-
-    Raises:
-        DecisionLogError: The file is broken or does not fit the log.
-    """
-    from xbopt.ope.logs.joining import ROUNDING
-    from xbopt.ope.logs.probabilities import open_probabilities
-
-    file = open_probabilities(path, log)
-    notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
-    if file.never_logged:
-        notes.append(f"Actions that were never logged: {', '.join(file.never_logged)}.")
-    return ChosenPolicy(
-        policy=file,
-        labels=file.labels,
-        identity=PolicyIdentity.of_path(path, "probabilities file"),
-        notes=tuple(notes),
-    )
-
-
-def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, exploration: float | None) -> ChosenPolicy:
+def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploration: float | None) -> LogPolicy:
     """The policy that ``--policy`` means.
 
     Raises:
         PolicyError: There is no such policy, or it cannot be asked about this log.
         UsageError: The log needs a scenario, or has none.
     """
-    from xbopt.agents.policies import BUILT_IN, REACTING
-    from xbopt.ope.logs.policies import ALWAYS, named_policy
-
     known = named_policy(name, log, exploration=exploration)
     if known is not None:
-        _no_scenario(name, scenario)
+        if scenario is not None:
+            raise UsageError(f"--scenario is for plans; the policy {name} needs none.")
         if exploration is not None and name != "logging":
             raise UsageError(f"--exploration is for plans and for logging; the policy {name} has none.")
-        notes = _NOTES.get(known.name, ())
-        identity = PolicyIdentity.of_name(known.name, "built in")
-        return ChosenPolicy(policy=known, labels=log.action_labels, identity=identity, notes=notes)
+        return known
     path = Path(name)
     is_plan_file = path.suffix.lower() == ".csv" and scenario is not None
     if name in BUILT_IN or is_plan_file:
@@ -122,13 +56,7 @@ def from_name(name: str, log: "EvaluationLog", *, scenario: str | None, explorat
     raise PolicyError(f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(names)}.")
 
 
-def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: float) -> ChosenPolicy:
-    from xbopt.agents.policies import BUILT_IN, built_in_policy
-    from xbopt.core.scenario.loading import load_scenario
-    from xbopt.core.scenario.plan_table import read_plan
-    from xbopt.simulator.build import build_market
-    from xbopt.studies.plan_on_log import PlanFromContext
-
+def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
     if not (log.own and log.scenario_hash):
         raise PolicyError(
             f"{name} is a plan for a scenario of xbopt, and this log was written in another market: what the plan "
@@ -147,30 +75,109 @@ def _plan(name: str, log: "EvaluationLog", scenario: str | None, exploration: fl
         )
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
-    own = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)
-    plan = PlanFromContext(plan=own, scenario=loaded, exploration=exploration)
+    schedule = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)
+    plan = PlanFromContext(plan=schedule, scenario=loaded, exploration=exploration)
     note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
         f", and {exploration:.0%} of the decisions at random." if exploration else "."
     )
-    identity = (
-        PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}", "built in")
-        if name in BUILT_IN
-        else PolicyIdentity.of_path(Path(name), "plan file")
-    )
-    return ChosenPolicy(
-        policy=_asked(plan, log),
-        labels=log.action_labels,
-        identity=PolicyIdentity(name=plan.name, kind=identity.kind, sha256=identity.sha256),
+    if name in BUILT_IN:
+        identity = replace(PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}"), name=plan.name)
+    else:
+        identity = PolicyIdentity.of_path(Path(name), "plan file", name=plan.name)
+    return FromContext(
+        name=plan.name,
         notes=(note,),
+        identity=identity,
+        policy=plan,
+        names=log.context_names,
+        n_actions=len(log.action_labels),
     )
 
 
-def _asked(policy: "ContextPolicy", log: "EvaluationLog") -> "LogPolicy":
-    from xbopt.ope.logs.policies import FromContext
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFromContext:
+    """A plan that is fixed from the first day on, translated to the tactic menu, as a policy of the context.
 
-    return FromContext(policy=policy, names=log.context_names, n_actions=len(log.action_labels))
+    Which tactic is nearest to the plan depends on the day, on the money that is left, and on the cell. A decision log
+    of the simulator holds all three: ``time_left``, ``budget_left``, and the cell's region and segment.
 
+    Attributes:
+        plan: The plan.
+        scenario: The scenario that wrote the log.
+        exploration: Share of uniform exploration, 0..1.
+    """
 
-def _no_scenario(name: str, scenario: str | None) -> None:
-    if scenario is not None:
-        raise UsageError(f"--scenario is for plans; the policy {name} needs none.")
+    plan: ScheduledPolicy
+    scenario: Scenario
+    exploration: float
+
+    @property
+    def name(self) -> str:
+        """Name in reports: the plan's, and its exploration if it has any."""
+        return self._exploring.name if self.exploration else self.plan.name
+
+    @property
+    def kind(self) -> PolicyKind:
+        """The plan's kind."""
+        return self.plan.kind
+
+    @property
+    def _exploring(self) -> ExploringPolicy:
+        return ExploringPolicy(plan=self.plan, scenario=self.scenario, exploration=self.exploration)
+
+    def probabilities_from_context(self, context: FloatArray, names: tuple[str, ...]) -> FloatArray:
+        """Probability of each tactic ``(n, K)`` given contexts ``(n, d)``.
+
+        Raises:
+            PolicyError: The context is not that of a decision log of this scenario.
+        """
+        scenario = self.scenario
+        region = self._cell(context, names, [f"region_{name}" for name in scenario.regions])
+        segment = self._cell(context, names, [f"segment_{name}" for name in scenario.segments])
+        day_float = scenario.days * (1.0 - self._column(context, names, "time_left"))
+        day = np.rint(day_float).astype(np.int64)
+        if not (np.abs(day_float - day) < 1e-6).all() or day.min(initial=0) < 0 or day.max(initial=0) >= scenario.days:
+            raise PolicyError(f"time_left does not fit the {scenario.days} days of scenario {scenario.name}.")
+        budget_left = self._column(context, names, "budget_left")
+        answer = np.empty((len(context), len(scenario.menu)))
+        for today in np.unique(day).tolist():
+            rows = np.flatnonzero(day == today)
+            levels, world = np.unique(budget_left[rows], return_inverse=True)
+            table = self._exploring.probabilities(self._observation(today, levels * scenario.limits.total_base))
+            answer[rows] = table[world, region[rows], segment[rows]]
+        return answer
+
+    def _observation(self, day: int, budget_base: FloatArray) -> Observation:
+        """A morning of which the day and the money left are known, and nothing else: a fixed plan asks for no more."""
+        scenario, worlds = self.scenario, len(budget_base)
+        regions, segments, channels, _ = scenario.shape
+        return Observation(
+            day=day,
+            days=scenario.days,
+            date=scenario.date_of(day),
+            remaining=Remaining(
+                budget_base=budget_base,
+                region_base=np.full((worlds, regions), np.nan),
+                channel_base=np.full((worlds, channels), np.nan),
+            ),
+            regions=np.full((worlds, regions, len(REGION_FEATURES)), np.nan),
+            cells=np.full((worlds, regions, segments, len(CELL_FEATURES)), np.nan),
+            channels=np.full((worlds, regions, segments, channels, len(CHANNEL_FEATURES)), np.nan),
+            region_names=REGION_FEATURES,
+            cell_names=CELL_FEATURES,
+            channel_names=CHANNEL_FEATURES,
+        )
+
+    def _column(self, context: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:
+        if name not in names:
+            raise PolicyError(
+                f"The log's context has no field {name!r}, so the plan {self.plan.name} cannot be placed in it; it is "
+                f"no log of the scenario {self.scenario.name}."
+            )
+        return context[:, names.index(name)]
+
+    def _cell(self, context: FloatArray, names: tuple[str, ...], columns: list[str]) -> IntArray:
+        marks = np.stack([self._column(context, names, column) for column in columns], axis=1)
+        if not bool(((marks == 1.0).sum(axis=1) == 1).all()):
+            raise PolicyError(f"The columns {', '.join(columns)} should mark exactly one cell in each row.")
+        return np.argmax(marks, axis=1)

@@ -18,10 +18,12 @@ from .core.scenario.scenario import Scenario as Scenario
 from .env.campaign import Campaign as Campaign
 from .env.campaign import CampaignSettings as CampaignSettings
 from .env.cell_bandit import CellBandit as CellBandit
+from .ope.logs.evaluation import LogEvaluation as LogEvaluation
 from .service.exporting.run_export import export as export
 from .simulator.build import build_market as build_market
 from .studies.compare import ComparisonResult as ComparisonResult
 from .studies.compare import compare as compare
+from .studies.evaluate import evaluate as evaluate
 from .studies.plan import PlanningResult as PlanningResult
 from .studies.plan import plan as plan
 from .studies.simulate import SimulationResult as SimulationResult

@@ -123,7 +123,7 @@ def stated_schema(metadata: dict[bytes, bytes], file: Path) -> DecisionLogSchema
 
 
 def decision_columns(
-    table: "pa.Table", schema: DecisionLogSchema, *, file: Path, first_row: int = 0
+    table: "pa.Table", schema: DecisionLogSchema, *, file: Path, first_row: int = 0, checked: bool = False
 ) -> DecisionColumns:
     """Rows of a file as checked arrays.
 
@@ -132,6 +132,7 @@ def decision_columns(
         schema: What the file states of itself.
         file: Where they come from.
         first_row: Rows of the file that stand before these; messages count rows from 1.
+        checked: Whether these rows were checked before; their values are not looked at again.
 
     Raises:
         DecisionLogError: A column is missing or of the wrong type, or a value is wrong; the message names the row.
@@ -162,8 +163,9 @@ def decision_columns(
             else None
         ),
     )
-    _check_named_context(columns, found.context, schema, file)
-    check_columns(found, schema, where=str(file), first_row=first_row)
+    if not checked:
+        _check_named_context(columns, found.context, schema, file)
+        check_columns(found, schema, where=str(file), first_row=first_row)
     return found
 
 

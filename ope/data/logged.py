@@ -1,6 +1,6 @@
 """Logged decisions as arrays, checked once."""
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from xbopt.ope.data.array_checks import check_between, check_distributions, code
 
 PROPENSITY_WANTED = "a propensity is the probability of the logged action, above 0 and at most 1"
 MATCH_TOLERANCE = 1e-6
-_LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
+LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
 _LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
 
 
@@ -38,6 +38,7 @@ class LoggedBanditData:
             several wrote the log; with ``policy`` they give balanced weights.
         policy: Which of the ``J`` logging policies took the action ``(n,)``.
         reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
+        checked: Say True only of arrays that were checked or computed before: nothing is checked again then.
     """
 
     context: FloatArray
@@ -54,13 +55,18 @@ class LoggedBanditData:
     policy_propensities: FloatArray | None = None
     policy: IntArray | None = None
     reward_bounds: tuple[float, float] | None = None
+    checked: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, checked: bool) -> None:
         """Check every array.
 
         Raises:
             DecisionLogError: The message names column, row, value and what is wanted.
         """
+        if not checked:
+            self._check()
+
+    def _check(self) -> None:
         if isinstance(self.n_actions, bool) or self.n_actions < 1:
             raise DecisionLogError(f"n_actions is {self.n_actions}; at least 1 is wanted.")
         action = whole_numbers("action", self.action, axes=("n",), lengths=(None,))
@@ -71,7 +77,7 @@ class LoggedBanditData:
         self._set("action", action)
         context = finite_array("context", self.context, axes=("n", "d"), lengths=(rows, None))
         if context.size:
-            check_between("context", context, -_LARGEST, _LARGEST, _LARGEST_WANTED, axes=("n", "d"))
+            check_between("context", context, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "d"))
         self._set("context", context)
         self._check_reward(rows)
         self._check_propensities(rows)
@@ -80,7 +86,7 @@ class LoggedBanditData:
                 self._set(name, codes_of(name, getattr(self, name), rows))
         if self.cost is not None:
             cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
-            check_between("cost", cost, -_LARGEST, _LARGEST, _LARGEST_WANTED)
+            check_between("cost", cost, -LARGEST, LARGEST, _LARGEST_WANTED)
             self._set("cost", cost)
         if self.previous_action is not None:
             before = whole_numbers("previous_action", self.previous_action, axes=("n",), lengths=(rows,))
@@ -100,6 +106,18 @@ class LoggedBanditData:
                 value = cast("FloatArray", value)[select]
             object.__setattr__(chosen, name, value)
         return chosen
+
+    def with_actions(self, n_actions: int, *, reward_bounds: tuple[float, float] | None = None) -> "LoggedBanditData":
+        """The same decisions where further actions exist, which were never a choice when the log was written.
+
+        Args:
+            n_actions: Number of all actions.
+            reward_bounds: Least and greatest possible reward, against which the rewards were checked.
+        """
+        table = self.action_probabilities
+        if table is not None and table.shape[1] < n_actions:
+            table = np.pad(table, ((0, 0), (0, n_actions - table.shape[1])))
+        return replace(self, n_actions=n_actions, action_probabilities=table, reward_bounds=reward_bounds, checked=True)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -128,7 +146,7 @@ class LoggedBanditData:
             known = reward if self.observed is None else np.where(self.observed, reward, self.reward_bounds[0])
             low, high = self.reward_bounds
             check_between("reward", known, low, high, f"reward_bounds says from {low:g} to {high:g}")
-        check_between("reward", reward, -_LARGEST, _LARGEST, _LARGEST_WANTED)
+        check_between("reward", reward, -LARGEST, LARGEST, _LARGEST_WANTED)
         self._set("reward", reward)
 
     def _check_propensities(self, rows: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.logged import LoggedBanditData
-from xbopt.ope.results import CarryOver
+from xbopt.ope.results.evaluation import CarryOver
 
 _FEWEST_ROWS = 50
 
@@ -30,11 +30,6 @@ class CarryOverSums:
         self._gram: FloatArray = np.zeros((size, size))
         self._absolute = 0.0
         self._rows = 0
-
-    @classmethod
-    def like(cls, other: "CarryOverSums") -> "CarryOverSums":
-        """Empty sums of the same shape."""
-        return cls(n_actions=other._n_actions, n_features=other._n_features)
 
     def add(self, data: LoggedBanditData, *, counted: FloatArray | None) -> None:
         """Add the rows that have a previous action and a complete reward."""

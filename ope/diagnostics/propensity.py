@@ -15,6 +15,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import folds_of, row_keys
+from xbopt.ope.results.findings import Finding
 from xbopt.ope.reward_models.protocol import FOLDS
 
 _RIDGE = 1.0
@@ -81,15 +82,13 @@ def estimate_propensities(data: LoggedBanditData, *, seed: int) -> EstimatedProp
     return EstimatedPropensities(probabilities=np.exp(log_probabilities), temperature=temperature, log_loss=loss)
 
 
-def with_estimated_propensities(data: LoggedBanditData, *, seed: int) -> tuple[LoggedBanditData, str]:
+def with_estimated_propensities(data: LoggedBanditData, *, seed: int) -> tuple[LoggedBanditData, Finding]:
     """The data with estimated propensities, and the reason for CAUTION that goes with them."""
     estimated = estimate_propensities(data, seed=seed)
-    caution = (
-        "The log states no propensities; they were estimated from context and action (log loss "
-        f"{estimated.log_loss:.3f}). The value is right only if the context holds everything that moved the choice."
-    )
+    figures = {"log_loss": estimated.log_loss}
     chosen = estimated.probabilities[np.arange(len(data)), data.action]
-    return replace(data, propensity=chosen), caution
+    caution = Finding(code="estimated_propensities", level="caution", figures=figures)
+    return replace(data, propensity=chosen, checked=True), caution
 
 
 def _log_softmax(scores: FloatArray) -> FloatArray:

@@ -1,13 +1,13 @@
 """Support of the evaluation policy in the log, from sums that can be merged."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.ope.diagnostics.pareto import LARGEST_TAIL, pareto_shape
 from xbopt.ope.diagnostics.weights import WeightedRows
-from xbopt.ope.results import ActionSupport, ClusterSupport, SegmentSupport, SupportDiagnostics
+from xbopt.ope.results.evaluation import ActionSupport, ClusterSupport, SegmentSupport, SupportDiagnostics
 
 _CERTAIN = 1.0 - 1e-12  # from here on a propensity leaves nothing for the other actions
 _FEWEST_CLUSTERS = 100  # below, the tail of their weights has too few of them to have a shape
@@ -58,25 +58,6 @@ def robust_error(sums: FloatArray, rows: FloatArray) -> FloatArray:
     return error
 
 
-@dataclass(slots=True)
-class _TopWeight:
-    """The greatest weight so far; of equal ones, the one of the earliest row."""
-
-    weight: float = -1.0
-    row: int = -1
-    action: int = -1
-    propensity: float = 1.0
-
-    def offer(self, other: "_TopWeight") -> None:
-        if (other.weight, -other.row) > (self.weight, -self.row):
-            self.weight, self.row, self.action, self.propensity = (
-                other.weight,
-                other.row,
-                other.action,
-                other.propensity,
-            )
-
-
 class SupportSums:
     """Gathers the weights of any chunks in any order; its size does not grow with the rows."""
 
@@ -92,7 +73,8 @@ class SupportSums:
         self._largest: FloatArray = np.empty(0)
         self._least = 1.0
         self._rows = 0
-        self._top = _TopWeight()
+        # The greatest weight, the row of it counted downwards (of equal ones the earliest), its action and propensity.
+        self._top: tuple[float, int, int, float] = (-1.0, 1, -1, 1.0)
         self._segments: dict[int, FloatArray] = {}
 
     def add(
@@ -115,8 +97,8 @@ class SupportSums:
         self._action[2] += (rows.evaluation * rows.evaluation).sum(axis=0)
         self._keep_largest(weight)
         place = int(weight.argmax())
-        top = _TopWeight(float(weight[place]), first_row + place, int(action[place]), float(rows.propensity[place]))
-        self._top.offer(top)
+        top = (float(weight[place]), -(first_row + place), int(action[place]), float(rows.propensity[place]))
+        self._top = max(self._top, top)
         self._least = min(self._least, float(rows.propensity.min()))
         self._add_unsupported(rows, rows.propensity >= _CERTAIN, logging)
         if segment is not None:
@@ -130,7 +112,7 @@ class SupportSums:
         self._certain += other._certain
         self._unsupported += other._unsupported
         self._least = min(self._least, other._least)
-        self._top.offer(other._top)
+        self._top = max(self._top, other._top)
         self._keep_largest(other._largest)
         for label, sums in other._segments.items():
             self._join_segment(label, sums)
@@ -139,6 +121,7 @@ class SupportSums:
         """What the sums say."""
         rows, (total, squares) = self._rows, self._weights.tolist()
         count, expected, expected_squares, weight, weight_squares, cross, inverse = self._action
+        top_weight, top_row, top_action, top_propensity = self._top
         never = count == 0
         beyond = float((expected - self._certain)[never].sum() + self._unsupported[0])
         missing = expected - weight
@@ -147,8 +130,8 @@ class SupportSums:
         variance = max(squares / rows - mean * mean, 0.0) / rows
         return SupportDiagnostics(
             ess=total * total / squares if squares > 0.0 else 0.0,
-            max_weight=self._top.weight,
-            top_weight_share=self._top.weight / total if total > 0.0 else 1.0,
+            max_weight=top_weight,
+            top_weight_share=top_weight / total if total > 0.0 else 1.0,
             pareto_k=pareto_shape(self._largest, rows),
             min_propensity=self._least,
             unsupported_mass=min(
@@ -156,9 +139,9 @@ class SupportSums:
             ),
             mean_weight=mean,
             mean_weight_z=_ratio(mean - 1.0, np.sqrt(variance)),
-            top_row=self._top.row,
-            top_action=self._top.action,
-            top_propensity=self._top.propensity,
+            top_row=-top_row,
+            top_action=top_action,
+            top_propensity=top_propensity,
             policy_concentration=float(expected_squares.sum()) / rows,
             clusters=clusters,
             actions=ActionSupport(
@@ -192,15 +175,8 @@ class SupportSums:
         labels, position = np.unique(segment, return_inverse=True)
         greatest = np.zeros(len(labels))
         np.maximum.at(greatest, position, weight)
-        table = np.stack(
-            [
-                np.bincount(position),
-                np.bincount(position, weights=weight),
-                np.bincount(position, weights=weight * weight),
-                greatest,
-            ],
-            axis=1,
-        )
+        sums_of = [np.bincount(position, weights=column) for column in (np.ones_like(weight), weight, weight * weight)]
+        table = np.stack([*sums_of, greatest], axis=1)
         for label, sums in zip(labels.tolist(), table, strict=True):
             self._join_segment(label, sums)
 
@@ -224,18 +200,14 @@ class SupportSums:
         )
 
     def _segment_support(self) -> tuple[SegmentSupport, ...]:
-        found = [
-            SegmentSupport(
-                segment=label,
-                rows=int(rows),
-                ess=total * total / squares if squares > 0.0 else 0.0,
-                mean_weight=total / rows,
-                max_weight=greatest,
+        found: list[SegmentSupport] = []
+        for label, sums in self._segments.items():
+            rows, total, squares, greatest = sums.tolist()
+            ess = total * total / squares if squares > 0.0 else 0.0
+            support = SegmentSupport(
+                segment=label, rows=int(rows), ess=ess, mean_weight=total / rows, max_weight=greatest
             )
-            for label, (rows, total, squares, greatest) in (
-                (key, sums.tolist()) for key, sums in self._segments.items()
-            )
-        ]
+            found.append(support)
         return tuple(sorted(found, key=lambda part: (part.ess / part.rows, part.segment)))
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.ope.data.blocks import sums_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +111,15 @@ def project(formula: Formula, blocks: FloatArray, columns: Mapping[str, int]) ->
             tops[place] += factor * blocks[:, columns[name]]
         bottoms[place] = blocks[:, columns[ratio.denominator]]
     return ProjectedFormula(tops, bottoms)
+
+
+def weighted_mean(score: FloatArray, weight: FloatArray, cluster: IntArray | None) -> ProjectedFormula:
+    """``sum(w score) / sum(w)`` over single rows, with its sums by cluster; all arguments ``(n,)``.
+
+    For estimands whose scores depend on all rows, such as quantiles, tails and kernels.
+    """
+    lines = np.stack([weight * score, weight])
+    if cluster is not None:
+        labels, position = np.unique(cluster, return_inverse=True)
+        lines = sums_by(position, len(labels), lines)
+    return ProjectedFormula(lines[:1], lines[1:])

@@ -13,6 +13,8 @@ the weight.
 from statistics import NormalDist
 
 from xbopt.core.arrays import FloatArray
+from xbopt.ope.estimators.ratios import ProjectedFormula
+from xbopt.ope.results.evaluation import Estimate
 
 _ALMOST_SYMMETRIC = 1e-4  # skewness of the estimate below which gamma and normal interval differ by nothing to speak of
 
@@ -51,3 +53,10 @@ def skewed_interval(value: float, influence: FloatArray, *, confidence: float) -
         low = min(low, value - below * student / normal)
         high = max(high, value + above * student / normal)
     return low, high
+
+
+def with_interval(formula: ProjectedFormula, *, confidence: float) -> Estimate:
+    """The estimate of a formula with its interval."""
+    value = formula.value()
+    low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
+    return Estimate(value=value, se=formula.standard_error(), low=low, high=high)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, IntArray
+from xbopt.ope.results.findings import Figure, Finding
 
 MOST_CUT = 0.2
 """Share of cut episodes that may be dropped; of more, those that are left are another population."""
@@ -50,28 +51,17 @@ class Censoring:
         """Which rows count ``(n,)``."""
         return kept & ~self.broken[place] if self.horizon is None else kept & (step < self.horizon)
 
-    @property
-    def caution(self) -> str:
-        """Why the answer needs a warning; empty for no reason."""
-        if not self.cut or self.refusal:
-            return ""
+    def findings(self) -> tuple[Finding, ...]:
+        """What the cut episodes give reason to: nothing, caution, or a refusal."""
+        if not self.cut:
+            return ()
+        figures: dict[str, Figure] = {"cut": self.cut, "episodes": self.episodes}
         if self.horizon is not None:
-            return (
-                f"{self._words} The value is that of the first {self.horizon} steps of at most {self.longest}, which "
-                "every episode has."
-            )
-        return f"{self._words} They were dropped, which is right only if being cut has nothing to do with the reward."
-
-    @property
-    def refusal(self) -> str:
-        """Why the log cannot answer; empty where it can."""
-        if self.horizon is not None or self.cut <= MOST_CUT * self.episodes:
-            return ""
-        return f"{self._words} That is more than {MOST_CUT:.0%}: what they would have brought is not known."
-
-    @property
-    def _words(self) -> str:
-        return (
-            f"{self.cut:,} of {self.episodes:,} episodes were cut at a reward that is not ready or at a step that is "
-            "missing."
-        )
+            code, level = "common_horizon", "caution"
+            figures |= {"horizon": self.horizon, "longest": self.longest}
+        elif self.cut > MOST_CUT * self.episodes:
+            code, level = "too_many_cut", "refuse"
+            figures["bound"] = MOST_CUT
+        else:
+            code, level = "cut_episodes_dropped", "caution"
+        return (Finding(code=code, level=level, figures=figures),)

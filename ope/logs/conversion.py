@@ -4,37 +4,58 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.schema import TimeArray
 from xbopt.core.errors import DecisionLogError
+from xbopt.ope.data.logged import LARGEST
 from xbopt.ope.logs.files import RawBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def refuse(batch: RawBatch, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
+class _Placed(Protocol):
+    """Rows of a file."""
+
+    @property
+    def place(self) -> str: ...
+    @property
+    def first_row(self) -> int: ...
+
+
+def refuse(rows: _Placed, name: str, bad: BoolArray, say: Callable[[int], str]) -> None:
     """Raise for the first row that is wrong, if any is.
 
     Args:
-        batch: The rows.
+        rows: The rows.
         name: The column.
         bad: Which rows are wrong ``(n,)``.
-        say: What is wrong, given the position in the batch.
+        say: What is wrong, given the position among the rows.
+
+    Raises:
+        DecisionLogError: The message names file, row and column; rows are counted from 1, without a header.
+    """
+    wrong = np.flatnonzero(bad)
+    if len(wrong):
+        row = int(wrong[0])
+        also = f" ({len(wrong):,} rows of this batch in all)" if len(wrong) > 1 else ""
+        raise DecisionLogError(f"{rows.place}: row {rows.first_row + row + 1}, column {name}: {say(row)}{also}.")
+
+
+def refuse_huge(batch: RawBatch, name: str, values: FloatArray) -> None:
+    """Refuse numbers ``(n,)`` or ``(n, d)`` whose squares, or sums of them, leave the range of float64.
 
     Raises:
         DecisionLogError: The message names file, row and column.
     """
-    rows = np.flatnonzero(bad)
-    if len(rows):
-        row = int(rows[0])
-        also = f" ({len(rows):,} rows of this batch in all)" if len(rows) > 1 else ""
-        raise DecisionLogError(f"{batch.place}: row {batch.first_row + row + 1}, column {name}: {say(row)}{also}.")
+    greatest: FloatArray = np.abs(values) if values.ndim == 1 else np.abs(values).max(axis=1, initial=0.0)
+    refuse(batch, name, greatest > LARGEST, lambda _row: f"holds a number beyond {LARGEST:g} in size")
 
 
 def plain(batch: RawBatch, name: str) -> "pa.Array":
@@ -63,8 +84,9 @@ def numbers(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> FloatA
     if not may_be_empty:
         refuse(batch, name, empty, lambda _row: "is empty")
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        values = _parsed(batch, name, column)
+    if is_text(kind):
+        read = _read(batch, name, column, _read_numbers, ", which is no number")
+        values = np.array(read.to_numpy(zero_copy_only=False), dtype=np.float64)
     elif (
         pa.types.is_integer(kind)
         or pa.types.is_floating(kind)
@@ -77,31 +99,37 @@ def numbers(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> FloatA
     else:
         raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: numbers.")
     refuse(batch, name, ~np.isfinite(values) & ~empty, lambda row: f"is {values[row]}, which is no finite number")
+    refuse_huge(batch, name, values)
     return values
 
 
-def _parsed(batch: RawBatch, name: str, column: "pa.Array") -> FloatArray:
+def _read_numbers(column: "pa.Array") -> "pa.Array":
+    """Texts as numbers. pyarrow takes no blanks around a number; people write them."""
     import pyarrow as pa
     from pyarrow import compute
 
-    try:
-        # pyarrow takes no blanks around a number; people write them.
-        read = compute.utf8_trim_whitespace(column).cast(pa.float64())
-    except pa.ArrowInvalid:
-        bad = np.array([text is not None and not _is_number(text) for text in column.to_pylist()])
-        refuse(batch, name, bad, lambda row: f"is {column[row].as_py()!r}, which is no number")
-        raise
-    return np.array(read.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return compute.utf8_trim_whitespace(column).cast(pa.float64())
 
 
-def _is_number(text: str) -> bool:
+def _read(
+    batch: RawBatch, name: str, column: "pa.Array", read: "Callable[[pa.Array], pa.Array]", words: str
+) -> "pa.Array":
+    """Texts as something else; the first that cannot be read is told with ``words``."""
     import pyarrow as pa
 
-    try:
-        pa.array([text.strip()]).cast(pa.float64())
-    except pa.ArrowInvalid:
+    def fails(text: str | None) -> bool:
+        try:
+            read(pa.array([text], type=pa.string()))
+        except pa.ArrowInvalid:
+            return True
         return False
-    return True
+
+    try:
+        return read(column)
+    except pa.ArrowInvalid:
+        bad = np.array([fails(text) for text in column.to_pylist()])
+        refuse(batch, name, bad, lambda row: f"is {column[row].as_py()!r}{words}")
+        raise
 
 
 def texts(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> "pa.Array":
@@ -122,8 +150,7 @@ def texts(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> "pa.Arra
         column = column.cast(pa.int64())
         kind = column.type
     if not (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
+        is_text(kind)
         or pa.types.is_integer(kind)
         or pa.types.is_boolean(kind)
         or pa.types.is_temporal(kind)
@@ -150,27 +177,12 @@ def times(batch: RawBatch, name: str) -> TimeArray:
     column = plain(batch, name)
     refuse(batch, name, is_null(column), lambda _row: "is empty")
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = _moments(batch, name, column)
+    if is_text(kind):
+        words = "; write moments as 2026-03-01 or 2026-03-01T12:30:00Z"
+        column = _read(batch, name, column, _read_moments, words)
     elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: moments.")
     return np.asarray(column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)).astype("datetime64[us]")
-
-
-def _moments(batch: RawBatch, name: str, column: "pa.Array") -> "pa.Array":
-    import pyarrow as pa
-
-    try:
-        return _read_moments(column)
-    except pa.ArrowInvalid:
-        bad = np.array([not _is_moment(text) for text in column.to_pylist()])
-        refuse(
-            batch,
-            name,
-            bad,
-            lambda row: f"is {column[row].as_py()!r}; write moments as 2026-03-01 or 2026-03-01T12:30:00Z",
-        )
-        raise
 
 
 def _read_moments(column: "pa.Array") -> "pa.Array":
@@ -184,16 +196,6 @@ def _read_moments(column: "pa.Array") -> "pa.Array":
     without = compute.if_else(zoned, nothing, trimmed).cast(pa.timestamp("us"))
     within = compute.if_else(zoned, trimmed, nothing).cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
     return compute.coalesce(without, within)
-
-
-def _is_moment(text: str) -> bool:
-    import pyarrow as pa
-
-    try:
-        _read_moments(pa.array([text], type=pa.string()))
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatArray:
@@ -215,7 +217,30 @@ def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatA
     values = np.array(column.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)).reshape(len(column), wanted)
     broken = (~np.isfinite(values)).sum(axis=1) > 0
     refuse(batch, name, broken, lambda _row: "holds a value that is no finite number")
+    refuse_huge(batch, name, values)
     return values
+
+
+def positions(names: "pa.Array", known: Sequence[str]) -> IntArray:
+    """Position of each name in the known ones ``(n,)``; their number for any other name, and for an empty one."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    found = compute.index_in(names, value_set=pa.array(list(known), type=pa.string()))
+    return np.asarray(found.fill_null(len(known)).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def count_names(names: "pa.Array", into: Counter[str]) -> None:
+    """Add the rows of each name ``(n,)``."""
+    for entry in names.value_counts().to_pylist():
+        into[entry["values"]] += entry["counts"]
+
+
+def is_text(kind: "pa.DataType") -> bool:
+    """Whether an Arrow type is text."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def is_list(kind: "pa.DataType") -> bool:

@@ -13,7 +13,17 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.logs.conversion import is_list, is_null, number_lists, numbers, plain, texts
+from xbopt.ope.logs.conversion import (
+    count_names,
+    is_list,
+    is_null,
+    is_text,
+    number_lists,
+    numbers,
+    plain,
+    positions,
+    texts,
+)
 from xbopt.ope.logs.files import RawBatch
 
 if TYPE_CHECKING:
@@ -61,7 +71,7 @@ class NameField:
 
     def encode(self, batch: RawBatch) -> FloatArray:
         """The rows ``(n, levels)``."""
-        codes = _codes(texts(batch, self.column, may_be_empty=True), self.levels)
+        codes = positions(texts(batch, self.column, may_be_empty=True).fill_null(MISSING), self.levels)
         return np.eye(len(self.levels) + 1)[codes][:, : len(self.names)]
 
 
@@ -89,7 +99,7 @@ class FieldFinder:
     """Finds out, batch by batch, what a context column holds."""
 
     def __init__(self, column: str, *, is_name: bool) -> None:
-        self._column, self._is_name = column, is_name
+        self.column, self._is_name = column, is_name
         self._levels: Counter[str] = Counter()
         self._missing = False
         self._width: int | None = None
@@ -100,41 +110,34 @@ class FieldFinder:
         Raises:
             DecisionLogError: The column holds far too many different names, or nothing that could be context.
         """
-        import pyarrow as pa
-
-        column = plain(batch, self._column)
+        column = plain(batch, self.column)
         if is_list(column.type):
-            self._width = number_lists(batch, self._column, self._width).shape[1]
+            self._width = number_lists(batch, self.column, self._width).shape[1]
             return
-        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if is_text or self._is_name:
+        if is_text(column.type) or self._is_name:
             if not self._is_name:
                 self._is_name = not _all_numbers(column)
             # Counted while all are numbers too: a later batch may hold a name.
             if self._is_name or len(self._levels) <= IDENTIFIER_LEVELS:
-                self._count(texts(batch, self._column, may_be_empty=True))
+                count_names(texts(batch, self.column, may_be_empty=True).fill_null(MISSING), self._levels)
             if self._is_name and len(self._levels) > IDENTIFIER_LEVELS:
                 raise DecisionLogError(
-                    f"{batch.place}: column {self._column} holds more than {IDENTIFIER_LEVELS:,} different names; "
+                    f"{batch.place}: column {self.column} holds more than {IDENTIFIER_LEVELS:,} different names; "
                     "that is an identifier, not context. Leave it out of context=..."
                 )
         if not self._is_name:
-            self._missing |= bool(np.isnan(numbers(batch, self._column, may_be_empty=True)).any())
-
-    def _count(self, names: "pa.Array") -> None:
-        for entry in names.fill_null(MISSING).value_counts().to_pylist():
-            self._levels[entry["values"]] += entry["counts"]
+            self._missing |= bool(np.isnan(numbers(batch, self.column, may_be_empty=True)).any())
 
     def found(self) -> Field:
         """What the column holds."""
         if self._width is not None:
-            return ListField(column=self._column, width=self._width)
+            return ListField(column=self.column, width=self._width)
         if not self._is_name:
-            return NumberField(column=self._column, missing=self._missing)
+            return NumberField(column=self.column, missing=self._missing)
         # By count, then by name: the same levels whatever the order of the rows.
         ranked = sorted(self._levels, key=lambda level: (-self._levels[level], level))
         kept = MOST_LEVELS if len(ranked) <= MOST_LEVELS else MOST_LEVELS - 1
-        return NameField(column=self._column, levels=tuple(sorted(ranked[:kept])), others=max(len(ranked) - kept, 0))
+        return NameField(column=self.column, levels=tuple(sorted(ranked[:kept])), others=max(len(ranked) - kept, 0))
 
 
 def encode(fields: Sequence[Field], batch: RawBatch) -> FloatArray:
@@ -158,15 +161,6 @@ def encoding_notes(fields: Sequence[Field]) -> list[str]:
     if gaps:
         notes.append(f"Context columns with empty values, counted as 0 and marked: {', '.join(gaps)}.")
     return notes
-
-
-def _codes(names: "pa.Array", levels: Sequence[str]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Position of each name in the levels; their number for any other name."""
-    import pyarrow as pa
-    from pyarrow import compute
-
-    found = compute.index_in(names.fill_null(MISSING), value_set=pa.array(levels, type=pa.string()))
-    return np.asarray(found.fill_null(len(levels)).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def _all_numbers(column: "pa.Array") -> bool:

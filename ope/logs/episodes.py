@@ -1,18 +1,19 @@
 """The sequential question asked of a log: whole episodes of each unit, from their first decision on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.ope.logs.censoring import Censoring
-from xbopt.ope.logs.evaluation import LogEvaluation, load_rows
-from xbopt.ope.logs.naming import with_names
+from xbopt.ope.logs.evaluation import LogEvaluation, answer_of, load_rows
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram
+from xbopt.ope.results.words import Names, sentences
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 from xbopt.ope.sequential.evaluate import evaluate_sequential
 
@@ -21,8 +22,6 @@ def evaluate_log_sequentially(
     log: EvaluationLog,
     policy: LogPolicy,
     *,
-    action_labels: tuple[str, ...] | None = None,
-    notes: tuple[str, ...] = (),
     confidence: float = 0.95,
     seed: int = 0,
     force: bool = False,
@@ -34,8 +33,6 @@ def evaluate_log_sequentially(
     Args:
         log: The log; it must name episodes and steps, and have propensities.
         policy: The evaluation policy.
-        action_labels: Names of the actions ``(K,)`` where the policy knows more than the log; the log's come first.
-        notes: What to know about the policy; they join the log's rules.
         confidence: Of every interval.
         seed: Of the folds.
         force: Show values even where the log cannot answer.
@@ -48,7 +45,7 @@ def evaluate_log_sequentially(
     """
     if log.estimates_propensities:
         raise UsageError("The sequential question needs propensities that were logged; estimated ones multiply errors.")
-    labels = action_labels or log.action_labels
+    n_actions = len(log.action_labels) + len(policy.unseen)
     rows, probabilities = load_rows(log, policy)
     if rows.episode is None or rows.step is None:
         raise UsageError(
@@ -63,7 +60,8 @@ def evaluate_log_sequentially(
     censoring = Censoring.of(place, kept)
     kept = censoring.used(place, step, kept)
     if not kept.any():
-        raise SupportError(censoring.refusal + " No whole episode is left; wait until rewards are ready.")
+        words = " ".join(sentences(censoring.findings(), Names(), "refuse"))
+        raise SupportError(f"{words} No whole episode is left; wait until rewards are ready.")
     order, place, step = order[kept], place[kept], step[kept]
     place = np.unique(place, return_inverse=True)[1]
     shape = (int(place.max()) + 1, int(step.max()) + 1)
@@ -73,21 +71,22 @@ def evaluate_log_sequentially(
         table[place, step] = values[order]
         return table
 
-    assert rows.propensity is not None, "stated propensities were asked for above"
+    data = rows.data
+    assert data.propensity is not None, "stated propensities were asked for above"
     taken = np.zeros(shape, dtype=np.int64)
-    taken[place, step] = rows.action[order]
+    taken[place, step] = data.action[order]
     first = order[step == 0]
     length = np.bincount(place)
     episodes = LoggedEpisodes(
-        state=filled(rows.context, 0.0),
+        state=filled(data.context, 0.0),
         action=taken,
-        reward=filled(rows.reward, 0.0),
-        propensity=filled(rows.propensity, 1.0),
-        n_actions=len(labels),
+        reward=filled(data.reward, 0.0),
+        propensity=filled(data.propensity, 1.0),
+        n_actions=n_actions,
         length=None if bool((length == shape[1]).all()) else length,
         cluster=None if rows.run is None else rows.run[first],
     )
-    evaluation = filled(probabilities, 1.0 / len(labels))
+    evaluation = filled(probabilities, 1.0 / n_actions)
     result = evaluate_sequential(
         episodes,
         evaluation,
@@ -95,18 +94,16 @@ def evaluate_log_sequentially(
         seed=seed,
         force=force,
         cut=censoring.cut,
-        cautions=(censoring.caution,) if censoring.caution else (),
-        refusals=(censoring.refusal,) if censoring.refusal else (),
+        findings=censoring.findings(),
+    )
+    # Episodes have no name that a reader knows: each is told by the row of its first decision.
+    findings = tuple(
+        finding if finding.row is None else replace(finding, row=int(first[finding.row])) for finding in result.findings
     )
     weight = np.take_along_axis(evaluation, taken[:, :, None], axis=2)[:, :, 0] / episodes.propensity
-    return LogEvaluation(
-        log=log,
-        policy=policy.name,
-        action_labels=labels,
-        result=with_names(result, labels, ()),
-        weights=WeightHistogram.of(np.where(episodes.alive, weight, 1.0).prod(axis=1)),
-        rules=(*log.rules, *_cuts(length, len(rows) - len(order)), *notes),
-    )
+    weights = WeightHistogram.of(np.where(episodes.alive, weight, 1.0).prod(axis=1))
+    cuts = tuple(_cuts(length, len(rows) - len(order)))
+    return answer_of(replace(result, findings=findings), log, policy, weights, seed=seed, rules=cuts)
 
 
 def _places(episode: IntArray, step: IntArray, ready: np.ndarray) -> tuple[IntArray, IntArray, np.ndarray]:

@@ -1,12 +1,12 @@
 """Choosing which estimators are shown, and which one is quoted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.ope.estimators.bandit import ESTIMATORS
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.results import Estimates
 from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS
 
 LABELS = {
@@ -26,20 +26,18 @@ LABELS = {
 """What people call the estimators, the most useful first."""
 
 
-def parse_estimators(text: str) -> tuple[str, ...]:
-    """Names from a text like ``dr,snips``.
+def check_estimators(names: Sequence[str]) -> None:
+    """Check names of estimators before the work.
 
     Raises:
         UsageError: There is no such estimator, or none is named.
     """
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     known = tuple(dict.fromkeys([*ESTIMATORS, *SEQUENTIAL_ESTIMATORS]))
     for name in names:
         if name not in known:
             raise UsageError(f"--estimators: there is no {name!r}.{suggest(name, known)} Known: {', '.join(known)}.")
     if not names:
         raise UsageError(f"--estimators is empty. Known: {', '.join(known)}.")
-    return names
 
 
 def with_estimators(evaluation: LogEvaluation, names: tuple[str, ...]) -> LogEvaluation:
@@ -51,16 +49,16 @@ def with_estimators(evaluation: LogEvaluation, names: tuple[str, ...]) -> LogEva
     result = evaluation.result
     if result.withheld:
         return evaluation
-    missing = [name for name in names if name not in result.estimates]
+    missing = [name for name in names if name not in result.values]
     if missing:
         raise UsageError(
-            f"--estimators: {missing[0]} was not computed for this question; there are: {', '.join(result.estimates)}."
+            f"--estimators: {missing[0]} was not computed for this question; there are: {', '.join(result.values)}."
         )
     return replace(
         evaluation,
         result=replace(
             result,
-            estimates=Estimates({name: result.estimates[name] for name in names}),
+            values={name: result.values[name] for name in names},
             differences={name: result.differences[name] for name in names},
             cross_validated_choice=tuple(name for name in result.cross_validated_choice if name in names),
             recommended=names[0],

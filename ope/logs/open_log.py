@@ -16,9 +16,9 @@ from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
-from xbopt.ope.logs.profile import LogProfile, Look, look_at
+from xbopt.ope.logs.profile import LogProfile, look_at
 from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
-from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, moment_text
+from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
 ENOUGH_CLUSTERS = 30
 """With fewer episodes, their steps are the groups of rows that share luck."""
@@ -47,7 +47,7 @@ class EvaluationLog:
     path: Path
     files: tuple[LogFile, ...] = field(repr=False)
     own: bool
-    converter: OwnRows | ForeignRows = field(repr=False)
+    converter: RowConverter = field(repr=False)
     profile: LogProfile
     cluster_name: str
     segment_name: str
@@ -92,8 +92,28 @@ class EvaluationLog:
         before = np.cumsum([0, *self.profile.rows_of_parts]).tolist()
         return [replace(part, first_of_log=first) for part, first in zip(split(self.files), before, strict=False)]
 
-    def rows(self, part: LogPart, *, keys: Sequence[str] = ()) -> Iterator[LogRows]:
-        """The rows of a part in checked batches; ``keys`` are further columns, as text.
+    def place_of(self, number: int) -> tuple[str, int]:
+        """File within the log, and row of the file from 0, of the row with that number in the whole log."""
+        part = next(part for part in reversed(self.parts()) if part.first_of_log <= number)
+        file = part.file.path
+        name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
+        return name, part.first_row + number - part.first_of_log
+
+    def rows(
+        self,
+        part: LogPart,
+        *,
+        keys: Sequence[str] = (),
+        reward_bounds: tuple[float, float] | None = None,
+        checked: bool = False,
+    ) -> Iterator[LogRows]:
+        """The rows of a part in batches, each checked unless an earlier pass did so.
+
+        Args:
+            part: The part.
+            keys: Further columns, as text.
+            reward_bounds: Least and greatest possible reward, where they are known beforehand.
+            checked: Whether all rows of the log were checked before.
 
         Raises:
             DecisionLogError: A row is wrong; the message names file, row and column.
@@ -103,7 +123,10 @@ class EvaluationLog:
             raise DecisionLogError(f"{self.path}: there is no column {unknown[0]!r}.")
         wanted = list(dict.fromkeys([*self.converter.columns, *keys]))
         for batch in read_part(part, wanted):
-            yield self.converter.rows(batch, keys)
+            rows = self.converter.rows(batch, keys, checked=checked)
+            if reward_bounds is not None and not checked:
+                rows.check_rewards(*reward_bounds)
+            yield rows
 
     def data_hash(self) -> str:
         """SHA-256 over the files' names within the log and their bytes."""
@@ -168,7 +191,10 @@ def _own(
             )
     profile = look_at(
         split(files),
-        Look(action=None, decision_id="decision_id", timestamp="timestamp", episode="episode_id", segment="unit"),
+        ColumnRoles(
+            columns={name: (name,) for name in ("decision_id", "timestamp", "episode_id")} | {"segment": ("unit",)},
+            wildcards={},
+        ),
     )
     cluster: ClusterRule = "episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode"
     policies, hashes = _distinct(files, "policy_id"), _distinct(files, "scenario_hash")
@@ -176,15 +202,14 @@ def _own(
         raise DecisionLogError(
             f"{path}: the rows come from {len(hashes)} different scenarios; one log holds the decisions of one market."
         )
-    rules = ["A decision whose reward is empty is not ready yet; it is left out, not counted as 0."]
-    if as_of is not None:
-        rules.append(f"A reward that was ready only after {moment_text(as_of)} is left out.")
     return EvaluationLog(
         path=path,
         files=tuple(files),
         own=True,
         converter=OwnRows(
             schema=schemas[0],
+            action_labels=schemas[0].action_labels,
+            context_names=schemas[0].context_names,
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             cluster=cluster,
             as_of=as_of,
@@ -197,7 +222,14 @@ def _own(
         reward_unit=schemas[0].reward_unit,
         scenario_hash=next(iter(hashes), ""),
         logging_policies=policies,
-        rules=tuple(rules),
+        rules=_ready_rules(as_of),
+    )
+
+
+def _ready_rules(as_of: np.datetime64 | None) -> tuple[str, ...]:
+    empty = "A decision whose reward is empty is not ready yet; it is left out, not counted as 0."
+    return (
+        (empty,) if as_of is None else (empty, f"A reward that was ready only after {moment_text(as_of)} is left out.")
     )
 
 
@@ -219,26 +251,13 @@ def _foreign(
     roles = resolve_roles(wanted, files[0].names, where=str(path))
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
-    context = [(name, False) for name in roles.several("context")] + [(n, True) for n in roles.several("category")]
-    profile = look_at(
-        split(files),
-        Look(
-            action=roles.one("action"),
-            decision_id=roles.one("decision_id"),
-            timestamp=roles.one("timestamp"),
-            episode=roles.one("episode_id"),
-            segment=segment,
-            context=tuple(context),
-        ),
-    )
-    if segment is not None and roles.one("segment") is None:
+    if segment is not None:
         roles = ColumnRoles(columns={**roles.columns, "segment": (segment,)}, wildcards=roles.wildcards)
-    due, ready_rules = roles.one("reward_ready_at"), []
-    if due is not None:
+    profile = look_at(split(files), roles)
+    ready_rules: tuple[str, ...] = ()
+    if roles.one("reward_ready_at") is not None:
         as_of = profile.last if as_of is None else as_of
-        ready_rules = ["A decision whose reward is empty is not ready yet; it is left out, not counted as 0."]
-        if as_of is not None:
-            ready_rules.append(f"A reward that was ready only after {moment_text(as_of)} is left out.")
+        ready_rules = _ready_rules(as_of)
     elif as_of is not None:
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]
@@ -250,7 +269,9 @@ def _foreign(
         converter=ForeignRows(
             roles=roles,
             fields=profile.fields,
+            columns=roles.used,
             action_labels=tuple(profile.actions),
+            context_names=tuple(name for field in profile.fields for name in field.names),
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             propensity=propensity if isinstance(propensity, float) else None,
             as_of=as_of,

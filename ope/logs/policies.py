@@ -1,8 +1,11 @@
 """Policies that can be asked about the decisions of a log: a probability of every action, row by row."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,35 +21,68 @@ _SUM_TOLERANCE = 1e-6
 _ALL = 1.0 - 1e-9  # from here on a row holds nothing but exploration
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyIdentity:
+    """Which policy was evaluated.
+
+    Attributes:
+        name: Its name.
+        kind: Built in, a file, a run directory or a bundle.
+        sha256: Hash of the file or folder; of the name, for a policy that is its name.
+    """
+
+    name: str
+    kind: str
+    sha256: str
+
+    @classmethod
+    def of_name(cls, name: str, kind: str = "built in") -> "PolicyIdentity":
+        """A policy that its name says everything about."""
+        return cls(name=name, kind=kind, sha256=sha256(name.encode()).hexdigest())
+
+    @classmethod
+    def of_path(cls, path: Path, kind: str, *, name: str = "") -> "PolicyIdentity":
+        """A policy in a file, or in a folder of files."""
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        total = sha256()
+        for file in files:
+            inside = file.relative_to(path).as_posix() if path.is_dir() else ""
+            total.update(f"{inside}\0{sha256(file.read_bytes()).hexdigest()}\n".encode())
+        return cls(name=name or path.name, kind=kind, sha256=total.hexdigest())
+
+
 Answers: TypeAlias = Callable[[LogRows], FloatArray]
 """Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order."""
 
 
-class LogPolicy(Protocol):
-    """What an evaluation asks of a policy."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPolicy(ABC):
+    """What an evaluation asks of a policy.
 
-    @property
-    def name(self) -> str:
-        """The name that reports show."""
-        ...
+    Attributes:
+        name: The name that reports show.
+        keys: Columns of the log that it needs as text.
+        unseen: Actions that it knows and the log does not; they stand behind those of the log.
+        notes: What a reader should know about it.
+        identity: What a certificate says that it is; None for its name alone.
+    """
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Columns of the log that it needs as text."""
-        ...
+    name: str
+    keys: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    identity: PolicyIdentity | None = None
 
+    @abstractmethod
     def answers(self) -> Answers:
         """What it would do, for one pass through the log."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedProbabilities:
+class FixedProbabilities(LogPolicy):
     """The same probabilities ``(K,)`` in every row."""
 
-    name: str
     shares: tuple[float, ...]
-    keys: tuple[str, ...] = ()
 
     def answers(self) -> Answers:
         """The shares, once a row."""
@@ -54,7 +90,7 @@ class FixedProbabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedProbabilities:
+class LoggedProbabilities(LogPolicy):
     """The policy that wrote the log; or the same policy with another share of exploration.
 
     In every row the least probability times the number of actions is the share that was drawn uniformly. What is left
@@ -62,16 +98,9 @@ class LoggedProbabilities:
 
     Attributes:
         exploration: Share of uniform exploration; None for that of the log.
-        keys: Columns of the log that it needs as text: none.
     """
 
     exploration: float | None = None
-    keys: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-        return "logging" if self.exploration is None else f"logging+explore{self.exploration:g}"
 
     def answers(self) -> Answers:
         """What the log itself says, explored differently where that is asked."""
@@ -83,7 +112,7 @@ class LoggedProbabilities:
         Raises:
             PolicyError: The log does not say them, or holds nothing but exploration.
         """
-        table = rows.action_probabilities
+        table = rows.data.action_probabilities
         if table is None:
             raise PolicyError(
                 f"{rows.place}: the log has the probability of the action that was taken, not of the others, so the "
@@ -98,24 +127,18 @@ class LoggedProbabilities:
             raise PolicyError(
                 f"{rows.place}: row {row} was drawn uniformly, so what the policy itself would have done is not known."
             )
-        own = (table - share / actions) / (1.0 - share)
-        mixed = (1.0 - self.exploration) * own + self.exploration / actions
+        choice = (table - share / actions) / (1.0 - share)
+        mixed = (1.0 - self.exploration) * choice + self.exploration / actions
         return mixed / mixed.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromContext:
+class FromContext(LogPolicy):
     """A policy that answers from the context alone."""
 
     policy: ContextPolicy
     names: tuple[str, ...]
     n_actions: int
-    keys: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The policy's own name."""
-        return self.policy.name
 
     def answers(self) -> Answers:
         """What the policy answers to each row's context."""
@@ -127,7 +150,7 @@ class FromContext:
         Raises:
             PolicyError: The answer is no distribution over the log's actions.
         """
-        answer = self.policy.probabilities_from_context(rows.context, self.names)
+        answer = self.policy.probabilities_from_context(rows.data.context, self.names)
         if answer.shape != (len(rows), self.n_actions):
             raise PolicyError(
                 f"{self.name} gave probabilities of shape {answer.shape}; the log has {self.n_actions} actions, so "
@@ -152,13 +175,17 @@ def named_policy(name: str, log: EvaluationLog, *, exploration: float | None = N
     """
     labels = log.action_labels
     if name == "uniform":
-        return FixedProbabilities(name=name, shares=(1.0 / len(labels),) * len(labels))
+        notes = ("uniform: each action of the log with the same probability.",)
+        shares = (1.0 / len(labels),) * len(labels)
+        return FixedProbabilities(name=name, shares=shares, notes=notes, identity=PolicyIdentity.of_name(name))
     if name == "logging":
-        return LoggedProbabilities(exploration=exploration)
+        name = name if exploration is None else f"logging+explore{exploration:g}"
+        return LoggedProbabilities(name=name, exploration=exploration, identity=PolicyIdentity.of_name(name))
     if name.startswith(ALWAYS):
         action = name.removeprefix(ALWAYS)
         if action not in labels:
             some = ", ".join(labels[:20]) + (", ..." if len(labels) > 20 else "")
             raise PolicyError(f"The log has no action {action!r}.{suggest(action, labels)} It has: {some}.")
-        return FixedProbabilities(name=name, shares=tuple(float(label == action) for label in labels))
+        shares = tuple(float(label == action) for label in labels)
+        return FixedProbabilities(name=name, shares=shares, identity=PolicyIdentity.of_name(name))
     return None

@@ -1,66 +1,55 @@
-"""The probabilities file: what a policy would do, worked out by another program."""
+"""The probabilities file: what a policy would do, worked out by another program and joined batch by batch."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.logs.conversion import texts
+from xbopt.ope.logs.conversion import numbers, positions, refuse, texts
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
-from xbopt.ope.logs.files import LogFile, open_files, read_part, split
-from xbopt.ope.logs.joining import ACTION, PROBABILITY, KeyedAnswers, joined
+from xbopt.ope.logs.files import LogFile, RawBatch, open_files, read_part, split
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import Answers
-from xbopt.ope.logs.rows import ForeignRows
+from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
+from xbopt.ope.logs.rows import ForeignRows, LogRows
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ACTION, PROBABILITY = "action", "probability"
+ROUNDING = 1e-3
+"""Sums this close to 1 are taken for rounded ones and divided by their sum."""
 _FEW = 20
+_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProbabilitiesFile:
+class ProbabilitiesFile(LogPolicy):
     """A policy given as a file: columns ``action``, ``probability`` and key columns that also stand in the log.
 
     Attributes:
-        path: The file or folder.
         files: Its files.
-        file_keys: Key columns by the file's names.
-        keys: The same columns by the log's names.
+        file_keys: Key columns by the file's names; ``keys`` are the same columns by the log's names.
         file_labels: Actions as the file writes them ``(K,)``: those of the log, then those that only the file names.
-        labels: Their readable names ``(K,)``.
-        never_logged: Actions that the file names and the log does not.
         in_order: Whether each decision's rows stand together, so that the file need not stand in memory as a whole.
     """
 
-    path: Path
     files: tuple[LogFile, ...] = field(repr=False)
     file_keys: tuple[str, ...]
-    keys: tuple[str, ...]
     file_labels: tuple[str, ...]
-    labels: tuple[str, ...]
-    never_logged: tuple[str, ...]
     in_order: bool
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.path.name
 
     def answers(self) -> Answers:
         """The file's probabilities, joined on the keys."""
-        return KeyedAnswers(
-            files=self.files,
-            file_keys=self.file_keys,
-            log_keys=self.keys,
-            labels=self.file_labels,
-            in_order=self.in_order,
-        ).answer
+        return _KeyedAnswers(self).answer
 
 
 def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFile:
@@ -85,15 +74,19 @@ def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFil
     found, in_order = _look(files, file_keys, by_decision=by_decision)
     if not found:
         raise DecisionLogError(f"{top}: the file holds no rows.")
-    written, never_logged = _labels(found, log, top)
+    written, unseen = _labels(found, log, top)
+    notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
+    if unseen:
+        notes.append(f"Actions that were never logged: {', '.join(unseen)}.")
     return ProbabilitiesFile(
-        path=top,
+        name=top.name,
+        keys=keys,
+        unseen=unseen,
+        notes=tuple(notes),
+        identity=PolicyIdentity.of_path(top, "probabilities file"),
         files=tuple(files),
         file_keys=file_keys,
-        keys=keys,
-        file_labels=(*written, *never_logged),
-        labels=(*log.action_labels, *never_logged),
-        never_logged=never_logged,
+        file_labels=(*written, *unseen),
         in_order=by_decision and in_order,
     )
 
@@ -124,7 +117,7 @@ def _look(files: Sequence[LogFile], keys: Sequence[str], *, by_decision: bool) -
         for batch in read_part(part, [ACTION, *(keys if by_decision else ())]):
             found |= dict.fromkeys(texts(batch, ACTION).unique().to_pylist())
             if by_decision:
-                codes = np.concatenate([last, hashed(joined([texts(batch, key) for key in keys], batch.rows))])
+                codes = np.concatenate([last, hashed(_joined([texts(batch, key) for key in keys], batch.rows))])
                 begins = np.flatnonzero(codes[1:] != codes[:-1]) + 1
                 starts.add(codes[begins] if len(last) else np.concatenate([codes[:1], codes[begins]]))
                 last = codes[-1:]
@@ -153,3 +146,114 @@ def _labels(found: Sequence[str], log: EvaluationLog, path: Path) -> tuple[tuple
             "probability 0 if the policy never takes it."
         )
     return written, extra
+
+
+class _KeyedAnswers:
+    """The probabilities of one pass through a log.
+
+    With ``in_order``, the file is read as the log asks for its keys, and a key that was answered is forgotten: a file
+    in the order of the log never stands in memory as a whole. Else it is read at once.
+
+    Args:
+        file: The probabilities file.
+    """
+
+    def __init__(self, file: "ProbabilitiesFile") -> None:
+        self._file_keys, self._log_keys, self._in_order = file.file_keys, file.keys, file.in_order
+        self._labels, self._place = file.file_labels, str(file.files[0].path)
+        self._batches: Iterator[RawBatch] = (
+            batch for part in split(file.files) for batch in read_part(part, [ACTION, PROBABILITY, *file.file_keys])
+        )
+        self._held: dict[str, FloatArray] = {}  # NaN: no row for this action so far
+        self._unfinished: str | None = None
+        if not file.in_order:
+            while self._advance():
+                pass
+
+    def answer(self, rows: LogRows) -> FloatArray:
+        """Probabilities of the rows ``(n, K)``.
+
+        Raises:
+            DecisionLogError: A key of the log does not stand in the file, or its probabilities do not sum to 1.
+        """
+        names, which = _distinct([rows.keys[key] for key in self._log_keys], len(rows))
+        wanted = set(names)
+        while (wanted - self._held.keys() or self._unfinished in wanted) and self._advance():
+            pass
+        table = np.empty((len(names), len(self._labels)))
+        for i, name in enumerate(names):
+            if name not in self._held:
+                row = rows.first_row + int(np.flatnonzero(which == i)[0]) + 1
+                raise DecisionLogError(f"{rows.place}: row {row}: {self._words(name)} does not stand in {self._place}.")
+            table[i] = self._held.pop(name) if self._in_order else self._held[name]
+        return self._complete(table, names)[which]
+
+    def _advance(self) -> bool:
+        """Take one more batch of the file; False at its end."""
+        batch = next(self._batches, None)
+        if batch is None:
+            self._unfinished = None
+            return False
+        action = positions(texts(batch, ACTION), self._labels)
+        values = numbers(batch, PROBABILITY)
+        refuse(
+            batch,
+            PROBABILITY,
+            ~((values >= 0.0) & (values <= 1.0)),
+            lambda row: f"is {values[row]:g}; a probability from 0 to 1 is wanted",
+        )
+        names, which = _distinct([texts(batch, key) for key in self._file_keys], batch.rows)
+        cells = which * len(self._labels) + action
+        size = len(names) * len(self._labels)
+        count = np.bincount(cells, minlength=size)
+        refuse(
+            batch, ACTION, count[cells] > 1, lambda row: f"{self._labels[action[row]]!r} stands there twice for a key"
+        )
+        table = np.bincount(cells, weights=values, minlength=size)
+        table = np.where(count > 0, table, np.nan).reshape(len(names), -1)
+        for name, row in zip(names, table, strict=True):
+            earlier = self._held.get(name)
+            self._held[name] = row if earlier is None else self._merged(earlier, row, name)
+        self._unfinished = names[int(which[-1])]
+        return True
+
+    def _merged(self, earlier: FloatArray, row: FloatArray, name: str) -> FloatArray:
+        twice = np.flatnonzero(~np.isnan(earlier) & ~np.isnan(row))
+        if len(twice):
+            label = self._labels[int(twice[0])]
+            raise DecisionLogError(f"{self._place}: action {label!r} stands there twice for {self._words(name)}.")
+        return np.where(np.isnan(row), earlier, row)
+
+    def _complete(self, table: FloatArray, names: Sequence[str]) -> FloatArray:
+        """Rows that sum to 1; an action without a row has probability 0."""
+        filled = np.nan_to_num(table)
+        sums: FloatArray = filled.sum(axis=1)
+        wrong = np.flatnonzero(np.abs(sums - 1.0) > ROUNDING)
+        if len(wrong):
+            name = names[int(wrong[0])]
+            raise DecisionLogError(
+                f"{self._place}: the probabilities of {self._words(name)} sum to {sums[wrong[0]]:g}; 1 is wanted."
+            )
+        return filled / sums[:, None]
+
+    def _words(self, name: str) -> str:
+        if not self._file_keys:
+            return "the policy"
+        pairs = zip(self._file_keys, name.split(_SEPARATOR), strict=True)
+        return ", ".join(f"{key} {value!r}" for key, value in pairs)
+
+
+def _joined(columns: "Sequence[pa.Array]", rows: int) -> "pa.Array":
+    """Several columns of text as one ``(n,)``; empty text where there is no column."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if not columns:
+        return pa.array([""] * rows)
+    return columns[0] if len(columns) == 1 else compute.binary_join_element_wise(*columns, _SEPARATOR)
+
+
+def _distinct(columns: "Sequence[pa.Array]", rows: int) -> tuple[list[str], IntArray]:
+    """The different keys, and the position of each row's among them ``(n,)``."""
+    coded = _joined(columns, rows).dictionary_encode()
+    return coded.dictionary.to_pylist(), np.asarray(coded.indices.to_numpy(), dtype=np.int64)

@@ -12,41 +12,15 @@ import numpy as np
 
 from xbopt.core.arrays import IntArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.logs.conversion import plain, refuse, texts, times
+from xbopt.ope.logs.conversion import count_names, plain, refuse, texts, times
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
 from xbopt.ope.logs.encoding import Field, FieldFinder
 from xbopt.ope.logs.files import LogPart, RawBatch, read_part
+from xbopt.ope.logs.roles import ColumnRoles
 
 MOST_ACTIONS = 10_000
 MOST_SEGMENTS = 40
 _ENOUGH_EPISODES = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """Which columns the first look reads; None where the log has no such column.
-
-    Attributes:
-        action: Actions to be counted.
-        decision_id: Decisions, to be found once each.
-        timestamp: Moments, for the first and the last.
-        episode: Episodes to be counted.
-        segment: Segments to be counted.
-        context: Context columns, and whether each holds names that look like numbers.
-    """
-
-    action: str | None
-    decision_id: str | None
-    timestamp: str | None
-    episode: str | None
-    segment: str | None
-    context: tuple[tuple[str, bool], ...] = ()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns, each once."""
-        single = (self.action, self.decision_id, self.timestamp, self.episode, self.segment)
-        return tuple(dict.fromkeys([*(name for name in single if name), *(name for name, _ in self.context)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +50,8 @@ class LogProfile:
     episodes: int
 
 
-def look_at(parts: Sequence[LogPart], look: Look) -> LogProfile:
-    """Read the whole log once, a few columns of it.
+def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
+    """Read the whole log once, a few columns of it: actions, decisions, moments, episodes, segments and context.
 
     Raises:
         DecisionLogError: The log is empty or broken, a decision stands there twice, or there are too many actions.
@@ -85,32 +59,41 @@ def look_at(parts: Sequence[LogPart], look: Look) -> LogProfile:
     counts: list[int] = []
     actions: Counter[str] = Counter()
     segments: Counter[str] = Counter()
-    finders = [FieldFinder(name, is_name=is_name) for name, is_name in look.context]
+    action, decision, moment, episode, segment = map(
+        roles.one, ("action", "decision_id", "timestamp", "episode_id", "segment")
+    )
+    finders = [
+        FieldFinder(name, is_name=role == "category")
+        for role in ("context", "category")
+        for name in roles.several(role)
+    ]
+    singles = (name for name in (action, decision, moment, episode, segment) if name is not None)
+    columns = tuple(dict.fromkeys([*singles, *(finder.column for finder in finders)]))
     repeats = RepeatFinder()
     span: list[np.datetime64] = []
     episodes: set[int] = set()
     for part in parts:
         counts.append(0)
-        for batch in read_part(part, look.columns):
+        for batch in read_part(part, columns):
             counts[-1] += batch.rows
-            if look.action is not None:
-                _count_actions(batch, look.action, actions)
-            if look.segment is not None and len(segments) <= MOST_SEGMENTS:
-                _count(batch, look.segment, segments)
-            if look.decision_id is not None:
-                repeats.add(hashed(texts(batch, look.decision_id)))
-            if look.timestamp is not None:
-                moments = times(batch, look.timestamp)
+            if action is not None:
+                _count_actions(batch, action, actions)
+            if segment is not None and len(segments) <= MOST_SEGMENTS:
+                count_names(texts(batch, segment, may_be_empty=True).fill_null(""), segments)
+            if decision is not None:
+                repeats.add(hashed(texts(batch, decision)))
+            if moment is not None:
+                moments = times(batch, moment)
                 span = [min([*span, moments.min()]), max([*span, moments.max()])]
-            if look.episode is not None and len(episodes) < _ENOUGH_EPISODES:
-                episodes.update(np.unique(hashed(texts(batch, look.episode))).tolist())
+            if episode is not None and len(episodes) < _ENOUGH_EPISODES:
+                episodes.update(np.unique(hashed(texts(batch, episode))).tolist())
             for finder in finders:
                 finder.look(batch)
     if sum(counts) == 0:
         raise DecisionLogError(f"{parts[0].file.path}: the log holds no rows; there is nothing to evaluate.")
     suspects = repeats.repeated()
-    if look.decision_id is not None and len(suspects):
-        _refuse_repeated(parts, look.decision_id, suspects)
+    if decision is not None and len(suspects):
+        _refuse_repeated(parts, decision, suspects)
     too_many = len(segments) > MOST_SEGMENTS
     return LogProfile(
         rows=sum(counts),
@@ -130,11 +113,6 @@ def _order(label: str) -> tuple[int, float, str]:
     return (0, float(label), "") if label.isascii() and label.isdecimal() else (1, 0.0, label)
 
 
-def _count(batch: RawBatch, name: str, into: Counter[str]) -> None:
-    for entry in texts(batch, name, may_be_empty=True).fill_null("").value_counts().to_pylist():
-        into[entry["values"]] += entry["counts"]
-
-
 def _count_actions(batch: RawBatch, name: str, into: Counter[str]) -> None:
     import pyarrow as pa
     from pyarrow import compute
@@ -148,8 +126,7 @@ def _count_actions(batch: RawBatch, name: str, into: Counter[str]) -> None:
             np.asarray(negative.to_numpy(zero_copy_only=False)),
             lambda row: f"is {labels[row].as_py()}; a name or a whole number from 0 is wanted",
         )
-    for entry in labels.value_counts().to_pylist():
-        into[entry["values"]] += entry["counts"]
+    count_names(labels, into)
     if len(into) > MOST_ACTIONS:
         raise DecisionLogError(
             f"{batch.place}: column {name} holds more than {MOST_ACTIONS:,} different actions; is it the right column?"

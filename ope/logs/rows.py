@@ -4,18 +4,33 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
-from xbopt.core.errors import DecisionLogError
-from xbopt.ope.logs.conversion import is_list, is_null, number_lists, numbers, plain, refuse, texts, times
+from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
+from xbopt.ope.logs.conversion import (
+    is_list,
+    is_null,
+    is_text,
+    number_lists,
+    numbers,
+    plain,
+    positions,
+    refuse,
+    refuse_huge,
+    texts,
+    times,
+)
 from xbopt.ope.logs.duplicates import hashed
 from xbopt.ope.logs.encoding import Field, encode
 from xbopt.ope.logs.files import RawBatch
@@ -35,17 +50,10 @@ class LogRows:
     """Some rows of a log, checked; arrays have ``n`` rows.
 
     Attributes:
-        place: The file's name.
+        place: The file's path.
         first_row: Rows of the file that stand before.
-        context: What was known, as numbers ``(n, d)``.
-        action: Position in the log's action labels ``(n,)``.
-        reward: What the decision brought ``(n,)``; NaN where it is not ready.
-        ready: Where the reward is complete ``(n,)``.
-        propensity: Probability of the logged action ``(n,)``; None where the log has none.
-        action_probabilities: Of every action ``(n, K)``; None where they are not known.
-        cost: ``(n,)``; None where the log has none.
-        cluster: A number for each group of rows that share luck ``(n,)``; None where rows are independent.
-        segment: Position in the log's segments ``(n,)``, their number for any other; None without segments.
+        data: The decisions as estimators take them: actions by their position in the log's labels, clusters and
+            segments as codes; a segment that is not among those of the log has their number.
         episode: A number for each episode and unit ``(n,)``; None without episodes.
         step: Number of the decision in its episode ``(n,)``; None without episodes.
         run: A number for each episode of all units together ``(n,)``; None without episodes.
@@ -56,15 +64,7 @@ class LogRows:
 
     place: str
     first_row: int
-    context: FloatArray
-    action: IntArray
-    reward: FloatArray
-    ready: BoolArray
-    propensity: FloatArray | None
-    action_probabilities: FloatArray | None
-    cost: FloatArray | None
-    cluster: IntArray | None
-    segment: IntArray | None
+    data: LoggedBanditData
     episode: IntArray | None
     step: IntArray | None
     run: IntArray | None
@@ -74,141 +74,154 @@ class LogRows:
 
     def __len__(self) -> int:
         """Number of rows, ``n``."""
-        return len(self.action)
+        return len(self.data)
+
+    @property
+    def ready(self) -> BoolArray:
+        """Where the reward is complete ``(n,)``."""
+        return np.ones(len(self), dtype=np.bool_) if self.data.observed is None else self.data.observed
+
+    def check_rewards(self, low: float, high: float) -> None:
+        """Hold the rewards against bounds that are known beforehand.
+
+        Raises:
+            DecisionLogError: A complete reward lies outside; the message names file and row.
+        """
+        reward = self.data.reward
+        outside = self.ready & ((reward < low) | (reward > high))
+        words = f"the bounds of the reward say from {low:g} to {high:g}"
+        refuse(self, "reward", outside, lambda row: f"is {reward[row]:g}; {words}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnRows:
-    """Turns batches of one of our own decision logs into rows.
+class RowConverter(ABC):
+    """Turns batches of a log into rows.
 
     Attributes:
-        schema: What the log states of itself.
-        segments: Units for which support is shown.
-        cluster: Which rows share luck.
+        columns: The columns that are read.
+        action_labels: Names of the actions ``(K,)``.
+        context_names: Names of the context's columns ``(d,)``.
+        segments: Names of the segments for which support is shown; empty without segments.
         as_of: When the rewards were collected; None where empty rewards alone are not ready.
-        columns: All columns of the file.
     """
 
-    schema: DecisionLogSchema
-    segments: tuple[str, ...]
-    cluster: ClusterRule
-    as_of: np.datetime64 | None
     columns: tuple[str, ...]
+    action_labels: tuple[str, ...]
+    context_names: tuple[str, ...]
+    segments: tuple[str, ...]
+    as_of: np.datetime64 | None
 
-    @property
-    def action_labels(self) -> tuple[str, ...]:
-        """Names of the actions ``(K,)``."""
-        return self.schema.action_labels
-
-    @property
-    def context_names(self) -> tuple[str, ...]:
-        """Names of the context's columns ``(d,)``."""
-        return self.schema.context_names
-
-    def rows(self, batch: RawBatch, keys: Sequence[str]) -> LogRows:
-        """Check and convert a batch.
+    @abstractmethod
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
+        """Convert a batch, and check it unless that was done before; ``keys`` are further columns, as text.
 
         Raises:
             DecisionLogError: A value is wrong; the message names the row.
         """
-        import pyarrow as pa
-
-        table = pa.Table.from_arrays(list(batch.columns.values()), names=list(batch.columns))
-        found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row)
-        ready = ~np.isnan(found.reward)
-        if self.as_of is not None:
-            ready &= found.reward_ready_at <= self.as_of
-        episode, unit = hashed(texts(batch, "episode_id")), hashed(texts(batch, "unit", may_be_empty=True))
-        return LogRows(
-            place=batch.place,
-            first_row=batch.first_row,
-            context=found.context,
-            action=found.action,
-            reward=found.reward,
-            ready=ready,
-            propensity=found.propensity,
-            action_probabilities=found.action_probabilities,
-            cost=found.cost,
-            cluster=episode if self.cluster == "episode" else paired(episode, found.step),
-            segment=positions(texts(batch, "unit", may_be_empty=True), self.segments) if self.segments else None,
-            episode=paired(episode, unit),
-            step=found.step,
-            run=episode,
-            decided=found.timestamp,
-            due=found.reward_ready_at,
-            keys=_keys(batch, keys),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignRows:
-    """Turns batches of a log that other programs wrote into rows.
+class OwnRows(RowConverter):
+    """Rows of one of our own decision logs.
+
+    Attributes:
+        schema: What the log states of itself.
+        cluster: Which rows share luck.
+    """
+
+    schema: DecisionLogSchema
+    cluster: ClusterRule
+
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
+        """The rows of a batch."""
+        import pyarrow as pa
+
+        table = pa.Table.from_arrays(list(batch.columns.values()), names=list(batch.columns))
+        found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row, checked=checked)
+        observed = ~np.isnan(found.reward)
+        if self.as_of is not None:
+            observed &= found.reward_ready_at <= self.as_of
+        units = texts(batch, "unit", may_be_empty=True)
+        run = hashed(texts(batch, "episode_id"))
+        rows = LogRows(
+            place=batch.place,
+            first_row=batch.first_row,
+            data=LoggedBanditData(
+                context=found.context,
+                action=found.action,
+                reward=np.where(observed, found.reward, 0.0),
+                propensity=found.propensity,
+                n_actions=len(self.action_labels),
+                action_probabilities=found.action_probabilities,
+                cost=found.cost,
+                cluster=run if self.cluster == "episode" else paired(run, found.step),
+                segment=positions(units, self.segments) if self.segments else None,
+                observed=None if observed.all() else observed,
+                checked=True,
+            ),
+            episode=paired(run, hashed(units)),
+            step=found.step,
+            run=run,
+            decided=found.timestamp,
+            due=found.reward_ready_at,
+            keys={name: texts(batch, name) for name in keys},
+        )
+        if not checked:
+            for name in ("context", "reward", "cost"):
+                refuse_huge(batch, name, getattr(rows.data, name))
+        return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRows(RowConverter):
+    """Rows of a log that other programs wrote.
 
     Attributes:
         roles: Columns by role.
         fields: How context columns become numbers.
-        action_labels: Names of the actions ``(K,)``.
-        segments: Values of the segment column for which support is shown.
         propensity: The one propensity that holds for all rows by design; None where a column has it, or nobody.
-        as_of: When the rewards were collected; None where empty rewards alone are not ready.
     """
 
     roles: ColumnRoles
     fields: tuple[Field, ...]
-    action_labels: tuple[str, ...]
-    segments: tuple[str, ...]
     propensity: float | None
-    as_of: np.datetime64 | None
 
-    @property
-    def context_names(self) -> tuple[str, ...]:
-        """Names of the context's columns ``(d,)``."""
-        return tuple(name for one in self.fields for name in one.names)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are read."""
-        return self.roles.used
-
-    def rows(self, batch: RawBatch, keys: Sequence[str]) -> LogRows:
-        """Check and convert a batch.
-
-        Raises:
-            DecisionLogError: A value is wrong; the message names the row.
-        """
+    def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:  # noqa: ARG002
+        """The rows of a batch. Text becomes numbers by being checked, so it is checked whenever it is read."""
         roles = self.roles
         action = positions(texts(batch, roles.several("action")[0]), self.action_labels)
-        reward, ready = self._reward(batch)
-        probabilities = self._probabilities(batch)
+        reward, observed = self._reward(batch)
+        table = self._probabilities(batch)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
-        runs = None if episode is None else hashed(texts(batch, episode))
-        episodes = runs
-        if runs is not None and unit is not None:
-            episodes = paired(runs, hashed(texts(batch, unit)))
-        made, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        run = None if episode is None else hashed(texts(batch, episode))
+        decided, due = roles.one("timestamp"), roles.one("reward_ready_at")
         return LogRows(
             place=batch.place,
             first_row=batch.first_row,
-            context=encode(self.fields, batch),
-            action=action,
-            reward=reward,
-            ready=ready,
-            propensity=self._propensity(batch, action, probabilities),
-            action_probabilities=probabilities,
-            cost=None if cost is None else numbers(batch, cost),
-            cluster=None if cluster is None else hashed(texts(batch, cluster)),
-            segment=(
-                positions(texts(batch, segment, may_be_empty=True), self.segments)
-                if segment is not None and self.segments
-                else None
+            data=LoggedBanditData(
+                context=encode(self.fields, batch),
+                action=action,
+                reward=np.where(observed, reward, 0.0),
+                propensity=self._propensity(batch, action, table),
+                n_actions=len(self.action_labels),
+                action_probabilities=table,
+                cost=None if cost is None else numbers(batch, cost),
+                cluster=None if cluster is None else hashed(texts(batch, cluster)),
+                segment=(
+                    positions(texts(batch, segment, may_be_empty=True), self.segments)
+                    if segment is not None and self.segments
+                    else None
+                ),
+                observed=None if observed.all() else observed,
+                checked=True,
             ),
-            episode=episodes,
+            episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
             step=None if step is None else _steps(batch, step),
-            run=runs,
-            decided=None if made is None else times(batch, made),
+            run=run,
+            decided=None if decided is None else times(batch, decided),
             due=None if due is None else times(batch, due),
-            keys=_keys(batch, keys),
+            keys={name: texts(batch, name) for name in keys},
         )
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
@@ -229,22 +242,28 @@ class ForeignRows:
             ready &= moments <= self.as_of
         return reward, ready
 
-    def _propensity(self, batch: RawBatch, action: IntArray, probabilities: FloatArray | None) -> FloatArray | None:
+    def _propensity(self, batch: RawBatch, action: IntArray, table: FloatArray | None) -> FloatArray | None:
         name = self.roles.one("propensity")
+        of_action = None if table is None else table[np.arange(batch.rows), action]
+        if name is None and self.propensity is not None:
+            return np.full(batch.rows, self.propensity) if of_action is None else of_action
         if name is None:
-            if self.propensity is not None and probabilities is None:
-                return np.full(batch.rows, self.propensity)
-            if probabilities is None:
-                return None
-            own = probabilities[np.arange(batch.rows), action]
-            if self.propensity is not None:
-                return own
-            column = self.roles.several("action_probabilities")[0]
-            refuse(batch, column, own <= 0.0, lambda row: f"says {own[row]:g} for the logged action; it was taken")
-            return own
+            if of_action is not None:
+                column = self.roles.several("action_probabilities")[0]
+                words = "for the logged action; it was taken"
+                refuse(batch, column, of_action <= 0.0, lambda row: f"says {of_action[row]:g} {words}")
+            return of_action
         values = numbers(batch, name)
         outside = ~((values > 0.0) & (values <= 1.0))
         refuse(batch, name, outside, lambda row: f"is {values[row]:g}; a probability above 0 and at most 1 is wanted")
+        if of_action is not None:
+            differs = np.abs(of_action - values) > MATCH_TOLERANCE
+            refuse(
+                batch,
+                name,
+                differs,
+                lambda row: f"is {values[row]:g}, but the probabilities of all actions say {of_action[row]:g}",
+            )
         return values
 
     def _probabilities(self, batch: RawBatch) -> FloatArray | None:
@@ -272,13 +291,18 @@ class ForeignRows:
         return table
 
 
-def positions(names: "pa.Array", known: Sequence[str]) -> IntArray:
-    """Position of each name in the known ones ``(n,)``; their number for any other name, and for an empty one."""
-    import pyarrow as pa
-    from pyarrow import compute
+def together(batches: Sequence[LogRows]) -> LogRows:
+    """Batches of one log as one."""
 
-    found = compute.index_in(names, value_set=pa.array(list(known), type=pa.string()))
-    return np.asarray(found.fill_null(len(known)).to_numpy(zero_copy_only=False), dtype=np.int64)
+    def joined(parts: "Sequence[LogRows | LoggedBanditData]", kind: type) -> dict[str, NDArray[np.generic]]:
+        columns = {one.name: [getattr(part, one.name) for part in parts] for one in fields(kind)}
+        return {name: np.concatenate(c) for name, c in columns.items() if all(isinstance(one, np.ndarray) for one in c)}
+
+    data = [rows.data for rows in batches]
+    if any(one.observed is not None for one in data):
+        data = [replace(rows.data, observed=rows.ready, checked=True) for rows in batches]
+    whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
+    return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
 
 
 def paired(first: IntArray, second: IntArray) -> IntArray:
@@ -287,10 +311,6 @@ def paired(first: IntArray, second: IntArray) -> IntArray:
         mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
         mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
     return mixed.view(np.int64)
-
-
-def _keys(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
-    return {name: texts(batch, name) for name in names}
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:
@@ -312,7 +332,7 @@ def _refuse_nan(batch: RawBatch, name: str) -> None:
     column = plain(batch, name)
     if pa.types.is_floating(column.type):
         nan = np.asarray(compute.is_nan(column).fill_null(fill_value=False).to_numpy(zero_copy_only=False))
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+    elif is_text(column.type):
         lowered = compute.utf8_lower(compute.utf8_trim_whitespace(column))
         nan = np.asarray(compute.equal(lowered, "nan").fill_null(fill_value=False).to_numpy(zero_copy_only=False))
     else:
@@ -333,8 +353,15 @@ def _in_order(names: Sequence[str], roles: ColumnRoles, labels: Sequence[str]) -
 
 
 def parse_moment(text: str) -> np.datetime64:
-    """A moment from text like 2026-03-01 or 2026-03-01T12:30:00Z, UTC."""
-    return np.datetime64(text.removesuffix("Z"), "us")
+    """A moment from text like 2026-03-01 or 2026-03-01T12:30:00Z, UTC.
+
+    Raises:
+        UsageError: The text is another one.
+    """
+    try:
+        return np.datetime64(text.removesuffix("Z"), "us")
+    except ValueError:
+        raise UsageError(f"--as-of is {text!r}; write it as 2026-03-01 or 2026-03-01T12:30:00Z.") from None
 
 
 def moment_text(moment: "np.datetime64 | TimeArray") -> str:

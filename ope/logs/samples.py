@@ -1,10 +1,190 @@
-"""What an evaluation looks at beside the estimate, gathered in the first pass through a log."""
+"""What an evaluation looks at beside the estimate, gathered in the first pass through a log of any size.
 
-from dataclasses import dataclass
+A sample is thinned to what fits into memory: of many rows it keeps one in 2, 4, 8, ..., chosen by a number that belongs
+to the row or its episode, so that it does not depend on batches or workers.
+"""
 
-from xbopt.ope.logs.audit_sample import AuditSample
-from xbopt.ope.logs.episode_sample import EpisodeSample
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.diagnostics.audit import propensity_calibration, propensity_drift
+from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.results.evaluation import CarryOver
+from xbopt.ope.results.findings import Findings
+
+MOST_AUDITED = 250_000
+"""Numbers in memory for the audit: one a row, and one an action where all probabilities are known."""
+MOST_CONTEXT = 2_000_000
+"""Numbers of context in memory for the test of carry-over."""
+_FAR = 5.0
+_DAY = 86_400_000_000  # in microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """Some rows ``(m,)``.
+
+    Attributes:
+        number: What chooses: the number of the row in the log, or of its episode ``(m,)``.
+        share: One in so many is kept; a power of two.
+    """
+
+    number: IntArray
+    share: int = 1
+
+    def plus(self, other: Self, *, most: int) -> Self:
+        """Both together, thinned until they have at most so many rows."""
+        share = max(self.share, other.share)
+        parts = [self.thinned(share), other.thinned(share)]
+        while sum(len(part.number) for part in parts) > most:
+            share *= 2
+            parts = [part.thinned(share) for part in parts]
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in self._arrays()}
+        return type(self)(**arrays, share=share)
+
+    def thinned(self, share: int) -> Self:
+        """One row or episode in so many."""
+        if share == self.share:
+            return self
+        kept = (self.number & (share - 1)) == 0
+        return type(self)(**{name: getattr(self, name)[kept] for name in self._arrays()}, share=share)
+
+    def _arrays(self) -> list[str]:
+        return [field.name for field in fields(self) if field.name != "share"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSample(_Sample):
+    """Rows for the audit of stated propensities.
+
+    Attributes:
+        day: Day of the decision ``(m,)``; 0 everywhere in a log without timestamps.
+        action: ``(m,)``.
+        propensity: Of the logged action ``(m,)``.
+        table: Of every action ``(m, K)``; K is 0 where they are not known.
+    """
+
+    day: IntArray
+    action: IntArray
+    propensity: FloatArray
+    table: FloatArray
+
+    @classmethod
+    def of(cls, rows: LogRows, first_row: int) -> "AuditSample | None":
+        """Some rows, of which the first has that number; None without propensities."""
+        data, size = rows.data, len(rows)
+        if data.propensity is None:
+            return None
+        table = data.action_probabilities
+        return cls(
+            number=np.arange(first_row, first_row + size, dtype=np.int64),
+            day=np.zeros(size, dtype=np.int64) if rows.decided is None else rows.decided.astype(np.int64) // _DAY,
+            action=data.action,
+            propensity=data.propensity,
+            table=np.zeros((size, 0)) if table is None else table,
+        )
+
+    def judge(self, n_actions: int, findings: Findings) -> None:
+        """Add reasons to doubt the stated propensities."""
+        known = self.table.shape[1] > 0
+        data = LoggedBanditData(
+            context=np.zeros((len(self.action), 0)),
+            action=self.action,
+            reward=np.zeros(len(self.action)),
+            propensity=self.propensity,
+            n_actions=self.table.shape[1] if known else n_actions,
+            action_probabilities=self.table if known else None,
+            checked=True,
+        )
+        self._judge_drift(data, findings)
+        if known:
+            _judge_calibration(data, findings)
+
+    def _judge_drift(self, data: LoggedBanditData, findings: Findings) -> None:
+        drift = propensity_drift(data, self.day)
+        if not drift.suspicious or len(drift.days) < 2:  # of one day the mean weight speaks already
+            return
+        day = drift.suspicious[0]
+        findings.add(
+            "caution",
+            "drift",
+            day=str(np.datetime64(day, "D")),
+            days=len(drift.suspicious),
+            mean=float(drift.means[int(np.flatnonzero(drift.days == day)[0])]),
+            overall=float((drift.means * np.bincount(np.searchsorted(drift.days, self.day))).sum() / len(self.day)),
+        )
+
+
+def _judge_calibration(data: LoggedBanditData, findings: Findings) -> None:
+    bins = propensity_calibration(data)
+    worst = int(np.argmax(np.abs(bins.z)))
+    stated, taken, z = (float(values[worst]) for values in (bins.stated, bins.taken, bins.z))
+    if abs(z) > _FAR:
+        findings.add("caution", "calibration", stated=stated, taken=taken, z=abs(z))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeSample(_Sample):
+    """Rows of whole episodes, in any order, for the test of carry-over; ``number`` is that of the episode of a unit.
+
+    The question is whether an action moves the *next* reward of its unit, on whatever path: by what carries over
+    unseen, and by what it changes in the situation that the next decision meets. A one-step value leaves out both. So
+    the next reward is held against the context *before* the action; the context after it is already the action's doing.
+
+    Attributes:
+        step: Number of the decision in its episode ``(m,)``.
+        context: What was known ``(m, d)``.
+        action: ``(m,)``.
+        reward: ``(m,)``; 0 where it is not ready.
+        ready: Where the reward is complete ``(m,)``.
+    """
+
+    step: IntArray
+    context: FloatArray
+    action: IntArray
+    reward: FloatArray
+    ready: BoolArray
+
+    @classmethod
+    def of(cls, rows: LogRows) -> "EpisodeSample | None":
+        """Some rows; None where the log knows no episodes and steps."""
+        if rows.episode is None or rows.step is None:
+            return None
+        data = rows.data
+        return cls(
+            number=rows.episode,
+            step=rows.step,
+            context=data.context,
+            action=data.action,
+            reward=data.reward,
+            ready=rows.ready,
+        )
+
+    def test(self, n_actions: int) -> CarryOver | None:
+        """Whether an action moves the next reward of its unit; None with too few pairs of steps."""
+        order = np.lexsort((self.step, self.number))
+        episode, step = self.number[order], self.step[order]
+        follows = (episode[1:] == episode[:-1]) & (step[1:] == step[:-1] + 1) & self.ready[order][1:]
+        before, after = order[:-1][follows], order[1:][follows]
+        if not len(after):
+            return None
+        sums = CarryOverSums(n_actions=n_actions, n_features=self.context.shape[1])
+        pairs = LoggedBanditData(
+            context=self.context[before],
+            action=self.action[after],
+            reward=self.reward[after],
+            propensity=np.ones(len(after)),
+            n_actions=n_actions,
+            previous_action=self.action[before],
+            checked=True,
+        )
+        sums.add(pairs, counted=None)
+        return sums.test()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +208,8 @@ class Samples:
         """Both together."""
         episodes, audit = self.episodes or other.episodes, self.audit or other.audit
         if self.episodes is not None and other.episodes is not None:
-            episodes = self.episodes.plus(other.episodes)
+            most = MOST_CONTEXT // max(self.episodes.context.shape[1], 1)
+            episodes = self.episodes.plus(other.episodes, most=most)
         if self.audit is not None and other.audit is not None:
-            audit = self.audit.plus(other.audit)
+            audit = self.audit.plus(other.audit, most=MOST_AUDITED // (1 + self.audit.table.shape[1]))
         return Samples(episodes=episodes, audit=audit)

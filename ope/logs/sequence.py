@@ -10,7 +10,7 @@ from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.intervals.anytime import ConfidenceSequence
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
-from xbopt.ope.logs.rows import ForeignRows, LogRows
+from xbopt.ope.logs.rows import ForeignRows
 from xbopt.ope.reward_models.linear import LinearRewardModel, fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
 
@@ -42,9 +42,9 @@ def anytime_interval(
     *,
     reward_bounds: tuple[float, float],
     least_propensity: float | None = None,
-    n_actions: int | None = None,
     confidence: float = 0.95,
     seed: int = 0,
+    checked: bool = False,
 ) -> AnytimeInterval:
     """Follow a policy's value through the log, in the order of its rows.
 
@@ -56,9 +56,9 @@ def anytime_interval(
         reward_bounds: Least and greatest possible reward, known beforehand.
         least_propensity: Least propensity that the logging policy may have, known from its exploration; left out, the
             one that holds for all rows by design.
-        n_actions: Number of actions ``K`` where the policy knows more than the log.
         confidence: Of the whole sequence.
         seed: Of the folds.
+        checked: Whether all rows of the log were checked before, against these bounds too.
 
     Raises:
         UsageError: No bound on the weights is known, or rows share their luck.
@@ -78,17 +78,26 @@ def anytime_interval(
             f"--sequence needs independent rows; those of this log share their luck by {log.cluster_name}, and an "
             "interval that counted them one by one would be far too narrow. The other intervals allow for clusters."
         )
-    actions = n_actions or len(log.action_labels)
+    actions = len(log.action_labels) + len(policy.unseen)
     sequence = ConfidenceSequence(
         greatest_weight=1.0 / least_propensity, reward_bounds=reward_bounds, confidence=confidence
     )
     learner = _Learner(actions, len(log.context_names), reward_bounds, seed)
     answers = policy.answers()
     for part in log.parts():
-        for rows in log.rows(part, keys=policy.keys):
+        for rows in log.rows(part, keys=policy.keys, reward_bounds=reward_bounds, checked=checked):
             evaluation = answers(rows)
             for some in learner.blocks(rows.ready):
-                _follow(sequence, learner, rows, evaluation, some)
+                data, chances = rows.data.rows(some), evaluation[some]
+                assert data.propensity is not None, "a least propensity is only known of stated ones"
+                predicted, at = learner.predict(data.context), np.arange(len(some))
+                sequence.add(
+                    weight=chances[at, data.action] / data.propensity,
+                    reward=data.reward,
+                    predicted=predicted[at, data.action],
+                    value=(chances * predicted).sum(axis=1),
+                )
+                learner.learn(data.context, data.action, data.reward)
     low, high = sequence.interval
     return AnytimeInterval(
         low=low,
@@ -97,22 +106,6 @@ def anytime_interval(
         greatest_weight=1.0 / least_propensity,
         reward_bounds=reward_bounds,
     )
-
-
-def _follow(
-    sequence: ConfidenceSequence, learner: "_Learner", rows: LogRows, evaluation: FloatArray, some: IntArray
-) -> None:
-    assert rows.propensity is not None, "a least propensity is only known of stated ones"
-    context, action, reward = rows.context[some], rows.action[some], rows.reward[some]
-    at = np.arange(len(some))
-    predicted = learner.predict(context)
-    sequence.add(
-        weight=evaluation[some, action] / rows.propensity[some],
-        reward=reward,
-        predicted=predicted[at, action],
-        value=(evaluation[some] * predicted).sum(axis=1),
-    )
-    learner.learn(context, action, reward)
 
 
 class _Learner:

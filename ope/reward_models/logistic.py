@@ -12,9 +12,8 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import KeyArray, folds_of, row_keys
-from xbopt.ope.reward_models.fitting import reward_moments
 from xbopt.ope.reward_models.linear import fit_linear, solve_linear
-from xbopt.ope.reward_models.moments import RewardMoments
+from xbopt.ope.reward_models.moments import RewardMoments, reward_moments
 from xbopt.ope.reward_models.protocol import FOLDS
 
 _STEPS = 25

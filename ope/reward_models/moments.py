@@ -4,8 +4,11 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.data.row_keys import KeyArray, folds_of
+from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import KeyArray, folds_of, row_keys
 from xbopt.ope.reward_models.protocol import FOLDS
+
+ROWS_AT_ONCE = 65_536
 
 
 class RewardMoments:
@@ -58,10 +61,10 @@ class RewardMoments:
         start = 0
         for number, end in enumerate(ends.tolist()):
             if end > start:
-                fold, arm = divmod(number, n_actions)
+                fold, action_code = divmod(number, n_actions)
                 part, target, inputs = scaled[start:end], rewards[start:end], features[start:end]
-                self.grams[fold, arm] += part.T @ inputs
-                self.products[fold, arm] += target @ part
+                self.grams[fold, action_code] += part.T @ inputs
+                self.products[fold, action_code] += target @ part
                 self.squares[fold] += float((part[:, 0] * target) @ target)
                 self.weights[fold] += float(part[:, 0].sum())
                 self.lowest[fold] = min(self.lowest[fold], float(target.min()))
@@ -76,3 +79,17 @@ class RewardMoments:
         self.weights += other.weights
         np.minimum(self.lowest, other.lowest, out=self.lowest)
         np.maximum(self.highest, other.highest, out=self.highest)
+
+
+def reward_moments(data: LoggedBanditData, *, seed: int, weight: FloatArray | None = None) -> RewardMoments:
+    """Second moments of all rows with a complete reward; a row's fold depends on its number or cluster."""
+    moments = RewardMoments(n_actions=data.n_actions, n_features=data.context.shape[1])
+    for first in range(0, len(data), ROWS_AT_ONCE):
+        part = data.rows(slice(first, first + ROWS_AT_ONCE))
+        keys = row_keys(len(part), first_row=first, cluster=part.cluster, seed=seed)
+        factor = None if weight is None else weight[first : first + ROWS_AT_ONCE]
+        if part.observed is not None:
+            known = part.observed.astype(np.float64)
+            factor = known if factor is None else known * factor
+        moments.add(part.context, part.action, part.reward, keys, factor)
+    return moments

@@ -13,7 +13,6 @@ from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.diagnostics.pareto import pareto_shape
 from xbopt.ope.diagnostics.support import SupportSums, with_clusters
 from xbopt.ope.diagnostics.verdict import (
-    Findings,
     SupportRules,
     judge_clusters,
     judge_mass,
@@ -23,8 +22,9 @@ from xbopt.ope.diagnostics.verdict import (
 )
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import ProjectedFormula
-from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results import Estimate, Estimates, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.intervals.skewed import with_interval
+from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 from xbopt.ope.sequential.marginal import marginal_weights
@@ -42,8 +42,7 @@ def evaluate_sequential(
     rules: SupportRules | None = None,
     force: bool = False,
     cut: int = 0,
-    cautions: tuple[str, ...] = (),
-    refusals: tuple[str, ...] = (),
+    findings: tuple[Finding, ...] = (),
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned an episode, how sure that is, and whether the log can tell.
 
@@ -59,8 +58,7 @@ def evaluate_sequential(
         force: Show values even where the log cannot answer.
         cut: Episodes whose later rewards are not known; they are no part of ``episodes``, or were shortened with all
             others. Never pass them with a ``length`` that counts what is missing as nothing.
-        cautions: Further reasons for CAUTION, from whoever read the log.
-        refusals: Further reasons for REFUSE.
+        findings: What whoever read the log has found beside.
 
     Raises:
         DecisionLogError: An array is not as it should be.
@@ -82,44 +80,47 @@ def evaluate_sequential(
     diagnostics = _diagnostics(episodes, evaluation, step_weights, cumulative, cluster)
     steps = _of_steps(episodes, diagnostics, step_weights, cluster)
     # Whether propensities are right and clusters are enough does not depend on how weights are multiplied.
-    always = Findings()
+    always = Findings(unit="rows")
     judge_mass(steps, rules, always)
-    findings = Findings()
-    judge_weights(diagnostics, len(episodes), rules, findings, what="episodes")
-    judge_clusters(diagnostics, rules, findings)
+    judged = Findings(unit="episodes")
+    judge_weights(diagnostics, len(episodes), rules, judged)
+    judge_clusters(diagnostics, rules, judged)
     if diagnostics.max_weight > 0.0:
-        judge_mean_weight(diagnostics, rules, findings, what="weight of an episode")
+        judge_mean_weight(diagnostics, rules, judged)
     marginal_support = _worst_step(episodes, diagnostics, marginal, cluster)
     recommended = "dr"
-    if findings.refusals and not always.refusals:
-        anew = Findings()
-        judge_weights(marginal_support, len(episodes), rules, anew, what="episodes")
+    if judged.refuses and not always.refuses:
+        anew = Findings(unit="episodes")
+        _lean_on_the_state(episodes, diagnostics, marginal_support, anew)
+        judge_weights(marginal_support, len(episodes), rules, anew)
         judge_clusters(marginal_support, rules, anew)
-        if not anew.refusals:
+        if not anew.refuses:
             recommended = "drl"
-            findings = _leaning_on_the_state(episodes, values, diagnostics, marginal_support, anew)
-    findings.refusals[:0] = always.refusals
-    findings.cautions.extend(always.cautions)
-    name_what_is_lacking(diagnostics, len(episodes), findings, what="episodes")
-    findings.refusals.extend(refusals)
-    findings.cautions.extend(cautions)
-    withheld = findings.verdict == "REFUSE" and not force
+            judged = anew
+            _judge_state(episodes, values, judged)
+    reasons = [finding for finding in judged.items if finding.level != "advice"]
+    judged.items = [
+        *(finding for finding in always.items if finding.level == "refuse"),
+        *reasons,
+        *(finding for finding in always.items if finding.level != "refuse"),
+        *(finding for finding in judged.items if finding.level == "advice"),
+    ]
+    name_what_is_lacking(diagnostics, len(episodes), judged)
+    judged.items.extend(findings)
+    withheld = judged.refuses and not force
     formulas = sequential_formulas(episodes, cumulative=cumulative, marginal=marginal, values=values, cluster=cluster)
-    estimates = {} if withheld else _estimates(formulas, "", confidence, recommended)
     differences = {} if withheld else _estimates(formulas, _DIFFERENCE, confidence, recommended)
     return PolicyEvaluation(
-        verdict=findings.verdict,
-        reasons=findings.reasons,
-        next_steps=tuple(findings.next_steps),
+        findings=tuple(judged.items),
+        support=diagnostics,
+        values={} if withheld else _estimates(formulas, "", confidence, recommended),
+        withheld=withheld,
         estimand="sequential",
         rows=len(episodes),
         rows_censored=cut,
         confidence=confidence,
-        support=diagnostics,
-        estimates=Estimates(estimates, refusal=" ".join(findings.refusals) if withheld else ""),
-        withheld=withheld,
         recommended=None if withheld else recommended,
-        logging_policy=_estimate(formulas["logging"], confidence),
+        logging_policy=with_interval(formulas["logging"], confidence=confidence),
         difference=None if withheld else differences[recommended],
         differences=differences,
         marginal_ess=marginal_support.ess,
@@ -200,32 +201,22 @@ def _worst_step(
     return min(each, key=lambda found: found.ess)
 
 
-def _leaning_on_the_state(
-    episodes: LoggedEpisodes,
-    values: ActionValues,
-    support: SupportDiagnostics,
-    marginal: SupportDiagnostics,
-    findings: Findings,
-) -> Findings:
-    """Reasons for CAUTION where only marginal weights cover the episodes."""
-    findings.cautions.insert(
-        0,
-        f"Over {episodes.steps} steps weights multiply until {len(episodes)} episodes are worth {support.ess:.1f}. The "
-        f"value leans on marginal weights (worth {marginal.ess:.0f} episodes), which are right only if the state holds "
-        "all of the past that matters.",
+def _lean_on_the_state(
+    episodes: LoggedEpisodes, support: SupportDiagnostics, marginal: SupportDiagnostics, findings: Findings
+) -> None:
+    """The reason for CAUTION where only marginal weights cover the episodes."""
+    findings.add(
+        "caution",
+        "marginal_weights",
+        steps=episodes.steps,
+        episodes=len(episodes),
+        ess=support.ess,
+        marginal_ess=marginal.ess,
     )
-    missed = _what_the_state_misses(episodes, values)
-    if missed:
-        findings.cautions.append(missed)
-        findings.next_steps.append("Put what carries over (adstock, fatigue, remaining budget) into the state.")
-    findings.next_steps.append(
-        "Decide less often, or let the logging policy explore more, so that weights multiply less."
-    )
-    return findings
 
 
-def _what_the_state_misses(episodes: LoggedEpisodes, values: ActionValues) -> str:
-    """Whether the previous action still predicts reward and future, state and action given; empty for no."""
+def _judge_state(episodes: LoggedEpisodes, values: ActionValues, findings: Findings) -> None:
+    """Say whether the previous action still predicts reward and future, state and action given; and what to do."""
     alive = episodes.alive
     following = np.concatenate([values.state[:, 1:], np.zeros((len(episodes), 1))], axis=1)
     before = np.concatenate([np.full((len(episodes), 1), -1), episodes.action[:, :-1]], axis=1)
@@ -236,36 +227,29 @@ def _what_the_state_misses(episodes: LoggedEpisodes, values: ActionValues) -> st
         propensity=episodes.propensity[alive],
         n_actions=episodes.n_actions,
         previous_action=before[alive],
+        checked=True,
     )
     sums = CarryOverSums(n_actions=episodes.n_actions, n_features=episodes.state.shape[2])
     sums.add(steps, counted=None)
     test = sums.test()
-    if test is None or test.p_value > 0.001:
-        return ""
-    return f"The last action predicts what follows even where state and action are the same (p = {test.p_value:.1g})."
+    if test is not None and test.p_value <= 0.001:
+        findings.add("caution", "state_misses_past", p_value=test.p_value)
+        findings.add("advice", "widen_state")
+    findings.add("advice", "decide_less_often")
 
 
 def _estimates(
     formulas: dict[str, ProjectedFormula], ending: str, confidence: float, recommended: str
 ) -> dict[str, Estimate]:
-    found = {name: _estimate(formulas[name + ending], confidence) for name in SEQUENTIAL_ESTIMATORS}
-    leaned_on = found[recommended]
-    own = found["fqe"]
-    found["fqe"] = replace(
-        own,
-        low=min(own.low, leaned_on.low),
-        high=max(own.high, leaned_on.high),
-        note=f"biased; the interval includes its estimated bias of {own.value - leaned_on.value:.4g}",
+    estimates = {name: with_interval(formulas[name + ending], confidence=confidence) for name in SEQUENTIAL_ESTIMATORS}
+    leaned_on, fqe = estimates[recommended], estimates["fqe"]
+    estimates["fqe"] = replace(
+        fqe,
+        low=min(fqe.low, leaned_on.low),
+        high=max(fqe.high, leaned_on.high),
+        notes=(note("bias", bias=fqe.value - leaned_on.value),),
     )
     if recommended == "drl":
         for name in ("tis", "pdis", "snpdis", "dr"):
-            found[name] = replace(
-                found[name], covers=False, note="products of weights lack support over this many steps"
-            )
-    return found
-
-
-def _estimate(formula: ProjectedFormula, confidence: float) -> Estimate:
-    value, error = formula.value(), formula.standard_error()
-    low, high = skewed_interval(value, formula.leave_one_out(), confidence=confidence)
-    return Estimate(value=value, se=error, low=low, high=high)
+            estimates[name] = replace(estimates[name], covers=False, notes=(note("products_lack_support"),))
+    return estimates

@@ -1,18 +1,22 @@
 """The evaluation as JSON: what ``--json`` prints, and the certificate that a policy bundle embeds."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 
+from xbopt.core.files import replace_file
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.rows import moment_text
-from xbopt.ope.results import Estimate, SupportDiagnostics
-from xbopt.reports.evaluation.estimands import estimand_words
-from xbopt.studies.logged_policies import PolicyIdentity
+from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics
+from xbopt.ope.results.findings import Finding
+from xbopt.reports.evaluation.words import estimand_words
 
 FORMAT = "xbopt.evaluation"
 FORMAT_VERSION = 1
+_MOST_UNSEEN = 20
 _LIBRARIES = ("xbopt", "numpy", "scipy", "pyarrow")
 
 
@@ -23,6 +27,7 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         "verdict": result.verdict,
         "reasons": list(result.reasons),
         "next_steps": list(result.next_steps),
+        "findings": [_finding(finding, evaluation) for finding in result.findings],
         "rows": result.rows,
         "rows_left_out": result.rows_censored,
         "policy": evaluation.policy,
@@ -43,7 +48,14 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
     return document
 
 
-def certificate(evaluation: LogEvaluation, identity: PolicyIdentity, *, seed: int) -> dict[str, object]:
+def write_certificate(evaluation: LogEvaluation, path: Path) -> None:
+    """Write the certificate as JSON."""
+    with replace_file(path) as temporary:
+        text = json.dumps(certificate(evaluation), indent=2, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", "utf-8")
+
+
+def certificate(evaluation: LogEvaluation) -> dict[str, object]:
     """The evaluation with all that says what was evaluated on what. The same log and policy give the same bytes."""
     result, log = evaluation.result, evaluation.log
     last = log.profile.last
@@ -53,7 +65,7 @@ def certificate(evaluation: LogEvaluation, identity: PolicyIdentity, *, seed: in
         # From the log, not from the clock: the same evaluation is the same certificate on any day.
         "date": None if last is None else moment_text(last),
         **{key: value for key, value in evaluation_json(evaluation).items() if key not in ("policy", "estimand")},
-        "policy": {"name": identity.name, "kind": identity.kind, "sha256": identity.sha256},
+        "policy": asdict(evaluation.identity),
         "estimand": {"name": result.estimand, "meaning": " ".join(estimand_words(evaluation))},
         "log": {
             "sha256": log.data_hash(),
@@ -66,8 +78,28 @@ def certificate(evaluation: LogEvaluation, identity: PolicyIdentity, *, seed: in
             "rules": list(evaluation.rules),
         },
         "scenario_hash": log.scenario_hash,
-        "seed": seed,
+        "seed": evaluation.seed,
         "versions": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _finding(finding: Finding, evaluation: LogEvaluation) -> dict[str, object]:
+    """A finding by its code: actions and segments by their names, the row counted from 1 in its file."""
+    labels, names = evaluation.action_labels, evaluation.result.names
+    figures = {
+        name: figure if isinstance(figure, str | int) else _number(figure) for name, figure in finding.figures.items()
+    }
+    return {
+        "code": finding.code,
+        "level": finding.level,
+        "action": None if finding.action is None else labels[finding.action],
+        "unseen_actions": [
+            {"action": labels[action], "share": share} for action, share in finding.unseen[:_MOST_UNSEEN]
+        ],
+        "file": finding.file or None,
+        "row": None if finding.row is None else finding.row + 1,
+        "segment": None if finding.segment is None else names.segment(finding.segment),
+        "figures": figures,
     }
 
 

@@ -4,31 +4,51 @@ import math
 from collections.abc import Sequence
 
 from xbopt.ope.logs.estimators import LABELS
-from xbopt.ope.results import Estimate
+from xbopt.ope.results.evaluation import Estimate
 from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.evaluation.chart_forest import forest_chart
 from xbopt.reports.evaluation.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
 from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
-from xbopt.reports.evaluation.words import small_share
+from xbopt.reports.evaluation.words import (
+    TONES,
+    anytime_sentence,
+    assumption_words,
+    carry_over_sentence,
+    coverage_sentence,
+    difference_sentence,
+    each_of,
+    estimand_words,
+    mean_weight_sentence,
+    model_sentence,
+    small_share,
+    support_sentence,
+    verdict_sentence,
+)
 from xbopt.reports.kit.chart_intervals import ROW_HEIGHT
 from xbopt.reports.kit.page_parts import CellText, ChartPart, PageContent, Section, TableText, TileText
 
 _MOST_ACTIONS = 20
 _MOST_ROWS = 60
 _SHOWN_SHARE = 0.01
+_BUDGET_LABELS = {
+    "cost": "Cost a decision",
+    "reward_per_cost": "Reward per unit of cost",
+    "cost_per_reward": "Cost per unit of reward",
+}
 
 
 def evaluation_content(report: EvaluationReport) -> PageContent:
     """The whole page."""
+    result = report.result
     forced = ("The values below are shown because that was forced. Do not bet on them.",)
     return PageContent(
         kind="Evaluation from logged decisions",
         title=report.title,
-        description=report.description,
+        description=f"From the decisions in {report.evaluation.log.path.name}.",
         facts=report.facts,
-        verdict=report.sentence,
-        tone=report.tone,
-        below_verdict=(*report.reasons, *(forced if report.verdict == "REFUSE" and not report.withheld else ())),
+        verdict=verdict_sentence(report.evaluation),
+        tone=TONES[result.verdict],
+        below_verdict=(*result.reasons, *(forced if result.verdict == "REFUSE" and not result.withheld else ())),
         tiles=support_tiles(report),
         tiles_legend="How much of the log speaks about this policy. Values come after.",
         sections=evaluation_sections(report),
@@ -39,29 +59,36 @@ def evaluation_content(report: EvaluationReport) -> PageContent:
 
 def evaluation_sections(report: EvaluationReport) -> tuple[Section, ...]:
     """All sections, in reading order."""
-    refused = report.verdict == "REFUSE"
+    result = report.result
+    refused, coverage = result.verdict == "REFUSE", report.evaluation.self_test
+    following = Section(key="next", title="What to log next", lines=result.next_steps)
     sections = [
-        *([_next(report)] if refused else []),
+        following if refused else None,
         _support(report),
         _estimates(report),
-        *([] if report.withheld else [_difference(report)]),
-        *([_budget(report)] if report.budget else []),
-        *([_coverage(report, report.coverage)] if report.coverage is not None else []),
-        *([] if refused or not report.next_steps else [_next(report)]),
-        _question(report),
+        None if result.withheld else _difference(report),
+        _budget(report) if result.budget else None,
+        None if coverage is None else _coverage(report, coverage),
+        None if refused or not result.next_steps else following,
+        Section(
+            key="question",
+            title="What was asked, and what has to be true",
+            takeaway=" ".join(estimand_words(report.evaluation)),
+            lines=(*assumption_words(report.evaluation), *report.evaluation.rules),
+        ),
     ]
-    return tuple(sections)
+    return tuple(section for section in sections if section is not None)
 
 
 def support_tiles(report: EvaluationReport) -> tuple[TileText, ...]:
     """How much of the log speaks about the policy, in figures."""
-    support, numbers = report.support, report.numbers.numbers
+    support, numbers = report.result.support, report.numbers.numbers
     heavy = "infinite" if math.isinf(support.pareto_k) else numbers.decimal(support.pareto_k)
     return (
         TileText(
             name="Worth of the log",
             figure=numbers.count(support.ess),
-            range=f"of {numbers.count(report.rows)} {report.unit}s",
+            range=f"of {numbers.count(report.result.rows)} {report.unit}s",
             meaning="effective sample size for this policy; fewer than 50 are refused",
         ),
         TileText(
@@ -94,25 +121,26 @@ def support_tiles(report: EvaluationReport) -> tuple[TileText, ...]:
 
 
 def _support(report: EvaluationReport) -> Section:
-    numbers = report.numbers.numbers
-    rows, weight = report.weights.rows, report.weights.weight
+    evaluation, numbers = report.evaluation, report.numbers.numbers
+    rows, weight, segments = evaluation.weights.rows, evaluation.weights.weight, evaluation.log.segment_name
     total = float(weight.sum()) or 1.0
     positive = [i for i in range(1, len(rows)) if rows[i] > 0]
     shown = {*range(min(positive, default=1), max(positive, default=0) + 1), *([0] if rows[0] else [])}
     bins = [
         (name, float(rows[i] / rows.sum()), float(weight[i] / total))
-        for i, name in enumerate(report.weights.labels())
+        for i, name in enumerate(evaluation.weights.labels())
         if i in shown
     ]
-    used = [row for row in report.actions if row.rows or row.policy_share > 0.0]
-    actions = [row for row in used if row.policy_share > 0.0 or row.logged_share >= _SHOWN_SHARE][:_MOST_ACTIONS]
+    used = [row for row in report.actions if row.rows or row.policy_share]
+    actions = [row for row in used if row.policy_share or row.logged_share >= _SHOWN_SHARE][:_MOST_ACTIONS]
+    shares = [(row.name, row.logged_share, row.policy_share or 0.0, row.ess) for row in actions]
     left = len(used) - len(actions)
     words = f"How many {report.unit}s have a weight of that size, and how much of all weight they hold."
     overlap = "Share of each action in the log and by the policy; right: what its logged decisions are worth."
     return Section(
         key="support",
         title="Can the log speak about this policy?",
-        takeaway=report.support_words[0],
+        takeaway=support_sentence(evaluation, report.numbers),
         charts=(
             ChartPart(
                 key="chart-weights",
@@ -139,43 +167,46 @@ def _support(report: EvaluationReport) -> Section:
                 key="chart-overlap",
                 title="Actions",
                 description=overlap,
-                spec=overlap_chart(
-                    [(row.name, row.logged_share, row.policy_share, row.ess) for row in actions], numbers, overlap
-                ),
-                table=_support_table("Actions", "Action", report.actions[:_MOST_ROWS], report, policy=True),
+                spec=overlap_chart(shares, numbers, overlap),
+                table=support_table("Actions", "Action", report.actions[:_MOST_ROWS], report),
                 height=LINE_HEIGHT * len(actions),
             ),
         ),
         legend=f"A weight far above the others means that few {report.unit}s carry the answer."
         + (f" The {left} actions that the policy takes least are left out of the chart." if left else ""),
-        lines=tuple(filter(None, [*report.support_words[1:], report.carry_over])),
+        lines=_said(
+            mean_weight_sentence(report.result.support, report.numbers), carry_over_sentence(evaluation, report.numbers)
+        ),
         tables=(
-            (_support_table(f"By {report.segment_title}", report.segment_title, report.segments, report, policy=False),)
+            (support_table(f"By {segments}", segments, report.segments[:_MOST_ROWS], report, note="Weakest first."),)
             if report.segments
             else ()
         ),
     )
 
 
-def _support_table(
-    title: str, first: str, rows: Sequence[SupportRow], report: EvaluationReport, *, policy: bool
+def support_table(
+    title: str, first: str, rows: Sequence[SupportRow], report: EvaluationReport, *, note: str = ""
 ) -> TableText:
+    """Support of actions, or of segments, which have no share of the policy."""
     numbers = report.numbers.numbers
+    policy = any(row.policy_share is not None for row in rows)
+    heads = (first, "Decisions", "In the log", *(("By the policy",) if policy else ()), "Worth")
     return TableText(
         title=title,
-        heads=(first, "Decisions", "In the log", *(("By the policy",) if policy else ()), "Worth"),
-        numeric=(False, True, True, *((True,) if policy else ()), True),
+        heads=heads,
+        numeric=(False, *(True for _ in heads[1:])),
         rows=tuple(
             _cells(
                 row.name,
                 numbers.count(row.rows),
                 numbers.share(row.logged_share),
-                *((numbers.share(row.policy_share),) if policy else ()),
+                *(() if row.policy_share is None else (numbers.share(row.policy_share),)),
                 numbers.count(row.ess),
             )
-            for row in rows[:_MOST_ROWS]
+            for row in rows
         ),
-        note="Weakest first." if not policy else "",
+        note=note,
     )
 
 
@@ -184,82 +215,77 @@ def _cells(*texts: str) -> tuple[CellText, ...]:
 
 
 def _estimates(report: EvaluationReport) -> Section:
-    title = "What the policy would have earned"
-    if report.withheld:
+    result, numbers, interval = report.result, report.numbers, report.interval
+    title, what, logging = "What the policy would have earned", each_of(result), result.logging_policy
+    if result.withheld:
+        mean = f"{numbers.reward(logging.value)} {what} ({interval} {numbers.range(logging)})"
         return Section(
             key="estimates",
             title=title,
             takeaway="No value is shown: the log cannot answer. A number from it would be the luck of a few rows.",
-            lines=(f"What was done earned {_mean(report, report.logging)}, which the log can say.",),
+            lines=(f"What was done earned {mean}, which the log can say.",),
         )
     quoted = report.estimates[0]
-    numbers, what = report.numbers, _each(report)
-    interval = numbers.percent(report.confidence)
-    words = f"Each line: the {interval} interval, with a dot at the estimate. Dashed: what was done."
+    words = f"Each line: the {interval}, with a dot at the estimate. Dashed: what was done."
     rows = [(row.name, row.estimate, row.is_quoted) for row in report.estimates]
     return Section(
         key="estimates",
         title=title,
-        takeaway=f"{numbers.reward(quoted.estimate.value)} {what}, {interval} interval "
-        f"{numbers.range(quoted.estimate)} ({quoted.name.lower()}).",
-        charts=(
-            ChartPart(
-                key="chart-estimates",
-                title="Estimates",
-                description=words,
-                spec=forest_chart(rows, report.logging.value, "what was done", numbers, words),
-                table=_estimate_table(report, [(row.name, row.estimate) for row in report.estimates], "Value"),
-                height=ROW_HEIGHT * len(rows),
-            ),
-        ),
+        takeaway=f"{numbers.reward(quoted.estimate.value)} {what}, {interval} {numbers.range(quoted.estimate)} "
+        f"({quoted.name.lower()}).",
+        charts=(_forest(report, "estimates", "Estimates", "Value", rows, words),),
         legend=f"{words} The first is the one to quote.",
-        lines=tuple(filter(None, [report.model_words, report.anytime_words])),
+        lines=_said(model_sentence(report.evaluation, numbers), anytime_sentence(report.evaluation, numbers)),
     )
 
 
 def _difference(report: EvaluationReport) -> Section:
-    numbers = report.numbers
     rows = [(row.name, row.difference, row.is_quoted) for row in report.estimates if row.difference is not None]
     words = "The policy less what was done, on the same decisions. Dashed: no difference."
     return Section(
         key="difference",
         title="Against what was done",
-        takeaway=report.difference_words,
-        charts=(
-            ChartPart(
-                key="chart-difference",
-                title="Difference",
-                description=words,
-                spec=forest_chart(rows, 0.0, "no difference", numbers, words, signed=True),
-                table=_estimate_table(report, [(name, one) for name, one, _ in rows], "Difference", signed=True),
-                height=ROW_HEIGHT * len(rows),
-            ),
-        ),
+        takeaway=difference_sentence(report.evaluation, report.numbers),
+        charts=(_forest(report, "difference", "Difference", "Difference", rows, words),),
         legend=f"{words} Both rest on the same rewards, so the interval of the difference is narrower than the "
         "two intervals apart.",
     )
 
 
-def _estimate_table(
-    report: EvaluationReport, rows: Sequence[tuple[str, Estimate]], head: str, *, signed: bool = False
-) -> TableText:
-    numbers = report.numbers
+def _forest(
+    report: EvaluationReport, key: str, title: str, head: str, rows: list[tuple[str, Estimate, bool]], words: str
+) -> ChartPart:
+    """Estimates, or differences, with their intervals around what was done, or around 0."""
+    numbers, signed = report.numbers, key == "difference"
+    zero, named = (0.0, "no difference") if signed else (report.result.logging_policy.value, "what was done")
     write = numbers.signed if signed else numbers.reward
-    return TableText(
+    table = TableText(
         title=head,
-        heads=("Estimator", head, "Standard error", f"{numbers.percent(report.confidence)} interval", "Note"),
+        heads=("Estimator", head, "Standard error", report.interval, "Note"),
         numeric=(False, True, True, True, False),
         rows=tuple(
             _cells(
                 name,
-                write(one.value),
-                numbers.reward(one.se),
-                numbers.range(one, signed=signed),
-                one.note if one.covers else "; ".join(filter(None, ["does not cover", one.note])),
+                write(value.value),
+                numbers.reward(value.se),
+                numbers.range(value, signed=signed),
+                value.note if value.covers else "; ".join(filter(None, ["does not cover", value.note])),
             )
-            for name, one in rows
+            for name, value, _ in rows
         ),
     )
+    return ChartPart(
+        key=f"chart-{key}",
+        title=title,
+        description=words,
+        spec=forest_chart(rows, zero, named, numbers, words, signed=signed),
+        table=table,
+        height=ROW_HEIGHT * len(rows),
+    )
+
+
+def _said(*sentences: str) -> tuple[str, ...]:
+    return tuple(filter(None, sentences))
 
 
 def _budget(report: EvaluationReport) -> Section:
@@ -270,20 +296,23 @@ def _budget(report: EvaluationReport) -> Section:
         tables=(
             TableText(
                 title="Cost and return",
-                heads=("", "Value", f"{report.numbers.percent(report.confidence)} interval"),
+                heads=("", "Value", report.interval),
                 numeric=(False, True, True),
-                rows=tuple(_cost_cells(report, name, one) for name, one in report.budget),
+                rows=tuple(
+                    _cost_cells(report, _BUDGET_LABELS.get(name, name), one)
+                    for name, one in report.result.budget.items()
+                ),
             ),
         ),
     )
 
 
-def _cost_cells(report: EvaluationReport, name: str, one: Estimate) -> tuple[CellText, ...]:
-    numbers = report.numbers
-    if " per " in name:
+def _cost_cells(report: EvaluationReport, name: str, value: Estimate) -> tuple[CellText, ...]:
+    label, numbers = _BUDGET_LABELS.get(name, name), report.numbers
+    if " per " in label:
         plain = numbers.numbers.decimal
-        return _cells(name, plain(one.value), f"{plain(one.low)} to {plain(one.high)}")
-    return _cells(name, numbers.reward(one.value), numbers.range(one))
+        return _cells(label, plain(value.value), f"{plain(value.low)} to {plain(value.high)}")
+    return _cells(label, numbers.reward(value.value), numbers.range(value))
 
 
 def _coverage(report: EvaluationReport, found: CoverageTest) -> Section:
@@ -292,7 +321,7 @@ def _coverage(report: EvaluationReport, found: CoverageTest) -> Section:
     return Section(
         key="coverage",
         title="Do the intervals hold at this overlap?",
-        takeaway=report.coverage_words,
+        takeaway=coverage_sentence(report.evaluation, numbers),
         tables=(
             TableText(
                 title="Coverage in simulated logs",
@@ -314,26 +343,3 @@ def _coverage(report: EvaluationReport, found: CoverageTest) -> Section:
         if found.coverage
         else (),
     )
-
-
-def _next(report: EvaluationReport) -> Section:
-    return Section(key="next", title="What to log next", lines=report.next_steps)
-
-
-def _question(report: EvaluationReport) -> Section:
-    return Section(
-        key="question",
-        title="What was asked, and what has to be true",
-        takeaway=" ".join(report.estimand),
-        lines=(*report.assumptions, *report.rules),
-    )
-
-
-def _mean(report: EvaluationReport, one: Estimate) -> str:
-    numbers = report.numbers
-    interval = f"{numbers.percent(report.confidence)} interval {numbers.range(one)}"
-    return f"{numbers.reward(one.value)} {_each(report)} ({interval})"
-
-
-def _each(report: EvaluationReport) -> str:
-    return "an episode" if report.unit == "episode" else "a decision"

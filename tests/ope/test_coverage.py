@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import CampaignWorld, LoggedWorld
+from tests.ope.worlds import CampaignWorld, LoggedWorld
 from xbopt.ope import LoggedBanditData, evaluate_policy, evaluate_sequential, self_test
 
 pytestmark = pytest.mark.statistical

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.ope import LoggedBanditData, SupportRules, evaluate_policy
 
 ANYTHING_GOES = SupportRules(top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope import (
     LoggedBanditData,

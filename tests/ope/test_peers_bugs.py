@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import UsageError
 from xbopt.ope import LoggedBanditData, SupportRules, evaluate_policy, fit_reward_model
 from xbopt.ope.data.row_keys import folds_of, row_keys

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.ope import LoggedBanditData, RewardMoments, StreamingEvaluator, evaluate_policy, fit_linear
 from xbopt.ope.data.blocks import KEPT_KEYS
 from xbopt.ope.data.row_keys import row_keys

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope import LoggedBanditData, evaluate_policy, fit_reward_model
 from xbopt.ope.data.row_keys import folds_of, row_keys

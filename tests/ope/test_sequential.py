@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import CampaignWorld
+from tests.ope.worlds import CampaignWorld
 from xbopt.ope import LoggedEpisodes, SupportRules, evaluate_sequential
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.estimators.ratios import ProjectedFormula

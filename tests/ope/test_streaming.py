@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope import LoggedBanditData, StreamingEvaluator
 

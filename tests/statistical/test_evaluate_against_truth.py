@@ -12,11 +12,11 @@ from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope import evaluate_policy
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
-from xbopt.ope.logs.evaluation import evaluate_log, load_rows, logged_data
+from xbopt.ope.logs.evaluation import evaluate_log, load_rows
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities, FromContext
 from xbopt.simulator.build import build_market
-from xbopt.studies.plan_on_log import PlanFromContext
+from xbopt.studies.logged_policies import PlanFromContext
 from xbopt.studies.simulate import simulate
 
 pytestmark = pytest.mark.statistical
@@ -70,10 +70,10 @@ def test_the_first_decision_is_worth_what_running_the_policy_brings(plan, tmp_pa
     simulate(scenario, "baseline", runs=2000, seed=1, exploration=0.5, log=tmp_path / "log.parquet")
     log = open_log(tmp_path / "log.parquet")
     policy = PlanFromContext(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)
-    asked = FromContext(policy=policy, names=log.context_names, n_actions=len(log.action_labels))
+    asked = FromContext(name=plan, policy=policy, names=log.context_names, n_actions=len(log.action_labels))
     rows, probabilities = load_rows(log, asked)
     first = np.flatnonzero(rows.step == 0)
-    result = evaluate_policy(logged_data(rows, n_actions=probabilities.shape[1]).rows(first), probabilities[first])
+    result = evaluate_policy(rows.data.rows(first), probabilities[first])
     assert result.verdict != "REFUSE"
 
     truth_policy = ExploringPolicy(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope import LoggedBanditData, propensity_calibration, propensity_drift
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ope_worlds import LoggedWorld
+from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import SupportError
 from xbopt.ope import LoggedBanditData, evaluate_policy, plan_exploration
 from xbopt.ope.diagnostics.pareto import pareto_shape

@@ -65,7 +65,7 @@ def test_batches_give_what_arrays_in_memory_give(clustered, log_path):
         n_actions=3,
         cost=columns["cost"],
         # Clusters are told apart by a hash of their name, so that folds are the same in any batch.
-        cluster=load_rows(log, named_policy("uniform", log))[0].cluster if clustered else None,
+        cluster=load_rows(log, named_policy("uniform", log))[0].data.cluster if clustered else None,
     )
     expected = evaluate_policy(data, np.tile([0.2, 0.2, 0.6], (5000, 1)))
     np.testing.assert_allclose(figures(found), figures(expected), rtol=1e-9)
@@ -175,7 +175,7 @@ def test_no_carry_over_is_found_where_there_is_none(log_path):
 
 def test_a_large_log_is_judged_by_a_share_of_its_episodes(log_path, monkeypatch):
     log = open_log(log_path(carrying(0.5), row_group_size=1000))
-    monkeypatch.setattr("xbopt.ope.logs.episode_sample.MOST_NUMBERS", 2000)
+    monkeypatch.setattr("xbopt.ope.logs.samples.MOST_CONTEXT", 2000)
     found = evaluate_log(log, FixedProbabilities(name="p", shares=(0.2, 0.8))).result.carry_over
     assert 500 < found.rows <= 2000
     assert found.rows % 5 == 0, "episodes are kept whole"
@@ -193,7 +193,7 @@ def dated(stated_on_the_last_day, rows=8000):
 
 @pytest.mark.parametrize("most", [10_000_000, 3000])
 def test_a_day_with_other_propensities_than_stated_is_found(most, log_path, monkeypatch):
-    monkeypatch.setattr("xbopt.ope.logs.audit_sample.MOST_NUMBERS", most)
+    monkeypatch.setattr("xbopt.ope.logs.samples.MOST_AUDITED", most)
     policy = FixedProbabilities(name="p", shares=(0.5, 0.5))
     honest = evaluate_log(open_log(log_path(dated(0.5))), policy).result
     assert honest.verdict == "ANSWER"

@@ -18,7 +18,7 @@ def all_rows(log, keys=()):
 
 
 def joined(log, name):
-    return np.concatenate([getattr(rows, name) for rows in all_rows(log)])
+    return np.concatenate([getattr(rows if hasattr(rows, name) else rows.data, name) for rows in all_rows(log)])
 
 
 def test_a_text_file_becomes_arrays(csv_log):
@@ -26,10 +26,12 @@ def test_a_text_file_becomes_arrays(csv_log):
     (rows,) = all_rows(log, keys=["city"])
     assert log.action_labels == ("blue", "green", "red")
     assert log.context_names == ("age", "age=(missing)", "city=NO", "city=Oslo", "city=Rome")
-    np.testing.assert_array_equal(rows.action, [2, 0, 2, 1])
-    np.testing.assert_array_equal(rows.propensity, [0.5, 0.25, 0.5, 0.25])
-    np.testing.assert_array_equal(rows.reward, [1.0, 0.0, 0.0, 1.0])
-    np.testing.assert_array_equal(rows.context, [[31, 0, 0, 0, 1], [44, 0, 0, 1, 0], [27, 0, 0, 0, 1], [0, 1, 1, 0, 0]])
+    np.testing.assert_array_equal(rows.data.action, [2, 0, 2, 1])
+    np.testing.assert_array_equal(rows.data.propensity, [0.5, 0.25, 0.5, 0.25])
+    np.testing.assert_array_equal(rows.data.reward, [1.0, 0.0, 0.0, 1.0])
+    np.testing.assert_array_equal(
+        rows.data.context, [[31, 0, 0, 0, 1], [44, 0, 0, 1, 0], [27, 0, 0, 0, 1], [0, 1, 1, 0, 0]]
+    )
     assert rows.keys["city"].to_pylist() == ["Rome", "Oslo", "Rome", "NO"]
     assert rows.ready.all()
     assert log.rules == (
@@ -50,7 +52,7 @@ def test_every_format_gives_the_same_rows(name, csv_log, tmp_path):
         path = csv_log(text.read_text().replace(",", ";"), name)
     expected, found = (all_rows(open_log(p, columns=COLUMNS))[0] for p in (text, path))
     for array in ("context", "action", "propensity", "reward"):
-        np.testing.assert_array_equal(getattr(found, array), getattr(expected, array))
+        np.testing.assert_array_equal(getattr(found.data, array), getattr(expected.data, array))
 
 
 def test_folders_are_read_as_one_log_and_their_names_are_columns(csv_log, tmp_path):

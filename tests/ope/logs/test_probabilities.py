@@ -29,7 +29,7 @@ def answers(policy, log):
 
 def test_one_distribution_for_all_rows(log, csv_log):
     file = open_probabilities(csv_log("action,probability\nred,0.9\nblue,0.1\n", "p.csv"), log)
-    assert file.labels == ("blue", "red")
+    assert file.file_labels == ("blue", "red")
     np.testing.assert_allclose(answers(file, log), [[0.1, 0.9]] * 3)
 
 
@@ -76,7 +76,7 @@ def test_batches_may_end_anywhere(rows, tmp_path, monkeypatch):
     def in_small_batches(part, columns):
         yield from original(part, columns, batch_rows=rows if part.file.path.name == "p.parquet" else 4)
 
-    monkeypatch.setattr("xbopt.ope.logs.joining.read_part", in_small_batches)
+    monkeypatch.setattr("xbopt.ope.logs.probabilities.read_part", in_small_batches)
     monkeypatch.setattr("xbopt.ope.logs.open_log.read_part", in_small_batches)
     (tmp_path / "p.csv").unlink()
     log = open_log(tmp_path / "log.parquet")
@@ -90,7 +90,7 @@ def test_batches_may_end_anywhere(rows, tmp_path, monkeypatch):
 
 def test_an_action_that_was_never_logged_gets_a_column_of_its_own(log, csv_log):
     file = open_probabilities(csv_log("action,probability\nred,0.5\nblue,0\ngreen,0.5\n", "p.csv"), log)
-    assert (file.labels, file.never_logged) == (("blue", "red", "green"), ("green",))
+    assert (file.file_labels, file.unseen) == (("blue", "red", "green"), ("green",))
     np.testing.assert_allclose(answers(file, log), [[0, 0.5, 0.5]] * 3)
 
 
@@ -154,7 +154,7 @@ def test_the_logging_policy_of_our_own_log(tmp_path):
     simulate("quickstart", runs=2, log=tmp_path / "log.parquet")
     log = open_log(tmp_path / "log.parquet")
     (rows,) = [rows for part in log.parts() for rows in log.rows(part)]
-    np.testing.assert_array_equal(answers(named_policy("logging", log), log), rows.action_probabilities)
+    np.testing.assert_array_equal(answers(named_policy("logging", log), log), rows.data.action_probabilities)
 
 
 def test_the_logging_policy_with_less_exploration(tmp_path):
@@ -185,8 +185,8 @@ class _Odd:
 
 
 def test_a_policy_of_the_context_must_answer_with_distributions(log):
-    good = FromContext(policy=_Odd([0.3, 0.7]), names=log.context_names, n_actions=2)
+    good = FromContext(name="odd", policy=_Odd([0.3, 0.7]), names=log.context_names, n_actions=2)
     np.testing.assert_array_equal(answers(good, log), [[0.3, 0.7]] * 3)
     for answer, message in (([0.3, 0.6], "do not sum to 1"), ([-0.5, 1.5], "negative"), ([1.0], "the log has 2")):
         with pytest.raises(PolicyError, match=message):
-            answers(FromContext(policy=_Odd(answer), names=log.context_names, n_actions=2), log)
+            answers(FromContext(name="odd", policy=_Odd(answer), names=log.context_names, n_actions=2), log)

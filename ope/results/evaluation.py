@@ -6,6 +6,8 @@ from typing import Literal
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError
+from xbopt.ope.results.findings import Finding, refuses
+from xbopt.ope.results.words import Names, sentences
 
 Verdict = Literal["ANSWER", "CAUTION", "REFUSE"]
 Estimand = Literal["one-step", "sequential"]
@@ -21,7 +23,7 @@ class Estimate:
         low: Lower end of the interval.
         high: Upper end.
         covers: Whether the interval is made to cover the true value with the confidence asked for.
-        note: What a reader has to know about value or interval; empty for nothing.
+        notes: What a reader has to know about value or interval.
     """
 
     value: float
@@ -29,7 +31,12 @@ class Estimate:
     low: float
     high: float
     covers: bool = True
-    note: str = ""
+    notes: tuple[Finding, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """The notes in words; empty for none."""
+        return "; ".join(sentences(self.notes, Names(), "note"))
 
 
 class Estimates(Mapping[str, Estimate]):
@@ -204,21 +211,57 @@ class ModelQuality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyEvaluation:
+class Judgement:
+    """What a log can say of a policy: the verdict with its reasons, and the values unless they are withheld.
+
+    Attributes:
+        findings: Why it is no plain ANSWER, and what to do about it.
+        support: The diagnostics behind the verdict.
+        values: Estimates by name; empty after a refusal without force.
+        withheld: Whether values were withheld.
+        names: What the sentences call actions, segments and rows.
+    """
+
+    findings: tuple[Finding, ...]
+    support: SupportDiagnostics
+    values: Mapping[str, Estimate]
+    withheld: bool
+    names: Names = field(default_factory=Names, repr=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """ANSWER, CAUTION (read the reasons first) or REFUSE (the log cannot answer): the gravest finding decides."""
+        if refuses(self.findings):
+            return "REFUSE"
+        return "CAUTION" if any(finding.level == "caution" for finding in self.findings) else "ANSWER"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is no plain ANSWER, in sentences, reasons to refuse first; empty for ANSWER."""
+        return sentences(self.findings, self.names, "refuse", "caution")
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What to do about it, in sentences."""
+        return sentences(self.findings, self.names, "advice")
+
+    @property
+    def estimates(self) -> Estimates:
+        """The values; asking for one that is withheld raises ``SupportError``."""
+        refusal = " ".join(sentences(self.findings, self.names, "refuse")) if self.withheld else ""
+        return Estimates(self.values, refusal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEvaluation(Judgement):
     """The answer to: what would the evaluation policy have earned a decision?
 
     Attributes:
-        verdict: ANSWER, CAUTION (read the reasons first) or REFUSE (the log cannot answer).
-        reasons: Why it is no plain ANSWER, the gravest first; empty for ANSWER.
-        next_steps: What to do about it.
         estimand: ``one-step`` or ``sequential``.
         rows: Decisions that were used.
         rows_censored: Decisions left out because their reward is not complete yet; of a sequential question the
             episodes that were cut for that reason.
         confidence: Of every interval.
-        support: The diagnostics behind the verdict.
-        estimates: Estimates by name; empty after a refusal without force.
-        withheld: Whether values were withheld.
         recommended: The estimator to quote; None where values are withheld.
         logging_policy: Mean logged reward.
         difference: The recommended estimate less the logging policy, on the same rows; None where withheld.
@@ -230,16 +273,10 @@ class PolicyEvaluation:
         marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
     """
 
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    next_steps: tuple[str, ...]
     estimand: Estimand
     rows: int
     rows_censored: int
     confidence: float
-    support: SupportDiagnostics
-    estimates: Estimates
-    withheld: bool
     recommended: str | None
     logging_policy: Estimate
     difference: Estimate | None

@@ -10,7 +10,7 @@ from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market
-from xbopt.studies.plan_on_log import PlanFromContext
+from xbopt.studies.logged_policies import PlanFromContext
 from xbopt.studies.simulate import simulate
 
 

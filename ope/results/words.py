@@ -1,0 +1,179 @@
+"""The words of findings: the one place where an evaluation's meaning becomes English."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from xbopt.ope.results.findings import Finding, Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What actions and segments are called; without names their positions are told.
+
+    Attributes:
+        actions: Names of the actions ``(K,)``; empty for arrays.
+        segments: Names of the segments; a code behind the last one stands for all others.
+        files: Number of files of the log; 0 for arrays.
+    """
+
+    actions: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    files: int = 0
+
+    def action(self, code: int) -> str:
+        """An action within a sentence: its name in quotes, or its position."""
+        return f"'{self.actions[code]}'" if self.actions else str(code)
+
+    def segment(self, code: int) -> str:
+        """A segment; its code where no segment has a name."""
+        if not self.segments:
+            return str(code)
+        return (self.segments[code] or "(empty)") if code < len(self.segments) else "(others)"
+
+    def row(self, finding: Finding) -> str:
+        """The row or episode of a finding: counted from 1 in files, as people do, and from 0 in arrays."""
+        if finding.row is None or not finding.file:
+            return f"{finding.unit.removesuffix('s')} {finding.row}"
+        place = f"row {finding.row + 1}" + (f" of {finding.file}" if self.files > 1 else "")
+        return f"the episode that begins in {place}" if finding.unit == "episodes" else place
+
+
+SENTENCES: dict[str, str | dict[Level, str]] = {
+    # Weights
+    "no_weight": "The evaluation policy would have produced none of the {rows:,} logged {decisions}.",
+    "top_weight": "One {one} holds {share:.1%} of all weight (bound {bound:.0%}): {row} has weight {weight:,.4g}, "
+    "because action {action} was logged there with propensity {propensity:.3g}.",
+    "few_effective_rows": "The {rows:,} {unit} are worth {ess:,.1f} {unit} of the evaluation policy (bound "
+    "{bound:g}): the policies differ too much.",
+    "heavy_tail": {
+        "refuse": "The weights have a heavy tail (Pareto k {pareto_k:.2f}, bound {bound:g}), with an effective sample "
+        "size of {ess:,.0f} and a top weight of {share:.1%}.",
+        "caution": "The weights have a heavy tail (Pareto k {pareto_k:.2f}, bound {bound:g}): rare rows of large "
+        "weight that were not logged may move the value.",
+    },
+    "thin_support": "Support is thin: the {unit} are worth {ess:,.0f}, and the top weight holds {share:.1%} of all "
+    "weight.",
+    # Clusters
+    "one_cluster": "All rows belong to one cluster, so nothing tells how much the value could vary.",
+    "one_cluster_carries": "One of {clusters:,} clusters holds all the weight, so nothing tells how it could vary.",
+    "top_cluster": "One cluster holds {share:.1%} of all weight (bound {bound:.0%}), and its rows share their luck.",
+    "few_effective_clusters": {
+        "refuse": "The {clusters:,} clusters are worth {ess:.1f} of the evaluation policy (bound {bound:g}): too few "
+        "independent ones took its actions.",
+        "caution": "The {clusters:,} clusters are worth {ess:.1f} of the evaluation policy; intervals are wide and "
+        "rough.",
+    },
+    "few_clusters": "Only {clusters} clusters are independent of each other; intervals are wide and rough.",
+    "heavy_tail_of_clusters": "The weights of clusters have a heavy tail (Pareto k {pareto_k:.2f}, bound {bound:g}).",
+    # Actions and propensities
+    "unseen_actions": {
+        "refuse": "The evaluation policy puts {share:.1%} of its probability on actions that the log cannot speak "
+        "about (bound {bound:.0%}){unseen}.",
+        "caution": "{share:.2%} of the evaluation policy's probability is on actions that the log cannot speak "
+        "about{unseen}; their reward counts as the model's guess, or as 0.",
+    },
+    "mean_weight_low": "The mean {weight_of} is {mean_weight:.3f}, {z:.0f} standard errors from 1: actions lack "
+    "support in some contexts, or propensities are stated too high.",
+    "mean_weight_high": "The mean {weight_of} is {mean_weight:.3f}, {z:.0f} standard errors from 1: propensities are "
+    "stated too low.",
+    "weights_of_action": "Action {action} has {weight_share:.1%} of the weight where the evaluation policy gives it "
+    "{policy_share:.1%}, {z:.0f} standard errors off: its propensities are not those of the draw, or it lacks support "
+    "in some contexts{all_actions}.",
+    "drift": "On {day} the mean of 1 / (actions x propensity) is {mean:.2f} where the whole log has {overall:.2f}: "
+    "other propensities held that day than the log states{more_days}.",
+    "calibration": "Actions with a stated probability near {stated:.3g} were taken with {taken:.3g}, {z:.0f} standard "
+    "errors off: the stated propensities are not those of the draw.",
+    "estimated_propensities": "The log states no propensities; they were estimated from context and action (log loss "
+    "{log_loss:.3f}). The value is right only if the context holds everything that moved the choice.",
+    "grouped_actions": "Actions of one group count as alike: their mean reward in the same context is assumed to be "
+    "the same.",
+    # Rewards
+    "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
+    "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "
+    "evaluation policy: the spread of its rewards is hardly known.",
+    "carry_over": "Yesterday's action still moves today's reward (p = {p_value:.2g}, about {effect:.0%} of the mean "
+    "reward): a one-step value leaves out what an action does later.",
+    # Episodes and continuous actions
+    "marginal_weights": "Over {steps} steps weights multiply until {episodes} episodes are worth {ess:.1f}. The value "
+    "leans on marginal weights (worth {marginal_ess:.0f} episodes), which are right only if the state holds all of "
+    "the past that matters.",
+    "state_misses_past": "The last action predicts what follows even where state and action are the same (p = "
+    "{p_value:.1g}).",
+    "cut_episodes_dropped": "{cut:,} of {episodes:,} episodes were cut at a reward that is not ready or at a step "
+    "that is missing. They were dropped, which is right only if being cut has nothing to do with the reward.",
+    "common_horizon": "{cut:,} of {episodes:,} episodes were cut at a reward that is not ready or at a step that is "
+    "missing. The value is that of the first {horizon} steps of at most {longest}, which every episode has.",
+    "too_many_cut": "{cut:,} of {episodes:,} episodes were cut at a reward that is not ready or at a step that is "
+    "missing. That is more than {bound:.0%}: what they would have brought is not known.",
+    "kernel": "A kernel of bandwidth {bandwidth:.3g} standard deviations stands in for single actions: the value is "
+    "that of actions near the target, and its interval leaves the kernel's bias out.",
+    # What to do
+    "log_action": "Log action {action} more often: the evaluation policy takes it with {policy_share:.1%}, the log "
+    "with {logged_share:.1%} ({rows} rows, worth {ess:.1f}){weakest}.",
+    "explore": "Draw {share:.0%} of decisions uniformly over the {actions} actions: as many rows as this log has "
+    "would then be worth at least {worth:.0f} of the evaluation policy.",
+    "log_decisions": "Log {decisions_uniform:,} decisions drawn uniformly over the {actions} actions, or "
+    "{decisions_mixed:,} with 10% of them drawn so: they are worth at least {worth:.0f} of the evaluation policy.",
+    "explore_episodes": "Log with more exploration, or decide less often in an episode, so that weights multiply less.",
+    "explore_near": "Log with more exploration around the actions that the evaluation policy would take.",
+    "decide_less_often": "Decide less often, or let the logging policy explore more, so that weights multiply less.",
+    "widen_state": "Put what carries over (adstock, fatigue, remaining budget) into the state.",
+    "ask_sequential": "Ask the sequential question: {sequential}.",
+    "log_events": "Log until some hundred rewards differ from the usual one.",
+    "true_propensities": "Find out which propensities held when the actions were drawn, and write those down.",
+    # Notes on one value
+    "bias": "biased; the interval includes its estimated bias of {bias:.4g}",
+    "no_spread": "every reward is the same: no spread could be measured",
+    "outside_possible": "outside the possible rewards, {low:g} to {high:g}",
+    "outside_logged": "outside the logged rewards, {low:g} to {high:g}",
+    "products_lack_support": "products of weights lack support over this many steps",
+    "kernel_bias": "leaves the kernel's bias out",
+    "guarantee": "holds if no propensity is below {least_propensity:g} and rewards lie from {low:g} to {high:g}",
+}
+"""The sentence of each code; by level where it differs."""
+
+
+def sentence(finding: Finding, names: Names) -> str:
+    """A finding in words."""
+    found = SENTENCES[finding.code]
+    template = found if isinstance(found, str) else found[finding.level]
+    figures, episodes = finding.figures, finding.unit == "episodes"
+    return template.format(
+        **figures,
+        unit=finding.unit,
+        one=finding.unit.removesuffix("s"),
+        decisions="decisions" if finding.unit == "rows" else finding.unit,
+        weight_of="weight of an episode" if episodes else "weight",
+        row=names.row(finding),
+        action="" if finding.action is None else names.action(finding.action),
+        unseen=_unseen(finding, names),
+        weakest=_weakest_segment(finding, names),
+        all_actions=" ({total:.1%} over all such actions, bound {bound:.0%})".format(**figures)
+        if finding.level == "refuse" and "total" in figures
+        else "",
+        more_days=f" ({figures['days']} such days)" if figures.get("days", 1) != 1 else "",
+        sequential="--estimand sequential, or in Python evaluate_log_sequentially"
+        if names.files
+        else "evaluate_sequential on episodes of this log",
+    )
+
+
+def sentences(findings: Iterable[Finding], names: Names, *levels: Level) -> tuple[str, ...]:
+    """All findings of these levels in words, level by level."""
+    found = tuple(findings)
+    return tuple(sentence(finding, names) for level in levels for finding in found if finding.level == level)
+
+
+def _unseen(finding: Finding, names: Names) -> str:
+    if not finding.unseen:
+        return ""
+    shown = ", ".join(f"{names.action(action)} ({share:.1%})" for action, share in finding.unseen[:3])
+    more = len(finding.unseen) - 3
+    return f"; never logged: action {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _weakest_segment(finding: Finding, names: Names) -> str:
+    if finding.segment is None:
+        return ""
+    worth = "({segment_rows} rows, worth {segment_ess:.1f})".format(**finding.figures)
+    return f"; weakest segment: {names.segment(finding.segment)} {worth}"
