@@ -39,7 +39,7 @@ def verify_command(
         replayed = None
         if bundle is not None:
             need_extra("serve", "onnxruntime", "cryptography")
-            from xbopt.service.store.replay import replay_decisions
+            from xbopt.service.store.verification import replay_decisions
 
             replayed = replay_decisions(opened, bundle, unproven=unproven)
     finally:

@@ -16,6 +16,6 @@ from .store.interface import StoreError as StoreError
 from .store.interface import TamperedStoreError as TamperedStoreError
 from .store.log_export import export_log as export_log
 from .store.opening import open_store as open_store
-from .store.replay import replay_decisions as replay_decisions
 from .store.verification import ChainReport as ChainReport
+from .store.verification import replay_decisions as replay_decisions
 from .store.verification import verify_chain as verify_chain

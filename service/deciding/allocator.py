@@ -12,8 +12,7 @@ from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import OUTPUTS
-from xbopt.service.deciding.decision_ids import new_decision_id
-from xbopt.service.deciding.draws import uniforms
+from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, allowed_tactics, arm
 from xbopt.service.deciding.reading import Batch, RequestError, RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, Source

@@ -1,4 +1,4 @@
-"""The uniform numbers behind a decision: a function of its id alone, so that anybody can draw again.
+"""The name of a decision, and the uniform numbers behind it: a function of the name alone, so anybody can draw again.
 
 Block ``i`` of a decision is ``SHA-256(SHA-256("xbopt-draw-1" 0x00 id) i)`` with ``i`` in four bytes, little-endian. A
 block holds four 64-bit words, little-endian; word ``w`` becomes ``(floor(w / 2**12) + 1/2) / 2**52``, which is never
@@ -6,7 +6,8 @@ block holds four 64-bit words, little-endian; word ``w`` becomes ``(floor(w / 2*
 """
 
 import hashlib
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,6 +17,8 @@ _NAME = b"xbopt-draw-1\0"
 _WORDS = 4
 _SHIFT = np.uint64(12)
 _UNIT = 2.0**-52
+_ID_BYTES = 16
+_IDS_AT_ONCE = 256  # asking the system for random bytes costs more than the bytes
 
 
 def uniforms(decision_ids: Sequence[str], cells: int) -> FloatArray:
@@ -29,3 +32,17 @@ def uniforms(decision_ids: Sequence[str], cells: int) -> FloatArray:
         parts += [sha(key + number).digest() for number in numbers]
     words = np.frombuffer(b"".join(parts), dtype="<u8").reshape(len(decision_ids), blocks * _WORDS)[:, :cells]
     return ((words >> _SHIFT).astype(np.float64) + 0.5) * _UNIT
+
+
+def _decision_ids() -> Iterator[str]:
+    while True:
+        block = secrets.token_bytes(_ID_BYTES * _IDS_AT_ONCE)
+        yield from (block[start : start + _ID_BYTES].hex() for start in range(0, len(block), _ID_BYTES))
+
+
+_stream = _decision_ids()
+
+
+def new_decision_id() -> str:
+    """A name of 128 random bits, for a decision that comes without one: whoever foresaw it could foresee the draw."""
+    return next(_stream)

@@ -64,37 +64,22 @@ def request_inputs(scenario: Scenario, *, channels: bool) -> list[tuple[Field, O
         scenario: The scenario.
         channels: Whether the policy reads features of channels.
     """
-    money, no_cap = scenario.base_currency, "infinity for no cap"
+    money, total, no_cap = scenario.base_currency, scenario.limits.total_base, "infinity for no cap"
     every: list[tuple[Field, Observed]] = [
-        (
-            describe("regions", "", "features of regions; names and ranges under features.F"),
-            lambda seen: seen.regions,
-        ),
-        (
-            describe("cells", "", "features of cells; names and ranges under features.G"),
-            lambda seen: seen.cells,
-        ),
-        (
-            describe("channels", "", "features of channels in cells; names and ranges under features.E"),
-            lambda seen: seen.channels,
-        ),
-        (
-            describe("day", "days", "day of the horizon, from 0", low=0, high=scenario.days - 1),
-            lambda seen: np.full(seen.worlds, seen.day, dtype=np.int64),
-        ),
-        (
-            describe("budget_base", money, "money left for the rest of the horizon", low=0.0,
-                     high=scenario.limits.total_base),
-            lambda seen: seen.remaining.budget_base,
-        ),
-        (
-            describe("region_base", money, f"money left by region; {no_cap}", low=0.0),
-            lambda seen: seen.remaining.region_base,
-        ),
-        (
-            describe("channel_base", money, f"money left by channel; {no_cap}", low=0.0),
-            lambda seen: seen.remaining.channel_base,
-        ),
+        (describe("regions", "", "features of regions; names and ranges under features.F"),
+         lambda seen: seen.regions),
+        (describe("cells", "", "features of cells; names and ranges under features.G"),
+         lambda seen: seen.cells),
+        (describe("channels", "", "features of channels in cells; names and ranges under features.E"),
+         lambda seen: seen.channels),
+        (describe("day", "days", "day of the horizon, from 0", low=0, high=scenario.days - 1),
+         lambda seen: np.full(seen.worlds, seen.day, dtype=np.int64)),
+        (describe("budget_base", money, "money left for the rest of the horizon", low=0.0, high=total),
+         lambda seen: seen.remaining.budget_base),
+        (describe("region_base", money, f"money left by region; {no_cap}", low=0.0),
+         lambda seen: seen.remaining.region_base),
+        (describe("channel_base", money, f"money left by channel; {no_cap}", low=0.0),
+         lambda seen: seen.remaining.channel_base),
     ]  # fmt: skip
     return [one for one in every if channels or one[0].name != "channels"]
 

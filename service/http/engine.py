@@ -15,7 +15,7 @@ import numpy as np
 
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
-from xbopt.service.deciding.decision_ids import new_decision_id
+from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
 from xbopt.service.http.metrics import Metrics
@@ -100,19 +100,13 @@ class Engine:
         entries: list[NewEntry] = []
         for request in requests:
             decision_id = request.decision_id or new_decision_id()
-            allocation = allocator.decide(allocator.reader.one(request, decision_id), kill=killed)
-            made.append(allocation)
-            entries.append(
-                decision_entry(
-                    allocation,
-                    allocator,
-                    key=decision_id,
-                    request=sha256(_encode(request)).digest(),
-                    episode_ids=(request.episode_id,),
-                    steps=(request.day if request.step is None else request.step,),
-                    killed=killed,
-                )
+            batch = allocator.reader.one(request, decision_id)
+            step = request.day if request.step is None else request.step
+            allocation, entry = _decide(
+                allocator, batch, decision_id, _encode(request), (request.episode_id,), (step,), killed=killed
             )
+            made.append(allocation)
+            entries.append(entry)
         stored = await self._store(entries)
         if stored is None:
             return [self._planned(allocation.batch, allocator) for allocation in made]
@@ -151,7 +145,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         # A large batch must not hold up the others.
         allocation, entry = await loop.run_in_executor(
-            None, lambda: _decide_batch(allocator, batch, key, body, list(episode_ids), list(steps), killed=killed)
+            None, lambda: _decide(allocator, batch, key, body, episode_ids, steps, killed=killed)
         )
         stored = await self._store([entry])
         if stored is None:
@@ -322,27 +316,20 @@ class Engine:
             self.metrics.shadow.labels("different").inc(int((~same).sum()))
 
 
-def _decide_batch(
+def _decide(
     allocator: Allocator,
     batch: Batch,
     key: str,
     body: bytes,
-    episode_ids: list[str],
-    steps: list[int],
+    episodes: Sequence[str],
+    steps: Sequence[int],
     *,
     killed: bool,
 ) -> tuple[Allocation, NewEntry]:
-    allocation = allocator.decide(batch, kill=killed)
-    entry = decision_entry(
-        allocation,
-        allocator,
-        key=key,
-        request=sha256(body).digest(),
-        episode_ids=episode_ids,
-        steps=steps,
-        killed=killed,
+    allocation, request = allocator.decide(batch, kill=killed), sha256(body).digest()
+    return allocation, decision_entry(
+        allocation, allocator, key=key, request=request, episode_ids=episodes, steps=steps, killed=killed
     )
-    return allocation, entry
 
 
 def _same_requests(one: Allocator, other: Allocator) -> None:

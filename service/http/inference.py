@@ -12,7 +12,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.service.bundle.schema import Field, shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
-from xbopt.service.deciding.decision_ids import new_decision_id
+from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers
 from xbopt.service.deciding.requests import Text
 from xbopt.service.http.batches import MOST_ROWS, BatchId

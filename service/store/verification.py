@@ -1,9 +1,12 @@
-"""Is the chain whole? Every entry is hashed again, in order."""
+"""Is the chain whole, and do its decisions come out the same again?"""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.store.entries import GENESIS, next_hash
 from xbopt.service.store.interface import Store, TamperedStoreError
+from xbopt.service.store.recording import decode_decision, differing_outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +58,30 @@ def verify_chain(store: Store, *, expected: str | None = None) -> ChainReport:
     if not passed:
         raise TamperedStoreError("The chain does not run through the head that was expected: its end was written anew.")
     return ChainReport(entries=seq, decisions=kinds["decision"], outcomes=kinds["outcome"], head=chain.hex())
+
+
+def replay_decisions(store: Store, bundle: Path, *, unproven: bool = False) -> int:
+    """Work out every decision of a bundle again.
+
+    Returns:
+        How many decisions came out the same.
+
+    Raises:
+        TamperedStoreError: One did not.
+        BundleError: The bundle does not pass the checks.
+        StoreError: The store cannot be read.
+    """
+    allocator = Allocator.load(bundle, unproven=unproven)
+    same = 0
+    for entry in store.entries("decision"):
+        decision = decode_decision(entry.payload)
+        if decision.bundle != allocator.address:
+            continue
+        differing = differing_outputs(decision, allocator)
+        if differing:
+            raise TamperedStoreError(
+                f"Entry {entry.seq} ({entry.key!r}) comes out otherwise: {', '.join(differing)} differ. It was not "
+                "made by this bundle, or this machine computes otherwise."
+            )
+        same += len(decision.decision_ids)
+    return same

@@ -23,8 +23,8 @@ from xbopt.service.exporting.inputs import Observed, describe
 from xbopt.service.http.batches import CONTENT_TYPE
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.recording import decode_decision
-from xbopt.service.store.replay import replay_decisions
 from xbopt.service.store.sqlite import SqliteStore
+from xbopt.service.store.verification import replay_decisions
 
 COVER = [[12.0, 20.0], [3.5, 7.0]]
 BATCH = {"content-type": CONTENT_TYPE}

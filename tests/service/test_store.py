@@ -21,8 +21,7 @@ from xbopt.service.store.interface import Store, StoreError, TamperedStoreError
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.recording import bundle_entry, decision_entry
-from xbopt.service.store.replay import replay_decisions
-from xbopt.service.store.verification import verify_chain
+from xbopt.service.store.verification import replay_decisions, verify_chain
 
 
 def entry(number: int, kind: str = "decision", **more: object) -> NewEntry:
