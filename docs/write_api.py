@@ -55,7 +55,7 @@ def _entry(value: object) -> Iterator[str]:
     """The signature of a function and its docstring; of a class its docstring, methods and properties."""
     about = _prose(inspect.getdoc(value) or "")
     if not inspect.isclass(value):
-        yield from ("```python", _signature(value), "```", "", about)
+        yield from ("```py", _signature(value), "```", "", about)
     elif issubclass(value, Exception):
         yield f"{about} Exit code of the command line: {value.exit_code}."  # type: ignore[attr-defined]
     else:
