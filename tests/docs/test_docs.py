@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import call
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+# Pages with a test of their own, which looks at what the commands say as well.
 OWN_TESTS = ("evaluation.md", "planning.md")
 LINK = re.compile(r"\[[^\]]+\]\((?P<target>[^)#\s]+)")
 
@@ -31,44 +34,47 @@ def test_python_blocks_run(page, code):
 
 def commands():
     """The commands of each page, in order: later ones may read what earlier ones wrote."""
-    # Pages with a test of their own, which looks at what the commands say as well, are left out.
     pages = {}
     for page, code in blocks("console"):
         lines = [line.removeprefix(".venv/bin/") for line in code.splitlines()]
         pages.setdefault(str(page), []).extend(line for line in lines if line.startswith("xbopt"))
-    return {
-        page: lines for page, lines in pages.items() if lines and not page.endswith(("evaluation.md", "planning.md"))
-    }
+    return {page: lines for page, lines in pages.items() if lines and not page.endswith(OWN_TESTS)}
+
+
+# Options in the place of those that say how much work to do: enough to show that a command runs.
+LITTLE_WORK = {
+    "--runs": ["--runs", "2"],
+    "--oracle-worlds": ["--oracle-worlds", "1"],
+    "--time-limit": ["--steps", "64"],
+    "--steps": ["--steps", "64"],
+}
+FEW_CHOICES = {
+    "simulate": ["--runs", "2"],
+    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=21"],
+    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=21"],
+    "train": ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"],
+}
 
 
 def shortened(line):
-    """The words of a command, with as little work as shows that it runs."""
-    words = shlex.split(line)[1:]
-    few = {"--oracle-worlds": "1", "--time-limit": None, "--steps": None}
-    if "--log" not in words:
-        few["--runs"] = None
-    kept = []
-    for word, before in zip(words, [None, *words], strict=False):
-        if before in few:
-            if few[before] is not None:
-                kept.append(few[before])
-        elif word not in few or few[word] is not None:
-            kept.append(word)
-    if words[0] in ("simulate", "compare") and "--log" not in words:
-        kept += ["--runs", "2"]
-    if words[0] == "train":
-        kept += ["--steps", "64"]
-    return [str(ROOT / w) if w.startswith("scenarios/") else w for w in kept]
+    """The words of a command, with as little work as shows that it runs; a log keeps its rows, which are read later."""
+    command, *words = shlex.split(line)[1:]
+    kept = [] if "--log" in words else list(FEW_CHOICES.get(command, []))
+    while words:
+        word = words.pop(0)
+        if word in LITTLE_WORK and "--log" not in line:
+            words.pop(0)
+            kept += LITTLE_WORK[word]
+        else:
+            kept.append(str(ROOT / word) if word.startswith("scenarios/") else word)
+    return [command, *kept]
 
 
 @pytest.mark.parametrize("page", commands())
 def test_commands_of_the_documents_run(page, tmp_path):
     for line in commands()[page]:
-        done = subprocess.run(
-            [sys.executable, "-c", "from xbopt.cli.main import main; main()", *shortened(line)],
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        answer = call(*shortened(line), folder=tmp_path)
+        assert answer.code == 0, f"{line}\n{answer.err}"
 
 
 def test_there_are_blocks_and_commands_to_test():
