@@ -50,8 +50,8 @@ LITTLE_WORK = {
 }
 FEW_CHOICES = {
     "simulate": ["--runs", "2"],
-    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=21"],
-    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=21"],
+    "plan": ["--set", "plan.discounts=[]"],
+    "compare": ["--set", "plan.discounts=[]"],
     "train": ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"],
 }
 
