@@ -10,10 +10,12 @@ INSTALL = $(PIP) install --constraint constraints.txt --editable
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
+# Without bytecode every process that a test starts compiles the whole package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format lint type contracts cov bench docs wheel-test check clean
+.PHONY: help demo test quick format lint type contracts cov bench docs wheel-test check clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -23,6 +25,9 @@ demo: $(VENV)/.base ## install what users get, and play the quickstart scenario
 
 test: $(VENV)/.dev ## all tests
 	$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+
+quick: $(VENV)/.dev ## the tests without the slow, statistical, real-data and browser ones: within a minute
+	$(BIN)/python -m pytest -q -n $(JOBS) -m "not (slow or statistical or realdata or browser)" --most-seconds 3 $(ARGS)
 
 format: $(VENV)/.dev ## format the code and mend what can be mended safely
 	$(BIN)/ruff check --fix-only --quiet .
@@ -44,7 +49,7 @@ cov: $(VENV)/.dev ## tests in one process, with a table of the lines that none o
 
 bench: $(VENV)/.dev ## every benchmarks/bench_*.py, one after the other
 	@test -n "$(wildcard benchmarks/bench_*.py)" || { echo "no benchmarks/bench_*.py found"; exit 1; }
-	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(wildcard benchmarks/bench_*.py); do echo "== $$script"; PYTHONPATH=. $(BIN)/python $$script; done
 
 docs: $(VENV)/.dev ## write docs/cli.md and docs/scenario.md from the code itself
 	$(BIN)/typer xbopt.cli.main utils docs --name xbopt --output $(VENV)/cli.md

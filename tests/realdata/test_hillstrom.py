@@ -2,29 +2,20 @@
 
 import csv
 import gzip
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.realdata import hillstrom
 
 pytestmark = pytest.mark.realdata
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("hillstrom_example", ROOT / "benchmarks" / "hillstrom_example.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def found(example, data_folder):
-    return example.measure_all(data_folder)
+def found(data_folder):
+    return hillstrom.measure_all(data_folder)
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +45,14 @@ def test_mail_beats_none_and_the_men_s_mail_brings_most_visits(found):
     assert found["visit"]["arm_differences"]["Mens E-Mail - Womens E-Mail"]["low"] > 0.0
 
 
-def test_no_learned_policy_is_shown_to_beat_the_men_s_mail_for_everybody(example, found):
+def test_no_learned_policy_is_shown_to_beat_the_men_s_mail_for_everybody(found):
     for reward in ("visit", "conversion", "spend"):
         for gain in found[reward]["held_out_gain_over_mens"].values():
             assert gain["low"] <= 0.0
-    assert found["spend"]["held_out_gain_over_mens"][example.BY_HISTORY]["high"] < 0.0
+    assert found["spend"]["held_out_gain_over_mens"][hillstrom.BY_HISTORY]["high"] < 0.0
 
 
-def test_the_page_shows_these_figures(example, found):
+def test_the_page_shows_these_figures(found):
     page = (ROOT / "docs" / "hillstrom.md").read_text(encoding="utf-8")
-    for table in example.tables(found):
+    for table in hillstrom.tables(found):
         assert table in page

@@ -1,38 +1,13 @@
 """The measures of the Online Retail transactions: small cases by hand, and the real data where it lies."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ROOT / "benchmarks"
-
-
-def load(name: str, path: Path, *, package: bool = False) -> ModuleType:
-    """Load a file outside the package by its path and let its neighbours import it by name."""
-    if name in sys.modules:
-        return sys.modules[name]
-    places = [str(path.parent)] if package else None
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=places)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-load("online_retail", BENCHMARKS / "online_retail" / "__init__.py", package=True)
-measure = load("measure_online_retail", BENCHMARKS / "measure_online_retail.py")
-lifecycle = importlib.import_module("online_retail.lifecycle")
-orders_of = importlib.import_module("online_retail.orders")
-prices = importlib.import_module("online_retail.prices")
-rates = importlib.import_module("online_retail.rates")
-seasons = importlib.import_module("online_retail.seasons")
-transactions = importlib.import_module("online_retail.transactions")
+from tests.realdata.online_retail import lifecycle, prices, rates, seasons, transactions
+from tests.realdata.online_retail import measures as measure
+from tests.realdata.online_retail import orders as orders_of
 
 
 def spells_of(*rows: tuple[int, int]):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from online_retail.transactions import FloatArray, IntArray, Lines
+from tests.realdata.online_retail.transactions import FloatArray, IntArray, Lines
 
 SEGMENTS: tuple[str, ...] = ("small_basket", "medium_basket", "wholesale")
 SEGMENT_FLOORS_GBP: tuple[float, ...] = (200.0, 500.0)
