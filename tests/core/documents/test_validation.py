@@ -230,9 +230,9 @@ def test_at_most_fifty_problems_are_listed():
 
 
 def test_very_many_problems_are_told_at_once():
-    start = time.perf_counter()
+    start = time.process_time()
     assert problems("regions: [" + "1, " * 20_000 + "]")[-1] == " And 19950 more."
-    assert time.perf_counter() - start < 5.0
+    assert time.process_time() - start < 5.0
 
 
 def test_data_without_text_is_checked_too():
