@@ -23,11 +23,14 @@ help: ## list the verbs
 demo: $(VENV)/.base ## install what users get, and play the quickstart scenario
 	$(BIN)/xbopt simulate quickstart
 
+# The tests of a file share a worker, so that what they share is made once.
+PYTEST = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+
 test: $(VENV)/.dev ## all tests
-	$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+	$(PYTEST) $(ARGS)
 
 quick: $(VENV)/.dev ## the tests without the slow, statistical, real-data and browser ones: within a minute
-	$(BIN)/python -m pytest -q -n $(JOBS) -m "not (slow or statistical or realdata or browser)" --most-seconds 3 $(ARGS)
+	$(PYTEST) -m "not (slow or statistical or realdata or browser)" --most-seconds 3 $(ARGS)
 
 format: $(VENV)/.dev ## format the code and mend what can be mended safely
 	$(BIN)/ruff check --fix-only --quiet .
