@@ -18,7 +18,7 @@ OWN_TESTS = ("evaluation.md", "planning.md")
 LINK = re.compile(r"\[[^\]]+\]\((?P<target>[^)#\s]+)")
 
 
-def blocks(language):
+def blocks(language: str) -> list[tuple[Path, str]]:
     return [
         (page.relative_to(ROOT), match["code"])
         for page in PAGES
@@ -28,13 +28,13 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(("page", "code"), blocks("python"))
-def test_python_blocks_run(page, code):
+def test_python_blocks_run(page: Path, code: str) -> None:
     exec(compile(code, str(page), "exec"), {"__name__": "__docs__"})  # noqa: S102 - our own documents
 
 
-def commands():
+def commands() -> dict[str, list[str]]:
     """The commands of each page, in order: later ones may read what earlier ones wrote."""
-    pages = {}
+    pages: dict[str, list[str]] = {}
     for page, code in blocks("console"):
         lines = [line.removeprefix(".venv/bin/") for line in code.splitlines()]
         pages.setdefault(str(page), []).extend(line for line in lines if line.startswith("xbopt"))
@@ -56,7 +56,7 @@ FEW_CHOICES = {
 }
 
 
-def shortened(line):
+def shortened(line: str) -> list[str]:
     """The words of a command, with as little work as shows that it runs; a log keeps its rows, which are read later."""
     command, *words = shlex.split(line)[1:]
     kept = [] if "--log" in words else list(FEW_CHOICES.get(command, []))
@@ -71,31 +71,31 @@ def shortened(line):
 
 
 @pytest.mark.parametrize("page", commands())
-def test_commands_of_the_documents_run(page, tmp_path):
+def test_commands_of_the_documents_run(page: str, tmp_path: Path) -> None:
     for line in commands()[page]:
         answer = call(*shortened(line), folder=tmp_path)
         assert answer.code == 0, f"{line}\n{answer.err}"
 
 
-def test_there_are_blocks_and_commands_to_test():
+def test_there_are_blocks_and_commands_to_test() -> None:
     assert len(blocks("python")) >= 1
     assert sum(len(lines) for lines in commands().values()) >= 10
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files_that_exist(page):
+def test_links_lead_to_files_that_exist(page: Path) -> None:
     for match in LINK.finditer(page.read_text(encoding="utf-8")):
         target = match["target"]
         if not target.startswith(("http://", "https://", "mailto:")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_first_two_commands_of_the_readme_set_everything_up():
+def test_the_first_two_commands_of_the_readme_set_everything_up() -> None:
     first = next(code for page, code in blocks("console") if page.name == "README.md")
     assert first.splitlines() == ["make demo", "make test"]
 
 
-def test_the_cli_reference_is_what_the_commands_say(tmp_path):
+def test_the_cli_reference_is_what_the_commands_say(tmp_path: Path) -> None:
     made = tmp_path / "cli.md"
     subprocess.run(
         [sys.executable, "-m", "typer", "xbopt.cli.main", "utils", "docs", "--name", "xbopt", "--output", str(made)],
@@ -104,7 +104,7 @@ def test_the_cli_reference_is_what_the_commands_say(tmp_path):
     assert made.read_text(encoding="utf-8") == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
 
 
-def test_every_decision_page_has_its_parts():
+def test_every_decision_page_has_its_parts() -> None:
     for page in sorted((ROOT / "docs" / "decisions").glob("*.md")):
         text = page.read_text(encoding="utf-8")
         assert text.startswith(f"# {page.name[:4]}: "), page.name

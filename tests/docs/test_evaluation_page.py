@@ -16,7 +16,7 @@ COMMANDS = [
 ]
 
 
-def write_files(folder):
+def write_files(folder: Path) -> None:
     """The files that the page speaks of: the one it shows, and the log that it goes with."""
     (shown,) = re.findall(r"^```csv\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (folder / "by_age.csv").write_text(shown, encoding="utf-8")
@@ -27,7 +27,7 @@ def write_files(folder):
     (folder / "mailing.csv").write_text("mail,p,bought,age\n" + "".join(rows), encoding="utf-8")
 
 
-def test_the_commands_do_what_the_page_says(tmp_path):
+def test_the_commands_do_what_the_page_says(tmp_path: Path) -> None:
     write_files(tmp_path)
     said = {}
     for line in COMMANDS:
@@ -47,7 +47,7 @@ def test_the_commands_do_what_the_page_says(tmp_path):
     assert (tmp_path / "evaluation.html").exists()
 
 
-def test_the_page_names_every_role_and_estimand():
+def test_the_page_names_every_role_and_estimand() -> None:
     from xbopt.ope.logs.roles import ROLES
 
     for role in ROLES:

@@ -12,7 +12,7 @@ SEMANTICS = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
 PLAIN = {"scenario", "goal", "resolution", "solve_seconds", "expected", "spend", "notes"}
 
 
-def test_every_column_of_a_plan_is_told():
+def test_every_column_of_a_plan_is_told() -> None:
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.plan_table import plan_columns
 
@@ -20,7 +20,7 @@ def test_every_column_of_a_plan_is_told():
         assert f"`{column}`" in PAGE or column.startswith("daypart_"), column
 
 
-def test_every_name_in_the_json_is_told(tmp_path):
+def test_every_name_in_the_json_is_told(tmp_path: Path) -> None:
     short = "--set horizon.days=8 --set plan.discounts=[] --json"
     plan = json.loads(call(*f"plan quickstart {short}".split(), folder=tmp_path).out)
     for name in plan.keys() - PLAIN:
