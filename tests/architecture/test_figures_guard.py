@@ -38,7 +38,6 @@ def test_every_kind_of_difference_is_named_with_its_place(guard, tmp_path: Path)
     ]
 
 
-@pytest.mark.slow
 def test_a_record_holds_what_a_command_printed_and_agrees_with_itself(guard, tmp_path: Path) -> None:
     file = tmp_path / "record.json"
     assert guard("write", file, "--only", "tiny")[0] == 0

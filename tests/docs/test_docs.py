@@ -47,11 +47,12 @@ LITTLE_WORK = {
     "--oracle-worlds": ["--oracle-worlds", "1"],
     "--time-limit": ["--steps", "64"],
     "--steps": ["--steps", "64"],
+    "--target": ["--target", "contribution_margin=2000"],
 }
 FEW_CHOICES = {
     "simulate": ["--runs", "2"],
-    "plan": ["--set", "plan.discounts=[]"],
-    "compare": ["--set", "plan.discounts=[]"],
+    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=14"],
+    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=14"],
     "train": ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"],
 }
 

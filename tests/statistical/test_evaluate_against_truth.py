@@ -24,7 +24,7 @@ pytestmark = pytest.mark.statistical
 # Estimate and truth are independent, so their distance over the root of both variances is a standard normal figure:
 # beyond 4 with a chance of 6 in 100,000.
 FAR = 4.0
-WORLDS = 600
+WORLDS = 400
 FIRST_MORNINGS = 1200
 DISCOUNTS = [
     "tactics.discount_frac=[0.0, 0.1, 0.2]",
