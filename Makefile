@@ -10,10 +10,12 @@ INSTALL = $(PIP) install --constraint constraints.txt --editable
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
+# Without bytecode every process that a test starts compiles the whole package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test format lint type contracts cov bench docs wheel-test check clean
+.PHONY: help demo test quick format lint type contracts cov bench docs wheel-test check clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "make %-11s %s\n", $$1, $$2}'
@@ -21,8 +23,14 @@ help: ## list the verbs
 demo: $(VENV)/.base ## install what users get, and play the quickstart scenario
 	$(BIN)/xbopt simulate quickstart
 
+# The tests of a file share a worker, so that what they share is made once.
+PYTEST = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+
 test: $(VENV)/.dev ## all tests
-	$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+	$(PYTEST) $(ARGS)
+
+quick: $(VENV)/.dev ## the tests without the slow, statistical, real-data and browser ones: within a minute
+	$(PYTEST) -m "not (slow or statistical or realdata or browser)" --most-seconds 3 $(ARGS)
 
 format: $(VENV)/.dev ## format the code and mend what can be mended safely
 	$(BIN)/ruff check --fix-only --quiet .

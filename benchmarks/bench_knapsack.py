@@ -1,6 +1,6 @@
 """Learning under a budget against the linear program that knows everything.
 
-Run ``python benchmarks/bench_knapsack.py``: 100,000 decisions, 20 discount depths, a budget of 8 % of what the rewards'
+Run ``python -m benchmarks.bench_knapsack``: 100,000 decisions, 20 discount depths, a budget of 8 % of what the rewards'
 own favourites would cost, 8 seeds. Reward is compared with the bound; the cap may never be passed.
 """
 
@@ -8,8 +8,17 @@ import statistics
 import time
 
 import numpy as np
-from knapsack_problem import DEPTHS, FEATURES, LARGEST_COST, MARGIN, Played, Problem, dual_bound, make_problem
 
+from tests.agents.bandits.knapsack_problem import (
+    DEPTHS,
+    FEATURES,
+    LARGEST_COST,
+    MARGIN,
+    Played,
+    Problem,
+    dual_bound,
+    make_problem,
+)
 from xbopt.agents import BudgetedBandit, LinUcb
 from xbopt.core.randomness import named_generator
 

@@ -106,6 +106,12 @@ def comparisons(folder: Path) -> Record:
     return {"quickstart": run_xbopt(folder, *ask, "--policies", "greedy_roas,calendar,replan")}
 
 
+def tiny(folder: Path) -> Record:
+    """One short comparison, for the test of this script."""
+    short = ("--set", "horizon.days=8", "--set", "plan.discounts=[]", "--runs", "2", "--oracle-worlds", "1")
+    return {"quickstart": run_xbopt(folder, "compare", "quickstart", *short, "--policies", "uniform", "--json")}
+
+
 def evaluations(folder: Path) -> Record:
     """Questions to an own log and to foreign ones, with every reward model, sequences, certificate and refusals."""
     run_xbopt(folder, "simulate", "quickstart", "--runs", "96", "--log", "own.parquet", "--exploration", "0.4")
@@ -229,7 +235,9 @@ PARTS: dict[str, Callable[[Path], Record]] = {
     "evaluate": evaluations,
     "train": trainings,
     "serve": services,
+    "tiny": tiny,
 }
+ALL = ",".join(name for name in PARTS if name != "tiny")
 
 
 def differences(before: Json, after: Json, path: str = "") -> Iterator[tuple[str, str, str]]:
@@ -279,7 +287,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     writing = verbs.add_parser("write")
     writing.add_argument("file", type=Path)
-    writing.add_argument("--only", default=",".join(PARTS), help="parts, with commas between")
+    writing.add_argument("--only", default=ALL, help=f"parts, with commas between: {ALL}")
     comparing = verbs.add_parser("compare")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)

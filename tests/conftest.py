@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+pytest_plugins = ["tests.processor_time"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SKIPPED_FOLDERS = {"__pycache__", "build", "dist", "htmlcov", "runs"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -2,7 +2,10 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 MOST_LINES = 400
 DRAWERS = {
@@ -113,3 +116,24 @@ def test_the_look_for_random_uses_can_fail(tmp_path: Path) -> None:
     assert refused == {"random", "numpy.random.rand", "numpy.random.seed", "numpy.random.default_rng"}
     assert ("numpy.random.default_rng", True) in uses
     assert ("numpy.random.default_rng", False) in uses
+
+
+def _benchmark_uses(code: str) -> Iterator[str]:
+    """Imports from ``benchmarks``, and texts that lead to one of its scripts to load it by its path."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] == "benchmarks")
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            if node.module.partition(".")[0] == "benchmarks":
+                yield node.module
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "'benchmarks'" in ast.unparse(node.right):
+            yield ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import benchmarks.step", "from benchmarks.worlds import World", "path = ROOT / 'benchmarks' / 'worlds.py'"],
+)
+def test_the_look_for_benchmarks_can_fail(code: str) -> None:
+    assert list(_benchmark_uses(code)) != []
+    assert list(_benchmark_uses(code.replace("benchmarks", "tests"))) == []

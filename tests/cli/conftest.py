@@ -1,39 +1,20 @@
-"""Running the command line in a process of its own, as a user does."""
+"""Running the command line in an empty folder."""
 
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
+from tests.command_line import Command, call, run
 
 
 @pytest.fixture
-def xbopt_command(tmp_path):
-    """Run ``xbopt`` in an empty folder; gives exit code, stdout and stderr."""
+def xbopt_command(tmp_path: Path) -> Command:
+    """Run ``xbopt`` in this process and an empty folder; gives exit code, stdout and stderr."""
+    return partial(call, folder=tmp_path)
 
-    def run(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **environment):
-        done = subprocess.run(
-            [sys.executable, "-c", "from xbopt.cli.main import main; main()", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "110", "TERM": "dumb", **environment},
-            stdin=stdin,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Answer(done.returncode, done.stdout or "", done.stderr)
 
-    return run
+@pytest.fixture
+def xbopt_process(tmp_path: Path) -> Command:
+    """The same in a process of its own, where start, streams or end of a process matter."""
+    return partial(run, folder=tmp_path)

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.command_line import Command, start
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.simulator.money import TERMS
 from xbopt.studies.kpis import KPI_NAMES
 
 
-def test_json_is_one_document_that_keeps_the_contract(xbopt_command):
+def test_json_is_one_document_that_keeps_the_contract(xbopt_command: Command) -> None:
     answer = xbopt_command("simulate", "quickstart", "--runs", "4", "--seed", "5", "--json")
     assert answer.code == 0
     assert answer.err == ""
@@ -35,18 +37,20 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command):
     assert document["performance"]["env_days"] == 4 * 28
 
 
-def test_a_figure_without_meaning_is_null(xbopt_command):
+def test_a_figure_without_meaning_is_null(xbopt_command: Command) -> None:
     answer = xbopt_command("simulate", "quickstart", "--runs", "2", "--set", "plan.spend_frac=0", "--json")
     assert json.loads(answer.out)["kpis"]["roas"]["mean"] is None
 
 
-def test_the_same_seed_prints_the_same_bytes(xbopt_command):
-    first, second = (xbopt_command("simulate", "quickstart", "--runs", "3", "--seed", "9") for _ in range(2))
+def test_the_same_seed_prints_the_same_bytes(xbopt_command: Command, xbopt_process: Command) -> None:
+    """In another process too, where sets and texts have other hashes."""
+    first = xbopt_command("simulate", "quickstart", "--runs", "3", "--seed", "9")
+    second = xbopt_process("simulate", "quickstart", "--runs", "3", "--seed", "9", PYTHONHASHSEED="7")
     assert first.out == second.out
     assert xbopt_command("simulate", "quickstart", "--runs", "3", "--seed", "10").out != first.out
 
 
-def test_all_files_are_written_and_named(xbopt_command, tmp_path):
+def test_all_files_are_written_and_named(xbopt_command: Command, tmp_path: Path) -> None:
     answer = xbopt_command(
         "simulate", "quickstart", "--runs", "2", "--log", "a.parquet", "--report", "b.html", "--xlsx", "c.xlsx"
     )
@@ -59,7 +63,7 @@ def test_all_files_are_written_and_named(xbopt_command, tmp_path):
     assert (tmp_path / "b.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_set_changes_the_market(xbopt_command):
+def test_set_changes_the_market(xbopt_command: Command) -> None:
     plain = json.loads(xbopt_command("simulate", "quickstart", "--runs", "2", "--json").out)
     rich = json.loads(
         xbopt_command("simulate", "quickstart", "--runs", "2", "--set", "budget.total_base=56000", "--json").out
@@ -86,7 +90,9 @@ BAD_CALLS = {
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD_CALLS.values(), ids=BAD_CALLS)
-def test_a_bad_call_exits_2_with_words(arguments, words, xbopt_command, tmp_path):
+def test_a_bad_call_exits_2_with_words(
+    arguments: list[str], words: str, xbopt_command: Command, tmp_path: Path
+) -> None:
     answer = xbopt_command(*arguments)
     assert answer.code == 2
     assert words in answer.err
@@ -94,7 +100,7 @@ def test_a_bad_call_exits_2_with_words(arguments, words, xbopt_command, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bad_scenario_names_file_line_and_column(xbopt_command, tmp_path):
+def test_a_bad_scenario_names_file_line_and_column(xbopt_command: Command, tmp_path: Path) -> None:
     xbopt_command("scenario", "new", "mine")
     file = tmp_path / "mine.yaml"
     text = file.read_text(encoding="utf-8").replace("total_base: 28000", "total_base: lots")
@@ -105,19 +111,17 @@ def test_a_bad_scenario_names_file_line_and_column(xbopt_command, tmp_path):
     assert f"mine.yaml:{line}:15: budget.total_base:" in answer.err
 
 
-def test_an_interrupted_run_leaves_nothing_half_written(tmp_path):
+def test_an_interrupted_run_leaves_nothing_half_written(tmp_path: Path) -> None:
     keep = tmp_path / "log.parquet"
     keep.write_bytes(b"precious")
-    started = subprocess.Popen(
-        [sys.executable, "-c", "from xbopt.cli.main import main; main()",
-         "simulate", "us_eu_launch", "--runs", "20000", "--log", "log.parquet", "--report", "report.html"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    started.send_signal(signal.SIGINT)
-    out, err = started.communicate(timeout=60)
+    arguments = ["simulate", "us_eu_launch", "--runs", "20000", "--log", "log.parquet", "--report", "report.html"]
+    with start(*arguments, folder=tmp_path) as started:
+        # The log's temporary file appears as the first worlds are played; a busy machine may need long for the imports.
+        while len(list(tmp_path.iterdir())) < 2:
+            assert started.poll() is None, "the command ended before it was interrupted"
+            time.sleep(0.02)
+        started.send_signal(signal.SIGINT)
+        out, err = started.communicate(timeout=120)
     assert started.returncode == 130
     assert out == ""
     assert "Traceback" not in err
@@ -126,7 +130,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path):
     assert list(tmp_path.iterdir()) == [keep]
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -c 'from xbopt.cli.main import main; main()' scenario schema | head -1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "{\n"
@@ -134,19 +138,21 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
-def test_a_full_disk_is_an_error_in_words(xbopt_command):
+def test_a_full_disk_is_an_error_in_words(xbopt_process: Command) -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123
-        answer = xbopt_command("scenario", "schema", stdout=full)
+        answer = xbopt_process("scenario", "schema", stdout=full)
     assert answer.code != 0
     assert answer.err
 
 
-def test_an_internal_error_says_so_and_exits_1(xbopt_command, tmp_path):
+def test_an_internal_error_says_so_and_exits_1(xbopt_process: Command, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import xbopt.core.scenario.loading as loading\n"
         "def broken(*a, **k):\n    raise RuntimeError('boom')\n"
         "loading.load_scenario = broken\n"
     )
-    answer = xbopt_command("simulate", "quickstart", PYTHONPATH=str(tmp_path))
+    answer = xbopt_process(
+        "simulate", "quickstart", PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    )
     assert answer.code == 1
     assert "Internal error: RuntimeError: boom" in answer.err

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import call
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+# Pages with a test of their own, which looks at what the commands say as well.
 OWN_TESTS = ("evaluation.md", "planning.md")
 LINK = re.compile(r"\[[^\]]+\]\((?P<target>[^)#\s]+)")
 
 
-def blocks(language):
+def blocks(language: str) -> list[tuple[Path, str]]:
     return [
         (page.relative_to(ROOT), match["code"])
         for page in PAGES
@@ -25,71 +28,75 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(("page", "code"), blocks("python"))
-def test_python_blocks_run(page, code):
+def test_python_blocks_run(page: Path, code: str) -> None:
     exec(compile(code, str(page), "exec"), {"__name__": "__docs__"})  # noqa: S102 - our own documents
 
 
-def commands():
+def commands() -> dict[str, list[str]]:
     """The commands of each page, in order: later ones may read what earlier ones wrote."""
-    # Pages with a test of their own, which looks at what the commands say as well, are left out.
-    pages = {}
+    pages: dict[str, list[str]] = {}
     for page, code in blocks("console"):
         lines = [line.removeprefix(".venv/bin/") for line in code.splitlines()]
         pages.setdefault(str(page), []).extend(line for line in lines if line.startswith("xbopt"))
-    return {
-        page: lines for page, lines in pages.items() if lines and not page.endswith(("evaluation.md", "planning.md"))
-    }
+    return {page: lines for page, lines in pages.items() if lines and not page.endswith(OWN_TESTS)}
 
 
-def shortened(line):
-    """The words of a command, with as little work as shows that it runs."""
-    words = shlex.split(line)[1:]
-    few = {"--oracle-worlds": "1", "--time-limit": None, "--steps": None}
-    if "--log" not in words:
-        few["--runs"] = None
-    kept = []
-    for word, before in zip(words, [None, *words], strict=False):
-        if before in few:
-            if few[before] is not None:
-                kept.append(few[before])
-        elif word not in few or few[word] is not None:
-            kept.append(word)
-    if words[0] in ("simulate", "compare") and "--log" not in words:
-        kept += ["--runs", "2"]
-    if words[0] == "train":
-        kept += ["--steps", "64"]
-    return [str(ROOT / w) if w.startswith("scenarios/") else w for w in kept]
+# Options in the place of those that say how much work to do: enough to show that a command runs.
+LITTLE_WORK = {
+    "--runs": ["--runs", "2"],
+    "--oracle-worlds": ["--oracle-worlds", "1"],
+    "--time-limit": ["--steps", "64"],
+    "--steps": ["--steps", "64"],
+    "--target": ["--target", "contribution_margin=2000"],
+}
+FEW_CHOICES = {
+    "simulate": ["--runs", "2"],
+    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=14"],
+    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=14"],
+    "train": ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"],
+}
+
+
+def shortened(line: str) -> list[str]:
+    """The words of a command, with as little work as shows that it runs; a log keeps its rows, which are read later."""
+    command, *words = shlex.split(line)[1:]
+    kept = [] if "--log" in words else list(FEW_CHOICES.get(command, []))
+    while words:
+        word = words.pop(0)
+        if word in LITTLE_WORK and "--log" not in line:
+            words.pop(0)
+            kept += LITTLE_WORK[word]
+        else:
+            kept.append(str(ROOT / word) if word.startswith("scenarios/") else word)
+    return [command, *kept]
 
 
 @pytest.mark.parametrize("page", commands())
-def test_commands_of_the_documents_run(page, tmp_path):
+def test_commands_of_the_documents_run(page: str, tmp_path: Path) -> None:
     for line in commands()[page]:
-        done = subprocess.run(
-            [sys.executable, "-c", "from xbopt.cli.main import main; main()", *shortened(line)],
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        answer = call(*shortened(line), folder=tmp_path)
+        assert answer.code == 0, f"{line}\n{answer.err}"
 
 
-def test_there_are_blocks_and_commands_to_test():
+def test_there_are_blocks_and_commands_to_test() -> None:
     assert len(blocks("python")) >= 1
     assert sum(len(lines) for lines in commands().values()) >= 10
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files_that_exist(page):
+def test_links_lead_to_files_that_exist(page: Path) -> None:
     for match in LINK.finditer(page.read_text(encoding="utf-8")):
         target = match["target"]
         if not target.startswith(("http://", "https://", "mailto:")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_first_two_commands_of_the_readme_set_everything_up():
+def test_the_first_two_commands_of_the_readme_set_everything_up() -> None:
     first = next(code for page, code in blocks("console") if page.name == "README.md")
     assert first.splitlines() == ["make demo", "make test"]
 
 
-def test_the_cli_reference_is_what_the_commands_say(tmp_path):
+def test_the_cli_reference_is_what_the_commands_say(tmp_path: Path) -> None:
     made = tmp_path / "cli.md"
     subprocess.run(
         [sys.executable, "-m", "typer", "xbopt.cli.main", "utils", "docs", "--name", "xbopt", "--output", str(made)],
@@ -98,7 +105,7 @@ def test_the_cli_reference_is_what_the_commands_say(tmp_path):
     assert made.read_text(encoding="utf-8") == (ROOT / "docs" / "cli.md").read_text(encoding="utf-8"), "run: make docs"
 
 
-def test_every_decision_page_has_its_parts():
+def test_every_decision_page_has_its_parts() -> None:
     for page in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
         text = page.read_text(encoding="utf-8")
         assert text.startswith(f"# {page.name[:4]}: "), page.name

@@ -2,9 +2,9 @@
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.command_line import call
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ COMMANDS = [
 ]
 
 
-def write_files(folder):
+def write_files(folder: Path) -> None:
     """The files that the page speaks of: the one it shows, and the log that it goes with."""
     (shown,) = re.findall(r"^```csv\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (folder / "by_age.csv").write_text(shown, encoding="utf-8")
@@ -27,17 +27,14 @@ def write_files(folder):
     (folder / "mailing.csv").write_text("mail,p,bought,age\n" + "".join(rows), encoding="utf-8")
 
 
-def test_the_commands_do_what_the_page_says(tmp_path):
+def test_the_commands_do_what_the_page_says(tmp_path: Path) -> None:
     write_files(tmp_path)
     said = {}
     for line in COMMANDS:
         command, _, remark = line.partition("  # ")
-        done = subprocess.run(
-            [sys.executable, "-c", "from xbopt.cli.main import main; main()", *shlex.split(command)[1:]],
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == (int(remark.removeprefix("exit ")) if remark else 0), (line, done.stderr)
-        said[line] = done.stdout
+        answer = call(*shlex.split(command)[1:], folder=tmp_path)
+        assert answer.code == (int(remark.removeprefix("exit ")) if remark else 0), (line, answer.err)
+        said[line] = answer.out
     assert len(COMMANDS) >= 7
     first, sequential, thin = (out for line, out in said.items() if "--scenario quickstart" in line)
     assert "CAUTION:" in first
@@ -50,7 +47,7 @@ def test_the_commands_do_what_the_page_says(tmp_path):
     assert (tmp_path / "evaluation.html").exists()
 
 
-def test_the_page_names_every_role_and_estimand():
+def test_the_page_names_every_role_and_estimand() -> None:
     from xbopt.ope.logs.roles import ROLES
 
     for role in ROLES:

@@ -1,10 +1,9 @@
 """Everything that plans and comparisons write has its meaning in the documents."""
 
 import json
-import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.command_line import call
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
@@ -13,14 +12,7 @@ SEMANTICS = (ROOT / "docs" / "semantics.md").read_text(encoding="utf-8")
 PLAIN = {"scenario", "goal", "resolution", "solve_seconds", "expected", "spend", "notes"}
 
 
-def run(line, folder):
-    return subprocess.run(
-        [sys.executable, "-c", "from xbopt.cli.main import main; main()", *shlex.split(line)[1:]],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-
-
-def test_every_column_of_a_plan_is_told():
+def test_every_column_of_a_plan_is_told() -> None:
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.plan_table import plan_columns
 
@@ -28,12 +20,13 @@ def test_every_column_of_a_plan_is_told():
         assert f"`{column}`" in PAGE or column.startswith("daypart_"), column
 
 
-def test_every_name_in_the_json_is_told(tmp_path):
+def test_every_name_in_the_json_is_told(tmp_path: Path) -> None:
     short = "--set horizon.days=8 --set plan.discounts=[] --json"
-    plan = json.loads(run(f"xbopt plan quickstart {short}", tmp_path).stdout)
+    plan = json.loads(call(*f"plan quickstart {short}".split(), folder=tmp_path).out)
     for name in plan.keys() - PLAIN:
         assert f"`{name}`" in SEMANTICS, name
-    made = json.loads(run(f"xbopt compare quickstart {short} --runs 2 --oracle-worlds 1", tmp_path).stdout)
+    compare = f"compare quickstart {short} --runs 2 --oracle-worlds 1".split()
+    made = json.loads(call(*compare, folder=tmp_path).out)
     own = made["policies"][1]
     for name in ("difference", "probability_beats_first", "gap_closed", "gap_closed_interval", "spread", "reward"):
         assert name in own

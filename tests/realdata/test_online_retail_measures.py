@@ -1,38 +1,15 @@
 """The measures of the Online Retail transactions: small cases by hand, and the real data where it lies."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BENCHMARKS = ROOT / "benchmarks"
-
-
-def load(name: str, path: Path, *, package: bool = False) -> ModuleType:
-    """Load a file outside the package by its path and let its neighbours import it by name."""
-    if name in sys.modules:
-        return sys.modules[name]
-    places = [str(path.parent)] if package else None
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=places)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-load("online_retail", BENCHMARKS / "online_retail" / "__init__.py", package=True)
-measure = load("measure_online_retail", BENCHMARKS / "measure_online_retail.py")
-lifecycle = importlib.import_module("online_retail.lifecycle")
-orders_of = importlib.import_module("online_retail.orders")
-prices = importlib.import_module("online_retail.prices")
-rates = importlib.import_module("online_retail.rates")
-seasons = importlib.import_module("online_retail.seasons")
-transactions = importlib.import_module("online_retail.transactions")
+from tests.realdata.online_retail import lifecycle, prices, rates, seasons, transactions
+from tests.realdata.online_retail import measures as measure
+from tests.realdata.online_retail import orders as orders_of
 
 
 def spells_of(*rows: tuple[int, int]):
@@ -93,11 +70,11 @@ def walk(rows, first_day: int, end_day: int):
         (5, 181, "lapsed"),
     ],
 )
-def test_bucket_edges_are_inclusive_as_defined(purchases, age, bucket):
+def test_bucket_edges_are_inclusive_as_defined(purchases: int, age: int, bucket: str) -> None:
     assert lifecycle.bucket_of(purchases, age) == bucket
 
 
-def test_one_customer_by_hand():
+def test_one_customer_by_hand() -> None:
     """Bought on days 0, 10 and 120; the data end after day 319.
 
     New on days 1..10 (10), orders on 10. Active on 11..100 (90), ages out. At risk on 101..120 (20), orders on 120.
@@ -117,7 +94,7 @@ def test_one_customer_by_hand():
     assert rates_by_bucket["lapsed"]["customer_days"] == 19
 
 
-def test_an_order_on_the_last_day_of_a_bucket_stops_the_ageing():
+def test_an_order_on_the_last_day_of_a_bucket_stops_the_ageing() -> None:
     on_time = lifecycle.bucket_rates(spells_of((0, 0), (0, 90)), 0, 91)["new"]
     too_late = lifecycle.bucket_rates(spells_of((0, 0), (0, 91)), 0, 92)
     assert (on_time["orders"], on_time["age_out"]) == (1, 0)
@@ -125,7 +102,7 @@ def test_an_order_on_the_last_day_of_a_bucket_stops_the_ageing():
     assert too_late["at_risk"]["orders"] == 1
 
 
-def test_two_invoices_on_a_day_are_one_purchase_but_two_invoices():
+def test_two_invoices_on_a_day_are_one_purchase_but_two_invoices() -> None:
     spells = spells_of((0, 0), (0, 0), (0, 5), (0, 5), (0, 5))
     new = lifecycle.bucket_rates(spells, 0, 6)["new"]
     assert spells.rank.tolist() == [0, 1]
@@ -134,7 +111,7 @@ def test_two_invoices_on_a_day_are_one_purchase_but_two_invoices():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("first_day", [0, 90])
-def test_spells_agree_with_a_walk_through_every_day(seed, first_day):
+def test_spells_agree_with_a_walk_through_every_day(seed: int, first_day: int) -> None:
     rng = np.random.default_rng(seed)
     end_day = 374
     rows = [(int(w), int(d)) for w, d in zip(rng.integers(0, 40, 120), rng.integers(0, end_day, 120), strict=True)]
@@ -157,13 +134,13 @@ def test_spells_agree_with_a_walk_through_every_day(seed, first_day):
     assert rate == pytest.approx(np.mean(daily), rel=1e-12)
 
 
-def test_repurchase_rate_by_hand():
+def test_repurchase_rate_by_hand() -> None:
     """A buys on 0 and 2, B on 0: two people stand on days 1..3, one repeats on day 2: (0 + 1/2 + 0) / 3."""
     spells = spells_of((0, 0), (0, 2), (1, 0))
     assert lifecycle.repurchase_rate(spells, 0, 4, with_lapsed=True) == pytest.approx(1 / 6)
 
 
-def test_repeat_of_a_lapsed_customer_counts_only_when_asked():
+def test_repeat_of_a_lapsed_customer_counts_only_when_asked() -> None:
     """A buys on 0 and 200; B buys on 100 and stands on days 101..204. On day 200 only B stands."""
     spells = spells_of((0, 0), (0, 200), (1, 100))
     counted = lifecycle.repurchase_rate(spells, 200, 201, with_lapsed=True)
@@ -171,12 +148,12 @@ def test_repeat_of_a_lapsed_customer_counts_only_when_asked():
     assert (counted, left_out) == (1.0, 0.0)
 
 
-def test_first_purchases_leave_out_the_burn_in():
+def test_first_purchases_leave_out_the_burn_in() -> None:
     spells = spells_of((0, 0), (1, 5), (1, 8), (2, 9))
     assert lifecycle.first_purchases_per_day(spells, 5, 10) == pytest.approx(2 / 5)
 
 
-def test_reordered_share_minds_censoring():
+def test_reordered_share_minds_censoring() -> None:
     """Times 10 (event), 20 (censored), 30 (event), 40 (censored): S(30) = 3/4 * 1/2."""
     spells = lifecycle.Spells(
         customer=np.arange(4),
@@ -190,7 +167,7 @@ def test_reordered_share_minds_censoring():
     assert share == pytest.approx({"within_9_days": 0, "within_10_days": 0.25, "within_30_days": 0.625})
 
 
-def test_refunds_go_to_the_latest_earlier_purchase_and_never_beyond_it():
+def test_refunds_go_to_the_latest_earlier_purchase_and_never_beyond_it() -> None:
     sales = lines_of((1, 7, 5, 2.0, 0, 1), (2, 7, 3, 2.0, 1440, 1), (3, 7, 9, 2.0, 9000, 1), (4, 7, 9, 2.0, 0, 2))
     refunds = lines_of((9, 7, -6, 1.5, 2880, 1), (10, 7, -4, 2.0, 2881, 1), (11, 8, -1, 4.0, 2881, 1))
     matching = orders_of.match_refunds(sales, refunds)
@@ -200,7 +177,7 @@ def test_refunds_go_to_the_latest_earlier_purchase_and_never_beyond_it():
     assert sorted(matching.delay_days.tolist()) == [1, 2, 2]
 
 
-def test_only_a_full_cancellation_on_the_same_day_voids_a_sale():
+def test_only_a_full_cancellation_on_the_same_day_voids_a_sale() -> None:
     sales = lines_of((1, 7, 5, 2.0, 10, 1), (2, 7, 5, 2.0, 20, 1), (3, 7, 4, 2.0, 10, 1), (4, 7, 5, 2.0, 10, -1))
     refunds = lines_of((9, 7, -5, 2.0, 15, 1), (9, 7, -4, 2.0, 1500, 1), (9, 7, -5, 2.0, 15, -1))
     undone, undoing = transactions.voided_pairs(sales, refunds)
@@ -208,12 +185,12 @@ def test_only_a_full_cancellation_on_the_same_day_voids_a_sale():
     assert undoing.tolist() == [True, False, False]
 
 
-def test_repeated_rows_keep_the_first():
+def test_repeated_rows_keep_the_first() -> None:
     first, second = np.array([1, 2, 1, 1, 2]), np.array([5, 5, 5, 6, 5])
     assert transactions.repeated_rows([first, second]).tolist() == [False, False, True, False, True]
 
 
-def test_orders_and_segments_by_hand():
+def test_orders_and_segments_by_hand() -> None:
     sales = lines_of(
         (1, 7, 10, 20.0, 0, 50), (1, 8, 1, 100.0, 1, 50), (2, 7, 10, 70.0, 99, 50), (3, 7, 1, 199.0, 5, 60)
     )  # fmt: skip
@@ -227,7 +204,7 @@ def test_orders_and_segments_by_hand():
     assert orders_of.segment_of(np.array([199.99, 200.0, 499.0, 500.0])).tolist() == [0, 1, 1, 2]
 
 
-def test_within_slope_finds_a_slope_that_was_built_in():
+def test_within_slope_finds_a_slope_that_was_built_in() -> None:
     """Quantity = product + month - 2 * price exactly, on an uneven panel: the slope is -2 and its error 0."""
     rng = np.random.default_rng(3)
     product, month = rng.integers(0, 12, 200), rng.integers(0, 5, 200)
@@ -238,14 +215,14 @@ def test_within_slope_finds_a_slope_that_was_built_in():
     assert fit["standard_error"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_within_slope_and_clustered_error_by_hand():
+def test_within_slope_and_clustered_error_by_hand() -> None:
     """Products A: x 0,1 y 0,1; B: x 0,1 y 0,3; one month. Slope 2; scores -0.5, 0.5; error sqrt(2 * 0.5) / 1."""
     arrays = [np.array(a, dtype=np.float64) for a in ([0, 1, 0, 3], [0, 1, 0, 1])]
     fit = prices.within_slope(*arrays, np.array([0, 0, 1, 1]), np.zeros(4, dtype=np.int64))
     assert (fit["slope"], fit["standard_error"]) == pytest.approx((2.0, 1.0))
 
 
-def test_season_indices_have_mean_one_and_know_the_weekday():
+def test_season_indices_have_mean_one_and_know_the_weekday() -> None:
     """2011-01-03 was a Monday; four orders that day, one on the Sunday after, none else."""
     monday = int(np.datetime64("2011-01-03", "D").astype(np.int64))
     minute = np.array([monday, monday, monday, monday, monday + 6]) * 1440 + np.array([300, 400, 800, 1100, 800])
@@ -257,7 +234,7 @@ def test_season_indices_have_mean_one_and_know_the_weekday():
     assert sum(figures["hour"].values()) == pytest.approx(24)
 
 
-def test_volatility_and_rates_by_hand():
+def test_volatility_and_rates_by_hand() -> None:
     """Log changes +0.01, -0.01: sample deviation 0.01 * sqrt 2, times sqrt 252; a gap takes the day before."""
     dates = np.array(["2011-01-03", "2011-01-04", "2011-01-06"], dtype="datetime64[D]")
     rate = np.exp(np.array([0.0, 0.01, 0.0]))
@@ -267,14 +244,14 @@ def test_volatility_and_rates_by_hand():
         rates.value_on(dates, rate, "2011-03-01")
 
 
-def test_rounding_keeps_six_digits_and_refuses_what_is_not_a_number():
+def test_rounding_keeps_six_digits_and_refuses_what_is_not_a_number() -> None:
     assert measure.rounded({"a": [1234567.8, 7]}) == {"a": [1234570.0, 7]}
     with pytest.raises(ValueError, match="finite"):
         measure.rounded({"a": float("nan")})
 
 
 @pytest.fixture(scope="module")
-def document(data_folder):
+def document(data_folder: Path) -> dict[str, Any]:
     """The whole document, made once."""
     for part in ("online_retail/online_retail.parquet", "ecb_fx/eurofxref-hist.parquet"):
         if not (data_folder / part).is_file():
@@ -283,7 +260,7 @@ def document(data_folder):
 
 
 @pytest.mark.realdata
-def test_totals_match_the_literature(document):
+def test_totals_match_the_literature(document: dict[str, Any]) -> None:
     """UCI 352 counts 541,909 rows; published work on it counts 4,372 customer ids and 38 countries."""
     rules = document["rules"]
     assert (rules["rows_in"], rules["countries_in"], rules["customers_in"]) == (541_909, 38, 4_372)
@@ -292,7 +269,7 @@ def test_totals_match_the_literature(document):
 
 
 @pytest.mark.realdata
-def test_the_ledger_adds_up(document):
+def test_the_ledger_adds_up(document: dict[str, Any]) -> None:
     rules = document["rules"]
     left = rules["rows_in"]
     for step in rules["removed"]:
@@ -306,7 +283,7 @@ def test_the_ledger_adds_up(document):
 
 
 @pytest.mark.realdata
-def test_segments_and_buckets_split_the_whole(document):
+def test_segments_and_buckets_split_the_whole(document: dict[str, Any]) -> None:
     whole, parts = document["all"], document["segments"]["figures"]["all"]
     for name in ("orders", "customers"):
         assert sum(part[name] for part in parts.values()) == whole[name]
@@ -318,7 +295,7 @@ def test_segments_and_buckets_split_the_whole(document):
 
 
 @pytest.mark.realdata
-def test_no_saturday_orders_and_indices_of_mean_one(document):
+def test_no_saturday_orders_and_indices_of_mean_one(document: dict[str, Any]) -> None:
     for group in document["season"].values():
         assert group["weekday_orders"]["sat"] == 0.0
         assert sum(group["month_orders"].values()) == pytest.approx(12)
@@ -326,6 +303,6 @@ def test_no_saturday_orders_and_indices_of_mean_one(document):
 
 
 @pytest.mark.realdata
-def test_the_document_is_plain_json(document):
+def test_the_document_is_plain_json(document: dict[str, Any]) -> None:
     text = json.dumps(measure.rounded(document), sort_keys=True, allow_nan=False)
     assert json.loads(text)["period"]["days"] == 374

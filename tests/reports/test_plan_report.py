@@ -142,8 +142,8 @@ def test_the_verdict_holds_goal_gain_and_spend(planned):
 
 
 def test_a_target_is_told_with_the_spend_that_missed_it():
-    most = planned_with(goal="orders").objective
-    result = planned_with(target=Target(kpi="orders", value=round(0.8 * most)))
+    most = planned_with("horizon.days=8", goal="orders").objective
+    result = planned_with("horizon.days=8", target=Target(kpi="orders", value=round(0.8 * most)))
     verdict = plan_verdict(result, EUR)
     assert verdict.startswith(f"{round(0.8 * most):,} orders take {EUR.money(result.campaign.total_spend_base)}")
     assert f"{EUR.money(result.target.missed_base)} were not enough" in verdict

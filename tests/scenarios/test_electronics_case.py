@@ -1,32 +1,24 @@
 """The study's case: its baseline, its three experiments, and what its file says of itself."""
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests.scenarios.electronics_experiments import (
+    Lift,
+    MediaOrders,
+    Shop,
+    expected_year,
+    price_lifts,
+    synergy_experiment,
+)
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.studies.simulate import SimulationResult, simulate
 
 RUNS, SEED = 256, 0
-CALIBRATION = Path(__file__).resolve().parents[2] / "benchmarks" / "calibrate_electronics_case.py"
-
-
-def load(name: str, path: Path) -> ModuleType:
-    """Load a file outside the package by its path, so that test and calibration share one definition."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-case = load("calibrate_electronics_case", CALIBRATION)
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +32,13 @@ def baseline(scenario: Scenario) -> SimulationResult:
 
 
 @pytest.fixture(scope="module")
-def sampled_lifts(scenario: Scenario):
-    return case.price_lifts(scenario, seed=SEED, worlds=RUNS)
+def sampled_lifts(scenario: Scenario) -> tuple[Lift, Lift]:
+    return price_lifts(scenario, seed=SEED, worlds=RUNS)
 
 
 @pytest.fixture(scope="module")
-def media(scenario: Scenario):
-    return case.synergy_experiment(scenario)
+def media(scenario: Scenario) -> MediaOrders:
+    return synergy_experiment(scenario)
 
 
 def test_users_are_split_as_in_the_study(scenario: Scenario) -> None:
@@ -59,7 +51,7 @@ def test_users_are_split_as_in_the_study(scenario: Scenario) -> None:
 
 def test_the_file_opens_with_both_readings_of_the_study() -> None:
     """Table and text of the study disagree on two rows; the header quotes both."""
-    text = (CALIBRATION.parents[1] / "scenarios" / "electronics_case.yaml").read_text(encoding="utf-8")
+    text = (SCENARIOS / "electronics_case.yaml").read_text(encoding="utf-8")
     header = text[: text.index("version: 1")]
     for quoted in ("+42.5 %               +15 %", "+28 %                 +35 %", "1.44 %", "1.14 %", "CNY 6,400"):
         assert quoted in header
@@ -92,7 +84,7 @@ def test_the_baseline_reproduces_the_before_column(
 @pytest.mark.statistical
 def test_repurchase_is_repeat_orders_over_known_customers(scenario: Scenario, baseline: SimulationResult) -> None:
     """The expected year, counted day by day from the outcome, gives the same rates as the sampled KPIs."""
-    year = case.expected_year(scenario)
+    year = expected_year(scenario)
     for have, kpi, days in (
         (year.repurchase_rate, "repurchase_rate", 1),
         (year.conversion_rate, "conversion_rate", 1),
@@ -106,12 +98,12 @@ def test_repurchase_is_repeat_orders_over_known_customers(scenario: Scenario, ba
 def test_the_customer_base_is_the_one_that_the_plan_sustains(scenario: Scenario) -> None:
     """Over the year the mean number of new, active and at-risk customers is that of the first day, within 2 %."""
     first = scenario.customers[..., 1:4].sum()
-    assert case.expected_year(scenario).customers[..., 1:4].sum() == pytest.approx(first, rel=0.02)
+    assert expected_year(scenario).customers[..., 1:4].sum() == pytest.approx(first, rel=0.02)
 
 
 def test_a_price_cut_lifts_orders_in_expected_mode(scenario: Scenario) -> None:
     """10 % off lifts a normal week's orders by 15 %, 5 % off before National Day by 10 %, to the digits of the file."""
-    price, holiday = case.price_lifts(scenario)
+    price, holiday = price_lifts(scenario)
     assert price.gain == pytest.approx(0.15, abs=0.002)
     assert holiday.gain == pytest.approx(0.10, abs=0.002)
 
@@ -119,7 +111,7 @@ def test_a_price_cut_lifts_orders_in_expected_mode(scenario: Scenario) -> None:
 # On common random numbers the standard errors over 256 worlds are 0.45 points (a week) and 0.25 points (two weeks), and
 # each bar lies 2 points from the study's figure: four standard errors or more.
 @pytest.mark.statistical
-def test_a_price_cut_lifts_sampled_orders(sampled_lifts) -> None:
+def test_a_price_cut_lifts_sampled_orders(sampled_lifts: tuple[Lift, Lift]) -> None:
     """The same two cuts, against no cut on the same random numbers, lift 13 to 17 % and 8 to 12 %."""
     price, holiday = sampled_lifts
     assert 0.13 <= price.gain <= 0.17
@@ -130,10 +122,10 @@ def test_a_price_cut_lifts_sampled_orders(sampled_lifts) -> None:
 def test_the_holiday_makes_buyers_more_price_sensitive(scenario: Scenario) -> None:
     """Without the event's price sensitivity the holiday cut falls short of the study: the event is what does it."""
     calm = load_scenario("electronics_case", overrides=["calendar.custom_events[0].price_sensitivity=1"])
-    assert case.price_lifts(calm)[1].gain < 0.08
+    assert price_lifts(calm)[1].gain < 0.08
 
 
-def test_social_and_email_together_beat_either_alone(media) -> None:
+def test_social_and_email_together_beat_either_alone(media: MediaOrders) -> None:
     """Half in social media and half in e-mail bring 13 to 17 % more orders than all the money in the better one."""
     assert media.both / max(media.social, media.email) == pytest.approx(1.15, abs=0.02)
     assert min(media.social, media.email) > 0.0
@@ -142,12 +134,12 @@ def test_social_and_email_together_beat_either_alone(media) -> None:
 def test_the_gain_of_both_channels_is_synergy_and_not_saturation() -> None:
     """With the synergy switched off, half and half brings no more than the better channel alone, within 2 %."""
     apart = load_scenario("electronics_case", overrides=["synergies[0].strength=0"])
-    assert abs(case.synergy_experiment(apart).gain) < 0.02
+    assert abs(synergy_experiment(apart).gain) < 0.02
 
 
 def test_shop_without_changes_is_the_baseline_policy(scenario: Scenario) -> None:
     """The experiments' control arm spends what the plan spends, and branching leaves the plan's path alone."""
-    shop = case.Shop(scenario, seed=SEED, worlds=range(2))
+    shop = Shop(scenario, seed=SEED, worlds=range(2))
     state = shop.first_morning()
     before = shop.orders(state, 7)
     shop.orders(state, 7, discount_frac=0.1)

@@ -4,18 +4,19 @@ The pinned figures are of the Online Retail transactions from 2011-09-01 to 2011
 printed by ``benchmarks/build_gift_retailer.py``.
 """
 
-import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests.realdata.online_retail import gift_retailer
+from tests.realdata.online_retail.order_rates import Shop, played_days, read_shop
 from xbopt.agents.policies import built_in_policy
 from xbopt.core.documents.document import value_at
+from xbopt.core.documents.yaml_files import load_yaml
 from xbopt.core.scenario.loading import load_scenario, read_document
 from xbopt.core.scenario.provenance import provenance_of
 from xbopt.core.scenario.scenario import Scenario
@@ -201,14 +202,6 @@ class TestTheFile:
         assert entry.evidence == evidence
 
 
-@pytest.fixture(scope="module")
-def builder(repository: Path) -> Iterator[ModuleType]:
-    """The script that fills the file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(repository / "benchmarks"))
-        yield importlib.import_module("build_gift_retailer")
-
-
 def leaves(value: object) -> list[float]:
     """All numbers of a nested value, in order."""
     if isinstance(value, Mapping):
@@ -220,15 +213,15 @@ def leaves(value: object) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def shop(builder: ModuleType, data_folder: Path) -> object:
+def shop(data_folder: Path) -> Shop:
     """The transactions of the six regions."""
-    return builder.read_shop(data_folder)
+    return read_shop(data_folder)
 
 
 @pytest.fixture(scope="module")
-def measured(builder: ModuleType, shop: object, data_folder: Path) -> dict[tuple[str | int, ...], object]:
+def measured(shop: Shop, data_folder: Path) -> dict[tuple[str | int, ...], object]:
     """A fresh measurement: every measured number by its path."""
-    return builder.measured_numbers(shop, data_folder)
+    return gift_retailer.measured_numbers(shop, data_folder)
 
 
 @pytest.mark.realdata
@@ -245,16 +238,14 @@ class TestTheData:
                 assert list(stated) == list(value), path
             assert leaves(stated) == pytest.approx(leaves(value), rel=1e-9), path
 
-    def test_fitted_visits_and_levels_meet_the_file_within_one_per_cent(
-        self, builder: ModuleType, shop: object
-    ) -> None:
+    def test_fitted_visits_and_levels_meet_the_file_within_one_per_cent(self, shop: Shop) -> None:
         """They depend on the simulator too; one per cent of an order rate is a third of its standard error."""
         document = read_document("gift_retailer")
-        for path, value in builder.fitted_numbers(document, shop).items():
+        for path, value in gift_retailer.fitted_numbers(document, shop).items():
             assert leaves(value_at(document.data, path)) == pytest.approx(leaves(value), rel=0.01), path
 
-    def test_the_pinned_figures_are_those_of_the_data(self, builder: ModuleType, shop: object) -> None:
-        window = builder.played_days(shop)
+    def test_the_pinned_figures_are_those_of_the_data(self, shop: Shop) -> None:
+        window = played_days(shop)
         for pinned, values, group in (
             (ORDERS_BY_REGION, VALUE_BY_REGION, window["by_region"]),
             (ORDERS_BY_SEGMENT, VALUE_BY_SEGMENT, window["by_segment"]),
@@ -270,11 +261,11 @@ class TestTheData:
         assert window["revenue_gbp"] == pytest.approx(REVENUE_GBP, rel=1e-6)
 
     def test_writing_the_numbers_again_changes_nothing_and_another_number_one_line(
-        self, builder: ModuleType, measured: dict[tuple[str | int, ...], object]
+        self, measured: dict[tuple[str | int, ...], object]
     ) -> None:
-        text = builder.SCENARIO.read_text(encoding="utf-8")
-        document = builder.load_yaml(builder.SCENARIO)
-        assert builder.replaced(text, document, measured) == text
-        other = builder.replaced(text, document, measured | {("noise", "demand_cv"): 0.5})
+        text = gift_retailer.SCENARIO.read_text(encoding="utf-8")
+        document = load_yaml(gift_retailer.SCENARIO)
+        assert gift_retailer.replaced(text, document, measured) == text
+        other = gift_retailer.replaced(text, document, measured | {("noise", "demand_cv"): 0.5})
         changed = [new for old, new in zip(text.splitlines(), other.splitlines(), strict=True) if old != new]
         assert changed == ["noise: {demand_cv: 0.5, media_price_cv: 0.1}"]

@@ -4,15 +4,13 @@ What the service's own log says of another policy has to agree with the simulato
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
+from tests.command_line import call
 from tests.service.conftest import Serve
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.training import RunDirectory, train, trained_policy
@@ -32,13 +30,9 @@ LOGGING, EVALUATED = 0.5, 0.1
 
 def xbopt(*arguments: object) -> str:
     """Run a command as a planner does; it has to succeed."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "xbopt", *map(str, arguments)],
-        capture_output=True, text=True, check=False, env=environment,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    answer = call(*arguments, folder=Path())
+    assert answer.code == 0, answer.err
+    return answer.out
 
 
 def probabilities_of(log: Path, share: float) -> Path:

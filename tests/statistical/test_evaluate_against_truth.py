@@ -1,6 +1,7 @@
 """Evaluations of logs against the truth: log under one policy, evaluate another, then run that one."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.statistical
 # Estimate and truth are independent, so their distance over the root of both variances is a standard normal figure:
 # beyond 4 with a chance of 6 in 100,000.
 FAR = 4.0
-WORLDS = 600
+WORLDS = 400
+FIRST_MORNINGS = 1200
 DISCOUNTS = [
     "tactics.discount_frac=[0.0, 0.1, 0.2]",
     "tactics.intensity=[1.0]",
@@ -62,13 +64,22 @@ def mean_by_world(values, episode_id):
     return sums.mean(), sums.std(ddof=1) / np.sqrt(len(sums))
 
 
+@pytest.fixture(scope="module")
+def baseline_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the baseline decided while it explored."""
+    path = tmp_path_factory.mktemp("logs") / "log.parquet"
+    simulate("quickstart", "baseline", runs=FIRST_MORNINGS, seed=1, exploration=0.5, log=path)
+    return path
+
+
 @pytest.mark.parametrize("plan", ["greedy_roas", "calendar"])
-def test_the_first_decision_is_worth_what_running_the_policy_brings(plan, tmp_path):
+def test_the_first_decision_is_worth_what_running_the_policy_brings(
+    plan: str, baseline_log: Path, tmp_path: Path
+) -> None:
     """One-step, in the situations of the first morning: they are the same under both policies."""
     scenario = load_scenario("quickstart")
     market = build_market(scenario)
-    simulate(scenario, "baseline", runs=2000, seed=1, exploration=0.5, log=tmp_path / "log.parquet")
-    log = open_log(tmp_path / "log.parquet")
+    log = open_log(baseline_log)
     policy = PlanFromContext(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)
     asked = FromContext(name=plan, policy=policy, names=log.context_names, n_actions=len(log.action_labels))
     rows, probabilities = load_rows(log, asked)
@@ -77,7 +88,7 @@ def test_the_first_decision_is_worth_what_running_the_policy_brings(plan, tmp_pa
     assert result.verdict != "REFUSE"
 
     truth_policy = ExploringPolicy(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)
-    simulate(scenario, truth_policy, runs=2000, seed=2, log=tmp_path / "truth.parquet")
+    simulate(scenario, truth_policy, runs=FIRST_MORNINGS, seed=2, log=tmp_path / "truth.parquet")
     truth = read_decision_log(tmp_path / "truth.parquet").columns
     first = truth.step == 0
     mean, error = mean_by_world(truth.reward[first], truth.episode_id[first])

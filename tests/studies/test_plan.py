@@ -54,7 +54,7 @@ def test_a_goal_that_counts_no_cost_says_so():
 
 
 def test_a_target_brings_its_own_goal():
-    market = scenario_of()
+    market = scenario_of("horizon.days=8")
     most = xbopt.plan(market, goal="visits").objective
     result = xbopt.plan(market, target=Target(kpi="visits", value=0.7 * most))
     assert result.campaign.goal == "visits"

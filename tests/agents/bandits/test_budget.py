@@ -1,26 +1,13 @@
 """The price of money: its optimum on a sample, pacing, and a cap that no order of calls can pass."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.agents.bandits import knapsack_problem
 from xbopt.agents import BudgetedBandit, DualPrice
 from xbopt.core.errors import BudgetError, UsageError
-
-
-def problem_module():
-    path = Path(__file__).parents[3] / "benchmarks" / "knapsack_problem.py"
-    spec = importlib.util.spec_from_file_location("knapsack_problem", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-KNAPSACK = problem_module()
 
 
 def test_the_price_by_hand():
@@ -92,8 +79,8 @@ def test_costs_that_break_the_promise_are_refused(budgeted, cost, message):
 
 
 def test_the_dual_bound_is_the_linear_programs():
-    problem = KNAPSACK.make_problem(customers=300, seed=1)
-    assert KNAPSACK.dual_bound(problem) == pytest.approx(KNAPSACK.lp_bound(problem), rel=1e-9)
+    problem = knapsack_problem.make_problem(customers=300, seed=1)
+    assert knapsack_problem.dual_bound(problem) == pytest.approx(knapsack_problem.lp_bound(problem), rel=1e-9)
 
 
 @pytest.mark.statistical
@@ -102,11 +89,12 @@ def test_under_a_budget_it_reaches_most_of_what_is_possible():
     # bound were measured, against 0.37 for stopping when the money is gone. Compared by expected reward, so that the
     # purchases' luck is no part of the noise.
     customers = 10_000
-    problem = KNAPSACK.make_problem(customers=customers, seed=0)
+    problem = knapsack_problem.make_problem(customers=customers, seed=0)
     luck = np.random.default_rng(5).random(customers)
     bandit = BudgetedBandit(
-        n_actions=KNAPSACK.DEPTHS, n_features=KNAPSACK.FEATURES, budget=problem.budget, decisions=customers,
-        largest_cost=KNAPSACK.LARGEST_COST, alpha=0.08, alpha_cost=0.02,
+        n_actions=knapsack_problem.DEPTHS, n_features=knapsack_problem.FEATURES,
+        budget=problem.budget, decisions=customers, largest_cost=knapsack_problem.LARGEST_COST,
+        alpha=0.08, alpha_cost=0.02,
     )  # fmt: skip
     earned = 0.0
     for i in range(customers):
@@ -114,7 +102,7 @@ def test_under_a_budget_it_reaches_most_of_what_is_possible():
         action = bandit.act(x)
         k = int(action[0])
         bought = float(luck[i] < problem.chance[i, k])
-        bandit.update(x, action, [KNAPSACK.MARGIN * bought], cost=[problem.depth[k] * bought])
-        earned += KNAPSACK.MARGIN * problem.chance[i, k]
+        bandit.update(x, action, [knapsack_problem.MARGIN * bought], cost=[problem.depth[k] * bought])
+        earned += knapsack_problem.MARGIN * problem.chance[i, k]
     assert bandit.price.paid <= problem.budget
-    assert earned / KNAPSACK.dual_bound(problem) > 0.75
+    assert earned / knapsack_problem.dual_bound(problem) > 0.75

@@ -9,7 +9,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market
 
-SHORT = ["horizon.days=14", "plan.discounts=[]"]
+SHORT = ["horizon.days=8", "plan.discounts=[]"]
 
 
 def market_of(*changes):

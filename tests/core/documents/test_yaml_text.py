@@ -213,9 +213,9 @@ def test_all_problems_are_reported_at_once():
 def test_a_billion_laughs_are_refused_at_once():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    start = time.perf_counter()
+    start = time.process_time()
     [problem] = refusal("\n".join(lines))
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert problem.endswith("The document has more than 100,000 values, counting each alias in full.")
 
 

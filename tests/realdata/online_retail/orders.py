@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from online_retail.transactions import FloatArray, IntArray, Lines
+from tests.realdata.online_retail.transactions import FloatArray, IntArray, Lines
 
 SEGMENTS: tuple[str, ...] = ("small_basket", "medium_basket", "wholesale")
 SEGMENT_FLOORS_GBP: tuple[float, ...] = (200.0, 500.0)
@@ -75,6 +75,7 @@ def match_refunds(sales: Lines, refunds: Lines) -> Matching:
     value = np.zeros(len(sales))
     matched = np.zeros(len(refunds), dtype=np.int64)
     delays: list[int] = []
+    sale_day, refund_day = sales.day, refunds.day
     wanted = {(int(c), int(p)) for c, p in zip(refunds.customer, refunds.product, strict=True)}
     bought: dict[tuple[int, int], list[int]] = {}
     for row in np.argsort(sales.minute, kind="stable"):
@@ -94,7 +95,7 @@ def match_refunds(sales: Lines, refunds: Lines) -> Matching:
             value[sale] += part * refunds.price_gbp[row]
             matched[row] += part
             open_units -= part
-            delays.append(int(refunds.day[row] - sales.day[sale]))
+            delays.append(int(refund_day[row] - sale_day[sale]))
     return Matching(units=units, value_gbp=value, matched_units=matched, delay_days=np.array(delays, dtype=np.int64))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from online_retail.transactions import IntArray
+from tests.realdata.online_retail.transactions import IntArray
 
 FRESH_DAYS = 90
 """Up to this age a customer is new (one purchase so far) or active (two or more)."""

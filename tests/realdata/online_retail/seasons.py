@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from online_retail.transactions import FloatArray, IntArray
+from tests.realdata.online_retail.transactions import FloatArray, IntArray
 
 DAYPARTS: dict[str, tuple[int, int]] = {
     "night": (0, 6),

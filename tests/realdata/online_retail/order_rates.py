@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from online_retail.lifecycle import BUCKETS, Spells, bucket_counts, bucket_rates, make_spells
-from online_retail.orders import (
+from tests.realdata.online_retail.lifecycle import BUCKETS, Spells, bucket_counts, bucket_rates, make_spells
+from tests.realdata.online_retail.orders import (
     SEGMENTS,
     Matching,
     Orders,
@@ -29,7 +29,7 @@ from online_retail.orders import (
     match_refunds,
     segment_of,
 )
-from online_retail.transactions import NO_CUSTOMER, FloatArray, IntArray, Lines, clean, read_book
+from tests.realdata.online_retail.transactions import NO_CUSTOMER, FloatArray, IntArray, Lines, clean, read_book
 from xbopt.simulator.calendar import seasonal_index
 
 REGIONS: dict[str, str] = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from online_retail.transactions import FloatArray, IntArray, Lines
+from tests.realdata.online_retail.transactions import FloatArray, IntArray, Lines
 
 BAND_EDGES_GBP: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 10.0)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from online_retail.transactions import FloatArray
+from tests.realdata.online_retail.transactions import FloatArray
 
 TRADING_DAYS = 252
 """Days a year by which daily volatility is scaled, the markets' custom."""

@@ -140,17 +140,18 @@ def voided_pairs(sales: Lines, refunds: Lines) -> tuple[BoolArray, BoolArray]:
     waiting: dict[tuple[int, int, int, int], list[int]] = {}
     undone = np.zeros(len(sales), dtype=np.bool_)
     undoing = np.zeros(len(refunds), dtype=np.bool_)
+    sale_day, refund_day = sales.day, refunds.day
     keys = {(int(c), int(p)) for c, p in zip(refunds.customer, refunds.product, strict=True)}
     for row, key in enumerate(zip(sales.customer, sales.product, strict=True)):
         if sales.customer[row] != NO_CUSTOMER and key in keys:
-            place = (int(key[0]), int(key[1]), int(sales.quantity[row]), int(sales.day[row]))
+            place = (int(key[0]), int(key[1]), int(sales.quantity[row]), int(sale_day[row]))
             waiting.setdefault(place, []).append(row)
     for row in np.argsort(refunds.minute, kind="stable"):
         place = (
             int(refunds.customer[row]),
             int(refunds.product[row]),
             -int(refunds.quantity[row]),
-            int(refunds.day[row]),
+            int(refund_day[row]),
         )
         earlier = [sale for sale in waiting.get(place, []) if sales.minute[sale] <= refunds.minute[row]]
         if earlier:
