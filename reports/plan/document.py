@@ -53,7 +53,6 @@ def infeasible_json(
 
     ``target`` is the goal and the value of it that was to be reached, if any.
     """
-    way_out = error.cheapest_relaxation or str(error)
     missing = (
         "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
         "budget expected"
