@@ -77,14 +77,18 @@ def compare_command(
     else:
         _print_comparison(result)
     if report is not None:
-        from xbopt.reports.comparison.page import comparison_content
-        from xbopt.reports.comparison.report import build_comparison_report
-        from xbopt.reports.kit.page import write_html
+        _write_report(result, report, quiet=as_json)
 
-        with stage_bar(quiet=as_json) as on_progress:
-            on_progress("page", 0, 0)
-            write_html(comparison_content(build_comparison_report(result)), report)
-        say(f"Report: {report}")
+
+def _write_report(result: "ComparisonResult", report: Path, *, quiet: bool) -> None:
+    from xbopt.reports.comparison.page import comparison_content
+    from xbopt.reports.comparison.report import build_comparison_report
+    from xbopt.reports.kit.page import write_html
+
+    with stage_bar(quiet=quiet) as on_progress:
+        on_progress("page", 0, 0)
+        write_html(comparison_content(build_comparison_report(result)), report)
+    say(f"Report: {report}")
 
 
 def _print_comparison(result: "ComparisonResult") -> None:

@@ -63,9 +63,7 @@ def simulate_command(
     policy: Annotated[
         str,
         typer.Option(
-            "--policy",
-            help="{policies}; a plan's CSV file; or a training run's folder.",
-            autocompletion=policy_names,
+            "--policy", help="{policies}; a plan's CSV file; or a training run's folder.", autocompletion=policy_names
         ),
     ] = "baseline",
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds to play.")] = 32,
@@ -93,8 +91,8 @@ def simulate_command(
     from xbopt.studies.simulate import simulate
     from xbopt.studies.without_media import media_gain
 
-    outputs = {"--log": (log, ".parquet"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
-    check_outputs(outputs, source=Path(scenario))
+    files = {"--log": (log, ".parquet"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
+    check_outputs(files, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
     explores = exploration is not None or log is not None
     _explain_exploration(loaded, exploration, with_log=log is not None)
@@ -115,15 +113,16 @@ def simulate_command(
         is_shown = not as_json or report is not None or xlsx is not None
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
         gain = media_gain(result, chosen, on_progress=on_progress) if has_gain else None
-    if as_json:
-        from xbopt.reports.simulation.document import simulation_json
-
-        print_json(simulation_json(result))
-    else:
-        _print_result(result, gain)
+    _print_json(result) if as_json else _print_result(result, gain)
     _write_reports(result, gain, report, xlsx, quiet=as_json)
     if log is not None:
         say(f"Decision log: {log}")
+
+
+def _print_json(result: "SimulationResult") -> None:
+    from xbopt.reports.simulation.document import simulation_json
+
+    print_json(simulation_json(result))
 
 
 def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool) -> None:

@@ -21,7 +21,7 @@ def test_json_is_one_document(xbopt_command):
     assert document["policies"][0]["gap_closed"] == 0.0
 
 
-def test_words_say_the_verdict_first(xbopt_command):
+def test_words_say_the_verdict_first(xbopt_command) -> None:
     answer = xbopt_command("compare", "quickstart", *FEW)
     assert answer.code == 0
     title, verdict, *rest = answer.out.splitlines()
@@ -29,7 +29,7 @@ def test_words_say_the_verdict_first(xbopt_command):
     assert verdict.startswith("Of 7 policies ")
     text = "\n".join(rest)
     assert "Less baseline" in text
-    assert "With change of customer value" in text
+    assert "Contribution margin and change of customer value" in text
     assert "Note: gap_closed rests on the first 2 of 6 worlds." in text
 
 
