@@ -2,7 +2,7 @@
 
 Processor time, children included, does not depend on what else the machine does. The first test that asks for a shared
 fixture or a library pays for it. ``slow.txt`` names the tests that carry the marker ``slow``; ``--write-slow 0.6``
-writes it anew for the files that ran, so nobody keeps it by hand. ``--most-seconds 3`` fails the run for a dearer test
+writes it anew for the tests that ran, so nobody keeps it by hand. ``--most-seconds 3`` fails the run for a dearer test
 without a slow marker, which is how ``make quick`` notices that it is time to do so.
 """
 
@@ -93,12 +93,10 @@ class ProcessorTime:
         return [name for name in dear if name not in self.marked]
 
     def slow_anew(self, seconds: float) -> set[str]:
-        """What ``slow.txt`` has to hold: of the files that ran, every test that costs more; the rest stays."""
-        ran = {name.partition("::")[0] for name in self.costs}
-        dear = {_name(test) for test, cost in self.costs.items() if cost > seconds} - set(
-            map(_name, self.otherwise_marked)
-        )
-        return dear | {name for name in slow_tests() if name.partition("::")[0] not in ran}
+        """What ``slow.txt`` has to hold: of the tests that ran, those that cost more; of the others, what it holds."""
+        ran, others = (set(map(_name, names)) for names in (self.costs, self.otherwise_marked))
+        dear = {_name(test) for test, cost in self.costs.items() if cost > seconds}
+        return (dear - others) | (slow_tests() - ran)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
