@@ -13,10 +13,10 @@ XboptError                      1  internal error
 ├── BudgetError                 4  constraints that no plan can meet
 │   └── InfeasiblePlanError     4  names the limits in conflict and the cheapest way out
 ├── BundleError                 5  a tampered or incompatible bundle
-├── StoreError                  1  the decision store is down, full, locked or too slow
+├── StoreError                  2  the decision store is down, full, locked or too slow
 ├── TamperedStoreError          5  the chain of a decision store is broken
 ├── SolverError                 1  the solver did not converge, so there is no plan
-└── ProblemError                1  a request that the service answers with a problem document
+└── ProblemError                2  a request that the service answers with a problem document
 """
 
 from dataclasses import dataclass
