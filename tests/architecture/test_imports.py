@@ -112,6 +112,18 @@ def test_the_look_for_circles_can_fail() -> None:
     assert set(_circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
 
 
+def test_no_two_modules_import_each_other_in_a_circle() -> None:
+    assert _circle(_imports_between(lambda module: module)) == []
+
+
+def test_no_two_folders_import_each_other_in_a_circle(package_folders: dict[str, Path]) -> None:
+    """A file that stands directly in a folder belongs to that folder, and not to those beside it."""
+    assert (
+        _circle(_imports_between(lambda module: module if module in package_folders else module.rpartition(".")[0]))
+        == []
+    )
+
+
 def test_every_package_has_a_layer(package_folders: dict[str, Path], pyproject: dict[str, Any]) -> None:
     """A new top-level package has to take its place among the layers; ``scenarios`` holds data, no code."""
     layers = {name for level in _levels(pyproject) for name in level}

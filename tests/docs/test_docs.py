@@ -133,3 +133,33 @@ def test_pages_import_public_names_only(page):
         return
     deep = re.findall(r"^\s*(?:from|import) (xbopt(?:\.\w+){2,})", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert deep == []
+
+
+def _walks() -> list[tuple[str, str]]:
+    """Title and text of each walk of the architecture page."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    paragraphs = page.partition("## Six walks")[2].split("\n\n")
+    return [(match[1], text) for text in paragraphs if (match := re.match(r"\*\*(.+?)\.\*\*", text))]
+
+
+def test_there_are_six_walks() -> None:
+    assert len(_walks()) == 6
+
+
+@pytest.mark.parametrize(("title", "text"), _walks())
+def test_the_files_and_names_of_a_walk_exist(title: str, text: str) -> None:
+    """What a newcomer is sent to is there, and the names that he is told stand in one of these files."""
+    spans = re.findall(r"`([^`]+)`", text)
+    files = [ROOT / span for span in spans if "/" in span and span != "/openapi.json"]
+    assert files, title
+    assert [str(file) for file in files if not file.is_file()] == []
+    sources = "".join(file.read_text(encoding="utf-8") for file in files)
+    names = [span for span in spans if re.fullmatch(r"[A-Z_]{4,}|request_inputs|Column", span)]
+    assert [name for name in names if name not in sources] == []
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "README.md"])
+def test_files_that_the_pages_name_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    spans = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|pyi|md|toml|yaml))`", text)
+    assert [span for span in spans if not (ROOT / span).exists()] == []
