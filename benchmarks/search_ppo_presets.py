@@ -15,12 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import optuna
 
 from xbopt.agents.policies import PolicyShelf
-from xbopt.agents.ppo.settings import PpoSettings, as_plain, preset_for, with_options
+from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.trainer import PpoTraining
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, TrainingSettings
@@ -135,7 +136,7 @@ def main() -> None:
         sampler=optuna.samplers.TPESampler(seed=SEED, multivariate=True, n_startup_trials=5),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=5),
     )
-    known = as_plain(base)
+    known = asdict(base)
     study.enqueue_trial({name: known[name] for name in known if name in _searched(arguments.encoding)})
     study.optimize(objective, n_trials=arguments.trials)
     whole = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
@@ -153,7 +154,7 @@ def main() -> None:
 
 def _searched(encoding: str) -> frozenset[str]:
     """Names of the settings that are searched."""
-    asked = optuna.trial.FixedTrial(as_plain(PpoSettings()))
+    asked = optuna.trial.FixedTrial(asdict(PpoSettings()))
     return frozenset(proposed(asked, encoding))  # pyright: ignore[reportArgumentType] - it answers as a trial does
 
 

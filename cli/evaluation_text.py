@@ -20,7 +20,8 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
     from xbopt.reports.evaluation import words
     from xbopt.reports.evaluation.report import build_evaluation_report
 
-    report, console, result = build_evaluation_report(evaluation), result_console(), evaluation.result
+    report = build_evaluation_report(evaluation, is_for_terminal=True)
+    console, result, numbers = result_console(), evaluation.result, report.numbers
     console.print(
         f"{evaluation.log.path.name}: {result.rows:,} {report.unit}s, policy {evaluation.policy}, {result.estimand}",
         markup=False,
@@ -32,9 +33,13 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
     _print_support(console, report)
     if not result.withheld:
         _print_estimates(console, report)
-    _paragraph(console, words.difference_sentence(evaluation, report.numbers))
-    for tell in (words.carry_over_sentence, words.anytime_sentence, words.coverage_sentence):
-        _paragraph(console, tell(evaluation, report.numbers))
+    for sentence in (
+        words.difference_sentence,
+        words.carry_over_sentence,
+        words.anytime_sentence,
+        words.coverage_sentence,
+    ):
+        _paragraph(console, sentence(evaluation, numbers))
     if result.next_steps:
         console.print()
         console.print("Next:")

@@ -85,7 +85,7 @@ def validate_command(
     """Check scenario files: every mistake with its line, its path and how to mend it."""
     from xbopt.core.scenario.loading import load_scenario
     from xbopt.core.scenario.notes import scenario_notes
-    from xbopt.core.scenario.provenance import numeric_paths, uncovered
+    from xbopt.core.scenario.provenance import numeric_paths, uncovered, unused_patterns
 
     results: list[dict[str, object]] = []
     failed = False
@@ -103,6 +103,8 @@ def validate_command(
         )
         for note in scenario_notes(scenario):
             say(f"{file}: note: {note}")
+        for pattern in unused_patterns(scenario.document):
+            say(f"{file}: note: the provenance of {pattern} speaks for nothing that the scenario states.")
         if not as_json:
             sys.stdout.write(f"{file}: valid ({numbers - len(missing)} of {numbers} numbers have a source)\n")
             if missing:

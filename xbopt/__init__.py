@@ -17,8 +17,8 @@ __getattr__, __dir__, __all__ = names_of(__name__, __file__)
 class _Package(ModuleType):
     """This package; whoever looks at it finds its environment registered, if Gymnasium is loaded by then.
 
-    ``gymnasium.make("xbopt:xbopt/Campaign-v0")`` imports ``xbopt`` once more, and an import looks at the module. So the
-    order of ``import xbopt`` and ``import gymnasium`` does not matter.
+    ``gymnasium.make("xbopt:xbopt/Campaign-v0")`` imports ``xbopt`` once more, and an import looks at the module, so
+    this id works whatever was imported first. The plain id does where Gymnasium had been imported before ``xbopt``.
     """
 
     def __getattribute__(self, name: str) -> object:

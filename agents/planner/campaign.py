@@ -7,8 +7,7 @@ import numpy as np
 
 from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify, settle
 from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
-from xbopt.agents.planner.conflicts import InfeasiblePlanError, check_feasible, promises
-from xbopt.agents.planner.conic import SolverError
+from xbopt.agents.planner.conflicts import check_feasible, promises
 from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
@@ -263,6 +262,3 @@ def _notes(currency: str, unspent: float, budget: float, certificate: Certificat
             "includes S-shaped channels by their envelope and effects that only expected mode knows."
         )
     return tuple(notes)
-
-
-__all__ = ["CampaignPlan", "Effort", "InfeasiblePlanError", "SolverError", "plan_campaign"]

@@ -34,7 +34,7 @@ def scenario_notes(scenario: Scenario) -> list[str]:
         if missing:
             notes.append(f"plan.{part} gives no weight to {', '.join(missing)}: the plan spends nothing there.")
     if document.budget.roi_floor is not None:
-        notes.append("budget.roi_floor is a wish to planners; a simulation does not enforce it.")
+        notes.append("budget.roi_floor is a soft constraint for planners; a simulation does not enforce it.")
     return notes
 
 

@@ -154,13 +154,16 @@ class EvaluationReport:
         return tuple(notes)
 
 
-def build_evaluation_report(evaluation: LogEvaluation, *, title: str = "", locale: str = "en") -> EvaluationReport:
+def build_evaluation_report(
+    evaluation: LogEvaluation, *, title: str = "", locale: str = "en", is_for_terminal: bool = False
+) -> EvaluationReport:
     """The report of an evaluation.
 
     Args:
         evaluation: The evaluation.
         title: Title of the page; it names the policy where left out.
         locale: How numbers are written, as in ``en`` or ``de_AT``. The words are English in any case.
+        is_for_terminal: Whether minus is a hyphen, which every terminal can show.
 
     Raises:
         UsageError: There is no such locale.
@@ -169,6 +172,8 @@ def build_evaluation_report(evaluation: LogEvaluation, *, title: str = "", local
     errors = [result.logging_policy.se, *(estimate.se for estimate in result.values.values())]
     return EvaluationReport(
         evaluation=evaluation,
-        numbers=RewardNumbers.fitting(errors, unit=evaluation.log.reward_unit, locale=locale),
+        numbers=RewardNumbers.fitting(
+            errors, unit=evaluation.log.reward_unit, locale=locale, is_for_terminal=is_for_terminal
+        ),
         title=title or f"What {evaluation.policy} would have earned",
     )

@@ -27,13 +27,13 @@ class RewardNumbers:
     digits: int
 
     @classmethod
-    def fitting(cls, errors: list[float], *, unit: str, locale: str) -> "RewardNumbers":
+    def fitting(cls, errors: list[float], *, unit: str, locale: str, is_for_terminal: bool = False) -> "RewardNumbers":
         """With as many decimals as the smallest standard error needs for two digits."""
         known = [error for error in errors if math.isfinite(error) and error > 0.0]
         digits = 1 - math.floor(math.log10(min(known))) if known else 4
         currency = unit if unit in list_currencies() else NO_CURRENCY
         return cls(
-            numbers=NumberFormat(locale=locale, currency=currency),
+            numbers=NumberFormat(locale=locale, currency=currency, is_for_terminal=is_for_terminal),
             unit=unit,
             digits=min(max(digits, 0), _MOST_DIGITS),
         )

@@ -1,6 +1,7 @@
 """Who may import whom, and what stays out of the start of a program."""
 
 import ast
+import importlib.util
 import json
 import os
 import subprocess
@@ -122,6 +123,22 @@ def test_no_two_folders_import_each_other_in_a_circle(package_folders: dict[str,
         _circle(_imports_between(lambda module: module if module in package_folders else module.rpartition(".")[0]))
         == []
     )
+
+
+def test_what_benchmarks_examples_and_documents_import_is_there(repository: Path) -> None:
+    """No test runs them all, so a name that moved would be missed."""
+    missing: list[str] = []
+    for path in [file for folder in ("benchmarks", "examples", "docs") for file in (repository / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("xbopt"):
+                module = importlib.import_module(str(node.module))
+                gone = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                missing += [f"{path.name}: {node.module}.{name}" for name in gone if not _is_module(node.module, name)]
+    assert missing == []
+
+
+def _is_module(package: str | None, name: str) -> bool:
+    return importlib.util.find_spec(f"{package}.{name}") is not None
 
 
 def test_every_package_has_a_layer(package_folders: dict[str, Path], pyproject: dict[str, Any]) -> None:

@@ -95,3 +95,15 @@ def test_the_help_of_simulate_names_every_built_in_policy(xbopt_command):
 
     answer = xbopt_command("simulate", "--help")
     assert [name for name in BUILT_IN if name not in answer.out] == []
+
+
+def test_provenance_that_speaks_for_nothing_is_said(xbopt_command, tmp_path):
+    xbopt_command("scenario", "new", "typo")
+    file = tmp_path / "typo.yaml"
+    text = file.read_text(encoding="utf-8")
+    assert "\nprovenance:\n" in text
+    stray = '\nprovenance:\n  - {path: "segments.*.elasticities", source: "typo", evidence: E}\n'
+    file.write_text(text.replace("\nprovenance:\n", stray, 1), encoding="utf-8")
+    answer = xbopt_command("scenario", "validate", "typo.yaml")
+    assert answer.code == 0, answer.err
+    assert "segments.*.elasticities" in answer.err

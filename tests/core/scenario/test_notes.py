@@ -15,7 +15,7 @@ CASES = {
     "an event of ones": (["calendar.custom_events=[{id: sale, start: 2026-10-10, end: 2026-10-11}]"],
                          "(sale) changes nothing"),
     "a forgotten segment": (["plan.segments={families: 1}"], "plan.segments gives no weight to students"),
-    "a wish": (["budget.roi_floor=2"], "budget.roi_floor is a wish"),
+    "a soft constraint": (["budget.roi_floor=2"], "budget.roi_floor is a soft constraint"),
 }  # fmt: skip
 
 
