@@ -12,7 +12,7 @@ from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -221,9 +221,15 @@ def train(
         raise UsageError(f"There is no agent {agent!r}.{suggest(agent, AGENTS)} Agents: {', '.join(AGENTS)}.")
     if steps is None and time_limit_seconds is None:
         raise UsageError("Say when to stop: a number of steps (--steps), a time (--time-limit), or both.")
+    if steps is not None and steps < 1:
+        raise UsageError(f"steps is {steps}; at least 1 is wanted.")
+    if time_limit_seconds is not None and not time_limit_seconds > 0.0:
+        raise UsageError(f"time_limit_seconds is {time_limit_seconds:g}; a time above 0 is wanted.")
+    if seed < 0:
+        raise UsageError(f"seed is {seed}; 0 or more is wanted.")
     own, limit = dict(options or {}), time_limit_seconds
     settings = TrainingSettings(agent=agent, seed=seed, steps=steps, time_limit_seconds=limit, plan=plan, options=own)
-    loaded = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    loaded = scenario_of(scenario)
     run = RunDirectory.open(Path(out)) if resume else RunDirectory.empty(Path(out))
     if resume:
         _check_same(run, loaded, settings)

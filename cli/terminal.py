@@ -36,7 +36,8 @@ def result_console() -> "Console":
             raise BrokenPipeError  # rich would end the process with an error; a reader that left is none
 
     width = max(shutil.get_terminal_size().columns, _WIDTH) if sys.stdout.isatty() else _WIDTH
-    return ResultConsole(width=width, highlight=False)
+    # Names come from users: a bracket in one is a bracket, and never a style.
+    return ResultConsole(width=width, highlight=False, markup=False)
 
 
 def table(title: str, *columns: str, caption: str = "") -> "Table":

@@ -6,6 +6,7 @@ cancels. How each number is made stands in docs/semantics.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import UsageError
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
@@ -68,7 +70,7 @@ class ComparedPolicy:
     name: str
     result: SimulationResult = field(repr=False)
     values: dict[str, FloatArray] = field(repr=False)
-    figures: dict[str, WorldRange]
+    figures: dict[str, WorldRange] = field(repr=False)
     spread: dict[str, dict[str, float]] = field(repr=False)
     difference: dict[str, PairedDifference] = field(repr=False)
     gap_closed: dict[str, GapClosed] | None = field(repr=False)
@@ -147,8 +149,8 @@ class ComparisonResult:
 
 
 def compare(
-    scenario: Scenario,
-    policies: Sequence[str | Policy],
+    scenario: Scenario | str | Path,
+    policies: Sequence[str | Policy] | str,
     *,
     runs: int = 256,
     seed: int = 0,
@@ -160,7 +162,7 @@ def compare(
     """Play policies in the same worlds with the same luck. The built-in ones always take part.
 
     Args:
-        scenario: The scenario.
+        scenario: A loaded scenario, a path, or the name of a shipped one.
         policies: Names, files or policy objects; the others are compared with the first.
         runs: Number of worlds, at least 2.
         seed: Noise seed.
@@ -176,6 +178,8 @@ def compare(
     """
     if runs < 2:
         raise UsageError(f"runs is {runs}; at least 2 worlds are wanted to compare policies.")
+    if isinstance(policies, str):
+        policies = [policies]
     if not policies:
         raise UsageError("Name at least one policy to compare.")
     if not 0 <= oracle_worlds <= MAX_ORACLE_WORLDS:
@@ -183,6 +187,7 @@ def compare(
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence is {confidence:g}; a share between 0 and 1 is wanted.")
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
+    scenario = scenario_of(scenario)
     market = build_market(scenario)
     chosen = _chosen(policies, market, report)
     own_seed = seed if world_seed is None else world_seed

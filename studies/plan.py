@@ -1,6 +1,7 @@
 """Planning a scenario: the planner's plan beside the scenario's own. What ``xbopt plan`` does."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from xbopt.agents.planner.policy import usual_resolution
 from xbopt.agents.planner.target import Target, TargetPlan, plan_to_target
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.rollout import play_worlds
@@ -113,7 +115,7 @@ class PlanningResult:
 
 
 def plan(
-    scenario: Scenario,
+    scenario: Scenario | str | Path,
     *,
     goal: str = "reward",
     target: Target | None = None,
@@ -123,7 +125,7 @@ def plan(
     """Plan a scenario and set the plan beside the scenario's own.
 
     Args:
-        scenario: The scenario.
+        scenario: A loaded scenario, a path, or the name of a shipped one.
         goal: What to make as large as possible; a target brings its own goal.
         target: Reach this with the least spend.
         resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
@@ -134,6 +136,7 @@ def plan(
         SolverError: The solver gave up.
         UsageError: The goal is unknown, or does not fit the scenario's return floor.
     """
+    scenario = scenario_of(scenario)
     market = build_market(scenario)
     length = resolution or usual_resolution(market)
     wanted = goal_named(goal if target is None else target.kpi)

@@ -21,6 +21,15 @@ from xbopt.core.scenario.scenario import Scenario
 _SUFFIXES = (".yaml", ".yml")
 
 
+def scenario_of(scenario: Scenario | str | Path) -> Scenario:
+    """A scenario as functions take it: loaded already, a path, or the name of a shipped one.
+
+    Raises:
+        ScenarioError: It cannot be used.
+    """
+    return scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+
+
 def shipped_scenarios() -> tuple[str, ...]:
     """Names of the scenarios that come with xbopt, sorted."""
     folder = resources.files("xbopt.scenarios")

@@ -10,6 +10,7 @@ from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
 from xbopt.service.store.interface import StoreError, TamperedStoreError, chained
 
+_MAGIC = b"SQLite format 3\0"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS entries (
   seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL, hash BLOB NOT NULL,
@@ -193,6 +194,8 @@ class SqliteStore:
             yield
         except sqlite3.Error as error:
             failure = error
+        except UnicodeDecodeError as error:
+            raise TamperedStoreError(f"{self._path} is damaged: a text in it cannot be read.") from error
         if self._unchanged is not None and self._unchanged != _last_change(self._path):
             raise StoreError(f"{self._path} was written to while it was read; try again.") from failure
         if failure is None:
@@ -211,6 +214,7 @@ def _check_file(path: Path, *, read_only: bool) -> None:
 
     Raises:
         UsageError: It is a folder or a device; or it is to be read, and is missing or empty.
+        StoreError: It holds something else than a database.
     """
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent} for the store {path.name}; create it first.")
@@ -221,6 +225,14 @@ def _check_file(path: Path, *, read_only: bool) -> None:
         raise UsageError(f"There is no store {path}.")
     if read_only and not path.stat().st_size:
         raise UsageError(f"{path} is an empty file, not a decision store.")
+    if path.exists():
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+        # SQLite itself takes a file of a few bytes for an empty database, and would write over it.
+        if start and start != _MAGIC:
+            raise StoreError(
+                f"{path}: file is not a database. A decision store is a SQLite file that xbopt serve makes."
+            )
 
 
 def _way_to_read(path: Path) -> str:

@@ -1,6 +1,7 @@
 """``xbopt evaluate``: exit codes, outputs, and what each kind of policy needs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -260,3 +261,20 @@ def test_ray_is_named_where_it_is_missing(log, xbopt_command):
     else:
         local = xbopt_command("evaluate", log, "--policy", "always:b", "--json")
         assert answer.out == local.out
+
+
+@pytest.mark.parametrize("label", ["[/red]", "[bold]x[/bold]", "50% off {x}", "row 7 banner", "action 2"])
+def test_a_label_is_told_as_it_is_in_every_table(xbopt_command, tmp_path: Path, label: str) -> None:
+    rows = "".join(f'"{label}",{i % 2},0.5\nb,{i % 3 % 2},0.5\n' for i in range(300))
+    (tmp_path / "labels.csv").write_text("action,reward,propensity\n" + rows, encoding="utf-8")
+    answer = xbopt_command("evaluate", "labels.csv", "--policy", "uniform")
+    assert answer.code == 0, answer.err
+    assert label in answer.out
+
+
+@pytest.mark.parametrize(
+    "option", [("--confidence", "1e-300"), ("--confidence", "0.9999999999999999"), ("--estimand", "onestep")]
+)
+def test_a_senseless_number_or_word_is_refused(xbopt_command, tmp_path: Path, option: tuple[str, str]) -> None:
+    (tmp_path / "few.csv").write_text("action,reward,propensity\na,1,0.5\nb,0,0.5\n", encoding="utf-8")
+    assert xbopt_command("evaluate", "few.csv", "--policy", "uniform", *option).code == 2

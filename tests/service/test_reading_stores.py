@@ -203,3 +203,12 @@ def test_postgres_is_read_without_making_anything(postgres_server: str) -> None:
             assert verify_chain(reader).entries == 1
             with pytest.raises(StoreError, match="read-only"):
                 reader.append([entry(2)])
+
+
+def test_a_file_of_somebody_else_is_never_written_over(tmp_path: Path) -> None:
+    for text in ("x", "a,b\n1,2\n"):
+        file = tmp_path / "junk.csv"
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(StoreError, match="not a database"):
+            open_store(str(file))
+        assert file.read_text(encoding="utf-8") == text

@@ -175,3 +175,9 @@ def test_a_world_that_cannot_keep_the_floor_ends_no_comparison(monkeypatch):
     result = xbopt.compare(scenario, ["uniform"], runs=2, oracle_worlds=2)
     assert result.oracle.below_floor == 1
     assert any("In 1 of 2 worlds no plan keeps budget.roi_floor" in note for note in result.notes)
+
+
+def test_a_shipped_name_and_a_single_policy_are_enough() -> None:
+    result = xbopt.compare("quickstart", "uniform", runs=2, oracle_worlds=0)
+    assert result.first.name == "uniform"
+    assert len(repr(result)) < 1_000
