@@ -1,9 +1,11 @@
 """What each test costs in processor time: the plugin that keeps ``make quick`` quick.
 
 Processor time, children included, does not depend on what else the machine does. The first test that asks for a shared
-fixture or a library pays for it. ``slow.txt`` names the tests that carry the marker ``slow``; ``--write-slow 0.6``
-writes it anew for the tests that ran, so nobody keeps it by hand. ``--most-seconds 3`` fails the run for a dearer test
-without a slow marker, which is how ``make quick`` notices that it is time to do so.
+fixture or a library pays for it.
+
+``slow.txt`` names the tests that carry the marker ``slow``, and the files whose fixtures cost that much. ``--write-slow
+0.6`` writes it anew for what ran, so nobody keeps it by hand. ``--most-seconds 3`` fails the run for a dearer test that
+is not marked, which is how ``make quick`` notices that it is time to do so.
 """
 
 import os
@@ -14,7 +16,7 @@ import pytest
 
 OTHER_MARKERS = ("statistical", "realdata", "browser")
 SLOW_TESTS = Path(__file__).with_name("slow.txt")
-_BEGAN = pytest.StashKey[float]()
+_BEGAN, _SETUP = pytest.StashKey[float](), pytest.StashKey[float]()
 _PROPERTY = "processor_seconds"
 
 
@@ -26,6 +28,10 @@ def _seconds() -> float:
 def _name(node_id: str) -> str:
     """A test without its parameters."""
     return node_id.partition("[")[0]
+
+
+def _file(node_id: str) -> str:
+    return node_id.partition("::")[0]
 
 
 def slow_tests() -> set[str]:
@@ -40,6 +46,7 @@ class ProcessorTime:
         limit: Most seconds of a test without a slow marker; None counts without judging.
         shown: Number of dearest tests to show.
         costs: Seconds of each test that ran, by its name.
+        setups: Those of its fixtures.
         marked: Those of them with a slow marker.
         otherwise_marked: Those of them with one of ``OTHER_MARKERS``.
     """
@@ -47,6 +54,7 @@ class ProcessorTime:
     def __init__(self, limit: float | None, shown: int, written: float | None) -> None:
         self.limit, self.shown, self.written = limit, shown, written
         self.costs: dict[str, float] = {}
+        self.setups: dict[str, float] = {}
         self.marked: set[str] = set()
         self.otherwise_marked: set[str] = set()
 
@@ -54,7 +62,7 @@ class ProcessorTime:
         """Give the tests in ``slow.txt`` their marker, before any are left out by it."""
         slow = slow_tests()
         for item in items:
-            if _name(item.nodeid) in slow:
+            if slow & {_name(item.nodeid), _file(item.nodeid)}:
                 item.add_marker("slow")
 
     @pytest.hookimpl(wrapper=True)
@@ -72,18 +80,21 @@ class ProcessorTime:
         Teardown is left out: in the last test of a run it ends all that the session shares.
         """
         report = yield
-        if call.when == "call":
+        spent = _seconds() - item.stash[_BEGAN]
+        if call.when == "setup":
+            item.stash[_SETUP] = spent
+        elif call.when == "call":
             others = any(item.get_closest_marker(name) for name in OTHER_MARKERS)
             slow = item.get_closest_marker("slow") is not None
-            report.user_properties.append((_PROPERTY, (_seconds() - item.stash[_BEGAN], slow, others)))
+            report.user_properties.append((_PROPERTY, (spent, item.stash[_SETUP], slow, others)))
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect the costs."""
         cost = dict(report.user_properties).get(_PROPERTY)
         if isinstance(cost, (tuple, list)):
-            seconds, slow, others = cost
-            self.costs[report.nodeid] = float(seconds)
+            spent, setup, slow, others = cost
+            self.costs[report.nodeid], self.setups[report.nodeid] = float(spent), float(setup)
             self.marked |= {report.nodeid} if slow or others else set()
             self.otherwise_marked |= {report.nodeid} if others else set()
 
@@ -93,10 +104,15 @@ class ProcessorTime:
         return [name for name in dear if name not in self.marked]
 
     def slow_anew(self, seconds: float) -> set[str]:
-        """What ``slow.txt`` has to hold: of the tests that ran, those that cost more; of the others, what it holds."""
+        """What ``slow.txt`` has to hold: of what ran, all that costs more; of the rest, what it holds.
+
+        Whoever leaves out the one test that paid for a shared fixture makes the next test pay: then the file is named.
+        """
         ran, others = (set(map(_name, names)) for names in (self.costs, self.otherwise_marked))
+        files = {_file(test) for test, cost in self.setups.items() if cost > seconds and _name(test) not in others}
         dear = {_name(test) for test, cost in self.costs.items() if cost > seconds}
-        return (dear - others) | (slow_tests() - ran)
+        named = (dear - others) | files | (slow_tests() - ran - set(map(_file, ran)))
+        return {name for name in named if "::" not in name or _file(name) not in named}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:

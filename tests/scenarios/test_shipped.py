@@ -80,6 +80,7 @@ class TestEveryShippedScenario:
         assert all(len(entry.source) >= 5 for entry in scenario_of(name).document.provenance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", BUILT_IN)
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryPolicyInEveryShippedScenario:

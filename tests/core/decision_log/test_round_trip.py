@@ -1,7 +1,9 @@
 """Decision logs: what is written comes back to the bit, and a crash leaves nothing behind."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,15 +13,36 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from xbopt.core.decision_log.reader import read_decision_log
-from xbopt.core.decision_log.schema import DecisionLogSchema
+from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import DecisionLogError, UsageError
+
+Batch = Callable[..., DecisionColumns]
 
 
 def test_batches_come_back_in_order_with_names_and_units(tmp_path, batch, write, assert_same, schema):
     log = read_decision_log(write(tmp_path / "log.parquet", batch(3), batch(4, first=3)))
     assert_same(log.columns, batch(7))
     assert log.schema == schema
+
+
+def test_rows_reach_the_file_a_group_at_a_time(
+    tmp_path: Path,
+    batch: Batch,
+    assert_same: Callable[..., None],
+    schema: DecisionLogSchema,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A log of any length needs the memory of one group; what is left at the end is a group too."""
+    monkeypatch.setattr("xbopt.core.decision_log.writer._ROWS_PER_GROUP", 4)
+    path = tmp_path / "log.parquet"
+    with DecisionLogWriter(path, schema) as log:
+        for first in (0, 3, 6):
+            log.append(batch(3, first=first))
+    assert_same(read_decision_log(path).columns, batch(9))
+    file = parquet.ParquetFile(path).metadata
+    # Six rows were waiting when the second batch came, and the writer cuts them into groups of four.
+    assert [file.row_group(i).num_rows for i in range(file.num_row_groups)] == [4, 2, 3]
 
 
 def test_a_log_without_action_probabilities_comes_back_without(tmp_path, batch, write):
