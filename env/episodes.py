@@ -5,7 +5,7 @@ from pathlib import Path
 
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation
-from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.campaign import Campaign, CampaignSettings
 from xbopt.simulator.build import build_market
@@ -35,10 +35,7 @@ class Episodes:
             ScenarioError: The scenario cannot be used.
             UsageError: A setting makes no sense.
         """
-        if isinstance(scenario, MarketParameters):
-            market = scenario
-        else:
-            market = build_market(scenario if isinstance(scenario, Scenario) else load_scenario(scenario))
+        market = scenario if isinstance(scenario, MarketParameters) else build_market(scenario_of(scenario))
         self.campaign = Campaign(market, worlds=worlds, settings=settings, plan=plan)
         self.episode = -1
 

@@ -23,7 +23,7 @@ from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
 from xbopt.studies.logged_policies import from_name
 
-LEAST_CONFIDENCE = 1e-6
+LEAST_PROBABILITY = 1e-6
 """No interval is asked for nearer to 0 or 1; what is beyond is a slip, and quantiles there mean nothing."""
 
 
@@ -83,16 +83,16 @@ def evaluate(
     """
     if (policy is None) == (probabilities is None):
         raise UsageError("Say which policy to evaluate: --policy NAME or --probabilities FILE, one of them.")
-    if not LEAST_CONFIDENCE <= confidence <= 1.0 - LEAST_CONFIDENCE:
+    if not LEAST_PROBABILITY <= confidence <= 1.0 - LEAST_PROBABILITY:
         raise UsageError(
             f"confidence is {confidence!r}; a number between 0 and 1 is wanted, such as 0.95, no nearer to either than "
-            f"{LEAST_CONFIDENCE:g}."
+            f"{LEAST_PROBABILITY:g}."
         )
     for name, value, known in (("estimand", estimand, get_args(Estimand)), ("engine", engine, get_args(Engine))):
         if value not in known:
             raise UsageError(f"{name} is {value!r}.{suggest(value, known)} One of {', '.join(known)} is wanted.")
-    if least_propensity is not None and not LEAST_CONFIDENCE <= least_propensity <= 1.0:
-        raise UsageError(f"least_propensity is {least_propensity!r}; {LEAST_CONFIDENCE:g} to 1 is possible.")
+    if least_propensity is not None and not LEAST_PROBABILITY <= least_propensity <= 1.0:
+        raise UsageError(f"least_propensity is {least_propensity!r}; {LEAST_PROBABILITY:g} to 1 is possible.")
     if estimators is not None:
         check_estimators(estimators)
     _check_bounds(reward_bounds, needed=sequence)

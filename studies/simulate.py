@@ -14,7 +14,7 @@ from xbopt.agents.policies import policy_from
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.errors import UsageError
-from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import Recorder, play_worlds
 from xbopt.simulator.build import build_market
@@ -202,4 +202,4 @@ def market_of(scenario: Scenario | str | Path) -> MarketParameters:
     Raises:
         ScenarioError: The scenario cannot be used.
     """
-    return build_market(scenario if isinstance(scenario, Scenario) else load_scenario(scenario))
+    return build_market(scenario_of(scenario))

@@ -14,7 +14,7 @@ from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.policy import DirectPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, SupportError, UsageError
 from xbopt.core.extras import need_extra
-from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.archive import write_files
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, Manifest, read_document
@@ -110,7 +110,7 @@ def policy_of_run(
         ScenarioError: The scenario cannot be used.
     """
     if scenario is not None:
-        market = build_market(scenario if isinstance(scenario, Scenario) else load_scenario(scenario))
+        market = build_market(scenario_of(scenario))
         policy: Policy = built_in_policy(str(run), market)
     else:
         folder = RunDirectory.open(Path(run))
