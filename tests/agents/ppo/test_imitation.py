@@ -104,13 +104,14 @@ def test_a_run_stopped_before_its_first_checkpoint_imitates_no_second_time(tmp_p
     scenario = load_scenario("quickstart", overrides=SHORT)
     options = {**SMALL, "evaluate_every": 2}
 
-    def go(name: str, updates: float, *, resume: bool = False) -> None:
-        train(scenario, "ppo", tmp_path / name, steps=updates * 8 * 4, seed=3, options=options, resume=resume)
+    def go(name: str, steps: int, *, resume: bool = False) -> None:
+        train(scenario, "ppo", tmp_path / name, steps=steps, seed=3, options=options, resume=resume)
 
-    go("whole", 2)
-    # Stopped right after imitation: as many steps as there are none of.
-    go("broken", 0.01)
-    go("broken", 2, resume=True)
+    updates = 2 * 8 * 4
+    go("whole", updates)
+    # One step is less than half an update: stopped right after imitation.
+    go("broken", 1)
+    go("broken", updates, resume=True)
     whole, broken = ((tmp_path / name / "policy/weights.npz").read_bytes() for name in ("whole", "broken"))
     assert whole == broken
 
