@@ -16,6 +16,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.core.scenario.plan_table import is_plan_file, read_plan
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.parameters import MarketParameters
 
@@ -88,10 +89,7 @@ class PolicyShelf:
     def _make(self, name_or_path: str) -> Policy:
         if name_or_path == "replan":
             return replanning_policy(self._market, self._planned())
-        if name_or_path.lower().endswith(".csv"):
-            # Only those who have a file wait for its reader.
-            from xbopt.core.scenario.plan_table import read_plan
-
+        if is_plan_file(name_or_path):
             return read_plan(name_or_path, self._market.scenario)
         if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
             return self.plan(name_or_path)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from xbopt.core.arrays import FloatArray
+    from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.plan import PlanningResult
 
@@ -39,7 +40,12 @@ _MOST_LIMITS = 12
 
 def plan_command(
     scenario: ScenarioArgument,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the plan to this CSV file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write the plan to this file, day by day: .csv or .xlsx.")
+    ] = None,
+    own: Annotated[
+        bool, typer.Option("--own", help="Write the scenario's own plan to --out, to start from; nothing is planned.")
+    ] = False,
     goal: Annotated[
         str | None,
         typer.Option(
@@ -71,13 +77,19 @@ def plan_command(
     from xbopt.reports.plan.document import infeasible_json, planning_json
     from xbopt.studies.plan import plan
 
-    outputs = {"--out": (out, ".csv"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
+    outputs = {"--out": (out, ".csv,.xlsx"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs, source=Path(scenario))
     least = None if target is None else Target.parse(target)
     if least is not None and goal not in (None, least.kpi):
         raise UsageError(f"--target {target} brings its own goal; leave --goal {goal} out.")
     chosen = least.kpi if least is not None else goal or "reward"
+    if own:
+        options = {"--target": target, "--goal": goal, "--report": report, "--xlsx": xlsx, "--json": as_json or None}
+        _check_own(out, [option for option, value in options.items() if value is not None])
     loaded = load_with_notes(scenario, changes)
+    if own and out is not None:
+        _write_own(scenario, loaded, out)
+        return
     try:
         with stage_bar(quiet=as_json) as on_progress:
             on_progress(f"plan for {target or chosen}", 0, 0)
@@ -97,6 +109,23 @@ def plan_command(
         write_plan(result.campaign.schedule, loaded, out)
         say(f"Plan: {out}. Play it: xbopt simulate {scenario} --policy {out}")
     _write_reports(result, report, xlsx, runs=runs, seed=seed, quiet=as_json)
+
+
+def _check_own(out: Path | None, others: list[str]) -> None:
+    if out is None:
+        raise UsageError("--own writes the scenario's own plan; say where: -o plan.csv or -o plan.xlsx.")
+    if others:
+        raise UsageError(f"--own plans nothing; leave {', '.join(others)} out.")
+
+
+def _write_own(name: str, scenario: "Scenario", out: Path) -> None:
+    """Write the plan that the scenario states, as it would be played within its limits."""
+    from xbopt.core.scenario.plan_table import write_plan
+    from xbopt.env.baseline_plan import scenario_plan
+    from xbopt.simulator.build import build_market
+
+    write_plan(scenario_plan(build_market(scenario)), scenario, out)
+    say(f"The scenario's own plan: {out}. Change it and play it: xbopt simulate {name} --policy {out}")
 
 
 def _write_reports(

@@ -113,6 +113,8 @@ def simulate_command(
         is_shown = not as_json or report is not None or xlsx is not None
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
         gain = media_gain(result, chosen, on_progress=on_progress) if has_gain else None
+    for note in result.notes:
+        say(f"Note: {note}")
     _print_json(result) if as_json else _print_result(result, gain)
     _write_reports(result, gain, report, xlsx, quiet=as_json)
     if log is not None:

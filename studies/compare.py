@@ -235,7 +235,10 @@ def compare(
         policies=compared,
         runner_up=paired_differences(pair, seed=seed, confidence=confidence)[1],
         oracle=oracle,
-        notes=_notes(scenario, compared, oracle, runs, lower),
+        notes=(
+            *(note for policy in compared for note in policy.result.notes),
+            *_notes(scenario, compared, oracle, runs, lower),
+        ),
     )
 
 

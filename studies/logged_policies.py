@@ -14,7 +14,7 @@ from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.scenario.plan_table import read_plan
+from xbopt.core.scenario.plan_table import is_plan_file, read_plan
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 from xbopt.ope.logs.open_log import EvaluationLog
@@ -47,8 +47,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
             raise UsageError(f"--exploration is for plans and for logging; the policy {name} has none.")
         return known
     path = Path(name)
-    is_plan_file = path.suffix.lower() == ".csv" and scenario is not None
-    if name in BUILT_IN or is_plan_file:
+    if name in BUILT_IN or (is_plan_file(path) and scenario is not None):
         return _plan(name, log, scenario, exploration or 0.0)
     if name in REACTING or path.exists():
         raise PolicyError(f"{name} {NEEDS_MORE}")
@@ -86,7 +85,7 @@ def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: floa
         identity = PolicyIdentity.of_path(Path(name), "plan file", name=plan.name)
     return FromContext(
         name=plan.name,
-        notes=(note,),
+        notes=(note, *schedule.notes),
         identity=identity,
         policy=plan,
         names=log.context_names,

@@ -12,6 +12,7 @@ import numpy as np
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import policy_from
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import scenario_of
@@ -76,6 +77,7 @@ class SimulationResult:
         by_channel: One row a channel.
         totals: The sums by world behind all of it.
         performance: How fast it ran.
+        notes: What was read otherwise than it stands in the plan's file, in sentences.
     """
 
     scenario: Scenario = field(repr=False)
@@ -93,6 +95,7 @@ class SimulationResult:
     by_channel: list[Row] = field(repr=False)
     totals: Totals = field(repr=False)
     performance: Performance
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def margins(self) -> FloatArray:
@@ -124,7 +127,7 @@ def simulate(
 
     Args:
         scenario: A loaded scenario, its market where that is built already, a path, or the name of a shipped one.
-        policy: Name of a built-in policy, a plan's CSV file, folder of a training run, or a policy object.
+        policy: Name of a built-in policy, a plan's CSV or XLSX file, folder of a training run, or a policy object.
         runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
@@ -148,6 +151,7 @@ def simulate(
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
+    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
     if exploration is not None and isinstance(chosen, DirectPolicy):
@@ -193,6 +197,7 @@ def simulate(
         by_channel=channel_rows(loaded, totals),
         totals=totals,
         performance=Performance(env_days=runs * loaded.days, seconds=seconds),
+        notes=notes,
     )
 
 

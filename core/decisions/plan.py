@@ -21,6 +21,7 @@ class ScheduledPolicy:
         discount_frac: ``(T, R, S)``.
         mechanic: ``(T, R, S)``.
         kind: What sort of policy it is.
+        notes: What a reader must know of where it came from, in sentences.
     """
 
     name: str
@@ -29,6 +30,7 @@ class ScheduledPolicy:
     discount_frac: FloatArray
     mechanic: IntArray
     kind: PolicyKind = "baseline"
+    notes: tuple[str, ...] = ()
 
     @property
     def reads_no_features(self) -> Literal[True]:

@@ -22,6 +22,7 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
         "by_region": [_row(row) for row in result.by_region],
         "by_segment": [_row(row) for row in result.by_segment],
         "by_channel": [_row(row) for row in result.by_channel],
+        "notes": list(result.notes),
         "performance": {
             "env_days": performance.env_days,
             "seconds": performance.seconds,

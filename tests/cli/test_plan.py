@@ -136,3 +136,38 @@ def test_report_and_workbook_are_written(xbopt_command, tmp_path):
     assert answer.code == 0, answer.err
     assert {path.name for path in tmp_path.iterdir()} == {"p.html", "p.xlsx"}
     assert "What would change this plan" in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.xlsx"])
+def test_the_own_plan_is_written_and_plays_as_the_baseline(name, xbopt_command, tmp_path):
+    """All of it but what a workbook's percentages hide: the numbers in its cells have all their digits."""
+    written = xbopt_command("plan", "quickstart", *SHORT, "--own", "-o", name)
+    assert (written.code, written.out) == (0, "")
+    assert f"--policy {name}" in written.err
+    played = [
+        json.loads(xbopt_command("simulate", "quickstart", *SHORT, "--policy", policy, "--runs", "2", "--json").out)
+        for policy in (name, "baseline")
+    ]
+    assert played[0]["kpis"] == played[1]["kpis"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--own"], "say where: -o plan.csv"), (["--own", "-o", "own.csv", "--goal", "orders"], "leave --goal out")],
+)
+def test_the_own_plan_needs_a_file_and_nothing_else(options, words, xbopt_command, tmp_path):
+    answer = xbopt_command("plan", "quickstart", *SHORT, *options)
+    assert answer.code == 2
+    assert words in answer.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_read_otherwise_is_said(xbopt_command, tmp_path):
+    (tmp_path / "mine.csv").write_text(
+        "date;region;segment;channel;spend_base;notes\n05.10.2026;Germany;families;search;€ 1.000,50;ok\n"
+    )
+    answer = xbopt_command("simulate", "quickstart", *SHORT, "--policy", "mine.csv", "--runs", "2", "--json")
+    assert answer.code == 0
+    assert json.loads(answer.out)["kpis"]["media_spend"]["mean"] == pytest.approx(1000.5)
+    assert "Note: mine.csv: the column notes is not read." in answer.err
+    assert json.loads(answer.out)["notes"][0] == "mine.csv: the column notes is not read."

@@ -1,0 +1,90 @@
+"""Numbers as people write them: thousands separators, decimal commas, currency and percent signs."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from xbopt.core.spreadsheets.sheet import Cell
+
+Decimal = Literal[".", ","]
+
+_SIGNS = re.compile(r"[A-Z]{2,3}\$?|CN¥|[€$£¥₩₹₱₺₫฿₽]|kr\.?|zł|Kč|Ft|元|円", re.IGNORECASE)
+_GROUPING_BLANKS = re.compile(r"(?<=\d)[\s\u00a0\u202f'\u2019](?=\d{3})")
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")
+_OPEN = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A number's text without what decorates it."""
+
+    digits: str
+    percent: bool
+
+
+def undressed(text: str) -> Written:
+    """Take currency, percent sign, grouping blanks and the brackets of a negative amount off a number's text."""
+    plain = text.strip().replace("\u2212", "-")
+    if plain.startswith("(") and plain.endswith(")"):
+        plain = f"-{plain[1:-1]}"
+    percent = plain.endswith(("%", "\uff05")) or plain.startswith("%")
+    plain = plain.strip("%\uff05 \u00a0")
+    if not _PLAIN.fullmatch(plain):
+        plain = _SIGNS.sub("", plain)
+    return Written(digits=_GROUPING_BLANKS.sub("", plain).strip("\u00a0\u202f ").replace(" ", ""), percent=percent)
+
+
+def decimal_evidence(text: str) -> Decimal | Literal["open"] | None:
+    """Which sign is the decimal point of a number: known from its form, open (``1.234``), or None without any."""
+    digits = undressed(text).digits
+    points, commas = digits.count("."), digits.count(",")
+    if points and commas:
+        return "." if digits.rindex(".") > digits.rindex(",") else ","
+    if not points + commas:
+        return None
+    sign, other = (".", ",") if points else (",", ".")
+    if points + commas > 1:  # several of one kind can only group
+        return other if _GROUPED.fullmatch(digits) else None
+    return "open" if _OPEN.fullmatch(digits) else sign
+
+
+def decimal_sign(cells: Iterable[Cell], *, separator: str | None) -> Decimal | None:
+    """The decimal sign of all numbers of a file; None where the file leaves it open and it matters.
+
+    A file whose columns are separated by commas comes from a country that writes a decimal point.
+
+    Args:
+        cells: All cells of the file's columns of numbers.
+        separator: What separates its columns; None for a workbook.
+    """
+    evidence = {decimal_evidence(cell) for cell in cells if isinstance(cell, str)}
+    if evidence & {".", ","}:
+        return "," if "," in evidence and "." not in evidence else "."
+    return None if "open" in evidence and separator != "," else "."
+
+
+def number_of(cell: Cell, decimal: Decimal) -> float | None:
+    """The number in a cell; a percentage is divided by 100. None where it is no finite number in this form."""
+    if isinstance(cell, float):
+        return cell if math.isfinite(cell) else None
+    if not isinstance(cell, str):
+        return None
+    written = undressed(cell)
+    group = "," if decimal == "." else "."
+    whole, point, rest = written.digits.partition(decimal)
+    if group in whole:
+        if not re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+", whole):
+            return None
+        whole = whole.replace(group, "")
+    plain = whole + ("." if point else "") + rest
+    if not _PLAIN.fullmatch(plain) or not math.isfinite(number := float(plain)):
+        return None
+    return number / 100.0 if written.percent else number
+
+
+def is_percentage(cell: Cell) -> bool:
+    """Whether a cell is written with a percent sign."""
+    return isinstance(cell, str) and undressed(cell).percent
