@@ -130,7 +130,9 @@ class TotalsRecorder:
         del choice
         orders, spend, money = add_up(outcome.orders, 3), outcome.decision.spend_base, outcome.money
         repeat = add_up(outcome.orders[..., 1:4], 3)
-        discount_net = -money.discount / (1.0 + self._market.rules.tax_frac[day][:, None])
+        # The discount's line in the bridge is with tax, at the rate of what was paid.
+        paid = money.gross_revenue + money.discount
+        discount_net = -money.discount * (1.0 + money.tax / np.where(paid > 0.0, paid, 1.0))
         by_cell = {
             "visits": outcome.visits,
             "carts": outcome.carts,
