@@ -1,7 +1,7 @@
 """What the law takes of an order: duty, import fees and consumption tax, as expectations over order values.
 
-The value of an order is log-normal with the cell's spread. With ``z = (ln x - mu)/sigma`` the share of orders up to a
-threshold ``x`` is ``Phi(z)``, and their share of the value ``Phi(z - sigma)`` (the partial expectation of a log-normal).
+The value of an order is log-normal with the cell's spread. With ``z = (ln x - mu)/sigma`` the share of orders up to
+a threshold ``x`` is ``Phi(z)``, their share of the value ``Phi(z - sigma)`` (the partial expectation of a log-normal).
 """
 
 from dataclasses import dataclass
@@ -56,9 +56,9 @@ def order_duty(
 ) -> Duty:
     """Expected duty of an order.
 
-    Up to the threshold of the low-value scheme an order owes the flat duty, above it the rate on its dutiable value; the
-    surcharge is owed on any dutiable value. Where customs count shipping (CIF), it is what the customer pays for it:
-    shipping that nobody is charged for lies in the price of the goods already.
+    Up to the threshold of the low-value scheme an order owes the flat duty, above it the rate on its dutiable value;
+    the surcharge is owed on any dutiable value. Where customs count shipping (CIF), it is what the customer pays for
+    it: shipping that nobody is charged for lies in the price of the goods already.
 
     Args:
         market: Parameters.
@@ -117,7 +117,7 @@ def goods_tax(
 ) -> FloatArray:
     """Consumption tax as a fraction of what is paid for goods and shipping; it broadcasts to ``(B, R, S)``.
 
-    It is the rate of the law, less the share of the money in orders that lie below a threshold up to which nobody owes it.
+    It is the rate of the law, less the share of the money in orders up to a threshold below which nobody owes it.
 
     Args:
         market: Parameters.

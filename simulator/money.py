@@ -94,7 +94,7 @@ def book_money(
     discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
     charged = p.charged_base[:, None] * total
     refunds = p.return_rate * (goods_value - discount + rules.refunds_shipping[day][:, None] * charged)
-    tax = _mean_tax(market, price, value, prospects, total)
+    tax = _mean_tax(market, day, price, value, prospects, total)
     region_fx = worlds_innermost(np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)])
     # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
     seller_fx = (region_fx ** (1.0 - p.pass_through))[..., None] - 1.0
@@ -123,10 +123,10 @@ def book_money(
 
 
 def _mean_tax(
-    market: MarketParameters, price: PriceDay, value: FloatArray, prospects: FloatArray, total: FloatArray
+    market: MarketParameters, day: int, price: PriceDay, value: FloatArray, prospects: FloatArray, total: FloatArray
 ) -> FloatArray:
     """Consumption tax on what all orders of a day pay, as a fraction of it; it broadcasts to ``(B, R, S)``."""
-    if price.tax_known is price.tax_prospect:
+    if not market.rules.tax_free_base[day].any():  # by the market and not by the batch, whose worlds may differ
         return price.tax_known
     charged = market.orders.charged_base[:, None]
     by_prospects = (value * (1.0 - price.paid_prospect) + charged) * prospects

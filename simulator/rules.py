@@ -34,14 +34,14 @@ class FeeArrays:
 class TradeRules:
     """Rules by day and cell ``(T, R, S)`` unless said; amounts in base currency at first-day rates.
 
-    All thresholds are values of an order: those that the law states for an item are multiplied by the items of an order.
+    All thresholds are values of an order: those that the law states for an item are multiplied by an order's items.
 
     Attributes:
         tax_frac: Consumption tax on goods and charged shipping ``(T, R)``.
         tax_free_base: Order value up to which nobody owes consumption tax; 0 for none.
         tax_on_duty: Whether consumption tax is levied on duty, 0 or 1 ``(T, R)``.
-        untaxed_duty_base: Order value up to which it is not, since the tax is not due or lies in the price of a seller who
-            pays the duty himself; 0 for none.
+        untaxed_duty_base: Order value up to which it is not, since the tax is not due or lies in the price of a
+            seller who pays the duty himself; 0 for none.
         threshold_base: Order value up to which the low-value scheme holds; 0 for none.
         flat_duty_base: Flat duty of an order inside the scheme.
         ad_valorem_frac: Duty on the dutiable value outside the scheme: the mean over the segment's products by value.

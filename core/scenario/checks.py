@@ -110,11 +110,11 @@ def _region(document: ScenarioDocument, path: Path, region: Region) -> Iterator[
         yield (*path, "duty"), f"This rule is written in {code}; add {code} to market.currencies with its rate."
     for fee in fees_on(region, first, document.horizon.days):
         if fee.currency not in currencies:
-            yield (
-                (*path, "duty"),
+            sentence = (
                 f"The fee {fee.fee_id} is written in {fee.currency}; add {fee.currency} to market.currencies with its "
-                f"rate, or switch the fee off: import_fees: {{{fee.fee_id}: false}}.",
+                f"rate, or switch the fee off: import_fees: {{{fee.fee_id}: false}}."
             )
+            yield (*path, "duty"), sentence
     known_fees = [fee.fee_id for fee in import_fees(region.duty, region.country)]
     for fee_id in region.import_fees:
         if fee_id not in fee_ids():

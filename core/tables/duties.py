@@ -88,8 +88,8 @@ class DutyRule:
         surcharge_frac: Extra duty as a fraction of the dutiable value, owed inside and outside the scheme.
         duty_base: ``CIF``: goods and what the customer pays for shipping; ``FOB``: goods alone.
         tax_threshold: Value up to which ``tax_below`` holds; 0 for none.
-        tax_below: Who owes consumption tax up to that value: the ``seller`` at the sale, the ``importer`` at the border,
-            or ``nobody``.
+        tax_below: Who owes consumption tax up to that value: the ``seller`` at the sale, the ``importer`` at the
+            border, or ``nobody``.
         tax_above: The same above it.
         tax_on_duty: Whether consumption tax is levied on duty too.
         certainty: One of `xbopt.core.tables.rows.CERTAINTIES`.
@@ -132,8 +132,8 @@ class DutyRule:
     def taxed_value(self, goods: Consignment, *, seller_pays_duty: bool) -> float:
         """What consumption tax is levied on: goods and shipping, and duty where the law taxes it.
 
-        A seller who collects the tax in his price (IOSS and the like) and pays the duty himself owes no tax on duty that
-        he does not charge on: an assumption of medium certainty, by the general rule that the price paid is the base.
+        A seller who collects the tax in his price (IOSS and the like) and pays the duty himself owes no tax on duty
+        that he does not charge on: an assumption of medium certainty, since the price paid is the base of the tax.
         """
         below = self.tax_threshold > 0.0 and self._measured(goods) <= self.tax_threshold
         payer = self.tax_below if below else self.tax_above

@@ -180,7 +180,9 @@ def test_each_line_of_a_union_parcel_owes_three_euros() -> None:
     np.testing.assert_allclose(rules.threshold_base[:, germany], 150.0 * euro)
     america = loaded.regions.index("US")
     assert (rules.threshold_base[:, america] == 0.0).all()
-    np.testing.assert_allclose(rules.surcharge_frac[:, america], 0.075)
+    # The ordinary 6 % and 7.5 % of list 4A of Section 301, on goods from China.
+    np.testing.assert_allclose(rules.ad_valorem_frac[:, america], 0.135)
+    assert not rules.surcharge_frac[:, america].any()
 
 
 def test_the_end_of_the_small_parcel_relief_bites_on_its_day() -> None:
