@@ -18,6 +18,7 @@ from xbopt.cli.options import (
 from xbopt.cli.terminal import (
     figures_table,
     print_json,
+    print_trade_rules,
     result_console,
     say,
     stage_bar,
@@ -146,6 +147,7 @@ def _write_reports(
 def _print_plan(result: "PlanningResult") -> None:
     from xbopt.reports.plan.report import expected_table, limits_table
     from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
+    from xbopt.studies.rules_in_force import rules_in_force
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
@@ -163,6 +165,7 @@ def _print_plan(result: "PlanningResult") -> None:
         console.print(f"{len(lines) - _MOST_LIMITS} more limits bind; --json and --report list them.")
     for note in result.notes:
         console.print(f"Note: {note}", markup=False)
+    print_trade_rules(rules_in_force(scenario, result.planned.dutiable_by_day), money, console)
 
 
 def _spend_table(result: "PlanningResult", numbers: "NumberFormat") -> "Table":

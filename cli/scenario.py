@@ -9,7 +9,7 @@ import typer
 
 from xbopt.cli.completion import scenario_names
 from xbopt.cli.options import JsonOption, ScenarioArgument
-from xbopt.cli.terminal import print_json, result_console, say, table
+from xbopt.cli.terminal import print_json, print_trade_rules, result_console, say, table
 from xbopt.core.errors import ScenarioError, UsageError
 
 app = typer.Typer(help="List, create, check and show scenarios.", no_args_is_help=True, rich_markup_mode=None)
@@ -128,6 +128,7 @@ def schema_command() -> None:
 def show_command(scenario: ScenarioArgument, as_json: JsonOption = False) -> None:
     """Show what a scenario holds; --json prints it in full, defaults included."""
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.studies.rules_in_force import rules_in_force
 
     loaded = load_scenario(scenario)
     document = loaded.document
@@ -173,5 +174,6 @@ def show_command(scenario: ScenarioArgument, as_json: JsonOption = False) -> Non
         )
     for part in (regions, segments, channels):
         console.print(part)
+    print_trade_rules(rules_in_force(loaded), money, console)
     every = document.tactics.decide_every_days
     console.print(f"Tactic menu: {len(loaded.menu)} tactics per cell, chosen every {every} days.")

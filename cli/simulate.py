@@ -20,6 +20,7 @@ from xbopt.cli.options import (
 from xbopt.cli.terminal import (
     figures_table,
     print_json,
+    print_trade_rules,
     result_console,
     say,
     stage_bar,
@@ -160,6 +161,7 @@ def _write_reports(
 def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None:
     from xbopt.reports.simulation.bridge import bridge_table, build_bridge
     from xbopt.reports.simulation.tables import limits_report, result_tables
+    from xbopt.studies.rules_in_force import rules_in_force
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
@@ -180,6 +182,8 @@ def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None
     changes = limits_report(result).changes_that_happened
     if changes.rows:  # nothing is changed in silence
         console.print(figures_table(changes, numbers))
+    rules = rules_in_force(scenario, result.totals.dutiable_by_day / result.runs)
+    print_trade_rules(rules, money, console)
 
 
 def _kpi_table(result: "SimulationResult", gain: "WorldRange | None", numbers: "NumberFormat") -> "Table":

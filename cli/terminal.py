@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xbopt.reports.kit import figures
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.reports.kit.page_parts import PageContent
+    from xbopt.studies.rules_in_force import RulesInForce
     from xbopt.studies.simulate import Progress
 
 _WIDTH = 120
@@ -92,6 +93,17 @@ def figures_table(
                 cells.append(numbers.range(value, unit, symbol=False) if isinstance(value, WorldRange) else "")
         made.add_row(*cells)
     return made
+
+
+def print_trade_rules(rules: "RulesInForce", currency: str, console: "Console") -> None:
+    """Every rate and event of the campaign's days, with its certainty and note."""
+    from xbopt.reports.simulation.trade_rules import rule_lines
+
+    lines = rule_lines(rules, terminal_numbers(currency))
+    if lines:
+        console.print("Rules and events of these days, from the dated tables:", markup=False)
+    for line in lines:
+        console.print(f"- {line}", markup=False)
 
 
 def say(message: str) -> None:

@@ -19,8 +19,9 @@ from xbopt.simulator.parameters import (
     OutsideParameters,
     PromotionParameters,
 )
-from xbopt.simulator.rules import build_shocks, build_trade_rules, build_usual_rules
+from xbopt.simulator.rules import build_trade_rules, build_usual_rules
 from xbopt.simulator.seasons import scenario_calendar
+from xbopt.simulator.shocks import build_shocks
 
 DAYS_PER_YEAR = 365.0
 
@@ -199,10 +200,8 @@ def _orders(scenario: Scenario) -> OrderParameters:
         basket_cv=cv,
         # A spread of zero makes the share below a threshold a step; a thousandth keeps it defined.
         log_sd=np.maximum(np.sqrt(np.log1p(cv**2)), 1e-3),
-        lines=np.broadcast_to(np.array([s.lines_per_order for s in document.segments]), shape),
         return_rate=assortment.return_rate,
         return_days=assortment.return_days,
-        own_duty_frac=assortment.duty_frac,
         charged_base=np.array([r.shipping.charged_base for r in regions]),
         shipping_base=np.array([r.shipping.cost_base for r in regions]),
         payment_frac=np.array([r.fees.payment_frac for r in regions]),

@@ -88,13 +88,13 @@ def book_money(
         spend_base: Media spend ``(B, R, S)``.
     """
     p, rules, day = market.orders, market.rules, state.day
-    tax = rules.tax_frac[day][:, None]
     prospects, total = orders[..., 0], add_up(orders, 3)
     value = p.price_base * world.order_value * basket
     goods_value = value * total
     discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
     charged = p.charged_base[:, None] * total
-    refunds = p.return_rate * (goods_value - discount)
+    refunds = p.return_rate * (goods_value - discount + rules.refunds_shipping[day][:, None] * charged)
+    tax = _mean_tax(market, day, price, value, prospects, total)
     region_fx = worlds_innermost(np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)])
     # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
     seller_fx = (region_fx ** (1.0 - p.pass_through))[..., None] - 1.0
@@ -102,7 +102,7 @@ def book_money(
     fx_effect = seller_fx * net_at_start
     net = net_at_start + fx_effect
     paid_with_tax = (goods_value - discount + charged) * (1.0 + tax) * (1.0 + seller_fx)
-    duty = price.duty_prospect.amount_base * prospects + price.duty_known.amount_base * (total - prospects)
+    duty = price.duty_prospect.with_tax_base * prospects + price.duty_known.with_tax_base * (total - prospects)
     seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * duty
     returned = p.return_rate * total
     cost = p.cost_base * world.order_value * basket
@@ -114,9 +114,23 @@ def book_money(
         fx_effect=fx_effect,
         goods=-cost * (total - returned * p.resale_frac[:, None]),
         shipping=-p.shipping_base[:, None] * total,
-        duty=-seller_duty * (1.0 + tax),
+        duty=-seller_duty,
         payment_fees=-(p.payment_frac[:, None] * paid_with_tax + p.payment_fixed_base[:, None] * total),
         platform_fees=-p.platform_frac[:, None] * net,
         return_handling=-p.handling_base[:, None] * returned,
         media=-spend_base,
     )
+
+
+def _mean_tax(
+    market: MarketParameters, day: int, price: PriceDay, value: FloatArray, prospects: FloatArray, total: FloatArray
+) -> FloatArray:
+    """Consumption tax on what all orders of a day pay, as a fraction of it; it broadcasts to ``(B, R, S)``."""
+    if not market.rules.tax_free_base[day].any():  # by the market and not by the batch, whose worlds may differ
+        return price.tax_known
+    charged = market.orders.charged_base[:, None]
+    by_prospects = (value * (1.0 - price.paid_prospect) + charged) * prospects
+    by_known = (value * (1.0 - price.paid_known) + charged) * (total - prospects)
+    paid = by_prospects + by_known
+    taxed = by_prospects * price.tax_prospect + by_known * price.tax_known
+    return np.where(paid > 0.0, taxed / np.where(paid > 0.0, paid, 1.0), price.tax_known)

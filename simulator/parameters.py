@@ -11,7 +11,8 @@ from xbopt.simulator.calendar import CalendarArrays
 from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.curves.fatigue import FatigueBank
 from xbopt.simulator.curves.saturation import SaturationBank
-from xbopt.simulator.rules import ShockArrays, TradeRules
+from xbopt.simulator.rules import TradeRules
+from xbopt.simulator.shocks import ShockArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +154,8 @@ class OrderParameters:
         cost_base: Cost of these goods.
         basket_cv: Coefficient of variation of order values.
         log_sd: Standard deviation of the log order value, for the share below a duty threshold.
-        lines: Tariff lines in an order.
         return_rate: Share that comes back.
         return_days: Mean days from delivery to return.
-        own_duty_frac: Duty rate named by the products; NaN where the table's holds.
         charged_base: Shipping that the customer pays ``(R,)``, net of tax.
         shipping_base: Shipping cost ``(R,)``.
         payment_frac: ``(R,)``.
@@ -172,10 +171,8 @@ class OrderParameters:
     cost_base: FloatArray
     basket_cv: FloatArray
     log_sd: FloatArray
-    lines: FloatArray
     return_rate: FloatArray
     return_days: FloatArray
-    own_duty_frac: FloatArray
     charged_base: FloatArray
     shipping_base: FloatArray
     payment_frac: FloatArray

@@ -3,26 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from xbopt.core.arrays import FloatArray, IntArray, outer, worlds_innermost
+from xbopt.simulator.levies import Duty, goods_tax, order_duty
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
-_TINY = 1e-300
 # e^200 times any market is more than the largest cart rate allows, and e^-200 is nobody; beyond, products of factors
 # would leave the range of floats.
 _LARGEST_LOG = 200.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
-    """Expected duty of one order ``(B, R, S)``, base currency, tax on it left out, and how likely it is met."""
-
-    amount_base: FloatArray
-    share_dutiable: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +30,8 @@ class PriceDay:
         basket: Multiplier on order value from the promotion mechanic.
         duty_known: Duty of an order of a known customer.
         duty_prospect: Duty of an order of a prospect, who may be offered another price.
+        tax_known: Consumption tax of a known customer's order, as a fraction of the goods and shipping paid for.
+        tax_prospect: The same of a prospect's.
     """
 
     paid_known: FloatArray
@@ -50,50 +43,13 @@ class PriceDay:
     basket: FloatArray
     duty_known: Duty
     duty_prospect: Duty
+    tax_known: FloatArray
+    tax_prospect: FloatArray
 
 
 def bounded_exp(log: FloatArray) -> FloatArray:
     """``e^log`` of the log of a demand multiplier, held where products of several stay within the range of floats."""
     return np.exp(np.clip(log, -_LARGEST_LOG, _LARGEST_LOG))
-
-
-def order_duty(
-    market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int, rules: TradeRules | None = None
-) -> Duty:
-    """Expected duty of an order whose value is log-normal with mean ``value_base`` and the cell's spread.
-
-    Below the threshold each tariff line pays the flat duty; above it the value pays the rate. With
-    ``z = (ln threshold - mu)/sigma`` the share of orders below is ``Phi(z)``, their share of the value
-    ``Phi(z - sigma)`` (the partial expectation of a log-normal).
-
-    Args:
-        market: Parameters.
-        value_base: Mean order value ``(B, R, S)``, base currency, after discount.
-        fx: Rate multiplier by currency ``(B, K)``.
-        day: Day of the horizon.
-        rules: Rules that stand in for the market's.
-    """
-    rules, orders = rules or market.rules, market.orders
-    if not rules.dutiable.any():
-        zero = np.zeros(value_base.shape)
-        return Duty(amount_base=zero, share_dutiable=zero)
-    rate_fx = worlds_innermost(fx[:, list(rules.currency)])  # (B, R)
-    threshold = (rules.threshold_base[day] * rate_fx)[..., None]
-    sd = orders.log_sd
-    z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / sd + sd / 2.0
-    below = np.where(threshold > 0.0, ndtr(z), 0.0)
-    value_below = np.where(threshold > 0.0, ndtr(z - sd), 0.0)
-    by_table = np.isnan(orders.own_duty_frac) | rules.rate_for_all[day][:, None]
-    rate = np.where(by_table, rules.ad_valorem_frac[day][:, None], orders.own_duty_frac)
-    line = outer((rules.line_duty_base[day] * rate_fx)[..., None], orders.lines)
-    surcharge = rules.surcharge_frac[day][:, None]
-    fee = (rules.parcel_fee_base[day] * rate_fx)[..., None]
-    amount = line * below + rate * value_base * (1.0 - value_below) + surcharge * value_base + fee
-    # Where a part of the rule asks for nothing, nobody is surprised by it.
-    met = np.where(line > 0.0, below, 0.0) + np.where(rate > 0.0, 1.0 - below, 0.0)
-    met = np.where((surcharge > 0.0) | (fee > 0.0), 1.0, met)
-    dutiable = rules.dutiable[:, None]
-    return Duty(amount_base=np.where(dutiable, amount, 0.0), share_dutiable=np.where(dutiable, met, 0.0))
 
 
 def price_day(
@@ -146,8 +102,11 @@ def price_day(
     prospect = known if full_price else factor(seen * offered)
     paid_prospect = paid if full_price else paid * offered
     list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
-    duty_known = order_duty(market, list_value * (1.0 - paid), fx, day)
-    duty_prospect = duty_known if full_price else order_duty(market, list_value * (1.0 - paid_prospect), fx, day)
+    value_known = list_value * (1.0 - paid)
+    value_prospect = value_known if full_price else list_value * (1.0 - paid_prospect)
+    duty_known, tax_known = order_duty(market, value_known, fx, day), goods_tax(market, value_known, fx, day)
+    duty_prospect = duty_known if full_price else order_duty(market, value_prospect, fx, day)
+    tax_prospect = tax_known if full_price else goods_tax(market, value_prospect, fx, day)
     return PriceDay(
         paid_known=paid,
         paid_prospect=paid_prospect,
@@ -158,6 +117,8 @@ def price_day(
         basket=basket,
         duty_known=duty_known,
         duty_prospect=duty_prospect,
+        tax_known=tax_known,
+        tax_prospect=tax_prospect,
     )
 
 
@@ -207,7 +168,7 @@ class _LandedPrice:
             market=market,
             goods=outer(local[..., None], orders.price_base) * world.order_value,
             charged=(orders.charged_base * local)[..., None],
-            usual=(usual + orders.charged_base[:, None] + duty) * (1.0 + rules.tax_frac[0])[:, None],
+            usual=(usual + orders.charged_base[:, None]) * (1.0 + goods_tax(market, usual, at_first, 0, rules)) + duty,
             fx=fx,
             region_fx=region_fx,
             fx_seller=local * region_fx,
@@ -217,15 +178,15 @@ class _LandedPrice:
     def log_ratio(self, seen_frac: FloatArray) -> FloatArray:
         goods, to_base = self.goods * (1.0 - seen_frac), self.region_fx[..., None]
         duty = _customers_duty(self.market, goods * to_base, self.fx, self.day, self.market.rules) / to_base
-        tax = (1.0 + self.market.rules.tax_frac[self.day])[:, None]
-        return np.log((goods + self.charged + duty) * tax / self.usual)
+        tax = goods_tax(self.market, goods * to_base, self.fx, self.day)
+        return np.log(((goods + self.charged) * (1.0 + tax) + duty) / self.usual)
 
 
 def _customers_duty(
     market: MarketParameters, value_base: FloatArray, fx: FloatArray, day: int, rules: TradeRules
 ) -> FloatArray:
-    """Duty that the customer pays on an order of mean value ``value_base``; it broadcasts to ``(B, R, S)``."""
+    """Duty that the customer pays on an order, tax on it included; it broadcasts to ``(B, R, S)``."""
     pays = market.demand.customer_pays_duty[:, None]
     if not pays.any():
         return np.zeros((1, 1, 1))
-    return pays * order_duty(market, value_base, fx, day, rules).amount_base
+    return pays * order_duty(market, value_base, fx, day, rules).with_tax_base

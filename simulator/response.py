@@ -6,9 +6,10 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.demand import LARGEST_CART_RATE
+from xbopt.simulator.levies import Duty, goods_tax, order_duty
 from xbopt.simulator.media import money_at_reference_price
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.pricing import Duty, bounded_exp, order_duty, usual_log_ratio
+from xbopt.simulator.pricing import bounded_exp, usual_log_ratio
 from xbopt.simulator.worlds import WorldParameters, average_world
 
 
@@ -24,15 +25,18 @@ class SteadyResponse:
 def order_margin(market: MarketParameters) -> FloatArray:
     """Margin of an average order before media ``(R, S)``, base currency: list price, first-day rules and rates."""
     orders, rules = market.orders, market.rules
-    tax = rules.tax_frac[0][:, None]
-    net = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
-    paid = (orders.price_base + orders.charged_base[:, None]) * (1.0 + tax)
+    charged = orders.charged_base[:, None]
+    tax = goods_tax(market, orders.price_base[None], np.ones((1, market.outside.fx_sd.size)), 0)
+    tax = np.broadcast_to(tax, (1, *orders.price_base.shape))[0]
+    kept = charged * (1.0 - rules.refunds_shipping[0][:, None] * orders.return_rate)
+    net = orders.price_base * (1.0 - orders.return_rate) + kept
+    paid = (orders.price_base + charged) * (1.0 + tax)
     seller_pays = (1.0 - market.demand.customer_pays_duty)[:, None]
     return (
         net * (1.0 - orders.platform_frac[:, None])
         - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
         - orders.shipping_base[:, None]
-        - seller_pays * _first_duty(market).amount_base[0] * (1.0 + tax)
+        - seller_pays * _first_duty(market).with_tax_base[0]
         - orders.payment_frac[:, None] * paid
         - orders.payment_fixed_base[:, None]
         - orders.handling_base[:, None] * orders.return_rate

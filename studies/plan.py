@@ -39,12 +39,14 @@ class ExpectedResult:
         goals: Every goal by name.
         kpis: Every KPI by name; NaN where one has no meaning.
         spend_base: Spend over the horizon ``(R, S, C)``.
+        dutiable_by_day: What duty is taken of ``(T, R)``, base currency.
     """
 
     plan: ScheduledPolicy = field(repr=False)
     goals: dict[str, float]
     kpis: dict[str, float]
     spend_base: FloatArray = field(repr=False)
+    dutiable_by_day: FloatArray = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,4 +183,5 @@ def play_expected(market: MarketParameters, plan: ScheduledPolicy) -> ExpectedRe
         goals={"reward": kpis["contribution_margin"] + value, **goals},
         kpis={**kpis, "customer_value": value},
         spend_base=totals.channels[0, ..., CHANNEL_COUNTS.index("spend")],
+        dutiable_by_day=totals.dutiable_by_day,
     )

@@ -58,6 +58,8 @@ class Totals:
         spend_by_day: Spend ``(T, R, C)``, summed over worlds.
         discount_by_day: Discount ``(T, R, S)``, summed over worlds.
         spend_by_daypart: Spend ``(R, C, H)``, summed over worlds.
+        dutiable_by_day: What duty is taken of ``(T, R)``, at first-day rates, summed over worlds: goods after discount,
+            and shipping where customs count it.
     """
 
     cells: FloatArray
@@ -73,6 +75,7 @@ class Totals:
     spend_by_day: FloatArray
     discount_by_day: FloatArray
     spend_by_daypart: FloatArray
+    dutiable_by_day: FloatArray
 
     @property
     def worlds(self) -> int:
@@ -88,7 +91,7 @@ class Totals:
         return self.spend_by_day / self.worlds
 
 
-_SUMMED = ("spend_by_day", "discount_by_day", "spend_by_daypart")
+_SUMMED = ("spend_by_day", "discount_by_day", "spend_by_daypart", "dutiable_by_day")
 
 
 def merge_totals(parts: list[Totals]) -> Totals:
@@ -122,6 +125,7 @@ class TotalsRecorder:
         self._spend_by_day = np.zeros((scenario.days, regions, channels))
         self._discount_by_day = np.zeros((scenario.days, regions, segments))
         self._spend_by_daypart = np.zeros((regions, channels, dayparts))
+        self._dutiable_by_day = np.zeros((scenario.days, regions))
         self._customer_value, self._budget_left = np.zeros(worlds), np.zeros(worlds)
         self._people = np.maximum(scenario.population, 1e-9)
 
@@ -130,7 +134,9 @@ class TotalsRecorder:
         del choice
         orders, spend, money = add_up(outcome.orders, 3), outcome.decision.spend_base, outcome.money
         repeat = add_up(outcome.orders[..., 1:4], 3)
-        discount_net = -money.discount / (1.0 + self._market.rules.tax_frac[day][:, None])
+        # The discount's line in the bridge is with tax, at the rate of what was paid.
+        paid = money.gross_revenue + money.discount
+        discount_net = -money.discount * (1.0 + money.tax / np.where(paid > 0.0, paid, 1.0))
         by_cell = {
             "visits": outcome.visits,
             "carts": outcome.carts,
@@ -169,6 +175,8 @@ class TotalsRecorder:
             self._adjustments[:, i] += getattr(outcome.adjustments, name)
         self._capped += add_up(outcome.capped, 1, 2)
         self._spend_by_day[day] = spend.sum(axis=(0, 2))
+        shipping = self._market.orders.charged_base * (1.0 - self._market.rules.shipping_dutiable[day])
+        self._dutiable_by_day[day] = (paid + money.tax - shipping[:, None] * orders).sum(axis=(0, 2))
         self._discount_by_day[day] = outcome.decision.discount_frac.sum(axis=0)
         self._spend_by_daypart += np.einsum("brsc,brch->rch", spend, outcome.decision.daypart_weights)
 
@@ -195,6 +203,7 @@ class TotalsRecorder:
             spend_by_day=self._spend_by_day,
             discount_by_day=self._discount_by_day,
             spend_by_daypart=self._spend_by_daypart,
+            dutiable_by_day=self._dutiable_by_day,
         )
 
 

@@ -83,7 +83,6 @@ def _assortment(document: ScenarioDocument) -> Assortment:
     products = {product.id: product for product in document.products}
     shape = (len(document.market.regions), len(document.segments))
     price, usual, cost, returns, return_days = (np.zeros(shape) for _ in range(5))
-    duty = np.full(shape, np.nan)
     for s, segment in enumerate(document.segments):
         mix = [(products[name], share * segment.items_per_order) for name, share in segment.product_mix.items()]
         value = sum(product.price_base * items for product, items in mix)
@@ -93,16 +92,12 @@ def _assortment(document: ScenarioDocument) -> Assortment:
         cost[:, s] = sum(product.unit_cost_base * items for product, items in mix)
         returns[:, s] = sum(p.return_rate * p.price_base * items for p, items in mix) / value
         return_days[:, s] = sum(p.return_days * p.price_base * items for p, items in mix) / value
-        own = [(p.duty_frac, p.price_base * items) for p, items in mix if p.duty_frac is not None and items > 0]
-        if own:
-            duty[:, s] = sum(rate * weight for rate, weight in own) / sum(weight for _, weight in own)
     return Assortment(
         price_base=price,
         usual_price_base=usual,
         cost_base=cost,
         return_rate=returns,
         return_days=return_days,
-        duty_frac=duty,
     )
 
 

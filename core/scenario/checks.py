@@ -15,9 +15,12 @@ from xbopt.core.scenario.market import Region
 from xbopt.core.scenario.names import Finding, Names, keys, named, unknown
 from xbopt.core.scenario.plan_checks import PLAN_CHECKS
 from xbopt.core.scenario.schedule import ChannelOutage, FxShock, RuleChange
+from xbopt.core.scenario.trade import fees_on, origin_of
 from xbopt.core.tables.duties import duty_ids, duty_rule
 from xbopt.core.tables.events import event_ids
+from xbopt.core.tables.import_fees import fee_ids, import_fees
 from xbopt.core.tables.public_holidays import country_codes
+from xbopt.core.tables.tariff_lists import tariff_list_ids
 from xbopt.core.tables.taxes import tax_ids, tax_rate
 
 _LARGEST_MARKET = 20_000
@@ -105,6 +108,19 @@ def _region(document: ScenarioDocument, path: Path, region: Region) -> Iterator[
         yield (*path, "duty"), problem
     elif region.duty != "none" and (code := duty_rule(region.duty, first).currency) not in currencies:
         yield (*path, "duty"), f"This rule is written in {code}; add {code} to market.currencies with its rate."
+    for fee in fees_on(region, first, document.horizon.days):
+        if fee.currency not in currencies:
+            sentence = (
+                f"The fee {fee.fee_id} is written in {fee.currency}; add {fee.currency} to market.currencies with its "
+                f"rate, or switch the fee off: import_fees: {{{fee.fee_id}: false}}."
+            )
+            yield (*path, "duty"), sentence
+    known_fees = [fee.fee_id for fee in import_fees(region.duty, region.country)]
+    for fee_id in region.import_fees:
+        if fee_id not in fee_ids():
+            yield (*path, "import_fees", fee_id), unknown("import fee", fee_id, fee_ids())
+        elif fee_id not in known_fees:
+            yield (*path, "import_fees", fee_id), f"{fee_id} is not owed in {region.country} with duty: {region.duty}."
     yield from keys((*path, "population"), "segment", region.population, names.segments)
     for segment in names.segments:
         if segment not in region.population:
@@ -139,6 +155,16 @@ def _assortment(document: ScenarioDocument) -> Iterator[Finding]:
         total = sum(segment.product_mix.values())
         if abs(total - 1.0) > 1e-6:
             yield path, f"The shares sum to {total:g}; they must sum to 1."
+    for p, product in enumerate(document.products):
+        if product.tariff_list is None:
+            continue
+        path = ("products", p, "tariff_list")
+        origin = origin_of(document.market, product)
+        if product.tariff_list not in tariff_list_ids():
+            yield path, unknown("tariff list", product.tariff_list, tariff_list_ids())
+        elif product.tariff_list not in (of_origin := tariff_list_ids(origin)):
+            known = f"known for {origin}: {', '.join(of_origin)}" if of_origin else f"no list is known for {origin}"
+            yield path, f"{product.tariff_list} does not hold for goods of origin {origin}; {known}."
 
 
 def _channels(document: ScenarioDocument) -> Iterator[Finding]:
@@ -233,7 +259,9 @@ def _shocks(document: ScenarioDocument) -> Iterator[Finding]:
 
 
 def _rule_change(document: ScenarioDocument, path: Path, shock: RuleChange) -> Iterator[Finding]:
-    duties = ("threshold_base", "line_duty_base", "ad_valorem_frac", "surcharge_frac")
+    duties = (
+        "threshold_base", "line_duty_base", "ad_valorem_frac", "surcharge_frac", "parcel_fee_base", "tax_threshold_base"
+    )  # fmt: skip
     changed = [name for name in duties if getattr(shock, name) is not None]
     if not changed and shock.tax_frac is None:
         yield path, f"The rule change changes nothing; give one of {', '.join(duties)} or tax_frac."

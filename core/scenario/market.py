@@ -22,6 +22,8 @@ from xbopt.core.scenario.fields import (
 # Trade buyers look in several times a day.
 Visits = Annotated[float, Field(ge=0.0, le=5000.0)]
 
+Origin = Annotated[str, Field(pattern=r"^([A-Z]{2}|any)$")]
+
 
 class Currency(Section):
     """A currency: its rate against the base currency and how that rate moves."""
@@ -105,6 +107,14 @@ class Region(Section):
     tax: Text = Field(description="id in the consumption-tax table, or none")
     duty: Text = Field(default="none", description="id in the duty table; none within one customs area")
     duty_paid_by: Literal["seller", "customer"] = Field(default="seller", description="DDP or DAP in trade terms")
+    low_value_tax: Literal["at_sale", "at_import"] = Field(
+        default="at_sale",
+        description="how the seller pays consumption tax on low-value imports where the law lets him collect it in the "
+        "price (IOSS and the like): at_sale owes none on duty that he pays himself, at_import does",
+    )
+    import_fees: dict[Identifier, bool] = Field(
+        default_factory=dict, description="import fees of the table to switch on (true) or off (false) here"
+    )
     surprise_duty_conversion: Annotated[float, Field(ge=0.1, le=1)] = Field(
         default=0.7, description="conversion multiplier where the customer has to pay duty at the door"
     )
@@ -131,6 +141,10 @@ class Market(Section):
     """Regions, and the currencies they trade in."""
 
     base_currency: CurrencyCode = Field(description="currency of all money in the file")
+    origin: Origin = Field(
+        default="any",
+        description="where the goods come from, as in CN or EU; duty by origin is left out where it is any",
+    )
     currencies: dict[CurrencyCode, Currency] = Field(
         min_length=1, max_length=30, description="currencies by ISO code; the base currency has rate 1"
     )
@@ -249,4 +263,12 @@ class Product(Section):
     unit_cost_base: Money = Field(description="landed cost of goods of an item at the warehouse")
     return_rate: Rate = Field(default=0.0, description="share of orders that come back")
     return_days: Days = Field(default=14.0, description="mean days from delivery to return")
-    duty_frac: Frac | None = Field(default=None, description="duty above the low-value threshold; else the table's")
+    duty_frac: Frac | None = Field(
+        default=None, description="ordinary duty above the low-value threshold; else the table's"
+    )
+    origin: Origin | None = Field(default=None, description="where it comes from, if not from market.origin")
+    tariff_list: Identifier | None = Field(
+        default=None,
+        description="list of duties by origin that it stands on, which come on top of the ordinary duty; where left "
+        "out, the list that the table assumes for its origin",
+    )

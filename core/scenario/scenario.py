@@ -38,7 +38,6 @@ class Assortment:
         cost_base: Cost of these goods ``(R, S)``.
         return_rate: Share of orders that come back ``(R, S)``, weighted by value.
         return_days: Mean days from delivery to return ``(R, S)``.
-        duty_frac: Duty rate that products name for themselves ``(R, S)``, weighted by value; NaN where none does.
     """
 
     price_base: FloatArray
@@ -46,7 +45,6 @@ class Assortment:
     cost_base: FloatArray
     return_rate: FloatArray
     return_days: FloatArray
-    duty_frac: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,12 @@ class RuleChange(_Dated):
     surcharge_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
         default=None, description="new surcharge on any value"
     )
+    parcel_fee_base: Money | None = Field(
+        default=None, description="new fee on every parcel, in place of the table's import fees"
+    )
+    tax_threshold_base: Money | None = Field(
+        default=None, description="new order value up to which nobody owes consumption tax"
+    )
     tax_frac: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="new consumption-tax rate")
 
 

@@ -5,12 +5,13 @@ another strength there. Rows with the same id and different names are phases of 
 third week; all of them hold.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
 from xbopt.core.errors import TableError
+from xbopt.core.tables.event_dates import dated_events
 from xbopt.core.tables.event_rules import EventRule, HijriDay, parse_rule
 from xbopt.core.tables.rows import TABLE_FOLDER, Row, read_rows, unknown_id
 
@@ -120,8 +121,18 @@ class EventDefinition:
     def occurrences(self, first: date, last: date) -> tuple[DatedEvent, ...]:
         """Every occurrence with an event day between ``first`` and ``last``, both included."""
         earlier = first - timedelta(days=_MAX_LENGTH_DAYS)
-        dated = (self._on(start) for start in self.rule.starts(earlier, last))
-        return tuple(event for event in dated if event.end >= first)
+        known = dated_events()
+        # A year whose days are known takes them, and the rule is silent about it.
+        by_rule = [
+            self._on(start) for start in self.rule.starts(earlier, last) if (self.event_id, start.year) not in known
+        ]
+        by_year = [known.get((self.event_id, year)) for year in range(earlier.year, last.year + 1)]
+        dated = by_rule + [
+            replace(self._on(day.start), end=day.end, name=day.name, source=f"{self.source}; days: {day.source}")
+            for day in by_year
+            if day is not None
+        ]
+        return tuple(event for event in dated if event.start <= last and event.end >= first)
 
     def _on(self, start: date) -> DatedEvent:
         length = self.length_days

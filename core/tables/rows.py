@@ -18,7 +18,21 @@ EVIDENCE_MARKS: tuple[str, ...] = ("S", "S-", "W", "W+", "M", "E", "mem", "src")
 """How solid a number is: S primary or peer-reviewed, S- a vendor's number seen second-hand, W weak web source
 (W+ with much data behind it), M measured or computed, E estimate, mem from memory, src read in source code."""
 
+CERTAINTIES: tuple[str, ...] = ("high", "medium", "low", "unknown")
+"""How sure a rule is: high for an official text or two independent professional sources, medium for one professional
+source, low for an estimate or memory, unknown where nobody knows and the row holds only what is known."""
+
+_ISO_CURRENCY_LENGTH = 3
+
+EU_MEMBERS = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+"""Member states of the European Union, by ISO 3166 code."""
+
 TABLE_FOLDER = Path(__file__).parent
+
+
+def certainty_of(evidence: str) -> str:
+    """The certainty that an evidence mark amounts to, where a table has no column of its own for it."""
+    return {"S": "high", "E": "low", "mem": "low"}.get(evidence, "medium")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +123,28 @@ class Row:
             raise self.error(column, f"{text!r} is not one of {', '.join(allowed)}.")
         return text
 
+    def flag(self, column: str) -> bool:
+        """The cell, which must be ``yes`` or ``no``."""
+        return self.choice(column, ("yes", "no")) == "yes"
+
+    def currency(self, column: str) -> str:
+        """The cell as an ISO 4217 code.
+
+        Raises:
+            TableError: The cell is no such code.
+        """
+        text = self.text(column)
+        if not (len(text) == _ISO_CURRENCY_LENGTH and text.isascii() and text.isupper()):
+            raise self.error(column, f"{text!r} is not an ISO 4217 code such as EUR.")
+        return text
+
     def evidence(self) -> str:
         """The cell ``evidence``, one of `EVIDENCE_MARKS`."""
         return self.choice("evidence", EVIDENCE_MARKS)
+
+    def certainty(self) -> str:
+        """The cell ``certainty``, one of `CERTAINTIES`."""
+        return self.choice("certainty", CERTAINTIES)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> tuple[Row, ...]:

@@ -13,6 +13,7 @@ from xbopt.reports.simulation.tiles import Tile, build_tiles
 from xbopt.studies.against_baseline import against_baseline
 from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult
 from xbopt.studies.labels import KPI_LABELS
+from xbopt.studies.rules_in_force import rules_in_force
 
 _KPIS = (
     "contribution_margin",
@@ -100,7 +101,7 @@ def build_comparison_report(result: ComparisonResult, *, title: str = "", locale
         differences={measure: difference_table(result, measure) for measure in MEASURES},
         kpis=_kpi_table(order),
         spreads={measure: _spread_table(order, measure) for measure in MEASURES},
-        assumptions=build_assumptions(scenario.document, scenario.changes),
+        assumptions=build_assumptions(scenario.document, scenario.changes, rules_in_force(scenario)),
         notes=(*result.notes, *_method_notes(result, numbers)),
         numbers=numbers,
     )

@@ -116,6 +116,7 @@ class SheetRows:
 
     count: int
     rows: tuple[SheetRow, ...]
+    what: str = "number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.provenance import NOT_OF_THE_MARKET, provenance_of
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page_parts import SheetRow, SheetRows, SheetText
+from xbopt.reports.simulation.trade_rules import rule_rows
+from xbopt.studies.rules_in_force import NO_RULES, RulesInForce
 
 EVIDENCE: dict[str, str] = {
     "S": "primary or peer-reviewed source",
@@ -60,9 +62,10 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssumptionSheet:
-    """All numbers of a scenario, in its order."""
+    """All numbers of a scenario, in its order, and the rules and events of its days that are looked up in tables."""
 
     numbers: tuple[Assumption, ...]
+    rules: RulesInForce
 
     def count(self, mark: str) -> int:
         """How many numbers carry an evidence mark."""
@@ -74,13 +77,16 @@ class AssumptionSheet:
         return sum(number.evidence in EVIDENCE for number in self.numbers)
 
 
-def build_assumptions(document: ScenarioDocument, changes: Sequence[tuple[str, str]] = ()) -> AssumptionSheet:
+def build_assumptions(
+    document: ScenarioDocument, changes: Sequence[tuple[str, str]] = (), rules: RulesInForce = NO_RULES
+) -> AssumptionSheet:
     """Every number of the document; a number that the scenario states carries the mark of its provenance entry.
 
     Args:
         document: The scenario's document.
         changes: What was set on the command line, path and assignment; the entries of the file say nothing about the
             numbers at these paths and below them.
+        rules: The dated rules and events of the scenario's days.
     """
     numbers: list[Assumption] = []
     for steps, value, stated in _numbers(document, (), stated=True):
@@ -100,7 +106,7 @@ def build_assumptions(document: ScenarioDocument, changes: Sequence[tuple[str, s
                 note=source.note if source else "",
             )
         )
-    return AssumptionSheet(numbers=tuple(numbers))
+    return AssumptionSheet(numbers=tuple(numbers), rules=rules)
 
 
 def _is_at_or_below(path: str, other: str) -> bool:
@@ -159,10 +165,16 @@ def sheet_text(sheet: AssumptionSheet, numbers: NumberFormat) -> SheetText:
     order: dict[str, int] = {}
     for item in sheet.numbers:
         order.setdefault(item.group, len(order))
+    looked_up = rule_rows(sheet.rules, numbers)
+    of_tables = SheetRows(count=len(looked_up), rows=looked_up, what="row")
+    used |= {row.evidence for row in looked_up} - {""}
     sections = [(name, list(items)) for name, items in groupby(sheet.numbers, key=lambda item: item.section)]
     return SheetText(
         takeaway=f"The scenario holds {numbers.count(total)} numbers: {numbers.count(sheet.sourced)} with a source, "
         f"{numbers.count(bare)} without one{also}, and {numbers.count(defaults)} left to the format's defaults.",
         marks=tuple((mark, words) for mark, words in marks.items() if mark in used),
-        sections=tuple((name, SheetRows(count=len(items), rows=rows(items))) for name, items in sections),
+        sections=(
+            *((("rules and events from the dated tables", of_tables),) if of_tables.count else ()),
+            *((name, SheetRows(count=len(items), rows=rows(items))) for name, items in sections),
+        ),
     )

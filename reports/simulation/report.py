@@ -24,6 +24,7 @@ from xbopt.studies.against_baseline import against_baseline
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.promotion import PromotionLedger, promotion_ledger
 from xbopt.studies.response import ResponseCurve, response_curves
+from xbopt.studies.rules_in_force import rules_in_force
 from xbopt.studies.simulate import SimulationResult
 from xbopt.studies.timeline import Timeline, build_timeline
 
@@ -113,6 +114,7 @@ def build_simulation_report(
     numbers = NumberFormat(locale=locale, currency=scenario.base_currency)
     comparison = None if baseline is None else against_baseline(result, baseline)
     curves = response_curves(result, baseline)
+    rules = rules_in_force(scenario, result.totals.dutiable_by_day / result.runs)
     policy = "baseline, the scenario's own plan" if result.policy == "baseline" else result.policy
     return SimulationReport(
         title=title or scenario.title,
@@ -136,7 +138,7 @@ def build_simulation_report(
         results=result_tables(result),
         ledger=promotion_ledger(result),
         limits=limits_report(result),
-        assumptions=build_assumptions(scenario.document, scenario.changes),
+        assumptions=build_assumptions(scenario.document, scenario.changes, rules),
         notes=method_notes(result, comparison),
         numbers=numbers,
         worlds=result.runs,

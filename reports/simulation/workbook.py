@@ -12,6 +12,7 @@ from xbopt.reports.kit.workbook_writer import WorkbookWriter
 from xbopt.reports.simulation.report import SimulationReport
 from xbopt.reports.simulation.tables import added_up_table, each_table, ledger_table, response_table
 from xbopt.reports.simulation.tiles import Tile
+from xbopt.reports.simulation.trade_rules import rules_table
 
 _CREATED = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - the library wants a time without zone
 """Stands in the file instead of the hour of writing, so that the same report gives the same bytes."""
@@ -82,6 +83,7 @@ def workbook_tables(report: SimulationReport) -> dict[str, Table]:
         "Limits": report.limits.use,
         "Limit changes": report.limits.changes,
         "Assumptions": _assumptions(report),
+        "Rules": rules_table(report.assumptions.rules, report.numbers),
     }
 
 

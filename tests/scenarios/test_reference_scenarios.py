@@ -171,15 +171,18 @@ def test_the_launch_mixes_tiny_and_large_cells() -> None:
 
 
 def test_each_line_of_a_union_parcel_owes_three_euros() -> None:
-    """A parcel to Germany owes 3 EUR a line, with tax, or the rate above EUR 150; all from the dated table."""
+    """A parcel to Germany owes 3 EUR a line, or the rate above EUR 150; all from the dated table."""
     loaded = scenario("us_eu_launch", "budget.total_base=1")
     rules = build_market(loaded).rules
     germany, euro = loaded.regions.index("DE"), loaded.document.market.currencies["EUR"].rate
-    np.testing.assert_allclose(rules.line_duty_base[:, germany], 3.0 * euro)
+    lines = [segment.lines_per_order for segment in loaded.document.segments]
+    np.testing.assert_allclose(rules.flat_duty_base[:, germany], np.broadcast_to(3.0 * euro * np.array(lines), (90, 4)))
     np.testing.assert_allclose(rules.threshold_base[:, germany], 150.0 * euro)
     america = loaded.regions.index("US")
     assert (rules.threshold_base[:, america] == 0.0).all()
-    np.testing.assert_allclose(rules.surcharge_frac[:, america], 0.075)
+    # The ordinary 6 % and 7.5 % of list 4A of Section 301, on goods from China.
+    np.testing.assert_allclose(rules.ad_valorem_frac[:, america], 0.135)
+    assert not rules.surcharge_frac[:, america].any()
 
 
 def test_the_end_of_the_small_parcel_relief_bites_on_its_day() -> None:

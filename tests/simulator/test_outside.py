@@ -120,7 +120,8 @@ def test_rule_changes_last_from_their_day_on_and_spare_other_regions() -> None:
     shocks = [{"kind": "rule_change", "day": "2026-09-10", "regions": ["island"], "threshold_base": 5, "tax_frac": 0.3}]
     rules = market_of({"shocks": shocks}).rules
     np.testing.assert_allclose(rules.tax_frac[[2, 3, 9]], [[0.19, 0.2], [0.19, 0.3], [0.19, 0.3]])
-    np.testing.assert_allclose(rules.threshold_base[[2, 3]], [[0, 135 * 1.1], [0, 5]])
+    for segment in (0, 1):
+        np.testing.assert_allclose(rules.threshold_base[[2, 3], :, segment], [[0, 135 * 1.1], [0, 5]])
 
 
 def test_a_closed_weekday_sells_nothing() -> None:

@@ -32,7 +32,6 @@ def test_an_order_is_priced_by_its_mix(build):
     # Weighted by value: (20 * 0.1 + 120 * 0.2) / 140 and (20 * 10 + 120 * 20) / 140.
     np.testing.assert_allclose(goods.return_rate[:, 0], 26.0 / 140.0)
     np.testing.assert_allclose(goods.return_days[:, 0], 2600.0 / 140.0)
-    np.testing.assert_allclose(goods.duty_frac, [[0.08, np.nan], [0.08, np.nan]])
 
 
 def test_limits_hold_budget_caps_minimums_and_locks(build):

@@ -7,14 +7,19 @@ import pytest
 
 from xbopt.core.errors import TableError
 from xbopt.core.tables.duties import load_duties
+from xbopt.core.tables.event_dates import load_event_dates
 from xbopt.core.tables.events import load_events
+from xbopt.core.tables.import_fees import load_import_fees
+from xbopt.core.tables.refunds import load_refund_rules
 from xbopt.core.tables.rows import read_rows
+from xbopt.core.tables.tariff_lists import load_tariff_lists
 from xbopt.core.tables.taxes import load_taxes
 
 TAX = "tax_id,effective_from,rate_frac,kind,evidence,source\nAA,2010-01-01,0.2,vat,mem,from memory\n"
 DUTY = (
-    "duty_id,effective_from,currency,threshold,line_duty,ad_valorem_frac,surcharge_frac,parcel_fee,"
-    "evidence,source,note\naa_import,2010-01-01,EUR,150,3,0.06,0,0,S,a law,\n"
+    "duty_id,origin,effective_from,currency,threshold,threshold_unit,flat_duty,flat_duty_unit,ad_valorem_frac,"
+    "surcharge_frac,duty_base,tax_threshold,tax_below,tax_above,tax_on_duty,certainty,evidence,source,note\n"
+    "aa_import,any,2010-01-01,EUR,150,order,3,line,0.06,0,CIF,22,nobody,importer,yes,high,S,a law,\n"
 )
 EVENT = (
     "event_id,name,rule,length_days,countries,lead_in_days,lead_in_demand,peak_demand,dip_days,dip_demand,"
@@ -23,8 +28,30 @@ EVENT = (
 )
 
 
+FEE = (
+    "fee_id,duty_ids,countries,effective_from,effective_to,currency,amount,unit,scope,by_default,certainty,evidence,"
+    "source,note\naa_fee,aa_import,*,2026-01-01,2026-09-30,EUR,2,item,all,no,medium,W,a plan,\n"
+)
+TARIFF = (
+    "list_id,duty_id,origin,effective_from,ad_valorem_frac,assumed,certainty,evidence,source,note\n"
+    "aa_list,aa_import,BB,2020-01-01,0.25,yes,high,S,a law,\n"
+)
+REFUND = "country,effective_from,outbound_shipping,certainty,evidence,source,note\nAA,2014-01-01,yes,high,S,a law,\n"
+DATES = "event_id,year,start,length_days,name,certainty,source\nfeast,2026,2026-06-23,4,Feast in June,high,a paper\n"
+
+
 @pytest.mark.parametrize(
-    ("load", "text"), [(load_taxes, TAX), (load_duties, DUTY), (load_events, EVENT)], ids=["tax", "duty", "event"]
+    ("load", "text"),
+    [
+        (load_taxes, TAX),
+        (load_duties, DUTY),
+        (load_events, EVENT),
+        (load_import_fees, FEE),
+        (load_tariff_lists, TARIFF),
+        (load_refund_rules, REFUND),
+        (load_event_dates, DATES),
+    ],
+    ids=["tax", "duty", "event", "fee", "tariff list", "refund", "event date"],
 )
 def test_the_sound_tables_of_this_module_load(tmp_path: Path, load: Callable[[Path], object], text: str) -> None:
     """Otherwise the broken ones below could fail for another reason."""
@@ -49,8 +76,20 @@ def test_the_sound_tables_of_this_module_load(tmp_path: Path, load: Callable[[Pa
         (load_taxes, TAX, "rate_frac", "rate", "row 1, column rate_frac: the header must be"),
         (load_taxes, TAX, "AA,2010-01-01,0.2,vat,mem,from memory\n", "", "row 2, column tax_id: the table has no"),
         (load_duties, DUTY, "EUR", "euro", "row 2, column currency: 'euro' is not an ISO 4217 code"),
-        (load_duties, DUTY, ",150,", ",0,", "column line_duty: needs a threshold"),
+        (load_duties, DUTY, ",150,", ",0,", "column flat_duty: needs a threshold"),
         (load_duties, DUTY, "0.06", "-0.06", "column ad_valorem_frac: -0.06 is not between"),
+        (load_duties, DUTY, ",order,", ",basket,", "column threshold_unit: 'basket' is not one of order, item"),
+        (load_duties, DUTY, ",line,", ",kilo,", "column flat_duty_unit: 'kilo' is not one of"),
+        (load_duties, DUTY, ",CIF,", ",cif,", "column duty_base: 'cif' is not one of CIF, FOB"),
+        (load_duties, DUTY, ",nobody,", ",buyer,", "column tax_below: 'buyer' is not one of"),
+        (load_duties, DUTY, ",importer,", ",nobody,", "column tax_above: 'nobody' is not one of seller, importer"),
+        (load_duties, DUTY, ",high,", ",sure,", "column certainty: 'sure' is not one of high, medium, low, unknown"),
+        (load_duties, DUTY, ",yes,", ",1,", "column tax_on_duty: '1' is not one of yes, no"),
+        (load_import_fees, FEE, "2026-09-30", "2025-09-30", "column effective_to: lies before 2026-01-01"),
+        (load_import_fees, FEE, ",all,", ",some,", "column scope: 'some' is not one of low_value, all"),
+        (load_tariff_lists, TARIFF, "0.25", "25", "column ad_valorem_frac: 25 is not between 0 and 2"),
+        (load_refund_rules, REFUND, ",yes,", ",,", "column outbound_shipping: is empty"),
+        (load_event_dates, DATES, "feast,2026", "feast,2025", "column start: 2026-06-23 does not lie in 2025"),
         (load_events, EVENT, "fixed:05-05", "fixed:02-29", "column rule"),
         (load_events, EVENT, "fixed:05-05", "fixed:13-01", "column rule"),
         (load_events, EVENT, "fixed:05-05", "every friday", "column rule: 'every friday' is no rule"),
@@ -95,6 +134,16 @@ def test_the_rules_of_a_duty_keep_one_currency(tmp_path: Path) -> None:
         load_duties(path)
     path.write_text(DUTY + second + "\n", encoding="utf-8")
     assert len(load_duties(path)["aa_import"]) == 2
+
+
+def test_a_fee_and_an_event_s_year_stand_once(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(FEE + FEE.splitlines()[1] + "\n", encoding="utf-8")
+    with pytest.raises(TableError, match="row 3, column fee_id: 'aa_fee' stands in an earlier row"):
+        load_import_fees(path)
+    path.write_text(DATES + DATES.splitlines()[1] + "\n", encoding="utf-8")
+    with pytest.raises(TableError, match="row 3, column year: feast has a row for 2026 already"):
+        load_event_dates(path)
 
 
 def test_two_rows_of_an_event_must_not_share_a_country(tmp_path: Path) -> None:
