@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
-from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
@@ -54,6 +54,10 @@ class MoneyBridge:
         costs = self.goods + self.shipping + self.duty + self.payment_fees + self.platform_fees
         return self.net_revenue + costs + self.return_handling + self.media
 
+    def __add__(self, other: "MoneyBridge") -> "MoneyBridge":
+        """The terms of two bridges together."""
+        return MoneyBridge(**{name: getattr(self, name) + getattr(other, name) for name in TERMS})
+
 
 TERMS: tuple[str, ...] = tuple(field.name for field in fields(MoneyBridge))
 
@@ -75,8 +79,9 @@ def book_money(
     orders: FloatArray,
     basket: FloatArray,
     spend_base: FloatArray,
+    place: PlaceParameters | None = None,
 ) -> MoneyBridge:
-    """Book a day.
+    """Book a day at one place of sale.
 
     Args:
         market: Parameters.
@@ -86,8 +91,10 @@ def book_money(
         orders: Shipped orders ``(B, R, S, L)``.
         basket: Multiplier on order values ``(B, R, S)``: chance and promotion mechanic.
         spend_base: Media spend ``(B, R, S)``.
+        place: Whose fees are paid; the own shop where left out.
     """
     p, rules, day = market.orders, market.rules, state.day
+    fees = place or market.places[0]
     tax = rules.tax_frac[day][:, None]
     prospects, total = orders[..., 0], add_up(orders, 3)
     value = p.price_base * world.order_value * basket
@@ -115,8 +122,11 @@ def book_money(
         goods=-cost * (total - returned * p.resale_frac[:, None]),
         shipping=-p.shipping_base[:, None] * total,
         duty=-seller_duty * (1.0 + tax),
-        payment_fees=-(p.payment_frac[:, None] * paid_with_tax + p.payment_fixed_base[:, None] * total),
-        platform_fees=-p.platform_frac[:, None] * net,
+        payment_fees=-(fees.payment_frac[:, None] * paid_with_tax + fees.payment_fixed_base[:, None] * total),
+        platform_fees=-(
+            fees.platform_frac[:, None] * net * (1.0 + fees.fee_on_gross[:, None] * tax)
+            + fees.platform_fixed_base[:, None] * total
+        ),
         return_handling=-p.handling_base[:, None] * returned,
         media=-spend_base,
     )

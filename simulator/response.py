@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.demand import LARGEST_CART_RATE
 from xbopt.simulator.media import money_at_reference_price
-from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import Duty, bounded_exp, order_duty, usual_log_ratio
 from xbopt.simulator.worlds import WorldParameters, average_world
 
@@ -22,19 +22,53 @@ class SteadyResponse:
 
 
 def order_margin(market: MarketParameters) -> FloatArray:
-    """Margin of an average order before media ``(R, S)``, base currency: list price, first-day rules and rates."""
+    """Margin of an average organic order before media ``(R, S)``, base currency, over the places that take them.
+
+    List price, first-day rules and rates.
+    """
+    margins = place_margins(market)
+    return sum(
+        (place.organic_frac * margin for place, margin in zip(market.places[1:], margins[1:], strict=True)),
+        market.places[0].organic_frac * margins[0],
+    )
+
+
+def place_margins(market: MarketParameters) -> list[FloatArray]:
+    """Margin of an order before media by place of sale ``(R, S)`` each: list price, first-day rules and rates."""
+    return [_margin_at(market, place) for place in market.places]
+
+
+def channel_margins(market: MarketParameters) -> FloatArray:
+    """Margin of an order that a channel brings, before media ``(R, S, C)``: that of its place of sale."""
+    margins = np.empty((*market.shape[:2], market.shape[2]))
+    for place, margin in zip(market.places, place_margins(market), strict=True):
+        margins[..., list(place.channels)] = margin[..., None]
+    return margins
+
+
+def channel_baskets(market: MarketParameters) -> FloatArray:
+    """Multiplier on the value of orders that a channel brings ``(C,)``: that of its place of sale."""
+    baskets = np.ones(market.shape[2])
+    for place in market.places:
+        baskets[list(place.channels)] = place.basket
+    return baskets
+
+
+def _margin_at(market: MarketParameters, place: PlaceParameters) -> FloatArray:
     orders, rules = market.orders, market.rules
     tax = rules.tax_frac[0][:, None]
-    net = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
-    paid = (orders.price_base + orders.charged_base[:, None]) * (1.0 + tax)
+    price = orders.price_base * place.basket
+    net = price * (1.0 - orders.return_rate) + orders.charged_base[:, None]
+    paid = (price + orders.charged_base[:, None]) * (1.0 + tax)
     seller_pays = (1.0 - market.demand.customer_pays_duty)[:, None]
     return (
-        net * (1.0 - orders.platform_frac[:, None])
-        - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
+        net * (1.0 - place.platform_frac[:, None] * (1.0 + place.fee_on_gross[:, None] * tax))
+        - place.platform_fixed_base[:, None]
+        - orders.cost_base * place.basket * (1.0 - orders.return_rate * orders.resale_frac[:, None])
         - orders.shipping_base[:, None]
-        - seller_pays * _first_duty(market).amount_base[0] * (1.0 + tax)
-        - orders.payment_frac[:, None] * paid
-        - orders.payment_fixed_base[:, None]
+        - seller_pays * _first_duty(market, place.basket).amount_base[0] * (1.0 + tax)
+        - place.payment_frac[:, None] * paid
+        - place.payment_fixed_base[:, None]
         - orders.handling_base[:, None] * orders.return_rate
     )
 
@@ -55,9 +89,9 @@ def usual_order_rate(market: MarketParameters) -> FloatArray:
     return carts * checkout[..., None]
 
 
-def _first_duty(market: MarketParameters) -> Duty:
+def _first_duty(market: MarketParameters, basket: float = 1.0) -> Duty:
     rates = np.ones((1, market.outside.fx_sd.size))
-    return order_duty(market, market.orders.price_base[None], rates, 0)
+    return order_duty(market, market.orders.price_base[None] * basket, rates, 0)
 
 
 def steady_response(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> SteadyResponse:
@@ -90,5 +124,5 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
     visits = visits_per_head * audience
     orders = visits_per_head * ordering * media.quality
-    margin = orders * (order_margin(market) * world.order_value)[..., None]
+    margin = orders * channel_margins(market) * world.order_value[..., None]
     return SteadyResponse(visits=visits, orders=orders, margin_base=margin)

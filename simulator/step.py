@@ -14,9 +14,10 @@ from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
 from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels
 from xbopt.simulator.media import play_media
-from xbopt.simulator.money import MoneyBridge, basket_noise, book_money
+from xbopt.simulator.money import MoneyBridge, basket_noise
 from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.places import PlaceDay, book_places, share_orders
 from xbopt.simulator.pricing import price_day
 from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference
 from xbopt.simulator.sampling import MAX_MEAN, lognormal_from_normal, normal_from_uniform, poisson_from_uniform
@@ -38,12 +39,14 @@ class DayOutcome:
         returns: Returns that arrived.
         known_customers: Customers this morning who have bought before and not churned.
         money: Money terms.
+        places: The same by place of sale, media left out; the own shop first.
         impressions: ``(B, R, S, C)``.
         attribution: What visits and orders by channel follow from.
         ledger: Where promotions' extra orders come from, expected.
         satisfaction: This morning's satisfaction.
         delivery_days: ``(B, R)``.
         capped: 1 where a cart rate met its cap.
+        fx_log: Log currency rates this morning against their first-day level ``(B, K)``.
     """
 
     decision: Decision
@@ -55,12 +58,14 @@ class DayOutcome:
     returns: FloatArray
     known_customers: FloatArray
     money: MoneyBridge
+    places: tuple[PlaceDay, ...]
     impressions: FloatArray
     attribution: Attribution
     ledger: Ledger
     satisfaction: FloatArray
     delivery_days: FloatArray
     capped: FloatArray
+    fx_log: FloatArray
 
     @property
     def channel_visits(self) -> FloatArray:
@@ -118,7 +123,8 @@ def play_day(
     filled = fill_orders(market, state, wanted, whole=draws is not None)
     shipped = add_up(filled.orders, 3)
     noise = 1.0 if draws is None else basket_noise(market, shipped, draws.normals["basket"])
-    money = book_money(market, world, state, price, filled.orders, price.basket * noise, add_up(feasible.spend_base, 3))
+    taken = share_orders(market, media, demand, filled.orders)
+    money, places = book_places(market, world, state, price, taken, noise, add_up(feasible.spend_base, 3))
 
     asked = add_up(wanted, 3)
     served = np.where(asked > 0.0, shipped / np.where(asked > 0.0, asked, 1.0), 1.0)
@@ -137,12 +143,14 @@ def play_day(
         returns=returned,
         known_customers=add_up(state.customers[..., 1:4], 3),
         money=money,
+        places=places,
         impressions=media.impressions,
         attribution=Attribution(channels=market.media, media=media, demand=demand, orders=filled.orders),
         ledger=ledger,
         satisfaction=state.satisfaction,
         delivery_days=days,
         capped=demand.capped,
+        fx_log=state.outside.fx_log,
     )
     tomorrow = replace(
         state,

@@ -7,6 +7,7 @@ from pydantic import Field
 from xbopt.core.scenario.fields import Identifier, Section, Text
 from xbopt.core.scenario.market import Market, Product, Segment
 from xbopt.core.scenario.media import Channel, Synergy
+from xbopt.core.scenario.places import Place
 from xbopt.core.scenario.plan import Budget, Discounts, History, Plan, Tactics
 from xbopt.core.scenario.schedule import (
     Calendar,
@@ -31,6 +32,9 @@ class ScenarioDocument(Section):
     segments: list[Segment] = Field(min_length=1, max_length=20, description="customer segments")
     products: list[Product] = Field(min_length=1, max_length=100, description="what is sold")
     channels: list[Channel] = Field(min_length=1, max_length=30, description="media channels")
+    places: list[Place] = Field(
+        default_factory=list, max_length=20, description="places of sale beside the own shop, such as marketplaces"
+    )
     synergies: list[Synergy] = Field(
         default_factory=list, max_length=100, description="pairs of channels that work better together"
     )
