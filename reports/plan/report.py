@@ -12,6 +12,7 @@ from xbopt.reports.plan.words import (
     limit_lines,
     limits_sentence,
     plan_verdict,
+    sampled_sentence,
     spend_sentence,
 )
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
@@ -53,6 +54,7 @@ class PlanReport:
         review: The plan, played in many worlds and under other assumptions.
         simulation: The plan in many worlds, against the scenario's own plan.
         verdict: What the plan brings in expected mode.
+        sampled_words: What it brings in sampled worlds.
         spend_words: What it spends, and what is proven about it.
         facts: Goal, target, plan cells.
         limits_words: Which limits hold it back, in a sentence.
@@ -65,6 +67,7 @@ class PlanReport:
     review: PlanReview
     simulation: SimulationReport
     verdict: str
+    sampled_words: str
     spend_words: str
     facts: tuple[Fact, ...]
     limits_words: str
@@ -101,6 +104,7 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
             review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
         ),
         verdict=plan_verdict(result, numbers),
+        sampled_words=sampled_sentence(result, numbers),
         spend_words=spend_sentence(result, numbers),
         facts=_facts(result, numbers),
         limits_words=limits_sentence(lines),
@@ -154,7 +158,7 @@ def expected_table(result: PlanningResult) -> Table:
     plan, before = result.planned.kpis, result.baseline.kpis
     return Table(
         key="expected",
-        title="In expected mode",
+        title="On the expected path",
         columns=(
             Column("kpi", "KPI", "text"),
             Column("plan", "This plan", "number"),
