@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
+from xbopt.simulator.fulfilment import return_rate
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState
@@ -101,7 +102,8 @@ def book_money(
     goods_value = value * total
     discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
     charged = p.charged_base[:, None] * total
-    refunds = p.return_rate * (goods_value - discount)
+    coming_back = return_rate(market, world)
+    refunds = coming_back * (goods_value - discount)
     region_fx = worlds_innermost(np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)])
     # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
     seller_fx = (region_fx ** (1.0 - p.pass_through))[..., None] - 1.0
@@ -111,8 +113,8 @@ def book_money(
     paid_with_tax = (goods_value - discount + charged) * (1.0 + tax) * (1.0 + seller_fx)
     duty = price.duty_prospect.amount_base * prospects + price.duty_known.amount_base * (total - prospects)
     seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * duty
-    returned = p.return_rate * total
-    cost = p.cost_base * world.order_value * basket
+    returned = coming_back * total
+    cost = p.cost_base * world.unit_cost * world.order_value * basket
     return MoneyBridge(
         gross_revenue=(goods_value + charged) * (1.0 + tax),
         discount=-discount * (1.0 + tax),
@@ -120,7 +122,7 @@ def book_money(
         returns=-refunds,
         fx_effect=fx_effect,
         goods=-cost * (total - returned * p.resale_frac[:, None]),
-        shipping=-p.shipping_base[:, None] * total,
+        shipping=-(p.shipping_base * world.shipping_cost)[..., None] * total,
         duty=-seller_duty * (1.0 + tax),
         payment_fees=-(fees.payment_frac[:, None] * paid_with_tax + fees.payment_fixed_base[:, None] * total),
         platform_fees=-(

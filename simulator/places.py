@@ -71,13 +71,12 @@ def share_orders(
         return (orders,)
     channels, by_channels = market.media, list[FloatArray]()
     for place in market.places:
-        there = np.zeros(len(channels.quality))
-        there[list(place.channels)] = channels.quality[list(place.channels)]
-        quality = per_channel_sum(media.visits_per_head * there, channels.reach)
+        here = np.zeros(market.shape[2])
+        here[list(place.channels)] = 1.0
+        quality = per_channel_sum(media.visits_per_head * (media.quality * here), channels.reach)
         for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
-            quality = quality + 0.25 * (channels.quality[i] + channels.quality[j]) * extra * sum(
-                channel in place.channels for channel in (i, j)
-            )
+            half = 0.25 * (media.quality[..., i] + media.quality[..., j])
+            quality = quality + extra * (half * (here[i] + here[j]))[..., None]
         by_channels.append(quality)
     all_quality = demand.quality_per_head
     # Of a bucket that nobody visits organically the difference is rounding, which may be below zero.

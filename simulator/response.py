@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.demand import LARGEST_CART_RATE
-from xbopt.simulator.media import money_at_reference_price
+from xbopt.simulator.media import bid_up_of, money_at_reference_price, quality_of
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import Duty, bounded_exp, order_duty, usual_log_ratio
 from xbopt.simulator.worlds import WorldParameters, average_world
@@ -112,17 +112,17 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     season = market.calendar.cpm.mean(axis=0)
     level = market.calendar.demand.mean(axis=0)
     per_impression = media.price_base / 1000.0 * season[:, None]
-    bought = money_at_reference_price(media, spend_base)
+    bought = money_at_reference_price(media, spend_base, bid_up_of(media, world))
     exposure = bought / (per_impression[:, None, :] * world.media_price) / heads
     reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
     settled = reached / (1.0 - media.fatigue.retention)
-    share = media.fatigue.effective(media.fatigue.remembered(settled), reached)
+    share = media.fatigue.tolerating(world.fatigue).effective(media.fatigue.remembered(settled), reached)
     visits_per_head = share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]
 
     order_rate = usual_order_rate(market) * world.conversion[..., None]
     audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
     ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
     visits = visits_per_head * audience
-    orders = visits_per_head * ordering * media.quality
+    orders = visits_per_head * ordering * quality_of(media, world)
     margin = orders * channel_margins(market) * world.order_value[..., None]
     return SteadyResponse(visits=visits, orders=orders, margin_base=margin)

@@ -12,7 +12,7 @@ from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
-from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels
+from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels, return_rate
 from xbopt.simulator.media import play_media
 from xbopt.simulator.money import MoneyBridge, basket_noise
 from xbopt.simulator.outside import next_outside
@@ -37,6 +37,7 @@ class DayOutcome:
         orders: Shipped orders by bucket ``(B, R, S, L)``.
         lost_orders: Orders lost for want of stock.
         returns: Returns that arrived.
+        returns_due: Returns that today's orders will cause, expected.
         known_customers: Customers this morning who have bought before and not churned.
         money: Money terms.
         places: The same by place of sale, media left out; the own shop first.
@@ -56,6 +57,7 @@ class DayOutcome:
     orders: FloatArray
     lost_orders: FloatArray
     returns: FloatArray
+    returns_due: FloatArray
     known_customers: FloatArray
     money: MoneyBridge
     places: tuple[PlaceDay, ...]
@@ -128,11 +130,12 @@ def play_day(
 
     asked = add_up(wanted, 3)
     served = np.where(asked > 0.0, shipped / np.where(asked > 0.0, asked, 1.0), 1.0)
-    ledger = book_borrowing(market, demand.ledger, feasible.mechanic, served)
-    moves = next_customers(market, state, filled.orders, media.contact)
+    ledger = book_borrowing(market, demand.ledger, feasible.mechanic, served, world.pull_forward)
+    moves = next_customers(market, state, filled.orders, media.contact, world.ageing)
     satisfaction = next_satisfaction(market, state, days, filled.lost_share)
     mood = add_up(state.satisfaction - market.customers.satisfaction_start, 2) / market.shape[1]
-    in_transit, returning = next_parcels(market, state, shipped, returned, days)
+    rate = return_rate(market, world)
+    in_transit, returning = next_parcels(market, state, shipped, returned, days, rate)
     outcome = DayOutcome(
         decision=feasible,
         adjustments=adjustments,
@@ -141,6 +144,7 @@ def play_day(
         orders=filled.orders,
         lost_orders=filled.lost,
         returns=returned,
+        returns_due=shipped * rate,
         known_customers=add_up(state.customers[..., 1:4], 3),
         money=money,
         places=places,
@@ -160,7 +164,7 @@ def play_day(
         carried=media.carried,
         window=media.window,
         frequency=media.frequency,
-        reference_log=next_reference(market, state, price.seen_log),
+        reference_log=next_reference(market, state, price.seen_log, world.price_memory),
         borrowed=ledger.debt,
         satisfaction=satisfaction,
         stock=filled.stock,

@@ -144,7 +144,7 @@ class TotalsRecorder:
             "won_back": outcome.orders[..., 4],
             "lost_orders": outcome.lost_orders,
             "returns_arrived": outcome.returns,
-            "returns_expected": orders * self._market.orders.return_rate,
+            "returns_expected": outcome.returns_due,
             "known_customer_days": outcome.known_customers,
             "discount_cost": discount_net,
             "bump": outcome.ledger.bump,

@@ -176,8 +176,9 @@ def _worth_of_ceiling(market: ExpectedMarket, course: Course) -> FloatArray:
     for outcome in course.outcomes:
         demand = outcome.attribution.demand
         quality = demand.quality_per_head
+        demand_quality = np.broadcast_to(outcome.attribution.media.quality, (1, *usual.shape))[0]
         per_quality = np.where(quality > 0.0, outcome.orders / np.where(quality > 0.0, quality, 1.0), 0.0)
-        orders = per_bucket_sum(per_quality, media.reach)[0] * media.quality  # a head's visit, over all heads
+        orders = per_bucket_sum(per_quality, media.reach)[0] * demand_quality  # a head's visit, over all heads
         per_order = np.ones_like(usual)
         if market.goal.in_money:
             for place, taken in zip(market.market.places, outcome.places, strict=True):

@@ -13,11 +13,10 @@ from xbopt.core.scenario.schedule import (
     Calendar,
     Horizon,
     Noise,
-    ParameterGroup,
     Provenance,
     Shock,
-    Uncertainty,
 )
+from xbopt.core.scenario.uncertainty import Uncertainty
 
 
 class ScenarioDocument(Section):
@@ -50,8 +49,8 @@ class ScenarioDocument(Section):
         description="dated surprises: currencies, outages, price wars, mood, delays and trade rules",
     )
     noise: Noise = Field(default=Noise(), description="day-to-day randomness beyond counting noise")
-    uncertainty: dict[ParameterGroup, Uncertainty] = Field(
-        default_factory=dict, description="how unsure each parameter group is; a group left out is certain"
+    uncertainty: Uncertainty = Field(
+        default=Uncertainty(), description="how unsure each parameter group is; a group left out is certain"
     )
     provenance: list[Provenance] = Field(
         default_factory=list, max_length=1000, description="where the numbers come from"
