@@ -3,6 +3,7 @@
 =================  ===========================================================================
 ``config.yaml``    what was asked for: agent, seed, limits, plan, hyperparameters
 ``scenario.yaml``  the scenario with every default and override written out
+``draws.parquet``  joint draws of its uncertain parameters, where it names some
 ``policy/``        the best policy so far, by its reward on held-out worlds
 ``progress.csv``   one row an evaluation
 ``tensorboard/``   the same figures for TensorBoard, where the agent writes them
@@ -30,6 +31,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.version import __version__
 
 Plain = str | int | float | bool | None
+_DRAWS = "draws.parquet"
 _LIBRARIES = ("gymnasium", "numpy", "scipy", "stable-baselines3", "torch")
 
 
@@ -99,9 +101,12 @@ class RunDirectory:
 
     def write_scenario(self, scenario: Scenario) -> None:
         """Write the scenario as it was resolved; loading it again gives the same scenario, by hash."""
-        text = yaml.safe_dump(
-            scenario.document.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True
-        )
+        plain = scenario.document.model_dump(mode="json", exclude_none=True)
+        if scenario.draws is not None:
+            plain["uncertainty"]["draws"] = _DRAWS
+            with replace_file(self.path / _DRAWS) as temporary:
+                temporary.write_bytes(scenario.draws.content)
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
         self._write("scenario.yaml", text)
         again = load_scenario(self.path / "scenario.yaml")
         assert again.hash == scenario.hash, "a written scenario must read back as itself"

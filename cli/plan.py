@@ -146,13 +146,14 @@ def _write_reports(
 
 def _print_plan(result: "PlanningResult") -> None:
     from xbopt.reports.plan.report import expected_table, limits_table
-    from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
+    from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, sampled_sentence, spend_sentence
     from xbopt.studies.rules_in_force import rules_in_force
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(plan_verdict(result, numbers), markup=False)
+    console.print(sampled_sentence(result, numbers), markup=False)
     console.print(spend_sentence(result, numbers), markup=False)
     console.print(_spend_table(result, numbers))
     console.print(figures_table(expected_table(result), numbers))

@@ -81,6 +81,10 @@ def simulate_command(
     ] = None,
     changes: SetOption = None,
     log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
+    panel: Annotated[
+        Path | None,
+        typer.Option("--panel", help="Write media and orders by day, region and segment to this Parquet file."),
+    ] = None,
     report: HtmlOption = None,
     xlsx: XlsxOption = None,
     as_json: JsonOption = False,
@@ -92,7 +96,12 @@ def simulate_command(
     from xbopt.studies.simulate import simulate
     from xbopt.studies.without_media import media_gain
 
-    files = {"--log": (log, ".parquet"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
+    files = {
+        "--log": (log, ".parquet"),
+        "--panel": (panel, ".parquet"),
+        "--report": (report, ".html"),
+        "--xlsx": (xlsx, ".xlsx"),
+    }
     check_outputs(files, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
     explores = exploration is not None or log is not None
@@ -108,6 +117,7 @@ def simulate_command(
             world_seed=world_seed,
             exploration=exploration,
             log=log,
+            panel=panel,
             on_progress=on_progress,
         )
         # An exploring policy has no twin without media that draws the same tactics.
@@ -120,6 +130,8 @@ def simulate_command(
     _write_reports(result, gain, report, xlsx, quiet=as_json)
     if log is not None:
         say(f"Decision log: {log}")
+    if panel is not None:
+        say(f"Panel: {panel}")
 
 
 def _print_json(result: "SimulationResult") -> None:

@@ -14,7 +14,7 @@ from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.policy import Observation
 from xbopt.env.nominal import PRIOR_ORDERS, PRIOR_VISITS, RECENT_KEEP, NominalRun, log_ratio
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin
+from xbopt.simulator.response import channel_margins
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
 
@@ -223,7 +223,7 @@ def _channel_features(market: MarketParameters, nominal: NominalRun) -> FloatArr
     # A moving average whose weights sum to 1 needs the sum of the weights of the sums: 1/(1 - keep) in the long run.
     even = max(scenario.limits.total_base / scenario.days / counted[0].size, 1e-12)
     daily_spend = nominal.recent_spend_base * (1.0 - RECENT_KEEP)
-    margin = np.maximum(order_margin(market), 0.0)[..., None] * nominal.order_rate[..., :-1]
+    margin = np.maximum(channel_margins(market), 0.0) * nominal.order_rate[..., :-1]
     earned = margin * model.recent_visits[..., :-1]
     columns: dict[str, FloatArray] = {
         "visits_log": log_ratio(counted, expected, PRIOR_VISITS),

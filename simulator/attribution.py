@@ -40,12 +40,12 @@ class Attribution:
 
     def shares_of_orders(self) -> FloatArray:
         """Orders by channel ``(B, R, S, C)``: each bucket's orders, in proportion to expected quality visits."""
-        quality, per_head = self.channels.quality, self.demand.quality_per_head
+        quality, per_head = self.media.quality, self.demand.quality_per_head
         # A bucket that nobody visits has no orders either: 0/0 is 0.
         per_quality = self.orders / np.where(per_head > 0.0, per_head, 1.0)
         shares = self.media.visits_per_head * quality * per_bucket_sum(per_quality, self.channels.reach)
         for (i, j), extra in zip(self.channels.synergies, self.media.synergy_per_head, strict=True):
-            shared = 0.25 * (quality[i] + quality[j]) * add_up(extra * per_quality, 3)
+            shared = 0.25 * (quality[..., i] + quality[..., j]) * add_up(extra * per_quality, 3)
             shares[..., i] += shared
             shares[..., j] += shared
         return shares

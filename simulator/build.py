@@ -4,6 +4,8 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import MECHANICS
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.places import OWN_SHOP
 from xbopt.core.scenario.plan import Mechanic
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.curves.adstock import adstock_bank
@@ -17,6 +19,7 @@ from xbopt.simulator.parameters import (
     MediaParameters,
     OrderParameters,
     OutsideParameters,
+    PlaceParameters,
     PromotionParameters,
 )
 from xbopt.simulator.rules import build_trade_rules, build_usual_rules
@@ -49,6 +52,7 @@ def build_market(scenario: Scenario) -> MarketParameters:
         demand=_demand(scenario),
         promotion=_promotion(scenario),
         orders=_orders(scenario),
+        places=_places(scenario),
         customers=_customers(scenario),
         fulfilment=_fulfilment(scenario),
     )
@@ -96,8 +100,7 @@ def _fx_centre(
 
 def _media(scenario: Scenario) -> MediaParameters:
     document = scenario.document
-    channels, regions = document.channels, document.market.regions
-    parts = scenario.dayparts
+    channels, parts = document.channels, scenario.dayparts
     click = np.array([c.visits_per_1000_impressions for c in channels]) / 1000.0
     cpm = np.array(
         [c.price.amount_base * (c.visits_per_1000_impressions if c.price.model == "cpc" else 1.0) for c in channels]
@@ -116,16 +119,17 @@ def _media(scenario: Scenario) -> MediaParameters:
         ]
     )
     activity = scenario.audience[:, None, :]
+    conversion = {place.id: place.conversion for place in document.places}
     effect = np.array([[c.daypart_response.get(p, 1.0) for p in parts] for c in channels])
     supply = 1.0 / np.array([[c.daypart_price.get(p, 1.0) for p in parts] for c in channels])
     supply = supply / (activity * supply).sum(axis=2, keepdims=True)
     effect = effect / np.maximum((activity * supply * effect).sum(axis=2, keepdims=True), 1e-12)
     return MediaParameters(
-        price_base=cpm * np.array([region.media_price_level for region in regions])[:, None],
+        price_base=cpm * _media_price_level(document),
         bid_up=np.array([c.price.bid_up for c in channels]),
         reference_base=heads / 1000.0 * np.array([c.price.reference_per_1000 for c in channels]),
         ceiling=response * (click * saturation.half / saturation.first_slope),
-        quality=np.array([c.visit_quality for c in channels]),
+        quality=np.array([c.visit_quality * conversion.get(c.place or "", 1.0) for c in channels]),
         reach=reach,
         contact=np.array([c.keeps_contact for c in channels]),
         daypart_effect=effect,
@@ -137,6 +141,16 @@ def _media(scenario: Scenario) -> MediaParameters:
             (scenario.channels.index(s.channels[0]), scenario.channels.index(s.channels[1])) for s in document.synergies
         ),
         synergy=np.array([s.strength for s in document.synergies]),
+    )
+
+
+def _media_price_level(document: ScenarioDocument) -> FloatArray:
+    """Multiplier on the price of reach ``(R, C)``: the region's, times the channel's own there."""
+    return np.array(
+        [
+            [region.media_price_level * c.price.by_region.get(region.id, 1.0) for c in document.channels]
+            for region in document.market.regions
+        ]
     )
 
 
@@ -204,13 +218,46 @@ def _orders(scenario: Scenario) -> OrderParameters:
         return_days=assortment.return_days,
         charged_base=np.array([r.shipping.charged_base for r in regions]),
         shipping_base=np.array([r.shipping.cost_base for r in regions]),
-        payment_frac=np.array([r.fees.payment_frac for r in regions]),
-        payment_fixed_base=np.array([r.fees.payment_fixed_base for r in regions]),
-        platform_frac=np.array([r.fees.platform_frac for r in regions]),
         handling_base=np.array([r.fees.return_handling_base for r in regions]),
         resale_frac=np.array([r.fees.resale_frac for r in regions]),
         pass_through=np.array([r.fx_pass_through for r in regions]),
     )
+
+
+def _places(scenario: Scenario) -> tuple[PlaceParameters, ...]:
+    """The own shop first, then the scenario's places in their order."""
+    document = scenario.document
+    regions = document.market.regions
+    own = PlaceParameters(
+        id=OWN_SHOP,
+        channels=tuple(c for c, channel in enumerate(document.channels) if channel.place is None),
+        organic_frac=1.0 - sum(place.organic_frac for place in document.places),
+        basket=1.0,
+        platform_frac=np.array([r.fees.platform_frac for r in regions]),
+        fee_on_gross=np.array([float(r.fees.fee_on == "gross") for r in regions]),
+        platform_fixed_base=np.zeros(len(regions)),
+        payment_frac=np.array([r.fees.payment_frac for r in regions]),
+        payment_fixed_base=np.array([r.fees.payment_fixed_base for r in regions]),
+    )
+    made = [own]
+    for place in document.places:
+        fees, by_region = place.fees, [place.fees.by_region.get(region.id) for region in regions]
+        rates = [None if one is None else one.platform_frac for one in by_region]
+        fixed = [None if one is None else one.fixed_base for one in by_region]
+        made.append(
+            PlaceParameters(
+                id=place.id,
+                channels=tuple(c for c, channel in enumerate(document.channels) if channel.place == place.id),
+                organic_frac=place.organic_frac,
+                basket=place.basket,
+                platform_frac=np.array([fees.platform_frac if rate is None else rate for rate in rates]),
+                fee_on_gross=np.full(len(regions), float(fees.fee_on == "gross")),
+                platform_fixed_base=np.array([fees.fixed_base if amount is None else amount for amount in fixed]),
+                payment_frac=np.full(len(regions), fees.payment_frac),
+                payment_fixed_base=np.zeros(len(regions)),
+            )
+        )
+    return tuple(made)
 
 
 def _customers(scenario: Scenario) -> CustomerParameters:

@@ -23,7 +23,13 @@ class Moves:
     births: FloatArray
 
 
-def next_customers(market: MarketParameters, state: MarketState, orders: FloatArray, contact: FloatArray) -> Moves:
+def next_customers(
+    market: MarketParameters,
+    state: MarketState,
+    orders: FloatArray,
+    contact: FloatArray,
+    ageing_factor: FloatArray | float = 1.0,
+) -> Moves:
     """Move customers between buckets.
 
     First orders make prospects new; a repeat order makes a new, at-risk or lapsed customer active. Those who did not
@@ -35,11 +41,13 @@ def next_customers(market: MarketParameters, state: MarketState, orders: FloatAr
         state: This morning's state.
         orders: Shipped orders ``(B, R, S, L)``; at most one a person moves a person.
         contact: How well customers are kept in contact, 0..1 ``(B, R, S)``.
+        ageing_factor: The worlds' own multiplier on the ageing chances ``(B, R, S)``.
     """
     p, people = market.customers, state.customers
     buyers = np.minimum(orders, people)
     rest = people - buyers
     drift = np.exp(-p.churn_effect * (state.satisfaction - p.satisfaction_start)) * (1.0 - p.contact_effect * contact)
+    drift = drift * ageing_factor
 
     def ageing(bucket: Bucket, chance: FloatArray) -> FloatArray:
         return rest[..., bucket] * np.minimum(chance * drift, 1.0)

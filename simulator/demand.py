@@ -10,7 +10,7 @@ from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import PriceDay, bounded_exp
 from xbopt.simulator.promotion import Ledger, pull_forward
 from xbopt.simulator.state import MarketState
-from xbopt.simulator.worlds import WorldParameters
+from xbopt.simulator.worlds import WorldParameters, is_certain
 
 # The cart rate of a bucket may not pass this, however good price and mood are. Days on which it binds are counted.
 LARGEST_CART_RATE = 0.95
@@ -60,16 +60,17 @@ def expected_demand(
         shock: Today's demand shock, mean 1 ``(B, R, S)``; 1 in expected mode.
     """
     demand, channels, day = market.demand, market.media, state.day
-    level = market.calendar.demand[day][:, None] * shock  # (B, R, S)
+    level = market.calendar.demand[day][:, None] * shock * _event_factor(market, world, day)  # (B, R, S)
     people = state.customers * level[..., None]
     organic = outer(world.organic_traffic[..., None], demand.visits_per_head)
     by_media = per_channel_sum(media.visits_per_head, channels.reach)
-    by_quality = per_channel_sum(media.visits_per_head * channels.quality, channels.reach)
+    by_quality = per_channel_sum(media.visits_per_head * media.quality, channels.reach)
     per_head = organic + by_media
     quality_per_head = organic + by_quality
     for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
         per_head = per_head + extra
-        quality_per_head = quality_per_head + extra * (0.5 * (channels.quality[i] + channels.quality[j]))
+        mean = 0.5 * (media.quality[..., i] + media.quality[..., j])
+        quality_per_head = quality_per_head + extra * mean[..., None]
     visits = people * per_head
 
     log_mood = outer(state.outside.sentiment[..., None], demand.sentiment_sensitivity) + outer(
@@ -105,3 +106,13 @@ def expected_demand(
         ledger=ledger,
         capped=capped,
     )
+
+
+def _event_factor(market: MarketParameters, world: WorldParameters, day: int) -> FloatArray | float:
+    """What a world's own event lift makes of the calendar's demand; broadcasts to ``(B, R, S)``."""
+    strength = market.calendar.event_strength[day]  # (R,)
+    if is_certain(world.event_lift) or not strength.any():
+        return 1.0
+    usual = 1.0 + strength
+    own = np.maximum(1.0 + strength * world.event_lift, 0.0)
+    return np.where(usual > 0.0, own / np.where(usual > 0.0, usual, 1.0), 1.0)[..., None]

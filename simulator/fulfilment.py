@@ -7,7 +7,9 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
-from xbopt.simulator.worlds import WorldParameters
+from xbopt.simulator.worlds import WorldParameters, is_certain
+
+_MOST_RETURNS = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +116,19 @@ def _whole_orders(market: MarketParameters, demand: FloatArray, stock: FloatArra
     return np.minimum(orders, demand)
 
 
+def return_rate(market: MarketParameters, world: WorldParameters) -> FloatArray:
+    """Share of orders that come back ``(R, S)``, or ``(B, R, S)`` where worlds differ."""
+    own = world.return_rate
+    return market.orders.return_rate if is_certain(own) else np.minimum(market.orders.return_rate * own, _MOST_RETURNS)
+
+
 def next_parcels(
-    market: MarketParameters, state: MarketState, orders: FloatArray, returned: FloatArray, days: FloatArray
+    market: MarketParameters,
+    state: MarketState,
+    orders: FloatArray,
+    returned: FloatArray,
+    days: FloatArray,
+    rate: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Parcels in transit and deliveries that will come back, tonight ``(B, R, S)`` each.
 
@@ -127,10 +140,11 @@ def next_parcels(
         orders: Orders shipped today ``(B, R, S)``.
         returned: Returns that arrived today ``(B, R, S)``.
         days: Delivery days ``(B, R)``.
+        rate: Share of orders that come back, from ``return_rate``; the scenario's where left out.
     """
     delivered = state.in_transit / np.maximum(days, 1.0)[..., None]
     in_transit = state.in_transit - delivered + orders
-    returning = state.returning - returned + delivered * market.orders.return_rate
+    returning = state.returning - returned + delivered * (market.orders.return_rate if rate is None else rate)
     return in_transit, np.maximum(returning, 0.0)
 
 

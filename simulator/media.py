@@ -8,9 +8,11 @@ from xbopt.core.arrays import FloatArray, add_up, outer
 from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.parameters import MarketParameters, MediaParameters
 from xbopt.simulator.state import MarketState
-from xbopt.simulator.worlds import WorldParameters
+from xbopt.simulator.worlds import WorldParameters, is_certain
 
 _TINY = 1e-300
+# With an exponent of 1 more money would buy nothing more.
+_LARGEST_BID_UP = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class MediaDay:
         carried: Carried-over exposure a head ``(B, R, S, C)``.
         window: Exposures kept for windowed carry-over.
         frequency: Remembered shares of the ceiling ``(B, R, S, C)``.
+        quality: Conversion of a channel's visits relative to organic ones; broadcasts to ``(B, R, S, C)``.
     """
 
     impressions: FloatArray
@@ -34,9 +37,12 @@ class MediaDay:
     carried: FloatArray
     window: FloatArray
     frequency: FloatArray
+    quality: FloatArray
 
 
-def daypart_factor(market: MarketParameters, weights: FloatArray, day: int) -> tuple[FloatArray, FloatArray]:
+def daypart_factor(
+    market: MarketParameters, weights: FloatArray, day: int, bid_up: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """How daypart weights change delivery and effect, both relative to the audience's own day ``(B, R, C)``.
 
     A daypart's price rises as money crowds into it, with the same exponent ``g`` as price rises with spend, so that
@@ -46,13 +52,15 @@ def daypart_factor(market: MarketParameters, weights: FloatArray, day: int) -> t
         market: Parameters.
         weights: ``(B, R, C, H)``, rows sum to 1.
         day: Day of the horizon; some events shift the audience's day.
+        bid_up: The exponent ``g``, from ``bid_up_of``; the scenario's where left out.
 
     Returns:
         Delivery (impressions) and effective exposure, each a multiplier.
     """
     media = market.media
     activity = market.calendar.daypart_activity[day][:, None, :]  # (R, 1, H)
-    crowding = np.exp((1.0 - media.bid_up)[:, None] * np.log(np.maximum(weights / np.maximum(activity, _TINY), _TINY)))
+    power = 1.0 - (media.bid_up if bid_up is None else bid_up[:, 0])  # (C,) or (B, 1, C)
+    crowding = np.exp(power[..., None] * np.log(np.maximum(weights / np.maximum(activity, _TINY), _TINY)))
     delivered = crowding * (activity * media.daypart_supply)
     return add_up(delivered, 3), add_up(delivered * media.daypart_effect, 3)
 
@@ -70,19 +78,20 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
         decision: A feasible decision.
     """
     media, day = market.media, state.day
-    delivery, effect = daypart_factor(market, decision.daypart_weights, day)
+    bid_up = bid_up_of(media, world)
+    delivery, effect = daypart_factor(market, decision.daypart_weights, day, bid_up)
     season = market.calendar.cpm[day] * np.exp(state.outside.media_price_log)  # (B, R)
     per_impression = outer(season[..., None], media.price_base / 1000.0)  # (B, R, C)
-    bought = money_at_reference_price(media, decision.spend_base)
+    bought = money_at_reference_price(media, decision.spend_base, bid_up)
     bought = bought / (per_impression[:, :, None, :] * world.media_price)
     impressions = bought * delivery[:, :, None, :]
 
     heads = np.maximum(per_bucket_sum(state.customers, media.reach), 1.0)
     exposure = bought * effect[:, :, None, :] / heads
-    carried, window = media.adstock.carry(state.carried, state.window, exposure)
+    carried, window = media.adstock.stretched(world.carry_over).carry(state.carried, state.window, exposure)
     reached = media.saturation.reached(carried / (media.saturation.half * world.half_saturation))
     remembered = media.fatigue.remembered(state.frequency)
-    share = media.fatigue.effective(remembered, reached)
+    share = media.fatigue.tolerating(world.fatigue).effective(remembered, reached)
     # The ceiling moves with the half-saturation: a world may be saturated later or sooner, but the first impressions
     # bring what the scenario says.
     visits = share * (media.ceiling * world.media_response * world.half_saturation)
@@ -100,16 +109,33 @@ def play_media(market: MarketParameters, world: WorldParameters, state: MarketSt
         carried=carried,
         window=window,
         frequency=remembered + reached,
+        quality=quality_of(media, world),
     )
 
 
-def money_at_reference_price(media: MediaParameters, spend_base: FloatArray) -> FloatArray:
+def quality_of(media: MediaParameters, world: WorldParameters) -> FloatArray:
+    """Conversion of a channel's visits relative to organic ones ``(C,)``, or ``(B, 1, 1, C)`` where worlds differ."""
+    factor = world.visit_quality
+    return media.quality if is_certain(factor) else media.quality * factor[:, None, None]
+
+
+def bid_up_of(media: MediaParameters, world: WorldParameters) -> FloatArray | None:
+    """Exponent of price to own spend ``(B, 1, 1, C)``, at most 0.95; None where it is the scenario's."""
+    if is_certain(world.bid_up):
+        return None
+    return np.minimum(media.bid_up * world.bid_up, _LARGEST_BID_UP)[:, None, None]
+
+
+def money_at_reference_price(
+    media: MediaParameters, spend_base: FloatArray, bid_up: FloatArray | None = None
+) -> FloatArray:
     """Spend that would buy as much at reference price as ``spend_base`` buys at its own ``(..., R, S, C)``.
 
-    ``spend / price = spend^(1-g) * reference^g / p0``, written with one power; zero spend gives zero.
+    ``spend / price = spend^(1-g) * reference^g / p0``, written with one power; zero spend gives zero. ``g`` is the
+    scenario's unless ``bid_up`` gives another.
     """
     relative = spend_base / media.reference_base
-    powered = np.exp((1.0 - media.bid_up) * np.log(np.maximum(relative, _TINY)))
+    powered = np.exp((1.0 - (media.bid_up if bid_up is None else bid_up)) * np.log(np.maximum(relative, _TINY)))
     return np.where(relative > 0.0, powered, 0.0) * media.reference_base
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
-from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.fulfilment import return_rate
+from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
@@ -54,6 +55,10 @@ class MoneyBridge:
         costs = self.goods + self.shipping + self.duty + self.payment_fees + self.platform_fees
         return self.net_revenue + costs + self.return_handling + self.media
 
+    def __add__(self, other: "MoneyBridge") -> "MoneyBridge":
+        """The terms of two bridges together."""
+        return MoneyBridge(**{name: getattr(self, name) + getattr(other, name) for name in TERMS})
+
 
 TERMS: tuple[str, ...] = tuple(field.name for field in fields(MoneyBridge))
 
@@ -75,8 +80,9 @@ def book_money(
     orders: FloatArray,
     basket: FloatArray,
     spend_base: FloatArray,
+    place: PlaceParameters | None = None,
 ) -> MoneyBridge:
-    """Book a day.
+    """Book a day at one place of sale.
 
     Args:
         market: Parameters.
@@ -86,14 +92,17 @@ def book_money(
         orders: Shipped orders ``(B, R, S, L)``.
         basket: Multiplier on order values ``(B, R, S)``: chance and promotion mechanic.
         spend_base: Media spend ``(B, R, S)``.
+        place: Whose fees are paid; the own shop where left out.
     """
     p, rules, day = market.orders, market.rules, state.day
+    fees = place or market.places[0]
     prospects, total = orders[..., 0], add_up(orders, 3)
     value = p.price_base * world.order_value * basket
     goods_value = value * total
     discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
     charged = p.charged_base[:, None] * total
-    refunds = p.return_rate * (goods_value - discount + rules.refunds_shipping[day][:, None] * charged)
+    coming_back = return_rate(market, world)
+    refunds = coming_back * (goods_value - discount + rules.refunds_shipping[day][:, None] * charged)
     tax = _mean_tax(market, day, price, value, prospects, total)
     region_fx = worlds_innermost(np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)])
     # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
@@ -104,8 +113,8 @@ def book_money(
     paid_with_tax = (goods_value - discount + charged) * (1.0 + tax) * (1.0 + seller_fx)
     duty = price.duty_prospect.with_tax_base * prospects + price.duty_known.with_tax_base * (total - prospects)
     seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * duty
-    returned = p.return_rate * total
-    cost = p.cost_base * world.order_value * basket
+    returned = coming_back * total
+    cost = p.cost_base * world.unit_cost * world.order_value * basket
     return MoneyBridge(
         gross_revenue=(goods_value + charged) * (1.0 + tax),
         discount=-discount * (1.0 + tax),
@@ -113,10 +122,13 @@ def book_money(
         returns=-refunds,
         fx_effect=fx_effect,
         goods=-cost * (total - returned * p.resale_frac[:, None]),
-        shipping=-p.shipping_base[:, None] * total,
+        shipping=-(p.shipping_base * world.shipping_cost)[..., None] * total,
         duty=-seller_duty,
-        payment_fees=-(p.payment_frac[:, None] * paid_with_tax + p.payment_fixed_base[:, None] * total),
-        platform_fees=-p.platform_frac[:, None] * net,
+        payment_fees=-(fees.payment_frac[:, None] * paid_with_tax + fees.payment_fixed_base[:, None] * total),
+        platform_fees=-(
+            fees.platform_frac[:, None] * net * (1.0 + fees.fee_on_gross[:, None] * tax)
+            + fees.platform_fixed_base[:, None] * total
+        ),
         return_handling=-p.handling_base[:, None] * returned,
         media=-spend_base,
     )

@@ -158,9 +158,6 @@ class OrderParameters:
         return_days: Mean days from delivery to return.
         charged_base: Shipping that the customer pays ``(R,)``, net of tax.
         shipping_base: Shipping cost ``(R,)``.
-        payment_frac: ``(R,)``.
-        payment_fixed_base: ``(R,)``.
-        platform_frac: ``(R,)``.
         handling_base: Cost of a return ``(R,)``.
         resale_frac: Share of the goods' cost recovered from a return ``(R,)``.
         pass_through: Share of a currency move that local prices follow ``(R,)``.
@@ -175,12 +172,36 @@ class OrderParameters:
     return_days: FloatArray
     charged_base: FloatArray
     shipping_base: FloatArray
-    payment_frac: FloatArray
-    payment_fixed_base: FloatArray
-    platform_frac: FloatArray
     handling_base: FloatArray
     resale_frac: FloatArray
     pass_through: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceParameters:
+    """A place of sale: the own shop, or a marketplace.
+
+    Attributes:
+        id: Its id.
+        channels: Positions of the channels whose visits go there.
+        organic_frac: Share of a cell's organic orders that is taken there; 1 over all places.
+        basket: Multiplier on order value.
+        platform_frac: Referral or platform fee ``(R,)``.
+        fee_on_gross: 1 where it is taken on what customers paid with tax, 0 where on net revenue ``(R,)``.
+        platform_fixed_base: Fixed fee of the platform an order ``(R,)``.
+        payment_frac: Payment fee on what customers paid ``(R,)``.
+        payment_fixed_base: Fixed payment fee an order ``(R,)``.
+    """
+
+    id: str
+    channels: tuple[int, ...]
+    organic_frac: float
+    basket: float
+    platform_frac: FloatArray
+    fee_on_gross: FloatArray
+    platform_fixed_base: FloatArray
+    payment_frac: FloatArray
+    payment_fixed_base: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +247,8 @@ class FulfilmentParameters:
 class MarketParameters:
     """A market as arrays: what it is, for all worlds. ``shape`` is ``(R, S, C, H)``.
 
-    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these.
+    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these. ``places`` begin with
+    the own shop.
     """
 
     scenario: Scenario
@@ -240,5 +262,6 @@ class MarketParameters:
     demand: DemandParameters
     promotion: PromotionParameters
     orders: OrderParameters
+    places: tuple[PlaceParameters, ...]
     customers: CustomerParameters
     fulfilment: FulfilmentParameters

@@ -87,7 +87,8 @@ def price_day(
 
     fx = np.exp(state.outside.fx_log)
     elasticity = demand.elasticity * world.elasticity * market.calendar.price_sensitivity[day][:, None]
-    weight, aversion = demand.reference_weight, demand.loss_aversion
+    weight = np.minimum(demand.reference_weight * world.deal_gain, 1.0)
+    aversion = demand.loss_aversion
     landed = _LandedPrice.of(market, world, fx, day)
 
     def factor(seen_frac: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
+from xbopt.simulator.worlds import is_certain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,13 @@ def pull_forward(
     )
 
 
-def book_borrowing(market: MarketParameters, ledger: Ledger, mechanic: IntArray, served: FloatArray) -> Ledger:
+def book_borrowing(
+    market: MarketParameters,
+    ledger: Ledger,
+    mechanic: IntArray,
+    served: FloatArray,
+    pull_forward: FloatArray | None = None,
+) -> Ledger:
     """Add what today brings forward to the debt, and take off what today pays back.
 
     Args:
@@ -83,11 +90,13 @@ def book_borrowing(market: MarketParameters, ledger: Ledger, mechanic: IntArray,
         mechanic: ``(B, R, S)``.
         served: Share of the wanted orders that stock could fill ``(B, R, S)``: an order that was never shipped borrows
             from nobody.
+        pull_forward: The worlds' own multiplier on the borrowed share ``(B,)``.
     """
     promotion = market.promotion
+    own = 1.0 if pull_forward is None else pull_forward[:, None, None]
     bump = ledger.bump * served
     # A mechanic may borrow more than its share, but never more than what switching leaves of the bump.
-    share = np.minimum(promotion.borrowed_frac * promotion.borrowing[mechanic], 1.0 - promotion.switched_frac)
+    share = np.minimum(promotion.borrowed_frac * own * promotion.borrowing[mechanic], 1.0 - promotion.switched_frac)
     borrowed = share * bump
     return Ledger(
         bump=bump,
@@ -99,9 +108,13 @@ def book_borrowing(market: MarketParameters, ledger: Ledger, mechanic: IntArray,
     )
 
 
-def next_reference(market: MarketParameters, state: MarketState, seen_log: FloatArray) -> FloatArray:
+def next_reference(
+    market: MarketParameters, state: MarketState, seen_log: FloatArray, half_life_factor: FloatArray | None = None
+) -> FloatArray:
     """The remembered price tomorrow: a moving average of the log offered price relative to list ``(B, R, S)``."""
     keep = market.demand.reference_keep
+    if half_life_factor is not None and not is_certain(half_life_factor):
+        keep = keep ** (1.0 / half_life_factor)
     return keep * state.reference_log + (1.0 - keep) * seen_log
 
 

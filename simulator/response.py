@@ -7,8 +7,8 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.demand import LARGEST_CART_RATE
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
-from xbopt.simulator.media import money_at_reference_price
-from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.media import bid_up_of, money_at_reference_price, quality_of
+from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import bounded_exp, usual_log_ratio
 from xbopt.simulator.worlds import WorldParameters, average_world
 
@@ -23,22 +23,56 @@ class SteadyResponse:
 
 
 def order_margin(market: MarketParameters) -> FloatArray:
-    """Margin of an average order before media ``(R, S)``, base currency: list price, first-day rules and rates."""
+    """Margin of an average organic order before media ``(R, S)``, base currency, over the places that take them.
+
+    List price, first-day rules and rates.
+    """
+    margins = place_margins(market)
+    return sum(
+        (place.organic_frac * margin for place, margin in zip(market.places[1:], margins[1:], strict=True)),
+        market.places[0].organic_frac * margins[0],
+    )
+
+
+def place_margins(market: MarketParameters) -> list[FloatArray]:
+    """Margin of an order before media by place of sale ``(R, S)`` each: list price, first-day rules and rates."""
+    return [_margin_at(market, place) for place in market.places]
+
+
+def channel_margins(market: MarketParameters) -> FloatArray:
+    """Margin of an order that a channel brings, before media ``(R, S, C)``: that of its place of sale."""
+    margins = np.empty((*market.shape[:2], market.shape[2]))
+    for place, margin in zip(market.places, place_margins(market), strict=True):
+        margins[..., list(place.channels)] = margin[..., None]
+    return margins
+
+
+def channel_baskets(market: MarketParameters) -> FloatArray:
+    """Multiplier on the value of orders that a channel brings ``(C,)``: that of its place of sale."""
+    baskets = np.ones(market.shape[2])
+    for place in market.places:
+        baskets[list(place.channels)] = place.basket
+    return baskets
+
+
+def _margin_at(market: MarketParameters, place: PlaceParameters) -> FloatArray:
     orders, rules = market.orders, market.rules
+    price = orders.price_base * place.basket
     charged = orders.charged_base[:, None]
-    tax = goods_tax(market, orders.price_base[None], np.ones((1, market.outside.fx_sd.size)), 0)
-    tax = np.broadcast_to(tax, (1, *orders.price_base.shape))[0]
+    tax = goods_tax(market, price[None], np.ones((1, market.outside.fx_sd.size)), 0)
+    tax = np.broadcast_to(tax, (1, *price.shape))[0]
     kept = charged * (1.0 - rules.refunds_shipping[0][:, None] * orders.return_rate)
-    net = orders.price_base * (1.0 - orders.return_rate) + kept
-    paid = (orders.price_base + charged) * (1.0 + tax)
+    net = price * (1.0 - orders.return_rate) + kept
+    paid = (price + charged) * (1.0 + tax)
     seller_pays = (1.0 - market.demand.customer_pays_duty)[:, None]
     return (
-        net * (1.0 - orders.platform_frac[:, None])
-        - orders.cost_base * (1.0 - orders.return_rate * orders.resale_frac[:, None])
+        net * (1.0 - place.platform_frac[:, None] * (1.0 + place.fee_on_gross[:, None] * tax))
+        - place.platform_fixed_base[:, None]
+        - orders.cost_base * place.basket * (1.0 - orders.return_rate * orders.resale_frac[:, None])
         - orders.shipping_base[:, None]
-        - seller_pays * _first_duty(market).with_tax_base[0]
-        - orders.payment_frac[:, None] * paid
-        - orders.payment_fixed_base[:, None]
+        - seller_pays * _first_duty(market, place.basket).with_tax_base[0]
+        - place.payment_frac[:, None] * paid
+        - place.payment_fixed_base[:, None]
         - orders.handling_base[:, None] * orders.return_rate
     )
 
@@ -59,9 +93,9 @@ def usual_order_rate(market: MarketParameters) -> FloatArray:
     return carts * checkout[..., None]
 
 
-def _first_duty(market: MarketParameters) -> Duty:
+def _first_duty(market: MarketParameters, basket: float = 1.0) -> Duty:
     rates = np.ones((1, market.outside.fx_sd.size))
-    return order_duty(market, market.orders.price_base[None], rates, 0)
+    return order_duty(market, market.orders.price_base[None] * basket, rates, 0)
 
 
 def steady_response(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> SteadyResponse:
@@ -82,17 +116,17 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     season = market.calendar.cpm.mean(axis=0)
     level = market.calendar.demand.mean(axis=0)
     per_impression = media.price_base / 1000.0 * season[:, None]
-    bought = money_at_reference_price(media, spend_base)
+    bought = money_at_reference_price(media, spend_base, bid_up_of(media, world))
     exposure = bought / (per_impression[:, None, :] * world.media_price) / heads
     reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
     settled = reached / (1.0 - media.fatigue.retention)
-    share = media.fatigue.effective(media.fatigue.remembered(settled), reached)
+    share = media.fatigue.tolerating(world.fatigue).effective(media.fatigue.remembered(settled), reached)
     visits_per_head = share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]
 
     order_rate = usual_order_rate(market) * world.conversion[..., None]
     audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
     ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
     visits = visits_per_head * audience
-    orders = visits_per_head * ordering * media.quality
-    margin = orders * (order_margin(market) * world.order_value)[..., None]
+    orders = visits_per_head * ordering * quality_of(media, world)
+    margin = orders * channel_margins(market) * world.order_value[..., None]
     return SteadyResponse(visits=visits, orders=orders, margin_base=margin)

@@ -12,11 +12,12 @@ from xbopt.simulator.attribution import Attribution
 from xbopt.simulator.customers import next_customers, next_satisfaction
 from xbopt.simulator.demand import DemandDay, expected_demand
 from xbopt.simulator.draws import DayDraws
-from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels
+from xbopt.simulator.fulfilment import delivery_days, expected_returns, fill_orders, next_parcels, return_rate
 from xbopt.simulator.media import play_media
-from xbopt.simulator.money import MoneyBridge, basket_noise, book_money
+from xbopt.simulator.money import MoneyBridge, basket_noise
 from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.places import PlaceDay, book_places, share_orders
 from xbopt.simulator.pricing import price_day
 from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference
 from xbopt.simulator.sampling import MAX_MEAN, lognormal_from_normal, normal_from_uniform, poisson_from_uniform
@@ -36,14 +37,17 @@ class DayOutcome:
         orders: Shipped orders by bucket ``(B, R, S, L)``.
         lost_orders: Orders lost for want of stock.
         returns: Returns that arrived.
+        returns_due: Returns that today's orders will cause, expected.
         known_customers: Customers this morning who have bought before and not churned.
         money: Money terms.
+        places: The same by place of sale, media left out; the own shop first.
         impressions: ``(B, R, S, C)``.
         attribution: What visits and orders by channel follow from.
         ledger: Where promotions' extra orders come from, expected.
         satisfaction: This morning's satisfaction.
         delivery_days: ``(B, R)``.
         capped: 1 where a cart rate met its cap.
+        fx_log: Log currency rates this morning against their first-day level ``(B, K)``.
     """
 
     decision: Decision
@@ -53,14 +57,17 @@ class DayOutcome:
     orders: FloatArray
     lost_orders: FloatArray
     returns: FloatArray
+    returns_due: FloatArray
     known_customers: FloatArray
     money: MoneyBridge
+    places: tuple[PlaceDay, ...]
     impressions: FloatArray
     attribution: Attribution
     ledger: Ledger
     satisfaction: FloatArray
     delivery_days: FloatArray
     capped: FloatArray
+    fx_log: FloatArray
 
     @property
     def channel_visits(self) -> FloatArray:
@@ -118,15 +125,17 @@ def play_day(
     filled = fill_orders(market, state, wanted, whole=draws is not None)
     shipped = add_up(filled.orders, 3)
     noise = 1.0 if draws is None else basket_noise(market, shipped, draws.normals["basket"])
-    money = book_money(market, world, state, price, filled.orders, price.basket * noise, add_up(feasible.spend_base, 3))
+    taken = share_orders(market, media, demand, filled.orders)
+    money, places = book_places(market, world, state, price, taken, noise, add_up(feasible.spend_base, 3))
 
     asked = add_up(wanted, 3)
     served = np.where(asked > 0.0, shipped / np.where(asked > 0.0, asked, 1.0), 1.0)
-    ledger = book_borrowing(market, demand.ledger, feasible.mechanic, served)
-    moves = next_customers(market, state, filled.orders, media.contact)
+    ledger = book_borrowing(market, demand.ledger, feasible.mechanic, served, world.pull_forward)
+    moves = next_customers(market, state, filled.orders, media.contact, world.ageing)
     satisfaction = next_satisfaction(market, state, days, filled.lost_share)
     mood = add_up(state.satisfaction - market.customers.satisfaction_start, 2) / market.shape[1]
-    in_transit, returning = next_parcels(market, state, shipped, returned, days)
+    rate = return_rate(market, world)
+    in_transit, returning = next_parcels(market, state, shipped, returned, days, rate)
     outcome = DayOutcome(
         decision=feasible,
         adjustments=adjustments,
@@ -135,14 +144,17 @@ def play_day(
         orders=filled.orders,
         lost_orders=filled.lost,
         returns=returned,
+        returns_due=shipped * rate,
         known_customers=add_up(state.customers[..., 1:4], 3),
         money=money,
+        places=places,
         impressions=media.impressions,
         attribution=Attribution(channels=market.media, media=media, demand=demand, orders=filled.orders),
         ledger=ledger,
         satisfaction=state.satisfaction,
         delivery_days=days,
         capped=demand.capped,
+        fx_log=state.outside.fx_log,
     )
     tomorrow = replace(
         state,
@@ -152,7 +164,7 @@ def play_day(
         carried=media.carried,
         window=media.window,
         frequency=media.frequency,
-        reference_log=next_reference(market, state, price.seen_log),
+        reference_log=next_reference(market, state, price.seen_log, world.price_memory),
         borrowed=ledger.debt,
         satisfaction=satisfaction,
         stock=filled.stock,

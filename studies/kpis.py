@@ -8,7 +8,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.money import TERMS
-from xbopt.studies.totals import CELL_COUNTS, CHANNEL_COUNTS, Totals
+from xbopt.studies.totals import CELL_COUNTS, CHANNEL_COUNTS, PLACE_COUNTS, Totals
 
 KPI_NAMES: tuple[str, ...] = (
     "net_revenue",
@@ -115,10 +115,11 @@ def channel_rows(scenario: Scenario, totals: Totals) -> list[Row]:
     """One row a channel. Orders and revenue are attributed in proportion to expected orders."""
     by_channel = totals.channels.sum(axis=(1, 2))  # (B, C, len)
     spend, impressions, visits, orders = (by_channel[..., i] for i in range(len(CHANNEL_COUNTS)))
-    cell_orders = totals.cells[..., CELL_COUNTS.index("orders")]
-    per_order = ratio(_net_revenue(totals.money), cell_orders)
-    attributed = totals.channels[..., CHANNEL_COUNTS.index("orders")]
-    revenue = (attributed * np.nan_to_num(per_order)[..., None]).sum(axis=(1, 2))
+    taken, earned = (totals.places[..., PLACE_COUNTS.index(name)] for name in ("orders", "net_revenue"))
+    ids = [place.id for place in scenario.document.places]
+    place_of = [0 if c.place is None else 1 + ids.index(c.place) for c in scenario.document.channels]
+    per_order = np.nan_to_num(ratio(earned, taken))[..., place_of]
+    revenue = (totals.channels[..., CHANNEL_COUNTS.index("orders")] * per_order).sum(axis=(1, 2))
     total = spend.sum(axis=1)
     rows: list[Row] = []
     for c, channel in enumerate(scenario.document.channels):

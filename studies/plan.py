@@ -20,7 +20,8 @@ from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.frames import Frame, frame_of
-from xbopt.studies.kpis import kpi_values
+from xbopt.studies.kpis import WorldRange, kpi_values
+from xbopt.studies.risk import Played, played
 from xbopt.studies.simulate import Progress
 from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
 
@@ -59,6 +60,8 @@ class PlanningResult:
         target: The target that it reaches with the least spend; None without one.
         planned: What it brings in expected mode.
         baseline: What the scenario's own plan brings.
+        sampled: The plan in sampled worlds.
+        sampled_baseline: The scenario's own plan in the same worlds.
         notes: What a reader must know.
     """
 
@@ -67,6 +70,8 @@ class PlanningResult:
     target: TargetPlan | None = field(repr=False)
     planned: ExpectedResult = field(repr=False)
     baseline: ExpectedResult = field(repr=False)
+    sampled: Played = field(repr=False)
+    sampled_baseline: Played = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -91,7 +96,7 @@ class PlanningResult:
 
     @property
     def objective(self) -> float:
-        """The goal in expected mode."""
+        """The goal on the expected path: no chance, the scenario's own numbers. ``sampled`` has what worlds bring."""
         return self.campaign.expected
 
     @property
@@ -114,6 +119,11 @@ class PlanningResult:
     def gain(self) -> float:
         """The goal, less what the scenario's own plan brings of it."""
         return self.objective - self.baseline.goals[self.campaign.goal]
+
+    @property
+    def sampled_gain(self) -> WorldRange:
+        """The goal, less what the scenario's own plan brings of it, in the same sampled worlds with the same luck."""
+        return WorldRange.of(self.sampled.values - self.sampled_baseline.values)
 
 
 def plan(
@@ -151,21 +161,29 @@ def plan(
             market, target, resolution=length, on_progress=lambda tried: report("budgets tried", tried, 0)
         )
         campaign = found.plan
-    planned = play_expected(market, campaign.schedule)
-    baseline = play_expected(market, scenario_plan(market))
+    own = scenario_plan(market)
+    planned, baseline = play_expected(market, campaign.schedule), play_expected(market, own)
     notes = list(campaign.notes)
     if not wanted.counts_media:
         notes.append(
             f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever "
             "they bring more of it. Look at the contribution margin as well."
         )
-    played = planned.goals[campaign.goal]
-    if abs(played - campaign.expected) > _ROUNDING * abs(campaign.expected):
+    within_limits = planned.goals[campaign.goal]
+    if abs(within_limits - campaign.expected) > _ROUNDING * abs(campaign.expected):
         notes.append(
-            f"Played day by day within the limits, the plan brings {played:,.6g} rather than {campaign.expected:,.6g}."
+            f"Played day by day within the limits, the plan brings {within_limits:,.6g} rather than "
+            f"{campaign.expected:,.6g}."
         )
     return PlanningResult(
-        market=market, campaign=campaign, target=found, planned=planned, baseline=baseline, notes=tuple(notes)
+        market=market,
+        campaign=campaign,
+        target=found,
+        planned=planned,
+        baseline=baseline,
+        sampled=played(market, campaign.schedule, goal=campaign.goal),
+        sampled_baseline=played(market, own, goal=campaign.goal),
+        notes=tuple(notes),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import steady_response
+from xbopt.simulator.response import channel_baskets, steady_response
 from xbopt.simulator.worlds import average_world
 from xbopt.studies.labels import axis_names
 from xbopt.studies.simulate import SimulationResult
@@ -120,7 +120,7 @@ def _brought(
     tried = np.zeros((len(spend), *split.shape, len(market.scenario.channels)))
     tried[..., channel] = spend[:, None, None] * split
     response = steady_response(market, average_world(), tried)
-    orders = market.orders
-    per_order = orders.price_base * (1.0 - orders.return_rate) + orders.charged_base[:, None]
+    orders, basket = market.orders, channel_baskets(market)[channel]
+    per_order = orders.price_base * basket * (1.0 - orders.return_rate) + orders.charged_base[:, None]
     revenue = response.orders[..., channel] * per_order
     return response.margin_base[..., channel].sum(axis=(1, 2)), revenue.sum(axis=(1, 2))

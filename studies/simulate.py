@@ -15,6 +15,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.errors import UsageError
+from xbopt.core.panel import PanelWriter, open_panel
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import Recorder, play_worlds
@@ -30,6 +31,7 @@ from xbopt.studies.kpis import (
     region_rows,
     segment_rows,
 )
+from xbopt.studies.panel import PanelRecorder
 from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
 
 if TYPE_CHECKING:
@@ -121,6 +123,7 @@ def simulate(
     world_seed: int | None = None,
     exploration: float | None = None,
     log: Path | str | None = None,
+    panel: Path | str | None = None,
     on_progress: Progress | None = None,
 ) -> SimulationResult:
     """Play a policy in ``runs`` worlds and add up what it brought.
@@ -135,6 +138,7 @@ def simulate(
             the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
             because a log without propensities cannot be evaluated.
         log: Write the decision log to this Parquet file.
+        panel: Write the panel of media and orders by day to this Parquet file.
         on_progress: Called with the policy's name, worlds done and worlds in all.
 
     Returns:
@@ -165,6 +169,9 @@ def simulate(
     parts: list[Totals] = []
     with ExitStack() as stack:
         book: DecisionBook | None = None
+        rows: PanelWriter | None = None
+        if panel is not None:
+            rows = stack.enter_context(open_panel(Path(panel)))
         if log is not None:
             from xbopt.env.decision_book import open_book  # pyarrow is slow to load
 
@@ -173,6 +180,8 @@ def simulate(
             worlds = np.arange(first, min(first + CHUNK_WORLDS, runs))
             adder = TotalsRecorder(market, len(worlds))
             recorders: list[Recorder] = [adder] if book is None else [adder, book.recorder(worlds)]
+            if rows is not None:
+                recorders.append(PanelRecorder(rows, market, seed=seed, worlds=worlds))
             play_worlds(market, chosen, worlds=worlds, seed=seed, world_seed=world_seed, recorders=recorders)
             parts.append(adder.totals())
             report(chosen.name, int(worlds[-1]) + 1, runs)

@@ -33,6 +33,7 @@ CELL_COUNTS: tuple[str, ...] = (
 )
 """Sums over the horizon per cell. ``debt`` is that of the last evening; ``discount_cost`` is net of tax."""
 
+PLACE_COUNTS: tuple[str, ...] = ("orders", "net_revenue")
 CHANNEL_COUNTS: tuple[str, ...] = ("spend", "impressions", "visits", "orders")
 DAILY: tuple[str, ...] = ("net_revenue", "contribution_margin", "media_spend", "visits", "orders")
 ADJUSTMENTS: tuple[str, ...] = ("cut_base", "raised_base", "unmet_base", "discounts_cut", "dayparts_mended")
@@ -45,6 +46,7 @@ class Totals:
     Attributes:
         cells: By ``CELL_COUNTS`` ``(B, R, S, len)``.
         money: By money term ``(B, R, S, len)``, signed, base currency.
+        places: By place of sale and ``PLACE_COUNTS`` ``(B, R, S, P, len)``, the own shop first.
         channels: By ``CHANNEL_COUNTS`` ``(B, R, S, C, len)``.
         daily: By ``DAILY`` ``(B, T, len)``.
         repurchase_rate: Mean over the days that began with customers ``(B, 1 + R + S)``: of the whole market, of each
@@ -64,6 +66,7 @@ class Totals:
 
     cells: FloatArray
     money: FloatArray
+    places: FloatArray
     channels: FloatArray
     daily: FloatArray
     repurchase_rate: FloatArray
@@ -116,6 +119,7 @@ class TotalsRecorder:
         self._value = customer_value(market)
         self._cells = np.zeros((worlds, regions, segments, len(CELL_COUNTS)))
         self._money = np.zeros((worlds, regions, segments, len(TERMS)))
+        self._places = np.zeros((worlds, regions, segments, len(market.places), len(PLACE_COUNTS)))
         self._channels = np.zeros((worlds, regions, segments, channels, len(CHANNEL_COUNTS)))
         self._daily = np.zeros((worlds, scenario.days, len(DAILY)))
         self._satisfaction, self._capped = np.zeros(worlds), np.zeros(worlds)
@@ -146,7 +150,7 @@ class TotalsRecorder:
             "won_back": outcome.orders[..., 4],
             "lost_orders": outcome.lost_orders,
             "returns_arrived": outcome.returns,
-            "returns_expected": orders * self._market.orders.return_rate,
+            "returns_expected": outcome.returns_due,
             "known_customer_days": outcome.known_customers,
             "discount_cost": discount_net,
             "bump": outcome.ledger.bump,
@@ -161,6 +165,9 @@ class TotalsRecorder:
         self._cells[..., CELL_COUNTS.index("debt")] = outcome.ledger.debt
         for i, term in enumerate(TERMS):
             self._money[..., i] += getattr(money, term)
+        for p, place in enumerate(outcome.places):
+            self._places[..., p, 0] += add_up(place.orders, 3)
+            self._places[..., p, 1] += place.money.net_revenue
         for i, array in enumerate((spend, outcome.impressions, outcome.channel_visits, outcome.channel_orders)):
             self._channels[..., i] += array
         daily = (money.net_revenue, money.contribution_margin, -money.media, outcome.visits, orders)
@@ -190,6 +197,7 @@ class TotalsRecorder:
         return Totals(
             cells=self._cells,
             money=self._money,
+            places=self._places,
             channels=self._channels,
             daily=self._daily,
             repurchase_rate=np.where(

@@ -10,7 +10,7 @@ from xbopt.agents.baselines.uniform import even_schedule
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import steady_response
+from xbopt.simulator.response import channel_baskets, steady_response
 from xbopt.simulator.worlds import average_world
 
 _SLICES = 400
@@ -32,4 +32,4 @@ def greedy_roas_plan(market: MarketParameters) -> ScheduledPolicy:
 def _revenue(market: MarketParameters, spend: FloatArray) -> FloatArray:
     """Revenue a day by cell and channel ``(R, S, C)``."""
     orders = steady_response(market, average_world(), spend[None]).orders[0]
-    return orders * market.orders.price_base[..., None]
+    return orders * market.orders.price_base[..., None] * channel_baskets(market)

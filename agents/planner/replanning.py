@@ -197,7 +197,7 @@ def _worth_of_value(market: MarketParameters) -> FloatArray:
 
 def _pooled(market: MarketParameters) -> str:
     """The channel feature whose visits share one response, by the axes of the scenario's uncertainty."""
-    unsure = market.scenario.document.uncertainty
+    unsure = market.scenario.document.uncertainty.spreads
     axes = {axis for group, spec in unsure.items() if group in _RESPONSE for axis in spec.by}
     if {"region", "segment"} <= axes:
         return "visits_log"

@@ -24,6 +24,7 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.curves.saturation import SaturationBank
 from xbopt.simulator.media import daypart_factor, per_bucket_sum
+from xbopt.simulator.response import channel_margins
 
 _STEP = 1e-5
 _LEAST_LEVEL = 1e-9
@@ -170,18 +171,24 @@ def _exposure_per_power(market: ExpectedMarket, blocks: Blocks, course: Course) 
 def _worth_of_ceiling(market: ExpectedMarket, course: Course) -> FloatArray:
     """Goal that a channel's full ceiling would bring on each day ``(T, R, S, C)``, before any correction."""
     media, world = market.market.media, market.world
+    usual = channel_margins(market.market)
     rows: list[FloatArray] = []
     for outcome in course.outcomes:
         demand = outcome.attribution.demand
         quality = demand.quality_per_head
+        demand_quality = np.broadcast_to(outcome.attribution.media.quality, (1, *usual.shape))[0]
         per_quality = np.where(quality > 0.0, outcome.orders / np.where(quality > 0.0, quality, 1.0), 0.0)
-        orders = per_bucket_sum(per_quality, media.reach)[0] * media.quality  # a head's visit, over all heads
-        count = outcome.orders.sum(axis=3)[0]
-        before_media = (outcome.money.contribution_margin - outcome.money.media)[0]
-        margin = np.where(count > 0.0, before_media / np.where(count > 0.0, count, 1.0), 0.0)
-        per_order = np.maximum(margin, 0.0) if market.goal.in_money else np.ones_like(margin)
+        orders = per_bucket_sum(per_quality, media.reach)[0] * demand_quality  # a head's visit, over all heads
+        per_order = np.ones_like(usual)
+        if market.goal.in_money:
+            for place, taken in zip(market.market.places, outcome.places, strict=True):
+                count, before_media = taken.orders.sum(axis=3)[0], taken.money.contribution_margin[0]
+                margin = before_media / np.where(count > 0.0, count, 1.0)
+                here = list(place.channels)
+                # A marketplace that nobody was sent to has no orders to read a margin from.
+                per_order[..., here] = np.where(count[..., None] > 0.0, margin[..., None], usual[..., here])
         full = media.ceiling * world.media_response[0] * world.half_saturation[0]
-        rows.append(full * orders * per_order[..., None])
+        rows.append(full * orders * np.maximum(per_order, 0.0))
     return np.stack(rows)
 
 

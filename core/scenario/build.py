@@ -11,12 +11,19 @@ from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.menu import AUDIENCE_TIMING, PLAN_MIX, TacticMenu
 from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.draws import JointDraws
 from xbopt.core.scenario.plan import Tactic
 from xbopt.core.scenario.scenario import Assortment, PlanArrays, Scenario
 
 
-def build_scenario(document: ScenarioDocument) -> Scenario:
-    """Build the arrays of a checked document."""
+def build_scenario(document: ScenarioDocument, draws: JointDraws | None = None) -> Scenario:
+    """Build the arrays of a checked document.
+
+    Args:
+        document: Passed every check.
+        draws: What the file that ``uncertainty.draws`` names holds.
+    """
+    assert (draws is None) == (document.uncertainty.draws is None), "draws come with the document that names them"
     regions = tuple(region.id for region in document.market.regions)
     segments = tuple(segment.id for segment in document.segments)
     channels = tuple(channel.id for channel in document.channels)
@@ -31,7 +38,7 @@ def build_scenario(document: ScenarioDocument) -> Scenario:
     return Scenario(
         name=document.name,
         title=document.title or document.name,
-        hash=hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:16],
+        hash=_hash(document, draws),
         document=document,
         start=document.horizon.start,
         days=document.horizon.days,
@@ -47,7 +54,16 @@ def build_scenario(document: ScenarioDocument) -> Scenario:
         limits=_limits(document, regions, channels, audience, assortment),
         plan=plan,
         menu=_menu(document, channels, dayparts, audience, plan),
+        draws=draws,
     )
+
+
+def _hash(document: ScenarioDocument, draws: JointDraws | None) -> str:
+    """By the content of the draws, not by the name of their file."""
+    if draws is not None:
+        unsure = document.uncertainty.model_copy(update={"draws": draws.digest})
+        document = document.model_copy(update={"uncertainty": unsure})
+    return hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:16]
 
 
 def weights_of(weights: Mapping[str, float], names: Sequence[str]) -> FloatArray:

@@ -13,6 +13,7 @@ from xbopt.core.errors import TableError
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.market import Region
 from xbopt.core.scenario.names import Finding, Names, keys, named, unknown
+from xbopt.core.scenario.places import OWN_SHOP
 from xbopt.core.scenario.plan_checks import PLAN_CHECKS
 from xbopt.core.scenario.schedule import ChannelOutage, FxShock, RuleChange
 from xbopt.core.scenario.trade import fees_on, origin_of
@@ -44,6 +45,7 @@ def _unique_names(document: ScenarioDocument) -> Iterator[Finding]:
         (("segments",), [s.id for s in document.segments]),
         (("products",), [p.id for p in document.products]),
         (("channels",), [c.id for c in document.channels]),
+        (("places",), [place.id for place in document.places]),
         (("calendar", "dayparts"), [p.id for p in document.calendar.dayparts]),
         (("calendar", "custom_events"), [event.id for event in document.calendar.custom_events]),
     ]
@@ -175,6 +177,7 @@ def _channels(document: ScenarioDocument) -> Iterator[Finding]:
         yield from keys((*path, "region_response"), "region", channel.region_response, names.regions)
         yield from keys((*path, "daypart_response"), "daypart", channel.daypart_response, names.dayparts)
         yield from keys((*path, "daypart_price"), "daypart", channel.daypart_price, names.dayparts)
+        yield from keys((*path, "price", "by_region"), "region", channel.price.by_region, names.regions)
         if not any(channel.reach.model_dump().values()):
             yield (*path, "reach"), "The channel reaches nobody."
     seen: list[set[str]] = []
@@ -186,6 +189,24 @@ def _channels(document: ScenarioDocument) -> Iterator[Finding]:
         elif pair in seen:
             yield ("synergies", i, "channels"), "This pair already has a synergy."
         seen.append(pair)
+
+
+def _places(document: ScenarioDocument) -> Iterator[Finding]:
+    """Names that do not exist, and organic orders that are shared out more than once."""
+    regions, ids = Names(document).regions, [place.id for place in document.places]
+    for p, place in enumerate(document.places):
+        if place.id == OWN_SHOP:
+            yield ("places", p, "id"), f"{OWN_SHOP} is the seller's own shop, whose fees stand with each region."
+        yield from keys(("places", p, "fees", "by_region"), "region", place.fees.by_region, regions)
+    if (total := sum(place.organic_frac for place in document.places)) > 1.0 + 1e-9:
+        yield ("places",), f"The places take {total:g} of the organic orders together; at most 1 can be shared out."
+    for c, channel in enumerate(document.channels):
+        if channel.place not in (None, *ids):
+            where = ("channels", c, "place")
+            if ids:
+                yield where, unknown("place", channel.place or "", ids)
+            else:
+                yield where, f"The scenario names no places; add {channel.place!r} under places, or leave this out."
 
 
 def _calendar(document: ScenarioDocument) -> Iterator[Finding]:
@@ -280,6 +301,7 @@ _CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
     _people,
     _assortment,
     _channels,
+    _places,
     _calendar,
     _shocks,
     *PLAN_CHECKS,

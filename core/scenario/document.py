@@ -7,16 +7,16 @@ from pydantic import Field
 from xbopt.core.scenario.fields import Identifier, Section, Text
 from xbopt.core.scenario.market import Market, Product, Segment
 from xbopt.core.scenario.media import Channel, Synergy
+from xbopt.core.scenario.places import Place
 from xbopt.core.scenario.plan import Budget, Discounts, History, Plan, Tactics
 from xbopt.core.scenario.schedule import (
     Calendar,
     Horizon,
     Noise,
-    ParameterGroup,
     Provenance,
     Shock,
-    Uncertainty,
 )
+from xbopt.core.scenario.uncertainty import Uncertainty
 
 
 class ScenarioDocument(Section):
@@ -31,6 +31,9 @@ class ScenarioDocument(Section):
     segments: list[Segment] = Field(min_length=1, max_length=20, description="customer segments")
     products: list[Product] = Field(min_length=1, max_length=100, description="what is sold")
     channels: list[Channel] = Field(min_length=1, max_length=30, description="media channels")
+    places: list[Place] = Field(
+        default_factory=list, max_length=20, description="places of sale beside the own shop, such as marketplaces"
+    )
     synergies: list[Synergy] = Field(
         default_factory=list, max_length=100, description="pairs of channels that work better together"
     )
@@ -46,8 +49,8 @@ class ScenarioDocument(Section):
         description="dated surprises: currencies, outages, price wars, mood, delays and trade rules",
     )
     noise: Noise = Field(default=Noise(), description="day-to-day randomness beyond counting noise")
-    uncertainty: dict[ParameterGroup, Uncertainty] = Field(
-        default_factory=dict, description="how unsure each parameter group is; a group left out is certain"
+    uncertainty: Uncertainty = Field(
+        default=Uncertainty(), description="how unsure each parameter group is; a group left out is certain"
     )
     provenance: list[Provenance] = Field(
         default_factory=list, max_length=1000, description="where the numbers come from"

@@ -16,6 +16,7 @@ from xbopt.core.errors import Problem, ScenarioError, TableError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.draws import DrawsError, JointDraws, read_draws
 from xbopt.core.scenario.scenario import Scenario
 
 _SUFFIXES = (".yaml", ".yml")
@@ -95,6 +96,19 @@ def check_document(document: Document) -> ScenarioDocument:
     return model
 
 
+def _draws(document: Document, model: ScenarioDocument) -> JointDraws | None:
+    """The draws that a document names: beside its file, or where ``--set`` says, seen from the working folder."""
+    if model.uncertainty.draws is None:
+        return None
+    where = ("uncertainty", "draws")
+    given = any(where[: len(path)] == path for path, _ in document.overrides)
+    path = Path(model.uncertainty.draws) if given else Path(document.file).parent / model.uncertainty.draws
+    try:
+        return read_draws(path, model)
+    except DrawsError as error:
+        raise ScenarioError([document.problem(where, sentence) for sentence in error.sentences]) from error
+
+
 def load_scenario(scenario: str | Path, *, overrides: Sequence[str] = ()) -> Scenario:
     """Load a scenario from a file, or a shipped one by name.
 
@@ -114,7 +128,7 @@ def load_scenario(scenario: str | Path, *, overrides: Sequence[str] = ()) -> Sce
         document = with_overrides(document, overrides, model=ScenarioDocument)
     model = check_document(document)
     try:
-        built = build_scenario(model)
+        built = build_scenario(model, _draws(document, model))
     except TableError as error:
         raise ScenarioError([document.problem((), str(error))]) from error
     changes = tuple((format_path(path), text) for path, text in document.overrides)

@@ -18,6 +18,7 @@ from xbopt.core.scenario.fields import (
     Section,
     Text,
 )
+from xbopt.core.scenario.places import FeeBase
 
 # Trade buyers look in several times a day.
 Visits = Annotated[float, Field(ge=0.0, le=5000.0)]
@@ -91,7 +92,10 @@ class Fees(Section):
 
     payment_frac: Rate = Field(default=0.025, description="share of the paid amount that the payment provider keeps")
     payment_fixed_base: Money = Field(default=0.0, description="fixed payment fee an order")
-    platform_frac: Rate = Field(default=0.0, description="share of net sales that the marketplace keeps")
+    platform_frac: Rate = Field(default=0.0, description="share of sales that the shop's platform keeps")
+    fee_on: FeeBase = Field(
+        default="net", description="the platform fee's base: what customers paid with consumption tax, or without it"
+    )
     return_handling_base: Money = Field(default=0.0, description="cost of one return: parcel, check, restocking")
     resale_frac: Frac = Field(default=0.8, description="share of the goods' cost recovered from a return")
 

@@ -18,6 +18,9 @@ class MediaPrice(Section):
     reference_per_1000: PositiveMoney = Field(
         description="reference spend a day per 1,000 reachable people, at which the price holds"
     )
+    by_region: dict[Identifier, Level] = Field(
+        default_factory=dict, description="multiplier on the price by region, beside its media_price_level; else 1"
+    )
 
 
 class GeometricAdstock(Section):
@@ -118,6 +121,9 @@ class Channel(Section):
     price: MediaPrice = Field(description="price of reach")
     visits_per_1000_impressions: Annotated[float, Field(ge=1e-4, le=900)] = Field(
         description="visits that the first 1,000 impressions bring, before saturation"
+    )
+    place: Identifier | None = Field(
+        default=None, description="place of sale that its visits go to, one of places; the own shop where left out"
     )
     visit_quality: Level = Field(default=1.0, description="conversion of its visits relative to organic ones")
     adstock: Adstock = Field(description="carry-over of exposures to later days")

@@ -33,6 +33,12 @@ def scenario_notes(scenario: Scenario) -> list[str]:
         missing = [name for name in names if weights and name not in weights]
         if missing:
             notes.append(f"plan.{part} gives no weight to {', '.join(missing)}: the plan spends nothing there.")
+    sent_to = {channel.place for channel in document.channels}
+    notes += [
+        f"places[{i}] ({place.id}) does nothing: no channel names it, and it has no organic orders."
+        for i, place in enumerate(document.places)
+        if place.id not in sent_to and place.organic_frac == 0.0
+    ]
     if document.budget.roi_floor is not None:
         notes.append("budget.roi_floor is a soft constraint for planners; a simulation does not enforce it.")
     return notes

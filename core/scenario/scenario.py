@@ -7,6 +7,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.draws import JointDraws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,8 @@ class Scenario:
     Attributes:
         name: Short name.
         title: One line for people.
-        hash: First 16 hex digits of the SHA-256 of the document; two scenarios with one hash are the same.
+        hash: First 16 hex digits of the SHA-256 of the document and of the draws' content; two scenarios with one hash
+            are the same.
         document: The strict edge model it was read from.
         start: First day.
         days: Length of the horizon, ``T``.
@@ -70,6 +72,7 @@ class Scenario:
         limits: The hard limits of decisions.
         plan: The baseline plan.
         menu: The tactic menu.
+        draws: Joint draws of uncertain parameters, where the scenario names a file of them.
         changes: Values that were set on loading: path and assignment, as given.
     """
 
@@ -91,6 +94,7 @@ class Scenario:
     limits: Limits = field(repr=False)
     plan: PlanArrays = field(repr=False)
     menu: TacticMenu = field(repr=False)
+    draws: JointDraws | None = field(default=None, repr=False)
     changes: tuple[tuple[str, str], ...] = ()
 
     @property

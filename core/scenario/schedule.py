@@ -1,4 +1,4 @@
-"""The ``horizon``, ``calendar``, ``shocks``, ``noise`` and ``uncertainty`` sections: what happens when."""
+"""The ``horizon``, ``calendar``, ``shocks``, and ``noise`` sections: what happens when."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,6 @@ from xbopt.core.scenario.fields import (
     Level,
     Money,
     Section,
-    Spread,
     Text,
 )
 
@@ -208,32 +207,6 @@ class Noise(Section):
     )
     media_price_half_life_days: Days = Field(
         default=5.0, description="half-life in days of a deviation of the price of reach"
-    )
-
-
-ParameterGroup = Literal[
-    "elasticity",
-    "conversion",
-    "organic_traffic",
-    "media_response",
-    "half_saturation",
-    "media_price",
-    "synergy",
-    "order_value",
-    "delivery_days",
-]
-Axis = Literal["region", "segment", "channel"]
-
-
-class Uncertainty(Section):
-    """How unsure we are of a parameter group: each world draws its own values."""
-
-    spread: Spread = Field(description="relative standard deviation between worlds")
-    by: list[Axis] = Field(
-        default_factory=lambda: ["region", "segment", "channel"],
-        min_length=0,
-        max_length=3,
-        description="axes along which the draws differ; axes that the group does not have are ignored",
     )
 
 

@@ -1,5 +1,6 @@
 """A plan for other programs: as one JSON document, and as a spreadsheet."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from xbopt.core.arrays import FloatArray
@@ -33,6 +34,7 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         },
         "baseline": result.baseline.goals[plan.goal],
         "gain": result.gain,
+        "sampled": _sampled(result),
         "cells": plan.cells,
         "solve_seconds": plan.solve_seconds,
         "total_spend": plan.total_spend_base,
@@ -55,7 +57,7 @@ def infeasible_json(
     """
     missing = (
         "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
-        "budget expected"
+        "budget expected sampled"
     ).split()
     return {
         "status": "infeasible",
@@ -71,6 +73,18 @@ def infeasible_json(
             "cheapest_relaxation": error.cheapest_relaxation or str(error),
         },
         "notes": [],
+    }
+
+
+def _sampled(result: PlanningResult) -> dict[str, object]:
+    played = result.sampled
+    return {
+        "worlds": played.worlds,
+        "seed": played.seed,
+        **asdict(played.range),
+        "worst_decile": played.worst_decile,
+        "loss_probability": played.loss_probability,
+        "gain": asdict(result.sampled_gain),
     }
 
 
@@ -104,7 +118,12 @@ def write_plan_xlsx(report: PlanReport, path: Path | str) -> None:
     Raises:
         UsageError: The file cannot be written there.
     """
-    lines = [("Plan", report.verdict), ("Spend", report.spend_words), ("Limits", report.limits_words)]
+    lines = [
+        ("Plan", report.verdict),
+        ("Sampled worlds", report.sampled_words),
+        ("Spend", report.spend_words),
+        ("Limits", report.limits_words),
+    ]
     lines += [(fact.label, fact.text) for fact in report.facts]
     lines += [("Note", note) for note in report.result.notes]
     more = {"Moves": report.moves, "Shadow prices": report.limits, "Other assumptions": report.swing_table}

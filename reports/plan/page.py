@@ -23,7 +23,7 @@ def plan_content(report: PlanReport) -> PageContent:
         description=base.description,
         facts=(*report.facts, *base.facts),
         verdict=report.verdict,
-        below_verdict=(report.spend_words, base.verdict, *base.below_verdict),
+        below_verdict=(report.sampled_words, report.spend_words, base.verdict, *base.below_verdict),
         tiles=base.tiles,
         tiles_legend=base.tiles_legend,
         sections=(_limits(report), _reallocation(report), *(own[key] for key in before_response), swings, *after),

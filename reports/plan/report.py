@@ -12,6 +12,7 @@ from xbopt.reports.plan.words import (
     limit_lines,
     limits_sentence,
     plan_verdict,
+    sampled_sentence,
     spend_sentence,
 )
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
@@ -40,7 +41,19 @@ GROUP_WORDS = {
     "media_response": "Response to media",
     "half_saturation": "Saturation point of media",
     "media_price": "Price of reach",
+    "bid_up": "Own spend's effect on the price of reach",
+    "visit_quality": "Conversion of media visits",
+    "carry_over": "How long media work",
+    "fatigue": "Contact before people tire",
     "synergy": "Synergy between channels",
+    "event_lift": "Lift of events",
+    "deal_gain": "Response to deals",
+    "price_memory": "Memory of prices",
+    "pull_forward": "Orders that promotions bring forward",
+    "ageing": "Customers who drift away",
+    "return_rate": "Return rate",
+    "unit_cost": "Cost of goods",
+    "shipping_cost": "Cost of parcels",
     "delivery_days": "Delivery time",
 }
 
@@ -53,6 +66,7 @@ class PlanReport:
         review: The plan, played in many worlds and under other assumptions.
         simulation: The plan in many worlds, against the scenario's own plan.
         verdict: What the plan brings in expected mode.
+        sampled_words: What it brings in sampled worlds.
         spend_words: What it spends, and what is proven about it.
         facts: Goal, target, plan cells.
         limits_words: Which limits hold it back, in a sentence.
@@ -65,6 +79,7 @@ class PlanReport:
     review: PlanReview
     simulation: SimulationReport
     verdict: str
+    sampled_words: str
     spend_words: str
     facts: tuple[Fact, ...]
     limits_words: str
@@ -101,6 +116,7 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
             review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
         ),
         verdict=plan_verdict(result, numbers),
+        sampled_words=sampled_sentence(result, numbers),
         spend_words=spend_sentence(result, numbers),
         facts=_facts(result, numbers),
         limits_words=limits_sentence(lines),
@@ -154,7 +170,7 @@ def expected_table(result: PlanningResult) -> Table:
     plan, before = result.planned.kpis, result.baseline.kpis
     return Table(
         key="expected",
-        title="In expected mode",
+        title="On the expected path",
         columns=(
             Column("kpi", "KPI", "text"),
             Column("plan", "This plan", "number"),

@@ -45,7 +45,7 @@ def plan_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
         return _target_verdict(result, numbers)
     before = result.baseline.goals[goal]
     own, brings = numbers.number(before, result.goal_unit), goal_text(result.objective, result, numbers)
-    return f"In expected mode the plan brings {brings}, {_gain(result, numbers)} ({own})."
+    return f"On the expected path the plan brings {brings}, {_gain(result, numbers)} ({own})."
 
 
 def _gain(result: PlanningResult, numbers: NumberFormat) -> str:
@@ -67,8 +67,23 @@ def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
     brings = goal_text(result.objective, result, numbers)
     return (
         f"{wanted} take {numbers.money(spend)} of media spend, {numbers.share(spend / budget)} of the budget; "
-        f"{numbers.money(found.missed_base)} were not enough. The plan brings {brings} in expected mode, "
+        f"{numbers.money(found.missed_base)} were not enough. The plan brings {brings} on the expected path, "
         f"{_gain(result, numbers)}."
+    )
+
+
+def sampled_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What the plan brings in sampled worlds, beside the one path without chance that other figures speak of."""
+    played, unit = result.sampled, result.goal_unit
+    mean, gain = played.range, result.sampled_gain
+    lead = numbers.number(abs(gain.mean), unit)
+    loses = numbers.share(played.loss_probability) if played.loss_probability > 0.0 else "none"
+    return (
+        f"The expected path has no chance in it. Over {numbers.count(played.worlds)} sampled worlds the plan brings "
+        f"{numbers.number(mean.mean, unit)} in the mean (standard error {numbers.number(mean.se, unit)}), "
+        f"{lead} {'more' if gain.mean >= 0.0 else 'less'} than the scenario's own plan; "
+        f"{numbers.number(played.worst_decile, unit)} in the mean of the worst tenth. "
+        f"It loses money in {loses} of them."
     )
 
 

@@ -6,10 +6,13 @@ from xbopt.studies.simulate import SimulationResult
 
 def method_notes(result: SimulationResult, comparison: BaselineComparison | None) -> tuple[str, ...]:
     """The method notes, most needed first."""
-    uncertain = ", ".join(name.replace("_", " ") for name in result.scenario.document.uncertainty)
+    unsure = result.scenario.document.uncertainty
+    uncertain = ", ".join(name.replace("_", " ") for name in unsure.spreads)
     worlds = (
         f"Each world draws its own {uncertain} around the scenario's values, and its own chances day by day."
-        if uncertain
+        if unsure.spreads
+        else f"Each world is a joint draw of parameters from {unsure.draws}, with its own chances day by day."
+        if unsure.draws
         else "The scenario names no uncertain parameters, so worlds differ by chance alone; the real risk is larger."
     )
     notes = [

@@ -178,7 +178,7 @@ def certificate_notes(certificate: bytes) -> list[str]:
 
 def hashes_of_run(run: Path) -> dict[str, str]:
     """SHA-256 of the files that say how a run was made; none for a built-in plan."""
-    names = ("config.yaml", "scenario.yaml", "manifest.json")
+    names = ("config.yaml", "scenario.yaml", "draws.parquet", "manifest.json")
     return {
         f"run/{name}": hashlib.sha256((run / name).read_bytes()).hexdigest() for name in names if (run / name).is_file()
     }

@@ -4,11 +4,11 @@ Every curve is a row of non-negative weights over the days after an exposure; th
 steady spend the carried exposure equals the daily one and half-saturation keeps its meaning whatever the curve.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.scenario.media import Adstock, DelayedAdstock, GeometricAdstock, WeibullAdstock
 
 
@@ -56,9 +56,10 @@ class AdstockBank:
     summed with their weights.
 
     Attributes:
-        retention: ``theta`` by channel ``(C,)``; 0 for windowed channels and for those without carry-over.
+        retention: ``theta`` by channel ``(C,)``, or ``(B, R, S, C)`` where worlds differ; 0 for windowed channels and
+            for those without carry-over.
         windowed: Positions of the channels with a window ``(W,)``.
-        weights: Their weights by lag ``(N, W)``, lag 0 first; empty when there are none.
+        weights: Their weights by lag ``(N, W)`` or ``(N, B, R, S, W)``, lag 0 first; empty when there are none.
     """
 
     retention: FloatArray
@@ -86,12 +87,33 @@ class AdstockBank:
             return today, window
         fresh = np.stack([exposure[..., channel] for channel in self.windowed], axis=-1)
         for position, channel in enumerate(self.windowed):
-            weights = self.weights[:, position]
+            weights = self.weights[..., position]
             total = weights[0] * fresh[..., position]
-            for lag in np.flatnonzero(weights[1:]) + 1:
-                total += weights[lag] * window[lag - 1, ..., position]
+            for lag in range(1, len(weights)):
+                if weights[lag].any():
+                    total += weights[lag] * window[lag - 1, ..., position]
             today[..., channel] = total
         return today, np.concatenate([fresh[None], window[:-1]]) if len(window) else window
+
+    def stretched(self, factor: FloatArray) -> "AdstockBank":
+        """The same curves on a time scale that is ``factor`` times as long ``(B, R, S, C)``; sums of weights stay 1.
+
+        A half-life is multiplied by the factor. Curves with a window are stretched in time, peak and all, between their
+        days linearly; what leaves the window is lost to the days within it.
+        """
+        if (factor == 1.0).all():
+            return self
+        longer = replace(self, retention=self.retention ** (1.0 / factor))
+        if not self.windowed:
+            return longer
+        lags = np.arange(self.window_days, dtype=np.float64)
+        by_channel: list[FloatArray] = []
+        for position, channel in enumerate(self.windowed):
+            own = factor[..., channel if factor.shape[-1] > 1 else 0]  # (B, R, S)
+            at = lags.reshape(-1, 1, 1, 1) / own
+            weights = np.interp(at.ravel(), lags, self.weights[:, position], right=0.0).reshape(at.shape)
+            by_channel.append(weights / add_up(weights, 0))
+        return replace(longer, weights=np.stack(by_channel, axis=-1))
 
 
 def adstock_bank(curves: list[Adstock]) -> AdstockBank:

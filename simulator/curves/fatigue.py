@@ -9,7 +9,7 @@ its half-saturation would tire people for later days and bring next to nothing i
 ``exp(-0.12 (f - 3))`` on the whole effect makes spend harmful beyond a point even on its own day.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class FatigueBank:
     """The fatigue of all channels together.
 
     Attributes:
-        limit: Remembered share up to which nobody tires ``(C,)``: the weekly limit in units of the memory.
+        limit: Remembered share up to which nobody tires ``(C,)``, or ``(B, R, S, C)`` where worlds differ: the weekly
+            limit in units of the memory.
         exponent: ``eta`` ``(C,)``.
         retention: Share of the memory left after a day ``(C,)``.
     """
@@ -39,15 +40,19 @@ class FatigueBank:
         """What is left today of yesterday's memory ``(..., C)``."""
         return self.retention * frequency
 
+    def tolerating(self, factor: FloatArray) -> "FatigueBank":
+        """The same curves with a limit that is ``factor`` times as high ``(B, R, S, C)``."""
+        return self if (factor == 1.0).all() else replace(self, limit=self.limit * factor)
+
     def effective(self, remembered: FloatArray, exposure: FloatArray) -> FloatArray:
         """Effective share of today ``(..., C)``, given the memory and the share reached today (``exposure``)."""
         fresh = remembered + exposure <= self.limit
         effective = exposure.copy(order="K")
-        for channel in range(len(self.limit)):
+        for channel in range(exposure.shape[-1]):
             # Few channels tire anybody, so they are done one by one. Below the limit the answer is the argument
             # itself, to the bit: one world must not depend on whether its neighbours in the batch are tired.
             if not fresh[..., channel].all():
-                limit, eta = float(self.limit[channel]), float(self.exponent[channel])
+                limit, eta = self.limit[..., channel], float(self.exponent[channel])
                 memory, today = remembered[..., channel], exposure[..., channel]
                 below = np.clip(limit - memory, 0.0, today)
                 tired = below + _beyond(np.maximum(memory, limit), today - below, limit, eta)
@@ -55,7 +60,7 @@ class FatigueBank:
         return effective
 
 
-def _beyond(start: FloatArray, exposure: FloatArray, limit: float, eta: float) -> FloatArray:
+def _beyond(start: FloatArray, exposure: FloatArray, limit: FloatArray, eta: float) -> FloatArray:
     """The integral of ``(limit/f)^eta`` from ``start``, at or beyond the limit, over the exposures that follow.
 
     Written with the step itself, not as a difference of two large integrals: a small exposure of a tired head must

@@ -8,7 +8,7 @@ SHORT = ["--set", "horizon.days=14", "--set", "plan.discounts=[]"]
 PLAN_KEYS = {
     "status", "scenario", "goal", "target", "resolution", "objective", "upper_bound", "relative_gap", "certificate",
     "baseline", "gain", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices", "binding", "expected",
-    "spend", "infeasible", "notes",
+    "spend", "infeasible", "notes", "sampled",
 }  # fmt: skip
 
 
@@ -31,6 +31,12 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command):
     assert document["relative_gap"] == pytest.approx(document["upper_bound"] / document["objective"] - 1.0, abs=1e-12)
     assert sum(row["plan"] for row in document["spend"]) == pytest.approx(document["total_spend"])
     assert document["solve_seconds"] > 0.0
+    sampled = document["sampled"]
+    assert sampled["worlds"] == 64
+    assert sampled["low"] < sampled["mean"] < sampled["high"]
+    assert sampled["worst_decile"] < sampled["mean"]
+    assert 0.0 <= sampled["loss_probability"] <= 1.0
+    assert sampled["gain"]["se"] < sampled["se"]  # paired worlds: their luck cancels
 
 
 def test_words_say_the_verdict_first(xbopt_command):
@@ -38,8 +44,10 @@ def test_words_say_the_verdict_first(xbopt_command):
     title, verdict, *rest = answer.out.splitlines()
     assert answer.code == 0
     assert title.startswith("quickstart: ")
-    assert verdict.startswith("In expected mode the plan brings €")
+    assert verdict.startswith("On the expected path the plan brings €")
     text = " ".join(rest)
+    assert "Over 64 sampled worlds the plan brings €" in text
+    assert "in the mean of the worst tenth" in text
     assert "Budget: one more EUR of it brings 0." in text
     assert "It spends €1,000 of €1,000." in text
     for word in ("Germany", "Paid search", "Scenario's own", "Contribution margin"):

@@ -92,13 +92,13 @@ def test_shape_and_dates(name: str, shape: tuple[int, ...], start: date, days: i
 
 @pytest.mark.parametrize("name", NAMES)
 def test_worlds_differ_in_their_parameters(name: str) -> None:
-    groups = scenario(name).document.uncertainty
+    groups = scenario(name).document.uncertainty.spreads
     assert {"elasticity", "organic_traffic", "media_response"} <= set(groups)
     assert all(group.spread > 0.0 for group in groups.values())
 
 
 def test_the_launch_is_unsure_of_every_group_that_learning_needs() -> None:
-    groups = scenario("us_eu_launch").document.uncertainty
+    groups = scenario("us_eu_launch").document.uncertainty.spreads
     wanted = {"half_saturation", "conversion", "media_price", "order_value"}
     assert wanted | {"elasticity", "organic_traffic", "media_response"} == set(groups)
     assert set(groups["media_response"].by) == {"region", "channel"}

@@ -73,7 +73,7 @@ def test_a_shipped_document_says_where_its_values_stand():
          lambda s: s.document.market.regions[1].stock.lead_time_days, 2),
         ("segments.a.ageing.new_to_at_risk=0.2", lambda s: s.document.segments[0].ageing.new_to_at_risk, 0.2),
         ("plan.channels.search=1", lambda s: s.plan.share[..., 1].sum(), 0.0),
-        ("uncertainty.elasticity.spread=0.1", lambda s: s.document.uncertainty["elasticity"].spread, 0.1),
+        ("uncertainty.elasticity.spread=0.1", lambda s: s.document.uncertainty.spreads["elasticity"].spread, 0.1),
         ("horizon.start=2026-01-01", lambda s: str(s.start), "2026-01-01"),
     ],
 )  # fmt: skip
