@@ -6,10 +6,11 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, worlds_innermost
 from xbopt.simulator.demand import DemandDay
+from xbopt.simulator.levies import goods_tax, order_duty
 from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.money import MoneyBridge, book_money
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
-from xbopt.simulator.pricing import PriceDay, order_duty
+from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
 
@@ -92,15 +93,23 @@ def share_orders(
 def _price_at(
     market: MarketParameters, world: WorldParameters, state: MarketState, price: PriceDay, place: PlaceParameters
 ) -> PriceDay:
-    """Prices where orders have another value: duty depends on it. Customers compare prices of goods, not baskets."""
+    """Prices where orders have another value: duty and tax depend on it. Customers compare prices of goods, not baskets."""
     fx = np.exp(state.outside.fx_log)
     basket = price.basket * place.basket
     region_fx = worlds_innermost(fx[:, list(market.outside.region_currency)])
     seller_fx = (region_fx ** (1.0 - market.orders.pass_through))[..., None]
     value = market.orders.price_base * world.order_value * basket * seller_fx
-    known = order_duty(market, value * (1.0 - price.paid_known), fx, state.day)
-    if price.duty_prospect is price.duty_known:
-        prospect = known
-    else:
-        prospect = order_duty(market, value * (1.0 - price.paid_prospect), fx, state.day)
-    return replace(price, basket=basket, duty_known=known, duty_prospect=prospect)
+    of_known, of_prospect = value * (1.0 - price.paid_known), value * (1.0 - price.paid_prospect)
+    known, tax_known = order_duty(market, of_known, fx, state.day), goods_tax(market, of_known, fx, state.day)
+    prospect, tax_prospect = known, tax_known
+    if price.duty_prospect is not price.duty_known:
+        prospect = order_duty(market, of_prospect, fx, state.day)
+        tax_prospect = goods_tax(market, of_prospect, fx, state.day)
+    return replace(
+        price,
+        basket=basket,
+        duty_known=known,
+        duty_prospect=prospect,
+        tax_known=tax_known,
+        tax_prospect=tax_prospect,
+    )
