@@ -1,5 +1,7 @@
 """From a checked scenario to the market's parameters."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
@@ -22,6 +24,7 @@ from xbopt.simulator.parameters import (
     PlaceParameters,
     PromotionParameters,
 )
+from xbopt.simulator.pricing import DEAL_HALF_LIVES, goods_share
 from xbopt.simulator.rules import build_trade_rules, build_usual_rules
 from xbopt.simulator.seasons import scenario_calendar
 from xbopt.simulator.shocks import build_shocks
@@ -40,7 +43,7 @@ def build_market(scenario: Scenario) -> MarketParameters:
     Raises:
         TableError: A tax or duty table has no row for a region and day.
     """
-    return MarketParameters(
+    market = MarketParameters(
         scenario=scenario,
         shape=scenario.shape,
         calendar=scenario_calendar(scenario),
@@ -56,6 +59,8 @@ def build_market(scenario: Scenario) -> MarketParameters:
         customers=_customers(scenario),
         fulfilment=_fulfilment(scenario),
     )
+    elasticity = market.demand.elasticity / goods_share(market)
+    return replace(market, demand=replace(market.demand, landed_elasticity=elasticity))
 
 
 def _outside(scenario: Scenario) -> OutsideParameters:
@@ -166,15 +171,18 @@ def _demand(scenario: Scenario) -> DemandParameters:
     def rows(values: list[float]) -> FloatArray:
         return np.broadcast_to(np.array(values), shape)
 
+    elasticity = np.array([[s.elasticity * r.elasticity_level for s in segments] for r in regions])
+    memory_days = rows([s.price_memory.half_life_days for s in segments])
     return DemandParameters(
         visits_per_head=traffic * per_head,
         cart_rate=conversion * cart,
         checkout_rate=rows([s.checkout_rate for s in segments]),
-        elasticity=np.array([[s.elasticity * r.elasticity_level for s in segments] for r in regions]),
+        elasticity=elasticity,
+        landed_elasticity=elasticity,  # until the landed price is known
         competitor_elasticity=rows([s.competitor_elasticity for s in segments]),
-        reference_weight=rows([s.reference_price.weight for s in segments]),
-        reference_keep=keep(rows([s.reference_price.half_life_days for s in segments])),
-        loss_aversion=rows([s.reference_price.loss_aversion for s in segments]),
+        deal_gain=rows([s.price_memory.deal_gain for s in segments]),
+        deal_days=DEAL_HALF_LIVES * memory_days,
+        reference_keep=keep(memory_days),
         delay_sensitivity=rows([s.delay_sensitivity for s in segments]),
         sentiment_sensitivity=rows([s.sentiment_sensitivity for s in segments]),
         repurchase_effect=rows([s.satisfaction.repurchase for s in segments]),

@@ -4,6 +4,10 @@
 events' multiplier. Where events overlap, the greatest lift counts and not the product: Black Friday and the lead-in
 to Cyber Monday are one wish to buy, and the measured lifts of each already hold the other. Multipliers below 1
 (dips, closed warehouses) multiply, since each of them keeps a share of buyers away.
+
+``demand`` is what a seller meets who takes part in the day's deals. On an event, part of the lift are people who seek
+the usual deal; without it they go to the competitors, whose own deals are in this share and nowhere else. In the
+lead-in the usual deal is half as deep, as discounts of early November are beside those of Black Friday (Adobe 2025).
 """
 
 from collections.abc import Sequence
@@ -36,6 +40,8 @@ class CalendarArrays:
         days_to_event: Days until the next start of an event ``(T, R)``; 0 on days of an event, at most
             `DAYS_TO_EVENT_CAP`.
         holiday: Whether the day is a public holiday ``(T, R)``.
+        usual_deal: Discount that sellers usually give on the day ``(T, R)``, as a fraction.
+        deal_share: Share of the day's demand that comes for such a discount only ``(T, R)``.
         daypart_activity: Share of the audience's day in each daypart ``(T, R, H)``; sums to 1 over ``H``.
     """
 
@@ -46,7 +52,20 @@ class CalendarArrays:
     event_strength: FloatArray
     days_to_event: FloatArray
     holiday: BoolArray
+    usual_deal: FloatArray
+    deal_share: FloatArray
     daypart_activity: FloatArray
+
+    @property
+    def demand_at_list_price(self) -> FloatArray:
+        """Multiplier on visits of a seller who never gives a discount ``(T, R)``."""
+        return self.demand * (1.0 - self.deal_share)
+
+    def turnout(self, day: int, seen_frac: FloatArray) -> FloatArray:
+        """Share of the day's demand that comes at an offer ``(B, R, S)``: all of it at the usual deal or deeper."""
+        usual = self.usual_deal[day][:, None]
+        reached = np.minimum(seen_frac / np.where(usual > 0.0, usual, 1.0), 1.0)
+        return 1.0 - self.deal_share[day][:, None] * (1.0 - reached)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +90,8 @@ class _RegionEvents:
     price_sensitivity: FloatArray
     night_share: FloatArray
     days_to_event: FloatArray
+    usual_deal: FloatArray
+    deal_share: FloatArray
 
 
 def build_calendar(
@@ -146,6 +167,8 @@ def build_calendar(
         event_strength=event_demand - 1.0,
         days_to_event=np.stack([one.days_to_event for one in felt], axis=1),
         holiday=holiday,
+        usual_deal=np.stack([one.usual_deal for one in felt], axis=1),
+        deal_share=np.stack([one.deal_share for one in felt], axis=1),
         daypart_activity=activity / total,
     )
     for array in (
@@ -155,6 +178,8 @@ def build_calendar(
         arrays.event_strength,
         arrays.days_to_event,
         arrays.holiday,
+        arrays.usual_deal,
+        arrays.deal_share,
         arrays.daypart_activity,
     ):
         array.flags.writeable = False
@@ -238,19 +263,24 @@ def _days_before_and_after(event: DatedEvent, first: date, days: int) -> tuple[F
 
 
 def _combine(events: Sequence[DatedEvent], first: date, days: int) -> _RegionEvents:
-    """All events of one region together: the greatest lift, times every dip.
+    """All events of one region together: the greatest lift, times every dip; the deal is that of the greatest lift.
 
     Price of reach and night share take the greatest rise and the greatest fall, since neither adds up either.
     """
     lift, dip, cpm, sensitivity, night_share = (np.ones(days, dtype=np.float64) for _ in range(5))
     cheaper = np.ones(days, dtype=np.float64)
     quieter = np.ones(days, dtype=np.float64)
+    usual_deal, deal_share = np.zeros(days), np.zeros(days)
     to_event = np.full(days, DAYS_TO_EVENT_CAP)
     for event in events:
         before, after = _days_before_and_after(event, first, days)
         during = (before <= 0) & (after <= 0)
         leading = (before >= 1) & (before <= event.lead_in_days)
         demand = event_demand(event, first, days)
+        greatest = demand > lift
+        usual = np.where(during, event.usual_deal_frac, event.usual_deal_frac / 2.0)
+        usual_deal = np.where(greatest, usual, usual_deal)
+        deal_share = np.where(greatest, event.deal_seekers_frac * (1.0 - 1.0 / np.maximum(demand, 1.0)), deal_share)
         lift = np.maximum(lift, demand)
         dip = dip * np.minimum(demand, 1.0)
         price = np.where(during, event.cpm, np.where(leading, 1.0 + (event.cpm - 1.0) / 2.0, 1.0))
@@ -267,6 +297,8 @@ def _combine(events: Sequence[DatedEvent], first: date, days: int) -> _RegionEve
         price_sensitivity=sensitivity,
         night_share=night_share * quieter,
         days_to_event=to_event,
+        usual_deal=usual_deal,
+        deal_share=deal_share,
     )
 
 

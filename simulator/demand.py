@@ -62,6 +62,9 @@ def expected_demand(
     demand, channels, day = market.demand, market.media, state.day
     level = market.calendar.demand[day][:, None] * shock * _event_factor(market, world, day)  # (B, R, S)
     people = state.customers * level[..., None]
+    if market.calendar.deal_share[day].any():
+        people[..., 0] *= price.turnout_prospect
+        people[..., 1:] *= price.turnout_known[..., None]
     organic = outer(world.organic_traffic[..., None], demand.visits_per_head)
     by_media = per_channel_sum(media.visits_per_head, channels.reach)
     by_quality = per_channel_sum(media.visits_per_head * media.quality, channels.reach)
@@ -95,7 +98,12 @@ def expected_demand(
     ratio = np.empty_like(visits)
     ratio[..., 0] = price.factor_none / price.factor_prospect
     ratio[..., 1:] = ratio_known[..., None]
-    ledger, keep = pull_forward(market, state, carts * checkout, np.minimum(ratio, 1.0))
+    undiscounted: FloatArray = np.minimum(ratio, 1.0)
+    if capped.any():  # a cart rate at its cap might have met it without a discount as well
+        full = carts_wanted > ceiling
+        without = np.minimum(carts_wanted * undiscounted, ceiling) / np.where(full, carts, 1.0)
+        undiscounted = np.where(full, without, undiscounted)
+    ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac)
     carts = carts * keep
     return DemandDay(
         visits=visits,

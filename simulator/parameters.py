@@ -99,11 +99,12 @@ class DemandParameters:
         visits_per_head: Organic visits a head and day by bucket ``(R, S, L)``.
         cart_rate: Carts per organic visit by bucket ``(R, S, L)``.
         checkout_rate: Orders per cart.
-        elasticity: Own-price elasticity, negative.
+        elasticity: Own-price elasticity to a lasting change of the goods' price, negative.
+        landed_elasticity: The same to the landed price.
         competitor_elasticity: Elasticity to the competitors' price index.
-        reference_weight: Share of the response that is relative to the remembered price.
+        deal_gain: What a price below the remembered one adds to the elasticity, as a share of it.
+        deal_days: Days for which a deal is wholly a deal.
         reference_keep: Share of the memory left after a day.
-        loss_aversion: Weight of a price above the remembered one.
         delay_sensitivity: Loss of conversion per day beyond the accepted days.
         sentiment_sensitivity: Log points of conversion per point of sentiment.
         repurchase_effect: Log points of known customers' conversion per unit of satisfaction.
@@ -116,10 +117,11 @@ class DemandParameters:
     cart_rate: FloatArray
     checkout_rate: FloatArray
     elasticity: FloatArray
+    landed_elasticity: FloatArray
     competitor_elasticity: FloatArray
-    reference_weight: FloatArray
+    deal_gain: FloatArray
+    deal_days: FloatArray
     reference_keep: FloatArray
-    loss_aversion: FloatArray
     delay_sensitivity: FloatArray
     sentiment_sensitivity: FloatArray
     repurchase_effect: FloatArray

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray, add_up
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import is_certain
@@ -37,15 +37,23 @@ class Ledger:
 
 
 def pull_forward(
-    market: MarketParameters, state: MarketState, orders: FloatArray, undiscounted: FloatArray
+    market: MarketParameters,
+    state: MarketState,
+    orders: FloatArray,
+    undiscounted: FloatArray,
+    borrowed_frac: FloatArray,
 ) -> tuple[Ledger, FloatArray]:
     """Split the bump into its sources, and cut today's orders by what earlier and other promotions took.
+
+    Nobody pays back while the deal goes on: what a deal of today's size has borrowed in the time for which it is wholly
+    a deal is not due yet.
 
     Args:
         market: Parameters.
         state: This morning's state.
         orders: Expected orders ``(B, R, S, L)`` before any cut.
         undiscounted: Share of them that no discount would have brought as well ``(B, R, S, L)``, at most 1.
+        borrowed_frac: Share of the bump that is brought forward ``(B, R, S)``.
 
     Returns:
         The ledger, and the multiplier on orders ``(B, R, S, L)``. Only the undiscounted part of the orders is cut,
@@ -56,7 +64,8 @@ def pull_forward(
     base = add_up(base_by_bucket, 3)
     bump = add_up(orders, 3) - base
     switched = promotion.switched_frac * bump
-    due = promotion.payback * state.borrowed
+    borrowed = borrowed_frac * bump
+    due = promotion.payback * np.maximum(state.borrowed - market.demand.deal_days * borrowed, 0.0)
     taken = _taken_from_siblings(switched * promotion.own_frac, base, bump)
     wanted = due + taken
     cut = np.minimum(wanted, promotion.largest_cut * base)
@@ -65,7 +74,7 @@ def pull_forward(
     return (
         Ledger(
             bump=bump,
-            borrowed=np.zeros_like(bump),
+            borrowed=borrowed,
             switched=switched,
             repaid=due * fits,
             taken=taken * fits,
@@ -75,31 +84,17 @@ def pull_forward(
     )
 
 
-def book_borrowing(
-    market: MarketParameters,
-    ledger: Ledger,
-    mechanic: IntArray,
-    served: FloatArray,
-    pull_forward: FloatArray | None = None,
-) -> Ledger:
+def book_borrowing(ledger: Ledger, served: FloatArray) -> Ledger:
     """Add what today brings forward to the debt, and take off what today pays back.
 
     Args:
-        market: Parameters.
         ledger: The day's ledger so far.
-        mechanic: ``(B, R, S)``.
         served: Share of the wanted orders that stock could fill ``(B, R, S)``: an order that was never shipped borrows
             from nobody.
-        pull_forward: The worlds' own multiplier on the borrowed share ``(B,)``.
     """
-    promotion = market.promotion
-    own = 1.0 if pull_forward is None else pull_forward[:, None, None]
-    bump = ledger.bump * served
-    # A mechanic may borrow more than its share, but never more than what switching leaves of the bump.
-    share = np.minimum(promotion.borrowed_frac * own * promotion.borrowing[mechanic], 1.0 - promotion.switched_frac)
-    borrowed = share * bump
+    borrowed = ledger.borrowed * served
     return Ledger(
-        bump=bump,
+        bump=ledger.bump * served,
         borrowed=borrowed,
         switched=ledger.switched * served,
         repaid=ledger.repaid,
@@ -109,13 +104,13 @@ def book_borrowing(
 
 
 def next_reference(
-    market: MarketParameters, state: MarketState, seen_log: FloatArray, half_life_factor: FloatArray | None = None
+    market: MarketParameters, state: MarketState, landed_log: FloatArray, half_life_factor: FloatArray | None = None
 ) -> FloatArray:
-    """The remembered price tomorrow: a moving average of the log offered price relative to list ``(B, R, S)``."""
+    """The remembered price tomorrow: a moving average of the log landed price against the usual one ``(B, R, S)``."""
     keep = market.demand.reference_keep
     if half_life_factor is not None and not is_certain(half_life_factor):
         keep = keep ** (1.0 / half_life_factor)
-    return keep * state.reference_log + (1.0 - keep) * seen_log
+    return keep * state.reference_log + (1.0 - keep) * landed_log
 
 
 def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: FloatArray) -> FloatArray:

@@ -87,7 +87,7 @@ def usual_order_rate(market: MarketParameters) -> FloatArray:
     surprised = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]
     checkout = demand.checkout_rate * (1.0 - demand.delay_sensitivity) ** late
     checkout = checkout * (1.0 - surprised * _first_duty(market).share_dutiable[0])
-    price = bounded_exp(demand.elasticity * usual_log_ratio(market, average_world())[0])
+    price = bounded_exp(demand.landed_elasticity * usual_log_ratio(market, average_world())[0])
     mood = np.exp(demand.sentiment_sensitivity * market.outside.sentiment_start[:, None])
     carts = np.minimum(demand.cart_rate * (price * mood)[..., None], LARGEST_CART_RATE)
     return carts * checkout[..., None]
@@ -114,7 +114,7 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     people = scenario.customers
     heads = np.maximum(np.einsum("rsl,cl->rsc", people, media.reach), 1.0)
     season = market.calendar.cpm.mean(axis=0)
-    level = market.calendar.demand.mean(axis=0)
+    level = market.calendar.demand_at_list_price.mean(axis=0)
     per_impression = media.price_base / 1000.0 * season[:, None]
     bought = money_at_reference_price(media, spend_base, bid_up_of(media, world))
     exposure = bought / (per_impression[:, None, :] * world.media_price) / heads

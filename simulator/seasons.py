@@ -55,6 +55,8 @@ def _custom_event(scenario: Scenario, event: CustomEventSection) -> CustomEvent:
             dip_demand=event.dip_demand,
             cpm=event.cpm,
             price_sensitivity=event.price_sensitivity,
+            usual_deal_frac=event.usual_deal_frac,
+            deal_seekers_frac=event.deal_seekers_frac,
         ),
         regions=tuple(scenario.regions.index(name) for name in event.regions or scenario.regions),
     )

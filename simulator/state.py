@@ -40,7 +40,7 @@ class MarketState:
         carried: Carried-over exposure a head ``(B, R, S, C)``.
         window: Earlier exposures of channels with windowed carry-over ``(N-1, B, R, S, W)``.
         frequency: Remembered shares of the media ceiling, the memory behind fatigue ``(B, R, S, C)``.
-        reference_log: Remembered log price relative to list ``(B, R, S)``; 0 or below.
+        reference_log: Remembered log landed price against the usual one ``(B, R, S)``.
         borrowed: Orders that promotions brought forward and that are still to be paid back ``(B, R, S)``.
         satisfaction: 0..1 ``(B, R, S)``.
         stock: Orders that the stock can fill ``(B, R)``; infinite where unlimited.

@@ -130,7 +130,7 @@ def play_day(
 
     asked = add_up(wanted, 3)
     served = np.where(asked > 0.0, shipped / np.where(asked > 0.0, asked, 1.0), 1.0)
-    ledger = book_borrowing(market, demand.ledger, feasible.mechanic, served, world.pull_forward)
+    ledger = book_borrowing(demand.ledger, served)
     moves = next_customers(market, state, filled.orders, media.contact, world.ageing)
     satisfaction = next_satisfaction(market, state, days, filled.lost_share)
     mood = add_up(state.satisfaction - market.customers.satisfaction_start, 2) / market.shape[1]
@@ -164,7 +164,7 @@ def play_day(
         carried=media.carried,
         window=media.window,
         frequency=media.frequency,
-        reference_log=next_reference(market, state, price.seen_log, world.price_memory),
+        reference_log=next_reference(market, state, price.landed_log, world.price_memory),
         borrowed=ledger.debt,
         satisfaction=satisfaction,
         stock=filled.stock,

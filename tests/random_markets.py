@@ -55,10 +55,9 @@ def documents(draw: Any, *, days: int = 6) -> Doc:
         at = f"segments.{s}"
         changes[f"{at}.elasticity"] = draw(st.floats(-5, -0.5))
         changes[f"{at}.basket_cv"] = draw(st.floats(0, 1.5))
-        changes[f"{at}.reference_price"] = {
-            "weight": draw(st.floats(0, 1)),
+        changes[f"{at}.price_memory"] = {
+            "deal_gain": draw(st.floats(0, 2)),
             "half_life_days": draw(st.floats(0.5, 30)),
-            "loss_aversion": draw(st.floats(1, 3)),
         }
     for r in range(2):
         at = f"market.regions.{r}"

@@ -150,7 +150,7 @@ segments:
     conversion: {prospect: 1, new: 1, active: 1, at_risk: 1, lapsed: 1}
     cart_rate: 0.2
     checkout_rate: 0.5
-    reference_price: {weight: 0}
+    price_memory: {deal_gain: 0}
 products:
   - {id: thing, price_base: 100, unit_cost_base: 55}
 channels:

@@ -245,6 +245,8 @@ def _calendar(document: ScenarioDocument) -> Iterator[Finding]:
         yield from named((*path, "regions"), "region", event.regions, names.regions)
         if event.end < event.start:
             yield (*path, "end"), f"The event ends on {event.end}, before it starts on {event.start}."
+        if event.deal_seekers_frac > 0.0 and event.usual_deal_frac == 0.0:
+            yield (*path, "deal_seekers_frac"), "Seekers of deals need a usual_deal_frac above 0, the deal they seek."
 
 
 def _events(document: ScenarioDocument) -> Iterator[Finding]:

@@ -1,9 +1,10 @@
 """The ``market``, ``segments`` and ``products`` sections: who buys what, where, at which price."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from xbopt.core.documents.validation import DocumentProblems
 from xbopt.core.scenario.fields import (
     CurrencyCode,
     Days,
@@ -190,15 +191,14 @@ class Ageing(Section):
     lapsed_to_prospect: Frac = Field(default=0.001, description="forgotten: counts as a prospect again")
 
 
-class ReferencePrice(Section):
-    """How customers remember past discounts."""
+class PriceMemory(Section):
+    """How long a price is remembered, and what a price below the remembered one adds."""
 
-    weight: Frac = Field(
-        default=0.3, description="share of the price response that is relative to the remembered price"
+    deal_gain: Annotated[float, Field(ge=0, le=5)] = Field(
+        default=0.4, description="what a price below the remembered one adds to the elasticity; 0 for nothing"
     )
-    half_life_days: Days = Field(default=14.0, description="half-life of the memory")
-    loss_aversion: Annotated[float, Field(ge=1, le=4)] = Field(
-        default=1.2, description="how much more a price above the remembered one counts than one below it"
+    half_life_days: Days = Field(
+        default=14.0, description="half-life of the memory; for two of them a deal is wholly a deal, then it fades"
     )
 
 
@@ -229,7 +229,10 @@ class Segment(Section):
     lines_per_order: Annotated[float, Field(ge=1, le=500)] = Field(
         default=1.0, description="distinct tariff lines (HS6) in an order"
     )
-    elasticity: Annotated[float, Field(ge=-12, le=-0.05)] = Field(description="own-price elasticity of orders")
+    elasticity: Annotated[float, Field(ge=-12, le=-0.05)] = Field(
+        description="own-price elasticity of orders to a lasting change of the goods' price; a new deal has "
+        "elasticity * (1 + price_memory.deal_gain)"
+    )
     competitor_elasticity: Annotated[float, Field(ge=0, le=8)] = Field(
         default=0.5, description="elasticity of orders to the competitors' price index"
     )
@@ -241,7 +244,7 @@ class Segment(Section):
         description="multiplier on the cart rate by bucket",
     )
     ageing: Ageing = Field(default=Ageing(), description="daily chances of moving to a quieter bucket")
-    reference_price: ReferencePrice = Field(default=ReferencePrice(), description="how past discounts are remembered")
+    price_memory: PriceMemory = Field(default=PriceMemory(), description="how paid prices are remembered")
     satisfaction: SatisfactionEffects = Field(
         default=SatisfactionEffects(), description="satisfaction, and what it does"
     )
@@ -251,6 +254,18 @@ class Segment(Section):
     sentiment_sensitivity: Annotated[float, Field(ge=0, le=3)] = Field(
         default=0.1, description="log points of conversion per point of sentiment"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_reference_price(cls, data: object) -> object:
+        if isinstance(data, dict) and "reference_price" in data:
+            text = (
+                "reference_price is gone: what is remembered is the paid price, in price_memory "
+                "{deal_gain, half_life_days}, and elasticity is that of a lasting change; run "
+                "`xbopt scenario migrate FILE`."
+            )
+            raise DocumentProblems([(("reference_price",), text)])
+        return cast("object", data)
 
 
 class Product(Section):

@@ -91,9 +91,9 @@ class PullForward(Section):
     own_frac: Frac = Field(
         default=0.5, description="part of the switched orders that come from the seller's other segments"
     )
-    half_life_days: Days = Field(default=14.0, description="half-life of the pay-back")
+    half_life_days: Days = Field(default=10.0, description="half-life of the pay-back")
     largest_cut: Annotated[float, Field(ge=0, le=0.95)] = Field(
-        default=0.6, description="most that pay-back and switching may take from a day's undiscounted orders"
+        default=0.8, description="most that pay-back and switching may take from a day's undiscounted orders"
     )
 
 

@@ -9,6 +9,7 @@ from xbopt.core.scenario.fields import (
     Day,
     Days,
     Evidence,
+    Frac,
     Identifier,
     Index,
     Level,
@@ -60,6 +61,14 @@ class CustomEvent(Section):
     )
     price_sensitivity: Annotated[float, Field(ge=1, le=5)] = Field(
         default=1.0, description="multiplier on price elasticity during lead-in and event; 1 for none"
+    )
+    usual_deal_frac: Annotated[float, Field(ge=0, le=0.9)] = Field(
+        default=0.0,
+        description="discount that sellers usually give on the days of the event; half of it in the lead-in",
+    )
+    deal_seekers_frac: Frac = Field(
+        default=0.0,
+        description="share of the event's extra visits that come for such a discount, and for none below it",
     )
 
 

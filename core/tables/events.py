@@ -29,6 +29,8 @@ COLUMNS = (
     "cpm",
     "price_sensitivity",
     "night_share",
+    "usual_deal_frac",
+    "deal_seekers_frac",
     "evidence",
     "source",
 )
@@ -56,6 +58,8 @@ class DatedEvent:
         cpm: Multiplier on the price of reach on event days; half of its excess over 1 holds in the lead-in.
         price_sensitivity: Multiplier on price elasticity in the lead-in and the event, at least 1.
         night_share: Multiplier on the weight of the night dayparts on event days.
+        usual_deal_frac: Discount that sellers usually give on event days; half of it in the lead-in.
+        deal_seekers_frac: Share of the event's lift in visits that goes to sellers who give that discount only.
         evidence: One of `xbopt.core.tables.rows.EVIDENCE_MARKS`; empty for an event of one's own.
         source: Where the numbers were found; empty for an event of one's own.
     """
@@ -72,6 +76,8 @@ class DatedEvent:
     cpm: float = 1.0
     price_sensitivity: float = 1.0
     night_share: float = 1.0
+    usual_deal_frac: float = 0.0
+    deal_seekers_frac: float = 0.0
     evidence: str = ""
     source: str = ""
 
@@ -90,6 +96,10 @@ class DatedEvent:
             raise TableError(f"Event {self.event_id!r} has a multiplier that is negative or not finite.")
         if self.price_sensitivity < 1.0:
             raise TableError(f"Event {self.event_id!r} has a price_sensitivity below 1.")
+        if not (0.0 <= self.usual_deal_frac < 1.0 and 0.0 <= self.deal_seekers_frac <= 1.0):
+            raise TableError(f"Event {self.event_id!r} has a usual_deal_frac or deal_seekers_frac that is no share.")
+        if self.deal_seekers_frac > 0.0 and self.usual_deal_frac == 0.0:
+            raise TableError(f"Event {self.event_id!r} has seekers of deals, but no usual_deal_frac.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +125,8 @@ class EventDefinition:
     cpm: float
     price_sensitivity: float
     night_share: float
+    usual_deal_frac: float
+    deal_seekers_frac: float
     evidence: str
     source: str
 
@@ -152,6 +164,8 @@ class EventDefinition:
             cpm=self.cpm,
             price_sensitivity=self.price_sensitivity,
             night_share=self.night_share,
+            usual_deal_frac=self.usual_deal_frac,
+            deal_seekers_frac=self.deal_seekers_frac,
             evidence=self.evidence,
             source=self.source,
         )
@@ -187,6 +201,10 @@ def _read(row: Row) -> EventDefinition:
         length_days = row.integer("length_days", low=1, high=_MAX_LENGTH_DAYS)
     elif not isinstance(rule, HijriDay):
         raise row.error("length_days", "'month' goes with a hijri rule only.")
+    usual_deal_frac = row.number("usual_deal_frac", low=0.0, high=0.9)
+    deal_seekers_frac = row.number("deal_seekers_frac", low=0.0, high=1.0)
+    if deal_seekers_frac > 0.0 and usual_deal_frac == 0.0:
+        raise row.error("deal_seekers_frac", "Somebody seeks a deal that nobody gives: usual_deal_frac is 0.")
     return EventDefinition(
         event_id=row.text("event_id"),
         name=row.text("name"),
@@ -201,6 +219,8 @@ def _read(row: Row) -> EventDefinition:
         cpm=row.number("cpm", low=0.1, high=10.0),
         price_sensitivity=row.number("price_sensitivity", low=1.0, high=5.0),
         night_share=row.number("night_share", low=0.1, high=10.0),
+        usual_deal_frac=usual_deal_frac,
+        deal_seekers_frac=deal_seekers_frac,
         evidence=row.evidence(),
         source=row.text("source"),
     )

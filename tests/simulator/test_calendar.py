@@ -105,6 +105,30 @@ def test_of_overlapping_lifts_the_greatest_counts_and_dips_multiply() -> None:
     np.testing.assert_allclose(found.price_sensitivity[7:11, 0], [1.3, 1.3, 1.3, 1])
 
 
+def test_the_deal_of_the_day_is_that_of_the_greatest_lift_and_half_as_deep_before() -> None:
+    deal = replace(FAIR, usual_deal_frac=0.3, deal_seekers_frac=0.5)
+    sale = replace(
+        FAIR,
+        event_id="sale",
+        start=date(2026, 5, 12),
+        end=date(2026, 5, 13),
+        lead_in_days=0,
+        peak_demand=1.5,
+        usual_deal_frac=0.1,
+        deal_seekers_frac=0.9,
+    )
+    found = calendar(custom_events=[at(deal), at(sale)])
+    # May 7 to 15: four days of lead-in, two of the fair, one of the sale in the fair's dip, dips.
+    np.testing.assert_allclose(found.usual_deal[3:12, 0], [0.15] * 4 + [0.3] * 2 + [0.1] + [0] * 2)
+    # Of a lift of 2 half a day's visits are extra, of 1.5 a third.
+    shares = [0.5 * 0.1 / 1.1, 0.5 * 0.2 / 1.2, 0.5 * 0.3 / 1.3, 0.5 * 0.4 / 1.4, 0.25, 0.25, 0.3, 0, 0]
+    np.testing.assert_allclose(found.deal_share[3:12, 0], shares)
+    np.testing.assert_allclose(found.demand_at_list_price[9, 0], 0.8 * (1 + 0.5 * 0.1))
+    seen = np.array([[[0.0, 0.15, 0.3, 0.6]]])
+    np.testing.assert_allclose(found.turnout(7, seen)[0, 0], [0.75, 0.875, 1, 1])
+    assert (found.turnout(0, seen) == 1.0).all()
+
+
 def test_an_event_that_keeps_buyers_away_lowers_demand() -> None:
     strike = DatedEvent(
         event_id="strike",

@@ -8,7 +8,7 @@ import pytest
 from tests.worlds import decision, market_of, plain_market, play, steady
 from xbopt.core.decisions.decision import MECHANICS
 from xbopt.simulator.levies import order_duty
-from xbopt.simulator.pricing import price_day
+from xbopt.simulator.pricing import own_reference, price_day
 from xbopt.simulator.state import initial_state
 from xbopt.simulator.worlds import average_world
 
@@ -29,7 +29,9 @@ def test_elasticity_is_constant() -> None:
 
 def test_a_discount_on_goods_does_not_discount_shipping() -> None:
     changes = {"market.regions.0.shipping.charged_base": 20}
-    assert orders_by_day(changes, [0.3]) == pytest.approx([10 * (90 / 120) ** -2])
+    # -2 is the elasticity of the goods' price. 5 % of it either way moves what customers pay from 115 to 125.
+    landed = -2 * math.log(105 / 95) / math.log(125 / 115)
+    assert orders_by_day(changes, [0.3]) == pytest.approx([10 * (90 / 120) ** landed])
 
 
 def test_a_higher_price_level_lowers_demand() -> None:
@@ -53,21 +55,72 @@ def test_a_cheap_currency_with_pass_through_raises_local_prices() -> None:
     assert orders_by_day(changes, [0.0]) == pytest.approx([10 * math.exp(-0.2)])
 
 
-def test_remembered_prices_weaken_a_lasting_discount_and_punish_its_end() -> None:
-    memory = {"segments.0.reference_price": {"weight": 0.5, "half_life_days": 1.0, "loss_aversion": 2.0}}
-    found = orders_by_day(memory, [0.2, 0.2, 0.0])
-    # Day 0: nothing is remembered, full effect 0.8^-2. Day 1: half of ln 0.8 is remembered; the half of the response
-    # that is relative to it has half of its size: ln 0.8 (1/2 + 1/4). Day 2: three quarters of ln 0.8 are remembered,
-    # a loss that counts twice, in half of the response: exponent -2 * 1/2 * 2 * (-3/4 ln 0.8).
-    assert found == pytest.approx([10 * 0.8**-2, 10 * 0.8**-1.5, 10 * 0.8**1.5])
+MEMORY = {"segments.0.price_memory": {"deal_gain": 0.5, "half_life_days": 1.0}}
 
 
-def test_no_discount_leaves_the_remembered_price_alone() -> None:
-    market = market_of()
-    outcomes, state = play(market, steady(market.scenario, 1, spend=50.0))
-    assert not state.reference_log.any()
-    assert not state.borrowed.any()
-    assert all(not outcome.ledger.bump.any() for outcome in outcomes)
+def test_a_new_deal_gains_what_the_memory_of_it_takes_away_and_its_end_is_no_loss() -> None:
+    # Day 0: nothing is remembered, -2 (1 + 0.5) holds. Day 1: half of ln 0.8 is remembered, half of the gain is left.
+    # Day 2: three quarters are remembered, and a price above them is the usual price and no more.
+    assert orders_by_day(MEMORY, [0.2, 0.2, 0.0]) == pytest.approx([10 * 0.8**-3, 10 * 0.8**-2.5, 10.0])
+
+
+def test_a_price_below_the_remembered_one_is_a_deal_whatever_made_it() -> None:
+    tax_cut = {
+        **MEMORY,
+        "market.regions.0.country": "DE",
+        "market.regions.0.tax": "DE",
+        "shocks": [{"kind": "rule_change", "day": "2026-09-08", "tax_frac": 0.0}],
+    }
+    cut = {**MEMORY, "products.0.price_base": 80, "products.0.usual_price_base": 100}
+    # German VAT is 19 %; without it people pay 1/1.19 of the usual price.
+    assert orders_by_day(tax_cut, [0.0, 0.0, 0.0]) == pytest.approx([10, 10 * 1.19**3, 10 * 1.19**2.5])
+    assert orders_by_day(cut, [0.0, 0.0]) == pytest.approx([10 * 0.8**-3, 10 * 0.8**-2.5])
+
+
+def test_memory_follows_the_paid_price() -> None:
+    """The island's prices are a tenth above the usual ones, and known customers take 20 % off them."""
+    market = market_of({"horizon.days": 300})
+    outcomes, state = play(market, steady(market.scenario, 1, spend=50.0, discount=0.2, mechanic=3))
+    discount, mechanic = np.full((1, 2, 2), 0.2), np.full((1, 2, 2), 3)
+    steady_offer = own_reference(market, average_world(), discount, mechanic)
+    np.testing.assert_allclose(state.reference_log, steady_offer, atol=1e-6)
+    assert (state.reference_log[0, 0] < 0.0).all()
+    # A steady offer is no deal: it borrows next to nothing, and what was borrowed at first has been paid back.
+    assert outcomes[-1].ledger.borrowed.max() < 1e-6 * outcomes[-1].orders.sum()
+    assert state.borrowed.max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "customs",
+    [
+        {},
+        {"market.regions.0.shipping.charged_base": 12},
+        {
+            "market.regions.0.duty": "eu_import",
+            "market.regions.0.duty_paid_by": "customer",
+            "products.0.duty_frac": 0.1,
+        },
+        {
+            "market.regions.0.duty": "eu_import",
+            "market.regions.0.duty_paid_by": "customer",
+            "segments.0.basket_cv": 1.0,
+        },
+    ],
+    ids=["goods alone", "shipping", "duty by the line", "duty on both sides of the threshold"],
+)
+@pytest.mark.parametrize("level", [0.9, 0.97, 1.03, 1.1])
+def test_the_stated_elasticity_is_that_of_the_goods_price(customs: dict[str, object], level: float) -> None:
+    """By playing price levels, long after the change, with as many customers as before: within 2 %."""
+    changes = {
+        **customs,
+        "market.regions.0.surprise_duty_conversion": 1.0,
+        "horizon.days": 200,
+        "segments.0.elasticity": -2.6,
+        "segments.0.price_memory": {},
+        "discounts.pull_forward": {},
+    }
+    usual, other = (orders_by_day({**changes, "market.regions.0.price_level": x}, [0.0] * 200)[-1] for x in (1, level))
+    assert math.log(other / usual) / math.log(level) == pytest.approx(-2.6, rel=0.02)
 
 
 def test_mechanics_change_who_takes_what() -> None:
@@ -186,9 +239,11 @@ def test_duty_that_customers_pay_is_part_of_the_landed_price() -> None:
         "market.regions.0.surprise_duty_conversion": 1.0,
         "shocks": [{"kind": "rule_change", "day": "2026-09-07", "surcharge_frac": 0.2}],
     }
-    assert orders_by_day(customs, [0.0]) == pytest.approx([10 * (123 / 103) ** -2])
+    # 5 % of the goods' price either way moves the usual landed price from 98 to 108.
+    landed = -2 * math.log(105 / 95) / math.log(108 / 98)
+    assert orders_by_day(customs, [0.0]) == pytest.approx([10 * (123 / 103) ** landed])
     # A discount lowers the value that the surcharge is taken of.
-    assert orders_by_day(customs, [0.4]) == pytest.approx([10 * ((60 + 3 + 12) / 103) ** -2])
+    assert orders_by_day(customs, [0.4]) == pytest.approx([10 * ((60 + 3 + 12) / 103) ** landed])
 
 
 def test_competitors_sentiment_and_late_delivery_move_conversion() -> None:

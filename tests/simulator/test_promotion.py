@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, market_of, plain_market, play
+from xbopt.simulator.pricing import price_day
 from xbopt.simulator.promotion import book_borrowing, pull_forward
 from xbopt.simulator.state import initial_state
+from xbopt.simulator.worlds import average_world
 
 BORROW_HALF = {
     "discounts.pull_forward": {"borrowed_frac": 0.5, "switched_frac": 0.0, "half_life_days": 1.0, "largest_cut": 0.6}
@@ -57,7 +59,7 @@ def ledger_of(orders: list[float], undiscounted: list[float]):
     by_bucket[0, 0, :, 2] = orders
     share = np.ones_like(by_bucket)
     share[0, 0, :, 2] = undiscounted
-    return pull_forward(market, initial_state(market, 1), by_bucket, share)
+    return pull_forward(market, initial_state(market, 1), by_bucket, share, np.zeros((1, 2, 2)))
 
 
 def test_a_better_offer_takes_from_the_region_s_other_segment() -> None:
@@ -87,31 +89,31 @@ def test_other_regions_lose_nothing() -> None:
     assert (keep[0, 1] == 1.0).all()
 
 
-ALL = np.ones((1, 1, 1))  # stock fills every order
-
-
 def test_a_mechanic_borrows_more_but_never_more_than_switching_leaves() -> None:
     changes = {"discounts.pull_forward": {"borrowed_frac": 0.5, "switched_frac": 0.4}}
     market = plain_market(changes)
-    ledger, _ = pull_forward(market, initial_state(market, 1), np.full((1, 1, 1, 5), 4.0), np.full((1, 1, 1, 5), 0.5))
-    limited_time, percent_off = np.full((1, 1, 1), 4), np.zeros((1, 1, 1), dtype=np.int64)
-    assert book_borrowing(market, ledger, percent_off, ALL).borrowed.item() == pytest.approx(0.5 * 10)
-    assert book_borrowing(market, ledger, limited_time, ALL).borrowed.item() == pytest.approx(0.6 * 10)  # not 0.65
+    state, discount = initial_state(market, 1), np.full((1, 1, 1), 0.2)
+    share = [
+        price_day(market, average_world(), state, discount, np.full((1, 1, 1), mechanic)).borrowed_frac.item()
+        for mechanic in (0, 4)
+    ]
+    assert share == pytest.approx([0.5, 0.6])  # limited time would be 0.65
 
 
 def test_debt_in_a_cell_without_orders_stays_owed() -> None:
     market = plain_market(BORROW_HALF)
     state = replace(initial_state(market, 1), borrowed=np.full((1, 1, 1), 8.0))
-    ledger, keep = pull_forward(market, state, np.zeros((1, 1, 1, 5)), np.ones((1, 1, 1, 5)))
+    ledger, keep = pull_forward(market, state, np.zeros((1, 1, 1, 5)), np.ones((1, 1, 1, 5)), np.zeros((1, 1, 1)))
     assert ledger.repaid.item() == 0.0
     assert ledger.debt.item() == 8.0
     assert (keep == 1.0).all()
 
 
 def test_an_order_that_was_never_shipped_borrows_from_nobody() -> None:
-    market = plain_market({"discounts.pull_forward": {"borrowed_frac": 0.5, "switched_frac": 0.4}})
-    ledger, _ = pull_forward(market, initial_state(market, 1), np.full((1, 1, 1, 5), 4.0), np.full((1, 1, 1, 5), 0.5))
-    booked = book_borrowing(market, ledger, np.zeros((1, 1, 1), dtype=np.int64), 0.25 * ALL)
+    market = plain_market({"discounts.pull_forward": {"switched_frac": 0.4}})
+    orders, undiscounted = np.full((1, 1, 1, 5), 4.0), np.full((1, 1, 1, 5), 0.5)
+    ledger, _ = pull_forward(market, initial_state(market, 1), orders, undiscounted, np.full((1, 1, 1), 0.5))
+    booked = book_borrowing(ledger, np.full((1, 1, 1), 0.25))
     assert booked.bump.item() == pytest.approx(0.25 * 10)
     assert booked.borrowed.item() == pytest.approx(0.25 * 5)
     assert booked.switched.item() == pytest.approx(0.25 * 4)

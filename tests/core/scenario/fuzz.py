@@ -180,7 +180,7 @@ def add_extremes(text: str, dice: Dice) -> bytes:
         lambda: segment.update(elasticity=pick((-12, -0.05)), competitor_elasticity=pick((0, 8))),
         lambda: segment.update(items_per_order=pick((0.01, 10000)), basket_cv=pick((0, 10)),
                                lines_per_order=pick((1, 500))),
-        lambda: segment.update(reference_price={"weight": pick((0, 1)), "loss_aversion": 4, "half_life_days": 0.05}),
+        lambda: segment.update(price_memory={"deal_gain": pick((0, 5)), "half_life_days": pick((0.05, 3650))}),
         lambda: segment.update(satisfaction={"start": pick((0, 1)), "memory_days": 0.05, "repurchase": 5, "churn": 5}),
         lambda: segment.update(sentiment_sensitivity=3, delay_sensitivity=0.3),
         lambda: channel.update(adstock={"curve": "weibull", "shape": pick((0.3, 10)), "scale_days": pick((0.2, 60))}),

@@ -23,8 +23,8 @@ DUTY = (
 )
 EVENT = (
     "event_id,name,rule,length_days,countries,lead_in_days,lead_in_demand,peak_demand,dip_days,dip_demand,"
-    "cpm,price_sensitivity,night_share,evidence,source\n"
-    "feast,Feast,fixed:05-05,2,AA;BB,4,1.4,2,4,0.8,1.2,1.1,1,E,an estimate\n"
+    "cpm,price_sensitivity,night_share,usual_deal_frac,deal_seekers_frac,evidence,source\n"
+    "feast,Feast,fixed:05-05,2,AA;BB,4,1.4,2,4,0.8,1.2,1.1,1,0.2,0.5,E,an estimate\n"
 )
 
 
@@ -100,7 +100,8 @@ def test_the_sound_tables_of_this_module_load(tmp_path: Path, load: Callable[[Pa
         (load_events, EVENT, "AA;BB", "AA;Spain", "column countries: 'Spain' is not an ISO 3166 code"),
         (load_events, EVENT, "AA;BB", "AA;AA", "column countries: names a country twice"),
         (load_events, EVENT, ",4,1.4,", ",61,1.4,", "column lead_in_days: 61 is not between 0 and 60"),
-        (load_events, EVENT, "1.1,1,E", "0.9,1,E", "column price_sensitivity: 0.9 is not between 1 and 5"),
+        (load_events, EVENT, "0.2,0.5,E", "0,0.5,E", "column deal_seekers_frac: Somebody seeks a deal"),
+        (load_events, EVENT, "1.1,1,0.2", "0.9,1,0.2", "column price_sensitivity: 0.9 is not between 1 and 5"),
     ],
 )
 def test_a_broken_row_is_refused_with_its_place(

@@ -189,6 +189,8 @@ def test_days_outside_a_calendar_are_refused() -> None:
         ({"peak_demand": -0.1}, "negative or not finite"),
         ({"cpm": float("nan")}, "negative or not finite"),
         ({"price_sensitivity": 0.5}, "price_sensitivity below 1"),
+        ({"usual_deal_frac": 1.0}, "is no share"),
+        ({"deal_seekers_frac": 0.5}, "seekers of deals, but no usual_deal_frac"),
     ],
 )
 def test_an_event_of_one_s_own_is_checked(changes: dict[str, object], said: str) -> None:
