@@ -112,7 +112,7 @@ def _check_rows(policy: Policy, market: MarketParameters) -> None:
 def _first_morning(market: MarketParameters, *, worlds: int) -> Observation:
     """A varied first observation: the worlds differ in budget left and in every feature."""
     from xbopt.env.observation import RecentResults, observe
-    from xbopt.simulator.state import initial_state
+    from xbopt.simulator.history import initial_state
 
     observation = observe(market, initial_state(market, worlds), RecentResults.empty(market, worlds))
     scale = 1.0 + 0.1 * np.arange(worlds)

@@ -6,7 +6,7 @@ tells what its change does. A change that begins on day ``t`` needs no world of 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from xbopt.agents.planner.goals import Goal
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.simulator.edges import without_limits
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin
-from xbopt.simulator.state import MarketState, initial_state, join_states, repeat_state
+from xbopt.simulator.state import MarketState, join_states, repeat_state
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
 
@@ -83,7 +85,7 @@ class ExpectedMarket:
     """
 
     def __init__(self, market: MarketParameters, goal: Goal, world: WorldParameters | None = None) -> None:
-        self.market = _without_limits(market)
+        self.market = without_limits(market)
         self.world = average_world() if world is None else world
         self.goal = goal
         self._value = customer_value(market)
@@ -91,7 +93,7 @@ class ExpectedMarket:
 
     def play(self, plan: ScheduledPolicy) -> Course:
         """Play one plan over the whole horizon."""
-        state = initial_state(self.market, 1)
+        state = initial_state(self.market, 1, self.world)
         mornings, outcomes, daily = [state], list[DayOutcome](), list[FloatArray]()
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, plan_decision(plan, day, 1), None)
@@ -109,7 +111,7 @@ class ExpectedMarket:
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
         """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
-        state = initial_state(self.market, len(plans))
+        state = initial_state(self.market, len(plans), self.world)
         total = np.zeros((len(plans), self.market.shape[0]))
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, _side_by_side(plans, day), None)
@@ -191,19 +193,3 @@ def _side_by_side(plans: Sequence[ScheduledPolicy], day: int) -> Decision:
         discount_frac=np.stack([plan.discount_frac[day] for plan in plans]),
         mechanic=np.stack([plan.mechanic[day] for plan in plans]),
     )
-
-
-def _without_limits(market: MarketParameters) -> MarketParameters:
-    """The same market with no limit on spend; the ceiling on discounts stays."""
-    limits = market.scenario.limits
-    free = replace(
-        limits,
-        total_base=1e300,
-        daily_base=1e300,
-        region_cap_base=np.full_like(limits.region_cap_base, np.inf),
-        channel_cap_base=np.full_like(limits.channel_cap_base, np.inf),
-        minimum_base=np.zeros_like(limits.minimum_base),
-        locked=np.zeros_like(limits.locked),
-        lock_base=np.zeros_like(limits.lock_base),
-    )
-    return replace(market, scenario=replace(market.scenario, limits=free))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, market_of, plain_market, play
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.promotion import book_borrowing, pull_forward
-from xbopt.simulator.state import initial_state
 
 BORROW_HALF = {
     "discounts.pull_forward": {"borrowed_frac": 0.5, "switched_frac": 0.0, "half_life_days": 1.0, "largest_cut": 0.6}

@@ -45,7 +45,7 @@ def test_the_first_days_expected_margin_is_the_mean_of_many_draws(scenario, trut
     from dataclasses import replace
 
     from xbopt.simulator.draws import MarketDraws
-    from xbopt.simulator.state import initial_state
+    from xbopt.simulator.history import initial_state
     from xbopt.simulator.worlds import select_worlds
 
     market, policy = truth.market, built_in_policy("baseline", truth.market)

@@ -15,7 +15,7 @@ from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.observation import RecentResults, observe
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.studies.totals import TotalsRecorder
 
 CONCAVE = {

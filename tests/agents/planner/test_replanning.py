@@ -12,7 +12,7 @@ from xbopt.env.observation import RecentResults, observe
 from xbopt.env.policy_contract import check_policy
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.studies.totals import TotalsRecorder
 
 
