@@ -55,15 +55,9 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
     """
     usual = average_day(market_before(market, _USUAL_DAYS))
     decision = average_decision(market, worlds)
-    media, start = market.media, replace(blank_state(usual, worlds), stock=np.full((worlds, market.shape[0]), np.inf))
-    exposure = _exposure(usual, world, start, decision)
-    reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
-    window = np.broadcast_to(exposure[..., list(media.adstock.windowed)], start.window.shape)
+    start = replace(blank_state(usual, worlds), stock=np.full((worlds, market.shape[0]), np.inf))
     morning = replace(
-        start,
-        carried=exposure,
-        window=np.ascontiguousarray(window.transpose(0, 4, 3, 2, 1)).transpose(0, 4, 3, 2, 1),
-        frequency=worlds_innermost(reached / (1.0 - media.fatigue.retention)),
+        with_steady_media(usual, world, start, decision),
         reference_log=steady_reference(usual, world, start, decision),
     )
     outcome, _ = play_day(usual, world, morning, decision, None)
@@ -75,6 +69,22 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
         usual_demand=np.where(np.array(market.fulfilment.limited), add_up(orders, 2), 0.0),
         in_transit=worlds_innermost(orders * delay),
         returning=worlds_innermost(orders * market.orders.return_rate * np.maximum(market.orders.return_days, 1.0)),
+    )
+
+
+def with_steady_media(
+    market: MarketParameters, world: WorldParameters, state: MarketState, decision: Decision
+) -> MarketState:
+    """A state whose media memories are those of the same decision on every day before, at the price of its day."""
+    media = market.media
+    exposure = _exposure(market, world, state, decision)
+    reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
+    window = np.broadcast_to(exposure[..., list(media.adstock.windowed)], state.window.shape)
+    return replace(
+        state,
+        carried=exposure,
+        window=np.ascontiguousarray(window.transpose(0, 4, 3, 2, 1)).transpose(0, 4, 3, 2, 1),
+        frequency=worlds_innermost(reached / (1.0 - media.fatigue.retention)),
     )
 
 
