@@ -111,7 +111,7 @@ def test_the_steady_response_is_where_a_long_constant_campaign_settles():
             # Per person reached, because the number of customers moves over four months.
             visits.append(outcome.channel_visits[0])
 
-        def finish(self, state):
+        def finish(self, state, world):
             self.people = state.customers[0]
 
     notes = Notes()
