@@ -9,7 +9,7 @@ that is not left behind. Customers won in these days count with their customer v
 The parts are added up: that a channel's exposure helps another, or meets a remembered deal, is left out.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -102,21 +102,26 @@ def exposure_left(adstock: AdstockBank, state: MarketState) -> FloatArray:
 
 
 def carried_beyond(market: MarketParameters) -> CarriedBeyond:
-    """What a market's last evening may leave behind, by ``horizon.after``; worked out once for the same market."""
+    """What a market's last evening may leave behind, by ``horizon.after``.
+
+    It is worked out once for markets that differ in their limits only.
+    """
     return _worked_out(_Same(market))
 
 
 class _Same:
-    """A market as a key: arrays cannot be compared, but one object is itself."""
+    """A market as a key, whatever its limits: arrays cannot be compared, but one object is itself."""
 
     def __init__(self, market: MarketParameters) -> None:
         self.market = market
+        parts = (getattr(market, field.name) for field in fields(market) if field.name != "scenario")
+        self._parts = tuple(id(part) for part in (market.scenario.document, *parts))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.market is self.market
+        return isinstance(other, _Same) and other._parts == self._parts
 
     def __hash__(self) -> int:
-        return id(self.market)
+        return hash(self._parts)
 
 
 @lru_cache(maxsize=8)

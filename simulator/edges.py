@@ -7,8 +7,6 @@ from typing import TypeVar
 import numpy as np
 
 from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.feasibility import project
-from xbopt.core.decisions.limits import Remaining
 from xbopt.core.errors import TableError
 from xbopt.simulator.calendar import CalendarArrays
 from xbopt.simulator.parameters import MarketParameters
@@ -81,26 +79,19 @@ def average_day(market: MarketParameters) -> MarketParameters:
 
 
 def average_decision(market: MarketParameters, worlds: int) -> Decision:
-    """A day of the scenario's own plan at its average level, within an average day's share of the limits.
+    """A day of the scenario's own plan at its average level.
 
+    Limits of the horizon play no part: a cap or a budget that a planner tries does not change what went before.
     Discounts are those that run on every day of the plan: what never ends is a price. Dated deals are not in it.
     """
     scenario, plan = market.scenario, market.scenario.plan
-    limits, days = scenario.limits, scenario.days
-    whole = Remaining.at_start(limits, worlds)
-    share = Remaining(
-        budget_base=whole.budget_base / days,
-        region_base=whole.region_base / days,
-        channel_base=whole.channel_base / days,
-    )
-    spend = limits.total_base * plan.spend_frac / days * plan.share
-    wanted = Decision(
+    spend = scenario.document.budget.total_base * plan.spend_frac / scenario.days * plan.share
+    return Decision(
         spend_base=np.repeat(spend[None], worlds, axis=0),
         daypart_weights=np.repeat(plan.daypart_weights[None], worlds, axis=0),
         discount_frac=np.repeat(plan.discount_frac.min(axis=0)[None], worlds, axis=0),
         mechanic=np.repeat(plan.mechanic[:1], worlds, axis=0),
     )
-    return project(wanted, limits, share)[0]
 
 
 def without_limits(market: MarketParameters) -> MarketParameters:

@@ -19,7 +19,7 @@ from xbopt.core.errors import Problem, ScenarioError
 from xbopt.core.scenario.history import MAX_PAST_ROWS, PastRow
 
 _BEFORE = ("history", "before")
-_ROW = re.compile(r"history\.before\.rows\[([0-9]+)\](?:\.(\w+))?$")
+_ROW = re.compile(r"history\.before\.rows(?:\[([0-9]+)\](?:\.(\w+))?)?$")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _SEPARATORS = (",", ";", "\t")
 _COLUMNS: tuple[str, ...] = tuple(PastRow.model_fields)
@@ -51,6 +51,8 @@ class PastFile:
         match = _ROW.match(problem.path)
         if match is None:
             return problem
+        if match[1] is None:
+            return replace(problem, path="", file=self.name, line=0, column=0)
         row, field = int(match[1]), match[2] or ""
         column = self.columns[row].get(field, 1) if self.columns else 0
         return replace(problem, path=field, file=self.name, line=self.lines[row], column=column)
