@@ -33,7 +33,7 @@ def step_one_batch() -> None:
     from xbopt.env.observation import RecentResults, observe
     from xbopt.simulator.build import build_market
     from xbopt.simulator.draws import MarketDraws
-    from xbopt.simulator.state import initial_state
+    from xbopt.simulator.history import initial_state
     from xbopt.simulator.step import play_day
     from xbopt.simulator.worlds import draw_worlds
 

@@ -39,8 +39,9 @@ from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator import step
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import DayDraws, MarketDraws
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters, draw_worlds
 from xbopt.studies.simulate import CHUNK_WORLDS
 

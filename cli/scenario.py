@@ -128,6 +128,7 @@ def schema_command() -> None:
 def show_command(scenario: ScenarioArgument, as_json: JsonOption = False) -> None:
     """Show what a scenario holds; --json prints it in full, defaults included."""
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.notes import after_words, before_words
     from xbopt.studies.rules_in_force import rules_in_force
 
     loaded = load_scenario(scenario)
@@ -140,6 +141,7 @@ def show_command(scenario: ScenarioArgument, as_json: JsonOption = False) -> Non
     money = loaded.base_currency
     console.print(f"{loaded.name}: {loaded.title}", markup=False)
     console.print(f"{loaded.start} to {last}, {loaded.days} days; budget {money} {loaded.limits.total_base:,.0f}")
+    console.print(f"Before: {before_words(loaded)} After: {after_words(loaded)}", markup=False)
     if document.description:
         console.print(document.description.strip(), markup=False)
     regions = table("Regions", "Id", "Country", "Currency", "Tax", "Duty", "People", "Customers", "Share of spend")

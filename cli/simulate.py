@@ -205,6 +205,7 @@ def _kpi_table(result: "SimulationResult", gain: "WorldRange | None", numbers: "
     if gain is not None and result.kpis["media_spend"].mean > 0.0:
         shown["media_effect"] = gain
     shown["customer_value"] = result.customer_value
+    shown["carried_beyond"] = result.carried_beyond
     made = table("Results", "KPI", "Mean", "5 % to 95 % of worlds")
     for key, figure in shown.items():
         name, unit = KPI_LABELS[key]

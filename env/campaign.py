@@ -24,6 +24,7 @@ from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.market_run import MarketRun
 from xbopt.env.tactic_actions import TacticActions
+from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import cell_customer_value, customer_value
 from xbopt.simulator.money import TERMS, MoneyBridge
 from xbopt.simulator.parameters import MarketParameters
@@ -31,8 +32,9 @@ from xbopt.simulator.parameters import MarketParameters
 Objective = Literal["margin", "margin_and_customers"]
 OBJECTIVES: tuple[Objective, ...] = ("margin_and_customers", "margin")
 CUSTOMER_VALUE = "customer_value"
+CARRIED_BEYOND = "carried_beyond"
 PLAN_REWARD = "plan_reward"
-REWARD_TERMS: tuple[str, ...] = (*TERMS, CUSTOMER_VALUE)
+REWARD_TERMS: tuple[str, ...] = (*TERMS, CUSTOMER_VALUE, CARRIED_BEYOND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,7 @@ class CampaignSettings:
         form: ``factored`` (fewer entries) or ``full``.
         days_per_step: Days for which an action is held; the scenario's ``tactics.decide_every_days`` where left out.
         objective: ``margin_and_customers``: contribution margin of the days, and at the end the change of customer
-            value; ``margin``: the margin alone.
+            value and what is carried beyond the last day; ``margin``: the margin alone.
         relative_to_plan: Take off what the plan brings in the same world with the same luck. No policy gains or loses
             by it against another, but chance and differences between worlds mostly cancel.
         expected_reward: Reward a day with what it brings on average in this world as it stands, instead of with what
@@ -196,9 +198,9 @@ class Campaign:
         # One reward by term and by cell: learning is judged by either, and the two sums round differently.
         earned = cells
         if done and self.settings.objective == "margin_and_customers":
-            customers = cell_customer_value(self.market, run.state, self._value)
-            terms[CUSTOMER_VALUE] = add_up(customers, 1, 2)
-            earned = earned + customers
+            customers, beyond = self._evening(run)
+            terms[CUSTOMER_VALUE], terms[CARRIED_BEYOND] = add_up(customers, 1, 2), add_up(beyond, 1, 2)
+            earned = earned + customers + beyond
         if self._plan_run is not None:
             planned = self._plan_reward(self._plan_run, end)
             terms[PLAN_REWARD] = -add_up(planned, 1, 2)
@@ -226,8 +228,14 @@ class Campaign:
         while run.state.day < end:
             total = total + self._played(run, self.plan.decide(run.morning())).contribution_margin
         if end == self.market.scenario.days and self.settings.objective == "margin_and_customers":
-            total = total + cell_customer_value(self.market, run.state, self._value)
+            customers, beyond = self._evening(run)
+            total = total + customers + beyond
         return total
+
+    def _evening(self, run: MarketRun) -> tuple[FloatArray, FloatArray]:
+        """Change of customer value, and what is carried beyond the last day, ``(B, R, S)`` each, base currency."""
+        beyond = carried_beyond(self.market).by_cell(run.state, run.world)
+        return cell_customer_value(self.market, run.state, self._value), beyond
 
 
 def make_encoding(market: MarketParameters, anchor: Anchor, settings: CampaignSettings) -> Encoding:

@@ -20,6 +20,7 @@ from xbopt.env.rollout import Recorder, TacticChoice
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 
 def log_schema(scenario: Scenario, action_labels: tuple[str, ...] | None = None) -> DecisionLogSchema:
@@ -87,9 +88,9 @@ class DecisionRecorder(Recorder):
         if choice is not None:
             self._choices.append(choice)
 
-    def finish(self, state: MarketState) -> None:
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
         """Write one row a cell and decision."""
-        del state
+        del state, world
         for step, choice in enumerate(self._choices):
             self._writer.append(self._rows(step, choice))
 

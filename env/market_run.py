@@ -9,8 +9,9 @@ from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.nominal import NominalRun
 from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.draws import MarketDraws
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import WorldParameters, average_world, draw_worlds
 
@@ -49,7 +50,7 @@ class MarketRun:
         if compared and not expected:
             self._clicks = ClickCounts(market.scenario, seed=seed, worlds=worlds)
         self._nominal = NominalRun.start(market, len(worlds)) if compared else None
-        self.state: MarketState = initial_state(market, len(worlds))
+        self.state: MarketState = initial_state(market, len(worlds), self.world)
         self._recent = RecentResults.empty(market, len(worlds))
 
     def twin(self) -> "MarketRun":
@@ -60,7 +61,7 @@ class MarketRun:
 
     def forget(self) -> None:
         """Go back to the first morning, and compare nothing from there on."""
-        self.state = initial_state(self.market, len(self.worlds))
+        self.state = initial_state(self.market, len(self.worlds), self.world)
         self._recent = RecentResults.empty(self.market, len(self.worlds))
         self._nominal = self._clicks = None
 

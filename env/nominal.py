@@ -12,8 +12,9 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.env.attribution_counts import visit_shares
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world
 

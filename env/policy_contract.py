@@ -19,6 +19,7 @@ from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 BATCH_SIZES: tuple[int, ...] = (1, 7, 1000)
 _TOLERANCE = 1e-9
@@ -73,8 +74,8 @@ class _Notes:
         if choice is not None:
             self._choices.append(choice)
 
-    def finish(self, state: MarketState) -> None:
-        del state
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
+        del state, world
 
     def overspent(self, budget_base: float) -> bool:
         return self._spend is not None and bool((self._spend > budget_base * (1.0 + _TOLERANCE)).any())
@@ -112,7 +113,7 @@ def _check_rows(policy: Policy, market: MarketParameters) -> None:
 def _first_morning(market: MarketParameters, *, worlds: int) -> Observation:
     """A varied first observation: the worlds differ in budget left and in every feature."""
     from xbopt.env.observation import RecentResults, observe
-    from xbopt.simulator.state import initial_state
+    from xbopt.simulator.history import initial_state
 
     observation = observe(market, initial_state(market, worlds), RecentResults.empty(market, worlds))
     scale = 1.0 + 0.1 * np.arange(worlds)

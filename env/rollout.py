@@ -16,6 +16,7 @@ from xbopt.simulator.draws import sorted_positions
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 _SUM_TOLERANCE = 1e-6
 
@@ -46,8 +47,8 @@ class Recorder(Protocol):
         """Take note of a day; ``choice`` is set on the days on which tactics were drawn."""
         ...
 
-    def finish(self, state: MarketState) -> None:
-        """Take note of the state after the last day."""
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
+        """Take note of the state after the last day, in worlds of these parameters."""
         ...
 
 
@@ -95,7 +96,7 @@ def play_worlds(
         for recorder in recorders:
             recorder.record(day, outcome, choice)
     for recorder in recorders:
-        recorder.finish(run.state)
+        recorder.finish(run.state, run.world)
     return run.state
 
 

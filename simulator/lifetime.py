@@ -45,7 +45,7 @@ def customer_value(market: MarketParameters) -> FloatArray:
 
 
 def customer_value_change(market: MarketParameters, state: MarketState, value: FloatArray) -> FloatArray:
-    """What the customer base is worth more than on the first day, less the margin of orders still owed ``(B,)``.
+    """What the customer base is worth more than on the first day ``(B,)``.
 
     Args:
         market: Parameters.
@@ -57,6 +57,4 @@ def customer_value_change(market: MarketParameters, state: MarketState, value: F
 
 def cell_customer_value(market: MarketParameters, state: MarketState, value: FloatArray) -> FloatArray:
     """The same by cell ``(B, R, S)``."""
-    change = (state.customers - market.scenario.customers) * value
-    owed = state.borrowed * np.maximum(order_margin(market), 0.0)
-    return add_up(change, 3) - owed
+    return add_up((state.customers - market.scenario.customers) * value, 3)

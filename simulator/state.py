@@ -68,8 +68,8 @@ class MarketState:
     remaining: Remaining
 
 
-def initial_state(market: MarketParameters, worlds: int) -> MarketState:
-    """The state on the first morning, the same in all ``worlds``."""
+def blank_state(market: MarketParameters, worlds: int) -> MarketState:
+    """A first morning that nothing went before, the same in all ``worlds``: no media, no deals, no parcels."""
     regions, segments, channels, _ = market.shape
     cells = (worlds, regions, segments)
     fulfilment, bank = market.fulfilment, market.media.adstock

@@ -8,9 +8,10 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import SteadyResponse, steady_response
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import WorldParameters, draw_worlds
 
@@ -48,7 +49,7 @@ class GroundTruth:
 
     def start(self) -> MarketState:
         """The first morning."""
-        return initial_state(self.market, self.worlds)
+        return initial_state(self.market, self.worlds, self.world)
 
     def expected_day(self, state: MarketState, decision: Decision) -> tuple[DayOutcome, MarketState]:
         """The expected outcome of a decision in every world, and the expected next state."""

@@ -249,7 +249,7 @@ def _earns_most(policy: ComparedPolicy) -> float:
 def measured(totals: Totals) -> dict[str, FloatArray]:
     """Each measure world by world ``(B,)``."""
     margin = totals.money.sum(axis=(1, 2, 3))
-    return {"contribution_margin": margin, "reward": margin + totals.customer_value}
+    return {"contribution_margin": margin, "reward": totals.reward}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

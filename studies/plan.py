@@ -194,12 +194,15 @@ def play_expected(market: MarketParameters, plan: ScheduledPolicy) -> ExpectedRe
     totals = adder.totals()
     budget = market.scenario.limits.total_base
     kpis = {name: float(values[0]) for name, values in kpi_values(totals, budget_base=budget).items()}
-    value = float(totals.customer_value[0])
     goals = {name: kpis[name] for name in ("contribution_margin", "net_revenue", "orders", "new_customers", "visits")}
     return ExpectedResult(
         plan=plan,
-        goals={"reward": kpis["contribution_margin"] + value, **goals},
-        kpis={**kpis, "customer_value": value},
+        goals={"reward": float(totals.reward[0]), **goals},
+        kpis={
+            **kpis,
+            "customer_value": float(totals.customer_value[0]),
+            "carried_beyond": float(totals.carried_beyond[0]),
+        },
         spend_base=totals.channels[0, ..., CHANNEL_COUNTS.index("spend")],
         dutiable_by_day=totals.dutiable_by_day,
     )

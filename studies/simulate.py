@@ -72,8 +72,9 @@ class SimulationResult:
         world_seed: Seed of the uncertain parameters.
         kpis: KPIs by name.
         bridge: Mean of each money term; they sum to the mean contribution margin.
-        customer_value: What the customer base is worth more on the last evening than on the first, less the margin of
-            orders still owed to promotions. Not part of the margin.
+        customer_value: What the customer base is worth more on the last evening than on the first. Not part of the
+            margin.
+        carried_beyond: What the days after the last one earn by what it leaves behind. Not part of the margin.
         by_region: One row a region.
         by_segment: One row a segment.
         by_channel: One row a channel.
@@ -92,6 +93,7 @@ class SimulationResult:
     kpis: dict[str, WorldRange] = field(repr=False)
     bridge: dict[str, float] = field(repr=False)
     customer_value: WorldRange = field(repr=False)
+    carried_beyond: WorldRange = field(repr=False)
     by_region: list[Row] = field(repr=False)
     by_segment: list[Row] = field(repr=False)
     by_channel: list[Row] = field(repr=False)
@@ -201,6 +203,7 @@ def simulate(
         },
         bridge=bridge_means(totals),
         customer_value=WorldRange.of(totals.customer_value),
+        carried_beyond=WorldRange.of(totals.carried_beyond),
         by_region=region_rows(loaded, totals),
         by_segment=segment_rows(loaded, totals),
         by_channel=channel_rows(loaded, totals),

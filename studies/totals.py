@@ -6,11 +6,13 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.env.rollout import TacticChoice
+from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.money import TERMS
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 CELL_COUNTS: tuple[str, ...] = (
     "visits",
@@ -52,8 +54,8 @@ class Totals:
         repurchase_rate: Mean over the days that began with customers ``(B, 1 + R + S)``: of the whole market, of each
             region, of each segment; NaN where no day did.
         satisfaction: Mean over days and people ``(B,)``.
-        customer_value: Value of the customer base at the end less that at the start, less the margin of orders that are
-            still owed to promotions ``(B,)``, base currency.
+        customer_value: Value of the customer base at the end less that at the start ``(B,)``, base currency.
+        carried_beyond: What the days after the last one earn by what it leaves behind ``(B,)``, base currency.
         budget_left: What is left of the budget after the last day ``(B,)``, base currency.
         adjustments: By ``ADJUSTMENTS`` ``(B, len)``.
         capped_cell_days: Days on which a cell's cart rate met its cap ``(B,)``.
@@ -72,6 +74,7 @@ class Totals:
     repurchase_rate: FloatArray
     satisfaction: FloatArray
     customer_value: FloatArray
+    carried_beyond: FloatArray
     budget_left: FloatArray
     adjustments: FloatArray
     capped_cell_days: FloatArray
@@ -79,6 +82,11 @@ class Totals:
     discount_by_day: FloatArray
     spend_by_daypart: FloatArray
     dutiable_by_day: FloatArray
+
+    @property
+    def reward(self) -> FloatArray:
+        """Contribution margin, change of customer value and what is carried beyond the last day ``(B,)``."""
+        return self.money.sum(axis=(1, 2, 3)) + self.customer_value + self.carried_beyond
 
     @property
     def worlds(self) -> int:
@@ -130,7 +138,7 @@ class TotalsRecorder:
         self._discount_by_day = np.zeros((scenario.days, regions, segments))
         self._spend_by_daypart = np.zeros((regions, channels, dayparts))
         self._dutiable_by_day = np.zeros((scenario.days, regions))
-        self._customer_value, self._budget_left = np.zeros(worlds), np.zeros(worlds)
+        self._customer_value, self._carried_beyond, self._budget_left = (np.zeros(worlds) for _ in range(3))
         self._people = np.maximum(scenario.population, 1e-9)
 
     def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
@@ -187,10 +195,11 @@ class TotalsRecorder:
         self._discount_by_day[day] = outcome.decision.discount_frac.sum(axis=0)
         self._spend_by_daypart += np.einsum("brsc,brch->rch", spend, outcome.decision.daypart_weights)
 
-    def finish(self, state: MarketState) -> None:
-        """Value the customer base of the last evening, and see what is left of the budget."""
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
+        """Value the customer base of the last evening and what it leaves behind; see what is left of the budget."""
         self._budget_left = state.remaining.budget_base
         self._customer_value = customer_value_change(self._market, state, self._value)
+        self._carried_beyond = add_up(carried_beyond(self._market).by_cell(state, world), 1, 2)
 
     def totals(self) -> Totals:
         """The sums."""
@@ -205,6 +214,7 @@ class TotalsRecorder:
             ),
             satisfaction=self._satisfaction / self._days,
             customer_value=self._customer_value,
+            carried_beyond=self._carried_beyond,
             budget_left=self._budget_left,
             adjustments=self._adjustments,
             capped_cell_days=self._capped,

@@ -16,8 +16,9 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import MarketDraws
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world, draw_worlds
 
@@ -27,7 +28,7 @@ Doc = dict[str, Any]
 BASE = """
 version: 1
 name: small
-horizon: {start: 2026-09-07, days: 10}
+horizon: {start: 2026-09-07, days: 10, after: {days: 0}}
 market:
   base_currency: CHF
   currencies:
@@ -122,6 +123,7 @@ uncertainty:
   elasticity: {spread: 0.15, by: [region, segment]}
   synergy: {spread: 0.2}
 tactics: {decide_every_days: 5}
+history: {before: none}
 """
 
 # One region, one segment, one channel: no season, tax, duty, fee, synergy, carry-over or fatigue that matters, and
@@ -129,7 +131,7 @@ tactics: {decide_every_days: 5}
 PLAIN = """
 version: 1
 name: plain
-horizon: {start: 2026-09-07, days: 20}
+horizon: {start: 2026-09-07, days: 20, after: {days: 0}}
 market:
   base_currency: EUR
   currencies: {EUR: {rate: 1.0}}
@@ -166,6 +168,7 @@ budget: {total_base: 1000000, max_daily_multiple: 20}
 discounts:
   pull_forward: {borrowed_frac: 0, switched_frac: 0}
 noise: {demand_cv: 0, media_price_cv: 0}
+history: {before: none}
 """
 
 
@@ -251,7 +254,7 @@ def play(
     else:
         numbers = np.array(worlds, dtype=np.int64)
         world = draw_worlds(scenario, seed=world_seed, worlds=numbers)
-        draws, state = MarketDraws(scenario, seed=seed, worlds=numbers), initial_state(market, len(numbers))
+        draws, state = MarketDraws(scenario, seed=seed, worlds=numbers), initial_state(market, len(numbers), world)
     outcomes: list[DayOutcome] = []
     for day in range(scenario.days if days is None else days):
         outcome, state = play_day(market, world, state, policy(day), None if draws is None else draws.day(day))

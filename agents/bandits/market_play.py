@@ -23,6 +23,7 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.randomness import WorldStream
 from xbopt.env.market_run import MarketRun
+from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.draws import sorted_positions
 from xbopt.simulator.lifetime import cell_customer_value, customer_value
 from xbopt.simulator.parameters import MarketParameters
@@ -66,7 +67,7 @@ def play_campaigns(
         seed: Noise seed: streams ``demand`` and ``policy``.
         price: Of money beyond the plan's.
         window_days: Days that count as a decision's result, at least those for which it is held.
-        customer_weight: Weight of the customers' value at the end of the window, 0..1.
+        customer_weight: Weight of what is worth something after the window: customers, and what is left behind; 0..1.
     """
     scenario, hold = market.scenario, context.layout.hold_days
     regions, segments, _, _ = market.shape
@@ -91,8 +92,7 @@ def play_campaigns(
             assert tried.run.state.day == later + 1, "both branches are on the same day"
         gain = tried.margin - planned.margin - price * (tried.spend - planned.spend)
         if customer_weight > 0.0:
-            worth = cell_customer_value(market, tried.run.state, value)
-            gain = gain + customer_weight * (worth - cell_customer_value(market, planned.run.state, value))
+            gain = gain + customer_weight * (evening_worth(tried.run, value) - evening_worth(planned.run, value))
         yield Experience(context=rows, tactic=chosen, reward=(gain / context.unit_base(day)).ravel())
 
 
@@ -102,6 +102,17 @@ def _drawn(bandit: FactoredBandit, rows: FloatArray, uniforms: FloatArray) -> In
     cumulative = np.cumsum(probabilities, axis=1)
     reached = cumulative < (uniforms * cumulative[:, -1])[:, None]
     return np.minimum(reached.sum(axis=1), probabilities.shape[1] - 1)
+
+
+def evening_worth(run: MarketRun, value: FloatArray) -> FloatArray:
+    """What stands beside the margin where a run is: customers, and what it leaves behind ``(B, R, S)``.
+
+    Args:
+        run: The run.
+        value: Value of one person by bucket, from ``customer_value``.
+    """
+    beyond = carried_beyond(run.market).by_cell(run.state, run.world)
+    return cell_customer_value(run.market, run.state, value) + beyond
 
 
 class _Tally:
@@ -142,5 +153,4 @@ def _expected_value(market: MarketParameters, plan: ScheduledPolicy, customer_we
     tally = _Tally(run)
     for _ in range(market.scenario.days):
         tally.play(plan.decide(run.morning()))
-    change = cell_customer_value(market, run.state, customer_value(market))
-    return float(tally.margin.sum() + customer_weight * change.sum())
+    return float(tally.margin.sum() + customer_weight * evening_worth(run, customer_value(market)).sum())

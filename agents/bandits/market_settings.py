@@ -42,7 +42,8 @@ class MarketBanditSettings:
         form: ``factored`` (one bandit a component of the menu) or ``full`` (one over all tactics).
         worlds: Worlds played at once.
         window_days: Days that count as a decision's result.
-        customer_weight: Weight of the customers' value at the end of the window: 1 as in every agent's objective.
+        customer_weight: Weight of what is worth something after the window, customers and what is left behind: 1 as in
+            every agent's objective.
         held_out_worlds: Worlds on which the best policy is chosen.
         evaluate_every: Batches of worlds between two looks at them.
         patience: Looks without improvement after which training stops.

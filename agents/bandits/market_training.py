@@ -44,10 +44,12 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file, sha256_of
 from xbopt.env.components import MenuComponents
 from xbopt.env.rollout import TacticChoice, play_worlds
+from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 CLOSED = 1e9
 """A degree of caution that never leaves the plan."""
@@ -258,7 +260,7 @@ class HeldOutWorlds:
         plan: The plan.
         worlds: Global numbers ``(B,)``.
         seed: Noise seed.
-        weight: Weight of the change of customer value, 0..1.
+        weight: Weight of the change of customer value and of what is carried beyond the last day, 0..1.
     """
 
     def __init__(
@@ -273,20 +275,22 @@ class HeldOutWorlds:
         return self._reward(policy) - self.planned
 
     def _reward(self, policy: Policy) -> FloatArray:
-        margin = _Margin(len(self._worlds))
-        state = play_worlds(self._market, policy, worlds=self._worlds, seed=self._seed, recorders=[margin])
-        return margin.total + self._weight * customer_value_change(self._market, state, self._value)
+        reward = _Reward(self._market, len(self._worlds), self._value)
+        play_worlds(self._market, policy, worlds=self._worlds, seed=self._seed, recorders=[reward])
+        return reward.margin + self._weight * reward.evening
 
 
-class _Margin:
-    """Adds up contribution margin by world ``(B,)``."""
+class _Reward:
+    """Adds up contribution margin by world ``(B,)``, and what stands beside it on the last evening."""
 
-    def __init__(self, worlds: int) -> None:
-        self.total = np.zeros(worlds)
+    def __init__(self, market: MarketParameters, worlds: int, value: FloatArray) -> None:
+        self._market, self._value = market, value
+        self.margin, self.evening = np.zeros(worlds), np.zeros(worlds)
 
     def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
         del day, choice
-        self.total = self.total + add_up(outcome.money.contribution_margin, 1, 2)
+        self.margin = self.margin + add_up(outcome.money.contribution_margin, 1, 2)
 
-    def finish(self, state: MarketState) -> None:
-        del state
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
+        beyond = carried_beyond(self._market).by_cell(state, world)
+        self.evening = customer_value_change(self._market, state, self._value) + add_up(beyond, 1, 2)

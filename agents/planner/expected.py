@@ -13,11 +13,14 @@ import numpy as np
 from xbopt.agents.planner.goals import Goal
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.simulator.after import carried_beyond
+from xbopt.simulator.edges import without_limits
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin
-from xbopt.simulator.state import MarketState, initial_state, join_states, repeat_state
+from xbopt.simulator.state import MarketState, join_states, repeat_state
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
 
@@ -83,15 +86,18 @@ class ExpectedMarket:
     """
 
     def __init__(self, market: MarketParameters, goal: Goal, world: WorldParameters | None = None) -> None:
-        self.market = _without_limits(market)
+        self.market = without_limits(market)
         self.world = average_world() if world is None else world
         self.goal = goal
         self._value = customer_value(market)
-        self._owed = np.maximum(order_margin(market), 0.0)
+        self._beyond = carried_beyond(market)
+        # What went before follows from the plan within its limits.
+        morning = initial_state(market, 1, self.world)
+        self._morning = replace(morning, remaining=Remaining.at_start(self.market.scenario.limits, 1))
 
     def play(self, plan: ScheduledPolicy) -> Course:
         """Play one plan over the whole horizon."""
-        state = initial_state(self.market, 1)
+        state = self._morning
         mornings, outcomes, daily = [state], list[DayOutcome](), list[FloatArray]()
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, plan_decision(plan, day, 1), None)
@@ -109,7 +115,7 @@ class ExpectedMarket:
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
         """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
-        state = initial_state(self.market, len(plans))
+        state = repeat_state(self._morning, len(plans))
         total = np.zeros((len(plans), self.market.shape[0]))
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, _side_by_side(plans, day), None)
@@ -161,11 +167,11 @@ class ExpectedMarket:
         return decision
 
     def _evening(self, state: MarketState) -> FloatArray:
-        """What the last evening is worth by region ``(B, R)``: customers gained, less orders owed to promotions."""
+        """What the last evening is worth by region ``(B, R)``: customers gained, and what is carried beyond it."""
         if not self.goal.counts_customers:
             return np.zeros(state.stock.shape)
         change = (state.customers - self.market.scenario.customers) * self._value
-        return add_up(change, 2, 3) - add_up(state.borrowed * self._owed, 2)
+        return add_up(change, 2, 3) + add_up(self._beyond.by_cell(state, self.world), 2)
 
 
 def plan_decision(plan: ScheduledPolicy, day: int, worlds: int, *, writeable: bool = False) -> Decision:
@@ -191,19 +197,3 @@ def _side_by_side(plans: Sequence[ScheduledPolicy], day: int) -> Decision:
         discount_frac=np.stack([plan.discount_frac[day] for plan in plans]),
         mechanic=np.stack([plan.mechanic[day] for plan in plans]),
     )
-
-
-def _without_limits(market: MarketParameters) -> MarketParameters:
-    """The same market with no limit on spend; the ceiling on discounts stays."""
-    limits = market.scenario.limits
-    free = replace(
-        limits,
-        total_base=1e300,
-        daily_base=1e300,
-        region_cap_base=np.full_like(limits.region_cap_base, np.inf),
-        channel_cap_base=np.full_like(limits.channel_cap_base, np.inf),
-        minimum_base=np.zeros_like(limits.minimum_base),
-        locked=np.zeros_like(limits.locked),
-        lock_base=np.zeros_like(limits.lock_base),
-    )
-    return replace(market, scenario=replace(market.scenario, limits=free))

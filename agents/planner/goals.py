@@ -17,7 +17,7 @@ class Goal:
         name: Its name on the command line and in JSON.
         of_day: What a day brings by region ``(B, R)``.
         counts_media: Whether media spend is already taken off in ``of_day``. Where it is not, more spend never hurts.
-        counts_customers: Whether the change of customer value over the horizon belongs to it.
+        counts_customers: Whether the change of customer value and what is carried beyond the last day belong to it.
         in_money: Whether it is money; otherwise a count.
     """
 
@@ -67,8 +67,9 @@ GOALS: Mapping[str, Goal] = {
         ),
     )
 }
-"""Every goal by name. ``reward`` is the contribution margin plus the change of customer value over the horizon, so that
-burning the customer base does not pay; it is what agents learn from as well."""
+"""Every goal by name. ``reward`` is the contribution margin plus the change of customer value plus what is carried
+beyond the last day, so that neither burning customers nor living on what is left of earlier media pays. Agents learn
+from it as well."""
 
 
 def goal_named(name: str) -> Goal:

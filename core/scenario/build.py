@@ -12,6 +12,7 @@ from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.menu import AUDIENCE_TIMING, PLAN_MIX, TacticMenu
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.draws import JointDraws
+from xbopt.core.scenario.past import past_arrays
 from xbopt.core.scenario.plan import Tactic
 from xbopt.core.scenario.scenario import Assortment, PlanArrays, Scenario
 
@@ -53,6 +54,7 @@ def build_scenario(document: ScenarioDocument, draws: JointDraws | None = None) 
         assortment=assortment,
         limits=_limits(document, regions, channels, audience, assortment),
         plan=plan,
+        past=past_arrays(document, regions, segments, channels),
         menu=_menu(document, channels, dayparts, audience, plan),
         draws=draws,
     )

@@ -5,10 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from xbopt.core.scenario.fields import Identifier, Section, Text
+from xbopt.core.scenario.history import History
 from xbopt.core.scenario.market import Market, Product, Segment
 from xbopt.core.scenario.media import Channel, Synergy
 from xbopt.core.scenario.places import Place
-from xbopt.core.scenario.plan import Budget, Discounts, History, Plan, Tactics
+from xbopt.core.scenario.plan import Budget, Discounts, Plan, Tactics
 from xbopt.core.scenario.schedule import (
     Calendar,
     Horizon,
@@ -41,7 +42,7 @@ class ScenarioDocument(Section):
     budget: Budget = Field(description="media money and its limits")
     discounts: Discounts = Field(default=Discounts(), description="discounts that may be given, and what they set off")
     plan: Plan = Field(default=Plan(), description="the campaign plan as it stands")
-    history: History = Field(default=History(), description="past results that the proportional policy follows")
+    history: History = Field(default=History(), description="what went before the first day; past results")
     tactics: Tactics = Field(default=Tactics(), description="the menu that logged exploration chooses from")
     shocks: list[Shock] = Field(
         default_factory=list,

@@ -17,6 +17,7 @@ from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.draws import DrawsError, JointDraws, read_draws
+from xbopt.core.scenario.past_table import with_past_rows
 from xbopt.core.scenario.scenario import Scenario
 
 _SUFFIXES = (".yaml", ".yml")
@@ -126,7 +127,11 @@ def load_scenario(scenario: str | Path, *, overrides: Sequence[str] = ()) -> Sce
     document = read_document(scenario)
     if overrides:
         document = with_overrides(document, overrides, model=ScenarioDocument)
-    model = check_document(document)
+    document, past = with_past_rows(document)
+    try:
+        model = check_document(document)
+    except ScenarioError as error:
+        raise (error if past is None else past.placed(error)) from None
     try:
         built = build_scenario(model, _draws(document, model))
     except TableError as error:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from xbopt.core.scenario.memory import days_after, memory_days
 from xbopt.core.scenario.scenario import Scenario
 
 # Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
@@ -39,9 +40,36 @@ def scenario_notes(scenario: Scenario) -> list[str]:
         for i, place in enumerate(document.places)
         if place.id not in sent_to and place.organic_frac == 0.0
     ]
+    memory = memory_days(document)
+    if scenario.past is not None and scenario.past.days < memory:
+        notes.append(
+            f"history.before covers {scenario.past.days} days, and the longest memory of media, prices and promotions "
+            f"fades in {memory}: what happened before these days counts as nothing."
+        )
     if document.budget.roi_floor is not None:
         notes.append("budget.roi_floor is a soft constraint for planners; a simulation does not enforce it.")
     return notes
+
+
+def before_words(scenario: Scenario) -> str:
+    """What went before the first day, in a sentence."""
+    if scenario.past is not None:
+        first, last = scenario.date_of(-scenario.past.days), scenario.date_of(-1)
+        spent = f"{scenario.past.spend_base.sum():,.0f} {scenario.base_currency}"
+        return f"a table of {scenario.past.days} days, {first} to {last}, {spent} of media."
+    if scenario.document.history.before == "none":
+        return "a launch; no media, no deals, no parcels under way."
+    return "a running business at the own plan's average level."
+
+
+def after_words(scenario: Scenario) -> str:
+    """How the days after the last one go on, in a sentence."""
+    days = days_after(scenario.document)
+    if days == 0:
+        return "nothing is counted but orders owed to promotions."
+    media = scenario.document.horizon.after.media
+    how = "media go on as far as they pay" if media == "same" else "media stop"
+    return f"{days} days count for what the last day leaves behind; {how}."
 
 
 def log_notes(scenario: Scenario) -> list[str]:

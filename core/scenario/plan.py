@@ -1,4 +1,4 @@
-"""The ``budget``, ``discounts``, ``plan``, ``history`` and ``tactics`` sections: what may be decided."""
+"""The ``budget``, ``discounts``, ``plan`` and ``tactics`` sections: what may be decided."""
 
 from typing import Annotated, Literal
 
@@ -155,20 +155,6 @@ class Plan(Section):
         default_factory=dict, description="daypart weights by channel; the audience's own day where empty"
     )
     discounts: list[PlannedDiscount] = Field(default_factory=list, max_length=400, description="dated discounts")
-
-
-class History(Section):
-    """Past results that the ``proportional`` policy follows."""
-
-    revenue_by_region: dict[Identifier, Weight] = Field(
-        default_factory=dict, description="past revenue by region; only proportions count"
-    )
-    revenue_by_segment: dict[Identifier, Weight] = Field(
-        default_factory=dict, description="past revenue by segment; only proportions count"
-    )
-    spend_by_channel: dict[Identifier, Weight] = Field(
-        default_factory=dict, description="past media spend by channel; only proportions count"
-    )
 
 
 class Tactic(Section):

@@ -8,6 +8,7 @@ from xbopt.core.decisions.menu import AUDIENCE_TIMING, PLAN_MIX
 from xbopt.core.documents.document import Path
 from xbopt.core.scenario.build import fixed_spend
 from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.history_checks import history_findings
 from xbopt.core.scenario.names import Finding, Names, keys, named, unknown, weights
 
 _LARGEST_MENU = 2000
@@ -136,17 +137,6 @@ def _plan(document: ScenarioDocument) -> Iterator[Finding]:
         yield ("plan",), "No cell with people gets any weight, so the plan cannot be spent."
 
 
-def _history(document: ScenarioDocument) -> Iterator[Finding]:
-    names, history = Names(document), document.history
-    for part, what, known in (
-        ("revenue_by_region", "region", names.regions),
-        ("revenue_by_segment", "segment", names.segments),
-        ("spend_by_channel", "channel", names.channels),
-    ):
-        yield from keys(("history", part), what, getattr(history, part), known)
-        yield from weights(("history", part), getattr(history, part))
-
-
 def _tactics(document: ScenarioDocument) -> Iterator[Finding]:
     names, tactics = Names(document), document.tactics
     for part, what, known, own in (
@@ -201,6 +191,6 @@ PLAN_CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
     _budget,
     _discounts,
     _plan,
-    _history,
+    history_findings,
     _tactics,
 )

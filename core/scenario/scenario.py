@@ -8,6 +8,7 @@ from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.draws import JointDraws
+from xbopt.core.scenario.past import PastArrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ class Scenario:
         assortment: What an order holds.
         limits: The hard limits of decisions.
         plan: The baseline plan.
+        past: What was done before the first day, day by day; None where ``history.before`` is no table.
         menu: The tactic menu.
         draws: Joint draws of uncertain parameters, where the scenario names a file of them.
         changes: Values that were set on loading: path and assignment, as given.
@@ -95,6 +97,7 @@ class Scenario:
     plan: PlanArrays = field(repr=False)
     menu: TacticMenu = field(repr=False)
     draws: JointDraws | None = field(default=None, repr=False)
+    past: PastArrays | None = field(default=None, repr=False)
     changes: tuple[tuple[str, str], ...] = ()
 
     @property

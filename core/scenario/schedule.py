@@ -17,6 +17,7 @@ from xbopt.core.scenario.fields import (
     Section,
     Text,
 )
+from xbopt.core.scenario.history import After
 
 
 class Horizon(Section):
@@ -24,6 +25,7 @@ class Horizon(Section):
 
     start: Day = Field(description="first day")
     days: Annotated[int, Field(ge=1, le=1100)] = Field(description="number of days")
+    after: After = Field(default=After(), description="the days after the last one: what is left behind is worth")
 
 
 class Daypart(Section):

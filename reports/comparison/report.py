@@ -27,6 +27,7 @@ _KPIS = (
     "repurchase_rate",
     "satisfaction",
 )
+_BESIDE = ("customer_value", "carried_beyond")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,10 +178,15 @@ def _kpi_table(order: tuple[ComparedPolicy, ...]) -> Table:
                 for key in _KPIS
                 for name, unit in [KPI_LABELS[key]]
             ),
-            Column("customer_value", KPI_LABELS["customer_value"][0], "money", "Beside the margin"),
+            *(Column(key, KPI_LABELS[key][0], "money", "Beside the margin") for key in _BESIDE),
         ),
         rows=tuple(
-            (policy.name, *(policy.result.kpis[key] for key in _KPIS), policy.result.customer_value) for policy in order
+            (
+                policy.name,
+                *(policy.result.kpis[key] for key in _KPIS),
+                *(getattr(policy.result, key) for key in _BESIDE),
+            )
+            for policy in order
         ),
         note="Mean over worlds; below it, in small type, the range that holds nine of ten worlds.",
     )

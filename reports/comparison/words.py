@@ -9,7 +9,7 @@ from xbopt.studies.paired import PairedDifference
 
 MEASURE_WORDS = {
     "contribution_margin": "contribution margin",
-    "reward": "contribution margin and change of customer value",
+    "reward": "contribution margin with customer value and what is carried beyond the last day",
 }
 
 
@@ -43,10 +43,10 @@ def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 
 def reward_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
-    """Which policy is ahead once the customer base is counted as well."""
+    """Which policy is ahead once the customer base and what the last day leaves behind are counted as well."""
     best = max(result.policies, key=lambda policy: policy.figures["reward"].mean)
     amount = numbers.money(best.figures["reward"].mean)
-    start = f"With the change of customer value counted as well, {best.name} is ahead with {amount}"
+    start = f"With customer value and what is carried beyond the last day, {best.name} is ahead with {amount}"
     if best.name == result.first.name:
         return f"{start}."
     difference = best.difference["reward"]

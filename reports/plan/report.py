@@ -26,6 +26,7 @@ _SMALLER, _LARGER = f"\N{MINUS SIGN}{CHANGE * 100.0:.0f}%", f"+{CHANGE * 100.0:.
 _EXPECTED = (
     "contribution_margin",
     "customer_value",
+    "carried_beyond",
     "net_revenue",
     "media_spend",
     "discount_cost",

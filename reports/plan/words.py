@@ -7,7 +7,7 @@ from xbopt.studies.limit_prices import LimitPrice, limit_prices
 from xbopt.studies.plan import PlanningResult
 
 GOAL_WORDS = {
-    "reward": "contribution margin and change of customer value",
+    "reward": "contribution margin with customer value and what is carried beyond the last day",
     "contribution_margin": "contribution margin",
     "net_revenue": "net revenue",
     "orders": "orders",

@@ -19,6 +19,10 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
         "seed": result.seed,
         "kpis": {name: figures_json(result.kpis[name]) for name in KPI_NAMES},
         "bridge": {term: number_or_none(amount) for term, amount in result.bridge.items()},
+        "beside_margin": {
+            "customer_value": figures_json(result.customer_value),
+            "carried_beyond": figures_json(result.carried_beyond),
+        },
         "by_region": [_row(row) for row in result.by_region],
         "by_segment": [_row(row) for row in result.by_segment],
         "by_channel": [_row(row) for row in result.by_channel],

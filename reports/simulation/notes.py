@@ -38,8 +38,7 @@ def method_notes(result: SimulationResult, comparison: BaselineComparison | None
         ),
         (
             "Not modelled: answers of competitors to this plan, fixed costs, credit risk, capacity of customer "
-            "service, legal limits on advertising, and orders after the last day, other than those still owed to "
-            "pull-forward."
+            "service, and legal limits on advertising."
         ),
         (
             "Every number of the market is an assumption of the scenario; the sheet above tells where each comes from. "

@@ -15,6 +15,7 @@ from xbopt.reports.simulation.notes import method_notes
 from xbopt.reports.simulation.tables import LimitsReport, limits_report, marginal_table, result_tables
 from xbopt.reports.simulation.tiles import Tile, build_other_kpis, build_tiles
 from xbopt.reports.simulation.verdict import (
+    carried_beyond_sentence,
     comparison_sentence,
     customer_value_sentence,
     media_sentence,
@@ -42,7 +43,8 @@ class SimulationReport:
         tiles: KPIs with ranges and changes.
         other_kpis: KPIs that no tile shows.
         bridge: From gross revenue to contribution margin.
-        beside_margin: What media add, where that is known, and how the value of the customer base changes.
+        beside_margin: What media add, where that is known, how the value of the customer base changes, and what is
+            carried beyond the last day.
         timeline: Contribution over time.
         allocation: Spend by region, segment and channel.
         flighting: Spend by week and channel, one map a region.
@@ -124,7 +126,11 @@ def build_simulation_report(
         comparison="" if comparison is None else comparison_sentence(comparison, numbers),
         tiles=build_tiles(result.kpis, comparison),
         other_kpis=build_other_kpis(
-            result.kpis, comparison, customer_value=result.customer_value, media_effect=without_media
+            result.kpis,
+            comparison,
+            customer_value=result.customer_value,
+            carried_beyond=result.carried_beyond,
+            media_effect=without_media,
         ),
         bridge=build_bridge(result.bridge),
         beside_margin=_beside_margin(result, numbers, without_media),
@@ -146,10 +152,13 @@ def build_simulation_report(
 
 
 def _beside_margin(result: SimulationResult, numbers: NumberFormat, media_effect: WorldRange | None) -> tuple[str, ...]:
-    value = customer_value_sentence(result.customer_value, numbers)
+    evening = (
+        customer_value_sentence(result.customer_value, numbers),
+        carried_beyond_sentence(result.carried_beyond, numbers),
+    )
     if media_effect is None or result.kpis["media_spend"].mean <= 0.0:
-        return (value,)
-    return media_sentence(result.kpis["contribution_margin"].mean, media_effect, numbers), value
+        return evening
+    return media_sentence(result.kpis["contribution_margin"].mean, media_effect, numbers), *evening
 
 
 def facts_of(

@@ -56,7 +56,8 @@ _MORE: tuple[tuple[str, str, bool | None], ...] = (
     ("roi", "contribution margin per unit of media spend", True),
     ("budget_used", "media spend of the budget", None),
     ("media_effect", "margin less that of the same worlds without media", True),
-    ("customer_value", "last evening less first, less what promotions still owe", True),
+    ("customer_value", "last evening less first", True),
+    ("carried_beyond", "what later days earn by media and prices so far, less orders owed to promotions", True),
 )
 
 
@@ -70,10 +71,11 @@ def build_other_kpis(
     comparison: BaselineComparison | None,
     *,
     customer_value: WorldRange,
+    carried_beyond: WorldRange,
     media_effect: WorldRange | None = None,
 ) -> tuple[Tile, ...]:
-    """The KPIs that no tile shows, and what stands beside the margin: customer value and, if known, media's part."""
-    figures = {**kpis, "customer_value": customer_value}
+    """The KPIs that no tile shows, and what stands beside the margin; media's part only where it is known."""
+    figures = {**kpis, "customer_value": customer_value, "carried_beyond": carried_beyond}
     if media_effect is not None:
         figures["media_effect"] = media_effect
     return _built(_MORE, figures, comparison)

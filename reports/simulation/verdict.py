@@ -80,8 +80,18 @@ def customer_value_sentence(change: WorldRange, numbers: NumberFormat) -> str:
     word, size = ("more", change) if change.mean >= 0.0 else ("less", _negative(change))
     return (
         f"Beyond the margin, the customer base is worth {numbers.money(size.mean)} {word}"
-        f"{_spread(size, numbers)} on the last evening than on the first; "
-        "what orders still owed to promotions would earn is taken off."
+        f"{_spread(size, numbers)} on the last evening than on the first."
+    )
+
+
+def carried_beyond_sentence(worth: WorldRange, numbers: NumberFormat) -> str:
+    """What the days after the last one earn more, or less, by what it leaves behind."""
+    if worth.mean == 0.0 and not has_range(worth):
+        return "Nothing that the last day leaves behind is worth anything later."
+    word, size = ("more", worth) if worth.mean >= 0.0 else ("less", _negative(worth))
+    return (
+        f"What is carried beyond the last day, media still at work and prices remembered less orders owed to "
+        f"promotions, earns {numbers.money(size.mean)} {word}{_spread(size, numbers)} on later days."
     )
 
 

@@ -9,7 +9,7 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ def test_rewards_are_the_money_of_the_roll_out(market):
     adder = TotalsRecorder(market, 4)
     play_worlds(market, plan, worlds=np.arange(4), seed=6, recorders=[adder])
     totals = adder.totals()
-    wanted = totals.money.sum(axis=(1, 2, 3)) + totals.customer_value
+    wanted = totals.reward
     campaign = Campaign(market, worlds=4, settings=CampaignSettings(seed=6), plan=plan)
     campaign.reset(0)
     earned, terms = np.zeros(4), dict.fromkeys(REWARD_TERMS, 0.0)
@@ -162,9 +162,11 @@ def test_rewards_are_the_money_of_the_roll_out(market):
         terms = {name: terms[name] + step.terms_base[name] for name in REWARD_TERMS}
     assert step.done
     assert earned == pytest.approx(wanted, rel=1e-9)
-    for i, name in enumerate(REWARD_TERMS[:-1]):
+    for i, name in enumerate(REWARD_TERMS[:-2]):
         assert terms[name] == pytest.approx(totals.money[..., i].sum(axis=(1, 2)), rel=1e-9), name
     assert terms["customer_value"] == pytest.approx(totals.customer_value)
+    assert terms["carried_beyond"] == pytest.approx(totals.carried_beyond)
+    assert totals.carried_beyond.any()
 
 
 def test_relative_to_the_plan_following_it_earns_nothing(market):
@@ -198,6 +200,7 @@ def test_the_objective_margin_leaves_customer_value_out(market):
     step = campaign.step(campaign.encoding.neutral[None])
     assert step.done
     assert not step.terms_base["customer_value"].any()
+    assert not step.terms_base["carried_beyond"].any()
     assert step.cell_margin_base.sum() == pytest.approx(step.reward[0] * campaign.reward_unit_base)
 
 

@@ -50,7 +50,7 @@ def test_rewards_are_discounted_margins_of_the_window_and_open_windows_are_empty
             margins.append(outcome.money.contribution_margin)
             spends.append(outcome.decision.spend_base.sum(axis=3))
 
-        def finish(self, state):
+        def finish(self, state, world):
             pass
 
     play_worlds(market, policy, worlds=np.arange(3), seed=2, recorders=[Notes()])

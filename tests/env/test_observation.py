@@ -8,7 +8,7 @@ import pytest
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.observation import CELL_FEATURES, REGION_FEATURES, RecentResults, observe
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ class Diary:
         if choice is not None:
             self.choices.append(choice)
 
-    def finish(self, state):
+    def finish(self, state, world):
         self.last = state
 
 

@@ -88,6 +88,7 @@ def rebuilt(result: SimulationResult, totals: Totals, *, policy: str = "baseline
         kpis={name: WorldRange.of(array) for name, array in values.items()},
         bridge=bridge_means(totals),
         customer_value=WorldRange.of(totals.customer_value),
+        carried_beyond=WorldRange.of(totals.carried_beyond),
         by_region=region_rows(scenario, totals),
         by_segment=segment_rows(scenario, totals),
         by_channel=channel_rows(scenario, totals),

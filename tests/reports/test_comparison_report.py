@@ -84,7 +84,8 @@ def test_the_first_being_best_is_told(result):
 
 
 def test_twins_at_the_top_are_told(result):
-    best = result.ranked[0].name
+    # In few worlds luck decides who is first.
+    best = compared_with([result.ranked[0].name], runs=3, oracle_worlds=0).ranked[0].name
     assert "earn the same in every world" in runner_up_sentence(
         compared_with([best, best], runs=3, oracle_worlds=0), EUR
     )

@@ -119,7 +119,7 @@ def test_set_values_and_sentences_beside_the_margin_stand_on_the_page(played):
     assert "<dt>Changed with --set</dt><dd>budget.total_base=28000</dd>" in page
     assert "1 set with --set" in page
     assert "<td></td><td>set with --set</td>" in page
-    assert page.count('<p class="line">') == 2
+    assert page.count('<p class="line">') == 3
     assert page.index('id="bridge"') < page.index('<p class="line">Of that, media add') < page.index('id="time"')
 
 

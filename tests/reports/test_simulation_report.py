@@ -222,7 +222,7 @@ def test_what_media_do_to_losses(margin, effect, sentence):
 def test_without_media_spend_there_is_nothing_to_take_apart(make_result):
     report = build_simulation_report(make_result(TEN_PROFITS, media=0.0), without_media=_sure(0.0))
     assert "edia add" not in report.verdict
-    assert len(report.beside_margin) == 1
+    assert len(report.beside_margin) == 2
 
 
 @pytest.mark.parametrize(
@@ -236,9 +236,23 @@ def test_without_media_spend_there_is_nothing_to_take_apart(make_result):
 def test_customer_value_stands_beside_the_margin(make_result, change, words):
     result = replace(make_result(TEN_PROFITS), customer_value=change)
     report = build_simulation_report(result)
-    assert report.beside_margin[-1].startswith("Beyond the margin, the customer base is worth")
-    assert words in report.beside_margin[-1]
+    assert report.beside_margin[-2].startswith("Beyond the margin, the customer base is worth")
+    assert words in report.beside_margin[-2]
     assert next(tile for tile in report.other_kpis if tile.key == "customer_value").figure is change
+
+
+@pytest.mark.parametrize(
+    ("worth", "words"),
+    [
+        (WorldRange(mean=40.0, se=1.0, low=-5.0, high=90.0), "earns €40 more (5–95%: −€5 to €90) on later days."),
+        (WorldRange(mean=-40.0, se=1.0, low=-90.0, high=5.0), "earns €40 less (5–95%: −€5 to €90) on later days."),
+        (WorldRange(mean=0.0, se=0.0, low=0.0, high=0.0), "Nothing that the last day leaves behind is worth anything"),
+    ],
+)
+def test_what_is_carried_beyond_the_last_day_stands_beside_customer_value(make_result, worth, words):
+    report = build_simulation_report(replace(make_result(TEN_PROFITS), carried_beyond=worth))
+    assert words in report.beside_margin[-1]
+    assert next(tile for tile in report.other_kpis if tile.key == "carried_beyond").figure is worth
 
 
 def test_all_names_come_from_the_one_list(played):

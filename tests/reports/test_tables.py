@@ -17,6 +17,7 @@ def test_the_document_has_the_promised_names(played):
         "seed",
         "kpis",
         "bridge",
+        "beside_margin",
         "by_region",
         "by_segment",
         "by_channel",

@@ -12,7 +12,8 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import MarketDraws
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.history import initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world, draw_worlds
 from xbopt.studies.simulate import CHUNK_WORLDS

@@ -19,6 +19,7 @@ from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 NAMES = ("us_eu_launch", "singles_day", "tariff_shock")
 SEED, WORLDS = 11, 32
@@ -35,8 +36,8 @@ class Days:
         del day, choice
         self.days.append(outcome)
 
-    def finish(self, state: MarketState) -> None:
-        del state
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
+        del state, world
 
 
 @cache

@@ -7,8 +7,8 @@ import pytest
 
 from tests.worlds import market_of, plain_market, play, steady
 from xbopt.simulator.customers import next_customers, next_satisfaction
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.lifetime import customer_value
-from xbopt.simulator.state import initial_state
 
 PEOPLE = np.array([1000.0, 100.0, 50.0, 40.0, 30.0]).reshape(1, 1, 1, 5)
 ORDERS = np.array([10.0, 5.0, 4.0, 3.0, 2.0]).reshape(1, 1, 1, 5)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.worlds import market_of, plain_market, play, steady
 from xbopt.simulator.fulfilment import expected_returns, fill_orders, next_parcels
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 
 STOCK = {"market.regions.0.stock": {"initial_orders": 6, "lead_time_days": 2, "cover_days": 3}}
 

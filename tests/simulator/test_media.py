@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, document, market_of, plain_market, play, steady
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.media import daypart_factor, per_bucket_sum, per_channel_sum
 from xbopt.simulator.seasons import scenario_calendar
-from xbopt.simulator.state import initial_state
 
 TWO_PARTS = [
     {"id": "early", "from_hour": 0, "to_hour": 12, "activity": 1},

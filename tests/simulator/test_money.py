@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, plain_market
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.money import TERMS, MoneyBridge, basket_noise, book_money
 from xbopt.simulator.pricing import price_day
-from xbopt.simulator.state import initial_state
 from xbopt.simulator.worlds import average_world
 
 SHOP: dict[str, object] = {

@@ -7,8 +7,9 @@ import pytest
 
 from tests.worlds import decision, plain_market, play, steady
 from xbopt.simulator.draws import DayDraws
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.outside import next_outside
-from xbopt.simulator.state import OutsideState, initial_state
+from xbopt.simulator.state import OutsideState
 
 MARKET = {
     "market.currencies": {

@@ -7,9 +7,9 @@ import pytest
 
 from tests.worlds import decision, market_of, plain_market, play, steady
 from xbopt.core.decisions.decision import MECHANICS
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.levies import order_duty
 from xbopt.simulator.pricing import own_reference, price_day
-from xbopt.simulator.state import initial_state
 from xbopt.simulator.worlds import average_world
 
 NO_FX = np.ones((1, 1))

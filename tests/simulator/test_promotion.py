@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.worlds import decision, market_of, plain_market, play
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.pricing import price_day
 from xbopt.simulator.promotion import book_borrowing, pull_forward
-from xbopt.simulator.state import initial_state
 from xbopt.simulator.worlds import average_world
 
 BORROW_HALF = {

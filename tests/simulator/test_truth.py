@@ -45,7 +45,7 @@ def test_the_first_days_expected_margin_is_the_mean_of_many_draws(scenario, trut
     from dataclasses import replace
 
     from xbopt.simulator.draws import MarketDraws
-    from xbopt.simulator.state import initial_state
+    from xbopt.simulator.history import initial_state
     from xbopt.simulator.worlds import select_worlds
 
     market, policy = truth.market, built_in_policy("baseline", truth.market)
@@ -111,7 +111,7 @@ def test_the_steady_response_is_where_a_long_constant_campaign_settles():
             # Per person reached, because the number of customers moves over four months.
             visits.append(outcome.channel_visits[0])
 
-        def finish(self, state):
+        def finish(self, state, world):
             self.people = state.customers[0]
 
     notes = Notes()

@@ -10,8 +10,8 @@ import pytest
 from tests.worlds import decision, document, market_of, plain_market, play, scenario_of, steady
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.draws import MarketDraws
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.outside import next_outside
-from xbopt.simulator.state import initial_state
 from xbopt.simulator.worlds import draw_worlds
 
 pytestmark = pytest.mark.statistical

@@ -34,7 +34,9 @@ def test_bound_and_gap_say_the_same(planned):
 
 def test_goals_follow_from_kpis(planned):
     for played in (planned.planned, planned.baseline):
-        assert played.goals["reward"] == played.kpis["contribution_margin"] + played.kpis["customer_value"]
+        terms = ("contribution_margin", "customer_value", "carried_beyond")
+        assert played.goals["reward"] == pytest.approx(sum(played.kpis[term] for term in terms), rel=1e-12)
+        assert played.kpis["carried_beyond"] != 0.0
         assert played.spend_base.sum() == pytest.approx(played.kpis["media_spend"])
 
 

@@ -15,7 +15,7 @@ from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.observation import RecentResults, observe
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.studies.totals import TotalsRecorder
 
 CONCAVE = {
@@ -48,7 +48,7 @@ def test_the_plan_is_carried_out_as_planned(quickstart, plan):
     recorder = TotalsRecorder(quickstart, 1)
     play_worlds(quickstart, plan.schedule, worlds=np.arange(1), seed=0, expected=True, recorders=[recorder])
     totals = recorder.totals()
-    reward = float(totals.money.sum() + totals.customer_value[0])
+    reward = float(totals.reward[0])
     assert reward == pytest.approx(plan.expected, rel=1e-9)
     assert totals.adjustments[:, :3].sum() == pytest.approx(0.0, abs=1e-6)
 
@@ -159,7 +159,7 @@ def test_locks_where_nobody_lives_are_planned_as_they_are_paid():
     recorder = TotalsRecorder(market, 1)
     play_worlds(market, plan.schedule, worlds=np.arange(1), seed=0, expected=True, recorders=[recorder])
     totals = recorder.totals()
-    assert float(totals.money.sum() + totals.customer_value[0]) == pytest.approx(plan.expected, rel=1e-9)
+    assert float(totals.reward[0]) == pytest.approx(plan.expected, rel=1e-9)
 
 
 def test_a_solver_that_does_not_converge_gives_no_plan():

@@ -1,7 +1,5 @@
 """Whether the planner takes part in an event's deals: where it pays, and nowhere else."""
 
-import pytest
-
 from tests.worlds import plain_market
 from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.core.arrays import FloatArray

@@ -12,7 +12,7 @@ from xbopt.env.observation import RecentResults, observe
 from xbopt.env.policy_contract import check_policy
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.studies.totals import TotalsRecorder
 
 
@@ -95,10 +95,10 @@ def test_it_keeps_the_contract_of_policies(market, replan):
 def test_it_earns_more_than_the_plan_where_worlds_differ(market, replan):
     """Paired over 64 uncertain worlds; the mean gain is several standard errors above zero."""
 
-    def margins(policy):
+    def rewards(policy):
         recorder = TotalsRecorder(market, 64)
         play_worlds(market, policy, worlds=np.arange(64), seed=3, recorders=[recorder])
-        return recorder.totals().money.sum(axis=(1, 2, 3))
+        return recorder.totals().reward
 
-    gain = margins(replan) - margins(replan.plan)
+    gain = rewards(replan) - rewards(replan.plan)
     assert gain.mean() > 3.0 * gain.std(ddof=1) / np.sqrt(64)

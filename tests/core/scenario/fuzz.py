@@ -27,7 +27,7 @@ from xbopt.core.scenario.loading import load_scenario, shipped_scenarios
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import MarketDraws
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import draw_worlds
 

@@ -18,7 +18,7 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.uncertainty import GROUP_AXES
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import average_world, draw_worlds
 

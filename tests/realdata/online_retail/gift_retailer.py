@@ -32,7 +32,7 @@ from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
 from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.build import build_market
-from xbopt.simulator.state import initial_state
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import average_world
 

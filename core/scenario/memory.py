@@ -1,0 +1,42 @@
+"""How long a market remembers: the days until next to nothing is left of what was done."""
+
+import math
+from collections.abc import Iterator
+
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.media import DelayedAdstock, GeometricAdstock, WeibullAdstock
+
+LEFT = 0.01
+"""Share of a memory at which it counts as faded."""
+MOST_DAYS_AFTER = 60
+
+
+def memory_days(document: ScenarioDocument) -> int:
+    """Days until 99 % of the longest memory has faded: carry-over, fatigue, remembered price, orders owed."""
+    return max(0, *(math.ceil(days) for days in _memories(document)))
+
+
+def days_after(document: ScenarioDocument) -> int:
+    """Days after the last one that are counted; see ``horizon.after.days``."""
+    asked = document.horizon.after.days
+    return min(memory_days(document), MOST_DAYS_AFTER) if asked == "auto" else asked
+
+
+def _memories(document: ScenarioDocument) -> Iterator[float]:
+    for channel in document.channels:
+        if isinstance(channel.adstock, GeometricAdstock):
+            yield _faded(channel.adstock.half_life_days)
+        elif isinstance(channel.adstock, DelayedAdstock | WeibullAdstock):
+            yield channel.adstock.window_days - 1.0
+        if channel.fatigue.exponent > 0.0:
+            yield _faded(channel.fatigue.half_life_days)
+    if document.discounts.ceiling_frac > 0.0:
+        for segment in document.segments:
+            if segment.reference_price.weight > 0.0:
+                yield _faded(segment.reference_price.half_life_days)
+        if document.discounts.pull_forward.borrowed_frac > 0.0:
+            yield _faded(document.discounts.pull_forward.half_life_days)
+
+
+def _faded(half_life_days: float) -> float:
+    return half_life_days * math.log2(1.0 / LEFT)
