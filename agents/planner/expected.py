@@ -195,15 +195,5 @@ def _side_by_side(plans: Sequence[ScheduledPolicy], day: int) -> Decision:
 
 def _without_limits(market: MarketParameters) -> MarketParameters:
     """The same market with no limit on spend; the ceiling on discounts stays."""
-    limits = market.scenario.limits
-    free = replace(
-        limits,
-        total_base=1e300,
-        daily_base=1e300,
-        region_cap_base=np.full_like(limits.region_cap_base, np.inf),
-        channel_cap_base=np.full_like(limits.channel_cap_base, np.inf),
-        minimum_base=np.zeros_like(limits.minimum_base),
-        locked=np.zeros_like(limits.locked),
-        lock_base=np.zeros_like(limits.lock_base),
-    )
+    free = market.scenario.limits.without_limits_on_spend()
     return replace(market, scenario=replace(market.scenario, limits=free))

@@ -10,7 +10,7 @@ def method_notes(result: SimulationResult, comparison: BaselineComparison | None
     worlds = (
         f"Each world draws its own {uncertain} around the scenario's values, and its own chances day by day."
         if uncertain
-        else "The scenario names no uncertain parameters, so worlds differ by chance alone; the real risk is larger."
+        else "Worlds differ by chance alone."
     )
     notes = [
         f"Figures are means over {result.runs} simulated worlds. {worlds}",
