@@ -19,6 +19,7 @@ from xbopt.cli.terminal import (
     figures_table,
     print_json,
     print_trade_rules,
+    print_warnings,
     result_console,
     say,
     stage_bar,
@@ -151,6 +152,7 @@ def _print_plan(result: "PlanningResult") -> None:
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
+    print_warnings(console, scenario)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(sampled_sentence(result, numbers), markup=False)

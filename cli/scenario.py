@@ -1,5 +1,6 @@
-"""``xbopt scenario``: list, new, validate, schema, show."""
+"""``xbopt scenario``: list, new, validate, check, schema, show."""
 
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Annotated
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.options import JsonOption, ScenarioArgument
-from xbopt.cli.terminal import print_json, print_trade_rules, result_console, say, table
+from xbopt.cli.options import JsonOption, ScenarioArgument, SetOption, load_with_notes
+from xbopt.cli.terminal import print_json, print_trade_rules, result_console, say, table, terminal_numbers
 from xbopt.core.errors import ScenarioError, UsageError
+
+REFUSED = 3
+_SCHEMA_FILE = "xbopt.schema.json"
 
 app = typer.Typer(help="List, create, check and show scenarios.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -54,11 +58,12 @@ def new_command(
     ] = "quickstart",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
 ) -> None:
-    """Write a new scenario file to start from: a copy of a shipped one under a new name."""
+    """Write a new scenario file to start from: a shipped one's numbers, unsure of what a newcomer cannot know."""
     import re
 
     from xbopt.core.files import replace_file
     from xbopt.core.scenario.loading import shipped_file
+    from xbopt.core.scenario.new_scenario import new_scenario_text
 
     stem = name.removesuffix(".yaml").removesuffix(".yml")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", Path(stem).name):
@@ -68,13 +73,30 @@ def new_command(
     path = Path(f"{stem}.yaml")
     if path.exists() and not force:
         raise UsageError(f"{path} is already there. Choose another name, or use --force to overwrite it.")
-    text = shipped_file(like).read_text(encoding="utf-8")
-    own = Path(stem).name
-    renamed = re.sub(r"(?m)^name:.*$", f"name: {own}", text, count=1)
-    renamed = re.sub(r"(?m)^title:.*$", f"title: {own}, started from {like}", renamed, count=1)
+    other = shipped_file(like).read_text(encoding="utf-8")
+    text = new_scenario_text(other, name=Path(stem).name, like=like, schema_file=_schema_beside(path))
     with replace_file(path) as temporary:
-        temporary.write_text(renamed, encoding="utf-8")
-    say(f"Wrote {path}. Change it, then: xbopt scenario validate {path}")
+        temporary.write_text(text, encoding="utf-8")
+    say(f"Wrote {path}. Change it, then: xbopt scenario validate {path}, and: xbopt scenario check {path}")
+
+
+def _schema_beside(path: Path) -> str:
+    """Write the schema beside a scenario, so that editors know its fields; gives the file's name.
+
+    Empty where it cannot be written, or where a file of that name is somebody else's.
+    """
+    from xbopt.core.files import replace_file
+    from xbopt.core.scenario.document import scenario_schema
+
+    schema = path.with_name(_SCHEMA_FILE)
+    try:
+        if schema.exists() and '"title": "ScenarioDocument"' not in schema.read_text(encoding="utf-8"):
+            return ""
+        with replace_file(schema) as temporary:
+            temporary.write_text(json.dumps(scenario_schema(), indent=2) + "\n", encoding="utf-8")
+    except (OSError, UsageError, UnicodeDecodeError):
+        return ""
+    return _SCHEMA_FILE
 
 
 @app.command("validate", epilog="Example: xbopt scenario validate my_market.yaml")
@@ -115,13 +137,47 @@ def validate_command(
         raise typer.Exit(ScenarioError.exit_code)
 
 
+@app.command("check", epilog="Example: xbopt scenario check my_market.yaml")
+def check_command(
+    scenario: ScenarioArgument,
+    changes: SetOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 where a sign lies outside and the file does not say why.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a scenario's vital signs: what it implies beside published ranges, by playing it in expected mode."""
+    from xbopt.reports.simulation.vital_signs import NO_UNCERTAINTY, accepted_lines, advice, signs_json, signs_table
+    from xbopt.studies.vital_signs import check
+
+    loaded = load_with_notes(scenario, changes)
+    signs = check(loaded)
+    if as_json:
+        print_json(signs_json(signs))
+    else:
+        console = result_console()
+        console.print(f"{loaded.name}: {loaded.title}")
+        if not signs.states_uncertainty:
+            console.print(NO_UNCERTAINTY)
+        source = signs_table(signs, terminal_numbers(loaded.base_currency))
+        listing = table(f"{source.title}; money in {loaded.base_currency}", *(column.name for column in source.columns))
+        for column in listing.columns[-2:]:
+            column.justify = "left"
+        for row in source.rows:
+            listing.add_row(*map(str, row))
+        console.print(listing)
+        for line in (*accepted_lines(signs), advice(signs)):
+            console.print(line)
+    if strict and signs.warnings:
+        raise typer.Exit(REFUSED)
+
+
 @app.command("schema", epilog="Example: xbopt scenario schema > xbopt.schema.json")
 def schema_command() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from xbopt.core.scenario.document import ScenarioDocument
+    from xbopt.core.scenario.document import scenario_schema
 
-    schema = ScenarioDocument.model_json_schema()
-    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    print_json(scenario_schema())
 
 
 @app.command("show", epilog="Example: xbopt scenario show quickstart")

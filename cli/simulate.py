@@ -21,6 +21,7 @@ from xbopt.cli.terminal import (
     figures_table,
     print_json,
     print_trade_rules,
+    print_warnings,
     result_console,
     say,
     stage_bar,
@@ -178,6 +179,7 @@ def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
     worlds = "1 world" if result.runs == 1 else f"{numbers.count(result.runs)} worlds"
+    print_warnings(console, scenario)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(
         f"{scenario.start} to {scenario.date_of(scenario.days - 1)}, {scenario.days} days; "

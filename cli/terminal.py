@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
+    from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit import figures
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.reports.kit.page_parts import PageContent
@@ -104,6 +105,15 @@ def print_trade_rules(rules: "RulesInForce", currency: str, console: "Console") 
         console.print("Rules and events of these days, from the dated tables:", markup=False)
     for line in lines:
         console.print(f"- {line}", markup=False)
+
+
+def print_warnings(console: "Console", scenario: "Scenario") -> None:
+    """What must be read before any figure of a scenario: nothing is stated as uncertain, or a vital sign is outside."""
+    from xbopt.reports.simulation.vital_signs import warning_lines
+    from xbopt.studies.vital_signs import stated_signs
+
+    for line in warning_lines(stated_signs(scenario)):
+        console.print(line, markup=False, soft_wrap=True)  # one line each, however long
 
 
 def say(message: str) -> None:

@@ -93,7 +93,7 @@ def share_orders(
 def _price_at(
     market: MarketParameters, world: WorldParameters, state: MarketState, price: PriceDay, place: PlaceParameters
 ) -> PriceDay:
-    """Prices where orders have another value: duty and tax depend on it. Customers compare prices of goods, not baskets."""
+    """Prices where orders have another value: duty and tax depend on it. Customers compare goods, not baskets."""
     fx = np.exp(state.outside.fx_log)
     basket = price.basket * place.basket
     region_fx = worlds_innermost(fx[:, list(market.outside.region_currency)])

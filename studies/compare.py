@@ -344,7 +344,8 @@ def _notes(
             f"In {oracle.below_floor} of {oracle.worlds} worlds no plan keeps budget.roi_floor; there the oracle "
             "spends no more than minimums and locks ask for."
         )
-    if oracle is not None and not scenario.document.uncertainty:
+    unsure = scenario.document.uncertainty
+    if oracle is not None and not unsure.spreads and unsure.draws is None:
         notes.append(
             "The scenario names no uncertain parameters, so all worlds are alike but for luck: the oracle knows "
             "nothing that the planner does not."

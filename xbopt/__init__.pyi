@@ -28,5 +28,7 @@ from .studies.plan import PlanningResult as PlanningResult
 from .studies.plan import plan as plan
 from .studies.simulate import SimulationResult as SimulationResult
 from .studies.simulate import simulate as simulate
+from .studies.vital_signs import VitalSigns as VitalSigns
+from .studies.vital_signs import check as check
 
 __version__: str

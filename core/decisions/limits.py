@@ -1,6 +1,6 @@
 """The limits that every decision must keep, as arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,19 @@ class Limits:
     lock_base: FloatArray
     discount_ceiling: FloatArray
     audience: FloatArray
+
+    def without_limits_on_spend(self) -> "Limits":
+        """The same with no limit on spend, neither above nor below; the ceiling on discounts stays."""
+        return replace(
+            self,
+            total_base=1e300,
+            daily_base=1e300,
+            region_cap_base=np.full_like(self.region_cap_base, np.inf),
+            channel_cap_base=np.full_like(self.channel_cap_base, np.inf),
+            minimum_base=np.zeros_like(self.minimum_base),
+            locked=np.zeros_like(self.locked),
+            lock_base=np.zeros_like(self.lock_base),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from xbopt.core.tables.duties import duty_ids, duty_rule
 from xbopt.core.tables.events import event_ids
 from xbopt.core.tables.import_fees import fee_ids, import_fees
 from xbopt.core.tables.public_holidays import country_codes
+from xbopt.core.tables.published_ranges import published_ranges
 from xbopt.core.tables.tariff_lists import tariff_list_ids
 from xbopt.core.tables.taxes import tax_ids, tax_rate
 
@@ -297,6 +298,14 @@ def _rule_change(document: ScenarioDocument, path: Path, shock: RuleChange) -> I
             )
 
 
+def _accepted_signs(document: ScenarioDocument) -> Iterator[Finding]:
+    path, accepted = ("vital_signs", "accepted"), document.vital_signs.accepted
+    yield from keys(path, "vital sign", accepted, list(published_ranges()))
+    for sign, reason in accepted.items():
+        if not reason.strip():
+            yield (*path, sign), "Say why it is accepted."
+
+
 _CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
     _size,
     _market,
@@ -306,5 +315,6 @@ _CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
     _places,
     _calendar,
     _shocks,
+    _accepted_signs,
     *PLAN_CHECKS,
 )

@@ -11,6 +11,7 @@ from xbopt.core.scenario.media import Channel, Synergy
 from xbopt.core.scenario.places import Place
 from xbopt.core.scenario.plan import Budget, Discounts, Plan, Tactics
 from xbopt.core.scenario.schedule import (
+    AcceptedSigns,
     Calendar,
     Horizon,
     Noise,
@@ -56,3 +57,11 @@ class ScenarioDocument(Section):
     provenance: list[Provenance] = Field(
         default_factory=list, max_length=1000, description="where the numbers come from"
     )
+    vital_signs: AcceptedSigns = Field(
+        default=AcceptedSigns(), description="vital signs outside their published range that are meant so"
+    )
+
+
+def scenario_schema() -> dict[str, object]:
+    """The JSON Schema of scenario files."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ScenarioDocument.model_json_schema()}

@@ -233,3 +233,11 @@ class Provenance(Section):
     )
     source: Text = Field(description="where they come from")
     note: Text = Field(default="", description="anything a reader should know")
+
+
+class AcceptedSigns(Section):
+    """What ``xbopt scenario check`` finds outside its published range, and why the scenario wants it so."""
+
+    accepted: dict[Identifier, Text] = Field(
+        default_factory=dict, description="reason by sign, as in {media_share: a launch without any traffic of its own}"
+    )

@@ -13,7 +13,7 @@ def method_notes(result: SimulationResult, comparison: BaselineComparison | None
         if unsure.spreads
         else f"Each world is a joint draw of parameters from {unsure.draws}, with its own chances day by day."
         if unsure.draws
-        else "The scenario names no uncertain parameters, so worlds differ by chance alone; the real risk is larger."
+        else "Worlds differ by chance alone."
     )
     notes = [
         f"Figures are means over {result.runs} simulated worlds. {worlds}",

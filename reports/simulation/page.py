@@ -35,7 +35,7 @@ def simulation_content(report: SimulationReport) -> PageContent:
         title=report.title,
         description=report.description,
         facts=report.facts,
-        verdict=report.verdict,
+        verdict=" ".join((*report.warnings, report.verdict)),
         below_verdict=(report.comparison,) if report.comparison else (),
         tiles=tuple(tile_text(tile, numbers) for tile in report.tiles),
         tiles_legend=f"Large figures are means over {numbers.count(report.worlds)} worlds; below them the "

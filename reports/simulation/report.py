@@ -21,6 +21,7 @@ from xbopt.reports.simulation.verdict import (
     media_sentence,
     verdict_sentence,
 )
+from xbopt.reports.simulation.vital_signs import warning_lines
 from xbopt.studies.against_baseline import against_baseline
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.promotion import PromotionLedger, promotion_ledger
@@ -28,6 +29,7 @@ from xbopt.studies.response import ResponseCurve, response_curves
 from xbopt.studies.rules_in_force import rules_in_force
 from xbopt.studies.simulate import SimulationResult
 from xbopt.studies.timeline import Timeline, build_timeline
+from xbopt.studies.vital_signs import stated_signs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class SimulationReport:
         title: Title of the page.
         description: The scenario's own words.
         facts: Dates, policy, worlds, seed and currency.
+        warnings: What must be read before any figure: no uncertainty stated, vital signs outside their ranges.
         verdict: What the simulation says: what the campaign earns, and what media add to it.
         comparison: How that compares with the baseline, in one sentence; empty without a baseline.
         tiles: KPIs with ranges and changes.
@@ -64,6 +67,7 @@ class SimulationReport:
     title: str
     description: str
     facts: tuple[Fact, ...]
+    warnings: tuple[str, ...]
     verdict: str
     comparison: str
     tiles: tuple[Tile, ...]
@@ -122,6 +126,7 @@ def build_simulation_report(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
         facts=facts_of(scenario, numbers, [("Policy", policy)], runs=result.runs, seed=result.seed),
+        warnings=warning_lines(stated_signs(scenario)),
         verdict=verdict_sentence(result, numbers, media_effect=without_media),
         comparison="" if comparison is None else comparison_sentence(comparison, numbers),
         tiles=build_tiles(result.kpis, comparison),

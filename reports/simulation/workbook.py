@@ -49,7 +49,8 @@ def _write(
     writer: WorkbookWriter, report: SimulationReport, more: Mapping[str, Table], first: Sequence[tuple[str, str]]
 ) -> None:
     facts = [(fact.label, fact.text) for fact in report.facts]
-    lines = [*first, ("Verdict", report.verdict), ("Comparison", report.comparison)]
+    lines = [*(("Warning", line) for line in report.warnings)]
+    lines += [*first, ("Verdict", report.verdict), ("Comparison", report.comparison)]
     lines += [("Beside the margin", line) for line in report.beside_margin]
     lines += facts
     notes = [("Note", note) for note in report.notes]

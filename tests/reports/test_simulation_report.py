@@ -14,6 +14,7 @@ from xbopt.core.scenario.provenance import uncovered
 from xbopt.reports.kit.numbers import NumberFormat, glued
 from xbopt.reports.simulation.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
 from xbopt.reports.simulation.bridge import build_bridge
+from xbopt.reports.simulation.page import simulation_content
 from xbopt.reports.simulation.report import build_simulation_report
 from xbopt.reports.simulation.verdict import media_sentence
 from xbopt.simulator.money import TERMS
@@ -359,3 +360,13 @@ def test_figures_that_round_to_zero_carry_no_sign():
     assert EN.money(-0.002) == "€0"
     assert EN.share(-0.00001) == "0%"
     assert EN.decimal(-0.001) == "0.00"
+
+
+def test_what_must_be_read_first_stands_before_the_verdict(played):
+    """A scenario that is sure of everything: its ranges hold only chance, and the page says so above all."""
+    assert build_simulation_report(played).warnings == ()
+    sure = played.scenario.document.model_copy(update={"uncertainty": {}})
+    report = build_simulation_report(replace(played, scenario=replace(played.scenario, document=sure)))
+    content = simulation_content(report)
+    assert content.verdict.startswith("Nothing is stated as uncertain: ranges below hold only chance")
+    assert content.verdict.endswith(report.verdict)

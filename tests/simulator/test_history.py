@@ -107,7 +107,7 @@ def test_a_deal_of_the_week_before_is_remembered_and_still_owed():
     ]
     market = plain_market(
         {
-            "segments.0.reference_price": {"weight": 0.3, "half_life_days": 14, "loss_aversion": 1},
+            "segments.0.price_memory": {"deal_gain": 0.4, "half_life_days": 14},
             "discounts.pull_forward": {"borrowed_frac": 0.3, "switched_frac": 0, "half_life_days": 14},
             "history": {"before": {"rows": rows}},
         }

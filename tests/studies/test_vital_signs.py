@@ -1,0 +1,242 @@
+"""Vital signs: each one measured on a market whose days can be worked by hand, and each kind of wrong input seen.
+
+The plain market: 10,000 people, 10 visits a day per 1,000, 20 % carts, half of them orders, so 10 organic orders a day,
+at 100 each with goods for 55. Media at 100 a day buy 10,000 impressions, one a head; with half saturation at one they
+bring 20/1000 * 1 * 1/2 visits a head, 100 visits, and 10 orders more. Every bucket visits and orders alike.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xbopt
+from tests.worlds import PLAIN, Doc, document, scenario_of
+from xbopt.core.arrays import FloatArray
+from xbopt.simulator.build import build_market
+from xbopt.studies.repeat_orders import second_order_probability
+from xbopt.studies.vital_signs import Sign, VitalSigns, check, stated_signs, vital_signs
+
+
+def plain(**changes: object) -> Doc:
+    """The plain market with 100 a day of media; a dot of a path is written as two underscores."""
+    usual: dict[str, object] = {"budget.total_base": 2000.0}
+    return document(usual | {path.replace("__", "."): value for path, value in changes.items()}, text=PLAIN)
+
+
+def signs_of(doc: Doc) -> dict[str, Sign]:
+    """By code; of a market with one region, segment, channel and product there is one of each."""
+    return {sign.code: sign for sign in check(scenario_of(doc)).signs}
+
+
+@pytest.fixture(scope="module")
+def signs() -> dict[str, Sign]:
+    return signs_of(plain())
+
+
+def test_half_of_the_orders_come_from_media(signs: dict[str, Sign]) -> None:
+    """20 orders a day with media, 10 without."""
+    assert signs["media_share"].figure == pytest.approx(0.5, rel=1e-9)
+    assert signs["media_share"].verdict == "inside"
+
+
+def test_the_advertising_elasticity_is_a_quarter(signs: dict[str, Sign]) -> None:
+    """Orders 10 + 20 x/(1 + x) at x = 1: 20/4 = 5 a unit of log spend, of 20. At 0.95 and 1.05 of the spend they are
+    19.7436 and 20.2439: ln 1.02534 / ln (1.05/0.95) = 0.25004."""
+    assert signs["advertising_elasticity"].figure == pytest.approx(0.25004, abs=1e-5)
+
+
+def test_returns_of_the_channel(signs: dict[str, Sign]) -> None:
+    """10 orders of 100 for 100 of spend; 45 of each are left. The next unit: 45 * (20.2439 - 19.7436) / 10."""
+    assert signs["incremental_roas"].figure == pytest.approx(10.0, rel=1e-9)
+    assert signs["incremental_roas"].verdict == "outside"
+    assert signs["average_return"].figure == pytest.approx(4.5, rel=1e-9)
+    assert signs["marginal_return"].figure == pytest.approx(2.2514, abs=1e-4)
+    assert signs["incremental_roas"].where == "ads"
+
+
+def test_a_new_customer_costs_spend_over_new_customers_won() -> None:
+    """On the first day 10 people order for the first time who would not have: 100 of spend. The range is in orders."""
+    sign = signs_of(plain(horizon__days=1, budget__total_base=100.0))["cost_per_new_customer"]
+    assert sign.figure == pytest.approx(10.0, rel=1e-9)
+    assert (sign.low, sign.high) == pytest.approx((20.0, 200.0))
+    assert sign.verdict == "outside"
+
+
+def test_a_list_of_customers_has_a_range_of_its_own() -> None:
+    """Ads that reach no prospects: the same figures, measured against what e-mail brings."""
+    doc = plain(
+        channels__0__reach={"prospect": 0, "new": 1, "active": 1, "at_risk": 1, "lapsed": 1},
+        market__regions__0__customers={"people": {"active": 5000}},
+    )
+    signs = signs_of(doc)
+    assert "incremental_roas" not in signs
+    assert signs["owned_roas"].high > 10.0
+
+
+def test_margins_of_product_and_order(signs: dict[str, Sign]) -> None:
+    assert signs["gross_margin"].figure == pytest.approx(0.45)
+    assert signs["unit_margin"].figure == pytest.approx(0.45)
+    assert signs["unit_margin"].where == "home/people"
+
+
+def test_the_stated_elasticity_is_measured(signs: dict[str, Sign]) -> None:
+    """Elasticity -2, no memory: a lasting price and a week's deal move orders alike."""
+    assert signs["price_elasticity"].figure == pytest.approx(-2.0, rel=1e-6)
+    assert signs["deal_elasticity"].figure == pytest.approx(-2.0, rel=1e-6)
+
+
+def test_a_deal_that_borrows_nothing_is_all_new(signs: dict[str, Sign]) -> None:
+    assert signs["deal_brought_forward"].figure == pytest.approx(0.0, abs=1e-9)
+    assert signs["deal_switched"].figure == 0.0
+    assert signs["deal_new"].figure == pytest.approx(1.0)
+
+
+def test_a_deal_needs_what_the_margin_says(signs: dict[str, Sign]) -> None:
+    """d / (margin - d) = 0.1 / (0.45 - 0.1)."""
+    assert signs["deal_break_even"].figure == pytest.approx(0.1 / 0.35, rel=1e-9)
+
+
+def test_the_promotion_split_is_measured_over_eight_weeks() -> None:
+    """What a reader of the weeks sees of a third that is borrowed and paid back with a half-life of 7 days.
+
+    Each day of the deal adds 1 to the bump and 1/3 to the debt, of which 1 - 2^(-1/7) is paid back a day. On the last
+    evening 1/3 * (1 - 1/2) / (1 - 2^(-1/7)) = 1.7677 are owed; 7/3 - 1.7677 = 0.5656 were missing within the week
+    already, so that the week shows 6.4344. Of the debt 255/256 come back in eight weeks: 1.7608 / 6.4344 = 0.2737.
+    """
+    pull = {"borrowed_frac": 1 / 3, "switched_frac": 1 / 3, "half_life_days": 7, "largest_cut": 0.9}
+    signs = signs_of(plain(discounts__pull_forward=pull))
+    assert signs["deal_brought_forward"].figure == pytest.approx(0.2737, abs=1e-4)
+    assert signs["deal_switched"].figure == pytest.approx(1 / 3, rel=1e-9)
+    assert signs["deal_new"].figure == pytest.approx(1.0 - 1 / 3 - 0.2737, abs=1e-4)
+
+
+def test_second_orders_without_ageing() -> None:
+    """A chance of 0.01 * 0.2 * 0.5 a day: 1 - 0.999^365 = 0.3059."""
+    never = {"new_to_at_risk": 0, "active_to_at_risk": 0, "at_risk_to_lapsed": 0, "lapsed_to_prospect": 0}
+    signs = signs_of(plain(segments__0__ageing=never))
+    assert signs["second_order_365"].figure == pytest.approx(1.0 - 0.999**365, rel=1e-9)
+    assert signs["second_order_90"].figure == pytest.approx(1.0 - 0.999**90, rel=1e-9)
+
+
+def test_second_orders_are_rarer_where_customers_drift_away() -> None:
+    """New customers order with chance 0.001 and leave with 0.5; at-risk ones order never. After two days 0.001 have
+    ordered on the first, and 0.999 * 0.5 * 0.001 on the second."""
+    doc = plain(
+        segments__0__ageing={"new_to_at_risk": 0.5, "at_risk_to_lapsed": 0, "lapsed_to_prospect": 0},
+        segments__0__visits_per_1000={"prospect": 10, "new": 10, "active": 10, "at_risk": 0, "lapsed": 0},
+    )
+    chance: FloatArray = second_order_probability(build_market(scenario_of(doc)), 2)
+    np.testing.assert_allclose(chance, [[0.001 + 0.999 * 0.5 * 0.001]], rtol=1e-12)
+
+
+def test_the_first_stock_covers_so_many_days() -> None:
+    """500 orders at 20 a day; 30 days of lead time are longer than that."""
+    stock = {"initial_orders": 500, "lead_time_days": 30, "cover_days": 10}
+    sign = signs_of(plain(market__regions__0__stock=stock))["stock_cover"]
+    assert sign.figure == pytest.approx(25.0, rel=1e-9)
+    assert sign.low == 30.0
+    assert sign.verdict == "outside"
+
+
+def test_most_orders_from_media_are_seen() -> None:
+    """123 visits per 1,000 impressions bring 61.5 orders a day beside 10 organic ones: 86 %."""
+    signs = signs_of(plain(channels__0__visits_per_1000_impressions=123))
+    assert signs["media_share"].figure == pytest.approx(61.5 / 71.5, rel=1e-9)
+    assert signs["media_share"].is_warning
+    assert signs["advertising_elasticity"].is_warning
+
+
+def test_goods_that_cost_more_than_their_price_are_seen() -> None:
+    signs = signs_of(plain(products__0__unit_cost_base=120))
+    assert signs["gross_margin"].figure == pytest.approx(-0.2)
+    assert signs["gross_margin"].hint == "cost above price"
+    assert signs["unit_margin"].verdict == "outside"
+    assert signs["deal_break_even"].verdict == "not applicable"
+
+
+def test_a_deal_that_eats_the_margin_needs_orders_without_end() -> None:
+    """At a cost of 96, each order with 10 % off costs money: no number is enough. JSON has no infinity."""
+    result = check(scenario_of(plain(products__0__unit_cost_base=96, discounts__margin_floor_frac=0)))
+    sign = next(sign for sign in result.signs if sign.code == "deal_break_even")
+    assert sign.figure == math.inf
+    assert sign.verdict == "outside"
+    row = next(row for row in result.to_frame().to_pylist() if row["sign"] == "deal_break_even")
+    assert row["figure"] is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict", "hint"),
+    [
+        (1.161, "inside", ""),
+        (1.4, "inside", ""),
+        (0.861, "outside", "inverted rate"),
+        (11.6, "outside", "rate off by powers of ten"),
+        (0.0116, "outside", "rate off by powers of ten"),
+        (2.0, "outside", ""),
+    ],
+)
+def test_a_currency_rate_is_held_against_the_ecb(rate: float, verdict: str, hint: str) -> None:
+    """1 GBP was 1/0.86121 = 1.161 EUR in the mean of 2026."""
+    signs = stated_signs(scenario_of(plain(market__currencies={"EUR": {"rate": 1.0}, "GBP": {"rate": rate}}))).signs
+    sign = next(sign for sign in signs if sign.code == "currency_rate")
+    assert (sign.verdict, sign.hint) == (verdict, hint)
+
+
+def test_a_currency_that_the_table_lacks_is_not_judged() -> None:
+    signs = stated_signs(scenario_of(plain(market__currencies={"EUR": {"rate": 1.0}, "VND": {"rate": 3.3e-5}}))).signs
+    assert next(sign for sign in signs if sign.code == "currency_rate").verdict == "not applicable"
+
+
+@pytest.mark.parametrize("unsure", [{}, {"elasticity": {"spread": 0.0}}])
+def test_a_scenario_that_is_sure_of_everything_is_seen(unsure: dict[str, Any]) -> None:
+    result = stated_signs(scenario_of(plain(uncertainty=unsure)))
+    assert not result.states_uncertainty
+    assert stated_signs(scenario_of(plain(uncertainty={"elasticity": {"spread": 0.2}}))).states_uncertainty
+
+
+def test_numbers_without_a_source_are_counted() -> None:
+    """Without provenance no number has one; with one entry for all, all have."""
+    share = {sign.code: sign for sign in stated_signs(scenario_of(plain())).signs}["sources"]
+    assert (share.figure, share.verdict) == (0.0, "outside")
+    everything = [{"path": "**", "evidence": "E", "source": "a guess"}]
+    share = {sign.code: sign for sign in stated_signs(scenario_of(plain(provenance=everything))).signs}["sources"]
+    assert (share.figure, share.verdict) == (1.0, "inside")
+
+
+def test_a_reason_in_the_file_ends_the_warning_but_not_the_verdict() -> None:
+    reason = "a launch: nobody knows the shop yet"
+    doc = plain(channels__0__visits_per_1000_impressions=123, vital_signs={"accepted": {"media_share": reason}})
+    sign = signs_of(doc)["media_share"]
+    assert (sign.verdict, sign.is_warning, sign.accepted) == ("outside", False, reason)
+
+
+def test_a_plan_without_media_has_no_signs_of_media() -> None:
+    result: VitalSigns = check(scenario_of(plain(plan__spend_frac=0.0)))
+    signs = {sign.code: sign for sign in result.signs}
+    for code in ("media_share", "advertising_elasticity", "cost_per_new_customer"):
+        assert signs[code].verdict == "not applicable"
+    assert "incremental_roas" not in signs
+    assert all(not sign.is_warning for sign in result.signs if sign.verdict == "not applicable")
+
+
+def test_limits_do_not_stand_in_the_way_of_a_trial(signs: dict[str, Sign]) -> None:
+    """A lock pays the channel whatever is decided; the trial without it is played all the same."""
+    lock = [{"region": "home", "segment": "people", "channel": "ads", "spend_per_day_base": 100}]
+    locked = signs_of(plain(budget__locks=lock))
+    assert locked["media_share"].figure == pytest.approx(signs["media_share"].figure, rel=1e-9)
+    assert locked["advertising_elasticity"].figure == pytest.approx(signs["advertising_elasticity"].figure, rel=1e-9)
+
+
+def test_a_market_is_enough_and_gives_the_same() -> None:
+    """Calibration has a market and no file."""
+    scenario = scenario_of(plain(horizon__days=3))
+    assert vital_signs(build_market(scenario)).signs == check(scenario).signs
+
+
+def test_the_public_name_gives_a_table() -> None:
+    rows = xbopt.check(scenario_of(plain(horizon__days=2))).to_frame().to_pylist()
+    names = "sign name where figure low high unit verdict accepted hint evidence source"
+    assert list(rows[0]) == names.split()
+    assert {row["sign"] for row in rows} >= {"uncertainty", "media_share", "price_elasticity", "second_order_365"}
