@@ -10,10 +10,11 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.errors import TableError
 from xbopt.simulator.calendar import CalendarArrays
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.rules import TradeRules, build_shocks, build_trade_rules
+from xbopt.simulator.rules import FeeArrays, TradeRules, build_trade_rules
 from xbopt.simulator.seasons import scenario_calendar
+from xbopt.simulator.shocks import build_shocks
 
-ByDay = TypeVar("ByDay", CalendarArrays, TradeRules)
+ByDay = TypeVar("ByDay", CalendarArrays, TradeRules, FeeArrays)
 _DEEPEST_PAST_DISCOUNT = 0.9
 
 
@@ -96,17 +97,7 @@ def average_decision(market: MarketParameters, worlds: int) -> Decision:
 
 def without_limits(market: MarketParameters) -> MarketParameters:
     """The same market with no limit on spend; the ceiling on discounts stays."""
-    limits = market.scenario.limits
-    free = replace(
-        limits,
-        total_base=1e300,
-        daily_base=1e300,
-        region_cap_base=np.full_like(limits.region_cap_base, np.inf),
-        channel_cap_base=np.full_like(limits.channel_cap_base, np.inf),
-        minimum_base=np.zeros_like(limits.minimum_base),
-        locked=np.zeros_like(limits.locked),
-        lock_base=np.zeros_like(limits.lock_base),
-    )
+    free = market.scenario.limits.without_limits_on_spend()
     return replace(market, scenario=replace(market.scenario, limits=free))
 
 
@@ -116,6 +107,8 @@ def _held(days: ByDay, count: int, which: int) -> ByDay:
     def repeated(value: object) -> object:
         if isinstance(value, np.ndarray) and value.ndim > 1:
             return np.repeat(value[which][None], count, axis=0)
+        if isinstance(value, tuple):
+            return tuple(_held(part, count, which) if isinstance(part, FeeArrays) else part for part in value)
         return value
 
     return replace(days, **{field.name: repeated(getattr(days, field.name)) for field in fields(days)})

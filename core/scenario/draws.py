@@ -50,8 +50,8 @@ PARAMETERS: Mapping[str, tuple[ParameterGroup, ...]] = {
     "channels.CHANNEL.visit_quality": ("visit_quality",),
     "channels.CHANNEL.adstock.half_life_days": ("carry_over",),
     "channels.CHANNEL.adstock.scale_days": ("carry_over",),
-    "segments.SEGMENT.reference_price.weight": ("deal_gain",),
-    "segments.SEGMENT.reference_price.half_life_days": ("price_memory",),
+    "segments.SEGMENT.price_memory.deal_gain": ("deal_gain",),
+    "segments.SEGMENT.price_memory.half_life_days": ("price_memory",),
     "discounts.pull_forward.borrowed_frac": ("pull_forward",),
     "market.regions.REGION.shipping.cost_base": ("shipping_cost",),
 }
