@@ -166,8 +166,10 @@ def _assortment(document: ScenarioDocument) -> Iterator[Finding]:
         if product.tariff_list not in tariff_list_ids():
             yield path, unknown("tariff list", product.tariff_list, tariff_list_ids())
         elif product.tariff_list not in (of_origin := tariff_list_ids(origin)):
-            known = f"known for {origin}: {', '.join(of_origin)}" if of_origin else f"no list is known for {origin}"
-            yield path, f"{product.tariff_list} does not hold for goods of origin {origin}; {known}."
+            known = (
+                f"Known for {origin}: {', '.join(of_origin)}." if of_origin else "State the right origin, or no list."
+            )
+            yield path, f"{product.tariff_list} does not hold for goods of origin {origin}. {known}"
 
 
 def _channels(document: ScenarioDocument) -> Iterator[Finding]:

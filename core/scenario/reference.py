@@ -14,6 +14,8 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.fields import Section
 from xbopt.core.tables.duties import duty_ids
 from xbopt.core.tables.events import event_ids
+from xbopt.core.tables.import_fees import fee_ids
+from xbopt.core.tables.tariff_lists import tariff_list_ids
 from xbopt.core.tables.taxes import tax_ids
 
 _Schema = Mapping[str, object]
@@ -59,6 +61,8 @@ def scenario_reference() -> str:
         _INTRO,
         f"- `market.regions.tax`: {_codes(tax_ids())}",
         f"- `market.regions.duty`: {_codes(duty_ids())}",
+        f"- `market.regions.import_fees`: {_codes(fee_ids())}",
+        f"- `products.tariff_list`: {_codes(tariff_list_ids())}",
         f"- `calendar.events`: {_codes(event_ids())}",
         "",
         "Some events have numbers for some countries only; validation says which.",

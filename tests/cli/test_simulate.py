@@ -156,3 +156,14 @@ def test_an_internal_error_says_so_and_exits_1(xbopt_process: Command, tmp_path:
     )
     assert answer.code == 1
     assert "Internal error: RuntimeError: boom" in answer.err
+
+
+def test_the_terminal_lists_the_rules(xbopt_command: Command) -> None:
+    short = ("--set", "horizon.days=3", "--set", "plan.discounts=[]")
+    for arguments in (("scenario", "show", "us_eu_launch"), ("simulate", "us_eu_launch", "--runs", "1", *short)):
+        answer = xbopt_command(*arguments)
+        assert answer.code == 0
+        words = " ".join(answer.out.split())
+        assert "duty us_import since Jul 24, 2026, goods from CN: 6% of goods" in words
+        assert "US: duty on top by tariff list us_301_list_4a, 7.50% (high)" in words
+        assert "10% would cost the seller" in words

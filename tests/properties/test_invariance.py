@@ -121,8 +121,18 @@ def _wide() -> Doc:
     return doc
 
 
+def _untaxed() -> Doc:
+    """Orders on either side of Japan's JPY 10,000, so that each world's discount decides on its tax."""
+    doc = document({"tactics": {"decide_every_days": 1}, "horizon.days": 5})
+    doc["market"]["currencies"]["JPY"] = {"rate": 0.006, "volatility": 0.1}
+    doc["market"]["regions"][1] |= {"country": "JP", "currency": "JPY", "tax": "JP", "duty": "jp_import"}
+    return doc
+
+
 @pytest.mark.parametrize(
-    "make", [lambda: document({"tactics": {"decide_every_days": 1}, "horizon.days": 5}), _wide], ids=["small", "wide"]
+    "make",
+    [lambda: document({"tactics": {"decide_every_days": 1}, "horizon.days": 5}), _wide, _untaxed],
+    ids=["small", "wide", "untaxed"],
 )
 def test_a_world_does_not_depend_on_its_batch_or_neighbours(make: Callable[[], Doc]) -> None:
     market = build_market(scenario_of(make()))

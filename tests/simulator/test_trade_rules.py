@@ -201,7 +201,7 @@ def test_a_withdrawal_refunds_shipping_where_the_law_says_so(country: str, day: 
 
 
 def test_the_end_of_a_tax_waiver_raises_the_landed_price() -> None:
-    """Up to JPY 10,000 shoppers pay no tax until 2028-04-01, then 10 %; at an elasticity of -2 orders fall by 1.1^-2."""
+    """Up to JPY 10,000 shoppers owe no tax until 2028-04-01, then 10 %; at an elasticity of -2 orders fall by 1.1^-2"""
     market = plain_market({**JP, "horizon.start": "2028-03-31", "horizon.days": 2})
     outcomes, _ = play(market, steady(market.scenario, 1))
     before, after = (float(outcome.orders.sum()) for outcome in outcomes)
