@@ -144,7 +144,8 @@ def _still_a_deal(log_none: FloatArray, log_known: FloatArray, remembered: Float
     """How much of a discount is still a deal and not yet the price ``(B, R, S)``, 0..1.
 
     The share of the discount that memory has not caught up with falls to ``2^-DEAL_HALF_LIVES`` in ``DEAL_HALF_LIVES``
-    half-lives of a discount that lasts. So long it is wholly a deal, and then halves with every half-life.
+    half-lives of a discount that lasts. So long it is wholly a deal; then each further half-life leaves a quarter, so
+    that it has become the price by the time that its debts are paid back.
     """
     discount = log_none - log_known
     new = np.maximum(remembered - log_known, 0.0) / np.where(discount > 0.0, discount, 1.0)

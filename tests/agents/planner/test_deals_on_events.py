@@ -21,8 +21,8 @@ def planned_discounts(changes: dict[str, object]) -> FloatArray:
 
 
 def test_at_ordinary_margins_the_plan_gives_a_deal_on_the_day() -> None:
-    # At -2 a lasting discount pays no shop that keeps 45 %. On the day a new deal counts 1.4 times, buyers are 1.35 times
-    # as sensitive, and all of 2.3 times the visits come at 20 %. Each order that was brought forward costs 45 later:
+    # At -2 a lasting discount pays no shop that keeps 45 %. On the day a new deal counts 1.4 times, buyers are 1.35
+    # times as sensitive, and all of 2.3 times the visits come at 20 %. An order brought forward costs 45 later:
     #   at list price  1.39                                  orders of 45:  62.6
     #   at 15 %        2.07 * 0.85^-3.78 = 3.83, 0.59 borrowed, of 30:      88.5
     #   at 20 %        2.30 * 0.80^-3.78 = 5.35, 1.02 borrowed, of 25:      87.9
