@@ -21,6 +21,7 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange, kpi_values
+from xbopt.studies.labels import axis_names
 from xbopt.studies.risk import Played, played
 from xbopt.studies.simulate import Progress
 from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
@@ -29,6 +30,8 @@ PROVEN_GAP = 1e-6
 """Up to this relative gap a plan counts as an optimum of its last convex program."""
 # Playing a plan under the limits may round its spend; more than this share of the goal is told.
 _ROUNDING = 1e-6
+# A channel runs dry where its last week has less than this share of its other days' spend.
+_DRY, _LAST_DAYS, _WORTH_A_WORD = 0.2, 7, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +172,7 @@ def plan(
             f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever "
             "they bring more of it. Look at the contribution margin as well."
         )
+    notes += dry_endings(scenario, campaign.schedule.spend_base) if wanted.counts_media else []
     within_limits = planned.goals[campaign.goal]
     if abs(within_limits - campaign.expected) > _ROUNDING * abs(campaign.expected):
         notes.append(
@@ -185,6 +189,30 @@ def plan(
         sampled_baseline=played(market, own, goal=campaign.goal),
         notes=tuple(notes),
     )
+
+
+def dry_endings(scenario: Scenario, spend_base: FloatArray) -> list[str]:
+    """A sentence on channels whose spend falls to next to nothing in the last days, and why.
+
+    Args:
+        scenario: The scenario.
+        spend_base: Spend of the plan by day ``(T, R, S, C)``.
+    """
+    days = min(_LAST_DAYS, scenario.days // 2)
+    if days == 0:
+        return []
+    by_day = spend_base.sum(axis=(1, 2))
+    last, usual = by_day[-days:].mean(axis=0), by_day[:-days].mean(axis=0)
+    dry = (last < _DRY * usual) & (usual > _WORTH_A_WORD * by_day.mean(axis=0).sum())
+    if not dry.any():
+        return []
+    names = ", ".join(name for name, is_dry in zip(axis_names(scenario)[2], dry, strict=True) if is_dry)
+    after = scenario.document.horizon.after
+    if after.days == 0:
+        why = "nothing that media do after the last day is counted (horizon.after.days is 0)"
+    else:
+        why = "what that would bring there, and leave behind for later days, is worth less than it costs"
+    return [f"In the last {days} days the plan spends next to nothing on {names}: {why}."]
 
 
 def play_expected(market: MarketParameters, plan: ScheduledPolicy) -> ExpectedResult:

@@ -19,6 +19,8 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.schedule import Provenance
 
 NOT_OF_THE_MARKET = frozenset({"version", "provenance"})
+RECORDS = ("history", "before")
+"""What was done before the first day is a record and no assumption: its rows need no source each."""
 
 _Step = tuple[str, ...]
 """The spellings of one step: its key or index and, where the item of a list has one, its id."""
@@ -99,7 +101,9 @@ def _text(steps: tuple[_Step, ...]) -> str:
 def _numbers(value: object, steps: tuple[_Step, ...]) -> Iterator[tuple[tuple[_Step, ...], float]]:
     """Steps to each number of the market below a value, and the number."""
     for at, leaf in _leaves(value, steps):
-        if isinstance(leaf, int | float) and not isinstance(leaf, bool) and at and at[0][0] not in NOT_OF_THE_MARKET:
+        place = tuple(step[0] for step in at[:2])
+        of_the_market = bool(place) and place[0] not in NOT_OF_THE_MARKET and place != RECORDS
+        if of_the_market and isinstance(leaf, int | float) and not isinstance(leaf, bool):
             yield at, float(leaf)
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from xbopt.core.documents.document import format_path
 from xbopt.core.scenario.document import ScenarioDocument
-from xbopt.core.scenario.provenance import NOT_OF_THE_MARKET, provenance_of
+from xbopt.core.scenario.provenance import NOT_OF_THE_MARKET, RECORDS, provenance_of
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page_parts import SheetRow, SheetRows, SheetText
 from xbopt.reports.simulation.trade_rules import rule_rows
@@ -123,7 +123,7 @@ def _numbers(
         yield steps, float(value), stated
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            if not steps and name in NOT_OF_THE_MARKET:
+            if (not steps and name in NOT_OF_THE_MARKET) or (*(step[0] for step in steps), name) == RECORDS:
                 continue
             inside = stated and name in value.model_fields_set
             yield from _numbers(getattr(value, name), (*steps, (name,)), stated=inside)

@@ -1,5 +1,6 @@
 """How to read a simulation report, and what it leaves out."""
 
+from xbopt.core.scenario.notes import after_words, before_words
 from xbopt.studies.against_baseline import BaselineComparison
 from xbopt.studies.simulate import SimulationResult
 
@@ -31,6 +32,7 @@ def method_notes(result: SimulationResult, comparison: BaselineComparison | None
             "response curves show that."
         ),
         "Returns are booked at their expected value on the day of the order.",
+        f"Before the first day: {before_words(result.scenario)} After the last one: {after_words(result.scenario)}",
         (
             "Response curves are the long-run answer of the average market to the same spend every day. Dashed parts "
             "lie beyond the largest daily spend of this plan. They count first effects only: no repurchase after the "

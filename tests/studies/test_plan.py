@@ -7,7 +7,7 @@ import xbopt
 from xbopt.agents.planner.target import Target
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.studies.plan import play_expected
+from xbopt.studies.plan import dry_endings, play_expected
 from xbopt.studies.sensitivity import CHANGE, plan_swings
 
 SHORT = ["horizon.days=14", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
@@ -38,6 +38,17 @@ def test_goals_follow_from_kpis(planned):
         assert played.goals["reward"] == pytest.approx(sum(played.kpis[term] for term in terms), rel=1e-12)
         assert played.kpis["carried_beyond"] != 0.0
         assert played.spend_base.sum() == pytest.approx(played.kpis["media_spend"])
+
+
+def test_a_channel_that_runs_dry_in_the_last_week_is_told_with_the_reason():
+    spend = np.full((28, 2, 2, 3), 100.0)
+    assert dry_endings(scenario_of(), spend) == []
+    spend[-7:, ..., 1] = 1.0
+    (note,) = dry_endings(scenario_of(), spend)
+    assert note.startswith("In the last 7 days the plan spends next to nothing on Paid social:")
+    assert "worth less than it costs" in note
+    (uncounted,) = dry_endings(xbopt.load_scenario("quickstart", overrides=["horizon.after.days=0"]), spend)
+    assert "horizon.after.days is 0" in uncounted
 
 
 def test_the_goals_of_the_planner_are_those_of_a_play(planned):
