@@ -230,7 +230,28 @@ def show_command(scenario: ScenarioArgument, as_json: JsonOption = False) -> Non
             channel.saturation.curve,
             f"{loaded.plan.share[:, :, c].sum():.0%}",
         )
-    for part in (regions, segments, channels):
+    places = table(
+        "Places of sale beside the own shop",
+        "Id",
+        "Fee",
+        "On",
+        f"An order, {money}",
+        "Conversion",
+        "Basket",
+        "Channels",
+    )
+    for place in document.places:
+        fees = place.fees
+        places.add_row(
+            place.id,
+            f"{fees.platform_frac:.1%}{' (differs by region)' if fees.by_region else ''}",
+            fees.fee_on,
+            f"{fees.fixed_base:,.2f}",
+            f"x{place.conversion:g}",
+            f"x{place.basket:g}",
+            ", ".join(channel.id for channel in document.channels if channel.place == place.id) or "none",
+        )
+    for part in (regions, segments, channels, *([places] if document.places else [])):
         console.print(part)
     print_trade_rules(rules_in_force(loaded), money, console)
     every = document.tactics.decide_every_days

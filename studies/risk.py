@@ -87,5 +87,5 @@ def played(
     totals = merge_totals(parts)
     kpis = kpi_values(totals, budget_base=market.scenario.limits.total_base)
     margins = kpis["contribution_margin"]
-    values = margins + totals.customer_value if wanted.name == "reward" else kpis[wanted.name]
+    values = totals.reward if wanted.name == "reward" else kpis[wanted.name]
     return Played(goal=goal, seed=seed, values=values, margins=margins)

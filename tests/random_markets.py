@@ -75,6 +75,22 @@ def documents(draw: Any, *, days: int = 6) -> Doc:
                 }
             )
         )
+    if draw(st.booleans()):
+        changes["places"] = [
+            {
+                "id": "mall",
+                "fees": {
+                    "platform_frac": draw(st.floats(0, 0.5)),
+                    "fee_on": draw(st.sampled_from(["net", "gross"])),
+                    "fixed_base": draw(st.floats(0, 5)),
+                },
+                "conversion": draw(st.floats(0.2, 3)),
+                "basket": draw(st.floats(0.2, 3)),
+                "organic_frac": draw(st.floats(0, 1)),
+            }
+        ]
+        changes["channels.1.place"] = "mall"
+        changes["channels.1.price.by_region"] = {"island": draw(st.floats(0.2, 5))}
     borrowed = draw(st.floats(0, 1))
     changes["discounts.pull_forward"] = {
         "borrowed_frac": borrowed,

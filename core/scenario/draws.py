@@ -98,6 +98,12 @@ class JointDraws:
     columns: tuple[DrawnParameter, ...] = field(repr=False)
     cumulated_weight: FloatArray | None = field(repr=False)
 
+    def mean_ratio(self, column: DrawnParameter) -> float:
+        """Mean of a column's ratio to the scenario's own value, by the rows' weights."""
+        if self.cumulated_weight is None:
+            return float(column.ratio.mean())
+        return float(column.ratio @ np.diff(self.cumulated_weight, prepend=0.0))
+
     @property
     def digest(self) -> str:
         """SHA-256 of the file, as hexadecimal text."""
@@ -148,19 +154,18 @@ def _table(path: Path) -> tuple[bytes, dict[str, FloatArray]]:
     if path.suffix != ".parquet":
         raise DrawsError([f"{path.name} is no Parquet file; give it a name that ends in .parquet."])
     try:
+        if path.exists() and not path.is_file():
+            raise DrawsError([f"{path} is no ordinary file."])
         content = path.read_bytes()
-        read = parquet.read_table(BytesIO(content))
+        opened = parquet.ParquetFile(BytesIO(content))
+        _check_rows(path, opened.metadata.num_rows)
+        read = opened.read()
     except OSError as error:
         reason = f"({error.strerror})" if error.strerror else "as Parquet"
         raise DrawsError([f"{path} cannot be read {reason}."]) from error
     except pa.ArrowException as error:
         raise DrawsError([f"{path} cannot be read as Parquet."]) from error
     names = [str(name) for name in read.column_names]
-    if read.num_rows < 2:
-        rows = "one row" if read.num_rows else "no rows"
-        raise DrawsError([f"{path.name} has {rows}; draws need 2 at least. One set of values belongs in the scenario."])
-    if read.num_rows > _MOST_ROWS:
-        raise DrawsError([f"{path.name} has {read.num_rows:,} rows; at most {_MOST_ROWS:,} are read. Thin them out."])
     table: dict[str, FloatArray] = {}
     for i, name in enumerate(names):
         column = read.column(i)
@@ -174,6 +179,14 @@ def _table(path: Path) -> tuple[bytes, dict[str, FloatArray]]:
             raise DrawsError([f"The column {name!r} of {path.name} has no number in row {wrong[0] + 1}."])
         table[name] = values
     return content, table
+
+
+def _check_rows(path: Path, rows: int) -> None:
+    if rows < 2:
+        has = "one row" if rows else "no rows"
+        raise DrawsError([f"{path.name} has {has}; draws need 2 at least. One set of values belongs in the scenario."])
+    if rows > _MOST_ROWS:
+        raise DrawsError([f"{path.name} has {rows:,} rows; at most {_MOST_ROWS:,} are read. Thin them out."])
 
 
 def _cumulated(log_weight: FloatArray | None) -> FloatArray | None:

@@ -95,7 +95,8 @@ class Fees(Section):
     payment_fixed_base: Money = Field(default=0.0, description="fixed payment fee an order")
     platform_frac: Rate = Field(default=0.0, description="share of sales that the shop's platform keeps")
     fee_on: FeeBase = Field(
-        default="net", description="the platform fee's base: what customers paid with consumption tax, or without it"
+        default="net",
+        description="base of the platform fee: gross is what customers paid, tax included; net leaves tax out",
     )
     return_handling_base: Money = Field(default=0.0, description="cost of one return: parcel, check, restocking")
     resale_frac: Frac = Field(default=0.8, description="share of the goods' cost recovered from a return")

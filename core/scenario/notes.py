@@ -7,6 +7,8 @@ from xbopt.core.scenario.scenario import Scenario
 
 # Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
 _PAYBACK_HALF_LIVES = 2.0
+_FAR_FROM_MEAN = 0.1
+_SHOWN = 5
 
 
 def scenario_notes(scenario: Scenario) -> list[str]:
@@ -46,6 +48,15 @@ def scenario_notes(scenario: Scenario) -> list[str]:
             f"history.before covers {scenario.past.days} days, and the longest memory of media, prices and promotions "
             f"fades in {memory}: what happened before these days counts as nothing."
         )
+    if (draws := scenario.draws) is not None:
+        means = {column.path: draws.mean_ratio(column) for column in draws.columns}
+        off = [f"{path} ({mean:.3g} times)" for path, mean in means.items() if abs(mean - 1.0) > _FAR_FROM_MEAN]
+        if off:
+            more = f" and {len(off) - _SHOWN} more" if len(off) > _SHOWN else ""
+            notes.append(
+                "The expected path plays the scenario's own values, and the draws' means are elsewhere: "
+                f"{', '.join(off[:_SHOWN])}{more}. Write the means into the scenario if plans are to rest on them."
+            )
     if document.budget.roi_floor is not None:
         notes.append("budget.roi_floor is a soft constraint for planners; a simulation does not enforce it.")
     return notes

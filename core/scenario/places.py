@@ -23,7 +23,8 @@ class PlaceFees(Section):
 
     platform_frac: Rate = Field(default=0.0, description="referral fee, as a share of what `fee_on` says")
     fee_on: FeeBase = Field(
-        default="gross", description="the referral fee's base: what customers paid with consumption tax, or without it"
+        default="gross",
+        description="base of the referral fee: gross is what customers paid, tax included; net leaves tax out",
     )
     fixed_base: Money = Field(default=0.0, description="fixed fee an order, as for closing or fulfilment")
     payment_frac: Rate = Field(

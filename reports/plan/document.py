@@ -1,13 +1,12 @@
 """A plan for other programs: as one JSON document, and as a spreadsheet."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
-from xbopt.reports.simulation.document import number_or_none, scenario_json
+from xbopt.reports.simulation.document import figures_json, number_or_none, scenario_json
 from xbopt.reports.simulation.workbook import write_xlsx
 from xbopt.studies.plan import ExpectedResult, PlanningResult
 
@@ -81,10 +80,10 @@ def _sampled(result: PlanningResult) -> dict[str, object]:
     return {
         "worlds": played.worlds,
         "seed": played.seed,
-        **asdict(played.range),
-        "worst_decile": played.worst_decile,
+        **figures_json(played.range),
+        "worst_decile": number_or_none(played.worst_decile),
         "loss_probability": played.loss_probability,
-        "gain": asdict(result.sampled_gain),
+        "gain": figures_json(result.sampled_gain),
     }
 
 

@@ -107,3 +107,16 @@ def test_provenance_that_speaks_for_nothing_is_said(xbopt_command, tmp_path):
     answer = xbopt_command("scenario", "validate", "typo.yaml")
     assert answer.code == 0, answer.err
     assert "segments.*.elasticities" in answer.err
+
+
+def test_show_lists_places_of_sale_where_there_are_any(xbopt_command, tmp_path):
+    assert "Places of sale" not in xbopt_command("scenario", "show", "quickstart").out
+    assert xbopt_command("scenario", "new", "mine").code == 0
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(mine.read_text() + "places: [{id: amazon, fees: {platform_frac: 0.15}, basket: 0.8}]\n")
+    shown = xbopt_command("scenario", "show", "mine.yaml").out
+    assert "Places of sale beside the own shop" in shown
+    row = next(line for line in shown.splitlines() if "amazon" in line)
+    assert "15.0%" in row
+    assert "gross" in row
+    assert "x0.8" in row

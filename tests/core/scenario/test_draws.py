@@ -15,6 +15,7 @@ from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.errors import ScenarioError
 from xbopt.core.scenario.draws import PARAMETERS
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.notes import scenario_notes
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.uncertainty import GROUP_AXES
 from xbopt.simulator.build import build_market
@@ -148,7 +149,7 @@ def test_a_run_directory_holds_the_draws_itself(tmp_path: Path) -> None:
 def test_draws_can_be_set_from_the_command_line_seen_from_the_working_folder(tmp_path: Path) -> None:
     write(tmp_path, {"channels.search.saturation.half_saturation": [0.1, 0.2]})
     arguments = ("simulate", "quickstart", "--runs", "1", "--json", "--set")
-    assert call(*arguments, "uncertainty={draws: posterior.parquet}", folder=tmp_path).code == 0
+    assert call(*arguments, "uncertainty.draws=posterior.parquet", folder=tmp_path).code == 0
     missing = call(*arguments, "uncertainty={draws: nowhere.parquet}", folder=tmp_path)
     assert missing.code == 2
     assert "nowhere.parquet cannot be read (No such file or directory)" in missing.err
@@ -188,6 +189,15 @@ def test_bad_draws_are_refused_with_a_sentence(tmp_path: Path, columns: dict[str
     assert words in str(caught.value)
     assert caught.value.problems[0].path == "uncertainty.draws"
     assert caught.value.problems[0].line > 0
+
+
+def test_draws_whose_mean_is_not_the_scenarios_value_are_told(tmp_path: Path) -> None:
+    # 1 and 1.4 times the stated elasticity weigh 1 and 3: 1.3 times in the mean.
+    columns = {"segments.adults.elasticity": [-2.2, -3.08], "log_weight": np.log([1.0, 3.0]).tolist()}
+    (note,) = (n for n in scenario_notes(load_scenario(write(tmp_path, columns))) if "expected path" in n)
+    assert "segments.adults.elasticity (1.3 times)" in note
+    centred = scenario_notes(load_scenario(write(tmp_path, {"event_lift": [0.8, 1.2]})))
+    assert not any("expected path" in n for n in centred)
 
 
 def test_a_spread_of_a_drawn_group_is_refused(tmp_path: Path) -> None:
