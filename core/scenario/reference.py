@@ -14,6 +14,7 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.fields import Section
 from xbopt.core.tables.duties import duty_ids
 from xbopt.core.tables.events import event_ids
+from xbopt.core.tables.published_ranges import published_ranges
 from xbopt.core.tables.taxes import tax_ids
 
 _Schema = Mapping[str, object]
@@ -60,6 +61,8 @@ def scenario_reference() -> str:
         f"- `market.regions.tax`: {_codes(tax_ids())}",
         f"- `market.regions.duty`: {_codes(duty_ids())}",
         f"- `calendar.events`: {_codes(event_ids())}",
+        "",
+        f"The signs that `vital_signs.accepted` may name: {_codes(list(published_ranges()))}",
         "",
         "Some events have numbers for some countries only; validation says which.",
         "Public holidays follow from a region's `country`.",
