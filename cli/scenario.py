@@ -74,10 +74,12 @@ def new_command(
     if path.exists() and not force:
         raise UsageError(f"{path} is already there. Choose another name, or use --force to overwrite it.")
     other = shipped_file(like).read_text(encoding="utf-8")
-    text = new_scenario_text(other, name=Path(stem).name, like=like, schema_file=_schema_beside(path))
+    schema = _schema_beside(path)
+    text = new_scenario_text(other, name=Path(stem).name, like=like, schema_file=schema)
     with replace_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    say(f"Wrote {path}. Change it, then: xbopt scenario validate {path}, and: xbopt scenario check {path}")
+    beside = f", and beside it {schema} for editors" if schema else ""
+    say(f"Wrote {path}{beside}. Change it, then: xbopt scenario validate {path}, and: xbopt scenario check {path}")
 
 
 def _schema_beside(path: Path) -> str:

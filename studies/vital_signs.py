@@ -25,7 +25,7 @@ from xbopt.studies.simulate import market_of
 from xbopt.studies.trials import SPEND_STEP, MediaTrial, Sums, try_media, try_prices
 
 Verdict = Literal["inside", "outside", "not applicable"]
-Hint = Literal["", "cost above price", "inverted rate", "rate off by powers of ten"]
+Hint = Literal["", "cost_above_price", "inverted_rate", "power_of_ten"]
 
 
 # A channel that hardly reaches prospects is a list of one's own customers: cheap, and to people who know the shop. Its
@@ -190,7 +190,7 @@ def _stated(scenario: Scenario) -> Iterator[Sign]:
             yield _rate_sign(scenario, code, currency.rate)
     for product in document.products:
         margin = 1.0 - product.unit_cost_base / product.price_base
-        yield _sign(scenario, "gross_margin", margin, product.id, hint="cost above price" if margin <= 0.0 else "")
+        yield _sign(scenario, "gross_margin", margin, product.id, hint="cost_above_price" if margin <= 0.0 else "")
 
 
 def _rate_sign(scenario: Scenario, currency: str, rate: float) -> Sign:
@@ -204,9 +204,9 @@ def _rate_sign(scenario: Scenario, currency: str, rate: float) -> Sign:
     powers = log10(rate / known)
     hint: Hint = ""
     if abs(log10(rate * known)) <= width:
-        hint = "inverted rate"
+        hint = "inverted_rate"
     elif abs(powers - round(powers)) <= width:
-        hint = "rate off by powers of ten"
+        hint = "power_of_ten"
     return _sign(scenario, "currency_rate", rate, currency, scale=known, hint=hint)
 
 
@@ -228,9 +228,10 @@ def _of_media(scenario: Scenario, trial: MediaTrial) -> Iterator[Sign]:
     won = own.first_orders.sum() - off.first_orders.sum()
     cost = _over(spend, won) if won > 0.0 else inf
     order_value = _over(own.net_revenue.sum(), orders)
-    yield _sign(scenario, "cost_per_new_customer", cost if spend > 0.0 else nan, scale=max(order_value, 1e-9))
-    for c, channel in enumerate(scenario.document.channels):
-        kind = "owned" if channel.reach.prospect <= 0.1 * channel.reach.active else "paid"
+    kinds = ["owned" if c.reach.prospect <= 0.1 * c.reach.active else "paid" for c in scenario.document.channels]
+    asks_prospects = any(kind == "paid" and paid > 0.0 for kind, paid in zip(kinds, own.spend, strict=True))
+    yield _sign(scenario, "cost_per_new_customer", cost if asks_prospects else nan, scale=max(order_value, 1e-9))
+    for c, (channel, kind) in enumerate(zip(scenario.channels, kinds, strict=True)):
         paid = own.spend[c]
         if paid <= 0.0:
             continue
@@ -239,9 +240,9 @@ def _of_media(scenario: Scenario, trial: MediaTrial) -> Iterator[Sign]:
         brought = own.net_revenue.sum() - without.net_revenue.sum()
         earned = own.margin.sum() - without.margin.sum()
         next_earned = more.margin.sum() - less.margin.sum()
-        yield _sign(scenario, _ROAS[kind], _over(brought, paid), channel.id)
-        yield _sign(scenario, _RETURN[kind], _over(earned, paid), channel.id)
-        yield _sign(scenario, "marginal_return", _over(next_earned, step), channel.id)
+        yield _sign(scenario, _ROAS[kind], _over(brought, paid), channel)
+        yield _sign(scenario, _RETURN[kind], _over(earned, paid), channel)
+        yield _sign(scenario, "marginal_return", _over(next_earned, step), channel)
 
 
 def _elasticity(trial: MediaTrial) -> float:

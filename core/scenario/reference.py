@@ -15,6 +15,7 @@ from xbopt.core.scenario.fields import Section
 from xbopt.core.tables.duties import duty_ids
 from xbopt.core.tables.events import event_ids
 from xbopt.core.tables.import_fees import fee_ids
+from xbopt.core.tables.published_ranges import published_ranges
 from xbopt.core.tables.tariff_lists import tariff_list_ids
 from xbopt.core.tables.taxes import tax_ids
 
@@ -64,6 +65,8 @@ def scenario_reference() -> str:
         f"- `market.regions.import_fees`: {_codes(fee_ids())}",
         f"- `products.tariff_list`: {_codes(tariff_list_ids())}",
         f"- `calendar.events`: {_codes(event_ids())}",
+        "",
+        f"The signs that `vital_signs.accepted` may name: {_codes(list(published_ranges()))}",
         "",
         "Some events have numbers for some countries only; validation says which.",
         "Public holidays follow from a region's `country`.",

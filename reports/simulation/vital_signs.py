@@ -5,9 +5,15 @@ from math import isinf
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.document import scenario_json
-from xbopt.studies.vital_signs import Sign, VitalSigns, sign_rows
+from xbopt.studies.vital_signs import Hint, Sign, VitalSigns, sign_rows
 
 NO_UNCERTAINTY = "Nothing is stated as uncertain: ranges below hold only chance; the real risk is larger."
+HINT_WORDS: dict[Hint, str] = {
+    "": "",
+    "cost_above_price": "cost above price",
+    "inverted_rate": "inverted rate",
+    "power_of_ten": "off by powers of ten",
+}
 _MOST_NAMED = 3
 # Signs that a market has many of: of those that are fine, one line says how the lowest stands.
 _CONDENSED = ("currency_rate", "gross_margin", "unit_margin", "stock_cover")
@@ -30,7 +36,7 @@ def warning_lines(signs: VitalSigns) -> tuple[str, ...]:
 
 
 def _named(sign: Sign) -> str:
-    details = ", ".join(part for part in (sign.where, sign.hint) if part)
+    details = ", ".join(part for part in (sign.where, HINT_WORDS[sign.hint]) if part)
     name = f"{sign.published.name[0].lower()}{sign.published.name[1:]}"
     return f"{name} ({details})" if details else name
 
@@ -92,7 +98,7 @@ def _verdict_text(sign: Sign) -> str:
     side = "below" if sign.figure < sign.low else "above"
     if sign.accepted:
         return f"{side}, and the file says why"
-    return f"{side}: {sign.hint}" if sign.hint else side
+    return f"{side}: {HINT_WORDS[sign.hint]}" if sign.hint else side
 
 
 def accepted_lines(signs: VitalSigns) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def test_json_has_every_sign_with_code_and_figures(xbopt_command):
     assert found["states_uncertainty"] is False
     rows = {(row["sign"], row["where"]): row for row in found["signs"]}
     rate = rows["currency_rate", "GBP"]
-    assert (rate["figure"], rate["verdict"], rate["hint"]) == (0.87, "outside", "inverted rate")
+    assert (rate["figure"], rate["verdict"], rate["hint"]) == (0.87, "outside", "inverted_rate")
     assert rows["uncertainty", ""]["high"] is None
     assert found["warnings"] == sum(row["verdict"] == "outside" and not row["accepted"] for row in found["signs"])
     cells = {where for sign, where in rows if sign == "unit_margin"}

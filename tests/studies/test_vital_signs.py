@@ -151,7 +151,7 @@ def test_most_orders_from_media_are_seen() -> None:
 def test_goods_that_cost_more_than_their_price_are_seen() -> None:
     signs = signs_of(plain(products__0__unit_cost_base=120))
     assert signs["gross_margin"].figure == pytest.approx(-0.2)
-    assert signs["gross_margin"].hint == "cost above price"
+    assert signs["gross_margin"].hint == "cost_above_price"
     assert signs["unit_margin"].verdict == "outside"
     assert signs["deal_break_even"].verdict == "not applicable"
 
@@ -171,9 +171,9 @@ def test_a_deal_that_eats_the_margin_needs_orders_without_end() -> None:
     [
         (1.161, "inside", ""),
         (1.4, "inside", ""),
-        (0.861, "outside", "inverted rate"),
-        (11.6, "outside", "rate off by powers of ten"),
-        (0.0116, "outside", "rate off by powers of ten"),
+        (0.861, "outside", "inverted_rate"),
+        (11.6, "outside", "power_of_ten"),
+        (0.0116, "outside", "power_of_ten"),
         (2.0, "outside", ""),
     ],
 )
@@ -219,6 +219,23 @@ def test_a_plan_without_media_has_no_signs_of_media() -> None:
         assert signs[code].verdict == "not applicable"
     assert "incremental_roas" not in signs
     assert all(not sign.is_warning for sign in result.signs if sign.verdict == "not applicable")
+
+
+def test_a_plan_that_only_writes_to_customers_has_no_cost_of_new_ones() -> None:
+    """Otherwise every plan of e-mails would pay for them without end."""
+    doc = plain(
+        channels__0__reach={"prospect": 0, "new": 1, "active": 1, "at_risk": 1, "lapsed": 1},
+        market__regions__0__customers={"people": {"active": 5000}},
+    )
+    assert signs_of(doc)["cost_per_new_customer"].verdict == "not applicable"
+
+
+def test_where_the_margin_allows_no_discount_there_are_no_signs_of_deals() -> None:
+    signs = signs_of(plain(discounts__margin_floor_frac=0.5))
+    deals = {code: sign for code, sign in signs.items() if code.startswith("deal_")}
+    assert len(deals) == 5
+    assert {sign.verdict for sign in deals.values()} == {"not applicable"}
+    assert signs["price_elasticity"].figure == pytest.approx(-2.0, rel=1e-6)
 
 
 def test_limits_do_not_stand_in_the_way_of_a_trial(signs: dict[str, Sign]) -> None:
