@@ -5,126 +5,27 @@ A scenario can be valid and absurd. Each sign is one figure with its published r
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from math import inf, isfinite, isnan, log10, nan
+from dataclasses import replace
+from math import inf, log10, nan
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.provenance import numeric_paths, uncovered
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.tables.published_ranges import PublishedRange, published_ranges
+from xbopt.core.tables.published_ranges import published_ranges
 from xbopt.core.tables.reference_rates import reference_rate
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.studies.frames import Frame, frame_of
-from xbopt.studies.labels import Unit
 from xbopt.studies.repeat_orders import second_order_probability
+from xbopt.studies.sign_values import Hint, Sign, VitalSigns, sign_of
 from xbopt.studies.simulate import market_of
 from xbopt.studies.trials import SPEND_STEP, MediaTrial, Sums, try_media, try_prices
-
-Verdict = Literal["inside", "outside", "not applicable"]
-Hint = Literal["", "cost_above_price", "inverted_rate", "power_of_ten"]
-
 
 # A channel that hardly reaches prospects is a list of one's own customers: cheap, and to people who know the shop. Its
 # returns are another matter.
 _ROAS = {"paid": "incremental_roas", "owned": "owned_roas"}
 _RETURN = {"paid": "average_return", "owned": "owned_return"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
-    """One vital sign of a scenario.
-
-    Attributes:
-        code: Name for machines; the ``sign_id`` of the table of ranges.
-        where: What it is the sign of: a channel, a region, a cell, a product; empty for the whole market.
-        figure: What the scenario implies; NaN where it has no meaning, infinite where nothing would be enough.
-        low: Lower end of the published range, in the figure's unit.
-        high: Upper end.
-        published: The row of the table: readable name, unit, evidence mark and source.
-        accepted: Why the scenario's author wants it so, in his words; empty where the file says nothing.
-        hint: What is probably wrong.
-    """
-
-    code: str
-    where: str
-    figure: float
-    low: float
-    high: float
-    published: PublishedRange
-    accepted: str = ""
-    hint: Hint = ""
-
-    @property
-    def unit(self) -> Unit:
-        """What the figure is."""
-        return self.published.unit
-
-    @property
-    def verdict(self) -> Verdict:
-        """Where the figure lies."""
-        if isnan(self.figure):
-            return "not applicable"
-        return "inside" if self.low <= self.figure <= self.high else "outside"
-
-    @property
-    def is_warning(self) -> bool:
-        """Whether it lies outside, and the file does not say why."""
-        return self.verdict == "outside" and not self.accepted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VitalSigns:
-    """The vital signs of a scenario.
-
-    Attributes:
-        scenario: The scenario.
-        signs: All signs, in the order of the table of ranges.
-    """
-
-    scenario: Scenario
-    signs: tuple[Sign, ...]
-
-    @property
-    def warnings(self) -> tuple[Sign, ...]:
-        """Signs outside their published range for which the file gives no reason."""
-        return tuple(sign for sign in self.signs if sign.is_warning)
-
-    @property
-    def states_uncertainty(self) -> bool:
-        """Whether the scenario says that it is unsure of anything."""
-        return all(sign.verdict != "outside" for sign in self.signs if sign.code == "uncertainty")
-
-    def to_frame(self) -> Frame:
-        """One row a sign, an Arrow table: ``sign_rows`` says which columns."""
-        return frame_of(sign_rows(self.signs))
-
-
-def sign_rows(signs: tuple[Sign, ...]) -> list[dict[str, object]]:
-    """Plain rows: code, where, figure, ends of the range, unit, verdict, reason, hint, evidence and source.
-
-    None stands for a figure without meaning, or without end, and for an open end of a range.
-    """
-    return [
-        {
-            "sign": sign.code,
-            "name": sign.published.name,
-            "where": sign.where,
-            "figure": _known(sign.figure),
-            "low": _known(sign.low),
-            "high": _known(sign.high),
-            "unit": sign.unit,
-            "verdict": sign.verdict,
-            "accepted": sign.accepted,
-            "hint": sign.hint,
-            "evidence": sign.published.evidence,
-            "source": sign.published.source,
-        }
-        for sign in signs
-    ]
 
 
 def check(scenario: Scenario | str | Path) -> VitalSigns:
@@ -160,44 +61,28 @@ def stated_signs(scenario: Scenario) -> VitalSigns:
     return VitalSigns(scenario=scenario, signs=tuple(_stated(scenario)))
 
 
-def _sign(
-    scenario: Scenario, code: str, figure: float, where: str = "", *, scale: float = 1.0, hint: Hint = ""
-) -> Sign:
-    """A sign with its row of the table, whose range is multiplied by ``scale``."""
-    row = published_ranges()[code]
-    return Sign(
-        code=code,
-        where=where,
-        figure=float(figure),
-        low=row.low * scale,
-        high=row.high * scale,
-        published=row,
-        accepted=scenario.document.vital_signs.accepted.get(code, ""),
-        hint=hint,
-    )
-
-
 def _stated(scenario: Scenario) -> Iterator[Sign]:
     """What the file says outright."""
     document = scenario.document
     unsure = sum(group.spread > 0.0 for group in document.uncertainty.spreads.values())
     unsure += document.uncertainty.draws is not None
-    yield _sign(scenario, "uncertainty", unsure)
+    yield sign_of(scenario, "uncertainty", unsure)
     numbers = len(numeric_paths(document))
-    yield _sign(scenario, "sources", 1.0 - len(uncovered(document)) / numbers)
+    yield sign_of(scenario, "sources", 1.0 - len(uncovered(document)) / numbers)
     for code, currency in document.market.currencies.items():
         if code != scenario.base_currency:
             yield _rate_sign(scenario, code, currency.rate)
+    cheapest = min(region.price_level for region in document.market.regions)
     for product in document.products:
-        margin = 1.0 - product.unit_cost_base / product.price_base
-        yield _sign(scenario, "gross_margin", margin, product.id, hint="cost_above_price" if margin <= 0.0 else "")
+        margin = 1.0 - product.unit_cost_base / (product.price_base * cheapest)
+        yield sign_of(scenario, "gross_margin", margin, product.id, hint="cost_above_price" if margin <= 0.0 else "")
 
 
 def _rate_sign(scenario: Scenario, currency: str, rate: float) -> Sign:
     known = reference_rate(currency, scenario.base_currency, scenario.start.year)
     if known is None:
-        return _sign(scenario, "currency_rate", nan, currency)
-    plain = _sign(scenario, "currency_rate", rate, currency, scale=known)
+        return sign_of(scenario, "currency_rate", nan, currency)
+    plain = sign_of(scenario, "currency_rate", rate, currency, scale=known)
     if plain.verdict == "inside":
         return plain
     width = log10(plain.published.high)
@@ -207,7 +92,7 @@ def _rate_sign(scenario: Scenario, currency: str, rate: float) -> Sign:
         hint = "inverted_rate"
     elif abs(powers - round(powers)) <= width:
         hint = "power_of_ten"
-    return _sign(scenario, "currency_rate", rate, currency, scale=known, hint=hint)
+    return sign_of(scenario, "currency_rate", rate, currency, scale=known, hint=hint)
 
 
 def _of_cells(scenario: Scenario, own: Sums) -> Iterator[Sign]:
@@ -216,21 +101,21 @@ def _of_cells(scenario: Scenario, own: Sums) -> Iterator[Sign]:
         for s, segment in enumerate(scenario.segments):
             if own.orders[r, s] > 0.0:
                 margin = _over(own.margin[r, s], own.net_revenue[r, s])
-                yield _sign(scenario, "unit_margin", margin, f"{region}/{segment}")
+                yield sign_of(scenario, "unit_margin", margin, f"{region}/{segment}")
 
 
 def _of_media(scenario: Scenario, trial: MediaTrial) -> Iterator[Sign]:
     """What media bring: all of them, and each channel that the plan pays."""
     own, off = trial.own, trial.off
     spend, orders = own.spend.sum(), own.orders.sum()
-    yield _sign(scenario, "media_share", _over(orders - off.orders.sum(), orders) if spend > 0.0 else nan)
-    yield _sign(scenario, "advertising_elasticity", _elasticity(trial) if spend > 0.0 else nan)
+    yield sign_of(scenario, "media_share", _over(orders - off.orders.sum(), orders) if spend > 0.0 else nan)
+    yield sign_of(scenario, "advertising_elasticity", _elasticity(trial) if spend > 0.0 else nan)
     won = own.first_orders.sum() - off.first_orders.sum()
     cost = _over(spend, won) if won > 0.0 else inf
     order_value = _over(own.net_revenue.sum(), orders)
     kinds = ["owned" if c.reach.prospect <= 0.1 * c.reach.active else "paid" for c in scenario.document.channels]
     asks_prospects = any(kind == "paid" and paid > 0.0 for kind, paid in zip(kinds, own.spend, strict=True))
-    yield _sign(scenario, "cost_per_new_customer", cost if asks_prospects else nan, scale=max(order_value, 1e-9))
+    yield sign_of(scenario, "cost_per_new_customer", cost if asks_prospects else nan, scale=max(order_value, 1e-9))
     for c, (channel, kind) in enumerate(zip(scenario.channels, kinds, strict=True)):
         paid = own.spend[c]
         if paid <= 0.0:
@@ -240,9 +125,9 @@ def _of_media(scenario: Scenario, trial: MediaTrial) -> Iterator[Sign]:
         brought = own.net_revenue.sum() - without.net_revenue.sum()
         earned = own.margin.sum() - without.margin.sum()
         next_earned = more.margin.sum() - less.margin.sum()
-        yield _sign(scenario, _ROAS[kind], _over(brought, paid), channel)
-        yield _sign(scenario, _RETURN[kind], _over(earned, paid), channel)
-        yield _sign(scenario, "marginal_return", _over(next_earned, step), channel)
+        yield sign_of(scenario, _ROAS[kind], _over(brought, paid), channel)
+        yield sign_of(scenario, _RETURN[kind], _over(earned, paid), channel)
+        yield sign_of(scenario, "marginal_return", _over(next_earned, step), channel)
 
 
 def _elasticity(trial: MediaTrial) -> float:
@@ -257,14 +142,14 @@ def _of_repeats(market: MarketParameters, own: Sums) -> Iterator[Sign]:
     """Second orders, in the mean over the plan's first buyers."""
     for days in (90, 365):
         again = _mean(second_order_probability(market, days), own.first_orders)
-        yield _sign(market.scenario, f"second_order_{days}", again)
+        yield sign_of(market.scenario, f"second_order_{days}", again)
 
 
 def _of_prices(market: MarketParameters) -> Iterator[Sign]:
     """How orders answer a lasting price and a week's deal, and where the deal's orders come from."""
     scenario, trial = market.scenario, try_prices(market)
     for segment, elasticity in zip(scenario.segments, trial.lasting, strict=True):
-        yield _sign(scenario, "price_elasticity", float(elasticity), segment)
+        yield sign_of(scenario, "price_elasticity", float(elasticity), segment)
     usual, deal = trial.usual, trial.deal
     bump = deal.orders.sum() - usual.orders.sum()
     given = trial.deal_frac > 0.0 and usual.orders.sum() > 0.0
@@ -273,11 +158,11 @@ def _of_prices(market: MarketParameters) -> Iterator[Sign]:
     later = trial.usual_later.orders.sum() - trial.deal_later.orders.sum()
     forward = later / bump if is_deal else nan
     switched = trial.switched_frac if is_deal else nan
-    yield _sign(scenario, "deal_elasticity", answer)
-    yield _sign(scenario, "deal_new", 1.0 - switched - forward)
-    yield _sign(scenario, "deal_switched", switched)
-    yield _sign(scenario, "deal_brought_forward", forward)
-    yield _sign(scenario, "deal_break_even", _break_even(usual, deal) if given else nan)
+    yield sign_of(scenario, "deal_elasticity", answer)
+    yield sign_of(scenario, "deal_new", 1.0 - switched - forward)
+    yield sign_of(scenario, "deal_switched", switched)
+    yield sign_of(scenario, "deal_brought_forward", forward)
+    yield sign_of(scenario, "deal_break_even", _break_even(usual, deal) if given else nan)
 
 
 def _break_even(usual: Sums, deal: Sums) -> float:
@@ -296,7 +181,7 @@ def _of_stock(scenario: Scenario, own: Sums) -> Iterator[Sign]:
         demand = (own.orders[r].sum() + own.lost_orders[r].sum()) / scenario.days
         if stock is None or demand <= 0.0:
             continue
-        plain = _sign(scenario, "stock_cover", stock.initial_orders / demand, region.id)
+        plain = sign_of(scenario, "stock_cover", stock.initial_orders / demand, region.id)
         yield replace(plain, low=max(plain.low, float(stock.lead_time_days)))
 
 
@@ -307,7 +192,3 @@ def _over(top: float, bottom: float) -> float:
 def _mean(values: FloatArray, weights: FloatArray) -> float:
     total = weights.sum()
     return float((values * weights).sum() / total) if total > 0.0 else nan
-
-
-def _known(number: float) -> float | None:
-    return number if isfinite(number) else None

@@ -26,9 +26,9 @@ from .studies.compare import compare as compare
 from .studies.evaluate import evaluate as evaluate
 from .studies.plan import PlanningResult as PlanningResult
 from .studies.plan import plan as plan
+from .studies.sign_values import VitalSigns as VitalSigns
 from .studies.simulate import SimulationResult as SimulationResult
 from .studies.simulate import simulate as simulate
-from .studies.vital_signs import VitalSigns as VitalSigns
 from .studies.vital_signs import check as check
 
 __version__: str

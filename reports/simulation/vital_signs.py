@@ -5,7 +5,7 @@ from math import isinf
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.document import scenario_json
-from xbopt.studies.vital_signs import Hint, Sign, VitalSigns, sign_rows
+from xbopt.studies.sign_values import Hint, Sign, VitalSigns, sign_rows
 
 NO_UNCERTAINTY = "Nothing is stated as uncertain: ranges below hold only chance; the real risk is larger."
 HINT_WORDS: dict[Hint, str] = {

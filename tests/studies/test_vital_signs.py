@@ -16,7 +16,8 @@ from tests.worlds import PLAIN, Doc, document, scenario_of
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.build import build_market
 from xbopt.studies.repeat_orders import second_order_probability
-from xbopt.studies.vital_signs import Sign, VitalSigns, check, stated_signs, vital_signs
+from xbopt.studies.sign_values import Sign, VitalSigns
+from xbopt.studies.vital_signs import check, stated_signs, vital_signs
 
 
 def plain(**changes: object) -> Doc:
@@ -154,6 +155,8 @@ def test_goods_that_cost_more_than_their_price_are_seen() -> None:
     assert signs["gross_margin"].hint == "cost_above_price"
     assert signs["unit_margin"].verdict == "outside"
     assert signs["deal_break_even"].verdict == "not applicable"
+    low = stated_signs(scenario_of(plain(market__regions__0__price_level=0.5))).signs
+    assert next(sign for sign in low if sign.code == "gross_margin").figure == pytest.approx(1.0 - 55 / 50)
 
 
 def test_a_deal_that_eats_the_margin_needs_orders_without_end() -> None:
