@@ -189,6 +189,7 @@ _WANTED = {
 # Patterns that planners meet, in words.
 _FORMS = {
     "^[A-Z]{2}$": "two capital letters, as in DE",
+    "^([A-Z]{2}|any)$": "two capital letters, as in CN, or any",
     "^[A-Z]{3}$": "three capital letters, as in EUR",
     "^[A-Za-z][A-Za-z0-9_]{0,39}$": "a name of letters, digits and _ that begins with a letter, at most 40 long",
 }

@@ -160,6 +160,8 @@ def _type(value: _Schema, places: Mapping[str, str]) -> str:
         return f"mapping{_count(value)} of {keys} to {_type(items, places)}"
     if kind == "string":
         return _text_type(value)
+    if kind == "boolean":
+        return "`true` or `false`"
     return f"{'whole number' if kind == 'integer' else 'number'}, {_range(value)}"
 
 
@@ -175,7 +177,12 @@ def _entries(value: _Schema) -> tuple[str, _Schema]:
 def _text_type(value: _Schema) -> str:
     if value.get("format") == "date":
         return "date"
-    words = {"^[A-Z]{3}$": "currency code", "^[A-Z]{2}$": "country code", "^[A-Za-z][A-Za-z0-9_]{0,39}$": "id"}
+    words = {
+        "^[A-Z]{3}$": "currency code",
+        "^[A-Z]{2}$": "country code",
+        "^([A-Z]{2}|any)$": "origin code",
+        "^[A-Za-z][A-Za-z0-9_]{0,39}$": "id",
+    }
     return words[str(value["pattern"])] if "pattern" in value else "text"
 
 
