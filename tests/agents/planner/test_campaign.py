@@ -82,7 +82,10 @@ def test_the_plan_is_the_same_in_any_money(factor):
     theirs = plan_campaign(build_market(scenario_of(rescaled(document({"uncertainty": {}}), factor))))
     spend = mine.schedule.spend_base
     assert theirs.expected == pytest.approx(mine.expected * factor, rel=1e-5)
-    assert np.allclose(theirs.schedule.spend_base, spend * factor, rtol=1e-3, atol=1e-4 * spend.max() * factor)
+    # At the best spend the value is flat: spend off by a share d costs about d^2/2 of what it brings. A value to 1e-5
+    # therefore means spend to sqrt(2e-5).
+    near = {"rtol": (2 * 1e-5) ** 0.5, "atol": 1e-4 * spend.max() * factor}
+    assert np.allclose(theirs.schedule.spend_base, spend * factor, **near)
     assert np.array_equal(theirs.schedule.discount_frac, mine.schedule.discount_frac)
 
 

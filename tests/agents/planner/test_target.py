@@ -1,5 +1,7 @@
 """The least spend that reaches a goal: enough, hardly more than enough, or a reason why there is none."""
 
+import re
+
 import pytest
 
 from xbopt.agents.planner.campaign import plan_campaign
@@ -70,7 +72,7 @@ def test_a_target_beyond_the_market_names_the_market(market, best):
         plan_to_target(market, Target(kpi="reward", value=2.0 * best["reward"]))
     assert caught.value.conflict[1] == "the market"
     assert "Lower the target to" in caught.value.cheapest_relaxation
-    assert "Even 2 times the budget" in caught.value.cheapest_relaxation
+    assert re.search(r"Even \d+ times the budget brings only", caught.value.cheapest_relaxation)
 
 
 def test_other_limits_in_the_way_are_named():
