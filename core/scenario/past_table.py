@@ -123,15 +123,15 @@ def _csv(path: Path) -> tuple[list[dict[str, Cell]], list[int], list[Mapping[str
 
 def _parquet(path: Path) -> tuple[list[dict[str, Cell]], list[int], list[Mapping[str, int]]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    from pyarrow import parquet
 
     with path.open("rb") as stream:
         try:
-            table = pq.read_table(stream)
-        except pa.ArrowException as error:
-            message = f"This is no Parquet file that can be read: {error}."
+            table: pa.Table = parquet.ParquetFile(stream).read()
+        except (pa.ArrowException, ValueError) as error:  # damaged text surfaces as a ValueError
+            message = f"This is no complete Parquet file ({str(error)[:200]}). Write or copy it again."
             raise ScenarioError([Problem(message=message, file=str(path))]) from None
-    _check_head(path, table.column_names)
+    _check_head(path, cast("list[str]", table.column_names))
     rows: list[dict[str, Cell]] = []
     for row in cast("list[dict[str, object]]", table.to_pylist()):
         known = {key: _plain(row[key]) for key in _COLUMNS if key in row}
