@@ -113,8 +113,8 @@ def without_limits(market: MarketParameters) -> MarketParameters:
 def _held(days: ByDay, count: int, which: int) -> ByDay:
     """One day of arrays by day, ``count`` times over; arrays that have no days stay."""
     values = {field.name: getattr(days, field.name) for field in fields(days)}
-    by_day = {name: value for name, value in values.items() if isinstance(value, np.ndarray) and value.ndim > 1}
-    return replace(days, **{name: np.repeat(value[which][None], count, axis=0) for name, value in by_day.items()})
+    repeated = {name: np.repeat(value[[which]], count, axis=0) for name, value in values.items() if np.ndim(value) > 1}
+    return replace(days, **repeated)
 
 
 def _joined(first: CalendarArrays, then: CalendarArrays) -> CalendarArrays:
