@@ -175,7 +175,7 @@ def _media_coefficients(worth: FloatArray, tired: BoolArray) -> FloatArray:
     """Polynomials through the worth at the nodes ``(N, R, S)``, as ``(R, S, C, P, Q)``."""
     rows, columns = len(_EXPOSURE), len(_FATIGUE)
     # Without a constant: nothing left is worth nothing.
-    by_exposure = np.linalg.inv(np.vander(_EXPOSURE, increasing=True))
+    by_exposure = np.asarray(np.linalg.inv(np.vander(_EXPOSURE, increasing=True)), dtype=np.float64)
     regions, segments = worth.shape[1:]
     coefficients = np.zeros((regions, segments, len(tired), rows, columns))
     first = 0
@@ -195,7 +195,7 @@ def _reference_coefficients(worth: FloatArray) -> FloatArray:
     sides: list[FloatArray] = []
     for pair in (slice(0, 2), slice(2, 4)):
         x = np.array(_REFERENCE[pair])
-        sides.append(contract("pi,irs->rsp", np.linalg.inv(np.stack([x, x**2], axis=1)), worth[pair]))
+        sides.append(contract("pi,irs->rsp", np.asarray(np.linalg.inv(np.stack([x, x**2], axis=1))), worth[pair]))
     return np.concatenate(sides, axis=2)
 
 

@@ -65,7 +65,7 @@ class After(Section):
     """How the days after the last one go on, for what the plan leaves behind."""
 
     media: Literal["same", "stop"] = Field(
-        default="same", description="same: media at the own plan's average level; stop: no media"
+        default="same", description="same: media at the own plan's average level as far as they pay; stop: no media"
     )
     days: Literal["auto"] | Annotated[int, Field(ge=0, le=365)] = Field(
         default="auto",

@@ -122,18 +122,18 @@ def _csv(path: Path) -> tuple[list[dict[str, Cell]], list[int], list[Mapping[str
 
 
 def _parquet(path: Path) -> tuple[list[dict[str, Cell]], list[int], list[Mapping[str, int]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from pyarrow import parquet
 
-    with path.open("rb") as stream:
-        try:
-            table = pq.read_table(stream)
-        except pa.ArrowException as error:
-            message = f"This is no Parquet file that can be read: {error}."
-            raise ScenarioError([Problem(message=message, file=str(path))]) from None
-    _check_head(path, table.column_names)
+    try:
+        with parquet.ParquetFile(path) as source:
+            names = cast("list[str]", source.schema_arrow.names)
+            found = cast("list[dict[str, object]]", source.read().to_pylist())
+    except ValueError as error:  # a file that is no Parquet, or damaged text in one
+        message = f"This is no complete Parquet file ({str(error)[:200]}). Write or copy it again."
+        raise ScenarioError([Problem(message=message, file=str(path))]) from None
+    _check_head(path, names)
     rows: list[dict[str, Cell]] = []
-    for row in cast("list[dict[str, object]]", table.to_pylist()):
+    for row in found:
         known = {key: _plain(row[key]) for key in _COLUMNS if key in row}
         rows.append({key: value for key, value in known.items() if value is not None})
     return rows, list(range(1, len(rows) + 1)), []
