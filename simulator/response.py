@@ -40,7 +40,7 @@ def order_margin(market: MarketParameters) -> FloatArray:
 
 
 def usual_order_rate(market: MarketParameters) -> FloatArray:
-    """Orders per organic visit by bucket ``(R, S, L)`` on the first day's terms.
+    """Orders per organic visit of a prospect and of a customer ``(R, S, 2)`` on the first day's terms.
 
     List prices, first-day rules and rates, usual delivery, neutral satisfaction, sentiment where it starts.
     """
@@ -51,7 +51,8 @@ def usual_order_rate(market: MarketParameters) -> FloatArray:
     checkout = checkout * (1.0 - surprised * _first_duty(market).share_dutiable[0])
     price = bounded_exp(demand.elasticity * usual_log_ratio(market, average_world())[0])
     mood = np.exp(demand.sentiment_sensitivity * market.outside.sentiment_start[:, None])
-    carts = np.minimum(demand.cart_rate * (price * mood)[..., None], LARGEST_CART_RATE)
+    carts = demand.cart_rate * price * mood
+    carts = np.minimum(np.stack([carts, carts * market.customers.conversion], axis=2), LARGEST_CART_RATE)
     return carts * checkout[..., None]
 
 
@@ -72,8 +73,26 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
         world: What differs by world; one world, or as many as ``spend_base`` has.
         spend_base: Spend a day ``(..., R, S, C)``.
     """
-    media, scenario = market.media, market.scenario
-    people = scenario.customers
+    media, people = market.media, market.scenario.customers
+    living = market.customers.first_living.sum(axis=2)
+    visits_per_head = steady_visits_per_head(market, world, spend_base)
+    order_rate = usual_order_rate(market) * world.conversion[..., None]
+    by_bucket = people * order_rate[..., :1]
+    by_bucket[..., 1:] += living * (order_rate[..., 1:] - order_rate[..., :1])
+    audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, by_bucket.shape), media.reach)
+    ordering = np.einsum("...rsl,cl->...rsc", by_bucket, media.reach)
+    visits = visits_per_head * audience
+    orders = visits_per_head * ordering * media.quality
+    margin = orders * (order_margin(market) * world.order_value)[..., None]
+    return SteadyResponse(visits=visits, orders=orders, margin_base=margin)
+
+
+def steady_visits_per_head(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> FloatArray:
+    """Visits a reachable head and average day that the same spend every day brings ``(..., R, S, C)``.
+
+    Arguments as in ``steady_response``.
+    """
+    media, people = market.media, market.scenario.customers
     heads = np.maximum(np.einsum("rsl,cl->rsc", people, media.reach), 1.0)
     season = market.calendar.cpm.mean(axis=0)
     level = market.calendar.demand.mean(axis=0)
@@ -83,12 +102,4 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
     settled = reached / (1.0 - media.fatigue.retention)
     share = media.fatigue.effective(media.fatigue.remembered(settled), reached)
-    visits_per_head = share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]
-
-    order_rate = usual_order_rate(market) * world.conversion[..., None]
-    audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
-    ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
-    visits = visits_per_head * audience
-    orders = visits_per_head * ordering * media.quality
-    margin = orders * (order_margin(market) * world.order_value)[..., None]
-    return SteadyResponse(visits=visits, orders=orders, margin_base=margin)
+    return share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]

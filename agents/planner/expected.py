@@ -14,9 +14,8 @@ from xbopt.agents.planner.goals import Goal
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.simulator.lifetime import customer_value
+from xbopt.simulator.lifetime import cell_customer_value, customer_value
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin
 from xbopt.simulator.state import MarketState, initial_state, join_states, repeat_state
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
@@ -87,7 +86,6 @@ class ExpectedMarket:
         self.world = average_world() if world is None else world
         self.goal = goal
         self._value = customer_value(market)
-        self._owed = np.maximum(order_margin(market), 0.0)
 
     def play(self, plan: ScheduledPolicy) -> Course:
         """Play one plan over the whole horizon."""
@@ -161,11 +159,10 @@ class ExpectedMarket:
         return decision
 
     def _evening(self, state: MarketState) -> FloatArray:
-        """What the last evening is worth by region ``(B, R)``: customers gained, less orders owed to promotions."""
+        """What customers gained are worth on the last evening, by region ``(B, R)``."""
         if not self.goal.counts_customers:
             return np.zeros(state.stock.shape)
-        change = (state.customers - self.market.scenario.customers) * self._value
-        return add_up(change, 2, 3) - add_up(state.borrowed * self._owed, 2)
+        return add_up(cell_customer_value(self.market, state, self._value), 2)
 
 
 def plan_decision(plan: ScheduledPolicy, day: int, worlds: int, *, writeable: bool = False) -> Decision:

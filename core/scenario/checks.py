@@ -43,6 +43,10 @@ def _unique_names(document: ScenarioDocument) -> Iterator[Finding]:
         (("channels",), [c.id for c in document.channels]),
         (("calendar", "dayparts"), [p.id for p in document.calendar.dayparts]),
         (("calendar", "custom_events"), [event.id for event in document.calendar.custom_events]),
+        *(
+            (("segments", s, "customer_types"), [kind.id for kind in segment.customer_types])
+            for s, segment in enumerate(document.segments)
+        ),
     ]
     for path, names in lists:
         for i, name in enumerate(names):
@@ -139,6 +143,18 @@ def _assortment(document: ScenarioDocument) -> Iterator[Finding]:
         total = sum(segment.product_mix.values())
         if abs(total - 1.0) > 1e-6:
             yield path, f"The shares sum to {total:g}; they must sum to 1."
+
+
+def _customer_types(document: ScenarioDocument) -> Iterator[Finding]:
+    for s, segment in enumerate(document.segments):
+        path: Path = ("segments", s, "customer_types")
+        if abs((total := sum(kind.share for kind in segment.customer_types)) - 1.0) > 1e-6:
+            yield path, f"The shares sum to {total:g}; they must sum to 1."
+        stated = [kind.promotion_share for kind in segment.customer_types if kind.promotion_share is not None]
+        if stated and len(stated) < len(segment.customer_types):
+            yield path, "State promotion_share for every type of a segment, or for none."
+        elif stated and abs(sum(stated) - 1.0) > 1e-6:
+            yield path, f"The promotion shares sum to {sum(stated):g}; they must sum to 1."
 
 
 def _channels(document: ScenarioDocument) -> Iterator[Finding]:
@@ -251,6 +267,7 @@ _CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
     _market,
     _people,
     _assortment,
+    _customer_types,
     _channels,
     _calendar,
     _shocks,

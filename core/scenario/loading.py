@@ -16,6 +16,7 @@ from xbopt.core.errors import Problem, ScenarioError, TableError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.migration import refuse_old_form
 from xbopt.core.scenario.scenario import Scenario
 
 _SUFFIXES = (".yaml", ".yml")
@@ -87,6 +88,7 @@ def check_document(document: Document) -> ScenarioDocument:
     Raises:
         ScenarioError: Every problem found, in file order; at most 50, then one that says how many more there are.
     """
+    refuse_old_form(document)
     model = validate_document(ScenarioDocument, document)
     found = ProblemList(document.file)
     found.add(*(document.problem(path, message) for path, message in semantic_problems(model)))
