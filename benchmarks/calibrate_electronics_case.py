@@ -9,13 +9,13 @@ figure                 factor that is solved
 =====================  ====================================================================
 sales of a day         organic visits: ``market.regions.*.traffic_level``
 conversion rate        carts per visit: ``segments.*.cart_rate``
-repurchase rate        conversion of new, active and at-risk customers: ``segments.*.conversion``
+repurchase rate        conversion of customers: ``segments.*.customer_conversion``
 10 % price cut         ``segments.*.elasticity``
 5 % cut, holiday       ``calendar.custom_events.national_day.price_sensitivity``
 social plus e-mail     ``synergies.*.strength``
 =====================  ====================================================================
 
-Ratios between regions, segments and buckets stay as the file has them. The customers of the first day are not free:
+Ratios between regions, segments and types stay as the file has them. The customers of the first day are not free:
 they are the base that the shop holds under its own plan, the fixed point of "first day = mean of the year".
 
 All six are solved in expected mode by a root finder. Sampled worlds differ a little from their expectation, since
@@ -74,8 +74,7 @@ def changed(document: ScenarioDocument, factors: Factors, customers: FloatArray 
     for segment in data["segments"]:
         segment["cart_rate"] *= factors.cart
         segment["elasticity"] *= factors.elasticity
-        for bucket in KNOWN:
-            segment["conversion"][bucket] *= factors.known
+        segment["customer_conversion"] *= factors.known
     for event in data["calendar"]["custom_events"]:
         event["price_sensitivity"] = max(1.0, event["price_sensitivity"] * factors.holiday)
     for synergy in data["synergies"]:
@@ -144,8 +143,7 @@ def yaml_values(document: ScenarioDocument) -> dict[str, float]:
         path = f"segments.{segment.id}"
         values[f"{path}.elasticity"] = four_digits(segment.elasticity)
         values[f"{path}.cart_rate"] = four_digits(segment.cart_rate)
-        for bucket in KNOWN:
-            values[f"{path}.conversion.{bucket}"] = four_digits(getattr(segment.conversion, bucket))
+        values[f"{path}.customer_conversion"] = four_digits(segment.customer_conversion)
     for event in document.calendar.custom_events:
         values[f"calendar.custom_events.{event.id}.price_sensitivity"] = four_digits(event.price_sensitivity)
     for i, synergy in enumerate(document.synergies):

@@ -1,4 +1,4 @@
-"""``xbopt scenario``: list, new, validate, check, schema, show."""
+"""``xbopt scenario``: list, new, validate, migrate, check, schema, show."""
 
 import json
 import sys
@@ -172,6 +172,35 @@ def check_command(
             console.print(line)
     if strict and signs.warnings:
         raise typer.Exit(REFUSED)
+
+
+@app.command("migrate", epilog="Example: xbopt scenario migrate my_market.yaml -o my_market_new.yaml")
+def migrate_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A scenario file of an older form.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; FILE itself where left out.")] = None,
+) -> None:
+    """Rewrite a scenario file of an older form in the form of today; comments stay where they can."""
+    from xbopt.core.documents.yaml_edits import with_data
+    from xbopt.core.documents.yaml_files import load_yaml
+    from xbopt.core.files import replace_file
+    from xbopt.core.scenario.loading import load_scenario
+    from xbopt.core.scenario.migration import migrated
+
+    data, changes = migrated(load_yaml(file))
+    path = file if out is None else out
+    if not changes and path == file:
+        sys.stdout.write(f"{file}: nothing to change, it has the form of today\n")
+        return
+    with file.open(encoding="utf-8", newline="") as stream:
+        found = with_data(stream.read(), data)
+    with replace_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        stream.write(found.text)
+    for change in changes:
+        sys.stdout.write(f"{change}\n")
+    if not found.keeps_comments:
+        say("The file was written anew: its comments and its layout are lost.")
+    say(f"Wrote {path}.")
+    load_scenario(path)  # what else is wrong is told with its place in the new file
 
 
 @app.command("schema", epilog="Example: xbopt scenario schema > xbopt.schema.json")

@@ -72,8 +72,13 @@ class Tallies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenParts:
-    """The model's own idea of what nobody sees; shapes as in ``MarketState``."""
+    """The model's own idea of what nobody sees; shapes as in ``MarketState``.
 
+    Attributes:
+        living_share: Share of each known bucket that has not dropped out, by type ``(B, R, S, K, 4)``.
+    """
+
+    living_share: FloatArray
     carried: FloatArray
     window: FloatArray
     frequency: FloatArray
@@ -85,11 +90,15 @@ class HiddenParts:
     @classmethod
     def of(cls, state: MarketState) -> "HiddenParts":
         """Take them from a state of the model."""
-        return cls(**{field.name: getattr(state, field.name) for field in fields(cls)})
+        customers = state.customers[..., None, 1:]
+        share = state.living / np.where(customers > 0.0, customers, 1.0)
+        same = {field.name: getattr(state, field.name) for field in fields(cls) if field.name != "living_share"}
+        return cls(living_share=share, **same)
 
     def put_into(self, state: MarketState) -> MarketState:
         """What the seller sees of a state, with these in place of what nobody sees."""
-        return replace(state, **{field.name: getattr(self, field.name) for field in fields(self)})
+        same = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "living_share"}
+        return replace(state, living=self.living_share * state.customers[..., None, 1:], **same)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.edges import market_after
 from xbopt.simulator.media import per_bucket_sum
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin, usual_order_rate
+from xbopt.simulator.response import order_margin, ready_people
 from xbopt.simulator.state import MarketState, join_states
 from xbopt.simulator.worlds import WorldParameters
 
@@ -73,7 +73,7 @@ class CarriedBeyond:
         fatigue = np.minimum(tiredness / (1.0 + tiredness), _FATIGUE[-1])
         worth = _interpolated(self.media, exposure, fatigue)
         usual = np.where(self.audience > 0.0, self.audience, np.inf)
-        reach = _audience(self.market, state.customers) / usual
+        reach = _audience(self.market, state) / usual
         orders = world.conversion * world.order_value
         scale = world.media_response * world.half_saturation * orders[..., None]
         by_media = add_up(worth * reach * scale, 3)
@@ -142,7 +142,7 @@ def _worked_out(key: _Same) -> CarriedBeyond:
         reference=_reference_coefficients(worth[len(media) : -1]),
         owed=np.where(owed[0] > 0.0, worth[-1] / some, -np.maximum(order_margin(market), 0.0)),
         own_reference=clean.reference_log[0],
-        audience=_audience(market, clean.customers)[0],
+        audience=_audience(market, clean)[0],
         market=market,
     )
 
@@ -168,7 +168,8 @@ def _media_amounts(later: MarketParameters, clean: MarketState, tired: BoolArray
 
 def _owed_amount(later: MarketParameters, clean: MarketState) -> FloatArray:
     """A share of a usual day's orders ``(1, R, S)``."""
-    return _OWED * add_up(clean.customers * later.demand.visits_per_head * usual_order_rate(later), 3)
+    ready = ready_people(later, clean.customers, add_up(clean.living, 3))
+    return _OWED * add_up(ready, 3) * later.demand.visits_per_head
 
 
 def _media_coefficients(worth: FloatArray, tired: BoolArray) -> FloatArray:
@@ -199,9 +200,9 @@ def _reference_coefficients(worth: FloatArray) -> FloatArray:
     return np.concatenate(sides, axis=2)
 
 
-def _audience(market: MarketParameters, customers: FloatArray) -> FloatArray:
+def _audience(market: MarketParameters, state: MarketState) -> FloatArray:
     """Orders that a visit of each whom a channel reaches would bring ``(B, R, S, C)``."""
-    return per_bucket_sum(customers * usual_order_rate(market), market.media.reach)
+    return per_bucket_sum(ready_people(market, state.customers, add_up(state.living, 3)), market.media.reach)
 
 
 def _interpolated(coefficients: FloatArray, exposure: FloatArray, fatigue: FloatArray) -> FloatArray:

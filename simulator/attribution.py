@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.demand import DemandDay
 from xbopt.simulator.media import MediaDay, per_bucket_sum
@@ -40,9 +38,8 @@ class Attribution:
 
     def shares_of_orders(self) -> FloatArray:
         """Orders by channel ``(B, R, S, C)``: each bucket's orders, in proportion to expected quality visits."""
-        quality, per_head = self.media.quality, self.demand.quality_per_head
-        # A bucket that nobody visits has no orders either: 0/0 is 0.
-        per_quality = self.orders / np.where(per_head > 0.0, per_head, 1.0)
+        quality, split = self.media.quality, self.demand.split
+        per_quality = split.per_visit_of_all(self.orders)
         shares = self.media.visits_per_head * quality * per_bucket_sum(per_quality, self.channels.reach)
         for (i, j), extra in zip(self.channels.synergies, self.media.synergy_per_head, strict=True):
             shared = 0.25 * (quality[..., i] + quality[..., j]) * add_up(extra * per_quality, 3)

@@ -1,5 +1,6 @@
 """From a checked scenario to the market's parameters."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,14 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.market import CustomerType
 from xbopt.core.scenario.places import OWN_SHOP
 from xbopt.core.scenario.plan import Mechanic
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.curves.adstock import adstock_bank
 from xbopt.simulator.curves.fatigue import fatigue_bank
 from xbopt.simulator.curves.saturation import saturation_bank
+from xbopt.simulator.customer_types import first_living
 from xbopt.simulator.parameters import (
     CustomerParameters,
     DemandParameters,
@@ -60,7 +63,8 @@ def build_market(scenario: Scenario) -> MarketParameters:
         fulfilment=_fulfilment(scenario),
     )
     elasticity = market.demand.elasticity / goods_share(market)
-    return replace(market, demand=replace(market.demand, landed_elasticity=elasticity))
+    market = replace(market, demand=replace(market.demand, landed_elasticity=elasticity))
+    return replace(market, customers=replace(market.customers, first_living=first_living(market)))
 
 
 def _outside(scenario: Scenario) -> OutsideParameters:
@@ -163,10 +167,6 @@ def _demand(scenario: Scenario) -> DemandParameters:
     document = scenario.document
     segments, regions = document.segments, document.market.regions
     shape = (len(regions), len(segments))
-    per_head = np.array([list(s.visits_per_1000.model_dump().values()) for s in segments]) / 1000.0
-    cart = np.array([[s.cart_rate * m for m in s.conversion.model_dump().values()] for s in segments])
-    traffic = np.array([r.traffic_level for r in regions])[:, None, None]
-    conversion = np.array([r.conversion_level for r in regions])[:, None, None]
 
     def rows(values: list[float]) -> FloatArray:
         return np.broadcast_to(np.array(values), shape)
@@ -174,8 +174,8 @@ def _demand(scenario: Scenario) -> DemandParameters:
     elasticity = np.array([[s.elasticity * r.elasticity_level for s in segments] for r in regions])
     memory_days = rows([s.price_memory.half_life_days for s in segments])
     return DemandParameters(
-        visits_per_head=traffic * per_head,
-        cart_rate=conversion * cart,
+        visits_per_head=np.array([[s.visits_per_1000 / 1000.0 * r.traffic_level for s in segments] for r in regions]),
+        cart_rate=np.array([[s.cart_rate * r.conversion_level for s in segments] for r in regions]),
         checkout_rate=rows([s.checkout_rate for s in segments]),
         elasticity=elasticity,
         landed_elasticity=elasticity,  # until the landed price is known
@@ -270,11 +270,23 @@ def _places(scenario: Scenario) -> tuple[PlaceParameters, ...]:
 
 def _customers(scenario: Scenario) -> CustomerParameters:
     market, segments = scenario.document.market, scenario.document.segments
+    kinds = [segment.customer_types for segment in segments]
+    most = max(len(one) for one in kinds)
+
+    def by_type(read: Callable[[CustomerType], float]) -> FloatArray:
+        """Numbers of the types ``(S, K)``; a segment with fewer types has 0 beyond them."""
+        return np.array([[read(kind) for kind in one] + [0.0] * (most - len(one)) for one in kinds])
+
+    visits = by_type(lambda kind: kind.visits_per_1000 / 1000.0)
+    traffic = np.array([region.traffic_level for region in market.regions])
     return CustomerParameters(
-        new_to_at_risk=np.array([s.ageing.new_to_at_risk for s in segments]),
-        active_to_at_risk=np.array([s.ageing.active_to_at_risk for s in segments]),
-        at_risk_to_lapsed=np.array([s.ageing.at_risk_to_lapsed for s in segments]),
-        lapsed_to_prospect=np.array([s.ageing.lapsed_to_prospect for s in segments]),
+        type_share=by_type(lambda kind: kind.share),
+        promotion_share=by_type(lambda k: k.share if k.promotion_share is None else k.promotion_share),
+        type_visits_per_head=traffic[:, None, None] * visits,
+        conversion=np.array([s.customer_conversion for s in segments]),
+        dropout=by_type(lambda kind: kind.daily_dropout),
+        ageing=np.array([list(s.ageing.model_dump().values()) for s in segments]),
+        first_living=np.zeros((len(market.regions), len(segments), most, 4)),  # follows from all the others
         satisfaction_start=np.array([s.satisfaction.start for s in segments]),
         satisfaction_keep=keep(np.array([s.satisfaction.memory_days for s in segments])),
         late_day_penalty=np.array([s.satisfaction.late_day_penalty for s in segments]),

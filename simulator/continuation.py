@@ -34,7 +34,9 @@ def nothing_left(later: MarketParameters, market: MarketParameters, days: int) -
     decision = average_decision(market, 1)
     for _ in range(market.scenario.days):
         _, state = play_day(later, average_world(), state, decision, None)
-    blank = replace(blank, outside=state.outside, customers=state.customers, satisfaction=state.satisfaction)
+    blank = replace(
+        blank, outside=state.outside, customers=state.customers, living=state.living, satisfaction=state.satisfaction
+    )
     return replace(blank, reference_log=steady_reference(later, average_world(), blank, _without_deals(decision)))
 
 

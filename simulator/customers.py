@@ -1,13 +1,52 @@
-"""Lifecycle and satisfaction: who buys again, who drifts away."""
+"""Lifecycle and satisfaction: who buys again, who drops out, and what the seller sees of it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, outer
+from xbopt.core.arrays import FloatArray, add_up, outer
 from xbopt.core.axes import Bucket
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
+
+# Positions along an axis of the four known buckets.
+_NEW, _ACTIVE, _AT_RISK, _LAPSED = (bucket - 1 for bucket in (Bucket.NEW, Bucket.ACTIVE, Bucket.AT_RISK, Bucket.LAPSED))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSplit:
+    """Who a bucket's orders of a day come from: living customers of each type, and those who behave as prospects.
+
+    A *quality visit* is a visit weighted by how readily person and visit lead to an order, against an organic visit of
+    a prospect.
+
+    Attributes:
+        quality_visits: Quality visits at an average demand ``(B, R, S, L)``.
+        quality_people: People, weighted by how readily they order ``(B, R, S, L)``.
+        strangers: People who behave as prospects: these, and customers who have dropped out ``(B, R, S, L)``.
+        by_stranger: Organic visits of such a person ``(B, R, S, 1)``.
+        readiness: How readily a customer orders against a prospect ``(B, R, S, 1)``.
+        organic_traffic: World's multiplier on organic visits ``(B, R, S)``.
+        by_media: Visits that media bring a head, weighted by their quality ``(B, R, S, L)``.
+        by_discount: Share of the orders of prospects and of known buckets that no full price would have brought
+            ``(B, R, S, 2)``.
+    """
+
+    quality_visits: FloatArray
+    quality_people: FloatArray
+    strangers: FloatArray
+    by_stranger: FloatArray
+    readiness: FloatArray
+    organic_traffic: FloatArray
+    by_media: FloatArray
+    by_discount: FloatArray
+
+    def per_visit_of_all(self, orders: FloatArray) -> FloatArray:
+        """Orders that a visit of everybody in a bucket brings, its quality 1, when the bucket has ``orders``.
+
+        ``(B, R, S, L)``. A bucket that nobody visits has no orders either: 0/0 is 0.
+        """
+        return orders * self.quality_people / np.where(self.quality_visits > 0.0, self.quality_visits, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +55,12 @@ class Moves:
 
     Attributes:
         customers: People by bucket ``(B, R, S, L)``.
+        living: Those of the known buckets who have not dropped out, by type ``(B, R, S, K, 4)``.
         births: New prospects ``(B, R, S)``; negative where the market shrinks.
     """
 
     customers: FloatArray
+    living: FloatArray
     births: FloatArray
 
 
@@ -27,49 +68,72 @@ def next_customers(
     market: MarketParameters,
     state: MarketState,
     orders: FloatArray,
+    split: OrderSplit,
     contact: FloatArray,
-    ageing_factor: FloatArray | float = 1.0,
+    dropout_factor: FloatArray | float = 1.0,
 ) -> Moves:
-    """Move customers between buckets.
+    """Move customers between buckets, let some of them drop out unseen, and win new ones.
 
     First orders make prospects new; a repeat order makes a new, at-risk or lapsed customer active. Those who did not
-    buy age: new and active to at risk, at risk to lapsed, lapsed back to prospect. Ageing slows with satisfaction
-    and contact. People are conserved up to births.
+    buy age: new and active to at risk, at risk to lapsed, lapsed back to prospect. A living customer keeps the type,
+    and drops out by the type's chance, which satisfaction and contact lower. Newly won customers, and those who had
+    dropped out and order again, are a mix of types; those whom only a discount won are another mix. People are
+    conserved up to births.
 
     Args:
         market: Parameters.
         state: This morning's state.
         orders: Shipped orders ``(B, R, S, L)``; at most one a person moves a person.
+        split: Who they come from, in proportion to what was expected.
         contact: How well customers are kept in contact, 0..1 ``(B, R, S)``.
-        ageing_factor: The worlds' own multiplier on the ageing chances ``(B, R, S)``.
+        dropout_factor: The worlds' own multiplier on the chances of dropping out ``(B, R, S)``.
     """
-    p, people = market.customers, state.customers
-    buyers = np.minimum(orders, people)
-    rest = people - buyers
+    p, people, living = market.customers, state.customers, state.living
+    visits = split.quality_visits[..., 1:]
+    each = orders[..., 1:] / np.where(visits > 0.0, visits, 1.0)  # orders a quality visit
+    by_customer, media = each * split.readiness, split.by_media[..., 1:]
+    organic = by_customer * split.organic_traffic[..., None]
+    chance = organic[..., None, :] * p.type_visits_per_head[..., None] + (by_customer * media)[..., None, :]
+    buyers = living * np.minimum(chance, 1.0)
+    dropped_out = split.strangers[..., 1:]
+    won_back = dropped_out * np.minimum(each * (split.by_stranger + media), 1.0)
+    # The living are summed by type, so rounding could let a bucket lose more people than it has.
+    bought = np.minimum(add_up(buyers, 3) + won_back, people[..., 1:])
+    first = np.minimum(orders[..., 0], people[..., 0])
+
     drift = np.exp(-p.churn_effect * (state.satisfaction - p.satisfaction_start)) * (1.0 - p.contact_effect * contact)
-    drift = drift * ageing_factor
+    drift = drift * dropout_factor
+    stays = 1.0 - np.minimum(p.dropout * drift[..., None], 1.0)  # (B, R, S, K)
+    rest, _ = aged(living - buyers, p.ageing[:, None])
+    rest[..., _ACTIVE] += add_up(buyers, 4)
+    rest *= stays[..., None]
+    rest[..., _NEW] += _mixed(market, first, split.by_discount[..., 0])
+    rest[..., _ACTIVE] += _mixed(market, add_up(won_back, 3), split.by_discount[..., 1])
 
-    def ageing(bucket: Bucket, chance: FloatArray) -> FloatArray:
-        return rest[..., bucket] * np.minimum(chance * drift, 1.0)
-
-    new_out = ageing(Bucket.NEW, p.new_to_at_risk)
-    active_out = ageing(Bucket.ACTIVE, p.active_to_at_risk)
-    at_risk_out = ageing(Bucket.AT_RISK, p.at_risk_to_lapsed)
-    forgotten = rest[..., Bucket.LAPSED] * p.lapsed_to_prospect
-    births = rest[..., Bucket.PROSPECT] * p.births
+    prospects = people[..., 0] - first
+    births = prospects * p.births
+    known, forgotten = aged(people[..., 1:] - bought, p.ageing)
+    known[..., _NEW] += first
+    known[..., _ACTIVE] += add_up(bought, 3)
     tonight = np.empty_like(people)
-    tonight[..., Bucket.PROSPECT] = rest[..., Bucket.PROSPECT] + forgotten + births
-    tonight[..., Bucket.NEW] = rest[..., Bucket.NEW] - new_out + buyers[..., Bucket.PROSPECT]
-    tonight[..., Bucket.ACTIVE] = (
-        people[..., Bucket.ACTIVE]
-        - active_out
-        + buyers[..., Bucket.NEW]
-        + buyers[..., Bucket.AT_RISK]
-        + buyers[..., Bucket.LAPSED]
-    )
-    tonight[..., Bucket.AT_RISK] = rest[..., Bucket.AT_RISK] - at_risk_out + new_out + active_out
-    tonight[..., Bucket.LAPSED] = rest[..., Bucket.LAPSED] - forgotten + at_risk_out
-    return Moves(customers=tonight, births=births)
+    tonight[..., 0] = prospects + forgotten + births
+    tonight[..., 1:] = known
+    return Moves(customers=tonight, living=rest, births=births)
+
+
+def aged(people: FloatArray, ageing: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Those who did not buy, a day older ``(..., 4)``, and those who were forgotten ``(...)``."""
+    leaving = people * ageing
+    older = people - leaving
+    older[..., _AT_RISK] += leaving[..., _NEW] + leaving[..., _ACTIVE]
+    older[..., _LAPSED] += leaving[..., _AT_RISK]
+    return older, leaving[..., _LAPSED]
+
+
+def _mixed(market: MarketParameters, won: FloatArray, by_discount: FloatArray) -> FloatArray:
+    """Newly won customers by type ``(B, R, S, K)``."""
+    p = market.customers
+    return won[..., None] * (p.type_share + by_discount[..., None] * (p.promotion_share - p.type_share))
 
 
 def next_satisfaction(

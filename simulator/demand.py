@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, outer
+from xbopt.core.arrays import FloatArray, add_up, outer
+from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import PriceDay, bounded_exp
@@ -24,8 +25,8 @@ class DemandDay:
         visits: ``(B, R, S, L)``.
         carts: ``(B, R, S, L)``.
         orders: ``(B, R, S, L)``.
-        quality_per_head: Visits a head, weighted by conversion relative to organic ones ``(B, R, S, L)``.
-        people: People by bucket, times the day's demand ``(B, R, S, L)``.
+        people: People by bucket, times the day's demand and turnout ``(B, R, S, L)``.
+        split: Who a bucket's orders come from.
         ledger: Where a promotion's extra orders come from.
         capped: Whether a cart rate met its cap ``(B, R, S)``.
     """
@@ -33,8 +34,8 @@ class DemandDay:
     visits: FloatArray
     carts: FloatArray
     orders: FloatArray
-    quality_per_head: FloatArray
     people: FloatArray
+    split: OrderSplit
     ledger: Ledger
     capped: FloatArray
 
@@ -59,32 +60,46 @@ def expected_demand(
         late_days: Delivery days beyond the accepted ones ``(B, R)``.
         shock: Today's demand shock, mean 1 ``(B, R, S)``; 1 in expected mode.
     """
-    demand, channels, day = market.demand, market.media, state.day
+    demand, kinds, channels, day = market.demand, market.customers, market.media, state.day
     level = market.calendar.demand[day][:, None] * shock * _event_factor(market, world, day)  # (B, R, S)
-    people = state.customers * level[..., None]
+    turnout: FloatArray = level[..., None]
     if market.calendar.deal_share[day].any():
-        people[..., 0] *= price.turnout_prospect
-        people[..., 1:] *= price.turnout_known[..., None]
-    organic = outer(world.organic_traffic[..., None], demand.visits_per_head)
-    by_media = per_channel_sum(media.visits_per_head, channels.reach)
-    by_quality = per_channel_sum(media.visits_per_head * media.quality, channels.reach)
-    per_head = organic + by_media
-    quality_per_head = organic + by_quality
-    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
-        per_head = per_head + extra
-        mean = 0.5 * (media.quality[..., i] + media.quality[..., j])
-        quality_per_head = quality_per_head + extra * mean[..., None]
-    visits = people * per_head
-
+        turnout = (
+            np.where(np.arange(5) == 0, price.turnout_prospect[..., None], price.turnout_known[..., None]) * turnout
+        )
     log_mood = outer(state.outside.sentiment[..., None], demand.sentiment_sensitivity) + outer(
         (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None], demand.competitor_elasticity
     )
     mood = bounded_exp(log_mood) * world.conversion
-    known = np.exp(demand.repurchase_effect * (state.satisfaction - market.customers.satisfaction_start))
+    contentment = np.exp(demand.repurchase_effect * (state.satisfaction - kinds.satisfaction_start))
+    readiness = (kinds.conversion * contentment)[..., None]
+
+    living = add_up(state.living, 3)  # (B, R, S, 4)
+    visiting = add_up(state.living * kinds.type_visits_per_head[..., None], 3) * world.organic_traffic[..., None]
+    # Who has dropped out behaves like a prospect; his bucket says only what media reach of him.
+    strangers = state.customers.copy(order="F")
+    strangers[..., 1:] = np.maximum(strangers[..., 1:] - living, 0.0)
+    by_stranger = (world.organic_traffic * demand.visits_per_head)[..., None]
+    organic = strangers * by_stranger
+    quality_organic, quality_people = organic.copy(order="F"), strangers.copy(order="F")
+    organic[..., 1:] += visiting
+    quality_organic[..., 1:] += visiting * readiness
+    quality_people[..., 1:] += living * readiness
+
+    by_media = per_channel_sum(media.visits_per_head, channels.reach)
+    by_quality = per_channel_sum(media.visits_per_head * media.quality, channels.reach)
+    for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
+        by_media = by_media + extra
+        mean = 0.5 * (media.quality[..., i] + media.quality[..., j])
+        by_quality = by_quality + extra * mean[..., None]
+    visits = (organic + state.customers * by_media) * turnout
+    quality_visits = quality_organic + quality_people * by_quality
+
     multiplier = np.empty_like(visits)
     multiplier[..., 0] = mood * price.factor_prospect
-    multiplier[..., 1:] = (mood * price.factor_known * known)[..., None]
-    carts_wanted = people * quality_per_head * demand.cart_rate * multiplier
+    multiplier[..., 1:] = (mood * price.factor_known)[..., None]
+    multiplier *= turnout * demand.cart_rate[..., None]
+    carts_wanted = quality_visits * multiplier
     ceiling = LARGEST_CART_RATE * visits
     capped = (carts_wanted > ceiling).any(axis=3).astype(np.float64)
     carts = np.minimum(carts_wanted, ceiling)
@@ -105,12 +120,23 @@ def expected_demand(
         undiscounted = np.where(full, without, undiscounted)
     ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac)
     carts = carts * keep
+    # What no discount would have brought was cut by ``keep``; the rest came for the discount alone.
+    by_discount = (1.0 - np.minimum(ratio[..., :2], 1.0)) / keep[..., :2]
     return DemandDay(
         visits=visits,
         carts=carts,
         orders=carts * checkout,
-        quality_per_head=quality_per_head,
-        people=people,
+        people=state.customers * turnout,
+        split=OrderSplit(
+            quality_visits=quality_visits,
+            quality_people=quality_people,
+            strangers=strangers,
+            by_stranger=by_stranger,
+            readiness=readiness,
+            organic_traffic=world.organic_traffic,
+            by_media=by_quality,
+            by_discount=by_discount,
+        ),
         ledger=ledger,
         capped=capped,
     )

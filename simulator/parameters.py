@@ -96,8 +96,8 @@ class DemandParameters:
     """Visits, funnel and price response; ``(R, S)`` unless said.
 
     Attributes:
-        visits_per_head: Organic visits a head and day by bucket ``(R, S, L)``.
-        cart_rate: Carts per organic visit by bucket ``(R, S, L)``.
+        visits_per_head: Organic visits a day of a prospect.
+        cart_rate: Carts per organic visit of a prospect.
         checkout_rate: Orders per cart.
         elasticity: Own-price elasticity to a lasting change of the goods' price, negative.
         landed_elasticity: The same to the landed price.
@@ -208,12 +208,35 @@ class PlaceParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerParameters:
-    """Lifecycle and satisfaction; ``(S,)`` unless said."""
+    """Customer types, lifecycle and satisfaction; ``(S,)`` unless said. ``K`` is the largest number of types.
 
-    new_to_at_risk: FloatArray
-    active_to_at_risk: FloatArray
-    at_risk_to_lapsed: FloatArray
-    lapsed_to_prospect: FloatArray
+    Attributes:
+        type_share: Share of each type among newly won customers ``(S, K)``; 0 beyond a segment's own types.
+        promotion_share: The same among customers whom only a discount won ``(S, K)``.
+        type_visits_per_head: Organic visits a day of a customer of each type ``(R, S, K)``.
+        conversion: Cart rate of customers against prospects.
+        dropout: Daily chance to drop out ``(S, K)``.
+        ageing: Daily chances of new, active and at-risk customers to pass to the next quieter bucket, and of lapsed
+            ones to be forgotten ``(S, 4)``.
+        first_living: Customers on the first morning who have not dropped out, by type and known bucket
+            ``(R, S, K, 4)``.
+        satisfaction_start: Level on the first day, and the neutral one.
+        satisfaction_keep: Share of a deviation left after a day.
+        late_day_penalty: Loss of satisfaction a day late.
+        stock_out_penalty: Loss of satisfaction at a full stock-out.
+        churn_effect: Log points of drop-out per unit of satisfaction, downwards.
+        contact_effect: Largest relative cut of drop-out by contact.
+        births: Daily growth of the number of prospects.
+        daily_discount: Weight of tomorrow's money against today's.
+    """
+
+    type_share: FloatArray
+    promotion_share: FloatArray
+    type_visits_per_head: FloatArray
+    conversion: FloatArray
+    dropout: FloatArray
+    ageing: FloatArray
+    first_living: FloatArray
     satisfaction_start: FloatArray
     satisfaction_keep: FloatArray
     late_day_penalty: FloatArray

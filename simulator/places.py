@@ -78,11 +78,11 @@ def share_orders(
         for (i, j), extra in zip(channels.synergies, media.synergy_per_head, strict=True):
             half = 0.25 * (media.quality[..., i] + media.quality[..., j])
             quality = quality + extra * (half * (here[i] + here[j]))[..., None]
-        by_channels.append(quality)
-    all_quality = demand.quality_per_head
+        by_channels.append(quality * demand.split.quality_people)
+    visits = demand.split.quality_visits
     # Of a bucket that nobody visits organically the difference is rounding, which may be below zero.
-    organic = np.maximum(all_quality - sum(by_channels[1:], by_channels[0]), 0.0)
-    per_quality = orders / np.where(all_quality > 0.0, all_quality, 1.0)
+    organic = np.maximum(visits - sum(by_channels[1:], by_channels[0]), 0.0)
+    per_quality = orders / np.where(visits > 0.0, visits, 1.0)
     elsewhere = [
         np.minimum((quality + place.organic_frac * organic) * per_quality, orders)
         for place, quality in zip(market.places[1:], by_channels[1:], strict=True)

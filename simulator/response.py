@@ -78,7 +78,7 @@ def _margin_at(market: MarketParameters, place: PlaceParameters) -> FloatArray:
 
 
 def usual_order_rate(market: MarketParameters) -> FloatArray:
-    """Orders per organic visit by bucket ``(R, S, L)`` on the first day's terms.
+    """Orders per organic visit of a prospect and of a customer ``(R, S, 2)`` on the first day's terms.
 
     List prices, first-day rules and rates, usual delivery, neutral satisfaction, sentiment where it starts.
     """
@@ -89,7 +89,8 @@ def usual_order_rate(market: MarketParameters) -> FloatArray:
     checkout = checkout * (1.0 - surprised * _first_duty(market).share_dutiable[0])
     price = bounded_exp(demand.landed_elasticity * usual_log_ratio(market, average_world())[0])
     mood = np.exp(demand.sentiment_sensitivity * market.outside.sentiment_start[:, None])
-    carts = np.minimum(demand.cart_rate * (price * mood)[..., None], LARGEST_CART_RATE)
+    carts = demand.cart_rate * price * mood
+    carts = np.minimum(np.stack([carts, carts * market.customers.conversion], axis=2), LARGEST_CART_RATE)
     return carts * checkout[..., None]
 
 
@@ -110,8 +111,38 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
         world: What differs by world; one world, or as many as ``spend_base`` has.
         spend_base: Spend a day ``(..., R, S, C)``.
     """
-    media, scenario = market.media, market.scenario
-    people = scenario.customers
+    media, people = market.media, market.scenario.customers
+    living = market.customers.first_living.sum(axis=2)
+    visits_per_head = steady_visits_per_head(market, world, spend_base)
+    by_bucket = ready_people(market, people, living) * world.conversion[..., None]
+    audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, by_bucket.shape), media.reach)
+    ordering = np.einsum("...rsl,cl->...rsc", by_bucket, media.reach)
+    visits = visits_per_head * audience
+    orders = visits_per_head * ordering * quality_of(media, world)
+    margin = orders * channel_margins(market) * world.order_value[..., None]
+    return SteadyResponse(visits=visits, orders=orders, margin_base=margin)
+
+
+def ready_people(market: MarketParameters, people: FloatArray, living: FloatArray) -> FloatArray:
+    """Orders that a visit of everybody in a bucket would bring on the first day's terms ``(..., R, S, L)``.
+
+    Args:
+        market: Parameters.
+        people: People by bucket ``(..., R, S, L)``.
+        living: Customers who have not dropped out, by known bucket ``(..., R, S, 4)``; the others order as prospects.
+    """
+    rate = usual_order_rate(market)
+    ready = people * rate[..., :1]
+    ready[..., 1:] += living * (rate[..., 1:] - rate[..., :1])
+    return ready
+
+
+def steady_visits_per_head(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> FloatArray:
+    """Visits a reachable head and average day that the same spend every day brings ``(..., R, S, C)``.
+
+    Arguments as in ``steady_response``.
+    """
+    media, people = market.media, market.scenario.customers
     heads = np.maximum(np.einsum("rsl,cl->rsc", people, media.reach), 1.0)
     season = market.calendar.cpm.mean(axis=0)
     level = market.calendar.demand_at_list_price.mean(axis=0)
@@ -121,12 +152,4 @@ def steady_response(market: MarketParameters, world: WorldParameters, spend_base
     reached = media.saturation.reached(exposure / (media.saturation.half * world.half_saturation))
     settled = reached / (1.0 - media.fatigue.retention)
     share = media.fatigue.tolerating(world.fatigue).effective(media.fatigue.remembered(settled), reached)
-    visits_per_head = share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]
-
-    order_rate = usual_order_rate(market) * world.conversion[..., None]
-    audience = np.einsum("...rsl,cl->...rsc", np.broadcast_to(people, order_rate.shape), media.reach)
-    ordering = np.einsum("...rsl,cl->...rsc", people * order_rate, media.reach)
-    visits = visits_per_head * audience
-    orders = visits_per_head * ordering * quality_of(media, world)
-    margin = orders * channel_margins(market) * world.order_value[..., None]
-    return SteadyResponse(visits=visits, orders=orders, margin_base=margin)
+    return share * media.ceiling * world.media_response * world.half_saturation * level[:, None, None]

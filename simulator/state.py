@@ -36,7 +36,8 @@ class MarketState:
     Attributes:
         day: The day to be played, from 0.
         outside: The world outside.
-        customers: People by lifecycle bucket ``(B, R, S, L)``.
+        customers: People by lifecycle bucket ``(B, R, S, L)``, as the seller sees them.
+        living: Those of new, active, at risk and lapsed who have not dropped out, by type ``(B, R, S, K, 4)``.
         carried: Carried-over exposure a head ``(B, R, S, C)``.
         window: Earlier exposures of channels with windowed carry-over ``(N-1, B, R, S, W)``.
         frequency: Remembered shares of the media ceiling, the memory behind fatigue ``(B, R, S, C)``.
@@ -54,6 +55,7 @@ class MarketState:
     day: int
     outside: OutsideState
     customers: FloatArray
+    living: FloatArray
     carried: FloatArray
     window: FloatArray
     frequency: FloatArray
@@ -91,6 +93,7 @@ def blank_state(market: MarketParameters, worlds: int) -> MarketState:
             media_price_log=zeros(worlds, regions),
         ),
         customers=worlds_innermost(np.tile(market.scenario.customers, (worlds, 1, 1, 1))),
+        living=worlds_innermost(np.tile(market.customers.first_living, (worlds, 1, 1, 1, 1))),
         carried=zeros(*cells, channels),
         window=np.zeros((max(bank.window_days - 1, 0), len(bank.windowed), segments, regions, worlds)).transpose(
             0, 4, 3, 2, 1

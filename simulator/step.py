@@ -131,7 +131,7 @@ def play_day(
     asked = add_up(wanted, 3)
     served = np.where(asked > 0.0, shipped / np.where(asked > 0.0, asked, 1.0), 1.0)
     ledger = book_borrowing(demand.ledger, served)
-    moves = next_customers(market, state, filled.orders, media.contact, world.ageing)
+    moves = next_customers(market, state, filled.orders, demand.split, media.contact, world.dropout)
     satisfaction = next_satisfaction(market, state, days, filled.lost_share)
     mood = add_up(state.satisfaction - market.customers.satisfaction_start, 2) / market.shape[1]
     rate = return_rate(market, world)
@@ -161,6 +161,7 @@ def play_day(
         day=state.day + 1,
         outside=next_outside(market, state.outside, draws, mood, state.day),
         customers=moves.customers,
+        living=moves.living,
         carried=media.carried,
         window=media.window,
         frequency=media.frequency,

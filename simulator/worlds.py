@@ -37,7 +37,7 @@ class WorldParameters:
         deal_gain: Weight of the remembered price ``(B, R, S)``.
         price_memory: Half-life of the remembered price ``(B, R, S)``.
         pull_forward: Borrowed share of a promotion's bump ``(B,)``.
-        ageing: Chances by which customers drift away ``(B, R, S)``.
+        dropout: Chances by which customers drop out ``(B, R, S)``.
         return_rate: Share of orders that come back ``(B, R, S)``.
         unit_cost: Cost of goods ``(B, R, S)``.
         shipping_cost: Cost of a parcel ``(B, R)``.
@@ -60,7 +60,7 @@ class WorldParameters:
     deal_gain: FloatArray
     price_memory: FloatArray
     pull_forward: FloatArray
-    ageing: FloatArray
+    dropout: FloatArray
     return_rate: FloatArray
     unit_cost: FloatArray
     shipping_cost: FloatArray

@@ -69,14 +69,18 @@ segments:
     basket_cv: 0.6
     lines_per_order: 1.4
     elasticity: -2.2
-    visits_per_1000: {prospect: 2, new: 20, active: 30, at_risk: 12, lapsed: 5}
+    visits_per_1000: 2
+    customer_types:
+      - {id: regular, share: 0.3, promotion_share: 0.1, visits_per_1000: 60, daily_dropout: 0.002}
+      - {id: occasional, share: 0.7, promotion_share: 0.9, visits_per_1000: 12, daily_dropout: 0.006}
     cart_rate: 0.08
     checkout_rate: 0.4
   - id: youth
     product_mix: {lamps: 0.7, rugs: 0.3}
     basket_cv: 0.4
     elasticity: -3.0
-    visits_per_1000: {prospect: 3, new: 15, active: 24, at_risk: 10, lapsed: 4}
+    visits_per_1000: 3
+    customer_types: [{id: any, share: 1, visits_per_1000: 25, daily_dropout: 0.005}]
     cart_rate: 0.07
     checkout_rate: 0.3
 products:
@@ -148,8 +152,9 @@ segments:
     product_mix: {thing: 1.0}
     basket_cv: 0
     elasticity: -2.0
-    visits_per_1000: {prospect: 10, new: 10, active: 10, at_risk: 10, lapsed: 10}
-    conversion: {prospect: 1, new: 1, active: 1, at_risk: 1, lapsed: 1}
+    visits_per_1000: 10
+    customer_conversion: 1
+    customer_types: [{id: all, share: 1, visits_per_1000: 10, daily_dropout: 0}]
     cart_rate: 0.2
     checkout_rate: 0.5
     price_memory: {deal_gain: 0}

@@ -35,6 +35,9 @@ def proportional_plan(market: MarketParameters) -> ScheduledPolicy:
 
 def _organic_revenue(market: MarketParameters) -> FloatArray:
     """Revenue a day of the first-day customers without media ``(R, S)``."""
-    demand, customers = market.demand, market.scenario.customers
-    orders = (customers * demand.visits_per_head * demand.cart_rate).sum(axis=2) * demand.checkout_rate
+    demand, kinds = market.demand, market.customers
+    by_type = kinds.first_living.sum(axis=3)
+    living = (by_type * kinds.type_visits_per_head).sum(axis=2) * kinds.conversion
+    strangers = market.scenario.population - by_type.sum(axis=2)
+    orders = (living + strangers * demand.visits_per_head) * demand.cart_rate * demand.checkout_rate
     return orders * market.orders.price_base

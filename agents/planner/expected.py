@@ -18,7 +18,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.edges import without_limits
 from xbopt.simulator.history import initial_state
-from xbopt.simulator.lifetime import customer_value
+from xbopt.simulator.lifetime import cell_customer_value, customer_value
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState, join_states, repeat_state
 from xbopt.simulator.step import DayOutcome, play_day
@@ -170,8 +170,8 @@ class ExpectedMarket:
         """What the last evening is worth by region ``(B, R)``: customers gained, and what is carried beyond it."""
         if not self.goal.counts_customers:
             return np.zeros(state.stock.shape)
-        change = (state.customers - self.market.scenario.customers) * self._value
-        return add_up(change, 2, 3) + add_up(self._beyond.by_cell(state, self.world), 2)
+        worth = cell_customer_value(self.market, state, self._value) + self._beyond.by_cell(state, self.world)
+        return add_up(worth, 2)
 
 
 def plan_decision(plan: ScheduledPolicy, day: int, worlds: int, *, writeable: bool = False) -> Decision:

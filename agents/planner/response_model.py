@@ -174,11 +174,11 @@ def _worth_of_ceiling(market: ExpectedMarket, course: Course) -> FloatArray:
     usual = channel_margins(market.market)
     rows: list[FloatArray] = []
     for outcome in course.outcomes:
-        demand = outcome.attribution.demand
-        quality = demand.quality_per_head
+        split = outcome.attribution.demand.split
         demand_quality = np.broadcast_to(outcome.attribution.media.quality, (1, *usual.shape))[0]
-        per_quality = np.where(quality > 0.0, outcome.orders / np.where(quality > 0.0, quality, 1.0), 0.0)
-        orders = per_bucket_sum(per_quality, media.reach)[0] * demand_quality  # a head's visit, over all heads
+        orders = (
+            per_bucket_sum(split.per_visit_of_all(outcome.orders), media.reach)[0] * demand_quality
+        )  # a head's visit, over all heads
         per_order = np.ones_like(usual)
         if market.goal.in_money:
             for place, taken in zip(market.market.places, outcome.places, strict=True):

@@ -49,6 +49,10 @@ def _unique_names(document: ScenarioDocument) -> Iterator[Finding]:
         (("places",), [place.id for place in document.places]),
         (("calendar", "dayparts"), [p.id for p in document.calendar.dayparts]),
         (("calendar", "custom_events"), [event.id for event in document.calendar.custom_events]),
+        *(
+            (("segments", s, "customer_types"), [kind.id for kind in segment.customer_types])
+            for s, segment in enumerate(document.segments)
+        ),
     ]
     for path, names in lists:
         for i, name in enumerate(names):
@@ -170,6 +174,18 @@ def _assortment(document: ScenarioDocument) -> Iterator[Finding]:
                 f"Known for {origin}: {', '.join(of_origin)}." if of_origin else "State the right origin, or no list."
             )
             yield path, f"{product.tariff_list} does not hold for goods of origin {origin}. {known}"
+
+
+def _customer_types(document: ScenarioDocument) -> Iterator[Finding]:
+    for s, segment in enumerate(document.segments):
+        path: Path = ("segments", s, "customer_types")
+        if abs((total := sum(kind.share for kind in segment.customer_types)) - 1.0) > 1e-6:
+            yield path, f"The shares sum to {total:g}; they must sum to 1."
+        stated = [kind.promotion_share for kind in segment.customer_types if kind.promotion_share is not None]
+        if stated and len(stated) < len(segment.customer_types):
+            yield path, "State promotion_share for every type of a segment, or for none."
+        elif stated and abs(sum(stated) - 1.0) > 1e-6:
+            yield path, f"The promotion shares sum to {sum(stated):g}; they must sum to 1."
 
 
 def _channels(document: ScenarioDocument) -> Iterator[Finding]:
@@ -313,6 +329,7 @@ _CHECKS: tuple[Callable[[ScenarioDocument], Iterator[Finding]], ...] = (
     _market,
     _people,
     _assortment,
+    _customer_types,
     _channels,
     _places,
     _calendar,

@@ -17,6 +17,7 @@ from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.draws import DrawsError, JointDraws, read_draws
+from xbopt.core.scenario.migration import refuse_old_form
 from xbopt.core.scenario.past_table import with_past_rows
 from xbopt.core.scenario.scenario import Scenario
 
@@ -89,6 +90,7 @@ def check_document(document: Document) -> ScenarioDocument:
     Raises:
         ScenarioError: Every problem found, in file order; at most 50, then one that says how many more there are.
     """
+    refuse_old_form(document)
     model = validate_document(ScenarioDocument, document)
     found = ProblemList(document.file)
     found.add(*(document.problem(path, message) for path, message in semantic_problems(model)))

@@ -10,7 +10,6 @@ from xbopt.core.scenario.fields import (
     Days,
     Frac,
     Identifier,
-    Index,
     Level,
     Money,
     People,
@@ -163,28 +162,23 @@ class Market(Section):
     )
 
 
-class ByBucket(Section):
-    """One number for each lifecycle bucket."""
+class CustomerType(Section):
+    """One kind of customer of a segment: how often it comes, and how long it stays a customer."""
 
-    prospect: Index = Field(description="people who have not bought, or were forgotten")
-    new: Index = Field(description="bought once, lately")
-    active: Index = Field(description="bought at least twice, lately")
-    at_risk: Index = Field(description="have not bought for a while")
-    lapsed: Index = Field(description="have not bought for long: churned until won back")
-
-
-class VisitsByBucket(Section):
-    """Organic visits a day per 1,000 people, for each lifecycle bucket."""
-
-    prospect: Visits = Field(description="people who have not bought, or were forgotten")
-    new: Visits = Field(description="bought once, lately")
-    active: Visits = Field(description="bought at least twice, lately")
-    at_risk: Visits = Field(description="have not bought for a while")
-    lapsed: Visits = Field(description="have not bought for long: churned until won back")
+    id: Identifier = Field(description="short name of the type, unique in its segment")
+    share: Frac = Field(description="share among newly won customers; the shares of a segment sum to 1")
+    promotion_share: Frac | None = Field(
+        default=None,
+        description="share among customers whom only a discount won; sums to 1 too; as share where no type states it",
+    )
+    visits_per_1000: Visits = Field(description="organic visits a day per 1,000 of these customers")
+    daily_dropout: Frac = Field(
+        description="chance a day to leave for good; who has left behaves like a prospect, and nobody sees it"
+    )
 
 
 class Ageing(Section):
-    """Daily chances of moving to the next quieter bucket when a customer does not buy."""
+    """Daily chances of moving to the next quieter bucket when a customer does not buy: how the seller sees recency."""
 
     new_to_at_risk: Frac = Field(default=0.011, description="daily chance of a new customer to become at risk")
     active_to_at_risk: Frac = Field(default=0.008, description="daily chance of an active customer to become at risk")
@@ -211,8 +205,10 @@ class SatisfactionEffects(Section):
     late_day_penalty: Frac = Field(default=0.03, description="loss of satisfaction per day late")
     stock_out_penalty: Frac = Field(default=0.4, description="loss of satisfaction at a full stock-out")
     repurchase: Annotated[float, Field(ge=0, le=5)] = Field(default=1.0, description="on conversion of known customers")
-    churn: Annotated[float, Field(ge=0, le=5)] = Field(default=1.5, description="on the ageing chances, downwards")
-    contact: Frac = Field(default=0.2, description="largest relative cut of ageing by channels that keep contact")
+    churn: Annotated[float, Field(ge=0, le=5)] = Field(default=1.5, description="on the drop-out chances, downwards")
+    contact: Frac = Field(
+        default=0.2, description="largest relative cut of the drop-out chances by channels that keep contact"
+    )
 
 
 class Segment(Section):
@@ -237,12 +233,14 @@ class Segment(Section):
     competitor_elasticity: Annotated[float, Field(ge=0, le=8)] = Field(
         default=0.5, description="elasticity of orders to the competitors' price index"
     )
-    visits_per_1000: VisitsByBucket = Field(description="organic visits a day per 1,000 people of the bucket")
+    visits_per_1000: Visits = Field(description="organic visits a day per 1,000 prospects")
     cart_rate: Annotated[float, Field(ge=1e-6, le=0.9)] = Field(description="carts per visit of a prospect")
     checkout_rate: Annotated[float, Field(ge=1e-4, le=0.99)] = Field(description="orders per cart")
-    conversion: ByBucket = Field(
-        default=ByBucket(prospect=1.0, new=1.5, active=2.0, at_risk=1.3, lapsed=0.8),
-        description="multiplier on the cart rate by bucket",
+    customer_conversion: Annotated[float, Field(ge=0.01, le=50)] = Field(
+        default=1.5, description="multiplier on the cart rate of customers, against prospects"
+    )
+    customer_types: list[CustomerType] = Field(
+        min_length=1, max_length=3, description="kinds of customers, which nobody can see; new ones are a mix of them"
     )
     ageing: Ageing = Field(default=Ageing(), description="daily chances of moving to a quieter bucket")
     price_memory: PriceMemory = Field(default=PriceMemory(), description="how paid prices are remembered")

@@ -24,7 +24,7 @@ ParameterGroup = Literal[
     "deal_gain",
     "price_memory",
     "pull_forward",
-    "ageing",
+    "dropout",
     "return_rate",
     "unit_cost",
     "shipping_cost",
@@ -51,7 +51,7 @@ GROUP_AXES: Mapping[ParameterGroup, tuple[Axis, ...]] = {
     "deal_gain": _CELL,
     "price_memory": _CELL,
     "pull_forward": (),
-    "ageing": _CELL,
+    "dropout": _CELL,
     "return_rate": _CELL,
     "unit_cost": _CELL,
     "shipping_cost": ("region",),
@@ -104,7 +104,7 @@ class Uncertainty(Section):
     pull_forward: GroupSpread | None = Field(
         default=None, description="share of a promotion's extra orders that is borrowed from the coming weeks"
     )
-    ageing: GroupSpread | None = Field(default=None, description="chances by which customers drift away")
+    dropout: GroupSpread | None = Field(default=None, description="chances by which customers drop out")
     return_rate: GroupSpread | None = Field(default=None, description="share of orders that come back")
     unit_cost: GroupSpread | None = Field(default=None, description="cost of goods")
     shipping_cost: GroupSpread | None = Field(default=None, description="what a parcel costs the seller")

@@ -51,7 +51,7 @@ GROUP_WORDS = {
     "deal_gain": "Response to deals",
     "price_memory": "Memory of prices",
     "pull_forward": "Orders that promotions bring forward",
-    "ageing": "Customers who drift away",
+    "dropout": "Customers who drop out",
     "return_rate": "Return rate",
     "unit_cost": "Cost of goods",
     "shipping_cost": "Cost of parcels",

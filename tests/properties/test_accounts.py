@@ -101,7 +101,7 @@ EXTREMES: dict[str, dict[str, object]] = {
     "two thousand million people who visit all day": {
         "market.regions.0.population": HUGE,
         "market.regions.0.traffic_level": 100.0,
-        "segments.0.visits_per_1000.prospect": 50.0,
+        "segments.0.visits_per_1000": 50.0,
         "channels.0.visits_per_1000_impressions": 900.0,
         "channels.0.saturation.half_saturation": 100.0,
         "calendar.weekday": [50.0] * 7,

@@ -109,9 +109,10 @@ def test_channels_and_organic_visits_share_all_orders() -> None:
     outcome = play(market, steady(market.scenario, 1, spend=60.0), days=3)[0][-1]
     assert (outcome.channel_orders > 0).all()
     assert (outcome.channel_orders.sum(axis=3) < outcome.orders.sum(axis=3)).all()
-    no_organic = {
-        f"segments.{s}.visits_per_1000.{b}": 0 for s in (0, 1) for b in document()["segments"][0]["visits_per_1000"]
-    }
+    no_organic: dict[str, object] = {f"segments.{s}.visits_per_1000": 0 for s in (0, 1)}
+    for s, segment in enumerate(document()["segments"]):
+        for kind in range(len(segment["customer_types"])):
+            no_organic[f"segments.{s}.customer_types.{kind}.visits_per_1000"] = 0
     market = market_of(no_organic)
     outcome = play(market, steady(market.scenario, 1, spend=60.0), days=3)[0][-1]
     np.testing.assert_allclose(outcome.channel_orders.sum(axis=3), outcome.orders.sum(axis=3), rtol=1e-9)

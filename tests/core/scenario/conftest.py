@@ -28,13 +28,15 @@ segments:
     product_mix: {lamp: 0.25, rug: 0.75}
     items_per_order: 2.0
     elasticity: -2.0
-    visits_per_1000: {prospect: 1, new: 10, active: 20, at_risk: 10, lapsed: 2}
+    visits_per_1000: 1
+    customer_types: [{id: any, share: 1, visits_per_1000: 15, daily_dropout: 0.004}]
     cart_rate: 0.1
     checkout_rate: 0.4
   - id: b
     product_mix: {lamp: 1.0}
     elasticity: -2.0
-    visits_per_1000: {prospect: 1, new: 10, active: 20, at_risk: 10, lapsed: 2}
+    visits_per_1000: 1
+    customer_types: [{id: any, share: 1, visits_per_1000: 15, daily_dropout: 0.004}]
     cart_rate: 0.1
     checkout_rate: 0.4
 products:

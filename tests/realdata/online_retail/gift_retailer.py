@@ -9,7 +9,8 @@ from typing import cast
 
 import numpy as np
 
-from tests.realdata.online_retail.lifecycle import BUCKETS, bucket_counts, bucket_rates
+from tests.realdata.online_retail.customer_types import Cohort, TypeFit, fit_types
+from tests.realdata.online_retail.lifecycle import bucket_counts, bucket_rates
 from tests.realdata.online_retail.order_rates import (
     END_DAY,
     FIRST_DATE,
@@ -19,6 +20,7 @@ from tests.realdata.online_retail.order_rates import (
     REGIONS,
     START,
     Shop,
+    day_index,
     fit_rates,
     played_days,
 )
@@ -43,6 +45,7 @@ FIRST_ORDERS_PER_1000_PROSPECTS = 0.03
 """Assumed: it alone turns measured first orders into a number of prospects."""
 GROSS_MARGIN, MEDIA_SHARE = 0.45, 0.05
 """Assumed: margin on goods, and media money as a share of what was sold in the scenario's days."""
+TYPES = 3
 FIT_PLAYS = 12
 
 
@@ -104,6 +107,12 @@ def measured_numbers(shop: Shop, data: Path) -> dict[ValuePath, object]:
             f"{bucket}_to_{after}": round(rates[bucket]["hazard"] / (1.0 - rates[bucket]["order_rate"]), 5)
             for bucket, after in (("new", "at_risk"), ("active", "at_risk"), ("at_risk", "lapsed"))
         } | {"lapsed_to_prospect": 0.0}
+        types = types_of(shop, s)
+        shares = types.share.round(3)
+        shares[-1] = round(1.0 - shares[:-1].sum(), 3)
+        for kind in range(TYPES):
+            numbers[*path, "customer_types", kind, "share"] = float(shares[kind])
+            numbers[*path, "customer_types", kind, "daily_dropout"] = round(float(types.dropout[kind]), 5)
     numbers["calendar", "weekday"] = fit.weekday.round(3).tolist()
     numbers["calendar", "month"] = fit.month.round(3).tolist()
     numbers["noise", "demand_cv"] = round(fit.demand_cv, 2)
@@ -114,6 +123,12 @@ def measured_numbers(shop: Shop, data: Path) -> dict[ValuePath, object]:
     return numbers
 
 
+def types_of(shop: Shop, segment: int) -> TypeFit:
+    """Types of a segment's customers, from those of all regions who were first seen after the burn-in."""
+    cohort = Cohort.of(shop.spells.of(shop.segment == segment), FIRST_DAY)
+    return fit_types(cohort, day_index(shop, fit_rates(shop)), TYPES)
+
+
 def _shares(orders: Orders, place: IntArray, names: tuple[str, ...]) -> dict[str, float]:
     values = np.array([orders.value_gbp[place == i].sum() for i in range(len(names))])
     return dict(zip(names, (values / values.sum()).round(4).tolist(), strict=True))
@@ -122,27 +137,32 @@ def _shares(orders: Orders, place: IntArray, names: tuple[str, ...]) -> dict[str
 def fitted_numbers(document: Document, shop: Shop) -> dict[ValuePath, object]:
     """Organic visits and conversion levels with which the baseline's expected orders meet what was measured.
 
-    Visits a day per 1,000 people, by segment and bucket: known customers meet the fitted rates on the scenario's own
-    customer base, prospects the first orders of its days. Conversion levels, by region: orders of known customers
-    meet the fitted levels. They also make up for the price level, to which demand responds, and which here stands for
-    the size of orders.
+    Visits a day per 1,000 people: those of prospects meet the first orders of the scenario's days, those of a
+    segment's types, whose ratios are the fitted ones, its repeat orders of these days.
+    Conversion levels, by region: orders of known customers meet the fitted levels. They also make up for the price
+    level, to which demand responds, and which here stands for the size of orders.
     """
     fit, start, end = fit_rates(shop), FIRST_PLAYED_DAY, END_DAY
     fresh = (shop.spells.rank == 0) & (shop.spells.start >= start)
     firsts = np.bincount(shop.segment[shop.spells.customer[fresh]], minlength=len(SEGMENTS))
-    visits, level = np.ones((len(SEGMENTS), 5)), np.ones(len(REGIONS))
+    again = (shop.spells.following >= start) & (shop.spells.following < end)
+    who = shop.segment[shop.spells.customer[again]]
+    repeats = np.bincount(who, weights=shop.spells.next_invoices[again], minlength=len(SEGMENTS))
+    rates = np.stack([types_of(shop, s).rate for s in range(len(SEGMENTS))])
+    prospect, known, level = np.full(len(SEGMENTS), 0.05), np.full(len(SEGMENTS), 1000.0), np.ones(len(REGIONS))
     numbers = dict[ValuePath, object]()
     for _ in range(FIT_PLAYS):
         for s in range(len(SEGMENTS)):
-            row = [float(f"{number:.4g}") for number in visits[s]]
-            numbers["segments", s, "visits_per_1000"] = dict(zip(("prospect", *BUCKETS), row, strict=True))
+            numbers["segments", s, "visits_per_1000"] = float(f"{prospect[s]:.4g}")
+            for kind, rate in enumerate(rates[s]):
+                numbers["segments", s, "customer_types", kind, "visits_per_1000"] = float(f"{known[s] * rate:.4g}")
         for r in range(len(REGIONS)):
             numbers["market", "regions", r, "conversion_level"] = round(float(level[r]), 3)
         got, exposure, per_visit = _play(with_numbers(document, numbers), end - start)
         wanted = exposure[..., 1:] * fit.rate * fit.level[:, None, None]
-        target = np.column_stack([firsts, wanted.sum(axis=0)])
-        weight = np.einsum("rsl,rsl->sl", exposure, per_visit)
-        visits = np.maximum(visits + 1000.0 * (target - got.sum(axis=0)) / weight, 0.0)
+        missing = firsts - got[..., 0].sum(axis=0)
+        prospect = np.maximum(prospect + 1000.0 * missing / (exposure[..., 0] * per_visit).sum(axis=0), 0.0)
+        known = known * repeats / got[..., 1:].sum(axis=(0, 2))
         ratio = wanted.sum(axis=(1, 2)) / got[..., 1:].sum(axis=(1, 2))
         level = level * ratio / ratio[0]
     return numbers
@@ -160,8 +180,8 @@ def _play(document: Document, days: int) -> tuple[FloatArray, FloatArray, FloatA
     """Play the baseline without chance.
 
     Returns:
-        Orders ``(R, S, L)``, customer-days times the calendar's index ``(R, S, L)``, and orders
-        for each visit that the segment's row states, traffic level included, ``(R, S, L)``.
+        Orders ``(R, S, L)``, customer-days times the calendar's index ``(R, S, L)``, and orders of a prospect for
+        each visit that the segment states, traffic level included, ``(R, S)``.
     """
     market = build_market(build_scenario(check_document(document)))
     policy = built_in_policy("baseline", market)
@@ -173,7 +193,7 @@ def _play(document: Document, days: int) -> tuple[FloatArray, FloatArray, FloatA
         recent = recent.after(outcome)
         orders += outcome.orders[0]
     traffic = np.array([region.traffic_level for region in market.scenario.document.market.regions])
-    per_visit = traffic[:, None, None] * market.demand.cart_rate * market.demand.checkout_rate[..., None]
+    per_visit = traffic[:, None] * market.demand.cart_rate * market.demand.checkout_rate
     return orders, exposure, per_visit
 
 

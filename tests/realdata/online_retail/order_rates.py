@@ -178,6 +178,13 @@ def fit_rates(shop: Shop) -> RateFit:
     return RateFit(rate=rate, level=level, weekday=weekday, month=month, demand_cv=float(np.sqrt(max(excess, 0.0))))
 
 
+def day_index(shop: Shop, fit: RateFit) -> FloatArray:
+    """The fitted index of every day of the data ``(T,)``: weekday and season, 0 where the shop was closed."""
+    dates = [date.fromisoformat(FIRST_DATE) + timedelta(days=day) for day in range(END_DAY)]
+    is_open = np.isin(np.arange(END_DAY), shop.open_days)
+    return is_open * fit.weekday[[day.weekday() for day in dates]] * seasonal_index(fit.month, dates)
+
+
 def played_days(shop: Shop) -> dict[str, object]:
     """What was sold on the scenario's own days: what its baseline has to reproduce.
 
