@@ -64,9 +64,8 @@ def expected_demand(
     level = market.calendar.demand[day][:, None] * shock * _event_factor(market, world, day)  # (B, R, S)
     turnout: FloatArray = level[..., None]
     if market.calendar.deal_share[day].any():
-        turnout = (
-            np.where(np.arange(5) == 0, price.turnout_prospect[..., None], price.turnout_known[..., None]) * turnout
-        )
+        prospect, known = price.turnout_prospect[..., None], price.turnout_known[..., None]
+        turnout = np.concatenate([prospect, *([known] * 4)], axis=3) * turnout
     log_mood = outer(state.outside.sentiment[..., None], demand.sentiment_sensitivity) + outer(
         (state.outside.competitor_log + market.shocks.competitor_log[day])[..., None], demand.competitor_elasticity
     )
@@ -101,7 +100,7 @@ def expected_demand(
     multiplier *= turnout * demand.cart_rate[..., None]
     carts_wanted = quality_visits * multiplier
     ceiling = LARGEST_CART_RATE * visits
-    capped = (carts_wanted > ceiling).any(axis=3).astype(np.float64)
+    capped: FloatArray = (carts_wanted > ceiling).any(axis=3).astype(np.float64)
     carts = np.minimum(carts_wanted, ceiling)
 
     surprise = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]

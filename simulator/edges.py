@@ -103,15 +103,15 @@ def without_limits(market: MarketParameters) -> MarketParameters:
 
 def _held(days: ByDay, count: int, which: int) -> ByDay:
     """One day of arrays by day, ``count`` times over; arrays that have no days stay."""
+    values = {field.name: getattr(days, field.name) for field in fields(days)}
+    repeated = {name: np.repeat(value[[which]], count, axis=0) for name, value in values.items() if _is_by_day(value)}
+    if isinstance(days, TradeRules):
+        return replace(days, fees=tuple(_held(fee, count, which) for fee in days.fees), **repeated)
+    return replace(days, **repeated)
 
-    def repeated(value: object) -> object:
-        if isinstance(value, np.ndarray) and value.ndim > 1:
-            return np.repeat(value[which][None], count, axis=0)
-        if isinstance(value, tuple):
-            return tuple(_held(part, count, which) if isinstance(part, FeeArrays) else part for part in value)
-        return value
 
-    return replace(days, **{field.name: repeated(getattr(days, field.name)) for field in fields(days)})
+def _is_by_day(value: object) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 1
 
 
 def _joined(first: CalendarArrays, then: CalendarArrays) -> CalendarArrays:

@@ -9,6 +9,7 @@ from xbopt.env.rollout import Recorder, TacticChoice
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 
 
 class PanelRecorder(Recorder):
@@ -70,7 +71,7 @@ class PanelRecorder(Recorder):
             },
         )
 
-    def finish(self, state: MarketState) -> None:
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
         """Nothing is left to write."""
 
     def _price_index(self, outcome: DayOutcome) -> FloatArray:

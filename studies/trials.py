@@ -17,8 +17,9 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.schedule import Calendar, RegionSeason, RuleChange
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.build import build_market
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world
 

@@ -16,8 +16,8 @@ from xbopt.core.scenario.provenance import numeric_paths, uncovered
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.tables.published_ranges import published_ranges
 from xbopt.core.tables.reference_rates import reference_rate
+from xbopt.simulator.lifetime import repeat_probability
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.studies.repeat_orders import second_order_probability
 from xbopt.studies.sign_values import Hint, Sign, VitalSigns, sign_of
 from xbopt.studies.simulate import market_of
 from xbopt.studies.trials import SPEND_STEP, MediaTrial, Sums, try_media, try_prices
@@ -141,7 +141,7 @@ def _elasticity(trial: MediaTrial) -> float:
 def _of_repeats(market: MarketParameters, own: Sums) -> Iterator[Sign]:
     """Second orders, in the mean over the plan's first buyers."""
     for days in (90, 365):
-        again = _mean(second_order_probability(market, days), own.first_orders)
+        again = _mean(repeat_probability(market, days).by_cell, own.first_orders)
         yield sign_of(market.scenario, f"second_order_{days}", again)
 
 

@@ -30,11 +30,12 @@ def _memories(document: ScenarioDocument) -> Iterator[float]:
             yield channel.adstock.window_days - 1.0
         if channel.fatigue.exponent > 0.0:
             yield _faded(channel.fatigue.half_life_days)
-    for segment in document.segments:
-        if segment.price_memory.deal_gain > 0.0:
-            yield _faded(segment.price_memory.half_life_days)
-    if document.discounts.ceiling_frac > 0.0 and document.discounts.pull_forward.borrowed_frac > 0.0:
-        yield _faded(document.discounts.pull_forward.half_life_days)
+    if document.discounts.ceiling_frac > 0.0:
+        for segment in document.segments:
+            if segment.price_memory.deal_gain > 0.0:
+                yield _faded(segment.price_memory.half_life_days)
+        if document.discounts.pull_forward.borrowed_frac > 0.0:
+            yield _faded(document.discounts.pull_forward.half_life_days)
 
 
 def _faded(half_life_days: float) -> float:

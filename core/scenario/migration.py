@@ -57,6 +57,7 @@ def migrated(document: Document) -> tuple[object, list[str]]:
     data: object = copy.deepcopy(document.data)
     said: list[str] = []
     if isinstance(data, dict):
+        plain = cast("Plain", data)
         for step in MIGRATIONS:
-            said += step.rewrite(cast("Plain", data))
-    return data, said
+            said += step.rewrite(plain)
+    return cast("object", data), said

@@ -10,10 +10,11 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.simulator.build import build_market
 from xbopt.simulator.customer_types import first_living, stationary_customers
 from xbopt.simulator.customers import next_customers
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.lifetime import cell_customer_value, customer_value, customer_value_change, repeat_probability
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin
-from xbopt.simulator.state import MarketState, initial_state
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import average_world
 
