@@ -8,7 +8,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.document import ScenarioDocument
-from xbopt.core.scenario.market import Region
+from xbopt.core.scenario.market import Product, Region
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import RuleChange
 from xbopt.core.scenario.trade import origin_of, owed_fees
@@ -36,6 +36,7 @@ class RuleInForce:
         last: The last such day.
         products: Ids of the products that it holds for; empty for all.
         origin: Of a duty, where these products come from; ``any`` where the scenario states nothing.
+        own_rates: Of a duty, the rates that these products state for themselves, which go before the rule's.
         is_assumed: Whether the scenario states no tariff list, so that the table's assumption is used.
         is_off: Whether it is a fee that is not counted: not in force for certain, and not switched on.
         is_throughout: Whether it holds on every day of the campaign.
@@ -47,6 +48,7 @@ class RuleInForce:
     last: date
     products: tuple[str, ...] = ()
     origin: str = ANY_ORIGIN
+    own_rates: tuple[float, ...] = ()
     is_assumed: bool = False
     is_off: bool = False
     is_throughout: bool = False
@@ -153,13 +155,16 @@ def _of_border(document: ScenarioDocument, region: Region) -> Iterator[RuleInFor
         for rule, first, last in _spans(days, lambda day: consumption_tax(region.tax, day)):
             yield RuleInForce(rule=rule, regions=here, first=first, last=last)
     if region.duty != "none":
-        by_origin: dict[str, list[str]] = {}
+        by_origin: dict[str, list[Product]] = {}
         for product in document.products:
-            by_origin.setdefault(origin_of(market, product), []).append(product.id)
+            by_origin.setdefault(origin_of(market, product), []).append(product)
         for origin, products in by_origin.items():
-            own = () if len(by_origin) == 1 else tuple(products)
+            some = () if len(by_origin) == 1 else tuple(product.id for product in products)
+            own = tuple(sorted({product.duty_frac for product in products if product.duty_frac is not None}))
             for rule, first, last in _spans(days, lambda day, o=origin: duty_rule(region.duty, day, o)):
-                yield RuleInForce(rule=rule, regions=here, first=first, last=last, products=own, origin=origin)
+                yield RuleInForce(
+                    rule=rule, regions=here, first=first, last=last, products=some, origin=origin, own_rates=own
+                )
         yield from _tariff_lists(document, region)
         owed = owed_fees(region)
         for fee in import_fees(region.duty, region.country):

@@ -76,7 +76,7 @@ def rule_words(rule: RuleInForce, numbers: NumberFormat) -> str:
             since = numbers.day(tax.effective_from)
             return f"consumption tax {tax.tax_id}, {numbers.share(tax.rate_frac)} since {since}"
         case DutyRule() as duty:
-            return _duty_words(duty, rule.origin, numbers)
+            return _duty_words(duty, rule, numbers)
         case TariffList() as listed:
             assumed = ", assumed since the product names no list" if rule.is_assumed else ""
             return f"duty on top by tariff list {listed.list_id}, {numbers.share(listed.ad_valorem_frac)}{assumed}"
@@ -101,10 +101,13 @@ def rule_words(rule: RuleInForce, numbers: NumberFormat) -> str:
             return f"rule change of the scenario: {', '.join(parts)}"
 
 
-def _duty_words(duty: DutyRule, origin: str, numbers: NumberFormat) -> str:
-    goods = "origin of the goods not stated" if origin == ANY_ORIGIN else f"goods from {origin}"
+def _duty_words(duty: DutyRule, rule: RuleInForce, numbers: NumberFormat) -> str:
+    goods = "origin of the goods not stated" if rule.origin == ANY_ORIGIN else f"goods from {rule.origin}"
     base = "goods and charged shipping" if duty.duty_base == "CIF" else "goods"
     parts = [f"{numbers.share(duty.ad_valorem_frac)} of {base}"]
+    if rule.own_rates:
+        own = ", ".join(numbers.share(rate) for rate in rule.own_rates)
+        parts.append(f"products with a duty_frac of their own {own} instead")
     if duty.surcharge_frac > 0.0:
         parts.append(f"surcharge {numbers.share(duty.surcharge_frac)}")
     if duty.threshold > 0.0:

@@ -102,6 +102,12 @@ def test_goods_from_china_never_read_six_percent_in_silence() -> None:
     assert "state origin: CN" in "\n".join(unstated)
 
 
+def test_a_rate_of_the_product_s_own_is_shown_beside_the_rule_s() -> None:
+    scenario = seller("eu_import", "DE", "2026-09-01", 2, **{"products.0.duty_frac": 0.12})
+    text = "\n".join(rule_lines(rules_in_force(scenario), EUR))
+    assert "6% of goods and charged shipping; products with a duty_frac of their own 12% instead;" in text
+
+
 def test_the_assumption_sheet_holds_every_rule_with_its_certainty_and_note() -> None:
     scenario = load_scenario("us_eu_launch")
     rules = rules_in_force(scenario)
