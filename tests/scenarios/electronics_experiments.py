@@ -13,7 +13,7 @@ from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.build import build_market
 from xbopt.simulator.draws import MarketDraws
 from xbopt.simulator.history import initial_state
-from xbopt.simulator.state import MarketState
+from xbopt.simulator.state import MarketState, blank_state
 from xbopt.simulator.step import DayOutcome, play_day
 from xbopt.simulator.worlds import average_world, draw_worlds
 from xbopt.studies.simulate import CHUNK_WORLDS
@@ -53,7 +53,7 @@ class Shop:
 
     def first_morning(self) -> MarketState:
         """The state before the first day."""
-        return initial_state(self.market, self.worlds)
+        return initial_state(self.market, self.worlds, self._world)
 
     def day(
         self, state: MarketState, *, discount_frac: float | None = None, spend_base: FloatArray | None = None
@@ -168,8 +168,8 @@ class MediaOrders:
 def synergy_experiment(scenario: Scenario) -> MediaOrders:
     """Social alone, e-mail alone, half in each: each time what the plan spends on e-mail, from the first day on.
 
-    Expected mode; the same people on the first morning in each arm; the money is spread over cells as the plan
-    spreads it; all other channels are off.
+    Expected mode; the same people on the first morning in each arm, and no media before it: an arm must not bring what
+    an earlier plan has left. The money is spread over cells as the plan spreads it; all other channels are off.
     """
     shop = Shop(scenario)
     channels = [scenario.channels.index(name) for name in ("social", "email")]
@@ -181,7 +181,7 @@ def synergy_experiment(scenario: Scenario) -> MediaOrders:
         spend = np.zeros_like(daily)
         for channel, share in zip(channels, (social, email), strict=True):
             spend[..., channel] = by_cell * share
-        return float(shop.orders(shop.first_morning(), SYNERGY_DAYS, spend_base=spend)[0])
+        return float(shop.orders(blank_state(shop.market, 1), SYNERGY_DAYS, spend_base=spend)[0])
 
     without = orders(0.0, 0.0)
     return MediaOrders(
