@@ -31,6 +31,7 @@ from xbopt.cli.terminal import (
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from xbopt.core.decisions.policy import Policy
     from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.kpis import WorldRange
@@ -114,7 +115,7 @@ def simulate_command(
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
         gain = media_gain(result, chosen, on_progress=on_progress) if has_gain else None
     _print_json(result) if as_json else _print_result(result, gain)
-    _write_reports(result, gain, report, xlsx, quiet=as_json)
+    _write_reports(result, chosen, gain, report, xlsx, quiet=as_json)
     if log is not None:
         say(f"Decision log: {log}")
 
@@ -141,17 +142,25 @@ def _explain_exploration(scenario: "Scenario", exploration: float | None, *, wit
 
 
 def _write_reports(
-    result: "SimulationResult", gain: "WorldRange | None", report: Path | None, xlsx: Path | None, *, quiet: bool
+    result: "SimulationResult",
+    policy: "Policy",
+    gain: "WorldRange | None",
+    report: Path | None,
+    xlsx: Path | None,
+    *,
+    quiet: bool,
 ) -> None:
     if report is None and xlsx is None:
         return
     from xbopt.reports.simulation.page import simulation_content
     from xbopt.reports.simulation.report import build_simulation_report
     from xbopt.reports.simulation.workbook import write_xlsx
+    from xbopt.studies.marginals import plan_marginals
 
     with stage_bar(quiet=quiet) as on_progress:
         on_progress("report", 0, 0)
-        built = build_simulation_report(result, without_media=gain)
+        marginals = None if "+explore" in result.policy else plan_marginals(result.market, policy)
+        built = build_simulation_report(result, without_media=gain, marginals=marginals)
         write_files(report, lambda: simulation_content(built), xlsx, lambda file: write_xlsx(built, file), on_progress)
 
 

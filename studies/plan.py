@@ -21,6 +21,7 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import kpi_values
+from xbopt.studies.marginals import Marginals, marginals_of
 from xbopt.studies.simulate import Progress
 from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
 
@@ -57,6 +58,7 @@ class PlanningResult:
         target: The target that it reaches with the least spend; None without one.
         planned: What it brings in expected mode.
         baseline: What the scenario's own plan brings.
+        marginals: What one per cent more or less of its money brings.
         notes: What a reader must know.
     """
 
@@ -65,6 +67,7 @@ class PlanningResult:
     target: TargetPlan | None = field(repr=False)
     planned: ExpectedResult = field(repr=False)
     baseline: ExpectedResult = field(repr=False)
+    marginals: Marginals = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -163,7 +166,13 @@ def plan(
             f"Played day by day within the limits, the plan brings {played:,.6g} rather than {campaign.expected:,.6g}."
         )
     return PlanningResult(
-        market=market, campaign=campaign, target=found, planned=planned, baseline=baseline, notes=tuple(notes)
+        market=market,
+        campaign=campaign,
+        target=found,
+        planned=planned,
+        baseline=baseline,
+        marginals=marginals_of(market, campaign.schedule, wanted),
+        notes=tuple(notes),
     )
 
 

@@ -80,17 +80,22 @@ class ExpectedMarket:
         market: The market.
         goal: What is summed up.
         world: The world's own parameters, one world; the average market where left out.
+
+    Attributes:
+        played: How many plans were played as a whole.
     """
 
     def __init__(self, market: MarketParameters, goal: Goal, world: WorldParameters | None = None) -> None:
         self.market = _without_limits(market)
         self.world = average_world() if world is None else world
         self.goal = goal
+        self.played = 0
         self._value = customer_value(market)
         self._owed = np.maximum(order_margin(market), 0.0)
 
     def play(self, plan: ScheduledPolicy) -> Course:
         """Play one plan over the whole horizon."""
+        self.played += 1
         state = initial_state(self.market, 1)
         mornings, outcomes, daily = [state], list[DayOutcome](), list[FloatArray]()
         for day in range(self.market.scenario.days):
@@ -109,6 +114,7 @@ class ExpectedMarket:
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
         """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
+        self.played += len(plans)
         state = initial_state(self.market, len(plans))
         total = np.zeros((len(plans), self.market.shape[0]))
         for day in range(self.market.scenario.days):
