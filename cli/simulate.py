@@ -33,6 +33,7 @@ from xbopt.cli.terminal import (
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from xbopt.core.decisions.policy import Policy
     from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.kpis import WorldRange
@@ -128,7 +129,7 @@ def simulate_command(
     for note in result.notes:
         say(f"Note: {note}")
     _print_json(result) if as_json else _print_result(result, gain)
-    _write_reports(result, gain, report, xlsx, quiet=as_json)
+    _write_reports(result, chosen, gain, report, xlsx, quiet=as_json)
     if log is not None:
         say(f"Decision log: {log}")
     if panel is not None:
@@ -157,17 +158,25 @@ def _explain_exploration(scenario: "Scenario", exploration: float | None, *, wit
 
 
 def _write_reports(
-    result: "SimulationResult", gain: "WorldRange | None", report: Path | None, xlsx: Path | None, *, quiet: bool
+    result: "SimulationResult",
+    policy: "Policy",
+    gain: "WorldRange | None",
+    report: Path | None,
+    xlsx: Path | None,
+    *,
+    quiet: bool,
 ) -> None:
     if report is None and xlsx is None:
         return
     from xbopt.reports.simulation.page import simulation_content
     from xbopt.reports.simulation.report import build_simulation_report
     from xbopt.reports.simulation.workbook import write_xlsx
+    from xbopt.studies.marginals import plan_marginals
 
     with stage_bar(quiet=quiet) as on_progress:
         on_progress("report", 0, 0)
-        built = build_simulation_report(result, without_media=gain)
+        marginals = None if "+explore" in result.policy else plan_marginals(result.market, policy)
+        built = build_simulation_report(result, without_media=gain, marginals=marginals)
         write_files(report, lambda: simulation_content(built), xlsx, lambda file: write_xlsx(built, file), on_progress)
 
 

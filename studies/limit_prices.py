@@ -1,11 +1,12 @@
 """What holds a plan back: its limits that leave no room, and what more room would bring."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
 
+from xbopt.agents.planner.prices import WithheldPrice
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.studies.labels import axis_names
 from xbopt.studies.plan import PlanningResult
@@ -24,7 +25,8 @@ class LimitPrice:
         day: The day that it is about; None where it holds on all.
         allowed_base: What it allows, or promises over the horizon; NaN where it is no amount of money.
         price: Goal per base currency unit of room; of a promise per unit less of it, and below 0 where one unit more
-            brings something; of the return floor per unit of floor. 0 where room brings nothing.
+            brings something; of the return floor per unit of floor. 0 where room brings nothing, NaN where withheld.
+        withheld: Why no price is shown; None where one is.
     """
 
     key: str
@@ -33,6 +35,7 @@ class LimitPrice:
     day: dt.date | None
     allowed_base: float
     price: float
+    withheld: WithheldPrice | None = None
 
     @property
     def is_promise(self) -> bool:
@@ -53,9 +56,12 @@ class LimitPrice:
 def limit_prices(result: PlanningResult) -> tuple[LimitPrice, ...]:
     """Every limit that binds or has a price, the dearest first."""
     plan = result.campaign
-    keys = dict.fromkeys([*plan.shadow_prices, *plan.binding])
-    prices = [_limit_price(result, key, plan.shadow_prices.get(key, 0.0)) for key in keys]
-    return tuple(sorted(prices, key=lambda limit: -limit.worth))
+    withheld = {one.limit: one for one in plan.withheld}
+    prices = [_limit_price(result, key, price) for key, price in plan.shadow_prices.items()]
+    prices += [replace(_limit_price(result, key, np.nan), withheld=one) for key, one in withheld.items()]
+    others = [key for key in plan.binding if key not in plan.shadow_prices and key not in withheld]
+    prices += [_limit_price(result, key, 0.0) for key in others]
+    return tuple(sorted(prices, key=lambda limit: -np.nan_to_num(limit.worth)))
 
 
 def _limit_price(result: PlanningResult, key: str, price: float) -> LimitPrice:

@@ -22,6 +22,7 @@ from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange, kpi_values
 from xbopt.studies.labels import axis_names
+from xbopt.studies.marginals import Marginals, marginals_of
 from xbopt.studies.risk import Played, played
 from xbopt.studies.simulate import Progress
 from xbopt.studies.totals import CHANNEL_COUNTS, TotalsRecorder
@@ -65,6 +66,7 @@ class PlanningResult:
         baseline: What the scenario's own plan brings.
         sampled: The plan in sampled worlds.
         sampled_baseline: The scenario's own plan in the same worlds.
+        marginals: What one per cent more or less of its money brings.
         notes: What a reader must know.
     """
 
@@ -75,6 +77,7 @@ class PlanningResult:
     baseline: ExpectedResult = field(repr=False)
     sampled: Played = field(repr=False)
     sampled_baseline: Played = field(repr=False)
+    marginals: Marginals = field(repr=False)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -187,6 +190,7 @@ def plan(
         baseline=baseline,
         sampled=played(market, campaign.schedule, goal=campaign.goal),
         sampled_baseline=played(market, own, goal=campaign.goal),
+        marginals=marginals_of(market, campaign.schedule, wanted),
         notes=tuple(notes),
     )
 

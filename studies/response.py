@@ -1,4 +1,7 @@
-"""Response curves: what each channel brings at other levels of steady daily spend."""
+"""Response curves: what each channel brings in the long run at other levels of the same spend every day.
+
+Pictures of how channels saturate. What a plan's own money brings in its own days is in ``marginals.py``.
+"""
 
 from dataclasses import dataclass
 
@@ -14,8 +17,6 @@ from xbopt.studies.simulate import SimulationResult
 _STEPS = 24
 _BEYOND = 2.0
 """How far a curve is drawn, in multiples of the largest planned daily spend."""
-_NUDGE = 1e-3
-"""Relative step of the numerical derivative."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,6 @@ class ResponseCurve:
         current_spend: The plan's mean daily spend.
         current_margin: Margin before media there.
         largest_spend: The plan's largest daily spend; beyond it the curve is an extrapolation.
-        marginal_margin: Margin before media that the next unit of spend brings; NaN where nothing is spent.
-        marginal_revenue: Net revenue that it brings.
-        average_margin: Margin before media per unit of spend; NaN where nothing is spent.
-        best_spend: Daily spend on the grid at which margin less spend is largest.
-        best_is_edge: Whether that is the end of the grid, so that the best lies beyond what is drawn.
         other_spend: Mean daily spend of another plan to compare with; NaN without one.
         other_margin: Margin before media there, on this plan's curve.
     """
@@ -46,11 +42,6 @@ class ResponseCurve:
     current_spend: float
     current_margin: float
     largest_spend: float
-    marginal_margin: float
-    marginal_revenue: float
-    average_margin: float
-    best_spend: float
-    best_is_edge: bool
     other_spend: float = float("nan")
     other_margin: float = float("nan")
 
@@ -85,42 +76,23 @@ def _curve(
     if not np.isnan(other):
         reach = max(reach, 1.1 * other)
     grid = np.unique(np.concatenate([reach * np.linspace(0.0, 1.0, _STEPS + 1) ** 2, [current, largest]]))
-    margin, _ = _brought(market, split, channel, grid)
-    fine = np.linspace(0.0, reach, 20 * _STEPS + 1)
-    profit = _brought(market, split, channel, fine)[0] - fine
-    best = int(np.argmax(profit))
-    at = np.array([current, current * (1.0 + _NUDGE)])
-    margins, revenues = _brought(market, split, channel, at)
-    step = at[1] - at[0]
-    known = step > 0.0
+    margin = _brought(market, split, channel, grid)
     return ResponseCurve(
         channel=market.scenario.channels[channel],
         name=name,
         spend=tuple(float(x) for x in grid),
         margin=tuple(float(y) for y in margin),
         current_spend=current,
-        current_margin=float(margins[0]),
+        current_margin=float(_brought(market, split, channel, np.array([current]))[0]),
         largest_spend=largest,
-        marginal_margin=float((margins[1] - margins[0]) / step) if known else float("nan"),
-        marginal_revenue=float((revenues[1] - revenues[0]) / step) if known else float("nan"),
-        average_margin=float(margins[0] / current) if known else float("nan"),
-        best_spend=float(fine[best]),
-        best_is_edge=best == len(fine) - 1,
         other_spend=other,
-        other_margin=float("nan")
-        if np.isnan(other)
-        else float(_brought(market, split, channel, np.array([other]))[0][0]),
+        other_margin=float("nan") if np.isnan(other) else float(_brought(market, split, channel, np.array([other]))[0]),
     )
 
 
-def _brought(
-    market: MarketParameters, split: FloatArray, channel: int, spend: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Margin before media and net revenue a day at each spend, summed over cells, each ``(n,)``."""
+def _brought(market: MarketParameters, split: FloatArray, channel: int, spend: FloatArray) -> FloatArray:
+    """Margin before media a day at each spend, summed over cells ``(n,)``."""
     tried = np.zeros((len(spend), *split.shape, len(market.scenario.channels)))
     tried[..., channel] = spend[:, None, None] * split
     response = steady_response(market, average_world(), tried)
-    orders, basket = market.orders, channel_baskets(market)[channel]
-    per_order = orders.price_base * basket * (1.0 - orders.return_rate) + orders.charged_base[:, None]
-    revenue = response.orders[..., channel] * per_order
-    return response.margin_base[..., channel].sum(axis=(1, 2)), revenue.sum(axis=(1, 2))
+    return response.margin_base[..., channel].sum(axis=(1, 2))

@@ -4,9 +4,10 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from xbopt.agents.planner.campaign import Effort, plan_campaign
+from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.search import Effort
 from xbopt.simulator.worlds import WorldParameters, average_world
 from xbopt.studies.plan import PlanningResult
 from xbopt.studies.simulate import Progress
@@ -14,7 +15,7 @@ from xbopt.studies.simulate import Progress
 CHANGE = 0.2
 """Parameters are made smaller and larger by this share."""
 # From a plan for the average market one alternation shows where money would go.
-_EFFORT = Effort(alternations=1, rounds=2, tolerance=1e-3)
+_EFFORT = Effort.local(alternations=1, rounds=2, tolerance=1e-3)
 _SMALLEST = 1e-9
 
 

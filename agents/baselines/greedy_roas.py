@@ -22,10 +22,13 @@ def greedy_roas_plan(market: MarketParameters) -> ScheduledPolicy:
     daily = scenario.limits.total_base / scenario.days
     step = daily / _SLICES
     spend: FloatArray = np.zeros(scenario.plan.share.shape)
+    brought = _revenue(market, spend)
     for _ in range(_SLICES):
         # The next slice is tried everywhere at once; channels do not touch each other in the steady response.
-        gain = _revenue(market, spend + step) - _revenue(market, spend)
-        spend.flat[int(np.argmax(gain))] += step
+        raised = _revenue(market, spend + step)
+        best = int(np.argmax(raised - brought))
+        spend.flat[best] += step
+        brought.flat[best] = raised.flat[best]
     return even_schedule(scenario, "greedy_roas", spend / spend.sum())
 
 

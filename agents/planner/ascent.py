@@ -12,7 +12,7 @@ import numpy as np
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.conic import SolverError
 from xbopt.agents.planner.constraints import Constraints
-from xbopt.agents.planner.envelope import has_other_curves
+from xbopt.agents.planner.envelope import has_other_curves, on_first_stretch
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.kept_limits import within_limits
 from xbopt.agents.planner.program import Solution, solve
@@ -22,7 +22,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import BudgetError
 
 _WIDEST, _CLOSEST = 4.0, 1.1
-_CERTIFIED, _SETTLED, _SLACK = 1e-7, 1e-9, 1e-5
+_CERTIFIED, _SETTLED, _NEARLY_SETTLED, _SLACK = 1e-7, 1e-9, 1e-5, 1e-5
 _SETTLING_ROUNDS = 5
 _STEPS = (1.0, 0.6, 0.35, 0.15, 0.05)
 
@@ -35,13 +35,17 @@ class Ascent:
         level: ``(K, R, S, C)``.
         course: The plan's course in expected mode.
         history: The goal in expected mode after each accepted step, the start first.
+        price: What a base currency unit of room in each limit was worth in the last program ``(m,)``; None before one.
         seconds: Time in the solver.
+        given_up: Programs that the solver gave up; the plan stayed where it was.
     """
 
     level: FloatArray
     course: Course
     history: tuple[float, ...]
+    price: FloatArray | None = None
     seconds: float = 0.0
+    given_up: int = 0
 
     @property
     def spend_base(self) -> float:
@@ -67,6 +71,17 @@ class Certificate:
     promise_price: FloatArray
     roi_price: float
 
+    @classmethod
+    def none(cls, value: float, constraints: Constraints, level: FloatArray) -> "Certificate":
+        """No bound and no prices."""
+        return cls(
+            value=value,
+            upper_bound=np.inf,
+            shadow_price=np.zeros(len(constraints.bound)),
+            promise_price=np.zeros(level.shape),
+            roi_price=0.0,
+        )
+
     @property
     def relative_gap(self) -> float:
         """``(upper bound - value) / |value|``."""
@@ -89,6 +104,7 @@ def allocate(
     *,
     rounds: int,
     tolerance: float,
+    opening: bool = False,
 ) -> Ascent:
     """Move a plan's spend uphill until a round gains less than ``tolerance``, relative to the goal.
 
@@ -99,18 +115,22 @@ def allocate(
         at: Where the plan stands; its discounts and dayparts are kept.
         rounds: Most rounds.
         tolerance: Relative gain at which to stop.
+        opening: Whether the program may look beyond the threshold of cells that stand on the first stretch of an
+            S-curve. It finds what is worth entering from afar, and misleads near an optimum: elsewhere such cells stay.
 
     Raises:
-        BudgetError: No plan keeps all limits.
-        SolverError: The solver gave up.
+        BudgetError: No plan keeps the return floor.
     """
     trust = np.inf
     for _ in range(rounds):
         model = model_at(market, blocks, at.course, at.level)
-        solution = _local(model, constraints, at, trust)
+        try:
+            solution = _local(model, constraints, at, trust, opening=opening)
+        except SolverError:
+            return replace(at, given_up=at.given_up + 1)
         before = at
         at, step = _moved(market, blocks, at, solution.level, constraints)
-        at = replace(at, seconds=at.seconds + solution.seconds)
+        at = replace(at, seconds=at.seconds + solution.seconds, price=solution.shadow_price)
         # Where the model promised more than expected mode confirms, the plan stays where the model is right.
         confirmed = step == _STEPS[0]
         trust = min(trust * 2.0, _WIDEST) if confirmed else max(min(trust, _WIDEST) ** 0.5, _CLOSEST)
@@ -120,15 +140,20 @@ def allocate(
     return at
 
 
-def _local(model: ResponseModel, constraints: Constraints, at: Ascent, trust: float) -> Solution:
+def _local(model: ResponseModel, constraints: Constraints, at: Ascent, trust: float, *, opening: bool) -> Solution:
     """The optimum near the plan. A return floor may lie beyond the trust region; then the whole program is solved."""
     organic = at.course.by_days - model.value(at.level)
+    held = None if opening else on_first_stretch(model, at.level)
+
+    def solved(radius: float) -> Solution:
+        return solve(model, constraints, organic=organic, around=at.level, curves="local", trust=radius, held=held)
+
     try:
-        return solve(model, constraints, organic=organic, around=at.level, curves="local", trust=trust)
+        return solved(trust)
     except BudgetError:
         if not np.isfinite(trust):
             raise
-        return solve(model, constraints, organic=organic, around=at.level, curves="local")
+        return solved(np.inf)
 
 
 def _moved(
@@ -149,17 +174,16 @@ def _moved(
 
 
 def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
-    """Move on until program and expected mode agree, where every channel's curve is a cone; other markets stay.
-
-    Raises:
-        SolverError: The solver gave up.
-    """
+    """Move on until program and expected mode agree; where a curve is no cone, until steps gain next to nothing."""
     if has_other_curves(market.market.media.saturation):
-        return at
+        return allocate(market, blocks, constraints, at, rounds=_SETTLING_ROUNDS, tolerance=_NEARLY_SETTLED)
     for _ in range(_SETTLING_ROUNDS):
         model = model_at(market, blocks, at.course, at.level)
         organic = at.course.by_days - model.value(at.level)
-        bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
+        try:
+            bound = solve(model, constraints, organic=organic, around=at.level, curves="envelope")
+        except SolverError:
+            return replace(at, given_up=at.given_up + 1)
         before = at.course.total
         at, _ = _moved(market, blocks, at, bound.level, constraints)
         at = replace(at, seconds=at.seconds + bound.seconds)
@@ -173,15 +197,18 @@ def settle(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at:
 def certify(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> tuple[Ascent, Certificate]:
     """Bound what any other spend could bring, in the convex program that agrees with expected mode at the plan.
 
-    Raises:
-        SolverError: The solver gave up, or its bound lies below what the plan brings.
+    Where the solver gives up, or its bound lies below what the plan brings, there is no bound: it is infinite then.
     """
     model = model_at(market, blocks, at.course, at.level)
     value = model.value(at.level)
-    bound = solve(model, constraints, organic=at.course.by_days - value, around=at.level, curves="envelope")
+    try:
+        bound = solve(model, constraints, organic=at.course.by_days - value, around=at.level, curves="envelope")
+    except SolverError:
+        return replace(at, given_up=at.given_up + 1), Certificate.none(value, constraints, at.level)
+    at = replace(at, seconds=at.seconds + bound.seconds)
     keeps_floor = constraints.roi_floor is None or at.course.by_days >= constraints.roi_floor * at.spend_base
     if keeps_floor and value > bound.upper_bound + _SLACK * abs(bound.upper_bound):
-        raise SolverError("The solver's bound lies below what the plan brings; the plan is not to be trusted.")
+        return at, Certificate.none(value, constraints, at.level)
     certificate = Certificate(
         value=value,
         upper_bound=bound.upper_bound,
@@ -189,4 +216,4 @@ def certify(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at
         promise_price=bound.promise_price,
         roi_price=bound.roi_price,
     )
-    return replace(at, seconds=at.seconds + bound.seconds), certificate
+    return at, certificate

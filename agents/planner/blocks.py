@@ -9,6 +9,8 @@ from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.simulator.parameters import MarketParameters
 
 Resolution = Literal["four_weeks", "week", "day"]
+# In days of spend at which the channels' prices are quoted.
+_LARGEST_UNIT = 30.0
 _DAYS: dict[Resolution, int] = {"four_weeks": 28, "week": 7, "day": 1}
 
 
@@ -78,5 +80,8 @@ def split_horizon(market: MarketParameters, resolution: Resolution) -> Blocks:
         ends=ends,
         of_day=of_day,
         profile=np.ascontiguousarray(profile),
-        unit_base=limits.total_base / (days * daily.size),
+        # A budget beyond all measure must not make the levels of sound plans too small for arithmetic.
+        unit_base=min(
+            limits.total_base / (days * daily.size), _LARGEST_UNIT * float(market.media.reference_base.mean())
+        ),
     )

@@ -1,48 +1,34 @@
 """A whole plan: spend, discounts and timing, by alternation in expected mode, with certificate and shadow prices."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xbopt.agents.planner.ascent import Ascent, Certificate, allocate, begin, certify, settle
+from xbopt.agents.planner.ascent import Ascent, Certificate, begin, certify, settle
 from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
-from xbopt.agents.planner.conflicts import check_feasible, promises
+from xbopt.agents.planner.conflicts import check_feasible
 from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.kept_limits import filled, keeps_limits
-from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
+from xbopt.agents.planner.prices import Prices, WithheldPrice, checked_prices, program_prices
+from xbopt.agents.planner.promotions import improve_promotions
 from xbopt.agents.planner.return_floor import below_floor, best_margin, keep_return_floor, keeps
+from xbopt.agents.planner.search import Effort, is_curved, kept, search
+from xbopt.agents.planner.starts import other_starts
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import BudgetError, UsageError
-from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import WorldParameters
 
 # A limit counts as binding where this share of it, or less, is left.
 _BINDING = 1e-5
-# A gap below this is not worth a sentence.
-_WORTH_SAYING = 1e-4
-_TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How long to look.
-
-    Attributes:
-        alternations: Most rounds of spend, then promotions.
-        rounds: Most steps of spend in each.
-        tolerance: Relative gain of a step at which spend counts as settled.
-    """
-
-    alternations: int = 3
-    rounds: int = 3
-    tolerance: float = 5e-4
+_COARSE_TO_FINE: tuple[Resolution, ...] = ("four_weeks", "week", "day")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +48,13 @@ class CampaignPlan:
         certificate: What the last convex program says.
         shadow_prices: Goal that one more base currency unit of room would bring, by limit; of a minimum or lock, that
             one unit less promised would bring, below 0 where more would be better. Limits without a price are left out.
+        withheld: Prices that re-planning with a little more and less room does not bear out; a search that is not wide
+            checks none.
         binding: Limits that leave no room.
         history: The goal in expected mode after each accepted step.
         solve_seconds: Wall time of the whole search.
         solver_seconds: Part of it in the solver.
+        tried: Plans that were played as a whole in search of it.
         notes: What a reader must know, in sentences.
     """
 
@@ -80,11 +69,19 @@ class CampaignPlan:
     start: float
     certificate: Certificate = field(repr=False)
     shadow_prices: dict[str, float]
+    withheld: tuple[WithheldPrice, ...]
     binding: tuple[str, ...]
     history: tuple[float, ...] = field(repr=False)
     solve_seconds: float
     solver_seconds: float
+    tried: int
     notes: tuple[str, ...]
+
+    @property
+    def budget_price(self) -> float:
+        """What one more unit of budget brings: the shadow price, or what was measured where that is withheld."""
+        measured = {one.limit: one.measured for one in self.withheld if one.reason == "disagrees"}
+        return self.shadow_prices.get("budget", max(measured.get("budget", 0.0), 0.0))
 
 
 def plan_campaign(
@@ -114,7 +111,6 @@ def plan_campaign(
 
     Raises:
         InfeasiblePlanError: No plan keeps all limits; it names the conflict and the cheapest way out.
-        SolverError: The solver gave up.
         UsageError: The goal is unknown, or does not fit the scenario's return floor.
     """
     began = time.perf_counter()
@@ -125,27 +121,36 @@ def plan_campaign(
         raise UsageError(f"budget.roi_floor speaks of margin; with the goal {goal} leave it out.")
     expected = ExpectedMarket(market, wanted, world)
     budget = scenario.limits.total_base if budget_base is None else budget_base
-    blocks = split_horizon(market, resolution)
-    constraints = scenario_constraints(scenario, blocks, budget_base=budget_base)
-    check_feasible(scenario, blocks, constraints)
+    limits = replace(scenario.limits, total_base=budget)
     given = start or scenario_plan(market)
-    first = begin(expected, blocks, constraints, given)
-    found = _kept(first, best_dayparts(expected, first.course), constraints)
-    try:
-        found = alternate(expected, blocks, constraints, found, how)
-        found = settle(expected, blocks, constraints, found)
-        found = _filled(expected, blocks, constraints, found)
-    except BudgetError as error:
-        # All limits on money can be kept, so it is the return floor that the promises are in conflict with.
-        found = best_margin(expected, blocks, constraints, given)
-        if not keeps(found, constraints):
-            raise below_floor(found) from error
-    found = keep_return_floor(expected, blocks, constraints, found, given)
-    found = never_below(expected, blocks, replace(scenario.limits, total_base=budget), found, given, constraints)
+    starts = other_starts(market, limits, given) if how.wide else ()
+
+    def searched(length: Resolution, *, is_last: bool) -> tuple[Blocks, Constraints, Ascent, Ascent]:
+        blocks = split_horizon(market, length)
+        constraints = scenario_constraints(scenario, blocks, budget_base=budget_base)
+        check_feasible(scenario, blocks, constraints)
+        first = begin(expected, blocks, constraints, given)
+        found = _improved(expected, blocks, constraints, first, given, starts, how, is_last=is_last)
+        return blocks, constraints, first, never_below(expected, blocks, limits, found, (given, *starts), constraints)
+
+    seconds = 0.0
+    if how.wide and is_curved(expected):
+        # A plan of long cells is a plan of short ones as well, so the finer search begins where the coarser has ended.
+        for length in _coarser(market, resolution):
+            _, _, _, found = searched(length, is_last=False)
+            seconds += found.seconds
+            starts = (*starts, replace(found.course.plan, name="planner", kind="planner"))
+    blocks, constraints, first, found = searched(resolution, is_last=True)
+    seconds += found.seconds
     try:
         found, certificate = certify(expected, blocks, constraints, found)
     except BudgetError as error:  # a floor that the plan meets to the last digit, and the program does not
         raise below_floor(found) from error
+    binding = _binding(constraints, found.level)
+    if how.wide:
+        prices = checked_prices(scenario, expected, blocks, constraints, found, certificate, binding)
+    else:
+        prices = Prices(shown=program_prices(scenario, blocks, constraints, certificate))
     schedule = replace(found.course.plan, name="planner", kind="planner")
     total = float(schedule.spend_base.sum())
     return CampaignPlan(
@@ -159,38 +164,62 @@ def plan_campaign(
         expected=found.course.total,
         start=first.course.total,
         certificate=certificate,
-        shadow_prices=_prices(scenario, blocks, constraints, certificate),
-        binding=_binding(constraints, found.level),
+        shadow_prices=prices.shown,
+        withheld=prices.withheld,
+        binding=binding,
         history=found.history,
         solve_seconds=time.perf_counter() - began,
-        solver_seconds=found.seconds,
-        notes=_notes(scenario.base_currency, budget - total, budget, certificate),
+        solver_seconds=seconds,
+        tried=expected.played,
+        notes=_notes(scenario.base_currency, budget - total, budget),
     )
 
 
-def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
-    """Improve spend, then promotions, in turns; every accepted step is better in expected mode.
+def _coarser(market: MarketParameters, resolution: Resolution) -> tuple[Resolution, ...]:
+    """Longer plan cells than those asked for, the longest first, none that gives the same blocks as another."""
+    finest = split_horizon(market, resolution).count
+    counts = {length: split_horizon(market, length).count for length in _COARSE_TO_FINE}
+    coarser = {count: length for length, count in reversed(counts.items()) if count < finest}
+    return tuple(coarser[count] for count in sorted(coarser))
+
+
+def _improved(
+    expected: ExpectedMarket,
+    blocks: Blocks,
+    constraints: Constraints,
+    first: Ascent,
+    given: ScheduledPolicy,
+    starts: tuple[ScheduledPolicy, ...],
+    how: Effort,
+    *,
+    is_last: bool,
+) -> Ascent:
+    """The best plan that the search finds which keeps the return floor; settled where no finer search follows.
 
     Raises:
-        BudgetError: No plan keeps all limits.
-        SolverError: The solver gave up.
+        InfeasiblePlanError: No plan keeps the return floor.
     """
-    for turn in range(how.alternations):
-        before = at.course.total
-        # The first turn only needs to know roughly where money goes before promotions are weighed.
-        rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
-        at = allocate(expected, blocks, constraints, at, rounds=rounds, tolerance=tolerance)
-        at = _kept(at, improve_promotions(expected, blocks, at.course), constraints)
-        if at.course.total - before <= how.tolerance * abs(at.course.total):
-            break
-    return at
+    try:
+        found = search(expected, blocks, constraints, first, starts, how if is_last else how.before_finer(expected))
+        if is_last:
+            found = settle(expected, blocks, constraints, found)
+            promoted = kept(found, improve_promotions(expected, blocks, found.course), constraints)
+            if promoted is not found and how.alternations > 1:
+                found = settle(expected, blocks, constraints, promoted)
+            found = _filled(expected, blocks, constraints, found)
+    except BudgetError as error:
+        # All limits on money can be kept, so it is the return floor that the promises are in conflict with.
+        found = best_margin(expected, blocks, constraints, given)
+        if not keeps(found, constraints):
+            raise below_floor(found) from error
+    return keep_return_floor(expected, blocks, constraints, found, given)
 
 
 def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
     """Spend what partial steps left of the budget, to the cent, where expected mode says that it pays."""
     level = filled(at.level.ravel(), constraints).reshape(at.level.shape)
-    kept = _kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), constraints)
-    return at if kept is at else replace(kept, level=level)
+    fuller = kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), constraints)
+    return at if fuller is at else replace(fuller, level=level)
 
 
 def never_below(
@@ -198,49 +227,20 @@ def never_below(
     blocks: Blocks,
     limits: Limits,
     at: Ascent,
-    start: ScheduledPolicy,
+    starts: Sequence[ScheduledPolicy],
     constraints: Constraints,
 ) -> Ascent:
-    """The start as it was given, day by day, where it keeps all limits and nothing better was found.
+    """The best start as it was given, day by day, where it keeps all limits and nothing better was found.
 
     A search over blocks spreads a block's money over its days by its own profile, and a start may know better days.
     """
-    if not keeps_limits(start.spend_base, expected.market.shocks.available, limits):
+    allowed = [plan for plan in starts if keeps_limits(plan.spend_base, expected.market.shocks.available, limits)]
+    if not allowed:
         return at
-    kept = _kept(at, expected.play(start), constraints)
-    return at if kept is at else replace(kept, level=blocks.level(start.spend_base))
-
-
-def _kept(at: Ascent, course: Course, constraints: Constraints) -> Ascent:
-    """The better of a plan and another course."""
-    totals = np.array([at.course.total, course.total])
-    spends = np.array([at.spend_base, float(course.plan.spend_base.sum())])
-    margins = np.array([at.course.by_days, course.by_days])
-    if constraints.best(totals, margins, spends) == 0:
-        return at
-    return replace(at, course=course, history=(*at.history, course.total))
-
-
-def _prices(scenario: Scenario, blocks: Blocks, constraints: Constraints, certificate: Certificate) -> dict[str, float]:
-    limits = dict(zip(constraints.names, certificate.shadow_price.tolist(), strict=True))
-    promised = _promised_prices(scenario, blocks, constraints, certificate)
-    # What has no price is within the solver's tolerance: a millionth of what the average unit of budget brings.
-    average = abs(certificate.value) / float(constraints.bound[0] * constraints.whole_base)
-    least = _TOLERANCE * max(average, *(abs(price) for price in (*limits.values(), *promised.values())))
-    prices = {name: price for name, price in (limits | promised).items() if abs(price) > least}
-    if certificate.roi_price > least:
-        prices["roi_floor"] = certificate.roi_price
-    return prices
-
-
-def _promised_prices(
-    scenario: Scenario, blocks: Blocks, constraints: Constraints, certificate: Certificate
-) -> dict[str, float]:
-    """Goal that one base currency unit less of each minimum and lock brings; below 0 where more would be better."""
-    level = constraints.least.reshape(blocks.level_days.shape)
-    money = (blocks.unit_base * blocks.level_days * level).sum(axis=0)  # (R, S, C)
-    gain = -(certificate.promise_price * level).sum(axis=0)
-    return {one.name: float(gain[one.cells].sum() / money[one.cells].sum()) for one in promises(scenario, money)}
+    by_days, evening = (each.sum(axis=1) for each in expected.parts(allowed))
+    best = constraints.best(by_days + evening, by_days, np.array([plan.spend_base.sum() for plan in allowed]))
+    fixed = kept(at, expected.play(allowed[best]), constraints)
+    return at if fixed is at else replace(fixed, level=blocks.level(allowed[best].spend_base))
 
 
 def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:
@@ -249,16 +249,11 @@ def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:
     return tuple(name for i, name in enumerate(constraints.names) if tight[i])
 
 
-def _notes(currency: str, unspent: float, budget: float, certificate: Certificate) -> tuple[str, ...]:
+def _notes(currency: str, unspent: float, budget: float) -> tuple[str, ...]:
     notes: list[str] = []
     if unspent > _BINDING * budget:
         notes.append(
-            f"The plan leaves {unspent:,.2f} {currency} of the budget unspent: spent anywhere, they would bring in "
-            "less than they cost, or another limit is in the way."
-        )
-    if certificate.relative_gap > _WORTH_SAYING:
-        notes.append(
-            f"The last convex program could bring up to {certificate.relative_gap:.2%} more from media. That bound "
-            "includes S-shaped channels by their envelope and effects that only expected mode knows."
+            f"The plan leaves {unspent:,.2f} {currency} of the budget unspent: no plan that spends more "
+            "of it and brings more was found, or another limit is in the way."
         )
     return tuple(notes)

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.triplets import Triplets, stacked
-from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.scenario.scenario import Scenario
 
 _FLOOR_TOLERANCE = 1e-6
@@ -50,7 +50,11 @@ class Constraints:
 
     def best(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> int:
         """Position of the best plan, the first of equals: first of those that keep the floor, then by goal ``(N,)``."""
-        return int(np.lexsort((-totals, self.floor_shortfall(margins, spends)))[0])
+        return int(self.ranked(totals, margins, spends)[0])
+
+    def ranked(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> IntArray:
+        """Positions of all plans ``(N,)``, the best first; see ``best``."""
+        return np.lexsort((-totals, self.floor_shortfall(margins, spends))).astype(np.int64)
 
 
 def scenario_constraints(scenario: Scenario, blocks: Blocks, *, budget_base: float | None = None) -> Constraints:

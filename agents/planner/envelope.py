@@ -81,6 +81,12 @@ def touching_cones(model: ResponseModel, around: FloatArray) -> TouchingCones:
     return TouchingCones(height=np.where(own, 1.0, height).ravel(), half=np.where(own, 1.0, half).ravel())
 
 
+def on_first_stretch(model: ResponseModel, level: FloatArray) -> BoolArray:
+    """Cells that stand before the tangent point of an S-curve at levels ``(K, R, S, C)``."""
+    point = tangent_point(model.saturation)
+    return (point > 0.0) & (model.exposure(level) < point)
+
+
 def no_tangents(cells: int) -> Tangents:
     """No cell is cut by tangents."""
     none = np.zeros(0)

@@ -83,12 +83,16 @@ class ExpectedMarket:
         market: The market.
         goal: What is summed up.
         world: The world's own parameters, one world; the average market where left out.
+
+    Attributes:
+        played: How many plans were played as a whole.
     """
 
     def __init__(self, market: MarketParameters, goal: Goal, world: WorldParameters | None = None) -> None:
         self.market = without_limits(market)
         self.world = average_world() if world is None else world
         self.goal = goal
+        self.played = 0
         self._value = customer_value(market)
         self._beyond = carried_beyond(market)
         # What went before follows from the plan within its limits.
@@ -97,6 +101,7 @@ class ExpectedMarket:
 
     def play(self, plan: ScheduledPolicy) -> Course:
         """Play one plan over the whole horizon."""
+        self.played += 1
         state = self._morning
         mornings, outcomes, daily = [state], list[DayOutcome](), list[FloatArray]()
         for day in range(self.market.scenario.days):
@@ -115,6 +120,7 @@ class ExpectedMarket:
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
         """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
+        self.played += len(plans)
         state = repeat_state(self._morning, len(plans))
         total = np.zeros((len(plans), self.market.shape[0]))
         for day in range(self.market.scenario.days):

@@ -10,12 +10,13 @@ import numpy as np
 
 from xbopt.agents.planner.ascent import begin
 from xbopt.agents.planner.blocks import Resolution, split_horizon
-from xbopt.agents.planner.campaign import Effort, alternate, never_below
+from xbopt.agents.planner.campaign import never_below
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.return_floor import keep_return_floor, promises_alone
+from xbopt.agents.planner.search import Effort, alternate
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -25,7 +26,7 @@ from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.worlds import draw_worlds, select_worlds
 
 # From a good plan for the average market, a world's own plan is two alternations away.
-_EFFORT = Effort(alternations=2, rounds=2, tolerance=1e-3)
+_EFFORT = Effort.local(alternations=2, rounds=2, tolerance=1e-3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def plan_worlds(
             # The floor was set for the average market. Where a world cannot keep it, its plan comes as near as it can.
             found = promises_alone(expected, blocks, constraints, found)
             below += 1
-        found = never_below(expected, blocks, market.scenario.limits, found, start, constraints)
+        found = never_below(expected, blocks, market.scenario.limits, found, [start], constraints)
         plans.append(found.course.plan)
         values.append(found.course.total)
         if on_progress is not None:

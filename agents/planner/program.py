@@ -27,13 +27,14 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.agents.planner.conic import ConicProgram
+from xbopt.agents.planner.conic import ConicProgram, SolverError
 from xbopt.agents.planner.constraints import Constraints
 from xbopt.agents.planner.envelope import Tangents, TouchingCones, envelope_tangents, no_tangents, touching_cones
 from xbopt.agents.planner.kept_limits import within_limits
 from xbopt.agents.planner.response_model import ResponseModel
 from xbopt.agents.planner.triplets import Triplets
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.errors import BudgetError
 
 Curves = Literal["local", "envelope"]
 
@@ -77,6 +78,7 @@ def solve(
     around: FloatArray,
     curves: Curves,
     trust: float = np.inf,
+    held: BoolArray | None = None,
 ) -> Solution:
     """Solve the program.
 
@@ -89,6 +91,7 @@ def solve(
         curves: How curves other than Hill with slope 1 come in. Where there are none, both are the same; else only
             ``envelope`` gives an upper bound.
         trust: Largest factor by which a level may leave where the plan stands. A finite one makes the bound local.
+        held: Levels that stay where they are ``(K, R, S, C)``; these make the bound local as well.
 
     Raises:
         BudgetError: No plan keeps all limits.
@@ -114,6 +117,9 @@ def solve(
         low, high = around.ravel() / trust, np.maximum(around.ravel(), _LEAST_MOVE) * trust
         program.at_most(-levels.chosen(free), -(low / unit)[free])
         program.at_most(levels.chosen(free), np.maximum(high / unit, least)[free])
+    if held is not None:
+        stays = np.flatnonzero(held.ravel() & ~constraints.fixed)
+        program.equal(levels.chosen(stays), (around.ravel() / unit)[stays])
     roi: slice | None = None
     if constraints.roi_floor is not None:
         spend = (model.blocks.unit_base * model.blocks.level_days / scale).ravel() * unit
@@ -125,7 +131,13 @@ def solve(
     # A local step is confirmed by expected mode anyway, and an envelope lies per cents above an S-curve; only a bound
     # on cones alone can be tight.
     loose = curves == "local" or tangents.cell.size > 0
-    answer = program.solve(_LOOSE_TOLERANCE if loose else _TIGHT_TOLERANCE)
+    try:
+        answer = program.solve(_LOOSE_TOLERANCE if loose else _TIGHT_TOLERANCE)
+    except BudgetError as error:
+        if constraints.roi_floor is not None:
+            raise
+        # Limits on money are looked at before anything is solved, so this is the arithmetic of a market without scale.
+        raise SolverError("The solver saw no feasible plan where there is one.") from error
     level = within_limits(answer.x[:size] * unit, constraints).reshape(around.shape)
     promised = np.zeros(size)
     # Where a promise is no promise at all, its dual is within the solver's tolerance.

@@ -181,7 +181,7 @@ def replanning_policy(market: MarketParameters, found: "CampaignPlan | None" = N
         worth_of_value=_worth_of_value(market),
         response_feature=_pooled(market),
         locked=market.scenario.limits.locked,
-        budget_price=found.shadow_prices.get("budget", 0.0),
+        budget_price=found.budget_price,
         budget_binds=float(plan.spend_base.sum()) >= budget * (1.0 - _SCARCE),
     )
 

@@ -111,21 +111,25 @@ def saturation_slope(bank: SaturationBank, ratio: FloatArray) -> FloatArray:
 
 def model_at(market: ExpectedMarket, blocks: Blocks, course: Course, level: FloatArray) -> ResponseModel:
     """The response model that agrees with expected mode at a plan of levels ``(K, R, S, C)``."""
+    model = model_form(market, blocks, course)
+    return model.agreeing_with(level, expected_slope(market, blocks, course, level) + model.cost)
+
+
+def model_form(market: ExpectedMarket, blocks: Blocks, course: Course) -> ResponseModel:
+    """The response model as the market's curves alone give it, before it is made to agree with any slope."""
     media = market.market.media
     by_day, worth = _exposure_per_power(market, blocks, course), _worth_of_ceiling(market, course)
     power = 1.0 - media.bid_up
-    model = ResponseModel(
+    return ResponseModel(
         blocks=blocks,
         power=power,
         carry=_carry_by_block(blocks, media.adstock, by_day, worth),
         ceiling=np.add.reduceat(worth, blocks.starts, axis=0),
-        linear=np.zeros(level.shape),
+        linear=np.zeros(blocks.level_days.shape),
         saturation=media.saturation,
         retention=_retention(blocks, media.adstock),
         cost=blocks.unit_base * blocks.level_days * float(market.goal.counts_media),
     )
-    slope = expected_slope(market, blocks, course, level) + model.cost
-    return model.agreeing_with(level, slope)
 
 
 def expected_slope(market: ExpectedMarket, blocks: Blocks, course: Course, level: FloatArray) -> FloatArray:

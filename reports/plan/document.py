@@ -8,6 +8,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
 from xbopt.reports.simulation.document import figures_json, number_or_none, scenario_json
 from xbopt.reports.simulation.workbook import write_xlsx
+from xbopt.studies.marginals import Marginal
 from xbopt.studies.plan import ExpectedResult, PlanningResult
 
 
@@ -24,13 +25,14 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         else _target(found.target.kpi, found.target.value, missed_base=found.missed_base),
         "resolution": plan.resolution,
         "objective": result.objective,
-        "upper_bound": result.upper_bound,
-        "relative_gap": result.relative_gap,
+        "upper_bound": number_or_none(result.upper_bound),
+        "relative_gap": number_or_none(result.relative_gap),
         "certificate": {
             "media_value": certificate.value,
-            "upper_bound": certificate.upper_bound,
-            "relative_gap": certificate.relative_gap,
+            "upper_bound": number_or_none(certificate.upper_bound),
+            "relative_gap": number_or_none(certificate.relative_gap),
         },
+        "plans_tried": plan.tried,
         "baseline": result.baseline.goals[plan.goal],
         "gain": result.gain,
         "sampled": _sampled(result),
@@ -39,7 +41,18 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         "total_spend": plan.total_spend_base,
         "budget": plan.budget_base,
         "shadow_prices": dict(plan.shadow_prices),
+        "withheld_prices": [
+            {
+                "limit": one.limit,
+                "reason": one.reason,
+                "price": one.price,
+                "more": number_or_none(one.more),
+                "less": number_or_none(one.less),
+            }
+            for one in plan.withheld
+        ],
         "binding": list(plan.binding),
+        "marginals": [_marginal(row) for row in result.marginals.rows],
         "expected": {"plan": _expected(result.planned), "baseline": _expected(result.baseline)},
         "spend": _spend_rows(scenario, result.planned.spend_base, result.baseline.spend_base),
         "infeasible": None,
@@ -56,7 +69,7 @@ def infeasible_json(
     """
     missing = (
         "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
-        "budget expected sampled"
+        "budget expected sampled plans_tried"
     ).split()
     return {
         "status": "infeasible",
@@ -65,7 +78,9 @@ def infeasible_json(
         "target": None if target is None else _target(*target, missed_base=None),
         **dict.fromkeys(missing),
         "shadow_prices": {},
+        "withheld_prices": [],
         "binding": [],
+        "marginals": [],
         "spend": [],
         "infeasible": {
             "conflict": list(error.conflict),
@@ -89,6 +104,19 @@ def _sampled(result: PlanningResult) -> dict[str, object]:
 
 def _target(kpi: str, value: float, *, missed_base: float | None) -> dict[str, object]:
     return {"kpi": kpi, "value": value, "largest_spend_that_missed": missed_base}
+
+
+def _marginal(row: Marginal) -> dict[str, object]:
+    return {
+        "part": row.part,
+        "place": list(row.place),
+        "first_day": None if row.first_day is None else row.first_day.isoformat(),
+        "spend": row.spend_base,
+        "more": row.more,
+        "less": row.less,
+        "return_of_more": number_or_none(row.return_of_more),
+        "return_of_last": number_or_none(row.return_of_last),
+    }
 
 
 def _expected(played: ExpectedResult) -> dict[str, float | None]:

@@ -15,7 +15,7 @@ def plan_content(report: PlanReport) -> PageContent:
     base = simulation_content(report.simulation)
     own = {section.key: section for section in base.sections}
     swings = _swings(report)
-    before_response = ("bridge", "time", "allocation", "flighting", "discounts", "dayparts", "response")
+    before_response = ("bridge", "time", "allocation", "flighting", "discounts", "dayparts", "marginals", "response")
     after = [section for key, section in own.items() if key not in before_response]
     return PageContent(
         kind="Plan",
@@ -26,7 +26,13 @@ def plan_content(report: PlanReport) -> PageContent:
         below_verdict=(report.sampled_words, report.spend_words, report.simulation.verdict, *base.below_verdict),
         tiles=base.tiles,
         tiles_legend=base.tiles_legend,
-        sections=(_limits(report), _reallocation(report), *(own[key] for key in before_response), swings, *after),
+        sections=(
+            _limits(report),
+            _reallocation(report),
+            *(own[key] for key in before_response if key in own),
+            swings,
+            *after,
+        ),
         sheet=base.sheet,
         notes=(*report.result.notes, *base.notes),
         numbers=base.numbers,
@@ -42,7 +48,8 @@ def _limits(report: PlanReport) -> Section:
         tables=shown,
         legend=""
         if not report.limits.rows
-        else f"What more room buys, in {report.goal_words}, for small changes; the last convex program says so.",
+        else f"What more room buys, in {report.goal_words}, for small changes. Each price was checked "
+        "by planning again with 2% more and less.",
     )
 
 

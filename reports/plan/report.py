@@ -114,7 +114,12 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
     return PlanReport(
         review=review,
         simulation=build_simulation_report(
-            review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
+            review.simulated,
+            baseline=review.baseline,
+            without_media=review.media_effect,
+            marginals=result.marginals,
+            title=title,
+            locale=locale,
         ),
         verdict=plan_verdict(result, numbers),
         sampled_words=sampled_sentence(result, numbers),
@@ -156,11 +161,17 @@ def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
                 "price",
                 "Shadow price",
                 "ratio",
-                f"Gain in {goal} per unit of base currency of room, in the last convex program",
+                f"Gain in {goal} per unit of base currency of room, borne out by planning again",
             ),
         ),
         rows=tuple(
-            (line.name, known(line.limit.allowed_base), line.words, known(line.limit.one_percent), line.limit.worth)
+            (
+                line.name,
+                known(line.limit.allowed_base),
+                line.words,
+                known(line.limit.one_percent),
+                known(line.limit.worth),
+            )
             for line in lines
         ),
     )

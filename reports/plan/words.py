@@ -92,9 +92,10 @@ def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     plan, budget = result.campaign, result.scenario.limits.total_base
     spent = f"It spends {numbers.money(plan.total_spend_base)} of {numbers.money(budget)}"
     if result.is_proven:
-        return f"{spent}. Its last convex program has no better spend."
-    more = numbers.number(result.upper_bound - result.objective, result.goal_unit)
-    return f"{spent}. In its last convex program no other spend brings more than {more} more."
+        return f"{spent}. In the last program of the search, which is concave, no other spend brings more."
+    if plan.tried <= 1:
+        return f"{spent}."
+    return f"{spent}. Of {numbers.count(plan.tried)} plans that were played in search of it, none brings more."
 
 
 def limit_lines(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitLine, ...]:
@@ -121,6 +122,8 @@ def _limit_name(limit: LimitPrice, numbers: NumberFormat) -> str:
 
 def _limit_words(limit: LimitPrice, result: PlanningResult, numbers: NumberFormat) -> str:
     goal, money = GOAL_WORDS[result.campaign.goal], result.scenario.base_currency
+    if limit.withheld is not None:
+        return _withheld_words(limit, result, numbers)
     if limit.kind == "roi_floor":
         return f"a floor lower by 0.01 brings about {goal_text(limit.price * 0.01, result, numbers)}"
     if limit.is_promise:
@@ -136,11 +139,28 @@ def _limit_words(limit: LimitPrice, result: PlanningResult, numbers: NumberForma
     return f"{numbers.money(_COUNTED_BY)} {change} of it bring {gain} {goal}"
 
 
+def _withheld_words(limit: LimitPrice, result: PlanningResult, numbers: NumberFormat) -> str:
+    """Why a limit has no price."""
+    withheld = limit.withheld
+    assert withheld is not None, "asked of limits without a price"
+    if withheld.reason == "unchecked":
+        return "no price is shown: only the dearest limits are checked by planning again"
+    unit = _COUNTED_BY if result.goal_unit == "count" else 1.0
+    per = numbers.money(unit)
+    more, less, slope = (numbers.decimal(value * unit) for value in (withheld.more, withheld.less, withheld.price))
+    return (
+        f"no price is shown: planned again, {per} of room brings {more} where there is 2% more of it and {less} where "
+        f"there is 2% less, and the slope of the plan says {slope}"
+    )
+
+
 def limits_sentence(lines: tuple[LimitLine, ...]) -> str:
     """Which limits hold the plan back, in a sentence."""
     priced = [line for line in lines if line.limit.worth > 0.0]
     if not lines:
         return "No limit is in the plan's way: more room, or more money, would bring nothing."
+    if not priced and any(line.limit.withheld is not None for line in lines):
+        return "Some limits are in the plan's way, but no one price says what more room would bring."
     if not priced:
         return "Some limits are used in full, but more room would bring nothing."
     first, words = priced[0].name, priced[0].words

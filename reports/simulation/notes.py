@@ -27,16 +27,13 @@ def method_notes(result: SimulationResult, comparison: BaselineComparison | None
             "Contribution margin is net revenue less goods, parcels, duty paid by the seller, fees, handling of "
             "returns, and media. Fixed costs are not part of it."
         ),
-        (
-            "Revenue and margin include organic orders. ROAS and ROI therefore are not what media alone bring; the "
-            "response curves show that."
-        ),
+        ("Revenue and margin include organic orders. ROAS and ROI therefore are not what media alone bring."),
         "Returns are booked at their expected value on the day of the order.",
         f"Before the first day: {before_words(result.scenario)} After the last one: {after_words(result.scenario)}",
         (
             "Response curves are the long-run answer of the average market to the same spend every day. Dashed parts "
             "lie beyond the largest daily spend of this plan. They count first effects only: no repurchase after the "
-            "day, no synergy between channels."
+            "day, no synergy between channels, no first and last days of a campaign."
         ),
         (
             "Not modelled: answers of competitors to this plan, fixed costs, credit risk, capacity of customer "

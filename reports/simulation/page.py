@@ -9,6 +9,7 @@ from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, heat_t
 from xbopt.reports.simulation.assumptions import sheet_text
 from xbopt.reports.simulation.bridge import bridge_table
 from xbopt.reports.simulation.charts import ledger_chart, response_chart, timeline_chart
+from xbopt.reports.simulation.marginals import marginals_table, marginals_takeaway
 from xbopt.reports.simulation.report import SimulationReport
 from xbopt.reports.simulation.tables import added_up_table, each_table, ledger_table, response_table
 from xbopt.reports.simulation.tiles import tile_text
@@ -21,6 +22,7 @@ from xbopt.reports.simulation.words import (
     response_takeaway,
     timeline_takeaway,
 )
+from xbopt.studies.marginals import Marginals
 
 _MOST_REGION_MAPS = 12
 
@@ -56,6 +58,7 @@ def simulation_sections(report: SimulationReport) -> tuple[Section, ...]:
         _flighting(report),
         _discounts(report),
         _dayparts(report),
+        *(() if report.marginals is None else (_marginals(report, report.marginals),)),
         _response(report),
         _results(report),
         _ledger(report),
@@ -181,12 +184,22 @@ def _dayparts(report: SimulationReport) -> Section:
     )
 
 
+def _marginals(report: SimulationReport, marginals: Marginals) -> Section:
+    return Section(
+        key="marginals",
+        title="What a little more or less brings",
+        takeaway=marginals_takeaway(marginals),
+        legend="What is counted is the goal of a plan, over this horizon in expected mode, carry-over included.",
+        tables=(table_text(marginals_table(marginals, report.numbers), report.numbers),),
+    )
+
+
 def _response(report: SimulationReport) -> Section:
     numbers = report.numbers
     top = max((max(curve.margin) for curve in report.response), default=1.0) or 1.0
     return Section(
         key="response",
-        title="Response curves",
+        title="Response to steady spend",
         takeaway=response_takeaway(report),
         charts=tuple(
             ChartPart(
@@ -200,10 +213,9 @@ def _response(report: SimulationReport) -> Section:
             )
             for curve in report.response
         ),
-        legend="Margin before media a day; all panels share one scale upwards. Solid: up to the plan's largest daily "
-        "spend. Dashed: beyond it. Dotted: break-even, where the margin equals the spend. The steeper the curve at "
-        "the dot, the more the next unit brings.",
-        tables=(table_text(report.marginal, numbers),),
+        legend="Long-run margin before media a day, the same spend every day in the average market; all panels share "
+        "one scale upwards. Solid: up to the plan's largest daily spend. Dashed: beyond it. Dotted: "
+        "break-even, where the margin equals the spend.",
     )
 
 

@@ -12,7 +12,7 @@ from xbopt.reports.simulation.allocation import allocation_maps, daypart_map, di
 from xbopt.reports.simulation.assumptions import AssumptionSheet, build_assumptions
 from xbopt.reports.simulation.bridge import build_bridge
 from xbopt.reports.simulation.notes import method_notes
-from xbopt.reports.simulation.tables import LimitsReport, limits_report, marginal_table, result_tables
+from xbopt.reports.simulation.tables import LimitsReport, limits_report, result_tables
 from xbopt.reports.simulation.tiles import Tile, build_other_kpis, build_tiles
 from xbopt.reports.simulation.verdict import (
     carried_beyond_sentence,
@@ -24,6 +24,7 @@ from xbopt.reports.simulation.verdict import (
 from xbopt.reports.simulation.vital_signs import warning_lines
 from xbopt.studies.against_baseline import against_baseline
 from xbopt.studies.kpis import WorldRange
+from xbopt.studies.marginals import Marginals
 from xbopt.studies.promotion import PromotionLedger, promotion_ledger
 from xbopt.studies.response import ResponseCurve, response_curves
 from xbopt.studies.rules_in_force import rules_in_force
@@ -54,7 +55,7 @@ class SimulationReport:
         discounts: Discount calendar.
         dayparts: Spend over the day.
         response: Response curves, one a channel.
-        marginal: What the next unit of spend brings.
+        marginals: What one per cent more or less of the plan's money brings; None where that is not known.
         results: By region, segment and channel.
         ledger: Where the extra orders of discounts come from.
         limits: What the limits changed.
@@ -80,7 +81,7 @@ class SimulationReport:
     discounts: HeatMap
     dayparts: HeatMap
     response: tuple[ResponseCurve, ...]
-    marginal: Table
+    marginals: Marginals | None
     results: tuple[Table, ...]
     ledger: PromotionLedger
     limits: LimitsReport
@@ -95,6 +96,7 @@ def build_simulation_report(
     *,
     baseline: SimulationResult | None = None,
     without_media: WorldRange | None = None,
+    marginals: Marginals | None = None,
     title: str = "",
     locale: str = "en",
 ) -> SimulationReport:
@@ -105,6 +107,7 @@ def build_simulation_report(
         baseline: Another one to compare it with, best of the same scenario with the same seed and worlds.
         without_media: Paired difference of the contribution margin: with media less that of the same worlds without.
             Without it the verdict says that organic orders are included.
+        marginals: What one per cent more or less of the plan's money brings; left out, the report does not say.
         title: Title of the page; the scenario's where left out.
         locale: How numbers and dates are written, as in ``en`` or ``de_AT``. The words are English in any case.
 
@@ -145,7 +148,7 @@ def build_simulation_report(
         discounts=discount_map(result),
         dayparts=daypart_map(result),
         response=curves,
-        marginal=marginal_table(curves),
+        marginals=marginals,
         results=result_tables(result),
         ledger=promotion_ledger(result),
         limits=limits_report(result),

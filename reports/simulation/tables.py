@@ -162,61 +162,9 @@ def response_table(curves: tuple[ResponseCurve, ...]) -> Table:
     )
 
 
-def marginal_table(curves: tuple[ResponseCurve, ...]) -> Table:
-    """What the next unit of spend brings in each channel, most first."""
-    ranked = sorted(curves, key=lambda curve: -curve.marginal_margin if curve.current_spend > 0.0 else 0.0)
-    return Table(
-        key="marginal",
-        title="What the next unit of spend brings",
-        columns=(
-            Column("channel", "Channel", "text"),
-            Column("spend", "Spend a day", "money", "Mean planned spend a day"),
-            Column("average_margin", "Average return", "ratio", "Margin before media per unit of spend"),
-            Column(
-                "marginal_margin",
-                "Marginal return",
-                "ratio",
-                "Margin before media of one more unit of spend; above 1 it pays for itself",
-            ),
-            Column("marginal_revenue", "Marginal ROAS", "ratio", "Net revenue that one more unit of spend brings"),
-            Column(
-                "best_spend",
-                "Best spend a day",
-                "money",
-                "Where margin less spend is largest, this channel alone, in the range drawn",
-            ),
-            Column("reading", "Reading", "text"),
-        ),
-        rows=tuple(
-            (
-                curve.name,
-                curve.current_spend,
-                known(curve.average_margin),
-                known(curve.marginal_margin),
-                known(curve.marginal_revenue),
-                curve.best_spend if not curve.best_is_edge else None,
-                _reading(curve),
-            )
-            for curve in ranked
-        ),
-        note="Long-run response of the average market to the same spend every day: first-day customers, an average "
-        "day of the calendar, list prices, no synergy between channels.",
-    )
-
-
 def known(number: float) -> float | None:
     """The number, or None where it has no meaning."""
     return None if math.isnan(number) else number
-
-
-def _reading(curve: ResponseCurve) -> str:
-    if curve.current_spend <= 0.0:
-        return "not used by this plan"
-    if curve.marginal_margin >= 1.0:
-        return "more spend would pay for itself"
-    if curve.average_margin >= 1.0:
-        return "earns on average; the last units cost more than they bring"
-    return "the orders it brings do not pay for it; later repurchases are not counted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,19 +66,12 @@ def discount_takeaway(report: SimulationReport) -> str:
 
 
 def response_takeaway(report: SimulationReport) -> str:
-    """Which channels pay for their next unit of spend."""
-    used = [curve for curve in report.response if curve.current_spend > 0.0]
-    if not used:
-        return "This plan uses no channel; the curves show what spend would bring."
-    paying = [curve.name for curve in used if curve.marginal_margin >= 1.0]
-    if len(paying) == len(used):
-        return "In every channel the next unit of spend brings more margin than it costs."
-    if not paying:
-        return (
-            "In no channel do the orders that the next unit of spend brings pay for it; later repurchases are not "
-            "counted."
-        )
-    return f"The next unit of spend pays for itself in {_listed(paying)}, and in no other channel."
+    """What the curves show, and what they do not."""
+    if not any(curve.current_spend > 0.0 for curve in report.response):
+        return "This plan uses no channel; the curves show what steady spend would bring."
+    return (
+        "A picture of how fast each channel saturates under steady spend; what this plan's own money brings is above."
+    )
 
 
 def ledger_takeaway(report: SimulationReport) -> str:

@@ -9,6 +9,7 @@ from xlsxwriter import Workbook
 from xbopt.core.files import replace_file
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.workbook_writer import WorkbookWriter
+from xbopt.reports.simulation.marginals import marginals_table
 from xbopt.reports.simulation.report import SimulationReport
 from xbopt.reports.simulation.tables import added_up_table, each_table, ledger_table, response_table
 from xbopt.reports.simulation.tiles import Tile
@@ -76,7 +77,7 @@ def workbook_tables(report: SimulationReport) -> dict[str, Table]:
         "Time": each_table(report.timeline),
         "Time added up": added_up_table(report.timeline),
         "Response": response_table(report.response),
-        "Marginal": report.marginal,
+        **({} if report.marginals is None else {"Marginals": marginals_table(report.marginals, report.numbers)}),
         "By region": by_region,
         "By segment": by_segment,
         "By channel": by_channel,

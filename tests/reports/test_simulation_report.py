@@ -119,11 +119,24 @@ def test_response_curves_pass_through_the_plan_and_bend_down(played):
     for curve in build_simulation_report(played).response:
         at = curve.spend.index(min(curve.spend, key=lambda x, here=curve.current_spend: abs(x - here)))
         assert curve.margin[at] == pytest.approx(curve.current_margin)
-        assert curve.marginal_margin < curve.average_margin
-        # The derivative lies between the slopes of the chords beside the point.
-        left = (curve.margin[at] - curve.margin[at - 2]) / (curve.spend[at] - curve.spend[at - 2])
-        right = (curve.margin[at + 3] - curve.margin[at]) / (curve.spend[at + 3] - curve.spend[at])
-        assert right <= curve.marginal_margin <= left
+        slopes = [
+            (curve.margin[i + 1] - curve.margin[i]) / (curve.spend[i + 1] - curve.spend[i])
+            for i in range(len(curve.spend) - 1)
+        ]
+        assert slopes[-1] < slopes[at] < slopes[0]
+
+
+def test_a_report_tells_marginals_where_they_are_known(played):
+    from xbopt.env.baseline_plan import scenario_plan
+    from xbopt.reports.simulation.marginals import marginals_table, marginals_takeaway
+    from xbopt.studies.marginals import plan_marginals
+
+    assert build_simulation_report(played).marginals is None
+    marginals = plan_marginals(played.market, scenario_plan(played.market))
+    report = build_simulation_report(played, marginals=marginals)
+    assert len(marginals_table(report.marginals, report.numbers).rows) == len(marginals.rows)
+    # Every channel of this plan is far beyond where its last unit pays.
+    assert marginals_takeaway(marginals).startswith("A little less would pay in ")
 
 
 def test_the_ledger_splits_the_bump(make_result):

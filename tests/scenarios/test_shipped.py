@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import xbopt
-from xbopt.agents.planner.campaign import Effort, plan_campaign
+from xbopt.agents.planner.campaign import plan_campaign
+from xbopt.agents.planner.search import Effort
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.scenario.loading import load_scenario, shipped_file, shipped_scenarios
 from xbopt.core.scenario.provenance import numeric_paths, uncovered, unused_patterns
@@ -19,7 +20,7 @@ NAMES = shipped_scenarios()
 RUNS = 8
 LONGEST_LOAD_SECONDS = 1.0
 # What every plan owes the scenario does not depend on how long the planner looks, nor on the length of a cell.
-SHORT_EFFORT = Effort(alternations=0)
+SHORT_EFFORT = Effort.local(alternations=0)
 
 
 @cache

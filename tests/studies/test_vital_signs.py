@@ -15,7 +15,6 @@ import xbopt
 from tests.worlds import PLAIN, Doc, document, scenario_of
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.build import build_market
-from xbopt.studies.repeat_orders import second_order_probability
 from xbopt.studies.sign_values import Sign, VitalSigns
 from xbopt.studies.vital_signs import check, stated_signs, vital_signs
 
@@ -113,23 +112,12 @@ def test_the_promotion_split_is_measured_over_eight_weeks() -> None:
     assert signs["deal_new"].figure == pytest.approx(1.0 - 1 / 3 - 0.2737, abs=1e-4)
 
 
-def test_second_orders_without_ageing() -> None:
+def test_second_orders_of_who_never_leaves() -> None:
     """A chance of 0.01 * 0.2 * 0.5 a day: 1 - 0.999^365 = 0.3059."""
-    never = {"new_to_at_risk": 0, "active_to_at_risk": 0, "at_risk_to_lapsed": 0, "lapsed_to_prospect": 0}
-    signs = signs_of(plain(segments__0__ageing=never))
+    never = [{"id": "all", "share": 1, "visits_per_1000": 10, "daily_dropout": 0}]
+    signs = signs_of(plain(segments__0__customer_types=never, segments__0__customer_conversion=1))
     assert signs["second_order_365"].figure == pytest.approx(1.0 - 0.999**365, rel=1e-9)
     assert signs["second_order_90"].figure == pytest.approx(1.0 - 0.999**90, rel=1e-9)
-
-
-def test_second_orders_are_rarer_where_customers_drift_away() -> None:
-    """New customers order with chance 0.001 and leave with 0.5; at-risk ones order never. After two days 0.001 have
-    ordered on the first, and 0.999 * 0.5 * 0.001 on the second."""
-    doc = plain(
-        segments__0__ageing={"new_to_at_risk": 0.5, "at_risk_to_lapsed": 0, "lapsed_to_prospect": 0},
-        segments__0__visits_per_1000={"prospect": 10, "new": 10, "active": 10, "at_risk": 0, "lapsed": 0},
-    )
-    chance: FloatArray = second_order_probability(build_market(scenario_of(doc)), 2)
-    np.testing.assert_allclose(chance, [[0.001 + 0.999 * 0.5 * 0.001]], rtol=1e-12)
 
 
 def test_the_first_stock_covers_so_many_days() -> None:
