@@ -9,7 +9,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import channel_baskets, steady_response
+from xbopt.simulator.response import steady_response
 from xbopt.simulator.worlds import average_world
 from xbopt.studies.labels import axis_names
 from xbopt.studies.simulate import SimulationResult

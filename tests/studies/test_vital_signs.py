@@ -8,12 +8,10 @@ bring 20/1000 * 1 * 1/2 visits a head, 100 visits, and 10 orders more. Every buc
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 
 import xbopt
 from tests.worlds import PLAIN, Doc, document, scenario_of
-from xbopt.core.arrays import FloatArray
 from xbopt.simulator.build import build_market
 from xbopt.studies.sign_values import Sign, VitalSigns
 from xbopt.studies.vital_signs import check, stated_signs, vital_signs
@@ -101,15 +99,13 @@ def test_a_deal_needs_what_the_margin_says(signs: dict[str, Sign]) -> None:
 def test_the_promotion_split_is_measured_over_eight_weeks() -> None:
     """What a reader of the weeks sees of a third that is borrowed and paid back with a half-life of 7 days.
 
-    Each day of the deal adds 1 to the bump and 1/3 to the debt, of which 1 - 2^(-1/7) is paid back a day. On the last
-    evening 1/3 * (1 - 1/2) / (1 - 2^(-1/7)) = 1.7677 are owed; 7/3 - 1.7677 = 0.5656 were missing within the week
-    already, so that the week shows 6.4344. Of the debt 255/256 come back in eight weeks: 1.7608 / 6.4344 = 0.2737.
+    Nobody pays back while the deal runs. Afterwards 255/256 of the third come back in eight half-lives: 0.33203.
     """
     pull = {"borrowed_frac": 1 / 3, "switched_frac": 1 / 3, "half_life_days": 7, "largest_cut": 0.9}
     signs = signs_of(plain(discounts__pull_forward=pull))
-    assert signs["deal_brought_forward"].figure == pytest.approx(0.2737, abs=1e-4)
+    assert signs["deal_brought_forward"].figure == pytest.approx(255 / 256 / 3, rel=1e-9)
     assert signs["deal_switched"].figure == pytest.approx(1 / 3, rel=1e-9)
-    assert signs["deal_new"].figure == pytest.approx(1.0 - 1 / 3 - 0.2737, abs=1e-4)
+    assert signs["deal_new"].figure == pytest.approx(2 / 3 - 255 / 256 / 3, rel=1e-9)
 
 
 def test_second_orders_of_who_never_leaves() -> None:
