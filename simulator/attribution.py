@@ -40,10 +40,9 @@ class Attribution:
 
     def shares_of_orders(self) -> FloatArray:
         """Orders by channel ``(B, R, S, C)``: each bucket's orders, in proportion to expected quality visits."""
-        quality, split = self.channels.quality, self.demand.split
+        quality, per_head = self.channels.quality, self.demand.quality_per_head
         # A bucket that nobody visits has no orders either: 0/0 is 0.
-        visits = np.where(split.quality_visits > 0.0, split.quality_visits, 1.0)
-        per_quality = self.orders * split.quality_people / visits
+        per_quality = self.orders / np.where(per_head > 0.0, per_head, 1.0)
         shares = self.media.visits_per_head * quality * per_bucket_sum(per_quality, self.channels.reach)
         for (i, j), extra in zip(self.channels.synergies, self.media.synergy_per_head, strict=True):
             shared = 0.25 * (quality[i] + quality[j]) * add_up(extra * per_quality, 3)

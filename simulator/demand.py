@@ -39,6 +39,12 @@ class DemandDay:
     ledger: Ledger
     capped: FloatArray
 
+    @property
+    def quality_per_head(self) -> FloatArray:
+        """Visits a head ``(B, R, S, L)``, weighted by conversion relative to an organic visit of the same bucket."""
+        people = self.split.quality_people
+        return self.split.quality_visits / np.where(people > 0.0, people, 1.0)
+
 
 def expected_demand(
     market: MarketParameters,
@@ -70,7 +76,8 @@ def expected_demand(
     readiness = (kinds.conversion * contentment)[..., None]
 
     living = add_up(state.living, 3)  # (B, R, S, 4)
-    visiting = add_up(state.living * kinds.type_visits_per_head[..., None], 3) * world.organic_traffic[..., None]
+    visiting = add_up(outer(state.living, kinds.type_visits_per_head[..., None]), 3)
+    visiting *= world.organic_traffic[..., None]
     # Who has dropped out behaves like a prospect; his bucket says only what media reach of him.
     strangers = state.customers.copy(order="F")
     strangers[..., 1:] = np.maximum(strangers[..., 1:] - living, 0.0)

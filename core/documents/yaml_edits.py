@@ -34,7 +34,8 @@ def with_data(text: str, data: object) -> Rewritten:
     """
     edits = _Edits(text)
     try:
-        edits.change(cast("yaml.Node", yaml.compose(text, Loader=LOADER)), parse_yaml(text).data, data)  # pyright: ignore[reportArgumentType]
+        root = yaml.compose(text, Loader=LOADER)  # pyright: ignore[reportArgumentType]
+        edits.change(cast("yaml.Node", root), parse_yaml(text).data, data)
         found = edits.applied()
         if parse_yaml(found).data == data:
             return Rewritten(text=found, keeps_comments=True)
@@ -144,7 +145,7 @@ class _Edits:
 
 
 def _alike(old: object, new: object) -> bool:
-    return isinstance(new, dict if isinstance(old, dict) else list)
+    return isinstance(new, dict) if isinstance(old, dict) else isinstance(new, list)
 
 
 def _flow(value: object) -> str:
