@@ -77,7 +77,7 @@ def next_customers(
     """
     p, people, living = market.customers, state.customers, state.living
     visits = split.quality_visits[..., 1:]
-    each = orders[..., 1:] / np.where(visits > 0.0, visits, 1.0)  # orders a quality visit
+    each = np.divide(orders[..., 1:], np.where(visits > 0.0, visits, 1.0), order="F")  # orders a quality visit
     by_customer, media = each * split.readiness, split.by_media[..., 1:]
     organic = by_customer * split.organic_traffic[..., None]
     chance = outer(organic[..., None, :], p.type_visits_per_head[..., None])
@@ -91,7 +91,7 @@ def next_customers(
     first = np.minimum(orders[..., 0], people[..., 0])
 
     drift = np.exp(-p.churn_effect * (state.satisfaction - p.satisfaction_start)) * (1.0 - p.contact_effect * contact)
-    stays = 1.0 - np.minimum(p.dropout * drift[..., None], 1.0)  # (B, R, S, K)
+    stays = 1.0 - np.minimum(outer(drift[..., None], p.dropout), 1.0)  # (B, R, S, K)
     by_type = add_up(buyers, 4)
     rest, _ = aged(np.subtract(living, buyers, out=buyers), p.ageing[:, None])
     rest[..., _ACTIVE] += by_type

@@ -117,7 +117,7 @@ def expected_demand(
     ledger, keep = pull_forward(market, state, carts * checkout, np.minimum(ratio, 1.0))
     carts = carts * keep
     # What no discount would have brought was cut by ``keep``; the rest came for the discount alone.
-    by_discount = (1.0 - np.minimum(ratio[..., :2], 1.0)) / keep[..., :2]
+    by_discount = np.divide(1.0 - np.minimum(ratio[..., :2], 1.0), keep[..., :2], order="F")
     return DemandDay(
         visits=visits,
         carts=carts,

@@ -156,6 +156,7 @@ def _flow(value: object) -> str:
 def _entry(key: str, value: object, indent: int) -> str:
     """The lines of an entry of a block mapping; a list of mappings has one line an item."""
     head = f"{' ' * indent}{_flow(key)}:"
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in cast("list[object]", value)):
-        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in cast("list[object]", value))
-    return f"{head} {_flow(value)}\n"
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) for item in items):
+        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in items)
+    return f"{head} {_flow(cast('object', value))}\n"
