@@ -34,7 +34,8 @@ def with_data(text: str, data: object) -> Rewritten:
     """
     edits = _Edits(text)
     try:
-        edits.change(cast("yaml.Node", yaml.compose(text, Loader=LOADER)), parse_yaml(text).data, data)  # pyright: ignore[reportArgumentType]
+        root = yaml.compose(text, Loader=LOADER)  # pyright: ignore[reportArgumentType]
+        edits.change(cast("yaml.Node", root), parse_yaml(text).data, data)
         found = edits.applied()
         if parse_yaml(found).data == data:
             return Rewritten(text=found, keeps_comments=True)
@@ -144,7 +145,7 @@ class _Edits:
 
 
 def _alike(old: object, new: object) -> bool:
-    return isinstance(new, dict if isinstance(old, dict) else list)
+    return isinstance(new, dict) if isinstance(old, dict) else isinstance(new, list)
 
 
 def _flow(value: object) -> str:
@@ -155,6 +156,7 @@ def _flow(value: object) -> str:
 def _entry(key: str, value: object, indent: int) -> str:
     """The lines of an entry of a block mapping; a list of mappings has one line an item."""
     head = f"{' ' * indent}{_flow(key)}:"
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in cast("list[object]", value)):
-        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in cast("list[object]", value))
-    return f"{head} {_flow(value)}\n"
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) for item in items):
+        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in items)
+    return f"{head} {_flow(cast('object', value))}\n"
