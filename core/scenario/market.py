@@ -19,6 +19,7 @@ from xbopt.core.scenario.fields import (
     Section,
     Text,
 )
+from xbopt.core.scenario.price_memory_migration import REFERENCE_PRICE_IS_GONE
 
 # Trade buyers look in several times a day.
 Visits = Annotated[float, Field(ge=0.0, le=5000.0)]
@@ -241,11 +242,7 @@ class Segment(Section):
     @classmethod
     def _refuse_reference_price(cls, data: object) -> object:
         if isinstance(data, dict) and "reference_price" in data:
-            text = (
-                "reference_price is gone: what is remembered is the paid price, in price_memory "
-                "{deal_gain, half_life_days}, and elasticity is that of a lasting change; run "
-                "`xbopt scenario migrate FILE`."
-            )
+            text = f"{REFERENCE_PRICE_IS_GONE} Run `xbopt scenario migrate FILE`."
             raise DocumentProblems([(("reference_price",), text)])
         return cast("object", data)
 
