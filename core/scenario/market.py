@@ -2,9 +2,8 @@
 
 from typing import Annotated, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from xbopt.core.documents.validation import DocumentProblems
 from xbopt.core.scenario.fields import (
     CurrencyCode,
     Days,
@@ -253,18 +252,6 @@ class Segment(Section):
     sentiment_sensitivity: Annotated[float, Field(ge=0, le=3)] = Field(
         default=0.1, description="log points of conversion per point of sentiment"
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_reference_price(cls, data: object) -> object:
-        if isinstance(data, dict) and "reference_price" in data:
-            text = (
-                "reference_price is gone: what is remembered is the paid price, in price_memory "
-                "{deal_gain, half_life_days}, and elasticity is that of a lasting change; run "
-                "`xbopt scenario migrate FILE`."
-            )
-            raise DocumentProblems([(("reference_price",), text)])
-        return cast("object", data)
 
 
 class Product(Section):

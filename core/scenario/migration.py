@@ -13,6 +13,7 @@ from xbopt.core.documents.document import Document, Path
 from xbopt.core.documents.problems import ProblemList
 from xbopt.core.errors import ScenarioError
 from xbopt.core.scenario.customer_migration import Plain, customers_by_type, old_customers
+from xbopt.core.scenario.price_memory_migration import old_reference_price, price_memory_from_reference_price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,10 @@ class Migration:
     rewrite: Callable[[Plain], list[str]]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(old=old_customers, rewrite=customers_by_type),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(old=old_customers, rewrite=customers_by_type),
+    Migration(old=old_reference_price, rewrite=price_memory_from_reference_price),
+)
 
 
 def refuse_old_form(document: Document) -> None:

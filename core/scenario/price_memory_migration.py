@@ -1,14 +1,30 @@
 """A step of ``xbopt scenario migrate``: from ``reference_price`` to ``price_memory``."""
 
+from collections.abc import Iterator
 from typing import cast
+
+from xbopt.core.documents.document import Path
 
 _LARGEST_GAIN = 5.0  # as price_memory.deal_gain allows
 _LEAST_ELASTICITY = 0.05  # as segments.elasticity allows
 _OLD_WEIGHT = 0.3  # where reference_price stated none
 
 
-def price_memory_from_reference_price(document: dict[str, object]) -> None:
-    """Change a plain document in place: ``reference_price`` of segments to ``price_memory``, and their elasticity.
+REFERENCE_PRICE_IS_GONE = (
+    "reference_price is gone: what is remembered is the paid price, in price_memory {deal_gain, half_life_days}, and "
+    "elasticity is that of a lasting change."
+)
+
+
+def old_reference_price(document: dict[str, object]) -> Iterator[tuple[Path, str]]:
+    """The places of ``reference_price``, each with a sentence that names the new form."""
+    for i, segment in enumerate(_rows(document.get("segments"))):
+        if "reference_price" in segment:
+            yield ("segments", i, "reference_price"), REFERENCE_PRICE_IS_GONE
+
+
+def price_memory_from_reference_price(document: dict[str, object]) -> list[str]:
+    """Put ``price_memory`` and its elasticity in place of ``reference_price``, in place; say what changed.
 
     Of an elasticity ``e`` a share ``w`` was relative to the remembered price. The new pair ``e (1 - w)`` and
     ``w / (1 - w)`` has the same response ``e`` to a new discount, also where a bound of the format holds one of them,
@@ -16,6 +32,7 @@ def price_memory_from_reference_price(document: dict[str, object]) -> None:
 
     Only documents that state ``reference_price`` are changed: without it an old file cannot be told from a new one.
     """
+    said: list[str] = []
     for segment in _rows(document.get("segments")):
         old = segment.pop("reference_price", None)
         if not isinstance(old, dict):
@@ -28,6 +45,10 @@ def price_memory_from_reference_price(document: dict[str, object]) -> None:
         segment["elasticity"] = round(elasticity / (1.0 + gain), 6)
         days = {"half_life_days": stated["half_life_days"]} if "half_life_days" in stated else {}
         segment["price_memory"] = {"deal_gain": round(gain, 6), **days}
+        said.append(
+            f"Segment {segment.get('id', '')}: the elasticity of {elasticity:g} to a new discount is now one of "
+            f"{elasticity / (1.0 + gain):g} to a lasting price, times {1.0 + gain:g} for a new deal."
+        )
     entries = _rows(document.get("provenance"))
     for entry in entries:
         path = str(entry.get("path", "")).replace("reference_price.weight", "price_memory.deal_gain")
@@ -35,6 +56,7 @@ def price_memory_from_reference_price(document: dict[str, object]) -> None:
     kept = [entry for entry in entries if not str(entry["path"]).endswith("price_memory.loss_aversion")]
     if len(kept) < len(entries):
         document["provenance"] = kept
+    return said
 
 
 def _rows(value: object) -> list[dict[str, object]]:

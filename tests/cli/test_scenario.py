@@ -67,7 +67,7 @@ def test_schema_is_json_schema_that_knows_every_section(xbopt_command):
 def test_show_json_is_the_whole_document_with_defaults(xbopt_command):
     document = json.loads(xbopt_command("scenario", "show", "quickstart", "--json").out)
     assert document["name"] == "quickstart"
-    assert document["discounts"]["pull_forward"]["half_life_days"] == 14.0
+    assert document["discounts"]["pull_forward"]["half_life_days"] == 10.0
 
 
 def test_list_json(xbopt_command):

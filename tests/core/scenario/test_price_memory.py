@@ -11,7 +11,7 @@ from xbopt.core.errors import ScenarioError
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.loading import check_document
-from xbopt.core.scenario.price_memory_migration import price_memory_from_reference_price
+from xbopt.core.scenario.price_memory_migration import old_reference_price, price_memory_from_reference_price
 from xbopt.simulator.build import build_market
 
 
@@ -22,7 +22,7 @@ def test_the_old_section_is_refused_with_its_place_and_the_way_out() -> None:
     (problem,) = caught.value.problems
     assert "reference_price" in text.splitlines()[(problem.line or 0) - 1]
     assert "price_memory {deal_gain, half_life_days}" in problem.message
-    assert "run `xbopt scenario migrate FILE`" in problem.message
+    assert "Run `xbopt scenario migrate FILE`" in problem.message
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.5, 0.9, 1.0])
@@ -52,14 +52,19 @@ def test_provenance_follows_and_a_file_of_the_new_form_stays_as_it_is() -> None:
     old = document({"segments.0.price_memory": None}, text=PLAIN)
     old["segments"][0]["reference_price"] = {"weight": 0.4}
     old["provenance"] = [{"path": path, "evidence": "E", "source": "a guess"} for path in paths]
-    price_memory_from_reference_price(old)
+    assert [path for path, _ in old_reference_price(old)] == [("segments", 0, "reference_price")]
+    (said,) = price_memory_from_reference_price(old)
+    assert said.startswith(
+        "Segment people: the elasticity of -2 to a new discount is now one of -1.2 to a lasting price"
+    )
     assert [entry["path"] for entry in old["provenance"]] == [
         "segments.*.price_memory.*",
         "segments.people.price_memory.deal_gain",
     ]
     assert old["segments"][0]["price_memory"] == {"deal_gain": pytest.approx(2 / 3, abs=1e-6)}
     again = copy.deepcopy(old)
-    price_memory_from_reference_price(again)
+    assert price_memory_from_reference_price(again) == []
+    assert not list(old_reference_price(again))
     assert again == old
 
 
