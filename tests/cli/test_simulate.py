@@ -22,7 +22,8 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command: Command) ->
     assert answer.err == ""
     document = json.loads(answer.out)
     assert set(document) == {
-        "scenario", "policy", "runs", "seed", "kpis", "bridge", "by_region", "by_segment", "by_channel", "performance",
+        "scenario", "policy", "runs", "seed", "kpis", "bridge", "beside_margin", "by_region", "by_segment",
+        "by_channel", "performance",
     }  # fmt: skip
     assert set(document["scenario"]) == {
         "name", "hash", "base_currency", "days", "regions", "segments", "channels",
