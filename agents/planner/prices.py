@@ -21,7 +21,7 @@ from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.kept_limits import filled, within_limits
 from xbopt.agents.planner.program import solve
 from xbopt.agents.planner.response_model import ResponseModel, model_at
-from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 
