@@ -171,15 +171,15 @@ def plan_campaign(
         solve_seconds=time.perf_counter() - began,
         solver_seconds=seconds,
         tried=expected.played,
-        notes=_notes(scenario.base_currency, budget - total, budget),
+        notes=_notes(scenario.base_currency, budget - total, budget, found.given_up),
     )
 
 
 def _coarser(market: MarketParameters, resolution: Resolution) -> tuple[Resolution, ...]:
     """Longer plan cells than those asked for, the longest first, none that gives the same blocks as another."""
     finest = split_horizon(market, resolution).count
-    counts = {length: split_horizon(market, length).count for length in _COARSE_TO_FINE}
-    coarser = {count: length for length, count in reversed(counts.items()) if count < finest}
+    counts: dict[Resolution, int] = {length: split_horizon(market, length).count for length in _COARSE_TO_FINE}
+    coarser: dict[int, Resolution] = {count: length for length, count in reversed(counts.items()) if count < finest}
     return tuple(coarser[count] for count in sorted(coarser))
 
 
@@ -249,11 +249,16 @@ def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:
     return tuple(name for i, name in enumerate(constraints.names) if tight[i])
 
 
-def _notes(currency: str, unspent: float, budget: float) -> tuple[str, ...]:
+def _notes(currency: str, unspent: float, budget: float, given_up: int) -> tuple[str, ...]:
     notes: list[str] = []
     if unspent > _BINDING * budget:
         notes.append(
             f"The plan leaves {unspent:,.2f} {currency} of the budget unspent: no plan that spends more "
             "of it and brings more was found, or another limit is in the way."
+        )
+    if given_up:
+        notes.append(
+            f"The solver gave up {given_up} programs of the search. The plan rests on what expected mode says, so "
+            "it is sound, but a better one may have been missed."
         )
     return tuple(notes)

@@ -32,7 +32,11 @@ def other_starts(market: MarketParameters, limits: Limits, given: ScheduledPolic
     idle = np.zeros_like(given.spend_base)
     plain = replace(given, spend_base=idle, discount_frac=np.zeros_like(given.discount_frac))
     built_in = (scenario_plan, uniform_plan, proportional_plan, calendar_plan, greedy_roas_plan)
-    plans = (plain, replace(given, spend_base=idle), *(make(market) for make in built_in))
+    # With another budget than the scenario's, a plan is the same plan with so much less or more money.
+    share = limits.total_base / market.scenario.limits.total_base
+    made = [make(market) for make in built_in]
+    scaled = [replace(plan, spend_base=share * plan.spend_base) for plan in made]
+    plans = (plain, replace(given, spend_base=idle), *scaled)
     return carried_out(plans, market.shocks.available, limits)
 
 

@@ -1,0 +1,83 @@
+"""The planner against 200 random restarts of projected gradient ascent, in five small markets with thresholds.
+
+``python -m benchmarks.bench_s_curves`` prints a line a market. The rival climbs in expected mode from random splits of
+random parts of the budget, all restarts side by side; it knows the same blocks of days, and gives no discounts.
+"""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from tests.agents.planner.test_search import threshold_market
+from xbopt.agents.planner.blocks import split_horizon
+from xbopt.agents.planner.campaign import plan_campaign
+from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.moves import level_gains
+from xbopt.core.arrays import FloatArray
+
+RESTARTS, STEPS = 200, 60
+NUDGE = 1e-4
+# Budget by market: from one lump at most to enough for all.
+MARKETS = {1: 150, 2: 300, 3: 600, 4: 1200, 5: 2400}
+
+
+def projected(money: FloatArray, budget: float) -> FloatArray:
+    """The nearest point with no entry below 0 and a sum of at most the budget, row by row (Duchi et al. 2008)."""
+    kept = np.maximum(money, 0.0)
+    ordered = -np.sort(-money, axis=1)
+    excess = np.cumsum(ordered, axis=1) - budget
+    count = np.arange(1, money.shape[1] + 1)
+    last = np.where(ordered - excess / count > 0.0, count, 0).max(axis=1)
+    shift = np.take_along_axis(excess, last[:, None] - 1, axis=1) / last[:, None]
+    over = kept.sum(axis=1) > budget
+    return np.where(over[:, None], np.maximum(money - shift, 0.0), kept)
+
+
+def rival(seed: int, budget: float) -> tuple[float, float]:
+    """The best value of all restarts, and the processor time that they took."""
+    began = time.process_time()
+    market = threshold_market(seed, budget=budget)
+    expected, blocks = ExpectedMarket(market, goal_named("reward")), split_horizon(market, "week")
+    shape, rng = blocks.level_days.shape, np.random.default_rng(seed)
+    size = int(np.prod(shape))
+    plan = plan_campaign(market).schedule
+    nothing = expected.play(replace(plan, spend_base=0.0 * plan.spend_base, discount_frac=0.0 * plan.discount_frac))
+
+    def value(money: FloatArray) -> FloatArray:
+        levels = money.reshape(-1, *shape) / (blocks.unit_base * blocks.level_days)
+        return nothing.total + level_gains(expected, blocks, nothing, levels).sum(axis=1)
+
+    # Sparse splits as well as even ones: Dirichlet with a random concentration.
+    weight = rng.gamma(rng.choice([0.1, 0.3, 1.0, 3.0], size=(RESTARTS, 1)), size=(RESTARTS, size)) + 1e-12
+    money = weight / weight.sum(axis=1, keepdims=True) * budget * rng.uniform(0.1, 1.0, (RESTARTS, 1))
+    best, stride = value(money), np.full(RESTARTS, 0.1 * budget)
+    nudge = NUDGE * budget
+    for _ in range(STEPS):
+        beside = (money[:, None] + nudge * np.eye(size)).reshape(-1, size)
+        slope = (value(beside).reshape(RESTARTS, size) - best[:, None]) / nudge
+        steep = np.abs(slope).max(axis=1, keepdims=True)
+        tried = projected(money + stride[:, None] * slope / np.maximum(steep, 1e-12), budget)
+        found = value(tried)
+        up = found > best
+        money, best = np.where(up[:, None], tried, money), np.where(up, found, best)
+        stride *= np.where(up, 1.3, 0.4)
+    return float(best.max()), time.process_time() - began
+
+
+def main() -> None:
+    for seed, budget in MARKETS.items():
+        began = time.process_time()
+        plan = plan_campaign(threshold_market(seed, budget=budget))
+        seconds = time.process_time() - began
+        best, took = rival(seed, budget)
+        print(
+            f"market {seed}, {budget}: plan {plan.expected:,.2f} in {seconds:.1f} s, best of {RESTARTS} restarts "
+            f"{best:,.2f} in {took:.1f} s; plan against it {plan.expected / best - 1.0:+.3%}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
