@@ -1,6 +1,6 @@
 """The ``market``, ``segments`` and ``products`` sections: who buys what, where, at which price."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field
 
