@@ -34,8 +34,8 @@ def with_data(text: str, data: object) -> Rewritten:
     """
     edits = _Edits(text)
     try:
-        root = yaml.compose(text, Loader=LOADER)  # pyright: ignore[reportArgumentType]
-        edits.change(cast("yaml.Node", root), parse_yaml(text).data, data)
+        root = cast("yaml.Node", yaml.compose(text, Loader=LOADER))  # pyright: ignore[reportArgumentType]
+        edits.change(root, parse_yaml(text).data, data)
         found = edits.applied()
         if parse_yaml(found).data == data:
             return Rewritten(text=found, keeps_comments=True)
@@ -86,11 +86,12 @@ class _Edits:
         after: yaml.Node | None = None
         for key, value in new.items():
             if key in old:
-                after = pairs[key][1]
-                if isinstance(after, yaml.CollectionNode) and not after.flow_style and not _alike(old[key], value):
-                    self._lines(pairs[key][0], after, _entry(key, value, pairs[key][0].start_mark.column))
+                head, entry = pairs[key]
+                after = entry
+                if isinstance(entry, yaml.CollectionNode) and not entry.flow_style and not _alike(old[key], value):
+                    self._lines(head, entry, _entry(key, value, head.start_mark.column))
                 else:
-                    self.change(after, old[key], value)
+                    self.change(entry, old[key], value)
             elif after is None:
                 raise _NotEditedError
             else:
