@@ -38,7 +38,6 @@ PARAMETERS: Mapping[str, tuple[ParameterGroup, ...]] = {
     "segments.SEGMENT.checkout_rate": ("conversion",),
     "market.regions.REGION.conversion_level": ("conversion",),
     "market.regions.REGION.traffic_level": ("organic_traffic",),
-    "segments.SEGMENT.items_per_order": ("order_value",),
     "channels.CHANNEL.visits_per_1000_impressions": ("media_response",),
     "channels.CHANNEL.segment_response.SEGMENT": ("media_response",),
     "channels.CHANNEL.region_response.REGION": ("media_response",),
