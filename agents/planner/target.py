@@ -29,7 +29,7 @@ _LARGEST_BUDGET = 16.0
 # Where twice the money brings less than this more, relative to the goal, no budget is worth asking for.
 _NO_GAIN = 1e-4
 # From a plan for a budget nearby, one or two rounds settle the next one.
-_EFFORT = Effort.local(alternations=2, rounds=3, tolerance=1e-5)
+_EFFORT = Effort(alternations=2, rounds=3, tolerance=1e-5, moves=2)
 _DIGITS = 6
 
 
