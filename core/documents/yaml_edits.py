@@ -35,13 +35,8 @@ def with_data(text: str, data: object) -> Rewritten:
     """
     edits = _Edits(text)
     try:
-<<<<<<< HEAD
-        root = cast("yaml.Node", yaml.compose(text, Loader=LOADER))  # pyright: ignore[reportArgumentType]
-        edits.change(root, parse_yaml(text).data, data)
-=======
         compose = cast("Callable[..., yaml.Node]", yaml.compose)
         edits.change(compose(text, Loader=LOADER), parse_yaml(text).data, data)
->>>>>>> customers
         found = edits.applied()
         if parse_yaml(found).data == data:
             return Rewritten(text=found, keeps_comments=True)
@@ -93,21 +88,12 @@ class _Edits:
         after: yaml.Node | None = None
         for key, value in new.items():
             if key in old:
-<<<<<<< HEAD
-                head, entry = pairs[key]
-                after = entry
-                if isinstance(entry, yaml.CollectionNode) and not entry.flow_style and not _alike(old[key], value):
-                    self._lines(head, entry, _entry(key, value, head.start_mark.column))
-                else:
-                    self.change(entry, old[key], value)
-=======
                 name, below = pairs[key]
                 after = below
                 if isinstance(below, yaml.CollectionNode) and not below.flow_style and not _alike(old[key], value):
                     self._lines(name, below, _entry(key, value, name.start_mark.column))
                 else:
                     self.change(below, old[key], value)
->>>>>>> customers
             elif after is None:
                 raise _NotEditedError
             else:

@@ -9,12 +9,7 @@ SHORT = ["--set", "horizon.days=14", "--set", "plan.discounts=[]"]
 PLAN_KEYS = {
     "status", "scenario", "goal", "target", "resolution", "objective", "upper_bound", "relative_gap", "certificate",
     "baseline", "gain", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices", "binding", "expected",
-<<<<<<< HEAD
-    "spend", "infeasible", "notes", "sampled",
-=======
-    "withheld_prices", "plans_tried", "marginals",
-    "spend", "infeasible", "notes",
->>>>>>> search
+    "withheld_prices", "plans_tried", "marginals", "spend", "infeasible", "notes", "sampled",
 }  # fmt: skip
 
 

@@ -85,14 +85,8 @@ def test_the_first_being_best_is_told(result):
 
 def test_twins_at_the_top_are_told(result):
     best = result.ranked[0].name
-<<<<<<< HEAD
     twins = compared_with([best, best], runs=10, seed=1, oracle_worlds=0)
     assert "earn the same in every world" in runner_up_sentence(twins, EUR)
-=======
-    assert "earn the same in every world" in runner_up_sentence(
-        compared_with([best, best], runs=10, seed=1, oracle_worlds=0), EUR
-    )
->>>>>>> customers
 
 
 def test_the_json_keeps_the_contract(result):
