@@ -52,9 +52,15 @@ def plan_command(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", metavar="KPI=VALUE", help="Find the least spend that reaches so much of a goal: {goals}."
+            "--target",
+            metavar="KPI=VALUE",
+            help="Reach so much, and give up as little as can be for it: {targets}. Of cpa, at most so much.",
         ),
     ] = None,
+    give_up: Annotated[
+        Literal["reward", "margin", "cost"],
+        typer.Option("--give-up", help="What a target is to cost little of; cost is media and discounts."),
+    ] = "reward",
     resolution: Annotated[
         Literal["day", "week", "four_weeks"] | None,
         typer.Option("--resolution", help="Length of a plan cell; chosen by the scenario's size if left out."),
@@ -67,25 +73,34 @@ def plan_command(
     as_json: JsonOption = False,
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
-    from xbopt.agents.planner.target import Target
+    from xbopt.agents.planner.aims import Target
     from xbopt.reports.plan.document import infeasible_json, planning_json
     from xbopt.studies.plan import plan
 
     outputs = {"--out": (out, ".csv"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs, source=Path(scenario))
-    least = None if target is None else Target.parse(target)
-    if least is not None and goal not in (None, least.kpi):
-        raise UsageError(f"--target {target} brings its own goal; leave --goal {goal} out.")
-    chosen = least.kpi if least is not None else goal or "reward"
+    wanted = None if target is None else Target.parse(target)
+    if wanted is not None and goal is not None:
+        raise UsageError(f"--target {target} is reached at the least cost in --give-up; leave --goal {goal} out.")
+    if wanted is None and give_up != "reward":
+        raise UsageError(f"--give-up {give_up} says what a target is to cost little of; name one with --target.")
+    chosen = goal or "reward"
     loaded = load_with_notes(scenario, changes)
     try:
         with stage_bar(quiet=as_json) as on_progress:
             on_progress(f"plan for {target or chosen}", 0, 0)
-            result = plan(loaded, goal=chosen, target=least, resolution=resolution, on_progress=on_progress)
+            result = plan(
+                loaded,
+                goal=chosen,
+                target=wanted,
+                give_up=give_up,
+                resolution=resolution,
+                on_progress=on_progress,
+            )
     except BudgetError as error:
         if as_json:
-            wanted = None if least is None else (least.kpi, least.value)
-            print_json(infeasible_json(loaded, error, goal=chosen, target=wanted))
+            asked = None if wanted is None else (wanted.kpi, wanted.value)
+            print_json(infeasible_json(loaded, error, goal=chosen, target=asked))
         raise
     if as_json:
         print_json(planning_json(result))

@@ -6,11 +6,12 @@ from typing import Literal
 
 import numpy as np
 
+from xbopt.agents.planner.aims import Target
 from xbopt.agents.planner.blocks import Resolution
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
-from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.goals import COST, goal_named
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.planner.target import Target, TargetPlan, plan_to_target
+from xbopt.agents.planner.target import GiveUp, TargetPlan, plan_to_target
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.loading import scenario_of
@@ -54,9 +55,10 @@ class PlanningResult:
     Attributes:
         market: The market.
         campaign: The plan with its certificate.
-        target: The target that it reaches with the least spend; None without one.
+        target: The target that it reaches, and what is given up for it; None without one.
         planned: What it brings in expected mode.
         baseline: What the scenario's own plan brings.
+        unbound: What the best plan without the target brings; None without a target.
         notes: What a reader must know.
     """
 
@@ -65,6 +67,7 @@ class PlanningResult:
     target: TargetPlan | None = field(repr=False)
     planned: ExpectedResult = field(repr=False)
     baseline: ExpectedResult = field(repr=False)
+    unbound: ExpectedResult | None = field(repr=False, default=None)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -85,7 +88,7 @@ class PlanningResult:
     @property
     def goal_unit(self) -> Literal["money", "count"]:
         """What the goal is measured in."""
-        return "money" if goal_named(self.campaign.goal).in_money else "count"
+        return "money" if self.campaign.goal == COST.name or goal_named(self.campaign.goal).in_money else "count"
 
     @property
     def objective(self) -> float:
@@ -119,6 +122,7 @@ def plan(
     *,
     goal: str = "reward",
     target: Target | None = None,
+    give_up: GiveUp = "reward",
     resolution: Resolution | None = None,
     on_progress: Progress | None = None,
 ) -> PlanningResult:
@@ -126,10 +130,12 @@ def plan(
 
     Args:
         scenario: A loaded scenario, a path, or the name of a shipped one.
-        goal: What to make as large as possible; a target brings its own goal.
-        target: Reach this with the least spend.
+        goal: What to make as large as possible; with a target that is what is given up least of.
+        target: Reach this.
+        give_up: What is given up as little as possible of for the target: reward, contribution margin, or the cost of
+            media and discounts.
         resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
-        on_progress: Called with the number of budgets that were tried on the way to a target.
+        on_progress: Called with the number of plans that were made on the way to a target.
 
     Raises:
         InfeasiblePlanError: No plan keeps all limits, or reaches the target.
@@ -139,22 +145,25 @@ def plan(
     scenario = scenario_of(scenario)
     market = build_market(scenario)
     length = resolution or usual_resolution(market)
-    wanted = goal_named(goal if target is None else target.kpi)
     found: TargetPlan | None = None
     if target is None:
         campaign = plan_campaign(market, goal=goal, resolution=length)
     else:
         report: Progress = on_progress or (lambda _stage, _done, _total: None)
         found = plan_to_target(
-            market, target, resolution=length, on_progress=lambda tried: report("budgets tried", tried, 0)
+            market,
+            target,
+            give_up=give_up,
+            resolution=length,
+            on_progress=lambda tried: report("plans made", tried, 0),
         )
         campaign = found.plan
     planned = play_expected(market, campaign.schedule)
     baseline = play_expected(market, scenario_plan(market))
     notes = list(campaign.notes)
-    if not wanted.counts_media:
+    if target is None and not goal_named(goal).counts_media:
         notes.append(
-            f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever "
+            f"The goal {goal} counts neither media nor what discounts cost, so discounts are given wherever "
             "they bring more of it. Look at the contribution margin as well."
         )
     played = planned.goals[campaign.goal]
@@ -163,7 +172,13 @@ def plan(
             f"Played day by day within the limits, the plan brings {played:,.6g} rather than {campaign.expected:,.6g}."
         )
     return PlanningResult(
-        market=market, campaign=campaign, target=found, planned=planned, baseline=baseline, notes=tuple(notes)
+        market=market,
+        campaign=campaign,
+        target=found,
+        planned=planned,
+        baseline=baseline,
+        unbound=None if found is None else play_expected(market, found.best.schedule),
+        notes=tuple(notes),
     )
 
 
@@ -178,7 +193,11 @@ def play_expected(market: MarketParameters, plan: ScheduledPolicy) -> ExpectedRe
     goals = {name: kpis[name] for name in ("contribution_margin", "net_revenue", "orders", "new_customers", "visits")}
     return ExpectedResult(
         plan=plan,
-        goals={"reward": kpis["contribution_margin"] + value, **goals},
+        goals={
+            "reward": kpis["contribution_margin"] + value,
+            **goals,
+            COST.name: -kpis["media_spend"] - kpis["discount_cost"],
+        },
         kpis={**kpis, "customer_value": value},
         spend_base=totals.channels[0, ..., CHANNEL_COUNTS.index("spend")],
     )

@@ -10,7 +10,7 @@ from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
 from xbopt.agents.planner.conflicts import check_feasible, promises
 from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
-from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.goals import Goal, goal_named
 from xbopt.agents.planner.kept_limits import filled, keeps_limits
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
 from xbopt.agents.planner.return_floor import below_floor, best_margin, keep_return_floor, keeps
@@ -38,11 +38,13 @@ class Effort:
         alternations: Most rounds of spend, then promotions.
         rounds: Most steps of spend in each.
         tolerance: Relative gain of a step at which spend counts as settled.
+        promotions: Whether discounts are looked for as well; else those of the start stay.
     """
 
     alternations: int = 3
     rounds: int = 3
     tolerance: float = 5e-4
+    promotions: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class CampaignPlan:
 def plan_campaign(
     market: MarketParameters,
     *,
-    goal: str = "reward",
+    goal: str | Goal = "reward",
     resolution: Resolution = "week",
     world: WorldParameters | None = None,
     budget_base: float | None = None,
@@ -101,7 +103,7 @@ def plan_campaign(
 
     Args:
         market: The market.
-        goal: What to make as large as possible; see ``GOALS``.
+        goal: What to make as large as possible: a name in ``GOALS``, or a goal of one's own.
         resolution: Plan cells of a week or of a day.
         world: One world's own parameters, for the planner that knows them; the average market where left out.
         budget_base: Another budget than the scenario's.
@@ -122,7 +124,7 @@ def plan_campaign(
     wanted = goal_named(goal)
     scenario = market.scenario
     if scenario.document.budget.roi_floor is not None and not wanted.counts_media:
-        raise UsageError(f"budget.roi_floor speaks of margin; with the goal {goal} leave it out.")
+        raise UsageError(f"budget.roi_floor speaks of margin; with the goal {wanted.name} leave it out.")
     expected = ExpectedMarket(market, wanted, world)
     budget = scenario.limits.total_base if budget_base is None else budget_base
     blocks = split_horizon(market, resolution)
@@ -150,7 +152,7 @@ def plan_campaign(
     total = float(schedule.spend_base.sum())
     return CampaignPlan(
         schedule=schedule,
-        goal=goal,
+        goal=wanted.name,
         resolution=resolution,
         cells=blocks.cells,
         total_spend_base=total,
@@ -180,7 +182,8 @@ def alternate(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints
         # The first turn only needs to know roughly where money goes before promotions are weighed.
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
         at = allocate(expected, blocks, constraints, at, rounds=rounds, tolerance=tolerance)
-        at = _kept(at, improve_promotions(expected, blocks, at.course), constraints)
+        if how.promotions:
+            at = _kept(at, improve_promotions(expected, blocks, at.course), constraints)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
     return at

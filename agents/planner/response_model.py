@@ -121,7 +121,7 @@ def model_at(market: ExpectedMarket, blocks: Blocks, course: Course, level: Floa
         linear=np.zeros(level.shape),
         saturation=media.saturation,
         retention=_retention(blocks, media.adstock),
-        cost=blocks.unit_base * blocks.level_days * float(market.goal.counts_media),
+        cost=blocks.unit_base * blocks.level_days * market.goal.media_cost,
     )
     slope = expected_slope(market, blocks, course, level) + model.cost
     return model.agreeing_with(level, slope)
@@ -177,9 +177,8 @@ def _worth_of_ceiling(market: ExpectedMarket, course: Course) -> FloatArray:
         per_quality = np.where(quality > 0.0, outcome.orders / np.where(quality > 0.0, quality, 1.0), 0.0)
         orders = per_bucket_sum(per_quality, media.reach)[0] * media.quality  # a head's visit, over all heads
         count = outcome.orders.sum(axis=3)[0]
-        before_media = (outcome.money.contribution_margin - outcome.money.media)[0]
-        margin = np.where(count > 0.0, before_media / np.where(count > 0.0, count, 1.0), 0.0)
-        per_order = np.maximum(margin, 0.0) if market.goal.in_money else np.ones_like(margin)
+        before_media = (market.goal.of_cell(outcome) - market.goal.media_cost * outcome.money.media)[0]
+        per_order = np.maximum(np.where(count > 0.0, before_media / np.where(count > 0.0, count, 1.0), 0.0), 0.0)
         full = media.ceiling * world.media_response[0] * world.half_saturation[0]
         rows.append(full * orders * per_order[..., None])
     return np.stack(rows)

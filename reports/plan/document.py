@@ -19,9 +19,7 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         "status": "optimal" if result.is_proven else "feasible",
         "scenario": scenario_json(scenario),
         "goal": plan.goal,
-        "target": None
-        if found is None
-        else _target(found.target.kpi, found.target.value, missed_base=found.missed_base),
+        "target": None if found is None else _target_reached(result),
         "resolution": plan.resolution,
         "objective": result.objective,
         "upper_bound": result.upper_bound,
@@ -39,7 +37,11 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         "budget": plan.budget_base,
         "shadow_prices": dict(plan.shadow_prices),
         "binding": list(plan.binding),
-        "expected": {"plan": _expected(result.planned), "baseline": _expected(result.baseline)},
+        "expected": {
+            "plan": _expected(result.planned),
+            "baseline": _expected(result.baseline),
+            **({} if result.unbound is None else {"without_target": _expected(result.unbound)}),
+        },
         "spend": _spend_rows(scenario, result.planned.spend_base, result.baseline.spend_base),
         "infeasible": None,
         "notes": list(result.notes),
@@ -61,7 +63,7 @@ def infeasible_json(
         "status": "infeasible",
         "scenario": scenario_json(scenario),
         "goal": goal,
-        "target": None if target is None else _target(*target, missed_base=None),
+        "target": None if target is None else {"kpi": target[0], "value": target[1], "reached": None},
         **dict.fromkeys(missing),
         "shadow_prices": {},
         "binding": [],
@@ -74,8 +76,28 @@ def infeasible_json(
     }
 
 
-def _target(kpi: str, value: float, *, missed_base: float | None) -> dict[str, object]:
-    return {"kpi": kpi, "value": value, "largest_spend_that_missed": missed_base}
+def _target_reached(result: PlanningResult) -> dict[str, object]:
+    """The target, what is reached of it, and what it costs against the best plan without it."""
+    found, plan, best = result.target, result.planned, result.unbound
+    assert found is not None, "called for a target only"
+    assert best is not None, "a target comes with the best plan without it"
+    costs = {
+        name: best.kpis[name] - plan.kpis[name] for name in ("contribution_margin", "media_spend", "discount_cost")
+    }
+    return {
+        "kpi": found.target.kpi,
+        "value": found.target.value,
+        "reached": number_or_none(found.reached),
+        "give_up": found.give_up,
+        "reached_by_itself": found.by_itself,
+        "plans_made": found.tried,
+        "costs": {
+            "reward": best.goals["reward"] - plan.goals["reward"],
+            "contribution_margin": costs["contribution_margin"],
+            "media_spend": -costs["media_spend"],
+            "discount_cost": -costs["discount_cost"],
+        },
+    }
 
 
 def _expected(played: ExpectedResult) -> dict[str, float | None]:

@@ -150,18 +150,29 @@ def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
 
 
 def expected_table(result: PlanningResult) -> Table:
-    """What the plan and the scenario's own bring in expected mode."""
-    plan, before = result.planned.kpis, result.baseline.kpis
+    """What the plan and the scenario's own bring in expected mode; with a target, the best plan without it as well."""
+    plan, before, unbound = result.planned.kpis, result.baseline.kpis, result.unbound
+    best = (Column("best", "Without target", "number", "What the best plan without the target brings"),)
     return Table(
         key="expected",
         title="In expected mode",
         columns=(
             Column("kpi", "KPI", "text"),
             Column("plan", "This plan", "number"),
+            *(() if unbound is None else best),
             Column("before", "Scenario's own", "number", "What the scenario's own plan brings"),
             Column("change", "Change", "number", "This plan less the scenario's own"),
         ),
-        rows=tuple((KPI_LABELS[key][0], plan[key], before[key], plan[key] - before[key]) for key in _EXPECTED),
+        rows=tuple(
+            (
+                KPI_LABELS[key][0],
+                plan[key],
+                *(() if unbound is None else (unbound.kpis[key],)),
+                before[key],
+                plan[key] - before[key],
+            )
+            for key in _EXPECTED
+        ),
         row_units=tuple(KPI_LABELS[key][1] for key in _EXPECTED),
     )
 

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.studies.labels import Unit
 from xbopt.studies.limit_prices import LimitPrice, limit_prices
 from xbopt.studies.plan import PlanningResult
 
@@ -13,7 +16,17 @@ GOAL_WORDS = {
     "orders": "orders",
     "new_customers": "new customers",
     "visits": "visits",
+    "cost": "saved media and discounts",
 }
+TARGET_WORDS: dict[str, tuple[str, Unit]] = {
+    "roas": ("net revenue per unit of media", "ratio"),
+    "incremental_roas": ("net revenue that media add, per unit of media", "ratio"),
+    "roi": ("contribution margin that media add, media paid, per unit of media", "ratio"),
+    "cpa": ("media and discounts per new customer", "price"),
+    **{name: (GOAL_WORDS[name], "money") for name in ("reward", "contribution_margin", "net_revenue")},
+    **{name: (GOAL_WORDS[name], "count") for name in ("orders", "new_customers", "visits")},
+}
+"""What a target asks for, and how it is written."""
 _COUNTED_BY = 1000.0
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
 
@@ -57,18 +70,31 @@ def _gain(result: PlanningResult, numbers: NumberFormat) -> str:
 
 
 def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
-    found = result.target
+    found, plan, best = result.target, result.planned, result.unbound
     assert found is not None, "called for a target only"
-    spend = found.plan.total_spend_base
-    wanted = goal_text(found.target.value, result, numbers)
-    budget = result.scenario.limits.total_base
-    if found.missed_base == 0.0:
-        return f"{wanted} are reached with the least that can be spent, {numbers.money(spend)} of media."
-    brings = goal_text(result.objective, result, numbers)
+    assert best is not None, "a target comes with the best plan without it"
+    words, unit = TARGET_WORDS[found.target.kpi]
+    wanted = f"{numbers.number(found.target.value, unit)} {words}"
+    limit = "at most " if found.target.kpi == "cpa" else ""
+    if found.by_itself:
+        start = f"{wanted} are reached without media and without discounts."
+    elif found.reached == found.reached:
+        start = (
+            f"The target of {limit}{wanted} is reached, with {numbers.number(found.reached, unit)} in expected mode."
+        )
+    else:
+        start = f"The target of {limit}{wanted} is kept by spending nothing."
+    media, discounts = (numbers.money(plan.kpis[name]) for name in ("media_spend", "discount_cost"))
+    takes = f"The plan takes {media} of media and {discounts} of discounts"
+    given_up = best.goals["reward"] - plan.goals["reward"]
+    margin = best.kpis["contribution_margin"] - plan.kpis["contribution_margin"]
+    if found.give_up != "cost" and np.array_equal(plan.spend_base, best.spend_base):
+        return f"{start} {takes}: it is the best plan without the target as well, so the target costs nothing."
     return (
-        f"{wanted} take {numbers.money(spend)} of media spend, {numbers.share(spend / budget)} of the budget; "
-        f"{numbers.money(found.missed_base)} were not enough. The plan brings {brings} in expected mode, "
-        f"{_gain(result, numbers)}."
+        f"{start} {takes}. The target costs {numbers.money(margin)} of contribution margin, and "
+        f"{numbers.money(given_up)} once customers are counted, against the best plan without it "
+        f"({numbers.money(best.kpis['media_spend'])} of media, "
+        f"{numbers.money(best.kpis['discount_cost'])} of discounts)."
     )
 
 

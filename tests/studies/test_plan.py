@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import xbopt
-from xbopt.agents.planner.target import Target
+from xbopt.agents.planner.aims import Target
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.studies.plan import play_expected
@@ -53,12 +53,23 @@ def test_a_goal_that_counts_no_cost_says_so():
     assert result.campaign.total_spend_base == pytest.approx(500.0, abs=0.005)
 
 
-def test_a_target_brings_its_own_goal():
+def test_a_target_is_set_beside_the_best_plan_without_it():
     market = scenario_of("horizon.days=8")
-    most = xbopt.plan(market, goal="visits").objective
-    result = xbopt.plan(market, target=Target(kpi="visits", value=0.7 * most))
-    assert result.campaign.goal == "visits"
-    assert result.target.target.value <= result.objective < most
+    best = xbopt.plan(market)
+    wanted = 1.05 * best.planned.kpis["visits"]
+    result = xbopt.plan(market, target=Target(kpi="visits", value=wanted))
+    assert result.campaign.goal == "reward"
+    assert wanted <= result.planned.kpis["visits"] * (1 + 1e-9)
+    assert result.target.reached == pytest.approx(result.planned.kpis["visits"])
+    assert result.unbound.goals["reward"] == pytest.approx(best.objective)
+    assert result.objective == pytest.approx(result.planned.goals["reward"])
+    assert result.objective < best.objective
+
+
+@pytest.mark.parametrize("goal", ["roas", "cpa"])
+def test_a_ratio_is_no_goal_and_says_what_to_do(goal):
+    with pytest.raises(UsageError, match=f"--target {goal}=VALUE"):
+        xbopt.plan(scenario_of(), goal=goal)
 
 
 def test_an_unknown_goal_is_refused():
