@@ -1,3 +1,4 @@
+from .agents.planner.aims import Target as Target
 from .agents.policies import policy_from as policy_from
 from .agents.training import TrainingSummary as TrainingSummary
 from .agents.training import train as train
@@ -28,5 +29,7 @@ from .studies.plan import PlanningResult as PlanningResult
 from .studies.plan import plan as plan
 from .studies.simulate import SimulationResult as SimulationResult
 from .studies.simulate import simulate as simulate
+from .studies.what_if import WhatIfResult as WhatIfResult
+from .studies.what_if import what_if as what_if
 
 __version__: str
