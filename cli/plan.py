@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xbopt.core.arrays import FloatArray
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.plan import PlanningResult
+    from xbopt.studies.value_of_information import ValueOfInformation
 
 _MOST_LIMITS = 12
 
@@ -61,6 +62,16 @@ def plan_command(
         Literal["reward", "margin", "cost"],
         typer.Option("--give-up", help="What a target is to cost little of; cost is media and discounts."),
     ] = "reward",
+    risk: Annotated[
+        float,
+        typer.Option(
+            "--risk",
+            metavar="L",
+            min=0.0,
+            max=10.0,
+            help="Plan for the mean over worlds less L times its gap to the mean of the worst tenth.",
+        ),
+    ] = 0.0,
     resolution: Annotated[
         Literal["day", "week", "four_weeks"] | None,
         typer.Option("--resolution", help="Length of a plan cell; chosen by the scenario's size if left out."),
@@ -70,6 +81,10 @@ def plan_command(
     xlsx: XlsxOption = None,
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds of report and workbook.")] = 64,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of these worlds.")] = 0,
+    worth_knowing: Annotated[
+        bool,
+        typer.Option("--worth-knowing", help="Say what knowing each uncertain parameter is worth; the report does so."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
@@ -82,6 +97,8 @@ def plan_command(
     wanted = None if target is None else Target.parse(target)
     if wanted is not None and goal is not None:
         raise UsageError(f"--target {target} is reached at the least cost in --give-up; leave --goal {goal} out.")
+    if wanted is not None and risk > 0.0:
+        raise UsageError(f"--target {target} is kept in the average market; leave --risk {risk:g} out.")
     if wanted is None and give_up != "reward":
         raise UsageError(f"--give-up {give_up} says what a target is to cost little of; name one with --target.")
     chosen = goal or "reward"
@@ -94,6 +111,7 @@ def plan_command(
                 goal=chosen,
                 target=wanted,
                 give_up=give_up,
+                risk=risk,
                 resolution=resolution,
                 on_progress=on_progress,
             )
@@ -102,10 +120,13 @@ def plan_command(
             asked = None if wanted is None else (wanted.kpi, wanted.value)
             print_json(infeasible_json(loaded, error, goal=chosen, target=asked))
         raise
+    known = _known(result, seed=seed, quiet=as_json) if worth_knowing else None
     if as_json:
-        print_json(planning_json(result))
+        print_json(planning_json(result, worth_knowing=known))
     else:
         _print_plan(result)
+        if worth_knowing:
+            _print_worth_knowing(result, known)
     if out is not None:
         from xbopt.core.scenario.plan_table import write_plan
 
@@ -129,19 +150,38 @@ def _write_reports(
         write_files(report, lambda: plan_content(built), xlsx, lambda file: write_plan_xlsx(built, file), on_progress)
 
 
+def _known(result: "PlanningResult", *, seed: int, quiet: bool) -> "ValueOfInformation | None":
+    from xbopt.studies.value_of_information import value_of_information
+
+    with stage_bar(quiet=quiet) as on_progress:
+        return value_of_information(result, seed=seed, on_progress=on_progress)
+
+
+def _print_worth_knowing(result: "PlanningResult", known: "ValueOfInformation | None") -> None:
+    from xbopt.reports.plan.worth_knowing import worth_knowing_sentence, worth_knowing_table
+
+    console, numbers = result_console(), terminal_numbers(result.scenario.base_currency)
+    console.print(worth_knowing_sentence(known, result, numbers), markup=False)
+    shown = worth_knowing_table(known, result)
+    if shown.rows:
+        console.print(figures_table(shown, numbers))
+
+
 def _print_plan(result: "PlanningResult") -> None:
     from xbopt.reports.plan.report import expected_table, limits_table
-    from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
+    from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, risk_sentence, spend_sentence
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(spend_sentence(result, numbers), markup=False)
+    if result.risk is not None:
+        console.print(risk_sentence(result, numbers), markup=False)
     console.print(_spend_table(result, numbers))
     console.print(figures_table(expected_table(result), numbers))
     lines = limit_lines(result, numbers)
-    console.print(limits_sentence(lines), markup=False)
+    console.print(limits_sentence(lines, has_prices=result.risk is None), markup=False)
     if len(lines) > 1:
         heads = {"limit": "Limit", "allowed": f"Allowed, {money}", "words": "What more of it buys"}
         console.print(figures_table(limits_table(lines[:_MOST_LIMITS], result), numbers, heads=heads))

@@ -1,5 +1,6 @@
 """What differs from world to world: parameters that the scenario is unsure of, drawn once a world."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,12 +8,11 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.randomness import WorldStream
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.scenario.schedule import ParameterGroup
 from xbopt.simulator.draws import sorted_positions
 from xbopt.simulator.sampling import lognormal_from_normal, normal_from_uniform
 
-# The axes that a group's parameters have. Synergy is one number a world.
-_GROUP_AXES: dict[ParameterGroup, tuple[str, ...]] = {
+# Synergy is one number a world.
+GROUP_AXES: Mapping[str, tuple[str, ...]] = {
     "elasticity": ("region", "segment"),
     "conversion": ("region", "segment"),
     "organic_traffic": ("region", "segment"),
@@ -23,6 +23,7 @@ _GROUP_AXES: dict[ParameterGroup, tuple[str, ...]] = {
     "synergy": (),
     "delivery_days": ("region",),
 }
+"""The axes that a group's parameters have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def draw_worlds(scenario: Scenario, *, seed: int, worlds: IntArray) -> WorldPara
     names = {"region": scenario.regions, "segment": scenario.segments, "channel": scenario.channels}
     drawn: dict[str, FloatArray] = {}
     for group, spec in scenario.document.uncertainty.items():
-        axes = _GROUP_AXES[group]
+        axes = GROUP_AXES[group]
         kept = [names[axis] if axis in spec.by else ("all",) for axis in axes]
         order = sorted_positions(kept) if kept else np.zeros(1, dtype=np.int64)
         stream = WorldStream(seed=seed, name=f"world/{group}", worlds=worlds, slots=len(order), days_ahead=1)

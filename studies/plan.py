@@ -11,9 +11,11 @@ from xbopt.agents.planner.blocks import Resolution
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
 from xbopt.agents.planner.goals import COST, goal_named
 from xbopt.agents.planner.policy import usual_resolution
+from xbopt.agents.planner.risk import RiskPlan, plan_for_risk
 from xbopt.agents.planner.target import GiveUp, TargetPlan, plan_to_target
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
@@ -59,6 +61,7 @@ class PlanningResult:
         planned: What it brings in expected mode.
         baseline: What the scenario's own plan brings.
         unbound: What the best plan without the target brings; None without a target.
+        risk: How it was moved for the worst worlds as well; None where it was not.
         notes: What a reader must know.
     """
 
@@ -68,6 +71,7 @@ class PlanningResult:
     planned: ExpectedResult = field(repr=False)
     baseline: ExpectedResult = field(repr=False)
     unbound: ExpectedResult | None = field(repr=False, default=None)
+    risk: RiskPlan | None = field(repr=False, default=None)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -123,6 +127,7 @@ def plan(
     goal: str = "reward",
     target: Target | None = None,
     give_up: GiveUp = "reward",
+    risk: float = 0.0,
     resolution: Resolution | None = None,
     on_progress: Progress | None = None,
 ) -> PlanningResult:
@@ -134,22 +139,27 @@ def plan(
         target: Reach this.
         give_up: What is given up as little as possible of for the target: reward, contribution margin, or the cost of
             media and discounts.
+        risk: Plan for the mean over worlds of parameters less so many times its gap to the mean of the worst tenth;
+            0 plans for the average market.
         resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
         on_progress: Called with the number of plans that were made on the way to a target.
 
     Raises:
         InfeasiblePlanError: No plan keeps all limits, or reaches the target.
         SolverError: The solver gave up.
-        UsageError: The goal is unknown, or does not fit the scenario's return floor.
+        UsageError: The goal is unknown, or does not fit the scenario's return floor; a target comes with ``risk``.
     """
+    if risk != 0.0 and target is not None:
+        raise UsageError("A target is kept in the average market, so it cannot be planned for risk at once.")
     scenario = scenario_of(scenario)
     market = build_market(scenario)
     length = resolution or usual_resolution(market)
     found: TargetPlan | None = None
+    averse: RiskPlan | None = None
+    report: Progress = on_progress or (lambda _stage, _done, _total: None)
     if target is None:
         campaign = plan_campaign(market, goal=goal, resolution=length)
     else:
-        report: Progress = on_progress or (lambda _stage, _done, _total: None)
         found = plan_to_target(
             market,
             target,
@@ -158,6 +168,11 @@ def plan(
             on_progress=lambda tried: report("plans made", tried, 0),
         )
         campaign = found.plan
+    if risk != 0.0:
+        averse = plan_for_risk(
+            market, campaign, risk, on_progress=lambda done, total: report("plan for the worst worlds", done, total)
+        )
+        campaign = averse.plan
     planned = play_expected(market, campaign.schedule)
     baseline = play_expected(market, scenario_plan(market))
     notes = list(campaign.notes)
@@ -167,6 +182,8 @@ def plan(
             "they bring more of it. Look at the contribution margin as well."
         )
     played = planned.goals[campaign.goal]
+    if averse is not None and not scenario.document.uncertainty:
+        notes.append("The scenario names no uncertain parameters, so there are no worse worlds to plan for.")
     if abs(played - campaign.expected) > _ROUNDING * abs(campaign.expected):
         notes.append(
             f"Played day by day within the limits, the plan brings {played:,.6g} rather than {campaign.expected:,.6g}."
@@ -178,6 +195,7 @@ def plan(
         planned=planned,
         baseline=baseline,
         unbound=None if found is None else play_expected(market, found.best.schedule),
+        risk=averse,
         notes=tuple(notes),
     )
 

@@ -118,6 +118,8 @@ def goal_named(goal: "str | Goal") -> Goal:
     """
     if isinstance(goal, Goal):
         return goal
+    if goal == COST.name:
+        return COST
     if goal in RATIOS:
         raise UsageError(
             f"{goal} is a ratio, and the best ratio is that of next to no spend. Set what it has to be and let the "

@@ -6,12 +6,14 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
+from xbopt.reports.plan.worth_knowing import worth_knowing_json
 from xbopt.reports.simulation.document import number_or_none, scenario_json
 from xbopt.reports.simulation.workbook import write_xlsx
 from xbopt.studies.plan import ExpectedResult, PlanningResult
+from xbopt.studies.value_of_information import ValueOfInformation
 
 
-def planning_json(result: PlanningResult) -> dict[str, object]:
+def planning_json(result: PlanningResult, *, worth_knowing: ValueOfInformation | None = None) -> dict[str, object]:
     """What ``xbopt plan --json`` prints; see docs/semantics.md for every number."""
     plan, scenario = result.campaign, result.scenario
     found, certificate = result.target, plan.certificate
@@ -20,6 +22,7 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         "scenario": scenario_json(scenario),
         "goal": plan.goal,
         "target": None if found is None else _target_reached(result),
+        "risk": _risk(result),
         "resolution": plan.resolution,
         "objective": result.objective,
         "upper_bound": result.upper_bound,
@@ -42,6 +45,7 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
             "baseline": _expected(result.baseline),
             **({} if result.unbound is None else {"without_target": _expected(result.unbound)}),
         },
+        "worth_knowing": worth_knowing_json(worth_knowing),
         "spend": _spend_rows(scenario, result.planned.spend_base, result.baseline.spend_base),
         "infeasible": None,
         "notes": list(result.notes),
@@ -56,8 +60,8 @@ def infeasible_json(
     ``target`` is the goal and the value of it that was to be reached, if any.
     """
     missing = (
-        "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
-        "budget expected"
+        "risk resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
+        "budget expected worth_knowing"
     ).split()
     return {
         "status": "infeasible",
@@ -100,6 +104,20 @@ def _target_reached(result: PlanningResult) -> dict[str, object]:
     }
 
 
+def _risk(result: PlanningResult) -> dict[str, object] | None:
+    """Mean and worst tenth over worlds of parameters in expected mode, of the plan and of the one without aversion."""
+    risk = result.risk
+    if risk is None:
+        return None
+    spreads = (("plan", risk.spread), ("neutral", risk.neutral))
+    return {
+        "aversion": risk.aversion,
+        "worlds": len(risk.spread.values),
+        **{name: {"mean": spread.mean, "worst_decile": spread.worst_decile} for name, spread in spreads},
+        "neutral_media_spend": risk.neutral_media_base,
+    }
+
+
 def _expected(played: ExpectedResult) -> dict[str, float | None]:
     return {name: number_or_none(value) for name, value in {**played.kpis, "reward": played.goals["reward"]}.items()}
 
@@ -130,4 +148,6 @@ def write_plan_xlsx(report: PlanReport, path: Path | str) -> None:
     lines += [(fact.label, fact.text) for fact in report.facts]
     lines += [("Note", note) for note in report.result.notes]
     more = {"Moves": report.moves, "Shadow prices": report.limits, "Other assumptions": report.swing_table}
+    if report.worth_knowing.rows:
+        more["Worth knowing"] = report.worth_knowing
     write_xlsx(report.simulation, path, more=more, first=lines)

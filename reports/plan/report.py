@@ -8,15 +8,18 @@ from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.reallocation import build_reallocation, reallocation_table
 from xbopt.reports.plan.words import (
     GOAL_WORDS,
+    GROUP_WORDS,
     LimitLine,
     limit_lines,
     limits_sentence,
     plan_verdict,
+    risk_sentence,
     spend_sentence,
 )
+from xbopt.reports.plan.worth_knowing import worth_knowing_sentence, worth_knowing_table
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
 from xbopt.reports.simulation.tables import known
-from xbopt.studies.labels import KPI_LABELS, Unit
+from xbopt.studies.labels import KPI_LABELS, axis_names
 from xbopt.studies.plan import PlanningResult
 from xbopt.studies.plan_review import PlanReview
 from xbopt.studies.sensitivity import CHANGE, Swing
@@ -32,17 +35,6 @@ _EXPECTED = (
     "new_customers",
     "visits",
 )
-GROUP_WORDS = {
-    "elasticity": "Price elasticity",
-    "conversion": "Conversion",
-    "organic_traffic": "Organic traffic",
-    "order_value": "Order value",
-    "media_response": "Response to media",
-    "half_saturation": "Saturation point of media",
-    "media_price": "Price of reach",
-    "synergy": "Synergy between channels",
-    "delivery_days": "Delivery time",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +52,8 @@ class PlanReport:
         reallocation: From the scenario's own plan to this one.
         moves: The same as a table.
         swing_table: What other parameters would do to the plan.
+        worth_knowing_words: What is worth knowing before planning, in a sentence.
+        worth_knowing: The parameters that are worth most to know.
     """
 
     review: PlanReview
@@ -72,6 +66,8 @@ class PlanReport:
     reallocation: tuple[BridgeStep, ...]
     moves: Table
     swing_table: Table
+    worth_knowing_words: str
+    worth_knowing: Table
 
     @property
     def result(self) -> PlanningResult:
@@ -101,13 +97,17 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
             review.simulated, baseline=review.baseline, without_media=review.media_effect, title=title, locale=locale
         ),
         verdict=plan_verdict(result, numbers),
-        spend_words=spend_sentence(result, numbers),
+        spend_words=" ".join(
+            [spend_sentence(result, numbers), *([] if result.risk is None else [risk_sentence(result, numbers)])]
+        ),
         facts=_facts(result, numbers),
-        limits_words=limits_sentence(lines),
+        limits_words=limits_sentence(lines, has_prices=result.risk is None),
         limits=limits_table(lines, result),
         reallocation=build_reallocation(result),
         moves=reallocation_table(result),
-        swing_table=_swing_table(review.swings, result.goal_unit),
+        swing_table=_swing_table(review.swings, result),
+        worth_knowing_words=worth_knowing_sentence(review.worth_knowing, result, numbers),
+        worth_knowing=worth_knowing_table(review.worth_knowing, result),
     )
 
 
@@ -177,10 +177,19 @@ def expected_table(result: PlanningResult) -> Table:
     )
 
 
-def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
+def swing_name(swing: Swing, result: PlanningResult) -> str:
+    """As in ``Response to media: Paid search``."""
+    if swing.channel is None:
+        return GROUP_WORDS[swing.group]
+    channel = axis_names(result.scenario)[2][result.scenario.channels.index(swing.channel)]
+    return f"{GROUP_WORDS[swing.group]}: {channel}"
+
+
+def _swing_table(swings: tuple[Swing, ...], result: PlanningResult) -> Table:
+    unit = result.goal_unit
     rows = [
         (
-            GROUP_WORDS[swing.group],
+            swing_name(swing, result),
             _SMALLER if side.factor < 1.0 else _LARGER,
             side.plan,
             side.plan - side.baseline,
@@ -196,7 +205,7 @@ def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
         title="What would change this plan",
         columns=(
             Column("group", "Assumption", "text"),
-            Column("change", "Change", "text", "All parameters of the group at once"),
+            Column("change", "Change", "text", "All parameters of the group at once, of a channel where one is named"),
             Column("plan", "This plan then brings", unit, "The goal in expected mode"),
             Column("gain", "More than own plan", unit, "Less what the scenario's own plan brings"),
             Column("regret", "A new plan would add", unit, "What knowing would bring more"),

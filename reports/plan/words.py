@@ -18,6 +18,17 @@ GOAL_WORDS = {
     "visits": "visits",
     "cost": "saved media and discounts",
 }
+GROUP_WORDS = {
+    "elasticity": "Price elasticity",
+    "conversion": "Conversion",
+    "organic_traffic": "Organic traffic",
+    "order_value": "Order value",
+    "media_response": "Response to media",
+    "half_saturation": "Saturation point of media",
+    "media_price": "Price of reach",
+    "synergy": "Synergy between channels",
+    "delivery_days": "Delivery time",
+}
 TARGET_WORDS: dict[str, tuple[str, Unit]] = {
     "roas": ("net revenue per unit of media", "ratio"),
     "incremental_roas": ("net revenue that media add, per unit of media", "ratio"),
@@ -108,6 +119,20 @@ def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     return f"{spent}. In its last convex program no other spend brings more than {more} more."
 
 
+def risk_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What planning for the worst worlds costs in the mean and brings in the worst tenth."""
+    risk, unit = result.risk, result.goal_unit
+    assert risk is not None, "called for a plan that was moved for risk"
+    mean, worst = (numbers.number(value, unit) for value in (risk.spread.mean, risk.spread.worst_decile))
+    neutral = (risk.neutral.mean, risk.neutral.worst_decile)
+    other_mean, other_worst = (numbers.number(value, unit) for value in neutral)
+    return (
+        f"Planned with {risk.aversion:g} times the gap to the worst tenth of {len(risk.spread.values)} worlds of "
+        f"parameters, chance left out, it brings {mean} in the mean and {worst} in the worst tenth; the plan for the "
+        f"average market, with {numbers.money(risk.neutral_media_base)} of media, {other_mean} and {other_worst}."
+    )
+
+
 def limit_lines(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitLine, ...]:
     """Every limit that binds or has a price, the dearest first."""
     return tuple(
@@ -147,8 +172,10 @@ def _limit_words(limit: LimitPrice, result: PlanningResult, numbers: NumberForma
     return f"{numbers.money(_COUNTED_BY)} {change} of it bring {gain} {goal}"
 
 
-def limits_sentence(lines: tuple[LimitLine, ...]) -> str:
-    """Which limits hold the plan back, in a sentence."""
+def limits_sentence(lines: tuple[LimitLine, ...], *, has_prices: bool = True) -> str:
+    """Which limits hold the plan back, in a sentence; without prices, that they are not known."""
+    if not has_prices:
+        return "What more room in a limit would bring is not known for a plan that was moved for risk."
     priced = [line for line in lines if line.limit.worth > 0.0]
     if not lines:
         return "No limit is in the plan's way: more room, or more money, would bring nothing."

@@ -6,9 +6,9 @@ import pytest
 
 SHORT = ["--set", "horizon.days=14", "--set", "plan.discounts=[]"]
 PLAN_KEYS = {
-    "status", "scenario", "goal", "target", "resolution", "objective", "upper_bound", "relative_gap", "certificate",
-    "baseline", "gain", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices", "binding", "expected",
-    "spend", "infeasible", "notes",
+    "status", "scenario", "goal", "target", "risk", "resolution", "objective", "upper_bound", "relative_gap",
+    "certificate", "baseline", "gain", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices", "binding",
+    "expected", "worth_knowing", "spend", "infeasible", "notes",
 }  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page import MAX_BYTES, html_page
 from xbopt.reports.plan.document import write_plan_xlsx
 from xbopt.reports.plan.page import plan_content
-from xbopt.reports.plan.report import GROUP_WORDS, build_plan_report, expected_table
-from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
+from xbopt.reports.plan.report import build_plan_report, expected_table
+from xbopt.reports.plan.words import GROUP_WORDS, limit_lines, limits_sentence, plan_verdict, spend_sentence
 from xbopt.simulator.worlds import WorldParameters
 from xbopt.studies.plan_review import review_plan
 
@@ -58,7 +58,7 @@ def test_the_page_nests_fits_and_asks_the_network_for_nothing(page):
 def test_reasons_come_before_results(report):
     keys = [section.key for section in plan_content(report).sections]
     assert keys[:3] == ["prices", "reallocation", "bridge"]
-    assert keys.index("response") + 1 == keys.index("swings")
+    assert keys.index("response") + 1 == keys.index("swings") == keys.index("worth-knowing") - 1
     assert {"time", "allocation", "flighting", "discounts", "dayparts", "results", "pull-forward", "limits"} < set(keys)
 
 
@@ -166,6 +166,17 @@ def test_the_tornado_is_the_table(report):
     lead = plan_content(report).sections
     words = next(section.takeaway for section in lead if section.key == "swings")
     assert "the plan brings more than the scenario's own" in words or "would bring more than this one" in words
+
+
+def test_what_is_worth_knowing_is_told_with_its_test(report):
+    known = report.review.worth_knowing
+    words = report.worth_knowing_words
+    assert f"{EUR.money(known.everything)} more" in words
+    assert [row[1] for row in report.worth_knowing.rows] == sorted(
+        (row[1] for row in report.worth_knowing.rows), reverse=True
+    )
+    if report.worth_knowing.rows:
+        assert "geo holdout" in words
 
 
 def test_names_cannot_become_markup(report):

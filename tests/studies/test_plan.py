@@ -1,12 +1,17 @@
 """A plan beside the scenario's own, and what would change it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import xbopt
 from xbopt.agents.planner.aims import Target
+from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.goals import GOALS
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.simulator.worlds import average_world
 from xbopt.studies.plan import play_expected
 from xbopt.studies.sensitivity import CHANGE, plan_swings
 
@@ -39,9 +44,6 @@ def test_goals_follow_from_kpis(planned):
 
 
 def test_the_goals_of_the_planner_are_those_of_a_play(planned):
-    from xbopt.agents.planner.expected import ExpectedMarket
-    from xbopt.agents.planner.goals import GOALS
-
     for goal in GOALS.values():
         course = ExpectedMarket(planned.market, goal).play(planned.campaign.schedule)
         assert planned.planned.goals[goal.name] == pytest.approx(course.total, rel=1e-9), goal.name
@@ -94,6 +96,19 @@ def test_swings_are_those_of_a_play_in_the_changed_market(planned):
     assert conversion.high.plan - planned.objective == pytest.approx(
         played.kpis["contribution_margin"] - before, rel=0.25
     )
+
+
+def test_channels_are_moved_one_by_one(planned):
+    swings = plan_swings(planned, replanned=0)
+    moved = {(swing.group, swing.channel) for swing in swings}
+    assert {("media_response", channel) for channel in planned.scenario.channels} <= moved
+    assert ("conversion", None) in moved
+    # A single channel swings less than all of them at once.
+    together = ExpectedMarket(
+        planned.market, GOALS["reward"], replace(average_world(), media_response=np.full((1, 1, 1, 1), 1.0 + CHANGE))
+    ).totals([planned.campaign.schedule])
+    alone = [swing.high.plan for swing in swings if swing.group == "media_response"]
+    assert max(alone) < float(together.sum())
 
 
 def test_knowing_better_never_costs(planned):
