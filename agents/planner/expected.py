@@ -49,6 +49,8 @@ class Course:
         outcomes: What each day brings.
         daily: The goal by day and region ``(T, R)``.
         final: The goal's part of the last evening ``(R,)``.
+        by_days: What the return floor counts: contribution margin less that of the same promotions without media.
+            Without a floor, what the days bring of the goal.
     """
 
     plan: ScheduledPolicy
@@ -56,6 +58,7 @@ class Course:
     outcomes: list[DayOutcome]
     daily: FloatArray
     final: FloatArray
+    by_days: float
 
     @property
     def by_region(self) -> FloatArray:
@@ -66,11 +69,6 @@ class Course:
     def total(self) -> float:
         """The goal over the whole horizon."""
         return float(self.by_region.sum())
-
-    @property
-    def by_days(self) -> float:
-        """What the days bring, without the last evening: of goals that count media, the contribution margin."""
-        return float(self.daily.sum())
 
 
 class ExpectedMarket:
@@ -86,6 +84,8 @@ class ExpectedMarket:
         self.market = _without_limits(market)
         self.world = average_world() if world is None else world
         self.goal = goal
+        self._has_floor = market.scenario.document.budget.roi_floor is not None
+        self._organic: dict[bytes, float] = {}
         self._value = customer_value(market)
         self._owed = np.maximum(order_margin(market), 0.0)
 
@@ -98,8 +98,17 @@ class ExpectedMarket:
             mornings.append(state)
             outcomes.append(outcome)
             daily.append(self.goal.of_day(outcome)[0])
+        by_days = float(np.stack(daily).sum())
+        if self._has_floor:
+            margin = sum(float(outcome.money.contribution_margin.sum()) for outcome in outcomes)
+            by_days = margin - self._without_media(plan)
         return Course(
-            plan=plan, mornings=mornings, outcomes=outcomes, daily=np.stack(daily), final=self._evening(state)[0]
+            plan=plan,
+            mornings=mornings,
+            outcomes=outcomes,
+            daily=np.stack(daily),
+            final=self._evening(state)[0],
+            by_days=by_days,
         )
 
     def totals(self, plans: Sequence[ScheduledPolicy]) -> FloatArray:
@@ -108,13 +117,34 @@ class ExpectedMarket:
         return by_days + evening
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
-        """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
+        """What the return floor counts of each plan, and what is left of the goal, by region ``(N, R)`` each.
+
+        Without a floor that is what the days bring, and what the last evening adds.
+        """
         state = initial_state(self.market, len(plans))
         total = np.zeros((len(plans), self.market.shape[0]))
+        margin = np.zeros_like(total)
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, _side_by_side(plans, day), None)
             total += self.goal.of_day(outcome)
-        return total, self._evening(state)
+            if self._has_floor:
+                margin += add_up(outcome.money.contribution_margin, 2)
+        if not self._has_floor:
+            return total, self._evening(state)
+        counted = margin - np.array([self._without_media(plan) for plan in plans])[:, None] / total.shape[1]
+        return counted, total - counted + self._evening(state)
+
+    def _without_media(self, plan: ScheduledPolicy) -> float:
+        """Contribution margin of a plan's promotions without media."""
+        key = plan.discount_frac.tobytes() + plan.mechanic.tobytes()
+        if key not in self._organic:
+            bare = replace(plan, spend_base=np.zeros_like(plan.spend_base))
+            state, margin = initial_state(self.market, 1), 0.0
+            for day in range(self.market.scenario.days):
+                outcome, state = play_day(self.market, self.world, state, plan_decision(bare, day, 1), None)
+                margin += float(outcome.money.contribution_margin.sum())
+            self._organic[key] = margin
+        return self._organic[key]
 
     def gains(self, course: Course, branches: Sequence[Branch]) -> list[FloatArray]:
         """What each copy of each branch brings more than the plan, by region ``(worlds, R)`` a branch.

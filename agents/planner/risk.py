@@ -199,8 +199,9 @@ class _Search:
         floor = self.market.scenario.document.budget.roi_floor
         if floor is None:
             return True
-        margin = ExpectedMarket(self.market, goal_named("contribution_margin")).totals([plan]).sum()
-        return bool(margin >= floor * plan.spend_base.sum())
+        return ExpectedMarket(self.market, goal_named(self.campaign.goal)).play(plan).by_days >= floor * float(
+            plan.spend_base.sum()
+        )
 
 
 def _weighted(parameters: WorldParameters, weight: FloatArray) -> WorldParameters:
