@@ -100,7 +100,7 @@ def expected_demand(
     multiplier *= turnout * demand.cart_rate[..., None]
     carts_wanted = quality_visits * multiplier
     ceiling = LARGEST_CART_RATE * visits
-    capped: FloatArray = (carts_wanted > ceiling).any(axis=3).astype(np.float64)
+    capped: FloatArray = np.asarray((carts_wanted > ceiling).any(axis=3), dtype=np.float64)
     carts = np.minimum(carts_wanted, ceiling)
 
     surprise = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]

@@ -20,6 +20,7 @@ from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
+from xbopt.simulator.worlds import WorldParameters
 from xbopt.studies.labels import axis_names
 
 CHANGE = 0.01
@@ -180,8 +181,8 @@ class _Carried:
         del day, choice
         self.outcomes.append(outcome)
 
-    def finish(self, state: MarketState) -> None:
-        del state
+    def finish(self, state: MarketState, world: WorldParameters) -> None:
+        del state, world
 
     def plan(self) -> ScheduledPolicy:
         decisions = [outcome.decision for outcome in self.outcomes]

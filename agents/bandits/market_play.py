@@ -25,7 +25,7 @@ from xbopt.core.randomness import WorldStream
 from xbopt.env.market_run import MarketRun
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.draws import sorted_positions
-from xbopt.simulator.lifetime import cell_customer_value, customer_value
+from xbopt.simulator.lifetime import CustomerValue, cell_customer_value, customer_value
 from xbopt.simulator.parameters import MarketParameters
 
 
@@ -104,12 +104,12 @@ def _drawn(bandit: FactoredBandit, rows: FloatArray, uniforms: FloatArray) -> In
     return np.minimum(reached.sum(axis=1), probabilities.shape[1] - 1)
 
 
-def evening_worth(run: MarketRun, value: FloatArray) -> FloatArray:
+def evening_worth(run: MarketRun, value: CustomerValue) -> FloatArray:
     """What stands beside the margin where a run is: customers, and what it leaves behind ``(B, R, S)``.
 
     Args:
         run: The run.
-        value: Value of one person by bucket, from ``customer_value``.
+        value: What customers are worth, from ``customer_value``.
     """
     beyond = carried_beyond(run.market).by_cell(run.state, run.world)
     return cell_customer_value(run.market, run.state, value) + beyond

@@ -45,7 +45,7 @@ from xbopt.core.files import replace_file, sha256_of
 from xbopt.env.components import MenuComponents
 from xbopt.env.rollout import TacticChoice, play_worlds
 from xbopt.simulator.after import carried_beyond
-from xbopt.simulator.lifetime import customer_value, customer_value_change
+from xbopt.simulator.lifetime import CustomerValue, customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -283,7 +283,7 @@ class HeldOutWorlds:
 class _Reward:
     """Adds up contribution margin by world ``(B,)``, and what stands beside it on the last evening."""
 
-    def __init__(self, market: MarketParameters, worlds: int, value: FloatArray) -> None:
+    def __init__(self, market: MarketParameters, worlds: int, value: CustomerValue) -> None:
         self._market, self._value = market, value
         self.margin, self.evening = np.zeros(worlds), np.zeros(worlds)
 

@@ -85,11 +85,12 @@ class _Edits:
         after: yaml.Node | None = None
         for key, value in new.items():
             if key in old:
-                after = pairs[key][1]
-                if isinstance(after, yaml.CollectionNode) and not after.flow_style and not _alike(old[key], value):
-                    self._lines(pairs[key][0], after, _entry(key, value, pairs[key][0].start_mark.column))
+                node_of_key, own = pairs[key]
+                after = own
+                if isinstance(own, yaml.CollectionNode) and not own.flow_style and not _alike(old[key], value):
+                    self._lines(node_of_key, own, _entry(key, value, node_of_key.start_mark.column))
                 else:
-                    self.change(after, old[key], value)
+                    self.change(own, old[key], value)
             elif after is None:
                 raise _NotEditedError
             else:
@@ -155,6 +156,7 @@ def _flow(value: object) -> str:
 def _entry(key: str, value: object, indent: int) -> str:
     """The lines of an entry of a block mapping; a list of mappings has one line an item."""
     head = f"{' ' * indent}{_flow(key)}:"
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in cast("list[object]", value)):
-        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in cast("list[object]", value))
-    return f"{head} {_flow(value)}\n"
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) for item in items):
+        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in items)
+    return f"{head} {_flow(cast('object', value))}\n"
