@@ -12,6 +12,7 @@ _REGISTRIES = {
     "policies": ("xbopt.agents.policies", "NAMES"),
     "plans": ("xbopt.agents.policies", "BUILT_IN"),
     "goals": ("xbopt.agents.planner.goals", "GOALS"),
+    "targets": ("xbopt.agents.planner.goals", "TARGETS"),
     "agents": ("xbopt.agents.registry", "AGENTS"),
 }
 """Module and name of each registry. They are loaded when somebody asks: other help need not wait for them."""

@@ -20,6 +20,7 @@ from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
 from xbopt.cli.terminal import fail, say
 from xbopt.cli.train import train_command
+from xbopt.cli.what_if import CommandWithForms, what_if_command
 from xbopt.core.errors import UsageError, XboptError
 from xbopt.core.version import __version__
 
@@ -64,6 +65,11 @@ for _name, _command, _example in (
     ("train", train_command, "quickstart --agent ppo --time-limit 2m --out runs/first"),
 ):
     app.command(name=_name, cls=CommandWithNames, epilog=f"Example: xbopt {_name} {_example}")(_command)
+app.command(
+    name="what-if",
+    cls=CommandWithForms,
+    epilog="Example: xbopt what-if quickstart 'GBP -5%' 'UK tariff +10%' 'move 10% search social DE'",
+)(what_if_command)
 
 
 def _version(value: bool) -> None:

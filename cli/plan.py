@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.plan import PlanningResult
+    from xbopt.studies.value_of_information import ValueOfInformation
 
 _MOST_LIMITS = 12
 
@@ -60,9 +61,25 @@ def plan_command(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", metavar="KPI=VALUE", help="Find the least spend that reaches so much of a goal: {goals}."
+            "--target",
+            metavar="KPI=VALUE",
+            help="Reach so much, and give up as little as can be for it: {targets}. Of cpa, at most so much.",
         ),
     ] = None,
+    give_up: Annotated[
+        Literal["reward", "margin", "cost"],
+        typer.Option("--give-up", help="What a target is to cost little of; cost is media and discounts."),
+    ] = "reward",
+    risk: Annotated[
+        float,
+        typer.Option(
+            "--risk",
+            metavar="L",
+            min=0.0,
+            max=10.0,
+            help="Plan for the mean over worlds less L times its gap to the mean of the worst tenth.",
+        ),
+    ] = 0.0,
     resolution: Annotated[
         Literal["day", "week", "four_weeks"] | None,
         typer.Option("--resolution", help="Length of a plan cell; chosen by the scenario's size if left out."),
@@ -72,22 +89,38 @@ def plan_command(
     xlsx: XlsxOption = None,
     runs: Annotated[int, typer.Option("--runs", min=1, max=100_000, help="Worlds of report and workbook.")] = 64,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of these worlds.")] = 0,
+    worth_knowing: Annotated[
+        bool,
+        typer.Option("--worth-knowing", help="Say what knowing each uncertain parameter is worth; the report does so."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
-    from xbopt.agents.planner.target import Target
+    from xbopt.agents.planner.aims import Target
     from xbopt.reports.plan.document import infeasible_json, planning_json
     from xbopt.studies.plan import plan
 
     outputs = {"--out": (out, ".csv,.xlsx"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs, source=Path(scenario))
-    least = None if target is None else Target.parse(target)
-    if least is not None and goal not in (None, least.kpi):
-        raise UsageError(f"--target {target} brings its own goal; leave --goal {goal} out.")
-    chosen = least.kpi if least is not None else goal or "reward"
+    wanted = None if target is None else Target.parse(target)
     if own:
-        options = {"--target": target, "--goal": goal, "--report": report, "--xlsx": xlsx, "--json": as_json or None}
+        options = {
+            "--target": target,
+            "--goal": goal,
+            "--risk": risk or None,
+            "--worth-knowing": worth_knowing or None,
+            "--report": report,
+            "--xlsx": xlsx,
+            "--json": as_json or None,
+        }
         _check_own(out, [option for option, value in options.items() if value is not None])
+    if wanted is not None and goal is not None:
+        raise UsageError(f"--target {target} is reached at the least cost in --give-up; leave --goal {goal} out.")
+    if wanted is not None and risk > 0.0:
+        raise UsageError(f"--target {target} is kept in the average market; leave --risk {risk:g} out.")
+    if wanted is None and give_up != "reward":
+        raise UsageError(f"--give-up {give_up} says what a target is to cost little of; name one with --target.")
+    chosen = goal or "reward"
     loaded = load_with_notes(scenario, changes)
     if own and out is not None:
         _write_own(scenario, loaded, out)
@@ -95,16 +128,27 @@ def plan_command(
     try:
         with stage_bar(quiet=as_json) as on_progress:
             on_progress(f"plan for {target or chosen}", 0, 0)
-            result = plan(loaded, goal=chosen, target=least, resolution=resolution, on_progress=on_progress)
+            result = plan(
+                loaded,
+                goal=chosen,
+                target=wanted,
+                give_up=give_up,
+                risk=risk,
+                resolution=resolution,
+                on_progress=on_progress,
+            )
     except BudgetError as error:
         if as_json:
-            wanted = None if least is None else (least.kpi, least.value)
-            print_json(infeasible_json(loaded, error, goal=chosen, target=wanted))
+            asked = None if wanted is None else (wanted.kpi, wanted.value)
+            print_json(infeasible_json(loaded, error, goal=chosen, target=asked))
         raise
+    known = _known(result, seed=seed, quiet=as_json) if worth_knowing else None
     if as_json:
-        print_json(planning_json(result))
+        print_json(planning_json(result, worth_knowing=known))
     else:
         _print_plan(result)
+        if worth_knowing:
+            _print_worth_knowing(result, known)
     if out is not None:
         from xbopt.core.scenario.plan_table import write_plan
 
@@ -145,9 +189,33 @@ def _write_reports(
         write_files(report, lambda: plan_content(built), xlsx, lambda file: write_plan_xlsx(built, file), on_progress)
 
 
+def _known(result: "PlanningResult", *, seed: int, quiet: bool) -> "ValueOfInformation | None":
+    from xbopt.studies.value_of_information import value_of_information
+
+    with stage_bar(quiet=quiet) as on_progress:
+        return value_of_information(result, seed=seed, on_progress=on_progress)
+
+
+def _print_worth_knowing(result: "PlanningResult", known: "ValueOfInformation | None") -> None:
+    from xbopt.reports.plan.worth_knowing import worth_knowing_sentence, worth_knowing_table
+
+    console, numbers = result_console(), terminal_numbers(result.scenario.base_currency)
+    console.print(worth_knowing_sentence(known, result, numbers), markup=False)
+    shown = worth_knowing_table(known, result)
+    if shown.rows:
+        console.print(figures_table(shown, numbers))
+
+
 def _print_plan(result: "PlanningResult") -> None:
     from xbopt.reports.plan.report import expected_table, limits_table
-    from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, sampled_sentence, spend_sentence
+    from xbopt.reports.plan.words import (
+        limit_lines,
+        limits_sentence,
+        plan_verdict,
+        risk_sentence,
+        sampled_sentence,
+        spend_sentence,
+    )
     from xbopt.studies.rules_in_force import rules_in_force
 
     scenario, money = result.scenario, result.scenario.base_currency
@@ -157,10 +225,12 @@ def _print_plan(result: "PlanningResult") -> None:
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(sampled_sentence(result, numbers), markup=False)
     console.print(spend_sentence(result, numbers), markup=False)
+    if result.risk is not None:
+        console.print(risk_sentence(result, numbers), markup=False)
     console.print(_spend_table(result, numbers))
     console.print(figures_table(expected_table(result), numbers))
     lines = limit_lines(result, numbers)
-    console.print(limits_sentence(lines), markup=False)
+    console.print(limits_sentence(lines, has_prices=result.risk is None), markup=False)
     if len(lines) > 1:
         heads = {"limit": "Limit", "allowed": f"Allowed, {money}", "words": "What more of it buys"}
         console.print(figures_table(limits_table(lines[:_MOST_LIMITS], result), numbers, heads=heads))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.kpis import WorldRange
     from xbopt.studies.simulate import SimulationResult
+    from xbopt.studies.without_media import MediaEffect
 
 # Column headings are shorter than the KPI's full names: seven columns must fit a terminal.
 _CELL_COLUMNS = {
@@ -96,7 +97,7 @@ def simulate_command(
     from xbopt.core.decisions.policy import DirectPolicy
     from xbopt.simulator.build import build_market
     from xbopt.studies.simulate import simulate
-    from xbopt.studies.without_media import media_gain
+    from xbopt.studies.without_media import media_effect
 
     files = {
         "--log": (log, ".parquet"),
@@ -125,11 +126,11 @@ def simulate_command(
         # An exploring policy has no twin without media that draws the same tactics.
         is_shown = not as_json or report is not None or xlsx is not None
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
-        gain = media_gain(result, chosen, on_progress=on_progress) if has_gain else None
+        gain = media_effect(result, chosen, on_progress=on_progress) if has_gain else None
     for note in result.notes:
         say(f"Note: {note}")
     _print_json(result) if as_json else _print_result(result, gain)
-    _write_reports(result, chosen, gain, report, xlsx, quiet=as_json)
+    _write_reports(result, chosen, None if gain is None else gain.margin, report, xlsx, quiet=as_json)
     if log is not None:
         say(f"Decision log: {log}")
     if panel is not None:
@@ -180,7 +181,7 @@ def _write_reports(
         write_files(report, lambda: simulation_content(built), xlsx, lambda file: write_xlsx(built, file), on_progress)
 
 
-def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None:
+def _print_result(result: "SimulationResult", gain: "MediaEffect | None") -> None:
     from xbopt.reports.simulation.bridge import bridge_table, build_bridge
     from xbopt.reports.simulation.tables import limits_report, result_tables
     from xbopt.studies.rules_in_force import rules_in_force
@@ -209,12 +210,12 @@ def _print_result(result: "SimulationResult", gain: "WorldRange | None") -> None
     print_trade_rules(rules, money, console)
 
 
-def _kpi_table(result: "SimulationResult", gain: "WorldRange | None", numbers: "NumberFormat") -> "Table":
+def _kpi_table(result: "SimulationResult", gain: "MediaEffect | None", numbers: "NumberFormat") -> "Table":
     from xbopt.studies.labels import KPI_LABELS
 
     shown = dict(result.kpis)
     if gain is not None and result.kpis["media_spend"].mean > 0.0:
-        shown["media_effect"] = gain
+        shown["media_effect"], shown["incremental_roas"] = gain.margin, gain.roas
     shown["customer_value"] = result.customer_value
     shown["carried_beyond"] = result.carried_beyond
     made = table("Results", "KPI", "Mean", "5 % to 95 % of worlds")

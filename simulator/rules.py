@@ -90,6 +90,8 @@ def build_trade_rules(scenario: Scenario) -> TradeRules:
         ):
             if value is not None:
                 array[window] = value
+        if shock.surcharge_added_frac is not None:
+            rules.surcharge_frac[window] = np.maximum(rules.surcharge_frac[window] + shock.surcharge_added_frac, 0.0)
         untaxed, tax_free = rules.untaxed_duty_base, rules.tax_free_base
         if shock.threshold_base is not None:  # where the tax is collected at the sale, it goes with the scheme
             untaxed[window] = np.where(untaxed[window] > tax_free[window], shock.threshold_base, untaxed[window])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.policies import NAMES, PolicyShelf
+from xbopt.agents.policies import NAMES, REACTING, PolicyShelf
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
@@ -132,6 +132,14 @@ class ComparisonResult:
         """The policies by mean contribution margin, the best first."""
         return tuple(sorted(self.policies, key=_earns_most))
 
+    @property
+    def contenders(self) -> tuple[ComparedPolicy, ...]:
+        """Those of ``ranked`` that a verdict may name.
+
+        Built-in policies that react cannot be booked as a plan, so they count only where they were asked for.
+        """
+        return _contenders(self.policies)
+
     def to_frame(self) -> Frame:
         """One row a policy and KPI: ``policy``, ``kpi``, ``mean``, ``se``, ``low``, ``high``; an Arrow table."""
         return frame_of(row for name, kpis in self.kpis.items() for row in kpi_rows(kpis, policy=name))
@@ -223,7 +231,7 @@ def compare(
         )
         for i, one in enumerate(chosen)
     )
-    best, second = sorted(compared, key=_earns_most)[:2]
+    best, second = _contenders(compared)[:2]
     pair = [policy.values["contribution_margin"] for policy in (second, best)]
     return ComparisonResult(
         scenario=scenario,
@@ -240,6 +248,10 @@ def compare(
             *_notes(scenario, compared, oracle, runs, lower),
         ),
     )
+
+
+def _contenders(policies: Sequence[ComparedPolicy]) -> tuple[ComparedPolicy, ...]:
+    return tuple(sorted((one for one in policies if one.asked_for or one.name not in REACTING), key=_earns_most))
 
 
 def _earns_most(policy: ComparedPolicy) -> float:

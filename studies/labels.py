@@ -34,6 +34,7 @@ KPI_LABELS: dict[str, tuple[str, Unit]] = {
     "cost_per_order": ("Cost per order", "price"),
     "lost_orders": ("Orders lost to stock-outs", "count"),
     "media_effect": ("Margin added by media", "money"),
+    "incremental_roas": ("ROAS of what media add", "ratio"),
     "customer_value": ("Change of customer value", "money"),
     "carried_beyond": ("Carried beyond the last day", "money"),
 }

@@ -6,13 +6,16 @@ from typing import Literal
 
 import numpy as np
 
+from xbopt.agents.planner.aims import Target
 from xbopt.agents.planner.blocks import Resolution
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
-from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.goals import COST, GOALS, goal_named
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.planner.target import Target, TargetPlan, plan_to_target
+from xbopt.agents.planner.risk import RiskPlan, plan_for_risk
+from xbopt.agents.planner.target import GiveUp, TargetPlan, plan_to_target
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
@@ -61,12 +64,14 @@ class PlanningResult:
     Attributes:
         market: The market.
         campaign: The plan with its certificate.
-        target: The target that it reaches with the least spend; None without one.
+        target: The target that it reaches, and what is given up for it; None without one.
         planned: What it brings in expected mode.
         baseline: What the scenario's own plan brings.
-        sampled: The plan in sampled worlds.
+        sampled: The plan in sampled worlds, by its goal; by reward where the goal is to cost little.
         sampled_baseline: The scenario's own plan in the same worlds.
         marginals: What one per cent more or less of its money brings.
+        unbound: What the best plan without the target brings; None without a target.
+        risk: How it was moved for the worst worlds as well; None where it was not.
         notes: What a reader must know.
     """
 
@@ -78,6 +83,8 @@ class PlanningResult:
     sampled: Played = field(repr=False)
     sampled_baseline: Played = field(repr=False)
     marginals: Marginals = field(repr=False)
+    unbound: ExpectedResult | None = field(repr=False, default=None)
+    risk: RiskPlan | None = field(repr=False, default=None)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -137,6 +144,8 @@ def plan(
     *,
     goal: str = "reward",
     target: Target | None = None,
+    give_up: GiveUp = "reward",
+    risk: float = 0.0,
     resolution: Resolution | None = None,
     on_progress: Progress | None = None,
 ) -> PlanningResult:
@@ -144,38 +153,57 @@ def plan(
 
     Args:
         scenario: A loaded scenario, a path, or the name of a shipped one.
-        goal: What to make as large as possible; a target brings its own goal.
-        target: Reach this with the least spend.
+        goal: What to make as large as possible; with a target that is what is given up least of.
+        target: Reach this.
+        give_up: What is given up as little as possible of for the target: reward, contribution margin, or the cost of
+            media and discounts.
+        risk: Plan for the mean over worlds of parameters less so many times its gap to the mean of the worst tenth;
+            0 plans for the average market.
         resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
-        on_progress: Called with the number of budgets that were tried on the way to a target.
+        on_progress: Called with the number of plans that were made on the way to a target.
 
     Raises:
         InfeasiblePlanError: No plan keeps all limits, or reaches the target.
         SolverError: The solver gave up.
-        UsageError: The goal is unknown, or does not fit the scenario's return floor.
+        UsageError: The goal is unknown, or does not fit the scenario's return floor; a target comes with ``risk``.
     """
+    if risk != 0.0 and target is not None:
+        raise UsageError("A target is kept in the average market, so it cannot be planned for risk at once.")
     scenario = scenario_of(scenario)
     market = build_market(scenario)
     length = resolution or usual_resolution(market)
-    wanted = goal_named(goal if target is None else target.kpi)
     found: TargetPlan | None = None
+    averse: RiskPlan | None = None
+    report: Progress = on_progress or (lambda _stage, _done, _total: None)
     if target is None:
         campaign = plan_campaign(market, goal=goal, resolution=length)
     else:
-        report: Progress = on_progress or (lambda _stage, _done, _total: None)
         found = plan_to_target(
-            market, target, resolution=length, on_progress=lambda tried: report("budgets tried", tried, 0)
+            market,
+            target,
+            give_up=give_up,
+            resolution=length,
+            on_progress=lambda tried: report("plans made", tried, 0),
         )
         campaign = found.plan
+    if risk != 0.0:
+        averse = plan_for_risk(
+            market, campaign, risk, on_progress=lambda done, total: report("plan for the worst worlds", done, total)
+        )
+        campaign = averse.plan
     own = scenario_plan(market)
     planned, baseline = play_expected(market, campaign.schedule), play_expected(market, own)
+    # Of cost as a goal worlds and marginals say nothing that a reader would ask for.
+    measure = GOALS["reward"] if campaign.goal == COST.name else goal_named(campaign.goal)
     notes = list(campaign.notes)
-    if not wanted.counts_media:
+    if target is None and not goal_named(goal).counts_media:
         notes.append(
-            f"The goal {wanted.name} counts neither media nor what discounts cost, so discounts are given wherever "
+            f"The goal {goal} counts neither media nor what discounts cost, so discounts are given wherever "
             "they bring more of it. Look at the contribution margin as well."
         )
-    notes += dry_endings(scenario, campaign.schedule.spend_base) if wanted.counts_media else []
+    notes += dry_endings(scenario, campaign.schedule.spend_base) if measure.counts_media else []
+    if averse is not None and not scenario.document.uncertainty:
+        notes.append("The scenario names no uncertain parameters, so there are no worse worlds to plan for.")
     within_limits = planned.goals[campaign.goal]
     if abs(within_limits - campaign.expected) > _ROUNDING * abs(campaign.expected):
         notes.append(
@@ -188,9 +216,11 @@ def plan(
         target=found,
         planned=planned,
         baseline=baseline,
-        sampled=played(market, campaign.schedule, goal=campaign.goal),
-        sampled_baseline=played(market, own, goal=campaign.goal),
-        marginals=marginals_of(market, campaign.schedule, wanted),
+        sampled=played(market, campaign.schedule, goal=measure.name),
+        sampled_baseline=played(market, own, goal=measure.name),
+        marginals=marginals_of(market, campaign.schedule, measure),
+        unbound=None if found is None else play_expected(market, found.best.schedule),
+        risk=averse,
         notes=tuple(notes),
     )
 
@@ -229,7 +259,7 @@ def play_expected(market: MarketParameters, plan: ScheduledPolicy) -> ExpectedRe
     goals = {name: kpis[name] for name in ("contribution_margin", "net_revenue", "orders", "new_customers", "visits")}
     return ExpectedResult(
         plan=plan,
-        goals={"reward": float(totals.reward[0]), **goals},
+        goals={"reward": float(totals.reward[0]), **goals, COST.name: -kpis["media_spend"] - kpis["discount_cost"]},
         kpis={
             **kpis,
             "customer_value": float(totals.customer_value[0]),

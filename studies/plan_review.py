@@ -6,6 +6,7 @@ from xbopt.studies.kpis import WorldRange
 from xbopt.studies.plan import PlanningResult
 from xbopt.studies.sensitivity import Swing, plan_swings
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
+from xbopt.studies.value_of_information import ValueOfInformation, value_of_information
 from xbopt.studies.without_media import media_gain
 
 
@@ -19,6 +20,7 @@ class PlanReview:
         baseline: The scenario's own plan in the same worlds.
         media_effect: What media add to the contribution margin of the plan.
         swings: What other parameters would do to the plan, the widest first.
+        worth_knowing: What knowing a parameter would be worth; None where nothing is uncertain.
     """
 
     result: PlanningResult
@@ -26,6 +28,7 @@ class PlanReview:
     baseline: SimulationResult
     media_effect: WorldRange = field(repr=False)
     swings: tuple[Swing, ...] = field(repr=False)
+    worth_knowing: ValueOfInformation | None = field(repr=False)
 
 
 def review_plan(
@@ -47,4 +50,5 @@ def review_plan(
         baseline=simulate(result.market, result.baseline.plan, runs=runs, seed=seed, on_progress=on_progress),
         media_effect=media_gain(simulated, plan, on_progress=on_progress),
         swings=plan_swings(result, on_progress=on_progress),
+        worth_knowing=value_of_information(result, seed=seed, on_progress=on_progress),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.risk import WORST_SHARE, tail_mean
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import Policy
 from xbopt.env.rollout import play_worlds
@@ -14,7 +15,6 @@ from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
 
 WORLDS = 64
 """Worlds of a plan's headline: the standard error of the mean is an eighth of the spread between worlds."""
-WORST_SHARE = 0.1
 _BATCH = 256
 
 
@@ -57,13 +57,6 @@ class Played:
         one counts in part.
         """
         return tail_mean(self.values, WORST_SHARE)
-
-
-def tail_mean(values: FloatArray, share: float) -> float:
-    """Mean of the lowest ``share`` of equally likely values ``(B,)``; ``share`` above 0, at most 1."""
-    wanted = share * len(values)
-    weights = np.clip(wanted - np.arange(len(values)), 0.0, 1.0)
-    return float(np.sort(values) @ weights / wanted)
 
 
 def played(

@@ -1,6 +1,9 @@
-"""What would change a plan: the same plan, and the plan one would make instead, in markets with other parameters."""
+"""What would change a plan: the same plan, and the plan one would make instead, in markets with other parameters.
 
-from dataclasses import dataclass, fields, replace
+Groups that channels have each for itself are moved channel by channel.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,6 +11,7 @@ from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.search import Effort
+from xbopt.core.scenario.uncertainty import GROUP_AXES
 from xbopt.simulator.worlds import WorldParameters, average_world
 from xbopt.studies.plan import PlanningResult
 from xbopt.studies.simulate import Progress
@@ -63,11 +67,13 @@ class Swing:
 
     Attributes:
         group: The group, as the scenario's ``uncertainty`` names it.
+        channel: Id of the channel whose parameters alone are moved; None where the group has none of its own.
         low: With smaller parameters.
         high: With larger ones.
     """
 
     group: str
+    channel: str | None
     low: Outcome
     high: Outcome
 
@@ -85,7 +91,9 @@ class Swing:
 def plan_swings(
     result: PlanningResult, *, replanned: int = 4, on_progress: Progress | None = None
 ) -> tuple[Swing, ...]:
-    """Play a plan with each group of parameters 20 % smaller and larger, the widest swing first.
+    """Play a plan with each group of parameters 20 % smaller and larger, by channel, the widest swing first.
+
+    Moved together, all channels ask for more or less money; one alone asks for another split.
 
     Args:
         result: The plan.
@@ -97,13 +105,19 @@ def plan_swings(
     goal = goal_named(campaign.goal)
     plans = [campaign.schedule, result.baseline.plan]
 
-    def outcome(group: str, factor: float) -> Outcome:
-        values = ExpectedMarket(market, goal, _changed(group, factor)).totals(plans).sum(axis=1)
+    def outcome(group: str, channel: str | None, factor: float) -> Outcome:
+        values = ExpectedMarket(market, goal, _changed(result, group, channel, factor)).totals(plans).sum(axis=1)
         return Outcome(factor=factor, plan=float(values[0]), baseline=float(values[1]))
 
     swings = [
-        Swing(group=group.name, low=outcome(group.name, 1.0 - CHANGE), high=outcome(group.name, 1.0 + CHANGE))
-        for group in fields(WorldParameters)
+        Swing(
+            group=group,
+            channel=channel,
+            low=outcome(group, channel, 1.0 - CHANGE),
+            high=outcome(group, channel, 1.0 + CHANGE),
+        )
+        for group, axes in GROUP_AXES.items()
+        for channel in (result.scenario.channels if "channel" in axes else (None,))
     ]
     moving = [swing for swing in swings if swing.width > _SMALLEST * abs(campaign.expected)]
     moving.sort(key=lambda swing: -swing.width)
@@ -113,22 +127,27 @@ def plan_swings(
         swing = moving[i]
         if on_progress is not None:
             on_progress(f"other {swing.group.replace('_', ' ')}", done, count)
-        low, high = (_replanned(result, swing.group, side) for side in (swing.low, swing.high))
+        low, high = (_replanned(result, swing, side) for side in (swing.low, swing.high))
         moving[i] = replace(swing, low=low, high=high)
     return tuple(moving)
 
 
-def _changed(group: str, factor: float) -> WorldParameters:
+def _changed(result: PlanningResult, group: str, channel: str | None, factor: float) -> WorldParameters:
     world = average_world()
-    return replace(world, **{group: getattr(world, group) * factor})
+    factors = getattr(world, group) * factor
+    if channel is not None:
+        channels = result.scenario.channels
+        where = np.where(np.arange(len(channels)) == channels.index(channel), factor, 1.0)
+        factors = getattr(world, group) * where  # channels are the last axis of every group that has them
+    return replace(world, **{group: factors})
 
 
-def _replanned(result: PlanningResult, group: str, outcome: Outcome) -> Outcome:
+def _replanned(result: PlanningResult, swing: Swing, outcome: Outcome) -> Outcome:
     plan = plan_campaign(
         result.market,
         goal=result.campaign.goal,
         resolution=result.campaign.resolution,
-        world=_changed(group, outcome.factor),
+        world=_changed(result, swing.group, swing.channel, outcome.factor),
         budget_base=result.campaign.budget_base,
         start=result.campaign.schedule,
         effort=_EFFORT,

@@ -8,7 +8,7 @@ from xbopt.agents.policies import policy_from
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind
 from xbopt.core.errors import PolicyError
-from xbopt.studies.kpis import WorldRange
+from xbopt.studies.kpis import WorldRange, kpi_values, ratio
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 
 
@@ -38,8 +38,26 @@ class WithoutMedia:
         return replace(decision, spend_base=np.zeros_like(decision.spend_base))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaEffect:
+    """What media add, world by world against the same plan without them.
+
+    Attributes:
+        margin: Contribution margin, media paid.
+        roas: Net revenue that is added, over the spend that is added; NaN where none is.
+    """
+
+    margin: WorldRange
+    roas: WorldRange
+
+
 def media_gain(result: SimulationResult, policy: str | Policy, *, on_progress: Progress | None = None) -> WorldRange:
-    """What media add to the contribution margin, media paid: the plan against the same plan without media.
+    """What media add to the contribution margin, media paid; see ``media_effect``."""
+    return media_effect(result, policy, on_progress=on_progress).margin
+
+
+def media_effect(result: SimulationResult, policy: str | Policy, *, on_progress: Progress | None = None) -> MediaEffect:
+    """What media add: the plan against the same plan without media.
 
     The same worlds are played again with the plan's discounts and no spend but locks and minimums; the difference is
     taken world by world. Return on ad spend cannot say this, because organic orders are part of it.
@@ -63,4 +81,9 @@ def media_gain(result: SimulationResult, policy: str | Policy, *, on_progress: P
         world_seed=result.world_seed,
         on_progress=on_progress,
     )
-    return WorldRange.of(result.margins - without.margins)
+    budget = result.scenario.limits.total_base
+    kpis, bare = (kpi_values(each.totals, budget_base=budget) for each in (result, without))
+    revenue, spend = (kpis[name] - bare[name] for name in ("net_revenue", "media_spend"))
+    return MediaEffect(
+        margin=WorldRange.of(result.margins - without.margins), roas=WorldRange.of(ratio(revenue, spend))
+    )

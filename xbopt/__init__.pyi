@@ -1,3 +1,4 @@
+from .agents.planner.aims import Target as Target
 from .agents.policies import policy_from as policy_from
 from .agents.training import TrainingSummary as TrainingSummary
 from .agents.training import train as train
@@ -30,5 +31,7 @@ from .studies.sign_values import VitalSigns as VitalSigns
 from .studies.simulate import SimulationResult as SimulationResult
 from .studies.simulate import simulate as simulate
 from .studies.vital_signs import check as check
+from .studies.what_if import WhatIfResult as WhatIfResult
+from .studies.what_if import what_if as what_if
 
 __version__: str

@@ -11,7 +11,7 @@ from xbopt.agents.planner.blocks import Blocks, Resolution, split_horizon
 from xbopt.agents.planner.conflicts import check_feasible
 from xbopt.agents.planner.constraints import Constraints, scenario_constraints
 from xbopt.agents.planner.expected import Course, ExpectedMarket
-from xbopt.agents.planner.goals import goal_named
+from xbopt.agents.planner.goals import Goal, goal_named
 from xbopt.agents.planner.kept_limits import filled, keeps_limits
 from xbopt.agents.planner.prices import Prices, WithheldPrice, checked_prices, program_prices
 from xbopt.agents.planner.promotions import improve_promotions
@@ -87,7 +87,7 @@ class CampaignPlan:
 def plan_campaign(
     market: MarketParameters,
     *,
-    goal: str = "reward",
+    goal: str | Goal = "reward",
     resolution: Resolution = "week",
     world: WorldParameters | None = None,
     budget_base: float | None = None,
@@ -98,7 +98,7 @@ def plan_campaign(
 
     Args:
         market: The market.
-        goal: What to make as large as possible; see ``GOALS``.
+        goal: What to make as large as possible: a name in ``GOALS``, or a goal of one's own.
         resolution: Plan cells of a week or of a day.
         world: One world's own parameters, for the planner that knows them; the average market where left out.
         budget_base: Another budget than the scenario's.
@@ -118,12 +118,14 @@ def plan_campaign(
     wanted = goal_named(goal)
     scenario = market.scenario
     if scenario.document.budget.roi_floor is not None and not wanted.counts_media:
-        raise UsageError(f"budget.roi_floor speaks of margin; with the goal {goal} leave it out.")
+        raise UsageError(f"budget.roi_floor speaks of margin; with the goal {wanted.name} leave it out.")
     expected = ExpectedMarket(market, wanted, world)
     budget = scenario.limits.total_base if budget_base is None else budget_base
     limits = replace(scenario.limits, total_base=budget)
     given = start or scenario_plan(market)
     starts = other_starts(market, limits, given) if how.wide else ()
+    if not how.promotions:
+        starts = tuple(replace(one, discount_frac=given.discount_frac, mechanic=given.mechanic) for one in starts)
 
     def searched(length: Resolution, *, is_last: bool) -> tuple[Blocks, Constraints, Ascent, Ascent]:
         blocks = split_horizon(market, length)
@@ -155,7 +157,7 @@ def plan_campaign(
     total = float(schedule.spend_base.sum())
     return CampaignPlan(
         schedule=schedule,
-        goal=goal,
+        goal=wanted.name,
         resolution=resolution,
         cells=blocks.cells,
         total_spend_base=total,
@@ -203,9 +205,10 @@ def _improved(
         found = search(expected, blocks, constraints, first, starts, how if is_last else how.before_finer(expected))
         if is_last:
             found = settle(expected, blocks, constraints, found)
-            promoted = kept(found, improve_promotions(expected, blocks, found.course), constraints)
-            if promoted is not found and how.alternations > 1:
-                found = settle(expected, blocks, constraints, promoted)
+            if how.promotions:
+                promoted = kept(found, improve_promotions(expected, blocks, found.course), constraints)
+                if promoted is not found and how.alternations > 1:
+                    found = settle(expected, blocks, constraints, promoted)
             found = _filled(expected, blocks, constraints, found)
     except BudgetError as error:
         # All limits on money can be kept, so it is the return floor that the promises are in conflict with.

@@ -9,7 +9,7 @@ from xbopt.agents.planner.triplets import Triplets, stacked
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.scenario.scenario import Scenario
 
-_FLOOR_TOLERANCE = 1e-6
+_FLOOR_TOLERANCE, _LEAST_MARGIN = 1e-6, 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Constraints:
         bound: ``(m,)``, share of the budget.
         least: ``(n,)``: minimums and locks, as levels.
         fixed: Locks, and cells that cannot be bought at all or where nobody lives ``(n,)``.
-        roi_floor: Least contribution margin per unit of media spend; None where there is none.
+        roi_floor: Least contribution margin that media add per unit of media spend; None where there is none.
         whole_base: Base currency that a share of 1 stands for.
     """
 
@@ -40,12 +40,14 @@ class Constraints:
         """How far plans are below the return floor ``(N,)``, relative to their margin; 0 where they keep it.
 
         Args:
-            margins: Contribution margin of each plan ``(N,)``, base currency.
+            margins: Contribution margin that media add to each plan ``(N,)``, base currency.
             spends: Its media spend ``(N,)``.
         """
         if self.roi_floor is None:
             return np.zeros(len(margins))
-        missing = (self.roi_floor * spends - margins) / np.maximum(np.abs(margins), 1e-300)
+        wanted = self.roi_floor * spends
+        # A plan without media adds nothing but rounding.
+        missing = (wanted - margins) / np.maximum(np.maximum(np.abs(margins), np.abs(wanted)), _LEAST_MARGIN)
         return np.where(missing > _FLOOR_TOLERANCE, missing, 0.0)
 
     def best(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> int:

@@ -6,7 +6,7 @@ tells what its change does. A change that begins on day ``t`` needs no world of 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -52,6 +52,8 @@ class Course:
         outcomes: What each day brings.
         daily: The goal by day and region ``(T, R)``.
         final: The goal's part of the last evening ``(R,)``.
+        by_days: What the return floor counts: contribution margin less that of the same promotions without media.
+            Without a floor, what the days bring of the goal.
     """
 
     plan: ScheduledPolicy
@@ -59,6 +61,7 @@ class Course:
     outcomes: list[DayOutcome]
     daily: FloatArray
     final: FloatArray
+    by_days: float
 
     @property
     def by_region(self) -> FloatArray:
@@ -70,11 +73,6 @@ class Course:
         """The goal over the whole horizon."""
         return float(self.by_region.sum())
 
-    @property
-    def by_days(self) -> float:
-        """What the days bring, without the last evening: of goals that count media, the contribution margin."""
-        return float(self.daily.sum())
-
 
 class ExpectedMarket:
     """A market in expected mode, without limits on spend.
@@ -82,7 +80,8 @@ class ExpectedMarket:
     Args:
         market: The market.
         goal: What is summed up.
-        world: The world's own parameters, one world; the average market where left out.
+        world: The world's own parameters; the average market where left out. Of several worlds, as many plans are
+            played side by side, one in each: only ``totals`` and ``parts`` do so.
 
     Attributes:
         played: How many plans were played as a whole.
@@ -93,11 +92,14 @@ class ExpectedMarket:
         self.world = average_world() if world is None else world
         self.goal = goal
         self.played = 0
+        self._has_floor = market.scenario.document.budget.roi_floor is not None
+        self._organic: dict[bytes, float] = {}
         self._value = customer_value(market)
         self._beyond = carried_beyond(market)
         # What went before follows from the plan within its limits.
-        morning = initial_state(market, 1, self.world)
-        self._morning = replace(morning, remaining=Remaining.at_start(self.market.scenario.limits, 1))
+        self._worlds = max(len(getattr(self.world, group.name)) for group in fields(self.world))
+        morning = initial_state(market, self._worlds, self.world)
+        self._morning = replace(morning, remaining=Remaining.at_start(self.market.scenario.limits, self._worlds))
 
     def play(self, plan: ScheduledPolicy) -> Course:
         """Play one plan over the whole horizon."""
@@ -109,24 +111,59 @@ class ExpectedMarket:
             mornings.append(state)
             outcomes.append(outcome)
             daily.append(self.goal.of_day(outcome)[0])
+        by_days = float(np.stack(daily).sum())
+        if self._has_floor:
+            margin = sum(float(outcome.money.contribution_margin.sum()) for outcome in outcomes)
+            by_days = margin - self._without_media(plan)
         return Course(
-            plan=plan, mornings=mornings, outcomes=outcomes, daily=np.stack(daily), final=self._evening(state)[0]
+            plan=plan,
+            mornings=mornings,
+            outcomes=outcomes,
+            daily=np.stack(daily),
+            final=self._evening(state)[0],
+            by_days=by_days,
         )
 
     def totals(self, plans: Sequence[ScheduledPolicy]) -> FloatArray:
         """The goal of several plans by region ``(N, R)``, played side by side."""
-        by_days, evening = self.parts(plans)
-        return by_days + evening
+        total, _, evening = self._side_by_side(plans)
+        return total + evening
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
-        """What the days bring, and what the last evening adds, by region ``(N, R)`` each."""
+        """What the return floor counts of each plan, and what is left of the goal, by region ``(N, R)`` each.
+
+        Without a floor that is what the days bring, and what the last evening adds.
+        """
+        total, margin, evening = self._side_by_side(plans)
+        if not self._has_floor:
+            return total, evening
+        counted = margin - np.array([self._without_media(plan) for plan in plans])[:, None] / total.shape[1]
+        return counted, total - counted + evening
+
+    def _side_by_side(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What the days bring of the goal and of contribution margin, and what the evening adds, ``(N, R)`` each."""
         self.played += len(plans)
-        state = repeat_state(self._morning, len(plans))
+        state = repeat_state(self._morning, len(plans)) if self._worlds == 1 else self._morning
         total = np.zeros((len(plans), self.market.shape[0]))
+        margin = np.zeros_like(total)
         for day in range(self.market.scenario.days):
-            outcome, state = play_day(self.market, self.world, state, _side_by_side(plans, day), None)
+            outcome, state = play_day(self.market, self.world, state, _decisions(plans, day), None)
             total += self.goal.of_day(outcome)
-        return total, self._evening(state)
+            if self._has_floor:
+                margin += add_up(outcome.money.contribution_margin, 2)
+        return total, margin, self._evening(state)
+
+    def _without_media(self, plan: ScheduledPolicy) -> float:
+        """Contribution margin of a plan's promotions without media."""
+        key = plan.discount_frac.tobytes() + plan.mechanic.tobytes()
+        if key not in self._organic:
+            bare = replace(plan, spend_base=np.zeros_like(plan.spend_base))
+            state, margin = self._morning, 0.0
+            for day in range(self.market.scenario.days):
+                outcome, state = play_day(self.market, self.world, state, plan_decision(bare, day, 1), None)
+                margin += float(outcome.money.contribution_margin.sum())
+            self._organic[key] = margin
+        return self._organic[key]
 
     def gains(self, course: Course, branches: Sequence[Branch]) -> list[FloatArray]:
         """What each copy of each branch brings more than the plan, by region ``(worlds, R)`` a branch.
@@ -196,7 +233,7 @@ def plan_decision(plan: ScheduledPolicy, day: int, worlds: int, *, writeable: bo
     )
 
 
-def _side_by_side(plans: Sequence[ScheduledPolicy], day: int) -> Decision:
+def _decisions(plans: Sequence[ScheduledPolicy], day: int) -> Decision:
     return Decision(
         spend_base=np.stack([plan.spend_base[day] for plan in plans]),
         daypart_weights=np.stack([plan.daypart_weights for plan in plans]),

@@ -128,7 +128,7 @@ def model_form(market: ExpectedMarket, blocks: Blocks, course: Course) -> Respon
         linear=np.zeros(blocks.level_days.shape),
         saturation=media.saturation,
         retention=_retention(blocks, media.adstock),
-        cost=blocks.unit_base * blocks.level_days * float(market.goal.counts_media),
+        cost=blocks.unit_base * blocks.level_days * market.goal.media_cost,
     )
 
 
@@ -179,18 +179,18 @@ def _worth_of_ceiling(market: ExpectedMarket, course: Course) -> FloatArray:
     rows: list[FloatArray] = []
     for outcome in course.outcomes:
         split = outcome.attribution.demand.split
-        demand_quality = np.broadcast_to(outcome.attribution.media.quality, (1, *usual.shape))[0]
-        orders = (
-            per_bucket_sum(split.per_visit_of_all(outcome.orders), media.reach)[0] * demand_quality
-        )  # a head's visit, over all heads
+        quality = np.broadcast_to(outcome.attribution.media.quality, (1, *usual.shape))[0]
+        orders = per_bucket_sum(split.per_visit_of_all(outcome.orders), media.reach)[0] * quality
         per_order = np.ones_like(usual)
-        if market.goal.in_money:
-            for place, taken in zip(market.market.places, outcome.places, strict=True):
-                count, before_media = taken.orders.sum(axis=3)[0], taken.money.contribution_margin[0]
-                margin = before_media / np.where(count > 0.0, count, 1.0)
-                here = list(place.channels)
-                # A marketplace that nobody was sent to has no orders to read a margin from.
-                per_order[..., here] = np.where(count[..., None] > 0.0, margin[..., None], usual[..., here])
+        for place, taken in zip(market.market.places, outcome.places, strict=True):
+            # Orders and money of the place alone; its money has no media in it.
+            brought = market.goal.of_cell(replace(outcome, orders=taken.orders, money=taken.money))[0]
+            count = taken.orders.sum(axis=3)[0]
+            here = list(place.channels)
+            worth = np.broadcast_to((brought / np.where(count > 0.0, count, 1.0))[..., None], (*count.shape, len(here)))
+            # A marketplace that nobody was sent to has no orders to read a worth from.
+            unknown = usual[..., here] if market.goal.in_money else 1.0
+            per_order[..., here] = np.where(count[..., None] > 0.0, worth, unknown)
         full = media.ceiling * world.media_response[0] * world.half_saturation[0]
         rows.append(full * orders * np.maximum(per_order, 0.0))
     return np.stack(rows)

@@ -1,4 +1,8 @@
-"""The return floor: contribution margin per unit of media spend, in expected mode, whatever the goal is."""
+"""The return floor: contribution margin that media add, media paid, per unit of media spend, in expected mode.
+
+What comes without media, at the same promotions, is taken off: a floor on all margin says little where most orders are
+organic.
+"""
 
 from dataclasses import replace
 
@@ -91,11 +95,8 @@ def keeps(at: Ascent, constraints: Constraints) -> bool:
 
 
 def below_floor(least: Ascent) -> InfeasiblePlanError:
-    """What to say when the promises alone are below the floor; spend is positive then, or the business loses money."""
-    spend = least.spend_base
-    if spend <= 0.0:
-        return InfeasiblePlanError(("roi_floor",), "Without media the business loses money, so no floor can be kept.")
-    reached = np.floor(least.course.by_days / spend * 1e4) / 1e4
+    """What to say when the promises alone are below the floor; without spend every floor is kept."""
+    reached = np.floor(least.course.by_days / least.spend_base * 1e4) / 1e4
     return InfeasiblePlanError(
         ("roi_floor", "minimums and locks"),
         f"Lower budget.roi_floor to {reached:g}.",

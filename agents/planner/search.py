@@ -37,6 +37,7 @@ class Effort:
         moves: Most rounds of large moves; 0 leaves them out.
         wide: Whether to begin from nothing, from every built-in plan and from the coarser plan as well, and never to
             end below them. Left out, a search sees only what is uphill from its start.
+        promotions: Whether discounts are looked for as well; else those of the plan that the search was given stay.
     """
 
     alternations: int = 3
@@ -44,6 +45,7 @@ class Effort:
     tolerance: float = 5e-4
     moves: int = 4
     wide: bool = True
+    promotions: bool = True
 
     def before_finer(self, market: ExpectedMarket) -> "Effort":
         """The effort where a search by shorter cells follows: where nothing is S-shaped, that one makes the moves."""
@@ -172,7 +174,8 @@ def alternate(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
         # The first turn only needs to know roughly where money goes before promotions are weighed.
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
         at = allocate(market, blocks, constraints, at, rounds=rounds, tolerance=tolerance, opening=turn == 0)
-        at = kept(at, improve_promotions(market, blocks, at.course), constraints)
+        if how.promotions:
+            at = kept(at, improve_promotions(market, blocks, at.course), constraints)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
     return at

@@ -55,7 +55,9 @@ class Budget(Section):
     )
     locks: list[Lock] = Field(default_factory=list, max_length=400, description="fixed spend a day by cell and channel")
     roi_floor: Annotated[float, Field(ge=-1, le=100)] | None = Field(
-        default=None, description="margin per unit of media spend to aim for; simulations do not enforce it"
+        default=None,
+        description="least contribution margin that media add, media paid, per unit of media spend, against the same "
+        "plan without media: 0 pays for media. For planners; simulations do not enforce it",
     )
 
 

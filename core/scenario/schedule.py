@@ -193,6 +193,9 @@ class RuleChange(_Dated):
     surcharge_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
         default=None, description="new surcharge on any value"
     )
+    surcharge_added_frac: Annotated[float, Field(ge=-3, le=3)] | None = Field(
+        default=None, description="points on top of the surcharge that holds, whatever it is; below 0 for less"
+    )
     parcel_fee_base: Money | None = Field(
         default=None, description="new fee on every parcel, in place of the table's import fees"
     )

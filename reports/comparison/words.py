@@ -21,7 +21,7 @@ def comparison_sentences(result: ComparisonResult, numbers: NumberFormat) -> tup
 
 def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:
     """Which policy earns most, and whether that is more than luck."""
-    best = result.ranked[0]
+    best = result.contenders[0]
     earned = best.figures["contribution_margin"].mean
     verb = "earns most" if earned >= 0.0 else "loses least"
     amount, worlds = numbers.money(abs(earned)), numbers.count(result.runs)
@@ -44,7 +44,7 @@ def comparison_verdict(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 def reward_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
     """Which policy is ahead once the customer base and what the last day leaves behind are counted as well."""
-    best = max(result.policies, key=lambda policy: policy.figures["reward"].mean)
+    best = max(result.contenders, key=lambda policy: policy.figures["reward"].mean)
     amount = numbers.money(best.figures["reward"].mean)
     start = f"With customer value and what is carried beyond the last day, {best.name} is ahead with {amount}"
     if best.name == result.first.name:
@@ -56,7 +56,7 @@ def reward_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 def runner_up_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
     """How the best policy stands against the next one."""
-    best, second = result.ranked[:2]
+    best, second = result.contenders[:2]
     difference = result.runner_up
     if difference.mean == 0.0 and difference.se == 0.0:
         return f"{best.name} and {second.name} earn the same in every world."
@@ -67,7 +67,7 @@ def runner_up_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
 
 def gap_sentence(result: ComparisonResult, numbers: NumberFormat) -> str:
     """How much of the way to the planner that knows each world the best policy goes; empty where that is unknown."""
-    best = result.ranked[0]
+    best = result.contenders[0]
     if result.oracle is None or best.gap_closed is None:
         return ""
     gap = best.gap_closed["contribution_margin"]

@@ -6,13 +6,15 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
+from xbopt.reports.plan.worth_knowing import worth_knowing_json
 from xbopt.reports.simulation.document import figures_json, number_or_none, scenario_json
 from xbopt.reports.simulation.workbook import write_xlsx
 from xbopt.studies.marginals import Marginal
 from xbopt.studies.plan import ExpectedResult, PlanningResult
+from xbopt.studies.value_of_information import ValueOfInformation
 
 
-def planning_json(result: PlanningResult) -> dict[str, object]:
+def planning_json(result: PlanningResult, *, worth_knowing: ValueOfInformation | None = None) -> dict[str, object]:
     """What ``xbopt plan --json`` prints; see docs/semantics.md for every number."""
     plan, scenario = result.campaign, result.scenario
     found, certificate = result.target, plan.certificate
@@ -20,9 +22,8 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         "status": "optimal" if result.is_proven else "feasible",
         "scenario": scenario_json(scenario),
         "goal": plan.goal,
-        "target": None
-        if found is None
-        else _target(found.target.kpi, found.target.value, missed_base=found.missed_base),
+        "target": None if found is None else _target_reached(result),
+        "risk": _risk(result),
         "resolution": plan.resolution,
         "objective": result.objective,
         "upper_bound": number_or_none(result.upper_bound),
@@ -53,7 +54,12 @@ def planning_json(result: PlanningResult) -> dict[str, object]:
         ],
         "binding": list(plan.binding),
         "marginals": [_marginal(row) for row in result.marginals.rows],
-        "expected": {"plan": _expected(result.planned), "baseline": _expected(result.baseline)},
+        "expected": {
+            "plan": _expected(result.planned),
+            "baseline": _expected(result.baseline),
+            **({} if result.unbound is None else {"without_target": _expected(result.unbound)}),
+        },
+        "worth_knowing": worth_knowing_json(worth_knowing),
         "spend": _spend_rows(scenario, result.planned.spend_base, result.baseline.spend_base),
         "infeasible": None,
         "notes": list(result.notes),
@@ -68,14 +74,14 @@ def infeasible_json(
     ``target`` is the goal and the value of it that was to be reached, if any.
     """
     missing = (
-        "resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
-        "budget expected sampled plans_tried"
+        "risk resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
+        "budget expected worth_knowing sampled plans_tried"
     ).split()
     return {
         "status": "infeasible",
         "scenario": scenario_json(scenario),
         "goal": goal,
-        "target": None if target is None else _target(*target, missed_base=None),
+        "target": None if target is None else {"kpi": target[0], "value": target[1], "reached": None},
         **dict.fromkeys(missing),
         "shadow_prices": {},
         "withheld_prices": [],
@@ -93,6 +99,7 @@ def infeasible_json(
 def _sampled(result: PlanningResult) -> dict[str, object]:
     played = result.sampled
     return {
+        "goal": played.goal,
         "worlds": played.worlds,
         "seed": played.seed,
         **figures_json(played.range),
@@ -102,8 +109,42 @@ def _sampled(result: PlanningResult) -> dict[str, object]:
     }
 
 
-def _target(kpi: str, value: float, *, missed_base: float | None) -> dict[str, object]:
-    return {"kpi": kpi, "value": value, "largest_spend_that_missed": missed_base}
+def _target_reached(result: PlanningResult) -> dict[str, object]:
+    """The target, what is reached of it, and what it costs against the best plan without it."""
+    found, plan, best = result.target, result.planned, result.unbound
+    assert found is not None, "called for a target only"
+    assert best is not None, "a target comes with the best plan without it"
+    costs = {
+        name: best.kpis[name] - plan.kpis[name] for name in ("contribution_margin", "media_spend", "discount_cost")
+    }
+    return {
+        "kpi": found.target.kpi,
+        "value": found.target.value,
+        "reached": number_or_none(found.reached),
+        "give_up": found.give_up,
+        "reached_by_itself": found.by_itself,
+        "plans_made": found.tried,
+        "costs": {
+            "reward": best.goals["reward"] - plan.goals["reward"],
+            "contribution_margin": costs["contribution_margin"],
+            "media_spend": -costs["media_spend"],
+            "discount_cost": -costs["discount_cost"],
+        },
+    }
+
+
+def _risk(result: PlanningResult) -> dict[str, object] | None:
+    """Mean and worst tenth over worlds of parameters in expected mode, of the plan and of the one without aversion."""
+    risk = result.risk
+    if risk is None:
+        return None
+    spreads = (("plan", risk.spread), ("neutral", risk.neutral))
+    return {
+        "aversion": risk.aversion,
+        "worlds": len(risk.spread.values),
+        **{name: {"mean": spread.mean, "worst_decile": spread.worst_decile} for name, spread in spreads},
+        "neutral_media_spend": risk.neutral_media_base,
+    }
 
 
 def _marginal(row: Marginal) -> dict[str, object]:
@@ -154,4 +195,6 @@ def write_plan_xlsx(report: PlanReport, path: Path | str) -> None:
     lines += [(fact.label, fact.text) for fact in report.facts]
     lines += [("Note", note) for note in report.result.notes]
     more = {"Moves": report.moves, "Shadow prices": report.limits, "Other assumptions": report.swing_table}
+    if report.worth_knowing.rows:
+        more["Worth knowing"] = report.worth_knowing
     write_xlsx(report.simulation, path, more=more, first=lines)

@@ -4,7 +4,7 @@ from xbopt.reports.kit.chart_bridge import bridge_chart
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TableText, table_text
 from xbopt.reports.plan.chart_tornado import ROW_HEIGHT, tornado_chart
-from xbopt.reports.plan.report import GROUP_WORDS, PlanReport, expected_table
+from xbopt.reports.plan.report import PlanReport, expected_table, swing_name
 from xbopt.reports.simulation.page import simulation_content
 
 _MINUS = "\N{MINUS SIGN}"
@@ -31,6 +31,7 @@ def plan_content(report: PlanReport) -> PageContent:
             _reallocation(report),
             *(own[key] for key in before_response if key in own),
             swings,
+            _worth_knowing(report),
             *after,
         ),
         sheet=base.sheet,
@@ -94,7 +95,7 @@ def _reallocation(report: PlanReport) -> Section:
 def _swings(report: PlanReport) -> Section:
     numbers, expected = report.simulation.numbers, report.result.objective
     rows = [
-        (GROUP_WORDS[swing.group], swing.low.plan - expected, swing.high.plan - expected)
+        (swing_name(swing, report.result), swing.low.plan - expected, swing.high.plan - expected)
         for swing in report.review.swings
     ]
 
@@ -123,6 +124,20 @@ def _swings(report: PlanReport) -> Section:
     )
 
 
+def _worth_knowing(report: PlanReport) -> Section:
+    shown = () if not report.worth_knowing.rows else (table_text(report.worth_knowing, report.simulation.numbers),)
+    return Section(
+        key="worth-knowing",
+        title="What is worth knowing",
+        takeaway=report.worth_knowing_words,
+        tables=shown,
+        legend=""
+        if not shown
+        else "The expected value of knowing one parameter before the plan is made, by regression over sampled worlds "
+        "of parameters. Values of several parameters do not add up.",
+    )
+
+
 def _swing_takeaway(report: PlanReport) -> str:
     numbers = report.simulation.numbers
     sides = [(swing, side) for swing in report.review.swings for side in (swing.low, swing.high)]
@@ -130,7 +145,8 @@ def _swing_takeaway(report: PlanReport) -> str:
         return "No assumption moves this plan."
     worst, at = min(sides, key=lambda pair: pair[1].plan - pair[1].baseline)
     word = "larger" if at.factor > 1.0 else "smaller"
-    name = GROUP_WORDS[worst.group].lower()
+    name = swing_name(worst, report.result)
+    name = f"{name[0].lower()}{name[1:]}"
     lead = at.plan - at.baseline
     if lead <= 0.0:
         return f"With {name} 20% {word}, the scenario's own plan would bring more than this one."
@@ -143,5 +159,5 @@ def _swing_takeaway(report: PlanReport) -> str:
         return text
     most, side = max(asked, key=lambda pair: pair[1].regret)
     word = "larger" if side.factor > 1.0 else "smaller"
-    gain = numbers.number(side.regret, report.result.goal_unit)
-    return f"{text} Knowing the market would add most, {gain}, with {GROUP_WORDS[most.group].lower()} 20% {word}."
+    gain, name = numbers.number(side.regret, report.result.goal_unit), swing_name(most, report.result)
+    return f"{text} A plan made for another market would add most, {gain}, with {name[0].lower()}{name[1:]} 20% {word}."

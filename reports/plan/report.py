@@ -8,16 +8,19 @@ from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.reallocation import build_reallocation, reallocation_table
 from xbopt.reports.plan.words import (
     GOAL_WORDS,
+    GROUP_WORDS,
     LimitLine,
     limit_lines,
     limits_sentence,
     plan_verdict,
+    risk_sentence,
     sampled_sentence,
     spend_sentence,
 )
+from xbopt.reports.plan.worth_knowing import worth_knowing_sentence, worth_knowing_table
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
 from xbopt.reports.simulation.tables import known
-from xbopt.studies.labels import KPI_LABELS, Unit
+from xbopt.studies.labels import KPI_LABELS, axis_names
 from xbopt.studies.plan import PlanningResult
 from xbopt.studies.plan_review import PlanReview
 from xbopt.studies.sensitivity import CHANGE, Swing
@@ -34,29 +37,6 @@ _EXPECTED = (
     "new_customers",
     "visits",
 )
-GROUP_WORDS = {
-    "elasticity": "Price elasticity",
-    "conversion": "Conversion",
-    "organic_traffic": "Organic traffic",
-    "order_value": "Order value",
-    "media_response": "Response to media",
-    "half_saturation": "Saturation point of media",
-    "media_price": "Price of reach",
-    "bid_up": "Own spend's effect on the price of reach",
-    "visit_quality": "Conversion of media visits",
-    "carry_over": "How long media work",
-    "fatigue": "Contact before people tire",
-    "synergy": "Synergy between channels",
-    "event_lift": "Lift of events",
-    "deal_gain": "Response to deals",
-    "price_memory": "Memory of prices",
-    "pull_forward": "Orders that promotions bring forward",
-    "dropout": "Customers who drop out",
-    "return_rate": "Return rate",
-    "unit_cost": "Cost of goods",
-    "shipping_cost": "Cost of parcels",
-    "delivery_days": "Delivery time",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +55,8 @@ class PlanReport:
         reallocation: From the scenario's own plan to this one.
         moves: The same as a table.
         swing_table: What other parameters would do to the plan.
+        worth_knowing_words: What is worth knowing before planning, in a sentence.
+        worth_knowing: The parameters that are worth most to know.
     """
 
     review: PlanReview
@@ -88,6 +70,8 @@ class PlanReport:
     reallocation: tuple[BridgeStep, ...]
     moves: Table
     swing_table: Table
+    worth_knowing_words: str
+    worth_knowing: Table
 
     @property
     def result(self) -> PlanningResult:
@@ -123,13 +107,17 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
         ),
         verdict=plan_verdict(result, numbers),
         sampled_words=sampled_sentence(result, numbers),
-        spend_words=spend_sentence(result, numbers),
+        spend_words=" ".join(
+            [spend_sentence(result, numbers), *([] if result.risk is None else [risk_sentence(result, numbers)])]
+        ),
         facts=_facts(result, numbers),
-        limits_words=limits_sentence(lines),
+        limits_words=limits_sentence(lines, has_prices=result.risk is None),
         limits=limits_table(lines, result),
         reallocation=build_reallocation(result),
         moves=reallocation_table(result),
-        swing_table=_swing_table(review.swings, result.goal_unit),
+        swing_table=_swing_table(review.swings, result),
+        worth_knowing_words=worth_knowing_sentence(review.worth_knowing, result, numbers),
+        worth_knowing=worth_knowing_table(review.worth_knowing, result),
     )
 
 
@@ -178,26 +166,46 @@ def limits_table(lines: tuple[LimitLine, ...], result: PlanningResult) -> Table:
 
 
 def expected_table(result: PlanningResult) -> Table:
-    """What the plan and the scenario's own bring in expected mode."""
-    plan, before = result.planned.kpis, result.baseline.kpis
+    """What the plan and the scenario's own bring in expected mode; with a target, the best plan without it as well."""
+    plan, before, unbound = result.planned.kpis, result.baseline.kpis, result.unbound
+    best = (Column("best", "Without target", "number", "What the best plan without the target brings"),)
     return Table(
         key="expected",
         title="On the expected path",
         columns=(
             Column("kpi", "KPI", "text"),
             Column("plan", "This plan", "number"),
+            *(() if unbound is None else best),
             Column("before", "Scenario's own", "number", "What the scenario's own plan brings"),
             Column("change", "Change", "number", "This plan less the scenario's own"),
         ),
-        rows=tuple((KPI_LABELS[key][0], plan[key], before[key], plan[key] - before[key]) for key in _EXPECTED),
+        rows=tuple(
+            (
+                KPI_LABELS[key][0],
+                plan[key],
+                *(() if unbound is None else (unbound.kpis[key],)),
+                before[key],
+                plan[key] - before[key],
+            )
+            for key in _EXPECTED
+        ),
         row_units=tuple(KPI_LABELS[key][1] for key in _EXPECTED),
     )
 
 
-def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
+def swing_name(swing: Swing, result: PlanningResult) -> str:
+    """As in ``Response to media: Paid search``."""
+    if swing.channel is None:
+        return GROUP_WORDS[swing.group]
+    channel = axis_names(result.scenario)[2][result.scenario.channels.index(swing.channel)]
+    return f"{GROUP_WORDS[swing.group]}: {channel}"
+
+
+def _swing_table(swings: tuple[Swing, ...], result: PlanningResult) -> Table:
+    unit = result.goal_unit
     rows = [
         (
-            GROUP_WORDS[swing.group],
+            swing_name(swing, result),
             _SMALLER if side.factor < 1.0 else _LARGER,
             side.plan,
             side.plan - side.baseline,
@@ -213,7 +221,7 @@ def _swing_table(swings: tuple[Swing, ...], unit: Unit) -> Table:
         title="What would change this plan",
         columns=(
             Column("group", "Assumption", "text"),
-            Column("change", "Change", "text", "All parameters of the group at once"),
+            Column("change", "Change", "text", "All parameters of the group at once, of a channel where one is named"),
             Column("plan", "This plan then brings", unit, "The goal in expected mode"),
             Column("gain", "More than own plan", unit, "Less what the scenario's own plan brings"),
             Column("regret", "A new plan would add", unit, "What knowing would bring more"),

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.studies.labels import Unit
 from xbopt.studies.limit_prices import LimitPrice, limit_prices
 from xbopt.studies.plan import PlanningResult
 
@@ -13,7 +16,41 @@ GOAL_WORDS = {
     "orders": "orders",
     "new_customers": "new customers",
     "visits": "visits",
+    "cost": "saved media and discounts",
 }
+GROUP_WORDS = {
+    "elasticity": "Price elasticity",
+    "conversion": "Conversion",
+    "organic_traffic": "Organic traffic",
+    "order_value": "Order value",
+    "media_response": "Response to media",
+    "half_saturation": "Saturation point of media",
+    "media_price": "Price of reach",
+    "bid_up": "Own spend's effect on the price of reach",
+    "visit_quality": "Conversion of media visits",
+    "carry_over": "How long media work",
+    "fatigue": "Contact before people tire",
+    "synergy": "Synergy between channels",
+    "event_lift": "Lift of events",
+    "deal_gain": "Response to deals",
+    "price_memory": "Memory of prices",
+    "pull_forward": "Orders that promotions bring forward",
+    "dropout": "Customers who drop out",
+    "return_rate": "Return rate",
+    "unit_cost": "Cost of goods",
+    "shipping_cost": "Cost of parcels",
+    "delivery_days": "Delivery time",
+}
+"""Every group of uncertain parameters."""
+TARGET_WORDS: dict[str, tuple[str, Unit]] = {
+    "roas": ("net revenue per unit of media", "ratio"),
+    "incremental_roas": ("net revenue that media add, per unit of media", "ratio"),
+    "roi": ("contribution margin that media add, media paid, per unit of media", "ratio"),
+    "cpa": ("media and discounts per new customer", "price"),
+    **{name: (GOAL_WORDS[name], "money") for name in ("reward", "contribution_margin", "net_revenue")},
+    **{name: (GOAL_WORDS[name], "count") for name in ("orders", "new_customers", "visits")},
+}
+"""What a target asks for, and how it is written."""
 _COUNTED_BY = 1000.0
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
 
@@ -57,19 +94,41 @@ def _gain(result: PlanningResult, numbers: NumberFormat) -> str:
 
 
 def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
-    found = result.target
+    found, plan, best = result.target, result.planned, result.unbound
     assert found is not None, "called for a target only"
-    spend = found.plan.total_spend_base
-    wanted = goal_text(found.target.value, result, numbers)
-    budget = result.scenario.limits.total_base
-    if found.missed_base == 0.0:
-        return f"{wanted} are reached with the least that can be spent, {numbers.money(spend)} of media."
-    brings = goal_text(result.objective, result, numbers)
+    assert best is not None, "a target comes with the best plan without it"
+    words, unit = TARGET_WORDS[found.target.kpi]
+    wanted = f"{numbers.number(found.target.value, unit)} {words}"
+    limit = "at most " if found.target.kpi == "cpa" else ""
+    if found.by_itself:
+        start = f"{wanted} are reached without media and without discounts."
+    elif found.reached == found.reached:
+        start = (
+            f"The target of {limit}{wanted} is reached, with {numbers.number(found.reached, unit)} in expected mode."
+        )
+    else:
+        start = f"The target of {limit}{wanted} is kept by spending nothing."
+    media, discounts = (numbers.money(plan.kpis[name]) for name in ("media_spend", "discount_cost"))
+    takes = f"The plan takes {media} of media and {discounts} of discounts"
+    if found.give_up != "cost" and np.array_equal(plan.spend_base, best.spend_base):
+        return f"{start} {takes}: it is the best plan without the target as well, so the target costs nothing."
     return (
-        f"{wanted} take {numbers.money(spend)} of media spend, {numbers.share(spend / budget)} of the budget; "
-        f"{numbers.money(found.missed_base)} were not enough. The plan brings {brings} on the expected path, "
-        f"{_gain(result, numbers)}."
+        f"{start} {takes}. {_target_cost(result, numbers)}, against the best plan without it "
+        f"({numbers.money(best.kpis['media_spend'])} of media, "
+        f"{numbers.money(best.kpis['discount_cost'])} of discounts)."
     )
+
+
+def _target_cost(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What the best plan without the target brings more; of what is not given up least it may be less."""
+    best, plan = result.unbound, result.planned
+    assert best is not None, "a target comes with the best plan without it"
+    more = {name: best.goals[name] - plan.goals[name] for name in ("contribution_margin", "reward")}
+    words = {name: f"{numbers.money(abs(amount))} of {GOAL_WORDS[name]}" for name, amount in more.items()}
+    costs = [words[name] for name, amount in more.items() if amount >= 0.0]
+    brings = [words[name] for name, amount in more.items() if amount < 0.0]
+    parts = [f"costs {', and '.join(costs)}"] * bool(costs) + [f"brings {', and '.join(brings)} more"] * bool(brings)
+    return f"The target {' and '.join(parts)}"
 
 
 def sampled_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
@@ -77,10 +136,13 @@ def sampled_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     played, unit = result.sampled, result.goal_unit
     mean, gain = played.range, result.sampled_gain
     lead = numbers.number(abs(gain.mean), unit)
+    brings = numbers.number(mean.mean, unit)
+    if played.goal != result.campaign.goal:
+        brings = f"{brings} {GOAL_WORDS[played.goal]}"
     loses = numbers.share(played.loss_probability) if played.loss_probability > 0.0 else "none"
     return (
         f"The expected path has no chance in it. Over {numbers.count(played.worlds)} sampled worlds the plan brings "
-        f"{numbers.number(mean.mean, unit)} in the mean (standard error {numbers.number(mean.se, unit)}), "
+        f"{brings} in the mean (standard error {numbers.number(mean.se, unit)}), "
         f"{lead} {'more' if gain.mean >= 0.0 else 'less'} than the scenario's own plan; "
         f"{numbers.number(played.worst_decile, unit)} in the mean of the worst tenth. "
         f"It loses money in {loses} of them."
@@ -91,11 +153,27 @@ def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     """What the plan spends, and what is proven about it."""
     plan, budget = result.campaign, result.scenario.limits.total_base
     spent = f"It spends {numbers.money(plan.total_spend_base)} of {numbers.money(budget)}"
+    if result.target is not None or result.risk is not None:
+        return f"{spent}."  # other plans bring more, and are not wanted
     if result.is_proven:
         return f"{spent}. In the last program of the search, which is concave, no other spend brings more."
     if plan.tried <= 1:
         return f"{spent}."
     return f"{spent}. Of {numbers.count(plan.tried)} plans that were played in search of it, none brings more."
+
+
+def risk_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What planning for the worst worlds costs in the mean and brings in the worst tenth."""
+    risk, unit = result.risk, result.goal_unit
+    assert risk is not None, "called for a plan that was moved for risk"
+    mean, worst = (numbers.number(value, unit) for value in (risk.spread.mean, risk.spread.worst_decile))
+    neutral = (risk.neutral.mean, risk.neutral.worst_decile)
+    other_mean, other_worst = (numbers.number(value, unit) for value in neutral)
+    return (
+        f"Planned with {risk.aversion:g} times the gap to the worst tenth of {len(risk.spread.values)} worlds of "
+        f"parameters, chance left out, it brings {mean} in the mean and {worst} in the worst tenth; the plan for the "
+        f"average market, with {numbers.money(risk.neutral_media_base)} of media, {other_mean} and {other_worst}."
+    )
 
 
 def limit_lines(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitLine, ...]:
@@ -154,8 +232,10 @@ def _withheld_words(limit: LimitPrice, result: PlanningResult, numbers: NumberFo
     )
 
 
-def limits_sentence(lines: tuple[LimitLine, ...]) -> str:
-    """Which limits hold the plan back, in a sentence."""
+def limits_sentence(lines: tuple[LimitLine, ...], *, has_prices: bool = True) -> str:
+    """Which limits hold the plan back, in a sentence; without prices, that they are not known."""
+    if not has_prices:
+        return "What more room in a limit would bring is not known for a plan that was moved for risk."
     priced = [line for line in lines if line.limit.worth > 0.0]
     if not lines:
         return "No limit is in the plan's way: more room, or more money, would bring nothing."

@@ -17,6 +17,7 @@ _STATED_CHANGES = (
     ("line_duty_base", "flat duty a line", False),
     ("ad_valorem_frac", "duty", True),
     ("surcharge_frac", "surcharge", True),
+    ("surcharge_added_frac", "on top of the surcharge that holds", True),
     ("parcel_fee_base", "fee a parcel", False),
     ("tax_threshold_base", "tax-free limit", False),
     ("tax_frac", "consumption tax", True),

@@ -7,9 +7,10 @@ import pytest
 
 SHORT = ["--set", "horizon.days=14", "--set", "plan.discounts=[]"]
 PLAN_KEYS = {
-    "status", "scenario", "goal", "target", "resolution", "objective", "upper_bound", "relative_gap", "certificate",
-    "baseline", "gain", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices", "binding", "expected",
-    "withheld_prices", "plans_tried", "marginals", "spend", "infeasible", "notes", "sampled",
+    "status", "scenario", "goal", "target", "risk", "resolution", "objective", "upper_bound", "relative_gap",
+    "certificate", "baseline", "gain", "sampled", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices",
+    "withheld_prices", "binding", "marginals", "expected", "worth_knowing", "spend", "infeasible", "notes",
+    "plans_tried",
 }  # fmt: skip
 
 
@@ -115,18 +116,35 @@ def test_a_target_out_of_reach_exits_4_with_the_document(xbopt_command, tmp_path
 
 
 def test_a_target_within_reach(xbopt_command):
-    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=700", "--json")
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=900", "--json")
     document = json.loads(answer.out)
     assert answer.code == 0
-    assert document["goal"] == "orders"
-    assert document["objective"] >= 700.0
-    assert document["target"]["largest_spend_that_missed"] < document["total_spend"] < 28000 / 2
+    assert document["goal"] == "reward"
+    target, expected = document["target"], document["expected"]
+    assert target["reached"] >= 900.0 * (1 - 1e-9)
+    assert target["reached"] == pytest.approx(expected["plan"]["orders"])
+    for name in ("reward", "contribution_margin"):
+        assert target["costs"][name] == pytest.approx(expected["without_target"][name] - expected["plan"][name])
+    for name in ("media_spend", "discount_cost"):
+        assert target["costs"][name] == pytest.approx(expected["plan"][name] - expected["without_target"][name])
+    assert target["costs"]["reward"] > 0.0
+
+
+def test_a_target_that_comes_by_itself_is_told_plainly(xbopt_command):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=100")
+    assert answer.code == 0
+    words = " ".join(answer.out.split())
+    assert "100 orders are reached without media and without discounts." in words
+    assert "so the target costs nothing" in words
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--target", "orders=5", "--goal", "visits"], "brings its own goal"),
+        (["--target", "orders=5", "--goal", "visits"], "leave --goal visits out"),
+        (["--target", "cpo=5"], "Did you mean 'cpa'"),
+        (["--give-up", "cost"], "name one with --target"),
+        (["--goal", "roas"], "--target roas=VALUE"),
         (["--goal", "profit"], "no goal 'profit'"),
         (["-o", "plan.txt"], "ends in .csv"),
         (["--report", "plan.pdf"], "ends in .html"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from typer.testing import CliRunner
 
-from xbopt.agents.planner.goals import GOALS
+from xbopt.agents.planner.goals import GOALS, TARGETS
 from xbopt.agents.policies import BUILT_IN, NAMES
 from xbopt.agents.training import AGENTS
 from xbopt.cli.completion import agent_names, goal_names, policy_names, scenario_names
@@ -17,7 +17,7 @@ LISTED: list[tuple[str, str, Iterable[str]]] = [
     ("simulate", "--policy", NAMES),
     ("compare", "--policies", NAMES),
     ("plan", "--goal", GOALS),
-    ("plan", "--target", GOALS),
+    ("plan", "--target", TARGETS),
     ("train", "--agent", AGENTS),
     ("train", "--plan", BUILT_IN),
 ]

@@ -60,7 +60,7 @@ def test_the_best_comes_first_everywhere(result, report):
     means = [float(policy.values["contribution_margin"].mean()) for policy in result.ranked]
     assert means == sorted(means, reverse=True)
     assert report.kpis.rows[0][0] == report.beats.rows[0] == result.ranked[0].name
-    assert report.verdict.startswith(f"Of {len(result.policies)} policies {result.ranked[0].name} earns most")
+    assert report.verdict.startswith(f"Of {len(result.policies)} policies {result.contenders[0].name} earns most")
 
 
 def test_the_matrix_is_the_share_of_worlds(result, report):
@@ -76,7 +76,7 @@ def test_the_matrix_is_the_share_of_worlds(result, report):
 
 
 def test_the_first_being_best_is_told(result):
-    best = result.ranked[0].name
+    best = result.contenders[0].name
     own = compared_with([best], runs=10, seed=1, oracle_worlds=0)
     assert comparison_verdict(own, EUR).endswith("No other policy is above it.")
     assert gap_sentence(own, EUR) == ""
@@ -84,7 +84,7 @@ def test_the_first_being_best_is_told(result):
 
 
 def test_twins_at_the_top_are_told(result):
-    best = result.ranked[0].name
+    best = result.contenders[0].name
     twins = compared_with([best, best], runs=10, seed=1, oracle_worlds=0)
     assert "earn the same in every world" in runner_up_sentence(twins, EUR)
 

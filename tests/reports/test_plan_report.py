@@ -8,14 +8,14 @@ import pytest
 
 import xbopt
 from tests.reports.pages import assert_charts_are_whole, browser_complaints, outline_of
-from xbopt.agents.planner.target import Target
+from xbopt.agents.planner.aims import Target
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.kit.page import MAX_BYTES, html_page
-from xbopt.reports.plan.document import planning_json, write_plan_xlsx
+from xbopt.reports.plan.document import write_plan_xlsx
 from xbopt.reports.plan.page import plan_content
-from xbopt.reports.plan.report import GROUP_WORDS, build_plan_report
-from xbopt.reports.plan.words import limit_lines, limits_sentence, plan_verdict, spend_sentence
+from xbopt.reports.plan.report import build_plan_report, expected_table
+from xbopt.reports.plan.words import GROUP_WORDS, limit_lines, limits_sentence, plan_verdict, spend_sentence
 from xbopt.simulator.worlds import WorldParameters
 from xbopt.studies.plan_review import review_plan
 
@@ -58,7 +58,7 @@ def test_the_page_nests_fits_and_asks_the_network_for_nothing(page):
 def test_reasons_come_before_results(report):
     keys = [section.key for section in plan_content(report).sections]
     assert keys[:3] == ["prices", "reallocation", "bridge"]
-    assert keys.index("response") + 1 == keys.index("swings")
+    assert keys.index("response") + 1 == keys.index("swings") == keys.index("worth-knowing") - 1
     assert {"time", "allocation", "flighting", "discounts", "dayparts", "results", "pull-forward", "limits"} < set(keys)
 
 
@@ -141,14 +141,17 @@ def test_the_verdict_holds_goal_gain_and_spend(planned):
     assert EUR.money(planned.campaign.total_spend_base) in spend_sentence(planned, EUR)
 
 
-def test_a_target_is_told_with_the_spend_that_missed_it():
-    most = planned_with("horizon.days=8", goal="orders").objective
-    result = planned_with("horizon.days=8", target=Target(kpi="orders", value=round(0.8 * most)))
+def test_a_target_is_told_with_what_it_costs():
+    own = planned_with("horizon.days=8")
+    wanted = round(1.1 * own.planned.kpis["orders"])
+    result = planned_with("horizon.days=8", target=Target(kpi="orders", value=wanted))
     verdict = plan_verdict(result, EUR)
-    assert verdict.startswith(f"{round(0.8 * most):,} orders take {EUR.money(result.campaign.total_spend_base)}")
-    assert f"{EUR.money(result.target.missed_base)} were not enough" in verdict
-    assert "€1,000 more of it bring" in limits_sentence(limit_lines(result, EUR))
-    assert planning_json(result)["target"]["value"] == round(0.8 * most)
+    lost = own.planned.kpis["contribution_margin"] - result.planned.kpis["contribution_margin"]
+    assert verdict.startswith(f"The target of {wanted:,} orders is reached")
+    assert f"{EUR.money(result.planned.kpis['media_spend'])} of media" in verdict
+    assert f"The target costs {EUR.money(lost)} of contribution margin" in verdict
+    heads = [column.name for column in expected_table(result).columns]
+    assert heads == ["KPI", "This plan", "Without target", "Scenario's own", "Change"]
 
 
 def test_every_group_of_parameters_has_words():
@@ -163,6 +166,17 @@ def test_the_tornado_is_the_table(report):
     lead = plan_content(report).sections
     words = next(section.takeaway for section in lead if section.key == "swings")
     assert "the plan brings more than the scenario's own" in words or "would bring more than this one" in words
+
+
+def test_what_is_worth_knowing_is_told_with_its_test(report):
+    known = report.review.worth_knowing
+    words = report.worth_knowing_words
+    assert f"{EUR.money(known.everything)} more" in words
+    assert [row[1] for row in report.worth_knowing.rows] == sorted(
+        (row[1] for row in report.worth_knowing.rows), reverse=True
+    )
+    if report.worth_knowing.rows:
+        assert "geo holdout" in words
 
 
 def test_names_cannot_become_markup(report):

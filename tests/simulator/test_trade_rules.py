@@ -311,6 +311,17 @@ def test_a_rule_change_sets_fees_and_tax_limits_from_its_day_on() -> None:
     assert found == [pytest.approx(pair, abs=1e-9) for pair in ((5.0, 8.80), (7.0, 0.0), (7.0, 0.0))]
 
 
+def test_a_surcharge_is_replaced_or_added_to_from_its_day_on() -> None:
+    """Nothing; then 5 % in place of it; then 10 points on top; 20 points less are 0 and not below."""
+    shocks = [
+        {"kind": "rule_change", "day": "2026-10-02", "surcharge_frac": 0.05},
+        {"kind": "rule_change", "day": "2026-10-03", "surcharge_added_frac": 0.1},
+        {"kind": "rule_change", "day": "2026-10-04", "surcharge_added_frac": -0.2},
+    ]
+    market = plain_market({**IT, "horizon.start": "2026-10-01", "horizon.days": 4, "shocks": shocks})
+    assert market.rules.surcharge_frac.ravel() == pytest.approx([0.0, 0.05, 0.15, 0.0])
+
+
 def test_prime_day_of_2026_was_held_in_june() -> None:
     text = {"calendar.events": ["prime_day_july"], "market.regions.0.country": "US"}
     for start, on_event in (

@@ -5,16 +5,8 @@ import pytest
 
 from tests.worlds import market_of, plain_market
 from xbopt.env.baseline_plan import scenario_plan
-from xbopt.studies.risk import Played, played, tail_mean
+from xbopt.studies.risk import Played, played
 from xbopt.studies.simulate import simulate
-
-
-def test_the_worst_tenth_counts_the_last_world_in_part() -> None:
-    # A tenth of 25 worlds is two and a half: (1 + 2 + 3/2) / 2.5.
-    values = np.arange(25.0, 0.0, -1.0)
-    assert tail_mean(values, 0.1) == pytest.approx((1 + 2 + 1.5) / 2.5)
-    assert tail_mean(values, 1.0) == pytest.approx(values.mean())
-    assert tail_mean(np.array([4.0]), 0.1) == 4.0
 
 
 def test_a_plan_is_played_in_the_worlds_of_simulate() -> None:

@@ -7,7 +7,7 @@ import xbopt
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.studies import simulate as simulation
 from xbopt.studies.kpis import KPI_NAMES, kpi_values
-from xbopt.studies.without_media import media_gain
+from xbopt.studies.without_media import WithoutMedia, media_effect, media_gain
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,15 @@ def test_progress_counts_worlds():
     seen = []
     xbopt.simulate("quickstart", runs=260, on_progress=lambda *step: seen.append(step))
     assert seen == [("baseline", 0, 260), ("baseline", 256, 260), ("baseline", 260, 260)]
+
+
+def test_what_media_add_is_told_per_unit_of_spend_too():
+    result = xbopt.simulate("quickstart", runs=3)
+    effect = media_effect(result, "baseline")
+    without = xbopt.simulate("quickstart", WithoutMedia(plan=xbopt.policy_from("baseline", result.market)), runs=3)
+    revenue = result.totals.daily[:, :, 0].sum(axis=1) - without.totals.daily[:, :, 0].sum(axis=1)
+    assert effect.roas.mean == pytest.approx((revenue / result.totals.daily[:, :, 2].sum(axis=1)).mean())
+    assert 0.0 < effect.roas.mean < result.kpis["roas"].mean
 
 
 def test_media_gain_is_the_paired_difference_to_no_media():

@@ -1,0 +1,131 @@
+"""What-if answers for people and for other programs."""
+
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from xbopt.reports.kit.figures import Column, Table
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.simulation.document import number_or_none
+from xbopt.studies.kpis import WorldRange
+from xbopt.studies.labels import Unit
+from xbopt.studies.paired import PairedDifference
+from xbopt.studies.what_if import Answer, WhatIf, WhatIfResult
+
+_MEASURES: Mapping[str, tuple[str, Unit]] = {
+    "contribution_margin": ("Contribution margin", "money"),
+    "reward": ("Reward", "money"),
+    "orders": ("Orders", "count"),
+}
+_PARTS = ("mean", "se", "low", "high")
+
+
+def what_if_json(result: WhatIfResult) -> list[dict[str, object]]:
+    """What ``xbopt what-if --json`` prints: one entry a change; see docs/semantics.md."""
+    return [_entry(result, one) for one in result.changes]
+
+
+def _entry(result: WhatIfResult, one: WhatIf) -> dict[str, object]:
+    remade = None if one.remade is None else {**_answer(one.remade), "over_kept": _parts(one.remaking or {})}
+    return {
+        "text": one.change.text,
+        "meaning": list(one.change.meaning),
+        "plan": result.plan,
+        "runs": result.runs,
+        "seed": result.seed,
+        "confidence": result.confidence,
+        "today": {"kept": _answer(result.today)["value"], "remade": _answer(result.remade_today)["value"]},
+        "kept": _answer(one.kept),
+        "remade": remade,
+        "note": one.note,
+    }
+
+
+def _answer(answer: Answer) -> dict[str, object]:
+    return {
+        "difference": _parts(answer.difference),
+        "value": _parts(answer.figures),
+        "media_spend": answer.media_base,
+    }
+
+
+def _parts(figures: Mapping[str, PairedDifference] | Mapping[str, WorldRange]) -> dict[str, object]:
+    return {name: {part: number_or_none(getattr(figure, part)) for part in _PARTS} for name, figure in figures.items()}
+
+
+def what_if_table(result: WhatIfResult, numbers: NumberFormat) -> Table:
+    """One row a change and plan: differences with their intervals."""
+
+    def cells(answer: Answer) -> tuple[str, ...]:
+        return tuple(_interval(answer.difference[name], unit, numbers) for name, (_, unit) in _MEASURES.items())
+
+    rows: list[tuple[str, ...]] = []
+    for one in result.changes:
+        rows.append((one.change.text, "kept", *cells(one.kept)))
+        rows.append(("", "made anew", *(["no plan"] * len(_MEASURES) if one.remade is None else cells(one.remade))))
+    return Table(
+        key="what_if",
+        title=f"What changes, with {numbers.level(result.confidence)} intervals",
+        columns=(
+            Column("change", "Change", "text"),
+            Column("plan", "Plan", "text"),
+            *(Column(name, head, "text") for name, (head, _) in _MEASURES.items()),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _interval(difference: PairedDifference, unit: Unit, numbers: NumberFormat) -> str:
+    mean, low, high = (
+        numbers.signed(value, unit, symbol=False) for value in (difference.mean, difference.low, difference.high)
+    )
+    return mean if difference.low == difference.high else f"{mean} ({low} to {high})"
+
+
+def today_sentence(result: WhatIfResult, numbers: NumberFormat) -> str:
+    """What the plan earns as it is, and what a plan made anew would add without any change."""
+    margin = numbers.money(result.today.figures["contribution_margin"].mean)
+    anew = result.remade_today.difference["contribution_margin"]
+    more = f"{numbers.money(abs(anew.mean))} {'more' if anew.mean >= 0.0 else 'less'}"
+    return (
+        f"As things are, the plan {result.plan} earns {margin} contribution margin on average over "
+        f"{numbers.count(result.runs)} worlds; a plan made anew earns {more}."
+    )
+
+
+def change_sentence(one: WhatIf, numbers: NumberFormat) -> str:
+    """What a change does to the plan that is kept, and what making it anew is worth then."""
+    kept = _moved(one.kept.difference["contribution_margin"], numbers)
+    start = f"{one.change.text}: the plan that is kept earns {kept}"
+    if one.remade is None or one.remaking is None:
+        return f"{start}. There is no plan to make anew: {one.note}"
+    anew, worth = one.remade.difference["contribution_margin"], one.remaking["contribution_margin"]
+    word = "more" if worth.mean >= 0.0 else "less"
+    return (
+        f"{start}, one that is made anew {_moved(anew, numbers)}; made anew it then earns "
+        f"{numbers.money(abs(worth.mean))} {word} than kept."
+    )
+
+
+def _moved(difference: PairedDifference, numbers: NumberFormat) -> str:
+    if difference.mean == 0.0:
+        return "the same"
+    shown = "" if difference.low > 0.0 or difference.high < 0.0 else " (no more than luck may bring)"
+    return f"{numbers.money(abs(difference.mean))} {'more' if difference.mean > 0.0 else 'less'}{shown}"
+
+
+def meaning_lines(one: WhatIf) -> tuple[str, ...]:
+    """What was changed, by path."""
+    lines: list[str] = []
+    for part in one.change.meaning:
+        if "added" in part:
+            lines += [f"{part['path']}: {json.dumps(item)}" for item in cast("list[object]", part["added"])]
+        elif "change" in part:
+            lines.append(f"{part['path']}: {part['change']}")
+        else:
+            lines.append(f"{part['path']}: {_short(part['from'])} to {_short(part['to'])}")
+    return tuple(lines)
+
+
+def _short(value: object) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else json.dumps(value)

@@ -1,0 +1,160 @@
+"""Changes of a scenario by path: what they replace, and the scenario that they lead to."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import cast
+
+from pydantic import ValidationError
+
+from xbopt.core.documents.document import Path, format_path, put_value, value_at
+from xbopt.core.errors import UsageError
+from xbopt.core.scenario.build import build_scenario
+from xbopt.core.scenario.checks import semantic_problems
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.simulator.build import build_market
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One value of a scenario that is another.
+
+    Attributes:
+        path: Where.
+        old: What stands there.
+        new: What shall stand there.
+    """
+
+    path: Path
+    old: object
+    new: object
+
+    @property
+    def meaning(self) -> dict[str, object]:
+        """Path, and what it goes from and to; of a list that grows, what is added to it."""
+        path = format_path(self.path)
+        if isinstance(self.old, list) and isinstance(self.new, list):
+            before, after = cast("list[object]", self.old), cast("list[object]", self.new)
+            return {"path": path, "added": after[len(before) :]}
+        return {"path": path, "from": self.old, "to": self.new}
+
+
+def _plain(scenario: Scenario) -> object:
+    return json.loads(scenario.document.model_dump_json(exclude_unset=True))
+
+
+def with_edits(scenario: Scenario, edits: Sequence[Edit], *, text: str) -> Scenario:
+    """The changed scenario.
+
+    Raises:
+        UsageError: The change leads to a scenario that is none; the message says why.
+    """
+    data = _plain(scenario)
+    for edit in edits:
+        data = put_value(data, edit.path, edit.new)
+    try:
+        document = ScenarioDocument.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = format_path(tuple(first["loc"]))
+        raise UsageError(f"what-if {text!r}: {where}: {first['msg']}.") from None
+    problems = semantic_problems(document)
+    if problems:
+        path, message = problems[0]
+        raise UsageError(f"what-if {text!r}: {format_path(path)}: {message}")
+    return build_scenario(document)
+
+
+def scaled(scenario: Scenario, paths: Sequence[Path], factor: float) -> tuple[Edit, ...]:
+    """Numbers at some paths times a factor; a number that the file leaves out has its default."""
+    whole = json.loads(scenario.document.model_dump_json())
+    edits: list[Edit] = []
+    for path in paths:
+        old = value_at(whole, path)
+        assert isinstance(old, int | float), "a path to a number"
+        edits.append(Edit(path, old, old * factor))
+    return tuple(edits)
+
+
+def price_of_goods(scenario: Scenario, products: Sequence[str], factor: float) -> tuple[Edit, ...]:
+    """List prices times a factor; what shoppers are used to is held where the file does not state it."""
+    edits: list[Edit] = []
+    for i, product in enumerate(scenario.document.products):
+        if products and product.id not in products:
+            continue
+        if product.usual_price_base is None:
+            edits.append(Edit(("products", i, "usual_price_base"), None, product.price_base))
+        edits += scaled(scenario, [("products", i, "price_base")], factor)
+    return tuple(edits)
+
+
+def added_shock(scenario: Scenario, shocks: Sequence[dict[str, object]]) -> Edit:
+    """Dated shocks after those of the scenario."""
+    own: list[dict[str, object]] = [
+        json.loads(shock.model_dump_json(exclude_unset=True)) for shock in scenario.document.shocks
+    ]
+    return Edit(("shocks",), own, [*own, *shocks])
+
+
+def wanted_log(frac: float) -> float:
+    """The log size of a relative change."""
+    return math.log1p(frac)
+
+
+def currency_move(scenario: Scenario, code: str, log_size: float, day: date) -> tuple[Edit, ...]:
+    """A dated move of a currency; one of the base currency moves all others the other way."""
+    market = scenario.document.market
+    base = market.base_currency
+    moved = {code: log_size} if code != base else {other: -log_size for other in market.currencies if other != base}
+    if not moved:
+        raise UsageError(f"The scenario knows no currency but {base}, so no rate can move.")
+    shocks: list[dict[str, object]] = [
+        {"kind": "fx_move", "day": day.isoformat(), "currency": other, "log_size": size}
+        for other, size in moved.items()
+    ]
+    return (added_shock(scenario, shocks),)
+
+
+def surcharge(scenario: Scenario, regions: Sequence[str], points: float, day: date) -> tuple[Edit, ...]:
+    """Points on the customs value on top of what holds on each day, behind every border of the regions.
+
+    Raises:
+        UsageError: None of them has a border, or the surcharge would fall below 0.
+    """
+    document, start = scenario.document, (day - scenario.start).days
+    behind = [r.id for r in document.market.regions if r.id in regions and r.duty != "none"]
+    if not behind:
+        raise UsageError("No region of the scenario lies behind a customs border: every duty is none.")
+    rules = build_market(scenario).rules
+    for region in behind:
+        least = float(rules.surcharge_frac[start:, scenario.regions.index(region)].min())
+        if least + points < -1e-12:
+            raise UsageError(
+                f"The surcharge of {region} is {least:.1%}; it cannot fall by {-points:.1%}. State the rate itself "
+                "with --set shocks=[{kind: rule_change, ...}]."
+            )
+    shock: dict[str, object] = {
+        "kind": "rule_change",
+        "day": day.isoformat(),
+        "regions": behind,
+        "surcharge_added_frac": points,
+    }
+    return (added_shock(scenario, [shock]),)
+
+
+def channel_off(scenario: Scenario, channel: str, region: str | None) -> tuple[Edit, ...]:
+    """A channel with a cap of 0; in one region, an outage over the horizon."""
+    if region is None:
+        caps = scenario.document.budget.channel_caps_base
+        return (Edit(("budget", "channel_caps_base"), dict(caps), {**caps, channel: 0.0}),)
+    shock: dict[str, object] = {
+        "kind": "channel_outage",
+        "day": scenario.start.isoformat(),
+        "channel": channel,
+        "regions": [region],
+        "days": scenario.days,
+    }
+    return (added_shock(scenario, [shock]),)

@@ -1,0 +1,246 @@
+"""What if: the words mean the right mechanism, and the answers have the right sign and size."""
+
+import numpy as np
+import pytest
+
+import xbopt
+from tests.worlds import BASE
+from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.plan_table import write_plan
+from xbopt.simulator.build import build_market
+from xbopt.studies.changes import FORMS, read_change
+from xbopt.studies.edits import with_edits
+from xbopt.studies.simulate import simulate
+from xbopt.studies.what_if import what_if
+
+RUNS = 6
+SHORT = ["horizon.days=10", "plan.discounts=[]"]
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario("quickstart", overrides=SHORT)
+
+
+@pytest.fixture(scope="module")
+def answers(scenario):
+    texts = ["GBP -5%", "UK tariff +10%", "channel social off", "budget +20%", "move 10% search social DE"]
+    return what_if(scenario, [*texts, "discount 10% DE 2026-10-06..2026-10-08"], runs=RUNS)
+
+
+def answer(result, text):
+    return next(one for one in result.changes if one.change.text == text)
+
+
+def margins_with(changes, **options):
+    changed = load_scenario("quickstart", overrides=[*SHORT, *changes])
+    return simulate(changed, runs=RUNS, **options).margins
+
+
+def difference(one, measure="contribution_margin"):
+    return one.kept.difference[measure].mean
+
+
+def test_an_exchange_rate_move_is_the_dated_move(answers):
+    """log(0.95) = -0.0512932943875505 from the first day on, and not another rate to start from."""
+    shock = "shocks=[{kind: fx_move, day: 2026-10-05, currency: GBP, log_size: -0.0512932943875505}]"
+    moved = margins_with([shock])
+    assert answer(answers, "GBP -5%").kept.values["contribution_margin"] == pytest.approx(moved)
+    assert difference(answer(answers, "GBP -5%")) < 0.0
+
+
+def test_a_move_of_the_base_currency_moves_the_others_the_other_way(scenario):
+    (edit,) = read_change("EUR -5%", scenario).edits
+    (shock,) = edit.new
+    assert (shock["currency"], shock["log_size"]) == ("GBP", pytest.approx(0.0512932943875505))
+
+
+def test_a_falling_euro_costs_a_seller_from_elsewhere(tmp_path):
+    (tmp_path / "small.yaml").write_text(BASE, encoding="utf-8")  # in francs; sells in euros and pounds
+    result = what_if(tmp_path / "small.yaml", "EUR -5%", runs=4)
+    assert result.changes[0].kept.difference["contribution_margin"].high < 0.0
+
+
+def test_a_tariff_is_points_on_the_value_and_costs(answers):
+    shock = "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], surcharge_frac: 0.1}]"
+    assert answer(answers, "UK tariff +10%").kept.values["contribution_margin"] == pytest.approx(margins_with([shock]))
+    one = answer(answers, "UK tariff +10%")
+    assert difference(one) < 0.0
+    assert one.remade.difference["contribution_margin"].mean < 0.0
+
+
+def test_tariffs_come_on_top_of_what_holds_on_each_day():
+    changes = ["{kind: rule_change, day: 2026-10-08, regions: [UK], surcharge_frac: 0.05}"]
+    changed = load_scenario("quickstart", overrides=[*SHORT, f"shocks=[{', '.join(changes)}]"])
+    read = read_change("GB tariff +10% from 2026-10-06", changed)
+    surcharge = build_market(with_edits(changed, read.edits, text=read.text)).rules.surcharge_frac[:, 1]
+    # Days 5 | 6 7 | 8 ...: nothing, 10 points, 5 and 10 points.
+    for segment in surcharge.T:
+        assert segment == pytest.approx([0.0, 0.1, 0.1, *[0.15] * 7])
+
+
+def test_a_tariff_keeps_what_differs_between_goods():
+    """Scarves from China pay another surcharge than British knitwear; ten points more come on top of each."""
+    mixed = load_scenario("tariff_shock", overrides=["products.accessories.origin=CN"])
+    read = read_change("tariff +10%", mixed)
+    before, after = (build_market(each).rules for each in (mixed, with_edits(mixed, read.edits, text=read.text)))
+    added = np.where(before.dutiable, 0.1, 0.0)[None, :, None]
+    assert np.ptp(before.surcharge_frac, axis=2).any()
+    assert after.surcharge_frac == pytest.approx(before.surcharge_frac + added)
+
+
+def test_a_channel_that_is_off_is_a_cap_of_0(answers):
+    capped = margins_with(["budget.channel_caps_base.social=0"])
+    off = answer(answers, "channel social off")
+    assert off.kept.values["contribution_margin"] == pytest.approx(capped)
+
+
+def test_in_one_region_a_channel_is_off_there_alone(scenario):
+    read = read_change("channel 'social' off in Germany".replace("'", ""), scenario)
+    market = build_market(with_edits(scenario, read.edits, text=read.text))
+    assert not market.shocks.available[:, 0, 1].any()
+    assert market.shocks.available[:, 1, 1].all()
+
+
+def test_more_budget_changes_no_plan_that_is_kept(answers):
+    one = answer(answers, "budget +20%")
+    assert difference(one) == 0.0
+    assert difference(one, "orders") == 0.0
+    assert one.remade.difference["reward"].mean >= -1e-6 * abs(one.remade.figures["reward"].mean)
+
+
+def test_moved_spend_is_moved(answers, scenario):
+    one = answer(answers, "move 10% search social DE")
+    changed = read_change("move 10% of Paid search to Paid social in Germany", scenario).plan
+    assert changed == read_change("move 10% search social DE", scenario).plan
+    assert one.kept.media_base == pytest.approx(answers.today.media_base)
+    # Nothing in the market changes, so a plan made anew is today's.
+    assert one.remade.difference["contribution_margin"].mean == 0.0
+    assert one.remaking["contribution_margin"].mean == pytest.approx(
+        answers.remade_today.difference["contribution_margin"].mean - difference(one)
+    )
+
+
+def test_a_discount_holds_in_its_place_and_in_the_plan_made_anew(answers, scenario):
+    one = answer(answers, "discount 10% DE 2026-10-06..2026-10-08")
+    assert difference(one, "orders") > 0.0
+    own = load_scenario(
+        "quickstart",
+        overrides=[
+            *SHORT[:1],
+            "plan.discounts=[{discount_frac: 0.1, start: 2026-10-06, end: 2026-10-08, regions: [DE]}]",
+        ],
+    )
+    assert one.kept.values["orders"].mean() == pytest.approx(simulate(own, runs=RUNS).kpis["orders"].mean)
+
+
+def test_a_price_that_rises_loses_orders_where_the_usual_price_is_not_stated():
+    plain = load_scenario("quickstart", overrides=SHORT)
+    bare = with_edits(plain, [], text="")
+    for i in (0, 1):
+        object.__setattr__(bare.document.products[i], "usual_price_base", None)
+    paths = [edit.path for edit in read_change("price +5%", bare).edits]
+    assert ("products", 0, "usual_price_base") in paths
+    assert what_if(plain, "price +5%", runs=2).changes[0].kept.difference["orders"].mean < 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"),
+    [
+        ("cost +5%", -1),
+        ("media price +10% Paid search", -1),
+        ("competitors -10% in United Kingdom", -1),
+        ("traffic -10% DE", -1),
+        ("conversion +5%", 1),
+        ("delivery +3 days in UK from 2026-10-07", -1),
+        ("price +10% UK", 0),
+        ("price +5% lamps", 0),
+    ],
+)
+def test_every_form_is_read_and_has_its_sign(text, sign, scenario):
+    read = read_change(text, scenario)
+    before, after = (
+        simulate(each, runs=2).margins.mean() for each in (scenario, with_edits(scenario, read.edits, text=text))
+    )
+    assert np.sign(after - before) == sign or (sign == 0 and after != before)
+    assert read.meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("channel socal off", "Did you mean 'social'"),
+        ("pric +5%", "Did you mean 'price'"),
+        ("GBB +5%", "Did you mean 'GBP'"),
+        ("everything is worse", "Forms:"),
+        ("", "Forms:"),
+        ("price 5%", "a change has a sign"),
+        ("budget -100%", "fall by 100"),
+        ("DE tariff +10%", "No customs border"),
+        ("UK tariff -10%", "cannot fall"),
+        ("Untied Kingdom tariff +10%", "Did you mean 'united kingdom'"),
+        ("move 10% search socal", "Did you mean 'social'"),
+        ("move 10% search social Franc", "There is no region 'franc'"),
+        ("GBP -5% from 2027-01-01", "not a day of the horizon"),
+        ("GBP -5% from 2026-10-99", "no day 2026-10-99"),
+        ("discount 120%", "depth without a sign"),
+        ("discount 10% 2026-10-08..2026-10-06", "is before the first"),
+        ("price +5% sofas", "There is no product 'sofas'"),
+        ("conversion +1000000%", "conversion_level"),
+    ],
+)
+def test_bad_words_are_refused_with_a_way_out(text, words, scenario):
+    def changed():
+        return with_edits(scenario, read_change(text, scenario).edits, text=text)
+
+    with pytest.raises(UsageError) as caught:
+        changed()
+    assert words in str(caught.value)
+
+
+def test_the_list_of_forms_names_each_form():
+    for form in FORMS:
+        with pytest.raises(UsageError, match=r"Forms:") as caught:
+            read_change("nonsense", load_scenario("quickstart"))
+        assert form.words in str(caught.value)
+
+
+@pytest.mark.parametrize("plan", ["greedy_roas", "replan"])
+def test_any_policy_can_be_kept(plan, scenario):
+    result = what_if(scenario, ["GBP -5%", "move 10% search social"], plan=plan, runs=2)
+    assert result.plan == plan
+    assert difference(result.changes[0]) < 0.0
+
+
+def test_a_plan_from_a_file_is_kept(tmp_path, scenario):
+    planned = xbopt.plan(scenario)
+    write_plan(planned.campaign.schedule, scenario, tmp_path / "mine.csv")
+    result = what_if(scenario, "GBP -5%", plan=str(tmp_path / "mine.csv"), runs=2)
+    assert result.today.figures["contribution_margin"].mean == pytest.approx(
+        simulate(scenario, planned.campaign.schedule, runs=2).kpis["contribution_margin"].mean
+    )
+    # The plan that is kept is the best one already, so a plan made anew has nothing to add.
+    assert abs(result.remade_today.difference["reward"].mean) < 1e-3 * abs(result.today.figures["reward"].mean)
+
+
+def test_no_plan_under_a_change_is_told():
+    locked = load_scenario(
+        "quickstart",
+        overrides=[*SHORT, "budget.minimums=[{region: DE, channel: search, spend_per_day_base: 900}]"],
+    )
+    with pytest.raises(UsageError, match="budget"):
+        what_if(locked, "budget -90%", runs=2)
+
+
+def test_one_world_says_nothing(scenario):
+    with pytest.raises(UsageError, match="at least 2"):
+        what_if(scenario, "GBP -5%", runs=1)
+    with pytest.raises(UsageError, match="Name at least one"):
+        what_if(scenario, [], runs=2)
+    with pytest.raises(PolicyError):
+        what_if(scenario, "GBP -5%", plan="nobody", runs=2)
+
+
+def test_the_frame_has_a_row_a_change_plan_and_measure(answers):
+    assert answers.to_frame().num_rows == 6 * 2 * 3
