@@ -85,7 +85,8 @@ def average_decision(market: MarketParameters, worlds: int) -> Decision:
     Limits of the horizon play no part: a cap or a budget that a planner tries does not change what went before.
     Discounts are those that run on every day of the plan: what never ends is a price. Dated deals are not in it.
     """
-    scenario, plan = market.scenario, market.scenario.plan
+    scenario = (market.before or market).scenario
+    plan = scenario.plan
     spend = scenario.document.budget.total_base * plan.spend_frac / scenario.days * plan.share
     return Decision(
         spend_base=np.repeat(spend[None], worlds, axis=0),

@@ -39,12 +39,12 @@ def initial_state(market: MarketParameters, worlds: int, world: WorldParameters 
             bought another exposure where media prices differ.
     """
     blank = blank_state(market, worlds)
-    own = average_world() if world is None else world
-    if market.scenario.past is not None:
-        return _with_memories(market, blank, _played(market, own, worlds, market.scenario.past))
-    if market.scenario.document.history.before == "none":
+    own, origin = average_world() if world is None else world, market.before or market
+    if origin.scenario.past is not None:
+        return _with_memories(market, blank, _played(origin, own, worlds, origin.scenario.past))
+    if origin.scenario.document.history.before == "none":
         return blank
-    return _with_memories(market, blank, _steady(market, own, worlds))
+    return _with_memories(market, blank, _steady(origin, own, worlds))
 
 
 def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> MarketState:

@@ -272,8 +272,10 @@ class FulfilmentParameters:
 class MarketParameters:
     """A market as arrays: what it is, for all worlds. ``shape`` is ``(R, S, C, H)``.
 
-    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these. ``places`` begin with
-    the own shop.
+    ``places`` begin with the own shop.
+    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these. ``before`` is the market
+    whose own plan and steady past hold: that of the scenario as it was before a what-if question changed the days to
+    come; None for the market itself.
     """
 
     scenario: Scenario
@@ -290,3 +292,4 @@ class MarketParameters:
     places: tuple[PlaceParameters, ...]
     customers: CustomerParameters
     fulfilment: FulfilmentParameters
+    before: "MarketParameters | None" = None

@@ -166,11 +166,12 @@ def what_if(
         raise UsageError("Name at least one change, as in 'EUR -5%'.")
     scenario = scenario_of(scenario)
     read = [read_change(text, scenario) for text in texts]
-    markets = [build_market(with_edits(scenario, each.edits, text=each.text)) if each.edits else None for each in read]
+    edited = [with_edits(scenario, each.edits, text=each.text) if each.edits else None for each in read]
     stages = len(texts) + 1
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     report("today", 0, stages)
     market = build_market(scenario)
+    markets = [None if one is None else _from_now_on(build_market(one), market) for one in edited]
     own = policy_from(plan, market) if isinstance(plan, str) else plan
     asked = _Asked(market, own, runs, seed, world_seed, confidence)
     today = asked.answer(market, own, None)
@@ -245,6 +246,12 @@ class _Asked:
             remaking=None if remade is None else self.less(remade.values, kept.values),
             note=note,
         )
+
+
+def _from_now_on(changed: MarketParameters, market: MarketParameters) -> MarketParameters:
+    """A changed market with the past that there was: a question changes the days to come, not those that went."""
+    customers = replace(changed.customers, first_living=market.customers.first_living)
+    return replace(changed, before=market, customers=customers)
 
 
 def _made(market: MarketParameters, start: ScheduledPolicy | None, effort: Effort | None) -> ScheduledPolicy:
