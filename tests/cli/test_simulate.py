@@ -67,7 +67,7 @@ def test_all_files_are_written_and_named(xbopt_command: Command, tmp_path: Path)
 def test_set_changes_the_market(xbopt_command: Command) -> None:
     plain = json.loads(xbopt_command("simulate", "quickstart", "--runs", "2", "--json").out)
     rich = json.loads(
-        xbopt_command("simulate", "quickstart", "--runs", "2", "--set", "budget.total_base=56000", "--json").out
+        xbopt_command("simulate", "quickstart", "--runs", "2", "--set", "budget.total_base=22400", "--json").out
     )
     assert rich["kpis"]["media_spend"]["mean"] == pytest.approx(2 * plain["kpis"]["media_spend"]["mean"])
     assert rich["scenario"]["hash"] != plain["scenario"]["hash"]
@@ -104,7 +104,7 @@ def test_a_bad_call_exits_2_with_words(
 def test_a_bad_scenario_names_file_line_and_column(xbopt_command: Command, tmp_path: Path) -> None:
     xbopt_command("scenario", "new", "mine")
     file = tmp_path / "mine.yaml"
-    text = file.read_text(encoding="utf-8").replace("total_base: 28000", "total_base: lots")
+    text = file.read_text(encoding="utf-8").replace("total_base: 11200", "total_base: lots")
     file.write_text(text, encoding="utf-8")
     line = next(i for i, row in enumerate(text.splitlines(), 1) if "total_base: lots" in row)
     answer = xbopt_command("simulate", "mine.yaml")

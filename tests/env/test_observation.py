@@ -33,10 +33,10 @@ def test_the_first_morning_by_hand(market):
     # 5 October 2026 is a Monday: angle 0.
     assert feature(observation, "weekday_sin") == pytest.approx(np.zeros((2, 2)))
     assert feature(observation, "weekday_cos") == pytest.approx(np.ones((2, 2)))
-    # German families: 460 new, 1,200 active and 760 at risk among 300,000 people.
-    assert feature(observation, "known_share")[0, 0, 0] == pytest.approx(2420 / 300000)
-    assert feature(observation, "new_share")[0, 0, 0] == pytest.approx(460 / 2420)
-    assert feature(observation, "at_risk_share")[0, 0, 0] == pytest.approx(760 / 2420)
+    # German families: 1,200 new, 900 active and 1,700 at risk among 300,000 people.
+    assert feature(observation, "known_share")[0, 0, 0] == pytest.approx(3800 / 300000)
+    assert feature(observation, "new_share")[0, 0, 0] == pytest.approx(1200 / 3800)
+    assert feature(observation, "at_risk_share")[0, 0, 0] == pytest.approx(1700 / 3800)
     assert feature(observation, "recent_spend") == pytest.approx(np.zeros((2, 2, 2)))
 
 
@@ -46,7 +46,7 @@ def test_recent_results_are_a_moving_average_with_a_half_life_of_a_week(market):
         discount_frac=0.1 * ones, spend_base=ones, visits=ones, orders=ones, net_revenue_base=3.0 * ones
     )
     observation = observe(market, initial_state(market, 1), recent)
-    even = 1000.0 * np.array([[0.62 * 0.65, 0.62 * 0.35], [0.38 * 0.65, 0.38 * 0.35]])
+    even = 400.0 * np.array([[0.62 * 0.65, 0.62 * 0.35], [0.38 * 0.65, 0.38 * 0.35]])
     assert feature(observation, "recent_spend")[0] == pytest.approx(1.0 / even)
     assert feature(observation, "recent_orders_log") == pytest.approx(np.log(2.0) * ones)
     assert feature(observation, "recent_return_on_spend_log") == pytest.approx(np.log(4.0) * ones)

@@ -126,8 +126,8 @@ def test_the_steady_response_is_where_a_long_constant_campaign_settles():
 
 
 def test_the_margin_of_an_order_by_hand(truth):
-    # German families: 1.6 items of 0.45 lamps and 0.55 textiles at 46 and 32: 61.28 net, cost 29.04.
-    price, cost = 1.6 * (0.45 * 46 + 0.55 * 32), 1.6 * (0.45 * 22 + 0.55 * 15)
+    # German families: 2 items of 0.45 lamps and 0.55 textiles at 46 and 32: 76.60 net, cost 36.30.
+    price, cost = 2.0 * (0.45 * 46 + 0.55 * 32), 2.0 * (0.45 * 22 + 0.55 * 15)
     returned = (0.08 * 0.45 * 46 + 0.10 * 0.55 * 32) / (0.45 * 46 + 0.55 * 32)
     net = (price + 3.9) * (1 - returned)  # a German who withdraws gets the shipping back too
     paid = (price + 3.9) * 1.19
