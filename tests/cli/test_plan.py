@@ -1,6 +1,7 @@
 """``xbopt plan``: verdict first, one JSON document, a file that plays, and a reason where there is no plan."""
 
 import json
+import re
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_words_say_the_verdict_first(xbopt_command):
     text = " ".join(rest)
     assert "Over 64 sampled worlds the plan brings €" in text
     assert "in the mean of the worst tenth" in text
-    assert "Budget: one more EUR of it brings 0." in text
+    assert re.search(r"Budget: one more EUR of it brings \d\.\d\d EUR of contribution margin", text)
     assert "It spends €1,000 of €1,000." in text
     for word in ("Germany", "Paid search", "Scenario's own", "Contribution margin"):
         assert word in text
