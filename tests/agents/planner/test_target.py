@@ -10,6 +10,7 @@ from xbopt.agents.planner.aims import Target, played, ratio_reached, without_med
 from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.goals import GOALS
+from xbopt.agents.planner.search import Effort
 from xbopt.agents.planner.target import GIVEN_UP, plan_to_target
 from xbopt.agents.planner.unreachable import with_budget
 from xbopt.core.errors import UsageError
@@ -78,7 +79,10 @@ def test_a_target_costs_less_than_more_of_every_spend_and_than_deep_discounts(ma
     for depth in np.arange(0.05, 0.65, 0.05):
         deeper = replace(own.schedule, discount_frac=np.maximum(own.schedule.discount_frac, depth))
         if played(market, GOALS["orders"], [deeper])[0] >= target.value:
-            assert found.plan.expected >= played(market, GOALS["reward"], [deeper])[0]
+            # To what the search counts as settled, twice: for the plan without the target and for that with it.
+            assert found.plan.expected >= played(market, GOALS["reward"], [deeper])[0] * (
+                1.0 - 2.0 * Effort().tolerance
+            )
             break
     else:
         pytest.fail("60 % off everything reaches the target")
