@@ -187,7 +187,13 @@ def _tariff(words: _Words) -> Change:
 
 
 def _budget(words: _Words) -> Change:
-    return Change(text=words.text, edits=scaled(words.scenario, [("budget", "total_base")], 1.0 + words.change))
+    # The scenario's own plan goes on as it was: what went before the first day follows from it.
+    own, factor = words.scenario.document.plan.spend_frac, 1.0 + words.change
+    edits = scaled(words.scenario, [("budget", "total_base")], factor)
+    return Change(
+        text=words.text,
+        edits=(*edits, *scaled(words.scenario, [("plan", "spend_frac")], min(1.0 / factor, 1.0 / max(own, 1e-9)))),
+    )
 
 
 def _move(words: _Words) -> Change:

@@ -66,7 +66,9 @@ class Search:
         # Of what is incremental, promotions count without media as well: they stay as they are in the best plan.
         is_incremental = self.yardstick.aim.organic is not None and start is not None
         how = replace(effort or Effort(), promotions=promotions and not is_incremental)
-        made = plan_campaign(self.market, goal=goal, resolution=self.resolution, start=start, effort=how)
+        # Another goal may want other dayparts; a plan of the planner's own counts as having the best.
+        begin = None if start is None else replace(start, kind="baseline")
+        made = plan_campaign(self.market, goal=goal, resolution=self.resolution, start=begin, effort=how)
         self.tried += 1
         if self.on_progress is not None:
             self.on_progress(self.tried)

@@ -50,8 +50,7 @@ def test_words_say_the_verdict_first(xbopt_command):
     text = " ".join(rest)
     assert "Over 64 sampled worlds the plan brings €" in text
     assert "in the mean of the worst tenth" in text
-    # A budget this tight is worth more than itself: what media leave for later days counts as well.
-    assert re.search(r"Budget: one more EUR of it brings [01]\.\d\d EUR of contribution margin", text)
+    assert re.search(r"Budget: one more EUR of it brings \d\.\d\d EUR of contribution margin", text)
     assert "It spends €1,000 of €1,000." in text
     for word in ("Germany", "Paid search", "Scenario's own", "Contribution margin"):
         assert word in text
@@ -116,12 +115,12 @@ def test_a_target_out_of_reach_exits_4_with_the_document(xbopt_command, tmp_path
 
 
 def test_a_target_within_reach(xbopt_command):
-    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=900", "--json")
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--target", "orders=2000", "--json")
     document = json.loads(answer.out)
     assert answer.code == 0
     assert document["goal"] == "reward"
     target, expected = document["target"], document["expected"]
-    assert target["reached"] >= 900.0 * (1 - 1e-9)
+    assert target["reached"] >= 2000.0 * (1 - 1e-9)
     assert target["reached"] == pytest.approx(expected["plan"]["orders"])
     for name in ("reward", "contribution_margin"):
         assert target["costs"][name] == pytest.approx(expected["without_target"][name] - expected["plan"][name])

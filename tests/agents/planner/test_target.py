@@ -9,7 +9,8 @@ import pytest
 from xbopt.agents.planner.aims import Target, played, ratio_reached, without_media
 from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
-from xbopt.agents.planner.goals import COST, GOALS
+from xbopt.agents.planner.goals import GOALS
+from xbopt.agents.planner.search import Effort
 from xbopt.agents.planner.target import GIVEN_UP, plan_to_target
 from xbopt.agents.planner.unreachable import with_budget
 from xbopt.core.errors import UsageError
@@ -27,10 +28,6 @@ def market_of(*changes):
 
 def worth(market, plan):
     return {name: float(played(market, goal, [plan])[0]) for name, goal in GIVEN_UP.items()}
-
-
-def discounts_given(market, plan):
-    return -float(played(market, COST, [plan])[0]) - float(plan.spend_base.sum())
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +76,16 @@ def test_a_target_costs_less_than_more_of_every_spend_and_than_deep_discounts(ma
             break
     else:
         pytest.fail("twice the media reach the target")
-    assert discounts_given(market, found.plan.schedule) < 0.1 * found.plan.total_spend_base
+    for depth in np.arange(0.05, 0.65, 0.05):
+        deeper = replace(own.schedule, discount_frac=np.maximum(own.schedule.discount_frac, depth))
+        if played(market, GOALS["orders"], [deeper])[0] >= target.value:
+            # To what the search counts as settled, twice: for the plan without the target and for that with it.
+            assert found.plan.expected >= played(market, GOALS["reward"], [deeper])[0] * (
+                1.0 - 2.0 * Effort().tolerance
+            )
+            break
+    else:
+        pytest.fail("60 % off everything reaches the target")
 
 
 def test_what_comes_by_itself_costs_nothing(market):
@@ -95,7 +101,8 @@ def test_what_comes_by_itself_costs_nothing(market):
 @pytest.mark.parametrize(("kpi", "factor"), [("roas", 1.5), ("incremental_roas", 1.2), ("roi", 1.5), ("cpa", 0.7)])
 def test_a_ratio_is_kept_and_the_rest_is_as_good_as_it_can_be(kpi, factor, market):
     own = plan_campaign(market)
-    wanted = factor * ratio_reached(market, kpi, own.schedule)
+    ratio = ratio_reached(market, kpi, own.schedule)
+    wanted = ratio + (factor - 1.0) * abs(ratio)  # a return may be below 0 within so short a horizon
     found = plan_to_target(market, Target(kpi=kpi, value=wanted))
     assert found.reached == pytest.approx(wanted, rel=2e-2)
     assert found.reached <= wanted * (1 + 1e-9) if kpi == "cpa" else found.reached >= wanted * (1 - 1e-9)
