@@ -90,11 +90,13 @@ def next_customers(
     """
     p, people, living = market.customers, state.customers, state.living
     visits = split.quality_visits[..., 1:]
-    each = orders[..., 1:] / np.where(visits > 0.0, visits, 1.0)  # orders a quality visit
+    each = np.divide(orders[..., 1:], np.where(visits > 0.0, visits, 1.0), order="F")  # orders a quality visit
     by_customer, media = each * split.readiness, split.by_media[..., 1:]
     organic = by_customer * split.organic_traffic[..., None]
-    chance = organic[..., None, :] * p.type_visits_per_head[..., None] + (by_customer * media)[..., None, :]
-    buyers = living * np.minimum(chance, 1.0)
+    chance = outer(organic[..., None, :], p.type_visits_per_head[..., None])
+    chance += (by_customer * media)[..., None, :]
+    buyers = np.minimum(chance, 1.0, out=chance)
+    buyers *= living
     dropped_out = split.strangers[..., 1:]
     won_back = dropped_out * np.minimum(each * (split.by_stranger + media), 1.0)
     # The living are summed by type, so rounding could let a bucket lose more people than it has.
@@ -103,9 +105,10 @@ def next_customers(
 
     drift = np.exp(-p.churn_effect * (state.satisfaction - p.satisfaction_start)) * (1.0 - p.contact_effect * contact)
     drift = drift * dropout_factor
-    stays = 1.0 - np.minimum(p.dropout * drift[..., None], 1.0)  # (B, R, S, K)
-    rest, _ = aged(living - buyers, p.ageing[:, None])
-    rest[..., _ACTIVE] += add_up(buyers, 4)
+    stays = 1.0 - np.minimum(outer(drift[..., None], p.dropout), 1.0)  # (B, R, S, K)
+    by_type = add_up(buyers, 4)
+    rest, _ = aged(np.subtract(living, buyers, out=buyers), p.ageing[:, None])
+    rest[..., _ACTIVE] += by_type
     rest *= stays[..., None]
     rest[..., _NEW] += _mixed(market, first, split.by_discount[..., 0])
     rest[..., _ACTIVE] += _mixed(market, add_up(won_back, 3), split.by_discount[..., 1])
@@ -123,7 +126,7 @@ def next_customers(
 
 def aged(people: FloatArray, ageing: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Those who did not buy, a day older ``(..., 4)``, and those who were forgotten ``(...)``."""
-    leaving = people * ageing
+    leaving = outer(people, ageing)
     older = people - leaving
     older[..., _AT_RISK] += leaving[..., _NEW] + leaving[..., _ACTIVE]
     older[..., _LAPSED] += leaving[..., _AT_RISK]
@@ -133,7 +136,10 @@ def aged(people: FloatArray, ageing: FloatArray) -> tuple[FloatArray, FloatArray
 def _mixed(market: MarketParameters, won: FloatArray, by_discount: FloatArray) -> FloatArray:
     """Newly won customers by type ``(B, R, S, K)``."""
     p = market.customers
-    return won[..., None] * (p.type_share + by_discount[..., None] * (p.promotion_share - p.type_share))
+    mix = outer(by_discount[..., None], p.promotion_share - p.type_share)
+    mix += p.type_share
+    mix *= won[..., None]
+    return mix
 
 
 def next_satisfaction(

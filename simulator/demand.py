@@ -74,7 +74,8 @@ def expected_demand(
     readiness = (kinds.conversion * contentment)[..., None]
 
     living = add_up(state.living, 3)  # (B, R, S, 4)
-    visiting = add_up(state.living * kinds.type_visits_per_head[..., None], 3) * world.organic_traffic[..., None]
+    visiting = add_up(outer(state.living, kinds.type_visits_per_head[..., None]), 3)
+    visiting *= world.organic_traffic[..., None]
     # Who has dropped out behaves like a prospect; his bucket says only what media reach of him.
     strangers = state.customers.copy(order="F")
     strangers[..., 1:] = np.maximum(strangers[..., 1:] - living, 0.0)
@@ -120,7 +121,7 @@ def expected_demand(
     ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac)
     carts = carts * keep
     # What no discount would have brought was cut by ``keep``; the rest came for the discount alone.
-    by_discount = (1.0 - np.minimum(ratio[..., :2], 1.0)) / keep[..., :2]
+    by_discount = np.divide(1.0 - np.minimum(ratio[..., :2], 1.0), keep[..., :2], order="F")
     return DemandDay(
         visits=visits,
         carts=carts,

@@ -5,6 +5,7 @@ own lines, all other lines stay byte for byte. The result is read again and must
 would not, or where the text's form is one that is not edited here, the whole document is written without comments.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import cast
@@ -34,7 +35,8 @@ def with_data(text: str, data: object) -> Rewritten:
     """
     edits = _Edits(text)
     try:
-        edits.change(cast("yaml.Node", yaml.compose(text, Loader=LOADER)), parse_yaml(text).data, data)  # pyright: ignore[reportArgumentType]
+        compose = cast("Callable[..., yaml.Node]", yaml.compose)
+        edits.change(compose(text, Loader=LOADER), parse_yaml(text).data, data)
         found = edits.applied()
         if parse_yaml(found).data == data:
             return Rewritten(text=found, keeps_comments=True)
@@ -81,15 +83,17 @@ class _Edits:
         if node.flow_style and list(old) != list(new):
             self._replace(node, new)
             return
-        pairs = {cast("str", key.value): (key, value) for key, value in node.value}
+        listed = cast("list[tuple[yaml.Node, yaml.Node]]", node.value)
+        pairs = {cast("str", key.value): (key, value) for key, value in listed}
         after: yaml.Node | None = None
         for key, value in new.items():
             if key in old:
-                after = pairs[key][1]
-                if isinstance(after, yaml.CollectionNode) and not after.flow_style and not _alike(old[key], value):
-                    self._lines(pairs[key][0], after, _entry(key, value, pairs[key][0].start_mark.column))
+                name, below = pairs[key]
+                after = below
+                if isinstance(below, yaml.CollectionNode) and not below.flow_style and not _alike(old[key], value):
+                    self._lines(name, below, _entry(key, value, name.start_mark.column))
                 else:
-                    self.change(after, old[key], value)
+                    self.change(below, old[key], value)
             elif after is None:
                 raise _NotEditedError
             else:
@@ -144,7 +148,7 @@ class _Edits:
 
 
 def _alike(old: object, new: object) -> bool:
-    return isinstance(new, dict if isinstance(old, dict) else list)
+    return isinstance(new, dict) if isinstance(old, dict) else isinstance(new, list)
 
 
 def _flow(value: object) -> str:
@@ -155,6 +159,7 @@ def _flow(value: object) -> str:
 def _entry(key: str, value: object, indent: int) -> str:
     """The lines of an entry of a block mapping; a list of mappings has one line an item."""
     head = f"{' ' * indent}{_flow(key)}:"
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in cast("list[object]", value)):
-        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in cast("list[object]", value))
-    return f"{head} {_flow(value)}\n"
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) for item in items):
+        return head + "\n" + "".join(f"{' ' * (indent + 2)}- {_flow(item)}\n" for item in items)
+    return f"{head} {_flow(cast('object', value))}\n"

@@ -264,7 +264,7 @@ def _move_provenance(data: Plain) -> None:
         steps = path.split(".") if isinstance(path, str) else []
         by_bucket = len(steps) == 4 and steps[0] == "segments" and steps[2] in ("visits_per_1000", "conversion")
         if not by_bucket:
-            kept.append(entry)
+            kept.append(cast("object", entry))
         elif steps[2] == "visits_per_1000" and steps[3] not in _KNOWN and (own := ".".join(steps[:3])) not in moved:
             moved.add(own)
             kept.append({**cast("Plain", entry), "path": own})

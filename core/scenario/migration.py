@@ -54,10 +54,7 @@ def refuse_old_form(document: Document) -> None:
 
 def migrated(document: Document) -> tuple[object, list[str]]:
     """The document's data in the form of today, and what changed in sentences; nothing where it is of that form."""
-    data: object = copy.deepcopy(document.data)
-    said: list[str] = []
-    if isinstance(data, dict):
-        plain = cast("Plain", data)
-        for step in MIGRATIONS:
-            said += step.rewrite(plain)
-    return cast("object", data), said
+    if not isinstance(document.data, dict):
+        return document.data, []
+    data = copy.deepcopy(cast("Plain", document.data))
+    return data, [sentence for step in MIGRATIONS for sentence in step.rewrite(data)]

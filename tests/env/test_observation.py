@@ -33,10 +33,10 @@ def test_the_first_morning_by_hand(market):
     # 5 October 2026 is a Monday: angle 0.
     assert feature(observation, "weekday_sin") == pytest.approx(np.zeros((2, 2)))
     assert feature(observation, "weekday_cos") == pytest.approx(np.ones((2, 2)))
-    # German families: 900 new, 2,400 active and 1,500 at risk among 300,000 people.
-    assert feature(observation, "known_share")[0, 0, 0] == pytest.approx(4800 / 300000)
-    assert feature(observation, "new_share")[0, 0, 0] == pytest.approx(900 / 4800)
-    assert feature(observation, "at_risk_share")[0, 0, 0] == pytest.approx(1500 / 4800)
+    # German families: 460 new, 1,200 active and 760 at risk among 300,000 people.
+    assert feature(observation, "known_share")[0, 0, 0] == pytest.approx(2420 / 300000)
+    assert feature(observation, "new_share")[0, 0, 0] == pytest.approx(460 / 2420)
+    assert feature(observation, "at_risk_share")[0, 0, 0] == pytest.approx(760 / 2420)
     assert feature(observation, "recent_spend") == pytest.approx(np.zeros((2, 2, 2)))
 
 

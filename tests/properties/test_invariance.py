@@ -48,7 +48,7 @@ def test_another_base_currency_changes_no_count_and_scales_all_money(
         scenario = scenario_of(doc)
         policy = random_policy(scenario, 3 if sampled else 1, seed, spend=200.0 * unit)
         market = build_market(scenario)
-        return play(market, policy, worlds=worlds)[0], customer_value(market)
+        return play(market, policy, worlds=worlds)[0], customer_value(market).living
 
     (mine, value), (theirs, their_value) = run(doc, 1.0), run(rescaled(doc, factor), factor)
     np.testing.assert_allclose(their_value, value * factor, rtol=1e-9, atol=1e-9 * factor)
