@@ -272,10 +272,9 @@ class FulfilmentParameters:
 class MarketParameters:
     """A market as arrays: what it is, for all worlds. ``shape`` is ``(R, S, C, H)``.
 
-    ``places`` begin with the own shop.
-    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these. ``before`` is the market
-    whose own plan and steady past hold: that of the scenario as it was before a what-if question changed the days to
-    come; None for the market itself.
+    ``usual_rules`` are the table's trade rules of the first day; conversion rates hold at these. ``places`` begin with
+    the own shop. ``before`` is the market whose own plan and steady past hold: that of the scenario as it was before a
+    what-if question changed the days to come; None for the market itself.
     """
 
     scenario: Scenario

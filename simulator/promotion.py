@@ -42,11 +42,12 @@ def pull_forward(
     orders: FloatArray,
     undiscounted: FloatArray,
     borrowed_frac: FloatArray,
+    shock: FloatArray | float = 1.0,
 ) -> tuple[Ledger, FloatArray]:
     """Split the bump into its sources, and cut today's orders by what earlier and other promotions took.
 
     Nobody pays back while the deal goes on: what a deal of today's size has borrowed in the time for which it is wholly
-    a deal is not due yet.
+    a deal is not due yet. A day's bad luck makes the deal no smaller, and pay-back stays linear in luck.
 
     Args:
         market: Parameters.
@@ -54,6 +55,7 @@ def pull_forward(
         orders: Expected orders ``(B, R, S, L)`` before any cut.
         undiscounted: Share of them that no discount would have brought as well ``(B, R, S, L)``, at most 1.
         borrowed_frac: Share of the bump that is brought forward ``(B, R, S)``.
+        shock: Today's demand shock, which ``orders`` hold ``(B, R, S)``.
 
     Returns:
         The ledger, and the multiplier on orders ``(B, R, S, L)``. Only the undiscounted part of the orders is cut,
@@ -65,7 +67,7 @@ def pull_forward(
     bump = add_up(orders, 3) - base
     switched = promotion.switched_frac * bump
     borrowed = borrowed_frac * bump
-    due = promotion.payback * np.maximum(state.borrowed - market.demand.deal_days * borrowed, 0.0)
+    due = promotion.payback * np.maximum(state.borrowed - market.demand.deal_days * borrowed / shock, 0.0)
     taken = _taken_from_siblings(switched * promotion.own_frac, base, bump)
     wanted = due + taken
     cut = np.minimum(wanted, promotion.largest_cut * base)

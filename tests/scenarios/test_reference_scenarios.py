@@ -120,8 +120,9 @@ def test_the_launch_has_few_customers_and_curves_of_every_shape() -> None:
 def test_the_economics_are_those_of_a_shop(name: str, roas: tuple[float, float], margin: tuple[float, float]) -> None:
     """Bands an order wider than the standard error over 32 worlds, which is below 3 % of each figure.
 
-    Media take 10 to 25 % of net revenue. A gross margin of 62 % in apparel leaves 14 to 22 % of net revenue after parcels,
-    returns, payment and media (trade sources), less in a launch, more where half of the orders come from the home market.
+    Media take 10 to 25 % of net revenue. A gross margin of 62 % in apparel leaves 14 to 22 % of net revenue after
+    parcels, returns, payment and media (trade sources), less in a launch, more where half of the orders come from the
+    home market.
     """
     kpis = result(name).kpis
     assert roas[0] < kpis["roas"].mean < roas[1]

@@ -23,11 +23,12 @@ PEOPLE = {
     "product_mix": {"thing": 1.0},
     "basket_cv": 0,
     "elasticity": -2.0,
-    "visits_per_1000": dict.fromkeys(("prospect", "new", "active", "at_risk", "lapsed"), 10),
-    "conversion": dict.fromkeys(("prospect", "new", "active", "at_risk", "lapsed"), 1),
+    "visits_per_1000": 10,
+    "customer_types": [{"id": "any", "share": 1, "visits_per_1000": 10, "daily_dropout": 0.01}],
+    "customer_conversion": 1,
     "cart_rate": 0.2,
     "checkout_rate": 0.5,
-    "reference_price": {"weight": 0},
+    "price_memory": {"deal_gain": 0},
 }
 ADS = {
     "price": {"model": "cpm", "amount_base": 10, "bid_up": 0.1, "reference_per_1000": 10},

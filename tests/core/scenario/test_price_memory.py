@@ -2,27 +2,28 @@
 
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.worlds import PLAIN, decision, document, play, scenario_of
-from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import ScenarioError
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
-from xbopt.core.scenario.loading import check_document
+from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.price_memory_migration import old_reference_price, price_memory_from_reference_price
 from xbopt.simulator.build import build_market
 
 
-def test_the_old_section_is_refused_with_its_place_and_the_way_out() -> None:
+def test_the_old_section_is_refused_with_its_place_and_the_way_out(tmp_path: Path) -> None:
     text = PLAIN.replace("price_memory: {deal_gain: 0}", "reference_price: {weight: 0.3}")
+    (tmp_path / "old.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(ScenarioError) as caught:
-        check_document(parse_yaml(text, file="old.yaml"))
+        load_scenario(tmp_path / "old.yaml")
     (problem,) = caught.value.problems
     assert "reference_price" in text.splitlines()[(problem.line or 0) - 1]
     assert "price_memory {deal_gain, half_life_days}" in problem.message
-    assert "Run `xbopt scenario migrate FILE`" in problem.message
+    assert f"Run `xbopt scenario migrate {tmp_path / 'old.yaml'}`" in problem.message
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.5, 0.9, 1.0])
