@@ -20,8 +20,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | awk -F': ' '{printf "make %-11s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.base ## install what users get, and play the quickstart scenario
+demo: $(VENV)/.base ## install what users get; what a small shop's plan brings, and what a better one would bring
 	$(BIN)/xbopt simulate quickstart
+	$(BIN)/xbopt plan quickstart
 
 # The tests of a file share a worker, so that what they share is made once.
 PYTEST = $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile

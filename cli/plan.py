@@ -154,6 +154,8 @@ def plan_command(
 
         write_plan(result.campaign.schedule, loaded, out)
         say(f"Plan: {out}. Play it: xbopt simulate {scenario} --policy {out}")
+    elif not as_json:
+        say(f"Next: xbopt plan {scenario} -o plan.xlsx --report plan.html writes it day by day and as a page.")
     _write_reports(result, report, xlsx, runs=runs, seed=seed, quiet=as_json)
 
 

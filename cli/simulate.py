@@ -135,6 +135,8 @@ def simulate_command(
         say(f"Decision log: {log}")
     if panel is not None:
         say(f"Panel: {panel}")
+    if not as_json and result.policy == "baseline":
+        say(f"Next: xbopt plan {scenario} makes a better plan and says what it would bring.")
 
 
 def _print_json(result: "SimulationResult") -> None:
