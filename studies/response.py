@@ -17,6 +17,8 @@ from xbopt.studies.simulate import SimulationResult
 _STEPS = 24
 _BEYOND = 2.0
 """How far a curve is drawn, in multiples of the largest planned daily spend."""
+_SAME = 1e-9
+"""Points of a curve that are nearer than this, relative to its length, are one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,8 @@ def _curve(
     if not np.isnan(other):
         reach = max(reach, 1.1 * other)
     grid = np.unique(np.concatenate([reach * np.linspace(0.0, 1.0, _STEPS + 1) ** 2, [current, largest]]))
+    # An even plan's mean and largest day differ by rounding alone: two points of a curve, and no slope between them.
+    grid = grid[np.append(True, np.diff(grid) > _SAME * reach)]
     margin = _brought(market, split, channel, grid)
     return ResponseCurve(
         channel=market.scenario.channels[channel],

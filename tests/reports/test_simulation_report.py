@@ -11,6 +11,7 @@ import pytest
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import uncovered
+from xbopt.core.scenario.uncertainty import Uncertainty
 from xbopt.reports.kit.numbers import NumberFormat, glued
 from xbopt.reports.simulation.assumptions import DEFAULT_MARK, NO_MARK, SET_MARK, build_assumptions
 from xbopt.reports.simulation.bridge import build_bridge
@@ -135,8 +136,9 @@ def test_a_report_tells_marginals_where_they_are_known(played):
     marginals = plan_marginals(played.market, scenario_plan(played.market))
     report = build_simulation_report(played, marginals=marginals)
     assert len(marginals_table(report.marginals, report.numbers).rows) == len(marginals.rows)
-    # Every channel of this plan is far beyond where its last unit pays.
-    assert marginals_takeaway(marginals).startswith("A little less would pay in ")
+    more, less = marginals_takeaway(marginals).split("; ")
+    assert more == "A little more spend would pay in Paid search and E-mail to customers"
+    assert less == "a little less would pay in Paid social."
 
 
 def test_the_ledger_splits_the_bump(make_result):
@@ -378,7 +380,7 @@ def test_figures_that_round_to_zero_carry_no_sign():
 def test_what_must_be_read_first_stands_before_the_verdict(played):
     """A scenario that is sure of everything: its ranges hold only chance, and the page says so above all."""
     assert build_simulation_report(played).warnings == ()
-    sure = played.scenario.document.model_copy(update={"uncertainty": {}})
+    sure = played.scenario.document.model_copy(update={"uncertainty": Uncertainty()})
     report = build_simulation_report(replace(played, scenario=replace(played.scenario, document=sure)))
     content = simulation_content(report)
     assert content.verdict.startswith("Nothing is stated as uncertain: ranges below hold only chance")

@@ -93,8 +93,9 @@ def test_rewards_of_cells_add_up_to_the_reward(market, plan, relative):
         assert step.cell_reward.sum(axis=(1, 2)) == pytest.approx(step.reward, rel=1e-9, abs=1e-12)
 
 
-def test_another_region_has_no_part_in_a_regions_reward(market, plan):
+def test_another_region_has_no_part_in_a_regions_reward():
     """Where the budget does not bind, what is decided in one region leaves the other's reward as it is."""
+    market = build_market(load_scenario("quickstart", overrides=["horizon.days=29", "budget.total_base=60000"]))
     campaign = Campaign(
         market, worlds=4, settings=CampaignSettings(encoding="tactics"), plan=built_in_policy("planner", market)
     )
