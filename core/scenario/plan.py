@@ -24,7 +24,9 @@ class Lock(Section):
     """Spend a day that no policy may change."""
 
     region: Identifier = Field(description="the region")
-    segment: Identifier = Field(description="the segment")
+    segment: Identifier | None = Field(
+        default=None, description="the segment; where left out the whole region, shared over its segments by people"
+    )
     channel: Identifier = Field(description="the channel")
     spend_per_day_base: Money = Field(description="spend a day, base currency")
 
@@ -35,6 +37,14 @@ class Minimum(Section):
     region: Identifier = Field(description="the region")
     channel: Identifier = Field(description="the channel")
     spend_per_day_base: Money = Field(description="least spend a day, base currency")
+
+
+class Maximum(Section):
+    """Spend a day that a channel of a region may have at most, over all segments together."""
+
+    region: Identifier = Field(description="the region")
+    channel: Identifier = Field(description="the channel")
+    spend_per_day_base: Money = Field(description="most spend a day, base currency")
 
 
 class Budget(Section):
@@ -52,6 +62,9 @@ class Budget(Section):
     )
     minimums: list[Minimum] = Field(
         default_factory=list, max_length=400, description="least spend a day by region and channel"
+    )
+    maximums: list[Maximum] = Field(
+        default_factory=list, max_length=400, description="most spend a day by region and channel"
     )
     locks: list[Lock] = Field(default_factory=list, max_length=400, description="fixed spend a day by cell and channel")
     roi_floor: Annotated[float, Field(ge=-1, le=100)] | None = Field(

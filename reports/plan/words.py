@@ -194,7 +194,7 @@ def _limit_name(limit: LimitPrice, numbers: NumberFormat) -> str:
             return f"Daily limit on {numbers.short_day(limit.day)}" if limit.day else "Daily limit"
         case "region" | "channel":
             return f"Cap on {limit.place[0]}"
-        case "minimum" | "lock":
+        case "maximum" | "minimum" | "lock":
             return f"{limit.kind.capitalize()} of {' / '.join(limit.place)}"
 
 
