@@ -47,6 +47,22 @@ class Maximum(Section):
     spend_per_day_base: Money = Field(description="most spend a day, base currency")
 
 
+class Bookable(Section):
+    """What amounts can be booked: ``xbopt plan --bookable`` makes plans of such amounts. Simulations do not ask."""
+
+    least_per_day_base: Money = Field(
+        default=0.0, description="a channel of a region spends so much a day, over its segments together, or nothing"
+    )
+    largest_weekly_change_frac: Annotated[float, Field(gt=0, le=100)] | None = Field(
+        default=None,
+        description="most by which a running channel of a region may change from week to week, of the week before; "
+        "starting from nothing and stopping are free",
+    )
+    round_to: PositiveMoney = Field(
+        default=1.0, description="amounts a day are multiples of so many units of the region's currency"
+    )
+
+
 class Budget(Section):
     """Money for media over the whole horizon, and its limits."""
 
@@ -67,6 +83,7 @@ class Budget(Section):
         default_factory=list, max_length=400, description="most spend a day by region and channel"
     )
     locks: list[Lock] = Field(default_factory=list, max_length=400, description="fixed spend a day by cell and channel")
+    bookable: Bookable = Field(default=Bookable(), description="amounts that can be booked")
     roi_floor: Annotated[float, Field(ge=-1, le=100)] | None = Field(
         default=None,
         description="least contribution margin that media add, media paid, per unit of media spend, against the same "

@@ -153,7 +153,7 @@ def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     """What the plan spends, and what is proven about it."""
     plan, budget = result.campaign, result.scenario.limits.total_base
     spent = f"It spends {numbers.money(plan.total_spend_base)} of {numbers.money(budget)}"
-    if result.target is not None or result.risk is not None:
+    if result.target is not None or result.risk is not None or result.booking is not None:
         return f"{spent}."  # other plans bring more, and are not wanted
     if result.is_proven:
         return f"{spent}. In the last program of the search, which is concave, no other spend brings more."
@@ -174,6 +174,47 @@ def risk_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
         f"parameters, chance left out, it brings {mean} in the mean and {worst} in the worst tenth; the plan for the "
         f"average market, with {numbers.money(risk.neutral_media_base)} of media, {other_mean} and {other_worst}."
     )
+
+
+def booking_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What booking costs against the plan that it was made from, and what it costs it for."""
+    booking, before, unit = result.booking, result.unrounded, result.goal_unit
+    assert booking is not None, "called for a bookable plan"
+    assert before is not None, "a bookable plan comes with the one that it was made from"
+    goal = result.campaign.goal
+    rules = result.scenario.document.budget.bookable
+    asked = [f"multiples of {rules.round_to:g} in the region's currency"]
+    if rules.least_per_day_base > 0.0:
+        asked.append(f"at least {numbers.money(rules.least_per_day_base)} a day or nothing")
+    if rules.largest_weekly_change_frac is not None:
+        asked.append(f"at most {numbers.share(rules.largest_weekly_change_frac)} of change from week to week")
+    lost = {name: before.goals[name] - result.planned.goals[name] for name in (goal, "contribution_margin")}
+    if lost[goal] > 0.0:
+        margin = f"{numbers.money(abs(lost['contribution_margin']))} of contribution margin"
+        other = "" if goal == "contribution_margin" else f"; {margin} {_less(lost['contribution_margin'])}"
+        cost = f"That costs {numbers.number(lost[goal], unit)} of {GOAL_WORDS[goal]}{other}"
+    else:
+        cost = f"That costs no {GOAL_WORDS[goal]}"
+    weekly = min(max(booking.unrounded.expected - booking.weekly, 0.0), max(lost[goal], 0.0))
+    why = f", {numbers.number(weekly, unit)} of it because a week has one amount" if weekly > 0.0 else ""
+    weeks = (
+        f" Of the weeks of a channel in a region {numbers.count(booking.dropped)} are dropped and "
+        f"{numbers.count(booking.raised)} raised to the least amount."
+        if booking.dropped or booking.raised
+        else ""
+    )
+    return f"All amounts can be booked: one a week, {', '.join(asked)}. {cost}{why}.{weeks}"
+
+
+def _less(lost: float) -> str:
+    return "less" if lost >= 0.0 else "more"
+
+
+def unpriced_reason(result: PlanningResult) -> str:
+    """Why limits have no prices; empty where they have."""
+    if result.booking is not None:
+        return "was brought into amounts that can be booked"
+    return "" if result.risk is None else "was moved for risk"
 
 
 def limit_lines(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitLine, ...]:
@@ -232,10 +273,10 @@ def _withheld_words(limit: LimitPrice, result: PlanningResult, numbers: NumberFo
     )
 
 
-def limits_sentence(lines: tuple[LimitLine, ...], *, has_prices: bool = True) -> str:
-    """Which limits hold the plan back, in a sentence; without prices, that they are not known."""
-    if not has_prices:
-        return "What more room in a limit would bring is not known for a plan that was moved for risk."
+def limits_sentence(lines: tuple[LimitLine, ...], *, unpriced: str = "") -> str:
+    """Which limits hold the plan back, in a sentence; without prices, that they are not known and why."""
+    if unpriced:
+        return f"What more room in a limit would bring is not known for a plan that {unpriced}."
     priced = [line for line in lines if line.limit.worth > 0.0]
     if not lines:
         return "No limit is in the plan's way: more room, or more money, would bring nothing."
