@@ -103,6 +103,7 @@ class _Booking:
         self.weekly_base = self.rules.weekly(self.plan.spend_base)
         self.shares = self.rules.weights(self.weekly_base, scenario.population)
         self.wanted = self.rules.units(self.weekly_base)
+        self.price = campaign.budget_price
         self.least_base = self.rules.least * self.rules.unit_base
 
     def plan_of(self, units: FloatArray) -> ScheduledPolicy:
@@ -132,7 +133,7 @@ class _Booking:
                 scaled = scale * shape
                 tried += [scaled, np.where(scaled > 0.0, np.maximum(scaled, rules.least), 0.0)]
                 tried.append(np.where(scaled > 0.5 * rules.least, np.maximum(scaled, rules.least), 0.0))
-        kept = self._lawful(tried)
+        kept = [units for units in self._lawful(tried) if self._allowed(units)]
         if not kept:
             raise InfeasiblePlanError(
                 ("budget", "minimums and locks", "budget.bookable"),
@@ -185,19 +186,20 @@ class _Booking:
         return changed
 
     def _round(self, units: FloatArray, changes: list[FloatArray]) -> FloatArray:
-        """The best single change, or the best changes of different places together; the units where none is better."""
+        """The best changes of different places together; the units where no change is better.
+
+        A change may take money that only another one sets free, so money is charged at the budget's price.
+        """
         tried = self._lawful(changes)
         if not tried:
             return units
         now = self._values([units])
         values = np.concatenate([now, self._values(tried)], axis=1)
-        gains = self._gains(values)
+        worth = self._gains(values) - self.price * (values[2, 1:] - values[2, 0])
         enough = _GAIN * abs(float(now[0, 0]))
-        order = [int(i) for i in np.argsort(-gains, kind="stable") if gains[i] > enough]
-        if not order:
-            return units
-        together, best = units, [tried[order[0]]]
-        for i in order:
+        order = [int(i) for i in np.argsort(-worth, kind="stable") if worth[i] > enough]
+        together, best = units, list[FloatArray]()
+        for i in (*order, *order):  # what had no room the first time may have it now
             # A change that overlaps what was taken already is left for the next round.
             differs = tried[i] != units
             if not (differs & (together != units)).any():
@@ -205,8 +207,9 @@ class _Booking:
                 if self._allowed(joined):
                     together = joined
                     best.append(joined)
-        found = np.concatenate([now, self._values(best)], axis=1)
-        gains = self._gains(found)
+        if not best:
+            return units
+        gains = self._gains(np.concatenate([now, self._values(best)], axis=1))
         top = int(gains.argmax())
         return best[top] if gains[top] > enough else units
 
@@ -218,9 +221,8 @@ class _Booking:
         return np.where(short[1:] <= short[0], gains, -np.inf)
 
     def _lawful(self, tried: list[FloatArray]) -> list[FloatArray]:
-        """The different units within rules and limits that those tried become."""
-        made = {units.tobytes(): units for units in map(self.rules.lawful, tried)}
-        return [units for units in made.values() if self._allowed(units)]
+        """The different units within the rules that those tried become."""
+        return list({units.tobytes(): units for units in map(self.rules.lawful, tried)}.values())
 
     def _allowed(self, units: FloatArray) -> bool:
         return keeps_limits(self.rules.daily(units, self.shares), self.available, self.limits)

@@ -53,6 +53,7 @@ TARGET_WORDS: dict[str, tuple[str, Unit]] = {
 """What a target asks for, and how it is written."""
 _COUNTED_BY = 1000.0
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
+_WORTH_A_WORD = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ def booking_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     assert before is not None, "a bookable plan comes with the one that it was made from"
     goal = result.campaign.goal
     rules = result.scenario.document.budget.bookable
-    asked = [f"multiples of {rules.round_to:g} in the region's currency"]
+    asked = [f"multiples of {rules.round_to:,.15g} in the region's currency"]
     if rules.least_per_day_base > 0.0:
         asked.append(f"at least {numbers.money(rules.least_per_day_base)} a day or nothing")
     if rules.largest_weekly_change_frac is not None:
@@ -196,7 +197,11 @@ def booking_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     else:
         cost = f"That costs no {GOAL_WORDS[goal]}"
     weekly = min(max(booking.unrounded.expected - booking.weekly, 0.0), max(lost[goal], 0.0))
-    why = f", {numbers.number(weekly, unit)} of it because a week has one amount" if weekly > 0.0 else ""
+    why = (
+        f", {numbers.number(weekly, unit)} of it because a week has one amount"
+        if weekly > _WORTH_A_WORD * lost[goal]
+        else ""
+    )
     weeks = (
         f" Of the weeks of a channel in a region {numbers.count(booking.dropped)} are dropped and "
         f"{numbers.count(booking.raised)} raised to the least amount."

@@ -131,6 +131,13 @@ def test_a_bookable_plan_comes_back_from_its_table(booked, tmp_path):
                 assert float(row["booked_amount"]) % step == 0.0
 
 
+@pytest.mark.parametrize("rules", [{"round_to": 1e6}, {"least_per_day_base": 1e6}])
+def test_where_no_amount_can_be_booked_nothing_is(campaign, rules):
+    found = plan_bookable(market_with(rules), campaign)
+    assert found.plan.total_spend_base == 0.0
+    assert found.plan.expected < campaign.expected
+
+
 def test_a_minimum_that_no_whole_unit_can_pay_below_its_maximum_is_refused_by_name(campaign):
     """21.5 a day in units of 50 are 50 in each of two segments, above a maximum of 60."""
     market = market_with(
