@@ -199,7 +199,7 @@ def booking_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     weekly = min(max(booking.unrounded.expected - booking.weekly, 0.0), max(lost[goal], 0.0))
     why = (
         f", {numbers.number(weekly, unit)} of it because a week has one amount"
-        if weekly > _WORTH_A_WORD * lost[goal]
+        if weekly > _WORTH_A_WORD * max(lost[goal], 0.0)
         else ""
     )
     weeks = (
