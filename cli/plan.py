@@ -84,6 +84,10 @@ def plan_command(
         Literal["day", "week", "four_weeks"] | None,
         typer.Option("--resolution", help="Length of a plan cell; chosen by the scenario's size if left out."),
     ] = None,
+    bookable: Annotated[
+        bool,
+        typer.Option("--bookable", help="Bring the plan into amounts that can be booked, by budget.bookable."),
+    ] = False,
     changes: SetOption = None,
     report: HtmlOption = None,
     xlsx: XlsxOption = None,
@@ -108,6 +112,7 @@ def plan_command(
             "--target": target,
             "--goal": goal,
             "--risk": risk or None,
+            "--bookable": bookable or None,
             "--worth-knowing": worth_knowing or None,
             "--report": report,
             "--xlsx": xlsx,
@@ -120,6 +125,9 @@ def plan_command(
         raise UsageError(f"--target {target} is kept in the average market; leave --risk {risk:g} out.")
     if wanted is None and give_up != "reward":
         raise UsageError(f"--give-up {give_up} says what a target is to cost little of; name one with --target.")
+    if bookable and (wanted is not None or risk > 0.0):
+        other = f"--risk {risk:g}" if wanted is None else f"--target {target}"
+        raise UsageError(f"--bookable chooses amounts for a goal in the average market; leave {other} out.")
     chosen = goal or "reward"
     loaded = load_with_notes(scenario, changes)
     if own and out is not None:
@@ -135,6 +143,7 @@ def plan_command(
                 give_up=give_up,
                 risk=risk,
                 resolution=resolution,
+                bookable=bookable,
                 on_progress=on_progress,
             )
     except BudgetError as error:
@@ -152,7 +161,7 @@ def plan_command(
     if out is not None:
         from xbopt.core.scenario.plan_table import write_plan
 
-        write_plan(result.campaign.schedule, loaded, out)
+        write_plan(result.campaign.schedule, loaded, out, in_account_currency=bookable)
         say(f"Plan: {out}. Play it: xbopt simulate {scenario} --policy {out}")
     elif not as_json:
         say(f"Next: xbopt plan {scenario} -o plan.xlsx --report plan.html writes it day by day and as a page.")
@@ -211,12 +220,14 @@ def _print_worth_knowing(result: "PlanningResult", known: "ValueOfInformation | 
 def _print_plan(result: "PlanningResult") -> None:
     from xbopt.reports.plan.report import expected_table, limits_table
     from xbopt.reports.plan.words import (
+        booking_sentence,
         limit_lines,
         limits_sentence,
         plan_verdict,
         risk_sentence,
         sampled_sentence,
         spend_sentence,
+        unpriced_reason,
     )
     from xbopt.studies.rules_in_force import rules_in_force
 
@@ -229,10 +240,12 @@ def _print_plan(result: "PlanningResult") -> None:
     console.print(spend_sentence(result, numbers), markup=False)
     if result.risk is not None:
         console.print(risk_sentence(result, numbers), markup=False)
+    if result.booking is not None:
+        console.print(booking_sentence(result, numbers), markup=False)
     console.print(_spend_table(result, numbers))
     console.print(figures_table(expected_table(result), numbers))
     lines = limit_lines(result, numbers)
-    console.print(limits_sentence(lines, has_prices=result.risk is None), markup=False)
+    console.print(limits_sentence(lines, unpriced=unpriced_reason(result)), markup=False)
     if len(lines) > 1:
         heads = {"limit": "Limit", "allowed": f"Allowed, {money}", "words": "What more of it buys"}
         console.print(figures_table(limits_table(lines[:_MOST_LIMITS], result), numbers, heads=heads))

@@ -11,7 +11,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.studies.labels import axis_names
 from xbopt.studies.plan import PlanningResult
 
-LimitKind = Literal["budget", "day", "region", "channel", "minimum", "lock", "roi_floor"]
+LimitKind = Literal["budget", "day", "region", "channel", "maximum", "minimum", "lock", "roi_floor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class LimitPrice:
         kind: What sort of limit it is; minimums and locks are promises, of which less may be worth something.
         place: Readable names of the region, segment and channel that it is about, as far as it is about any.
         day: The day that it is about; None where it holds on all.
-        allowed_base: What it allows, or promises over the horizon; NaN where it is no amount of money.
+        allowed_base: What it allows or promises over the horizon, of a day's limit a day; NaN where it is no amount of
+            money.
         price: Goal per base currency unit of room; of a promise per unit less of it, and below 0 where one unit more
             brings something; of the return floor per unit of floor. 0 where room brings nothing, NaN where withheld.
         withheld: Why no price is shown; None where one is.
@@ -84,7 +85,7 @@ def _limit_price(result: PlanningResult, key: str, price: float) -> LimitPrice:
 
 
 def _placed(scenario: Scenario, kind: str, of: str) -> tuple[tuple[str, ...], float]:
-    """Where a cap, minimum or lock holds, in readable names, and what it allows or promises over the horizon."""
+    """Where a cap, maximum, minimum or lock holds, in readable names, and what it allows or promises in all."""
     regions, segments, channels = axis_names(scenario)
     limits = scenario.limits
     if kind == "region":
@@ -98,5 +99,7 @@ def _placed(scenario: Scenario, kind: str, of: str) -> tuple[tuple[str, ...], fl
     if kind == "lock":
         s = scenario.segments.index(ids[1])
         return (regions[r], segments[s], channels[c]), float(limits.lock_base[r, s, c]) * scenario.days
+    if kind == "maximum":
+        return (regions[r], channels[c]), float(limits.maximum_base[r, c]) * scenario.days
     free = ~limits.locked[r, :, c]
     return (regions[r], channels[c]), float(limits.minimum_base[r, free, c].sum()) * scenario.days

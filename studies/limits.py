@@ -38,13 +38,13 @@ class LimitUse:
     """A limit and how much of it is used; base currency.
 
     Attributes:
-        key: ``budget``, ``day``, ``region`` or ``channel``.
-        name: Readable name of the region or channel; empty for the others.
+        key: ``budget``, ``day``, ``region``, ``channel`` or ``maximum`` (of a channel in a region).
+        name: Readable name of what it is about; empty for budget and day.
         allowed: What it allows.
-        used: Mean over worlds.
+        used: Mean over worlds; of day and maximum on the largest day.
     """
 
-    key: Literal["budget", "day", "region", "channel"]
+    key: Literal["budget", "day", "region", "channel", "maximum"]
     name: str = ""
     allowed: float
     used: float
@@ -85,7 +85,8 @@ def limit_use(result: SimulationResult) -> tuple[LimitUse, ...]:
     """Budget, the largest day, and every cap that the scenario sets."""
     limits, spend = result.scenario.limits, result.totals.spend_by_cell()
     regions, _, channels = axis_names(result.scenario)
-    by_day = result.totals.mean_spend_by_day().sum(axis=(1, 2))
+    by_place = result.totals.mean_spend_by_day()
+    by_day = by_place.sum(axis=(1, 2))
     caps: tuple[tuple[Literal["region", "channel"], tuple[str, ...], FloatArray, FloatArray], ...] = (
         ("region", regions, limits.region_cap_base, spend.sum(axis=(1, 2))),
         ("channel", channels, limits.channel_cap_base, spend.sum(axis=(0, 1))),
@@ -98,5 +99,14 @@ def limit_use(result: SimulationResult) -> tuple[LimitUse, ...]:
             for key, names, allowed, spent in caps
             for name, cap, used in zip(names, allowed, spent, strict=True)
             if np.isfinite(cap)
+        ),
+        *(
+            LimitUse(
+                key="maximum",
+                name=f"{regions[r]} / {channels[c]}",
+                allowed=float(limits.maximum_base[r, c]),
+                used=float(by_place[:, r, c].max()),
+            )
+            for r, c in np.argwhere(np.isfinite(limits.maximum_base)).tolist()
         ),
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from xbopt.agents.planner.aims import Target
 from xbopt.agents.planner.blocks import Resolution
+from xbopt.agents.planner.bookable import BookablePlan, plan_bookable
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
 from xbopt.agents.planner.goals import COST, GOALS, goal_named
 from xbopt.agents.planner.policy import usual_resolution
@@ -72,6 +73,8 @@ class PlanningResult:
         marginals: What one per cent more or less of its money brings.
         unbound: What the best plan without the target brings; None without a target.
         risk: How it was moved for the worst worlds as well; None where it was not.
+        booking: How it was brought into amounts that can be booked; None where it was not.
+        unrounded: What the plan brings that it was made from then; None without booking.
         notes: What a reader must know.
     """
 
@@ -85,6 +88,8 @@ class PlanningResult:
     marginals: Marginals = field(repr=False)
     unbound: ExpectedResult | None = field(repr=False, default=None)
     risk: RiskPlan | None = field(repr=False, default=None)
+    booking: BookablePlan | None = field(repr=False, default=None)
+    unrounded: ExpectedResult | None = field(repr=False, default=None)
     notes: tuple[str, ...] = field(repr=False)
 
     @property
@@ -125,8 +130,8 @@ class PlanningResult:
 
     @property
     def is_proven(self) -> bool:
-        """Whether the plan is an optimum of its last convex program."""
-        return self.relative_gap <= PROVEN_GAP
+        """Whether the plan is an optimum of its last convex program; bookable amounts are no question of one."""
+        return self.booking is None and self.relative_gap <= PROVEN_GAP
 
     @property
     def gain(self) -> float:
@@ -147,6 +152,7 @@ def plan(
     give_up: GiveUp = "reward",
     risk: float = 0.0,
     resolution: Resolution | None = None,
+    bookable: bool = False,
     on_progress: Progress | None = None,
 ) -> PlanningResult:
     """Plan a scenario and set the plan beside the scenario's own.
@@ -160,13 +166,17 @@ def plan(
         risk: Plan for the mean over worlds of parameters less so many times its gap to the mean of the worst tenth;
             0 plans for the average market.
         resolution: Length of plan cells; weeks, or four weeks where that would be very many cells, if left out.
+        bookable: Bring the plan into amounts that can be booked, by ``budget.bookable``.
         on_progress: Called with the number of plans that were made on the way to a target.
 
     Raises:
         InfeasiblePlanError: No plan keeps all limits, or reaches the target.
         SolverError: The solver gave up.
-        UsageError: The goal is unknown, or does not fit the scenario's return floor; a target comes with ``risk``.
+        UsageError: The goal is unknown, or does not fit the scenario's return floor; a target comes with ``risk`` or
+            ``bookable``, or these two together.
     """
+    if bookable and (target is not None or risk != 0.0):
+        raise UsageError("Bookable amounts are chosen for a goal in the average market, not for a target or for risk.")
     if risk != 0.0 and target is not None:
         raise UsageError("A target is kept in the average market, so it cannot be planned for risk at once.")
     scenario = scenario_of(scenario)
@@ -191,6 +201,11 @@ def plan(
             market, campaign, risk, on_progress=lambda done, total: report("plan for the worst worlds", done, total)
         )
         campaign = averse.plan
+    booking = None
+    if bookable:
+        report("plan of bookable amounts", 0, 0)
+        booking = plan_bookable(market, campaign)
+        campaign = booking.plan
     own = scenario_plan(market)
     planned, baseline = play_expected(market, campaign.schedule), play_expected(market, own)
     # Of cost as a goal worlds and marginals say nothing that a reader would ask for.
@@ -221,6 +236,8 @@ def plan(
         marginals=marginals_of(market, campaign.schedule, measure),
         unbound=None if found is None else play_expected(market, found.best.schedule),
         risk=averse,
+        booking=booking,
+        unrounded=None if booking is None else play_expected(market, booking.unrounded.schedule),
         notes=tuple(notes),
     )
 

@@ -61,8 +61,8 @@ class Blocks:
 def split_horizon(market: MarketParameters, resolution: Resolution) -> Blocks:
     """Blocks of four weeks, a week or a day, counted from the first day of the horizon.
 
-    Within a block money follows the region's demand index. Minimums and locks are a day's amounts, so cells that have
-    one spend the same every day.
+    Within a block money follows the region's demand index. Minimums, maximums and locks are a day's amounts, so cells
+    that have one spend the same every day.
     """
     scenario = market.scenario
     days, length = scenario.days, _DAYS[resolution]
@@ -73,7 +73,8 @@ def split_horizon(market: MarketParameters, resolution: Resolution) -> Blocks:
     mean = np.add.reduceat(demand, starts, axis=0) / (ends - starts)[:, None]
     by_demand = np.where(mean[of_day] > 0.0, demand / np.where(mean > 0.0, mean, 1.0)[of_day], 1.0)
     limits = scenario.limits
-    daily: BoolArray = limits.locked | (limits.minimum_base > 0.0)
+    capped = np.isfinite(limits.maximum_base)[:, None, :]
+    daily: BoolArray = limits.locked | (limits.minimum_base > 0.0) | capped
     profile = np.where(daily, 1.0, by_demand[:, :, None, None]) * market.shocks.available[:, :, None, :]
     return Blocks(
         starts=starts,

@@ -249,7 +249,7 @@ def never_below(
 def _binding(constraints: Constraints, level: FloatArray) -> tuple[str, ...]:
     used = constraints.matrix @ level.ravel()
     tight = used >= constraints.bound * (1.0 - _BINDING)
-    return tuple(name for i, name in enumerate(constraints.names) if tight[i])
+    return tuple(dict.fromkeys(name for i, name in enumerate(constraints.names) if tight[i]))
 
 
 def _notes(currency: str, unspent: float, budget: float, given_up: int) -> tuple[str, ...]:

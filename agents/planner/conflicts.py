@@ -69,7 +69,7 @@ def check_feasible(scenario: Scenario, blocks: Blocks, constraints: Constraints)
     money, currency = widest.missing_base, scenario.base_currency
     raise InfeasiblePlanError(
         (constraints.names[smallest.row], *smallest.promises),
-        f"Raise {_listed(tuple(constraints.names[one.row] for one in found))} or lower these promises, "
+        f"Raise {_listed(tuple(dict.fromkeys(constraints.names[one.row] for one in found)))} or lower these promises, "
         f"by {money:,.2f} {currency} at the most.",
     )
 

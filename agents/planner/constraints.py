@@ -19,7 +19,8 @@ class Constraints:
     Levels are flattened in the order ``(K, R, S, C)``.
 
     Attributes:
-        names: One name a row ``(m,)``, as planners say it: ``budget``, ``day 2026-09-01``, ``region US``.
+        names: One name a row ``(m,)``, as planners say it: ``budget``, ``day 2026-09-01``, ``region US``. A maximum of
+            a channel in a region has a row a block, all of one name.
         matrix: ``(m, n)``, levels to share of the budget.
         bound: ``(m,)``, share of the budget.
         least: ``(n,)``: minimums and locks, as levels.
@@ -60,7 +61,7 @@ class Constraints:
 
 
 def scenario_constraints(scenario: Scenario, blocks: Blocks, *, budget_base: float | None = None) -> Constraints:
-    """The limits of a scenario: budget, pacing, caps, minimums, locks and the return floor.
+    """The limits of a scenario: budget, pacing, caps, maximums, minimums, locks and the return floor.
 
     Args:
         scenario: The scenario.
@@ -87,6 +88,12 @@ def scenario_constraints(scenario: Scenario, blocks: Blocks, *, budget_base: flo
     for c, channel in enumerate(scenario.channels):
         part(f"channel {channel}", np.s_[:, :, :, c], float(limits.channel_cap_base[c]))
     horizon = Triplets.dense(np.stack(rows))
+    # Cells of a maximum spend the same on each day on which they can be bought, so a block's sum bounds every day.
+    days_on = blocks.level_days.max(axis=2)  # (K, R, C)
+    k, r, c = np.nonzero(np.isfinite(limits.maximum_base) & (days_on > 0.0))
+    by_block = _spend_of_places(cost, (k, r, c))
+    names += [f"maximum {scenario.regions[i]}/{scenario.channels[j]}" for i, j in zip(r, c, strict=True)]
+    bounds += (limits.maximum_base[r, c] * days_on[k, r, c] / limits.total_base).tolist()
     days = _days_that_bind(blocks)
     names += [f"day {scenario.date_of(day)}" for day in days]
     bounds += [limits.daily_base / limits.total_base] * len(days)
@@ -95,7 +102,7 @@ def scenario_constraints(scenario: Scenario, blocks: Blocks, *, budget_base: flo
     empty = (scenario.population <= 0.0)[:, :, None]
     return Constraints(
         names=tuple(names),
-        matrix=stacked([horizon, _spend_of_days(blocks, days, limits.total_base)]),
+        matrix=stacked([horizon, by_block, _spend_of_days(blocks, days, limits.total_base)]),
         bound=np.array(bounds),
         least=np.where(bought, floor, 0.0).ravel(),
         fixed=(~bought | empty | limits.locked).ravel(),
@@ -117,6 +124,16 @@ def _days_that_bind(blocks: Blocks) -> list[int]:
                 block.append(day)
         kept += sorted(block)
     return kept
+
+
+def _spend_of_places(cost: FloatArray, places: tuple[IntArray, IntArray, IntArray]) -> Triplets:
+    """Share of the budget that blocks, regions and channels spend over their segments, one row a place."""
+    k, r, c = places
+    segments = cost.shape[2]
+    column = np.arange(cost.size).reshape(cost.shape)[k, r, :, c]  # (m, S)
+    row = np.repeat(np.arange(len(k)), segments)
+    value = cost[k, r, :, c].ravel()
+    return Triplets(row=row, column=column.ravel(), value=value, height=len(k), width=cost.size)
 
 
 def _spend_of_days(blocks: Blocks, days: list[int], whole_base: float) -> Triplets:

@@ -21,7 +21,7 @@ from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.kept_limits import filled, within_limits
 from xbopt.agents.planner.program import solve
 from xbopt.agents.planner.response_model import ResponseModel, model_at
-from xbopt.core.arrays import BoolArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 
@@ -89,7 +89,7 @@ def program_prices(
     scenario: Scenario, blocks: Blocks, constraints: Constraints, certificate: Certificate
 ) -> dict[str, float]:
     """Prices by limit as the last convex program has them."""
-    limits = dict(zip(constraints.names, certificate.shadow_price.tolist(), strict=True))
+    limits = _by_name(constraints, certificate.shadow_price)
     promised = _promised_prices(scenario, blocks, constraints, certificate)
     average = abs(certificate.value) / float(constraints.bound[0] * constraints.whole_base)
     least = _TOLERANCE * max(average, *(abs(price) for price in (*limits.values(), *promised.values())))
@@ -194,12 +194,11 @@ def _replanned(
 
 def _rooms(scenario: Scenario, blocks: Blocks, constraints: Constraints, at: Ascent) -> list[_Room]:
     """Every limit as something to move."""
+    names = np.array(constraints.names)
 
-    def bound(i: int) -> Callable[[float], Constraints]:
+    def bound(name: str) -> Callable[[float], Constraints]:
         def changed(factor: float) -> Constraints:
-            bounds = constraints.bound.copy()
-            bounds[i] *= factor
-            return replace(constraints, bound=bounds)
+            return replace(constraints, bound=np.where(names == name, factor, 1.0) * constraints.bound)
 
         return changed
 
@@ -218,8 +217,8 @@ def _rooms(scenario: Scenario, blocks: Blocks, constraints: Constraints, at: Asc
 
     whole = constraints.whole_base
     rooms = [
-        _Room(name=name, changed=bound(i), amount=float(constraints.bound[i]) * whole)
-        for i, name in enumerate(constraints.names)
+        _Room(name=name, changed=bound(name), amount=float(constraints.bound[names == name].sum()) * whole)
+        for name in dict.fromkeys(constraints.names)
     ]
     money = (blocks.unit_base * blocks.level_days * constraints.least.reshape(at.level.shape)).sum(axis=0)
     rooms += [
@@ -229,6 +228,18 @@ def _rooms(scenario: Scenario, blocks: Blocks, constraints: Constraints, at: Asc
     if constraints.roi_floor is not None:
         rooms.append(_Room(name="roi_floor", changed=floor, amount=constraints.roi_floor * at.spend_base))
     return rooms
+
+
+def _by_name(constraints: Constraints, price: FloatArray) -> dict[str, float]:
+    """Price of each limit from those of its rows ``(m,)``: of room that is spread as the limit itself is."""
+    named: dict[str, list[int]] = {}
+    for i, name in enumerate(constraints.names):
+        named.setdefault(name, []).append(i)
+    prices: dict[str, float] = {}
+    for name, rows in named.items():
+        weight = constraints.bound[rows]
+        prices[name] = float(np.average(price[rows], weights=weight if weight.any() else None))
+    return prices
 
 
 def _promised_prices(

@@ -39,8 +39,9 @@ class Adjustments:
 def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[Decision, Adjustments]:
     """Bring a decision within the limits, changing as little as needed, and say what was changed.
 
-    Spend: negative amounts become zero; locks replace, minimums lift; then what exceeds a region's cap, a
-    channel's cap, the day's cap or the budget is scaled down in proportion, sparing locks and minimums. Each
+    Spend: negative amounts become zero; locks replace, minimums lift; then what exceeds the maximum of a channel in
+    a region, a region's cap, a channel's cap, the day's cap or the budget is scaled down in proportion, sparing locks
+    and minimums. Each
     scaling only takes away, so a later one never breaks an earlier one. Where even locks and minimums exceed
     what is left, they are scaled down too, and the rest is reported as unmet.
 
@@ -66,13 +67,14 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
     floor = np.where(limits.locked, limits.lock_base, limits.minimum_base)
     if floor.any() or limits.locked.any():
         # Floors are paid first. One that cannot be paid in full leaves no room for anything else in that cell.
-        paid = _scaled(np.broadcast_to(floor, wanted.shape), _Caps.of(remaining, day_left))
+        caps = _Caps.of(limits, remaining, day_left)
+        paid = _scaled(np.broadcast_to(floor, wanted.shape), caps)
         spend = np.where(limits.locked | (paid < floor), paid, np.maximum(wanted, paid))
         unmet = add_up(floor - paid, 1, 2, 3)
-        feasible = _scaled_above(paid, spend, _Caps.of(remaining, day_left))
+        feasible = _scaled_above(paid, spend, caps)
     else:
         unmet = np.zeros(decision.worlds)
-        feasible = _scaled(wanted, _Caps.of(remaining, day_left))
+        feasible = _scaled(wanted, _Caps.of(limits, remaining, day_left))
 
     discount = np.clip(decision.discount_frac, 0.0, limits.discount_ceiling)
     weights, mended = _normalised(decision.daypart_weights, limits.audience)
@@ -106,15 +108,20 @@ def _check_remaining(remaining: Remaining, worlds: int, regions: int, channels: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Caps:
-    """What one day may spend: by region ``(B, R)``, by channel ``(B, C)``, in all ``(B,)``; None for no cap."""
+    """What one day may spend; None for no cap.
 
+    By region and channel ``(R, C)`` or ``(B, R, C)``, by region ``(B, R)``, by channel ``(B, C)``, in all ``(B,)``.
+    """
+
+    maximum: FloatArray | None
     region: FloatArray | None
     channel: FloatArray | None
     day: FloatArray
 
     @classmethod
-    def of(cls, remaining: Remaining, day_left: FloatArray) -> "_Caps":
+    def of(cls, limits: Limits, remaining: Remaining, day_left: FloatArray) -> "_Caps":
         return cls(
+            maximum=limits.maximum_base if np.isfinite(limits.maximum_base).any() else None,
             region=remaining.region_base if np.isfinite(remaining.region_base).any() else None,
             channel=remaining.channel_base if np.isfinite(remaining.channel_base).any() else None,
             day=day_left,
@@ -123,6 +130,8 @@ class _Caps:
     def kept(self, spend: FloatArray) -> BoolArray:
         """Whether all caps are kept, by world ``(B,)``."""
         kept = add_up(spend, 1, 2, 3) <= self.day
+        if self.maximum is not None:
+            kept &= (add_up(spend, 2) <= self.maximum).all(axis=(1, 2))
         if self.region is not None:
             kept &= (add_up(spend, 2, 3) <= self.region).all(axis=1)
         if self.channel is not None:
@@ -136,6 +145,7 @@ class _Caps:
             return np.maximum(cap * _SHAVE - used, 0.0)
 
         return _Caps(
+            maximum=None if self.maximum is None else room(self.maximum, add_up(floor, 2)),
             region=None if self.region is None else room(self.region, add_up(floor, 2, 3)),
             channel=None if self.channel is None else room(self.channel, add_up(floor, 1, 2)),
             day=room(self.day, add_up(floor, 1, 2, 3)),
@@ -143,11 +153,12 @@ class _Caps:
 
 
 def _scaled(spend: FloatArray, caps: _Caps) -> FloatArray:
-    """Scale spend ``(B, R, S, C)`` down to the region, channel and day caps, in that order.
+    """Scale spend ``(B, R, S, C)`` down to the maximums, then the region, channel and day caps, in that order.
 
     Scaling only takes away, in exact as in rounded arithmetic, so a later cap never breaks an earlier one.
     """
     for total_axes, cap, to_spend in (
+        ((2,), caps.maximum, (slice(None), slice(None), None, slice(None))),
         ((2, 3), caps.region, (slice(None), slice(None), None, None)),
         ((1, 2), caps.channel, (slice(None), None, None, slice(None))),
         ((1, 2, 3), caps.day, (slice(None), None, None, None)),

@@ -17,6 +17,8 @@ class Limits:
         region_cap_base: Most over the horizon by region ``(R,)``; infinite where there is no cap.
         channel_cap_base: Most over the horizon by channel ``(C,)``; infinite where there is no cap.
         minimum_base: Least spend a day by cell and channel ``(R, S, C)``.
+        maximum_base: Most spend a day by region and channel, over its segments ``(R, C)``; infinite where there is
+            none.
         locked: Cells and channels whose spend is fixed ``(R, S, C)``.
         lock_base: The fixed spend a day ``(R, S, C)``; 0 where not locked.
         discount_ceiling: Deepest discount ``(R, S)``: the scenario's ceiling and its margin floor together.
@@ -28,6 +30,7 @@ class Limits:
     region_cap_base: FloatArray
     channel_cap_base: FloatArray
     minimum_base: FloatArray
+    maximum_base: FloatArray
     locked: BoolArray
     lock_base: FloatArray
     discount_ceiling: FloatArray
@@ -42,6 +45,7 @@ class Limits:
             region_cap_base=np.full_like(self.region_cap_base, np.inf),
             channel_cap_base=np.full_like(self.channel_cap_base, np.inf),
             minimum_base=np.zeros_like(self.minimum_base),
+            maximum_base=np.full_like(self.maximum_base, np.inf),
             locked=np.zeros_like(self.locked),
             lock_base=np.zeros_like(self.lock_base),
         )

@@ -122,7 +122,7 @@ def _assortment(document: ScenarioDocument) -> Assortment:
 def fixed_spend(document: ScenarioDocument) -> tuple[FloatArray, BoolArray, FloatArray]:
     """Minimums, which cells are locked, and locks, a day ``(R, S, C)`` each, base currency.
 
-    A region's minimum is shared over its segments by people. A lock takes the place of a minimum in its cell.
+    A region's minimum or lock is shared over its segments by people. A lock takes the place of a minimum in its cell.
     """
     regions = [region.id for region in document.market.regions]
     segments = [segment.id for segment in document.segments]
@@ -135,9 +135,22 @@ def fixed_spend(document: ScenarioDocument) -> tuple[FloatArray, BoolArray, Floa
         share = weights_of(document.market.regions[r].population, segments)
         minimum[r, :, channels.index(item.channel)] = item.spend_per_day_base * share
     for item in document.budget.locks:
-        cell = regions.index(item.region), segments.index(item.segment), channels.index(item.channel)
-        locked[cell], lock[cell] = True, item.spend_per_day_base
+        r, c = regions.index(item.region), channels.index(item.channel)
+        if item.segment is None:
+            locked[r, :, c] = True
+            lock[r, :, c] = item.spend_per_day_base * weights_of(document.market.regions[r].population, segments)
+        else:
+            s = segments.index(item.segment)
+            locked[r, s, c], lock[r, s, c] = True, item.spend_per_day_base
     return minimum, locked, lock
+
+
+def _most_spend(document: ScenarioDocument, regions: Sequence[str], channels: Sequence[str]) -> FloatArray:
+    """Most spend a day by region and channel ``(R, C)``, base currency; infinite where there is no maximum."""
+    most = np.full((len(regions), len(channels)), np.inf)
+    for item in document.budget.maximums:
+        most[regions.index(item.region), channels.index(item.channel)] = item.spend_per_day_base
+    return most
 
 
 def _limits(
@@ -157,6 +170,7 @@ def _limits(
         region_cap_base=np.array([budget.region_caps_base.get(name, np.inf) for name in regions]),
         channel_cap_base=np.array([budget.channel_caps_base.get(name, np.inf) for name in channels]),
         minimum_base=minimum,
+        maximum_base=_most_spend(document, regions, channels),
         locked=locked,
         lock_base=lock,
         discount_ceiling=np.clip(by_margin, 0.0, document.discounts.ceiling_frac),

@@ -24,7 +24,9 @@ class Lock(Section):
     """Spend a day that no policy may change."""
 
     region: Identifier = Field(description="the region")
-    segment: Identifier = Field(description="the segment")
+    segment: Identifier | None = Field(
+        default=None, description="the segment; where left out the whole region, shared over its segments by people"
+    )
     channel: Identifier = Field(description="the channel")
     spend_per_day_base: Money = Field(description="spend a day, base currency")
 
@@ -35,6 +37,30 @@ class Minimum(Section):
     region: Identifier = Field(description="the region")
     channel: Identifier = Field(description="the channel")
     spend_per_day_base: Money = Field(description="least spend a day, base currency")
+
+
+class Maximum(Section):
+    """Spend a day that a channel of a region may have at most, over all segments together."""
+
+    region: Identifier = Field(description="the region")
+    channel: Identifier = Field(description="the channel")
+    spend_per_day_base: Money = Field(description="most spend a day, base currency")
+
+
+class Bookable(Section):
+    """What amounts can be booked: ``xbopt plan --bookable`` makes plans of such amounts. Simulations do not ask."""
+
+    least_per_day_base: Money = Field(
+        default=0.0, description="a channel of a region spends so much a day, over its segments together, or nothing"
+    )
+    largest_weekly_change_frac: Annotated[float, Field(gt=0, le=100)] | None = Field(
+        default=None,
+        description="most by which a running channel of a region may change from week to week, of the week before; "
+        "starting from nothing and stopping are free",
+    )
+    round_to: PositiveMoney = Field(
+        default=1.0, description="amounts a day are multiples of so many units of the region's currency"
+    )
 
 
 class Budget(Section):
@@ -53,7 +79,11 @@ class Budget(Section):
     minimums: list[Minimum] = Field(
         default_factory=list, max_length=400, description="least spend a day by region and channel"
     )
+    maximums: list[Maximum] = Field(
+        default_factory=list, max_length=400, description="most spend a day by region and channel"
+    )
     locks: list[Lock] = Field(default_factory=list, max_length=400, description="fixed spend a day by cell and channel")
+    bookable: Bookable = Field(default=Bookable(), description="amounts that can be booked")
     roi_floor: Annotated[float, Field(ge=-1, le=100)] | None = Field(
         default=None,
         description="least contribution margin that media add, media paid, per unit of media spend, against the same "

@@ -30,25 +30,39 @@ def _budget(document: ScenarioDocument) -> Iterator[Finding]:
             yield path, f"There is already a minimum for {item.channel} in {item.region}."
         minimum_cells.add((item.region, item.channel))
         names_missing |= item.region not in names.regions or item.channel not in names.channels
+    maximum_cells: set[tuple[str, str]] = set()
+    for i, item in enumerate(budget.maximums):
+        path = ("budget", "maximums", i)
+        yield from _one((*path, "region"), "region", item.region, names.regions)
+        yield from _one((*path, "channel"), "channel", item.channel, names.channels)
+        if (item.region, item.channel) in maximum_cells:
+            yield path, f"There is already a maximum for {item.channel} in {item.region}."
+        maximum_cells.add((item.region, item.channel))
+        names_missing |= item.region not in names.regions or item.channel not in names.channels
     locked: set[tuple[str, str, str]] = set()
     for i, item in enumerate(budget.locks):
         path = ("budget", "locks", i)
+        segments = names.segments if item.segment is None else [item.segment]
         yield from _one((*path, "region"), "region", item.region, names.regions)
-        yield from _one((*path, "segment"), "segment", item.segment, names.segments)
+        if item.segment is not None:
+            yield from _one((*path, "segment"), "segment", item.segment, names.segments)
         yield from _one((*path, "channel"), "channel", item.channel, names.channels)
-        cell = item.region, item.segment, item.channel
-        if cell in locked:
-            yield path, f"The spend of {' / '.join(cell)} is already locked."
-        locked.add(cell)
+        cells = {(item.region, segment, item.channel) for segment in segments}
+        if cells & locked:
+            place = " / ".join(name for name in (item.region, item.segment, item.channel) if name is not None)
+            yield path, f"The spend of {place} is already locked."
+        locked |= cells
         names_missing |= (
-            item.region not in names.regions or item.segment not in names.segments or item.channel not in names.channels
+            item.region not in names.regions
+            or not set(segments) <= set(names.segments)
+            or item.channel not in names.channels
         )
     if not names_missing:
         yield from _floors(document)
 
 
 def _floors(document: ScenarioDocument) -> Iterator[Finding]:
-    """Minimums and locks that the budget or a cap cannot pay on every day."""
+    """Minimums and locks that the budget, a cap or a maximum cannot pay on every day."""
     names, budget, days = Names(document), document.budget, document.horizon.days
     minimum, locked, lock = fixed_spend(document)
     floor = np.where(locked, lock, minimum)
@@ -64,6 +78,13 @@ def _floors(document: ScenarioDocument) -> Iterator[Finding]:
             if name in caps and by_day * days > caps[name] * (1.0 + 1e-9):
                 message = f"Minimums and locks of this {what} need {by_day * days:,.2f} over the horizon."
                 yield ("budget", part, name), f"{message} Lower them, or raise this cap of {caps[name]:,.2f}."
+    by_channel = floor.sum(axis=1)
+    for i, item in enumerate(budget.maximums):
+        least = float(by_channel[names.regions.index(item.region), names.channels.index(item.channel)])
+        if least > item.spend_per_day_base * (1.0 + 1e-9):
+            message = f"Minimums and locks of this channel in this region need {least:,.2f} a day."
+            remedy = f"Lower them, or raise this maximum of {item.spend_per_day_base:,.2f}."
+            yield ("budget", "maximums", i), f"{message} {remedy}"
 
 
 def _one(path: Path, what: str, name: str, known: list[str]) -> Iterator[Finding]:

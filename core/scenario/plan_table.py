@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
@@ -34,23 +35,51 @@ def is_plan_file(name: str | Path) -> bool:
     return str(name).lower().endswith(_SUFFIXES)
 
 
-def write_plan(plan: ScheduledPolicy, scenario: Scenario, path: Path | str) -> None:
+def account_rates(scenario: Scenario) -> FloatArray:
+    """Base currency for one unit of each region's currency on the first day ``(R,)``."""
+    currencies = scenario.document.market.currencies
+    return np.array([currencies[region.currency].rate for region in scenario.document.market.regions])
+
+
+def write_plan(
+    plan: ScheduledPolicy, scenario: Scenario, path: Path | str, *, in_account_currency: bool = False
+) -> None:
     """Write a plan as CSV, or as a workbook where the name ends in .xlsx; a file that is there is replaced at the end.
 
-    Discounts are written as they would be given: never deeper than the scenario's ceiling.
+    Discounts are written as they would be given: never deeper than the scenario's ceiling. For booking, the spend can
+    stand there in the region's currency as well, at first-day rates; readers pass these columns over.
 
     Raises:
         UsageError: The file cannot be written there.
     """
     if Path(path).suffix.lower() == ".xlsx":
-        _write_workbook(plan, scenario, Path(path))
+        _write_workbook(plan, scenario, Path(path), in_account_currency=in_account_currency)
         return
+    account = _Account(scenario) if in_account_currency else None
     with replace_file(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(plan_columns(scenario))
+        writer.writerow((*plan_columns(scenario), *(_BOOKED if account else ())))
         for day, keys, numbers, mechanic, weights in _plan_rows(plan, scenario):
             when = scenario.date_of(day).isoformat()
-            writer.writerow((when, *keys, *map(repr, numbers), mechanic, *map(repr, weights)))
+            booked = () if account is None else account.booked(keys[0], numbers[0])
+            writer.writerow((when, *keys, *map(repr, numbers), mechanic, *map(repr, weights), *booked))
+
+
+_BOOKED = ("booked_amount", "booked_currency")
+# Amounts are whole units but for the rounding of rates.
+_AMOUNT_DIGITS = 6
+
+
+class _Account:
+    """Spend in the currency in which a region's accounts are kept."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._currency = {region.id: region.currency for region in scenario.document.market.regions}
+        self._rate = dict(zip(scenario.regions, account_rates(scenario).tolist(), strict=True))
+
+    def booked(self, region: str, spend_base: float) -> tuple[float, str]:
+        """Amount and currency of a row."""
+        return round(spend_base / self._rate[region], _AMOUNT_DIGITS), self._currency[region]
 
 
 _PlanRow = tuple[int, tuple[str, str, str], tuple[float, float], str, list[float]]
@@ -67,14 +96,17 @@ def _plan_rows(plan: ScheduledPolicy, scenario: Scenario) -> Iterator[_PlanRow]:
             yield day, (region, segment, channel), numbers, mechanic, plan.daypart_weights[r, c].tolist()
 
 
-def _write_workbook(plan: ScheduledPolicy, scenario: Scenario, path: Path) -> None:
+def _write_workbook(
+    plan: ScheduledPolicy, scenario: Scenario, path: Path, *, in_account_currency: bool = False
+) -> None:
     import xlsxwriter  # only those who want a workbook wait for its writer
 
     with replace_file(path) as temporary:
         book = xlsxwriter.Workbook(temporary, {"in_memory": True})
         sheet = book.add_worksheet("Plan")
         form = {name: book.add_format({"num_format": text}) for name, text in _NUMBER_FORMS.items()}
-        columns = plan_columns(scenario)
+        account = _Account(scenario) if in_account_currency else None
+        columns = (*plan_columns(scenario), *(_BOOKED if account else ()))
         sheet.write_row(0, 0, columns, book.add_format({"bold": True}))
         sheet.set_column(0, len(columns) - 1, _WORKBOOK_WIDTH)
         sheet.freeze_panes(1, len(KEYS))
@@ -86,6 +118,10 @@ def _write_workbook(plan: ScheduledPolicy, scenario: Scenario, path: Path) -> No
             sheet.write_number(row, len(KEYS) + 1, discount, form["share"])
             sheet.write_string(row, len(KEYS) + 2, mechanic)
             sheet.write_row(row, len(KEYS) + 3, weights, form["share"])
+            if account is not None:
+                amount, currency = account.booked(keys[0], spend)
+                sheet.write_number(row, len(columns) - 2, amount, form["money"])
+                sheet.write_string(row, len(columns) - 1, currency)
         sheet.autofilter(0, 0, row, len(columns) - 1)
         book.close()
 

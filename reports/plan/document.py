@@ -24,6 +24,7 @@ def planning_json(result: PlanningResult, *, worth_knowing: ValueOfInformation |
         "goal": plan.goal,
         "target": None if found is None else _target_reached(result),
         "risk": _risk(result),
+        "bookable": _bookable(result),
         "resolution": plan.resolution,
         "objective": result.objective,
         "upper_bound": number_or_none(result.upper_bound),
@@ -58,6 +59,7 @@ def planning_json(result: PlanningResult, *, worth_knowing: ValueOfInformation |
             "plan": _expected(result.planned),
             "baseline": _expected(result.baseline),
             **({} if result.unbound is None else {"without_target": _expected(result.unbound)}),
+            **({} if result.unrounded is None else {"unrounded": _expected(result.unrounded)}),
         },
         "worth_knowing": worth_knowing_json(worth_knowing),
         "spend": _spend_rows(scenario, result.planned.spend_base, result.baseline.spend_base),
@@ -75,7 +77,7 @@ def infeasible_json(
     """
     missing = (
         "risk resolution objective upper_bound relative_gap certificate baseline gain cells solve_seconds total_spend "
-        "budget expected worth_knowing sampled plans_tried"
+        "budget expected worth_knowing sampled plans_tried bookable"
     ).split()
     return {
         "status": "infeasible",
@@ -144,6 +146,26 @@ def _risk(result: PlanningResult) -> dict[str, object] | None:
         "worlds": len(risk.spread.values),
         **{name: {"mean": spread.mean, "worst_decile": spread.worst_decile} for name, spread in spreads},
         "neutral_media_spend": risk.neutral_media_base,
+    }
+
+
+def _bookable(result: PlanningResult) -> dict[str, object] | None:
+    """The booking rules, and what they cost against the plan that the bookable one was made from."""
+    booking, before = result.booking, result.unrounded
+    if booking is None or before is None:
+        return None
+    rules, goal = result.scenario.document.budget.bookable, result.campaign.goal
+    names = dict.fromkeys((goal, "reward", "contribution_margin"))
+    return {
+        "least_per_day": rules.least_per_day_base,
+        "largest_weekly_change": rules.largest_weekly_change_frac,
+        "round_to": rules.round_to,
+        "costs": {name: before.goals[name] - result.planned.goals[name] for name in names},
+        "one_amount_a_week": booking.unrounded.expected - booking.weekly,
+        "weeks_dropped": booking.dropped,
+        "weeks_raised": booking.raised,
+        "unrounded_media_spend": booking.unrounded.total_spend_base,
+        "plans_tried": booking.tried,
     }
 
 

@@ -10,12 +10,14 @@ from xbopt.reports.plan.words import (
     GOAL_WORDS,
     GROUP_WORDS,
     LimitLine,
+    booking_sentence,
     limit_lines,
     limits_sentence,
     plan_verdict,
     risk_sentence,
     sampled_sentence,
     spend_sentence,
+    unpriced_reason,
 )
 from xbopt.reports.plan.worth_knowing import worth_knowing_sentence, worth_knowing_table
 from xbopt.reports.simulation.report import SimulationReport, build_simulation_report
@@ -108,10 +110,14 @@ def build_plan_report(review: PlanReview, *, title: str = "", locale: str = "en"
         verdict=plan_verdict(result, numbers),
         sampled_words=sampled_sentence(result, numbers),
         spend_words=" ".join(
-            [spend_sentence(result, numbers), *([] if result.risk is None else [risk_sentence(result, numbers)])]
+            [
+                spend_sentence(result, numbers),
+                *([] if result.risk is None else [risk_sentence(result, numbers)]),
+                *([] if result.booking is None else [booking_sentence(result, numbers)]),
+            ]
         ),
         facts=_facts(result, numbers),
-        limits_words=limits_sentence(lines, has_prices=result.risk is None),
+        limits_words=limits_sentence(lines, unpriced=unpriced_reason(result)),
         limits=limits_table(lines, result),
         reallocation=build_reallocation(result),
         moves=reallocation_table(result),

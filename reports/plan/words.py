@@ -53,6 +53,7 @@ TARGET_WORDS: dict[str, tuple[str, Unit]] = {
 """What a target asks for, and how it is written."""
 _COUNTED_BY = 1000.0
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
+_WORTH_A_WORD = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def spend_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     """What the plan spends, and what is proven about it."""
     plan, budget = result.campaign, result.scenario.limits.total_base
     spent = f"It spends {numbers.money(plan.total_spend_base)} of {numbers.money(budget)}"
-    if result.target is not None or result.risk is not None:
+    if result.target is not None or result.risk is not None or result.booking is not None:
         return f"{spent}."  # other plans bring more, and are not wanted
     if result.is_proven:
         return f"{spent}. In the last program of the search, which is concave, no other spend brings more."
@@ -176,6 +177,51 @@ def risk_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     )
 
 
+def booking_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
+    """What booking costs against the plan that it was made from, and what it costs it for."""
+    booking, before, unit = result.booking, result.unrounded, result.goal_unit
+    assert booking is not None, "called for a bookable plan"
+    assert before is not None, "a bookable plan comes with the one that it was made from"
+    goal = result.campaign.goal
+    rules = result.scenario.document.budget.bookable
+    asked = [f"multiples of {rules.round_to:,.15g} in the region's currency"]
+    if rules.least_per_day_base > 0.0:
+        asked.append(f"at least {numbers.money(rules.least_per_day_base)} a day or nothing")
+    if rules.largest_weekly_change_frac is not None:
+        asked.append(f"at most {numbers.share(rules.largest_weekly_change_frac)} of change from week to week")
+    lost = {name: before.goals[name] - result.planned.goals[name] for name in (goal, "contribution_margin")}
+    if lost[goal] > 0.0:
+        margin = f"{numbers.money(abs(lost['contribution_margin']))} of contribution margin"
+        other = "" if goal == "contribution_margin" else f"; {margin} {_less(lost['contribution_margin'])}"
+        cost = f"That costs {numbers.number(lost[goal], unit)} of {GOAL_WORDS[goal]}{other}"
+    else:
+        cost = f"That costs no {GOAL_WORDS[goal]}"
+    weekly = min(max(booking.unrounded.expected - booking.weekly, 0.0), max(lost[goal], 0.0))
+    why = (
+        f", {numbers.number(weekly, unit)} of it because a week has one amount"
+        if weekly > _WORTH_A_WORD * max(lost[goal], 0.0)
+        else ""
+    )
+    weeks = (
+        f" Of the weeks of a channel in a region {numbers.count(booking.dropped)} are dropped and "
+        f"{numbers.count(booking.raised)} raised to the least amount."
+        if booking.dropped or booking.raised
+        else ""
+    )
+    return f"All amounts can be booked: one a week, {', '.join(asked)}. {cost}{why}.{weeks}"
+
+
+def _less(lost: float) -> str:
+    return "less" if lost >= 0.0 else "more"
+
+
+def unpriced_reason(result: PlanningResult) -> str:
+    """Why limits have no prices; empty where they have."""
+    if result.booking is not None:
+        return "was brought into amounts that can be booked"
+    return "" if result.risk is None else "was moved for risk"
+
+
 def limit_lines(result: PlanningResult, numbers: NumberFormat) -> tuple[LimitLine, ...]:
     """Every limit that binds or has a price, the dearest first."""
     return tuple(
@@ -194,7 +240,7 @@ def _limit_name(limit: LimitPrice, numbers: NumberFormat) -> str:
             return f"Daily limit on {numbers.short_day(limit.day)}" if limit.day else "Daily limit"
         case "region" | "channel":
             return f"Cap on {limit.place[0]}"
-        case "minimum" | "lock":
+        case "maximum" | "minimum" | "lock":
             return f"{limit.kind.capitalize()} of {' / '.join(limit.place)}"
 
 
@@ -232,10 +278,10 @@ def _withheld_words(limit: LimitPrice, result: PlanningResult, numbers: NumberFo
     )
 
 
-def limits_sentence(lines: tuple[LimitLine, ...], *, has_prices: bool = True) -> str:
-    """Which limits hold the plan back, in a sentence; without prices, that they are not known."""
-    if not has_prices:
-        return "What more room in a limit would bring is not known for a plan that was moved for risk."
+def limits_sentence(lines: tuple[LimitLine, ...], *, unpriced: str = "") -> str:
+    """Which limits hold the plan back, in a sentence; without prices, that they are not known and why."""
+    if unpriced:
+        return f"What more room in a limit would bring is not known for a plan that {unpriced}."
     priced = [line for line in lines if line.limit.worth > 0.0]
     if not lines:
         return "No limit is in the plan's way: more room, or more money, would bring nothing."

@@ -206,13 +206,17 @@ _CHANGE_WORDS: dict[str, tuple[str, str]] = {
     ),
     "lost_orders": (KPI_LABELS["lost_orders"][0], "shoppers wanted to buy, and nothing was left"),
 }
-_USE_WORDS = {"budget": "Budget", "day": "Spend on one day (largest day)"}
+_USE_WORDS = {
+    "budget": "Budget",
+    "day": "Spend on one day (largest day)",
+    "maximum": "Maximum of {} (largest day)",
+}
 
 
 def limits_report(result: SimulationResult) -> LimitsReport:
     """All limits of a result."""
     changes = limit_changes(result)
-    use = [(_USE_WORDS.get(limit.key) or f"Cap on {limit.name}", limit) for limit in limit_use(result)]
+    use = [(_USE_WORDS.get(limit.key, "Cap on {}").format(limit.name), limit) for limit in limit_use(result)]
     return LimitsReport(
         changes=Table(
             key="limit_changes",

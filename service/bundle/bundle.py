@@ -134,6 +134,10 @@ def _plan(plan: Plan, schema: Schema) -> FallbackPlan:
             region_cap_base=floats(every, "region_cap_base", (regions,), PLAN),
             channel_cap_base=floats(every, "channel_cap_base", (channels,), PLAN),
             minimum_base=floats(every, "minimum_base", (*cells, channels), PLAN),
+            # Bundles that were made before there were maximums hold none.
+            maximum_base=floats(every, "maximum_base", (regions, channels), PLAN)
+            if "maximum_base" in every
+            else np.full((regions, channels), np.inf),
             locked=integers(every, "locked", (*cells, channels), PLAN).astype(np.bool_),
             lock_base=floats(every, "lock_base", (*cells, channels), PLAN),
             discount_ceiling=floats(every, "discount_ceiling", cells, PLAN),

@@ -131,6 +131,7 @@ def build_plan(scenario: Scenario, plan: ScheduledPolicy, menu: Menu | None) -> 
         "region_cap_base": limits.region_cap_base,
         "channel_cap_base": limits.channel_cap_base,
         "minimum_base": limits.minimum_base,
+        "maximum_base": limits.maximum_base,
         "locked": limits.locked.astype(np.int64),
         "lock_base": limits.lock_base,
         "discount_ceiling": limits.discount_ceiling,

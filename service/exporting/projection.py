@@ -1,6 +1,6 @@
-"""The projection of ``core.feasibility`` as part of a graph: floors, region caps, channel caps, day cap, in that order.
+"""The projection of ``core.feasibility`` as part of a graph: floors, maximums, region, channel and day caps, in order.
 
-Where a scenario has no floors, they get no node. A sum that comes within
+Where a scenario has no floors or no maximums, they get no node. A sum that comes within
 1e-11 of its cap is scaled down by that much where core leaves it: a thousandth of a cent in a million.
 """
 
@@ -17,7 +17,7 @@ _LEAST = 1e-200
 _MOST = 1e300
 _EVEN_SUM = 1e-12
 
-_REGION, _CHANNEL, _DAY = (2, 3), (1, 2), (1, 2, 3)
+_MAXIMUM, _REGION, _CHANNEL, _DAY = (2,), (2, 3), (1, 2), (1, 2, 3)
 
 
 class Caps:
@@ -39,6 +39,8 @@ class Caps:
             (_CHANNEL, graph.unsqueeze(channel, 1, 2)),
             (_DAY, graph.unsqueeze(day, 1, 2, 3)),
         ]
+        if np.isfinite(limits.maximum_base).any():
+            caps.insert(0, (_MAXIMUM, graph.constant(limits.maximum_base[None, :, None, :])))
         # A market may have run over before it came here; less than nothing cannot be spent. The margin covers sums
         # that are added in another order than core adds them, so that a cap holds whoever adds up.
         self.caps = [(axes, _aim(graph, cap)) for axes, cap in caps]

@@ -1,5 +1,6 @@
 """``xbopt plan``: verdict first, one JSON document, a file that plays, and a reason where there is no plan."""
 
+import csv
 import json
 import re
 
@@ -10,7 +11,7 @@ PLAN_KEYS = {
     "status", "scenario", "goal", "target", "risk", "resolution", "objective", "upper_bound", "relative_gap",
     "certificate", "baseline", "gain", "sampled", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices",
     "withheld_prices", "binding", "marginals", "expected", "worth_knowing", "spend", "infeasible", "notes",
-    "plans_tried",
+    "plans_tried", "bookable",
 }  # fmt: skip
 
 
@@ -70,6 +71,35 @@ def test_the_plan_plays_as_a_policy(xbopt_command, tmp_path):
     assert simulated["kpis"]["media_spend"]["mean"] == pytest.approx(document["total_spend"], rel=1e-6)
     shown = xbopt_command("simulate", "quickstart", *SHORT, "--policy", "mine.csv", "--runs", "2")
     assert "Margin added by media" in shown.out
+
+
+def test_a_bookable_plan_says_what_booking_costs(xbopt_command, tmp_path):
+    """Amounts of a whole euro or pound, at least 40 a day or nothing; the table says them in the account's currency."""
+    asked = [*SHORT, "--set", "budget.bookable={least_per_day_base: 40}"]
+    made = xbopt_command("plan", "quickstart", *asked, "--bookable", "-o", "mine.csv", "--json")
+    assert made.code == 0, made.err
+    document = json.loads(made.out)
+    booking, expected = document["bookable"], document["expected"]
+    assert document["status"] == "feasible"
+    assert (booking["least_per_day"], booking["largest_weekly_change"], booking["round_to"]) == (40.0, None, 1.0)
+    for name in ("reward", "contribution_margin"):
+        cost = expected["unrounded"][name] - expected["plan"][name]
+        assert booking["costs"][name] == pytest.approx(cost, abs=1e-6)
+    assert document["shadow_prices"] == {}
+    rows = list(csv.DictReader((tmp_path / "mine.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["booked_currency"] for row in rows} == {"EUR", "GBP"}
+    assert all(float(row["booked_amount"]).is_integer() for row in rows)
+    played = xbopt_command("simulate", "quickstart", *asked, "--policy", "mine.csv", "--runs", "2", "--json")
+    assert played.code == 0, played.err
+    spend = json.loads(played.out)["kpis"]["media_spend"]["mean"]
+    assert spend == pytest.approx(document["total_spend"], rel=1e-9)
+
+
+@pytest.mark.parametrize("other", [["--target", "orders=900"], ["--risk", "1"]])
+def test_bookable_amounts_go_with_a_goal_only(xbopt_command, other):
+    answer = xbopt_command("plan", "quickstart", *SHORT, "--bookable", *other)
+    assert answer.code == 2
+    assert f"leave {other[0]} {other[1]} out" in answer.err
 
 
 def test_a_broken_plan_is_told_with_its_place(xbopt_command, tmp_path):

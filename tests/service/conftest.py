@@ -100,10 +100,14 @@ TIGHT = {
         "region_caps_base": {"north": 11000},
         "channel_caps_base": {"search": 9000},
         "minimums": [{"region": "north", "channel": "social", "spend_per_day_base": 120}],
+        "maximums": [
+            {"region": "north", "channel": "social", "spend_per_day_base": 200},
+            {"region": "island", "channel": "search", "spend_per_day_base": 90},
+        ],
         "locks": [{"region": "island", "segment": "youth", "channel": "email", "spend_per_day_base": 150}],
     }
 }
-"""Locks, minimums and caps of every kind for the small market."""
+"""Locks, minimums, maximums and caps of every kind for the small market."""
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,7 @@ def limit_violations(scenario: Scenario, inputs: Arrays, spend: FloatArray, disc
     """Rows that spend less than nothing, more than they may, or give too deep a discount; counted without tolerance."""
     bad = ~np.isfinite(spend).all(axis=(1, 2, 3)) | (spend < 0.0).any(axis=(1, 2, 3))
     bad |= _sum(spend, (1, 2, 3)) > np.minimum(inputs["budget_base"], scenario.limits.daily_base)
+    bad |= (_sum(spend, (2,)) > scenario.limits.maximum_base).any(axis=(1, 2))
     bad |= (_sum(spend, (2, 3)) > inputs["region_base"]).any(axis=1)
     bad |= (_sum(spend, (1, 2)) > inputs["channel_base"]).any(axis=1)
     bad |= (discount < 0.0).any(axis=(1, 2)) | (discount > scenario.limits.discount_ceiling).any(axis=(1, 2))

@@ -247,6 +247,7 @@ def test_too_few_golden_vectors_prove_nothing(tactic: Exported) -> None:
 def test_bundles_of_the_first_version_stay_loadable() -> None:
     """This file was written by the first version of the format; it has to load for as long as there is a service."""
     bundle = load_bundle(Path(__file__).parent / "bundles" / "format-1.xbopt", unproven=True)
+    assert np.isinf(bundle.plan.limits.maximum_base).all()  # it is older than maximums
     assert bundle.manifest.format_version == 1
     assert bundle.schema.schema_version == 1
 

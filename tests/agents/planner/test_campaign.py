@@ -108,6 +108,30 @@ def test_caps_locks_and_minimums_hold_in_the_plan():
     assert plan.binding
 
 
+def test_a_maximum_holds_on_every_day_and_is_used_in_full():
+    """Half of what the plan would spend on its largest channel: every day is used in full."""
+    free = plan_campaign(market_of({"uncertainty": {}}))
+    by_day = free.schedule.spend_base.sum(axis=2)  # (T, R, C)
+    r, c = np.unravel_index(int(by_day.mean(axis=0).argmax()), by_day.shape[1:])
+    most = 0.5 * float(by_day[:, r, c].mean())
+    scenario = market_of().scenario
+    region, channel = scenario.regions[r], scenario.channels[c]
+    maximum = {"region": region, "channel": channel, "spend_per_day_base": most}
+    plan = plan_campaign(market_of({"uncertainty": {}, "budget.maximums": [maximum]}))
+    spend = plan.schedule.spend_base[:, r, :, c].sum(axis=1)
+    assert (spend <= most * (1 + 1e-9)).all()
+    assert spend.mean() >= most * 0.95
+    assert f"maximum {region}/{channel}" in plan.binding
+    assert plan.expected < free.expected
+
+
+def test_a_maximum_of_nothing_shuts_a_channel_in_a_region():
+    maximum = {"region": "north", "channel": "search", "spend_per_day_base": 0}
+    plan = plan_campaign(market_of({"uncertainty": {}, "budget.maximums": [maximum]}))
+    assert plan.schedule.spend_base[:, 0, :, 0].sum() == 0.0
+    assert plan.schedule.spend_base[:, 1, :, 0].sum() > 0.0
+
+
 @pytest.mark.parametrize(("budget", "factor"), [(20000, 1.3), (1500, 1.2), (1500, 2.0), (3000, 3.0)])
 def test_a_return_floor_is_kept_in_expected_mode(budget, factor):
     """Also where the start breaks it and brings more, and where the trust region would forbid the way there.

@@ -50,6 +50,16 @@ def test_a_minimum_costs_what_a_little_less_of_it_brings(best_a_day):
     assert less.expected - more.expected == pytest.approx(saved * price, rel=0.05)
 
 
+def test_a_maximum_s_price_is_what_a_little_more_of_it_brings(best_a_day):
+    region, _, channel = places()
+    less, more = (with_promise("maximums", share * 0.5 * best_a_day) for share in (1.0, 1.01))
+    name = f"maximum {region}/{channel}"
+    price = less.shadow_prices[name]
+    assert price > 0.0
+    assert name in less.binding
+    assert more.expected - less.expected == pytest.approx(0.005 * best_a_day * 21 * price, rel=0.05)
+
+
 def test_a_minimum_that_the_plan_passes_anyway_has_no_price(best_a_day):
     region, _, channel = places()
     plan = with_promise("minimums", 0.2 * best_a_day)

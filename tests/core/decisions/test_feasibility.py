@@ -24,6 +24,7 @@ def limits_of(shape: tuple[int, int, int] = (1, 1, 2), **changes: object) -> Lim
         region_cap_base=np.full(regions, np.inf),
         channel_cap_base=np.full(channels, np.inf),
         minimum_base=np.zeros(shape),
+        maximum_base=np.full((regions, channels), np.inf),
         locked=np.zeros(shape, dtype=np.bool_),
         lock_base=np.zeros(shape),
         discount_ceiling=np.full((regions, segments), 0.3),
@@ -97,6 +98,35 @@ def test_scaling_spares_locks_and_minimums():
     np.testing.assert_allclose(spend, [[[70.0, 30.0]]], rtol=1e-9)
     assert spend[0, 0, 1] == 30.0
     assert report.unmet_base[0] == 0.0
+
+
+def test_a_maximum_holds_for_all_segments_of_a_region_together():
+    limits = limits_of((1, 2, 2), maximum_base=np.array([[12.0, np.inf]]))
+    # Channel 0: 6 + 18 = 24 -> 12, in proportion. Channel 1 has no maximum.
+    spend, report = projected([[[6.0, 4.0], [18.0, 5.0]]], limits)
+    np.testing.assert_allclose(spend, [[[3.0, 4.0], [9.0, 5.0]]], rtol=1e-9)
+    assert report.cut_base[0] == pytest.approx(12.0)
+
+
+def test_a_maximum_spares_locks_and_minimums():
+    limits = limits_of(
+        (1, 3, 1),
+        maximum_base=np.array([[20.0]]),
+        minimum_base=np.array([[[0.0], [4.0], [0.0]]]),
+        locked=np.array([[[True], [False], [False]]]),
+        lock_base=np.array([[[6.0], [0.0], [0.0]]]),
+    )
+    # 6 + 4 are promised, so 10 are left for the 16 and 4 above them: half.
+    spend, report = projected([[[0.0], [20.0], [4.0]]], limits)
+    np.testing.assert_allclose(spend, [[[6.0], [12.0], [2.0]]], rtol=1e-9)
+    assert report.unmet_base[0] == 0.0
+
+
+def test_a_maximum_below_its_floors_cuts_them_and_says_so():
+    limits = limits_of((1, 2, 1), maximum_base=np.array([[15.0]]), minimum_base=np.array([[[20.0], [10.0]]]))
+    spend, report = projected([[[0.0], [0.0]]], limits)
+    np.testing.assert_allclose(spend, [[[10.0], [5.0]]], rtol=1e-9)
+    assert report.unmet_base[0] == pytest.approx(15.0)
 
 
 def test_floors_larger_than_the_day_cap_are_scaled_and_reported():
@@ -208,6 +238,7 @@ def make_problem(seed: int) -> tuple[Limits, list[Decision]]:
         region_cap_base=amounts(regions, often_infinite=0.5),
         channel_cap_base=amounts(channels, often_infinite=0.5),
         minimum_base=amounts(shape, often_zero=zeros, high=100.0),
+        maximum_base=amounts((regions, channels), often_infinite=float(generator.choice([0.5, 1.0]))),
         locked=locked,
         lock_base=np.where(locked, amounts(shape, often_zero=zeros, high=100.0), 0.0),
         discount_ceiling=generator.uniform(0.0, 0.9, size=(regions, segments)),
@@ -233,6 +264,7 @@ def check_feasible(decision: Decision, limits: Limits, left: Remaining, unmet: n
     spend = decision.spend_base
     assert (spend >= 0.0).all()
     assert (spend.sum(axis=(1, 2, 3)) <= np.minimum(left.budget_base, limits.daily_base)).all()
+    assert (spend.sum(axis=2) <= limits.maximum_base).all()
     assert (spend.sum(axis=(2, 3)) <= left.region_base).all()
     assert (spend.sum(axis=(1, 2)) <= left.channel_base).all()
     assert ((decision.discount_frac >= 0.0) & (decision.discount_frac <= limits.discount_ceiling)).all()

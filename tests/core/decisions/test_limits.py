@@ -10,6 +10,7 @@ LIMITS = Limits(
     region_cap_base=np.array([60.0, np.inf]),
     channel_cap_base=np.array([np.inf, 50.0]),
     minimum_base=np.zeros((2, 1, 2)),
+    maximum_base=np.full((2, 2), np.inf),
     locked=np.zeros((2, 1, 2), dtype=bool),
     lock_base=np.zeros((2, 1, 2)),
     discount_ceiling=np.full((2, 1), 0.3),

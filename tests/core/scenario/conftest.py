@@ -74,5 +74,7 @@ def text():
 
 @pytest.fixture(scope="session")
 def build():
-    """Builds the small scenario with more sections at its end."""
-    return lambda more="": build_scenario(check_document(parse_yaml(TEXT + more, file="small.yaml")))
+    """Builds the small scenario with more sections at its end, or other words in it."""
+    return lambda more="", old="", new="": build_scenario(
+        check_document(parse_yaml(TEXT.replace(old, new) + more, file="small.yaml"))
+    )

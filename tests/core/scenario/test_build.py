@@ -46,6 +46,19 @@ def test_limits_hold_budget_caps_minimums_and_locks(build):
     assert limits.lock_base[0, 1, 1] == limits.lock_base.sum() == 5.0
 
 
+def test_a_maximum_belongs_to_a_channel_in_a_region(build):
+    limits = build(
+        old="  minimums:", new="  maximums: [{region: NO1, channel: social, spend_per_day_base: 9}]\n  minimums:"
+    ).limits
+    np.testing.assert_array_equal(limits.maximum_base, [[np.inf, 9.0], [np.inf, np.inf]])
+
+
+def test_a_lock_of_a_whole_region_is_shared_over_its_segments_by_people(build):
+    limits = build(old="segment: b, channel: social, ", new="channel: social, ").limits
+    assert np.argwhere(limits.locked).tolist() == [[0, 0, 1], [0, 1, 1]]
+    np.testing.assert_allclose(limits.lock_base[0, :, 1], [3.75, 1.25])  # 5, shared 600 : 200
+
+
 def test_a_day_never_has_more_than_the_whole_budget(build):
     assert build("tactics: {decide_every_days: 1}\n").limits.daily_base == 200.0
 

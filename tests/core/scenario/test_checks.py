@@ -61,6 +61,16 @@ def test_a_cap_must_pay_the_minimums_of_the_whole_horizon(document, cap):
             document(changes)
 
 
+@pytest.mark.parametrize("most", ["8", "7.99"])
+def test_a_maximum_must_pay_the_minimum_of_its_channel_in_its_region(document, most):
+    maximum = "  maximums: [{region: NO1, channel: search, spend_per_day_base: " + most + "}]\n  minimums:"
+    if most == "8":
+        document([("  minimums:", maximum)])
+    else:
+        with pytest.raises(ScenarioError, match=r"need 8\.00 a day\. Lower them, or raise this maximum of 7\.99"):
+            document([("  minimums:", maximum)])
+
+
 def test_shares_may_miss_one_by_rounding(document):
     document([("lamp: 0.25, rug: 0.75", "lamp: 0.3333333, rug: 0.6666667")])
 
