@@ -220,8 +220,7 @@ def _orders(scenario: Scenario) -> OrderParameters:
         usual_price_base=assortment.usual_price_base,
         cost_base=assortment.cost_base,
         basket_cv=cv,
-        # A spread of zero makes the share below a threshold a step; a thousandth keeps it defined.
-        log_sd=np.maximum(np.sqrt(np.log1p(cv**2)), 1e-3),
+        log_sd=np.sqrt(np.log1p(cv**2)),
         return_rate=assortment.return_rate,
         return_days=assortment.return_days,
         charged_base=np.array([r.shipping.charged_base for r in regions]),

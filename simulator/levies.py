@@ -14,6 +14,7 @@ from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 
 _TINY = 1e-300
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,13 @@ class _Above:
 
     @classmethod
     def of(cls, market: MarketParameters, value_base: FloatArray, threshold: FloatArray) -> "_Above":
-        sd = market.orders.log_sd
-        z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / sd + sd / 2.0
-        is_there = threshold > 0.0
-        return cls(orders=np.where(is_there, ndtr(-z), 1.0), value=np.where(is_there, ndtr(sd - z), 1.0))
+        is_there, sd = threshold > 0.0, market.orders.log_sd
+        # Where every order is worth the same, all are above or none; the threshold itself is not above.
+        alike, spread = sd == 0.0, np.where(sd > 0.0, sd, 1.0)
+        step = np.where(value_base > threshold * (1.0 + _ROUNDING), 1.0, 0.0)
+        z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / spread + spread / 2.0
+        orders, value = np.where(alike, step, ndtr(-z)), np.where(alike, step, ndtr(spread - z))
+        return cls(orders=np.where(is_there, orders, 1.0), value=np.where(is_there, value, 1.0))
 
 
 def order_duty(

@@ -279,6 +279,9 @@ def _discount(words: _Words) -> Change:
         raise words.wrong(f"The last day, {last}, is before the first, {first}.")
     if not 0.0 <= words.frac < 1.0 or words.part("percent")[0] in "+-":
         raise words.wrong("Write the depth without a sign, from 0% to below 100%.")
+    deepest = words.scenario.document.discounts.ceiling_frac
+    if words.frac > deepest:
+        raise words.wrong(f"The deepest discount is {deepest:.0%}; discounts.ceiling_frac sets it.")
     return Change(
         text=words.text,
         plan=Discount.of(words.scenario, frac=words.frac, region=words.region(), first=first, last=last),

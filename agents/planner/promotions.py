@@ -1,8 +1,9 @@
 """Discounts and their form: coordinate ascent in expected mode, every accepted change a proven gain.
 
-Each block, region and segment tries every depth and mechanic by itself, all of them side by side as a batch of worlds.
-Then the changes that help are made together, region by region, in the largest number that expected mode confirms:
-two promotions in one month take each other's customers.
+Each block, region and segment tries every depth and mechanic by itself, all of them side by side as a batch of worlds;
+then each block and region tries them for all its segments at once, because a deal for one takes orders from the others.
+The changes that help are made together, region by region, in the largest number that expected mode confirms: two
+promotions in one month take each other's customers.
 """
 
 from dataclasses import dataclass, replace
@@ -37,13 +38,18 @@ def offers(scenario: Scenario) -> tuple[Offer, ...]:
 
 
 def improve_promotions(market: ExpectedMarket, blocks: Blocks, course: Course) -> Course:
-    """One round of ascent over all promotions.
+    """A round of ascent over all promotions, segment by segment, then over those of whole regions.
 
     Returns:
         The course of the better plan, or the same course where no change helps.
     """
+    course = _round(market, blocks, course, together=False)
+    return course if market.market.shape[1] == 1 else _round(market, blocks, course, together=True)
+
+
+def _round(market: ExpectedMarket, blocks: Blocks, course: Course, *, together: bool) -> Course:
     menu = offers(market.market.scenario)
-    gains = _single_gains(market, blocks, course, menu)  # (O, K, R, S)
+    gains = _gains(market, blocks, course, menu, together=together)  # (O, K, R, S)
     best = np.argmax(gains, axis=0)
     gain = np.take_along_axis(gains, best[None], axis=0)[0]
     ceiling = market.market.scenario.limits.discount_ceiling
@@ -56,29 +62,36 @@ def improve_promotions(market: ExpectedMarket, blocks: Blocks, course: Course) -
     return better if better.total > course.total else course
 
 
-def _single_gains(market: ExpectedMarket, blocks: Blocks, course: Course, menu: tuple[Offer, ...]) -> FloatArray:
-    """Gain of each offer in each block, region and segment by itself ``(O, K, R, S)``; 0 for what is offered now."""
+def _gains(
+    market: ExpectedMarket, blocks: Blocks, course: Course, menu: tuple[Offer, ...], *, together: bool
+) -> FloatArray:
+    """Gain of each offer in each block, region and segment ``(O, K, R, S)``; 0 for what is offered now.
+
+    By itself, or ``together`` with the region's other segments; then these have the same gain.
+    """
     segments = market.market.shape[1]
+    groups = [slice(None)] if together else list(range(segments))
     ceiling = market.market.scenario.limits.discount_ceiling
     branches: list[Branch] = []
     for k in range(blocks.count):
 
         def decide(day: int, own: Decision) -> Decision:
             del day
-            copies = len(menu) * segments
+            copies = len(menu) * len(groups)
             discount = np.repeat(own.discount_frac, copies, axis=0)
             mechanic = np.repeat(own.mechanic, copies, axis=0)
             for o, offer in enumerate(menu):
-                for s in range(segments):
-                    row = o * segments + s
-                    discount[row, :, s] = np.minimum(offer.discount_frac, ceiling[:, s])
-                    mechanic[row, :, s] = offer.mechanic
+                for g, group in enumerate(groups):
+                    row = o * len(groups) + g
+                    discount[row, :, group] = np.minimum(offer.discount_frac, ceiling[:, group])
+                    mechanic[row, :, group] = offer.mechanic
             return replace(own, discount_frac=discount, mechanic=mechanic)
 
         first, end = int(blocks.starts[k]), int(blocks.ends[k])
-        branches.append(Branch(first_day=first, end_day=end, worlds=len(menu) * segments, decide=decide))
-    gains = np.stack(market.gains(course, branches))  # (K, O * S, R)
-    return gains.reshape(blocks.count, len(menu), segments, -1).transpose(1, 0, 3, 2)
+        branches.append(Branch(first_day=first, end_day=end, worlds=len(menu) * len(groups), decide=decide))
+    gains = np.stack(market.gains(course, branches))  # (K, O * groups, R)
+    by_group = gains.reshape(blocks.count, len(menu), len(groups), -1).transpose(1, 0, 3, 2)
+    return np.broadcast_to(by_group, (*by_group.shape[:3], segments))
 
 
 def _chosen(gain: FloatArray) -> list[BoolArray]:

@@ -16,6 +16,7 @@ _NO_GAIN = 1e-4
 # Relative width at which the budget that would be enough is known well enough.
 _ROUGH = 1e-2
 _RATIO_ROUNDS = 4
+_SEARCH_SLACK = 1e-3
 _DIGITS = 6
 
 
@@ -59,6 +60,8 @@ def _ratio_unreachable(search: Search, most: Point, name: str) -> InfeasiblePlan
         if not (reached < ratio if kpi == "cpa" else reached > ratio):
             break
         plan, ratio = again, reached
+    # Another search for the same ratio may end a little below it; the way out has to be one.
+    ratio *= 1.0 + _SEARCH_SLACK if kpi == "cpa" else 1.0 - _SEARCH_SLACK
     way = (
         f"Raise the target to {_rounded_up(ratio):.15g}"
         if kpi == "cpa"

@@ -11,7 +11,7 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.scenario.plan_sheet import DAYPART, PlanProblems, PlanTable
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.spreadsheets.dates import as_text
-from xbopt.core.spreadsheets.numbers import is_percentage, number_of
+from xbopt.core.spreadsheets.numbers import is_in_another_currency, is_percentage, number_of
 from xbopt.core.spreadsheets.sheet import Row
 
 _SUM_TOLERANCE = 1e-6
@@ -151,7 +151,10 @@ class PlanFilling:
             self._blank_spend += 1
             return
         value = self._number(row, "spend_base")
-        if value is not None and is_percentage(content):
+        if value is not None and is_in_another_currency(content, self._scenario.base_currency):
+            message = f"{content} is in another currency; amounts of this plan are in {self._scenario.base_currency}."
+            self._wrong(row, "spend_base", message, cause="currency")
+        elif value is not None and is_percentage(content):
             self._wrong(row, "spend_base", f"{content} is a share; write an amount of money.", cause="share")
         elif value is not None and value < 0.0:
             self._wrong(row, "spend_base", f"The spend is {as_text(content)}; it cannot be negative.", cause="negative")

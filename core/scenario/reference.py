@@ -202,7 +202,8 @@ def _count(value: _Schema) -> str:
 
 
 def _range(value: _Schema) -> str:
-    return f"{_plain(value['minimum'])} to {_plain(value['maximum'])}"
+    least = _plain(value["minimum"]) if "minimum" in value else f"above {_plain(value['exclusiveMinimum'])}"
+    return f"{least} to {_plain(value['maximum'])}"
 
 
 def _default(model: type[BaseModel], field: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,37 @@ _GROUPING_BLANKS = re.compile(r"(?<=\d)[\s\u00a0\u202f'\u2019](?=\d{3})")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")
 _OPEN = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+
+
+# Which currencies a sign stands for; a code of three letters stands for itself.
+_CURRENCIES: Mapping[str, frozenset[str]] = {
+    "€": frozenset({"EUR"}),
+    "£": frozenset({"GBP"}),
+    "¥": frozenset({"CNY", "JPY"}),
+    "元": frozenset({"CNY", "TWD", "HKD"}),
+    "円": frozenset({"JPY"}),
+    "₩": frozenset({"KRW"}),
+    "₹": frozenset({"INR"}),
+    "₱": frozenset({"PHP"}),
+    "₺": frozenset({"TRY"}),
+    "₫": frozenset({"VND"}),
+    "฿": frozenset({"THB"}),
+    "₽": frozenset({"RUB"}),
+    "zł": frozenset({"PLN"}),
+    "kr": frozenset({"DKK", "ISK", "NOK", "SEK"}),
+    "$": frozenset({"AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD", "USD"}),
+}
+
+
+def is_in_another_currency(cell: Cell, currency: str) -> bool:
+    """Whether an amount is written with the sign or code of a currency that is not ``currency``."""
+    if not isinstance(cell, str):
+        return False
+    code = re.search(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", cell)
+    if code is not None:
+        return code[0] != currency
+    meant = [currencies for sign, currencies in _CURRENCIES.items() if sign in cell.lower()]
+    return bool(meant) and not any(currency in currencies for currencies in meant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

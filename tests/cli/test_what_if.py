@@ -30,7 +30,7 @@ def test_people_read_sentences_a_table_and_what_was_changed(xbopt_command):
     words = " ".join(answer.out.split())
     assert "budget +20%: the plan that is kept earns the same" in words
     assert "made anew" in words
-    assert "budget.total_base: 28000 to 33600" in words
+    assert "budget.total_base: 11200 to 13440" in words
 
 
 def test_bad_words_exit_2_with_the_forms(xbopt_command):

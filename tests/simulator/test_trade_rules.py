@@ -245,6 +245,13 @@ def test_thresholds_move_with_the_currency_of_the_rule() -> None:
         assert found.item() == pytest.approx(tax, abs=1e-9)
 
 
+@pytest.mark.parametrize(("price", "duty"), [(149.99, 3.0), (150.0, 3.0), (150.01, 150.01 * 0.06 * 1.19)])
+def test_a_limit_holds_up_to_and_with_its_value(price: float, duty: float) -> None:
+    """EUR 3 a line up to EUR 150, the rate of 6 % and the tax on it above, in a shop where every order is alike."""
+    one = shop("DE", "DE", "eu_import", "EUR", price, **of_segment(lines_per_order=1.0))
+    assert owed(one, "2026-07-01")[0] == pytest.approx(duty, abs=1e-9)
+
+
 def test_spread_order_values_are_taxed_above_the_limit_only() -> None:
     """The share of the money in taxed orders agrees with sampled orders; so does duty on goods and shipping."""
     rng = np.random.default_rng(3)

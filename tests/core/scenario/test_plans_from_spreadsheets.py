@@ -241,6 +241,12 @@ def test_a_number_with_two_readings_is_asked_about(scenario: Scenario, tmp_path:
     assert read_plan(tmp_path / "plan.csv", scenario).spend_base[0, 0, 0, 0] == 1234.0
 
 
+@pytest.mark.parametrize("amount", ["GBP 100.00", "$100.00", "100 USD", "£100", "¥100"])
+def test_money_in_another_currency_is_no_money_of_the_plan(amount: str, scenario: Scenario, tmp_path: Path) -> None:
+    lines = ["date,region,segment,channel,spend_base", f"2026-10-05,DE,families,search,{amount}"]
+    assert "is in another currency; amounts of this plan are in EUR." in refused("\n".join(lines), scenario, tmp_path)
+
+
 def test_a_percentage_without_its_sign_is_told(scenario: Scenario, tmp_path: Path) -> None:
     lines = ["date,region,segment,channel,spend_base,discount_frac", "2026-10-05,DE,families,search,5,10"]
     assert "For 10 % write 0.1 or 10%." in refused("\n".join(lines), scenario, tmp_path)
