@@ -29,7 +29,7 @@ def test_words_say_the_verdict_first(xbopt_command) -> None:
     assert verdict.startswith("Of 7 policies ")
     text = "\n".join(rest)
     assert "Less baseline" in text
-    assert "Contribution margin and change of customer value" in text
+    assert "Contribution margin with customer value and what is carried beyond the last day" in text
     assert "Note: gap_closed rests on the first 2 of 6 worlds." in text
 
 

@@ -42,7 +42,8 @@ def test_the_commands_do_what_the_page_says(tmp_path: Path) -> None:
     assert "episodes, policy baseline+explore0.4, sequential" in sequential
     assert "CAUTION:" in sequential
     assert "weights of clusters" in sequential
-    assert "cannot be told from chance" in sequential.replace("\n", " ")
+    assert "would have earned" in sequential
+    assert "95% interval of the difference" in sequential.replace("\n", " ")
     assert "REFUSE:" in thin
     assert (tmp_path / "evaluation.html").exists()
 

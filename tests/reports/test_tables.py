@@ -21,6 +21,7 @@ def test_the_document_has_the_promised_names(played):
         "by_region",
         "by_segment",
         "by_channel",
+        "notes",
         "performance",
     ]
     wanted = {"name", "hash", "base_currency", "days", "regions", "segments", "channels"}

@@ -18,7 +18,8 @@ from xbopt.studies.totals import TotalsRecorder
 
 @pytest.fixture(scope="module")
 def market():
-    return build_market(load_scenario("quickstart"))
+    """A budget that does not bind, so that one cell's money is not another's."""
+    return build_market(load_scenario("quickstart", overrides=["budget.total_base=60000"]))
 
 
 @pytest.fixture(scope="module")
