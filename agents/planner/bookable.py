@@ -62,19 +62,7 @@ def plan_bookable(market: MarketParameters, campaign: CampaignPlan) -> BookableP
     units = booking.improved(booking.first())
     schedule = booking.plan_of(units)
     course = booking.expected.play(schedule)
-    certificate = replace(campaign.certificate, value=campaign.certificate.value - campaign.expected + course.total)
-    plan = replace(
-        campaign,
-        schedule=schedule,
-        total_spend_base=float(schedule.spend_base.sum()),
-        course=course,
-        expected=course.total,
-        certificate=certificate,
-        shadow_prices={},
-        withheld=(),
-        binding=(),
-        notes=(),
-    )
+    plan = campaign.moved_to(course)
     before = booking.weekly_base.sum(axis=2) - booking.rules.locked_base
     before = np.where(before > 0.5 * booking.rules.unit_base, before, 0.0)
     return BookablePlan(

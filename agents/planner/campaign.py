@@ -77,6 +77,25 @@ class CampaignPlan:
     tried: int
     notes: tuple[str, ...]
 
+    def moved_to(self, course: Course) -> "CampaignPlan":
+        """What is known where another plan is carried out instead, by its course in expected mode.
+
+        The bound stays that of the program of this plan; prices, binding limits and notes are this plan's alone.
+        """
+        value = self.certificate.value - self.expected + course.total
+        return replace(
+            self,
+            schedule=course.plan,
+            total_spend_base=float(course.plan.spend_base.sum()),
+            course=course,
+            expected=course.total,
+            certificate=replace(self.certificate, value=value),
+            shadow_prices={},
+            withheld=(),
+            binding=(),
+            notes=(),
+        )
+
     @property
     def budget_price(self) -> float:
         """What one more unit of budget brings: the shadow price, or what was measured where that is withheld."""

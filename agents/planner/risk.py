@@ -130,7 +130,9 @@ def plan_for_risk(
             break
     return RiskPlan(
         aversion=aversion,
-        plan=campaign if plan is campaign.schedule else _replanned(market, campaign, plan),
+        plan=campaign
+        if plan is campaign.schedule
+        else campaign.moved_to(ExpectedMarket(market, goal_named(campaign.goal)).play(plan)),
         spread=best,
         neutral=neutral,
         neutral_media_base=campaign.total_spend_base,
@@ -217,22 +219,4 @@ def _weighted(parameters: WorldParameters, weight: FloatArray) -> WorldParameter
             name: np.tensordot(weight, array, axes=1)[None] if array.shape[0] == len(weight) else array
             for name, array in arrays.items()
         },
-    )
-
-
-def _replanned(market: MarketParameters, campaign: CampaignPlan, plan: ScheduledPolicy) -> CampaignPlan:
-    """What is known about the plan; the bound stays that of the average market, prices are those of another plan."""
-    course = ExpectedMarket(market, goal_named(campaign.goal)).play(plan)
-    certificate = replace(campaign.certificate, value=campaign.certificate.value - campaign.expected + course.total)
-    return replace(
-        campaign,
-        schedule=plan,
-        total_spend_base=float(plan.spend_base.sum()),
-        course=course,
-        expected=course.total,
-        certificate=certificate,
-        shadow_prices={},
-        withheld=(),
-        binding=(),
-        notes=(),
     )
