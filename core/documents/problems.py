@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 from xbopt.core.errors import Problem
 
@@ -42,7 +42,14 @@ def _place(problem: Problem) -> tuple[int, int]:
 
 
 def suggest(word: str, candidates: Iterable[str]) -> str:
-    """`` Did you mean 'x'?`` with a leading blank for the closest candidate, or an empty string."""
+    """`` Did you mean 'x'?`` with a leading blank for the closest candidate, or an empty string where none is near."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}
-    close = get_close_matches(word.lower()[:100], by_lower, n=1)
+    asked = word.lower()[:100]
+    close = [each for each in get_close_matches(asked, by_lower, n=3) if _edits(asked, each) <= (len(asked) + 2) // 3]
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+def _edits(word: str, other: str) -> int:
+    """How many letters change between two words: alike in a half of its letters, a short word is another word still."""
+    blocks = SequenceMatcher(None, word, other, autojunk=False).get_opcodes()
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in blocks if tag != "equal")

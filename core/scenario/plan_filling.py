@@ -8,11 +8,13 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decisions.decision import MECHANICS
 from xbopt.core.documents.problems import suggest
-from xbopt.core.scenario.plan_sheet import DAYPART, PlanProblems, PlanTable
+from xbopt.core.scenario.plan_head import DAYPART
+from xbopt.core.scenario.plan_problems import PlanProblems
+from xbopt.core.scenario.plan_sheet import PlanTable
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.spreadsheets.dates import as_text
 from xbopt.core.spreadsheets.numbers import is_in_another_currency, is_percentage, number_of
-from xbopt.core.spreadsheets.sheet import Row
+from xbopt.core.spreadsheets.sheet import Row, typed
 
 _SUM_TOLERANCE = 1e-6
 
@@ -63,7 +65,7 @@ class PlanFilling:
         self._line[day, r, s, c] = row.line
         self._take_spend(row, (day, r, s, c))
         self._take_discount(row, day, r, s)
-        position = None if self._table.cell(row, "mechanic") is None else self._position(row, "mechanic")
+        position = None if self._table.cell(row, "mechanic") in (None, "-") else self._position(row, "mechanic")
         known = int(self.mechanic[day, r, s])
         before = math.nan if known < 0 else float(known)
         if position is not None and self._agrees(row, "mechanic", (day, r, s), float(position), before):
@@ -86,7 +88,18 @@ class PlanFilling:
         self._complete_weights()
 
     def _complete_discounts(self, left_out: BoolArray) -> None:
-        unsaid = np.isnan(self.discount) & ~left_out.all(axis=3)
+        no_row = left_out.all(axis=3)
+        planned = self._scenario.plan.discount_frac > 0.0
+        if no_row.any() and "discount_frac" in self._table.index and (np.any(self.discount > 0.0) or planned.any()):
+            # Whoever deletes rows without spend deletes their discounts.
+            day, r, s = (int(i) for i in np.argwhere(no_row)[0])
+            names, count = self._scenario, int(no_row.sum())
+            first = f"{names.date_of(day)}, {names.regions[r]}, {names.segments[s]}"
+            self.notes.append(
+                f"{count:,} of {no_row.size:,} days of a region and segment have no row, and so no discount; the "
+                f"first: {first}."
+            )
+        unsaid = np.isnan(self.discount) & ~no_row
         if "discount_frac" in self._table.index:
             for day, r, s in np.argwhere(unsaid):
                 self._unsaid(_first(self._line[day, r, s]), "discount_frac")
@@ -201,12 +214,17 @@ class PlanFilling:
         content = self._table.cell(row, column)
         value = number_of(content, self._table.decimal)
         if value is None:
-            self._wrong(row, column, f"{as_text(content)[:40]!r} is no number.", cause="number")
+            text, other = repr(as_text(content)[:40]), "," if self._table.decimal == "." else "."
+            if number_of(content, other) is None:
+                self._wrong(row, column, f"{text} is no number.", cause="number")
+            else:
+                message = f"{text} has another decimal sign than the rest of this file; write all numbers alike."
+                self._wrong(row, column, message, cause="decimal")
         return value
 
     def _wrong(self, row: Row, column: str, message: str, *, cause: str) -> None:
-        place = self._table.place(row, column)
-        self._problems.note(message, line=row.line, column=place, path=column, cause=cause)
+        place, cell = self._table.place(row, column), self._table.cell_name(row, column)
+        self._problems.note(message, line=row.line, column=place, path=column, cell=cell, cause=cause)
 
 
 def _first(lines: IntArray) -> int:
@@ -216,6 +234,6 @@ def _first(lines: IntArray) -> int:
 
 def _known_names(ids: Sequence[str], names: Sequence[str]) -> Mapping[str, int]:
     """Position by id and by name, in any case; a name that two share belongs to nobody."""
-    folded = [name.casefold() for name in names]
+    folded = [(typed(name) or "").casefold() for name in names]
     known = {name: position for position, name in enumerate(folded) if name and folded.count(name) == 1}
     return known | {each.casefold(): position for position, each in enumerate(ids)}

@@ -4,64 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xbopt.core.documents.problems import ProblemList, suggest
-from xbopt.core.errors import PolicyError, Problem
+from xbopt.core.scenario.plan_head import KEYS, MECHANIC, SPEND, column_name, plan_columns, read_head
+from xbopt.core.scenario.plan_problems import PlanProblems
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.spreadsheets.dates import DateForm, as_text, main_form, possible_forms
-from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign
-from xbopt.core.spreadsheets.sheet import Cell, Row, Sheet
+from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, is_in_another_currency
+from xbopt.core.spreadsheets.sheet import Cell, Row, Sheet, is_broken
 
-KEYS = ("date", "region", "segment", "channel")
-DAYPART = "daypart_"
-_OTHER_NAMES = {"spend": "spend_base", "discount": "discount_frac"}
 _TOTAL = re.compile(
     r"(?:grand|sub)?[\s-]*(?:totals?|sum|summe|zwischensumme|gesamt(?:summe|betrag)?|totale|suma|合计|总计|小计|合計|総計|小計)"
     r"(?:[\s:].*)?",
     re.IGNORECASE,
 )
-
-
-class PlanTableError(PolicyError):
-    """Raised when a plan's table cannot be used. ``problems`` holds what was found, in file order."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = list(problems)
-        super().__init__("\n".join(str(problem) for problem in problems))
-
-
-class PlanProblems(ProblemList):
-    """The problems of a plan's table: each cause once, where it stands first, with the number of places."""
-
-    def __init__(self, file: str) -> None:
-        super().__init__(file=file)
-        self._places: dict[tuple[str, ...], list[Problem]] = {}
-
-    def note(self, message: str, *, line: int = 0, column: int = 0, path: str = "", cause: str = "") -> None:
-        """Take up a problem. Those of one path and cause are one; without a cause the message is the cause."""
-        problem = Problem(message=message, path=path, file=self.file, line=line, column=column)
-        self._places.setdefault((path, cause or message), []).append(problem)
-
-    @property
-    def found(self) -> bool:
-        """Whether there is any."""
-        return bool(self._places)
-
-    def error(self) -> PlanTableError:
-        """All of them."""
-        for places in self._places.values():
-            first, rest = places[0], len(places) - 1
-            more = f" The same holds for {rest:,} more row{'s' * (rest > 1)}." if rest else ""
-            self.add(
-                Problem(
-                    message=first.message + more, path=first.path, file=first.file, line=first.line, column=first.column
-                )
-            )
-        return PlanTableError(self.in_order())
-
-
-def plan_columns(scenario: Scenario) -> tuple[str, ...]:
-    """The columns of a plan's table, in the order in which they are written."""
-    return (*KEYS, "spend_base", "discount_frac", "mechanic", *(DAYPART + part for part in scenario.dayparts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,24 +46,29 @@ class PlanTable:
         """Where that cell starts in its line."""
         return self.sheet.place(row.line, self.index[column])
 
+    def cell_name(self, row: Row, column: str) -> str:
+        """A workbook's name of that cell; empty of a text file."""
+        return self.sheet.cell_name(row.line, self.index[column])
+
 
 def understood(sheet: Sheet, scenario: Scenario, problems: PlanProblems) -> PlanTable | None:
     """Understand a sheet as a plan's table; None after a problem."""
     wanted = plan_columns(scenario)
-    index, notes = _columns(sheet, wanted, problems)
+    index, columns = read_head(sheet, wanted, scenario.base_currency, problems)
+    notes = [*sheet.notes, *columns]
     if problems.found:
         return None
-    rows, totals = _without_totals(sheet, index)
+    rows = _without_others(sheet, index, notes)
     for row in rows:
         if len(row.cells) > len(sheet.head):
             message = f"There are {len(row.cells)} entries for {len(sheet.head)} columns."
             problems.note(message, line=row.line, column=1)
-    if totals:
-        lines = ", ".join(str(row.line) for row in totals[:5]) + (", ..." if len(totals) > 5 else "")
-        notes.append(f"line {lines} holds a total and is no row of the plan.")
+    _check_whole(sheet, rows, index, scenario.base_currency, problems)
+    if problems.found:
+        return None
     dates = [as_text(row.cells[index["date"]]) for row in rows]
     form = _date_form(sheet, rows, dates, index, scenario, problems)
-    numeric = [index[name] for name in wanted if name in index and name not in (*KEYS, "mechanic")]
+    numeric = [i for name, i in index.items() if name not in (*KEYS, MECHANIC)]
     cells = (row.cells[i] for row in rows for i in numeric)
     decimal = decimal_sign(cells, separator=sheet.separator)
     if decimal is None:
@@ -123,54 +82,65 @@ def understood(sheet: Sheet, scenario: Scenario, problems: PlanProblems) -> Plan
     return PlanTable(sheet=sheet, index=index, rows=rows, form=form, decimal=decimal, notes=tuple(notes))
 
 
-def _columns(sheet: Sheet, wanted: Sequence[str], problems: PlanProblems) -> tuple[dict[str, int], list[str]]:
-    """Where each known column stands, and a note on the others."""
-    index: dict[str, int] = {}
-    ignored: list[tuple[int, str]] = []
-    for i, head in enumerate(sheet.head):
-        name = re.sub(r"[\s\-]+", "_", re.sub(r"\s*[(\[][^)\]]*[)\]]$", "", head.strip()).lower())
-        name = _OTHER_NAMES.get(name, name)
-        if name not in wanted:
-            ignored.append((i, head))
-        elif name in index:
-            problems.note(
-                f"The column {name} stands here twice.", line=sheet.head_line, column=sheet.place(sheet.head_line, i)
-            )
-        else:
-            index[name] = i
-    dayparts = [name for name in wanted if name.startswith(DAYPART)]
-    optional = ("discount_frac", "mechanic", *(() if any(name in index for name in dayparts) else dayparts))
-    missing = [name for name in wanted if name not in index and name not in optional]
-    for i, head in ignored:
-        # A column that looks like a missing one is a slip of the pen, no column of the planner's own.
-        hint = suggest(head, [*missing, *(name for name in optional if name not in index)]) if head else ""
-        if hint:
-            place = sheet.place(sheet.head_line, i)
-            problems.note(f"There is no column {head[:60]!r}.{hint}", line=sheet.head_line, column=place)
-    for name in missing:
-        problems.note(f"The column {name} is missing.", line=sheet.head_line, column=1)
-    notes: list[str] = []
-    own = [head for _, head in ignored if head]
-    if own:
-        notes.append(f"the column{'s' * (len(own) > 1)} {', '.join(own)} {'are' if len(own) > 1 else 'is'} not read.")
-    if not any(name in index for name in dayparts):
-        notes.append("no daypart columns: ads run through the day as in the scenario's own plan.")
-    for name, instead in (("discount_frac", "no discounts are given"), ("mechanic", "discounts are plain percent off")):
-        if name not in index:
-            notes.append(f"no column {name}: {instead}.")
-    return index, notes
+def _without_others(sheet: Sheet, index: dict[str, int], notes: list[str]) -> tuple[Row, ...]:
+    """The rows of the plan alone; notes tell the others.
 
-
-def _without_totals(sheet: Sheet, index: dict[str, int]) -> tuple[tuple[Row, ...], list[Row]]:
-    """The plan's rows, and the rows of totals: those that say so, or have an amount and nothing else."""
+    Totals say so, or have an amount and no key; a remark stands alone; a table pasted below has its head again.
+    """
     rows: list[Row] = []
-    totals: list[Row] = []
-    keys = [index[name] for name in KEYS]
+    others: dict[str, list[Row]] = {}
+    keys = {index[name] for name in KEYS}
     for row in sheet.rows:
-        named = [row.cells[i] for i in keys if row.cells[i] is not None]
+        held = [i for i in index.values() if row.cells[i] is not None]
+        named = len(keys.intersection(held))
         said = any(isinstance(cell, str) and _TOTAL.fullmatch(cell) for cell in row.cells)
-        (totals if not named or (said and len(named) < len(keys)) else rows).append(row)
-    return tuple(rows), totals
+        if all(column_name(str(row.cells[i])) == name for name, i in index.items() if name in KEYS):
+            others.setdefault("the head again", []).append(row)
+        elif said and named < len(keys):
+            others.setdefault("a total", []).append(row)
+        elif len(held) == named <= 1:
+            others.setdefault("a remark", []).append(row)
+        elif not named:
+            others.setdefault("a total", []).append(row)
+        else:
+            rows.append(row)
+    for what, found in others.items():
+        many = len(found) > 1
+        lines = ", ".join(str(row.line) for row in found[:5]) + (", ..." if len(found) > 5 else "")
+        row = "no rows" if many else "no row"
+        notes.append(
+            f"line{'s' * many} {lines} hold{'s' * (not many)} {what} and {'are' if many else 'is'} {row} of the plan."
+        )
+    return tuple(rows)
+
+
+def _check_whole(
+    sheet: Sheet, rows: Sequence[Row], index: dict[str, int], currency: str, problems: PlanProblems
+) -> None:
+    """Cells without a value of their own: errors, uncalculated formulas, one amount for several rows, blank keys."""
+    for row in rows:
+        for name, i in index.items():
+            cell = row.cells[i]
+            if is_broken(cell):
+                calculated = "let a spreadsheet calculate and save it" if str(cell).startswith("=") else "mend it there"
+                what = "a formula without its result" if str(cell).startswith("=") else "an error of the spreadsheet"
+                message, cause = f"{str(cell)[:40]!r} is {what}; {calculated}, or write the value.", "broken"
+            elif name == SPEND and (row.line, i) in sheet.lines.merged:
+                message, cause = "A merged cell has one amount for several rows; split it, one amount a row.", "merged"
+            elif name == SPEND and is_in_another_currency(sheet.lines.currencies.get((row.line, i)), currency):
+                shown = sheet.lines.currencies[row.line, i]
+                message = f"This amount is shown in another currency ({shown}); amounts of this plan are in {currency}."
+                cause = "currency"
+            elif cell is None and name in KEYS:
+                message = f"The {name} is missing; write it in every row, also where it is that of the row above."
+                cause = "missing"
+            elif cell is None and sheet.lines.hides_errors:
+                message = "In this format an empty cell can be an error. Write 0 or the value, or save it as .xlsx."
+                cause = "hidden"
+            else:
+                continue
+            place, named = sheet.place(row.line, i), sheet.cell_name(row.line, i)
+            problems.note(message, line=row.line, column=place, path=name, cell=named, cause=cause)
 
 
 def _date_form(
@@ -188,12 +158,12 @@ def _date_form(
     if not rows:
         problems.note("There is no row below the head.", line=sheet.head_line, column=1)
     elif forms:
-        day = {form.name: form.read(dates[0]) for form in forms}
-        readings = " or ".join(f"{found} ({name})" for name, found in day.items())
+        at = next(i for i, text in enumerate(dates) if len({form.read(text) for form in forms}) > 1)
+        readings = " or ".join(f"{form.read(dates[at])} ({form.name})" for form in forms)
         problems.note(
-            f"{dates[0]} can be {readings}, and nothing in this file settles it. Write dates as YYYY-MM-DD.",
-            line=rows[0].line,
-            column=sheet.place(rows[0].line, index["date"]),
+            f"{dates[at]} can be {readings}, and nothing in this file settles it. Write dates as YYYY-MM-DD.",
+            line=rows[at].line,
+            column=sheet.place(rows[at].line, index["date"]),
             path="date",
         )
     else:
@@ -208,6 +178,7 @@ def _date_form(
                     line=row.line,
                     column=sheet.place(row.line, index["date"]),
                     path="date",
+                    cell=sheet.cell_name(row.line, index["date"]),
                     cause="form",
                 )
     return None

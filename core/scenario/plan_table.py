@@ -22,9 +22,11 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
 from xbopt.core.scenario.plan_filling import PlanFilling
-from xbopt.core.scenario.plan_sheet import KEYS, PlanProblems, plan_columns, understood
+from xbopt.core.scenario.plan_head import KEYS, is_plan_column, plan_columns
+from xbopt.core.scenario.plan_problems import PlanProblems
+from xbopt.core.scenario.plan_sheet import understood
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.core.spreadsheets.sheet import read_sheet
+from xbopt.core.spreadsheets.reading import read_sheet
 
 _WORKBOOK_WIDTH = 14
 _SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -137,7 +139,7 @@ def read_plan(path: Path | str, scenario: Scenario) -> ScheduledPolicy:
     """
     problems = PlanProblems(str(path))
     try:
-        sheet = read_sheet(path)
+        sheet = read_sheet(path, is_plan_column)
     except UsageError as error:
         problems.note(str(error))
         raise problems.error() from None

@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from xbopt.core.spreadsheets.date_words import is_weekday, month_named
 from xbopt.core.spreadsheets.sheet import Cell
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_TIME = r"(?:[T\s]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*Z|[+-]\d{2}:?\d{2})?)?"
+# A moment with a zone is a date only at midnight: 22:00Z is another day where the plan was made.
+_TIME = (
+    r"(?:[T\s]+(?:0?0:00(?::00(?:\.0+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})|\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s*[AP]M)?))?"
+)
+_WEEKDAY = re.compile(r"(?P<word>[^\W\d_]+(?:-feira)?)\.?,?\s+(?=.*\d)")
 _SERIAL = re.compile(r"\d{5}(?:\.0+)?")
 # Spreadsheets count days from here; 1900 was no leap year, but they count its 29 February.
 _EPOCHS = {"days since 1900": date(1899, 12, 30), "days since 1904": date(1904, 1, 1)}
@@ -17,10 +21,12 @@ _EPOCHS = {"days since 1900": date(1899, 12, 30), "days since 1904": date(1904, 
 def _ordered(order: str, separators: str) -> re.Pattern[str]:
     part = {"Y": r"(?P<Y>\d{4}|\d{2})", "L": r"(?P<Y>\d{4})", "M": r"(?P<M>\d{1,2})", "D": r"(?P<D>\d{1,2})"}
     return re.compile(
-        f"(?P<sep>[{separators}])".join((part[order[0]], part[order[1]])) + f"(?P=sep){part[order[2]]}{_TIME}"
+        rf"(?P<sep>[{separators}])\s*".join((part[order[0]], part[order[1]])) + rf"(?P=sep)\s*{part[order[2]]}{_TIME}",
+        re.IGNORECASE,
     )
 
 
+_MONTH, _OF = r"(?P<M>[^\W\d_]{3,}\.?)", r"(?:d[eo]\s+)?"
 _FORMS: Mapping[str, re.Pattern[str]] = {
     "YYYY-MM-DD": _ordered("LMD", r"\-/."),
     "YYYYMMDD": re.compile(r"(?P<Y>20\d{2})(?P<M>\d{2})(?P<D>\d{2})"),
@@ -28,8 +34,11 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "MM/DD/YYYY": _ordered("MDY", r"/\-"),
     "DD/MM/YYYY": _ordered("DMY", r"/\-"),
     "YYYY年M月D日": re.compile(r"(?P<Y>\d{4})\s*年\s*(?P<M>\d{1,2})\s*月\s*(?P<D>\d{1,2})\s*日"),
-    "D Mon YYYY": re.compile(r"(?P<D>\d{1,2})[\s.\-]+(?P<M>[A-Za-z]{3})[a-z]*\.?[\s\-,]+(?P<Y>\d{4}|\d{2})"),
-    "Mon D, YYYY": re.compile(r"(?P<M>[A-Za-z]{3})[a-z]*\.?\s+(?P<D>\d{1,2}),?\s+(?P<Y>\d{4})"),
+    "D Month YYYY": re.compile(
+        rf"(?P<D>\d{{1,2}})(?:st|nd|rd|th|er|º|o(?=\s))?[\s./\-]+{_OF}{_MONTH}[\s./\-,]+{_OF}(?P<Y>\d{{4}}|\d{{2}})",
+        re.IGNORECASE,
+    ),
+    "Month D, YYYY": re.compile(rf"{_MONTH}\s+(?P<D>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<Y>\d{{4}})", re.IGNORECASE),
 }
 
 
@@ -48,22 +57,26 @@ class DateForm:
 
 def _by_pattern(pattern: re.Pattern[str]) -> Callable[[str], date | None]:
     def read(text: str) -> date | None:
-        match = pattern.fullmatch(text.strip())
+        match, weekday = pattern.fullmatch(text), None
+        if match is None:
+            weekday = _WEEKDAY.match(text)
+            match = None if weekday is None else pattern.fullmatch(text, weekday.end())
         if match is None:
             return None
         year = int(match["Y"]) + (2000 if len(match["Y"]) == 2 else 0)
-        month = match["M"].lower()[:3]
+        month = int(match["M"]) if match["M"].isdigit() else month_named(match["M"])
         try:
-            return date(year, int(month) if month.isdigit() else _MONTHS.index(month) + 1, int(match["D"]))
+            day = date(year, month or 0, int(match["D"]))
         except ValueError:
             return None
+        return day if weekday is None or is_weekday(weekday["word"], day) else None
 
     return read
 
 
 def _by_serial(epoch: date) -> Callable[[str], date | None]:
     def read(text: str) -> date | None:
-        return epoch + timedelta(days=int(float(text))) if _SERIAL.fullmatch(text.strip()) else None
+        return epoch + timedelta(days=int(float(text))) if _SERIAL.fullmatch(text) else None
 
     return read
 

@@ -10,18 +10,20 @@ from xbopt.core.spreadsheets.sheet import Cell
 
 Decimal = Literal[".", ","]
 
-_SIGNS = re.compile(r"[A-Z]{2,3}\$?|CN¥|[€$£¥₩₹₱₺₫฿₽]|kr\.?|zł|Kč|Ft|元|円", re.IGNORECASE)
-_GROUPING_BLANKS = re.compile(r"(?<=\d)[\s\u00a0\u202f'\u2019](?=\d{3})")
+_GROUPING_BLANKS = re.compile(r"(?<=\d)[\s'\u2019](?=\d{3})")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_GROUPED = re.compile(r"[+-]?\d{1,3}([.,]\d{3})+")
+# Groups of three; in India the last has three, and the others two.
+_GROUPS = r"[+-]?\d{{1,3}}(?:(?:{sign}\d{{3}})+|(?:{sign}\d{{2}})+{sign}\d{{3}})"
+_GROUPED = re.compile(f"{_GROUPS.format(sign='[.]')}|{_GROUPS.format(sign=',')}")
 _OPEN = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
-
 
 # Which currencies a sign stands for; a code of three letters stands for itself.
 _CURRENCIES: Mapping[str, frozenset[str]] = {
     "€": frozenset({"EUR"}),
     "£": frozenset({"GBP"}),
     "¥": frozenset({"CNY", "JPY"}),
+    "cn¥": frozenset({"CNY"}),
+    "rmb": frozenset({"CNY"}),
     "元": frozenset({"CNY", "TWD", "HKD"}),
     "円": frozenset({"JPY"}),
     "₩": frozenset({"KRW"}),
@@ -32,20 +34,42 @@ _CURRENCIES: Mapping[str, frozenset[str]] = {
     "฿": frozenset({"THB"}),
     "₽": frozenset({"RUB"}),
     "zł": frozenset({"PLN"}),
+    "kč": frozenset({"CZK"}),
+    "ft": frozenset({"HUF"}),
+    "fr": frozenset({"CHF"}),
     "kr": frozenset({"DKK", "ISK", "NOK", "SEK"}),
     "$": frozenset({"AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD", "USD"}),
+    "us$": frozenset({"USD"}),
+    "a$": frozenset({"AUD"}),
+    "au$": frozenset({"AUD"}),
+    "c$": frozenset({"CAD"}),
+    "ca$": frozenset({"CAD"}),
+    "hk$": frozenset({"HKD"}),
+    "mx$": frozenset({"MXN"}),
+    "nt$": frozenset({"TWD"}),
+    "nz$": frozenset({"NZD"}),
+    "r$": frozenset({"BRL"}),
+    "s$": frozenset({"SGD"}),
 }
+_CODES = frozenset(
+    {code for codes in _CURRENCIES.values() for code in codes} | {"AED", "BGN", "ILS", "RON", "SAR", "ZAR"}
+)
+_SIGN = re.compile(
+    r"(?<![^\W\d_])(?:"
+    + "|".join(map(re.escape, sorted(_CURRENCIES, key=len, reverse=True)))
+    + "|"
+    + "|".join(sorted(_CODES))
+    + r"|(?-i:[A-Z]{3}))\.?(?![^\W\d_])",
+    re.IGNORECASE,
+)
 
 
-def is_in_another_currency(cell: Cell, currency: str) -> bool:
-    """Whether an amount is written with the sign or code of a currency that is not ``currency``."""
-    if not isinstance(cell, str):
+def is_in_another_currency(text: Cell, currency: str) -> bool:
+    """Whether an amount, or what stands above amounts, has the sign or code of a currency that is not ``currency``."""
+    if not isinstance(text, str):
         return False
-    code = re.search(r"(?<![A-Za-z])[A-Z]{3}(?![A-Za-z])", cell)
-    if code is not None:
-        return code[0] != currency
-    meant = [currencies for sign, currencies in _CURRENCIES.items() if sign in cell.lower()]
-    return bool(meant) and not any(currency in currencies for currencies in meant)
+    signs = [sign[0].casefold().rstrip(".") for sign in _SIGN.finditer(text)]
+    return any(currency not in _CURRENCIES.get(sign, {sign.upper()}) for sign in signs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +82,16 @@ class Written:
 
 def undressed(text: str) -> Written:
     """Take currency, percent sign, grouping blanks and the brackets of a negative amount off a number's text."""
-    plain = text.strip().replace("\u2212", "-")
+    plain = text
     if plain.startswith("(") and plain.endswith(")"):
         plain = f"-{plain[1:-1]}"
-    percent = plain.endswith(("%", "\uff05")) or plain.startswith("%")
-    plain = plain.strip("%\uff05 \u00a0")
+    percent = plain.endswith("%") or plain.startswith("%")
+    plain = plain.strip("% ")
     if not _PLAIN.fullmatch(plain):
-        plain = _SIGNS.sub("", plain)
-    return Written(digits=_GROUPING_BLANKS.sub("", plain).strip("\u00a0\u202f ").replace(" ", ""), percent=percent)
+        plain = _SIGN.sub("", plain)
+    digits = _GROUPING_BLANKS.sub("", plain.strip()).replace(" ", "")
+    # Accounts write a dash for nothing.
+    return Written(digits="0" if digits == "-" else digits, percent=percent)
 
 
 def decimal_evidence(text: str) -> Decimal | Literal["open"] | None:
@@ -107,7 +133,7 @@ def number_of(cell: Cell, decimal: Decimal) -> float | None:
     group = "," if decimal == "." else "."
     whole, point, rest = written.digits.partition(decimal)
     if group in whole:
-        if not re.fullmatch(rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+", whole):
+        if not re.fullmatch(_GROUPS.format(sign=re.escape(group)), whole):
             return None
         whole = whole.replace(group, "")
     plain = whole + ("." if point else "") + rest

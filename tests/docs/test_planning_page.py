@@ -14,7 +14,7 @@ PLAIN = {"scenario", "goal", "resolution", "solve_seconds", "expected", "spend",
 
 def test_every_column_of_a_plan_is_told() -> None:
     from xbopt.core.scenario.loading import load_scenario
-    from xbopt.core.scenario.plan_sheet import plan_columns
+    from xbopt.core.scenario.plan_head import plan_columns
 
     for column in plan_columns(load_scenario("quickstart")):
         assert f"`{column}`" in PAGE or column.startswith("daypart_"), column

@@ -9,7 +9,8 @@ from xbopt.agents.policies import policy_from
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.scenario.plan_sheet import PlanTableError, plan_columns
+from xbopt.core.scenario.plan_head import plan_columns
+from xbopt.core.scenario.plan_problems import PlanTableError
 from xbopt.core.scenario.plan_table import read_plan, write_plan
 from xbopt.env.policy_contract import check_policy
 from xbopt.simulator.build import build_market

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import xlsxwriter
 
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.scenario.plan_sheet import PlanTableError
+from xbopt.core.scenario.plan_problems import PlanTableError
 from xbopt.core.scenario.plan_table import read_plan, write_plan
 from xbopt.core.scenario.scenario import Scenario
 
@@ -82,6 +83,11 @@ def decimal_comma(rows: Rows) -> Rows:
     return changed
 
 
+def powers_of_ten(text: str) -> str:
+    """1.234,50 as 1,234500000E+03."""
+    return f"{float(text.replace('.', '').replace(',', '.')):.9E}".replace(".", ",")
+
+
 def total_of(rows: Rows) -> str:
     return f"{sum(float(row[SPEND]) for row in rows[1:]):.2f}"
 
@@ -141,6 +147,34 @@ VARIANTS: dict[str, Callable[[Rows], bytes]] = {
     "blank zeros": lambda rows: saved(with_column(rows, SPEND, lambda x: x if float(x) else "")).encode(),
     "empty lines and columns": lambda rows: saved([*([*row, "", ""] for row in rows), [""] * 13, []]).encode(),
     "a title's empty line first": lambda rows: saved([[], *rows]).encode(),
+    "a line that says the separator": lambda rows: ("sep=;\r\n" + saved(decimal_comma(rows), ";")).encode(),
+    "the same with a mark and in UTF-16": lambda rows: ("sep=\t\n" + saved(rows, "\t")).encode("utf-16"),
+    "upright bars": lambda rows: saved(rows, "|").encode(),
+    "line ends of an old Mac": lambda rows: saved(rows).replace("\r\n", "\r").encode("mac-roman"),
+    "a dash for nothing": lambda rows: saved(with_column(rows, SPEND, lambda x: x if float(x) else "-")).encode(),
+    "an accountant's form": lambda rows: saved(
+        with_column(rows, SPEND, lambda x: f" € {float(x):,.2f} " if float(x) else " € \u2013   ")
+    ).encode(),
+    "powers of ten": lambda rows: saved(with_column(rows, SPEND, lambda x: f"{float(x):.9E}")).encode(),
+    "powers of ten with a decimal comma": lambda rows: saved(
+        with_column(decimal_comma(rows), SPEND, powers_of_ten), ";"
+    ).encode(),
+    "months in German": lambda rows: saved(dated(rows, "{d}. Oktober %Y")).encode(),
+    "months in French": lambda rows: saved(dated(rows, "{d} octobre %Y")).encode(),
+    "United States dates in words": lambda rows: saved(dated(rows, "Oct {d}, %Y")).encode(),
+    "days of the week": lambda rows: saved(dated(rows, "%a %d.%m.%Y")).encode(),
+    "title lines of another shape": lambda rows: (
+        "Media plan, Q4, all regions\r\nprepared;by;Li\r\n\r\n" + saved(decimal_comma(rows), ";")
+    ).encode(),
+    "the head in the middle again": lambda rows: saved([*rows[:7], rows[0], *rows[7:]]).encode(),
+    "a remark below": lambda rows: saved([*rows, [], ["* agreed with Ms Li"]]).encode(),
+    "remarks right of the head": lambda rows: saved(
+        [[*rows[0], "", ""], *([*row, "", "ask again"] for row in rows[1:])]
+    ).encode(),
+    "names with unbreakable and double blanks": lambda rows: saved(
+        [[{"search": "Paid\u00a0 SEARCH "}.get(cell, cell) for cell in row] for row in names(rows)]
+    ).encode(),
+    "units in the head": lambda rows: saved([[*rows[0][:4], "Spend [EUR per day]", *rows[0][5:]], *rows[1:]]).encode(),
 }  # fmt: skip
 
 
@@ -153,6 +187,83 @@ def test_a_table_saved_by_a_spreadsheet_is_the_same_plan(
     assert back.spend_base == pytest.approx(plan.spend_base, abs=1e-9)
     assert back.discount_frac == pytest.approx(plan.discount_frac, abs=1e-12)
     assert back.daypart_weights == pytest.approx(plan.daypart_weights, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("column", "head", "words"),
+    [
+        (SPEND, "Spend (GBP)", "this column holds amounts in EUR. Name it spend_base."),
+        (SPEND, "Spend (k EUR)", "this column holds amounts in EUR. Name it spend_base."),
+        (DISCOUNT, "Discount %", "this column holds shares, as 0.1 or 10%. Name it discount_frac."),
+    ],
+)
+def test_a_head_with_another_unit_is_refused(
+    column: int, head: str, words: str, rows: Rows, scenario: Scenario, tmp_path: Path
+) -> None:
+    said = refused(saved([[*rows[0][:column], head, *rows[0][column + 1 :]], *rows[1:]]), scenario, tmp_path)
+    assert f"{head!r} has another unit; {words}" in said
+
+
+def test_a_table_without_a_head_is_one_problem(rows: Rows, scenario: Scenario, tmp_path: Path) -> None:
+    said = refused(saved(rows[1:]), scenario, tmp_path)
+    assert said == "1:1: No line names the columns date, region, segment, channel, spend_base."
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "words"),
+    [
+        (SPEND, "#REF!", "'#REF!' is an error of the spreadsheet; mend it there, or write the value."),
+        (0, "#N/A", "'#N/A' is an error of the spreadsheet"),
+        (DISCOUNT, "=B2/C2", "'=B2/C2' is a formula without its result"),
+        (1, "", "The region is missing; write it in every row, also where it is that of the row above."),
+        (SPEND, "87,5", "'87,5' has another decimal sign than the rest of this file; write all numbers alike."),
+    ],
+)
+def test_a_cell_without_a_value_is_refused(
+    column: int, text: str, words: str, rows: Rows, scenario: Scenario, tmp_path: Path
+) -> None:
+    marked = [*rows[:4], [*rows[4][:column], text, *rows[4][column + 1 :]], *rows[5:]]
+    said = refused(saved(marked, ";"), scenario, tmp_path)
+    assert said.startswith("5:")
+    assert words in said
+
+
+def test_blanks_where_only_the_first_row_has_the_region_are_one_problem(
+    rows: Rows, scenario: Scenario, tmp_path: Path
+) -> None:
+    """What is left of merged cells in CSV."""
+    lost = [rows[0], *([row[0], row[1] if before[1] != row[1] else "", *row[2:]] for before, row in pairwise(rows))]
+    said = refused(saved(lost), scenario, tmp_path)
+    assert said.startswith("3:12: region: The region is missing; ")
+    # Two regions a day: of 12 rows a day, ten repeat the region of the row above.
+    assert said.endswith(f"The same holds for {DAYS * 10 - 1} more rows.")
+
+
+def test_a_discount_that_went_with_its_rows_is_told(
+    rows: Rows, plan: ScheduledPolicy, scenario: Scenario, tmp_path: Path
+) -> None:
+    kept = [row for row in rows if row[1] != "DE" or row[2] != "families" or row[0] != "2026-10-06"]
+    (tmp_path / "plan.csv").write_text(saved(kept), encoding="utf-8")
+    notes = read_plan(tmp_path / "plan.csv", scenario).notes
+    assert notes[-1] == (
+        f"plan.csv: 1 of {DAYS * 4} days of a region and segment have no row, and so no discount; the first: "
+        "2026-10-06, DE, families."
+    )
+    bare = with_column(kept, DISCOUNT, lambda _: "0")
+    (tmp_path / "plan.csv").write_text(saved(bare), encoding="utf-8")
+    assert not any("discount" in note for note in read_plan(tmp_path / "plan.csv", scenario).notes)
+
+
+def test_all_that_is_not_read_is_named(rows: Rows, scenario: Scenario, tmp_path: Path) -> None:
+    wide = [["Media plan"], [*rows[0][:4], "", *rows[0][4:], "Owner"], *([*r[:4], "x", *r[4:], "Li"] for r in rows[1:])]
+    (tmp_path / "plan.csv").write_text(saved([*wide, ["* agreed"], wide[1]]), encoding="utf-8")
+    last = len(rows) + 2
+    assert read_plan(tmp_path / "plan.csv", scenario).notes == (
+        "plan.csv: line 1 above the head is not read.",
+        "plan.csv: the columns Owner, 5 (without a name) are not read.",
+        f"plan.csv: line {last} holds a remark and is no row of the plan.",
+        f"plan.csv: line {last + 1} holds the head again and is no row of the plan.",
+    )
 
 
 @pytest.mark.parametrize("text_dates", [False, True])
