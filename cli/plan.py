@@ -18,6 +18,7 @@ from xbopt.cli.options import (
 from xbopt.cli.terminal import (
     figures_table,
     print_json,
+    print_marginals,
     print_trade_rules,
     print_warnings,
     result_console,
@@ -251,27 +252,10 @@ def _print_plan(result: "PlanningResult") -> None:
         console.print(figures_table(limits_table(lines[:_MOST_LIMITS], result), numbers, heads=heads))
     if len(lines) > _MOST_LIMITS:
         console.print(f"{len(lines) - _MOST_LIMITS} more limits bind; --json and --report list them.")
-    console.print(_marginals_table(result, numbers))
+    print_marginals(result.marginals, numbers, console)
     for note in result.notes:
         console.print(f"Note: {note}", markup=False)
     print_trade_rules(rules_in_force(scenario, result.planned.dutiable_by_day), money, console)
-
-
-def _marginals_table(result: "PlanningResult", numbers: "NumberFormat") -> "Table":
-    """What one per cent more and less of each channel's money brings; the report has regions and weeks as well."""
-    from dataclasses import replace
-
-    from xbopt.reports.simulation.marginals import marginals_table
-
-    by_channel = replace(result.marginals, by_region=(), by_week=(), by_region_and_channel=())
-    heads = {
-        "of": "What 1% more or less brings",
-        "more": "1% more",
-        "less": "1% less",
-        "return_of_more": "Return of the next",
-        "reading": "Reading",
-    }
-    return figures_table(marginals_table(by_channel, numbers), numbers, heads=heads)
 
 
 def _spend_table(result: "PlanningResult", numbers: "NumberFormat") -> "Table":

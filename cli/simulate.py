@@ -20,6 +20,7 @@ from xbopt.cli.options import (
 from xbopt.cli.terminal import (
     figures_table,
     print_json,
+    print_marginals,
     print_trade_rules,
     print_warnings,
     result_console,
@@ -33,10 +34,10 @@ from xbopt.cli.terminal import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from xbopt.core.decisions.policy import Policy
     from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.studies.kpis import WorldRange
+    from xbopt.studies.marginals import Marginals
     from xbopt.studies.simulate import SimulationResult
     from xbopt.studies.without_media import MediaEffect
 
@@ -96,6 +97,7 @@ def simulate_command(
     from xbopt.agents.policies import policy_from
     from xbopt.core.decisions.policy import DirectPolicy
     from xbopt.simulator.build import build_market
+    from xbopt.studies.marginals import plan_marginals
     from xbopt.studies.simulate import simulate
     from xbopt.studies.without_media import media_effect
 
@@ -127,10 +129,12 @@ def simulate_command(
         is_shown = not as_json or report is not None or xlsx is not None
         has_gain = is_shown and not explores and isinstance(chosen, DirectPolicy)
         gain = media_effect(result, chosen, on_progress=on_progress) if has_gain else None
+        # What is explored is drawn anew each time, so no change of one per cent leaves it as it was.
+        marginals = None if explores else plan_marginals(market, chosen)
     for note in result.notes:
         say(f"Note: {note}")
-    _print_json(result) if as_json else _print_result(result, gain)
-    _write_reports(result, chosen, None if gain is None else gain.margin, report, xlsx, quiet=as_json)
+    _print_json(result, marginals) if as_json else _print_result(result, gain, marginals)
+    _write_reports(result, None if gain is None else gain.margin, marginals, report, xlsx, quiet=as_json)
     if log is not None:
         say(f"Decision log: {log}")
     if panel is not None:
@@ -139,10 +143,10 @@ def simulate_command(
         say(f"Next: xbopt plan {scenario} makes a better plan and says what it would bring.")
 
 
-def _print_json(result: "SimulationResult") -> None:
-    from xbopt.reports.simulation.document import simulation_json
+def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> None:
+    from xbopt.reports.simulation.document import marginals_json, simulation_json
 
-    print_json(simulation_json(result))
+    print_json({**simulation_json(result), "marginals": None if marginals is None else marginals_json(marginals)})
 
 
 def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool) -> None:
@@ -162,8 +166,8 @@ def _explain_exploration(scenario: "Scenario", exploration: float | None, *, wit
 
 def _write_reports(
     result: "SimulationResult",
-    policy: "Policy",
     gain: "WorldRange | None",
+    marginals: "Marginals | None",
     report: Path | None,
     xlsx: Path | None,
     *,
@@ -174,16 +178,14 @@ def _write_reports(
     from xbopt.reports.simulation.page import simulation_content
     from xbopt.reports.simulation.report import build_simulation_report
     from xbopt.reports.simulation.workbook import write_xlsx
-    from xbopt.studies.marginals import plan_marginals
 
     with stage_bar(quiet=quiet) as on_progress:
         on_progress("report", 0, 0)
-        marginals = None if "+explore" in result.policy else plan_marginals(result.market, policy)
         built = build_simulation_report(result, without_media=gain, marginals=marginals)
         write_files(report, lambda: simulation_content(built), xlsx, lambda file: write_xlsx(built, file), on_progress)
 
 
-def _print_result(result: "SimulationResult", gain: "MediaEffect | None") -> None:
+def _print_result(result: "SimulationResult", gain: "MediaEffect | None", marginals: "Marginals | None") -> None:
     from xbopt.reports.simulation.bridge import bridge_table, build_bridge
     from xbopt.reports.simulation.tables import limits_report, result_tables
     from xbopt.studies.rules_in_force import rules_in_force
@@ -205,6 +207,8 @@ def _print_result(result: "SimulationResult", gain: "MediaEffect | None") -> Non
     for source in by_cell:
         console.print(figures_table(source, numbers, heads=_CELL_COLUMNS, ranges=("contribution_margin",)))
     console.print(figures_table(by_channel, numbers, heads=_CHANNEL_COLUMNS))
+    if marginals is not None:
+        print_marginals(marginals, numbers, console)
     changes = limits_report(result).changes_that_happened
     if changes.rows:  # nothing is changed in silence
         console.print(figures_table(changes, numbers))

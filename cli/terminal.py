@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xbopt.reports.kit import figures
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.reports.kit.page_parts import PageContent
+    from xbopt.studies.marginals import Marginals
     from xbopt.studies.rules_in_force import RulesInForce
     from xbopt.studies.simulate import Progress
 
@@ -94,6 +96,22 @@ def figures_table(
                 cells.append(numbers.range(value, unit, symbol=False) if isinstance(value, WorldRange) else "")
         made.add_row(*cells)
     return made
+
+
+def print_marginals(marginals: "Marginals", numbers: "NumberFormat", console: "Console") -> None:
+    """What one per cent more and less of the money of each channel and region brings, and where it would pay."""
+    from xbopt.reports.simulation.marginals import marginals_table, marginals_takeaway
+
+    shown = replace(marginals, by_week=(), by_region_and_channel=())
+    heads = {
+        "of": "Money of",
+        "more": "1% more",
+        "less": "1% less",
+        "return_of_more": "Return of the next",
+        "reading": "Reading",
+    }
+    console.print(figures_table(marginals_table(shown, numbers), numbers, heads=heads))
+    console.print(f"{marginals_takeaway(marginals)} --report and --json have the weeks as well.", markup=False)
 
 
 def print_trade_rules(rules: "RulesInForce", currency: str, console: "Console") -> None:

@@ -5,22 +5,19 @@ planned. Limits are left aside: the question is what the money brings, not wheth
 """
 
 import datetime as dt
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from xbopt.agents.planner.expected import Branch, ExpectedMarket
+from xbopt.agents.planner.expected import Branch, ExpectedMarket, plan_decision
 from xbopt.agents.planner.goals import Goal, goal_named
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Policy
-from xbopt.env.rollout import TacticChoice, play_worlds
+from xbopt.env.market_run import MarketRun
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState
-from xbopt.simulator.step import DayOutcome
-from xbopt.simulator.worlds import WorldParameters
 from xbopt.studies.labels import axis_names
 
 CHANGE = 0.01
@@ -106,9 +103,7 @@ def plan_marginals(market: MarketParameters, policy: Policy, *, goal: str = "rew
     """
     if not isinstance(policy, DirectPolicy):
         return None
-    notes = _Carried(market)
-    play_worlds(market, policy, worlds=np.zeros(1, dtype=np.int64), seed=0, expected=True, recorders=[notes])
-    return marginals_of(market, notes.plan(), goal_named(goal))
+    return marginals_of(market, _carried_out(market, policy), goal_named(goal))
 
 
 def marginals_of(market: MarketParameters, plan: ScheduledPolicy, goal: Goal) -> Marginals:
@@ -170,26 +165,19 @@ def _branch(first: int, end: int, chosen: FloatArray) -> Branch:
     return Branch(first_day=first, end_day=end, worlds=len(factor), decide=decide)
 
 
-@dataclass(slots=True)
-class _Carried:
-    """Takes down what is carried out in one world."""
-
-    market: MarketParameters
-    outcomes: list[DayOutcome] = field(default_factory=list[DayOutcome])
-
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
-        del day, choice
-        self.outcomes.append(outcome)
-
-    def finish(self, state: MarketState, world: WorldParameters) -> None:
-        del state, world
-
-    def plan(self) -> ScheduledPolicy:
-        decisions = [outcome.decision for outcome in self.outcomes]
-        return ScheduledPolicy(
-            name="carried out",
-            spend_base=np.stack([one.spend_base[0] for one in decisions]),
-            daypart_weights=np.mean([one.daypart_weights[0] for one in decisions], axis=0),
-            discount_frac=np.stack([one.discount_frac[0] for one in decisions]),
-            mechanic=np.stack([one.mechanic[0] for one in decisions]),
-        )
+def _carried_out(market: MarketParameters, policy: DirectPolicy) -> ScheduledPolicy:
+    """What a policy does within the limits in expected mode, as a plan."""
+    fixed = isinstance(policy, ScheduledPolicy)
+    run = MarketRun(market, worlds=np.zeros(1, dtype=np.int64), seed=0, expected=True, compared=not fixed)
+    decisions: list[Decision] = []
+    for day in range(market.scenario.days):
+        # A fixed plan looks at nothing, and features take longer than the day.
+        wanted = plan_decision(policy, day, 1) if fixed else policy.decide(run.observe())
+        decisions.append(run.play(wanted).decision)
+    return ScheduledPolicy(
+        name="carried out",
+        spend_base=np.stack([one.spend_base[0] for one in decisions]),
+        daypart_weights=np.mean([one.daypart_weights[0] for one in decisions], axis=0),
+        discount_frac=np.stack([one.discount_frac[0] for one in decisions]),
+        mechanic=np.stack([one.mechanic[0] for one in decisions]),
+    )

@@ -72,9 +72,8 @@ def read_head(
         if hint:
             place = sheet.place(sheet.head_line, i)
             problems.note(f"There is no column {head[:60]!r}.{hint}", line=sheet.head_line, column=place)
-    if missing:
-        which = f"columns {', '.join(missing)} are" if len(missing) > 1 else f"column {missing[0]} is"
-        problems.note(f"The {which} missing.", line=sheet.head_line, column=1)
+    for name in missing:
+        problems.note(f"The column {name} is missing.", line=sheet.head_line, column=1)
     return index, [*_unread(sheet, own), *_absent(index, dayparts)]
 
 

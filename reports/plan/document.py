@@ -7,9 +7,8 @@ from xbopt.core.errors import BudgetError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.plan.report import PlanReport
 from xbopt.reports.plan.worth_knowing import worth_knowing_json
-from xbopt.reports.simulation.document import figures_json, number_or_none, scenario_json
+from xbopt.reports.simulation.document import figures_json, marginals_json, number_or_none, scenario_json
 from xbopt.reports.simulation.workbook import write_xlsx
-from xbopt.studies.marginals import Marginal
 from xbopt.studies.plan import ExpectedResult, PlanningResult
 from xbopt.studies.value_of_information import ValueOfInformation
 
@@ -54,7 +53,7 @@ def planning_json(result: PlanningResult, *, worth_knowing: ValueOfInformation |
             for one in plan.withheld
         ],
         "binding": list(plan.binding),
-        "marginals": [_marginal(row) for row in result.marginals.rows],
+        "marginals": marginals_json(result.marginals),
         "expected": {
             "plan": _expected(result.planned),
             "baseline": _expected(result.baseline),
@@ -166,19 +165,6 @@ def _bookable(result: PlanningResult) -> dict[str, object] | None:
         "weeks_raised": booking.raised,
         "unrounded_media_spend": booking.unrounded.total_spend_base,
         "plans_tried": booking.tried,
-    }
-
-
-def _marginal(row: Marginal) -> dict[str, object]:
-    return {
-        "part": row.part,
-        "place": list(row.place),
-        "first_day": None if row.first_day is None else row.first_day.isoformat(),
-        "spend": row.spend_base,
-        "more": row.more,
-        "less": row.less,
-        "return_of_more": number_or_none(row.return_of_more),
-        "return_of_last": number_or_none(row.return_of_last),
     }
 
 

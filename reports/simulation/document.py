@@ -6,6 +6,7 @@ from dataclasses import asdict
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.studies.compare import GapClosed
 from xbopt.studies.kpis import KPI_NAMES, Row, WorldRange
+from xbopt.studies.marginals import Marginals
 from xbopt.studies.simulate import SimulationResult
 
 
@@ -56,6 +57,23 @@ def number_or_none(number: float) -> float | None:
 def figures_json(record: WorldRange | GapClosed) -> dict[str, float | None]:
     """The figures of a record by name; what has no meaning is null."""
     return {name: number_or_none(number) for name, number in asdict(record).items()}
+
+
+def marginals_json(marginals: Marginals) -> list[dict[str, object]]:
+    """What one per cent more and less of each part of a plan's money brings."""
+    return [
+        {
+            "part": row.part,
+            "place": list(row.place),
+            "first_day": None if row.first_day is None else row.first_day.isoformat(),
+            "spend": row.spend_base,
+            "more": row.more,
+            "less": row.less,
+            "return_of_more": number_or_none(row.return_of_more),
+            "return_of_last": number_or_none(row.return_of_last),
+        }
+        for row in marginals.rows
+    ]
 
 
 def _row(row: Row) -> dict[str, object]:

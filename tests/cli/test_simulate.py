@@ -23,7 +23,7 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command: Command) ->
     document = json.loads(answer.out)
     assert set(document) == {
         "scenario", "policy", "runs", "seed", "kpis", "bridge", "beside_margin", "by_region", "by_segment",
-        "by_channel", "notes", "performance",
+        "by_channel", "notes", "performance", "marginals",
     }  # fmt: skip
     assert set(document["scenario"]) == {
         "name", "hash", "base_currency", "days", "regions", "segments", "channels",
@@ -36,6 +36,19 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command: Command) ->
     assert sum(document["bridge"].values()) == pytest.approx(document["kpis"]["contribution_margin"]["mean"], rel=1e-9)
     assert set(document["performance"]) == {"env_days", "seconds", "env_days_per_second"}
     assert document["performance"]["env_days"] == 4 * 28
+
+
+def test_what_one_per_cent_brings_is_shown_where_a_planner_looks(xbopt_command: Command) -> None:
+    """By channel, region, week, and region with channel: 3 + 2 + 2 + 6 rows of two weeks."""
+    words = ("simulate", "quickstart", "--runs", "2", "--set", "horizon.days=14", "--set", "plan.discounts=[]")
+    rows = json.loads(xbopt_command(*words, "--json").out)["marginals"]
+    assert [row["part"] for row in rows] == ["channel"] * 3 + ["region"] * 2 + ["week"] * 2 + ["region_channel"] * 6
+    assert set(rows[0]) == {"part", "place", "first_day", "spend", "more", "less", "return_of_more", "return_of_last"}
+    shown = xbopt_command(*words).out.partition("What 1% more or less brings")[2].splitlines()
+    first = next(line for line in shown if line.startswith(" Paid search"))
+    assert first.split()[2:5] == [f"{rows[0][name]:.2f}" for name in ("more", "less", "return_of_more")]
+    exploring = xbopt_command(*words, "--exploration", "0.1", "--json")
+    assert json.loads(exploring.out)["marginals"] is None
 
 
 def test_a_figure_without_meaning_is_null(xbopt_command: Command) -> None:

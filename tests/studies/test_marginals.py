@@ -56,6 +56,19 @@ def test_parts_have_all_the_money(marginals):
         assert sum(row.spend_base for row in part) == pytest.approx(whole)
 
 
+def test_a_policy_that_looks_and_does_the_same_has_the_same_marginals(market, marginals):
+    """A fixed plan is not shown the market; one that is shown it is a plan of what it decides."""
+    fixed = scenario_plan(market)
+
+    class Looking:
+        name, kind = "looking", "baseline"
+
+        def decide(self, observation):
+            return fixed.decide(observation)
+
+    assert plan_marginals(market, Looking(), goal="contribution_margin") == marginals
+
+
 def test_a_policy_that_draws_has_no_marginals(market):
     from xbopt.agents.baselines.uniform import uniform_plan
     from xbopt.agents.exploration import ExploringPolicy
