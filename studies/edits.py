@@ -124,17 +124,14 @@ def surcharge(scenario: Scenario, regions: Sequence[str], points: float, day: da
     Raises:
         UsageError: None of them has a border, or the surcharge would fall below 0.
     """
-    document, start = scenario.document, (day - scenario.start).days
-    behind = [r.id for r in document.market.regions if r.id in regions and r.duty != "none"]
-    if not behind:
-        raise UsageError("No region of the scenario lies behind a customs border: every duty is none.")
+    start, behind = (day - scenario.start).days, _behind_borders(scenario, regions)
     rules = build_market(scenario).rules
     for region in behind:
         least = float(rules.surcharge_frac[start:, scenario.regions.index(region)].min())
         if least + points < -1e-12:
             raise UsageError(
-                f"The surcharge of {region} is {least:.1%}; it cannot fall by {-points:.1%}. State the rate itself "
-                "with --set shocks=[{kind: rule_change, ...}]."
+                f"The surcharge of {region} is {least:.1%}; it cannot fall by {-points:.1%}. Write the whole tariff "
+                f"without a sign, as in '{region} tariff 0%'."
             )
     shock: dict[str, object] = {
         "kind": "rule_change",
@@ -143,6 +140,31 @@ def surcharge(scenario: Scenario, regions: Sequence[str], points: float, day: da
         "surcharge_added_frac": points,
     }
     return (added_shock(scenario, [shock]),)
+
+
+def whole_tariff(scenario: Scenario, regions: Sequence[str], rate: float, day: date) -> tuple[Edit, ...]:
+    """A rate on the customs value in place of duty and surcharges, behind every border of the regions.
+
+    What a low-value scheme charges below its threshold stays.
+
+    Raises:
+        UsageError: None of them has a border.
+    """
+    shock: dict[str, object] = {
+        "kind": "rule_change",
+        "day": day.isoformat(),
+        "regions": _behind_borders(scenario, regions),
+        "ad_valorem_frac": rate,
+        "surcharge_frac": 0.0,
+    }
+    return (added_shock(scenario, [shock]),)
+
+
+def _behind_borders(scenario: Scenario, regions: Sequence[str]) -> list[str]:
+    behind = [r.id for r in scenario.document.market.regions if r.id in regions and r.duty != "none"]
+    if not behind:
+        raise UsageError("No region of the scenario lies behind a customs border: every duty is none.")
+    return behind
 
 
 def channel_off(scenario: Scenario, channel: str, region: str | None) -> tuple[Edit, ...]:

@@ -12,7 +12,7 @@ from xbopt.simulator.build import build_market
 from xbopt.studies.changes import FORMS, read_change
 from xbopt.studies.edits import with_edits
 from xbopt.studies.simulate import simulate
-from xbopt.studies.what_if import what_if
+from xbopt.studies.what_if import MEASURES, what_if
 
 RUNS = 6
 SHORT = ["horizon.days=10", "plan.discounts=[]"]
@@ -105,8 +105,8 @@ def test_in_one_region_a_channel_is_off_there_alone(scenario):
 
 def test_more_budget_changes_no_plan_that_is_kept(answers):
     one = answer(answers, "budget +20%")
-    assert difference(one) == 0.0
-    assert difference(one, "orders") == 0.0
+    assert [edit.path for edit in one.change.edits] == [("budget", "total_base")]
+    assert [difference(one, measure) for measure in MEASURES] == [0.0, 0.0, 0.0]
     assert one.remade.difference["reward"].mean >= -1e-6 * abs(one.remade.figures["reward"].mean)
 
 
@@ -168,8 +168,84 @@ def test_every_form_is_read_and_has_its_sign(text, sign, scenario):
 
 
 @pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("GBP -2,5%", "GBP -2.5%"),
+        ("gbp \u2013 5 \uff05", "GBP -5%"),
+        ("GBP minus 5 percent", "GBP -5%"),
+        ("GBP/EUR down by 5%", "GBP -5%"),
+        ("budget +2240", "budget +20%"),
+        ("budget to \u20ac13.440,00", "budget +20%"),
+        ("budget - 2240 EUR", "budget -20%"),
+        ("Social OFF", "channel social off"),
+        ("paid social off in germany", "channel social off in DE"),
+        ("channel 'E-mail to customers' off", "channel email off"),
+        ("price lamps +5%", "price +5% lamps"),
+        ("lamps price up 5%", "price +5% lamps"),
+        ("price of lamps by +5%", "price +5% lamps"),
+        ("price United Kingdom +5%", "price +5% UK"),
+        ("tariff UK +10%", "UK tariff +10%"),
+        ("tariff +10% in UK from 2026-10-07", "UK tariff +10% from 2026-10-07"),
+        ("UK duty to 25 %", "UK tariff 25%"),
+        ("search cpc +10%", "media price +10% search"),
+        ("competitors' prices -10%", "competitors -10%"),
+        ("demand DE -10%", "traffic -10% DE"),
+        ("delivery 2,5 days", "delivery +2.5 days"),
+        ("move 10% of E-mail to customers to Paid search", "move 10% email search"),
+    ],
+)
+def test_the_same_said_otherwise_means_the_same(text, plain, scenario):
+    said, meant = (read_change(each, scenario) for each in (text, plain))
+    assert said.plan == meant.plan
+    assert [edit.path for edit in said.edits] == [edit.path for edit in meant.edits]
+    for one, other in zip(said.edits, meant.edits, strict=True):
+        assert one.new == (pytest.approx(other.new) if isinstance(other.new, float) else other.new)
+
+
+def test_the_base_currency_against_one_moves_that_one_alone():
+    """EUR/GBP at 0.95 of itself: a pound is worth 1 / 0.95 of what it was, and no other currency moves."""
+    three = load_scenario("quickstart", overrides=[*SHORT, "market.currencies.USD={rate: 0.9}"])
+    (edit,) = read_change("EUR/GBP -5%", three).edits
+    assert [(shock["currency"], shock["log_size"]) for shock in edit.new] == [("GBP", pytest.approx(-np.log(0.95)))]
+    (edit,) = read_change("EUR -5%", three).edits
+    assert {shock["currency"] for shock in edit.new} == {"GBP", "USD"}
+    with pytest.raises(UsageError, match="Rates are stated against EUR"):
+        read_change("GBP/USD -5%", three)
+
+
+def test_a_tariff_without_a_sign_is_the_whole_tariff(scenario):
+    """25 % on the value of what is dutiable, and no surcharge; other regions keep theirs."""
+    shock = "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], ad_valorem_frac: 0.25, surcharge_frac: 0}]"
+    read = read_change("UK tariff 25%", scenario)
+    changed, stated = (
+        with_edits(scenario, read.edits, text=read.text),
+        load_scenario("quickstart", overrides=[*SHORT, shock]),
+    )
+    assert simulate(changed, runs=2).margins == pytest.approx(simulate(stated, runs=2).margins)
+    rules, before = build_market(changed).rules, build_market(scenario).rules
+    assert (rules.ad_valorem_frac[:, 1] + rules.surcharge_frac[:, 1] == 0.25).all()
+    assert np.array_equal(rules.ad_valorem_frac[:, 0], before.ad_valorem_frac[:, 0])
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("move 10% search search", "Both channels are search"),
+        ("move 10% Paid search to search in DE", "Both channels are search"),
+        ("GBP/CHF -5%", "There is no currency 'CHF'. Here: EUR, GBP."),
+        ("GBP/GBP -5%", "does not move against itself"),
+        ("GBP -1,000%", "can be read in two ways; write -1000 or -1."),
+        ("GBP -5% from 7.10.2026", "write YYYY-MM-DD"),
+        ("budget +5,000", "can be read in two ways; write 5000 or 5."),
+        ("budget +5000 USD", "is in another currency; the budget is in EUR."),
+        ("budget -11200", "nothing would be left of it"),
+        ("foo off", "There is no channel 'foo'. Here: search, social, email."),
+        ("price sofas +5%", "There is no product 'sofas'. Here: lamps, textiles, DE, UK."),
+        ("DE price lamps +5%", "Name one of 'DE' and 'lamps', not both."),
+        ("shipping cost +5%", "There is no product 'shipping'. Here: lamps, textiles."),
+        ("XYZ +5%", "these words are not understood. Channels: search, social, email; regions: DE, UK;"),
+        ("search +10%", "these words are not understood. Channels: "),
+        ("UK tariff -10%", "as in 'UK tariff 0%'"),
         ("channel socal off", "Did you mean 'social'"),
         ("pric +5%", "Did you mean 'price'"),
         ("GBB +5%", "Did you mean 'GBP'"),
