@@ -12,8 +12,8 @@ from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, is_in_another
 from xbopt.core.spreadsheets.sheet import Cell, Row, Sheet, is_broken
 
 _TOTAL = re.compile(
-    r"(?:grand|sub)?[\s-]*(?:totals?|sum|summe|zwischensumme|gesamt(?:summe|betrag)?|totale|suma|合计|总计|小计|合計|総計|小計)"
-    r"(?:[\s:].*)?",
+    r"(?:.+\s)?(?:(?:grand|sub)?[\s-]*(?:totals?|sum)|(?:zwischen)?summe|(?:gesamt|teil)?ergebnis|gesamt(?:summe|betrag)?"
+    r"|totale|r[ée]sultat|suma|.*合计|.*总计|.*小计|.*合計|.*総計|.*小計)(?:[\s:].*)?",
     re.IGNORECASE,
 )
 
@@ -119,6 +119,7 @@ def _check_whole(
 ) -> None:
     """Cells without a value of their own: errors, uncalculated formulas, one amount for several rows, blank keys."""
     for row in rows:
+        missing = [name for name in KEYS if row.cells[index[name]] is None]
         for name, i in index.items():
             cell = row.cells[i]
             if is_broken(cell):
@@ -131,10 +132,12 @@ def _check_whole(
                 shown = sheet.lines.currencies[row.line, i]
                 message = f"This amount is shown in another currency ({shown}); amounts of this plan are in {currency}."
                 cause = "currency"
-            elif cell is None and name in KEYS:
-                message = f"The {name} is missing; write it in every row, also where it is that of the row above."
+            elif name in missing[:1]:
+                which = f"The {', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing;"
+                it, is_that = ("them", "they are those") if len(missing) > 1 else ("it", "it is that")
+                message = f"{which} write {it} in every row, also where {is_that} of the row above."
                 cause = "missing"
-            elif cell is None and sheet.lines.hides_errors:
+            elif cell is None and sheet.lines.hides_errors and name not in KEYS:
                 message = "In this format an empty cell can be an error. Write 0 or the value, or save it as .xlsx."
                 cause = "hidden"
             else:

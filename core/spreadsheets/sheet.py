@@ -12,6 +12,9 @@ Cell = str | float | datetime | None
 An error of a spreadsheet is its text, as ``#REF!``; a formula that was never calculated is the formula, as ``=A1*2``.
 """
 
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+"""How workbooks of the old format begin, and new ones that are locked by a password."""
+
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
 _UNSEEN = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _BROKEN = re.compile(r"#\S*|err:\d+", re.IGNORECASE)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 
 from xbopt.core.errors import UsageError
-from xbopt.core.spreadsheets.sheet import Cell, IsColumn, Lines, filled, head_position, typed
+from xbopt.core.spreadsheets.sheet import OLD_WORKBOOK, Cell, IsColumn, Lines, filled, head_position, typed
 
 _SEPARATORS = (",", ";", "\t", "|")
 _SAID = re.compile(r'"?sep=(?P<separator>[^"])"?[,;\t|]*', re.IGNORECASE)
 _LINES_TO_JUDGE = 50
-_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+# What web shops write so that spreadsheets leave a text alone.
+_AS_TEXT = re.compile(r'="([^"]*)"')
 # Rows 16 to 55 of GB 2312: the characters of everyday Chinese stand there, and both of their bytes are high.
 _CHINESE_LEADS, _HIGH = range(0xB0, 0xF8), 0xA1
 
@@ -22,7 +23,7 @@ def text_lines(content: bytes, is_column: IsColumn) -> Lines:
     Raises:
         UsageError: It is no text, or no table.
     """
-    if content[:4] == _OLD_WORKBOOK:
+    if content[:4] == OLD_WORKBOOK:
         raise UsageError("This is a workbook under another name; let its name end in .xls.")
     text = decoded(content)
     raw = tuple(io.StringIO(text, newline=None).read().split("\n"))
@@ -39,21 +40,26 @@ def text_lines(content: bytes, is_column: IsColumn) -> Lines:
 
 def _makes_a_head(text: str, separator: str, is_column: IsColumn) -> bool:
     try:
-        return head_position((cells for _, cells in filled(_split(text, separator))), is_column) is not None
+        lines = _split(text, separator, is_whole=False)
+        return head_position((cells for _, cells in filled(lines)), is_column) is not None
     except UsageError:
         return False
 
 
-def _split(text: str, separator: str) -> list[tuple[int, Sequence[Cell]]]:
-    reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator)
+def _split(text: str, separator: str, *, is_whole: bool = True) -> list[tuple[int, Sequence[Cell]]]:
+    # A quotation mark that is never closed swallows all that follows, so a whole file is read strictly.
+    reader = csv.reader(io.StringIO(text, newline=None), delimiter=separator, strict=is_whole)
     lines: list[tuple[int, Sequence[Cell]]] = []
+    began = 1
     try:
-        began = 1
         for cells in reader:
-            lines.append((began, [typed(cell) for cell in cells]))
+            lines.append((began, [typed(_AS_TEXT.sub(r"\1", cell)) for cell in cells]))
             began = reader.line_num + 1
     except csv.Error as error:
-        raise UsageError(f"Line {reader.line_num} is no line of a table: {error}.") from None
+        raise UsageError(
+            f"From line {began} on this is no table ({error}): a quotation mark is not closed, or one within a cell is "
+            "not doubled."
+        ) from None
     return lines
 
 

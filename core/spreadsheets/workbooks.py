@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xbopt.core.errors import UsageError
 from xbopt.core.spreadsheets.markup import Markup, ods_markup, xlsx_markup
-from xbopt.core.spreadsheets.sheet import Cell, IsColumn, Lines, filled, head_position, typed
+from xbopt.core.spreadsheets.sheet import OLD_WORKBOOK, Cell, IsColumn, Lines, filled, head_position, typed
 
 if TYPE_CHECKING:
     from python_calamine import CalamineWorkbook
@@ -31,6 +31,8 @@ def workbook_lines(content: bytes, suffix: str, is_column: IsColumn) -> Lines:
     Raises:
         UsageError: The workbook cannot be opened, or several sheets have such a head.
     """
+    if content[:4] == OLD_WORKBOOK and suffix in _MARKUP:
+        raise UsageError("This workbook is locked by a password, or an old .xls. Save it as .xlsx without a password.")
     # Only those who have a workbook wait for its reader.
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum
 

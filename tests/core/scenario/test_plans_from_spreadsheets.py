@@ -174,6 +174,10 @@ VARIANTS: dict[str, Callable[[Rows], bytes]] = {
     "names with unbreakable and double blanks": lambda rows: saved(
         [[{"search": "Paid\u00a0 SEARCH "}.get(cell, cell) for cell in row] for row in names(rows)]
     ).encode(),
+    "subtotals of a spreadsheet": lambda rows: saved(
+        [*rows[:7], ["", "DE Total", "", "", "9", *[""] * 6], *rows[7:], ["Gesamtergebnis", *[""] * 3, "9", *[""] * 6]]
+    ).encode(),
+    "texts that spreadsheets must leave alone": lambda rows: saved(with_column(rows, 0, '="{}"'.format)).encode(),
     "units in the head": lambda rows: saved([[*rows[0][:4], "Spend [EUR per day]", *rows[0][5:]], *rows[1:]]).encode(),
 }  # fmt: skip
 
@@ -237,6 +241,18 @@ def test_blanks_where_only_the_first_row_has_the_region_are_one_problem(
     assert said.startswith("3:12: region: The region is missing; ")
     # Two regions a day: of 12 rows a day, ten repeat the region of the row above.
     assert said.endswith(f"The same holds for {DAYS * 10 - 1} more rows.")
+
+
+def test_several_blanks_of_a_row_are_one_problem(rows: Rows, scenario: Scenario, tmp_path: Path) -> None:
+    said = refused(saved([rows[0], ["YYYY-MM-DD", "", "", "", "EUR", *[""] * 6], *rows[1:]]), scenario, tmp_path)
+    assert said.startswith("2:12: region: The region, segment, channel are missing;")
+
+
+def test_a_quotation_mark_that_is_never_closed_is_no_remark(rows: Rows, scenario: Scenario, tmp_path: Path) -> None:
+    """It would swallow all rows that follow."""
+    text = saved(rows[:3]) + '"' + saved(rows[3:])
+    said = refused(text, scenario, tmp_path)
+    assert said.startswith(" From line 4 on this is no table")
 
 
 def test_a_discount_that_went_with_its_rows_is_told(

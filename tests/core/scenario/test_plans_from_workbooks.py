@@ -14,9 +14,11 @@ from xlsxwriter.worksheet import Worksheet
 
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.scenario.plan_problems import PlanTableError
+from xbopt.core.scenario.plan_problems import PlanProblems, PlanTableError
+from xbopt.core.scenario.plan_sheet import understood
 from xbopt.core.scenario.plan_table import read_plan, write_plan
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.spreadsheets.sheet import Lines, Row, Sheet
 
 Rows = list[list[str]]
 SPEND = 4
@@ -219,6 +221,24 @@ def test_amounts_shown_in_the_plans_currency_are_its_amounts(read: Read, rows: R
         fill(book, rows).write_number("E2", float(rows[1][SPEND]), form)
 
     assert same(read(make), plan)
+
+
+def test_a_format_that_hides_errors_has_no_blanks(scenario: Scenario) -> None:
+    """The reader of .xls gives nothing for an error."""
+    head = ("date", "region", "segment", "channel", "spend_base")
+    row = Row(line=2, cells=("2026-10-05", "DE", "families", "search", None))
+    for hides, count in ((True, 1), (False, 0)):
+        problems = PlanProblems("plan.xls")
+        understood(
+            Sheet(head=head, head_line=1, rows=(row,), lines=Lines(cells=(), hides_errors=hides)), scenario, problems
+        )
+        assert len(problems.error().problems) == count
+
+
+def test_a_locked_workbook_says_so(scenario: Scenario, tmp_path: Path) -> None:
+    (tmp_path / "plan.xlsx").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(3000))
+    with pytest.raises(PlanTableError, match="locked by a password"):
+        read_plan(tmp_path / "plan.xlsx", scenario)
 
 
 NAMESPACES = " ".join(
