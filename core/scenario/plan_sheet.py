@@ -93,7 +93,7 @@ def _without_others(sheet: Sheet, index: dict[str, int], notes: list[str]) -> tu
     for row in sheet.rows:
         held = [i for i in index.values() if row.cells[i] is not None]
         named = len(keys.intersection(held))
-        said = any(isinstance(cell, str) and _TOTAL.fullmatch(cell) for cell in row.cells)
+        said = any(isinstance(cell := row.cells[i], str) and _TOTAL.fullmatch(cell) for i in {0, *keys})
         if all(column_name(str(row.cells[i])) == name for name, i in index.items() if name in KEYS):
             others.setdefault("the head again", []).append(row)
         elif said and named < len(keys):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from xml.etree import ElementTree as ET
 
+from xbopt.core.spreadsheets.sheet import is_error
+
 _XLINK_ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _STRICT_ID = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 _OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
@@ -21,7 +23,6 @@ _TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 _LAST = 1 << 20
 # ECMA-376 Part 1, 18.8.31: a currency stands between [$ and the locale, in quotes, or as a bare sign.
 _CURRENCY = re.compile(r"\[\$([^\]-]+)[^\]]*\]|\"([^\"]*)\"|([€£¥$])(?![^\[]*\])")
-_ERROR = re.compile(r"#\S*|Err:\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def _broken_in_ods(cell: ET.Element) -> str | None:
     formula = cell.get(f"{_TABLE}formula")
     text = "".join("".join(each.itertext()) for each in cell.iter(f"{_TEXT}p")).strip()
     kinds = [value for name, value in cell.attrib.items() if name.rpartition("}")[2] == "value-type"]
-    if "error" in kinds or (formula is not None and _ERROR.fullmatch(text)):
+    if "error" in kinds or (formula is not None and is_error(text)):
         return text or "#ERROR"
     if formula is not None and cell.get(f"{_OFFICE}value-type") is None:
         return "=" + formula.partition("=")[2]

@@ -17,7 +17,8 @@ OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
 _UNSEEN = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_BROKEN = re.compile(r"#\S*|err:\d+", re.IGNORECASE)
+# #REF! and #NAME? in any language, #N/A, #NV, a column too narrow for its number, LibreOffice's Err:502.
+_BROKEN = re.compile(r"#\S*[!?]|#N/?[A-Z]|#{2,}|#ERROR|err:\d+", re.IGNORECASE)
 # A table's head is looked for in so many lines that hold anything, and has to name so many of the wanted columns.
 _LINES_TO_HEAD, _NAMES_OF_HEAD = 40, 3
 
@@ -116,9 +117,14 @@ def typed(text: str) -> str | None:
     return " ".join(plain.split()) or None
 
 
+def is_error(text: str) -> bool:
+    """Whether a text is how a spreadsheet shows an error."""
+    return _BROKEN.fullmatch(text) is not None
+
+
 def is_broken(cell: Cell) -> bool:
     """Whether a cell holds an error, or a formula without its result."""
-    return isinstance(cell, str) and (cell.startswith("=") or _BROKEN.fullmatch(cell) is not None)
+    return isinstance(cell, str) and (cell.startswith("=") or is_error(cell))
 
 
 def head_position(lines: Iterable[Sequence[Cell]], is_column: IsColumn) -> int | None:
