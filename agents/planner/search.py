@@ -12,6 +12,7 @@ import numpy as np
 from xbopt.agents.planner.ascent import Ascent, allocate
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.constraints import Constraints
+from xbopt.agents.planner.deal_runs import improve_deal_runs
 from xbopt.agents.planner.envelope import tangent_point
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.kept_limits import within_limits
@@ -49,7 +50,7 @@ class Effort:
 
     def before_finer(self, market: ExpectedMarket) -> "Effort":
         """The effort where a search by shorter cells follows: where nothing is S-shaped, that one makes the moves."""
-        return self if is_curved(market) else replace(self, moves=0)
+        return replace(self, alternations=1, moves=self.moves if is_curved(market) else 0)
 
     @classmethod
     def local(cls, *, alternations: int = 3, rounds: int = 3, tolerance: float = 5e-4) -> "Effort":
@@ -106,11 +107,13 @@ def _improved(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
     if not how.moves:
         return at
     before = at
-    at = move(market, blocks, constraints, at, rounds=how.moves, chances=_chances(blocks))
-    if at.course.total - before.course.total <= how.tolerance * abs(before.course.total):
+    at = move(
+        market, blocks, constraints, at, rounds=how.moves, tolerance=how.tolerance, chances=_chances(blocks)
+    )
+    if how.alternations == 1 or at.course.total - before.course.total <= how.tolerance * abs(before.course.total):
         return at
     at = alternate(market, blocks, constraints, at, how)
-    return move(market, blocks, constraints, at, rounds=1, chances=0)
+    return move(market, blocks, constraints, at, rounds=1, tolerance=how.tolerance, chances=0)
 
 
 def _chances(blocks: Blocks) -> int:
@@ -175,6 +178,8 @@ def alternate(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
         at = allocate(market, blocks, constraints, at, rounds=rounds, tolerance=tolerance, opening=turn == 0)
         if how.promotions:
+            if turn == 0 and how.moves:
+                at = kept(at, improve_deal_runs(market, blocks, at.course), constraints)
             at = kept(at, improve_promotions(market, blocks, at.course), constraints)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
