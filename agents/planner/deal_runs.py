@@ -87,9 +87,7 @@ def _runs(blocks: Blocks, course: Course, menu: tuple[Offer, ...], stretches: In
 def _windows(stretches: IntArray) -> list[BoolArray]:
     """Runs of stretches, as blocks ``(K,)`` each."""
     count = int(stretches[-1]) + 1
-    return [
-        (stretches >= first) & (stretches < end) for first in range(count) for end in range(first + 1, count + 1)
-    ]
+    return [(stretches >= first) & (stretches < end) for first in range(count) for end in range(first + 1, count + 1)]
 
 
 def _best(market: ExpectedMarket, blocks: Blocks, course: Course, tried: list[Deals]) -> Course:
@@ -99,7 +97,7 @@ def _best(market: ExpectedMarket, blocks: Blocks, course: Course, tried: list[De
     mechanic = np.stack([deals[1] for deals in tried])
     gains = np.concatenate(
         [
-            _gains(market, blocks, course, depth[i : i + _BATCH], mechanic[i : i + _BATCH])
+            deal_gains(market, blocks, course, depth[i : i + _BATCH], mechanic[i : i + _BATCH])
             for i in range(0, len(tried), _BATCH)
         ]
     )
@@ -112,7 +110,7 @@ def _best(market: ExpectedMarket, blocks: Blocks, course: Course, tried: list[De
     return market.play(replace(course.plan, discount_frac=discount, mechanic=form))
 
 
-def _gains(
+def deal_gains(
     market: ExpectedMarket, blocks: Blocks, course: Course, depth: FloatArray, mechanic: IntArray
 ) -> FloatArray:
     """What courses of deals ``(N, K, R, S)`` bring more than the plan's, by region ``(N, R)``."""
