@@ -58,14 +58,11 @@ def _now(blocks: Blocks, course: Course) -> Deals:
 
 def _sequences(blocks: Blocks, course: Course, menu: tuple[Offer, ...], stretches: IntArray) -> Iterator[Deals]:
     depth, mechanic = _now(blocks, course)
-    for sequence in product(menu, repeat=int(stretches[-1]) + 1):
-        of_block = [sequence[i] for i in stretches]
-        depths = np.array([offer.discount_frac for offer in of_block])
-        forms = np.array([offer.mechanic for offer in of_block])
-        yield (
-            np.broadcast_to(depths[:, None, None], depth.shape),
-            np.broadcast_to(forms[:, None, None], mechanic.shape),
-        )
+    depths = np.array([offer.discount_frac for offer in menu])
+    forms = np.array([offer.mechanic for offer in menu], dtype=np.int64)
+    for sequence in product(range(len(menu)), repeat=int(stretches[-1]) + 1):
+        chosen = np.array(sequence)[stretches][:, None, None]
+        yield np.broadcast_to(depths[chosen], depth.shape), np.broadcast_to(forms[chosen], mechanic.shape)
 
 
 def _runs(blocks: Blocks, course: Course, menu: tuple[Offer, ...], stretches: IntArray) -> Iterator[Deals]:
@@ -113,7 +110,15 @@ def _best(market: ExpectedMarket, blocks: Blocks, course: Course, tried: list[De
 def deal_gains(
     market: ExpectedMarket, blocks: Blocks, course: Course, depth: FloatArray, mechanic: IntArray
 ) -> FloatArray:
-    """What courses of deals ``(N, K, R, S)`` bring more than the plan's, by region ``(N, R)``."""
+    """What courses of deals bring more than the plan's, by region ``(N, R)``.
+
+    Args:
+        market: The market in expected mode.
+        blocks: The plan's cells.
+        course: The plan's course.
+        depth: Discounts ``(N, K, R, S)``, fractions.
+        mechanic: Their mechanics ``(N, K, R, S)``.
+    """
 
     def decide(day: int, own: Decision) -> Decision:
         copies = len(depth)
