@@ -226,8 +226,10 @@ def _improved(
             found = settle(expected, blocks, constraints, found)
             if how.promotions:
                 promoted = kept(found, improve_promotions(expected, blocks, found.course), constraints)
-                if promoted is not found and how.alternations > 1:
-                    found = settle(expected, blocks, constraints, promoted)
+                gained = promoted.course.total - found.course.total
+                # Where every curve is a cone, spend must agree with the program to the last digit.
+                again = gained > how.tolerance * abs(found.course.total) or (gained > 0.0 and not is_curved(expected))
+                found = settle(expected, blocks, constraints, promoted) if again and how.alternations > 1 else promoted
             found = _filled(expected, blocks, constraints, found)
     except BudgetError as error:
         # All limits on money can be kept, so it is the return floor that the promises are in conflict with.

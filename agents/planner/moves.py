@@ -30,7 +30,6 @@ _COUNTS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 # A lump that seems to bring nothing may do so once the rest of the plan has made room for it.
 _CHANCES = 6
 _ROUNDS, _TOLERANCE = 2, 1e-4
-_WORTH = 1e-6
 # Cells times lumps that are played by themselves as whole plans.
 _TRIED, _FEWEST, _MOST_SINGLE = 10_000, 12, 250
 _MOST_PLANS = 512
@@ -58,6 +57,7 @@ def move(
     at: Ascent,
     *,
     rounds: int,
+    tolerance: float,
     chances: int = _CHANCES,
 ) -> Ascent:
     """Make the lumps that pay, climb again, and so on, until none pays or ``rounds`` are over.
@@ -68,6 +68,7 @@ def move(
         constraints: Limits.
         at: A plan that no ascent improves.
         rounds: Most rounds.
+        tolerance: Relative gain of a round at which it is the last one.
         chances: So many lumps that do not pay at once are given an ascent in which to do so, in markets with S-curves.
 
     Raises:
@@ -84,7 +85,7 @@ def move(
             at = allocate(market, blocks, constraints, best, rounds=_ROUNDS, tolerance=_TOLERANCE)
         elif curved.any():
             at = _with_patience(market, blocks, constraints, at, candidates[order[:chances]])
-        if at.course.total - before <= _WORTH * abs(before):
+        if at.course.total - before <= tolerance * abs(before):
             break
     return at
 

@@ -18,6 +18,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.scenario.scenario import Scenario
 
 # Shares of the helpful changes that are tried together, the best ones first.
+_ROUNDS, _SETTLED = 3, 2e-4
 _SHARES = (1.0, 0.6, 0.35, 0.2, 0.1, 0.0)
 
 
@@ -43,8 +44,14 @@ def improve_promotions(market: ExpectedMarket, blocks: Blocks, course: Course) -
     Returns:
         The course of the better plan, or the same course where no change helps.
     """
-    course = _round(market, blocks, course, together=False)
-    return course if market.market.shape[1] == 1 else _round(market, blocks, course, together=True)
+    for _ in range(_ROUNDS):
+        before = course.total
+        course = _round(market, blocks, course, together=False)
+        if market.market.shape[1] > 1:
+            course = _round(market, blocks, course, together=True)
+        if course.total - before <= _SETTLED * abs(before):
+            break
+    return course
 
 
 def _round(market: ExpectedMarket, blocks: Blocks, course: Course, *, together: bool) -> Course:

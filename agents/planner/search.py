@@ -12,11 +12,13 @@ import numpy as np
 from xbopt.agents.planner.ascent import Ascent, allocate
 from xbopt.agents.planner.blocks import Blocks
 from xbopt.agents.planner.constraints import Constraints
+from xbopt.agents.planner.deal_runs import improve_deal_runs
 from xbopt.agents.planner.envelope import tangent_point
 from xbopt.agents.planner.expected import Course, ExpectedMarket
 from xbopt.agents.planner.kept_limits import within_limits
 from xbopt.agents.planner.moves import better, move
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
+from xbopt.core.arrays import BoolArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 
 # Shares of a plan's spend from which a search sets out as well: a smaller plan may stand on another hill.
@@ -24,6 +26,8 @@ _SCALES = (0.5, 0.25)
 # Plan cells times short ascents: small markets follow every start, large ones the best few.
 _FOLLOWED, _MOST = 600, 10
 _SHORT_ROUNDS = 2
+# A channel counts as used from this share of the spend on.
+_ON = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Effort:
 
     def before_finer(self, market: ExpectedMarket) -> "Effort":
         """The effort where a search by shorter cells follows: where nothing is S-shaped, that one makes the moves."""
-        return self if is_curved(market) else replace(self, moves=0)
+        return replace(self, alternations=1, moves=self.moves if is_curved(market) else 0)
 
     @classmethod
     def local(cls, *, alternations: int = 3, rounds: int = 3, tolerance: float = 5e-4) -> "Effort":
@@ -87,9 +91,13 @@ def search(
             for one in pool[:count]
         ]
         pool = _ordered([*followed, *pool[count:]], constraints)
+        if 2 * blocks.cells * at.level.shape[3] <= _FOLLOWED:
+            pool = _ordered([*pool, *_by_channels(market, blocks, constraints, pool[0], how)], constraints)
     found = _improved(market, blocks, constraints, pool[0], how)
-    if curved and len(pool) > 1 and blocks.cells * 6 <= _FOLLOWED:
-        found = better(found, _improved(market, blocks, constraints, pool[1], how), constraints)
+    if curved and blocks.cells * 6 <= _FOLLOWED:
+        unlike = [one for one in pool[1:] if (_channels_on(one) != _channels_on(pool[0])).any()]
+        for other in unlike[:1] or pool[1:2]:
+            found = better(found, _improved(market, blocks, constraints, other, how), constraints)
     return found if found.course is at.course else replace(found, history=_history(at, found))
 
 
@@ -106,11 +114,11 @@ def _improved(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
     if not how.moves:
         return at
     before = at
-    at = move(market, blocks, constraints, at, rounds=how.moves, chances=_chances(blocks))
-    if at.course.total - before.course.total <= how.tolerance * abs(before.course.total):
+    at = move(market, blocks, constraints, at, rounds=how.moves, tolerance=how.tolerance, chances=_chances(blocks))
+    if how.alternations == 1 or at.course.total - before.course.total <= how.tolerance * abs(before.course.total):
         return at
     at = alternate(market, blocks, constraints, at, how)
-    return move(market, blocks, constraints, at, rounds=1, chances=0)
+    return move(market, blocks, constraints, at, rounds=1, tolerance=how.tolerance, chances=0)
 
 
 def _chances(blocks: Blocks) -> int:
@@ -156,6 +164,36 @@ def _begun(
     return begun
 
 
+def _by_channels(
+    market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort
+) -> list[Ascent]:
+    """What the plan becomes without each channel, and with each alone: no slope says which channels are worth a lump.
+
+    A channel stays shut on the way, because the program would enter it again; later steps may.
+    """
+    channels = at.level.shape[3]
+    choices = np.unique(np.concatenate([np.eye(channels), 1.0 - np.eye(channels)]), axis=0) > 0.0
+    least = constraints.least.reshape(at.level.shape)
+    found: list[Ascent] = []
+    for is_open in choices[choices.any(axis=1) & ~choices.all(axis=1)]:
+        shut = np.broadcast_to(~is_open, at.level.shape)
+        limits = replace(constraints, fixed=constraints.fixed | shut.ravel())
+        money = (at.level * blocks.level_days).sum(axis=3, keepdims=True) / max(int(is_open.sum()), 1)
+        level = np.where(shut, least, money / np.maximum(blocks.level_days, 1e-300))
+        level = within_limits(np.where(blocks.level_days > 0.0, level, 0.0).ravel(), limits).reshape(at.level.shape)
+        course = market.play(replace(at.course.plan, spend_base=blocks.spend(level)))
+        begun = replace(at, level=level, course=course, history=(course.total,))
+        found.append(
+            allocate(market, blocks, limits, begun, rounds=_SHORT_ROUNDS, tolerance=how.tolerance, opening=True)
+        )
+    return found
+
+
+def _channels_on(at: Ascent) -> BoolArray:
+    spend = at.course.plan.spend_base.sum(axis=(0, 1, 2))
+    return spend > _ON * spend.sum()
+
+
 def _ordered(plans: Sequence[Ascent], constraints: Constraints) -> list[Ascent]:
     totals = np.array([one.course.total for one in plans])
     margins = np.array([one.course.by_days for one in plans])
@@ -175,6 +213,8 @@ def alternate(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, 
         rounds, tolerance = (2, 4.0 * how.tolerance) if turn == 0 else (how.rounds, how.tolerance)
         at = allocate(market, blocks, constraints, at, rounds=rounds, tolerance=tolerance, opening=turn == 0)
         if how.promotions:
+            if turn == 0 and how.moves:
+                at = kept(at, improve_deal_runs(market, blocks, at.course), constraints)
             at = kept(at, improve_promotions(market, blocks, at.course), constraints)
         if at.course.total - before <= how.tolerance * abs(at.course.total):
             break
