@@ -20,6 +20,7 @@ from xbopt.agents.planner.moves import better, move
 from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
 from xbopt.core.arrays import BoolArray
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.errors import BudgetError
 
 # Shares of a plan's spend from which a search sets out as well: a smaller plan may stand on another hill.
 _SCALES = (0.5, 0.25)
@@ -86,10 +87,7 @@ def search(
     pool = _begun(market, blocks, constraints, at, starts, scaled=curved)
     if curved and starts:
         count = int(np.clip(_FOLLOWED // blocks.cells, 1, _MOST))
-        followed = [
-            allocate(market, blocks, constraints, one, rounds=_SHORT_ROUNDS, tolerance=how.tolerance, opening=True)
-            for one in pool[:count]
-        ]
+        followed = [_followed(market, blocks, constraints, one, how) for one in pool[:count]]
         pool = _ordered([*followed, *pool[count:]], constraints)
         if 2 * blocks.cells * at.level.shape[3] <= _FOLLOWED:
             pool = _ordered([*pool, *_by_channels(market, blocks, constraints, pool[0], how)], constraints)
@@ -183,10 +181,16 @@ def _by_channels(
         level = within_limits(np.where(blocks.level_days > 0.0, level, 0.0).ravel(), limits).reshape(at.level.shape)
         course = market.play(replace(at.course.plan, spend_base=blocks.spend(level)))
         begun = replace(at, level=level, course=course, history=(course.total,))
-        found.append(
-            allocate(market, blocks, limits, begun, rounds=_SHORT_ROUNDS, tolerance=how.tolerance, opening=True)
-        )
+        found.append(_followed(market, blocks, limits, begun, how))
     return found
+
+
+def _followed(market: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent, how: Effort) -> Ascent:
+    """A start after a short ascent; as it is where no ascent from there keeps the return floor."""
+    try:
+        return allocate(market, blocks, constraints, at, rounds=_SHORT_ROUNDS, tolerance=how.tolerance, opening=True)
+    except BudgetError:
+        return at
 
 
 def _channels_on(at: Ascent) -> BoolArray:
