@@ -27,7 +27,7 @@ from xbopt.simulator.parameters import (
     PlaceParameters,
     PromotionParameters,
 )
-from xbopt.simulator.pricing import DEAL_HALF_LIVES, goods_share
+from xbopt.simulator.pricing import goods_share
 from xbopt.simulator.rules import build_trade_rules, build_usual_rules
 from xbopt.simulator.seasons import scenario_calendar
 from xbopt.simulator.shocks import build_shocks
@@ -181,7 +181,6 @@ def _demand(scenario: Scenario) -> DemandParameters:
         landed_elasticity=elasticity,  # until the landed price is known
         competitor_elasticity=rows([s.competitor_elasticity for s in segments]),
         deal_gain=rows([s.price_memory.deal_gain for s in segments]),
-        deal_days=DEAL_HALF_LIVES * memory_days,
         reference_keep=keep(memory_days),
         delay_sensitivity=rows([s.delay_sensitivity for s in segments]),
         sentiment_sensitivity=rows([s.sentiment_sensitivity for s in segments]),

@@ -103,7 +103,6 @@ class DemandParameters:
         landed_elasticity: The same to the landed price.
         competitor_elasticity: Elasticity to the competitors' price index.
         deal_gain: What a price below the remembered one adds to the elasticity, as a share of it.
-        deal_days: Days for which a deal is wholly a deal.
         reference_keep: Share of the memory left after a day.
         delay_sensitivity: Loss of conversion per day beyond the accepted days.
         sentiment_sensitivity: Log points of conversion per point of sentiment.
@@ -120,7 +119,6 @@ class DemandParameters:
     landed_elasticity: FloatArray
     competitor_elasticity: FloatArray
     deal_gain: FloatArray
-    deal_days: FloatArray
     reference_keep: FloatArray
     delay_sensitivity: FloatArray
     sentiment_sensitivity: FloatArray

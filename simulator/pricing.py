@@ -15,8 +15,9 @@ from xbopt.simulator.worlds import WorldParameters
 # would leave the range of floats.
 _LARGEST_LOG = 200.0
 _LEAST_GOODS_SHARE = 0.2
-DEAL_HALF_LIVES = 2.0
-"""Half-lives of the memory for which a discount is wholly a deal: four weeks of the usual fourteen days."""
+DEAL_HALF_LIFE_DAYS = 14.0
+"""Half-life of the memory of discounts, by which a lasting deal becomes the price."""
+_DEAL_HALF_LIVES = 2.0  # for so many of them, four weeks, a discount is wholly a deal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class PriceDay:
             usual deal the offer does not reach.
         turnout_prospect: The same for prospects.
         landed_log: Log of the landed price as known customers see it, against the usual one.
+        seen_frac: The discount as people see it.
+        still_a_deal: How much of it is still a deal and not yet the price, 0..1.
         borrowed_frac: Share of the orders that the discount adds which is brought forward from the coming weeks.
         basket: Multiplier on order value from the promotion mechanic.
         duty_known: Duty of an order of a known customer.
@@ -49,6 +52,8 @@ class PriceDay:
     turnout_known: FloatArray
     turnout_prospect: FloatArray
     landed_log: FloatArray
+    seen_frac: FloatArray
+    still_a_deal: FloatArray
     borrowed_frac: FloatArray
     basket: FloatArray
     duty_known: Duty
@@ -92,7 +97,7 @@ def price_day(
         mechanic: ``(B, R, S)``.
     """
     demand, promotion, day = market.demand, market.promotion, state.day
-    seen = discount_frac * promotion.appeal[mechanic]
+    seen = seen_discount(market, discount_frac, mechanic)
     paid = discount_frac * promotion.uptake[mechanic]
     offered = promotion.prospects[mechanic]
     basket = np.where(discount_frac > 0.0, promotion.basket[mechanic], 1.0)
@@ -122,6 +127,7 @@ def price_day(
     # A mechanic may borrow more than its share, but never more than what switching leaves.
     share = promotion.borrowed_frac * world.pull_forward[:, None, None] * promotion.borrowing[mechanic]
     borrowed = np.minimum(share, 1.0 - promotion.switched_frac)
+    still = _still_a_deal(seen, state.remembered_deal)
     return PriceDay(
         paid_known=paid,
         paid_prospect=paid_prospect,
@@ -131,7 +137,9 @@ def price_day(
         turnout_known=turnout,
         turnout_prospect=turnout if full_price else market.calendar.turnout(day, seen * offered),
         landed_log=log_known,
-        borrowed_frac=borrowed * _still_a_deal(log_none, log_known, remembered),
+        seen_frac=seen,
+        still_a_deal=still,
+        borrowed_frac=borrowed * still,
         basket=basket,
         duty_known=duty_known,
         duty_prospect=duty_prospect,
@@ -140,16 +148,24 @@ def price_day(
     )
 
 
-def _still_a_deal(log_none: FloatArray, log_known: FloatArray, remembered: FloatArray) -> FloatArray:
+def seen_discount(market: MarketParameters, discount_frac: FloatArray, mechanic: IntArray) -> FloatArray:
+    """Discounts as people see them, by the appeal of their mechanics ``(B, R, S)``."""
+    return discount_frac * market.promotion.appeal[mechanic]
+
+
+def _still_a_deal(seen: FloatArray, remembered: FloatArray) -> FloatArray:
     """How much of a discount is still a deal and not yet the price ``(B, R, S)``, 0..1.
 
-    The share of the discount that memory has not caught up with falls to ``2^-DEAL_HALF_LIVES`` in ``DEAL_HALF_LIVES``
-    half-lives of a discount that lasts. So long it is wholly a deal; then each further half-life leaves a quarter, so
-    that it has become the price by the time that its debts are paid back.
+    Of a discount that lasts, the share that its own memory has not caught up with falls to a quarter in two half-lives.
+    So long, four weeks, it is wholly a deal; then each further half-life leaves a quarter. This memory is apart from
+    that of prices: how fast people get used to a price does not say whether the price may be withdrawn.
+
+    Args:
+        seen: Today's discount ``(B, R, S)``, 0..1.
+        remembered: The remembered discount ``(B, R, S)``.
     """
-    discount = log_none - log_known
-    new = np.maximum(remembered - log_known, 0.0) / np.where(discount > 0.0, discount, 1.0)
-    return np.where(discount > 0.0, np.minimum(2.0**DEAL_HALF_LIVES * new, 1.0) ** 2, 0.0)
+    new = np.maximum(seen - remembered, 0.0) / np.where(seen > 0.0, seen, 1.0)
+    return np.minimum(2.0**_DEAL_HALF_LIVES * new, 1.0) ** 2
 
 
 def own_reference(
@@ -166,7 +182,7 @@ def own_reference(
         mechanic: ``(B, R, S)``.
     """
     fx = np.ones((1, market.outside.fx_sd.size))
-    return _LandedPrice.of(market, world, fx, 0).log_ratio(discount_frac * market.promotion.appeal[mechanic])
+    return _LandedPrice.of(market, world, fx, 0).log_ratio(seen_discount(market, discount_frac, mechanic))
 
 
 def usual_log_ratio(market: MarketParameters, world: WorldParameters) -> FloatArray:

@@ -46,6 +46,54 @@ def test_what_is_lost_after_a_deal_is_the_stated_share_of_its_bump(depth: float,
     assert measured_loss(SHIPPED, depth, days) == pytest.approx(1 / 3, rel=0.1)
 
 
+@pytest.mark.parametrize("days", [3, 28])
+@pytest.mark.parametrize(
+    ("elasticity", "gain", "half_life", "depth"),
+    [
+        (-2.6, 0.4, 7.0, 0.2),
+        (-2.6, 0.4, 60.0, 0.2),
+        (-2.6, 2.0, 14.0, 0.2),
+        (-1.2, 3.0, 7.0, 0.3),
+        (-1.2, 0.0, 60.0, 0.3),
+        (-4.0, 0.4, 7.0, 0.3),
+        (-4.0, 3.0, 14.0, 0.05),
+    ],
+)
+def test_so_it_is_however_people_remember_prices(
+    elasticity: float, gain: float, half_life: float, depth: float, days: int
+) -> None:
+    """Whether a deal may still be withdrawn does not hang on the memory of prices, nor on how its bump changes."""
+    memory = {"deal_gain": gain, "half_life_days": half_life}
+    changes = {**SHIPPED, "segments.0.elasticity": elasticity, "segments.0.price_memory": memory}
+    assert measured_loss(changes, depth, days) == pytest.approx(1 / 3, rel=0.1)
+
+
+def test_nobody_pays_back_in_the_first_four_weeks_of_a_deal() -> None:
+    """Not on an event's large debt either, and not until three quarters of the discount have become the price."""
+    market = plain_market({**SHIPPED, "calendar.custom_events": [FAIR]})
+    outcomes, _ = play(market, steady(market.scenario, 1, discount=0.1), days=60)
+    repaid = np.array([outcome.ledger.repaid.item() for outcome in outcomes])
+    borrowed = np.array([outcome.ledger.borrowed.item() / outcome.ledger.bump.item() for outcome in outcomes])
+    assert not repaid[:28].any()
+    assert (repaid[29:] > 0.0).all()
+    assert borrowed[:29] == pytest.approx(1 / 3)
+    # On day 42 an eighth of the discount is not yet remembered: 4 / 8 squared.
+    assert borrowed[42] == pytest.approx(1 / 12)
+
+
+def test_a_small_deal_after_a_deep_one_holds_no_debt_back() -> None:
+    market = plain_market(SHIPPED)
+    choices = [decision(market.scenario, 1, discount=depth) for depth in (0.3, 0.3, 0.02)]
+    outcomes, state = play(market, lambda day: choices[day], days=3)
+    # Two days at 30 % leave 0.3 (1 - 2^(-2/14)) = 2.8 % of it in memory, more than the 2 % that are given now.
+    assert outcomes[2].ledger.borrowed.item() == 0.0
+    owed = sum(outcome.ledger.borrowed.item() for outcome in outcomes)
+    assert outcomes[2].ledger.repaid.item() == pytest.approx((1 - 0.5**0.1) * owed)
+    assert state.remembered_deal.item() == pytest.approx(
+        0.3 * (1 - 0.5 ** (2 / 14)) * 0.5 ** (1 / 14) + 0.02 * (1 - 0.5 ** (1 / 14))
+    )
+
+
 @pytest.mark.parametrize(
     ("borrowed", "mechanic", "expected"), [(0.0, 0, 0.0), (0.2, 0, 0.2), (0.5, 0, 0.5), (0.3, 4, 0.39)]
 )
