@@ -6,6 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray, outer, worlds_innermost
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
+from xbopt.simulator.offers import Offer, duty_and_tax
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
@@ -25,8 +26,8 @@ class PriceDay:
     """Prices of a day ``(B, R, S)``.
 
     Attributes:
-        paid_known: Average discount that orders of known customers take, as a fraction.
-        paid_prospect: The same for prospects.
+        offer_known: What known customers are offered.
+        offer_prospect: What prospects are offered.
         factor_known: Multiplier on known customers' carts from price, duty left out.
         factor_prospect: The same for prospects.
         factor_none: The multiplier that no discount would have given.
@@ -44,8 +45,8 @@ class PriceDay:
         tax_prospect: The same of a prospect's.
     """
 
-    paid_known: FloatArray
-    paid_prospect: FloatArray
+    offer_known: Offer
+    offer_prospect: Offer
     factor_known: FloatArray
     factor_prospect: FloatArray
     factor_none: FloatArray
@@ -60,6 +61,16 @@ class PriceDay:
     duty_prospect: Duty
     tax_known: FloatArray
     tax_prospect: FloatArray
+
+    @property
+    def paid_known(self) -> FloatArray:
+        """Average discount that orders of known customers take, as a fraction ``(B, R, S)``."""
+        return self.offer_known.paid_frac
+
+    @property
+    def paid_prospect(self) -> FloatArray:
+        """The same for prospects ``(B, R, S)``."""
+        return self.offer_prospect.paid_frac
 
 
 def bounded_exp(log: FloatArray) -> FloatArray:
@@ -98,7 +109,7 @@ def price_day(
     """
     demand, promotion, day = market.demand, market.promotion, state.day
     seen = seen_discount(market, discount_frac, mechanic)
-    paid = discount_frac * promotion.uptake[mechanic]
+    known_offer = Offer.of(market, discount_frac, mechanic)
     offered = promotion.prospects[mechanic]
     basket = np.where(discount_frac > 0.0, promotion.basket[mechanic], 1.0)
 
@@ -112,25 +123,24 @@ def price_day(
         return bounded_exp(elasticity * (log_price + gain))
 
     full_price = bool((offered == 1.0).all())
+    prospect_offer = known_offer if full_price else known_offer.times(offered)
     log_none = landed.log_ratio(np.zeros_like(seen))
-    log_known = landed.log_ratio(seen) if seen.any() else log_none
+    log_known = landed.log_ratio(seen, known_offer) if seen.any() else log_none
     known, none = factor(log_known), factor(log_none)
-    prospect = known if full_price else factor(landed.log_ratio(seen * offered))
-    paid_prospect = paid if full_price else paid * offered
+    prospect = known if full_price else factor(landed.log_ratio(seen * offered, prospect_offer))
     turnout = market.calendar.turnout(day, seen)
     list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
-    value_known = list_value * (1.0 - paid)
-    value_prospect = value_known if full_price else list_value * (1.0 - paid_prospect)
-    duty_known, tax_known = order_duty(market, value_known, fx, day), goods_tax(market, value_known, fx, day)
-    duty_prospect = duty_known if full_price else order_duty(market, value_prospect, fx, day)
-    tax_prospect = tax_known if full_price else goods_tax(market, value_prospect, fx, day)
+    duty_known, tax_known = duty_and_tax(market, list_value, known_offer, fx, day)
+    duty_prospect, tax_prospect = duty_known, tax_known
+    if not full_price:
+        duty_prospect, tax_prospect = duty_and_tax(market, list_value, prospect_offer, fx, day)
     # A mechanic may borrow more than its share, but never more than what switching leaves.
     share = promotion.borrowed_frac * world.pull_forward[:, None, None] * promotion.borrowing[mechanic]
     borrowed = np.minimum(share, 1.0 - promotion.switched_frac)
     still = _still_a_deal(seen, state.remembered_deal)
     return PriceDay(
-        paid_known=paid,
-        paid_prospect=paid_prospect,
+        offer_known=known_offer,
+        offer_prospect=prospect_offer,
         factor_known=known,
         factor_prospect=prospect,
         factor_none=none,
@@ -182,7 +192,8 @@ def own_reference(
         mechanic: ``(B, R, S)``.
     """
     fx = np.ones((1, market.outside.fx_sd.size))
-    return _LandedPrice.of(market, world, fx, 0).log_ratio(seen_discount(market, discount_frac, mechanic))
+    seen, offer = seen_discount(market, discount_frac, mechanic), Offer.of(market, discount_frac, mechanic)
+    return _LandedPrice.of(market, world, fx, 0).log_ratio(seen, offer)
 
 
 def usual_log_ratio(market: MarketParameters, world: WorldParameters) -> FloatArray:
@@ -257,10 +268,17 @@ class _LandedPrice:
             day=day,
         )
 
-    def log_ratio(self, seen_frac: FloatArray) -> FloatArray:
+    def log_ratio(self, seen_frac: FloatArray, offer: Offer | None = None) -> FloatArray:
+        """Of a discount as people see it ``(B, R, S)``; taxes and duties are those that the offer's orders pay."""
         goods, to_base = self.goods * (1.0 - seen_frac), self.region_fx[..., None]
         duty = _customers_duty(self.market, goods * to_base, self.fx, self.day, self.market.rules) / to_base
         tax = goods_tax(self.market, goods * to_base, self.fx, self.day)
+        if offer is not None and self.market.rules.has_limits(self.day):
+            partly = offer.is_partly_taken
+            if partly.any():
+                of_offer, tax_of_offer = duty_and_tax(self.market, self.goods * to_base, offer, self.fx, self.day)
+                pays = self.market.demand.customer_pays_duty[:, None] / to_base
+                duty, tax = np.where(partly, pays * of_offer.with_tax_base, duty), np.where(partly, tax_of_offer, tax)
         return np.log(((goods + self.charged) * (1.0 + tax) + duty) / self.usual)
 
 
