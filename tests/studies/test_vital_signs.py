@@ -143,6 +143,20 @@ def test_goods_that_cost_more_than_their_price_are_seen() -> None:
     assert next(sign for sign in low if sign.code == "gross_margin").figure == pytest.approx(1.0 - 55 / 50)
 
 
+def test_amounts_that_are_no_orders_of_magnitude_near_an_order_s_value_are_seen() -> None:
+    """An order is worth 100 here; a parcel for more, and clicks for nothing, are slips of the pen."""
+    changed = {
+        "market__regions__0__shipping__cost_base": 1e12,
+        "channels__0__price__amount_base": 1e-9,
+    }
+    found = {sign.code: sign for sign in stated_signs(scenario_of(plain(**changed))).signs}
+    assert found["order_charges"].figure == pytest.approx(1e10)
+    assert found["order_charges"].is_warning
+    assert found["visit_price"].is_warning
+    cheap = {sign.code: sign for sign in stated_signs(scenario_of(plain(products__0__price_base=1e-9))).signs}
+    assert cheap["visit_price"].figure > cheap["visit_price"].high
+
+
 def test_a_deal_that_eats_the_margin_needs_orders_without_end() -> None:
     """At a cost of 96, each order with 10 % off costs money: no number is enough. JSON has no infinity."""
     result = check(scenario_of(plain(products__0__unit_cost_base=96, discounts__margin_floor_frac=0)))
