@@ -83,6 +83,7 @@ class HiddenParts:
     window: FloatArray
     frequency: FloatArray
     reference_log: FloatArray
+    remembered_deal: FloatArray
     borrowed: FloatArray
     in_transit: FloatArray
     returning: FloatArray

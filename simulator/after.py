@@ -11,18 +11,18 @@ The parts are added up: that a channel's exposure helps another, or meets a reme
 
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import accumulate, chain
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray, add_up, contract, worlds_innermost
+from xbopt.core.arrays import FloatArray, add_up, contract, worlds_innermost
 from xbopt.core.scenario.memory import days_after
 from xbopt.simulator.continuation import going_on, margin_after, nothing_left
-from xbopt.simulator.curves.adstock import AdstockBank
 from xbopt.simulator.edges import market_after
-from xbopt.simulator.media import per_bucket_sum
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.response import order_margin, ready_people
+from xbopt.simulator.response import audience, order_margin, ready_people
 from xbopt.simulator.state import MarketState, join_states
+from xbopt.simulator.windows_left import WindowsLeft, even_exposure, windows_left
 from xbopt.simulator.worlds import WorldParameters
 
 # Amounts of exposure by log(1 + u), u over half-saturation: worth rises with u at first, and with its log where the
@@ -31,6 +31,10 @@ _LARGEST_EXPOSURE = float(np.log1p(30.0))
 _EXPOSURE = _LARGEST_EXPOSURE * 0.5 * (1.0 - np.cos(np.pi * np.arange(6) / 5))
 # Amounts of the fatigue memory by f/(1 + f), f over its limit: at 1/2 it has a kink; worth is linear between these.
 _FATIGUE = np.array([0.0, 0.3, 0.42, 0.5, 0.58, 0.68, 0.8, 0.95])
+# Of a channel with a window the worth of a share hardly depends on the amount of exposure, but where other channels
+# help it: amounts over half-saturation, each a multiple of the one before, and one amount of fatigue.
+_WINDOW_STEP, _WINDOW_FATIGUE = 5.0, 0.58
+_WINDOW_EXPOSURE = 0.01 * _WINDOW_STEP ** np.arange(6)
 # Distances of the remembered log price from the own one; a price above it and one below it count differently.
 _REFERENCE = (-0.3, -0.1, 0.1, 0.3)
 _REFERENCE_BOUND = 0.7
@@ -50,6 +54,11 @@ class CarriedBeyond:
         audience: Usual orders that all can bring who a channel reaches ``(R, S, C)``, on
             the last evening of the plan's average level.
         market: The market.
+        windows: The days after as channels with a window see them; None without such channels or days.
+        share_worth: Worth of a share of the ceiling of these channels, weighted by day, by amount of exposure
+            ``(R, S, W, N)``.
+        tired_worth: Worth of a share of the ceiling of these channels, weighted by day, that their fatigue takes
+            ``(R, S, W)``.
     """
 
     media: FloatArray
@@ -58,6 +67,9 @@ class CarriedBeyond:
     own_reference: FloatArray
     audience: FloatArray
     market: MarketParameters
+    windows: WindowsLeft | None
+    share_worth: FloatArray
+    tired_worth: FloatArray
 
     def by_cell(self, state: MarketState, world: WorldParameters) -> FloatArray:
         """Worth of what the last evening leaves behind ``(B, R, S)``.
@@ -68,12 +80,18 @@ class CarriedBeyond:
         """
         media = self.market.media
         half = media.saturation.half * world.half_saturation
-        exposure = np.minimum(np.log1p(exposure_left(media.adstock, state) / half), _LARGEST_EXPOSURE)
+        left = even_exposure(media.adstock, state)
+        exposure = np.minimum(np.log1p(left / half), _LARGEST_EXPOSURE)
         tiredness = state.frequency / media.fatigue.limit
         fatigue = np.minimum(tiredness / (1.0 + tiredness), _FATIGUE[-1])
         worth = _interpolated(self.media, exposure, fatigue)
+        if self.windows is not None:
+            here = list(self.windows.channels)
+            added, taken = self.windows.left(state, world.half_saturation)
+            amount = np.log(np.maximum((left / half)[..., here], 1e-300) / _WINDOW_EXPOSURE[0]) / np.log(_WINDOW_STEP)
+            worth[..., here] = _between(self.share_worth, amount) * added + self.tired_worth * taken
         usual = np.where(self.audience > 0.0, self.audience, np.inf)
-        reach = _audience(self.market, state) / usual
+        reach = audience(self.market, state) / usual
         orders = world.conversion * world.order_value
         scale = world.media_response * world.half_saturation * orders[..., None]
         by_media = add_up(worth * reach * scale, 3)
@@ -84,21 +102,6 @@ class CarriedBeyond:
         by_price = below * (self.reference[..., 0] + self.reference[..., 1] * below)
         by_price = by_price + above * (self.reference[..., 2] + self.reference[..., 3] * above)
         return worlds_innermost(by_media + by_price * orders + state.borrowed * self.owed * world.order_value)
-
-
-def exposure_left(adstock: AdstockBank, state: MarketState) -> FloatArray:
-    """Exposure a head that still works on later days ``(B, R, S, C)``, as if it had been the same on all days.
-
-    Of a windowed channel each day's exposure counts by the share of its weights that lies ahead.
-    """
-    left = state.carried.copy(order="K")
-    for position, channel in enumerate(adstock.windowed):
-        ahead = adstock.weights[::-1, position].cumsum()[::-1][1:]
-        total = np.zeros(left.shape[:-1])
-        for lag in np.flatnonzero(ahead):
-            total = total + ahead[lag] * state.window[lag, ..., position]
-        left[..., channel] = total / max(float(ahead.sum()), 1e-300)
-    return left
 
 
 def carried_beyond(market: MarketParameters) -> CarriedBeyond:
@@ -130,39 +133,69 @@ def _worked_out(key: _Same) -> CarriedBeyond:
     days = days_after(market.scenario.document)
     later = market_after(market, days)
     clean = nothing_left(later, market, days)
-    tired = market.media.fatigue.exponent > 0.0
-    media, owed = _media_amounts(later, clean, tired), _owed_amount(later, clean)
+    owed = _owed_amount(later, clean)
+    amounts = [_media_amounts(later, clean, channel) for channel in range(later.shape[2])]
     remembered = [replace(clean, reference_log=clean.reference_log + distance) for distance in _REFERENCE]
-    states = [clean, *media, *remembered, replace(clean, borrowed=owed)]
-    worth = margin_after(later, market, join_states(states), going_on(later, market, clean, days), days)
+    states = [clean, *chain(*amounts), *remembered, replace(clean, borrowed=owed)]
+    onward = going_on(later, market, clean, days)
+    worth = margin_after(later, market, join_states(states), onward, days)
     worth = worth[1:] - worth[0]
+    ends = list(accumulate(len(of_channel) for of_channel in amounts))
+    by_channel = np.split(worth[: ends[-1]], ends[:-1])
+    windows = windows_left(market, later, clean, onward, days)
+    media = np.zeros((*later.shape[:3], len(_EXPOSURE), len(_FATIGUE)))
+    tired_worth = np.zeros((*later.shape[:2], len(later.media.adstock.windowed)))
+    share_worth = np.zeros((*tired_worth.shape, len(_WINDOW_EXPOSURE)))
+    for channel, (of_channel, at_nodes) in enumerate(zip(amounts, by_channel, strict=True)):
+        if channel not in later.media.adstock.windowed:
+            media[:, :, channel] = _media_coefficients(at_nodes)
+        elif windows is not None:
+            position = windows.channels.index(channel)
+            added, taken = windows.left(join_states(of_channel), np.ones(1))
+            for i, value in enumerate(at_nodes):
+                is_tired = i == len(_WINDOW_EXPOSURE)
+                shares = (taken if is_tired else added)[i, ..., position]
+                worth_of_one = np.divide(value, shares, out=np.zeros_like(value), where=shares != 0.0)
+                if is_tired:
+                    tired_worth[..., position] = worth_of_one
+                else:
+                    share_worth[..., position, i] = worth_of_one
     some = np.where(owed[0] > 0.0, owed[0], 1.0)
     return CarriedBeyond(
-        media=_media_coefficients(worth[: len(media)], tired),
-        reference=_reference_coefficients(worth[len(media) : -1]),
+        media=media,
+        reference=_reference_coefficients(worth[ends[-1] : -1]),
         owed=np.where(owed[0] > 0.0, worth[-1] / some, -np.maximum(order_margin(market), 0.0)),
         own_reference=clean.reference_log[0],
-        audience=_audience(market, clean)[0],
+        audience=audience(market, clean)[0],
         market=market,
+        windows=windows,
+        share_worth=share_worth,
+        tired_worth=tired_worth,
     )
 
 
-def _media_amounts(later: MarketParameters, clean: MarketState, tired: BoolArray) -> list[MarketState]:
-    """States with one channel's exposure and fatigue on each node, nothing left of it at first left out."""
-    media = later.media
+def _media_amounts(later: MarketParameters, clean: MarketState, channel: int) -> list[MarketState]:
+    """States with a channel's exposure and fatigue on each node, nothing left of it at first left out.
+
+    Of a channel with a window exposure is the same on all days, and one amount of fatigue is enough.
+    """
+    media, windowed = later.media, later.media.adstock.windowed
+    tires = media.fatigue.exponent[channel] > 0.0
+    if channel in windowed:
+        nodes = [(float(np.log1p(amount)), 0.0) for amount in _WINDOW_EXPOSURE] + (
+            [(0.0, _WINDOW_FATIGUE)] if tires else []
+        )
+    else:
+        tiredness = _FATIGUE if tires else _FATIGUE[:1]
+        nodes = [(amount, g) for amount in _EXPOSURE for g in tiredness][1:]
     states: list[MarketState] = []
-    for channel in range(later.shape[2]):
-        for i, amount in enumerate(_EXPOSURE):
-            for j, g in enumerate(_FATIGUE if tired[channel] else _FATIGUE[:1]):
-                if i == j == 0:
-                    continue
-                carried, frequency, window = clean.carried.copy(), clean.frequency.copy(), clean.window.copy()
-                exposure = float(media.saturation.half[channel] * np.expm1(amount))
-                carried[..., channel] = exposure
-                if channel in media.adstock.windowed:
-                    window[..., media.adstock.windowed.index(channel)] = exposure
-                frequency[..., channel] = float(media.fatigue.limit[channel]) * g / (1.0 - g)
-                states.append(replace(clean, carried=carried, window=window, frequency=frequency))
+    for amount, g in nodes:
+        carried, frequency, window = clean.carried.copy(), clean.frequency.copy(), clean.window.copy()
+        carried[..., channel] = float(media.saturation.half[channel] * np.expm1(amount))
+        if channel in windowed:
+            window[..., windowed.index(channel)] = carried[..., channel]
+        frequency[..., channel] = float(media.fatigue.limit[channel]) * g / (1.0 - g)
+        states.append(replace(clean, carried=carried, window=window, frequency=frequency))
     return states
 
 
@@ -172,23 +205,14 @@ def _owed_amount(later: MarketParameters, clean: MarketState) -> FloatArray:
     return _OWED * add_up(ready, 3) * later.demand.visits_per_head
 
 
-def _media_coefficients(worth: FloatArray, tired: BoolArray) -> FloatArray:
-    """Polynomials through the worth at the nodes ``(N, R, S)``, as ``(R, S, C, P, Q)``."""
+def _media_coefficients(worth: FloatArray) -> FloatArray:
+    """Polynomials through a channel's worth at the nodes ``(N, R, S)``, as ``(R, S, P, Q)``."""
     rows, columns = len(_EXPOSURE), len(_FATIGUE)
-    # Without a constant: nothing left is worth nothing.
+    # Without a constant: nothing left is worth nothing. Who does not tire is worth the same at every node of fatigue.
     by_exposure = np.asarray(np.linalg.inv(np.vander(_EXPOSURE, increasing=True)), dtype=np.float64)
-    regions, segments = worth.shape[1:]
-    coefficients = np.zeros((regions, segments, len(tired), rows, columns))
-    first = 0
-    for channel, tires in enumerate(tired):
-        width = columns if tires else 1
-        last = first + rows * width - 1
-        values = np.concatenate([np.zeros((1, regions, segments)), worth[first:last]])
-        values = values.reshape(rows, width, regions, segments)
-        # Who does not tire is worth the same at every node of fatigue.
-        coefficients[:, :, channel] = contract("pi,iqrs->rspq", by_exposure, values)
-        first = last
-    return coefficients
+    values = np.concatenate([np.zeros((1, *worth.shape[1:])), worth]).reshape(rows, -1, *worth.shape[1:])
+    found = contract("pi,iqrs->rspq", by_exposure, values)
+    return np.broadcast_to(found, (*found.shape[:3], columns))
 
 
 def _reference_coefficients(worth: FloatArray) -> FloatArray:
@@ -198,11 +222,6 @@ def _reference_coefficients(worth: FloatArray) -> FloatArray:
         x = np.array(_REFERENCE[pair])
         sides.append(contract("pi,irs->rsp", np.asarray(np.linalg.inv(np.stack([x, x**2], axis=1))), worth[pair]))
     return np.concatenate(sides, axis=2)
-
-
-def _audience(market: MarketParameters, state: MarketState) -> FloatArray:
-    """Orders that a visit of each whom a channel reaches would bring ``(B, R, S, C)``."""
-    return per_bucket_sum(ready_people(market, state.customers, add_up(state.living, 3)), market.media.reach)
 
 
 def _interpolated(coefficients: FloatArray, exposure: FloatArray, fatigue: FloatArray) -> FloatArray:
@@ -218,4 +237,13 @@ def _interpolated(coefficients: FloatArray, exposure: FloatArray, fatigue: Float
         for p in reversed(range(coefficients.shape[-2])):
             row = row * exposure + coefficients[..., p, q]
         total = total + weight * row
+    return total
+
+
+def _between(at_nodes: FloatArray, where: FloatArray) -> FloatArray:
+    """Linear between nodes at 0, 1, 2 ..: ``(R, S, W, N)`` at ``(B, R, S, W)``; beyond the outer ones, these."""
+    where = np.clip(where, 0.0, at_nodes.shape[-1] - 1.0)
+    total = np.zeros(where.shape, order="F")
+    for node in range(at_nodes.shape[-1]):
+        total = total + np.maximum(1.0 - np.abs(where - node), 0.0) * at_nodes[..., node]
     return total

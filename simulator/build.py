@@ -16,6 +16,7 @@ from xbopt.simulator.curves.adstock import adstock_bank
 from xbopt.simulator.curves.fatigue import fatigue_bank
 from xbopt.simulator.curves.saturation import saturation_bank
 from xbopt.simulator.customer_types import first_living
+from xbopt.simulator.lifetime import won_by_discount_again
 from xbopt.simulator.parameters import (
     CustomerParameters,
     DemandParameters,
@@ -27,7 +28,8 @@ from xbopt.simulator.parameters import (
     PlaceParameters,
     PromotionParameters,
 )
-from xbopt.simulator.pricing import DEAL_HALF_LIVES, goods_share
+from xbopt.simulator.pricing import goods_share
+from xbopt.simulator.promotion import WEEKS_AFTER_DAYS
 from xbopt.simulator.rules import build_trade_rules, build_usual_rules
 from xbopt.simulator.seasons import scenario_calendar
 from xbopt.simulator.shocks import build_shocks
@@ -64,7 +66,9 @@ def build_market(scenario: Scenario) -> MarketParameters:
     )
     elasticity = market.demand.elasticity / goods_share(market)
     market = replace(market, demand=replace(market.demand, landed_elasticity=elasticity))
-    return replace(market, customers=replace(market.customers, first_living=first_living(market)))
+    market = replace(market, customers=replace(market.customers, first_living=first_living(market)))
+    again = won_by_discount_again(market, WEEKS_AFTER_DAYS)
+    return replace(market, promotion=replace(market.promotion, comes_again=again))
 
 
 def _outside(scenario: Scenario) -> OutsideParameters:
@@ -181,7 +185,6 @@ def _demand(scenario: Scenario) -> DemandParameters:
         landed_elasticity=elasticity,  # until the landed price is known
         competitor_elasticity=rows([s.competitor_elasticity for s in segments]),
         deal_gain=rows([s.price_memory.deal_gain for s in segments]),
-        deal_days=DEAL_HALF_LIVES * memory_days,
         reference_keep=keep(memory_days),
         delay_sensitivity=rows([s.delay_sensitivity for s in segments]),
         sentiment_sensitivity=rows([s.sentiment_sensitivity for s in segments]),
@@ -208,6 +211,8 @@ def _promotion(scenario: Scenario) -> PromotionParameters:
         own_frac=pull.own_frac,
         payback=1.0 - float(keep(pull.half_life_days)),
         largest_cut=pull.largest_cut,
+        paid_in_time=1.0 - float(keep(pull.half_life_days)) ** WEEKS_AFTER_DAYS,
+        comes_again=np.zeros(scenario.shape[:2]),  # until customers are known
     )
 
 

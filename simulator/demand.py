@@ -118,7 +118,7 @@ def expected_demand(
         full = carts_wanted > ceiling
         without = np.minimum(carts_wanted * undiscounted, ceiling) / np.where(full, carts, 1.0)
         undiscounted = np.where(full, without, undiscounted)
-    ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac, shock)
+    ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac, price.still_a_deal)
     carts = carts * keep
     # What no discount would have brought was cut by ``keep``; the rest came for the discount alone.
     by_discount = np.divide(1.0 - np.minimum(ratio[..., :2], 1.0), keep[..., :2], order="F")

@@ -10,9 +10,9 @@ from xbopt.core.scenario.past import PastArrays
 from xbopt.simulator.edges import average_day, average_decision, market_before
 from xbopt.simulator.media import play_media
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.pricing import price_day
+from xbopt.simulator.pricing import price_day, seen_discount
 from xbopt.simulator.state import MarketState, blank_state
-from xbopt.simulator.step import DayOutcome, play_day
+from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
 
 _USUAL_DAYS = 28
@@ -21,6 +21,7 @@ MEMORIES: tuple[str, ...] = (
     "window",
     "frequency",
     "reference_log",
+    "remembered_deal",
     "borrowed",
     "usual_demand",
     "in_transit",
@@ -59,13 +60,14 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
     morning = replace(
         with_steady_media(usual, world, start, decision),
         reference_log=steady_reference(usual, world, start, decision),
+        # Who always offers the same gives no deal: nothing is borrowed, and nothing owed.
+        remembered_deal=seen_discount(usual, decision.discount_frac, decision.mechanic),
     )
     outcome, _ = play_day(usual, world, morning, decision, None)
     orders = add_up(outcome.orders, 3)
     delay = np.maximum(outcome.delivery_days, 1.0)[..., None]
     return replace(
         morning,
-        borrowed=steady_debt(market, outcome),
         usual_demand=np.where(np.array(market.fulfilment.limited), add_up(orders, 2), 0.0),
         in_transit=worlds_innermost(orders * delay),
         returning=worlds_innermost(orders * market.orders.return_rate * np.maximum(market.orders.return_days, 1.0)),
@@ -103,11 +105,6 @@ def steady_reference(
     """The price that people remember where the same is offered every day ``(B, R, S)``: that offer."""
     offer = price_day(market, world, state, decision.discount_frac, decision.mechanic)
     return worlds_innermost(offer.landed_log)
-
-
-def steady_debt(market: MarketParameters, outcome: DayOutcome) -> FloatArray:
-    """Orders owed where as many are paid back a day as are borrowed ``(B, R, S)``."""
-    return worlds_innermost(outcome.ledger.borrowed / market.promotion.payback)
 
 
 def _played(market: MarketParameters, world: WorldParameters, worlds: int, past: PastArrays) -> MarketState:

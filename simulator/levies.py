@@ -39,20 +39,43 @@ class Duty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Above:
-    """Share of orders above a threshold, and their share of the value ``(B, R, S)``; both 1 where there is none."""
+    """Share of orders above a threshold, and their share of the value ``(B, R, S)``; both 1 where there is none.
+
+    Where the threshold holds for each item, these are shares of the items: one dear thing does not make a cheap one
+    dutiable. An item's price is its product's, and spreads like the value of its order.
+    """
 
     orders: FloatArray
     value: FloatArray
 
     @classmethod
-    def of(cls, market: MarketParameters, value_base: FloatArray, threshold: FloatArray) -> "_Above":
-        is_there, sd = threshold > 0.0, market.orders.log_sd
-        # Where every order is worth the same, all are above or none; the threshold itself is not above.
-        alike, spread = sd == 0.0, np.where(sd > 0.0, sd, 1.0)
-        step = np.where(value_base > threshold * (1.0 + _ROUNDING), 1.0, 0.0)
-        z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / spread + spread / 2.0
-        orders, value = np.where(alike, step, ndtr(-z)), np.where(alike, step, ndtr(spread - z))
-        return cls(orders=np.where(is_there, orders, 1.0), value=np.where(is_there, value, 1.0))
+    def of(
+        cls, market: MarketParameters, rules: TradeRules, day: int, fx: FloatArray, value: FloatArray, limit: FloatArray
+    ) -> "_Above":
+        """Args: market, its rules, the day, rates ``(B, K)``; mean order value and threshold in base currency."""
+        is_there = limit > 0.0
+        if rules.shipping_counts[day].any():
+            limit = np.maximum(limit - rules.shipping_counts[day][:, None] * charged_shipping(market, fx), 0.0)
+        orders, worth = _shares_above(market, value, limit)
+        if rules.by_item[day].any() and len(rules.items) > 1:
+            items, items_worth = np.zeros(orders.shape), np.zeros(worth.shape)
+            for kind in rules.items:
+                own, own_worth = _shares_above(market, value, limit / kind.price_ratio)
+                items += kind.share * own
+                items_worth += kind.share * kind.price_ratio * own_worth
+            each = rules.by_item[day][:, None]
+            orders, worth = np.where(each, items, orders), np.where(each, items_worth, worth)
+        return cls(orders=np.where(is_there, orders, 1.0), value=np.where(is_there, worth, 1.0))
+
+
+def _shares_above(market: MarketParameters, value: FloatArray, limit: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Share of orders above a value of goods, and their share of the value ``(B, R, S)``."""
+    sd = market.orders.log_sd
+    # Where every order is worth the same, all are above or none; the threshold itself is not above.
+    alike, spread = sd == 0.0, np.where(sd > 0.0, sd, 1.0)
+    step = np.where(value > limit * (1.0 + _ROUNDING), 1.0, 0.0)
+    z = (np.log(np.maximum(limit, _TINY)) - np.log(value)) / spread + spread / 2.0
+    return np.where(alike, step, ndtr(-z)), np.where(alike, step, ndtr(spread - z))
 
 
 def order_duty(
@@ -77,9 +100,9 @@ def order_duty(
         return Duty(amount_base=zero, tax_base=zero, share_dutiable=zero)
     rate_fx = _rates(fx, rules.currency)
     threshold = rules.threshold_base[day] * rate_fx
-    above = _Above.of(market, value_base, threshold)
+    above = _Above.of(market, rules, day, fx, value_base, threshold)
     flat, rate, surcharge = rules.flat_duty_base[day] * rate_fx, rules.ad_valorem_frac[day], rules.surcharge_frac[day]
-    shipping = rules.shipping_dutiable[day][:, None] * _charged_shipping(market, fx)
+    shipping = rules.shipping_dutiable[day][:, None] * charged_shipping(market, fx)
 
     def duty_above(inside: FloatArray | float, outside: _Above, any_value: _Above | None) -> FloatArray:
         """Duty of the orders above a threshold: the share inside the scheme, what is outside it, and all of them."""
@@ -96,8 +119,8 @@ def order_duty(
     elif np.array_equal(untaxed, rules.threshold_base[day]):  # the usual case: one limit for duty and tax
         tax_base = tax * duty_above(0.0, above, above)
     else:
-        taxed = _Above.of(market, value_base, untaxed * rate_fx)
-        outside = _Above.of(market, value_base, np.maximum(threshold, untaxed * rate_fx))
+        taxed = _Above.of(market, rules, day, fx, value_base, untaxed * rate_fx)
+        outside = _Above.of(market, rules, day, fx, value_base, np.maximum(threshold, untaxed * rate_fx))
         tax_base = tax * duty_above(taxed.orders - outside.orders, outside, taxed)
 
     # Where a part of the rule asks for nothing, nobody is surprised by it.
@@ -134,8 +157,8 @@ def goods_tax(
     rate, free = rules.tax_frac[day][:, None], rules.tax_free_base[day]
     if not free.any():
         return rate
-    shipping = _charged_shipping(market, fx)
-    above = _Above.of(market, value_base, free * _rates(fx, rules.currency))
+    shipping = charged_shipping(market, fx)
+    above = _Above.of(market, rules, day, fx, value_base, free * _rates(fx, rules.currency))
     return rate * (value_base * above.value + shipping * above.orders) / (value_base + shipping)
 
 
@@ -143,7 +166,7 @@ def _rates(fx: FloatArray, currency: tuple[int, ...]) -> FloatArray:
     return worlds_innermost(fx[:, list(currency)])[..., None]  # (B, R, 1)
 
 
-def _charged_shipping(market: MarketParameters, fx: FloatArray) -> FloatArray:
+def charged_shipping(market: MarketParameters, fx: FloatArray) -> FloatArray:
     """What customers pay for the shipping of an order, in base currency at today's rates ``(B, R, 1)``."""
     orders = market.orders
     to_seller = worlds_innermost(fx[:, list(market.outside.region_currency)]) ** (1.0 - orders.pass_through)

@@ -1,6 +1,6 @@
 """What a customer is worth, and how likely a second order is, by the customer types that a scenario states."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -147,3 +147,14 @@ def repeat_probability(
     first = market.scenario.customers[..., 0] * stranger[..., 0]
     weight = first if first.sum() > 0.0 else np.ones(cells)
     return RepeatProbability(by_cell=ordered, weighted=float((ordered * weight).sum() / weight.sum()))
+
+
+def won_by_discount_again(market: MarketParameters, days: int) -> FloatArray:
+    """Chance that a customer whom only a discount won orders again within ``days``, less a prospect's chance to order.
+
+    On the terms of ``repeat_probability`` ``(R, S)``; 0 at least.
+    """
+    kinds = market.customers
+    lighter = replace(market, customers=replace(kinds, type_share=kinds.promotion_share))
+    prospect = 1.0 - (1.0 - order_chances(market)[0][..., 0]) ** days
+    return np.maximum(repeat_probability(lighter, days).by_cell - prospect, 0.0)

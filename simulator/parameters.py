@@ -103,7 +103,6 @@ class DemandParameters:
         landed_elasticity: The same to the landed price.
         competitor_elasticity: Elasticity to the competitors' price index.
         deal_gain: What a price below the remembered one adds to the elasticity, as a share of it.
-        deal_days: Days for which a deal is wholly a deal.
         reference_keep: Share of the memory left after a day.
         delay_sensitivity: Loss of conversion per day beyond the accepted days.
         sentiment_sensitivity: Log points of conversion per point of sentiment.
@@ -120,7 +119,6 @@ class DemandParameters:
     landed_elasticity: FloatArray
     competitor_elasticity: FloatArray
     deal_gain: FloatArray
-    deal_days: FloatArray
     reference_keep: FloatArray
     delay_sensitivity: FloatArray
     sentiment_sensitivity: FloatArray
@@ -132,7 +130,19 @@ class DemandParameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionParameters:
-    """Promotion mechanics (one entry a mechanic) and where extra orders come from."""
+    """Promotion mechanics (one entry a mechanic) and where extra orders come from.
+
+    Attributes:
+        uptake, appeal, basket, borrowing, prospects: What mechanics do.
+        borrowed_frac: Share of the bump that is missing in the weeks after.
+        switched_frac: Share that is switched from elsewhere.
+        own_frac: Part of the latter that comes from the seller's other segments.
+        payback: Share of what is owed that is paid back in a day.
+        largest_cut: Most that a day's undiscounted orders lose.
+        paid_in_time: Share of a debt that is paid back in the weeks after.
+        comes_again: Chance that a customer whom a discount wins orders again in the weeks after, less a prospect's
+            chance to order ``(R, S)``.
+    """
 
     uptake: FloatArray
     appeal: FloatArray
@@ -144,6 +154,8 @@ class PromotionParameters:
     own_frac: float
     payback: float
     largest_cut: float
+    paid_in_time: float
+    comes_again: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

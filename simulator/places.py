@@ -6,9 +6,9 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, worlds_innermost
 from xbopt.simulator.demand import DemandDay
-from xbopt.simulator.levies import goods_tax, order_duty
 from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.money import MoneyBridge, book_money
+from xbopt.simulator.offers import duty_and_tax
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import PriceDay
 from xbopt.simulator.state import MarketState
@@ -99,12 +99,10 @@ def _price_at(
     region_fx = worlds_innermost(fx[:, list(market.outside.region_currency)])
     seller_fx = (region_fx ** (1.0 - market.orders.pass_through))[..., None]
     value = market.orders.price_base * world.order_value * basket * seller_fx
-    of_known, of_prospect = value * (1.0 - price.paid_known), value * (1.0 - price.paid_prospect)
-    known, tax_known = order_duty(market, of_known, fx, state.day), goods_tax(market, of_known, fx, state.day)
+    known, tax_known = duty_and_tax(market, value, price.offer_known, fx, state.day)
     prospect, tax_prospect = known, tax_known
-    if price.duty_prospect is not price.duty_known:
-        prospect = order_duty(market, of_prospect, fx, state.day)
-        tax_prospect = goods_tax(market, of_prospect, fx, state.day)
+    if price.offer_prospect is not price.offer_known:
+        prospect, tax_prospect = duty_and_tax(market, value, price.offer_prospect, fx, state.day)
     return replace(
         price,
         basket=basket,

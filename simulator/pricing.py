@@ -6,6 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray, outer, worlds_innermost
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
+from xbopt.simulator.offers import Offer, duty_and_tax
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
@@ -15,8 +16,9 @@ from xbopt.simulator.worlds import WorldParameters
 # would leave the range of floats.
 _LARGEST_LOG = 200.0
 _LEAST_GOODS_SHARE = 0.2
-DEAL_HALF_LIVES = 2.0
-"""Half-lives of the memory for which a discount is wholly a deal: four weeks of the usual fourteen days."""
+DEAL_HALF_LIFE_DAYS = 14.0
+"""Half-life of the memory of discounts, by which a lasting deal becomes the price."""
+_DEAL_HALF_LIVES = 2.0  # for so many of them, four weeks, a discount is wholly a deal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,8 @@ class PriceDay:
     """Prices of a day ``(B, R, S)``.
 
     Attributes:
-        paid_known: Average discount that orders of known customers take, as a fraction.
-        paid_prospect: The same for prospects.
+        offer_known: What known customers are offered.
+        offer_prospect: What prospects are offered.
         factor_known: Multiplier on known customers' carts from price, duty left out.
         factor_prospect: The same for prospects.
         factor_none: The multiplier that no discount would have given.
@@ -33,6 +35,8 @@ class PriceDay:
             usual deal the offer does not reach.
         turnout_prospect: The same for prospects.
         landed_log: Log of the landed price as known customers see it, against the usual one.
+        seen_frac: The discount as people see it.
+        still_a_deal: How much of it is still a deal and not yet the price, 0..1.
         borrowed_frac: Share of the orders that the discount adds which is brought forward from the coming weeks.
         basket: Multiplier on order value from the promotion mechanic.
         duty_known: Duty of an order of a known customer.
@@ -41,20 +45,32 @@ class PriceDay:
         tax_prospect: The same of a prospect's.
     """
 
-    paid_known: FloatArray
-    paid_prospect: FloatArray
+    offer_known: Offer
+    offer_prospect: Offer
     factor_known: FloatArray
     factor_prospect: FloatArray
     factor_none: FloatArray
     turnout_known: FloatArray
     turnout_prospect: FloatArray
     landed_log: FloatArray
+    seen_frac: FloatArray
+    still_a_deal: FloatArray
     borrowed_frac: FloatArray
     basket: FloatArray
     duty_known: Duty
     duty_prospect: Duty
     tax_known: FloatArray
     tax_prospect: FloatArray
+
+    @property
+    def paid_known(self) -> FloatArray:
+        """Average discount that orders of known customers take, as a fraction ``(B, R, S)``."""
+        return self.offer_known.paid_frac
+
+    @property
+    def paid_prospect(self) -> FloatArray:
+        """The same for prospects ``(B, R, S)``."""
+        return self.offer_prospect.paid_frac
 
 
 def bounded_exp(log: FloatArray) -> FloatArray:
@@ -92,8 +108,8 @@ def price_day(
         mechanic: ``(B, R, S)``.
     """
     demand, promotion, day = market.demand, market.promotion, state.day
-    seen = discount_frac * promotion.appeal[mechanic]
-    paid = discount_frac * promotion.uptake[mechanic]
+    seen = seen_discount(market, discount_frac, mechanic)
+    known_offer = Offer.of(market, discount_frac, mechanic)
     offered = promotion.prospects[mechanic]
     basket = np.where(discount_frac > 0.0, promotion.basket[mechanic], 1.0)
 
@@ -107,31 +123,33 @@ def price_day(
         return bounded_exp(elasticity * (log_price + gain))
 
     full_price = bool((offered == 1.0).all())
+    prospect_offer = known_offer if full_price else known_offer.times(offered)
     log_none = landed.log_ratio(np.zeros_like(seen))
-    log_known = landed.log_ratio(seen) if seen.any() else log_none
+    log_known = landed.log_ratio(seen, known_offer) if seen.any() else log_none
     known, none = factor(log_known), factor(log_none)
-    prospect = known if full_price else factor(landed.log_ratio(seen * offered))
-    paid_prospect = paid if full_price else paid * offered
+    prospect = known if full_price else factor(landed.log_ratio(seen * offered, prospect_offer))
     turnout = market.calendar.turnout(day, seen)
     list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
-    value_known = list_value * (1.0 - paid)
-    value_prospect = value_known if full_price else list_value * (1.0 - paid_prospect)
-    duty_known, tax_known = order_duty(market, value_known, fx, day), goods_tax(market, value_known, fx, day)
-    duty_prospect = duty_known if full_price else order_duty(market, value_prospect, fx, day)
-    tax_prospect = tax_known if full_price else goods_tax(market, value_prospect, fx, day)
+    duty_known, tax_known = duty_and_tax(market, list_value, known_offer, fx, day)
+    duty_prospect, tax_prospect = duty_known, tax_known
+    if not full_price:
+        duty_prospect, tax_prospect = duty_and_tax(market, list_value, prospect_offer, fx, day)
     # A mechanic may borrow more than its share, but never more than what switching leaves.
     share = promotion.borrowed_frac * world.pull_forward[:, None, None] * promotion.borrowing[mechanic]
     borrowed = np.minimum(share, 1.0 - promotion.switched_frac)
+    still = _still_a_deal(seen, state.remembered_deal)
     return PriceDay(
-        paid_known=paid,
-        paid_prospect=paid_prospect,
+        offer_known=known_offer,
+        offer_prospect=prospect_offer,
         factor_known=known,
         factor_prospect=prospect,
         factor_none=none,
         turnout_known=turnout,
         turnout_prospect=turnout if full_price else market.calendar.turnout(day, seen * offered),
         landed_log=log_known,
-        borrowed_frac=borrowed * _still_a_deal(log_none, log_known, remembered),
+        seen_frac=seen,
+        still_a_deal=still,
+        borrowed_frac=borrowed * still,
         basket=basket,
         duty_known=duty_known,
         duty_prospect=duty_prospect,
@@ -140,16 +158,24 @@ def price_day(
     )
 
 
-def _still_a_deal(log_none: FloatArray, log_known: FloatArray, remembered: FloatArray) -> FloatArray:
+def seen_discount(market: MarketParameters, discount_frac: FloatArray, mechanic: IntArray) -> FloatArray:
+    """Discounts as people see them, by the appeal of their mechanics ``(B, R, S)``."""
+    return discount_frac * market.promotion.appeal[mechanic]
+
+
+def _still_a_deal(seen: FloatArray, remembered: FloatArray) -> FloatArray:
     """How much of a discount is still a deal and not yet the price ``(B, R, S)``, 0..1.
 
-    The share of the discount that memory has not caught up with falls to ``2^-DEAL_HALF_LIVES`` in ``DEAL_HALF_LIVES``
-    half-lives of a discount that lasts. So long it is wholly a deal; then each further half-life leaves a quarter, so
-    that it has become the price by the time that its debts are paid back.
+    Of a discount that lasts, the share that its own memory has not caught up with falls to a quarter in two half-lives.
+    So long, four weeks, it is wholly a deal; then each further half-life leaves a quarter. This memory is apart from
+    that of prices: how fast people get used to a price does not say whether the price may be withdrawn.
+
+    Args:
+        seen: Today's discount ``(B, R, S)``, 0..1.
+        remembered: The remembered discount ``(B, R, S)``.
     """
-    discount = log_none - log_known
-    new = np.maximum(remembered - log_known, 0.0) / np.where(discount > 0.0, discount, 1.0)
-    return np.where(discount > 0.0, np.minimum(2.0**DEAL_HALF_LIVES * new, 1.0) ** 2, 0.0)
+    new = np.maximum(seen - remembered, 0.0) / np.where(seen > 0.0, seen, 1.0)
+    return np.minimum(2.0**_DEAL_HALF_LIVES * new, 1.0) ** 2
 
 
 def own_reference(
@@ -166,7 +192,8 @@ def own_reference(
         mechanic: ``(B, R, S)``.
     """
     fx = np.ones((1, market.outside.fx_sd.size))
-    return _LandedPrice.of(market, world, fx, 0).log_ratio(discount_frac * market.promotion.appeal[mechanic])
+    seen, offer = seen_discount(market, discount_frac, mechanic), Offer.of(market, discount_frac, mechanic)
+    return _LandedPrice.of(market, world, fx, 0).log_ratio(seen, offer)
 
 
 def usual_log_ratio(market: MarketParameters, world: WorldParameters) -> FloatArray:
@@ -241,10 +268,17 @@ class _LandedPrice:
             day=day,
         )
 
-    def log_ratio(self, seen_frac: FloatArray) -> FloatArray:
+    def log_ratio(self, seen_frac: FloatArray, offer: Offer | None = None) -> FloatArray:
+        """Of a discount as people see it ``(B, R, S)``; taxes and duties are those that the offer's orders pay."""
         goods, to_base = self.goods * (1.0 - seen_frac), self.region_fx[..., None]
         duty = _customers_duty(self.market, goods * to_base, self.fx, self.day, self.market.rules) / to_base
         tax = goods_tax(self.market, goods * to_base, self.fx, self.day)
+        if offer is not None and self.market.rules.has_limits(self.day):
+            partly = offer.is_partly_taken
+            if partly.any():
+                of_offer, tax_of_offer = duty_and_tax(self.market, self.goods * to_base, offer, self.fx, self.day)
+                pays = self.market.demand.customer_pays_duty[:, None] / to_base
+                duty, tax = np.where(partly, pays * of_offer.with_tax_base, duty), np.where(partly, tax_of_offer, tax)
         return np.log(((goods + self.charged) * (1.0 + tax) + duty) / self.usual)
 
 

@@ -11,8 +11,13 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.pricing import DEAL_HALF_LIFE_DAYS
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import is_certain
+
+WEEKS_AFTER_DAYS = 56
+"""Days after a deal in which a reader of daily orders counts what is missing."""
+_DEAL_KEEP = 2.0 ** (-1.0 / DEAL_HALF_LIFE_DAYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +47,20 @@ def pull_forward(
     orders: FloatArray,
     undiscounted: FloatArray,
     borrowed_frac: FloatArray,
-    shock: FloatArray | float = 1.0,
+    still_a_deal: FloatArray | float = 0.0,
 ) -> tuple[Ledger, FloatArray]:
     """Split the bump into its sources, and cut today's orders by what earlier and other promotions took.
 
-    Nobody pays back while the deal goes on: what a deal of today's size has borrowed in the time for which it is wholly
-    a deal is not due yet. A day's bad luck makes the deal no smaller, and pay-back stays linear in luck.
+    Nobody pays back while a deal goes on, however the bump changes from day to day: debts are due as far as today's
+    discount has become the price, wholly where there is none.
 
     Args:
         market: Parameters.
         state: This morning's state.
         orders: Expected orders ``(B, R, S, L)`` before any cut.
         undiscounted: Share of them that no discount would have brought as well ``(B, R, S, L)``, at most 1.
-        borrowed_frac: Share of the bump that is brought forward ``(B, R, S)``.
-        shock: Today's demand shock, which ``orders`` hold ``(B, R, S)``.
+        borrowed_frac: Share of the bump that the weeks after are to miss ``(B, R, S)``.
+        still_a_deal: How much of today's discount is still a deal ``(B, R, S)``, 0..1.
 
     Returns:
         The ledger, and the multiplier on orders ``(B, R, S, L)``. Only the undiscounted part of the orders is cut,
@@ -66,8 +71,9 @@ def pull_forward(
     base = add_up(base_by_bucket, 3)
     bump = add_up(orders, 3) - base
     switched = promotion.switched_frac * bump
-    borrowed = borrowed_frac * bump
-    due = promotion.payback * np.maximum(state.borrowed - market.demand.deal_days * borrowed / shock, 0.0)
+    by_prospects = orders[..., 0] - base_by_bucket[..., 0]
+    borrowed = _borrowed(market, borrowed_frac * bump, bump, by_prospects)
+    due = promotion.payback * (1.0 - still_a_deal) * state.borrowed
     taken = _taken_from_siblings(switched * promotion.own_frac, base, bump)
     wanted = due + taken
     cut = np.minimum(wanted, promotion.largest_cut * base)
@@ -84,6 +90,27 @@ def pull_forward(
         ),
         1.0 - share[..., None] * undiscounted,
     )
+
+
+def _borrowed(market: MarketParameters, missing: FloatArray, bump: FloatArray, by_prospects: FloatArray) -> FloatArray:
+    """Orders to borrow, so that the eight weeks after a deal lack those that are stated ``(B, R, S)``.
+
+    Of what is borrowed only the share ``paid_in_time`` is missed in these weeks; and those whom the deal has won order
+    again in them, which hides a part of the loss from whoever reads daily orders. Pay-back takes first orders too, and
+    their second ones with them: on average it comes ``1 / payback`` days late, and cuts what is left of the weeks. What
+    the won bring is made good up to as much as is stated, and nothing is borrowed beyond what switching leaves.
+
+    Args:
+        market: Parameters.
+        missing: Orders that the weeks after are to lack.
+        bump: Extra orders.
+        by_prospects: Those of them that are first orders.
+    """
+    promotion = market.promotion
+    hidden = np.minimum(promotion.comes_again * by_prospects, missing)
+    left = max(1.0 - 1.0 / (promotion.payback * WEEKS_AFTER_DAYS), 0.0)
+    paid = promotion.paid_in_time + left * hidden / np.where(bump > 0.0, bump, 1.0)
+    return np.minimum((missing + hidden) / paid, (1.0 - promotion.switched_frac) * bump)
 
 
 def book_borrowing(ledger: Ledger, served: FloatArray) -> Ledger:
@@ -113,6 +140,11 @@ def next_reference(
     if half_life_factor is not None and not is_certain(half_life_factor):
         keep = keep ** (1.0 / half_life_factor)
     return keep * state.reference_log + (1.0 - keep) * landed_log
+
+
+def next_remembered_deal(state: MarketState, seen_frac: FloatArray) -> FloatArray:
+    """The remembered discount tomorrow: a moving average of what people saw ``(B, R, S)``."""
+    return _DEAL_KEEP * state.remembered_deal + (1.0 - _DEAL_KEEP) * seen_frac
 
 
 def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: FloatArray) -> FloatArray:

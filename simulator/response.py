@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, add_up
 from xbopt.simulator.demand import LARGEST_CART_RATE
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
-from xbopt.simulator.media import bid_up_of, money_at_reference_price, quality_of
+from xbopt.simulator.media import bid_up_of, money_at_reference_price, per_bucket_sum, quality_of
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import bounded_exp, usual_log_ratio
+from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters, average_world
 
 
@@ -135,6 +136,11 @@ def ready_people(market: MarketParameters, people: FloatArray, living: FloatArra
     ready = people * rate[..., :1]
     ready[..., 1:] += living * (rate[..., 1:] - rate[..., :1])
     return ready
+
+
+def audience(market: MarketParameters, state: MarketState) -> FloatArray:
+    """Orders that a visit of each whom a channel reaches would bring ``(B, R, S, C)``."""
+    return per_bucket_sum(ready_people(market, state.customers, add_up(state.living, 3)), market.media.reach)
 
 
 def steady_visits_per_head(market: MarketParameters, world: WorldParameters, spend_base: FloatArray) -> FloatArray:

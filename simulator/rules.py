@@ -31,10 +31,24 @@ class FeeArrays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemKind:
+    """One product among the items of a segment's orders ``(S,)``.
+
+    Attributes:
+        price_ratio: Its price over the mean price of the items.
+        share: Its share in the items.
+    """
+
+    price_ratio: FloatArray
+    share: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TradeRules:
     """Rules by day and cell ``(T, R, S)`` unless said; amounts in base currency at first-day rates.
 
-    All thresholds are values of an order: those that the law states for an item are multiplied by an order's items.
+    All thresholds are values of an order: those that the law states for an item are multiplied by an order's items,
+    and an order's items are counted each for itself.
 
     Attributes:
         tax_frac: Consumption tax on goods and charged shipping ``(T, R)``.
@@ -43,6 +57,9 @@ class TradeRules:
         untaxed_duty_base: Order value up to which it is not, since the tax is not due or lies in the price of a
             seller who pays the duty himself; 0 for none.
         threshold_base: Order value up to which the low-value scheme holds; 0 for none.
+        shipping_counts: Whether thresholds are values of goods and charged shipping, 0 or 1 ``(T, R)``; else of goods.
+        by_item: Whether thresholds hold for each item, by the product's own price ``(T, R)``.
+        items: The products that items may be.
         flat_duty_base: Flat duty of an order inside the scheme.
         ad_valorem_frac: Duty on the dutiable value outside the scheme: the mean over the segment's products by value.
         surcharge_frac: Surcharge on any dutiable value, the same mean.
@@ -58,6 +75,9 @@ class TradeRules:
     tax_on_duty: FloatArray
     untaxed_duty_base: FloatArray
     threshold_base: FloatArray
+    shipping_counts: FloatArray
+    by_item: BoolArray
+    items: tuple[ItemKind, ...]
     flat_duty_base: FloatArray
     ad_valorem_frac: FloatArray
     surcharge_frac: FloatArray
@@ -66,6 +86,11 @@ class TradeRules:
     refunds_shipping: FloatArray
     currency: tuple[int, ...]
     dutiable: BoolArray
+
+    def has_limits(self, day: int) -> bool:
+        """Whether what is owed has steps on a day, in any cell."""
+        limits = (self.threshold_base, self.tax_free_base, self.untaxed_duty_base)
+        return any(bool(limit[day].any()) for limit in limits)
 
 
 def build_trade_rules(scenario: Scenario) -> TradeRules:
@@ -92,6 +117,8 @@ def build_trade_rules(scenario: Scenario) -> TradeRules:
                 array[window] = value
         if shock.surcharge_added_frac is not None:
             rules.surcharge_frac[window] = np.maximum(rules.surcharge_frac[window] + shock.surcharge_added_frac, 0.0)
+        if shock.threshold_base is not None or shock.tax_threshold_base is not None:
+            rules.by_item[window] = False  # a stated limit is an order's
         untaxed, tax_free = rules.untaxed_duty_base, rules.tax_free_base
         if shock.threshold_base is not None:  # where the tax is collected at the sale, it goes with the scheme
             untaxed[window] = np.where(untaxed[window] > tax_free[window], shock.threshold_base, untaxed[window])
@@ -116,7 +143,8 @@ def _table_rules(scenario: Scenario, length: int) -> TradeRules:
     document, days = scenario.document, [scenario.date_of(day) for day in range(length)]
     regions, currencies = document.market.regions, document.market.currencies
     by_region, by_cell = (length, len(regions)), (length, len(regions), len(document.segments))
-    tax, on_duty, shipping, refunds = (np.zeros(by_region) for _ in range(4))
+    tax, on_duty, shipping, counts, refunds = (np.zeros(by_region) for _ in range(5))
+    by_item = np.zeros(by_region, dtype=np.bool_)
     tax_free, untaxed, threshold, flat, rate, surcharge = (np.zeros(by_cell) for _ in range(6))
     mix = _value_shares(scenario)
     rates: dict[tuple[str, str | None, str | None, float | None], FloatArray] = {}
@@ -141,6 +169,7 @@ def _table_rules(scenario: Scenario, length: int) -> TradeRules:
             untaxed[t, r] = rule.tax_threshold * per_order if rule.tax_below in in_price else 0.0
             flat[t, r] = rule.flat_duty * per_unit * _units(scenario, rule.flat_duty_unit)
             on_duty[t, r], shipping[t, r] = rule.tax_on_duty, rule.duty_base == "CIF"
+            counts[t, r], by_item[t, r] = rule.threshold_basis == "CIF", rule.threshold_unit == "item"
         for p, product in enumerate(document.products):
             alike = region.duty, product.origin, product.tariff_list, product.duty_frac
             if alike not in rates:
@@ -153,6 +182,9 @@ def _table_rules(scenario: Scenario, length: int) -> TradeRules:
         tax_on_duty=on_duty,
         untaxed_duty_base=untaxed,
         threshold_base=threshold,
+        shipping_counts=counts,
+        by_item=by_item,
+        items=_items(scenario),
         flat_duty_base=flat,
         ad_valorem_frac=rate,
         surcharge_frac=surcharge,
@@ -184,6 +216,18 @@ def _value_shares(scenario: Scenario) -> FloatArray:
         ]
     )
     return value / value.sum(axis=0)
+
+
+def _items(scenario: Scenario) -> tuple[ItemKind, ...]:
+    document = scenario.document
+    shares = np.array(
+        [[s.product_mix.get(product.id, 0.0) for s in document.segments] for product in document.products]
+    )
+    prices = np.array([product.price_base for product in document.products])[:, None]
+    ratios = prices / (prices * shares).sum(axis=0)
+    return tuple(
+        ItemKind(price_ratio=ratio, share=share) for ratio, share in zip(ratios, shares, strict=True) if share.any()
+    )
 
 
 def _fees(scenario: Scenario, days: list[date]) -> tuple[FeeArrays, ...]:

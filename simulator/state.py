@@ -42,6 +42,7 @@ class MarketState:
         window: Earlier exposures of channels with windowed carry-over ``(N-1, B, R, S, W)``.
         frequency: Remembered shares of the media ceiling, the memory behind fatigue ``(B, R, S, C)``.
         reference_log: Remembered log landed price against the usual one ``(B, R, S)``.
+        remembered_deal: Remembered discount as people see it, 0..1 ``(B, R, S)``: what of a deal has become the price.
         borrowed: Orders that promotions brought forward and that are still to be paid back ``(B, R, S)``.
         satisfaction: 0..1 ``(B, R, S)``.
         stock: Orders that the stock can fill ``(B, R)``; infinite where unlimited.
@@ -60,6 +61,7 @@ class MarketState:
     window: FloatArray
     frequency: FloatArray
     reference_log: FloatArray
+    remembered_deal: FloatArray
     borrowed: FloatArray
     satisfaction: FloatArray
     stock: FloatArray
@@ -100,6 +102,7 @@ def blank_state(market: MarketParameters, worlds: int) -> MarketState:
         ),
         frequency=zeros(*cells, channels),
         reference_log=zeros(*cells),
+        remembered_deal=zeros(*cells),
         borrowed=zeros(*cells),
         satisfaction=worlds_innermost(np.tile(market.customers.satisfaction_start, (worlds, regions, 1))),
         stock=worlds_innermost(np.tile(fulfilment.initial_orders, (worlds, 1))),

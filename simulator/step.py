@@ -19,7 +19,7 @@ from xbopt.simulator.outside import next_outside
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.places import PlaceDay, book_places, share_orders
 from xbopt.simulator.pricing import price_day
-from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference
+from xbopt.simulator.promotion import Ledger, book_borrowing, next_reference, next_remembered_deal
 from xbopt.simulator.sampling import MAX_MEAN, lognormal_from_normal, normal_from_uniform, poisson_from_uniform
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import WorldParameters
@@ -166,6 +166,7 @@ def play_day(
         window=media.window,
         frequency=media.frequency,
         reference_log=next_reference(market, state, price.landed_log, world.price_memory),
+        remembered_deal=next_remembered_deal(state, price.seen_frac),
         borrowed=ledger.debt,
         satisfaction=satisfaction,
         stock=filled.stock,

@@ -76,6 +76,15 @@ def _stated(scenario: Scenario) -> Iterator[Sign]:
     for product in document.products:
         margin = 1.0 - product.unit_cost_base / (product.price_base * cheapest)
         yield sign_of(scenario, "gross_margin", margin, product.id, hint="cost_above_price" if margin <= 0.0 else "")
+    value = scenario.assortment.price_base.mean(axis=1)  # (R,)
+    for region, order_value in zip(document.market.regions, value, strict=True):
+        shipping, fees = region.shipping, region.fees
+        charges = (shipping.cost_base, shipping.charged_base, fees.payment_fixed_base, fees.return_handling_base)
+        yield sign_of(scenario, "order_charges", max(charges) / order_value, region.id)
+    for channel in document.channels:
+        price, visits = channel.price, channel.visits_per_1000_impressions
+        visit = price.amount_base if price.model == "cpc" else price.amount_base / visits
+        yield sign_of(scenario, "visit_price", visit / value.mean(), channel.id)
 
 
 def _rate_sign(scenario: Scenario, currency: str, rate: float) -> Sign:

@@ -57,7 +57,9 @@ Step: TypeAlias = tuple[str | int, bool]  # a part of pydantic's location, and w
 def _steps(data: object, loc: Sequence[str | int], detail: ErrorDetails) -> list[Step] | None:
     """Tell steps in the data from the union labels between them, by looking for pydantic's input at the end."""
     if not loc:
-        same = type(data) is type(detail["input"]) and (data == detail["input"] or data != data)  # noqa: PLR0124
+        given = detail["input"]
+        # A NaN equals nothing, nor does what holds one; its text does.
+        same = type(data) is type(given) and (data == given or repr(data) == repr(given))
         return [] if same or detail["type"] in {"value_error", "assertion_error"} else None
     first, rest = loc[0], loc[1:]
     if not rest and detail["type"] == "missing":

@@ -129,12 +129,14 @@ def read_draws(path: Path, document: ScenarioDocument) -> JointDraws:
         raise DrawsError([f"{path.name} has no column of a parameter."])
     columns: list[DrawnParameter] = []
     problems: list[str] = []
+    unknown = 0
     for name, values in table.items():
         try:
             columns.append(_column(document, name, values))
         except DrawsError as error:
             problems += error.sentences
-    if len(problems) == len(table):
+            unknown += name not in GROUP_AXES and _resolve(document, name) is None
+    if unknown == len(table):
         problems.insert(0, f"No column of {path.name} fits; it seems to belong to another scenario.")
     if not problems:
         problems += [*_out_of_bounds(document, columns), *_overlaps(document, columns)]

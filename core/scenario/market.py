@@ -191,9 +191,7 @@ class PriceMemory(Section):
     deal_gain: Annotated[float, Field(ge=0, le=5)] = Field(
         default=0.4, description="what a price below the remembered one adds to the elasticity; 0 for nothing"
     )
-    half_life_days: Days = Field(
-        default=14.0, description="half-life of the memory; for two of them a deal is wholly a deal, then it fades"
-    )
+    half_life_days: Days = Field(default=14.0, description="half-life of the memory of paid prices")
 
 
 class SatisfactionEffects(Section):

@@ -14,6 +14,7 @@ COLUMNS = (
     "effective_from",
     "currency",
     "threshold",
+    "threshold_basis",
     "threshold_unit",
     "flat_duty",
     "flat_duty_unit",
@@ -31,6 +32,8 @@ COLUMNS = (
 )
 ANY_ORIGIN = "any"
 """The origin that a scenario has stated nothing about, and the rows that hold for every origin without its own."""
+BASES = ("CIF", "FOB")
+"""What a duty or a limit is taken of: goods with what the customer pays for shipping, or goods alone."""
 THRESHOLD_UNITS = ("order", "item")
 CHARGE_UNITS = ("order", "parcel", "line", "item")
 """What a flat amount is owed for; an order travels as one parcel."""
@@ -80,6 +83,8 @@ class DutyRule:
         effective_from: First day on which the rule holds.
         currency: ISO 4217 currency of the rule's amounts.
         threshold: Value up to which the low-value scheme holds, the value itself included; 0 for no scheme.
+        threshold_basis: What both thresholds are a value of: ``FOB``: goods alone; ``CIF``: goods and what the customer
+            pays for shipping.
         threshold_unit: Whether both thresholds hold for the ``order`` or for each ``item``.
         flat_duty: Flat duty inside the scheme.
         flat_duty_unit: What the flat duty is owed for, one of `CHARGE_UNITS`.
@@ -103,6 +108,7 @@ class DutyRule:
     effective_from: date
     currency: str
     threshold: float
+    threshold_basis: str
     threshold_unit: str
     flat_duty: float
     flat_duty_unit: str
@@ -144,7 +150,8 @@ class DutyRule:
         return goods.value + goods.shipping + duty
 
     def _measured(self, goods: Consignment) -> float:
-        return goods.value / goods.items if self.threshold_unit == "item" else goods.value
+        value = goods.value + (goods.shipping if self.threshold_basis == "CIF" else 0.0)
+        return value / goods.items if self.threshold_unit == "item" else value
 
 
 def load_duties(path: Path) -> dict[str, tuple[DutyRule, ...]]:
@@ -179,12 +186,13 @@ def _read(row: Row) -> DutyRule:
         effective_from=row.day("effective_from"),
         currency=row.currency("currency"),
         threshold=threshold,
+        threshold_basis=row.choice("threshold_basis", BASES),
         threshold_unit=row.choice("threshold_unit", THRESHOLD_UNITS),
         flat_duty=flat_duty,
         flat_duty_unit=row.choice("flat_duty_unit", CHARGE_UNITS),
         ad_valorem_frac=row.number("ad_valorem_frac", low=0.0, high=2.0),
         surcharge_frac=row.number("surcharge_frac", low=0.0, high=2.0),
-        duty_base=row.choice("duty_base", ("CIF", "FOB")),
+        duty_base=row.choice("duty_base", BASES),
         tax_threshold=row.number("tax_threshold", low=0.0, high=1e7),
         tax_below=row.choice("tax_below", TAX_PAYERS),
         tax_above=row.choice("tax_above", TAX_PAYERS[:2]),

@@ -111,12 +111,13 @@ def _duty_words(duty: DutyRule, rule: RuleInForce, numbers: NumberFormat) -> str
         parts.append(f"products with a duty_frac of their own {own} instead")
     if duty.surcharge_frac > 0.0:
         parts.append(f"surcharge {numbers.share(duty.surcharge_frac)}")
+    each = f"an {duty.threshold_unit}{' with charged shipping' if duty.threshold_basis == 'CIF' else ''}"
     if duty.threshold > 0.0:
-        limit = f"up to {duty.currency} {numbers.exact(duty.threshold)} an {duty.threshold_unit}"
+        limit = f"up to {duty.currency} {numbers.exact(duty.threshold)} {each}"
         flat = f"{duty.currency} {numbers.exact(duty.flat_duty)} for each {duty.flat_duty_unit}"
         parts.append(f"{flat if duty.flat_duty > 0.0 else 'no duty'} {limit}")
     if duty.tax_threshold > 0.0:
-        limit = f"up to {duty.currency} {numbers.exact(duty.tax_threshold)} an {duty.threshold_unit}"
+        limit = f"up to {duty.currency} {numbers.exact(duty.tax_threshold)} {each}"
         parts.append(f"consumption tax owed by the {duty.tax_below} {limit}".replace("the nobody", "nobody"))
     if not duty.tax_on_duty:
         parts.append("no consumption tax on duty")

@@ -16,7 +16,7 @@ HINT_WORDS: dict[Hint, str] = {
 }
 _MOST_NAMED = 3
 # Signs that a market has many of: of those that are fine, one line says how the lowest stands.
-_CONDENSED = ("currency_rate", "gross_margin", "unit_margin", "stock_cover")
+_CONDENSED = ("currency_rate", "gross_margin", "order_charges", "visit_price", "unit_margin", "stock_cover")
 
 
 def warning_lines(signs: VitalSigns) -> tuple[str, ...]:

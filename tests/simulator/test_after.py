@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.worlds import market_of, plain_market, play, steady
+from tests.worlds import decision, market_of, plain_market, play, steady
 from xbopt.core.scenario.memory import days_after, memory_days
-from xbopt.simulator.after import carried_beyond, exposure_left
+from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.continuation import going_on, margin_after, nothing_left
 from xbopt.simulator.edges import market_after
 from xbopt.simulator.response import order_margin
@@ -98,17 +98,6 @@ def test_a_deal_inside_the_own_plan_is_not_taken_for_the_usual_price():
     np.testing.assert_array_equal(carried_beyond(with_deal).own_reference, carried_beyond(without).own_reference)
 
 
-def test_exposures_of_a_window_count_by_what_still_lies_ahead():
-    market = plain_market({"channels.0.adstock": {"curve": "weibull", "shape": 1.5, "scale_days": 3, "window_days": 6}})
-    adstock, state = market.media.adstock, blank_state(market, 1)
-    window = np.zeros_like(state.window)
-    assert exposure_left(adstock, replace(state, window=window + 2.0)).item() == pytest.approx(2.0)
-    weights = adstock.weights[:, 0]
-    ahead = np.array([weights[lag:].sum() for lag in range(1, 6)])
-    window[4] = 1.0  # five days ago: only the last weight is still to come
-    assert exposure_left(adstock, replace(state, window=window)).item() == pytest.approx(weights[5] / ahead.sum())
-
-
 def test_the_worth_of_a_world_does_not_notice_its_neighbours(market):
     worlds = [3, 5, 8]
     _, last = play(market, steady(market.scenario, 3, spend=40.0, discount=0.1), worlds=worlds)
@@ -153,3 +142,34 @@ def test_the_longest_memory_says_how_many_days_count():
         }
     )
     assert days_after(short.scenario.document) == 20  # fatigue: 3 * 6.64 = 19.9
+
+
+WEIBULL = {"curve": "weibull", "shape": 3, "scale_days": 14, "window_days": 40}
+DELAYED = {"curve": "delayed", "half_life_days": 7, "peak_days": 5, "window_days": 28}
+
+
+@pytest.mark.parametrize("media", ["same", "stop"])
+@pytest.mark.parametrize("tiring", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("curve", "days"),
+    [(WEIBULL, [27]), (WEIBULL, [14]), (DELAYED, range(21, 28)), (DELAYED, [18]), (DELAYED, range(28))],
+)
+def test_it_matters_on_which_days_of_a_window_an_exposure_fell(curve, days, tiring, media):
+    """Within 2 % of playing on: a pulse saturates other days than an even exposure that leaves as much behind."""
+    fatigue = {"weekly_frequency": 1, "exponent": tiring, "half_life_days": 8}
+    market = market_of(
+        {
+            "horizon": {"start": "2026-09-07", "days": 28, "after": {"days": 40, "media": media}},
+            "budget.total_base": 30_000,
+            "channels.0.adstock": curve,
+            "channels.0.fatigue": fatigue,
+        }
+    )
+    spend = np.zeros((1, *market.shape[:3]))
+    spend[..., 0] = 150.0
+    silent, pulse = (decision(market.scenario, 1, spend=amount) for amount in (0.0, spend))
+    _, last = play(market, lambda day: pulse if day in days else silent)
+    clean = nothing_left(market_after(market, 40), market, 40)
+    state = replace(clean, **{name: getattr(last, name) for name in ("carried", "window", "frequency")})
+    worth = carried_beyond(market).by_cell(state, average_world())
+    np.testing.assert_allclose(worth[0], played(market, [state, clean])[0], rtol=0.02)

@@ -159,6 +159,31 @@ CASES = [
         0.0,
         5.67,
     ),
+    (
+        "not registered, CHF 60 and 5 of shipping: the tax is CHF 5.27",
+        {**CH, **with_shipping(5), "market.regions.0.duty": "ch_import_unregistered", "products.0.price_base": 60.0},
+        "2026-09-07",
+        0.0,
+        65 * 0.081,
+    ),
+    (
+        "not registered, CHF 56 and 5 of shipping: it is CHF 4.94",
+        {**CH, **with_shipping(5), "market.regions.0.duty": "ch_import_unregistered", "products.0.price_base": 56.0},
+        "2026-09-07",
+        0.0,
+        0.0,
+    ),
+    # Until 2023 Switzerland took about 2 %; up to CHF 5 of it, CHF 250 with shipping, was waived.
+    ("duty of CHF 4.90", {**CH, **with_shipping(5), "products.0.price_base": 240.0}, "2023-12-31", 0.0, 18.865),
+    (
+        "duty of CHF 5.10",
+        {**CH, **with_shipping(15), "products.0.price_base": 240.0},
+        "2023-12-31",
+        5.10 * 1.077,
+        255 * 0.077,
+    ),
+    # Europe's EUR 150 are of goods alone.
+    ("EUR 149 and 10 to ship", {**DE, **with_shipping(10), "products.0.price_base": 149.0}, "2026-07-01", 6.0, 30.21),
     # Norway: five items of NOK 900.
     ("the NOK 350 hold for an order", NO, "2020-03-31", 225 * 1.25, 1125.0),
     ("the NOK 3,000 hold for an item", NO, "2020-04-01", 0.0, 1125.0),
@@ -287,7 +312,8 @@ def test_the_market_and_the_table_agree_on_every_rule(
     rule = duty_rule(duty_id, day, origin)
     for threshold in (rule.threshold, rule.tax_threshold):
         limit = threshold * (items if rule.threshold_unit == "item" else 1)
-        if abs(value - limit) < 0.02 * limit:
+        measured = value + (shipping if rule.threshold_basis == "CIF" else 0)
+        if abs(measured - limit) < 0.02 * limit:
             return  # the spread of a thousandth that stands for none blurs the limit itself
     changes = {
         **shop("US", "US", duty_id, rule.currency, value / items, **with_shipping(shipping)),
@@ -353,3 +379,44 @@ def test_products_of_one_order_are_weighted_by_value() -> None:
         "segments.0.items_per_order": 2.0,
     }
     assert owed(changes, "2026-09-07")[0] == pytest.approx(400 * (0.75 * 0.02 + 0.25 * 0.06), abs=0.005)
+
+
+def test_a_deal_that_a_part_takes_is_taxed_by_the_two_prices_that_are_paid() -> None:
+    """60 % take a fifth off 11,000 and pay 8,800, tax-free; the others pay 11,000 and the tax on it."""
+    shop_at = {**JP, **with_shipping(500), "products.0.price_base": 11_000.0, "products.0.duty_frac": 0.0}
+    market = plain_market({**shop_at, "discounts.mechanics": {"threshold": {"uptake": 0.6, "appeal": 0.7}}})
+    outcomes, _ = play(market, lambda _: decision(market.scenario, 1, discount=0.2, mechanic=1), days=1)
+    orders = float(outcomes[0].orders.sum())
+    assert -outcomes[0].money.tax.item() / orders == pytest.approx(0.4 * 11_500 * 0.1)
+    # People see 14 % off the goods, and the mean tax of those who pay any: 4,600 of 46,720 for ten orders.
+    rate = 0.4 * 1150 / (0.6 * 9300 + 0.4 * 11_500)
+    landed = (0.86 * 11_000 + 500) * (1 + rate) / (11_500 * 1.1)
+    share = np.log(11_550 * 1.1 + 550) - np.log(10_450 * 1.1 + 550)
+    exponent = -2 * np.log(1.05 / 0.95) / share
+    assert orders == pytest.approx(10 * landed**exponent)
+
+
+def test_a_deal_that_a_part_takes_is_dutiable_by_the_two_prices_that_are_paid() -> None:
+    """60 % take a fifth off EUR 180 and owe EUR 3; the others owe 6 % of 180, taxed. Nobody pays 158.4."""
+    one = shop("DE", "DE", "eu_import", "EUR", 180.0, **{"discounts.mechanics": {"threshold": {"uptake": 0.6}}})
+    market = plain_market({**one, "horizon.start": "2026-07-01"})
+    outcomes, _ = play(market, lambda _: decision(market.scenario, 1, discount=0.2, mechanic=1), days=1)
+    duty = -outcomes[0].money.duty.item() / float(outcomes[0].orders.sum())
+    assert duty == pytest.approx(0.6 * 3 + 0.4 * 180 * 0.06 * 1.19)
+
+
+def test_unlike_things_in_an_order_are_held_against_a_limit_by_themselves() -> None:
+    """Norway: four things of NOK 500 and one of 5,000. Only the dear one is above NOK 3,000: 5 % of it, and the tax."""
+    mixed = {
+        **NO,
+        "products": [
+            {"id": "cheap", "price_base": 500, "unit_cost_base": 100},
+            {"id": "dear", "price_base": 5000, "unit_cost_base": 1000},
+        ],
+        "segments.0.product_mix": {"cheap": 0.8, "dear": 0.2},
+    }
+    duty, tax = owed(mixed, "2026-09-07")
+    assert duty == pytest.approx(5000 * 0.05 * 1.25)
+    assert tax == pytest.approx(7000 * 0.25)
+    # All alike, at the mean of 1,400, would owe nothing.
+    assert owed({**NO, "products.0.price_base": 1400.0}, "2026-09-07")[0] == 0.0

@@ -221,3 +221,10 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path) -> None:
 def test_groups_and_their_arrays_agree() -> None:
     for group, axes in GROUP_AXES.items():
         assert getattr(average_world(), group).shape == (1,) * (1 + len(axes))
+
+
+def test_a_wrong_sign_is_not_taken_for_a_file_of_another_scenario(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError) as error:
+        load_scenario(write(tmp_path, {"segments.adults.elasticity": [-2.0, 2.0]}))
+    assert "the wrong sign" in str(error.value)
+    assert "another scenario" not in str(error.value)

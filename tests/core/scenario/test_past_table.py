@@ -140,3 +140,13 @@ def test_an_inline_run_of_days_is_one_row():
     scenario = load_scenario("quickstart", overrides=[f"history.before={{rows: [{row}]}}"])
     assert scenario.past.days == 34
     assert scenario.past.spend_base.sum() == 34 * 7.0
+
+
+def test_a_row_without_a_number_is_one_problem_and_no_other_word_for_the_table(write):
+    """A NaN equals nothing, so what holds one must not be taken for something else."""
+    path = write(lines())
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    row = {"date": "2026-10-04", "region": "DE", "segment": "families", "channel": "search", "spend_base": float("nan")}
+    document["history"]["before"] = {"rows": [row]}
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert [problem.message for problem in problems(path)] == ["Must be a finite number, not nan."]

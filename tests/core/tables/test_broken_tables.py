@@ -17,9 +17,9 @@ from xbopt.core.tables.taxes import load_taxes
 
 TAX = "tax_id,effective_from,rate_frac,kind,evidence,source\nAA,2010-01-01,0.2,vat,mem,from memory\n"
 DUTY = (
-    "duty_id,origin,effective_from,currency,threshold,threshold_unit,flat_duty,flat_duty_unit,ad_valorem_frac,"
-    "surcharge_frac,duty_base,tax_threshold,tax_below,tax_above,tax_on_duty,certainty,evidence,source,note\n"
-    "aa_import,any,2010-01-01,EUR,150,order,3,line,0.06,0,CIF,22,nobody,importer,yes,high,S,a law,\n"
+    "duty_id,origin,effective_from,currency,threshold,threshold_basis,threshold_unit,flat_duty,flat_duty_unit,"
+    "ad_valorem_frac,surcharge_frac,duty_base,tax_threshold,tax_below,tax_above,tax_on_duty,certainty,evidence,source,note\n"
+    "aa_import,any,2010-01-01,EUR,150,FOB,order,3,line,0.06,0,CIF,22,nobody,importer,yes,high,S,a law,\n"
 )
 EVENT = (
     "event_id,name,rule,length_days,countries,lead_in_days,lead_in_demand,peak_demand,dip_days,dip_demand,"
