@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xbopt.agents.planner.aims import Target, played, ratio_reached, without_media
+from xbopt.agents.planner.aims import Target, Yardstick, aim_of, played, ratio_reached, without_media
+from xbopt.agents.planner.blocks import split_horizon
 from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
 from xbopt.agents.planner.goals import GOALS, goal_named
+from xbopt.agents.planner.paring import pare
+from xbopt.agents.planner.raising import raised
 from xbopt.agents.planner.search import Effort
 from xbopt.agents.planner.target import GIVEN_UP, plan_to_target
 from xbopt.agents.planner.unreachable import with_budget
@@ -98,9 +101,8 @@ def test_what_comes_by_itself_costs_nothing(market):
     assert not cheapest.plan.schedule.discount_frac.any()
 
 
-@pytest.mark.parametrize("give_up", ["reward", "margin"])
 @pytest.mark.parametrize(
-    ("kpi", "share"), [("orders", 0.7), ("orders", 1.0), ("contribution_margin", 0.9), ("roas", 0.8)]
+    ("kpi", "share", "give_up"), [("orders", 1.0, "reward"), ("roas", 0.8, "reward"), ("orders", 0.7, "margin")]
 )
 def test_a_target_that_the_best_plan_meets_costs_nothing(kpi, share, give_up, market):
     best = plan_campaign(market, goal=GIVEN_UP[give_up])
@@ -114,9 +116,29 @@ def test_the_best_plan_without_the_target_is_the_same_for_every_target(market, b
     """It is the plan that is made where no target is named."""
     assert found_by["reward"].best.expected == best["reward"]
     assert found_by["cost"].best.expected == best["reward"]
-    for share in (0.7, 0.95):
-        other = plan_to_target(market, Target(kpi="orders", value=share * best["orders"]))
-        assert other.best.expected == best["reward"]
+    other = plan_to_target(market, Target(kpi="orders", value=0.97 * best["orders"]))
+    assert other.best.expected == best["reward"]
+
+
+def test_deals_between_two_plans_are_as_short_as_they_may_be(market):
+    """Deals cost media and discounts, so where one more is too much, fewer days of it or a smaller one are given."""
+    yardstick = Yardstick(market, GIVEN_UP["cost"], aim_of(Target(kpi="orders", value=1.0)))
+    blocks = split_horizon(market, "week")
+    own = scenario_plan(market)
+    low = replace(own, discount_frac=np.zeros_like(own.discount_frac))
+    high = replace(own, discount_frac=np.full_like(own.discount_frac, 0.2))
+    few, many = yardstick.measure([low, high])[1]
+    for share in (0.15, 0.5, 0.85):
+        wanted = float(few + share * (many - few))
+        yardstick.aim = aim_of(Target(kpi="orders", value=wanted))
+        more = raised(yardstick, blocks, low)
+        assert more is not None
+        pared = pare(yardstick, blocks, more[0], low)
+        value, reached = yardstick.measure([pared, more[0], high])
+        assert wanted * (1 - 1e-9) <= reached[0] <= 1.02 * wanted
+        assert value[0] >= value[1]
+        assert value[0] >= value[2]
+        assert set(np.unique(pared.discount_frac)) <= {0.0, 0.05, 0.1, 0.15, 0.2}
 
 
 @pytest.mark.parametrize(("kpi", "factor"), [("roas", 1.5), ("incremental_roas", 1.2), ("roi", 1.5), ("cpa", 0.7)])
