@@ -5,7 +5,7 @@ Episodes all have the length of the horizon, so a whole batch begins and ends to
 and the seeds alone, so the same worlds come whatever the batch size.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -95,6 +95,8 @@ class CampaignStep:
         terms_base: The terms that sum to it, by name ``(B,)`` each, base currency.
         cell_margin_base: Contribution margin by cell ``(B, R, S)``, base currency.
         cell_reward: The reward by cell ``(B, R, S)``; it sums to ``reward``.
+        organic_margin_base: Contribution margin of the same promotions without media ``(B,)``, in the same worlds with
+            the same luck, base currency; None unless the campaign counts it.
         done: Whether the horizon is over; the same for all worlds.
         observation: The next morning, or the evening of the last day.
     """
@@ -103,6 +105,7 @@ class CampaignStep:
     terms_base: dict[str, FloatArray]
     cell_margin_base: FloatArray
     cell_reward: FloatArray
+    organic_margin_base: FloatArray | None = None
     done: bool
     observation: Observation = field(repr=False)
 
@@ -153,6 +156,12 @@ class Campaign:
         self._value = customer_value(market)
         self._run: MarketRun | None = None
         self._plan_run: MarketRun | None = None
+        self._bare_run: MarketRun | None = None
+        self._counts_organic = False
+
+    def count_organic(self) -> None:
+        """From the next episode on, play the same promotions without media as well; a day costs about twice as much."""
+        self._counts_organic = True
 
     def numbers(self, episode: int) -> IntArray:
         """Global numbers of the worlds of an episode ``(B,)``."""
@@ -166,6 +175,7 @@ class Campaign:
             self.market, worlds=self.numbers(episode), seed=settings.seed, world_seed=settings.world_seed
         )
         self._plan_run = self._run.twin() if settings.relative_to_plan else None
+        self._bare_run = self._run.without_limits() if self._counts_organic else None
         return self._run.observe()
 
     def step(self, actions: Actions) -> CampaignStep:
@@ -186,13 +196,19 @@ class Campaign:
             raise UsageError(f"There are {len(checked)} actions for {self.worlds} worlds.")
         terms = {name: np.zeros(self.worlds) for name in REWARD_TERMS}
         cells = np.zeros((self.worlds, *self.market.shape[:2]))
+        organic = None if self._bare_run is None else np.zeros(self.worlds)
         morning: Morning = run.morning()
         end = min(run.state.day + self.hold_days, self.market.scenario.days)
         for _ in range(run.state.day, end):
-            money = self._played(run, self.encoding.decode(checked, morning))
+            decision = self.encoding.decode(checked, morning)
+            money = self._played(run, decision)
             for name in TERMS:
                 terms[name] += add_up(getattr(money, name), 1, 2)
             cells += money.contribution_margin
+            if organic is not None:
+                assert self._bare_run is not None, "counted from the first day on"
+                bare = replace(decision, spend_base=np.zeros_like(decision.spend_base))
+                organic += add_up(self._played(self._bare_run, bare).contribution_margin, 1, 2)
             morning = run.morning()
         done = end == self.market.scenario.days
         # One reward by term and by cell: learning is judged by either, and the two sums round differently.
@@ -210,6 +226,7 @@ class Campaign:
             terms_base=terms,
             cell_margin_base=cells,
             cell_reward=earned / self.reward_unit_base,
+            organic_margin_base=organic,
             done=done,
             observation=run.observe(),
         )

@@ -9,6 +9,7 @@ from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.nominal import NominalRun
 from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.draws import MarketDraws
+from xbopt.simulator.edges import without_limits
 from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
@@ -57,6 +58,12 @@ class MarketRun:
         """The same worlds on the first morning again, with the same luck, for a policy that looks at nothing."""
         twin = copy(self)
         twin.forget()
+        return twin
+
+    def without_limits(self) -> "MarketRun":
+        """Such a twin that no minimum or lock makes spend anything."""
+        twin = self.twin()
+        twin.market = without_limits(self.market)
         return twin
 
     def forget(self) -> None:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from xbopt.agents.planner.constraints import floor_shortfall
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import (
+    ALIASES,
     COST,
     GOALS,
     RATIOS,
@@ -31,7 +33,8 @@ from xbopt.simulator.parameters import MarketParameters
 
 # Plans that are played side by side.
 _BATCH = 64
-_LEAST_ROI = -1.0
+# What only makes sense above some value: a campaign may be meant to lose no more than so much, or all of its media.
+_LEAST = {"reward": -np.inf, "contribution_margin": -np.inf, "roi": -1.0}
 _ROUNDING = 1e-9
 
 
@@ -49,7 +52,7 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> "Target":
-        """Read ``KPI=VALUE``.
+        """Read ``KPI=VALUE``; a margin, a reward or a return may be a loss, everything else is above 0.
 
         Raises:
             UsageError: It is not of that form, there is no such KPI, or the value makes no sense for it.
@@ -57,17 +60,19 @@ class Target:
         kpi, sign, number = (part.strip() for part in text.partition("="))
         if not sign or not kpi:
             raise UsageError(f"--target {text}: this is not of the form KPI=VALUE, as in orders=500.")
+        kpi = ALIASES.get(kpi, kpi)
         if kpi not in TARGETS:
             hint = suggest(kpi, TARGETS)
             raise UsageError(f"--target {text}: there is no goal {kpi!r}.{hint} Targets: {', '.join(TARGETS)}.")
         try:
             value = float(number)
         except ValueError:
-            value = float("nan")
+            raise UsageError(f"--target {text}: {number!r} is no number.") from None
         if not np.isfinite(value):
-            raise UsageError(f"--target {text}: {number!r} is no number.")
-        if kpi in RATIOS and (value <= _LEAST_ROI if kpi == "roi" else value <= 0.0):
-            raise UsageError(f"--target {text}: a value above {-1 if kpi == 'roi' else 0} is wanted.")
+            raise UsageError(f"--target {text}: {number!r} is no amount that a plan could reach.")
+        least = _LEAST.get(kpi, 0.0)
+        if value <= least:
+            raise UsageError(f"--target {text}: {kpi} has to be above {least:g}.")
         return cls(kpi=kpi, value=value)
 
     @property
@@ -138,16 +143,25 @@ class Yardstick:
     _organic: dict[bytes, float] = field(default_factory=dict[bytes, float])
 
     def measure(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
-        """Value, and what is reached of the aim, of each plan ``(N,)`` each."""
+        """Value, and what is reached of the aim, of each plan ``(N,)`` each; nothing below the return floor."""
         values = played(self.market, self.value, plans)
         reached = played(self.market, self.aim.goal, plans)
         if self.aim.organic is not None:
             reached = reached - np.array([self._without_media(plan) for plan in plans])
-        return values, reached
+        return values, np.where(self._below_floor(plans), -np.inf, reached)
 
     def reaches(self, reached: FloatArray) -> BoolArray:
         """Whether so much of the aim is enough ``(N,)``, but for rounding."""
         return reached >= self.aim.least - _ROUNDING * abs(self.aim.least)
+
+    def _below_floor(self, plans: Sequence[ScheduledPolicy]) -> BoolArray:
+        floor = self.market.scenario.document.budget.roi_floor
+        if floor is None:
+            return np.zeros(len(plans), dtype=np.bool_)
+        expected = ExpectedMarket(self.market, GOALS["contribution_margin"])
+        added = np.concatenate([expected.parts(plans[i : i + _BATCH])[0] for i in range(0, len(plans), _BATCH)])
+        spends = np.array([plan.spend_base.sum() for plan in plans])
+        return floor_shortfall(floor, added.sum(axis=1), spends) > 0.0
 
     def _without_media(self, plan: ScheduledPolicy) -> float:
         assert self.aim.organic is not None, "asked where something is incremental only"

@@ -12,6 +12,16 @@ from xbopt.core.scenario.scenario import Scenario
 _FLOOR_TOLERANCE, _LEAST_MARGIN = 1e-6, 1e-3
 
 
+def floor_shortfall(roi_floor: float | None, margins: FloatArray, spends: FloatArray) -> FloatArray:
+    """How far plans are below a return floor ``(N,)``; see ``Constraints.floor_shortfall``."""
+    if roi_floor is None:
+        return np.zeros(len(margins))
+    wanted = roi_floor * spends
+    # A plan without media adds nothing but rounding.
+    missing = (wanted - margins) / np.maximum(np.maximum(np.abs(margins), np.abs(wanted)), _LEAST_MARGIN)
+    return np.where(missing > _FLOOR_TOLERANCE, missing, 0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
     """``matrix @ level <= bound``, ``level >= least``, and ``level == least`` where fixed.
@@ -44,12 +54,7 @@ class Constraints:
             margins: Contribution margin that media add to each plan ``(N,)``, base currency.
             spends: Its media spend ``(N,)``.
         """
-        if self.roi_floor is None:
-            return np.zeros(len(margins))
-        wanted = self.roi_floor * spends
-        # A plan without media adds nothing but rounding.
-        missing = (wanted - margins) / np.maximum(np.maximum(np.abs(margins), np.abs(wanted)), _LEAST_MARGIN)
-        return np.where(missing > _FLOOR_TOLERANCE, missing, 0.0)
+        return floor_shortfall(self.roi_floor, margins, spends)
 
     def best(self, totals: FloatArray, margins: FloatArray, spends: FloatArray) -> int:
         """Position of the best plan, the first of equals: first of those that keep the floor, then by goal ``(N,)``."""

@@ -107,6 +107,9 @@ COST = _goal("cost", lambda outcome: -media_of(outcome) - discounts_of(outcome),
 RATIOS: tuple[str, ...] = ("roas", "incremental_roas", "roi", "cpa")
 """What a target may ask for besides: one sum over another. ``xbopt.agents.planner.aims`` says which."""
 
+ALIASES: Mapping[str, str] = {"margin": "contribution_margin"}
+"""Short names that are understood as well."""
+
 TARGETS: tuple[str, ...] = (*GOALS, *RATIOS)
 """Everything that a target may name."""
 
@@ -119,6 +122,7 @@ def goal_named(goal: "str | Goal") -> Goal:
     """
     if isinstance(goal, Goal):
         return goal
+    goal = ALIASES.get(goal, goal)
     if goal == COST.name:
         return COST
     if goal in RATIOS:

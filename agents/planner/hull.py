@@ -23,10 +23,10 @@ from xbopt.simulator.parameters import MarketParameters
 
 # From a plan for a weight nearby, one or two rounds settle the next one.
 EFFORT = Effort.local(alternations=2, rounds=3, tolerance=1e-5)
-_MOST_WEIGHTS = 8
+_MOST_WEIGHTS, _MOST_OF_SPEND = 6, 3
 # The hull counts as flat where a new weight gains less than this share of what is at stake, and the target as met where
 # this share of the first distance is left: paring closes the rest.
-_FLAT, _NEAR = 1e-3, 1e-2
+_FLAT, _NEAR = 1e-3, 2e-2
 _SCALES = (0.75, 0.5, 0.25, 0.0)
 
 
@@ -37,6 +37,10 @@ class Point:
     plan: CampaignPlan
     value: float
     reached: float
+
+    def weighted(self, weight: float) -> float:
+        """What it is worth, and ``weight`` times what it reaches."""
+        return self.value + weight * self.reached
 
 
 @dataclass(slots=True)
@@ -114,35 +118,39 @@ class Search:
         least = blocks.spend(constraints.least.reshape(blocks.level_days.shape))
         return replace(plan, spend_base=least + share * np.maximum(plan.spend_base - least, 0.0))
 
+    def weighted(self, weight: float) -> Goal:
+        """What must not be lost and ``weight`` times the aim."""
+        aim = self.yardstick.aim.goal
+        # One goal of two counts customers at most; it comes first.
+        return aim.plus(1.0 / weight, self.value) if aim.counts_customers else self.value.plus(weight, aim)
+
     def between(self, low: Point, high: Point, *, promotions: bool = True) -> tuple[Point, Point]:
         """Neighbours on the hull: the plan that misses the target and the one that reaches it.
 
         Without ``promotions`` those of ``high`` stay.
         """
-        aim, least = self.yardstick.aim.goal, self.yardstick.aim.least
+        least = self.yardstick.aim.least
         near = _NEAR * (high.reached - low.reached)
-        lightest, heaviest, by_chord = 0.0, np.inf, False
-        for _ in range(_MOST_WEIGHTS):
+        for _ in range(_MOST_WEIGHTS if promotions else _MOST_OF_SPEND):
             stake, rise = low.value - high.value, high.reached - low.reached
             if stake <= 0.0 or rise <= 0.0 or high.reached - least <= near:
                 break
-            # Where the hull is smooth, its slope is nearly linear between the two ends; the chord is never misled.
-            by_chord = not by_chord or not np.isfinite(heaviest)
-            share = (least - low.reached) / rise
-            weight = stake / rise if by_chord else lightest + share * (heaviest - lightest)
-            # One goal of two counts customers at most; it comes first.
-            goal = aim.plus(1.0 / weight, self.value) if aim.counts_customers else self.value.plus(weight, aim)
-            point = self.plan(goal, high.plan.schedule, EFFORT, promotions=promotions)
+            # Chords alone, so that the way to one target is part of the way to others.
+            weight = stake / rise
+            begins = (high, low) if promotions and not same_deals(low, high) else (high,)
+            points = [
+                self.plan(self.weighted(weight), each.plan.schedule, EFFORT, promotions=promotions) for each in begins
+            ]
+            point = points[int(np.argmax([each.weighted(weight) for each in points]))]
             is_between = low.reached + _FLAT * rise < point.reached < high.reached - _FLAT * rise
-            is_better = point.value + weight * point.reached > min(
-                low.value + weight * low.reached, high.value + weight * high.reached
-            )
-            if not (is_between and is_better):
-                if by_chord:  # nothing lies above the chord
-                    break
-                continue
-            if self.is_reached(point):
-                high, heaviest = point, weight
-            else:
-                low, lightest = point, weight
+            is_better = point.weighted(weight) > min(low.weighted(weight), high.weighted(weight))
+            if not (is_between and is_better):  # nothing lies above the chord
+                break
+            low, high = (low, point) if self.is_reached(point) else (point, high)
         return low, high
+
+
+def same_deals(one: Point, other: Point) -> bool:
+    """Whether two plans give the same promotions."""
+    mine, theirs = one.plan.schedule, other.plan.schedule
+    return np.array_equal(mine.discount_frac, theirs.discount_frac) and np.array_equal(mine.mechanic, theirs.mechanic)

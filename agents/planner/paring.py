@@ -1,5 +1,6 @@
 """Paring back: what a plan does more than its target asks for is undone where that is worth most."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,8 @@ from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 
 _STEPS, _ROUNDS = 16, 3
+# Promotions, the next to be undone first, that are tried shorter and less deep.
+_PARTLY = 4
 _NOTHING = 1e-12
 
 
@@ -27,7 +30,10 @@ def pare(yardstick: Yardstick, blocks: Blocks, high: ScheduledPolicy, low: Sched
 
 
 def _promotions(yardstick: Yardstick, blocks: Blocks, high: ScheduledPolicy, low: ScheduledPolicy) -> ScheduledPolicy:
-    """Promotions of ``low`` in place of ``high``'s: those first that are worth most for what they lose of the aim."""
+    """Promotions of ``low`` in place of ``high``'s: those first that are worth most for what they lose of the aim.
+
+    Where the next one is too much to undo as a whole, its deal is made shorter or less deep.
+    """
     differ = (high.discount_frac != low.discount_frac) | (high.mechanic != low.mechanic)
     places = np.argwhere(np.logical_or.reduceat(differ, blocks.starts, axis=0))  # blocks, regions, segments
     if not places.size:
@@ -50,7 +56,39 @@ def _promotions(yardstick: Yardstick, blocks: Blocks, high: ScheduledPolicy, low
     price = gain[helpful] / np.maximum(loss[helpful], _NOTHING)
     order = own[helpful[np.argsort(-price, kind="stable")]]
     tried = [undone(count, order) for count in range(len(order) + 1)]
-    return tried[_best(yardstick, tried)]
+    count = _best(yardstick, tried)
+    plan = tried[count]
+    for _ in range(_ROUNDS):
+        partly = [plan]
+        for at in places[order[count : count + _PARTLY].astype(np.int64)]:
+            partly += _partly(yardstick, blocks, plan, low, (int(at[0]), int(at[1]), int(at[2])))
+        best = _best(yardstick, partly)
+        if best == 0:
+            break
+        plan = partly[best]
+    return plan
+
+
+def _partly(
+    yardstick: Yardstick, blocks: Blocks, high: ScheduledPolicy, low: ScheduledPolicy, place: tuple[int, int, int]
+) -> Iterator[ScheduledPolicy]:
+    """A promotion in a block, region and segment that ends earlier or begins later, or is less deep or deeper."""
+    block, *cell = place
+    first, end = int(blocks.starts[block]), int(blocks.ends[block])
+    windows = [(day, end) for day in range(first, end)] + [(first, day) for day in range(first + 1, end)]
+    for begins, ends in windows:
+        where = np.s_[begins:ends, cell[0], cell[1]]
+        discount, mechanic = high.discount_frac.copy(), high.mechanic.copy()
+        discount[where], mechanic[where] = low.discount_frac[where], low.mechanic[where]
+        yield replace(high, discount_frac=discount, mechanic=mechanic)
+    where = np.s_[first:end, cell[0], cell[1]]
+    bounds = (float(low.discount_frac[where].min()), float(high.discount_frac[where].max()))
+    for depth in yardstick.market.scenario.document.discounts.levels:
+        if min(bounds) < depth < max(bounds):
+            discount = high.discount_frac.copy()
+            given = discount[where] > depth if bounds[0] < bounds[1] else discount[where] < depth
+            discount[where] = np.where(given, depth, discount[where])
+            yield replace(high, discount_frac=discount)
 
 
 def _spend(yardstick: Yardstick, high: ScheduledPolicy, low: ScheduledPolicy) -> ScheduledPolicy:

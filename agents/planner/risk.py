@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
+from xbopt.agents.planner.constraints import floor_shortfall
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.kept_limits import keeps_limits
@@ -205,9 +206,8 @@ class _Search:
         floor = self.market.scenario.document.budget.roi_floor
         if floor is None:
             return True
-        return ExpectedMarket(self.market, goal_named(self.campaign.goal)).play(plan).by_days >= floor * float(
-            plan.spend_base.sum()
-        )
+        added = ExpectedMarket(self.market, goal_named(self.campaign.goal)).play(plan).by_days
+        return bool(floor_shortfall(floor, np.array([added]), np.array([plan.spend_base.sum()]))[0] == 0.0)
 
 
 def _weighted(parameters: WorldParameters, weight: FloatArray) -> WorldParameters:

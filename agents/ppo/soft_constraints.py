@@ -39,34 +39,39 @@ class SoftConstraint(Protocol):
 
 
 class ReturnFloor:
-    """Margin per unit of media spend is to be at least a floor, over all worlds together.
+    """Margin that media add, per unit of media spend, is to be at least a floor, over all worlds together.
+
+    What the same promotions bring without media is taken off, as the planner does.
 
     Args:
-        campaign: The batch of worlds.
-        floor: Margin per unit of media spend.
+        campaign: The batch of worlds; it plays them without media as well from its next episode on.
+        floor: Contribution margin that media add, media paid, per unit of media spend.
     """
 
     name = "roi_floor"
 
     def __init__(self, campaign: Campaign, floor: float) -> None:
+        campaign.count_organic()
         self._floor, self._unit_base = floor, campaign.reward_unit_base
-        self._margin_base, self._media_base = 0.0, 0.0
+        self._added_base, self._media_base = 0.0, 0.0
 
     def begin(self) -> None:
         """Nothing is carried over from step to step."""
 
     def cost(self, step: CampaignStep) -> FloatArray:
-        """What the margin falls short of the floor by."""
+        """What the added margin falls short of the floor by."""
+        assert step.organic_margin_base is not None, "the campaign counts it"
         media = -step.terms_base["media"]
         margin = sum((step.terms_base[name] for name in TERMS), np.zeros(len(media)))
-        self._margin_base += float(margin.sum())
+        added = margin - step.organic_margin_base
+        self._added_base += float(added.sum())
         self._media_base += float(media.sum())
-        return (self._floor * media - margin) / self._unit_base
+        return (self._floor * media - added) / self._unit_base
 
     def missed(self) -> float:
-        """The floor less the return."""
-        missed = self._floor - self._margin_base / max(self._media_base, 1e-9)
-        self._margin_base, self._media_base = 0.0, 0.0
+        """The floor less the return; 0 without media, where every floor is kept."""
+        missed = 0.0 if self._media_base <= 0.0 else self._floor - self._added_base / self._media_base
+        self._added_base, self._media_base = 0.0, 0.0
         return missed
 
 

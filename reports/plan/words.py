@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.studies.labels import Unit
 from xbopt.studies.limit_prices import LimitPrice, limit_prices
@@ -54,6 +52,8 @@ TARGET_WORDS: dict[str, tuple[str, Unit]] = {
 _COUNTED_BY = 1000.0
 """A goal that is counted is priced by a thousand units of money: one brings a hundredth of an order."""
 _WORTH_A_WORD = 0.01
+_NEXT_TO_NOTHING = 0.02
+"""Share of the media without a target, up to which a ratio that is kept says little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,8 @@ def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
     wanted = f"{numbers.number(found.target.value, unit)} {words}"
     limit = "at most " if found.target.kpi == "cpa" else ""
     if found.by_itself:
-        start = f"{wanted} are reached without media and without discounts."
+        needs = "would be" if plan.kpis["media_spend"] > 0.0 else "are"
+        start = f"{wanted} {needs} reached without media and without discounts."
     elif found.reached == found.reached:
         start = (
             f"The target of {limit}{wanted} is reached, with {numbers.number(found.reached, unit)} in expected mode."
@@ -111,8 +112,16 @@ def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
         start = f"The target of {limit}{wanted} is kept by spending nothing."
     media, discounts = (numbers.money(plan.kpis[name]) for name in ("media_spend", "discount_cost"))
     takes = f"The plan takes {media} of media and {discounts} of discounts"
-    if found.give_up != "cost" and np.array_equal(plan.spend_base, best.spend_base):
+    if found.give_up != "cost" and found.plan is found.best:
         return f"{start} {takes}: it is the best plan without the target as well, so the target costs nothing."
+    if found.target.is_ratio and 0.0 < plan.kpis["media_spend"] <= _NEXT_TO_NOTHING * best.kpis["media_spend"]:
+        takes = f"Next to no media are all that keeps it. {takes}"
+    if found.give_up != "cost" and result.objective > best.goals[result.campaign.goal]:
+        more = numbers.money(result.objective - best.goals[result.campaign.goal])
+        return (
+            f"{start} {takes}. The target costs nothing: the search for it came upon {more} more "
+            f"{GOAL_WORDS[result.campaign.goal]} than the search without it."
+        )
     return (
         f"{start} {takes}. {_target_cost(result, numbers)}, against the best plan without it "
         f"({numbers.money(best.kpis['media_spend'])} of media, "

@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xbopt.agents.planner.aims import Target, played, ratio_reached, without_media
+from xbopt.agents.planner.aims import Target, Yardstick, aim_of, played, ratio_reached, without_media
+from xbopt.agents.planner.blocks import split_horizon
 from xbopt.agents.planner.campaign import plan_campaign
 from xbopt.agents.planner.conflicts import InfeasiblePlanError
-from xbopt.agents.planner.goals import GOALS
+from xbopt.agents.planner.goals import GOALS, goal_named
+from xbopt.agents.planner.paring import pare
+from xbopt.agents.planner.raising import raised
 from xbopt.agents.planner.search import Effort
 from xbopt.agents.planner.target import GIVEN_UP, plan_to_target
 from xbopt.agents.planner.unreachable import with_budget
@@ -98,6 +101,46 @@ def test_what_comes_by_itself_costs_nothing(market):
     assert not cheapest.plan.schedule.discount_frac.any()
 
 
+@pytest.mark.parametrize(
+    ("kpi", "share", "give_up"), [("orders", 1.0, "reward"), ("roas", 0.8, "reward"), ("orders", 0.7, "margin")]
+)
+def test_a_target_that_the_best_plan_meets_costs_nothing(kpi, share, give_up, market):
+    best = plan_campaign(market, goal=GIVEN_UP[give_up])
+    has = ratio_reached(market, kpi, best.schedule) if kpi == "roas" else played(market, GOALS[kpi], [best.schedule])[0]
+    found = plan_to_target(market, Target(kpi=kpi, value=share * float(has)), give_up=give_up)
+    assert found.plan.expected == found.best.expected == best.expected
+    assert found.tried == 1
+
+
+def test_the_best_plan_without_the_target_is_the_same_for_every_target(market, best, found_by):
+    """It is the plan that is made where no target is named."""
+    assert found_by["reward"].best.expected == best["reward"]
+    assert found_by["cost"].best.expected == best["reward"]
+    other = plan_to_target(market, Target(kpi="orders", value=0.97 * best["orders"]))
+    assert other.best.expected == best["reward"]
+
+
+def test_deals_between_two_plans_are_as_short_as_they_may_be(market):
+    """Deals cost media and discounts, so where one more is too much, fewer days of it or a smaller one are given."""
+    yardstick = Yardstick(market, GIVEN_UP["cost"], aim_of(Target(kpi="orders", value=1.0)))
+    blocks = split_horizon(market, "week")
+    own = scenario_plan(market)
+    low = replace(own, discount_frac=np.zeros_like(own.discount_frac))
+    high = replace(own, discount_frac=np.full_like(own.discount_frac, 0.2))
+    few, many = yardstick.measure([low, high])[1]
+    for share in (0.15, 0.5, 0.85):
+        wanted = float(few + share * (many - few))
+        yardstick.aim = aim_of(Target(kpi="orders", value=wanted))
+        more = raised(yardstick, blocks, low)
+        assert more is not None
+        pared = pare(yardstick, blocks, more[0], low)
+        value, reached = yardstick.measure([pared, more[0], high])
+        assert wanted * (1 - 1e-9) <= reached[0] <= 1.02 * wanted
+        assert value[0] >= value[1]
+        assert value[0] >= value[2]
+        assert set(np.unique(pared.discount_frac)) <= {0.0, 0.05, 0.1, 0.15, 0.2}
+
+
 @pytest.mark.parametrize(("kpi", "factor"), [("roas", 1.5), ("incremental_roas", 1.2), ("roi", 1.5), ("cpa", 0.7)])
 def test_a_ratio_is_kept_and_the_rest_is_as_good_as_it_can_be(kpi, factor, market):
     own = plan_campaign(market)
@@ -105,7 +148,7 @@ def test_a_ratio_is_kept_and_the_rest_is_as_good_as_it_can_be(kpi, factor, marke
     wanted = ratio + (factor - 1.0) * abs(ratio)  # a return may be below 0 within so short a horizon
     found = plan_to_target(market, Target(kpi=kpi, value=wanted))
     # Overshoot is pared back as far as deals of whole weeks allow.
-    assert found.reached == pytest.approx(wanted, rel=1e-1)
+    assert found.reached == pytest.approx(wanted, rel=2e-2)
     assert found.reached <= wanted * (1 + 1e-9) if kpi == "cpa" else found.reached >= wanted * (1 - 1e-9)
     # Less of every spend is another way to a better ratio; it is no better.
     for share in np.linspace(0.9, 0.1, 9):
@@ -192,9 +235,19 @@ def test_another_budget_keeps_the_daily_multiple(market):
         ("=5", "not of the form KPI=VALUE"),
         ("order=5", "Did you mean 'orders'"),
         ("orders=many", "'many' is no number"),
-        ("orders=nan", "'nan' is no number"),
-        ("roas=0", "above 0 is wanted"),
-        ("roi=-1", "above -1 is wanted"),
+        ("orders=", "'' is no number"),
+        ("orders=nan", "'nan' is no amount that a plan could reach"),
+        ("margin=inf", "'inf' is no amount that a plan could reach"),
+        ("reward=-inf", "'-inf' is no amount that a plan could reach"),
+        ("orders=-5", "orders has to be above 0"),
+        ("orders=0", "orders has to be above 0"),
+        ("visits=-1", "visits has to be above 0"),
+        ("new_customers=0", "new_customers has to be above 0"),
+        ("net_revenue=-1e3", "net_revenue has to be above 0"),
+        ("roas=0", "roas has to be above 0"),
+        ("incremental_roas=-2", "incremental_roas has to be above 0"),
+        ("cpa=0", "cpa has to be above 0"),
+        ("roi=-1", "roi has to be above -1"),
     ],
 )
 def test_targets_that_are_none(text, words):
@@ -204,3 +257,13 @@ def test_targets_that_are_none(text, words):
 
 def test_a_target_is_read():
     assert Target.parse(" net_revenue = 1e5 ") == Target(kpi="net_revenue", value=1e5)
+
+
+def test_margin_is_the_contribution_margin():
+    assert Target.parse("margin=500") == Target(kpi="contribution_margin", value=500.0)
+    assert goal_named("margin") is GOALS["contribution_margin"]
+
+
+@pytest.mark.parametrize("text", ["margin=-1000", "reward=0", "roi=0", "roi=-0.5"])
+def test_no_more_than_some_loss_is_a_target(text):
+    assert Target.parse(text).value <= 0.0

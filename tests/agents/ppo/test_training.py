@@ -254,7 +254,14 @@ def test_pid_multiplier_by_hand():
 
 
 def test_missing_the_roi_floor_costs_its_price(market):
+    """It counts what media add: the same worlds with the same luck and no media are taken off."""
     plan = built_in_policy("greedy_roas", market)
+    bare = MarketRun(market, worlds=np.arange(2), seed=0)
+    organic = np.zeros(2)
+    for day in range(7):
+        decision = replace(plan.decide(bare.morning()), spend_base=np.zeros((2, *plan.spend_base.shape[1:])))
+        organic += bare.play(decision).money.contribution_margin.sum(axis=(1, 2))
+        assert bare.state.day == day + 1
     rewards = []
     for multiplier in (0.0, 2.0):
         campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=plan)
@@ -265,9 +272,23 @@ def test_missing_the_roi_floor_costs_its_price(market):
         missed = envs.missed()["roi_floor"]
         rewards.append(reward)
         media = plan.spend_base[:7].sum() / campaign.reward_unit_base
-    # reward' = (reward - 2 * (3 * media - reward)) / 3 = reward - 2 * media, since the objective is the margin.
-    assert rewards[1] == pytest.approx(rewards[0] - 2.0 * media, rel=1e-5)
-    assert missed == pytest.approx(3.0 - rewards[0].mean() / media, rel=1e-5)
+    organic /= campaign.reward_unit_base
+    # reward' = (reward - 2 * (3 * media - (reward - organic))) / 3, since the objective is the margin.
+    assert rewards[1] == pytest.approx(rewards[0] - 2.0 * media - 2.0 / 3.0 * organic, rel=1e-5)
+    assert missed == pytest.approx(3.0 - (rewards[0] - organic).mean() / media, rel=1e-5)
+
+
+def test_without_media_every_return_floor_is_kept(market):
+    """A plan without spend adds nothing, whatever comes by itself, also where a lock would make it spend."""
+    plan = built_in_policy("greedy_roas", market)
+    idle = replace(plan, spend_base=np.zeros_like(plan.spend_base))
+    campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=idle)
+    floor = ReturnFloor(campaign, 3.0)
+    campaign.reset(0)
+    step = campaign.step(np.tile(campaign.encoding.neutral, (2, 1)))
+    assert step.organic_margin_base == pytest.approx(step.cell_margin_base.sum(axis=(1, 2)))
+    assert floor.cost(step) == pytest.approx(np.zeros(2), abs=1e-12)
+    assert floor.missed() == 0.0
 
 
 def test_pacing_counts_what_is_too_far_ahead(market):
