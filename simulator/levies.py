@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from xbopt.core.arrays import FloatArray, worlds_innermost
+from xbopt.core.arrays import FloatArray, some, worlds_innermost
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 
@@ -47,11 +47,13 @@ class _Above:
     @classmethod
     def of(cls, market: MarketParameters, value_base: FloatArray, threshold: FloatArray) -> "_Above":
         is_there, sd = threshold > 0.0, market.orders.log_sd
-        # Where every order is worth the same, all are above or none; the threshold itself is not above.
         alike, spread = sd == 0.0, np.where(sd > 0.0, sd, 1.0)
-        step = np.where(value_base > threshold * (1.0 + _ROUNDING), 1.0, 0.0)
         z = (np.log(np.maximum(threshold, _TINY)) - np.log(value_base)) / spread + spread / 2.0
-        orders, value = np.where(alike, step, ndtr(-z)), np.where(alike, step, ndtr(spread - z))
+        orders, value = ndtr(-z), ndtr(spread - z)
+        if some(alike):
+            # Where every order is worth the same, all are above or none; the threshold itself is not above.
+            step = np.where(value_base > threshold * (1.0 + _ROUNDING), 1.0, 0.0)
+            orders, value = np.where(alike, step, orders), np.where(alike, step, value)
         return cls(orders=np.where(is_there, orders, 1.0), value=np.where(is_there, value, 1.0))
 
 
@@ -72,7 +74,7 @@ def order_duty(
         rules: Rules that stand in for the market's.
     """
     rules = rules or market.rules
-    if not rules.dutiable.any():
+    if not some(rules.dutiable):
         zero = np.zeros(value_base.shape)
         return Duty(amount_base=zero, tax_base=zero, share_dutiable=zero)
     rate_fx = _rates(fx, rules.currency)
@@ -91,7 +93,7 @@ def order_duty(
     duty = duty_above(1.0 - above.orders, above, None)
     tax = rules.tax_frac[day][:, None] * rules.tax_on_duty[day][:, None]
     untaxed = rules.untaxed_duty_base[day]
-    if not untaxed.any():
+    if not some(untaxed):
         tax_base = tax * duty
     elif np.array_equal(untaxed, rules.threshold_base[day]):  # the usual case: one limit for duty and tax
         tax_base = tax * duty_above(0.0, above, above)
@@ -101,7 +103,7 @@ def order_duty(
         tax_base = tax * duty_above(taxed.orders - outside.orders, outside, taxed)
 
     # Where a part of the rule asks for nothing, nobody is surprised by it.
-    low, high = (flat > 0.0) | (surcharge > 0.0), np.broadcast_to((rate > 0.0) | (surcharge > 0.0), rate.shape)
+    low, high = (flat > 0.0) | (surcharge > 0.0), (rate > 0.0) | (surcharge > 0.0)
     for fee in rules.fees:
         amount = fee.amount_base[day] * _rates(fx, fee.currency)
         duty = duty + amount * ((1.0 - above.orders) if fee.low_value_only else 1.0)
@@ -132,7 +134,7 @@ def goods_tax(
     """
     rules = rules or market.rules
     rate, free = rules.tax_frac[day][:, None], rules.tax_free_base[day]
-    if not free.any():
+    if not some(free):
         return rate
     shipping = _charged_shipping(market, fx)
     above = _Above.of(market, value_base, free * _rates(fx, rules.currency))
