@@ -1,4 +1,4 @@
-"""What follows from a market alone is worked out once. Arrays are slow to compare, so a market is known by its objects."""
+"""What follows from a market alone is worked out once. Arrays are slow to compare: a market is known by its objects."""
 
 from collections.abc import Callable
 from dataclasses import fields
