@@ -39,8 +39,10 @@ def add_up(array: FloatArray | BoolArray, *axes: int) -> FloatArray:
     neighbours, so every sum over regions, segments, channels or buckets goes through here. With worlds innermost in
     memory it is also the faster way.
     """
-    sums = np.asarray(array, dtype=np.float64, order="F")
+    sums = np.asarray(array, dtype=np.float64)
     for axis in sorted(axes, reverse=True):
+        if not (len(sums) > 1 and sums.strides[0] == sums.itemsize < sums.strides[axis]):
+            sums = np.asfortranarray(sums)
         if prod(sums.shape[:axis]) > 1:
             # numpy walks along one of the axes before this one in its inner loop, so it too adds entry by entry. It
             # begins with -0.0, to which any first entry may be added without a change.

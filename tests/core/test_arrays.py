@@ -1,5 +1,7 @@
 """Sums and checks of arrays: the same bits in every layout and batch, the order of the terms kept."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,14 @@ def one_by_one(array: FloatArray, axis: int) -> FloatArray:
     return total
 
 
-LAYOUTS = (np.ascontiguousarray, np.asfortranarray, lambda a: np.asfortranarray(a.swapaxes(0, -1)).swapaxes(0, -1))
+LAYOUTS: tuple[Callable[[FloatArray], FloatArray], ...] = (
+    np.ascontiguousarray,
+    np.asfortranarray,
+    lambda array: np.asfortranarray(array.swapaxes(1, 3)).swapaxes(1, 3),
+    lambda array: np.asfortranarray(array.swapaxes(0, 3)).swapaxes(0, 3),
+    lambda array: np.broadcast_to(array[:, :, :1], array.shape),
+    lambda array: np.broadcast_to(np.asfortranarray(array[..., :1]), array.shape),
+)
 
 
 @pytest.mark.parametrize("worlds", [1, 2, 70])
