@@ -110,7 +110,8 @@ def price_day(
     full_price = every(offered == 1.0)
     log_none = landed.log_ratio(np.zeros_like(seen))
     log_known = landed.log_ratio(seen) if some(seen) else log_none
-    known, none = factor(log_known), factor(log_none)
+    none = factor(log_none)
+    known = none if log_known is log_none else factor(log_known)
     prospect = known if full_price else factor(landed.log_ratio(seen * offered))
     paid_prospect = paid if full_price else paid * offered
     turnout = market.calendar.turnout(day, seen)
