@@ -1,5 +1,7 @@
 """Arrays: their types, the one check of their shapes, and the sums and products that keep worlds independent."""
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,13 +41,30 @@ def add_up(array: FloatArray | BoolArray, *axes: int) -> FloatArray:
     """
     sums = np.asarray(array, dtype=np.float64)
     for axis in sorted(axes, reverse=True):
-        entries = sums.swapaxes(0, axis)
-        total = np.add(entries[0], entries[1] if len(entries) > 1 else 0.0)
-        for entry in entries[2:]:
-            np.add(total, entry, out=total)
-        # Axis 0 took the place of the one that is gone; it goes back to the front.
-        sums = total if axis <= 1 else total.transpose(axis - 1, *range(axis - 1), *range(axis, total.ndim))
+        if not (len(sums) > 1 and sums.strides[0] == sums.itemsize < sums.strides[axis]):
+            sums = np.asfortranarray(sums)
+        if prod(sums.shape[:axis]) > 1:
+            # numpy walks along one of the axes before this one in its inner loop, so it too adds entry by entry. It
+            # begins with -0.0, to which any first entry may be added without a change.
+            sums = np.add.reduce(sums, axis=axis, initial=-0.0)
+        else:
+            entries = sums.swapaxes(0, axis)
+            total = np.add(entries[0], entries[1] if len(entries) > 1 else 0.0)
+            for entry in entries[2:]:
+                np.add(total, entry, out=total)
+            # Axis 0 took the place of the one that is gone; it goes back to the front.
+            sums = total if axis <= 1 else total.transpose(axis - 1, *range(axis - 1), *range(axis, total.ndim))
     return sums
+
+
+def some(mask: FloatArray | BoolArray) -> bool:
+    """Whether any entry is true or not 0: ``mask.any()``, which costs several times as much for a day's arrays."""
+    return int(np.count_nonzero(mask)) > 0
+
+
+def every(mask: BoolArray) -> bool:
+    """Whether all entries are true: ``mask.all()``, at the same saving."""
+    return int(np.count_nonzero(mask)) == mask.size
 
 
 def worlds_innermost(array: FloatArray) -> FloatArray:

@@ -9,8 +9,7 @@ that is not left behind. Customers won in these days count with their customer v
 The parts are added up: that a channel's exposure helps another, or meets a remembered deal, is left out.
 """
 
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 
 import numpy as np
@@ -19,6 +18,7 @@ from xbopt.core.arrays import FloatArray, add_up, contract, worlds_innermost
 from xbopt.core.scenario.memory import days_after
 from xbopt.simulator.continuation import going_on, margin_after, nothing_left
 from xbopt.simulator.edges import market_after
+from xbopt.simulator.once import once_whatever_the_limits
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import audience, order_margin, ready_people
 from xbopt.simulator.state import MarketState, join_states
@@ -104,32 +104,12 @@ class CarriedBeyond:
         return worlds_innermost(by_media + by_price * orders + state.borrowed * self.owed * world.order_value)
 
 
+@once_whatever_the_limits
 def carried_beyond(market: MarketParameters) -> CarriedBeyond:
     """What a market's last evening may leave behind, by ``horizon.after``.
 
     It is worked out once for markets that differ in their limits only.
     """
-    return _worked_out(_Same(market))
-
-
-class _Same:
-    """A market as a key, whatever its limits: arrays cannot be compared, but one object is itself."""
-
-    def __init__(self, market: MarketParameters) -> None:
-        self.market = market
-        parts = (getattr(market, field.name) for field in fields(market) if field.name != "scenario")
-        self._parts = tuple(id(part) for part in (market.scenario.document, *parts))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other._parts == self._parts
-
-    def __hash__(self) -> int:
-        return hash(self._parts)
-
-
-@lru_cache(maxsize=8)
-def _worked_out(key: _Same) -> CarriedBeyond:
-    market = key.market
     days = days_after(market.scenario.document)
     later = market_after(market, days)
     clean = nothing_left(later, market, days)

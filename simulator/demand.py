@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up, outer
+from xbopt.core.arrays import FloatArray, add_up, outer, some
 from xbopt.simulator.customers import OrderSplit
 from xbopt.simulator.media import MediaDay, per_channel_sum
 from xbopt.simulator.parameters import MarketParameters
@@ -63,7 +63,7 @@ def expected_demand(
     demand, kinds, channels, day = market.demand, market.customers, market.media, state.day
     level = market.calendar.demand[day][:, None] * shock * _event_factor(market, world, day)  # (B, R, S)
     turnout: FloatArray = level[..., None]
-    if market.calendar.deal_share[day].any():
+    if some(market.calendar.deal_share[day]):
         prospect, known = price.turnout_prospect[..., None], price.turnout_known[..., None]
         turnout = np.concatenate([prospect, *([known] * 4)], axis=3) * turnout
     log_mood = outer(state.outside.sentiment[..., None], demand.sentiment_sensitivity) + outer(
@@ -101,7 +101,8 @@ def expected_demand(
     multiplier *= turnout * demand.cart_rate[..., None]
     carts_wanted = quality_visits * multiplier
     ceiling = LARGEST_CART_RATE * visits
-    capped = np.asarray((carts_wanted > ceiling).any(axis=3), dtype=np.float64)
+    full = carts_wanted > ceiling
+    capped = np.asarray(full.any(axis=3), dtype=np.float64)
     carts = np.minimum(carts_wanted, ceiling)
 
     surprise = ((1.0 - demand.surprise_duty) * demand.customer_pays_duty)[:, None]
@@ -114,8 +115,7 @@ def expected_demand(
     ratio[..., 0] = price.factor_none / price.factor_prospect
     ratio[..., 1:] = ratio_known[..., None]
     undiscounted: FloatArray = np.minimum(ratio, 1.0)
-    if capped.any():  # a cart rate at its cap might have met it without a discount as well
-        full = carts_wanted > ceiling
+    if some(full):  # a cart rate at its cap might have met it without a discount as well
         without = np.minimum(carts_wanted * undiscounted, ceiling) / np.where(full, carts, 1.0)
         undiscounted = np.where(full, without, undiscounted)
     ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac, price.still_a_deal)
@@ -145,7 +145,7 @@ def expected_demand(
 def _event_factor(market: MarketParameters, world: WorldParameters, day: int) -> FloatArray | float:
     """What a world's own event lift makes of the calendar's demand; broadcasts to ``(B, R, S)``."""
     strength = market.calendar.event_strength[day]  # (R,)
-    if is_certain(world.event_lift) or not strength.any():
+    if is_certain(world.event_lift) or not some(strength):
         return 1.0
     usual = 1.0 + strength
     own = np.maximum(1.0 + strength * world.event_lift, 0.0)

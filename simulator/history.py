@@ -9,9 +9,10 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.scenario.past import PastArrays
 from xbopt.simulator.edges import average_day, average_decision, market_before
 from xbopt.simulator.media import play_media
+from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import price_day, seen_discount
-from xbopt.simulator.state import MarketState, blank_state
+from xbopt.simulator.state import MarketState, blank_state, repeat_state
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
 
@@ -39,8 +40,19 @@ def initial_state(market: MarketParameters, worlds: int, world: WorldParameters 
         world: What differs by world, ``B`` or 1 worlds; the average world where left out. The same past spend has
             bought another exposure where media prices differ.
     """
-    blank = blank_state(market, worlds)
-    own, origin = average_world() if world is None else world, market.before or market
+    if world is None or world is average_world():
+        return repeat_state(_average_morning(market), worlds)
+    return _morning(market, worlds, world)
+
+
+@once_a_market
+def _average_morning(market: MarketParameters) -> MarketState:
+    """One world's first morning in the average market."""
+    return _morning(market, 1, average_world())
+
+
+def _morning(market: MarketParameters, worlds: int, own: WorldParameters) -> MarketState:
+    blank, origin = blank_state(market, worlds), market.before or market
     if origin.scenario.past is not None:
         return _with_memories(market, blank, _played(origin, own, worlds, origin.scenario.past))
     if origin.scenario.document.history.before == "none":

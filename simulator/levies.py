@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from xbopt.core.arrays import FloatArray, worlds_innermost
+from xbopt.core.arrays import FloatArray, some, worlds_innermost
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 
@@ -54,10 +54,10 @@ class _Above:
     ) -> "_Above":
         """Args: market, its rules, the day, rates ``(B, K)``; mean order value and threshold in base currency."""
         is_there = limit > 0.0
-        if rules.shipping_counts[day].any():
+        if some(rules.shipping_counts[day]):
             limit = np.maximum(limit - rules.shipping_counts[day][:, None] * charged_shipping(market, fx), 0.0)
         orders, worth = _shares_above(market, value, limit)
-        if rules.by_item[day].any() and len(rules.items) > 1:
+        if some(rules.by_item[day]) and len(rules.items) > 1:
             items, items_worth = np.zeros(orders.shape), np.zeros(worth.shape)
             for kind in rules.items:
                 own, own_worth = _shares_above(market, value, limit / kind.price_ratio)
@@ -95,7 +95,7 @@ def order_duty(
         rules: Rules that stand in for the market's.
     """
     rules = rules or market.rules
-    if not rules.dutiable.any():
+    if not some(rules.dutiable):
         zero = np.zeros(value_base.shape)
         return Duty(amount_base=zero, tax_base=zero, share_dutiable=zero)
     rate_fx = _rates(fx, rules.currency)
@@ -114,7 +114,7 @@ def order_duty(
     duty = duty_above(1.0 - above.orders, above, None)
     tax = rules.tax_frac[day][:, None] * rules.tax_on_duty[day][:, None]
     untaxed = rules.untaxed_duty_base[day]
-    if not untaxed.any():
+    if not some(untaxed):
         tax_base = tax * duty
     elif np.array_equal(untaxed, rules.threshold_base[day]):  # the usual case: one limit for duty and tax
         tax_base = tax * duty_above(0.0, above, above)
@@ -124,7 +124,7 @@ def order_duty(
         tax_base = tax * duty_above(taxed.orders - outside.orders, outside, taxed)
 
     # Where a part of the rule asks for nothing, nobody is surprised by it.
-    low, high = (flat > 0.0) | (surcharge > 0.0), np.broadcast_to((rate > 0.0) | (surcharge > 0.0), rate.shape)
+    low, high = (flat > 0.0) | (surcharge > 0.0), (rate > 0.0) | (surcharge > 0.0)
     for fee in rules.fees:
         amount = fee.amount_base[day] * _rates(fx, fee.currency)
         duty = duty + amount * ((1.0 - above.orders) if fee.low_value_only else 1.0)
@@ -155,7 +155,7 @@ def goods_tax(
     """
     rules = rules or market.rules
     rate, free = rules.tax_frac[day][:, None], rules.tax_free_base[day]
-    if not free.any():
+    if not some(free):
         return rate
     shipping = charged_shipping(market, fx)
     above = _Above.of(market, rules, day, fx, value_base, free * _rates(fx, rules.currency))

@@ -9,6 +9,7 @@ from xbopt.core.axes import Bucket
 from xbopt.simulator.customer_types import order_chances
 from xbopt.simulator.customers import aged
 from xbopt.simulator.media import per_channel_sum
+from xbopt.simulator.once import once_whatever_the_limits
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.response import order_margin, steady_visits_per_head
 from xbopt.simulator.state import MarketState
@@ -37,6 +38,7 @@ class CustomerValue:
     won_by_discount: FloatArray
 
 
+@once_whatever_the_limits
 def customer_value(market: MarketParameters) -> CustomerValue:
     """What customers are worth, by type.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
+from xbopt.core.arrays import FloatArray, add_up, some, worlds_innermost
 from xbopt.simulator.fulfilment import return_rate
 from xbopt.simulator.parameters import MarketParameters, PlaceParameters
 from xbopt.simulator.pricing import PriceDay
@@ -102,23 +102,25 @@ def book_money(
     discount = value * (prospects * price.paid_prospect + (total - prospects) * price.paid_known)
     charged = p.charged_base[:, None] * total
     coming_back = return_rate(market, world)
-    refunds = coming_back * (goods_value - discount + rules.refunds_shipping[day][:, None] * charged)
+    goods_paid = goods_value - discount
+    refunds = coming_back * (goods_paid + rules.refunds_shipping[day][:, None] * charged)
     tax = _mean_tax(market, day, price, value, prospects, total)
+    with_tax, paid = 1.0 + tax, goods_paid + charged
     region_fx = worlds_innermost(np.exp(state.outside.fx_log)[:, list(market.outside.region_currency)])
     # The seller's price in base currency moves with fx^(1 - psi) where local prices follow the share psi.
     seller_fx = (region_fx ** (1.0 - p.pass_through))[..., None] - 1.0
-    net_at_start = goods_value - discount - refunds + charged
+    net_at_start = goods_paid - refunds + charged
     fx_effect = seller_fx * net_at_start
     net = net_at_start + fx_effect
-    paid_with_tax = (goods_value - discount + charged) * (1.0 + tax) * (1.0 + seller_fx)
+    paid_with_tax = paid * with_tax * (1.0 + seller_fx)
     duty = price.duty_prospect.with_tax_base * prospects + price.duty_known.with_tax_base * (total - prospects)
     seller_duty = (1.0 - market.demand.customer_pays_duty)[:, None] * duty
     returned = coming_back * total
     cost = p.cost_base * world.unit_cost * world.order_value * basket
     return MoneyBridge(
-        gross_revenue=(goods_value + charged) * (1.0 + tax),
-        discount=-discount * (1.0 + tax),
-        tax=-(goods_value - discount + charged) * tax,
+        gross_revenue=(goods_value + charged) * with_tax,
+        discount=-discount * with_tax,
+        tax=-paid * tax,
         returns=-refunds,
         fx_effect=fx_effect,
         goods=-cost * (total - returned * p.resale_frac[:, None]),
@@ -138,7 +140,7 @@ def _mean_tax(
     market: MarketParameters, day: int, price: PriceDay, value: FloatArray, prospects: FloatArray, total: FloatArray
 ) -> FloatArray:
     """Consumption tax on what all orders of a day pay, as a fraction of it; it broadcasts to ``(B, R, S)``."""
-    if not market.rules.tax_free_base[day].any():  # by the market and not by the batch, whose worlds may differ
+    if not some(market.rules.tax_free_base[day]):  # by the market and not by the batch, whose worlds may differ
         return price.tax_known
     charged = market.orders.charged_base[:, None]
     by_prospects = (value * (1.0 - price.paid_prospect) + charged) * prospects

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray, some
 from xbopt.simulator.levies import Duty, charged_shipping, goods_tax, order_duty
 from xbopt.simulator.parameters import MarketParameters
 
@@ -60,7 +60,7 @@ def duty_and_tax(
     if not market.rules.has_limits(day):
         return duty, tax
     partly = offer.is_partly_taken
-    if not partly.any():
+    if not some(partly):
         return duty, tax
     lower = list_value * (1.0 - offer.off_frac)
     taking, staying = order_duty(market, lower, fx, day), order_duty(market, list_value, fx, day)

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray, outer, worlds_innermost
+from xbopt.core.arrays import FloatArray, IntArray, every, outer, some, worlds_innermost
 from xbopt.simulator.levies import Duty, goods_tax, order_duty
 from xbopt.simulator.offers import Offer, duty_and_tax
+from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import TradeRules
 from xbopt.simulator.state import MarketState
-from xbopt.simulator.worlds import WorldParameters
+from xbopt.simulator.worlds import WorldParameters, is_certain
 
 # e^200 times any market is more than the largest cart rate allows, and e^-200 is nobody; beyond, products of factors
 # would leave the range of floats.
@@ -75,7 +76,7 @@ class PriceDay:
 
 def bounded_exp(log: FloatArray) -> FloatArray:
     """``e^log`` of the log of a demand multiplier, held where products of several stay within the range of floats."""
-    return np.exp(np.clip(log, -_LARGEST_LOG, _LARGEST_LOG))
+    return np.exp(np.minimum(np.maximum(log, -_LARGEST_LOG), _LARGEST_LOG))
 
 
 def price_day(
@@ -122,11 +123,12 @@ def price_day(
         gain = demand.deal_gain * world.deal_gain * np.minimum(log_price - remembered, 0.0)
         return bounded_exp(elasticity * (log_price + gain))
 
-    full_price = bool((offered == 1.0).all())
+    full_price = every(offered == 1.0)
     prospect_offer = known_offer if full_price else known_offer.times(offered)
     log_none = landed.log_ratio(np.zeros_like(seen))
-    log_known = landed.log_ratio(seen, known_offer) if seen.any() else log_none
-    known, none = factor(log_known), factor(log_none)
+    log_known = landed.log_ratio(seen, known_offer) if some(seen) else log_none
+    none = factor(log_none)
+    known = none if log_known is log_none else factor(log_known)
     prospect = known if full_price else factor(landed.log_ratio(seen * offered, prospect_offer))
     turnout = market.calendar.turnout(day, seen)
     list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
@@ -219,6 +221,18 @@ def goods_share(market: MarketParameters) -> FloatArray:
     return np.maximum(slope, _LEAST_GOODS_SHARE)
 
 
+def _usual_price(market: MarketParameters, world: WorldParameters) -> FloatArray:
+    """Usual landed price of a world's orders ``(B, R, S)``; worked out once where all worlds have the same."""
+    if is_certain(world.order_value):
+        return _average_usual_price(market)
+    return _usual_landed(market, market.orders.usual_price_base * world.order_value)
+
+
+@once_a_market
+def _average_usual_price(market: MarketParameters) -> FloatArray:
+    return _usual_landed(market, market.orders.usual_price_base[None])
+
+
 def _usual_landed(market: MarketParameters, goods_base: FloatArray) -> FloatArray:
     """Landed price of goods ``(B, R, S)`` in local money at first-day rates, by the table's rules of the first day."""
     rules, at_first = market.usual_rules, np.ones((1, market.outside.fx_sd.size))
@@ -261,7 +275,7 @@ class _LandedPrice:
             market=market,
             goods=outer(local[..., None], orders.price_base) * world.order_value,
             charged=(orders.charged_base * local)[..., None],
-            usual=_usual_landed(market, orders.usual_price_base * world.order_value),
+            usual=_usual_price(market, world),
             fx=fx,
             region_fx=region_fx,
             fx_seller=local * region_fx,
@@ -275,7 +289,7 @@ class _LandedPrice:
         tax = goods_tax(self.market, goods * to_base, self.fx, self.day)
         if offer is not None and self.market.rules.has_limits(self.day):
             partly = offer.is_partly_taken
-            if partly.any():
+            if some(partly):
                 of_offer, tax_of_offer = duty_and_tax(self.market, self.goods * to_base, offer, self.fx, self.day)
                 pays = self.market.demand.customer_pays_duty[:, None] / to_base
                 duty, tax = np.where(partly, pays * of_offer.with_tax_base, duty), np.where(partly, tax_of_offer, tax)
@@ -287,6 +301,6 @@ def _customers_duty(
 ) -> FloatArray:
     """Duty that the customer pays on an order, tax on it included; it broadcasts to ``(B, R, S)``."""
     pays = market.demand.customer_pays_duty[:, None]
-    if not pays.any():
+    if not some(pays):
         return np.zeros((1, 1, 1))
     return pays * order_duty(market, value_base, fx, day, rules).with_tax_base

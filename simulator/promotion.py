@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up, some
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.pricing import DEAL_HALF_LIFE_DAYS
 from xbopt.simulator.state import MarketState
@@ -155,7 +155,7 @@ def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: Float
     proportion to their undiscounted orders.
     """
     segments = base.shape[2]
-    if segments == 1 or not switched_own.any():
+    if segments == 1 or not some(switched_own):
         return np.zeros_like(base)
     lift = bump / np.where(base > 0.0, base, 1.0)
     taken = np.zeros_like(base)

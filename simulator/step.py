@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up, worlds_innermost
+from xbopt.core.arrays import FloatArray, add_up, every, some, worlds_innermost
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import Adjustments, project
 from xbopt.core.decisions.limits import Limits
@@ -190,7 +190,7 @@ def _without_outages(
         The decision, the day's limits, and the spend that was asked for in vain ``(B,)``; None without an outage.
     """
     limits, available = market.scenario.limits, market.shocks.available[day][:, None, :]
-    if bool(available.all()):
+    if every(available > 0.0):
         return decision, limits, None
     decision.check(**dict(zip(("regions", "segments", "channels", "dayparts"), market.shape, strict=True)))
     spend = decision.spend_base * available
@@ -219,7 +219,7 @@ def _counts(
     # First orders are made by different people: there cannot be more of them than prospects.
     prospects = state.customers[..., 0]
     limit = prospects if draws is None else np.floor(prospects)
-    if bool((orders[..., 0] > limit).any()):
+    if some(orders[..., 0] > limit):
         orders = orders.copy()
         orders[..., 0] = np.minimum(orders[..., 0], limit)
     return orders, visits, carts, returns

@@ -1,6 +1,7 @@
 """What differs from world to world: parameters that the scenario is unsure of, drawn once a world."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -67,9 +68,13 @@ class WorldParameters:
     delivery_days: FloatArray
 
 
+@cache
 def average_world() -> WorldParameters:
-    """The market as the scenario states it: every multiplier is 1."""
-    return WorldParameters(**{group: np.ones((1,) * (1 + len(axes))) for group, axes in GROUP_AXES.items()})
+    """The market as the scenario states it: every multiplier is 1. Its arrays cannot be written to."""
+    ones = {group: np.ones((1,) * (1 + len(axes))) for group, axes in GROUP_AXES.items()}
+    for factor in ones.values():
+        factor.setflags(write=False)
+    return WorldParameters(**ones)
 
 
 def is_certain(factor: FloatArray) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray, add_up, check_shape
+from xbopt.core.arrays import BoolArray, FloatArray, add_up, check_shape, every, some
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Limits, Remaining
 
@@ -65,7 +65,7 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
     wanted = asked if asked.min(initial=0.0) >= 0.0 else np.maximum(asked, 0.0)
     day_left = np.minimum(remaining.budget_base, limits.daily_base)
     floor = np.where(limits.locked, limits.lock_base, limits.minimum_base)
-    if floor.any() or limits.locked.any():
+    if some(floor) or some(limits.locked):
         # Floors are paid first. One that cannot be paid in full leaves no room for anything else in that cell.
         caps = _Caps.of(limits, remaining, day_left)
         paid = _scaled(np.broadcast_to(floor, wanted.shape), caps)
@@ -76,7 +76,7 @@ def project(decision: Decision, limits: Limits, remaining: Remaining) -> tuple[D
         unmet = np.zeros(decision.worlds)
         feasible = _scaled(wanted, _Caps.of(limits, remaining, day_left))
 
-    discount = np.clip(decision.discount_frac, 0.0, limits.discount_ceiling)
+    discount = np.minimum(np.maximum(decision.discount_frac, 0.0), limits.discount_ceiling)
     weights, mended = _normalised(decision.daypart_weights, limits.audience)
     cut, raised = _changes(asked, feasible)
     adjustments = Adjustments(
@@ -121,9 +121,9 @@ class _Caps:
     @classmethod
     def of(cls, limits: Limits, remaining: Remaining, day_left: FloatArray) -> "_Caps":
         return cls(
-            maximum=limits.maximum_base if np.isfinite(limits.maximum_base).any() else None,
-            region=remaining.region_base if np.isfinite(remaining.region_base).any() else None,
-            channel=remaining.channel_base if np.isfinite(remaining.channel_base).any() else None,
+            maximum=limits.maximum_base if some(np.isfinite(limits.maximum_base)) else None,
+            region=remaining.region_base if some(np.isfinite(remaining.region_base)) else None,
+            channel=remaining.channel_base if some(np.isfinite(remaining.channel_base)) else None,
             day=day_left,
         )
 
@@ -166,7 +166,7 @@ def _scaled(spend: FloatArray, caps: _Caps) -> FloatArray:
         if cap is not None:
             factor = _factor(add_up(spend, *total_axes), cap)
             # Times 1 changes no bit, so skipping it changes no world.
-            spend = spend if bool((factor == 1.0).all()) else spend * factor[to_spend]
+            spend = spend if every(factor == 1.0) else spend * factor[to_spend]
     return spend
 
 
@@ -194,7 +194,7 @@ def _normalised(weights: FloatArray, audience: FloatArray) -> tuple[FloatArray, 
     fine = np.abs(totals - 1.0) <= 1e-12
     if weights.min(initial=0.0) < 0.0:
         fine &= ~(weights < 0.0).any(axis=3)
-    if fine.all():
+    if every(fine):
         return weights, np.zeros(len(weights))
     positive = np.maximum(weights, 0.0)
     totals = add_up(positive, 3)

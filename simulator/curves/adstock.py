@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, add_up, every
 from xbopt.core.scenario.media import Adstock, DelayedAdstock, GeometricAdstock, WeibullAdstock
 
 
@@ -101,7 +101,7 @@ class AdstockBank:
         A half-life is multiplied by the factor. Curves with a window are stretched in time, peak and all, between their
         days linearly; what leaves the window is lost to the days within it.
         """
-        if (factor == 1.0).all():
+        if every(factor == 1.0):
             return self
         longer = replace(self, retention=self.retention ** (1.0 / factor))
         if not self.windowed:

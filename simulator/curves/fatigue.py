@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, every
 from xbopt.core.scenario.media import Fatigue
 from xbopt.simulator.curves.saturation import SaturationBank
 
@@ -42,7 +42,7 @@ class FatigueBank:
 
     def tolerating(self, factor: FloatArray) -> "FatigueBank":
         """The same curves with a limit that is ``factor`` times as high ``(B, R, S, C)``."""
-        return self if (factor == 1.0).all() else replace(self, limit=self.limit * factor)
+        return self if every(factor == 1.0) else replace(self, limit=self.limit * factor)
 
     def effective(self, remembered: FloatArray, exposure: FloatArray) -> FloatArray:
         """Effective share of today ``(..., C)``, given the memory and the share reached today (``exposure``)."""
@@ -51,10 +51,10 @@ class FatigueBank:
         for channel in range(exposure.shape[-1]):
             # Few channels tire anybody, so they are done one by one. Below the limit the answer is the argument
             # itself, to the bit: one world must not depend on whether its neighbours in the batch are tired.
-            if not fresh[..., channel].all():
+            if not every(fresh[..., channel]):
                 limit, eta = self.limit[..., channel], float(self.exponent[channel])
                 memory, today = remembered[..., channel], exposure[..., channel]
-                below = np.clip(limit - memory, 0.0, today)
+                below = np.minimum(np.maximum(limit - memory, 0.0), today)
                 tired = below + _beyond(np.maximum(memory, limit), today - below, limit, eta)
                 effective[..., channel] = np.where(fresh[..., channel], today, tired)
         return effective

@@ -48,7 +48,7 @@ class SaturationBank:
     def reached(self, ratio: FloatArray) -> FloatArray:
         """Share of the ceiling reached ``(..., C)`` at ``ratio = exposure / half-saturation`` ``(..., C)``."""
         share = ratio / (1.0 + ratio)  # Hill with slope 1; the others cost a power and are done one by one
-        for channel in np.flatnonzero(self.slope != 1.0):
+        for channel in (self.slope != 1.0).nonzero()[0]:
             share[..., channel] = hill(ratio[..., channel], float(self.slope[channel]))
         for channel in self.exponential:
             share[..., channel] = exponential(ratio[..., channel])

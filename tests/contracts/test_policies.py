@@ -20,16 +20,18 @@ def market():
     return build_market(load_scenario("quickstart", overrides=SHORT))
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_policy_keeps_the_contract(name, market):
-    check_policy(built_in_policy(name, market), market)
+@pytest.fixture(scope="module", params=BUILT_IN)
+def built_in(request, market):
+    return built_in_policy(request.param, market)
+
+
+def test_built_in_policy_keeps_the_contract(built_in, market):
+    check_policy(built_in, market)
 
 
 @pytest.mark.parametrize("exploration", [0.0, 0.2, 1.0])
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_exploring_policy_keeps_the_contract(name, exploration, market):
-    plan = built_in_policy(name, market)
-    check_policy(ExploringPolicy(plan=plan, scenario=market.scenario, exploration=exploration), market)
+def test_exploring_policy_keeps_the_contract(built_in, exploration, market):
+    check_policy(ExploringPolicy(plan=built_in, scenario=market.scenario, exploration=exploration), market)
 
 
 class Uneven:

@@ -51,8 +51,9 @@ LITTLE_WORK = {
 }
 FEW_CHOICES = {
     "simulate": ["--runs", "2"],
-    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=14"],
-    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=14"],
+    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
+    "what-if": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
+    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
     "train": ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"],
 }
 

@@ -20,7 +20,7 @@ NAMES = shipped_scenarios()
 RUNS = 8
 LONGEST_LOAD_SECONDS = 1.0
 # What every plan owes the scenario does not depend on how long the planner looks, nor on the length of a cell.
-SHORT_EFFORT = Effort.local(alternations=0)
+SHORT_EFFORT = Effort(alternations=0, moves=0, wide=False, promotions=False)
 
 
 @cache

@@ -16,7 +16,8 @@ from xbopt.studies.simulate import simulate
 
 @pytest.fixture(scope="module")
 def scenario():
-    return load_scenario("quickstart")
+    fewer_days = ["horizon.days=14", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
+    return load_scenario("quickstart", overrides=fewer_days)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -50,7 +51,7 @@ def test_a_context_of_another_kind_is_refused(scenario, log):
     names, context = log.schema.context_names, log.columns.context
     with pytest.raises(PolicyError, match="no field 'time_left'"):
         policy.probabilities_from_context(context, tuple("x" if n == "time_left" else n for n in names))
-    with pytest.raises(PolicyError, match="does not fit the 28 days"):
+    with pytest.raises(PolicyError, match="does not fit the 14 days"):
         policy.probabilities_from_context(np.where(np.array(names) == "time_left", 0.123, context), names)
     with pytest.raises(PolicyError, match="exactly one cell"):
         policy.probabilities_from_context(np.where(np.array(names) == "region_DE", 1.0, context), names)

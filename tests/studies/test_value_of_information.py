@@ -7,7 +7,7 @@ import xbopt
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.studies.value_of_information import _worth, value_of_information
 
-SHORT = ["horizon.days=14", "plan.discounts=[]"]
+SHORT = ["horizon.days=7", "plan.discounts=[]"]
 
 
 def planned_with(*changes):

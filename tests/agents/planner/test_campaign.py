@@ -25,6 +25,8 @@ CONCAVE = {
     "channels.0.saturation": {"curve": "hill", "half_saturation": 0.4},
     "horizon.days": 21,
 }
+# The small market without S-curves: its search makes no moves, which limits do not depend on.
+FLAT = {"uncertainty": {}, "channels.1.saturation.slope": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,12 @@ def quickstart():
 @pytest.fixture(scope="module")
 def plan(quickstart):
     return plan_campaign(quickstart)
+
+
+@pytest.fixture(scope="module")
+def free():
+    """The plan of the small market without S-curves and without further limits."""
+    return plan_campaign(market_of(FLAT))
 
 
 def test_every_step_of_the_search_brings_more(plan):
@@ -63,14 +71,14 @@ def test_money_that_brings_nothing_is_left_and_the_reason_said():
 
 
 def test_a_scarce_budget_is_spent_to_the_cent_and_has_a_price():
-    market = build_market(load_scenario("quickstart", overrides=["budget.total_base=3000"]))
+    market = build_market(load_scenario("quickstart", overrides=["budget.total_base=1500", "horizon.days=14"]))
     plan = plan_campaign(market)
-    assert plan.total_spend_base == pytest.approx(3000.0, abs=0.005)
+    assert plan.total_spend_base == pytest.approx(1500.0, abs=0.005)
     assert "budget" in plan.binding
     # The slope of the best value, for a budget that is tried: the scenario's own says what went before as well.
-    more = plan_campaign(market, budget_base=3150.0)
-    less = plan_campaign(market, budget_base=2850.0)
-    assert more.expected - less.expected == pytest.approx(300.0 * plan.shadow_prices["budget"], rel=0.1)
+    more = plan_campaign(market, budget_base=1575.0)
+    less = plan_campaign(market, budget_base=1425.0)
+    assert more.expected - less.expected == pytest.approx(150.0 * plan.shadow_prices["budget"], rel=0.1)
 
 
 def test_a_concave_market_is_solved_to_a_millionth():
@@ -79,10 +87,10 @@ def test_a_concave_market_is_solved_to_a_millionth():
     assert plan.certificate.upper_bound >= plan.certificate.value * (1.0 - 1e-9)
 
 
-@pytest.mark.parametrize("factor", [1e-3, 1e6])
-def test_the_plan_is_the_same_in_any_money(factor):
-    mine = plan_campaign(market_of({"uncertainty": {}}))
-    theirs = plan_campaign(build_market(scenario_of(rescaled(document({"uncertainty": {}}), factor))))
+@pytest.mark.parametrize(("factor", "changes"), [(1e-3, {"uncertainty": {}, "horizon.days": 7}), (1e6, FLAT)])
+def test_the_plan_is_the_same_in_any_money(factor, changes):
+    mine = plan_campaign(market_of(changes))
+    theirs = plan_campaign(build_market(scenario_of(rescaled(document(changes), factor))))
     spend = mine.schedule.spend_base
     assert theirs.expected == pytest.approx(mine.expected * factor, rel=1e-5)
     # At the best spend the value is flat: spend off by a share d costs about d^2/2 of what it brings. A value to 1e-5
@@ -95,6 +103,7 @@ def test_the_plan_is_the_same_in_any_money(factor):
 def test_caps_locks_and_minimums_hold_in_the_plan():
     market = market_of(
         {
+            **FLAT,
             "budget.region_caps_base": {"north": 2000},
             "budget.channel_caps_base": {"search": 1500},
             "budget.locks": [{"region": "island", "segment": "adults", "channel": "social", "spend_per_day_base": 30}],
@@ -110,16 +119,15 @@ def test_caps_locks_and_minimums_hold_in_the_plan():
     assert plan.binding
 
 
-def test_a_maximum_holds_on_every_day_and_is_used_in_full():
+def test_a_maximum_holds_on_every_day_and_is_used_in_full(free):
     """Half of what the plan would spend on its largest channel: every day is used in full."""
-    free = plan_campaign(market_of({"uncertainty": {}}))
     by_day = free.schedule.spend_base.sum(axis=2)  # (T, R, C)
     r, c = np.unravel_index(int(by_day.mean(axis=0).argmax()), by_day.shape[1:])
     most = 0.5 * float(by_day[:, r, c].mean())
     scenario = market_of().scenario
     region, channel = scenario.regions[r], scenario.channels[c]
     maximum = {"region": region, "channel": channel, "spend_per_day_base": most}
-    plan = plan_campaign(market_of({"uncertainty": {}, "budget.maximums": [maximum]}))
+    plan = plan_campaign(market_of({**FLAT, "budget.maximums": [maximum]}))
     spend = plan.schedule.spend_base[:, r, :, c].sum(axis=1)
     assert (spend <= most * (1 + 1e-9)).all()
     assert spend.mean() >= most * 0.95
@@ -129,18 +137,26 @@ def test_a_maximum_holds_on_every_day_and_is_used_in_full():
 
 def test_a_maximum_of_nothing_shuts_a_channel_in_a_region():
     maximum = {"region": "north", "channel": "search", "spend_per_day_base": 0}
-    plan = plan_campaign(market_of({"uncertainty": {}, "budget.maximums": [maximum]}))
+    plan = plan_campaign(market_of({**FLAT, "budget.maximums": [maximum]}))
     assert plan.schedule.spend_base[:, 0, :, 0].sum() == 0.0
     assert plan.schedule.spend_base[:, 1, :, 0].sum() > 0.0
 
 
-@pytest.mark.parametrize(("budget", "factor"), [(20000, 1.3), (1500, 1.2), (1500, 2.0), (3000, 3.0)])
-def test_a_return_floor_is_kept_in_expected_mode(budget, factor):
+@pytest.mark.parametrize(
+    ("budget", "factor", "changes"),
+    [
+        (20000, 1.3, FLAT),
+        (1500, 1.2, FLAT),
+        (1000, 2.0, {"uncertainty": {}, "horizon.days": 5}),
+        (3000, 3.0, FLAT),
+    ],
+)
+def test_a_return_floor_is_kept_in_expected_mode(budget, factor, changes):
     """Also where the start breaks it and brings more, and where the trust region would forbid the way there.
 
     It counts what media add: the margin less that of the same promotions without media.
     """
-    changes = {"uncertainty": {}, "budget.total_base": budget}
+    changes = {**changes, "budget.total_base": budget}
     market = market_of(changes)
     base = plan_campaign(market)
     asked = factor * ratio_reached(market, "roi", base.schedule)
@@ -150,13 +166,11 @@ def test_a_return_floor_is_kept_in_expected_mode(budget, factor):
     assert plan.total_spend_base < base.total_spend_base
 
 
-def test_organic_margin_does_not_help_a_return_floor():
+def test_organic_margin_does_not_help_a_return_floor(free):
     """All margin over media would pass a floor of 5 with more spend than what media add does."""
-    base = plan_campaign(market_of({"uncertainty": {}}))
-    floored = market_of({"uncertainty": {}, "budget.roi_floor": 5.0})
-    plan = plan_campaign(floored)
-    assert float(base.course.daily.sum()) > 0.0
-    assert plan.total_spend_base < base.total_spend_base
+    plan = plan_campaign(market_of({**FLAT, "budget.roi_floor": 5.0}))
+    assert float(free.course.daily.sum()) > 0.0
+    assert plan.total_spend_base < free.total_spend_base
     assert plan.course.by_days >= 5.0 * plan.total_spend_base * (1 - 2e-6)
 
 
@@ -193,6 +207,7 @@ def test_a_return_floor_that_promises_break_is_refused_with_what_they_reach():
 def test_locks_where_nobody_lives_are_planned_as_they_are_paid():
     market = market_of(
         {
+            **FLAT,
             "market.regions.0.population": {"adults": 60000, "youth": 0},
             "market.regions.0.customers.youth": {},
             "budget.total_base": 2000,

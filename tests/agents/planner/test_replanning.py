@@ -85,7 +85,8 @@ def test_money_stays_where_spend_brings_in_less_than_it_costs():
 
 
 def test_a_price_that_does_not_rise_with_spend_divides_by_nothing():
-    market = market_of({"channels.0.price.bid_up": 0.0, "channels.0.price.amount_base": 5000.0})
+    no_s_curve = {"channels.1.saturation.slope": 1.0}
+    market = market_of({**no_s_curve, "channels.0.price.bid_up": 0.0, "channels.0.price.amount_base": 5000.0})
     assert np.isfinite(replanning_policy(market).decide(morning(market)).spend_base).all()
 
 

@@ -91,7 +91,7 @@ def test_all_money_on_one_audience_wins_where_it_should():
     names = ("a", "b", "c")
     market = plain_market(
         {
-            "horizon.days": 28,
+            "horizon.days": 21,
             "segments": [{**PEOPLE, "id": name} for name in names],
             "market.regions.0.population": dict.fromkeys(names, 4000),
             "channels.0": {
@@ -100,16 +100,16 @@ def test_all_money_on_one_audience_wins_where_it_should():
                 "adstock": {"curve": "geometric", "half_life_days": 2},
                 "saturation": {"curve": "hill", "half_saturation": 0.5, "slope": 3.0},
             },
-            "budget.total_base": 300,
-            "budget.max_daily_multiple": 28,
+            "budget.total_base": 225,
+            "budget.max_daily_multiple": 21,
         }
     )
     plan = plan_campaign(market)
     expected, blocks = ExpectedMarket(market, goal_named("reward")), split_horizon(market, "week")
     idle = expected.play(replace(plan.schedule, spend_base=np.zeros_like(plan.schedule.spend_base)))
-    masks = np.array([mask for mask in product((0.0, 1.0), repeat=12) if any(mask)]).reshape(-1, 4, 1, 3, 1)
+    masks = np.array([mask for mask in product((0.0, 1.0), repeat=9) if any(mask)]).reshape(-1, 3, 1, 3, 1)
     share = masks / masks.sum(axis=(1, 2, 3, 4), keepdims=True)
-    gains = level_gains(expected, blocks, idle, 300.0 * share / (blocks.unit_base * blocks.level_days))
+    gains = level_gains(expected, blocks, idle, 225.0 * share / (blocks.unit_base * blocks.level_days))
     assert plan.expected >= idle.total + gains.max() - 1e-6 * idle.total
     used = plan.schedule.spend_base.sum(axis=(0, 1, 3))
     assert np.count_nonzero(used > 1.0) == 1

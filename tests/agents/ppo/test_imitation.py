@@ -105,7 +105,7 @@ def test_a_run_stopped_before_its_first_checkpoint_imitates_no_second_time(tmp_p
     options = {**SMALL, "evaluate_every": 2}
 
     def go(name: str, steps: int, *, resume: bool = False) -> None:
-        train(scenario, "ppo", tmp_path / name, steps=steps, seed=3, options=options, resume=resume)
+        train(scenario, "ppo", tmp_path / name, steps=steps, seed=3, plan="greedy_roas", options=options, resume=resume)
 
     updates = 2 * 8 * 4
     go("whole", updates)

@@ -1,0 +1,54 @@
+"""What follows from a market alone is worked out once. Arrays are slow to compare: a market is known by its objects."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+from xbopt.simulator.parameters import MarketParameters
+
+Result = TypeVar("Result")
+_KEPT = 8
+
+
+class _Same:
+    """A market as a key: equal to another that is made of the same objects."""
+
+    def __init__(self, market: MarketParameters, parts: tuple[object, ...]) -> None:
+        self.market, self._parts = market, parts  # kept, so that no other object can take a part's place in memory
+        self._ids = tuple(map(id, parts))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other._ids == self._ids
+
+    def __hash__(self) -> int:
+        return hash(self._ids)
+
+
+def once_a_market(function: Callable[[MarketParameters], Result]) -> Callable[[MarketParameters], Result]:
+    """Work a function out once for the same market."""
+    return _once(function, lambda market: (market,))
+
+
+def once_whatever_the_limits(function: Callable[[MarketParameters], Result]) -> Callable[[MarketParameters], Result]:
+    """Work a function out once for markets that differ in their limits only."""
+
+    def parts(market: MarketParameters) -> tuple[object, ...]:
+        rest = (getattr(market, field.name) for field in fields(market) if field.name != "scenario")
+        return (market.scenario.document, *rest)
+
+    return _once(function, parts)
+
+
+def _once(
+    function: Callable[[MarketParameters], Result], parts: Callable[[MarketParameters], tuple[object, ...]]
+) -> Callable[[MarketParameters], Result]:
+    @lru_cache(maxsize=_KEPT)
+    def kept(key: _Same) -> Result:
+        return function(key.market)
+
+    @wraps(function)
+    def found(market: MarketParameters) -> Result:
+        return kept(_Same(market, parts(market)))
+
+    return found
