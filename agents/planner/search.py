@@ -42,6 +42,7 @@ class Effort:
         moves: Most rounds of large moves; 0 leaves them out.
         wide: Whether to begin from nothing, from every built-in plan and from the coarser plan as well, and never to
             end below them. Left out, a search sees only what is uphill from its start.
+        rival: Whether the best plan of other channels is followed to the end as well, in small markets with S-curves.
         promotions: Whether discounts are looked for as well; else those of the plan that the search was given stay.
     """
 
@@ -50,11 +51,12 @@ class Effort:
     tolerance: float = 5e-4
     moves: int = 4
     wide: bool = True
+    rival: bool = True
     promotions: bool = True
 
     def before_finer(self, market: ExpectedMarket) -> "Effort":
         """The effort where a search by shorter cells follows: where nothing is S-shaped, that one makes the moves."""
-        return replace(self, alternations=1, moves=self.moves if is_curved(market) else 0)
+        return replace(self, alternations=1, moves=self.moves if is_curved(market) else 0, rival=False)
 
     @classmethod
     def local(cls, *, alternations: int = 3, rounds: int = 3, tolerance: float = 5e-4) -> "Effort":
@@ -92,7 +94,7 @@ def search(
         if 2 * blocks.cells * at.level.shape[3] <= _FOLLOWED:
             pool = _ordered([*pool, *_by_channels(market, blocks, constraints, pool[0], how)], constraints)
     found = _improved(market, blocks, constraints, pool[0], how)
-    if curved and blocks.cells * 6 <= _FOLLOWED:
+    if curved and how.rival and blocks.cells * 6 <= _FOLLOWED:
         unlike = [one for one in pool[1:] if (_channels_on(one) != _channels_on(pool[0])).any()]
         for other in unlike[:1] or pool[1:2]:
             found = better(found, _improved(market, blocks, constraints, other, how), constraints)

@@ -1,10 +1,13 @@
 """Laws of the search in markets whose response has a threshold: no room hurts, no limit helps, nothing simple wins."""
 
 from dataclasses import replace
+from functools import cache
 from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.worlds import plain_market
 from xbopt.agents.planner.blocks import split_horizon
@@ -63,22 +66,35 @@ def threshold_market(seed, *, budget=600, **changes):
     )
 
 
-@pytest.fixture(scope="module")
-def planned():
-    return plan_campaign(threshold_market(1))
+@cache
+def planned(seed, budget):
+    return plan_campaign(threshold_market(seed, budget=budget, **{"horizon.days": 7}))
 
 
-def test_less_budget_never_brings_more(planned):
-    assert plan_campaign(threshold_market(1, budget=200)).expected <= planned.expected * (1.0 + NEARLY)
+SEEDS, BUDGETS = st.integers(0, 1000), st.sampled_from([60.0, 200.0, 600.0, 2000.0])
+few = settings(max_examples=3, deadline=None)
 
 
-def test_a_cap_never_brings_more(planned):
-    capped = plan_campaign(threshold_market(1, **{"budget.channel_caps_base": {"ads0": 0.0}}))
-    assert capped.expected <= planned.expected * (1.0 + NEARLY)
+@given(seed=SEEDS, budget=BUDGETS, share=st.floats(0.3, 0.95))
+@few
+def test_less_budget_never_brings_more(seed, budget, share):
+    market = threshold_market(seed, budget=budget, **{"horizon.days": 7})
+    less = plan_campaign(market, budget_base=share * budget)
+    assert less.expected <= planned(seed, budget).expected * (1.0 + NEARLY)
+
+
+@given(seed=SEEDS, budget=BUDGETS, channel=st.sampled_from([0, 1]), share=st.sampled_from([0.0, 0.5]))
+@few
+def test_a_cap_never_brings_more(seed, budget, channel, share):
+    plan = planned(seed, budget)
+    cap = {f"ads{channel}": share * float(plan.schedule.spend_base[..., channel].sum())}
+    changes = {"horizon.days": 7, "budget.channel_caps_base": cap}
+    capped = plan_campaign(threshold_market(seed, budget=budget, **changes))
+    assert capped.expected <= plan.expected * (1.0 + NEARLY)
 
 
 def test_no_plan_is_below_nothing_a_built_in_plan_or_a_coarser_plan():
-    market = threshold_market(3)
+    market = threshold_market(3, **{"horizon.days": 9})
     plan = plan_campaign(market)
     limits = market.scenario.limits
     for other in other_starts(market, limits, scenario_plan(market)):
