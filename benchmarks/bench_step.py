@@ -57,11 +57,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "pricing": ("price_day",),
     "demand": ("expected_demand",),
     "counts": ("_counts",),
-    "money": ("book_money", "basket_noise"),
+    "money": ("share_orders", "book_places", "basket_noise"),
     "fulfilment": ("fill_orders", "next_parcels", "delivery_days"),
     "customers": ("next_customers", "next_satisfaction"),
     "outside": ("next_outside",),
-    "promotion": ("book_borrowing", "next_reference"),
+    "promotion": ("book_borrowing", "next_reference", "next_remembered_deal"),
 }
 
 
