@@ -110,9 +110,9 @@ def expected_demand(
     checkout = np.empty_like(visits)
     checkout[..., 0] = in_time * (1.0 - surprise * price.duty_prospect.share_dutiable)
     checkout[..., 1:] = (in_time * (1.0 - surprise * price.duty_known.share_dutiable))[..., None]
-    ratio_known = price.factor_none / price.factor_known
+    ratio_known = price.factor_price / price.factor_known
     ratio = np.empty_like(visits)
-    ratio[..., 0] = price.factor_none / price.factor_prospect
+    ratio[..., 0] = price.factor_price / price.factor_prospect
     ratio[..., 1:] = ratio_known[..., None]
     undiscounted: FloatArray = np.minimum(ratio, 1.0)
     if some(full):  # a cart rate at its cap might have met it without a discount as well

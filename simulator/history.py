@@ -73,7 +73,7 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
         with_steady_media(usual, world, start, decision),
         reference_log=steady_reference(usual, world, start, decision),
         # Who always offers the same gives no deal: nothing is borrowed, and nothing owed.
-        remembered_deal=seen_discount(usual, decision.discount_frac, decision.mechanic),
+        remembered_deal=_every_stage(seen_discount(usual, decision.discount_frac, decision.mechanic), start),
     )
     outcome, _ = play_day(usual, world, morning, decision, None)
     orders = add_up(outcome.orders, 3)
@@ -84,6 +84,10 @@ def _steady(market: MarketParameters, world: WorldParameters, worlds: int) -> Ma
         in_transit=worlds_innermost(orders * delay),
         returning=worlds_innermost(orders * market.orders.return_rate * np.maximum(market.orders.return_days, 1.0)),
     )
+
+
+def _every_stage(seen_frac: FloatArray, state: MarketState) -> FloatArray:
+    return worlds_innermost(np.broadcast_to(seen_frac[..., None], state.remembered_deal.shape))
 
 
 def with_steady_media(

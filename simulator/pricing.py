@@ -17,9 +17,8 @@ from xbopt.simulator.worlds import WorldParameters, is_certain
 # would leave the range of floats.
 _LARGEST_LOG = 200.0
 _LEAST_GOODS_SHARE = 0.2
-DEAL_HALF_LIFE_DAYS = 14.0
-"""Half-life of the memory of discounts, by which a lasting deal becomes the price."""
-_DEAL_HALF_LIVES = 2.0  # for so many of them, four weeks, a discount is wholly a deal
+BECOMES_PRICE, DEAL_STAGES = 5, 8
+"""The stage of the memory of discounts that is part of the price, and the number of stages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +30,13 @@ class PriceDay:
         offer_prospect: What prospects are offered.
         factor_known: Multiplier on known customers' carts from price, duty left out.
         factor_prospect: The same for prospects.
-        factor_none: The multiplier that no discount would have given.
+        factor_price: The multiplier of what is no deal: of the part of the discount that has become the price.
         turnout_known: Share of the day's visits by known customers that come at this offer; below 1 on an event whose
             usual deal the offer does not reach.
         turnout_prospect: The same for prospects.
         landed_log: Log of the landed price as known customers see it, against the usual one.
         seen_frac: The discount as people see it.
-        still_a_deal: How much of it is still a deal and not yet the price, 0..1.
+        still_a_deal: Share of it, or of a deeper one of the days before, that is a deal and not yet the price, 0..1.
         borrowed_frac: Share of the orders that the discount adds which is brought forward from the coming weeks.
         basket: Multiplier on order value from the promotion mechanic.
         duty_known: Duty of an order of a known customer.
@@ -50,7 +49,7 @@ class PriceDay:
     offer_prospect: Offer
     factor_known: FloatArray
     factor_prospect: FloatArray
-    factor_none: FloatArray
+    factor_price: FloatArray
     turnout_known: FloatArray
     turnout_prospect: FloatArray
     landed_log: FloatArray
@@ -127,8 +126,9 @@ def price_day(
     prospect_offer = known_offer if full_price else known_offer.times(offered)
     log_none = landed.log_ratio(np.zeros_like(seen))
     log_known = landed.log_ratio(seen, known_offer) if some(seen) else log_none
-    none = factor(log_none)
-    known = none if log_known is log_none else factor(log_known)
+    price = np.minimum(seen, state.remembered_deal[..., BECOMES_PRICE])  # what of the discount has become the price
+    factor_price = factor(landed.log_ratio(price) if some(price) else log_none)
+    known = factor_price if log_known is log_none else factor(log_known)
     prospect = known if full_price else factor(landed.log_ratio(seen * offered, prospect_offer))
     turnout = market.calendar.turnout(day, seen)
     list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
@@ -139,19 +139,18 @@ def price_day(
     # A mechanic may borrow more than its share, but never more than what switching leaves.
     share = promotion.borrowed_frac * world.pull_forward[:, None, None] * promotion.borrowing[mechanic]
     borrowed = np.minimum(share, 1.0 - promotion.switched_frac)
-    still = _still_a_deal(seen, state.remembered_deal)
     return PriceDay(
         offer_known=known_offer,
         offer_prospect=prospect_offer,
         factor_known=known,
         factor_prospect=prospect,
-        factor_none=none,
+        factor_price=factor_price,
         turnout_known=turnout,
         turnout_prospect=turnout if full_price else market.calendar.turnout(day, seen * offered),
         landed_log=log_known,
         seen_frac=seen,
-        still_a_deal=still,
-        borrowed_frac=borrowed * still,
+        still_a_deal=_still_a_deal(seen, price, state.remembered_deal),
+        borrowed_frac=borrowed,
         basket=basket,
         duty_known=duty_known,
         duty_prospect=duty_prospect,
@@ -165,19 +164,15 @@ def seen_discount(market: MarketParameters, discount_frac: FloatArray, mechanic:
     return discount_frac * market.promotion.appeal[mechanic]
 
 
-def _still_a_deal(seen: FloatArray, remembered: FloatArray) -> FloatArray:
-    """How much of a discount is still a deal and not yet the price ``(B, R, S)``, 0..1.
+def _still_a_deal(seen: FloatArray, price: FloatArray, remembered: FloatArray) -> FloatArray:
+    """Share of today's deal, or of a deeper one of the days before, that is a deal still ``(B, R, S)``, 0..1.
 
-    Of a discount that lasts, the share that its own memory has not caught up with falls to a quarter in two half-lives.
-    So long, four weeks, it is wholly a deal; then each further half-life leaves a quarter. This memory is apart from
-    that of prices: how fast people get used to a price does not say whether the price may be withdrawn.
-
-    Args:
-        seen: Today's discount ``(B, R, S)``, 0..1.
-        remembered: The remembered discount ``(B, R, S)``.
+    What was the price before the deal began is no part of it: the last stage of the memory says what that was. To the
+    power of 1.5 debts are held back for four weeks and paid back by the time that the deal has become the price.
     """
-    new = np.maximum(seen - remembered, 0.0) / np.where(seen > 0.0, seen, 1.0)
-    return np.minimum(2.0**_DEAL_HALF_LIVES * new, 1.0) ** 2
+    whole = np.maximum(seen, remembered[..., 0]) - np.minimum(price, remembered[..., -1])
+    share = (seen - price) / np.where(whole > 0.0, whole, 1.0)
+    return share * np.sqrt(share)
 
 
 def own_reference(

@@ -1,8 +1,9 @@
 """Where a promotion's extra orders come from, and the memory of past prices.
 
-A discount lifts orders by a *bump*. About a third of it is brought forward from the coming weeks, a third is switched
-from elsewhere, a third is new (van Heerde, Leeflang, Wittink 2004). What was brought forward is a debt that later days
-pay back; part of what was switched is taken from the seller's own less discounted segments of the same region.
+A discount lifts orders by a *bump*, as far as it is a deal: what lasts becomes the price. About a third of the bump is
+brought forward from the coming weeks, a third is switched from elsewhere, a third is new (van Heerde, Leeflang, Wittink
+2004). What was brought forward is a debt that later days pay back; part of what was switched is taken from the seller's
+own less discounted segments of the same region.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up, some
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.pricing import DEAL_HALF_LIFE_DAYS
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.worlds import is_certain
 
 WEEKS_AFTER_DAYS = 56
 """Days after a deal in which a reader of daily orders counts what is missing."""
-_DEAL_KEEP = 2.0 ** (-1.0 / DEAL_HALF_LIFE_DAYS)
+# Stages of 7.5 days, the sixth is the price: of a new discount a thirtieth in the mean of its first four weeks, a half
+# after six weeks, all but a fiftieth after three months.
+_DEAL_KEEP = float(np.exp(-1.0 / 7.5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class Ledger:
     """The bump of a day and its sources, expected orders ``(B, R, S)``.
 
     Attributes:
-        bump: Orders above those that no discount would have brought.
+        bump: Orders above those that no deal would have brought: at the part of the discount that has become the price.
         borrowed: Part of the bump taken from the coming weeks.
         switched: Part of the bump taken from elsewhere: competitors, and the seller's own other segments.
         repaid: Orders that today loses to earlier promotions.
@@ -52,7 +54,7 @@ def pull_forward(
     """Split the bump into its sources, and cut today's orders by what earlier and other promotions took.
 
     Nobody pays back while a deal goes on, however the bump changes from day to day: debts are due as far as today's
-    discount has become the price, wholly where there is none.
+    discount has become the price, wholly where there is none. A smaller deal than the last one holds less back.
 
     Args:
         market: Parameters.
@@ -143,8 +145,16 @@ def next_reference(
 
 
 def next_remembered_deal(state: MarketState, seen_frac: FloatArray) -> FloatArray:
-    """The remembered discount tomorrow: a moving average of what people saw ``(B, R, S)``."""
-    return _DEAL_KEEP * state.remembered_deal + (1.0 - _DEAL_KEEP) * seen_frac
+    """The remembered discount tomorrow ``(B, R, S, 8)``: moving averages in a row, the first of what people see.
+
+    One moving average begins to take a deal for the price on its second day; several in a row (an Erlang delay) leave
+    it a deal for weeks. How fast people get used to a price does not say whether it may be withdrawn, so this memory is
+    apart from that of prices.
+    """
+    stages = state.remembered_deal
+    before = np.empty_like(stages)
+    before[..., 0], before[..., 1:] = seen_frac, stages[..., :-1]
+    return _DEAL_KEEP * stages + (1.0 - _DEAL_KEEP) * before
 
 
 def _taken_from_siblings(switched_own: FloatArray, base: FloatArray, bump: FloatArray) -> FloatArray:

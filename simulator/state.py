@@ -42,7 +42,8 @@ class MarketState:
         window: Earlier exposures of channels with windowed carry-over ``(N-1, B, R, S, W)``.
         frequency: Remembered shares of the media ceiling, the memory behind fatigue ``(B, R, S, C)``.
         reference_log: Remembered log landed price against the usual one ``(B, R, S)``.
-        remembered_deal: Remembered discount as people see it, 0..1 ``(B, R, S)``: what of a deal has become the price.
+        remembered_deal: Remembered discount as people see it, in eight stages, 0..1 ``(B, R, S, 8)``; the
+            sixth is what has become the price.
         borrowed: Orders that promotions brought forward and that are still to be paid back ``(B, R, S)``.
         satisfaction: 0..1 ``(B, R, S)``.
         stock: Orders that the stock can fill ``(B, R)``; infinite where unlimited.
@@ -102,7 +103,7 @@ def blank_state(market: MarketParameters, worlds: int) -> MarketState:
         ),
         frequency=zeros(*cells, channels),
         reference_log=zeros(*cells),
-        remembered_deal=zeros(*cells),
+        remembered_deal=zeros(*cells, 8),
         borrowed=zeros(*cells),
         satisfaction=worlds_innermost(np.tile(market.customers.satisfaction_start, (worlds, regions, 1))),
         stock=worlds_innermost(np.tile(fulfilment.initial_orders, (worlds, 1))),

@@ -23,6 +23,7 @@ SHIPPED: dict[str, object] = {
     "segments.0.price_memory": {},
     "discounts.pull_forward": {},
 }
+LONG: dict[str, object] = {**SHIPPED, "horizon.days": 230}
 WEEKS_AFTER = 8
 
 
@@ -86,32 +87,53 @@ def test_those_whom_a_deal_wins_do_not_hide_what_it_takes_from_later_weeks(visit
     assert measured_loss({**SHIPPED, **again}, 0.2, days) == pytest.approx(1 / 3, rel=0.1)
 
 
-def test_nobody_pays_back_in_the_first_four_weeks_of_a_deal() -> None:
-    """Not on an event's large debt either, and not until three quarters of the discount have become the price."""
-    market = plain_market({**SHIPPED, "calendar.custom_events": [FAIR]})
-    outcomes, _ = play(market, steady(market.scenario, 1, discount=0.1), days=60)
-    repaid = np.array([outcome.ledger.repaid.item() for outcome in outcomes])
-    borrowed = np.array([outcome.ledger.borrowed.item() / outcome.ledger.bump.item() for outcome in outcomes])
-    assert not repaid[:28].any()
-    assert (repaid[29:] > 0.0).all()
+def test_next_to_nothing_is_paid_back_in_the_first_four_weeks_of_a_deal() -> None:
+    """Not of an event's large debt either, and all of it once the discount has become the price."""
+    market = plain_market({**LONG, "calendar.custom_events": [FAIR]})
+    outcomes, state = play(market, steady(market.scenario, 1, discount=0.1), days=150)
+    ledgers = [outcome.ledger for outcome in outcomes]
+    repaid, borrowed, bump = (
+        np.array([getattr(ledger, name).item() for ledger in ledgers]) for name in ("repaid", "borrowed", "bump")
+    )
+    assert repaid[:28].sum() < 0.06 * borrowed[:28].sum()
     # A third is to be missed in the eight weeks after, in which 1 - 2^-5.6 of a debt is paid back.
-    paid = 1 - 0.5**5.6
-    assert borrowed[:29] == pytest.approx(1 / 3 / paid)
-    # On day 42 an eighth of the discount is not yet remembered: 4 / 8 squared.
-    assert borrowed[42] == pytest.approx(1 / 12 / paid)
+    assert borrowed == pytest.approx(bump / 3 / (1 - 0.5**5.6))
+    # Six stages of 7.5 days: P(Poisson(100 / 7.5) < 6) = 0.011 of the discount is a deal on day 100.
+    assert bump[100] < 0.02 * bump[0]
+    assert state.borrowed.item() < 0.02 * borrowed.sum()
 
 
-def test_a_small_deal_after_a_deep_one_holds_no_debt_back() -> None:
+def test_a_small_deal_after_a_deep_one_holds_little_debt_back() -> None:
     market = plain_market(SHIPPED)
     choices = [decision(market.scenario, 1, discount=depth) for depth in (0.3, 0.3, 0.02)]
     outcomes, state = play(market, lambda day: choices[day], days=3)
-    # Two days at 30 % leave 0.3 (1 - 2^(-2/14)) = 2.8 % of it in memory, more than the 2 % that are given now.
-    assert outcomes[2].ledger.borrowed.item() == 0.0
-    owed = sum(outcome.ledger.borrowed.item() for outcome in outcomes)
-    assert outcomes[2].ledger.repaid.item() == pytest.approx((1 - 0.5**0.1) * owed)
-    assert state.remembered_deal.item() == pytest.approx(
-        0.3 * (1 - 0.5 ** (2 / 14)) * 0.5 ** (1 / 14) + 0.02 * (1 - 0.5 ** (1 / 14))
-    )
+    keep = np.exp(-1 / 7.5)
+    # Two days at 30 % leave 0.3 (1 - keep^2) in the first stage: the 2 % hold back their share of that.
+    held = 0.02 / (0.3 * (1 - keep**2))
+    owed = sum(outcome.ledger.borrowed.item() for outcome in outcomes[:2])
+    assert outcomes[2].ledger.repaid.item() == pytest.approx((1 - 0.5**0.1) * (1 - held**1.5) * owed)
+    first = 0.3 * (1 - keep**2) * keep + 0.02 * (1 - keep)
+    assert state.remembered_deal[..., 0].item() == pytest.approx(first)
+
+
+@pytest.mark.parametrize(("usual", "deeper"), [(0.05, 0.1), (0.1, 0.15), (0.2, 0.22)])
+@pytest.mark.parametrize("days", [3, 14])
+def test_of_a_deeper_week_only_what_is_new_borrows(usual: float, deeper: float, days: int) -> None:
+    """After 150 days the usual discount is the price; a deeper one is a deal on it, as on a list price."""
+    market, before, after = plain_market(LONG), 150, 7 * WEEKS_AFTER
+    same = daily_orders(market, [usual] * (before + days + after))
+    gain = daily_orders(market, [usual] * before + [deeper] * days + [usual] * after) - same
+    lost, bump = -gain[before + days :].sum(), gain[before : before + days].sum()
+    assert lost / bump == pytest.approx(1 / 3, rel=0.1)
+
+
+def test_a_week_without_the_lasting_discount_owes_nothing_when_it_returns() -> None:
+    market, before, after = plain_market({**LONG, "segments.0.price_memory": {"deal_gain": 0}}), 150, 7 * WEEKS_AFTER
+    same = daily_orders(market, [0.2] * (before + 7 + after))
+    paused = daily_orders(market, [0.2] * before + [0.0] * 7 + [0.2] * after)
+    lost_then, lost_after = (same - paused)[before : before + 7].sum(), (same - paused)[before + 7 :].sum()
+    assert lost_then > 0.0
+    assert abs(lost_after) < 0.1 * lost_then
 
 
 @pytest.mark.parametrize(

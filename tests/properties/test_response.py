@@ -101,8 +101,8 @@ def test_one_cell_and_day_raised_never_lowers_the_visits_of_the_whole_horizon(le
 @given(documents(days=DAYS), st.floats(1.01, 2.0), st.sampled_from(["price_level", "tax"]))
 def test_demand_falls_with_the_landed_price(doc: Doc, factor: float, what: str) -> None:
     doc["shocks"] = []
-    # A lower price may make the other segment's discount more of a deal, which takes orders from this one.
-    doc["discounts"]["pull_forward"]["own_frac"] = 0.0
+    # A lower price may make a discount more of a deal, which takes orders from the other segment and from later days.
+    doc["discounts"]["pull_forward"] |= {"own_frac": 0.0, "borrowed_frac": 0.0}
 
     def orders(level: float) -> FloatArray:
         if what == "price_level":

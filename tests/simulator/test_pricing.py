@@ -144,7 +144,7 @@ def test_mechanics_change_who_takes_what() -> None:
     assert found["member_only"].factor_known.item() == pytest.approx(0.8**-2)
     assert found["member_only"].factor_prospect.item() == pytest.approx(1.0)
     assert found["member_only"].paid_prospect.item() == 0.0
-    assert all(prices.factor_none.item() == pytest.approx(1.0) for prices in found.values())
+    assert all(prices.factor_price.item() == pytest.approx(1.0) for prices in found.values())
 
 
 def test_a_mechanic_without_a_discount_changes_nothing() -> None:
@@ -152,7 +152,7 @@ def test_a_mechanic_without_a_discount_changes_nothing() -> None:
     choice = decision(market.scenario, 1, mechanic=2)
     prices = price_day(market, average_world(), initial_state(market, 1), choice.discount_frac, choice.mechanic)
     assert prices.basket.item() == 1.0
-    assert prices.factor_known.item() == prices.factor_none.item()
+    assert prices.factor_known.item() == prices.factor_price.item()
 
 
 EU = {"market.regions.0.duty": "eu_import"}
