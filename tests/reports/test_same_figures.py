@@ -72,7 +72,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
 
 def test_a_simulation(printed: Callable[[], str]) -> None:
     result = xbopt.simulate("quickstart", runs=8, seed=3)
-    simulate_face._print_result(result, None)
+    simulate_face._print_result(result, None, None)
     check(printed(), simulation_content(build_simulation_report(result)), at_least=110)
 
 
