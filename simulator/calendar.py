@@ -8,6 +8,9 @@ to Cyber Monday are one wish to buy, and the measured lifts of each already hold
 ``demand`` is what a seller meets who takes part in the day's deals. On an event, part of the lift are people who seek
 the usual deal; without it they go to the competitors, whose own deals are in this share and nowhere else. In the
 lead-in the usual deal is half as deep, as discounts of early November are beside those of Black Friday (Adobe 2025).
+
+Lifts are measured on sellers who give the usual deal, so they hold the response to it. ``deal_in_lift`` is the depth
+that is answered so: what people would do for a deal alone turns into the lift as the lead-in ramps up.
 """
 
 from collections.abc import Sequence
@@ -42,6 +45,8 @@ class CalendarArrays:
         holiday: Whether the day is a public holiday ``(T, R)``.
         usual_deal: Discount that sellers usually give on the day ``(T, R)``, as a fraction.
         deal_share: Share of the day's demand that comes for such a discount only ``(T, R)``.
+        deal_in_lift: Depth of discount to which ``demand`` holds the response already ``(T, R)``, as a fraction: the
+            usual deal on event days, and in the lead-in the share of it that the lift has of its height.
         daypart_activity: Share of the audience's day in each daypart ``(T, R, H)``; sums to 1 over ``H``.
     """
 
@@ -54,6 +59,7 @@ class CalendarArrays:
     holiday: BoolArray
     usual_deal: FloatArray
     deal_share: FloatArray
+    deal_in_lift: FloatArray
     daypart_activity: FloatArray
 
     @property
@@ -92,6 +98,7 @@ class _RegionEvents:
     days_to_event: FloatArray
     usual_deal: FloatArray
     deal_share: FloatArray
+    deal_in_lift: FloatArray
 
 
 def build_calendar(
@@ -169,6 +176,7 @@ def build_calendar(
         holiday=holiday,
         usual_deal=np.stack([one.usual_deal for one in felt], axis=1),
         deal_share=np.stack([one.deal_share for one in felt], axis=1),
+        deal_in_lift=np.stack([one.deal_in_lift for one in felt], axis=1),
         daypart_activity=activity / total,
     )
     for array in (
@@ -180,6 +188,7 @@ def build_calendar(
         arrays.holiday,
         arrays.usual_deal,
         arrays.deal_share,
+        arrays.deal_in_lift,
         arrays.daypart_activity,
     ):
         array.flags.writeable = False
@@ -248,12 +257,16 @@ def event_demand(event: DatedEvent, first: date, days: int) -> FloatArray:
     demand = np.ones(days, dtype=np.float64)
     demand[(before <= 0) & (after <= 0)] = event.peak_demand
     leading = (before >= 1) & (before <= event.lead_in_days)
-    ramp = (event.lead_in_days + 1 - before[leading]) / max(event.lead_in_days, 1)
-    demand[leading] = 1.0 + (event.lead_in_demand - 1.0) * ramp
+    demand[leading] = 1.0 + (event.lead_in_demand - 1.0) * _lead_in_ramp(event, before[leading])
     dipping = (after >= 1) & (after <= event.dip_days)
     ramp = (event.dip_days + 1 - after[dipping]) / max(event.dip_days, 1)
     demand[dipping] = 1.0 + (event.dip_demand - 1.0) * ramp
     return demand
+
+
+def _lead_in_ramp(event: DatedEvent, before: FloatArray) -> FloatArray:
+    """How far the lead-in is up so many days before the start; 1 on its last day."""
+    return (event.lead_in_days + 1 - before) / max(event.lead_in_days, 1)
 
 
 def _days_before_and_after(event: DatedEvent, first: date, days: int) -> tuple[FloatArray, FloatArray]:
@@ -270,7 +283,7 @@ def _combine(events: Sequence[DatedEvent], first: date, days: int) -> _RegionEve
     lift, dip, cpm, sensitivity, night_share = (np.ones(days, dtype=np.float64) for _ in range(5))
     cheaper = np.ones(days, dtype=np.float64)
     quieter = np.ones(days, dtype=np.float64)
-    usual_deal, deal_share = np.zeros(days), np.zeros(days)
+    usual_deal, deal_share, deal_in_lift = np.zeros(days), np.zeros(days), np.zeros(days)
     to_event = np.full(days, DAYS_TO_EVENT_CAP)
     for event in events:
         before, after = _days_before_and_after(event, first, days)
@@ -280,6 +293,8 @@ def _combine(events: Sequence[DatedEvent], first: date, days: int) -> _RegionEve
         greatest = demand > lift
         usual = np.where(during, event.usual_deal_frac, event.usual_deal_frac / 2.0)
         usual_deal = np.where(greatest, usual, usual_deal)
+        ramp = np.where(during, 1.0, np.where(leading, _lead_in_ramp(event, before), 0.0))
+        deal_in_lift = np.where(greatest, usual * ramp, deal_in_lift)
         deal_share = np.where(greatest, event.deal_seekers_frac * (1.0 - 1.0 / np.maximum(demand, 1.0)), deal_share)
         lift = np.maximum(lift, demand)
         dip = dip * np.minimum(demand, 1.0)
@@ -299,6 +314,7 @@ def _combine(events: Sequence[DatedEvent], first: date, days: int) -> _RegionEve
         days_to_event=to_event,
         usual_deal=usual_deal,
         deal_share=deal_share,
+        deal_in_lift=deal_in_lift,
     )
 
 

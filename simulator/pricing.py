@@ -100,6 +100,9 @@ def price_day(
     The usual landed price is that of the first day at price level 1, full price, first-day currency rates and the
     table's rules: the one at which the scenario's conversion rates hold.
 
+    On an event the calendar's demand holds the response to a deal of the depth that is usual there, since everybody
+    gives one. Of a discount ``x`` counts only what lies beyond that depth; memory follows the price that is paid.
+
     Args:
         market: Parameters.
         world: What differs by world.
@@ -126,10 +129,22 @@ def price_day(
     prospect_offer = known_offer if full_price else known_offer.times(offered)
     log_none = landed.log_ratio(np.zeros_like(seen))
     log_known = landed.log_ratio(seen, known_offer) if some(seen) else log_none
+    in_lift = market.calendar.deal_in_lift[day][:, None]
+
+    def response(log_price: FloatArray, seen_frac: FloatArray, offer: Offer | None) -> FloatArray:
+        if some(in_lift):
+            usual = landed.log_ratio(np.minimum(seen_frac, in_lift), offer)
+            log_price = np.where(in_lift > 0.0, log_none + (log_price - usual), log_price)
+        return factor(log_price)
+
     price = np.minimum(seen, state.remembered_deal[..., BECOMES_PRICE])  # what of the discount has become the price
-    factor_price = factor(landed.log_ratio(price) if some(price) else log_none)
-    known = factor_price if log_known is log_none else factor(log_known)
-    prospect = known if full_price else factor(landed.log_ratio(seen * offered, prospect_offer))
+    factor_price = response(landed.log_ratio(price), price, None) if some(price) else factor(log_none)
+    known = factor_price if log_known is log_none else response(log_known, seen, known_offer)
+    prospect = known
+    if not full_price:
+        seen_by_prospects = seen * offered
+        log_prospect = landed.log_ratio(seen_by_prospects, prospect_offer)
+        prospect = response(log_prospect, seen_by_prospects, prospect_offer)
     turnout = market.calendar.turnout(day, seen)
     list_value = market.orders.price_base * world.order_value * basket * landed.fx_seller[..., None]
     duty_known, tax_known = duty_and_tax(market, list_value, known_offer, fx, day)

@@ -66,7 +66,8 @@ class CustomEvent(Section):
     )
     usual_deal_frac: Annotated[float, Field(ge=0, le=0.9)] = Field(
         default=0.0,
-        description="discount that sellers usually give on the days of the event; half of it in the lead-in",
+        description="discount that sellers usually give on the days of the event; half of it in the lead-in. The "
+        "event's demand is that of a seller who gives it, and holds the response to it",
     )
     deal_seekers_frac: Frac = Field(
         default=0.0,

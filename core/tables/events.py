@@ -52,13 +52,16 @@ class DatedEvent:
         end: Last day of the event, itself included.
         lead_in_days: Days before ``start`` on which demand moves already.
         lead_in_demand: Multiplier on demand on the last day before ``start``; it ramps linearly from 1.
-        peak_demand: Multiplier on demand on each day of the event.
+        peak_demand: Multiplier on demand on each day of the event: orders of a seller who gives the usual deal, against
+            an ordinary day at list price. Sales in money are lower, by the usual deal.
         dip_days: Days after ``end`` on which demand is still off.
         dip_demand: Multiplier on demand on the first day after ``end``; it recovers linearly to 1.
         cpm: Multiplier on the price of reach on event days; half of its excess over 1 holds in the lead-in.
-        price_sensitivity: Multiplier on price elasticity in the lead-in and the event, at least 1.
+        price_sensitivity: Multiplier on price elasticity in the lead-in and the event, at least 1; on what a deal is
+            beyond the usual one.
         night_share: Multiplier on the weight of the night dayparts on event days.
-        usual_deal_frac: Discount that sellers usually give on event days; half of it in the lead-in.
+        usual_deal_frac: Discount that sellers usually give on event days, to which the lift holds the response; half of
+            it in the lead-in.
         deal_seekers_frac: Share of the event's lift in visits that goes to sellers who give that discount only.
         evidence: One of `xbopt.core.tables.rows.EVIDENCE_MARKS`; empty for an event of one's own.
         source: Where the numbers were found; empty for an event of one's own.

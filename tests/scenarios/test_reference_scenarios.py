@@ -195,7 +195,13 @@ def orders_and_margin(*overrides: str) -> tuple[float, float]:
 
 
 def test_a_deal_on_the_day_pays_and_a_week_of_it_in_ordinary_days_does_not() -> None:
-    """Seekers of deals stay away from who gives none on 11.11. A week later the same deal sells more and earns less."""
+    """Seekers of deals stay away from who gives none on 11.11. A week later the same deal sells more and earns less.
+
+    In China 4.21 times an ordinary day's people come at 20 % off and 1 + 3.21 * 0.3 = 1.96 times at list price. Of the
+    list price an order keeps 55 % less some 11 % for parcel, fees and returns, at 20 % off 35 % less some 10 %:
+    4.21 * 0.25 = 1.05 against 1.96 * 0.44 = 0.86. The season is 52 ordinary days that keep 24 % after media, 12.4: a
+    gain of 1.5 %.
+    """
     deal = "plan.discounts=[{{discount_frac: 0.2, start: {}, end: {}}}]"
     none, day, week = (
         orders_and_margin(change)
@@ -205,7 +211,7 @@ def test_a_deal_on_the_day_pays_and_a_week_of_it_in_ordinary_days_does_not() -> 
             deal.format("2026-11-19", "2026-11-25"),
         )
     )
-    assert day[1] > 1.03 * none[1]
+    assert day[1] > 1.01 * none[1]
     assert week[0] > 1.05 * none[0]
     assert week[1] < none[1]
 

@@ -90,7 +90,7 @@ def test_events_of_the_table_reach_into_the_horizon_from_outside() -> None:
     behind = calendar(countries=("US",), event_ids=ids, start=date(2026, 12, 1), days=8)
     np.testing.assert_allclose(behind.demand[:, 0], 1 - 0.15 * np.arange(7, -1, -1) / 7)
     season = calendar(countries=("US",), event_ids=ids, start=date(2026, 11, 27), days=4)
-    np.testing.assert_allclose(season.demand[:, 0], [2.8, 1 + 0.8 / 3, 1.4, 3.4])
+    np.testing.assert_allclose(season.demand[:, 0], [4.27, 1 + 0.8 / 3, 1.4, 5.16])
 
 
 def test_of_overlapping_lifts_the_greatest_counts_and_dips_multiply() -> None:
@@ -120,6 +120,8 @@ def test_the_deal_of_the_day_is_that_of_the_greatest_lift_and_half_as_deep_befor
     found = calendar(custom_events=[at(deal), at(sale)])
     # May 7 to 15: four days of lead-in, two of the fair, one of the sale in the fair's dip, dips.
     np.testing.assert_allclose(found.usual_deal[3:12, 0], [0.15] * 4 + [0.3] * 2 + [0.1] + [0] * 2)
+    # The lead-in's lift is a quarter up on its first day, and so is the depth that it answers.
+    np.testing.assert_allclose(found.deal_in_lift[3:12, 0], [0.0375, 0.075, 0.1125, 0.15, 0.3, 0.3, 0.1, 0, 0])
     # Of a lift of 2 half a day's visits are extra, of 1.5 a third.
     shares = [0.5 * 0.1 / 1.1, 0.5 * 0.2 / 1.2, 0.5 * 0.3 / 1.3, 0.5 * 0.4 / 1.4, 0.25, 0.25, 0.3, 0, 0]
     np.testing.assert_allclose(found.deal_share[3:12, 0], shares)
@@ -174,7 +176,7 @@ def test_an_event_counts_only_in_its_regions_and_where_its_id_is_listed() -> Non
         days=1,
         custom_events=[at(replace(FAIR, start=date(2026, 11, 27), end=date(2026, 11, 27), peak_demand=5.0), 1)],
     )
-    np.testing.assert_allclose(found.demand, [[2.8, 5.0, 1.0]])
+    np.testing.assert_allclose(found.demand, [[4.27, 5.0, 1.0]])
 
 
 MONTHS = np.array([0.8, 0.85, 0.9, 0.95, 1.0, 1.0, 0.95, 0.9, 1.0, 1.1, 1.5, 1.7])
@@ -245,7 +247,7 @@ def test_regions_can_be_permuted() -> None:
         start=date(2026, 11, 1),
         days=120,
     )
-    for name in ("demand", "cpm", "price_sensitivity", "event_strength", "days_to_event", "holiday"):
+    for name in ("demand", "cpm", "price_sensitivity", "event_strength", "days_to_event", "holiday", "deal_in_lift"):
         np.testing.assert_array_equal(getattr(one, name)[:, order], getattr(two, name))
     np.testing.assert_array_equal(one.daypart_activity[:, order], two.daypart_activity)
 
@@ -261,7 +263,8 @@ def test_ramadan_moves_the_day_into_the_night() -> None:
     np.testing.assert_allclose(found.daypart_activity[0, 0, 2], 0.27)
     np.testing.assert_allclose(found.daypart_activity[1:30, 0, 2], 0.36, atol=0.001)
     assert found.event_strength[0, 0] == pytest.approx(0.18)
-    assert found.event_strength[1:30, 0].mean() == pytest.approx(0.51, abs=0.005)
+    # Sales are up by 51 %; at the usual 10 % off they are nine tenths of the orders.
+    assert 0.9 * (1 + found.event_strength[1:30, 0].mean()) == pytest.approx(1.51, abs=0.005)
     assert found.event_strength[30, 0] == pytest.approx(-0.2)
 
 
