@@ -36,7 +36,8 @@ class RuleInForce:
         last: The last such day.
         products: Ids of the products that it holds for; empty for all.
         origin: Of a duty, where these products come from; ``any`` where the scenario states nothing.
-        own_rates: Of a duty, the rates that these products state for themselves, which go before the rule's.
+        own_rates: Of a duty, the rates that these products state for themselves, which go before the rule's
+            unless that is 0.
         is_assumed: Whether the scenario states no tariff list, so that the table's assumption is used.
         is_off: Whether it is a fee that is not counted: not in force for certain, and not switched on.
         is_throughout: Whether it holds on every day of the campaign.
@@ -163,7 +164,13 @@ def _of_border(document: ScenarioDocument, region: Region) -> Iterator[RuleInFor
             own = tuple(sorted({product.duty_frac for product in products if product.duty_frac is not None}))
             for rule, first, last in _spans(days, lambda day, o=origin: duty_rule(region.duty, day, o)):
                 yield RuleInForce(
-                    rule=rule, regions=here, first=first, last=last, products=some, origin=origin, own_rates=own
+                    rule=rule,
+                    regions=here,
+                    first=first,
+                    last=last,
+                    products=some,
+                    origin=origin,
+                    own_rates=own if rule.ad_valorem_frac > 0.0 else (),
                 )
         yield from _tariff_lists(document, region)
         owed = owed_fees(region)

@@ -103,6 +103,22 @@ CASES = [
         80 * 0.0752,
     ),
     ("a product's origin goes before the market's", {**US, "products.0.origin": "CN"}, "2026-07-24", 24.80, 6.016),
+    # IEEPA 30 % and list 3 at 25 % on top of 6 %, and no de minimis, whatever the other goods of the shop are.
+    ("a product's origin brings its limits", {**US, "products.0.origin": "CN"}, "2025-06-01", 48.80, 80 * 0.0749),
+    (
+        "a rate of the product's own where duty is abolished",
+        {**CH, "products.0.duty_frac": 0.12},
+        "2026-09-07",
+        0.0,
+        50 * 0.081,
+    ),
+    (
+        "a rate of the product's own, goods of a preferred origin",
+        {**GB, "products.0.price_base": 200.0, "products.0.duty_frac": 0.12, "market.origin": "EU"},
+        "2026-09-07",
+        0.0,
+        200 * 0.2,
+    ),
     ("China's de minimis, last day", FROM_CHINA, "2025-05-01", 0.0, 80 * 0.0749),
     ("China's de minimis ended", FROM_CHINA, "2025-05-02", 80 * (0.06 + 1.45 + 0.25), 80 * 0.0749),
     # European Union: 6 % of 200 and 15 of shipping, 12.90, with VAT of 19 % at import.
@@ -379,6 +395,24 @@ def test_products_of_one_order_are_weighted_by_value() -> None:
         "segments.0.items_per_order": 2.0,
     }
     assert owed(changes, "2026-09-07")[0] == pytest.approx(400 * (0.75 * 0.02 + 0.25 * 0.06), abs=0.005)
+
+
+def test_an_order_of_mixed_origin_meets_the_limits_of_its_larger_part() -> None:
+    """In June 2025 Chinese goods have no de minimis, others 800: a parcel cannot be half inside."""
+    changes = {
+        **US,
+        "products": [
+            {"id": "thing", "price_base": 60.0, "unit_cost_base": 5, "origin": "CN"},
+            {"id": "other", "price_base": 20.0, "unit_cost_base": 5, "origin": "GB"},
+        ],
+        "segments.0.product_mix": {"thing": 0.5, "other": 0.5},
+        "segments.0.items_per_order": 2.0,
+    }
+    # The Chinese 60 owe 6 + 30 + 25 %, the British 20 the 16 % of the reciprocal tariff outside the de minimis.
+    assert owed(changes, "2025-06-01")[0] == pytest.approx(60 * 0.61 + 20 * 0.16, abs=0.005)
+    mostly_british = {**changes, "segments.0.product_mix": {"thing": 0.2, "other": 0.8}}
+    # Of 28 an item 12 are Chinese: inside the de minimis the Chinese surcharge of 30 % is owed all the same.
+    assert owed(mostly_british, "2025-06-01")[0] == pytest.approx(2 * 12 * 0.30, abs=0.005)
 
 
 def test_a_deal_that_a_part_takes_is_taxed_by_the_two_prices_that_are_paid() -> None:
