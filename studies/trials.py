@@ -258,6 +258,8 @@ def _flat(market: MarketParameters, price: float) -> MarketParameters:
             },
         ),
         "plan": document.plan.model_copy(update={"discounts": []}),
+        # The average world has the scenario's own values, whatever is drawn for others.
+        "uncertainty": document.uncertainty.model_copy(update={"draws": None}),
         "shocks": [shock for shock in document.shocks if isinstance(shock, RuleChange) and shock.day <= first],
     }
     changed: ScenarioDocument = document.model_copy(update=calm)
