@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from xbopt.core.arrays import FloatArray
     from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit.numbers import NumberFormat
+    from xbopt.simulator.parameters import MarketParameters
     from xbopt.studies.plan import PlanningResult
     from xbopt.studies.value_of_information import ValueOfInformation
 
@@ -103,6 +104,7 @@ def plan_command(
     """Plan a campaign: where, when and how much to spend, what discounts to give, and what holds the plan back."""
     from xbopt.agents.planner.aims import Target
     from xbopt.reports.plan.document import infeasible_json, planning_json
+    from xbopt.simulator.build import build_market
     from xbopt.studies.plan import plan
 
     outputs = {"--out": (out, ".csv,.xlsx"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
@@ -150,11 +152,13 @@ def plan_command(
     except BudgetError as error:
         if as_json:
             asked = None if wanted is None else (wanted.kpi, wanted.value)
-            print_json(infeasible_json(loaded, error, goal=chosen, target=asked))
+            infeasible = infeasible_json(loaded, error, goal=chosen, target=asked)
+            print_json({**infeasible, "vital_signs": _signs_json(build_market(loaded))})
         raise
     known = _known(result, seed=seed, quiet=as_json) if worth_knowing else None
     if as_json:
-        print_json(planning_json(result, worth_knowing=known))
+        signs = _signs_json(result.market)
+        print_json({**planning_json(result, worth_knowing=known), "vital_signs": signs})
     else:
         _print_plan(result)
         if worth_knowing:
@@ -167,6 +171,13 @@ def plan_command(
     elif not as_json:
         say(f"Next: xbopt plan {scenario} -o plan.xlsx --report plan.html writes it day by day and as a page.")
     _write_reports(result, report, xlsx, runs=runs, seed=seed, quiet=as_json)
+
+
+def _signs_json(market: "MarketParameters") -> dict[str, object]:
+    from xbopt.reports.simulation.vital_signs import warnings_json
+    from xbopt.studies.vital_signs import vital_signs
+
+    return warnings_json(vital_signs(market))
 
 
 def _check_own(out: Path | None, others: list[str]) -> None:
@@ -234,7 +245,7 @@ def _print_plan(result: "PlanningResult") -> None:
 
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
-    print_warnings(console, scenario)
+    print_warnings(console, result.market)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(plan_verdict(result, numbers), markup=False)
     console.print(sampled_sentence(result, numbers), markup=False)

@@ -145,8 +145,14 @@ def simulate_command(
 
 def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> None:
     from xbopt.reports.simulation.document import marginals_json, simulation_json
+    from xbopt.reports.simulation.vital_signs import warnings_json
+    from xbopt.studies.vital_signs import vital_signs
 
-    print_json({**simulation_json(result), "marginals": None if marginals is None else marginals_json(marginals)})
+    found = {
+        "vital_signs": warnings_json(vital_signs(result.market)),
+        "marginals": None if marginals is None else marginals_json(marginals),
+    }
+    print_json({**simulation_json(result), **found})
 
 
 def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool) -> None:
@@ -193,7 +199,7 @@ def _print_result(result: "SimulationResult", gain: "MediaEffect | None", margin
     scenario, money = result.scenario, result.scenario.base_currency
     console, numbers = result_console(), terminal_numbers(money)
     worlds = "1 world" if result.runs == 1 else f"{numbers.count(result.runs)} worlds"
-    print_warnings(console, scenario)
+    print_warnings(console, result.market)
     console.print(f"{scenario.name}: {scenario.title}", markup=False)
     console.print(
         f"{scenario.start} to {scenario.date_of(scenario.days - 1)}, {scenario.days} days; "

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.table import Table
 
-    from xbopt.core.scenario.scenario import Scenario
     from xbopt.reports.kit import figures
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.reports.kit.page_parts import PageContent
+    from xbopt.simulator.parameters import MarketParameters
     from xbopt.studies.marginals import Marginals
     from xbopt.studies.rules_in_force import RulesInForce
     from xbopt.studies.simulate import Progress
@@ -125,12 +125,12 @@ def print_trade_rules(rules: "RulesInForce", currency: str, console: "Console") 
         console.print(f"- {line}", markup=False)
 
 
-def print_warnings(console: "Console", scenario: "Scenario") -> None:
-    """What must be read before any figure of a scenario: nothing is stated as uncertain, or a vital sign is outside."""
+def print_warnings(console: "Console", market: "MarketParameters") -> None:
+    """What must be read before any figure of a market: nothing is stated as uncertain, or a vital sign is outside."""
     from xbopt.reports.simulation.vital_signs import warning_lines
-    from xbopt.studies.vital_signs import stated_signs
+    from xbopt.studies.vital_signs import vital_signs
 
-    for line in warning_lines(stated_signs(scenario)):
+    for line in warning_lines(vital_signs(market)):
         console.print(line, markup=False, soft_wrap=True)  # one line each, however long
 
 

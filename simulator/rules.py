@@ -8,7 +8,7 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import RuleChange
-from xbopt.core.scenario.trade import owed_fees, product_rates
+from xbopt.core.scenario.trade import origin_of_orders, owed_fees, product_rates
 from xbopt.core.tables.duties import duty_rule
 from xbopt.core.tables.refunds import refund_rule
 from xbopt.core.tables.taxes import tax_rate
@@ -147,6 +147,7 @@ def _table_rules(scenario: Scenario, length: int) -> TradeRules:
     by_item = np.zeros(by_region, dtype=np.bool_)
     tax_free, untaxed, threshold, flat, rate, surcharge = (np.zeros(by_cell) for _ in range(6))
     mix = _value_shares(scenario)
+    origins = [origin_of_orders(document, segment) for segment in document.segments]
     rates: dict[tuple[str, str | None, str | None, float | None], FloatArray] = {}
     currency: list[int] = []
     for r, region in enumerate(regions):
@@ -163,13 +164,17 @@ def _table_rules(scenario: Scenario, length: int) -> TradeRules:
         at_sale = region.duty_paid_by == "seller" and region.low_value_tax == "at_sale"
         in_price = {"nobody", "seller"} if at_sale else {"nobody"}
         for t, rule in enumerate(rules):
-            per_order = per_unit * _units(scenario, rule.threshold_unit)
-            threshold[t, r] = rule.threshold * per_order
-            tax_free[t, r] = rule.tax_threshold * per_order if rule.tax_below == "nobody" else 0.0
-            untaxed[t, r] = rule.tax_threshold * per_order if rule.tax_below in in_price else 0.0
-            flat[t, r] = rule.flat_duty * per_unit * _units(scenario, rule.flat_duty_unit)
             on_duty[t, r], shipping[t, r] = rule.tax_on_duty, rule.duty_base == "CIF"
             counts[t, r], by_item[t, r] = rule.threshold_basis == "CIF", rule.threshold_unit == "item"
+        for origin in set(origins):
+            cells = np.array([own == origin for own in origins])
+            for t, day in enumerate(days):
+                rule = duty_rule(region.duty, day, origin)
+                per_order = per_unit * _units(scenario, rule.threshold_unit)[cells]
+                threshold[t, r, cells] = rule.threshold * per_order
+                tax_free[t, r, cells] = rule.tax_threshold * per_order if rule.tax_below == "nobody" else 0.0
+                untaxed[t, r, cells] = rule.tax_threshold * per_order if rule.tax_below in in_price else 0.0
+                flat[t, r, cells] = rule.flat_duty * per_unit * _units(scenario, rule.flat_duty_unit)[cells]
         for p, product in enumerate(document.products):
             alike = region.duty, product.origin, product.tariff_list, product.duty_frac
             if alike not in rates:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.market import Product, Region
 from xbopt.core.scenario.scenario import Scenario
@@ -36,7 +36,8 @@ class RuleInForce:
         last: The last such day.
         products: Ids of the products that it holds for; empty for all.
         origin: Of a duty, where these products come from; ``any`` where the scenario states nothing.
-        own_rates: Of a duty, the rates that these products state for themselves, which go before the rule's.
+        own_rates: Of a duty, the rates that these products state for themselves, which go before the rule's
+            unless that is 0.
         is_assumed: Whether the scenario states no tariff list, so that the table's assumption is used.
         is_off: Whether it is a fee that is not counted: not in force for certain, and not switched on.
         is_throughout: Whether it holds on every day of the campaign.
@@ -163,7 +164,13 @@ def _of_border(document: ScenarioDocument, region: Region) -> Iterator[RuleInFor
             own = tuple(sorted({product.duty_frac for product in products if product.duty_frac is not None}))
             for rule, first, last in _spans(days, lambda day, o=origin: duty_rule(region.duty, day, o)):
                 yield RuleInForce(
-                    rule=rule, regions=here, first=first, last=last, products=some, origin=origin, own_rates=own
+                    rule=rule,
+                    regions=here,
+                    first=first,
+                    last=last,
+                    products=some,
+                    origin=origin,
+                    own_rates=own if isinstance(rule, DutyRule) and rule.ad_valorem_frac > 0.0 else (),
                 )
         yield from _tariff_lists(document, region)
         owed = owed_fees(region)
@@ -220,22 +227,8 @@ def _open_duties(scenario: Scenario, dutiable_by_day: FloatArray | None) -> Iter
     document, days = scenario.document, _days(scenario.document)
     people = np.maximum(scenario.population, 1e-9)
     for r, region in enumerate(document.market.regions):
-        if region.duty == "none":
-            continue
-        stated = [
-            shock.day
-            for shock in document.shocks
-            if isinstance(shock, RuleChange)
-            and (region.id in shock.regions or not shock.regions)
-            and not (shock.surcharge_frac is None and shock.ad_valorem_frac is None and shock.line_duty_base is None)
-        ]
-        known_from = min(stated, default=date.max)
-        for origin in dict.fromkeys(origin_of(document.market, product) for product in document.products):
-            unknown = [
-                t
-                for t, day in enumerate(days)
-                if day < known_from and duty_rule(region.duty, day, origin).certainty == "unknown"
-            ]
+        for origin in _origins(document):
+            unknown = _unstated(document, region, origin, "unknown")
             if not unknown:
                 continue
             is_cif = duty_rule(region.duty, days[unknown[0]], origin).duty_base == "CIF"
@@ -254,3 +247,36 @@ def _open_duties(scenario: Scenario, dutiable_by_day: FloatArray | None) -> Iter
             )
             if origin == ANY_ORIGIN or dutiable_by_day is not None:
                 break  # the campaign's cost counts all goods of the region, so it is told once
+
+
+def duty_days(scenario: Scenario, certainty: str) -> BoolArray:
+    """Days whose duty, of any of the goods, is of such certainty and not replaced by a rule change ``(R, T)``."""
+    document = scenario.document
+    days = np.zeros((len(scenario.regions), scenario.days), dtype=np.bool_)
+    for r, region in enumerate(document.market.regions):
+        for origin in _origins(document):
+            days[r, _unstated(document, region, origin, certainty)] = True
+    return days
+
+
+def _origins(document: ScenarioDocument) -> list[str]:
+    return list(dict.fromkeys(origin_of(document.market, product) for product in document.products))
+
+
+def _unstated(document: ScenarioDocument, region: Region, origin: str, certainty: str) -> list[int]:
+    """Positions of the days with a duty of such certainty, up to the first rule change that states one."""
+    if region.duty == "none":
+        return []
+    stated = [
+        shock.day
+        for shock in document.shocks
+        if isinstance(shock, RuleChange)
+        and (region.id in shock.regions or not shock.regions)
+        and not (shock.surcharge_frac is None and shock.ad_valorem_frac is None and shock.line_duty_base is None)
+    ]
+    known_from = min(stated, default=date.max)
+    return [
+        t
+        for t, day in enumerate(_days(document))
+        if day < known_from and duty_rule(region.duty, day, origin).certainty == certainty
+    ]

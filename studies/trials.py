@@ -18,6 +18,7 @@ from xbopt.core.scenario.schedule import Calendar, RegionSeason, RuleChange
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.build import build_market
 from xbopt.simulator.history import initial_state
+from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome, play_day
@@ -27,8 +28,9 @@ SPEND_STEP = 0.05
 """Spend is made larger and smaller by this share."""
 PRICE_STEP = 0.02
 """Prices too."""
-LASTING_DAYS, MEASURED_DAYS = 120, 28
-"""A lasting price is read off the last days of so many: by then it is what people remember."""
+LASTING_WEEKS, STEADY = 17, 5e-4
+"""A lasting price is read off the last week of so many, or off the first that moves orders as the week before did but
+for this share: by then it is what people remember."""
 DEAL_FRAC = 0.1
 DEAL_START, DEAL_DAYS, FOLLOWED_DAYS = 14, 7, 56
 """A deal of one week, and the eight weeks after it in which what was brought forward is missing."""
@@ -132,10 +134,6 @@ def try_prices(market: MarketParameters) -> PriceTrial:
     usual = replace(plan[0], spend_base=spend, discount_frac=np.zeros_like(plan[0].discount_frac))
     usual = replace(usual, mechanic=np.zeros_like(plan[0].mechanic))
 
-    rates = [_prospect_rate(_flat(market, 1.0 + step), usual) for step in (-PRICE_STEP, PRICE_STEP)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lasting = np.log(rates[1] / rates[0]) / np.log((1.0 + PRICE_STEP) / (1.0 - PRICE_STEP))
-
     depth = np.array([0.0, DEAL_FRAC])[:, None, None]
     before_end = DEAL_START + DEAL_DAYS
 
@@ -160,7 +158,7 @@ def try_prices(market: MarketParameters) -> PriceTrial:
     weight = without.orders
     depth_given = float((np.mean(given, axis=0) * weight).sum() / weight.sum()) if weight.sum() > 0.0 else 0.0
     return PriceTrial(
-        lasting=np.where(np.isfinite(lasting), lasting, np.nan),
+        lasting=_lasting_elasticity(market, usual),
         deal_frac=depth_given,
         usual=without,
         deal=deal,
@@ -170,7 +168,8 @@ def try_prices(market: MarketParameters) -> PriceTrial:
     )
 
 
-def own_decisions(market: MarketParameters) -> list[Decision]:
+@once_a_market
+def own_decisions(market: MarketParameters) -> tuple[Decision, ...]:
     """The scenario's own plan as its limits let it be carried out, day by day, one world."""
     plan, state = scenario_plan(market), initial_state(market, 1)
     decisions: list[Decision] = []
@@ -183,7 +182,7 @@ def own_decisions(market: MarketParameters) -> list[Decision]:
         )
         outcome, state = play_day(market, average_world(), state, wanted, None)
         decisions.append(outcome.decision)
-    return decisions
+    return tuple(decisions)
 
 
 def _play(
@@ -211,13 +210,29 @@ def _in_worlds(decision: Decision, worlds: int) -> Decision:
     )
 
 
-def _prospect_rate(market: MarketParameters, decision: Decision) -> FloatArray:
-    """Orders a head of prospects by segment ``(S,)`` over the last days, weighted by the first day's prospects."""
+def _lasting_elasticity(market: MarketParameters, decision: Decision) -> FloatArray:
+    """Elasticity of prospects' orders a head to a price that stays, by segment ``(S,)``; NaN where nobody orders."""
+    dear, cheap = (_weekly_rates(_flat(market, 1.0 + step), decision) for step in (PRICE_STEP, -PRICE_STEP))
+    width = np.log((1.0 + PRICE_STEP) / (1.0 - PRICE_STEP))
+    before = np.full(market.shape[1], np.inf)
+    for high, low in zip(dear, cheap, strict=True):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.log(high / low) / width
+        found = np.where(np.isfinite(found), found, np.nan)
+        if (np.isnan(found) | (np.abs(found - before) <= STEADY * np.abs(found))).all():
+            return found
+        before = found
+    return before
+
+
+def _weekly_rates(market: MarketParameters, decision: Decision) -> Iterator[FloatArray]:
+    """Orders a head of prospects of each week by segment ``(S,)``, weighted by the first day's prospects."""
     rate = np.zeros(market.shape[:2])
-    for state, outcome in _play(market, lambda _: decision, worlds=1, days=LASTING_DAYS):
-        if state.day >= LASTING_DAYS - MEASURED_DAYS:
-            rate += outcome.orders[0, ..., 0] / np.maximum(state.customers[0, ..., 0], 1e-9)
-    return (rate * market.scenario.customers[..., 0]).sum(axis=0)
+    for state, outcome in _play(market, lambda _: decision, worlds=1, days=7 * LASTING_WEEKS):
+        rate += outcome.orders[0, ..., 0] / np.maximum(state.customers[0, ..., 0], 1e-9)
+        if state.day % 7 == 6:
+            yield (rate * market.scenario.customers[..., 0]).sum(axis=0)
+            rate = np.zeros(market.shape[:2])
 
 
 def _flat(market: MarketParameters, price: float) -> MarketParameters:
@@ -232,7 +247,7 @@ def _flat(market: MarketParameters, price: float) -> MarketParameters:
         for region in document.market.regions
     ]
     calm = {
-        "horizon": document.horizon.model_copy(update={"days": LASTING_DAYS}),
+        "horizon": document.horizon.model_copy(update={"days": 7 * LASTING_WEEKS}),
         "market": document.market.model_copy(update={"regions": regions}),
         "calendar": Calendar(
             dayparts=document.calendar.dayparts,
@@ -243,6 +258,8 @@ def _flat(market: MarketParameters, price: float) -> MarketParameters:
             },
         ),
         "plan": document.plan.model_copy(update={"discounts": []}),
+        # The average world has the scenario's own values, whatever is drawn for others.
+        "uncertainty": document.uncertainty.model_copy(update={"draws": None}),
         "shocks": [shock for shock in document.shocks if isinstance(shock, RuleChange) and shock.day <= first],
     }
     changed: ScenarioDocument = document.model_copy(update=calm)

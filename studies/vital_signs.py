@@ -6,20 +6,20 @@ A scenario can be valid and absurd. Each sign is one figure with its published r
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import inf, log10, nan
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
-from xbopt.core.scenario.provenance import numeric_paths, uncovered
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.tables.published_ranges import published_ranges
-from xbopt.core.tables.reference_rates import reference_rate
 from xbopt.simulator.lifetime import repeat_probability
+from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.studies.sign_values import Hint, Sign, VitalSigns, sign_of
+from xbopt.studies.sign_values import Sign, VitalSigns, sign_of
 from xbopt.studies.simulate import market_of
+from xbopt.studies.stated_signs import stated_signs
 from xbopt.studies.trials import SPEND_STEP, MediaTrial, Sums, try_media, try_prices
 
 # A channel that hardly reaches prospects is a list of one's own customers: cheap, and to people who know the shop. Its
@@ -40,68 +40,22 @@ def check(scenario: Scenario | str | Path) -> VitalSigns:
     return vital_signs(market_of(scenario))
 
 
+@once_a_market
 def vital_signs(market: MarketParameters) -> VitalSigns:
     """All vital signs of a market; it is played in expected mode some dozens of times."""
     scenario = market.scenario
     media = try_media(market)
     signs = [
-        *_stated(scenario),
+        *stated_signs(scenario),
         *_of_cells(scenario, media.own),
         *_of_media(scenario, media),
         *_of_repeats(market, media.own),
         *_of_prices(market),
         *_of_stock(scenario, media.own),
+        *_of_past(scenario, media.own),
     ]
     order = list(published_ranges())
     return VitalSigns(scenario=scenario, signs=tuple(sorted(signs, key=lambda sign: order.index(sign.code))))
-
-
-def stated_signs(scenario: Scenario) -> VitalSigns:
-    """The signs that can be read off the file alone, for commands that have no time to play the market."""
-    return VitalSigns(scenario=scenario, signs=tuple(_stated(scenario)))
-
-
-def _stated(scenario: Scenario) -> Iterator[Sign]:
-    """What the file says outright."""
-    document = scenario.document
-    unsure = sum(group.spread > 0.0 for group in document.uncertainty.spreads.values())
-    unsure += document.uncertainty.draws is not None
-    yield sign_of(scenario, "uncertainty", unsure)
-    numbers = len(numeric_paths(document))
-    yield sign_of(scenario, "sources", 1.0 - len(uncovered(document)) / numbers)
-    for code, currency in document.market.currencies.items():
-        if code != scenario.base_currency:
-            yield _rate_sign(scenario, code, currency.rate)
-    cheapest = min(region.price_level for region in document.market.regions)
-    for product in document.products:
-        margin = 1.0 - product.unit_cost_base / (product.price_base * cheapest)
-        yield sign_of(scenario, "gross_margin", margin, product.id, hint="cost_above_price" if margin <= 0.0 else "")
-    value = scenario.assortment.price_base.mean(axis=1)  # (R,)
-    for region, order_value in zip(document.market.regions, value, strict=True):
-        shipping, fees = region.shipping, region.fees
-        charges = (shipping.cost_base, shipping.charged_base, fees.payment_fixed_base, fees.return_handling_base)
-        yield sign_of(scenario, "order_charges", max(charges) / order_value, region.id)
-    for channel in document.channels:
-        price, visits = channel.price, channel.visits_per_1000_impressions
-        visit = price.amount_base if price.model == "cpc" else price.amount_base / visits
-        yield sign_of(scenario, "visit_price", visit / value.mean(), channel.id)
-
-
-def _rate_sign(scenario: Scenario, currency: str, rate: float) -> Sign:
-    known = reference_rate(currency, scenario.base_currency, scenario.start.year)
-    if known is None:
-        return sign_of(scenario, "currency_rate", nan, currency)
-    plain = sign_of(scenario, "currency_rate", rate, currency, scale=known)
-    if plain.verdict == "inside":
-        return plain
-    width = log10(plain.published.high)
-    powers = log10(rate / known)
-    hint: Hint = ""
-    if abs(log10(rate * known)) <= width:
-        hint = "inverted_rate"
-    elif abs(powers - round(powers)) <= width:
-        hint = "power_of_ten"
-    return sign_of(scenario, "currency_rate", rate, currency, scale=known, hint=hint)
 
 
 def _of_cells(scenario: Scenario, own: Sums) -> Iterator[Sign]:
@@ -171,6 +125,8 @@ def _of_prices(market: MarketParameters) -> Iterator[Sign]:
     yield sign_of(scenario, "deal_new", 1.0 - switched - forward)
     yield sign_of(scenario, "deal_switched", switched)
     yield sign_of(scenario, "deal_brought_forward", forward)
+    stated = scenario.document.discounts.pull_forward.borrowed_frac
+    yield sign_of(scenario, "deal_forward_stated", _over(forward, stated))
     yield sign_of(scenario, "deal_break_even", _break_even(usual, deal) if given else nan)
 
 
@@ -192,6 +148,15 @@ def _of_stock(scenario: Scenario, own: Sums) -> Iterator[Sign]:
             continue
         plain = sign_of(scenario, "stock_cover", stock.initial_orders / demand, region.id)
         yield replace(plain, low=max(plain.low, float(stock.lead_time_days)))
+
+
+def _of_past(scenario: Scenario, own: Sums) -> Iterator[Sign]:
+    """Media of a day of the table of what went before, against a day's sales of the plan."""
+    if scenario.past is None:
+        return
+    spent, sold = scenario.past.spend_base.sum() / scenario.past.days, own.net_revenue.sum() / scenario.days
+    nothing_sold = inf if spent > 0.0 else nan
+    yield sign_of(scenario, "past_spend", spent / sold if sold > 0.0 else nothing_sold)
 
 
 def _over(top: float, bottom: float) -> float:

@@ -267,7 +267,9 @@ class Product(Section):
     return_rate: Rate = Field(default=0.0, description="share of orders that come back")
     return_days: Days = Field(default=14.0, description="mean days from delivery to return")
     duty_frac: Frac | None = Field(
-        default=None, description="ordinary duty above the low-value threshold; else the table's"
+        default=None,
+        description="ordinary duty above the low-value threshold, wherever a rate is due; else the table's. Where the "
+        "table's is 0 (abolished, or a preferred origin), nothing is due",
     )
     origin: Origin | None = Field(default=None, description="where it comes from, if not from market.origin")
     tariff_list: Identifier | None = Field(

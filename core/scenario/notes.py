@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+import numpy as np
+
 from xbopt.core.scenario.memory import days_after, memory_days
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.scenario.trade import mixed_limits, origin_of_orders
 
 # Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
 _PAYBACK_HALF_LIVES = 2.0
@@ -42,6 +45,17 @@ def scenario_notes(scenario: Scenario) -> list[str]:
         for i, place in enumerate(document.places)
         if place.id not in sent_to and place.organic_frac == 0.0
     ]
+    mixed = [
+        f"{segment.id} to {region.id} (as {origin_of_orders(document, segment)})"
+        for region, segment in mixed_limits(document)
+    ]
+    if mixed:
+        notes.append(
+            "One order mixes goods of origins with different limits for small parcels; the origin of its largest part "
+            f"by value decides for the whole order: {_listed(mixed)}."
+        )
+    if (note := _discount_before(scenario)) is not None:
+        notes.append(note)
     memory = memory_days(document)
     if scenario.past is not None and scenario.past.days < memory:
         notes.append(
@@ -52,14 +66,35 @@ def scenario_notes(scenario: Scenario) -> list[str]:
         means = {column.path: draws.mean_ratio(column) for column in draws.columns}
         off = [f"{path} ({mean:.3g} times)" for path, mean in means.items() if abs(mean - 1.0) > _FAR_FROM_MEAN]
         if off:
-            more = f" and {len(off) - _SHOWN} more" if len(off) > _SHOWN else ""
             notes.append(
                 "The expected path plays the scenario's own values, and the draws' means are elsewhere: "
-                f"{', '.join(off[:_SHOWN])}{more}. Write the means into the scenario if plans are to rest on them."
+                f"{_listed(off)}. Write the means into the scenario if plans are to rest on them."
             )
     if document.budget.roi_floor is not None:
         notes.append("budget.roi_floor is a soft constraint for planners; a simulation does not enforce it.")
     return notes
+
+
+def _discount_before(scenario: Scenario) -> str | None:
+    """What a running business is taken to have offered before, where the plan's own discount hardly ever pauses."""
+    if scenario.past is not None or scenario.document.history.before != "steady":
+        return None
+    planned = scenario.plan.discount_frac  # (T, R, S)
+    least = planned.min(axis=0)
+    usual = np.median(planned, axis=0) > least
+    if not usual.any():
+        return None
+    ran = "no discount" if least[usual].max() == 0.0 else "the least discount of its days"
+    cells = [f"{scenario.regions[r]}/{scenario.segments[s]}" for r, s in np.argwhere(usual)]
+    return (
+        f"The plan's discount runs on most days, yet not on all: history.before: steady takes it that {ran} ran before "
+        f"the first day in {_listed(cells)}. Name a history.before table if it did."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def before_words(scenario: Scenario) -> str:

@@ -30,7 +30,7 @@ from xbopt.studies.response import ResponseCurve, response_curves
 from xbopt.studies.rules_in_force import rules_in_force
 from xbopt.studies.simulate import SimulationResult
 from xbopt.studies.timeline import Timeline, build_timeline
-from xbopt.studies.vital_signs import stated_signs
+from xbopt.studies.vital_signs import vital_signs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def build_simulation_report(
         title=title or scenario.title,
         description=scenario.document.description.strip(),
         facts=facts_of(scenario, numbers, [("Policy", policy)], runs=result.runs, seed=result.seed),
-        warnings=warning_lines(stated_signs(scenario)),
+        warnings=warning_lines(vital_signs(result.market)),
         verdict=verdict_sentence(result, numbers, media_effect=without_media),
         comparison="" if comparison is None else comparison_sentence(comparison, numbers),
         tiles=build_tiles(result.kpis, comparison),

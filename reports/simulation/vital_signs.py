@@ -25,9 +25,10 @@ def warning_lines(signs: VitalSigns) -> tuple[str, ...]:
     outside = [sign for sign in signs.warnings if sign.code != "uncertainty"]
     if not outside:
         return lines
-    named = [_named(sign) for sign in outside[:_MOST_NAMED]]
-    if len(outside) > _MOST_NAMED:
-        named.append(f"{len(outside) - _MOST_NAMED} more")
+    alike = [[sign for sign in outside if sign.code == code] for code in dict.fromkeys(sign.code for sign in outside)]
+    named = [_named(group) for group in alike[:_MOST_NAMED]]
+    if more := sum(map(len, alike[_MOST_NAMED:])):
+        named.append(f"{more} more")
     count = "1 vital sign is" if len(outside) == 1 else f"{len(outside)} vital signs are"
     return (
         *lines,
@@ -35,10 +36,15 @@ def warning_lines(signs: VitalSigns) -> tuple[str, ...]:
     )
 
 
-def _named(sign: Sign) -> str:
-    details = ", ".join(part for part in (sign.where, HINT_WORDS[sign.hint]) if part)
-    name = f"{sign.published.name[0].lower()}{sign.published.name[1:]}"
-    return f"{name} ({details})" if details else name
+def _named(alike: list[Sign]) -> str:
+    """One sign by name, with all places where it is outside, and what is probably wrong there."""
+    parts = [", ".join(part for part in (sign.where, HINT_WORDS[sign.hint]) if part) for sign in alike]
+    shown = [part for part in parts[:_MOST_NAMED] if part]
+    if len(parts) > _MOST_NAMED:
+        shown.append(f"{len(parts) - _MOST_NAMED} more")
+    name = alike[0].published.name
+    name = f"{name[0].lower()}{name[1:]}"
+    return f"{name} ({'; '.join(shown)})" if shown else name
 
 
 def signs_table(signs: VitalSigns, numbers: NumberFormat) -> Table:
@@ -127,3 +133,8 @@ def signs_json(signs: VitalSigns) -> dict[str, object]:
         "warnings": len(signs.warnings),
         "signs": sign_rows(signs.signs),
     }
+
+
+def warnings_json(signs: VitalSigns) -> dict[str, object]:
+    """What must be read before any figure: whether the scenario is unsure of anything, and the signs outside."""
+    return {"states_uncertainty": signs.states_uncertainty, "outside": sign_rows(signs.warnings)}

@@ -12,7 +12,7 @@ PLAN_KEYS = {
     "status", "scenario", "goal", "target", "risk", "resolution", "objective", "upper_bound", "relative_gap",
     "certificate", "baseline", "gain", "sampled", "cells", "solve_seconds", "total_spend", "budget", "shadow_prices",
     "withheld_prices", "binding", "marginals", "expected", "worth_knowing", "spend", "infeasible", "notes",
-    "plans_tried", "bookable",
+    "plans_tried", "bookable", "vital_signs",
 }  # fmt: skip
 
 
@@ -45,8 +45,10 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command):
 
 def test_words_say_the_verdict_first(xbopt_command):
     answer = xbopt_command("plan", "quickstart", *SHORT, "--set", "budget.total_base=1000")
-    title, verdict, *rest = answer.out.splitlines()
+    signs, title, verdict, *rest = answer.out.splitlines()
     assert answer.code == 0
+    # With a tenth of the quickstart's money in a quarter of its days, the next unit for e-mail brings three.
+    assert signs.startswith("1 vital sign is outside published ranges: margin of the next unit of spend (email)")
     assert title.startswith("quickstart: ")
     assert verdict.startswith("On the expected path the plan brings €")
     text = " ".join(rest)

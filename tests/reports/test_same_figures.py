@@ -92,10 +92,11 @@ def test_a_plan(printed: Callable[[], str]) -> None:
     result = xbopt.plan(scenario)
     plan_face._print_plan(result)
     text = printed()
-    content = plan_content(build_plan_report(review_plan(result, runs=4)))
+    report = build_plan_report(review_plan(result, runs=4))
+    content = plan_content(report)
     # The terminal's table of regions has no twin on the page, which tells the same move by move.
     check(text, content, at_least=20, but={"Germany", "United Kingdom", "All"})
-    for sentence in (content.verdict, content.below_verdict[0]):
+    for sentence in (*report.simulation.warnings, report.verdict, content.below_verdict[0]):
         assert plain(sentence) in plain(" ".join(text.split()))
 
 

@@ -381,7 +381,9 @@ def test_what_must_be_read_first_stands_before_the_verdict(played):
     """A scenario that is sure of everything: its ranges hold only chance, and the page says so above all."""
     assert build_simulation_report(played).warnings == ()
     sure = played.scenario.document.model_copy(update={"uncertainty": Uncertainty()})
-    report = build_simulation_report(replace(played, scenario=replace(played.scenario, document=sure)))
+    scenario = replace(played.scenario, document=sure)
+    result = replace(played, scenario=scenario, market=replace(played.market, scenario=scenario))
+    report = build_simulation_report(result)
     content = simulation_content(report)
     assert content.verdict.startswith("Nothing is stated as uncertain: ranges below hold only chance")
     assert content.verdict.endswith(report.verdict)

@@ -9,10 +9,11 @@ from xbopt.studies.vital_signs import check
 
 @pytest.mark.parametrize("name", shipped_scenarios())
 def test_every_vital_sign_is_inside_its_range_or_accepted(name: str) -> None:
-    """And no reason is given for a sign that needs none."""
+    """And no reason is given for a sign that needs none. A law that nobody knows is told, whoever wrote the file."""
     signs = check(name).signs
-    assert [(sign.code, sign.where, sign.figure) for sign in signs if sign.is_warning] == []
-    outside = {sign.code for sign in signs if sign.verdict == "outside"}
+    unknown = [("duty_unknown", "US", 1.0)] if name == "us_eu_launch" else []
+    assert [(sign.code, sign.where, sign.figure) for sign in signs if sign.is_warning] == unknown
+    outside = {sign.code for sign in signs if sign.verdict == "outside"} - {"duty_unknown"}
     assert set(xbopt.load_scenario(name).document.vital_signs.accepted) == outside
 
 

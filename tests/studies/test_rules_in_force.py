@@ -108,6 +108,13 @@ def test_a_rate_of_the_product_s_own_is_shown_beside_the_rule_s() -> None:
     assert "6% of goods and charged shipping; products with a duty_frac of their own 12% instead;" in text
 
 
+def test_where_nothing_is_due_no_rate_of_a_product_is_shown() -> None:
+    scenario = seller("eu_import_preferential", "DE", "2026-09-01", 2, **{"products.0.duty_frac": 0.12})
+    text = "\n".join(rule_lines(rules_in_force(scenario), EUR))
+    assert "eu_import_preferential" in text
+    assert "of their own" not in text
+
+
 def test_the_assumption_sheet_holds_every_rule_with_its_certainty_and_note() -> None:
     scenario = load_scenario("us_eu_launch")
     rules = rules_in_force(scenario)

@@ -6,6 +6,7 @@ bring 20/1000 * 1 * 1/2 visits a head, 100 visits, and 10 orders more. Every buc
 """
 
 import math
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ import xbopt
 from tests.worlds import PLAIN, Doc, document, scenario_of
 from xbopt.simulator.build import build_market
 from xbopt.studies.sign_values import Sign, VitalSigns
-from xbopt.studies.vital_signs import check, stated_signs, vital_signs
+from xbopt.studies.stated_signs import stated_signs
+from xbopt.studies.vital_signs import check, vital_signs
 
 
 def plain(**changes: object) -> Doc:
@@ -26,6 +28,11 @@ def plain(**changes: object) -> Doc:
 def signs_of(doc: Doc) -> dict[str, Sign]:
     """By code; of a market with one region, segment, channel and product there is one of each."""
     return {sign.code: sign for sign in check(scenario_of(doc)).signs}
+
+
+def stated(doc: Doc) -> dict[str, Sign]:
+    """The signs that need no playing, by code."""
+    return {sign.code: sign for sign in stated_signs(scenario_of(doc))}
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +116,15 @@ def test_the_promotion_split_is_measured_over_eight_weeks() -> None:
     assert signs["deal_new"].figure == pytest.approx(1 / 3, rel=1e-9)
 
 
+def test_a_pay_back_that_eight_weeks_cannot_see_is_told() -> None:
+    """A half-life of ten years: next to nothing of the stated third is missed within the weeks that anybody watches."""
+    pull = {"borrowed_frac": 1 / 3, "switched_frac": 1 / 3, "half_life_days": 7, "largest_cut": 0.9}
+    assert signs_of(plain(discounts__pull_forward=pull))["deal_forward_stated"].figure == pytest.approx(1.0, rel=1e-9)
+    sign = signs_of(plain(discounts__pull_forward=pull | {"half_life_days": 3650}))["deal_forward_stated"]
+    assert sign.figure < 0.5
+    assert sign.is_warning
+
+
 def test_second_orders_of_who_never_leaves() -> None:
     """A chance of 0.01 * 0.2 * 0.5 a day: 1 - 0.999^365 = 0.3059."""
     never = [{"id": "all", "share": 1, "visits_per_1000": 10, "daily_dropout": 0}]
@@ -126,6 +142,18 @@ def test_the_first_stock_covers_so_many_days() -> None:
     assert sign.verdict == "outside"
 
 
+@pytest.mark.parametrize(("spend", "verdict"), [(200.0, "inside"), (1e12, "outside")])
+def test_media_before_the_first_day_are_held_against_sales(spend: float, verdict: str) -> None:
+    """20 orders of 100 a day: 200 of media a day before are a tenth of the plan's sales."""
+    row = {"region": "home", "segment": "people", "channel": "ads", "spend_base": spend}
+    start = scenario_of(plain()).start
+    before = {"rows": [{**row, "date": str(start - timedelta(days=5)), "to": str(start - timedelta(days=1))}]}
+    sign = signs_of(plain(history__before=before))["past_spend"]
+    assert sign.figure == pytest.approx(spend / 2000.0, rel=0.01 if spend < 1e6 else 1.0)
+    assert sign.verdict == verdict
+    assert "past_spend" not in signs_of(plain())
+
+
 def test_most_orders_from_media_are_seen() -> None:
     """123 visits per 1,000 impressions bring 61.5 orders a day beside 10 organic ones: 86 %."""
     signs = signs_of(plain(channels__0__visits_per_1000_impressions=123))
@@ -140,8 +168,7 @@ def test_goods_that_cost_more_than_their_price_are_seen() -> None:
     assert signs["gross_margin"].hint == "cost_above_price"
     assert signs["unit_margin"].verdict == "outside"
     assert signs["deal_break_even"].verdict == "not applicable"
-    low = stated_signs(scenario_of(plain(market__regions__0__price_level=0.5))).signs
-    assert next(sign for sign in low if sign.code == "gross_margin").figure == pytest.approx(1.0 - 55 / 50)
+    assert stated(plain(market__regions__0__price_level=0.5))["gross_margin"].figure == pytest.approx(1.0 - 55 / 50)
 
 
 def test_amounts_that_are_no_orders_of_magnitude_near_an_order_s_value_are_seen() -> None:
@@ -150,11 +177,11 @@ def test_amounts_that_are_no_orders_of_magnitude_near_an_order_s_value_are_seen(
         "market__regions__0__shipping__cost_base": 1e12,
         "channels__0__price__amount_base": 1e-9,
     }
-    found = {sign.code: sign for sign in stated_signs(scenario_of(plain(**changed))).signs}
+    found = stated(plain(**changed))
     assert found["order_charges"].figure == pytest.approx(1e10)
     assert found["order_charges"].is_warning
     assert found["visit_price"].is_warning
-    cheap = {sign.code: sign for sign in stated_signs(scenario_of(plain(products__0__price_base=1e-9))).signs}
+    cheap = stated(plain(products__0__price_base=1e-9))
     assert cheap["visit_price"].figure > cheap["visit_price"].high
 
 
@@ -181,29 +208,49 @@ def test_a_deal_that_eats_the_margin_needs_orders_without_end() -> None:
 )
 def test_a_currency_rate_is_held_against_the_ecb(rate: float, verdict: str, hint: str) -> None:
     """1 GBP was 1/0.86121 = 1.161 EUR in the mean of 2026."""
-    signs = stated_signs(scenario_of(plain(market__currencies={"EUR": {"rate": 1.0}, "GBP": {"rate": rate}}))).signs
-    sign = next(sign for sign in signs if sign.code == "currency_rate")
+    sign = stated(plain(market__currencies={"EUR": {"rate": 1.0}, "GBP": {"rate": rate}}))["currency_rate"]
     assert (sign.verdict, sign.hint) == (verdict, hint)
 
 
 def test_a_currency_that_the_table_lacks_is_not_judged() -> None:
-    signs = stated_signs(scenario_of(plain(market__currencies={"EUR": {"rate": 1.0}, "VND": {"rate": 3.3e-5}}))).signs
-    assert next(sign for sign in signs if sign.code == "currency_rate").verdict == "not applicable"
+    signs = stated(plain(market__currencies={"EUR": {"rate": 1.0}, "VND": {"rate": 3.3e-5}}))
+    assert signs["currency_rate"].verdict == "not applicable"
 
 
 @pytest.mark.parametrize("unsure", [{}, {"elasticity": {"spread": 0.0}}])
 def test_a_scenario_that_is_sure_of_everything_is_seen(unsure: dict[str, Any]) -> None:
-    result = stated_signs(scenario_of(plain(uncertainty=unsure)))
-    assert not result.states_uncertainty
-    assert stated_signs(scenario_of(plain(uncertainty={"elasticity": {"spread": 0.2}}))).states_uncertainty
+    assert not check(scenario_of(plain(horizon__days=2, uncertainty=unsure))).states_uncertainty
+    assert check(scenario_of(plain(horizon__days=2, uncertainty={"elasticity": {"spread": 0.2}}))).states_uncertainty
+
+
+US = {"market__regions__0__duty": "us_import", "market__currencies": {"EUR": {"rate": 1.0}, "USD": {"rate": 0.86}}}
+
+
+def test_days_with_a_duty_that_nobody_knows_are_counted() -> None:
+    """What followed the surcharge that ended on 2026-07-23: three of five days, until a rule change states one."""
+    days = {"horizon__start": "2026-07-22", "horizon__days": 5}
+    sign = stated(plain(**US, **days))["duty_unknown"]
+    assert (sign.figure, sign.where, sign.is_warning) == (pytest.approx(0.6), "home", True)
+    rule = {"kind": "rule_change", "day": "2026-07-25", "surcharge_frac": 0.1}
+    assert stated(plain(**US, **days, shocks=[rule]))["duty_unknown"].figure == pytest.approx(0.2)
+    assert stated(plain(**US, horizon__start="2026-07-01", horizon__days=5))["duty_unknown"].verdict == "inside"
+    assert stated(plain())["duty_unknown"].verdict == "not applicable"
+
+
+def test_days_under_a_rule_of_low_certainty_are_counted() -> None:
+    """The rows for Chinese goods of 2025 are of low certainty, also where only one product is from there."""
+    days = {"horizon__start": "2025-06-01", "horizon__days": 2}
+    assert stated(plain(**US, **days))["duty_uncertain"].verdict == "inside"
+    sign = stated(plain(**US, **days, products__0__origin="CN"))["duty_uncertain"]
+    assert (sign.figure, sign.is_warning) == (1.0, True)
 
 
 def test_numbers_without_a_source_are_counted() -> None:
     """Without provenance no number has one; with one entry for all, all have."""
-    share = {sign.code: sign for sign in stated_signs(scenario_of(plain())).signs}["sources"]
+    share = stated(plain())["sources"]
     assert (share.figure, share.verdict) == (0.0, "outside")
     everything = [{"path": "**", "evidence": "E", "source": "a guess"}]
-    share = {sign.code: sign for sign in stated_signs(scenario_of(plain(provenance=everything))).signs}["sources"]
+    share = stated(plain(provenance=everything))["sources"]
     assert (share.figure, share.verdict) == (1.0, "inside")
 
 
@@ -235,7 +282,7 @@ def test_a_plan_that_only_writes_to_customers_has_no_cost_of_new_ones() -> None:
 def test_where_the_margin_allows_no_discount_there_are_no_signs_of_deals() -> None:
     signs = signs_of(plain(discounts__margin_floor_frac=0.5))
     deals = {code: sign for code, sign in signs.items() if code.startswith("deal_")}
-    assert len(deals) == 5
+    assert len(deals) == 6
     assert {sign.verdict for sign in deals.values()} == {"not applicable"}
     assert signs["price_elasticity"].figure == pytest.approx(-2.0, rel=1e-6)
 

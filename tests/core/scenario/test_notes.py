@@ -15,6 +15,13 @@ CASES = {
     "an event of ones": (["calendar.custom_events=[{id: sale, start: 2026-10-10, end: 2026-10-11}]"],
                          "(sale) changes nothing"),
     "a forgotten segment": (["plan.segments={families: 1}"], "plan.segments gives no weight to students"),
+    "a discount that pauses in the last week": (
+        ["plan.discounts=[{discount_frac: 0.1, start: 2026-10-05, end: 2026-10-25, regions: [DE]}]"],
+        "takes it that no discount ran before the first day in DE/families, DE/students."),
+    "small parcels of two origins": (
+        ["horizon.start=2025-06-01", "market.currencies.USD={rate: 0.88}", "market.regions[1].duty=us_import",
+         "products.lamps.origin=CN", "plan.discounts=[]"],
+        "decides for the whole order: families to UK (as CN), students to UK (as CN)."),
     "a soft constraint": (["budget.roi_floor=2"], "budget.roi_floor is a soft constraint"),
 }  # fmt: skip
 

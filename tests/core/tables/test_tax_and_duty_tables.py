@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xbopt.core.errors import TableError, UsageError
-from xbopt.core.tables.duties import Consignment, duty_ids, duty_rule, load_duties
+from xbopt.core.tables.duties import ANY_ORIGIN, Consignment, duty_ids, duty_rule, load_duties
 from xbopt.core.tables.rows import EVIDENCE_MARKS, TABLE_FOLDER
 from xbopt.core.tables.taxes import consumption_tax, load_taxes, tax_ids, tax_rate
 
@@ -170,3 +170,12 @@ def test_lines_only_ever_add_duty(duty_id: str) -> None:
 def test_a_consignment_that_cannot_be_is_refused(value: float, lines: int) -> None:
     with pytest.raises(UsageError, match="HS6"):
         duty_rule("eu_import", date(2026, 7, 1)).duty_on(Consignment(value=value, lines=lines))
+
+
+@pytest.mark.parametrize("duty_id", duty_ids())
+def test_origins_of_one_border_differ_in_rates_and_limits_only(duty_id: str) -> None:
+    """What else a rule says holds for a region, whatever its goods come from."""
+    for day in (date(2025, 1, 1) + timedelta(days=30 * month) for month in range(48)):
+        rules = [duty_rule(duty_id, day, origin) for origin in (ANY_ORIGIN, "CN", "EU", "US")]
+        alike = {(rule.threshold_unit, rule.threshold_basis, rule.duty_base, rule.tax_on_duty) for rule in rules}
+        assert len(alike) == 1, day
