@@ -64,7 +64,7 @@ def test_a_falling_euro_costs_a_seller_from_elsewhere(tmp_path):
 
 
 def test_a_tariff_is_points_on_the_value_and_costs(answers):
-    shock = "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], surcharge_frac: 0.1}]"
+    shock = "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], ad_valorem_added_frac: 0.1}]"
     assert answer(answers, "UK tariff +10%").kept.values["contribution_margin"] == pytest.approx(margins_with([shock]))
     one = answer(answers, "UK tariff +10%")
     assert difference(one) < 0.0
@@ -75,10 +75,36 @@ def test_tariffs_come_on_top_of_what_holds_on_each_day():
     changes = ["{kind: rule_change, day: 2026-10-08, regions: [UK], surcharge_frac: 0.05}"]
     changed = load_scenario("quickstart", overrides=[*SHORT, f"shocks=[{', '.join(changes)}]"])
     read = read_change("GB tariff +10% from 2026-10-06", changed)
-    surcharge = build_market(with_edits(changed, read.edits, text=read.text)).rules.surcharge_frac[:, 1]
-    # Days 5 | 6 7 | 8 ...: nothing, 10 points, 5 and 10 points.
-    for segment in surcharge.T:
-        assert segment == pytest.approx([0.0, 0.1, 0.1, *[0.15] * 7])
+    before, rules = (build_market(each).rules for each in (changed, with_edits(changed, read.edits, text=read.text)))
+    # Days 5 | 6 7 | 8 ...: nothing, 10 points, 5 and 10 points; the 5 are owed on every parcel, the 10 where duty is.
+    for segment in (rules.ad_valorem_frac - before.ad_valorem_frac)[:, 1].T:
+        assert segment == pytest.approx([0.0, *[0.1] * 9])
+    for segment in rules.surcharge_frac[:, 1].T:
+        assert segment == pytest.approx([0.0, 0.0, 0.0, *[0.05] * 7])
+
+
+def test_a_tariff_leaves_a_relief_alone_unless_every_parcel_is_meant():
+    """No order is worth EUR 100,000, so all are relieved of duty, whatever its rate is."""
+    relieved = load_scenario(
+        "quickstart",
+        overrides=[*SHORT, "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], threshold_base: 100000}]"],
+    )
+    for text in ("UK tariff +10%", "UK tariff 25%"):
+        calm, meant = what_if(relieved, [text, f"{text} on every parcel"], runs=2).changes
+        assert [difference(calm, measure) for measure in MEASURES] == [0.0, 0.0, 0.0]
+        assert difference(meant) < 0.0
+
+
+def test_what_is_taken_off_a_tariff_comes_off_the_duty_first_then_off_the_surcharge():
+    """4 % of duty and 5 % of surcharge, less 6 points: no duty and 3 % of surcharge."""
+    stated = "{kind: rule_change, day: 2026-10-05, regions: [UK], ad_valorem_frac: 0.04, surcharge_frac: 0.05}"
+    taxed = load_scenario("quickstart", overrides=[*SHORT, f"shocks=[{stated}]"])
+    read = read_change("UK tariff -6%", taxed)
+    rules = build_market(with_edits(taxed, read.edits, text=read.text)).rules
+    assert rules.ad_valorem_frac[:, 1] == pytest.approx(0.0)
+    assert rules.surcharge_frac[:, 1] == pytest.approx(0.03)
+    with pytest.raises(UsageError, match=r"The tariff of UK is 9\.0%; it cannot fall by 10\.0%"):
+        read_change("UK tariff -10%", taxed)
 
 
 def test_a_tariff_keeps_what_differs_between_goods():
@@ -88,7 +114,8 @@ def test_a_tariff_keeps_what_differs_between_goods():
     before, after = (build_market(each).rules for each in (mixed, with_edits(mixed, read.edits, text=read.text)))
     added = np.where(before.dutiable, 0.1, 0.0)[None, :, None]
     assert np.ptp(before.surcharge_frac, axis=2).any()
-    assert after.surcharge_frac == pytest.approx(before.surcharge_frac + added)
+    assert after.ad_valorem_frac == pytest.approx(before.ad_valorem_frac + added)
+    assert np.array_equal(after.surcharge_frac, before.surcharge_frac)
 
 
 def test_a_channel_that_is_off_is_a_cap_of_0(answers):
@@ -188,6 +215,7 @@ def test_every_form_is_read_and_has_its_sign(text, sign, scenario):
         ("tariff UK +10%", "UK tariff +10%"),
         ("tariff +10% in UK from 2026-10-07", "UK tariff +10% from 2026-10-07"),
         ("UK duty to 25 %", "UK tariff 25%"),
+        ("UK tariff +10% from 2026-10-07 for all parcels", "UK tariff +10% from 2026-10-07 on every parcel"),
         ("search cpc +10%", "media price +10% search"),
         ("competitors' prices -10%", "competitors -10%"),
         ("demand DE -10%", "traffic -10% DE"),
