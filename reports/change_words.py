@@ -29,13 +29,17 @@ def meaning_lines(one: WhatIf, numbers: NumberFormat) -> tuple[str, ...]:
 
 
 def _values(path: str, old: object, new: object) -> Iterator[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        before, after = cast("dict[str, object]", old), cast("dict[str, object]", new)
+    before, after = _mapping(old), _mapping(new)
+    if before is not None and after is not None:
         for key, value in after.items():
             if before.get(key) != value:
                 yield from _values(f"{path}.{key}", before.get(key), value)
     else:
         yield f"{path}: {_short(old)} to {_short(new)}"
+
+
+def _mapping(value: object) -> dict[str, object] | None:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
 def _short(value: object) -> str:

@@ -9,6 +9,7 @@ from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.plan_table import write_plan
 from xbopt.simulator.build import build_market
+from xbopt.simulator.history import MEMORIES, initial_state
 from xbopt.studies.changes import FORMS, read_change
 from xbopt.studies.edits import with_edits
 from xbopt.studies.simulate import simulate
@@ -136,6 +137,17 @@ def test_more_budget_changes_no_plan_that_is_kept(answers):
     assert [edit.path for edit in one.change.edits] == [("budget", "total_base")]
     assert [difference(one, measure) for measure in MEASURES] == [0.0, 0.0, 0.0]
     assert one.remade.difference["reward"].mean >= -1e-6 * abs(one.remade.figures["reward"].mean)
+
+
+def test_a_budget_that_is_set_over_a_stated_past_is_the_budget_of_what_if():
+    """The past that the note offers to keep is the one that a question keeps: both mornings are the same."""
+    level = "history.steady_spend_per_day_base=400"
+    file, asked = load_scenario("quickstart"), load_scenario("quickstart", overrides=["budget.total_base=13440", level])
+    mornings = [initial_state(build_market(each), 1) for each in (file, asked)]
+    for name in MEMORIES:
+        assert getattr(mornings[1], name) == pytest.approx(getattr(mornings[0], name), rel=1e-12)
+    richer = initial_state(build_market(load_scenario("quickstart", overrides=["budget.total_base=13440"])), 1)
+    assert richer.carried.sum() > mornings[0].carried.sum()
 
 
 def test_moved_spend_is_moved(answers, scenario):
