@@ -17,6 +17,7 @@ from xbopt.studies.edits import (
     added_shock,
     channel_off,
     currency_move,
+    nothing_spent,
     price_of_goods,
     scaled,
     tariff_points,
@@ -96,6 +97,8 @@ def _tariff(words: Words) -> Change:
 
 
 def _budget(words: Words) -> Change:
+    if words.has_sign and words.frac == -1.0:
+        return Change(text=words.text, edits=nothing_spent(words.scenario))
     return Change(text=words.text, edits=scaled(words.scenario, [("budget", "total_base")], 1.0 + words.change))
 
 
@@ -103,8 +106,10 @@ def _budget_amount(words: Words) -> Change:
     text, old = words.part("amount"), words.scenario.limits.total_base
     amount = words.amount(text)
     new = old + amount if words.part("sign") == "+" else old - amount if words.part("sign") else amount
-    if not new > 0.0:
-        raise words.wrong(f"The budget is {old:,.2f}; nothing would be left of it.")
+    if new < 0.0:
+        raise words.wrong(f"The budget is {old:,.2f}; less than nothing would be left of it.")
+    if new == 0.0:
+        return Change(text=words.text, edits=nothing_spent(words.scenario))
     return Change(text=words.text, edits=(Edit(("budget", "total_base"), old, new),))
 
 

@@ -180,6 +180,12 @@ def _behind_borders(scenario: Scenario, regions: Sequence[str]) -> list[str]:
     return behind
 
 
+def nothing_spent(scenario: Scenario) -> tuple[Edit, ...]:
+    """A cap of 0 on every channel: a scenario's budget itself is above 0, since shares of it are stated."""
+    caps = scenario.document.budget.channel_caps_base
+    return (Edit(("budget", "channel_caps_base"), dict(caps), dict.fromkeys(scenario.channels, 0.0)),)
+
+
 def channel_off(scenario: Scenario, channel: str, region: str | None) -> tuple[Edit, ...]:
     """A channel with a cap of 0; in one region, an outage over the horizon."""
     if region is None:

@@ -139,6 +139,19 @@ def test_more_budget_changes_no_plan_that_is_kept(answers):
     assert one.remade.difference["reward"].mean >= -1e-6 * abs(one.remade.figures["reward"].mean)
 
 
+def test_a_budget_of_0_spends_nothing(scenario):
+    for text in ("budget -100%", "budget -11200", "budget to 0"):
+        assert read_change(text, scenario).edits == read_change("budget 0", scenario).edits
+    one = what_if(scenario, "budget 0", runs=2).changes[0]
+    caps = [f"budget.channel_caps_base.{channel}=0" for channel in scenario.channels]
+    assert one.kept.values["contribution_margin"] == pytest.approx(
+        simulate(load_scenario("quickstart", overrides=[*SHORT, *caps]), runs=2).margins
+    )
+    assert one.kept.media_base == 0.0
+    assert one.remade is not None
+    assert one.remade.media_base == 0.0
+
+
 def test_a_budget_that_is_set_over_a_stated_past_is_the_budget_of_what_if():
     """The past that the note offers to keep is the one that a question keeps: both mornings are the same."""
     level = "history.steady_spend_per_day_base=400"
@@ -279,7 +292,7 @@ def test_a_tariff_without_a_sign_is_the_whole_tariff(scenario):
         ("GBP -5% from 7.10.2026", "write YYYY-MM-DD"),
         ("budget +5,000", "can be read in two ways; write 5000 or 5."),
         ("budget +5000 USD", "is in another currency; the budget is in EUR."),
-        ("budget -11200", "nothing would be left of it"),
+        ("budget -11300", "less than nothing would be left of it"),
         ("foo off", "There is no channel 'foo'. Here: search, social, email."),
         ("price sofas +5%", "There is no product 'sofas'. Here: lamps, textiles, DE, UK."),
         ("DE price lamps +5%", "Name one of 'DE' and 'lamps', not both."),
@@ -293,7 +306,7 @@ def test_a_tariff_without_a_sign_is_the_whole_tariff(scenario):
         ("everything is worse", "Forms:"),
         ("", "Forms:"),
         ("price 5%", "a change has a sign"),
-        ("budget -100%", "fall by 100"),
+        ("budget -101%", "fall by 100"),
         ("DE tariff +10%", "No customs border"),
         ("UK tariff -10%", "cannot fall"),
         ("Untied Kingdom tariff +10%", "Did you mean 'united kingdom'"),
