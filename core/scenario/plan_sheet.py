@@ -143,7 +143,7 @@ def _check_whole(
                 it, is_that = ("them", "they are those") if len(missing) > 1 else ("it", "it is that")
                 message = f"{which} write {it} in every row, also where {is_that} of the row above."
                 if {i for i in index.values() if row.cells[i] is not None} - keys == {index[SPEND]}:
-                    message += " If it is a subtotal, delete it: its amount is not the sum of the rows that it names."
+                    message += " If the row is a subtotal, delete it: it is no sum of several rows that it names."
                 cause = "missing"
             elif cell is None and sheet.lines.hides_errors and name not in KEYS:
                 message = "In this format an empty cell can be an error. Write 0 or the value, or save it as .xlsx."

@@ -355,17 +355,6 @@ def test_a_surcharge_is_replaced_or_added_to_from_its_day_on() -> None:
     assert market.rules.surcharge_frac.ravel() == pytest.approx([0.0, 0.05, 0.15, 0.0])
 
 
-def test_a_duty_above_the_limit_is_added_to_and_not_below_0() -> None:
-    """10 % in place of the table's; then 5 points on top; 20 points less are 0."""
-    shocks = [
-        {"kind": "rule_change", "day": "2026-10-01", "ad_valorem_frac": 0.1},
-        {"kind": "rule_change", "day": "2026-10-02", "ad_valorem_added_frac": 0.05},
-        {"kind": "rule_change", "day": "2026-10-03", "ad_valorem_added_frac": -0.2},
-    ]
-    market = plain_market({**IT, "horizon.start": "2026-10-01", "horizon.days": 3, "shocks": shocks})
-    assert market.rules.ad_valorem_frac.ravel() == pytest.approx([0.1, 0.15, 0.0])
-
-
 def test_prime_day_of_2026_was_held_in_june() -> None:
     text = {"calendar.events": ["prime_day_july"], "market.regions.0.country": "US"}
     for start, on_event in (

@@ -337,34 +337,6 @@ def test_what_is_read_otherwise_is_noted(rows: Rows, scenario: Scenario, tmp_pat
     )
 
 
-def region_sums(rows: Rows, form: str) -> Rows:
-    sums = {name: sum(float(row[SPEND]) for row in rows[1:] if row[1] == name) for name in ("DE", "UK")}
-    return [["", name, "", "", form.format(total), *[""] * 6] for name, total in sums.items()]
-
-
-@pytest.mark.parametrize("form", ["{:.2f}", "{:.0f}"])
-def test_subtotals_without_a_word_are_known_by_their_sum(
-    form: str, rows: Rows, plan: ScheduledPolicy, scenario: Scenario, tmp_path: Path
-) -> None:
-    """In cents or in whole units; filled in as the message used to ask, they would double the money."""
-    (tmp_path / "plan.csv").write_text(saved([*rows, *region_sums(rows, form)]), encoding="utf-8")
-    back = read_plan(tmp_path / "plan.csv", scenario)
-    assert back.spend_base == pytest.approx(plan.spend_base, abs=1e-9)
-    first = len(rows) + 1
-    assert f"plan.csv: lines {first}, {first + 1} hold a subtotal and are no rows of the plan." in back.notes
-
-
-def test_what_looks_like_a_subtotal_and_is_no_sum_is_asked_about(
-    rows: Rows, scenario: Scenario, tmp_path: Path
-) -> None:
-    """One of two agrees with its rows: in doubt none is passed over."""
-    good, bad = region_sums(rows, "{:.2f}")
-    said = refused(saved([*rows, good, [*bad[:SPEND], "7", *bad[SPEND + 1 :]]]), scenario, tmp_path)
-    assert "The date, segment, channel are missing; write them in every row" in said
-    assert "If it is a subtotal, delete it: its amount is not the sum of the rows that it names." in said
-    assert said.endswith("The same holds for 1 more row.")
-
-
 def test_a_date_with_two_readings_is_asked_about(tmp_path: Path) -> None:
     """In a plan for May to July, 06/05 and 07/06 are days of it whichever number is the month."""
     long = load_scenario("quickstart", overrides=["horizon.start=2026-05-06", "horizon.days=80", "plan.discounts=[]"])
