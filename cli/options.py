@@ -68,10 +68,10 @@ def load_with_notes(scenario: str, changes: Sequence[str] | None) -> "Scenario":
         ScenarioError: The scenario cannot be used.
         UsageError: A change names no path of it.
     """
-    from xbopt.core.scenario.loading import load_scenario
-    from xbopt.core.scenario.notes import scenario_notes
+    from xbopt.core.scenario.loading import load_scenario, read_document
+    from xbopt.core.scenario.notes import scenario_notes, steady_notes
 
     loaded = load_scenario(scenario, overrides=changes or [])
-    for note in scenario_notes(loaded):
+    for note in (*scenario_notes(loaded), *(steady_notes(read_document(scenario), loaded) if changes else ())):
         say(f"Note: {note}")
     return loaded

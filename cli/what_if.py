@@ -65,7 +65,8 @@ def what_if_command(
 
 
 def _print(result: "WhatIfResult") -> None:
-    from xbopt.reports.what_if import change_sentence, meaning_lines, today_sentence, what_if_table
+    from xbopt.reports.change_words import meaning_lines
+    from xbopt.reports.what_if import change_sentence, today_sentence, what_if_table
     from xbopt.simulator.build import build_market
 
     scenario = result.scenario
@@ -76,7 +77,7 @@ def _print(result: "WhatIfResult") -> None:
     for one in result.changes:
         console.print(change_sentence(one, numbers), markup=False)
     console.print(figures_table(what_if_table(result, numbers), numbers))
-    console.print("What was changed:")
+    console.print("What was changed, by path in --json:")
     for one in result.changes:
-        for line in meaning_lines(one):
+        for line in meaning_lines(one, numbers):
             console.print(f"  {one.change.text}: {line}", markup=False)

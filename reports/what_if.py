@@ -1,11 +1,10 @@
 """What-if answers for people and for other programs."""
 
-import json
 from collections.abc import Mapping
-from typing import cast
 
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.plan.words import GOAL_WORDS
 from xbopt.reports.simulation.document import number_or_none
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit
@@ -13,10 +12,12 @@ from xbopt.studies.paired import PairedDifference
 from xbopt.studies.what_if import Answer, WhatIf, WhatIfResult
 
 _MEASURES: Mapping[str, tuple[str, Unit]] = {
-    "contribution_margin": ("Contribution margin", "money"),
     "reward": ("Reward", "money"),
+    "contribution_margin": ("Contribution margin", "money"),
     "orders": ("Orders", "count"),
 }
+_IN_MONEY = ("reward", "contribution_margin")
+"""What plans are made for, and the money of the campaign's own days."""
 _PARTS = ("mean", "se", "low", "high")
 
 
@@ -83,49 +84,37 @@ def _interval(difference: PairedDifference, unit: Unit, numbers: NumberFormat) -
 
 
 def today_sentence(result: WhatIfResult, numbers: NumberFormat) -> str:
-    """What the plan earns as it is, and what a plan made anew would add without any change."""
-    margin = numbers.money(result.today.figures["contribution_margin"].mean)
-    anew = result.remade_today.difference["contribution_margin"]
-    more = f"{numbers.money(abs(anew.mean))} {'more' if anew.mean >= 0.0 else 'less'}"
+    """What the plan brings of the goal as it is, its margin beside, and what a plan made anew would add."""
+    value = {name: numbers.money(result.today.figures[name].mean) for name in _IN_MONEY}
     return (
-        f"As things are, the plan {result.plan} earns {margin} contribution margin on average over "
-        f"{numbers.count(result.runs)} worlds; a plan made anew earns {more}."
+        f"As things are, the plan {result.plan} brings {value['reward']} on average over "
+        f"{numbers.count(result.runs)} worlds, {value['contribution_margin']} of it contribution margin; a plan made "
+        f"anew brings {_moved(result.remade_today.difference, numbers)}. Plans are made for the reward: "
+        f"{GOAL_WORDS['reward']}."
     )
 
 
 def change_sentence(one: WhatIf, numbers: NumberFormat) -> str:
-    """What a change does to the plan that is kept, and what making it anew is worth then."""
-    kept = _moved(one.kept.difference["contribution_margin"], numbers)
-    start = f"{one.change.text}: the plan that is kept earns {kept}"
+    """What a change does to the goal and the margin of the plan that is kept, and what making it anew is worth then."""
+    start = f"{one.change.text}: the plan that is kept brings {_moved(one.kept.difference, numbers)}"
     if one.remade is None or one.remaking is None:
         return f"{start}. There is no plan to make anew: {one.note}"
-    anew, worth = one.remade.difference["contribution_margin"], one.remaking["contribution_margin"]
-    word = "more" if worth.mean >= 0.0 else "less"
     return (
-        f"{start}, one that is made anew {_moved(anew, numbers)}; made anew it then earns "
-        f"{numbers.money(abs(worth.mean))} {word} than kept."
+        f"{start}; one that is made anew {_moved(one.remade.difference, numbers)}. Under the change, made anew against "
+        f"kept: {_moved(one.remaking, numbers)}."
     )
 
 
-def _moved(difference: PairedDifference, numbers: NumberFormat) -> str:
+def _moved(difference: Mapping[str, PairedDifference], numbers: NumberFormat) -> str:
+    """How far the goal moves, and the margin with it."""
+    goal, margin = (difference[name] for name in _IN_MONEY)
+    if goal.mean == margin.mean == 0.0:
+        return "the same"
+    shown = "" if goal.low > 0.0 or goal.high < 0.0 else "no more than luck may bring; "
+    return f"{_more(goal, numbers)} reward ({shown}margin: {_more(margin, numbers)})"
+
+
+def _more(difference: PairedDifference, numbers: NumberFormat) -> str:
     if difference.mean == 0.0:
         return "the same"
-    shown = "" if difference.low > 0.0 or difference.high < 0.0 else " (no more than luck may bring)"
-    return f"{numbers.money(abs(difference.mean))} {'more' if difference.mean > 0.0 else 'less'}{shown}"
-
-
-def meaning_lines(one: WhatIf) -> tuple[str, ...]:
-    """What was changed, by path."""
-    lines: list[str] = []
-    for part in one.change.meaning:
-        if "added" in part:
-            lines += [f"{part['path']}: {json.dumps(item)}" for item in cast("list[object]", part["added"])]
-        elif "change" in part:
-            lines.append(f"{part['path']}: {part['change']}")
-        else:
-            lines.append(f"{part['path']}: {_short(part['from'])} to {_short(part['to'])}")
-    return tuple(lines)
-
-
-def _short(value: object) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else json.dumps(value)
+    return f"{numbers.money(abs(difference.mean))} {'more' if difference.mean > 0.0 else 'less'}"

@@ -82,12 +82,15 @@ def average_day(market: MarketParameters) -> MarketParameters:
 def average_decision(market: MarketParameters, worlds: int) -> Decision:
     """A day of the scenario's own plan at its average level.
 
-    Limits of the horizon play no part: a cap or a budget that a planner tries does not change what went before.
+    The level is ``history.steady_spend_per_day_base`` where stated. Limits of the horizon play no part: a cap or a
+    budget that a planner tries does not change what went before.
     Discounts are those that run on every day of the plan: what never ends is a price. Dated deals are not in it.
     """
     scenario = (market.before or market).scenario
     plan = scenario.plan
-    spend = scenario.document.budget.total_base * plan.spend_frac / scenario.days * plan.share
+    stated = scenario.document.history.steady_spend_per_day_base
+    a_day = scenario.document.budget.total_base * plan.spend_frac / scenario.days if stated is None else stated
+    spend = a_day * plan.share
     return Decision(
         spend_base=np.repeat(spend[None], worlds, axis=0),
         daypart_weights=np.repeat(plan.daypart_weights[None], worlds, axis=0),

@@ -115,8 +115,12 @@ def build_trade_rules(scenario: Scenario) -> TradeRules:
         ):
             if value is not None:
                 array[window] = value
-        if shock.surcharge_added_frac is not None:
-            rules.surcharge_frac[window] = np.maximum(rules.surcharge_frac[window] + shock.surcharge_added_frac, 0.0)
+        for array, points in (
+            (rules.ad_valorem_frac, shock.ad_valorem_added_frac),
+            (rules.surcharge_frac, shock.surcharge_added_frac),
+        ):
+            if points is not None:
+                array[window] = np.maximum(array[window] + points, 0.0)
         if shock.threshold_base is not None or shock.tax_threshold_base is not None:
             rules.by_item[window] = False  # a stated limit is an order's
         untaxed, tax_free = rules.untaxed_duty_base, rules.tax_free_base

@@ -17,14 +17,16 @@ from xbopt.studies.edits import (
     added_shock,
     channel_off,
     currency_move,
+    nothing_spent,
     price_of_goods,
     scaled,
-    surcharge,
+    tariff_points,
     wanted_log,
     whole_tariff,
 )
 
 _DAY = r"\d{4}-\d{2}-\d{2}"
+_EVERY_PARCEL = r"(?:on|for)\s+(?:every|all|each)\s+(?:parcel|order)s?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +91,14 @@ def _tariff(words: Words) -> Change:
     for region in words.scenario.document.market.regions:
         if region.id in regions and words.part("region") and region.duty == "none":
             raise words.wrong(f"No customs border lies before {region.name or region.id}: its duty is none.")
-    make = surcharge if words.has_sign else whole_tariff
-    return Change(text=words.text, edits=make(words.scenario, regions, words.frac, words.day))
+    make = tariff_points if words.has_sign else whole_tariff
+    every = bool(words.part("every"))
+    return Change(text=words.text, edits=make(words.scenario, regions, words.frac, words.day, on_every_parcel=every))
 
 
 def _budget(words: Words) -> Change:
+    if words.has_sign and words.frac == -1.0:
+        return Change(text=words.text, edits=nothing_spent(words.scenario))
     return Change(text=words.text, edits=scaled(words.scenario, [("budget", "total_base")], 1.0 + words.change))
 
 
@@ -101,8 +106,10 @@ def _budget_amount(words: Words) -> Change:
     text, old = words.part("amount"), words.scenario.limits.total_base
     amount = words.amount(text)
     new = old + amount if words.part("sign") == "+" else old - amount if words.part("sign") else amount
-    if not new > 0.0:
-        raise words.wrong(f"The budget is {old:,.2f}; nothing would be left of it.")
+    if new < 0.0:
+        raise words.wrong(f"The budget is {old:,.2f}; less than nothing would be left of it.")
+    if new == 0.0:
+        return Change(text=words.text, edits=nothing_spent(words.scenario))
     return Change(text=words.text, edits=(Edit(("budget", "total_base"), old, new),))
 
 
@@ -255,9 +262,10 @@ FORMS: tuple[Form, ...] = (
         _discount,
     ),
     _form(
-        "REGION tariff +10% [from DATE]",
-        "points on the customs value, on top of what holds; without a sign, the whole tariff in its place",
-        about(r"tariffs?|dut(?:y|ies)", "region", dated=True),
+        "REGION tariff +10% [from DATE] [on every parcel]",
+        "points on the customs value, on top of what holds where duty is due: a low-value relief stays unless every "
+        "parcel is meant; without a sign, the whole tariff in its place",
+        about(r"tariffs?|dut(?:y|ies)", "region", dated=True) + rf"(?:\s+(?P<every>{_EVERY_PARCEL}))?",
         _tariff,
     ),
     _form("cost +5% [PRODUCT]", "what goods cost", about(r"(?:unit\s+)?costs?", "what"), _cost),

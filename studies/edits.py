@@ -17,6 +17,8 @@ from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class Edit:
@@ -118,34 +120,45 @@ def currency_move(scenario: Scenario, code: str, log_size: float, day: date) -> 
     return (added_shock(scenario, shocks),)
 
 
-def surcharge(scenario: Scenario, regions: Sequence[str], points: float, day: date) -> tuple[Edit, ...]:
+def tariff_points(
+    scenario: Scenario, regions: Sequence[str], points: float, day: date, *, on_every_parcel: bool
+) -> tuple[Edit, ...]:
     """Points on the customs value on top of what holds on each day, behind every border of the regions.
 
+    They are owed where duty is: goods that a low-value scheme relieves of it stay relieved, unless the points are
+    meant on every parcel. What is taken off comes off the duty first, then off the surcharge.
+
     Raises:
-        UsageError: None of them has a border, or the surcharge would fall below 0.
+        UsageError: None of them has a border, or more is taken off than holds.
     """
-    start, behind = (day - scenario.start).days, _behind_borders(scenario, regions)
-    rules = build_market(scenario).rules
-    for region in behind:
-        least = float(rules.surcharge_frac[start:, scenario.regions.index(region)].min())
-        if least + points < -1e-12:
+    start, rules = (day - scenario.start).days, build_market(scenario).rules
+    added: dict[tuple[float, float], list[str]] = {}
+    for region in _behind_borders(scenario, regions):
+        r = scenario.regions.index(region)
+        rate, surcharge = (float(each[start:, r].min()) for each in (rules.ad_valorem_frac, rules.surcharge_frac))
+        to_rate = 0.0 if on_every_parcel else max(points, -rate)
+        to_surcharge = points - to_rate
+        if surcharge + to_surcharge < -_ROUNDING:
+            least, what = (surcharge, "surcharge") if on_every_parcel else (rate + surcharge, "tariff")
             raise UsageError(
-                f"The surcharge of {region} is {least:.1%}; it cannot fall by {-points:.1%}. Write the whole tariff "
+                f"The {what} of {region} is {least:.1%}; it cannot fall by {-points:.1%}. Write the whole tariff "
                 f"without a sign, as in '{region} tariff 0%'."
             )
-    shock: dict[str, object] = {
-        "kind": "rule_change",
-        "day": day.isoformat(),
-        "regions": behind,
-        "surcharge_added_frac": points,
-    }
-    return (added_shock(scenario, [shock]),)
+        added.setdefault((to_rate, to_surcharge), []).append(region)
+    shocks: list[dict[str, object]] = []
+    for (to_rate, to_surcharge), alike in added.items():
+        parts = {"ad_valorem_added_frac": to_rate, "surcharge_added_frac": to_surcharge}
+        stated = {name: part for name, part in parts.items() if part} or {"ad_valorem_added_frac": 0.0}
+        shocks.append({"kind": "rule_change", "day": day.isoformat(), "regions": alike, **stated})
+    return (added_shock(scenario, shocks),)
 
 
-def whole_tariff(scenario: Scenario, regions: Sequence[str], rate: float, day: date) -> tuple[Edit, ...]:
+def whole_tariff(
+    scenario: Scenario, regions: Sequence[str], rate: float, day: date, *, on_every_parcel: bool
+) -> tuple[Edit, ...]:
     """A rate on the customs value in place of duty and surcharges, behind every border of the regions.
 
-    What a low-value scheme charges below its threshold stays.
+    What a low-value scheme charges below its threshold stays, unless the rate is meant on every parcel.
 
     Raises:
         UsageError: None of them has a border.
@@ -154,8 +167,8 @@ def whole_tariff(scenario: Scenario, regions: Sequence[str], rate: float, day: d
         "kind": "rule_change",
         "day": day.isoformat(),
         "regions": _behind_borders(scenario, regions),
-        "ad_valorem_frac": rate,
-        "surcharge_frac": 0.0,
+        "ad_valorem_frac": 0.0 if on_every_parcel else rate,
+        "surcharge_frac": rate if on_every_parcel else 0.0,
     }
     return (added_shock(scenario, [shock]),)
 
@@ -165,6 +178,12 @@ def _behind_borders(scenario: Scenario, regions: Sequence[str]) -> list[str]:
     if not behind:
         raise UsageError("No region of the scenario lies behind a customs border: every duty is none.")
     return behind
+
+
+def nothing_spent(scenario: Scenario) -> tuple[Edit, ...]:
+    """A cap of 0 on every channel: a scenario's budget itself is above 0, since shares of it are stated."""
+    caps = scenario.document.budget.channel_caps_base
+    return (Edit(("budget", "channel_caps_base"), dict(caps), dict.fromkeys(scenario.channels, 0.0)),)
 
 
 def channel_off(scenario: Scenario, channel: str, region: str | None) -> tuple[Edit, ...]:

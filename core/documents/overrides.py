@@ -94,6 +94,10 @@ def _existing(here: object, step: str | int, where: str, known: Sequence[str], *
         if ids.count(step) == 1:
             return ids.index(step)
         many = "more than one" if step in ids else "no"
-        raise UsageError(f"{where}: This list has {many} item with the id {step!r}.{suggest(step, filter(None, ids))}")
+        named = [name for name in dict.fromkeys(ids) if name]
+        known = f" Its ids: {', '.join(named)}." if named else f" Its items have no ids; it has {len(items)}."
+        counted = " Items are counted from 0, as in [0]." if step.isdecimal() or not named else ""
+        hint = suggest(step, named)
+        raise UsageError(f"{where}: This list has {many} item with the id {step!r}.{hint or known}{counted}")
     found = "a value that the file leaves out" if here is MISSING else show_value(here)
     raise UsageError(f"{where}: Nothing lies below {found}, so {str(step)!r} cannot be set.")

@@ -302,8 +302,8 @@ def _shocks(document: ScenarioDocument) -> Iterator[Finding]:
 
 def _rule_change(document: ScenarioDocument, path: Path, shock: RuleChange) -> Iterator[Finding]:
     duties = (
-        "threshold_base", "line_duty_base", "ad_valorem_frac", "surcharge_frac", "surcharge_added_frac",
-        "parcel_fee_base", "tax_threshold_base",
+        "threshold_base", "line_duty_base", "ad_valorem_frac", "ad_valorem_added_frac", "surcharge_frac",
+        "surcharge_added_frac", "parcel_fee_base", "tax_threshold_base",
     )  # fmt: skip
     changed = [name for name in duties if getattr(shock, name) is not None]
     if not changed and shock.tax_frac is None:

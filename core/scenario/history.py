@@ -50,6 +50,13 @@ class History(Section):
             "the own plan's average level, none is a launch, a table says what was done day by day"
         ),
     )
+    steady_spend_per_day_base: Money | None = Field(
+        default=None,
+        description=(
+            "media spend a day, base currency, of the own plan's average level, before the first day where that is "
+            "steady and after the last one; budget.total_base times plan.spend_frac over the days where left out"
+        ),
+    )
     revenue_by_region: dict[Identifier, Weight] = Field(
         default_factory=dict, description="past revenue by region; only proportions count"
     )

@@ -1,9 +1,11 @@
 """What is allowed in a scenario, but hardly meant: sentences for the planner, no errors."""
 
+import math
 from datetime import timedelta
 
 import numpy as np
 
+from xbopt.core.documents.document import Document, value_at
 from xbopt.core.scenario.memory import days_after, memory_days
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.trade import mixed_limits, origin_of_orders
@@ -12,6 +14,8 @@ from xbopt.core.scenario.trade import mixed_limits, origin_of_orders
 _PAYBACK_HALF_LIVES = 2.0
 _FAR_FROM_MEAN = 0.1
 _SHOWN = 5
+_LEVEL = {"budget", "budget.total_base", "plan", "plan.spend_frac"}
+"""Paths that set the own plan's average level."""
 
 
 def scenario_notes(scenario: Scenario) -> list[str]:
@@ -97,6 +101,32 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
+def steady_notes(stated: Document, scenario: Scenario) -> list[str]:
+    """A note where changes of the budget on loading change what a steady past is taken to have spent.
+
+    Args:
+        stated: The document as its file states it, without the changes.
+        scenario: The scenario with them.
+    """
+    history, moved = scenario.document.history, {path for path, _ in scenario.changes}
+    if history.before != "steady" or history.steady_spend_per_day_base is not None or not moved & _LEVEL:
+        return []
+    total, frac = (value_at(stated.data, path) for path in (("budget", "total_base"), ("plan", "spend_frac")))
+    if not isinstance(total, int | float):
+        return []
+    document, money = scenario.document, scenario.base_currency
+    before = total * (frac if isinstance(frac, int | float) else 1.0) / scenario.days
+    now = document.budget.total_base * document.plan.spend_frac / scenario.days
+    if math.isclose(before, now, rel_tol=1e-9):
+        return []
+    note = (
+        f"The days before the first are taken to have spent {money} {now:,.2f} a day, the own plan's average level, "
+        f"rather than {money} {before:,.2f} as the file has it. --set history.steady_spend_per_day_base={before:.10g} "
+        "keeps them there; history.before can state them day by day."
+    )
+    return [note]
+
+
 def before_words(scenario: Scenario) -> str:
     """What went before the first day, in a sentence."""
     if scenario.past is not None:
@@ -105,7 +135,9 @@ def before_words(scenario: Scenario) -> str:
         return f"a table of {scenario.past.days} days, {first} to {last}, {spent} of media."
     if scenario.document.history.before == "none":
         return "a launch; no media, no deals, no parcels under way."
-    return "a running business at the own plan's average level."
+    level = scenario.document.history.steady_spend_per_day_base
+    stated = "" if level is None else f", stated as {level:,.2f} {scenario.base_currency} a day"
+    return f"a running business at the own plan's average level{stated}."
 
 
 def after_words(scenario: Scenario) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from xbopt.core.scenario.plan_head import KEYS, MECHANIC, SPEND, column_name, plan_columns, read_head
 from xbopt.core.scenario.plan_problems import PlanProblems
+from xbopt.core.scenario.plan_subtotals import subtotal_lines
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.spreadsheets.dates import DateForm, as_text, main_form, possible_forms
 from xbopt.core.spreadsheets.numbers import Decimal, decimal_sign, is_in_another_currency
@@ -85,7 +86,8 @@ def understood(sheet: Sheet, scenario: Scenario, problems: PlanProblems) -> Plan
 def _without_others(sheet: Sheet, index: dict[str, int], notes: list[str]) -> tuple[Row, ...]:
     """The rows of the plan alone; notes tell the others.
 
-    Totals say so, or have an amount and no key; a remark stands alone; a table pasted below has its head again.
+    Totals say so, or have an amount and no key; subtotals are the sum of the rows whose keys they name; a remark stands
+    alone; a table pasted below has its head again.
     """
     rows: list[Row] = []
     others: dict[str, list[Row]] = {}
@@ -104,6 +106,9 @@ def _without_others(sheet: Sheet, index: dict[str, int], notes: list[str]) -> tu
             others.setdefault("a total", []).append(row)
         else:
             rows.append(row)
+    if subtotals := subtotal_lines(rows, index, sheet.separator):
+        others["a subtotal"] = [row for row in rows if row.line in subtotals]
+        rows = [row for row in rows if row.line not in subtotals]
     for what, found in others.items():
         many = len(found) > 1
         lines = ", ".join(str(row.line) for row in found[:5]) + (", ..." if len(found) > 5 else "")
@@ -118,6 +123,7 @@ def _check_whole(
     sheet: Sheet, rows: Sequence[Row], index: dict[str, int], currency: str, problems: PlanProblems
 ) -> None:
     """Cells without a value of their own: errors, uncalculated formulas, one amount for several rows, blank keys."""
+    keys = {index[name] for name in KEYS}
     for row in rows:
         missing = [name for name in KEYS if row.cells[index[name]] is None]
         for name, i in index.items():
@@ -136,6 +142,8 @@ def _check_whole(
                 which = f"The {', '.join(missing)} {'are' if len(missing) > 1 else 'is'} missing;"
                 it, is_that = ("them", "they are those") if len(missing) > 1 else ("it", "it is that")
                 message = f"{which} write {it} in every row, also where {is_that} of the row above."
+                if {i for i in index.values() if row.cells[i] is not None} - keys == {index[SPEND]}:
+                    message += " If the row is a subtotal, delete it: it is no sum of several rows that it names."
                 cause = "missing"
             elif cell is None and sheet.lines.hides_errors and name not in KEYS:
                 message = "In this format an empty cell can be an error. Write 0 or the value, or save it as .xlsx."

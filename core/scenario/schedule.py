@@ -191,6 +191,10 @@ class RuleChange(_Dated):
     ad_valorem_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
         default=None, description="new duty above the threshold"
     )
+    ad_valorem_added_frac: Annotated[float, Field(ge=-3, le=3)] | None = Field(
+        default=None,
+        description="points on top of the duty above the threshold that holds, whatever it is; below 0 for less",
+    )
     surcharge_frac: Annotated[float, Field(ge=0, le=3)] | None = Field(
         default=None, description="new surcharge on any value"
     )

@@ -83,13 +83,27 @@ def plan_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
         return _target_verdict(result, numbers)
     before = result.baseline.goals[goal]
     own, brings = numbers.number(before, result.goal_unit), goal_text(result.objective, result, numbers)
-    return f"On the expected path the plan brings {brings}, {_gain(result, numbers)} ({own})."
+    verdict = f"On the expected path the plan brings {brings}, {_gain(result, numbers)} ({own})."
+    return f"{verdict}{_losing(result, numbers)}"
+
+
+def _losing(result: PlanningResult, numbers: NumberFormat) -> str:
+    """That orders lose money before media are paid, where even the best plan for money cannot help it; else empty."""
+    plan = result.planned.kpis
+    margin, orders = plan["contribution_margin"] + plan["media_spend"], plan["orders"]
+    if result.campaign.goal not in ("reward", "contribution_margin") or margin >= 0.0 or orders <= 0.0:
+        return ""
+    media = "spends nothing on media" if plan["media_spend"] <= 0.0 else "spends what it must on media"
+    return (
+        f" Orders lose money, {numbers.number(-margin / orders, 'price')} each before any media: the best plan {media} "
+        "and sells as little as it can. Mend prices or costs."
+    )
 
 
 def _gain(result: PlanningResult, numbers: NumberFormat) -> str:
     goal, gain = result.campaign.goal, result.gain
     size = numbers.number(abs(gain), result.goal_unit)
-    before = abs(result.baseline.goals[goal])
+    before = result.baseline.goals[goal]
     share = f" or {numbers.share(abs(gain) / before)}" if before > 0.0 else ""
     return f"{size}{share} {'more' if gain >= 0.0 else 'less'} than the scenario's own plan"
 
@@ -101,9 +115,12 @@ def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
     words, unit = TARGET_WORDS[found.target.kpi]
     wanted = f"{numbers.number(found.target.value, unit)} {words}"
     limit = "at most " if found.target.kpi == "cpa" else ""
+    next_to_none = found.target.is_ratio and plan.kpis["media_spend"] <= _NEXT_TO_NOTHING * best.kpis["media_spend"]
     if found.by_itself:
         needs = "would be" if plan.kpis["media_spend"] > 0.0 else "are"
         start = f"{wanted} {needs} reached without media and without discounts."
+    elif next_to_none:
+        start = f"Only next to no media keep the target of {limit}{wanted}."
     elif found.reached == found.reached:
         start = (
             f"The target of {limit}{wanted} is reached, with {numbers.number(found.reached, unit)} in expected mode."
@@ -114,8 +131,6 @@ def _target_verdict(result: PlanningResult, numbers: NumberFormat) -> str:
     takes = f"The plan takes {media} of media and {discounts} of discounts"
     if found.give_up != "cost" and found.plan is found.best:
         return f"{start} {takes}: it is the best plan without the target as well, so the target costs nothing."
-    if found.target.is_ratio and 0.0 < plan.kpis["media_spend"] <= _NEXT_TO_NOTHING * best.kpis["media_spend"]:
-        takes = f"Next to no media are all that keeps it. {takes}"
     if found.give_up != "cost" and result.objective > best.goals[result.campaign.goal]:
         more = numbers.money(result.objective - best.goals[result.campaign.goal])
         return (
@@ -199,29 +214,22 @@ def booking_sentence(result: PlanningResult, numbers: NumberFormat) -> str:
     if rules.largest_weekly_change_frac is not None:
         asked.append(f"at most {numbers.share(rules.largest_weekly_change_frac)} of change from week to week")
     lost = {name: before.goals[name] - result.planned.goals[name] for name in (goal, "contribution_margin")}
-    if lost[goal] > 0.0:
-        margin = f"{numbers.money(abs(lost['contribution_margin']))} of contribution margin"
-        other = "" if goal == "contribution_margin" else f"; {margin} {_less(lost['contribution_margin'])}"
-        cost = f"That costs {numbers.number(lost[goal], unit)} of {GOAL_WORDS[goal]}{other}"
-    else:
-        cost = f"That costs no {GOAL_WORDS[goal]}"
     weekly = min(max(booking.unrounded.expected - booking.weekly, 0.0), max(lost[goal], 0.0))
-    why = (
-        f", {numbers.number(weekly, unit)} of it because a week has one amount"
-        if weekly > _WORTH_A_WORD * max(lost[goal], 0.0)
-        else ""
-    )
+    much = f"{numbers.number(lost[goal], unit)} of" if lost[goal] > 0.0 else "no"
+    cost = f"Booking costs {much} {GOAL_WORDS[goal]}"
+    if lost[goal] > 0.0 and weekly > _WORTH_A_WORD * lost[goal]:
+        cost += f"; {numbers.number(weekly, unit)} of that because each week has one amount"
+    if goal != "contribution_margin" and lost[goal] > 0.0:
+        margin = lost["contribution_margin"]
+        way = "lower" if margin >= 0.0 else "higher"
+        cost += f". The contribution margin of the campaign's own days is {numbers.money(abs(margin))} {way}"
     weeks = (
         f" Of the weeks of a channel in a region {numbers.count(booking.dropped)} are dropped and "
         f"{numbers.count(booking.raised)} raised to the least amount."
         if booking.dropped or booking.raised
         else ""
     )
-    return f"All amounts can be booked: one a week, {', '.join(asked)}. {cost}{why}.{weeks}"
-
-
-def _less(lost: float) -> str:
-    return "less" if lost >= 0.0 else "more"
+    return f"All amounts can be booked: one a week, {', '.join(asked)}. {cost}.{weeks}"
 
 
 def unpriced_reason(result: PlanningResult) -> str:

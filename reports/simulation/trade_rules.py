@@ -16,6 +16,7 @@ _STATED_CHANGES = (
     ("threshold_base", "low-value limit", False),
     ("line_duty_base", "flat duty a line", False),
     ("ad_valorem_frac", "duty", True),
+    ("ad_valorem_added_frac", "on top of the duty that holds", True),
     ("surcharge_frac", "surcharge", True),
     ("surcharge_added_frac", "on top of the surcharge that holds", True),
     ("parcel_fee_base", "fee a parcel", False),

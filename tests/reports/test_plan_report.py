@@ -15,7 +15,14 @@ from xbopt.reports.kit.page import MAX_BYTES, html_page
 from xbopt.reports.plan.document import write_plan_xlsx
 from xbopt.reports.plan.page import plan_content
 from xbopt.reports.plan.report import build_plan_report, expected_table
-from xbopt.reports.plan.words import GROUP_WORDS, limit_lines, limits_sentence, plan_verdict, spend_sentence
+from xbopt.reports.plan.words import (
+    GROUP_WORDS,
+    booking_sentence,
+    limit_lines,
+    limits_sentence,
+    plan_verdict,
+    spend_sentence,
+)
 from xbopt.simulator.worlds import WorldParameters
 from xbopt.studies.plan_review import review_plan
 
@@ -154,6 +161,48 @@ def test_a_target_is_told_with_what_it_costs():
     assert told in verdict
     heads = [column.name for column in expected_table(result).columns]
     assert heads == ["KPI", "This plan", "Without target", "Scenario's own", "Change"]
+
+
+def test_where_orders_lose_money_no_share_of_a_loss_is_told_but_what_to_mend():
+    """Cost of goods is far above any price, so the least that is sold is best, and a share of a loss means nothing."""
+    result = planned_with("horizon.days=8", "products.lamps.unit_cost_base=300", "products.textiles.unit_cost_base=300")
+    verdict, plan = plan_verdict(result, EUR), result.planned.kpis
+    assert plan["media_spend"] == 0.0
+    each = -plan["contribution_margin"] / plan["orders"]
+    assert f"Orders lose money, {EUR.number(each, 'price')} each before any media: the best plan spends no" in verdict
+    assert "Mend prices or costs." in verdict
+    assert "%" not in verdict
+
+
+def test_a_ratio_that_next_to_no_media_keep_leads_with_it_and_names_no_ratio():
+    result = planned_with("horizon.days=8", target=Target(kpi="roas", value=5000.0))
+    verdict = plan_verdict(result, EUR)
+    assert result.planned.kpis["media_spend"] <= 0.02 * result.unbound.kpis["media_spend"]
+    assert verdict.startswith(
+        "Only next to no media keep the target of 5,000.00 net revenue per unit of media. The plan"
+    )
+    assert "expected mode" not in verdict
+
+
+def test_what_booking_costs_is_the_goal_that_is_lost_with_the_margin_in_a_sentence_of_its_own():
+    result = planned_with("horizon.days=8", bookable=True)
+    now = result.planned.goals
+    for reward, margin, words in (
+        (
+            4.78,
+            -10.03,
+            "Booking costs \u20ac4.78 of contribution margin with customer value and what is carried beyond",
+        ),
+        (
+            -1.0,
+            2.0,
+            "Booking costs no contribution margin with customer value and what is carried beyond the last day.",
+        ),
+    ):
+        before = {**now, "reward": now["reward"] + reward, "contribution_margin": now["contribution_margin"] + margin}
+        told = booking_sentence(replace(result, unrounded=replace(result.unrounded, goals=before)), EUR)
+        assert words in told
+        assert ("contribution margin of the campaign's own days is \u20ac10.03 higher." in told) == (reward > 0.0)
 
 
 def test_every_group_of_parameters_has_words():

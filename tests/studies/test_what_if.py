@@ -9,6 +9,7 @@ from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.plan_table import write_plan
 from xbopt.simulator.build import build_market
+from xbopt.simulator.history import MEMORIES, initial_state
 from xbopt.studies.changes import FORMS, read_change
 from xbopt.studies.edits import with_edits
 from xbopt.studies.simulate import simulate
@@ -64,7 +65,7 @@ def test_a_falling_euro_costs_a_seller_from_elsewhere(tmp_path):
 
 
 def test_a_tariff_is_points_on_the_value_and_costs(answers):
-    shock = "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], surcharge_frac: 0.1}]"
+    shock = "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], ad_valorem_added_frac: 0.1}]"
     assert answer(answers, "UK tariff +10%").kept.values["contribution_margin"] == pytest.approx(margins_with([shock]))
     one = answer(answers, "UK tariff +10%")
     assert difference(one) < 0.0
@@ -75,10 +76,36 @@ def test_tariffs_come_on_top_of_what_holds_on_each_day():
     changes = ["{kind: rule_change, day: 2026-10-08, regions: [UK], surcharge_frac: 0.05}"]
     changed = load_scenario("quickstart", overrides=[*SHORT, f"shocks=[{', '.join(changes)}]"])
     read = read_change("GB tariff +10% from 2026-10-06", changed)
-    surcharge = build_market(with_edits(changed, read.edits, text=read.text)).rules.surcharge_frac[:, 1]
-    # Days 5 | 6 7 | 8 ...: nothing, 10 points, 5 and 10 points.
-    for segment in surcharge.T:
-        assert segment == pytest.approx([0.0, 0.1, 0.1, *[0.15] * 7])
+    before, rules = (build_market(each).rules for each in (changed, with_edits(changed, read.edits, text=read.text)))
+    # Days 5 | 6 7 | 8 ...: nothing, 10 points, 5 and 10 points; the 5 are owed on every parcel, the 10 where duty is.
+    for segment in (rules.ad_valorem_frac - before.ad_valorem_frac)[:, 1].T:
+        assert segment == pytest.approx([0.0, *[0.1] * 9])
+    for segment in rules.surcharge_frac[:, 1].T:
+        assert segment == pytest.approx([0.0, 0.0, 0.0, *[0.05] * 7])
+
+
+def test_a_tariff_leaves_a_relief_alone_unless_every_parcel_is_meant():
+    """No order is worth EUR 100,000, so all are relieved of duty, whatever its rate is."""
+    relieved = load_scenario(
+        "quickstart",
+        overrides=[*SHORT, "shocks=[{kind: rule_change, day: 2026-10-05, regions: [UK], threshold_base: 100000}]"],
+    )
+    for text in ("UK tariff +10%", "UK tariff 25%"):
+        calm, meant = what_if(relieved, [text, f"{text} on every parcel"], runs=2).changes
+        assert [difference(calm, measure) for measure in MEASURES] == [0.0, 0.0, 0.0]
+        assert difference(meant) < 0.0
+
+
+def test_what_is_taken_off_a_tariff_comes_off_the_duty_first_then_off_the_surcharge():
+    """4 % of duty and 5 % of surcharge, less 6 points: no duty and 3 % of surcharge."""
+    stated = "{kind: rule_change, day: 2026-10-05, regions: [UK], ad_valorem_frac: 0.04, surcharge_frac: 0.05}"
+    taxed = load_scenario("quickstart", overrides=[*SHORT, f"shocks=[{stated}]"])
+    read = read_change("UK tariff -6%", taxed)
+    rules = build_market(with_edits(taxed, read.edits, text=read.text)).rules
+    assert rules.ad_valorem_frac[:, 1] == pytest.approx(0.0)
+    assert rules.surcharge_frac[:, 1] == pytest.approx(0.03)
+    with pytest.raises(UsageError, match=r"The tariff of UK is 9\.0%; it cannot fall by 10\.0%"):
+        read_change("UK tariff -10%", taxed)
 
 
 def test_a_tariff_keeps_what_differs_between_goods():
@@ -88,7 +115,8 @@ def test_a_tariff_keeps_what_differs_between_goods():
     before, after = (build_market(each).rules for each in (mixed, with_edits(mixed, read.edits, text=read.text)))
     added = np.where(before.dutiable, 0.1, 0.0)[None, :, None]
     assert np.ptp(before.surcharge_frac, axis=2).any()
-    assert after.surcharge_frac == pytest.approx(before.surcharge_frac + added)
+    assert after.ad_valorem_frac == pytest.approx(before.ad_valorem_frac + added)
+    assert np.array_equal(after.surcharge_frac, before.surcharge_frac)
 
 
 def test_a_channel_that_is_off_is_a_cap_of_0(answers):
@@ -109,6 +137,30 @@ def test_more_budget_changes_no_plan_that_is_kept(answers):
     assert [edit.path for edit in one.change.edits] == [("budget", "total_base")]
     assert [difference(one, measure) for measure in MEASURES] == [0.0, 0.0, 0.0]
     assert one.remade.difference["reward"].mean >= -1e-6 * abs(one.remade.figures["reward"].mean)
+
+
+def test_a_budget_of_0_spends_nothing(scenario):
+    for text in ("budget -100%", "budget -11200", "budget to 0"):
+        assert read_change(text, scenario).edits == read_change("budget 0", scenario).edits
+    one = what_if(scenario, "budget 0", runs=2).changes[0]
+    caps = [f"budget.channel_caps_base.{channel}=0" for channel in scenario.channels]
+    assert one.kept.values["contribution_margin"] == pytest.approx(
+        simulate(load_scenario("quickstart", overrides=[*SHORT, *caps]), runs=2).margins
+    )
+    assert one.kept.media_base == 0.0
+    assert one.remade is not None
+    assert one.remade.media_base == 0.0
+
+
+def test_a_budget_that_is_set_over_a_stated_past_is_the_budget_of_what_if():
+    """The past that the note offers to keep is the one that a question keeps: both mornings are the same."""
+    level = "history.steady_spend_per_day_base=400"
+    file, asked = load_scenario("quickstart"), load_scenario("quickstart", overrides=["budget.total_base=13440", level])
+    mornings = [initial_state(build_market(each), 1) for each in (file, asked)]
+    for name in MEMORIES:
+        assert getattr(mornings[1], name) == pytest.approx(getattr(mornings[0], name), rel=1e-12)
+    richer = initial_state(build_market(load_scenario("quickstart", overrides=["budget.total_base=13440"])), 1)
+    assert richer.carried.sum() > mornings[0].carried.sum()
 
 
 def test_moved_spend_is_moved(answers, scenario):
@@ -188,6 +240,7 @@ def test_every_form_is_read_and_has_its_sign(text, sign, scenario):
         ("tariff UK +10%", "UK tariff +10%"),
         ("tariff +10% in UK from 2026-10-07", "UK tariff +10% from 2026-10-07"),
         ("UK duty to 25 %", "UK tariff 25%"),
+        ("UK tariff +10% from 2026-10-07 for all parcels", "UK tariff +10% from 2026-10-07 on every parcel"),
         ("search cpc +10%", "media price +10% search"),
         ("competitors' prices -10%", "competitors -10%"),
         ("demand DE -10%", "traffic -10% DE"),
@@ -239,7 +292,7 @@ def test_a_tariff_without_a_sign_is_the_whole_tariff(scenario):
         ("GBP -5% from 7.10.2026", "write YYYY-MM-DD"),
         ("budget +5,000", "can be read in two ways; write 5000 or 5."),
         ("budget +5000 USD", "is in another currency; the budget is in EUR."),
-        ("budget -11200", "nothing would be left of it"),
+        ("budget -11300", "less than nothing would be left of it"),
         ("foo off", "There is no channel 'foo'. Here: search, social, email."),
         ("price sofas +5%", "There is no product 'sofas'. Here: lamps, textiles, DE, UK."),
         ("DE price lamps +5%", "Name one of 'DE' and 'lamps', not both."),
@@ -253,7 +306,7 @@ def test_a_tariff_without_a_sign_is_the_whole_tariff(scenario):
         ("everything is worse", "Forms:"),
         ("", "Forms:"),
         ("price 5%", "a change has a sign"),
-        ("budget -100%", "fall by 100"),
+        ("budget -101%", "fall by 100"),
         ("DE tariff +10%", "No customs border"),
         ("UK tariff -10%", "cannot fall"),
         ("Untied Kingdom tariff +10%", "Did you mean 'united kingdom'"),

@@ -61,6 +61,10 @@ def test_a_value_is_set(assignment, path, value):
     [
         ("budget.totl=1", "There is no 'totl' here. Did you mean 'total'?"),
         ("budgt.total=1", "There is no 'budgt' here. Did you mean 'budget'?"),
+        (
+            "market.regions.0.country=1",
+            "This list has no item with the id '0'. Its ids: DE, US. Items are counted from 0, as in [0].",
+        ),
         ("market.regions.USA.country=1", "This list has no item with the id 'USA'. Did you mean 'US'?"),
         ("market.regions[2].country=1", "There is no item [2]; this list has 2, counted from 0."),
         ("budget.total.x=1", "Nothing lies below 5, so 'x' cannot be set."),

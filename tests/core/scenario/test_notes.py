@@ -3,7 +3,8 @@
 import pytest
 
 import xbopt
-from xbopt.core.scenario.notes import log_notes, scenario_notes
+from xbopt.core.scenario.loading import read_document
+from xbopt.core.scenario.notes import log_notes, scenario_notes, steady_notes
 
 CASES = {
     "a discount after the end": (["plan.discounts[0].start=2027-01-01", "plan.discounts[0].end=2027-01-02"],
@@ -45,3 +46,26 @@ def test_short_windows_are_said_to_flatter_discounts():
         assert log_notes(xbopt.load_scenario("quickstart", overrides=[change])) == []
     long = xbopt.load_scenario("quickstart", overrides=["tactics.window_days=28"])
     assert ["overlap" in note for note in log_notes(long)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "level"),
+    [
+        (["budget.total_base=22400"], "800.00"),
+        (["plan.spend_frac=0.5"], "200.00"),
+        (["budget.total_base=22400", "plan.spend_frac=0.5"], None),
+        (["budget.total_base=22400", "history.steady_spend_per_day_base=400"], None),
+        (["budget.total_base=22400", "history.before=none"], None),
+        (["budget.roi_floor=2"], None),
+        ([], None),
+    ],
+)
+def test_a_change_of_the_budget_that_changes_a_steady_past_is_told(changes, level):
+    """EUR 11,200 over 28 days are 400 a day in the file."""
+    notes = steady_notes(read_document("quickstart"), xbopt.load_scenario("quickstart", overrides=changes))
+    if level is None:
+        assert notes == []
+    else:
+        assert len(notes) == 1
+        assert f"EUR {level} a day, the own plan's average level, rather than EUR 400.00" in notes[0]
+        assert "--set history.steady_spend_per_day_base=400 keeps" in notes[0]
