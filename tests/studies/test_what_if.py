@@ -154,12 +154,12 @@ def test_a_budget_of_0_spends_nothing(scenario):
 
 def test_a_budget_that_is_set_over_a_stated_past_is_the_budget_of_what_if():
     """The past that the note offers to keep is the one that a question keeps: both mornings are the same."""
-    level = "history.steady_spend_per_day_base=400"
-    file, asked = load_scenario("quickstart"), load_scenario("quickstart", overrides=["budget.total_base=13440", level])
+    file, asked = load_scenario("quickstart"), load_scenario("quickstart", overrides=["budget.total_base=13440"])
     mornings = [initial_state(build_market(each), 1) for each in (file, asked)]
     for name in MEMORIES:
         assert getattr(mornings[1], name) == pytest.approx(getattr(mornings[0], name), rel=1e-12)
-    richer = initial_state(build_market(load_scenario("quickstart", overrides=["budget.total_base=13440"])), 1)
+    level = "history.steady_spend_per_day_base=480"
+    richer = initial_state(build_market(load_scenario("quickstart", overrides=[level])), 1)
     assert richer.carried.sum() > mornings[0].carried.sum()
 
 

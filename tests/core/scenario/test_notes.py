@@ -3,7 +3,7 @@
 import pytest
 
 import xbopt
-from xbopt.core.scenario.loading import read_document
+from xbopt.core.scenario.loading import read_document, shipped_file
 from xbopt.core.scenario.notes import log_notes, scenario_notes, steady_notes
 
 CASES = {
@@ -60,9 +60,12 @@ def test_short_windows_are_said_to_flatter_discounts():
         ([], None),
     ],
 )
-def test_a_change_of_the_budget_that_changes_a_steady_past_is_told(changes, level):
-    """EUR 11,200 over 28 days are 400 a day in the file."""
-    notes = steady_notes(read_document("quickstart"), xbopt.load_scenario("quickstart", overrides=changes))
+def test_a_change_of_the_budget_that_changes_a_steady_past_is_told(tmp_path, changes, level):
+    """EUR 11,200 over 28 days are 400 a day, in a file that does not state them."""
+    text = shipped_file("quickstart").read_text(encoding="utf-8")
+    path = tmp_path / "quickstart.yaml"
+    path.write_text(text.replace("  steady_spend_per_day_base: 400\n", ""), encoding="utf-8")
+    notes = steady_notes(read_document(path), xbopt.load_scenario(path, overrides=changes))
     if level is None:
         assert notes == []
     else:
