@@ -106,20 +106,20 @@ def test_a_deal_needs_what_the_margin_says(signs: dict[str, Sign]) -> None:
 def test_the_promotion_split_is_measured_over_eight_weeks() -> None:
     """What a reader of the weeks sees is the third that is stated.
 
-    Nobody pays back while the deal runs. Afterwards 255/256 of a debt come back in eight half-lives, and as much more
+    Hardly anybody pays back while the deal runs: in a week a millionth. Afterwards 255/256 of a debt come back in eight half-lives, and as much more
     than the third was borrowed.
     """
     pull = {"borrowed_frac": 1 / 3, "switched_frac": 1 / 3, "half_life_days": 7, "largest_cut": 0.9}
     signs = signs_of(plain(discounts__pull_forward=pull))
-    assert signs["deal_brought_forward"].figure == pytest.approx(1 / 3, rel=1e-9)
-    assert signs["deal_switched"].figure == pytest.approx(1 / 3, rel=1e-9)
-    assert signs["deal_new"].figure == pytest.approx(1 / 3, rel=1e-9)
+    assert signs["deal_brought_forward"].figure == pytest.approx(1 / 3, rel=2e-6)
+    assert signs["deal_switched"].figure == pytest.approx(1 / 3, rel=2e-6)
+    assert signs["deal_new"].figure == pytest.approx(1 / 3, rel=2e-6)
 
 
 def test_a_pay_back_that_eight_weeks_cannot_see_is_told() -> None:
     """A half-life of ten years: next to nothing of the stated third is missed within the weeks that anybody watches."""
     pull = {"borrowed_frac": 1 / 3, "switched_frac": 1 / 3, "half_life_days": 7, "largest_cut": 0.9}
-    assert signs_of(plain(discounts__pull_forward=pull))["deal_forward_stated"].figure == pytest.approx(1.0, rel=1e-9)
+    assert signs_of(plain(discounts__pull_forward=pull))["deal_forward_stated"].figure == pytest.approx(1.0, rel=2e-6)
     sign = signs_of(plain(discounts__pull_forward=pull | {"half_life_days": 3650}))["deal_forward_stated"]
     assert sign.figure < 0.5
     assert sign.is_warning
