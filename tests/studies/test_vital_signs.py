@@ -106,8 +106,8 @@ def test_a_deal_needs_what_the_margin_says(signs: dict[str, Sign]) -> None:
 def test_the_promotion_split_is_measured_over_eight_weeks() -> None:
     """What a reader of the weeks sees is the third that is stated.
 
-    Hardly anybody pays back while the deal runs: in a week a millionth. Afterwards 255/256 of a debt come back in eight half-lives, and as much more
-    than the third was borrowed.
+    Hardly anybody pays back while the deal runs: in a week a millionth. Afterwards 255/256 of a debt come back in eight
+    half-lives, and as much more than the third was borrowed.
     """
     pull = {"borrowed_frac": 1 / 3, "switched_frac": 1 / 3, "half_life_days": 7, "largest_cut": 0.9}
     signs = signs_of(plain(discounts__pull_forward=pull))
