@@ -8,7 +8,7 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.simulator.parameters import MarketParameters
 
-Resolution = Literal["four_weeks", "week", "day"]
+Resolution = Literal["day", "week", "four_weeks"]
 # In days of spend at which the channels' prices are quoted.
 _LARGEST_UNIT = 30.0
 _DAYS: dict[Resolution, int] = {"four_weeks": 28, "week": 7, "day": 1}

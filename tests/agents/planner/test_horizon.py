@@ -19,7 +19,7 @@ FLAT = (
 
 def weekly_spend(days, *changes):
     """Spend by week and channel of the plan of quickstart without seasons, money in proportion to the days."""
-    lengths = (f"horizon.days={days}", f"budget.total_base={1000 * days}")
+    lengths = (f"horizon.days={days}", f"budget.total_base={1000 * days}", "history.steady_spend_per_day_base=1000")
     plan = plan_campaign(build_market(load_scenario("quickstart", overrides=[*FLAT, *lengths, *changes])))
     return plan.schedule.spend_base.reshape(days // 7, 7, -1, plan.schedule.spend_base.shape[-1]).sum(axis=(1, 2))
 
