@@ -120,7 +120,7 @@ def expected_demand(
         undiscounted = np.where(full, without, undiscounted)
     ledger, keep = pull_forward(market, state, carts * checkout, undiscounted, price.borrowed_frac, price.still_a_deal)
     carts = carts * keep
-    # What no discount would have brought was cut by ``keep``; the rest came for the discount alone.
+    # What no deal would have brought was cut by ``keep``; the rest came for the deal alone.
     by_discount = np.divide(1.0 - np.minimum(ratio[..., :2], 1.0), keep[..., :2], order="F")
     return DemandDay(
         visits=visits,

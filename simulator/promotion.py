@@ -60,7 +60,7 @@ def pull_forward(
         market: Parameters.
         state: This morning's state.
         orders: Expected orders ``(B, R, S, L)`` before any cut.
-        undiscounted: Share of them that no discount would have brought as well ``(B, R, S, L)``, at most 1.
+        undiscounted: Share of them that no deal would have brought as well ``(B, R, S, L)``, at most 1.
         borrowed_frac: Share of the bump that the weeks after are to miss ``(B, R, S)``.
         still_a_deal: How much of today's discount is still a deal ``(B, R, S)``, 0..1.
 

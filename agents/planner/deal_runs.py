@@ -121,14 +121,8 @@ def deal_gains(
     """
 
     def decide(day: int, own: Decision) -> Decision:
-        copies = len(depth)
-        return replace(
-            own,
-            spend_base=np.repeat(own.spend_base, copies, axis=0),
-            daypart_weights=np.repeat(own.daypart_weights, copies, axis=0),
-            discount_frac=depth[:, blocks.of_day[day]],
-            mechanic=mechanic[:, blocks.of_day[day]],
-        )
+        block = blocks.of_day[day]
+        return replace(own, discount_frac=depth[:, block], mechanic=mechanic[:, block])
 
     days = market.market.scenario.days
     return market.gains(course, [Branch(first_day=0, end_day=days, worlds=len(depth), decide=decide)])[0]
