@@ -124,7 +124,9 @@ def log_of(
     action = drawn(random, chances)
     numbers = np.arange(rows)
     mean: FloatArray = means[numbers, action]
-    reward: FloatArray = (random.random(rows) < mean).astype(np.float64) if binary else mean + noise * random.normal(size=rows)
+    reward: FloatArray = (
+        (random.random(rows) < mean).astype(np.float64) if binary else mean + noise * random.normal(size=rows)
+    )
     labels = np.array([chr(65 + number) for number in range(actions)])
     said = chances if stated is None else stated
     found: dict[str, NDArray[np.generic]] = {"action": labels[action], "reward": reward, **(columns or {})}
