@@ -100,9 +100,9 @@ def open_book(
     for shadow in shadows:
         if shadow.policy.menu.labels != policy.menu.labels:
             raise PolicyError(
-                f"The shadow {shadow.about.name} chooses among other actions than {policy.name}: a trained policy's are "
-                "relative to its plan, a plan's are those of the scenario. Give shadows over the same menu: trained "
-                "policies of one plan beside a trained policy of that plan, plans and replan beside a plan."
+                f"The shadow {shadow.about.name} chooses among other actions than {policy.name}: those of a trained "
+                "policy are relative to its plan, those of a plan are the scenario's. Give shadows over the same menu: "
+                "trained policies of one plan beside a trained policy of that plan, plans and replan beside a plan."
             )
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
@@ -126,7 +126,9 @@ class DecisionRecorder(Recorder):
     ) -> None:
         scenario = market.scenario
         regions, segments, _, _ = scenario.shape
-        self._writer, self._market, self._policy, self._worlds, self._run = writer, market, policy, worlds, run
+        self._writer, self._market, self._worlds, self._run = writer, market, worlds, run
+        self._policy = policy.name
+        self._share = policy.exploration if isinstance(policy, KnowsExploration) else None
         shape = (len(worlds), scenario.days, regions, segments)
         self._margin, self._spend = np.zeros(shape), np.zeros(shape)
         self._choices: list[TacticChoice] = []
@@ -176,13 +178,13 @@ class DecisionRecorder(Recorder):
             reward=reward.reshape(rows),
             cost=self._spend[:, day:end].sum(axis=1).reshape(rows),
             reward_ready_at=_at(scenario, end, worlds),
-            policy_id=np.repeat(np.array([self._policy.name], dtype=np.str_), rows),
+            policy_id=np.repeat(np.array([self._policy], dtype=np.str_), rows),
             scenario_hash=np.repeat(np.array([scenario.hash], dtype=np.str_), rows),
-            exploration=(
-                np.full(rows, float(self._policy.exploration)) if isinstance(self._policy, KnowsExploration) else None
-            ),
+            exploration=None if self._share is None else np.repeat(np.array([self._share]), rows),
             observation=observation_rows(
-                np.full(worlds, day, dtype=np.int64), choice.observation.remaining, choice.observation.channels
+                np.repeat(np.array([day], dtype=np.int64), worlds),
+                choice.observation.remaining,
+                choice.observation.channels,
             ).reshape(rows, -1),
             shadows=self._asked[step].reshape(rows, len(self._shadows), -1) if self._shadows else None,
         )

@@ -1,20 +1,20 @@
 """What a policy saw at a decision, as a decision log holds it, and back again.
 
-``context`` holds the features of a row's region and cell. ``observation`` adds the rest: the day, the money left, and the
-features of the cell's channels. The rows of all cells of one moment hold the whole observation. Numbers are kept in
+``context`` holds the features of a row's region and cell. ``observation`` adds the rest: the day, the money left, and
+the features of the cell's channels. The rows of all cells of one moment hold the whole observation. Numbers are kept in
 full (float64), so that a policy asked from the log answers as it did on the day.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.limits import Remaining
-from xbopt.core.decisions.policy import Observation
+from xbopt.core.decisions.policy import Observation, TacticPolicy
 from xbopt.core.errors import PolicyError
 
 _MONEY = ("day", "budget_base", "region_base")
@@ -82,6 +82,31 @@ class MarketAxes:
     def cells(self) -> int:
         """Number of cells, ``R S``."""
         return len(self.regions) * len(self.segments)
+
+
+@runtime_checkable
+class StandAlonePolicy(TacticPolicy, Protocol):
+    """A policy that brings all that is needed to ask it: no scenario has to be loaded."""
+
+    @property
+    def axes(self) -> MarketAxes:
+        """The market it decides for."""
+        ...
+
+    @property
+    def scenario_hash(self) -> str:
+        """Hash of its scenario."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what it was read from."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of its evaluation should know."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +177,9 @@ class ObservedRows:
         day = self.seen[:, 0]
         for today in np.unique(day).tolist():
             if not (0 <= today < self.axes.days and today == int(today)):
-                raise PolicyError(f"The log's day {today:g} does not lie within the {self.axes.days} days of the market.")
+                raise PolicyError(
+                    f"The log's day {today:g} does not lie within the {self.axes.days} days of the market."
+                )
             rows = np.flatnonzero(day == today)
             found.append((rows, self._observation(int(today), rows, own_cell_only=own_cell_only)))
         return found

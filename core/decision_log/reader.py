@@ -46,7 +46,8 @@ def read_decision_log(path: Path) -> DecisionLog:
     for file, log in zip(files[1:], logs[1:], strict=True):
         if log.schema != schema:
             raise DecisionLogError(
-                f"{file}: its format version, context fields, actions, shadows or units differ from those of {files[0]}."
+                f"{file}: its format version, context fields, actions, shadows or units differ from those of "
+                f"{files[0]}."
             )
         for name in OPTIONAL_COLUMNS:
             if (getattr(log.columns, name) is None) != (getattr(logs[0].columns, name) is None):

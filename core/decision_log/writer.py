@@ -182,7 +182,9 @@ def arrow_schema(schema: DecisionLogSchema, given: Collection[str]) -> "pa.Schem
     ]
     labels = json.dumps(schema.action_labels)
     optional = {
-        "action_probabilities": [pa.field("action_probabilities", numbers, nullable=False, metadata={"actions": labels})],
+        "action_probabilities": [
+            pa.field("action_probabilities", numbers, nullable=False, metadata={"actions": labels})
+        ],
         "exploration": [pa.field("exploration", pa.float64(), nullable=True)],
         "allowed": [pa.field("allowed", pa.list_(pa.bool_()), nullable=False, metadata={"actions": labels})],
         "observation": [

@@ -342,9 +342,7 @@ def load_rows(
     rows: list[LogRows] = []
     probabilities: list[FloatArray] = []
     for part in log.parts():
-        for read in log.rows(
-            part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked
-        ):
+        for read in log.rows(part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked):
             batch, answer = ask(answers, read)
             rows.append(replace(batch, keys={}, raw=None))
             probabilities.append(answer)

@@ -4,10 +4,10 @@ A row's draw is a mixture: with a share ``e`` any allowed action, each alike; el
 
     ``p(a) = (1 - e) c(a) + e / m``  for the ``m`` allowed actions, 0 for all others.
 
-Given ``e`` and the allowed actions, ``c`` follows, and with it the policy that explores another share. A log states both
-in the columns ``exploration`` and ``allowed``. Without them a least probability that is the same in all rows, given the
-number of possible actions, is taken for exploration. One that moves from row to row is part of the policy's choice (as
-that of a softmax is), and then nothing tells what the policy would do without exploring.
+Given ``e`` and the allowed actions, ``c`` follows, and with it the policy that explores another share. A log states
+both in the columns ``exploration`` and ``allowed``. Without them a least probability that is the same in all rows, for
+a number of possible actions, is taken for exploration. One that moves from row to row is part of the policy's choice,
+as that of a softmax is, and then nothing tells what the policy would do without exploring.
 """
 
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ _ROUNDING = 1e-7
 _SAME = 1e-6
 """Shares that differ by less are the same share."""
 NAME_THE_COLUMN = (
-    "If it explored, say with which share: a column of the role exploration (--columns exploration=NAME), and where some "
-    "actions were forbidden, one of the role allowed."
+    "If it explored, say with which share: a column of the role exploration (--columns exploration=NAME), and where "
+    "some actions were forbidden, one of the role allowed."
 )
 
 
@@ -64,9 +64,9 @@ class LoggedProbabilities(LogPolicy):
         if lost.any():
             row = rows.first_row + int(np.argmax(lost)) + 1
             raise SupportError(
-                f"{rows.place}: row {row} was drawn uniformly from the allowed actions, so what the policy itself would "
-                "have done is not known. Ask the policy: --policy RUN_DIR, or a BUNDLE that was exported with the share "
-                "of exploration that you mean."
+                f"{rows.place}: row {row} was drawn uniformly from the allowed actions, so what the policy itself "
+                "would have done is not known. Ask the policy: --policy RUN_DIR, or a BUNDLE that was exported with "
+                "the share of exploration that you mean."
             )
         part = (share / count)[:, None]
         own = np.where(allowed, table - part, 0.0)
@@ -88,7 +88,7 @@ def drawn_from(rows: LogRows, table: FloatArray) -> tuple[BoolArray, FloatArray]
         allowed = table > 0.0 if allowed is None else allowed
         return allowed, allowed.sum(axis=1) * np.where(allowed, table, 1.0).min(axis=1)
     if allowed is None:
-        # Whatever could be drawn has its part of the share; where nothing was explored, nothing says what was forbidden.
+        # Whatever could be drawn has its part of the share; where none was explored, nothing says what was forbidden.
         allowed = (table > 0.0) | ~(share > 0.0)[:, None]
     return allowed, share
 
@@ -158,7 +158,7 @@ def _shares(log: EvaluationLog) -> dict[int, float]:
                     raise SupportError(
                         f"{rows.place}: the least probability of a row is no share of exploration: times the {size} "
                         f"possible actions it is {expected:.4g} in one row and {share[row]:.4g} in row "
-                        f"{rows.first_row + row + 1}. So the policy's own choice goes into it (as a softmax's does), and "
-                        f"the log does not say what the policy would do without exploring. {NAME_THE_COLUMN}"
+                        f"{rows.first_row + row + 1}. So the policy's own choice goes into it (as a softmax's does), "
+                        f"and the log does not say what the policy would do without exploring. {NAME_THE_COLUMN}"
                     )
     return found

@@ -248,10 +248,8 @@ def _ready_rules(as_of: np.datetime64 | None) -> tuple[str, ...]:
 def _version_rules(version: int) -> tuple[str, ...]:
     if version > 1:
         return ()
-    return (
-        "The log has format version 1: it does not say how much was explored, which actions were allowed, and what the "
-        "policy saw, so that only policies of the context can be asked.",
-    )
+    words = "how much was explored, which actions were allowed, and what the policy saw"
+    return (f"The log has format version 1: it does not say {words}; only policies of the context can be asked.",)
 
 
 def _distinct(files: Sequence[LogFile], name: str) -> tuple[str, ...]:

@@ -49,14 +49,14 @@ class PolicyIdentity:
 
 
 Answers: TypeAlias = Callable[[LogRows], FloatArray]
-"""Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order. A row of NaN: no answer
-is known, as where a shadow was not asked."""
+"""Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order. A row of NaN has no
+answer, as where a shadow was not asked."""
 
 
 def ask(answers: Answers, rows: LogRows) -> tuple[LogRows, FloatArray]:
     """What a policy answers ``(n, K)``, and the rows; those without an answer are left out as if not ready."""
     table = answers(rows)
-    missed = np.isnan(table).any(axis=1)
+    missed = np.isnan(table).sum(axis=1) > 0
     if not missed.any():
         return rows, table
     left = replace(rows, data=replace(rows.data, observed=rows.ready & ~missed, checked=True))

@@ -84,10 +84,7 @@ def shadow_policy(name: str, log: EvaluationLog) -> ShadowProbabilities:
     share = missed / log.profile.rows
     if missed == log.profile.rows:
         raise SupportError(f"{log.path}: the shadow {name} missed every decision; there is nothing to evaluate.")
-    notes = (
-        f"The shadow {name} has no answer for {missed:,} of {log.profile.rows:,} decisions, as where the service had too "
-        "much to do; they are left out.",
-    )
+    note = f"The shadow {name} has no answer for {missed:,} of {log.profile.rows:,} decisions; they are left out."
     finding = Finding(code="shadow_missed", level="caution", figures={"missed": missed, "share": share})
     return ShadowProbabilities(
         name=SHADOWS + name,
@@ -96,7 +93,7 @@ def shadow_policy(name: str, log: EvaluationLog) -> ShadowProbabilities:
         roles=roles,
         labels=log.action_labels,
         identity=_identity(name, log),
-        notes=notes if missed else (),
+        notes=(note,) if missed else (),
         findings=(finding,) if share > MOST_MISSED else (),
     )
 
@@ -142,9 +139,10 @@ def _missed(batch: RawBatch, columns: tuple[str, ...]) -> BoolArray:
         DecisionLogError: Only some of them are.
     """
     empty = np.stack([_empty(batch, name) for name in columns], axis=1)
-    partly = empty.any(axis=1) & ~empty.all(axis=1)
+    number = empty.sum(axis=1)
+    partly = (number > 0) & (number < len(columns))
     refuse(batch, columns[0], partly, lambda _row: "and its sisters are empty only in part; empty all, or none")
-    return empty.all(axis=1)
+    return number == len(columns)
 
 
 def _empty(batch: RawBatch, name: str) -> BoolArray:
