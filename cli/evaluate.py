@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.options import JsonOption, check_outputs
+from xbopt.cli.options import JsonOption, check_outputs, policy_or_bundle
 from xbopt.cli.terminal import print_json, progress_bar, say
 from xbopt.core.errors import SupportError, UsageError
 
@@ -43,7 +43,9 @@ _Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Wher
 _Policy = Annotated[
     str | None,
     typer.Option(
-        "--policy", help="uniform, logging, always:ACTION; with --scenario, a built-in plan or the CSV file of one."
+        "--policy",
+        help="uniform, logging, always:ACTION, shadow:NAME; a run folder; a bundle; with --scenario, a built-in policy "
+        "or a plan's CSV file.",
     ),
 ]
 _Probabilities = Annotated[
@@ -55,13 +57,16 @@ _Probabilities = Annotated[
 _Scenario = Annotated[
     str | None,
     typer.Option(
-        "--scenario", help="The scenario that wrote the log, for built-in plans.", autocompletion=scenario_names
+        "--scenario", help="The scenario that wrote the log, for built-in policies.", autocompletion=scenario_names
     ),
 ]
 _Exploration = Annotated[
     float | None,
     typer.Option(
-        "--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan, or of logging."
+        "--exploration",
+        min=0.0,
+        max=1.0,
+        help="Share of random decisions of a built-in policy, of a run, or of logging.",
     ),
 ]
 # The question
@@ -141,7 +146,7 @@ def evaluate_command(
     with progress_bar(f"{Path(log).name}, {policy or probabilities}", quiet=as_json, of="rows") as on_progress:
         evaluation = evaluate(
             log,
-            policy,
+            None if policy is None else policy_or_bundle(policy),
             probabilities=probabilities,
             columns=columns or (),
             propensity=_propensity(propensity),

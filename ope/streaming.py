@@ -238,7 +238,7 @@ class StreamingEvaluator:
             first_row=first_row
             if numbers is None
             else int(numbers[weighted.weight.argmax()] - weighted.weight.argmax()),
-            logging=data.action_probabilities,
+            logging=data.possible,
             segment=data.segment,
         )
         seen = slice(None) if counted is None else counted > 0.0

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from xbopt.core.decisions.policy import TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.core.workers import Engine
@@ -21,7 +22,7 @@ from xbopt.ope.logs.rows import parse_moment
 from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
-from xbopt.studies.logged_policies import from_name
+from xbopt.studies.logged_policies import from_name, from_object
 
 LEAST_PROBABILITY = 1e-6
 """No interval is asked for nearer to 0 or 1; what is beyond is a slip, and quantiles there mean nothing."""
@@ -29,7 +30,7 @@ LEAST_PROBABILITY = 1e-6
 
 def evaluate(
     log: Path | str | EvaluationLog,
-    policy: str | LogPolicy | None = None,
+    policy: str | LogPolicy | TacticPolicy | None = None,
     *,
     probabilities: Path | str | None = None,
     columns: Sequence[str] = (),
@@ -54,14 +55,15 @@ def evaluate(
 
     Args:
         log: A decision log, a CSV, CSV.gz or Parquet file, a folder of them, or an opened log.
-        policy: Name of a policy: uniform, logging, always:ACTION; with ``scenario`` a built-in plan or the CSV file of
-            one. Or an object that answers for the rows of the log.
+        policy: Name of a policy: uniform, logging, always:ACTION, shadow:NAME; with ``scenario`` a built-in policy or
+            the CSV file of a plan; the folder of a training run. Or an object that answers for the rows of the log, or
+            a policy of the market, such as a ``BundlePolicy``.
         probabilities: In place of ``policy``: a file with the columns action, probability and any columns of the log.
         columns: Which column is what, as in ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
         as_of: When the rewards were collected, UTC, as in 2026-03-01; later ones are left out.
-        scenario: The scenario that wrote the log, for built-in plans.
-        exploration: Share of random decisions of a built-in plan, or of ``logging``.
+        scenario: The scenario that wrote the log, for built-in policies.
+        exploration: Share of random decisions of a built-in policy, of a run, or of ``logging``.
         estimand: The next decision in the situations of the log, or whole episodes from their start.
         estimators: Estimators to keep; the first is the one to quote. All where left out.
         reward_model: What predicts rewards; None for IPS and SNIPS alone.
@@ -106,6 +108,8 @@ def evaluate(
         asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str):
         asked = from_name(policy, log, scenario=scenario, exploration=exploration)
+    elif isinstance(policy, TacticPolicy):
+        asked = from_object(policy, log, scenario=scenario, exploration=exploration)
     else:
         assert policy is not None, "a policy or a file of probabilities was given"
         asked = policy

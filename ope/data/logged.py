@@ -37,6 +37,7 @@ class LoggedBanditData:
         policy_propensities: Probability of the logged action under each of ``J`` logging policies ``(n, J)``, where
             several wrote the log; with ``policy`` they give balanced weights.
         policy: Which of the ``J`` logging policies took the action ``(n,)``.
+        allowed: Which actions could be chosen ``(n, K)``; None where all could, or nobody says.
         reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
         checked: Say True only of arrays that were checked or computed before: nothing is checked again then.
     """
@@ -54,6 +55,7 @@ class LoggedBanditData:
     previous_action: IntArray | None = None
     policy_propensities: FloatArray | None = None
     policy: IntArray | None = None
+    allowed: BoolArray | None = None
     reward_bounds: tuple[float, float] | None = None
     checked: InitVar[bool] = False
 
@@ -97,6 +99,11 @@ class LoggedBanditData:
         """Number of decisions, ``n``."""
         return len(self.action)
 
+    @property
+    def possible(self) -> FloatArray | BoolArray | None:
+        """What is 0 for actions that could not be chosen ``(n, K)``; None where nobody says."""
+        return self.allowed if self.action_probabilities is None else self.action_probabilities
+
     def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
         """Some of the rows, in the order given."""
         chosen = object.__new__(LoggedBanditData)  # the rows were checked already
@@ -114,10 +121,18 @@ class LoggedBanditData:
             n_actions: Number of all actions.
             reward_bounds: Least and greatest possible reward, against which the rewards were checked.
         """
-        table = self.action_probabilities
-        if table is not None and table.shape[1] < n_actions:
-            table = np.pad(table, ((0, 0), (0, n_actions - table.shape[1])))
-        return replace(self, n_actions=n_actions, action_probabilities=table, reward_bounds=reward_bounds, checked=True)
+        table, allowed = self.action_probabilities, self.allowed
+        if self.n_actions < n_actions:
+            more = ((0, 0), (0, n_actions - self.n_actions))
+            table, allowed = (None if one is None else np.pad(one, more) for one in (table, allowed))
+        return replace(
+            self,
+            n_actions=n_actions,
+            action_probabilities=table,
+            allowed=allowed,
+            reward_bounds=reward_bounds,
+            checked=True,
+        )
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -161,6 +176,8 @@ class LoggedBanditData:
             check_distributions("action_probabilities", whole)
             self._set("action_probabilities", whole)
             self._check_match(whole[np.arange(rows), self.action])
+        if self.allowed is not None:
+            self._check_allowed(rows)
         if (self.policy_propensities is None) != (self.policy is None):
             raise DecisionLogError("policy_propensities and policy belong together: give both or none.")
         if self.policy_propensities is not None and self.policy is not None:
@@ -171,6 +188,20 @@ class LoggedBanditData:
             self._set("policy_propensities", each)
             self._set("policy", policy)
             self._check_match(each[np.arange(rows), policy])
+
+    def _check_allowed(self, rows: int) -> None:
+        allowed = np.asarray(self.allowed)
+        if allowed.dtype != np.bool_ or allowed.shape != (rows, self.n_actions):
+            raise DecisionLogError(
+                f"allowed is {allowed.dtype} of shape {allowed.shape}; bool (n={rows}, K={self.n_actions}) is wanted."
+            )
+        self._set("allowed", allowed)
+        possible = np.zeros((rows, self.n_actions)) if self.action_probabilities is None else self.action_probabilities
+        wrong = (~allowed & (possible > 0.0)).any(axis=1) | ~allowed[np.arange(rows), self.action]
+        if wrong.any():
+            raise DecisionLogError(
+                f"allowed, row {int(np.argmax(wrong))}: an action is forbidden that was taken or has a probability."
+            )
 
     def _check_match(self, probability: FloatArray) -> None:
         """The probability of the logged action, stated twice, must be the same; stated once, it is taken over."""

@@ -83,7 +83,7 @@ class SupportSums:
         action: IntArray,
         *,
         first_row: int,
-        logging: FloatArray | None,
+        logging: FloatArray | BoolArray | None,
         segment: IntArray | None,
     ) -> None:
         """Add rows whose first has the number ``first_row``; ``logging`` is pi_b of every action ``(n, K)``."""
@@ -164,7 +164,7 @@ class SupportSums:
             together = np.partition(together, len(together) - LARGEST_TAIL)[-LARGEST_TAIL:]
         self._largest = together
 
-    def _add_unsupported(self, rows: WeightedRows, certain: BoolArray, logging: FloatArray | None) -> None:
+    def _add_unsupported(self, rows: WeightedRows, certain: BoolArray, logging: FloatArray | BoolArray | None) -> None:
         if certain.any():
             self._certain += rows.evaluation[certain].sum(axis=0)
             self._unsupported[0] += float((1.0 - rows.taken[certain]).sum())

@@ -16,7 +16,7 @@ from xbopt.ope.diagnostics.verdict import judge_carry_over
 from xbopt.ope.evaluate import gather
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity
+from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity, ask
 from xbopt.ope.logs.rows import LogRows, together
 from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.sequence import AnytimeInterval
@@ -110,8 +110,9 @@ def _second_pass(
     """Gather the evaluation itself, and how the weights are spread."""
     evaluator: StreamingEvaluator | None = None
     weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, asked.policy.answers()
-    for rows in asked.log.rows(part, keys=asked.policy.keys, checked=True):
-        data, evaluation = rows.data.with_actions(asked.n_actions, reward_bounds=asked.reward_bounds), answers(rows)
+    for read in asked.log.rows(part, keys=asked.policy.keys, reads=asked.policy.reads, checked=True):
+        rows, evaluation = ask(answers, read)
+        data = rows.data.with_actions(asked.n_actions, reward_bounds=asked.reward_bounds)
         evaluator = evaluator or StreamingEvaluator.of(
             data, reward_model=model, confidence=asked.confidence, seed=asked.seed
         )
@@ -240,7 +241,8 @@ def _in_passes(
         if on_progress is not None:
             on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
-    return _judged(evaluator, samples, question.n_actions, force=force), weights
+    found = question.policy.findings
+    return _judged(evaluator, samples, question.n_actions, force=force, cautions=found), weights
 
 
 def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
@@ -248,10 +250,10 @@ def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, Wei
     rows, probabilities = load_rows(question.log, question.policy, reward_bounds=question.reward_bounds)
     _check_ready(question.log, int(rows.ready.sum()))
     data = rows.data.with_actions(question.n_actions, reward_bounds=question.reward_bounds)
-    cautions: tuple[Finding, ...] = ()
+    cautions = question.policy.findings
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=question.seed)
-        cautions = (caution,)
+        cautions = (*cautions, caution)
     name = question.reward_model
     model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
@@ -340,7 +342,8 @@ def load_rows(
     rows: list[LogRows] = []
     probabilities: list[FloatArray] = []
     for part in log.parts():
-        for batch in log.rows(part, keys=policy.keys, reward_bounds=reward_bounds, checked=checked):
-            rows.append(replace(batch, keys={}))
-            probabilities.append(answers(batch))
+        for read in log.rows(part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked):
+            batch, answer = ask(answers, read)
+            rows.append(replace(batch, keys={}, raw=None))
+            probabilities.append(answer)
     return together(rows), np.concatenate(probabilities)

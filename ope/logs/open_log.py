@@ -17,7 +17,7 @@ from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
 from xbopt.ope.logs.profile import LogProfile, look_at
-from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
+from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles
 from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
 ENOUGH_CLUSTERS = 30
@@ -78,6 +78,14 @@ class EvaluationLog:
         )
 
     @property
+    def states_exploration(self) -> bool:
+        """Whether the log says which share of each draw was uniform."""
+        converter = self.converter
+        if isinstance(converter, ForeignRows):
+            return converter.roles.one("exploration") is not None
+        return "exploration" in converter.columns
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """Names of the segments; empty without segments."""
         return self.converter.segments
@@ -104,6 +112,7 @@ class EvaluationLog:
         part: LogPart,
         *,
         keys: Sequence[str] = (),
+        reads: Sequence[str] = (),
         reward_bounds: tuple[float, float] | None = None,
         checked: bool = False,
     ) -> Iterator[LogRows]:
@@ -112,16 +121,17 @@ class EvaluationLog:
         Args:
             part: The part.
             keys: Further columns, as text.
+            reads: Further columns, as they are.
             reward_bounds: Least and greatest possible reward, where they are known beforehand.
             checked: Whether all rows of the log were checked before.
 
         Raises:
             DecisionLogError: A row is wrong; the message names file, row and column.
         """
-        unknown = [name for name in keys if name not in self.columns]
+        unknown = [name for name in (*keys, *reads) if name not in self.columns]
         if unknown:
             raise DecisionLogError(f"{self.path}: there is no column {unknown[0]!r}.")
-        wanted = list(dict.fromkeys([*self.converter.columns, *keys]))
+        wanted = list(dict.fromkeys([*self.converter.columns, *keys, *reads]))
         for batch in read_part(part, wanted):
             rows = self.converter.rows(batch, keys, checked=checked)
             if reward_bounds is not None and not checked:
@@ -187,7 +197,8 @@ def _own(
     for file, schema in zip(files, schemas, strict=True):
         if schema != schemas[0]:
             raise DecisionLogError(
-                f"{file.path}: its context fields, actions or units differ from those of {files[0].path}."
+                f"{file.path}: its format version, context fields, actions, shadows or units differ from those of "
+                f"{files[0].path}."
             )
     profile = look_at(
         split(files),
@@ -213,7 +224,8 @@ def _own(
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             cluster=cluster,
             as_of=as_of,
-            columns=files[0].names,
+            # What a policy saw, and shadows, are read only where they are asked for.
+            columns=tuple(name for name in files[0].names if name != "observation" and not name.startswith(SHADOW)),
         ),
         profile=profile,
         cluster_name=cluster,
@@ -222,7 +234,7 @@ def _own(
         reward_unit=schemas[0].reward_unit,
         scenario_hash=next(iter(hashes), ""),
         logging_policies=policies,
-        rules=_ready_rules(as_of),
+        rules=(*_ready_rules(as_of), *_version_rules(schemas[0].version)),
     )
 
 
@@ -231,6 +243,13 @@ def _ready_rules(as_of: np.datetime64 | None) -> tuple[str, ...]:
     return (
         (empty,) if as_of is None else (empty, f"A reward that was ready only after {moment_text(as_of)} is left out.")
     )
+
+
+def _version_rules(version: int) -> tuple[str, ...]:
+    if version > 1:
+        return ()
+    words = "how much was explored, which actions were allowed, and what the policy saw"
+    return (f"The log has format version 1: it does not say {words}; only policies of the context can be asked.",)
 
 
 def _distinct(files: Sequence[LogFile], name: str) -> tuple[str, ...]:

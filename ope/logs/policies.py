@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
@@ -13,12 +13,14 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import ContextPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.core.files import sha256_of_content
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.results.findings import Finding
 
 ALWAYS = "always:"
+SHADOWS = "shadow:"
 _SUM_TOLERANCE = 1e-6
-_ALL = 1.0 - 1e-9  # from here on a row holds nothing but exploration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +45,22 @@ class PolicyIdentity:
     @classmethod
     def of_path(cls, path: Path, kind: str, *, name: str = "") -> "PolicyIdentity":
         """A policy in a file, or in a folder of files."""
-        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-        total = sha256()
-        for file in files:
-            inside = file.relative_to(path).as_posix() if path.is_dir() else ""
-            total.update(f"{inside}\0{sha256(file.read_bytes()).hexdigest()}\n".encode())
-        return cls(name=name or path.name, kind=kind, sha256=total.hexdigest())
+        return cls(name=name or path.name, kind=kind, sha256=sha256_of_content(path))
 
 
 Answers: TypeAlias = Callable[[LogRows], FloatArray]
-"""Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order."""
+"""Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order. A row of NaN has no
+answer, as where a shadow was not asked."""
+
+
+def ask(answers: Answers, rows: LogRows) -> tuple[LogRows, FloatArray]:
+    """What a policy answers ``(n, K)``, and the rows; those without an answer are left out as if not ready."""
+    table = answers(rows)
+    missed = np.isnan(table).sum(axis=1) > 0
+    if not missed.any():
+        return rows, table
+    left = replace(rows, data=replace(rows.data, observed=rows.ready & ~missed, checked=True))
+    return left, np.where(missed[:, None], 1.0 / table.shape[1], table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +70,20 @@ class LogPolicy(ABC):
     Attributes:
         name: The name that reports show.
         keys: Columns of the log that it needs as text.
+        reads: Columns of the log that it needs as they are, in ``LogRows.raw``.
         unseen: Actions that it knows and the log does not; they stand behind those of the log.
         notes: What a reader should know about it.
         identity: What a certificate says that it is; None for its name alone.
+        findings: What was found about it before any row was weighted.
     """
 
     name: str
     keys: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     identity: PolicyIdentity | None = None
+    findings: tuple[Finding, ...] = ()
 
     @abstractmethod
     def answers(self) -> Answers:
@@ -90,46 +102,20 @@ class FixedProbabilities(LogPolicy):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedProbabilities(LogPolicy):
-    """The policy that wrote the log; or the same policy with another share of exploration.
+class UniformProbabilities(LogPolicy):
+    """The same probability for every action that was allowed."""
 
-    In every row the least probability times the number of actions is the share that was drawn uniformly. What is left
-    without it is the policy's own choice.
-
-    Attributes:
-        exploration: Share of uniform exploration; None for that of the log.
-    """
-
-    exploration: float | None = None
+    n_actions: int
 
     def answers(self) -> Answers:
-        """What the log itself says, explored differently where that is asked."""
-        return self._logged
+        """One over the number of allowed actions."""
+        return self._even
 
-    def _logged(self, rows: LogRows) -> FloatArray:
-        """Probabilities ``(n, K)``.
-
-        Raises:
-            PolicyError: The log does not say them, or holds nothing but exploration.
-        """
-        table = rows.data.action_probabilities
-        if table is None:
-            raise PolicyError(
-                f"{rows.place}: the log has the probability of the action that was taken, not of the others, so the "
-                "policy that wrote it is not known in full. Name the column: --columns action_probabilities=..."
-            )
-        if self.exploration is None:
-            return table
-        actions = table.shape[1]
-        share = actions * table.min(axis=1, keepdims=True)
-        if (share > _ALL).any():
-            row = rows.first_row + int(np.argmax(share[:, 0] > _ALL)) + 1
-            raise PolicyError(
-                f"{rows.place}: row {row} was drawn uniformly, so what the policy itself would have done is not known."
-            )
-        choice = (table - share / actions) / (1.0 - share)
-        mixed = (1.0 - self.exploration) * choice + self.exploration / actions
-        return mixed / mixed.sum(axis=1, keepdims=True)
+    def _even(self, rows: LogRows) -> FloatArray:
+        allowed = rows.data.allowed
+        if allowed is None:
+            return np.full((len(rows), self.n_actions), 1.0 / self.n_actions)
+        return allowed / allowed.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +149,7 @@ class FromContext(LogPolicy):
 
 
 def named_policy(name: str, log: EvaluationLog, *, exploration: float | None = None) -> LogPolicy | None:
-    """The policies that any log knows: ``uniform``, ``logging`` and ``always:ACTION``; None for any other name.
+    """The policies that logs know: ``uniform``, ``logging``, ``always:ACTION``, ``shadow:NAME``; None for other names.
 
     Args:
         name: The name.
@@ -171,16 +157,22 @@ def named_policy(name: str, log: EvaluationLog, *, exploration: float | None = N
         exploration: Share of uniform exploration for ``logging``; None for that of the log.
 
     Raises:
-        PolicyError: There is no such action in the log.
+        PolicyError: There is no such action or shadow in the log.
+        SupportError: The log does not tell what is exploration and what the policy's own choice.
     """
+    # They are policies themselves, and import this module.
+    from xbopt.ope.logs.logged_probabilities import logging_policy
+    from xbopt.ope.logs.shadows import shadow_policy
+
     labels = log.action_labels
     if name == "uniform":
-        notes = ("uniform: each action of the log with the same probability.",)
-        shares = (1.0 / len(labels),) * len(labels)
-        return FixedProbabilities(name=name, shares=shares, notes=notes, identity=PolicyIdentity.of_name(name))
+        notes = ("uniform: each action of the log with the same probability; where it says which were allowed, those.",)
+        identity = PolicyIdentity.of_name(name)
+        return UniformProbabilities(name=name, n_actions=len(labels), notes=notes, identity=identity)
     if name == "logging":
-        name = name if exploration is None else f"logging+explore{exploration:g}"
-        return LoggedProbabilities(name=name, exploration=exploration, identity=PolicyIdentity.of_name(name))
+        return logging_policy(log, exploration)
+    if name.startswith(SHADOWS):
+        return shadow_policy(name.removeprefix(SHADOWS), log)
     if name.startswith(ALWAYS):
         action = name.removeprefix(ALWAYS)
         if action not in labels:

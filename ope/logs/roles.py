@@ -18,6 +18,8 @@ ROLES: Mapping[str, str] = {
     "timestamp": "when it was decided",
     "reward_ready_at": "when the reward is complete",
     "action_probabilities": "probability of every action: one column of lists, or one column an action",
+    "allowed": "which actions could be chosen: one column of lists of truth values, or one column an action",
+    "exploration": "share of the draw that was uniform over the allowed actions",
     "cluster": "rows that share luck, such as a customer or a day",
     "segment": "groups for which support is shown",
     "episode_id": "the run that the decision belongs to",
@@ -28,7 +30,9 @@ ROLES: Mapping[str, str] = {
 }
 """Every role, and what its column holds."""
 
-_SEVERAL = frozenset({"context", "category", "action_probabilities"})
+SHADOW = "shadow."
+"""Begins the roles ``shadow.NAME``: probability of every action under a policy that was asked beside."""
+_SEVERAL = frozenset({"context", "category", "action_probabilities", "allowed"})
 _WILD = "*?["
 
 
@@ -55,8 +59,9 @@ class ColumnRoles:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """Every column that plays a role, once."""
-        return tuple(dict.fromkeys(name for names in self.columns.values() for name in names))
+        """Every column that plays a role, once; shadows are read only where they are asked for."""
+        every = (names for role, names in self.columns.items() if not role.startswith(SHADOW))
+        return tuple(dict.fromkeys(name for names in every for name in names))
 
 
 def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
@@ -72,8 +77,9 @@ def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
         role, sign, pattern = (piece.strip() for piece in part.partition("="))
         if not (sign and role and pattern):
             raise UsageError(f"--columns: {part!r} is no pair role=column, as in action=item_id.")
-        if role not in ROLES:
-            raise UsageError(f"--columns: there is no role {role!r}.{suggest(role, ROLES)} Roles: {', '.join(ROLES)}.")
+        if role not in ROLES and not (role.startswith(SHADOW) and role != SHADOW):
+            known = ", ".join([*ROLES, f"{SHADOW}NAME"])
+            raise UsageError(f"--columns: there is no role {role!r}.{suggest(role, ROLES)} Roles: {known}.")
         wanted.setdefault(role, []).append(pattern)
     return wanted
 
@@ -109,7 +115,7 @@ def resolve_roles(wanted: Mapping[str, Sequence[str]], names: Sequence[str], *, 
                 before, _, after = pattern.partition("*")
                 wildcards |= {hit: hit[len(before) : len(hit) - len(after)] for hit in hits}
             found += hits
-        if len(set(found)) > 1 and role not in _SEVERAL:
+        if len(set(found)) > 1 and role not in _SEVERAL and not role.startswith(SHADOW):
             raise UsageError(f"{where}: the role {role} takes one column; found {', '.join(found)}.")
         columns[role] = tuple(sorted(set(found), key=list(names).index))
     _check_once(columns, where)

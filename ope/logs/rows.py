@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
-from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
+from xbopt.ope.logs.choices import allowed_actions, by_action, explored_share
 from xbopt.ope.logs.conversion import (
-    is_list,
     is_null,
     is_text,
-    number_lists,
     numbers,
     plain,
     positions,
@@ -60,6 +59,9 @@ class LogRows:
         decided: When it was decided ``(n,)``; None without timestamps.
         due: When the reward was complete ``(n,)``; None where the log does not say.
         keys: Columns as text, for joining.
+        exploration: Share of the draw that was uniform over the allowed actions ``(n,)``; NaN where the policy did not
+            draw. None where the log does not say.
+        raw: The columns as they were read, for policies that look at more; None where they are not kept.
     """
 
     place: str
@@ -71,6 +73,8 @@ class LogRows:
     decided: TimeArray | None
     due: TimeArray | None
     keys: "Mapping[str, pa.Array]" = field(repr=False)
+    exploration: FloatArray | None = None
+    raw: RawBatch | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Number of rows, ``n``."""
@@ -80,6 +84,27 @@ class LogRows:
     def ready(self) -> BoolArray:
         """Where the reward is complete ``(n,)``."""
         return np.ones(len(self), dtype=np.bool_) if self.data.observed is None else self.data.observed
+
+    def words(self, key: str) -> list[str]:
+        """A column of ``keys`` ``(n,)``."""
+        return [str(word) for word in self.keys[key].to_pylist()]
+
+    def lists(self, name: str) -> FloatArray:
+        """A column of ``raw`` with a list of numbers a row ``(n, width)``; any number but NaN may stand there.
+
+        Raises:
+            DecisionLogError: Lists are empty or of unequal length.
+        """
+        assert self.raw is not None, "the columns that a policy reads are kept"
+        column = plain(self.raw, name)
+        values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
+        width = len(values) // max(len(self), 1)
+        offsets = np.asarray(column.offsets.to_numpy())
+        refuse(
+            self, name, np.diff(offsets) != width, lambda _row: "has another number of entries than the rows beside it"
+        )
+        refuse(self, name, np.isnan(values.reshape(len(self), width)).sum(axis=1) > 0, lambda _row: "holds no number")
+        return values.reshape(len(self), width)
 
     def check_rewards(self, low: float, high: float) -> None:
         """Hold the rewards against bounds that are known beforehand.
@@ -136,7 +161,7 @@ class OwnRows(RowConverter):
         """The rows of a batch."""
         import pyarrow as pa
 
-        table = pa.Table.from_arrays(list(batch.columns.values()), names=list(batch.columns))
+        table = pa.Table.from_arrays([batch.columns[name] for name in self.columns], names=list(self.columns))
         found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row, checked=checked)
         observed = ~np.isnan(found.reward)
         if self.as_of is not None:
@@ -157,6 +182,7 @@ class OwnRows(RowConverter):
                 cluster=run if self.cluster == "episode" else paired(run, found.step),
                 segment=positions(units, self.segments) if self.segments else None,
                 observed=None if observed.all() else observed,
+                allowed=found.allowed,
                 checked=True,
             ),
             episode=paired(run, hashed(units)),
@@ -165,6 +191,8 @@ class OwnRows(RowConverter):
             decided=found.timestamp,
             due=found.reward_ready_at,
             keys={name: texts(batch, name) for name in keys},
+            exploration=found.exploration,
+            raw=batch,
         )
         if not checked:
             for name in ("context", "reward", "cost"):
@@ -192,6 +220,7 @@ class ForeignRows(RowConverter):
         action = positions(texts(batch, roles.several("action")[0]), self.action_labels)
         reward, observed = self._reward(batch)
         table = self._probabilities(batch)
+        allowed = allowed_actions(batch, roles, self.action_labels, action=action, table=table)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
         run = None if episode is None else hashed(texts(batch, episode))
@@ -214,6 +243,7 @@ class ForeignRows(RowConverter):
                     else None
                 ),
                 observed=None if observed.all() else observed,
+                allowed=allowed,
                 checked=True,
             ),
             episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
@@ -222,6 +252,8 @@ class ForeignRows(RowConverter):
             decided=None if decided is None else times(batch, decided),
             due=None if due is None else times(batch, due),
             keys={name: texts(batch, name) for name in keys},
+            exploration=explored_share(batch, roles, table=table, allowed=allowed),
+            raw=batch,
         )
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
@@ -273,12 +305,7 @@ class ForeignRows(RowConverter):
             is_even = self.propensity is not None and abs(self.propensity * actions - 1.0) < _EVEN_TOLERANCE
             # The same propensity for all actions leaves nothing for any other: the whole policy is known.
             return np.full((batch.rows, actions), 1.0 / actions) if is_even else None
-        if len(names) == 1 and is_list(batch.columns[names[0]].type):
-            table = number_lists(batch, names[0], len(self.action_labels))
-        else:
-            table = np.stack(
-                [numbers(batch, name) for name in _in_order(names, self.roles, self.action_labels)], axis=1
-            )
+        table = by_action(batch, "action_probabilities", self.roles, self.action_labels)
         outside = (~((table >= 0.0) & (table <= 1.0))).sum(axis=1) > 0
         refuse(batch, names[0], outside, lambda _row: "(probabilities of all actions) holds a value outside 0..1")
         sums = table.sum(axis=1)
@@ -338,18 +365,6 @@ def _refuse_nan(batch: RawBatch, name: str) -> None:
     else:
         return
     refuse(batch, name, nan & ~is_null(column), lambda _row: "is nan; leave it empty where it is not ready yet")
-
-
-def _in_order(names: Sequence[str], roles: ColumnRoles, labels: Sequence[str]) -> list[str]:
-    """The columns of action probabilities in the order of the labels."""
-    by_label = {roles.wildcards.get(name, name): name for name in names}
-    missing = [label for label in labels if label not in by_label]
-    if missing or len(by_label) != len(labels):
-        raise DecisionLogError(
-            f"action_probabilities={','.join(names)}: one column an action is wanted, named so that the * of the "
-            f"pattern stands for the action; actions: {', '.join(labels)}."
-        )
-    return [by_label[label] for label in labels]
 
 
 def parse_moment(text: str) -> np.datetime64:

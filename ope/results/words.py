@@ -107,6 +107,9 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "missing. That is more than {bound:.0%}: what they would have brought is not known.",
     "kernel": "A kernel of bandwidth {bandwidth:.3g} standard deviations stands in for single actions: the value is "
     "that of actions near the target, and its interval leaves the kernel's bias out.",
+    # The policy that is asked
+    "shadow_missed": "The shadow was not asked in {missed:,} decisions ({share:.1%}), which are left out: if that was "
+    "because the service had much to do, busy times are missing.",
     # What to do
     "log_action": "Log action {action} more often: the evaluation policy takes it with {policy_share:.1%}, the log "
     "with {logged_share:.1%} ({rows} rows, worth {ess:.1f}){weakest}.",

@@ -13,6 +13,7 @@ from time import time_ns
 import msgspec
 import numpy as np
 
+from xbopt.core.arrays import BoolArray
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
@@ -29,6 +30,7 @@ from xbopt.service.store.recording import (
     bundle_entry,
     decision_entry,
     decode_decision,
+    shadow_entry,
 )
 
 _KEPT_BUNDLES = 3
@@ -46,7 +48,8 @@ class Engine:
         metrics: Where to count.
         unproven: Whether bundles without a certificate may be swapped in.
         trusted_key: Public key that must have signed bundles that are swapped in.
-        shadow: A bundle that decides beside, without anybody acting on it.
+        shadow: A bundle that decides beside, without anybody acting on it. Where it chooses from the same menu, its
+            probabilities are stored beside the decision.
     """
 
     def __init__(
@@ -65,7 +68,8 @@ class Engine:
         self.killed = False
         self.ready = False
         self._swapping = asyncio.Lock()
-        self._shadow_work: deque[tuple[Batch, Allocation]] = deque(maxlen=_SHADOW_BACKLOG)
+        self._shadow_work: deque[tuple[str, Allocation, bool]] = deque(maxlen=_SHADOW_BACKLOG)
+        self._keeping: set[asyncio.Task[None]] = set()
         self._shadow_thread = ThreadPoolExecutor(1, thread_name_prefix="xbopt-shadow")
         self._shadow_lock = threading.Lock()
         self._shadow_busy = False
@@ -85,8 +89,9 @@ class Engine:
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
+        await asyncio.get_running_loop().run_in_executor(None, self._shadow_thread.shutdown)
+        await asyncio.gather(*self._keeping)
         await self.commit.close()
-        self._shadow_thread.shutdown(wait=True, cancel_futures=True)
 
     async def allocate(self, requests: Sequence[AllocationRequest]) -> list[AllocationAnswer]:
         """Decide for each request by itself; all of them, or none, are answered.
@@ -117,7 +122,7 @@ class Engine:
                 earlier = self._known(one, entry)
                 told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
-                self._compare(allocation)
+                self._compare(allocation, entry.key, allocator)
             self.metrics.decided(told.source, told.guardrails)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
@@ -155,7 +160,7 @@ class Engine:
             earlier = self._known(stored[0], entry)
             allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
-            self._compare(allocation)
+            self._compare(allocation, key, allocator)
         self.metrics.decided(allocation.source, allocation.guardrails)
         return allocation, address, True
 
@@ -284,36 +289,71 @@ class Engine:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
 
-    def _compare(self, allocation: Allocation) -> None:
+    def _compare(self, allocation: Allocation, key: str, allocator: Allocator) -> None:
         """Let the shadow bundle decide too, in its own thread; where it cannot keep up, it misses some."""
+        assert self._shadow is not None, "only called where there is one"
         if len(self._shadow_work) == _SHADOW_BACKLOG:
             self.metrics.shadow.labels("missed").inc()
+        # Probabilities over another menu, or none at all, say nothing about the actions of this log.
+        menu = allocator.bundle.schema.axes.get("K")
         with self._shadow_lock:
-            self._shadow_work.append((allocation.batch, allocation))
+            self._shadow_work.append((key, allocation, menu == self._shadow.bundle.schema.axes.get("K") and bool(menu)))
             start, self._shadow_busy = not self._shadow_busy, True
         if start:
-            self._shadow_thread.submit(self._shadow_loop)
+            self._shadow_thread.submit(self._shadow_loop, self._shadow, asyncio.get_running_loop())
 
-    def _shadow_loop(self) -> None:
-        shadow = self._shadow
-        assert shadow is not None, "only called where there is one"
+    def _shadow_loop(self, shadow: Allocator, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             with self._shadow_lock:
-                if not self._shadow_work:
+                work = list(self._shadow_work)
+                self._shadow_work.clear()
+                if not work:
                     self._shadow_busy = False
                     return
-                batch, allocation = self._shadow_work.popleft()
-            try:
-                other = shadow.decide(batch)
-            except XboptError:
-                self.metrics.shadow.labels("failed").inc(len(batch))
-                continue
-            close = np.abs(other.spend_base - allocation.spend_base).sum(axis=(1, 2, 3)) <= 0.01 * (
-                1.0 + allocation.spend_base.sum(axis=(1, 2, 3))
-            )
-            same = close & (np.abs(other.discount_frac - allocation.discount_frac) <= 1e-9).all(axis=(1, 2))
-            self.metrics.shadow.labels("same").inc(int(same.sum()))
-            self.metrics.shadow.labels("different").inc(int((~same).sum()))
+            entries: list[NewEntry] = []
+            for key, allocation, is_kept in work:
+                batch = allocation.batch
+                try:
+                    other = shadow.decide(_read_by(shadow, batch))
+                except XboptError:
+                    self.metrics.shadow.labels("failed").inc(len(batch))
+                    continue
+                if is_kept:
+                    entries.append(shadow_entry(other, shadow, key=key))
+                same = _same_decisions(allocation, other)
+                self.metrics.shadow.labels("same").inc(int(same.sum()))
+                self.metrics.shadow.labels("different").inc(int((~same).sum()))
+            if entries:
+                loop.call_soon_threadsafe(self._keep, entries)
+
+    def _keep(self, entries: list[NewEntry]) -> None:
+        """Store what a shadow said, behind the decisions; nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(self._store_shadows(entries))
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    async def _store_shadows(self, entries: list[NewEntry]) -> None:
+        if self.commit.waiting > _SHADOW_BACKLOG:  # decisions come first
+            self.metrics.shadow.labels("missed").inc(len(entries))
+            return
+        try:
+            await self.commit.append(*entries)
+        except StoreError:
+            self.metrics.shadow.labels("unstored").inc(len(entries))
+
+
+def _read_by(allocator: Allocator, batch: Batch) -> Batch:
+    """The batch as another bundle reads it: what counts as drift is its own matter."""
+    return allocator.reader.batch(
+        batch.decision_ids, batch.inputs, held=batch.held, previous_base=batch.previous_base, active=batch.active
+    )
+
+
+def _same_decisions(one: Allocation, other: Allocation) -> BoolArray:
+    """Which decisions spend and discount alike ``(B,)``."""
+    total = one.spend_base.sum(axis=(1, 2, 3))
+    close = np.abs(other.spend_base - one.spend_base).sum(axis=(1, 2, 3)) <= 0.01 * (1.0 + total)
+    return close & (np.abs(other.discount_frac - one.discount_frac) <= 1e-9).all(axis=(1, 2))
 
 
 def _decide(

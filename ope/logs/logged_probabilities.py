@@ -1,0 +1,164 @@
+"""The policy that wrote a log, as it drew; or the same policy with another share of exploration.
+
+A row's draw is a mixture: with a share ``e`` any allowed action, each alike; else the policy's own choice ``c``:
+
+    ``p(a) = (1 - e) c(a) + e / m``  for the ``m`` allowed actions, 0 for all others.
+
+Given ``e`` and the allowed actions, ``c`` follows, and with it the policy that explores another share. A log states
+both in the columns ``exploration`` and ``allowed``. Without them a least probability that is the same in all rows, for
+a number of possible actions, is taken for exploration. One that moves from row to row is part of the policy's choice,
+as that of a softmax is, and then nothing tells what the policy would do without exploring.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.errors import PolicyError, SupportError
+from xbopt.ope.logs.open_log import EvaluationLog
+from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
+from xbopt.ope.logs.rows import LogRows
+
+_ALL = 1.0 - 1e-9
+"""From here on a row holds nothing but exploration."""
+_ROUNDING = 1e-7
+"""What rounding to half the digits (float32) leaves of a probability that is 0."""
+_SAME = 1e-6
+"""Shares that differ by less are the same share."""
+NAME_THE_COLUMN = (
+    "If it explored, say with which share: a column of the role exploration (--columns exploration=NAME), and where "
+    "some actions were forbidden, one of the role allowed."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedProbabilities(LogPolicy):
+    """The policy that wrote the log; or the same policy with another share of exploration.
+
+    Attributes:
+        exploration: Share of uniform exploration over the allowed actions; None for that of the log.
+    """
+
+    exploration: float | None = None
+
+    def answers(self) -> Answers:
+        """What the log itself says, explored differently where that is asked."""
+        return self._logged
+
+    def _logged(self, rows: LogRows) -> FloatArray:
+        """Probabilities ``(n, K)``.
+
+        Raises:
+            PolicyError: The log does not say them.
+            SupportError: A row holds nothing but exploration.
+        """
+        table = _table(rows)
+        if self.exploration is None:
+            return table
+        allowed, share = drawn_from(rows, table)
+        count = allowed.sum(axis=1)
+        # Rows that the policy did not draw stay as they are, and so do those that left no choice.
+        free = ~np.isnan(share) & (count > 1)
+        lost = free & (share > _ALL) & (self.exploration < _ALL)
+        if lost.any():
+            row = rows.first_row + int(np.argmax(lost)) + 1
+            raise SupportError(
+                f"{rows.place}: row {row} was drawn uniformly from the allowed actions, so what the policy itself "
+                "would have done is not known. Ask the policy: --policy RUN_DIR, or a BUNDLE that was exported with "
+                "the share of exploration that you mean."
+            )
+        part = (share / count)[:, None]
+        own = np.where(allowed, table - part, 0.0)
+        own = np.where(np.abs(own) <= _ROUNDING, 0.0, own)
+        left = own.sum(axis=1, keepdims=True)
+        choice = np.divide(own, left, out=np.zeros_like(own), where=free[:, None] & (left > 0.0))
+        mixed = (1.0 - self.exploration) * choice + self.exploration * allowed / count[:, None]
+        return np.where(free[:, None], mixed, table)
+
+
+def drawn_from(rows: LogRows, table: FloatArray) -> tuple[BoolArray, FloatArray]:
+    """Which actions could be drawn ``(n, K)``, and the share of the draw that was uniform over them ``(n,)``.
+
+    Without the column ``exploration`` the least probability of a possible action is the share; ``logging_policy`` has
+    made sure that it may be taken for one.
+    """
+    allowed, share = rows.data.allowed, rows.exploration
+    if share is None:
+        allowed = table > 0.0 if allowed is None else allowed
+        return allowed, allowed.sum(axis=1) * np.where(allowed, table, 1.0).min(axis=1)
+    if allowed is None:
+        # Whatever could be drawn has its part of the share; where none was explored, nothing says what was forbidden.
+        allowed = (table > 0.0) | ~(share > 0.0)[:, None]
+    return allowed, share
+
+
+def logging_policy(log: EvaluationLog, exploration: float | None) -> LoggedProbabilities:
+    """The policy that wrote a log.
+
+    Args:
+        log: The log.
+        exploration: Share of uniform exploration; None for that of the log.
+
+    Raises:
+        PolicyError: The share is not within 0..1, or the log does not say the probability of every action.
+        SupportError: The log does not tell what is exploration and what the policy's own choice.
+    """
+    if exploration is None:
+        return LoggedProbabilities(name="logging", identity=PolicyIdentity.of_name("logging"))
+    if not 0.0 <= exploration <= 1.0:
+        raise PolicyError(f"exploration is {exploration:g}; a share from 0 to 1 is wanted.")
+    name = f"logging+explore{exploration:g}"
+    policy = LoggedProbabilities(name=name, exploration=exploration, identity=PolicyIdentity.of_name(name))
+    if log.states_exploration:
+        return policy
+    shares = _shares(log)
+    if not shares and exploration > 0.0:
+        raise SupportError(
+            f"{log.path}: in every row one action was certain, so which others the policy could explore is not known. "
+            f"{NAME_THE_COLUMN}"
+        )
+    found = ", ".join(f"{share:.1%} over {count}" for count, share in sorted(shares.items())[:5])
+    note = (
+        f"The log does not state how much it explored; the least probability of every row is taken for it: {found} "
+        "possible actions."
+    )
+    return replace(policy, notes=(note,)) if shares else policy
+
+
+def _table(rows: LogRows) -> FloatArray:
+    table = rows.data.action_probabilities
+    if table is None:
+        raise PolicyError(
+            f"{rows.place}: the log has the probability of the action that was taken, not of the others, so the "
+            "policy that wrote it is not known in full. Name the column: --columns action_probabilities=..."
+        )
+    return table
+
+
+def _shares(log: EvaluationLog) -> dict[int, float]:
+    """The share of exploration by number of possible actions, from the least probability of every row.
+
+    Rows that were drawn uniformly tell no share, and rows with one possible action none either.
+
+    Raises:
+        SupportError: It differs between rows that have as many possible actions.
+    """
+    found: dict[int, float] = {}
+    for part in log.parts():
+        for rows in log.rows(part):
+            allowed, share = drawn_from(rows, _table(rows))
+            count: IntArray = allowed.sum(axis=1)
+            for size in np.unique(count[(count > 1) & (share <= _ALL)]).tolist():
+                those = (count == size) & (share <= _ALL)
+                expected = found.setdefault(size, float(share[those][0]))
+                odd = those & (np.abs(share - expected) > _SAME)
+                if odd.any():
+                    row = int(np.argmax(odd))
+                    raise SupportError(
+                        f"{rows.place}: the least probability of a row is no share of exploration: times the {size} "
+                        f"possible actions it is {expected:.4g} in one row and {share[row]:.4g} in row "
+                        f"{rows.first_row + row + 1}. So the policy's own choice goes into it (as a softmax's does), "
+                        f"and the log does not say what the policy would do without exploring. {NAME_THE_COLUMN}"
+                    )
+    return found
