@@ -4,6 +4,7 @@ from dataclasses import InitVar, dataclass, replace
 from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
@@ -20,7 +21,7 @@ class LoggedBanditData:
     """Decisions, one a row, with what each brought. Arrays are checked and turned into float64 or int64.
 
     Attributes:
-        context: What was known ``(n, d)``; d may be 0.
+        context: What was known ``(n, d)``; d may be 0. One number a row ``(n,)`` and None for nothing known are taken.
         action: The action that was taken ``(n,)``, from 0 to ``n_actions`` - 1.
         reward: What it brought ``(n,)``. Finite, except where ``observed`` is False.
         propensity: Probability with which the logged action was taken ``(n,)``, in (0, 1]; None where the log has none
@@ -31,7 +32,7 @@ class LoggedBanditData:
             independent of each other, and no interval treats them as such.
         segment: Label of each row ``(n,)``; a refusal names the segment that lacks support.
         cost: What each decision cost ``(n,)``, for the budget estimands.
-        observed: False where the reward is not complete yet ``(n,)``: censored, not zero.
+        observed: False, or 0, where the reward is not complete yet ``(n,)``: censored, not zero.
         previous_action: Action of the same unit one step before ``(n,)``, -1 at a unit's first step; lets the
             evaluation test for carry-over.
         policy_propensities: Probability of the logged action under each of ``J`` logging policies ``(n, J)``, where
@@ -75,7 +76,10 @@ class LoggedBanditData:
             raise DecisionLogError("The log has no row.")
         check_between("action", action, 0, self.n_actions - 1, f"actions run from 0 to {self.n_actions - 1}")
         self._set("action", action)
-        context = finite_array("context", self.context, axes=("n", "d"), lengths=(rows, None))
+        known = cast("ArrayLike | None", self.context)
+        known = np.zeros((rows, 0)) if known is None else np.asarray(known)
+        known = known[:, None] if known.ndim == 1 else known
+        context = finite_array("context", known, axes=("n", "d"), lengths=(rows, None))
         if context.size:
             check_between("context", context, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "d"))
         self._set("context", context)
@@ -133,9 +137,11 @@ class LoggedBanditData:
             reward = finite_array("reward", self.reward, axes=("n",), lengths=(rows,))
         else:
             observed = np.asarray(self.observed)
+            if observed.dtype.kind in "iuf" and bool(np.isin(observed, (0, 1)).all()):
+                observed = observed.astype(np.bool_)
             if observed.dtype != np.bool_ or observed.shape != (rows,):
                 raise DecisionLogError(
-                    f"observed is {observed.dtype} of shape {observed.shape}; bool (n={rows},) is wanted."
+                    f"observed is {observed.dtype} of shape {observed.shape}; bool, or 0 and 1, (n={rows},) is wanted."
                 )
             if not observed.any():
                 raise DecisionLogError("observed is False in every row; no decision has a complete reward yet.")

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.data.array_checks import check_distributions, finite_array
+from xbopt.ope.data.array_checks import check_between, check_distributions, finite_array, whole_numbers
 from xbopt.ope.data.logged import LoggedBanditData
 
 
@@ -29,12 +29,18 @@ class WeightedRows:
 
 
 def checked_probabilities(evaluation_probabilities: ArrayLike, *, rows: int, n_actions: int) -> FloatArray:
-    """The evaluation policy's probabilities ``(n, K)``.
+    """The evaluation policy's probabilities ``(n, K)``; whole numbers ``(n,)`` are actions that it takes for certain.
 
     Raises:
         DecisionLogError: They have another shape, or a row is no distribution.
     """
     name = "evaluation_probabilities"
+    if np.ndim(evaluation_probabilities) == 1 and np.asarray(evaluation_probabilities).dtype.kind in "iu":
+        taken = whole_numbers(name, evaluation_probabilities, axes=("n",), lengths=(rows,))
+        check_between(name, taken, 0, n_actions - 1, f"actions run from 0 to {n_actions - 1}")
+        certain = np.zeros((rows, n_actions))
+        certain[np.arange(rows), taken] = 1.0
+        return certain
     whole = finite_array(name, evaluation_probabilities, axes=("n", "K"), lengths=(rows, n_actions))
     check_distributions(name, whole)
     return whole

@@ -8,6 +8,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.core.frames import Frame
 from xbopt.core.workers import Engine, over_parts
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
@@ -23,6 +24,7 @@ from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results.evaluation import PolicyEvaluation, Verdict
 from xbopt.ope.results.findings import Finding, Findings
+from xbopt.ope.results.frames import frame_of, html_of, line_of
 from xbopt.ope.results.words import Names
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
@@ -65,9 +67,15 @@ class LogEvaluation:
 
     def __repr__(self) -> str:
         """Verdict, policy and the value to quote."""
-        result = self.result
-        quoted = "" if result.recommended is None else f", {result.recommended}={result.values[result.recommended]}"
-        return f"LogEvaluation({result.verdict}, policy={self.policy!r}, rows={result.rows:,}{quoted})"
+        return line_of(self.result, name="LogEvaluation", about=f"policy={self.policy!r}")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self.result, about=self.policy)
+
+    def to_frame(self) -> Frame:
+        """One row an estimator, then one of what was done."""
+        return frame_of(self.result)
 
     @property
     def verdict(self) -> Verdict:

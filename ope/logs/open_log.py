@@ -15,14 +15,13 @@ import numpy as np
 from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
-from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
+from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
 from xbopt.ope.logs.profile import LogProfile, look_at
 from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
 from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
 ENOUGH_CLUSTERS = 30
 """With fewer episodes, their steps are the groups of rows that share luck."""
-_HASH_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ class EvaluationLog:
     """A log whose shape is known and whose rows can be read in batches, as often as needed.
 
     Attributes:
-        path: The file or folder.
+        path: The file or folder; the word table for a table in memory.
         files: Its files.
         own: Whether xbopt wrote it.
         converter: Turns batches into checked rows.
@@ -95,9 +94,7 @@ class EvaluationLog:
     def place_of(self, number: int) -> tuple[str, int]:
         """File within the log, and row of the file from 0, of the row with that number in the whole log."""
         part = next(part for part in reversed(self.parts()) if part.first_of_log <= number)
-        file = part.file.path
-        name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
-        return name, part.first_row + number - part.first_of_log
+        return part.file.inside or part.file.path.name, part.first_row + number - part.first_of_log
 
     def rows(
         self,
@@ -129,20 +126,15 @@ class EvaluationLog:
             yield rows
 
     def data_hash(self) -> str:
-        """SHA-256 over the files' names within the log and their bytes."""
+        """SHA-256 over the files' names within the log and their bytes, or over the content of a table."""
         total = hashlib.sha256()
         for file in self.files:
-            name = file.path.relative_to(self.path).as_posix() if self.path.is_dir() else ""
-            digest = hashlib.sha256()
-            with file.path.open("rb") as source:
-                while block := source.read(_HASH_BLOCK):
-                    digest.update(block)
-            total.update(f"{name}\0{digest.hexdigest()}\n".encode())
+            total.update(f"{file.inside}\0{file.digest()}\n".encode())
         return total.hexdigest()
 
 
 def open_log(
-    path: Path | str,
+    source: object,
     *,
     columns: Sequence[str] = (),
     propensity: float | Literal["estimate"] | None = None,
@@ -151,7 +143,8 @@ def open_log(
     """Open a log and look through it once.
 
     Args:
-        path: A decision log of ours, a CSV, CSV.gz or Parquet file, or a folder of such files.
+        source: A decision log of ours, a CSV, CSV.gz or Parquet file, a folder of such files, or a table: anything
+            with ``__arrow_c_stream__`` (pandas, polars, DuckDB, pyarrow), or columns by name.
         columns: Texts like ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``. Left out, columns
             that bear the name of a role play it.
         propensity: The propensity of every row where it is the same by design, such as 1/3; ``estimate`` where it is
@@ -164,8 +157,7 @@ def open_log(
         UsageError: The columns do not fit the log.
         DecisionLogError: The log is empty, broken, or holds a decision twice.
     """
-    top = Path(path)
-    files = open_files(top)
+    top, files = open_source(source)
     wanted = parse_columns(columns)
     if is_own_log(files[0]):
         return _own(top, files, wanted, propensity, as_of)
@@ -179,11 +171,9 @@ def _own(
     propensity: float | str | None,
     as_of: np.datetime64 | None,
 ) -> EvaluationLog:
-    from pyarrow import parquet
-
     if wanted or propensity is not None:
         raise UsageError(f"{path} is a decision log of xbopt and says itself what its columns are; give no columns.")
-    schemas = [stated_schema(parquet.read_schema(file.path).metadata or {}, file.path) for file in files]
+    schemas = [stated_schema(dict(file.metadata), file.path) for file in files]
     for file, schema in zip(files, schemas, strict=True):
         if schema != schemas[0]:
             raise DecisionLogError(
