@@ -111,6 +111,13 @@ def evaluate(
         log = open_log(
             log, columns=columns, propensity=propensity, as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of
         )
+    for what, wanted in (
+        ("--estimand sequential", estimand == "sequential"),
+        ("--sequence", sequence),
+        ("--self-test", self_test),
+    ):
+        if wanted:
+            log.refuse_thinned(what)
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str):

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
-from xbopt.core.errors import DecisionLogError
+from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.data.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
 
 PROPENSITY_WANTED = "a propensity is the probability of the logged action, above 0 and at most 1"
+SAMPLING_WANTED = "the probability that the row was kept, above 0 and at most 1, is wanted"
 MATCH_TOLERANCE = 1e-6
 LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
 _LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
@@ -39,6 +40,9 @@ class LoggedBanditData:
             several wrote the log; with ``policy`` they give balanced weights.
         policy: Which of the ``J`` logging policies took the action ``(n,)``.
         reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
+        sampling: Probability with which the row was kept when the log was thinned ``(n,)``, in (0, 1]; each row then
+            counts one over it (Hajek 1971). It may depend on anything that was known when it was drawn, reward
+            included. None where every row was kept.
         checked: Say True only of arrays that were checked or computed before: nothing is checked again then.
     """
 
@@ -56,6 +60,7 @@ class LoggedBanditData:
     policy_propensities: FloatArray | None = None
     policy: IntArray | None = None
     reward_bounds: tuple[float, float] | None = None
+    sampling: FloatArray | None = None
     checked: InitVar[bool] = False
 
     def __post_init__(self, checked: bool) -> None:
@@ -92,6 +97,12 @@ class LoggedBanditData:
             cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
             check_between("cost", cost, -LARGEST, LARGEST, _LARGEST_WANTED)
             self._set("cost", cost)
+        if self.sampling is not None:
+            kept = finite_array("sampling", self.sampling, axes=("n",), lengths=(rows,))
+            check_between("sampling", kept, 0.0, 1.0, SAMPLING_WANTED, open_low=True)
+            self._set("sampling", kept)
+            if self.previous_action is not None:
+                self.refuse_sampling("the test of carry-over (previous_action)")
         if self.previous_action is not None:
             before = whole_numbers("previous_action", self.previous_action, axes=("n",), lengths=(rows,))
             check_between("previous_action", before, -1, self.n_actions - 1, "an action, or -1 for none, is wanted")
@@ -100,6 +111,15 @@ class LoggedBanditData:
     def __len__(self) -> int:
         """Number of decisions, ``n``."""
         return len(self.action)
+
+    def refuse_sampling(self, what: str) -> None:
+        """Refuse a thinned log where a question has no rule for it.
+
+        Raises:
+            UsageError: Rows have a sampling probability.
+        """
+        if self.sampling is not None:
+            raise UsageError(f"Rows of this log were kept with a probability; {what} needs a log that kept every row.")
 
     def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
         """Some of the rows, in the order given."""

@@ -27,6 +27,15 @@ class WeightedRows:
     evaluation: FloatArray
     taken: FloatArray
 
+    def scaled(self, share: FloatArray) -> "WeightedRows":
+        """The rows of a thinned log, each counted as the ``share`` rows that it stands for ``(n,)``."""
+        return WeightedRows(
+            weight=self.weight * share,
+            propensity=self.propensity,
+            evaluation=self.evaluation * share[:, None],
+            taken=self.taken * share,
+        )
+
 
 def checked_probabilities(evaluation_probabilities: ArrayLike, *, rows: int, n_actions: int) -> FloatArray:
     """The evaluation policy's probabilities ``(n, K)``; whole numbers ``(n,)`` are actions that it takes for certain.
@@ -47,7 +56,7 @@ def checked_probabilities(evaluation_probabilities: ArrayLike, *, rows: int, n_a
 
 
 def importance_weights(
-    data: LoggedBanditData, evaluation: FloatArray, policy_shares: FloatArray | None = None
+    data: LoggedBanditData, evaluation: FloatArray, policy_shares: FloatArray | None = None, *, counted: bool = False
 ) -> WeightedRows:
     """Weights of every row.
 
@@ -60,10 +69,14 @@ def importance_weights(
         evaluation: pi_e ``(n, K)``, checked.
         policy_shares: Share of the log's rows that each of several logging policies wrote ``(J,)``; counted from
             ``data`` where None, which is right only when ``data`` is the whole log.
+        counted: Whether whoever asks counts each row by one over its sampling probability; the weight leaves it out.
 
     Raises:
         DecisionLogError: The log has no propensities.
+        UsageError: The log was thinned, and nobody counts for it.
     """
+    if not counted:
+        data.refuse_sampling("this question")
     if data.propensity is None:
         raise DecisionLogError("The log has no propensities; estimate them first (xbopt.ope.diagnostics.propensity).")
     rows = np.arange(len(data))

@@ -105,7 +105,9 @@ def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, 
         if moments is not None:
             data = rows.data
             keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
-            moments.add(data.context, data.action, data.reward, keys, rows.ready.astype(np.float64))
+            counted = rows.ready.astype(np.float64)
+            counted = counted if data.sampling is None else counted / data.sampling
+            moments.add(data.context, data.action, data.reward, keys, counted)
         samples = samples.plus(Samples.of(rows, start))
         start += len(rows)
         ready += int(rows.ready.sum())

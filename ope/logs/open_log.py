@@ -77,6 +77,23 @@ class EvaluationLog:
         )
 
     @property
+    def is_thinned(self) -> bool:
+        """Whether rows were kept with a probability, so that each counts one over it."""
+        return isinstance(self.converter, ForeignRows) and self.converter.roles.one("sampling_probability") is not None
+
+    def refuse_thinned(self, what: str) -> None:
+        """Refuse a thinned log where a question has no rule for it.
+
+        Raises:
+            UsageError: The log has a sampling probability.
+        """
+        if self.is_thinned:
+            raise UsageError(
+                f"{self.path}: {what} needs a log that kept every row; rows of this one were kept with a probability "
+                "(the role sampling_probability), and what is missing between them is not known."
+            )
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """Names of the segments; empty without segments."""
         return self.converter.segments
@@ -273,7 +290,22 @@ def _foreign(
         reward_unit="",
         scenario_hash="",
         logging_policies=() if policy is None else _distinct(files, policy),
-        rules=(*ready_rules, *encoding_notes(profile.fields), *(too_many if profile.too_many_segments else ())),
+        rules=(
+            *ready_rules,
+            *encoding_notes(profile.fields),
+            *(too_many if profile.too_many_segments else ()),
+            *_thinned_rules(roles),
+        ),
+    )
+
+
+def _thinned_rules(roles: ColumnRoles) -> tuple[str, ...]:
+    name = roles.one("sampling_probability")
+    if name is None:
+        return ()
+    return (
+        f"Rows were kept with the probability in column {name}; each counts one over it, in values and in support.",
+        "What was kept may depend on the reward, so the stated propensities and carry-over are not tested.",
     )
 
 
@@ -291,6 +323,10 @@ def _check_roles(
         raise UsageError(
             f"{path}: with which probability was each action taken? Say --columns propensity=NAME; or --propensity 1/3 "
             f"where it is the same for every row by design; or --propensity estimate where nobody knows. {listed}"
+        )
+    if roles.one("sampling_probability") is not None and propensity == "estimate":
+        raise UsageError(
+            "--propensity estimate needs a log that kept every row: what was kept may depend on action and reward."
         )
     if isinstance(propensity, float) and not 0.0 < propensity <= 1.0:
         raise UsageError(f"--propensity is {propensity:g}; a probability above 0 and at most 1 is wanted.")

@@ -25,6 +25,7 @@ ROLES: Mapping[str, str] = {
     "unit": "customer, market or cell",
     "cost": "what it cost",
     "policy_id": "the policy that chose",
+    "sampling_probability": "probability with which the row was kept, where the log was thinned",
 }
 """Every role, and what its column holds."""
 

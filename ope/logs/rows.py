@@ -34,6 +34,7 @@ from xbopt.ope.logs.conversion import (
 from xbopt.ope.logs.duplicates import hashed
 from xbopt.ope.logs.encoding import Field, encode
 from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.logging_columns import sampling
 from xbopt.ope.logs.roles import ColumnRoles
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ class ForeignRows(RowConverter):
                     else None
                 ),
                 observed=None if observed.all() else observed,
+                sampling=sampling(batch, roles),
                 checked=True,
             ),
             episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
