@@ -55,7 +55,7 @@ def evaluate(
     """Evaluate a policy on a log of decisions; a log that cannot answer is refused by its verdict.
 
     Args:
-        log: A decision log, a CSV, CSV.gz or Parquet file, a folder of them, a table (anything with
+        log: A decision log, a file of CSV, Parquet or JSON lines, a folder of them, a table (anything with
             ``__arrow_c_stream__``, or columns by name), or an opened log.
         policy: Name of a policy: uniform, logging, always:ACTION; with ``scenario`` a built-in plan or the CSV file of
             one. Or an object that answers for the rows of the log: shares by action, a table with one column an action

@@ -1,4 +1,4 @@
-"""The files of a log, and their rows in batches: Parquet, CSV, CSV.gz, folders of them, or a table in memory."""
+"""The files of a log, and their rows in batches: Parquet, CSV, JSON lines, folders of them, or a table."""
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
@@ -7,6 +7,7 @@
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Literal
 from xbopt.core.decision_log.reader import log_files
 from xbopt.core.decision_log.schema import METADATA_KEY
 from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope.logs.file_kinds import is_json
+from xbopt.ope.logs.json_lines import JsonRows, look_through
 from xbopt.ope.logs.tables import TABLE, TableRows, is_table
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 65_536
 """Rows in memory at once; it changes no result."""
 _SUFFIXES = (".parquet", ".csv", ".csv.gz")
+_JSON_SUFFIXES = tuple(f".{name}{zipped}" for name in ("jsonl", "ndjson", "dsjson", "json") for zipped in ("", ".gz"))
 _DELIMITERS = (",", ";", "\t", "|")
 _HEADER_BYTES = 65_536
 
@@ -31,7 +35,7 @@ _RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 _HASH_BLOCK = 1 << 20
 
-Format = Literal["parquet", "csv", "table"]
+Format = Literal["parquet", "csv", "json", "table"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class LogFile:
         rows_of_groups: Rows of each row group of a Parquet file, or of each slice of a table.
         inside: Its path within the log's folder; empty for a log that is one file.
         table: The rows of a table; None for a file.
+        json: The rows of a file with one JSON object a line; None for any other.
     """
 
     path: Path
@@ -57,6 +62,7 @@ class LogFile:
     rows_of_groups: tuple[int, ...] = ()
     inside: str = ""
     table: TableRows | None = field(default=None, repr=False, compare=False)
+    json: JsonRows | None = field(default=None, repr=False)
 
     @property
     def metadata(self) -> Mapping[bytes, bytes]:
@@ -121,11 +127,51 @@ def open_files(path: Path) -> list[LogFile]:
     Raises:
         DecisionLogError: A file is missing, broken, of another kind, or differs in its columns.
     """
-    files = [_opened(found, path) for found in log_files(path, _SUFFIXES)]
+    found = _found(path)
+    objects = [is_json(one) for one in found]
+    if all(objects):
+        return _json_files(found, path)
+    if any(objects):
+        raise DecisionLogError(
+            f"{path}: {found[objects.index(True)].name} holds JSON, others do not; one kind is wanted."
+        )
+    files = [_opened(one, path) for one in found]
     for file in files[1:]:
         if set(file.names) != set(files[0].names):
             odd = sorted(set(file.names) ^ set(files[0].names))
             raise DecisionLogError(f"{file.path}: its columns differ from those of {files[0].path}: {', '.join(odd)}.")
+    return files
+
+
+def _found(path: Path) -> list[Path]:
+    """The files of a log; in a folder JSON counts where nothing else lies there, since it may describe the rest."""
+    try:
+        return log_files(path, _SUFFIXES)
+    except DecisionLogError:
+        if not path.is_dir():
+            raise
+        return log_files(path, (*_SUFFIXES, *_JSON_SUFFIXES))
+
+
+def _json_files(found: Sequence[Path], top: Path) -> list[LogFile]:
+    """Files with one JSON object a line; a key that one file lacks is empty there."""
+    try:
+        columns = look_through(found)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DecisionLogError(f"{top}: this cannot be read ({error}). It may be cut off or damaged.") from error
+    files: list[LogFile] = []
+    for path in found:
+        constants = _folder_names(path, top, tuple(columns.kinds))
+        files.append(
+            LogFile(
+                path=path,
+                format="json",
+                names=(*columns.kinds, *constants),
+                constants=constants,
+                inside=_inside(path, top),
+                json=JsonRows(path, columns),
+            )
+        )
     return files
 
 
@@ -203,6 +249,8 @@ def read_part(part: LogPart, columns: Sequence[str], *, batch_rows: int = BATCH_
 
 
 def _batches(part: LogPart, columns: list[str], batch_rows: int) -> "Iterator[pa.RecordBatch]":
+    if part.file.json is not None:
+        return part.file.json.batches(columns, rows=batch_rows)
     if part.file.table is not None:
         return part.file.table.batches(columns, part.groups, rows=batch_rows)
     return _parquet(part, columns, batch_rows) if part.file.format == "parquet" else _text(part.file, columns)
@@ -254,9 +302,7 @@ def _opened(path: Path, top: Path) -> LogFile:
     is_parquet = _is_parquet(path)
     names, groups, delimiter = _names(path) if is_parquet else _header(path)
     _refuse_twice(names, str(path))
-    folders = path.relative_to(top).parts[:-1] if top.is_dir() else ()
-    constants = dict(part.split("=", 1) for part in folders if "=" in part)
-    constants = {name: value for name, value in constants.items() if name not in names}
+    constants = _folder_names(path, top, names)
     return LogFile(
         path=path,
         format="parquet" if is_parquet else "csv",
@@ -264,8 +310,19 @@ def _opened(path: Path, top: Path) -> LogFile:
         constants=constants,
         delimiter=delimiter,
         rows_of_groups=groups,
-        inside=path.relative_to(top).as_posix() if top.is_dir() else "",
+        inside=_inside(path, top),
     )
+
+
+def _inside(path: Path, top: Path) -> str:
+    return path.relative_to(top).as_posix() if top.is_dir() else ""
+
+
+def _folder_names(path: Path, top: Path, names: Sequence[str]) -> dict[str, str]:
+    """Columns that the names of folders give, as in country=DE."""
+    folders = path.relative_to(top).parts[:-1] if top.is_dir() else ()
+    constants = dict(part.split("=", 1) for part in folders if "=" in part)
+    return {name: value for name, value in constants.items() if name not in names}
 
 
 def _refuse_twice(names: Sequence[str], place: str) -> None:
@@ -310,7 +367,7 @@ def _broken(path: Path) -> Generator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         ragged = _RAGGED.search(str(error))
         if ragged:
             line, wanted, found = (int(number) for number in ragged.groups())
@@ -320,6 +377,11 @@ def _broken(path: Path) -> Generator[None]:
         lines = str(error).splitlines()
         reason = lines[0][:200] if lines else type(error).__name__
         what = "Parquet file" if path.name.endswith(".parquet") else "text file with columns"
-        raise DecisionLogError(
-            f"{path}: this is no complete {what} ({reason}). It may be cut off or damaged; write or copy it again."
-        ) from error
+        encoding = isinstance(error, UnicodeDecodeError) or "UTF8" in reason.upper().replace("-", "")
+        advice = (
+            "It is not in UTF-8. Was it saved as Windows-1252 (Latin)? Save it as UTF-8, or turn it over: iconv -f "
+            "WINDOWS-1252 -t UTF-8."
+            if encoding and not path.name.endswith(".parquet")
+            else "It may be cut off or damaged; write or copy it again."
+        )
+        raise DecisionLogError(f"{path}: this is no complete {what} ({reason}). {advice}") from error

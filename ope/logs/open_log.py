@@ -16,7 +16,7 @@ from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
-from xbopt.ope.logs.profile import LogProfile, look_at
+from xbopt.ope.logs.profile import LogProfile, in_order, look_at
 from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
 from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
@@ -160,8 +160,8 @@ def open_log(
     """Open a log and look through it once.
 
     Args:
-        source: A decision log of ours, a CSV, CSV.gz or Parquet file, a folder of such files, or a table: anything
-            with ``__arrow_c_stream__`` (pandas, polars, DuckDB, pyarrow), or columns by name.
+        source: A decision log of ours, a file of CSV, Parquet or JSON lines (dsjson too), a folder of such files, or a
+            table: anything with ``__arrow_c_stream__`` (pandas, polars, DuckDB, pyarrow), or columns by name.
         columns: Texts like ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``. Left out, columns
             that bear the name of a role play it.
         propensity: The propensity of every row where it is the same by design, such as 1/3; ``estimate`` where it is
@@ -255,6 +255,9 @@ def _foreign(
     propensity: float | Literal["estimate"] | None,
     as_of: np.datetime64 | None,
 ) -> EvaluationLog:
+    json = files[0].json
+    if json is not None:
+        wanted = {**json.columns.roles, **wanted}
     roles = resolve_roles(wanted, files[0].names, where=str(path))
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
@@ -277,7 +280,7 @@ def _foreign(
             roles=roles,
             fields=profile.fields,
             columns=roles.used,
-            action_labels=tuple(profile.actions),
+            action_labels=_labels(profile, roles),
             context_names=tuple(name for field in profile.fields for name in field.names),
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             propensity=propensity if isinstance(propensity, float) else None,
@@ -291,12 +294,20 @@ def _foreign(
         scenario_hash="",
         logging_policies=() if policy is None else _distinct(files, policy),
         rules=(
+            *(() if json is None else json.columns.notes),
             *ready_rules,
             *encoding_notes(profile.fields),
             *(too_many if profile.too_many_segments else ()),
             *_thinned_rules(roles),
         ),
     )
+
+
+def _labels(profile: LogProfile, roles: ColumnRoles) -> tuple[str, ...]:
+    """Actions that were taken, and those that have a column of probabilities but never were."""
+    columns = roles.several("action_probabilities")
+    offered = (roles.wildcards[name] for name in columns if name in roles.wildcards)
+    return tuple(in_order({*profile.actions, *offered}))
 
 
 def _thinned_rules(roles: ColumnRoles) -> tuple[str, ...]:
