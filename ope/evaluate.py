@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import FloatArray
@@ -109,6 +108,5 @@ def gather(
 
 
 def _policy_shares(data: LoggedBanditData) -> FloatArray | None:
-    if data.policy_propensities is None or data.policy is None:
-        return None
-    return np.bincount(data.policy, minlength=data.policy_propensities.shape[1]) / len(data)
+    counts = data.policy_counts()
+    return None if counts is None or not counts.any() else counts / counts.sum()

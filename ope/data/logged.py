@@ -121,6 +121,19 @@ class LoggedBanditData:
         if self.sampling is not None:
             raise UsageError(f"Rows of this log were kept with a probability; {what} needs a log that kept every row.")
 
+    def policy_counts(self) -> FloatArray | None:
+        """Rows with a complete reward of each logging policy ``(J,)``, thinned ones counted as what they stand for.
+
+        None where one policy wrote the log. Over all rows these are the shares of balanced weights (Agarwal, Basu,
+        Schnabel, Joachims 2017, "Effective evaluation using logged bandit feedback from multiple loggers").
+        """
+        if self.policy_propensities is None or self.policy is None:
+            return None
+        counted = np.ones(len(self)) if self.observed is None else self.observed.astype(np.float64)
+        counted = counted if self.sampling is None else counted / self.sampling
+        counts = np.bincount(self.policy, weights=counted, minlength=self.policy_propensities.shape[1])
+        return counts.astype(np.float64)
+
     def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
         """Some of the rows, in the order given."""
         chosen = object.__new__(LoggedBanditData)  # the rows were checked already

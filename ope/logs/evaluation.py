@@ -14,6 +14,7 @@ from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
+from xbopt.ope.diagnostics.weights import importance_weights
 from xbopt.ope.evaluate import gather
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
@@ -125,8 +126,8 @@ def _second_pass(
         evaluator = evaluator or StreamingEvaluator.of(
             data, reward_model=model, confidence=asked.confidence, seed=asked.seed
         )
-        evaluator.add(data, evaluation, first_row=start)
-        weights = weights.plus(_weights(data, evaluation))
+        evaluator.add(data, evaluation, first_row=start, policy_shares=asked.log.policy_shares)
+        weights = weights.plus(_weights(data, evaluation, asked.log.policy_shares))
         start += len(rows)
     return evaluator, weights
 
@@ -267,7 +268,7 @@ def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, Wei
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
     result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)
-    return result, _weights(data, probabilities)
+    return result, _weights(data, probabilities, question.log.policy_shares)
 
 
 def _judged(
@@ -327,9 +328,8 @@ def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
         )
 
 
-def _weights(data: LoggedBanditData, evaluation: FloatArray) -> WeightHistogram:
-    assert data.propensity is not None, "propensities were stated or estimated before"
-    weight = evaluation[np.arange(len(data)), data.action] / data.propensity
+def _weights(data: LoggedBanditData, evaluation: FloatArray, shares: FloatArray | None) -> WeightHistogram:
+    weight = importance_weights(data, evaluation, shares, counted=True).weight
     return WeightHistogram.of(weight if data.observed is None else weight[data.observed])
 
 

@@ -12,10 +12,12 @@ from typing import Literal
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
+from xbopt.ope.logs.logging_columns import balanced_rules, check_several_policies, shares_of
 from xbopt.ope.logs.profile import LogProfile, in_order, look_at
 from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
 from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
@@ -41,6 +43,8 @@ class EvaluationLog:
         scenario_hash: Hash of the scenario that wrote the log; empty for a real market.
         logging_policies: Names of the policies that wrote the log, as far as it says.
         rules: What was counted or encoded how, in sentences.
+        policy_shares: Share of the rows that each of several logging policies took ``(J,)``, for balanced weights; None
+            where the log does not have the propensities of each.
     """
 
     path: Path
@@ -55,6 +59,7 @@ class EvaluationLog:
     scenario_hash: str
     logging_policies: tuple[str, ...]
     rules: tuple[str, ...]
+    policy_shares: FloatArray | None = field(default=None, repr=False)
 
     @property
     def action_labels(self) -> tuple[str, ...]:
@@ -74,6 +79,7 @@ class EvaluationLog:
             converter.propensity is not None
             or converter.roles.several("propensity")
             or converter.roles.several("action_probabilities")
+            or converter.roles.several("policy_propensities")
         )
 
     @property
@@ -272,7 +278,7 @@ def _foreign(
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]
     policy = roles.one("policy_id")
-    return EvaluationLog(
+    log = EvaluationLog(
         path=path,
         files=tuple(files),
         own=False,
@@ -301,6 +307,10 @@ def _foreign(
             *_thinned_rules(roles),
         ),
     )
+    if not roles.several("policy_propensities"):
+        return log
+    shares = shares_of(rows for part in log.parts() for rows in log.rows(part))
+    return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
 
 
 def _labels(profile: LogProfile, roles: ColumnRoles) -> tuple[str, ...]:
@@ -327,7 +337,8 @@ def _check_roles(
     for role, example in (("action", "item_id"), ("reward", "click")):
         if roles.one(role) is None:
             raise UsageError(f"{path}: which column is the {role}? Say --columns {role}=NAME, as {example}. {listed}")
-    stated = [role for role in ("propensity", "action_probabilities") if roles.several(role)]
+    check_several_policies(roles, str(path))
+    stated = [role for role in ("propensity", "action_probabilities", "policy_propensities") if roles.several(role)]
     if propensity is not None and stated:
         raise UsageError(f"--propensity and a column of the role {stated[0]} say the same thing twice; give one.")
     if propensity is None and not stated:

@@ -25,11 +25,12 @@ ROLES: Mapping[str, str] = {
     "unit": "customer, market or cell",
     "cost": "what it cost",
     "policy_id": "the policy that chose",
+    "policy_propensities": "probability of the action under each of several logging policies: one column a policy",
     "sampling_probability": "probability with which the row was kept, where the log was thinned",
 }
 """Every role, and what its column holds."""
 
-_SEVERAL = frozenset({"context", "category", "action_probabilities"})
+_SEVERAL = frozenset({"context", "category", "action_probabilities", "policy_propensities"})
 _WILD = "*?["
 
 

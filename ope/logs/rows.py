@@ -34,7 +34,7 @@ from xbopt.ope.logs.conversion import (
 from xbopt.ope.logs.duplicates import hashed
 from xbopt.ope.logs.encoding import Field, encode
 from xbopt.ope.logs.files import RawBatch
-from xbopt.ope.logs.logging_columns import sampling
+from xbopt.ope.logs.logging_columns import sampling, several_policies
 from xbopt.ope.logs.roles import ColumnRoles
 
 if TYPE_CHECKING:
@@ -200,6 +200,8 @@ class ForeignRows(RowConverter):
         action = positions(texts(batch, roles.several("action")[0]), self.action_labels)
         reward, observed = self._reward(batch)
         table = self._probabilities(batch)
+        propensity = self._propensity(batch, action, table)
+        several = several_policies(batch, roles, propensity)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
         run = None if episode is None else hashed(texts(batch, episode))
@@ -211,7 +213,9 @@ class ForeignRows(RowConverter):
                 context=encode(self.fields, batch),
                 action=action,
                 reward=np.where(observed, reward, 0.0),
-                propensity=self._propensity(batch, action, table),
+                propensity=several.propensity if several is not None else propensity,
+                policy_propensities=None if several is None else several.each,
+                policy=None if several is None else several.policy,
                 n_actions=len(self.action_labels),
                 action_probabilities=table,
                 cost=None if cost is None else numbers(batch, cost),
