@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 # The log
 _Log = Annotated[
-    str, typer.Argument(metavar="LOG", help="A decision log, a CSV, CSV.gz or Parquet file, or a folder of them.")
+    str,
+    typer.Argument(
+        metavar="LOG",
+        help="A decision log, a file of CSV, Parquet or JSON lines (dsjson too), zipped or not, or a folder of them.",
+    ),
 ]
 _Columns = Annotated[
     list[str] | None,

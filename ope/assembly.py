@@ -99,7 +99,9 @@ def assemble(
         difference=None if recommended is None else differences[recommended],
         differences=differences,
         cross_validated_choice=() if withheld else cross_validated_order(known, blocks, layout, seed=seed),
-        model=_model_quality(model, sums.members / rows, blocks, layout) if sums.predicted else None,
+        model=_model_quality(model, sums.members / blocks[:, layout.position["one"]].sum(), blocks, layout)
+        if sums.predicted
+        else None,
         carry_over=carry_over,
         budget={name: plain[name] for name in costs if name in plain},
     )

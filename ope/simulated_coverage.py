@@ -154,6 +154,7 @@ def self_test(
     """
     if draws < 1:
         raise UsageError(f"draws is {draws}; at least 1 is wanted.")
+    data.refuse_sampling("a self-test")
     evaluation = checked_probabilities(evaluation_probabilities, rows=len(data), n_actions=data.n_actions)
     model = fit_reward_model("linear", data, seed=seed)
     keys = row_keys(len(data), first_row=0, cluster=data.cluster, seed=seed)

@@ -204,10 +204,12 @@ class StreamingEvaluator:
                     return
             else:
                 counted = data.observed / chance
-        weighted = importance_weights(data, evaluation, policy_shares)
+        weighted = importance_weights(data, evaluation, policy_shares, counted=True)
+        share = None if data.sampling is None else 1.0 / data.sampling  # what a row of a thinned log stands for
         if predictions is None and isinstance(self._model, RewardEnsemble):
             members = self._model.member_predictions(data.context, keys)
-            sums.add_members(np.einsum("nk,mnk->m", evaluation, members))
+            stands_for = evaluation if share is None else evaluation * share[:, None]
+            sums.add_members(np.einsum("nk,mnk->m", stands_for, members))
             predictions = members.mean(axis=0)
         elif predictions is None and self._model is not None:
             predictions = self._model.predict(data.context, keys)
@@ -225,11 +227,14 @@ class StreamingEvaluator:
             counted=counted,
             cost=data.cost,
         )
+        if share is not None:
+            columns *= share
+            weighted = weighted.scaled(share)
         sums.blocks.add(keys, columns)
         if sums.missing is not None:
             missing = np.empty((1 + self._n_actions, len(data)))
-            missing[0] = 1.0
-            missing[1:] = evaluation.T
+            missing[0] = 1.0 if share is None else share
+            missing[1:] = weighted.evaluation.T
             missing[1 + data.action, np.arange(len(data))] -= weighted.weight
             sums.missing.add(keys, missing)
         sums.support.add(
@@ -240,6 +245,7 @@ class StreamingEvaluator:
             else int(numbers[weighted.weight.argmax()] - weighted.weight.argmax()),
             logging=data.possible,
             segment=data.segment,
+            share=share,
         )
         seen = slice(None) if counted is None else counted > 0.0
         sums.rewards.add(data.reward[seen], weighted.weight[seen])

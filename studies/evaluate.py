@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -18,6 +17,7 @@ from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, w
 from xbopt.ope.logs.open_log import EvaluationLog, open_log
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.probabilities import open_probabilities
+from xbopt.ope.logs.program_policies import program_policy
 from xbopt.ope.logs.rows import parse_moment
 from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.results.evaluation import Estimand
@@ -29,10 +29,12 @@ LEAST_PROBABILITY = 1e-6
 
 
 def evaluate(
-    log: Path | str | EvaluationLog,
-    policy: str | LogPolicy | TacticPolicy | None = None,
+    log: object,
+    policy: object = None,
     *,
-    probabilities: Path | str | None = None,
+    actions: Sequence[object] | None = None,
+    policy_columns: Sequence[str] | None = None,
+    probabilities: object = None,
     columns: Sequence[str] = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | str | None = None,
@@ -54,11 +56,18 @@ def evaluate(
     """Evaluate a policy on a log of decisions; a log that cannot answer is refused by its verdict.
 
     Args:
-        log: A decision log, a CSV, CSV.gz or Parquet file, a folder of them, or an opened log.
+        log: A decision log, a file of CSV, Parquet or JSON lines, a folder of them, a table (anything with
+            ``__arrow_c_stream__``, or columns by name), or an opened log.
         policy: Name of a policy: uniform, logging, always:ACTION, shadow:NAME; with ``scenario`` a built-in policy or
-            the CSV file of a plan; the folder of a training run. Or an object that answers for the rows of the log, or
-            a policy of the market, such as a ``BundlePolicy``.
-        probabilities: In place of ``policy``: a file with the columns action, probability and any columns of the log.
+            the CSV file of a plan; the folder of a training run. Or a policy of the market, such as a ``BundlePolicy``.
+            Or an object that answers for the rows of the log: shares by action, a table with one column an action and
+            one row a row of the log, an array ``(n, K)`` with ``actions``, a model with ``predict_proba``; see
+            ``xbopt.ope.program_policy``.
+        actions: Names of the columns of a policy that is an array or a function, in order.
+        policy_columns: Columns of the log that a model or function gets; those it was fitted on, or the context, where
+            left out.
+        probabilities: In place of ``policy``: a file or table with the columns action, probability and any columns of
+            the log.
         columns: Which column is what, as in ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
         as_of: When the rewards were collected, UTC, as in 2026-03-01; later ones are left out.
@@ -104,6 +113,13 @@ def evaluate(
         log = open_log(
             log, columns=columns, propensity=propensity, as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of
         )
+    for what, wanted in (
+        ("--estimand sequential", estimand == "sequential"),
+        ("--sequence", sequence),
+        ("--self-test", self_test),
+    ):
+        if wanted:
+            log.refuse_thinned(what)
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str):
@@ -111,8 +127,7 @@ def evaluate(
     elif isinstance(policy, TacticPolicy):
         asked = from_object(policy, log, scenario=scenario, exploration=exploration)
     else:
-        assert policy is not None, "a policy or a file of probabilities was given"
-        asked = policy
+        asked = program_policy(policy, log, actions=actions, columns=policy_columns)
     if estimand == "sequential":
         evaluation = evaluate_log_sequentially(log, asked, confidence=confidence, seed=seed, force=force)
     else:

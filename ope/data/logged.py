@@ -4,12 +4,14 @@ from dataclasses import InitVar, dataclass, replace
 from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
-from xbopt.core.errors import DecisionLogError
+from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.data.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
 
 PROPENSITY_WANTED = "a propensity is the probability of the logged action, above 0 and at most 1"
+SAMPLING_WANTED = "the probability that the row was kept, above 0 and at most 1, is wanted"
 MATCH_TOLERANCE = 1e-6
 LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
 _LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
@@ -20,7 +22,7 @@ class LoggedBanditData:
     """Decisions, one a row, with what each brought. Arrays are checked and turned into float64 or int64.
 
     Attributes:
-        context: What was known ``(n, d)``; d may be 0.
+        context: What was known ``(n, d)``; d may be 0. One number a row ``(n,)`` and None for nothing known are taken.
         action: The action that was taken ``(n,)``, from 0 to ``n_actions`` - 1.
         reward: What it brought ``(n,)``. Finite, except where ``observed`` is False.
         propensity: Probability with which the logged action was taken ``(n,)``, in (0, 1]; None where the log has none
@@ -31,7 +33,7 @@ class LoggedBanditData:
             independent of each other, and no interval treats them as such.
         segment: Label of each row ``(n,)``; a refusal names the segment that lacks support.
         cost: What each decision cost ``(n,)``, for the budget estimands.
-        observed: False where the reward is not complete yet ``(n,)``: censored, not zero.
+        observed: False, or 0, where the reward is not complete yet ``(n,)``: censored, not zero.
         previous_action: Action of the same unit one step before ``(n,)``, -1 at a unit's first step; lets the
             evaluation test for carry-over.
         policy_propensities: Probability of the logged action under each of ``J`` logging policies ``(n, J)``, where
@@ -39,6 +41,9 @@ class LoggedBanditData:
         policy: Which of the ``J`` logging policies took the action ``(n,)``.
         allowed: Which actions could be chosen ``(n, K)``; None where all could, or nobody says.
         reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
+        sampling: Probability with which the row was kept when the log was thinned ``(n,)``, in (0, 1]; each row then
+            counts one over it (Hajek 1971). It may depend on anything that was known when it was drawn, reward
+            included. None where every row was kept.
         checked: Say True only of arrays that were checked or computed before: nothing is checked again then.
     """
 
@@ -57,6 +62,7 @@ class LoggedBanditData:
     policy: IntArray | None = None
     allowed: BoolArray | None = None
     reward_bounds: tuple[float, float] | None = None
+    sampling: FloatArray | None = None
     checked: InitVar[bool] = False
 
     def __post_init__(self, checked: bool) -> None:
@@ -77,7 +83,10 @@ class LoggedBanditData:
             raise DecisionLogError("The log has no row.")
         check_between("action", action, 0, self.n_actions - 1, f"actions run from 0 to {self.n_actions - 1}")
         self._set("action", action)
-        context = finite_array("context", self.context, axes=("n", "d"), lengths=(rows, None))
+        known = cast("ArrayLike | None", self.context)
+        known = np.zeros((rows, 0)) if known is None else np.asarray(known)
+        known = known[:, None] if known.ndim == 1 else known
+        context = finite_array("context", known, axes=("n", "d"), lengths=(rows, None))
         if context.size:
             check_between("context", context, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "d"))
         self._set("context", context)
@@ -90,6 +99,12 @@ class LoggedBanditData:
             cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
             check_between("cost", cost, -LARGEST, LARGEST, _LARGEST_WANTED)
             self._set("cost", cost)
+        if self.sampling is not None:
+            kept = finite_array("sampling", self.sampling, axes=("n",), lengths=(rows,))
+            check_between("sampling", kept, 0.0, 1.0, SAMPLING_WANTED, open_low=True)
+            self._set("sampling", kept)
+            if self.previous_action is not None:
+                self.refuse_sampling("the test of carry-over (previous_action)")
         if self.previous_action is not None:
             before = whole_numbers("previous_action", self.previous_action, axes=("n",), lengths=(rows,))
             check_between("previous_action", before, -1, self.n_actions - 1, "an action, or -1 for none, is wanted")
@@ -103,6 +118,28 @@ class LoggedBanditData:
     def possible(self) -> FloatArray | BoolArray | None:
         """What is 0 for actions that could not be chosen ``(n, K)``; None where nobody says."""
         return self.allowed if self.action_probabilities is None else self.action_probabilities
+
+    def refuse_sampling(self, what: str) -> None:
+        """Refuse a thinned log where a question has no rule for it.
+
+        Raises:
+            UsageError: Rows have a sampling probability.
+        """
+        if self.sampling is not None:
+            raise UsageError(f"Rows of this log were kept with a probability; {what} needs a log that kept every row.")
+
+    def policy_counts(self) -> FloatArray | None:
+        """Rows with a complete reward of each logging policy ``(J,)``, thinned ones counted as what they stand for.
+
+        None where one policy wrote the log. Over all rows these are the shares of balanced weights (Agarwal, Basu,
+        Schnabel, Joachims 2017, "Effective evaluation using logged bandit feedback from multiple loggers").
+        """
+        if self.policy_propensities is None or self.policy is None:
+            return None
+        counted = np.ones(len(self)) if self.observed is None else self.observed.astype(np.float64)
+        counted = counted if self.sampling is None else counted / self.sampling
+        counts = np.bincount(self.policy, weights=counted, minlength=self.policy_propensities.shape[1])
+        return counts.astype(np.float64)
 
     def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
         """Some of the rows, in the order given."""
@@ -148,9 +185,11 @@ class LoggedBanditData:
             reward = finite_array("reward", self.reward, axes=("n",), lengths=(rows,))
         else:
             observed = np.asarray(self.observed)
+            if observed.dtype.kind in "iuf" and bool(np.isin(observed, (0, 1)).all()):
+                observed = observed.astype(np.bool_)
             if observed.dtype != np.bool_ or observed.shape != (rows,):
                 raise DecisionLogError(
-                    f"observed is {observed.dtype} of shape {observed.shape}; bool (n={rows},) is wanted."
+                    f"observed is {observed.dtype} of shape {observed.shape}; bool, or 0 and 1, (n={rows},) is wanted."
                 )
             if not observed.any():
                 raise DecisionLogError("observed is False in every row; no decision has a complete reward yet.")

@@ -64,6 +64,7 @@ def propensity_drift(data: LoggedBanditData, day: ArrayLike) -> PropensityDrift:
     Raises:
         DecisionLogError: The log has no propensities, or there is not one day a row.
     """
+    data.refuse_sampling("the audit of propensities")
     if data.propensity is None:
         raise DecisionLogError("The log has no propensities to audit.")
     days, position = np.unique(codes_of("day", day, len(data)), return_inverse=True)
@@ -102,6 +103,7 @@ def propensity_calibration(data: LoggedBanditData) -> PropensityCalibration:
     Raises:
         DecisionLogError: The log lacks the probabilities of all actions.
     """
+    data.refuse_sampling("the audit of propensities")
     if data.action_probabilities is None:
         raise DecisionLogError("Calibration needs action_probabilities: how likely were the actions not taken?")
     stated = data.action_probabilities

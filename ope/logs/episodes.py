@@ -43,6 +43,7 @@ def evaluate_log_sequentially(
         DecisionLogError: A row is wrong.
         PolicyError: The policy does not fit the log.
     """
+    log.refuse_thinned("the sequential question")
     if log.estimates_propensities:
         raise UsageError("The sequential question needs propensities that were logged; estimated ones multiply errors.")
     n_actions = len(log.action_labels) + len(policy.unseen)

@@ -8,11 +8,13 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.core.frames import Frame
 from xbopt.core.workers import Engine, over_parts
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
+from xbopt.ope.diagnostics.weights import importance_weights
 from xbopt.ope.evaluate import gather
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
@@ -23,6 +25,7 @@ from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results.evaluation import PolicyEvaluation, Verdict
 from xbopt.ope.results.findings import Finding, Findings
+from xbopt.ope.results.frames import frame_of, html_of, line_of
 from xbopt.ope.results.words import Names
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
@@ -65,9 +68,15 @@ class LogEvaluation:
 
     def __repr__(self) -> str:
         """Verdict, policy and the value to quote."""
-        result = self.result
-        quoted = "" if result.recommended is None else f", {result.recommended}={result.values[result.recommended]}"
-        return f"LogEvaluation({result.verdict}, policy={self.policy!r}, rows={result.rows:,}{quoted})"
+        return line_of(self.result, name="LogEvaluation", about=f"policy={self.policy!r}")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self.result, about=self.policy)
+
+    def to_frame(self) -> Frame:
+        """One row an estimator, then one of what was done."""
+        return frame_of(self.result)
 
     @property
     def verdict(self) -> Verdict:
@@ -97,7 +106,9 @@ def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, 
         if moments is not None:
             data = rows.data
             keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
-            moments.add(data.context, data.action, data.reward, keys, rows.ready.astype(np.float64))
+            counted = rows.ready.astype(np.float64)
+            counted = counted if data.sampling is None else counted / data.sampling
+            moments.add(data.context, data.action, data.reward, keys, counted)
         samples = samples.plus(Samples.of(rows, start))
         start += len(rows)
         ready += int(rows.ready.sum())
@@ -116,8 +127,8 @@ def _second_pass(
         evaluator = evaluator or StreamingEvaluator.of(
             data, reward_model=model, confidence=asked.confidence, seed=asked.seed
         )
-        evaluator.add(data, evaluation, first_row=start)
-        weights = weights.plus(_weights(data, evaluation))
+        evaluator.add(data, evaluation, first_row=start, policy_shares=asked.log.policy_shares)
+        weights = weights.plus(_weights(data, evaluation, asked.log.policy_shares))
         start += len(rows)
     return evaluator, weights
 
@@ -259,7 +270,7 @@ def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, Wei
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
     result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)
-    return result, _weights(data, probabilities)
+    return result, _weights(data, probabilities, question.log.policy_shares)
 
 
 def _judged(
@@ -319,9 +330,8 @@ def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
         )
 
 
-def _weights(data: LoggedBanditData, evaluation: FloatArray) -> WeightHistogram:
-    assert data.propensity is not None, "propensities were stated or estimated before"
-    weight = evaluation[np.arange(len(data)), data.action] / data.propensity
+def _weights(data: LoggedBanditData, evaluation: FloatArray, shares: FloatArray | None) -> WeightHistogram:
+    weight = importance_weights(data, evaluation, shares, counted=True).weight
     return WeightHistogram.of(weight if data.observed is None else weight[data.observed])
 
 

@@ -12,17 +12,18 @@ from typing import Literal
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
-from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
-from xbopt.ope.logs.profile import LogProfile, look_at
+from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
+from xbopt.ope.logs.logging_columns import balanced_rules, check_several_policies, shares_of
+from xbopt.ope.logs.profile import LogProfile, in_order, look_at
 from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles
 from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
 ENOUGH_CLUSTERS = 30
 """With fewer episodes, their steps are the groups of rows that share luck."""
-_HASH_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class EvaluationLog:
     """A log whose shape is known and whose rows can be read in batches, as often as needed.
 
     Attributes:
-        path: The file or folder.
+        path: The file or folder; the word table for a table in memory.
         files: Its files.
         own: Whether xbopt wrote it.
         converter: Turns batches into checked rows.
@@ -42,6 +43,8 @@ class EvaluationLog:
         scenario_hash: Hash of the scenario that wrote the log; empty for a real market.
         logging_policies: Names of the policies that wrote the log, as far as it says.
         rules: What was counted or encoded how, in sentences.
+        policy_shares: Share of the rows that each of several logging policies took ``(J,)``, for balanced weights; None
+            where the log does not have the propensities of each.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class EvaluationLog:
     scenario_hash: str
     logging_policies: tuple[str, ...]
     rules: tuple[str, ...]
+    policy_shares: FloatArray | None = field(default=None, repr=False)
 
     @property
     def action_labels(self) -> tuple[str, ...]:
@@ -75,6 +79,7 @@ class EvaluationLog:
             converter.propensity is not None
             or converter.roles.several("propensity")
             or converter.roles.several("action_probabilities")
+            or converter.roles.several("policy_propensities")
         )
 
     @property
@@ -84,6 +89,23 @@ class EvaluationLog:
         if isinstance(converter, ForeignRows):
             return converter.roles.one("exploration") is not None
         return "exploration" in converter.columns
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether rows were kept with a probability, so that each counts one over it."""
+        return isinstance(self.converter, ForeignRows) and self.converter.roles.one("sampling_probability") is not None
+
+    def refuse_thinned(self, what: str) -> None:
+        """Refuse a thinned log where a question has no rule for it.
+
+        Raises:
+            UsageError: The log has a sampling probability.
+        """
+        if self.is_thinned:
+            raise UsageError(
+                f"{self.path}: {what} needs a log that kept every row; rows of this one were kept with a probability "
+                "(the role sampling_probability), and what is missing between them is not known."
+            )
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -103,9 +125,7 @@ class EvaluationLog:
     def place_of(self, number: int) -> tuple[str, int]:
         """File within the log, and row of the file from 0, of the row with that number in the whole log."""
         part = next(part for part in reversed(self.parts()) if part.first_of_log <= number)
-        file = part.file.path
-        name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
-        return name, part.first_row + number - part.first_of_log
+        return part.file.inside or part.file.path.name, part.first_row + number - part.first_of_log
 
     def rows(
         self,
@@ -139,20 +159,15 @@ class EvaluationLog:
             yield rows
 
     def data_hash(self) -> str:
-        """SHA-256 over the files' names within the log and their bytes."""
+        """SHA-256 over the files' names within the log and their bytes, or over the content of a table."""
         total = hashlib.sha256()
         for file in self.files:
-            name = file.path.relative_to(self.path).as_posix() if self.path.is_dir() else ""
-            digest = hashlib.sha256()
-            with file.path.open("rb") as source:
-                while block := source.read(_HASH_BLOCK):
-                    digest.update(block)
-            total.update(f"{name}\0{digest.hexdigest()}\n".encode())
+            total.update(f"{file.inside}\0{file.digest()}\n".encode())
         return total.hexdigest()
 
 
 def open_log(
-    path: Path | str,
+    source: object,
     *,
     columns: Sequence[str] = (),
     propensity: float | Literal["estimate"] | None = None,
@@ -161,7 +176,8 @@ def open_log(
     """Open a log and look through it once.
 
     Args:
-        path: A decision log of ours, a CSV, CSV.gz or Parquet file, or a folder of such files.
+        source: A decision log of ours, a file of CSV, Parquet or JSON lines (dsjson too), a folder of such files, or a
+            table: anything with ``__arrow_c_stream__`` (pandas, polars, DuckDB, pyarrow), or columns by name.
         columns: Texts like ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``. Left out, columns
             that bear the name of a role play it.
         propensity: The propensity of every row where it is the same by design, such as 1/3; ``estimate`` where it is
@@ -174,8 +190,7 @@ def open_log(
         UsageError: The columns do not fit the log.
         DecisionLogError: The log is empty, broken, or holds a decision twice.
     """
-    top = Path(path)
-    files = open_files(top)
+    top, files = open_source(source)
     wanted = parse_columns(columns)
     if is_own_log(files[0]):
         return _own(top, files, wanted, propensity, as_of)
@@ -189,11 +204,9 @@ def _own(
     propensity: float | str | None,
     as_of: np.datetime64 | None,
 ) -> EvaluationLog:
-    from pyarrow import parquet
-
     if wanted or propensity is not None:
         raise UsageError(f"{path} is a decision log of xbopt and says itself what its columns are; give no columns.")
-    schemas = [stated_schema(parquet.read_schema(file.path).metadata or {}, file.path) for file in files]
+    schemas = [stated_schema(dict(file.metadata), file.path) for file in files]
     for file, schema in zip(files, schemas, strict=True):
         if schema != schemas[0]:
             raise DecisionLogError(
@@ -267,6 +280,9 @@ def _foreign(
     propensity: float | Literal["estimate"] | None,
     as_of: np.datetime64 | None,
 ) -> EvaluationLog:
+    json = files[0].json
+    if json is not None:
+        wanted = {**json.columns.roles, **wanted}
     roles = resolve_roles(wanted, files[0].names, where=str(path))
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
@@ -281,7 +297,7 @@ def _foreign(
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]
     policy = roles.one("policy_id")
-    return EvaluationLog(
+    log = EvaluationLog(
         path=path,
         files=tuple(files),
         own=False,
@@ -289,7 +305,7 @@ def _foreign(
             roles=roles,
             fields=profile.fields,
             columns=roles.used,
-            action_labels=tuple(profile.actions),
+            action_labels=_labels(profile, roles),
             context_names=tuple(name for field in profile.fields for name in field.names),
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             propensity=propensity if isinstance(propensity, float) else None,
@@ -302,7 +318,34 @@ def _foreign(
         reward_unit="",
         scenario_hash="",
         logging_policies=() if policy is None else _distinct(files, policy),
-        rules=(*ready_rules, *encoding_notes(profile.fields), *(too_many if profile.too_many_segments else ())),
+        rules=(
+            *(() if json is None else json.columns.notes),
+            *ready_rules,
+            *encoding_notes(profile.fields),
+            *(too_many if profile.too_many_segments else ()),
+            *_thinned_rules(roles),
+        ),
+    )
+    if not roles.several("policy_propensities"):
+        return log
+    shares = shares_of(rows for part in log.parts() for rows in log.rows(part))
+    return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
+
+
+def _labels(profile: LogProfile, roles: ColumnRoles) -> tuple[str, ...]:
+    """Actions that were taken, and those that have a column of probabilities but never were."""
+    columns = roles.several("action_probabilities")
+    offered = (roles.wildcards[name] for name in columns if name in roles.wildcards)
+    return tuple(in_order({*profile.actions, *offered}))
+
+
+def _thinned_rules(roles: ColumnRoles) -> tuple[str, ...]:
+    name = roles.one("sampling_probability")
+    if name is None:
+        return ()
+    return (
+        f"Rows were kept with the probability in column {name}; each counts one over it, in values and in support.",
+        "What was kept may depend on the reward, so the stated propensities and carry-over are not tested.",
     )
 
 
@@ -313,13 +356,18 @@ def _check_roles(
     for role, example in (("action", "item_id"), ("reward", "click")):
         if roles.one(role) is None:
             raise UsageError(f"{path}: which column is the {role}? Say --columns {role}=NAME, as {example}. {listed}")
-    stated = [role for role in ("propensity", "action_probabilities") if roles.several(role)]
+    check_several_policies(roles, str(path))
+    stated = [role for role in ("propensity", "action_probabilities", "policy_propensities") if roles.several(role)]
     if propensity is not None and stated:
         raise UsageError(f"--propensity and a column of the role {stated[0]} say the same thing twice; give one.")
     if propensity is None and not stated:
         raise UsageError(
             f"{path}: with which probability was each action taken? Say --columns propensity=NAME; or --propensity 1/3 "
             f"where it is the same for every row by design; or --propensity estimate where nobody knows. {listed}"
+        )
+    if roles.one("sampling_probability") is not None and propensity == "estimate":
+        raise UsageError(
+            "--propensity estimate needs a log that kept every row: what was kept may depend on action and reward."
         )
     if isinstance(propensity, float) and not 0.0 < propensity <= 1.0:
         raise UsageError(f"--propensity is {propensity:g}; a probability above 0 and at most 1 is wanted.")

@@ -16,7 +16,7 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import numbers, positions, refuse, texts
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
-from xbopt.ope.logs.files import LogFile, RawBatch, open_files, read_part, split
+from xbopt.ope.logs.files import LogFile, RawBatch, open_source, read_part, split
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import ForeignRows, LogRows
@@ -52,14 +52,14 @@ class ProbabilitiesFile(LogPolicy):
         return _KeyedAnswers(self).answer
 
 
-def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFile:
-    """Look through a probabilities file once.
+def open_probabilities(source: object, log: EvaluationLog) -> ProbabilitiesFile:
+    """Look through a probabilities file, or a table of the same columns, once.
 
     Raises:
+        UsageError: It is neither a path nor a table.
         DecisionLogError: It is broken, lacks a column, has a key that the log lacks, or forgets an action of the log.
     """
-    top = Path(path)
-    files = open_files(top)
+    top, files = open_source(source)
     names = files[0].names
     for column in (ACTION, PROBABILITY):
         if column not in names:
@@ -83,7 +83,9 @@ def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFil
         keys=keys,
         unseen=unseen,
         notes=tuple(notes),
-        identity=PolicyIdentity.of_path(top, "probabilities file"),
+        identity=PolicyIdentity.of_path(top, "probabilities file")
+        if files[0].table is None
+        else PolicyIdentity(name=top.name, kind="table of probabilities", sha256=files[0].digest()),
         files=tuple(files),
         file_keys=file_keys,
         file_labels=(*written, *unseen),

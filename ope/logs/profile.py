@@ -5,7 +5,7 @@
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +106,11 @@ def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
         last=span[1] if span else None,
         episodes=len(episodes),
     )
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels in the order that everyone tells them in: numbers by size, then names by letter."""
+    return sorted(labels, key=_order)
 
 
 def _order(label: str) -> tuple[int, float, str]:

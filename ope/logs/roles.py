@@ -27,12 +27,14 @@ ROLES: Mapping[str, str] = {
     "unit": "customer, market or cell",
     "cost": "what it cost",
     "policy_id": "the policy that chose",
+    "policy_propensities": "probability of the action under each of several logging policies: one column a policy",
+    "sampling_probability": "probability with which the row was kept, where the log was thinned",
 }
 """Every role, and what its column holds."""
 
 SHADOW = "shadow."
 """Begins the roles ``shadow.NAME``: probability of every action under a policy that was asked beside."""
-_SEVERAL = frozenset({"context", "category", "action_probabilities", "allowed"})
+_SEVERAL = frozenset({"context", "category", "action_probabilities", "allowed", "policy_propensities"})
 _WILD = "*?["
 
 

@@ -33,6 +33,7 @@ from xbopt.ope.logs.conversion import (
 from xbopt.ope.logs.duplicates import hashed
 from xbopt.ope.logs.encoding import Field, encode
 from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.logging_columns import sampling, several_policies
 from xbopt.ope.logs.roles import ColumnRoles
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
 
 _EVEN_TOLERANCE = 1e-4
 """How far a propensity by design may be rounded, as a share: 0.3333 means 1/3."""
+
+
+class StoredColumn(str):
+    """Name of a column that is wanted as it is stored, not as text, among the ``keys`` of a policy."""
+
+    __slots__ = ()
+
 
 ClusterRule = Literal["episode", "step of an episode"]
 
@@ -58,10 +66,10 @@ class LogRows:
         run: A number for each episode of all units together ``(n,)``; None without episodes.
         decided: When it was decided ``(n,)``; None without timestamps.
         due: When the reward was complete ``(n,)``; None where the log does not say.
-        keys: Columns as text, for joining.
         exploration: Share of the draw that was uniform over the allowed actions ``(n,)``; NaN where the policy did not
             draw. None where the log does not say.
         raw: The columns as they were read, for policies that look at more; None where they are not kept.
+        keys: Columns as text, for joining; as they are stored where a ``StoredColumn`` asked for them.
     """
 
     place: str
@@ -190,9 +198,9 @@ class OwnRows(RowConverter):
             run=run,
             decided=found.timestamp,
             due=found.reward_ready_at,
-            keys={name: texts(batch, name) for name in keys},
             exploration=found.exploration,
             raw=batch,
+            keys=_keys(batch, keys),
         )
         if not checked:
             for name in ("context", "reward", "cost"):
@@ -221,6 +229,8 @@ class ForeignRows(RowConverter):
         reward, observed = self._reward(batch)
         table = self._probabilities(batch)
         allowed = allowed_actions(batch, roles, self.action_labels, action=action, table=table)
+        propensity = self._propensity(batch, action, table)
+        several = several_policies(batch, roles, propensity)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
         run = None if episode is None else hashed(texts(batch, episode))
@@ -232,7 +242,9 @@ class ForeignRows(RowConverter):
                 context=encode(self.fields, batch),
                 action=action,
                 reward=np.where(observed, reward, 0.0),
-                propensity=self._propensity(batch, action, table),
+                propensity=several.propensity if several is not None else propensity,
+                policy_propensities=None if several is None else several.each,
+                policy=None if several is None else several.policy,
                 n_actions=len(self.action_labels),
                 action_probabilities=table,
                 cost=None if cost is None else numbers(batch, cost),
@@ -244,6 +256,7 @@ class ForeignRows(RowConverter):
                 ),
                 observed=None if observed.all() else observed,
                 allowed=allowed,
+                sampling=sampling(batch, roles),
                 checked=True,
             ),
             episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
@@ -251,9 +264,9 @@ class ForeignRows(RowConverter):
             run=run,
             decided=None if decided is None else times(batch, decided),
             due=None if due is None else times(batch, due),
-            keys={name: texts(batch, name) for name in keys},
             exploration=explored_share(batch, roles, table=table, allowed=allowed),
             raw=batch,
+            keys=_keys(batch, keys),
         )
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
@@ -338,6 +351,10 @@ def paired(first: IntArray, second: IntArray) -> IntArray:
         mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
         mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
     return mixed.view(np.int64)
+
+
+def _keys(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
+    return {name: batch.columns[name] if isinstance(name, StoredColumn) else texts(batch, name) for name in names}
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:

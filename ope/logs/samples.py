@@ -202,6 +202,9 @@ class Samples:
     @classmethod
     def of(cls, rows: LogRows, first_row: int) -> "Samples":
         """Some rows, of which the first has that number in the log."""
+        if rows.data.sampling is not None:
+            # What was kept may depend on the reward, so the rows show neither the draw nor what follows an action.
+            return cls()
         return cls(episodes=EpisodeSample.of(rows), audit=AuditSample.of(rows, first_row))
 
     def plus(self, other: "Samples") -> "Samples":

@@ -64,6 +64,7 @@ def anytime_interval(
         UsageError: No bound on the weights is known, or rows share their luck.
         DecisionLogError: A row is wrong, or lies outside the bounds.
     """
+    log.refuse_thinned("--sequence")
     if least_propensity is None and isinstance(log.converter, ForeignRows):
         least_propensity = log.converter.propensity
     if least_propensity is None:

@@ -6,7 +6,9 @@ from typing import Literal
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError
+from xbopt.core.frames import Frame
 from xbopt.ope.results.findings import Finding, refuses
+from xbopt.ope.results.frames import frame_of, html_of, line_of
 from xbopt.ope.results.words import Names, sentences
 
 Verdict = Literal["ANSWER", "CAUTION", "REFUSE"]
@@ -286,3 +288,14 @@ class PolicyEvaluation(Judgement):
     carry_over: CarryOver | None = None
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     marginal_ess: float | None = None
+
+    def __repr__(self) -> str:
+        return line_of(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self)
+
+    def to_frame(self) -> Frame:
+        """One row an estimator, then one of what was done."""
+        return frame_of(self)

@@ -34,7 +34,9 @@ class Names:
         """The row or episode of a finding: counted from 1 in files, as people do, and from 0 in arrays."""
         if finding.row is None or not finding.file:
             return f"{finding.unit.removesuffix('s')} {finding.row}"
-        place = f"row {finding.row + 1}" + (f" of {finding.file}" if self.files > 1 else "")
+        place = f"row {finding.row + 1}" + (
+            f" of {finding.file}" if self.files > 1 else " of the table" if finding.file == "table" else ""
+        )
         return f"the episode that begins in {place}" if finding.unit == "episodes" else place
 
 

@@ -88,6 +88,8 @@ def reward_moments(data: LoggedBanditData, *, seed: int, weight: FloatArray | No
         part = data.rows(slice(first, first + ROWS_AT_ONCE))
         keys = row_keys(len(part), first_row=first, cluster=part.cluster, seed=seed)
         factor = None if weight is None else weight[first : first + ROWS_AT_ONCE]
+        if part.sampling is not None:
+            factor = 1.0 / part.sampling if factor is None else factor / part.sampling
         if part.observed is not None:
             known = part.observed.astype(np.float64)
             factor = known if factor is None else known * factor
