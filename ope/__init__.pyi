@@ -11,10 +11,13 @@ from .evaluate import evaluate_policy as evaluate_policy
 from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
 from .intervals.anytime import ConfidenceSequence as ConfidenceSequence
+from .learner_value import LearnerEvaluation as LearnerEvaluation
+from .learner_value import evaluate_learner as evaluate_learner
 from .logs.evaluation import LogEvaluation as LogEvaluation
 from .logs.evaluation import evaluate_log as evaluate_log
 from .logs.open_log import open_log as open_log
 from .logs.policies import FixedProbabilities as FixedProbabilities
+from .logs.reuse import reuse_findings as reuse_findings
 from .planning import plan_exploration as plan_exploration
 from .results.evaluation import Estimate as Estimate
 from .results.evaluation import Estimates as Estimates

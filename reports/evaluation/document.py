@@ -15,7 +15,7 @@ from xbopt.ope.results.findings import Finding
 from xbopt.reports.evaluation.words import estimand_words
 
 FORMAT = "xbopt.evaluation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MOST_UNSEEN = 20
 _LIBRARIES = ("xbopt", "numpy", "scipy", "pyarrow")
 
@@ -65,11 +65,13 @@ def certificate(evaluation: LogEvaluation) -> dict[str, object]:
         # From the log, not from the clock: the same evaluation is the same certificate on any day.
         "date": None if last is None else moment_text(last),
         **{key: value for key, value in evaluation_json(evaluation).items() if key not in ("policy", "estimand")},
+        "value": None if result.recommended is None else _estimate(result.values[result.recommended]),
         "policy": asdict(evaluation.identity),
         "estimand": {"name": result.estimand, "meaning": " ".join(estimand_words(evaluation))},
         "log": {
             "sha256": log.data_hash(),
             "rows": log.profile.rows,
+            "held_out": None if log.judges is None else log.judges.share,
             "first": None if log.profile.first is None else moment_text(log.profile.first),
             "last": None if last is None else moment_text(last),
             "logging_policies": list(log.logging_policies),
