@@ -10,6 +10,7 @@ from .diagnostics.verdict import SupportRules as SupportRules
 from .evaluate import evaluate_policy as evaluate_policy
 from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
+from .hidden_confounding import hidden_confounding as hidden_confounding
 from .intervals.anytime import ConfidenceSequence as ConfidenceSequence
 from .learner_value import LearnerEvaluation as LearnerEvaluation
 from .learner_value import evaluate_learner as evaluate_learner

@@ -7,6 +7,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.ope.assembly import IntervalMethod
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
+from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
@@ -49,7 +50,8 @@ def evaluate_policy(
         DecisionLogError: An array is not as it should be; the message names column and row.
         UsageError: An option makes no sense.
     """
-    if data.propensity is None:
+    estimated = data.propensity is None
+    if estimated:
         from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 
         data, caution = with_estimated_propensities(data, seed=seed)
@@ -66,7 +68,11 @@ def evaluate_policy(
         predictions=predictions,
         observation_probability=observation_probability,
     )
-    return evaluator.result(rules=rules, interval=interval, force=force, findings=findings)
+    result = evaluator.result(rules=rules, interval=interval, force=force, findings=findings)
+    if not estimated:
+        return result
+    probabilities = np.asarray(evaluation_probabilities, dtype=np.float64)
+    return with_hidden_confounding(result, data, probabilities)
 
 
 def gather(

@@ -14,6 +14,7 @@ from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
 from xbopt.ope.evaluate import gather
+from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity
@@ -266,6 +267,8 @@ def _at_once(
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
     result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)
+    if question.log.estimates_propensities:
+        result = with_hidden_confounding(result, data, probabilities)
     return result, _weights(data, probabilities)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError
+from xbopt.ope.results.confounding import HiddenConfounding
 from xbopt.ope.results.findings import Finding, refuses
 from xbopt.ope.results.words import Names, sentences
 
@@ -271,6 +272,7 @@ class PolicyEvaluation(Judgement):
         carry_over: The test for carry-over; None where the log names no previous action.
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
         marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
+        hidden_confounding: What hidden causes of the choice could do; None where propensities were stated.
     """
 
     estimand: Estimand
@@ -286,3 +288,4 @@ class PolicyEvaluation(Judgement):
     carry_over: CarryOver | None = None
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     marginal_ess: float | None = None
+    hidden_confounding: HiddenConfounding | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 from xbopt.core.files import replace_file
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.rows import moment_text
+from xbopt.ope.results.confounding import Bounds, HiddenConfounding
 from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics
 from xbopt.ope.results.findings import Finding
 from xbopt.reports.evaluation.words import estimand_words
@@ -43,6 +44,8 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         document["sequence"] = asdict(evaluation.anytime)
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
+    if result.hidden_confounding is not None:
+        document["hidden_confounding"] = _confounding(result.hidden_confounding)
     if evaluation.self_test is not None:
         document["self_test"] = asdict(evaluation.self_test)
     return document
@@ -102,6 +105,20 @@ def _finding(finding: Finding, evaluation: LogEvaluation) -> dict[str, object]:
         "row": None if finding.row is None else finding.row + 1,
         "segment": None if finding.segment is None else names.segment(finding.segment),
         "figures": figures,
+    }
+
+
+def _confounding(found: HiddenConfounding) -> dict[str, object]:
+    def bounds(one: Bounds) -> dict[str, float | None]:
+        return {name: _number(value) for name, value in asdict(one).items()}
+
+    return {
+        "sign_lost_at": found.sign_lost_at,
+        "strongest": found.strongest,
+        "bounds": [
+            {"strength": one.strength, "value": bounds(one.value), "difference": bounds(one.difference)}
+            for one in found.bounds
+        ],
     }
 
 
