@@ -42,6 +42,14 @@ _AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="When the rewards were collected; later ones are left out."),
 ]
+_HoldOut = Annotated[
+    float | None,
+    typer.Option(
+        "--hold-out",
+        metavar="SHARE",
+        help="Judge on this share of the log alone, as in 0.5; a policy may have learnt from the rest.",
+    ),
+]
 _Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Where the log is read.")]
 # The policy
 _Policy = Annotated[
@@ -123,6 +131,7 @@ def evaluate_command(
     columns: _Columns = None,
     propensity: _Propensity = None,
     as_of: _AsOf = None,
+    hold_out: _HoldOut = None,
     scenario: _Scenario = None,
     exploration: _Exploration = None,
     estimand: _Estimand = "one-step",
@@ -155,6 +164,7 @@ def evaluate_command(
             columns=columns or (),
             propensity=_propensity(propensity),
             as_of=as_of,
+            hold_out=hold_out,
             scenario=scenario,
             exploration=exploration,
             estimand=estimand,

@@ -10,7 +10,10 @@ from .diagnostics.verdict import SupportRules as SupportRules
 from .evaluate import evaluate_policy as evaluate_policy
 from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
+from .hidden_confounding import hidden_confounding as hidden_confounding
 from .intervals.anytime import ConfidenceSequence as ConfidenceSequence
+from .learner_value import LearnerEvaluation as LearnerEvaluation
+from .learner_value import evaluate_learner as evaluate_learner
 from .logs.episodes import evaluate_log_sequentially as evaluate_log_sequentially
 from .logs.evaluation import LogEvaluation as LogEvaluation
 from .logs.evaluation import evaluate_log as evaluate_log
@@ -25,6 +28,7 @@ from .logs.probabilities import open_probabilities as open_probabilities
 from .logs.program_policies import FromColumns as FromColumns
 from .logs.program_policies import RowProbabilities as RowProbabilities
 from .logs.program_policies import program_policy as program_policy
+from .logs.reuse import reuse_findings as reuse_findings
 from .planning import plan_exploration as plan_exploration
 from .results.evaluation import Estimate as Estimate
 from .results.evaluation import Estimates as Estimates

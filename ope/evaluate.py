@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import FloatArray
@@ -10,6 +11,7 @@ from xbopt.core.errors import UsageError
 from xbopt.ope.assembly import IntervalMethod
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
+from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding
 from xbopt.ope.results.words import Names
@@ -58,7 +60,8 @@ def evaluate_policy(
     """
     if labels and len(labels) != data.n_actions:
         raise UsageError(f"labels names {len(labels)} actions; the log has {data.n_actions}.")
-    if data.propensity is None:
+    estimated = data.propensity is None
+    if estimated:
         from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 
         data, caution = with_estimated_propensities(data, seed=seed)
@@ -76,7 +79,11 @@ def evaluate_policy(
         observation_probability=observation_probability,
     )
     result = evaluator.result(rules=rules, interval=interval, force=force, findings=findings)
-    return replace(result, names=Names(actions=tuple(labels))) if labels else result
+    result = replace(result, names=Names(actions=tuple(labels))) if labels else result
+    if not estimated:
+        return result
+    probabilities = np.asarray(evaluation_probabilities, dtype=np.float64)
+    return with_hidden_confounding(result, data, probabilities)
 
 
 def gather(

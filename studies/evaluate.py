@@ -38,6 +38,7 @@ def evaluate(
     columns: Sequence[str] = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | str | None = None,
+    hold_out: float | None = None,
     scenario: str | None = None,
     exploration: float | None = None,
     estimand: Estimand = "one-step",
@@ -71,6 +72,7 @@ def evaluate(
         columns: Which column is what, as in ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
         as_of: When the rewards were collected, UTC, as in 2026-03-01; later ones are left out.
+        hold_out: Judge on this share of the log alone, by a fixed rule; the policy may have learnt from the rest.
         scenario: The scenario that wrote the log, for built-in policies.
         exploration: Share of random decisions of a built-in policy, of a run, or of ``logging``.
         estimand: The next decision in the situations of the log, or whole episodes from their start.
@@ -120,6 +122,8 @@ def evaluate(
     ):
         if wanted:
             log.refuse_thinned(what)
+    if hold_out is not None:
+        log = log.held_out(hold_out)
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str):

@@ -11,6 +11,7 @@ from xbopt.ope.logs.censoring import Censoring
 from xbopt.ope.logs.evaluation import LogEvaluation, answer_of, load_rows
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy
+from xbopt.ope.logs.reuse import log_reuse
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results.words import Names, sentences
@@ -95,7 +96,7 @@ def evaluate_log_sequentially(
         seed=seed,
         force=force,
         cut=censoring.cut,
-        findings=censoring.findings(),
+        findings=(*log_reuse(log, policy), *censoring.findings()),
     )
     # Episodes have no name that a reader knows: each is told by the row of its first decision.
     findings = tuple(

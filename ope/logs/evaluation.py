@@ -16,9 +16,11 @@ from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
 from xbopt.ope.diagnostics.weights import importance_weights
 from xbopt.ope.evaluate import gather
+from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity, ask
+from xbopt.ope.logs.reuse import log_reuse
 from xbopt.ope.logs.rows import LogRows, together
 from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.sequence import AnytimeInterval
@@ -176,12 +178,13 @@ def evaluate_log(
         reward_model=reward_model,
         reward_bounds=reward_bounds,
     )
+    reuse = log_reuse(log, policy)
     if reward_model in (None, "linear") and not log.estimates_propensities:
         if reward_model is not None:
             _check_model_size(log, len(labels))
-        result, weights = _in_passes(question, force=force, engine=engine, on_progress=on_progress)
+        result, weights = _in_passes(question, force=force, engine=engine, on_progress=on_progress, reuse=reuse)
     elif engine == "local":
-        result, weights = _at_once(question, force=force)
+        result, weights = _at_once(question, force=force, reuse=reuse)
     else:
         raise UsageError(
             f"--engine {engine} reads the log in parts; estimated propensities and reward models other than linear "
@@ -222,7 +225,12 @@ def answer_of(
 
 
 def _in_passes(
-    question: _Question, *, force: bool, engine: Engine, on_progress: OnProgress | None
+    question: _Question,
+    *,
+    force: bool,
+    engine: Engine,
+    on_progress: OnProgress | None,
+    reuse: tuple[Finding, ...] = (),
 ) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation from two passes through the log: for the reward model, then for the evaluation itself."""
     parts, sizes = question.log.parts(), [*question.log.profile.rows_of_parts] * 2
@@ -252,16 +260,18 @@ def _in_passes(
         if on_progress is not None:
             on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
-    found = question.policy.findings
+    found = (*question.policy.findings, *reuse)
     return _judged(evaluator, samples, question.n_actions, force=force, cautions=found), weights
 
 
-def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
+def _at_once(
+    question: _Question, *, force: bool, reuse: tuple[Finding, ...] = ()
+) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation with all rows in memory."""
     rows, probabilities = load_rows(question.log, question.policy, reward_bounds=question.reward_bounds)
     _check_ready(question.log, int(rows.ready.sum()))
     data = rows.data.with_actions(question.n_actions, reward_bounds=question.reward_bounds)
-    cautions = question.policy.findings
+    cautions = (*question.policy.findings, *reuse)
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=question.seed)
         cautions = (*cautions, caution)
@@ -270,6 +280,8 @@ def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, Wei
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
     result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)
+    if question.log.estimates_propensities:
+        result = with_hidden_confounding(result, data, probabilities)
     return result, _weights(data, probabilities, question.log.policy_shares)
 
 

@@ -62,7 +62,7 @@ class LoggedProbabilities(LogPolicy):
         free = ~np.isnan(share) & (count > 1)
         lost = free & (share > _ALL) & (self.exploration < _ALL)
         if lost.any():
-            row = rows.first_row + int(np.argmax(lost)) + 1
+            row = int(rows.numbers[np.argmax(lost)]) + 1
             raise SupportError(
                 f"{rows.place}: row {row} was drawn uniformly from the allowed actions, so what the policy itself "
                 "would have done is not known. Ask the policy: --policy RUN_DIR, or a BUNDLE that was exported with "
@@ -158,7 +158,7 @@ def _shares(log: EvaluationLog) -> dict[int, float]:
                     raise SupportError(
                         f"{rows.place}: the least probability of a row is no share of exploration: times the {size} "
                         f"possible actions it is {expected:.4g} in one row and {share[row]:.4g} in row "
-                        f"{rows.first_row + row + 1}. So the policy's own choice goes into it (as a softmax's does), "
+                        f"{int(rows.numbers[row]) + 1}. So the policy's own choice goes into it (as a softmax's does), "
                         f"and the log does not say what the policy would do without exploring. {NAME_THE_COLUMN}"
                     )
     return found

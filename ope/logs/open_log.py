@@ -17,6 +17,7 @@ from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
+from xbopt.ope.logs.held_out import HeldOut, some_of
 from xbopt.ope.logs.logging_columns import balanced_rules, check_several_policies, shares_of
 from xbopt.ope.logs.profile import LogProfile, in_order, look_at
 from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles
@@ -45,6 +46,7 @@ class EvaluationLog:
         rules: What was counted or encoded how, in sentences.
         policy_shares: Share of the rows that each of several logging policies took ``(J,)``, for balanced weights; None
             where the log does not have the propensities of each.
+        judges: Which rows judge; None for all.
     """
 
     path: Path
@@ -60,6 +62,33 @@ class EvaluationLog:
     logging_policies: tuple[str, ...]
     rules: tuple[str, ...]
     policy_shares: FloatArray | None = field(default=None, repr=False)
+    judges: HeldOut | None = None
+
+    def held_out(self, share: float) -> "EvaluationLog":
+        """The same log, of which only a part judges: whole clusters, units, episodes or decisions, by a fixed rule.
+
+        ``xbopt.core.hold_out.held_out`` is the rule, so that a policy can learn from the other rows.
+
+        Raises:
+            UsageError: The share is not between 0 and 1, rows have no names, or no row is on one of the sides.
+        """
+        converter = self.converter
+        judges = (
+            HeldOut.of_foreign(share, converter.roles)
+            if isinstance(converter, ForeignRows)
+            else HeldOut.of_own(share, episodes=self.profile.episodes)
+        )
+        rows = judges.count(self.parts())
+        if rows in (0, self.profile.rows):
+            raise UsageError(
+                f"{self.path}: by {judges.group}, {share:g} of the log is {rows:,} of {self.profile.rows:,} rows, so "
+                "one side would be empty. Name smaller groups, or another share."
+            )
+        rule = (
+            f"Judged on the {rows:,} of {self.profile.rows:,} rows that are held out, by {judges.group} "
+            f"(--hold-out {share:g}); the others are for learning."
+        )
+        return replace(self, judges=judges, rules=(*self.rules, rule))
 
     @property
     def action_labels(self) -> tuple[str, ...]:
@@ -125,7 +154,9 @@ class EvaluationLog:
     def place_of(self, number: int) -> tuple[str, int]:
         """File within the log, and row of the file from 0, of the row with that number in the whole log."""
         part = next(part for part in reversed(self.parts()) if part.first_of_log <= number)
-        return part.file.inside or part.file.path.name, part.first_row + number - part.first_of_log
+        within = number - part.first_of_log
+        row = part.first_row + (within if self.judges is None else self.judges.place_in(part, within))
+        return part.file.inside or part.file.path.name, row
 
     def rows(
         self,
@@ -151,12 +182,16 @@ class EvaluationLog:
         unknown = [name for name in (*keys, *reads) if name not in self.columns]
         if unknown:
             raise DecisionLogError(f"{self.path}: there is no column {unknown[0]!r}.")
-        wanted = list(dict.fromkeys([*self.converter.columns, *keys, *reads]))
+        judged_by = self.judges.columns if self.judges else ()
+        wanted = list(dict.fromkeys([*self.converter.columns, *keys, *reads, *judged_by]))
         for batch in read_part(part, wanted):
             rows = self.converter.rows(batch, keys, checked=checked)
             if reward_bounds is not None and not checked:
                 rows.check_rewards(*reward_bounds)
-            yield rows
+            if self.judges is not None:
+                rows = some_of(rows, self.judges.judges(batch))
+            if len(rows):
+                yield rows
 
     def data_hash(self) -> str:
         """SHA-256 over the files' names within the log and their bytes, or over the content of a table."""

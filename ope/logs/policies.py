@@ -120,11 +120,16 @@ class UniformProbabilities(LogPolicy):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromContext(LogPolicy):
-    """A policy that answers from the context alone."""
+    """A policy that answers from the context alone; it bears the policy's name where none is given."""
 
+    name: str = ""
     policy: ContextPolicy
     names: tuple[str, ...]
     n_actions: int
+
+    def __post_init__(self) -> None:
+        """Take over the policy's name."""
+        object.__setattr__(self, "name", self.name or self.policy.name)
 
     def answers(self) -> Answers:
         """What the policy answers to each row's context."""

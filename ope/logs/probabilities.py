@@ -28,6 +28,8 @@ ACTION, PROBABILITY = "action", "probability"
 ROUNDING = 1e-3
 """Sums this close to 1 are taken for rounded ones and divided by their sum."""
 _FEW = 20
+_MANY_KEYS = 100
+"""With more keys than this a file may well have been learnt on the log."""
 _SEPARATOR = "\x1f"
 
 
@@ -71,11 +73,16 @@ def open_probabilities(source: object, log: EvaluationLog) -> ProbabilitiesFile:
     keys = tuple(_in_log(name, log, top) for name in file_keys)
     decision = _decision_column(log)
     by_decision = decision is not None and decision in keys
-    found, in_order = _look(files, file_keys, by_decision=by_decision)
+    found, in_order, rows = _look(files, file_keys, by_decision=by_decision)
     if not found:
         raise DecisionLogError(f"{top}: the file holds no rows.")
     written, unseen = _labels(found, log, top)
     notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
+    if by_decision or rows > _MANY_KEYS * len(found):
+        notes.append(
+            "Whoever worked these probabilities out must not have seen the rewards of these rows: a policy that was "
+            "learnt on them looks better than it is, and no log can show it."
+        )
     if unseen:
         notes.append(f"Actions that were never logged: {', '.join(unseen)}.")
     return ProbabilitiesFile(
@@ -111,19 +118,20 @@ def _in_log(name: str, log: EvaluationLog, path: Path) -> str:
     return column
 
 
-def _look(files: Sequence[LogFile], keys: Sequence[str], *, by_decision: bool) -> tuple[list[str], bool]:
-    """Every action of the file, and whether the rows of each key stand together."""
+def _look(files: Sequence[LogFile], keys: Sequence[str], *, by_decision: bool) -> tuple[list[str], bool, int]:
+    """Every action of the file, whether the rows of each key stand together, and how many rows there are."""
     found: dict[str, None] = {}
-    starts, last = RepeatFinder(), np.zeros(0, dtype=np.int64)
+    starts, last, rows = RepeatFinder(), np.zeros(0, dtype=np.int64), 0
     for part in split(files):
         for batch in read_part(part, [ACTION, *(keys if by_decision else ())]):
+            rows += batch.rows
             found |= dict.fromkeys(texts(batch, ACTION).unique().to_pylist())
             if by_decision:
                 codes = np.concatenate([last, hashed(_joined([texts(batch, key) for key in keys], batch.rows))])
                 begins = np.flatnonzero(codes[1:] != codes[:-1]) + 1
                 starts.add(codes[begins] if len(last) else np.concatenate([codes[:1], codes[begins]]))
                 last = codes[-1:]
-    return list(found), len(starts.repeated()) == 0
+    return list(found), len(starts.repeated()) == 0, rows
 
 
 def _labels(found: Sequence[str], log: EvaluationLog, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -185,7 +193,7 @@ class _KeyedAnswers:
         table = np.empty((len(names), len(self._labels)))
         for i, name in enumerate(names):
             if name not in self._held:
-                row = rows.first_row + int(np.flatnonzero(which == i)[0]) + 1
+                row = int(rows.numbers[np.flatnonzero(which == i)[0]]) + 1
                 raise DecisionLogError(f"{rows.place}: row {row}: {self._words(name)} does not stand in {self._place}.")
             table[i] = self._held.pop(name) if self._in_order else self._held[name]
         return self._complete(table, names)[which]

@@ -59,8 +59,7 @@ class RowProbabilities(LogPolicy):
         return self._of_rows
 
     def _of_rows(self, rows: LogRows) -> FloatArray:
-        first = self.starts[rows.place] + rows.first_row
-        return self.table[first : first + len(rows)]
+        return self.table[self.starts[rows.place] + rows.numbers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ class LogRows:
             draw. None where the log does not say.
         raw: The columns as they were read, for policies that look at more; None where they are not kept.
         keys: Columns as text, for joining; as they are stored where a ``StoredColumn`` asked for them.
+        kept: Positions of the rows among those of the file behind ``first_row`` ``(n,)``; None for the first n of them.
     """
 
     place: str
@@ -83,10 +84,16 @@ class LogRows:
     keys: "Mapping[str, pa.Array]" = field(repr=False)
     exploration: FloatArray | None = None
     raw: RawBatch | None = field(default=None, repr=False)
+    kept: IntArray | None = None
 
     def __len__(self) -> int:
         """Number of rows, ``n``."""
         return len(self.data)
+
+    @property
+    def numbers(self) -> IntArray:
+        """Number of each row in its file, from 0 ``(n,)``."""
+        return self.first_row + (np.arange(len(self)) if self.kept is None else self.kept)
 
     @property
     def ready(self) -> BoolArray:

@@ -7,6 +7,7 @@ from typing import Literal
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError
 from xbopt.core.frames import Frame
+from xbopt.ope.results.confounding import HiddenConfounding
 from xbopt.ope.results.findings import Finding, refuses
 from xbopt.ope.results.frames import frame_of, html_of, line_of
 from xbopt.ope.results.words import Names, sentences
@@ -273,6 +274,7 @@ class PolicyEvaluation(Judgement):
         carry_over: The test for carry-over; None where the log names no previous action.
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
         marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
+        hidden_confounding: What hidden causes of the choice could do; None where propensities were stated.
     """
 
     estimand: Estimand
@@ -288,6 +290,7 @@ class PolicyEvaluation(Judgement):
     carry_over: CarryOver | None = None
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     marginal_ess: float | None = None
+    hidden_confounding: HiddenConfounding | None = None
 
     def __repr__(self) -> str:
         return line_of(self)

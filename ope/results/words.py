@@ -89,6 +89,13 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "{log_loss:.3f}). The value is right only if the context holds everything that moved the choice.",
     "grouped_actions": "Actions of one group count as alike: their mean reward in the same context is assumed to be "
     "the same.",
+    # Reuse of data
+    "learnt_on_these_rows": "The policy was learnt on {seen:,} of these {rows:,} rows. It has taken their luck for its "
+    "own merit, so that they cannot judge it.",
+    "reuse_unknown": "The policy was learnt on {learnt:,} rows of a log, and this log does not name its rows by "
+    "decision_id, so nobody can tell whether they are the same. If they are, the value is too high.",
+    "judge_on_others": "Judge the policy on rows that it has not seen: let it learn with hold_out=0.5 and evaluate "
+    "with --hold-out 0.5, or take a log that was written after it had learnt.",
     # Rewards
     "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
     "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "

@@ -10,12 +10,13 @@ from pathlib import Path
 from xbopt.core.files import replace_file
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.rows import moment_text
+from xbopt.ope.results.confounding import Bounds, HiddenConfounding
 from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics
 from xbopt.ope.results.findings import Finding
 from xbopt.reports.evaluation.words import estimand_words
 
 FORMAT = "xbopt.evaluation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MOST_UNSEEN = 20
 _LIBRARIES = ("xbopt", "numpy", "scipy", "pyarrow")
 
@@ -43,6 +44,8 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         document["sequence"] = asdict(evaluation.anytime)
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
+    if result.hidden_confounding is not None:
+        document["hidden_confounding"] = _confounding(result.hidden_confounding)
     if evaluation.self_test is not None:
         document["self_test"] = asdict(evaluation.self_test)
     return document
@@ -65,11 +68,13 @@ def certificate(evaluation: LogEvaluation) -> dict[str, object]:
         # From the log, not from the clock: the same evaluation is the same certificate on any day.
         "date": None if last is None else moment_text(last),
         **{key: value for key, value in evaluation_json(evaluation).items() if key not in ("policy", "estimand")},
+        "value": None if result.recommended is None else _estimate(result.values[result.recommended]),
         "policy": asdict(evaluation.identity),
         "estimand": {"name": result.estimand, "meaning": " ".join(estimand_words(evaluation))},
         "log": {
             "sha256": log.data_hash(),
             "rows": log.profile.rows,
+            "held_out": None if log.judges is None else log.judges.share,
             "first": None if log.profile.first is None else moment_text(log.profile.first),
             "last": None if last is None else moment_text(last),
             "logging_policies": list(log.logging_policies),
@@ -100,6 +105,20 @@ def _finding(finding: Finding, evaluation: LogEvaluation) -> dict[str, object]:
         "row": None if finding.row is None else finding.row + 1,
         "segment": None if finding.segment is None else names.segment(finding.segment),
         "figures": figures,
+    }
+
+
+def _confounding(found: HiddenConfounding) -> dict[str, object]:
+    def bounds(one: Bounds) -> dict[str, float | None]:
+        return {name: _number(value) for name, value in asdict(one).items()}
+
+    return {
+        "sign_lost_at": found.sign_lost_at,
+        "strongest": found.strongest,
+        "bounds": [
+            {"strength": one.strength, "value": bounds(one.value), "difference": bounds(one.difference)}
+            for one in found.bounds
+        ],
     }
 
 

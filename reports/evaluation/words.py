@@ -198,6 +198,7 @@ def assumption_words(evaluation: LogEvaluation) -> tuple[str, ...]:
         "The stated propensities are those with which the actions were really drawn."
         if not log.estimates_propensities
         else "The context holds everything that moved the choice of the action: propensities were estimated from it.",
+        "The policy was not made from the rewards of these rows: what a policy learnt from flatters it.",
         "Whoever will be decided for resembles whoever stands in the log: same market, same time of year.",
     ]
     if log.cluster_name:

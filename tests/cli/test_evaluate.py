@@ -278,3 +278,40 @@ def test_a_label_is_told_as_it_is_in_every_table(xbopt_command, tmp_path: Path, 
 def test_a_senseless_number_or_word_is_refused(xbopt_command, tmp_path: Path, option: tuple[str, str]) -> None:
     (tmp_path / "few.csv").write_text("action,reward,propensity\na,1,0.5\nb,0,0.5\n", encoding="utf-8")
     assert xbopt_command("evaluate", "few.csv", "--policy", "uniform", *option).code == 2
+
+
+def test_estimated_propensities_come_with_bounds_for_what_the_log_does_not_hold(log, xbopt_command, tmp_path):
+    options = [
+        "evaluate",
+        log,
+        "--columns",
+        "action=action,reward=reward,context=context_age",
+        "--propensity",
+        "estimate",
+    ]
+    answer = xbopt_command(*options, "--policy", "always:b", "--json", "--report", "r.md")
+    found = json.loads(answer.out)["hidden_confounding"]
+    assert [one["strength"] for one in found["bounds"]] == [1.0, 1.1, 1.25, 1.5, 2.0]
+    assert found["bounds"][0]["value"]["low"] == found["bounds"][0]["value"]["high"]
+    # Twice as many of the takers of b buy: a hidden cause of 1.1 does not turn that around, one of 20 does.
+    assert 1.1 < found["sign_lost_at"] < 20.0
+    for text in ((tmp_path / "r.md").read_text(), xbopt_command(*options, "--policy", "always:b").out):
+        assert "If the log does not hold all that moved the choice" in text
+        assert "moves the odds of an action" in " ".join(text.split())
+    stated = json.loads(xbopt_command("evaluate", log, "--policy", "always:b", "--json").out)
+    assert "hidden_confounding" not in stated
+
+
+def test_only_the_rows_that_are_held_out_judge(log, xbopt_command):
+    named = "customer," + log.read_text().replace("\n", "\nx,", 1)
+    lines = log.read_text().splitlines()
+    named = "\n".join([f"cluster,{lines[0]}", *(f"c{i % 400},{line}" for i, line in enumerate(lines[1:]))])
+    log.write_text(named + "\n")
+    options = ["evaluate", log, "--policy", "always:b"]
+    document = json.loads(xbopt_command(*options, "--hold-out", "0.5", "--json", "--certificate", "c.json").out)
+    # 200 of 400 customers, with a standard deviation of 10, of 5 rows each.
+    assert 850 < document["rows"] < 1150
+    certificate = json.loads((log.parent / "c.json").read_text())
+    assert certificate["log"]["held_out"] == 0.5
+    assert any("--hold-out 0.5" in rule for rule in certificate["log"]["rules"])
+    assert xbopt_command(*options, "--hold-out", "1").code == 2
