@@ -86,18 +86,13 @@ _SelfTest = Annotated[
 ]
 _Sequence = Annotated[
     bool,
-    typer.Option(
-        "--sequence",
-        help="Also give an interval that holds however often one looks at a growing log; needs --reward-bounds.",
-    ),
+    typer.Option("--sequence", help="Also give intervals that hold however often one looks at a growing log."),
 ]
 _RewardBounds = Annotated[
     str | None,
-    typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
-]
-_LeastPropensity = Annotated[
-    float | None,
-    typer.Option("--least-propensity", help="Least propensity that the logging policy may have, for --sequence."),
+    typer.Option(
+        "--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, where known beforehand."
+    ),
 ]
 _Confidence = Annotated[float, typer.Option("--confidence", help="Of every interval, between 0 and 1.")]
 _Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
@@ -122,7 +117,6 @@ def evaluate_command(
     self_test: _SelfTest = False,
     sequence: _Sequence = False,
     reward_bounds: _RewardBounds = None,
-    least_propensity: _LeastPropensity = None,
     confidence: _Confidence = 0.95,
     seed: _Seed = 0,
     report: _Report = None,
@@ -154,7 +148,6 @@ def evaluate_command(
             self_test=self_test,
             sequence=sequence,
             reward_bounds=_bounds(reward_bounds),
-            least_propensity=least_propensity,
             confidence=confidence,
             seed=seed,
             force=force,

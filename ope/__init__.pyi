@@ -10,7 +10,7 @@ from .diagnostics.verdict import SupportRules as SupportRules
 from .evaluate import evaluate_policy as evaluate_policy
 from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
-from .intervals.anytime import ConfidenceSequence as ConfidenceSequence
+from .intervals.anytime import anytime_confidence as anytime_confidence
 from .logs.evaluation import LogEvaluation as LogEvaluation
 from .logs.evaluation import evaluate_log as evaluate_log
 from .logs.open_log import open_log as open_log

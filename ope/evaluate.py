@@ -27,6 +27,7 @@ def evaluate_policy(
     rules: SupportRules | None = None,
     force: bool = False,
     findings: tuple[Finding, ...] = (),
+    sequence: bool = False,
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned a decision, how sure that is, and whether the log can tell.
 
@@ -44,6 +45,7 @@ def evaluate_policy(
         rules: When to refuse; the default rules where None.
         force: Show values even where the log cannot answer.
         findings: What whoever read the log has found beside.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks.
 
     Raises:
         DecisionLogError: An array is not as it should be; the message names column and row.
@@ -66,7 +68,7 @@ def evaluate_policy(
         predictions=predictions,
         observation_probability=observation_probability,
     )
-    return evaluator.result(rules=rules, interval=interval, force=force, findings=findings)
+    return evaluator.result(rules=rules, interval=interval, force=force, findings=findings, sequence=sequence)
 
 
 def gather(

@@ -24,6 +24,7 @@ def evaluate_log_sequentially(
     *,
     confidence: float = 0.95,
     seed: int = 0,
+    sequence: bool = False,
     force: bool = False,
 ) -> LogEvaluation:
     """What an episode of one unit would have brought under the policy. All rows stand in memory at once.
@@ -35,6 +36,7 @@ def evaluate_log_sequentially(
         policy: The evaluation policy.
         confidence: Of every interval.
         seed: Of the folds.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks.
         force: Show values even where the log cannot answer.
 
     Raises:
@@ -95,6 +97,7 @@ def evaluate_log_sequentially(
         force=force,
         cut=censoring.cut,
         findings=censoring.findings(),
+        sequence=sequence,
     )
     # Episodes have no name that a reader knows: each is told by the row of its first decision.
     findings = tuple(

@@ -120,6 +120,8 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "widen_state": "Put what carries over (adstock, fatigue, remaining budget) into the state.",
     "ask_sequential": "Ask the sequential question: {sequential}.",
     "log_events": "Log until some hundred rewards differ from the usual one.",
+    "few_units_for_sequence": "No interval that holds at every look yet: it is given from {fewest} independent units "
+    "on (clusters, episodes, or rows where nothing is shared); this log has {units}.",
     "true_propensities": "Find out which propensities held when the actions were drawn, and write those down.",
     # Notes on one value
     "bias": "biased; the interval includes its estimated bias of {bias:.4g}",
