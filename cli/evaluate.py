@@ -38,6 +38,15 @@ _AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="When the rewards were collected; later ones are left out."),
 ]
+_ClusterDays = Annotated[
+    int | None,
+    typer.Option(
+        "--cluster-days",
+        min=1,
+        metavar="N",
+        help="Blocks of N days count as one cluster each, for a market whose days share shocks.",
+    ),
+]
 _Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Where the log is read.")]
 # The policy
 _Policy = Annotated[
@@ -109,6 +118,7 @@ def evaluate_command(
     columns: _Columns = None,
     propensity: _Propensity = None,
     as_of: _AsOf = None,
+    cluster_days: _ClusterDays = None,
     scenario: _Scenario = None,
     exploration: _Exploration = None,
     estimand: _Estimand = "one-step",
@@ -140,6 +150,7 @@ def evaluate_command(
             columns=columns or (),
             propensity=_propensity(propensity),
             as_of=as_of,
+            cluster_days=cluster_days,
             scenario=scenario,
             exploration=exploration,
             estimand=estimand,

@@ -171,7 +171,10 @@ class StreamingEvaluator:
             findings=findings,
         )
         result = at(confidence=self._confidence, interval=interval)
-        return with_anytime(result, lambda c: at(confidence=c, interval="skewed")) if sequence else result
+        if not sequence or result.recommended is None:
+            return result
+        influence = self.projected(result.recommended).leave_one_out()
+        return with_anytime(result, lambda c: at(confidence=c, interval="skewed"), influence)
 
     def projected(self, name: str) -> ProjectedFormula:
         """Sums by block behind one estimator, or behind ``logging``, the mean logged reward.

@@ -33,6 +33,7 @@ def evaluate(
     columns: Sequence[str] = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | str | None = None,
+    cluster_days: int | None = None,
     scenario: str | None = None,
     exploration: float | None = None,
     estimand: Estimand = "one-step",
@@ -57,6 +58,7 @@ def evaluate(
         columns: Which column is what, as in ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
         as_of: When the rewards were collected, UTC, as in 2026-03-01; later ones are left out.
+        cluster_days: Blocks of so many days are the clusters, for a market whose days share shocks.
         scenario: The scenario that wrote the log, for built-in plans.
         exploration: Share of random decisions of a built-in plan, or of ``logging``.
         estimand: The next decision in the situations of the log, or whole episodes from their start.
@@ -94,7 +96,11 @@ def evaluate(
         _check_sequential(reward_model, engine, self_test=self_test)
     if not isinstance(log, EvaluationLog):
         log = open_log(
-            log, columns=columns, propensity=propensity, as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of
+            log,
+            columns=columns,
+            propensity=propensity,
+            as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of,
+            cluster_days=cluster_days,
         )
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)

@@ -19,12 +19,16 @@ from statistics import NormalDist
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.results.evaluation import AnytimeIntervals, PolicyEvaluation
 from xbopt.ope.results.findings import Finding
 
 FEWEST_UNITS = 50
 """With fewer independent units the normal approximation behind the sequence is not to be relied on at every look."""
+_FEWEST_CARRYING = 100
+"""Units that have to carry the spread, where their contributions are of unequal size: rare rewards, order values."""
+_EVEN = 0.5  # (sum |x|)^2 / sum x^2 over the number of units: 2 / pi for normal ones, 4 p (1 - p) for events
 _TIGHTEST = 200  # units at which the sequence is narrowest; fixed for all logs, since it must not be chosen from one
 
 
@@ -53,14 +57,18 @@ def anytime_confidence(units: int, *, confidence: float = 0.95) -> float:
     return 2.0 * NormalDist().cdf(width) - 1.0
 
 
-def with_anytime(result: PolicyEvaluation, at: Callable[[float], PolicyEvaluation]) -> PolicyEvaluation:
+def with_anytime(
+    result: PolicyEvaluation, at: Callable[[float], PolicyEvaluation], influence: FloatArray
+) -> PolicyEvaluation:
     """The evaluation with its any-time intervals; without them where it is refused.
 
-    With fewer than ``FEWEST_UNITS`` independent units a finding says so in their place.
+    With fewer than ``FEWEST_UNITS`` independent units, and where few of them carry the spread, a finding says so in
+    their place: the sequence reaches to the far tail of the estimate, where it is not normal yet.
 
     Args:
         result: The evaluation.
         at: The same evaluation at another confidence.
+        influence: Influence of each block of units on the value to quote ``(b,)``.
     """
     if result.verdict == "REFUSE":
         return result
@@ -69,6 +77,12 @@ def with_anytime(result: PolicyEvaluation, at: Callable[[float], PolicyEvaluatio
         figures = {"units": units, "fewest": FEWEST_UNITS}
         few = Finding(code="few_units_for_sequence", level="advice", figures=figures)
         return replace(result, findings=(*result.findings, few))
+    squares = float(influence @ influence)
+    worth = float(np.abs(influence).sum()) ** 2 / squares if squares > 0.0 else float(len(influence))
+    if worth < _FEWEST_CARRYING and worth < _EVEN * len(influence):
+        figures = {"worth": worth, "fewest": _FEWEST_CARRYING}
+        tail = Finding(code="tail_for_sequence", level="advice", figures=figures)
+        return replace(result, findings=(*result.findings, tail))
     again = at(anytime_confidence(units, confidence=result.confidence))
     intervals = AnytimeIntervals(units=units, values=again.values, differences=again.differences)
     return replace(result, anytime=intervals)

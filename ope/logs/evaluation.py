@@ -276,6 +276,7 @@ def _judged(
     doubted = bool(findings.items)
     carry_over = None if samples.episodes is None else samples.episodes.test(n_actions)
     judge_carry_over(carry_over, findings)
+    findings.items.extend(question.log.findings)
     if doubted:
         findings.add("advice", "true_propensities")
     result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)

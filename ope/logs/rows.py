@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
+from xbopt.ope.logs.clusters import ClusterRule, paired
 from xbopt.ope.logs.conversion import (
     is_list,
     is_null,
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 _EVEN_TOLERANCE = 1e-4
 """How far a propensity by design may be rounded, as a share: 0.3333 means 1/3."""
 
-ClusterRule = Literal["episode", "step of an episode"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRows:
@@ -59,6 +58,7 @@ class LogRows:
         run: A number for each episode of all units together ``(n,)``; None without episodes.
         decided: When it was decided ``(n,)``; None without timestamps.
         due: When the reward was complete ``(n,)``; None where the log does not say.
+        window_end: Until when what follows counts for the decision ``(n,)``; None where the log does not say.
         keys: Columns as text, for joining.
     """
 
@@ -70,6 +70,7 @@ class LogRows:
     run: IntArray | None
     decided: TimeArray | None
     due: TimeArray | None
+    window_end: TimeArray | None
     keys: "Mapping[str, pa.Array]" = field(repr=False)
 
     def __len__(self) -> int:
@@ -103,6 +104,7 @@ class RowConverter(ABC):
         context_names: Names of the context's columns ``(d,)``.
         segments: Names of the segments for which support is shown; empty without segments.
         as_of: When the rewards were collected; None where empty rewards alone are not ready.
+        cluster: Which rows share luck.
     """
 
     columns: tuple[str, ...]
@@ -110,6 +112,7 @@ class RowConverter(ABC):
     context_names: tuple[str, ...]
     segments: tuple[str, ...]
     as_of: np.datetime64 | None
+    cluster: ClusterRule
 
     @abstractmethod
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
@@ -126,11 +129,9 @@ class OwnRows(RowConverter):
 
     Attributes:
         schema: What the log states of itself.
-        cluster: Which rows share luck.
     """
 
     schema: DecisionLogSchema
-    cluster: ClusterRule
 
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
         """The rows of a batch."""
@@ -154,7 +155,7 @@ class OwnRows(RowConverter):
                 n_actions=len(self.action_labels),
                 action_probabilities=found.action_probabilities,
                 cost=found.cost,
-                cluster=run if self.cluster == "episode" else paired(run, found.step),
+                cluster=self.cluster.codes(run=run, step=found.step, decided=found.timestamp),
                 segment=positions(units, self.segments) if self.segments else None,
                 observed=None if observed.all() else observed,
                 checked=True,
@@ -164,6 +165,7 @@ class OwnRows(RowConverter):
             run=run,
             decided=found.timestamp,
             due=found.reward_ready_at,
+            window_end=found.reward_ready_at,  # our rewards are complete when their window ends
             keys={name: texts(batch, name) for name in keys},
         )
         if not checked:
@@ -195,7 +197,10 @@ class ForeignRows(RowConverter):
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
         run = None if episode is None else hashed(texts(batch, episode))
-        decided, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        who = None if unit is None else hashed(texts(batch, unit))
+        steps = None if step is None else _steps(batch, step)
+        made, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        decided = None if made is None else times(batch, made)
         return LogRows(
             place=batch.place,
             first_row=batch.first_row,
@@ -207,7 +212,13 @@ class ForeignRows(RowConverter):
                 n_actions=len(self.action_labels),
                 action_probabilities=table,
                 cost=None if cost is None else numbers(batch, cost),
-                cluster=None if cluster is None else hashed(texts(batch, cluster)),
+                cluster=self.cluster.codes(
+                    column=None if cluster is None else hashed(texts(batch, cluster)),
+                    unit=who,
+                    run=run,
+                    step=steps,
+                    decided=decided,
+                ),
                 segment=(
                     positions(texts(batch, segment, may_be_empty=True), self.segments)
                     if segment is not None and self.segments
@@ -216,13 +227,23 @@ class ForeignRows(RowConverter):
                 observed=None if observed.all() else observed,
                 checked=True,
             ),
-            episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
-            step=None if step is None else _steps(batch, step),
+            episode=run if run is None or who is None else paired(run, who),
+            step=steps,
             run=run,
-            decided=None if decided is None else times(batch, decided),
+            decided=decided,
             due=None if due is None else times(batch, due),
+            window_end=self._window_end(batch, decided),
             keys={name: texts(batch, name) for name in keys},
         )
+
+    def _window_end(self, batch: RawBatch, decided: TimeArray | None) -> TimeArray | None:
+        name = self.roles.one("window_end")
+        if name is None:
+            return None
+        ends = times(batch, name)
+        if decided is not None:
+            refuse(batch, name, ends < decided, lambda _row: "lies before the decision's own timestamp")
+        return ends
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
         name, due = self.roles.several("reward")[0], self.roles.one("reward_ready_at")
@@ -303,14 +324,6 @@ def together(batches: Sequence[LogRows]) -> LogRows:
         data = [replace(rows.data, observed=rows.ready, checked=True) for rows in batches]
     whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
     return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
-
-
-def paired(first: IntArray, second: IntArray) -> IntArray:
-    """One number for each pair of numbers ``(n,)``."""
-    with np.errstate(over="ignore"):
-        mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
-        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
-    return mixed.view(np.int64)
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:

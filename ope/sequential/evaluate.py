@@ -132,7 +132,8 @@ def evaluate_sequential(
             marginal_ess=marginal_support.ess,
         )
 
-    return with_anytime(at(confidence), at) if sequence else at(confidence)
+    influence = formulas[recommended].leave_one_out()
+    return with_anytime(at(confidence), at, influence) if sequence else at(confidence)
 
 
 def _diagnostics(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.core.errors import UsageError
 from xbopt.ope import LoggedBanditData, evaluate_policy, guaranteed_value
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts

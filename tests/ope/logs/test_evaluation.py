@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from xbopt.core.errors import SupportError, UsageError
+from xbopt.core.errors import DecisionLogError, SupportError, UsageError
 from xbopt.ope import LoggedBanditData, evaluate_policy
 from xbopt.ope.logs import files
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
@@ -283,9 +284,32 @@ def test_episodes_that_are_all_cut_late_are_shortened_to_a_common_horizon(log_pa
     assert any("the first 2 steps of at most 3" in reason for reason in found.reasons)
 
 
-def test_rewards_that_overlap_are_refused(log_path):
-    with pytest.raises(SupportError, match="In 6 of 6 cases a reward is still being collected"):
-        sequential(episodes((0, 1, 2), due_days=8), log_path)
+def test_windows_that_overlap_are_refused(log_path):
+    content = episodes((0, 1, 2))
+    for days in (7, 8):
+        ends = [moment.as_py() + timedelta(days=days) for moment in content["timestamp"]]
+        windows = content.append_column("window_end", pa.array(ends))
+        if days == 7:
+            assert sequential(windows, log_path).result.logging_policy.value == pytest.approx(111.0)
+        else:
+            with pytest.raises(SupportError, match="In 6 of 6 cases the attribution window of a reward"):
+                sequential(windows, log_path)
+
+
+def test_a_window_that_is_booked_late_is_no_overlap_but_nobody_said_so(log_path):
+    found = sequential(episodes((0, 1, 2), due_days=9), log_path).result
+    assert found.logging_policy.value == pytest.approx(111.0)
+    assert any("In 6 of 6 cases a reward is booked after the next decision" in step for step in found.next_steps)
+    ends = [moment.as_py() + timedelta(days=7) for moment in episodes((0, 1, 2))["timestamp"]]
+    told = sequential(episodes((0, 1, 2), due_days=9).append_column("window_end", pa.array(ends)), log_path).result
+    assert not any("booked after" in step for step in told.next_steps)
+
+
+def test_a_window_that_ends_before_its_decision_is_an_error(log_path):
+    content = episodes((0, 1, 2))
+    ends = [moment.as_py() - timedelta(days=1) for moment in content["timestamp"]]
+    with pytest.raises(DecisionLogError, match="column window_end: lies before the decision's own timestamp"):
+        sequential(content.append_column("window_end", pa.array(ends)), log_path)
 
 
 def test_a_growing_log_gets_intervals_that_hold_at_every_look(log_path):
