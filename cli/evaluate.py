@@ -50,6 +50,15 @@ _HoldOut = Annotated[
         help="Judge on this share of the log alone, as in 0.5; a policy may have learnt from the rest.",
     ),
 ]
+_ClusterDays = Annotated[
+    int | None,
+    typer.Option(
+        "--cluster-days",
+        min=1,
+        metavar="N",
+        help="Blocks of N days count as one cluster each, for a market whose days share shocks.",
+    ),
+]
 _Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Where the log is read.")]
 # The policy
 _Policy = Annotated[
@@ -103,18 +112,13 @@ _SelfTest = Annotated[
 ]
 _Sequence = Annotated[
     bool,
-    typer.Option(
-        "--sequence",
-        help="Also give an interval that holds however often one looks at a growing log; needs --reward-bounds.",
-    ),
+    typer.Option("--sequence", help="Also give intervals that hold however often one looks at a growing log."),
 ]
 _RewardBounds = Annotated[
     str | None,
-    typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
-]
-_LeastPropensity = Annotated[
-    float | None,
-    typer.Option("--least-propensity", help="Least propensity that the logging policy may have, for --sequence."),
+    typer.Option(
+        "--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, where known beforehand."
+    ),
 ]
 _Confidence = Annotated[float, typer.Option("--confidence", help="Of every interval, between 0 and 1.")]
 _Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
@@ -132,6 +136,7 @@ def evaluate_command(
     propensity: _Propensity = None,
     as_of: _AsOf = None,
     hold_out: _HoldOut = None,
+    cluster_days: _ClusterDays = None,
     scenario: _Scenario = None,
     exploration: _Exploration = None,
     estimand: _Estimand = "one-step",
@@ -140,7 +145,6 @@ def evaluate_command(
     self_test: _SelfTest = False,
     sequence: _Sequence = False,
     reward_bounds: _RewardBounds = None,
-    least_propensity: _LeastPropensity = None,
     confidence: _Confidence = 0.95,
     seed: _Seed = 0,
     report: _Report = None,
@@ -165,6 +169,7 @@ def evaluate_command(
             propensity=_propensity(propensity),
             as_of=as_of,
             hold_out=hold_out,
+            cluster_days=cluster_days,
             scenario=scenario,
             exploration=exploration,
             estimand=estimand,
@@ -173,7 +178,6 @@ def evaluate_command(
             self_test=self_test,
             sequence=sequence,
             reward_bounds=_bounds(reward_bounds),
-            least_propensity=least_propensity,
             confidence=confidence,
             seed=seed,
             force=force,

@@ -11,7 +11,7 @@ from .evaluate import evaluate_policy as evaluate_policy
 from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
 from .hidden_confounding import hidden_confounding as hidden_confounding
-from .intervals.anytime import ConfidenceSequence as ConfidenceSequence
+from .intervals.anytime import anytime_confidence as anytime_confidence
 from .learner_value import LearnerEvaluation as LearnerEvaluation
 from .learner_value import evaluate_learner as evaluate_learner
 from .logs.episodes import evaluate_log_sequentially as evaluate_log_sequentially

@@ -34,6 +34,7 @@ def evaluate_policy(
     force: bool = False,
     findings: tuple[Finding, ...] = (),
     labels: Sequence[str] = (),
+    sequence: bool = False,
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned a decision, how sure that is, and whether the log can tell.
 
@@ -53,6 +54,7 @@ def evaluate_policy(
         force: Show values even where the log cannot answer.
         findings: What whoever read the log has found beside.
         labels: Names of the actions ``(K,)`` for reasons and next steps; their positions are told where left out.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks.
 
     Raises:
         DecisionLogError: An array is not as it should be; the message names column and row.
@@ -78,7 +80,7 @@ def evaluate_policy(
         predictions=predictions,
         observation_probability=observation_probability,
     )
-    result = evaluator.result(rules=rules, interval=interval, force=force, findings=findings)
+    result = evaluator.result(rules=rules, interval=interval, force=force, findings=findings, sequence=sequence)
     result = replace(result, names=Names(actions=tuple(labels))) if labels else result
     if not estimated:
         return result

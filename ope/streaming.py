@@ -1,5 +1,7 @@
 """Evaluation over chunks: add them in any order, merge what other workers gathered, ask for the result."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,6 +16,7 @@ from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.estimators.bandit import LOGGING, formulas, score_columns
 from xbopt.ope.estimators.ratios import ProjectedFormula, project
+from xbopt.ope.intervals.anytime import with_anytime
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding
 from xbopt.ope.reward_models.moments import ROWS_AT_ONCE
@@ -141,6 +144,7 @@ class StreamingEvaluator:
         interval: IntervalMethod = "skewed",
         force: bool = False,
         findings: tuple[Finding, ...] = (),
+        sequence: bool = False,
     ) -> PolicyEvaluation:
         """The evaluation of all rows so far.
 
@@ -149,23 +153,28 @@ class StreamingEvaluator:
             interval: How intervals are made.
             force: Show values even where the log cannot answer.
             findings: What whoever read the log has found beside.
+            sequence: Also give intervals that hold at every size of the log; ``skewed`` ones, whatever ``interval`` is.
 
         Raises:
             DecisionLogError: No row with a complete reward was added.
         """
         if self._sums.rows == 0:
             raise DecisionLogError("No row with a complete reward was added.")
-        return assemble(
+        at = partial(
+            assemble,
             self._sums,
             model=self._model,
-            confidence=self._confidence,
             seed=self._seed,
             reward_bounds=self._reward_bounds,
             rules=rules or SupportRules(),
-            interval=interval,
             force=force,
             findings=findings,
         )
+        result = at(confidence=self._confidence, interval=interval)
+        if not sequence or result.recommended is None:
+            return result
+        influence = self.projected(result.recommended).leave_one_out()
+        return with_anytime(result, lambda c: at(confidence=c, interval="skewed"), influence)
 
     def projected(self, name: str) -> ProjectedFormula:
         """Sums by block behind one estimator, or behind ``logging``, the mean logged reward.

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,7 +18,6 @@ from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.program_policies import program_policy
 from xbopt.ope.logs.rows import parse_moment
-from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
 from xbopt.studies.logged_policies import from_name, from_object
@@ -39,6 +37,7 @@ def evaluate(
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | str | None = None,
     hold_out: float | None = None,
+    cluster_days: int | None = None,
     scenario: str | None = None,
     exploration: float | None = None,
     estimand: Estimand = "one-step",
@@ -47,7 +46,6 @@ def evaluate(
     self_test: bool = False,
     sequence: bool = False,
     reward_bounds: tuple[float, float] | None = None,
-    least_propensity: float | None = None,
     confidence: float = 0.95,
     seed: int = 0,
     force: bool = False,
@@ -72,6 +70,7 @@ def evaluate(
         columns: Which column is what, as in ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
         as_of: When the rewards were collected, UTC, as in 2026-03-01; later ones are left out.
+        cluster_days: Blocks of so many days are the clusters, for a market whose days share shocks.
         hold_out: Judge on this share of the log alone, by a fixed rule; the policy may have learnt from the rest.
         scenario: The scenario that wrote the log, for built-in policies.
         exploration: Share of random decisions of a built-in policy, of a run, or of ``logging``.
@@ -80,8 +79,7 @@ def evaluate(
         reward_model: What predicts rewards; None for IPS and SNIPS alone.
         self_test: Also simulate logs like this one, and say how often the intervals hold.
         sequence: Also give an interval that holds however often one looks at a growing log.
-        reward_bounds: Least and greatest possible reward.
-        least_propensity: Least propensity that the logging policy may have, for ``sequence``.
+        reward_bounds: Least and greatest possible reward, where they are known beforehand.
         confidence: Of every interval, between 0 and 1.
         seed: Same seed, same result.
         force: Show values even where the log cannot answer.
@@ -104,20 +102,21 @@ def evaluate(
     for name, value, known in (("estimand", estimand, get_args(Estimand)), ("engine", engine, get_args(Engine))):
         if value not in known:
             raise UsageError(f"{name} is {value!r}.{suggest(value, known)} One of {', '.join(known)} is wanted.")
-    if least_propensity is not None and not LEAST_PROBABILITY <= least_propensity <= 1.0:
-        raise UsageError(f"least_propensity is {least_propensity!r}; {LEAST_PROBABILITY:g} to 1 is possible.")
     if estimators is not None:
         check_estimators(estimators)
-    _check_bounds(reward_bounds, needed=sequence)
+    _check_bounds(reward_bounds)
     if estimand == "sequential":
-        _check_sequential(reward_model, engine, self_test=self_test, sequence=sequence)
+        _check_sequential(reward_model, engine, self_test=self_test)
     if not isinstance(log, EvaluationLog):
         log = open_log(
-            log, columns=columns, propensity=propensity, as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of
+            log,
+            columns=columns,
+            propensity=propensity,
+            as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of,
+            cluster_days=cluster_days,
         )
     for what, wanted in (
         ("--estimand sequential", estimand == "sequential"),
-        ("--sequence", sequence),
         ("--self-test", self_test),
     ):
         if wanted:
@@ -133,7 +132,9 @@ def evaluate(
     else:
         asked = program_policy(policy, log, actions=actions, columns=policy_columns)
     if estimand == "sequential":
-        evaluation = evaluate_log_sequentially(log, asked, confidence=confidence, seed=seed, force=force)
+        evaluation = evaluate_log_sequentially(
+            log, asked, confidence=confidence, seed=seed, sequence=sequence, force=force
+        )
     else:
         evaluation = evaluate_log(
             log,
@@ -142,51 +143,25 @@ def evaluate(
             seed=seed,
             reward_model=reward_model,
             reward_bounds=reward_bounds,
+            sequence=sequence,
             force=force,
             engine=engine,
             on_progress=on_progress,
         )
     if self_test:
         evaluation = with_self_test(evaluation, asked)
-    if sequence and reward_bounds is not None:
-        evaluation = _with_sequence(evaluation, asked, reward_bounds, least_propensity)
     return evaluation if estimators is None else with_estimators(evaluation, tuple(estimators))
 
 
-def _with_sequence(
-    evaluation: LogEvaluation, policy: LogPolicy, bounds: tuple[float, float], least_propensity: float | None
-) -> LogEvaluation:
-    if evaluation.result.support.unsupported_mass > 0.0:
-        why = "No --sequence interval: it needs every action of the policy to be possible in the log."
-        return replace(evaluation, rules=(*evaluation.rules, why))
-    if evaluation.result.withheld:
-        return evaluation
-    interval = anytime_interval(
-        evaluation.log,
-        policy,
-        reward_bounds=bounds,
-        least_propensity=least_propensity,
-        confidence=evaluation.result.confidence,
-        seed=evaluation.seed,
-        checked=True,
-    )
-    return replace(evaluation, anytime=interval)
-
-
-def _check_bounds(bounds: tuple[float, float] | None, *, needed: bool) -> None:
-    if bounds is None and needed:
-        raise UsageError(
-            "--sequence needs the least and greatest possible reward: --reward-bounds LOW,HIGH, as in 0,1."
-        )
+def _check_bounds(bounds: tuple[float, float] | None) -> None:
     if bounds is not None and not (math.isfinite(bounds[0]) and math.isfinite(bounds[1]) and bounds[0] < bounds[1]):
         words = "the lower number stands first, and both are finite"
         raise UsageError(f"--reward-bounds is {bounds[0]:g},{bounds[1]:g}; {words}.")
 
 
-def _check_sequential(reward_model: ModelName | None, engine: Engine, *, self_test: bool, sequence: bool) -> None:
-    if self_test or sequence:
-        option = "--self-test" if self_test else "--sequence"
-        raise UsageError(f"{option} is for the one-step question; leave out --estimand sequential.")
+def _check_sequential(reward_model: ModelName | None, engine: Engine, *, self_test: bool) -> None:
+    if self_test:
+        raise UsageError("--self-test is for the one-step question; leave out --estimand sequential.")
     if reward_model != "linear":
         raise UsageError("--reward-model is for the one-step question; the sequential one fits its own models.")
     if engine != "local":

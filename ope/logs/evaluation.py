@@ -23,7 +23,6 @@ from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity, ask
 from xbopt.ope.logs.reuse import log_reuse
 from xbopt.ope.logs.rows import LogRows, together
 from xbopt.ope.logs.samples import Samples
-from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results.evaluation import PolicyEvaluation, Verdict
 from xbopt.ope.results.findings import Finding, Findings
@@ -53,7 +52,6 @@ class LogEvaluation:
         rules: What was left out or encoded how.
         seed: Of folds, bootstrap and simulations.
         identity: What a certificate says that the policy is.
-        anytime: Interval that holds at every size of the log; None where it was not asked for.
         self_test: Coverage of the intervals in logs simulated like this one; None where it was not asked for.
     """
 
@@ -65,7 +63,6 @@ class LogEvaluation:
     rules: tuple[str, ...]
     seed: int
     identity: PolicyIdentity
-    anytime: AnytimeInterval | None = None
     self_test: CoverageTest | None = None
 
     def __repr__(self) -> str:
@@ -97,6 +94,7 @@ class _Question:
     seed: int
     reward_model: ModelName | None
     reward_bounds: tuple[float, float] | None
+    sequence: bool
 
 
 def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int]:
@@ -143,6 +141,7 @@ def evaluate_log(
     seed: int = 0,
     reward_model: ModelName | None = "linear",
     reward_bounds: tuple[float, float] | None = None,
+    sequence: bool = False,
     force: bool = False,
     engine: Engine = "local",
     on_progress: OnProgress | None = None,
@@ -159,6 +158,7 @@ def evaluate_log(
         seed: Of folds and bootstrap.
         reward_model: Name of the reward model; None for IPS and SNIPS alone.
         reward_bounds: Least and greatest possible reward, where they are known beforehand.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks.
         force: Show values even where the log cannot answer.
         engine: Where the parts are read.
         on_progress: Called with rows done and rows in all, over both passes.
@@ -177,6 +177,7 @@ def evaluate_log(
         seed=seed,
         reward_model=reward_model,
         reward_bounds=reward_bounds,
+        sequence=sequence,
     )
     reuse = log_reuse(log, policy)
     if reward_model in (None, "linear") and not log.estimates_propensities:
@@ -261,7 +262,7 @@ def _in_passes(
             on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
     found = (*question.policy.findings, *reuse)
-    return _judged(evaluator, samples, question.n_actions, force=force, cautions=found), weights
+    return _judged(evaluator, samples, question, force=force, cautions=found), weights
 
 
 def _at_once(
@@ -279,7 +280,7 @@ def _at_once(
     model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
-    result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)
+    result = _judged(evaluator, Samples.of(rows, 0), question, force=force, cautions=cautions)
     if question.log.estimates_propensities:
         result = with_hidden_confounding(result, data, probabilities)
     return result, _weights(data, probabilities, question.log.policy_shares)
@@ -288,21 +289,22 @@ def _at_once(
 def _judged(
     evaluator: StreamingEvaluator,
     samples: Samples,
-    n_actions: int,
+    question: _Question,
     *,
     force: bool,
     cautions: tuple[Finding, ...] = (),
 ) -> PolicyEvaluation:
     """The result, with the tests for carry-over and of the stated propensities, and what they give reason to."""
-    findings = Findings()
+    findings, n_actions = Findings(), question.n_actions
     if samples.audit is not None:
         samples.audit.judge(n_actions, findings)
     doubted = bool(findings.items)
     carry_over = None if samples.episodes is None else samples.episodes.test(n_actions)
     judge_carry_over(carry_over, findings)
+    findings.items.extend(question.log.findings)
     if doubted:
         findings.add("advice", "true_propensities")
-    result = evaluator.result(force=force, findings=(*cautions, *findings.items))
+    result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)
     return replace(result, carry_over=carry_over)
 
 

@@ -15,16 +15,16 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
 from xbopt.ope.logs.held_out import HeldOut, some_of
 from xbopt.ope.logs.logging_columns import balanced_rules, check_several_policies, shares_of
 from xbopt.ope.logs.profile import LogProfile, in_order, look_at
 from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles
-from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
-
-ENOUGH_CLUSTERS = 30
-"""With fewer episodes, their steps are the groups of rows that share luck."""
+from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows, RowConverter, moment_text
+from xbopt.ope.logs.shared_luck import repeated_ids, with_default_clusters
+from xbopt.ope.results.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class EvaluationLog:
         policy_shares: Share of the rows that each of several logging policies took ``(J,)``, for balanced weights; None
             where the log does not have the propensities of each.
         judges: Which rows judge; None for all.
+        findings: What the first look gives reason to, whatever the policy.
     """
 
     path: Path
@@ -89,6 +90,8 @@ class EvaluationLog:
             f"(--hold-out {share:g}); the others are for learning."
         )
         return replace(self, judges=judges, rules=(*self.rules, rule))
+
+    findings: tuple[Finding, ...] = ()
 
     @property
     def action_labels(self) -> tuple[str, ...]:
@@ -207,6 +210,7 @@ def open_log(
     columns: Sequence[str] = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | None = None,
+    cluster_days: int | None = None,
 ) -> EvaluationLog:
     """Open a log and look through it once.
 
@@ -220,6 +224,8 @@ def open_log(
         as_of: When the rewards were collected: what was ready only later is left out. Left out, that is the time of
             the log's last decision where a column says when each reward is ready; in our own logs an empty reward is
             the one that is not ready.
+        cluster_days: Blocks of so many days, from the day of the first decision on, are the clusters: for a market
+            whose days share shocks. Left out, ``xbopt.ope.logs.clusters`` says which rows share luck.
 
     Raises:
         UsageError: The columns do not fit the log.
@@ -227,9 +233,11 @@ def open_log(
     """
     top, files = open_source(source)
     wanted = parse_columns(columns)
+    if cluster_days is not None and cluster_days < 1:
+        raise UsageError(f"--cluster-days is {cluster_days}; a whole number of days, 1 or more, is wanted.")
     if is_own_log(files[0]):
-        return _own(top, files, wanted, propensity, as_of)
-    return _foreign(top, files, wanted, propensity, as_of)
+        return _own(top, files, wanted, propensity, as_of, cluster_days)
+    return _foreign(top, files, wanted, propensity, as_of, cluster_days)
 
 
 def _own(
@@ -238,6 +246,7 @@ def _own(
     wanted: dict[str, list[str]],
     propensity: float | str | None,
     as_of: np.datetime64 | None,
+    cluster_days: int | None,
 ) -> EvaluationLog:
     if wanted or propensity is not None:
         raise UsageError(f"{path} is a decision log of xbopt and says itself what its columns are; give no columns.")
@@ -255,7 +264,9 @@ def _own(
             wildcards={},
         ),
     )
-    cluster: ClusterRule = "episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode"
+    cluster = ClusterRule(kind="episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode")
+    if cluster_days is not None:
+        cluster = ClusterRule(kind="days", days=cluster_days, origin=_midnight(profile))
     policies, hashes = _distinct(files, "policy_id"), _distinct(files, "scenario_hash")
     if len(hashes) > 1:
         raise DecisionLogError(
@@ -276,7 +287,7 @@ def _own(
             columns=tuple(name for name in files[0].names if name != "observation" and not name.startswith(SHADOW)),
         ),
         profile=profile,
-        cluster_name=cluster,
+        cluster_name=cluster.name(),
         segment_name=schemas[0].unit if len(profile.segments) > 1 else "",
         unit_name=schemas[0].unit if len(profile.segments) > 1 or profile.too_many_segments else "",
         reward_unit=schemas[0].reward_unit,
@@ -314,6 +325,7 @@ def _foreign(
     wanted: dict[str, list[str]],
     propensity: float | Literal["estimate"] | None,
     as_of: np.datetime64 | None,
+    cluster_days: int | None,
 ) -> EvaluationLog:
     json = files[0].json
     if json is not None:
@@ -332,22 +344,30 @@ def _foreign(
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]
     policy = roles.one("policy_id")
+    converter = ForeignRows(
+        roles=roles,
+        fields=profile.fields,
+        columns=roles.used,
+        action_labels=_labels(profile, roles),
+        context_names=tuple(name for field in profile.fields for name in field.names),
+        segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
+        propensity=propensity if isinstance(propensity, float) else None,
+        as_of=as_of,
+        cluster=_stated_clusters(roles, profile, cluster_days),
+    )
+    cluster_rules: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    if converter.cluster.kind == "rows":
+        converter, cluster_rules = with_default_clusters(split(files), converter, _counts(roles, profile))
+    if converter.cluster.kind == "rows":
+        findings = repeated_ids(split(files), converter, files[0].names)
     log = EvaluationLog(
         path=path,
         files=tuple(files),
         own=False,
-        converter=ForeignRows(
-            roles=roles,
-            fields=profile.fields,
-            columns=roles.used,
-            action_labels=_labels(profile, roles),
-            context_names=tuple(name for field in profile.fields for name in field.names),
-            segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
-            propensity=propensity if isinstance(propensity, float) else None,
-            as_of=as_of,
-        ),
+        converter=converter,
         profile=profile,
-        cluster_name=roles.one("cluster") or "",
+        cluster_name=converter.cluster.name(column=roles.one("cluster") or "", unit=roles.one("unit") or ""),
         segment_name=(segment or "") if len(profile.segments) > 1 else "",
         unit_name=roles.one("unit") or "",
         reward_unit="",
@@ -355,11 +375,13 @@ def _foreign(
         logging_policies=() if policy is None else _distinct(files, policy),
         rules=(
             *(() if json is None else json.columns.notes),
+            *cluster_rules,
             *ready_rules,
             *encoding_notes(profile.fields),
             *(too_many if profile.too_many_segments else ()),
             *_thinned_rules(roles),
         ),
+        findings=findings,
     )
     if not roles.several("policy_propensities"):
         return log
@@ -381,6 +403,34 @@ def _thinned_rules(roles: ColumnRoles) -> tuple[str, ...]:
     return (
         f"Rows were kept with the probability in column {name}; each counts one over it, in values and in support.",
         "What was kept may depend on the reward, so the stated propensities and carry-over are not tested.",
+    )
+
+
+def _midnight(profile: LogProfile) -> np.datetime64:
+    if profile.first is None:
+        raise UsageError("--cluster-days needs a column that says when each decision was made: timestamp=...")
+    return profile.first.astype("datetime64[D]").astype("datetime64[us]")
+
+
+def _stated_clusters(roles: ColumnRoles, profile: LogProfile, days: int | None) -> ClusterRule:
+    """What was said of clusters; ``rows`` where nothing was."""
+    column = roles.one("cluster")
+    if days is None:
+        return ClusterRule(kind="rows" if column is None else "column")
+    if column is not None:
+        raise UsageError(f"--cluster-days and the role cluster={column} say two different things; give one.")
+    return ClusterRule(kind="days", days=days, origin=_midnight(profile))
+
+
+def _counts(roles: ColumnRoles, profile: LogProfile) -> ClusterCounts:
+    has_times = profile.first is not None and profile.last is not None
+    return ClusterCounts(
+        units=profile.units,
+        episodes=profile.episodes,
+        has_steps=roles.one("step") is not None,
+        days=int((profile.last - profile.first) / np.timedelta64(1, "D")) + 1 if has_times else 0,
+        units_share_episodes=profile.units_share_episodes,
+        origin=_midnight(profile) if has_times else None,
     )
 
 

@@ -17,6 +17,7 @@ ROLES: Mapping[str, str] = {
     "decision_id": "unique name of the decision",
     "timestamp": "when it was decided",
     "reward_ready_at": "when the reward is complete",
+    "window_end": "until when what follows counts for this decision: the end of its attribution window",
     "action_probabilities": "probability of every action: one column of lists, or one column an action",
     "allowed": "which actions could be chosen: one column of lists of truth values, or one column an action",
     "exploration": "share of the draw that was uniform over the allowed actions",

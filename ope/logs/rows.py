@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
 from xbopt.ope.logs.choices import allowed_actions, by_action, explored_share
+from xbopt.ope.logs.clusters import ClusterRule, paired
 from xbopt.ope.logs.conversion import (
     is_null,
     is_text,
@@ -49,9 +50,6 @@ class StoredColumn(str):
     __slots__ = ()
 
 
-ClusterRule = Literal["episode", "step of an episode"]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRows:
     """Some rows of a log, checked; arrays have ``n`` rows.
@@ -69,6 +67,7 @@ class LogRows:
         exploration: Share of the draw that was uniform over the allowed actions ``(n,)``; NaN where the policy did not
             draw. None where the log does not say.
         raw: The columns as they were read, for policies that look at more; None where they are not kept.
+        window_end: Until when what follows counts for the decision ``(n,)``; None where the log does not say.
         keys: Columns as text, for joining; as they are stored where a ``StoredColumn`` asked for them.
         kept: Positions of the rows among those of the file behind ``first_row`` ``(n,)``; None for the first n of them.
     """
@@ -81,6 +80,7 @@ class LogRows:
     run: IntArray | None
     decided: TimeArray | None
     due: TimeArray | None
+    window_end: TimeArray | None
     keys: "Mapping[str, pa.Array]" = field(repr=False)
     exploration: FloatArray | None = None
     raw: RawBatch | None = field(default=None, repr=False)
@@ -143,6 +143,7 @@ class RowConverter(ABC):
         context_names: Names of the context's columns ``(d,)``.
         segments: Names of the segments for which support is shown; empty without segments.
         as_of: When the rewards were collected; None where empty rewards alone are not ready.
+        cluster: Which rows share luck.
     """
 
     columns: tuple[str, ...]
@@ -150,6 +151,7 @@ class RowConverter(ABC):
     context_names: tuple[str, ...]
     segments: tuple[str, ...]
     as_of: np.datetime64 | None
+    cluster: ClusterRule
 
     @abstractmethod
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
@@ -166,11 +168,9 @@ class OwnRows(RowConverter):
 
     Attributes:
         schema: What the log states of itself.
-        cluster: Which rows share luck.
     """
 
     schema: DecisionLogSchema
-    cluster: ClusterRule
 
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
         """The rows of a batch."""
@@ -194,7 +194,7 @@ class OwnRows(RowConverter):
                 n_actions=len(self.action_labels),
                 action_probabilities=found.action_probabilities,
                 cost=found.cost,
-                cluster=run if self.cluster == "episode" else paired(run, found.step),
+                cluster=self.cluster.codes(run=run, step=found.step, decided=found.timestamp),
                 segment=positions(units, self.segments) if self.segments else None,
                 observed=None if observed.all() else observed,
                 allowed=found.allowed,
@@ -207,6 +207,7 @@ class OwnRows(RowConverter):
             due=found.reward_ready_at,
             exploration=found.exploration,
             raw=batch,
+            window_end=found.reward_ready_at,  # our rewards are complete when their window ends
             keys=_keys(batch, keys),
         )
         if not checked:
@@ -241,7 +242,10 @@ class ForeignRows(RowConverter):
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
         run = None if episode is None else hashed(texts(batch, episode))
-        decided, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        who = None if unit is None else hashed(texts(batch, unit))
+        steps = None if step is None else _steps(batch, step)
+        made, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        decided = None if made is None else times(batch, made)
         return LogRows(
             place=batch.place,
             first_row=batch.first_row,
@@ -255,7 +259,13 @@ class ForeignRows(RowConverter):
                 n_actions=len(self.action_labels),
                 action_probabilities=table,
                 cost=None if cost is None else numbers(batch, cost),
-                cluster=None if cluster is None else hashed(texts(batch, cluster)),
+                cluster=self.cluster.codes(
+                    column=None if cluster is None else hashed(texts(batch, cluster)),
+                    unit=who,
+                    run=run,
+                    step=steps,
+                    decided=decided,
+                ),
                 segment=(
                     positions(texts(batch, segment, may_be_empty=True), self.segments)
                     if segment is not None and self.segments
@@ -266,15 +276,25 @@ class ForeignRows(RowConverter):
                 sampling=sampling(batch, roles),
                 checked=True,
             ),
-            episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
-            step=None if step is None else _steps(batch, step),
+            episode=run if run is None or who is None else paired(run, who),
+            step=steps,
             run=run,
-            decided=None if decided is None else times(batch, decided),
+            decided=decided,
             due=None if due is None else times(batch, due),
             exploration=explored_share(batch, roles, table=table, allowed=allowed),
             raw=batch,
+            window_end=self._window_end(batch, decided),
             keys=_keys(batch, keys),
         )
+
+    def _window_end(self, batch: RawBatch, decided: TimeArray | None) -> TimeArray | None:
+        name = self.roles.one("window_end")
+        if name is None:
+            return None
+        ends = times(batch, name)
+        if decided is not None:
+            refuse(batch, name, ends < decided, lambda _row: "lies before the decision's own timestamp")
+        return ends
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
         name, due = self.roles.several("reward")[0], self.roles.one("reward_ready_at")
@@ -350,14 +370,6 @@ def together(batches: Sequence[LogRows]) -> LogRows:
         data = [replace(rows.data, observed=rows.ready, checked=True) for rows in batches]
     whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
     return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
-
-
-def paired(first: IntArray, second: IntArray) -> IntArray:
-    """One number for each pair of numbers ``(n,)``."""
-    with np.errstate(over="ignore"):
-        mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
-        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
-    return mixed.view(np.int64)
 
 
 def _keys(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":

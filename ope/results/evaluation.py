@@ -256,6 +256,21 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnytimeIntervals:
+    """Intervals that hold at every size of a growing log at once; see ``xbopt.ope.intervals.anytime``.
+
+    Attributes:
+        units: Independent units so far: clusters, episodes, or rows where nothing is shared.
+        values: Estimates by name, with the any-time interval in place of the ordinary one.
+        differences: The same for each estimator less the logging policy.
+    """
+
+    units: int
+    values: Mapping[str, Estimate]
+    differences: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEvaluation(Judgement):
     """The answer to: what would the evaluation policy have earned a decision?
 
@@ -275,6 +290,8 @@ class PolicyEvaluation(Judgement):
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
         marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
         hidden_confounding: What hidden causes of the choice could do; None where propensities were stated.
+        anytime: Intervals that hold however often one looks while the log grows; None where not asked for, after a
+            refusal, and with too few units.
     """
 
     estimand: Estimand
@@ -291,6 +308,7 @@ class PolicyEvaluation(Judgement):
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     marginal_ess: float | None = None
     hidden_confounding: HiddenConfounding | None = None
+    anytime: AnytimeIntervals | None = None
 
     def __repr__(self) -> str:
         return line_of(self)

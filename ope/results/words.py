@@ -132,6 +132,18 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "widen_state": "Put what carries over (adstock, fatigue, remaining budget) into the state.",
     "ask_sequential": "Ask the sequential question: {sequential}.",
     "log_events": "Log until some hundred rewards differ from the usual one.",
+    "drawn_by_id": "Rows of one {column} took the same action far more often than independent draws would "
+    "({distinct:,} different ones in {rows:,} rows): the arm was drawn once for each, so that rows are not "
+    "independent and every interval is too narrow.",
+    "name_cluster": "Name what arms were drawn by: --columns cluster={column}.",
+    "repeated_id": "Values of column {column} repeat ({distinct:,} different ones in {rows:,} rows). If its rows share "
+    "luck, name it: --columns cluster={column}; without that, rows count as independent.",
+    "windows_unchecked": "In {late:,} of {steps:,} cases a reward is booked after the next decision. Say until when "
+    "what follows counts, so that it can be seen whether days count twice: --columns window_end=...",
+    "few_units_for_sequence": "No interval that holds at every look yet: it is given from {fewest} independent units "
+    "on (clusters, episodes, or rows where nothing is shared); this log has {units}.",
+    "tail_for_sequence": "No interval that holds at every look yet: few large contributions carry the spread (they are "
+    "worth {worth:.0f} even ones; {fewest} are wanted).",
     "true_propensities": "Find out which propensities held when the actions were drawn, and write those down.",
     # Notes on one value
     "bias": "biased; the interval includes its estimated bias of {bias:.4g}",

@@ -22,6 +22,7 @@ from xbopt.ope.diagnostics.verdict import (
 )
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import ProjectedFormula
+from xbopt.ope.intervals.anytime import with_anytime
 from xbopt.ope.intervals.skewed import with_interval
 from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.results.findings import Finding, Findings, note
@@ -43,6 +44,7 @@ def evaluate_sequential(
     force: bool = False,
     cut: int = 0,
     findings: tuple[Finding, ...] = (),
+    sequence: bool = False,
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned an episode, how sure that is, and whether the log can tell.
 
@@ -59,6 +61,8 @@ def evaluate_sequential(
         cut: Episodes whose later rewards are not known; they are no part of ``episodes``, or were shortened with all
             others. Never pass them with a ``length`` that counts what is missing as nothing.
         findings: What whoever read the log has found beside.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks; they count
+            episodes, or clusters of them.
 
     Raises:
         DecisionLogError: An array is not as it should be.
@@ -109,22 +113,27 @@ def evaluate_sequential(
     judged.items.extend(findings)
     withheld = judged.refuses and not force
     formulas = sequential_formulas(episodes, cumulative=cumulative, marginal=marginal, values=values, cluster=cluster)
-    differences = {} if withheld else _estimates(formulas, _DIFFERENCE, confidence, recommended)
-    return PolicyEvaluation(
-        findings=tuple(judged.items),
-        support=diagnostics,
-        values={} if withheld else _estimates(formulas, "", confidence, recommended),
-        withheld=withheld,
-        estimand="sequential",
-        rows=len(episodes),
-        rows_censored=cut,
-        confidence=confidence,
-        recommended=None if withheld else recommended,
-        logging_policy=with_interval(formulas["logging"], confidence=confidence),
-        difference=None if withheld else differences[recommended],
-        differences=differences,
-        marginal_ess=marginal_support.ess,
-    )
+
+    def at(confidence: float) -> PolicyEvaluation:
+        differences = {} if withheld else _estimates(formulas, _DIFFERENCE, confidence, recommended)
+        return PolicyEvaluation(
+            findings=tuple(judged.items),
+            support=diagnostics,
+            values={} if withheld else _estimates(formulas, "", confidence, recommended),
+            withheld=withheld,
+            estimand="sequential",
+            rows=len(episodes),
+            rows_censored=cut,
+            confidence=confidence,
+            recommended=None if withheld else recommended,
+            logging_policy=with_interval(formulas["logging"], confidence=confidence),
+            difference=None if withheld else differences[recommended],
+            differences=differences,
+            marginal_ess=marginal_support.ess,
+        )
+
+    influence = formulas[recommended].leave_one_out()
+    return with_anytime(at(confidence), at, influence) if sequence else at(confidence)
 
 
 def _diagnostics(

@@ -40,8 +40,12 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         "logging_policy": _estimate(result.logging_policy),
         "difference": None if result.difference is None else _estimate(result.difference),
     }
-    if evaluation.anytime is not None:
-        document["sequence"] = asdict(evaluation.anytime)
+    if result.anytime is not None and result.recommended is not None:
+        document["sequence"] = {
+            "units": result.anytime.units,
+            **_interval(result.anytime.values[result.recommended]),
+            "difference": _interval(result.anytime.differences[result.recommended]),
+        }
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
     if result.hidden_confounding is not None:
@@ -129,6 +133,10 @@ def _support(support: SupportDiagnostics) -> dict[str, float | None]:
 
 def _estimate(estimate: Estimate) -> Mapping[str, float | None]:
     return {name: _number(getattr(estimate, name)) for name in ("value", "se", "low", "high")}
+
+
+def _interval(estimate: Estimate) -> dict[str, float | None]:
+    return {"low": _number(estimate.low), "high": _number(estimate.high)}
 
 
 def _number(value: float) -> float | None:

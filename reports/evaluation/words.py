@@ -2,6 +2,7 @@
 
 import math
 
+from xbopt.ope.intervals.anytime import FEWEST_UNITS
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
@@ -126,16 +127,16 @@ def mean_weight_sentence(support: SupportDiagnostics, numbers: RewardNumbers) ->
 
 
 def anytime_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
-    """The interval that holds at every size of the log; empty if it was not asked for."""
-    found = evaluation.anytime
-    if found is None:
+    """The intervals that hold at every size of the log; empty where they were not asked for, or cannot be given."""
+    result = evaluation.result
+    if result.anytime is None or result.recommended is None:
         return ""
-    low, high = (numbers.reward(end) for end in (found.low, found.high))
-    bounds = " to ".join(numbers.numbers.exact(end) for end in found.reward_bounds)
+    value, difference = (found[result.recommended] for found in (result.anytime.values, result.anytime.differences))
     return (
-        f"However often you look while the log grows, the value lies between {low} and {high} "
-        f"({numbers.percent(evaluation.result.confidence)} over all looks together; it rests on weights up to "
-        f"{numbers.numbers.decimal(found.greatest_weight, digits=1)} and rewards from {bounds})."
+        f"However often you look while the log grows, the value of the log so far lies in {numbers.range(value)}, and "
+        f"the difference to what was done in {numbers.range(difference, signed=True)} "
+        f"({numbers.percent(result.confidence)} each over all looks together, from {FEWEST_UNITS} independent units "
+        f"on; there are {numbers.numbers.count(result.anytime.units)})."
     )
 
 
