@@ -423,14 +423,16 @@ def _stated_clusters(roles: ColumnRoles, profile: LogProfile, days: int | None) 
 
 
 def _counts(roles: ColumnRoles, profile: LogProfile) -> ClusterCounts:
-    has_times = profile.first is not None and profile.last is not None
+    days, origin = 0, None
+    if profile.first is not None and profile.last is not None:
+        days, origin = int((profile.last - profile.first) / np.timedelta64(1, "D")) + 1, _midnight(profile)
     return ClusterCounts(
         units=profile.units,
         episodes=profile.episodes,
         has_steps=roles.one("step") is not None,
-        days=int((profile.last - profile.first) / np.timedelta64(1, "D")) + 1 if has_times else 0,
+        days=days,
         units_share_episodes=profile.units_share_episodes,
-        origin=_midnight(profile) if has_times else None,
+        origin=origin,
     )
 
 

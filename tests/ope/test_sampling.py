@@ -163,7 +163,6 @@ def test_a_probability_of_keeping_that_is_wrong_is_named_with_its_row():
     [
         {"estimand": "sequential"},
         {"self_test": True},
-        {"sequence": True, "reward_bounds": (0.0, 1.0)},
         {"propensity": "estimate", "columns": [COLUMNS.replace("propensity=p,", "")]},
     ],
 )
