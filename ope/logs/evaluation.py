@@ -14,6 +14,7 @@ from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
 from xbopt.ope.evaluate import gather
+from xbopt.ope.logs.day_means import DayMeans
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity
@@ -86,20 +87,22 @@ class _Question:
     sequence: bool
 
 
-def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int]:
+def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int, DayMeans]:
     """Check all rows; gather moments for the reward model, samples for the other tests, and count complete rewards."""
     size = len(asked.log.context_names)
     moments = RewardMoments(n_actions=asked.n_actions, n_features=size) if asked.reward_model else None
     samples, start, ready = Samples(), part.first_of_log, 0
+    days = DayMeans(asked.log.first_day)
     for rows in asked.log.rows(part, reward_bounds=asked.reward_bounds):
         if moments is not None:
             data = rows.data
             keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
             moments.add(data.context, data.action, data.reward, keys, rows.ready.astype(np.float64))
         samples = samples.plus(Samples.of(rows, start))
+        days.add(rows)
         start += len(rows)
         ready += int(rows.ready.sum())
-    return moments, samples, ready
+    return moments, samples, ready, days
 
 
 def _second_pass(
@@ -217,10 +220,11 @@ def _in_passes(
     parts, sizes = question.log.parts(), [*question.log.profile.rows_of_parts] * 2
     done = iter(np.cumsum(sizes).tolist())
     moments: RewardMoments | None = None
-    samples, ready = Samples(), 0
+    samples, ready, days = Samples(), 0, DayMeans(question.log.first_day)
     first = partial(_first_pass, question)
-    for part_moments, part_samples, part_ready in over_parts(first, parts, engine=engine):
+    for part_moments, part_samples, part_ready, part_days in over_parts(first, parts, engine=engine):
         samples = samples.plus(part_samples)
+        days.merge(part_days)
         ready += part_ready
         if moments is None:
             moments = part_moments
@@ -241,7 +245,7 @@ def _in_passes(
         if on_progress is not None:
             on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
-    return _judged(evaluator, samples, question, force=force), weights
+    return _judged(evaluator, samples, days, question, force=force), weights
 
 
 def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
@@ -257,13 +261,16 @@ def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, Wei
     model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
-    result = _judged(evaluator, Samples.of(rows, 0), question, force=force, cautions=cautions)
+    days = DayMeans(question.log.first_day)
+    days.add(rows)
+    result = _judged(evaluator, Samples.of(rows, 0), days, question, force=force, cautions=cautions)
     return result, _weights(data, probabilities)
 
 
 def _judged(
     evaluator: StreamingEvaluator,
     samples: Samples,
+    days: DayMeans,
     question: _Question,
     *,
     force: bool,
@@ -280,6 +287,8 @@ def _judged(
     if doubted:
         findings.add("advice", "true_propensities")
     result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)
+    if question.log.converter.cluster.kind != "days":
+        result = replace(result, findings=(*result.findings, *days.findings(result.logging_policy)))
     return replace(result, carry_over=carry_over)
 
 

@@ -81,6 +81,11 @@ class EvaluationLog:
         )
 
     @property
+    def first_day(self) -> np.datetime64 | None:
+        """Midnight before the first decision; None without timestamps."""
+        return None if self.profile.first is None else _midnight(self.profile)
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """Names of the segments; empty without segments."""
         return self.converter.segments
@@ -330,14 +335,14 @@ def _stated_clusters(roles: ColumnRoles, profile: LogProfile, days: int | None) 
 
 
 def _counts(roles: ColumnRoles, profile: LogProfile) -> ClusterCounts:
-    has_times = profile.first is not None and profile.last is not None
+    first, last = profile.first, profile.last
     return ClusterCounts(
         units=profile.units,
         episodes=profile.episodes,
         has_steps=roles.one("step") is not None,
-        days=int((profile.last - profile.first) / np.timedelta64(1, "D")) + 1 if has_times else 0,
+        days=0 if first is None or last is None else int((last - first) / np.timedelta64(1, "D")) + 1,
         units_share_episodes=profile.units_share_episodes,
-        origin=_midnight(profile) if has_times else None,
+        origin=None if first is None else _midnight(profile),
     )
 
 
