@@ -17,6 +17,7 @@ from xbopt.ope.diagnostics.verdict import judge_carry_over
 from xbopt.ope.diagnostics.weights import importance_weights
 from xbopt.ope.evaluate import gather
 from xbopt.ope.hidden_confounding import with_hidden_confounding
+from xbopt.ope.logs.day_means import DayMeans
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity, ask
@@ -97,11 +98,12 @@ class _Question:
     sequence: bool
 
 
-def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int]:
+def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int, DayMeans]:
     """Check all rows; gather moments for the reward model, samples for the other tests, and count complete rewards."""
     size = len(asked.log.context_names)
     moments = RewardMoments(n_actions=asked.n_actions, n_features=size) if asked.reward_model else None
     samples, start, ready = Samples(), part.first_of_log, 0
+    days = DayMeans(asked.log.first_day)
     for rows in asked.log.rows(part, reward_bounds=asked.reward_bounds):
         if moments is not None:
             data = rows.data
@@ -110,9 +112,10 @@ def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, 
             counted = counted if data.sampling is None else counted / data.sampling
             moments.add(data.context, data.action, data.reward, keys, counted)
         samples = samples.plus(Samples.of(rows, start))
+        days.add(rows)
         start += len(rows)
         ready += int(rows.ready.sum())
-    return moments, samples, ready
+    return moments, samples, ready, days
 
 
 def _second_pass(
@@ -237,10 +240,11 @@ def _in_passes(
     parts, sizes = question.log.parts(), [*question.log.profile.rows_of_parts] * 2
     done = iter(np.cumsum(sizes).tolist())
     moments: RewardMoments | None = None
-    samples, ready = Samples(), 0
+    samples, ready, days = Samples(), 0, DayMeans(question.log.first_day)
     first = partial(_first_pass, question)
-    for part_moments, part_samples, part_ready in over_parts(first, parts, engine=engine):
+    for part_moments, part_samples, part_ready, part_days in over_parts(first, parts, engine=engine):
         samples = samples.plus(part_samples)
+        days.merge(part_days)
         ready += part_ready
         if moments is None:
             moments = part_moments
@@ -262,7 +266,7 @@ def _in_passes(
             on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
     found = (*question.policy.findings, *reuse)
-    return _judged(evaluator, samples, question, force=force, cautions=found), weights
+    return _judged(evaluator, samples, days, question, force=force, cautions=found), weights
 
 
 def _at_once(
@@ -280,7 +284,9 @@ def _at_once(
     model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
     # Propensities that were estimated fit the log by themselves; there is nothing to audit.
-    result = _judged(evaluator, Samples.of(rows, 0), question, force=force, cautions=cautions)
+    days = DayMeans(question.log.first_day)
+    days.add(rows)
+    result = _judged(evaluator, Samples.of(rows, 0), days, question, force=force, cautions=cautions)
     if question.log.estimates_propensities:
         result = with_hidden_confounding(result, data, probabilities)
     return result, _weights(data, probabilities, question.log.policy_shares)
@@ -289,6 +295,7 @@ def _at_once(
 def _judged(
     evaluator: StreamingEvaluator,
     samples: Samples,
+    days: DayMeans,
     question: _Question,
     *,
     force: bool,
@@ -305,6 +312,8 @@ def _judged(
     if doubted:
         findings.add("advice", "true_propensities")
     result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)
+    if question.log.converter.cluster.kind != "days":
+        result = replace(result, findings=(*result.findings, *days.findings(result.logging_policy)))
     return replace(result, carry_over=carry_over)
 
 

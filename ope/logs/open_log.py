@@ -140,6 +140,11 @@ class EvaluationLog:
             )
 
     @property
+    def first_day(self) -> np.datetime64 | None:
+        """Midnight before the first decision; None without timestamps."""
+        return None if self.profile.first is None else _midnight(self.profile)
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """Names of the segments; empty without segments."""
         return self.converter.segments
@@ -423,16 +428,14 @@ def _stated_clusters(roles: ColumnRoles, profile: LogProfile, days: int | None) 
 
 
 def _counts(roles: ColumnRoles, profile: LogProfile) -> ClusterCounts:
-    days, origin = 0, None
-    if profile.first is not None and profile.last is not None:
-        days, origin = int((profile.last - profile.first) / np.timedelta64(1, "D")) + 1, _midnight(profile)
+    first, last = profile.first, profile.last
     return ClusterCounts(
         units=profile.units,
         episodes=profile.episodes,
         has_steps=roles.one("step") is not None,
-        days=days,
+        days=0 if first is None or last is None else int((last - first) / np.timedelta64(1, "D")) + 1,
         units_share_episodes=profile.units_share_episodes,
-        origin=origin,
+        origin=None if first is None else _midnight(profile),
     )
 
 

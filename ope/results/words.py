@@ -106,8 +106,8 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "marginal_weights": "Over {steps} steps weights multiply until {episodes} episodes are worth {ess:.1f}. The value "
     "leans on marginal weights (worth {marginal_ess:.0f} episodes), which are right only if the state holds all of "
     "the past that matters.",
-    "state_misses_past": "The last action predicts what follows even where state and action are the same (p = "
-    "{p_value:.1g}).",
+    "state_misses_past": "Earlier actions predict what follows even where state and action are the same (p = "
+    "{p_value:.1g}): the state does not hold all of the past that matters, and marginal weights are wrong.",
     "cut_episodes_dropped": "{cut:,} of {episodes:,} episodes were cut at a reward that is not ready or at a step "
     "that is missing. They were dropped, which is right only if being cut has nothing to do with the reward.",
     "common_horizon": "{cut:,} of {episodes:,} episodes were cut at a reward that is not ready or at a step that is "
@@ -140,6 +140,9 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "luck, name it: --columns cluster={column}; without that, rows count as independent.",
     "windows_unchecked": "In {late:,} of {steps:,} cases a reward is booked after the next decision. Say until when "
     "what follows counts, so that it can be seen whether days count twice: --columns window_end=...",
+    "days_vary": "Days share shocks or a season: by day the mean reward is {times:.1f} times less certain than "
+    "by the rows alone. The intervals are for the {days} days of this log; for days to come ask with blocks of days: "
+    "--cluster-days 7.",
     "few_units_for_sequence": "No interval that holds at every look yet: it is given from {fewest} independent units "
     "on (clusters, episodes, or rows where nothing is shared); this log has {units}.",
     "tail_for_sequence": "No interval that holds at every look yet: few large contributions carry the spread (they are "
