@@ -17,7 +17,7 @@ from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
 from xbopt.ope.logs.profile import LogProfile, look_at
-from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles
+from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles, with_probabilities
 from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 
 ENOUGH_CLUSTERS = 30
@@ -267,7 +267,10 @@ def _foreign(
     propensity: float | Literal["estimate"] | None,
     as_of: np.datetime64 | None,
 ) -> EvaluationLog:
-    roles = resolve_roles(wanted, files[0].names, where=str(path))
+    roles = stated = resolve_roles(wanted, files[0].names, where=str(path))
+    if not wanted and propensity is None:
+        roles = with_probabilities(roles, files[0].names, where=str(path))
+    taken = () if roles is stated else ("The columns p_* are taken for the probabilities of the actions.",)
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
     if segment is not None:
@@ -302,7 +305,7 @@ def _foreign(
         reward_unit="",
         scenario_hash="",
         logging_policies=() if policy is None else _distinct(files, policy),
-        rules=(*ready_rules, *encoding_notes(profile.fields), *(too_many if profile.too_many_segments else ())),
+        rules=(*taken, *ready_rules, *encoding_notes(profile.fields), *(too_many if profile.too_many_segments else ())),
     )
 
 
