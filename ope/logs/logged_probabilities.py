@@ -5,9 +5,10 @@ A row's draw is a mixture: with a share ``e`` any allowed action, each alike; el
     ``p(a) = (1 - e) c(a) + e / m``  for the ``m`` allowed actions, 0 for all others.
 
 Given ``e`` and the allowed actions, ``c`` follows, and with it the policy that explores another share. A log states
-both in the columns ``exploration`` and ``allowed``. Without them a least probability that is the same in all rows, for
-a number of possible actions, is taken for exploration. One that moves from row to row is part of the policy's choice,
-as that of a softmax is, and then nothing tells what the policy would do without exploring.
+both in the columns ``exploration`` and ``allowed``. Without them a least probability is taken for exploration that is
+the same in all rows, for a number of possible actions, and leaves one action a row as the policy's choice. One that
+moves from row to row is part of that choice, as a softmax's is, and one that leaves several actions may be a randomised
+test's: then nothing tells what the policy would do without exploring.
 """
 
 from dataclasses import dataclass, replace
@@ -142,13 +143,15 @@ def _shares(log: EvaluationLog) -> dict[int, float]:
     Rows that were drawn uniformly tell no share, and rows with one possible action none either.
 
     Raises:
-        SupportError: It differs between rows that have as many possible actions.
+        SupportError: It differs between rows that have as many possible actions, or leaves a row several of them.
     """
     found: dict[int, float] = {}
     for part in log.parts():
         for rows in log.rows(part):
-            allowed, share = drawn_from(rows, _table(rows))
+            table = _table(rows)
+            allowed, share = drawn_from(rows, table)
             count: IntArray = allowed.sum(axis=1)
+            spread = 1.0 - table.max(axis=1) - share * (count - 1) / count > _SAME
             for size in np.unique(count[(count > 1) & (share <= _ALL)]).tolist():
                 those = (count == size) & (share <= _ALL)
                 expected = found.setdefault(size, float(share[those][0]))
@@ -160,5 +163,12 @@ def _shares(log: EvaluationLog) -> dict[int, float]:
                         f"possible actions it is {expected:.4g} in one row and {share[row]:.4g} in row "
                         f"{int(rows.numbers[row]) + 1}. So the policy's own choice goes into it (as a softmax's does), "
                         f"and the log does not say what the policy would do without exploring. {NAME_THE_COLUMN}"
+                    )
+                if (those & spread).any():
+                    row = rows.first_row + int(np.argmax(those & spread)) + 1
+                    raise SupportError(
+                        f"{rows.place}: row {row}: the least probability of all rows leaves several actions, as in a "
+                        "test with fixed shares, so nothing says which part of the draw was exploration. "
+                        f"{NAME_THE_COLUMN}"
                     )
     return found

@@ -21,7 +21,7 @@ from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read
 from xbopt.ope.logs.held_out import HeldOut, some_of
 from xbopt.ope.logs.logging_columns import balanced_rules, check_several_policies, shares_of
 from xbopt.ope.logs.profile import LogProfile, in_order, look_at
-from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles
+from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles, with_probabilities
 from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 from xbopt.ope.logs.shared_luck import repeated_ids, with_default_clusters
 from xbopt.ope.results.findings import Finding
@@ -335,7 +335,10 @@ def _foreign(
     json = files[0].json
     if json is not None:
         wanted = {**json.columns.roles, **wanted}
-    roles = resolve_roles(wanted, files[0].names, where=str(path))
+    roles = stated = resolve_roles(wanted, files[0].names, where=str(path))
+    if not wanted and propensity is None:
+        roles = with_probabilities(roles, files[0].names, where=str(path))
+    taken = () if roles is stated else ("The columns p_* are taken for the probabilities of the actions.",)
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
     if segment is not None:
@@ -380,6 +383,7 @@ def _foreign(
         logging_policies=() if policy is None else _distinct(files, policy),
         rules=(
             *(() if json is None else json.columns.notes),
+            *taken,
             *cluster_rules,
             *ready_rules,
             *encoding_notes(profile.fields),

@@ -56,7 +56,7 @@ answer, as where a shadow was not asked."""
 def ask(answers: Answers, rows: LogRows) -> tuple[LogRows, FloatArray]:
     """What a policy answers ``(n, K)``, and the rows; those without an answer are left out as if not ready."""
     table = answers(rows)
-    missed = np.isnan(table).sum(axis=1) > 0
+    missed = np.isnan(table[:, 0])
     if not missed.any():
         return rows, table
     left = replace(rows, data=replace(rows.data, observed=rows.ready & ~missed, checked=True))

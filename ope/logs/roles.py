@@ -125,6 +125,22 @@ def resolve_roles(wanted: Mapping[str, Sequence[str]], names: Sequence[str], *, 
     return ColumnRoles(columns=columns, wildcards=wildcards)
 
 
+def with_probabilities(roles: ColumnRoles, names: Sequence[str], *, where: str) -> ColumnRoles:
+    """The roles of a log whose columns say themselves what they are, and nothing of propensities: ``p_*`` has them.
+
+    Args:
+        roles: What the names of roles gave.
+        names: Names of the log's columns.
+        where: How messages begin: the log's name.
+    """
+    if roles.several("propensity") or roles.several("action_probabilities"):
+        return roles
+    if sum(name.startswith("p_") for name in names) < 2:
+        return roles
+    found = {role: list(columns) for role, columns in roles.columns.items()}
+    return resolve_roles({**found, "action_probabilities": ["p_*"]}, names, where=where)
+
+
 def _by_name(names: Sequence[str]) -> dict[str, list[str]]:
     found = {role: [role] for role in ROLES if role in names}
     if "context" not in found and any(name.startswith("context_") for name in names):

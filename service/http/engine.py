@@ -36,6 +36,9 @@ from xbopt.service.store.recording import (
 _KEPT_BUNDLES = 3
 _encode = msgspec.msgpack.Encoder().encode
 _SHADOW_BACKLOG = 256
+_CROWDED = 5000
+"""Entries that wait for the store, from which on it takes no shadows: a quarter of what may wait, so that they never
+keep out a decision."""
 _ROW_SIGN = "/"
 
 
@@ -333,7 +336,7 @@ class Engine:
         task.add_done_callback(self._keeping.discard)
 
     async def _store_shadows(self, entries: list[NewEntry]) -> None:
-        if self.commit.waiting > _SHADOW_BACKLOG:  # decisions come first
+        if self.commit.waiting > _CROWDED:
             self.metrics.shadow.labels("missed").inc(len(entries))
             return
         try:

@@ -115,6 +115,22 @@ def test_a_softmax_has_no_share_of_exploration_unless_one_is_stated(table_log):
     assert answers(named_policy("logging", stated, exploration=0.0), stated).min() >= 0.0
 
 
+def test_a_test_with_fixed_shares_has_no_share_of_exploration(table_log):
+    """Its least probability is the same in all rows, and the rest is no choice of one action."""
+    table = np.tile([0.5, 0.3, 0.2], (300, 1))
+    names, _ = drawn(table, np.random.default_rng(1))
+    log = table_log({"action": names, "reward": np.ones(300)} | by_action("p", table))
+    with pytest.raises(SupportError, match=r"leaves several actions.*which part of the draw was exploration"):
+        named_policy("logging", log, exploration=0.0)
+
+
+def test_columns_that_say_they_are_probabilities_need_no_roles(masked, table_log):
+    columns, table, _, _ = masked
+    log = table_log(columns | by_action("p", table), [])
+    np.testing.assert_array_equal(answers(named_policy("logging", log), log), table)
+    assert "The columns p_* are taken for the probabilities of the actions." in log.rules
+
+
 def test_a_share_that_the_policy_did_not_draw_with_stays_as_it_is(table_log):
     """An empty share: a plan stood in. The row is what it is, whatever exploration is asked for."""
     table = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.0, 0.0, 1.0]])
