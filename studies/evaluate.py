@@ -15,6 +15,7 @@ from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
 from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, with_self_test
 from xbopt.ope.logs.open_log import EvaluationLog, open_log
+from xbopt.ope.logs.period import parse_period, with_period
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.rows import parse_moment
@@ -39,6 +40,8 @@ def evaluate(
     scenario: str | None = None,
     exploration: float | None = None,
     estimand: Estimand = "one-step",
+    period: str | None = None,
+    events: str | None = None,
     estimators: Sequence[str] | None = None,
     reward_model: ModelName | None = "linear",
     self_test: bool = False,
@@ -65,6 +68,8 @@ def evaluate(
         scenario: The scenario that wrote the log, for built-in plans.
         exploration: Share of random decisions of a built-in plan, or of ``logging``.
         estimand: The next decision in the situations of the log, or whole episodes from their start.
+        period: A coming period that the value is for, as in 2026-12-01..2026-12-31; the log's own days where left out.
+        events: Country whose retail events make days of log and period unlike others, as in DE; none where left out.
         estimators: Estimators to keep; the first is the one to quote. All where left out.
         reward_model: What predicts rewards; None for IPS and SNIPS alone.
         self_test: Also simulate logs like this one, and say how often the intervals hold.
@@ -100,6 +105,11 @@ def evaluate(
     _check_bounds(reward_bounds, needed=sequence)
     if estimand == "sequential":
         _check_sequential(reward_model, engine, self_test=self_test, sequence=sequence)
+    days = None if period is None else parse_period(period)
+    if days is not None and (estimand == "sequential" or self_test or sequence):
+        raise UsageError("--for is for the one-step question, without --self-test and --sequence.")
+    if events is not None and days is None:
+        raise UsageError("--events is for a coming period: --for FIRST..LAST.")
     if not isinstance(log, EvaluationLog):
         log = open_log(
             log, columns=columns, propensity=propensity, as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of
@@ -127,6 +137,8 @@ def evaluate(
             engine=engine,
             on_progress=on_progress,
         )
+    if days is not None:
+        evaluation = with_period(evaluation, asked, days, country=events, reward_model=reward_model, force=force)
     if self_test:
         evaluation = with_self_test(evaluation, asked)
     if sequence and reward_bounds is not None:

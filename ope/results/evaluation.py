@@ -8,6 +8,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import SupportError
 from xbopt.ope.results.confounding import HiddenConfounding
 from xbopt.ope.results.findings import Finding, refuses
+from xbopt.ope.results.period import ComingPeriod
 from xbopt.ope.results.words import Names, sentences
 
 Verdict = Literal["ANSWER", "CAUTION", "REFUSE"]
@@ -273,6 +274,7 @@ class PolicyEvaluation(Judgement):
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
         marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
         hidden_confounding: What hidden causes of the choice could do; None where propensities were stated.
+        period: The coming period that the value is for; None for the days of the log as they were.
     """
 
     estimand: Estimand
@@ -289,3 +291,4 @@ class PolicyEvaluation(Judgement):
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     marginal_ess: float | None = None
     hidden_confounding: HiddenConfounding | None = None
+    period: ComingPeriod | None = None
