@@ -97,6 +97,20 @@ _Estimand = Annotated[
         "--estimand", help="The next decision in the situations of the log, or whole episodes from their start."
     ),
 ]
+_Period = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="FIRST..LAST",
+        help="A coming period that the value is for, as in 2026-12-01..2026-12-31; needs timestamps.",
+    ),
+]
+_Events = Annotated[
+    str | None,
+    typer.Option(
+        "--events", metavar="COUNTRY", help="Whose retail events make days unlike others, for --for: as in DE."
+    ),
+]
 _Estimators = Annotated[
     str | None,
     typer.Option(
@@ -140,6 +154,8 @@ def evaluate_command(
     scenario: _Scenario = None,
     exploration: _Exploration = None,
     estimand: _Estimand = "one-step",
+    period: _Period = None,
+    events: _Events = None,
     estimators: _Estimators = None,
     reward_model: _RewardModel = "linear",
     self_test: _SelfTest = False,
@@ -173,6 +189,8 @@ def evaluate_command(
             scenario=scenario,
             exploration=exploration,
             estimand=estimand,
+            period=period,
+            events=events,
             estimators=None if estimators is None else _names(estimators),
             reward_model=None if reward_model == "none" else reward_model,
             self_test=self_test,

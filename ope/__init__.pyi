@@ -1,4 +1,5 @@
 from .budget import budget_outlook as budget_outlook
+from .coming_period import evaluate_period as evaluate_period
 from .compare import compare_policies as compare_policies
 from .continuous import LoggedContinuousData as LoggedContinuousData
 from .continuous import evaluate_density as evaluate_density

@@ -14,6 +14,7 @@ from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
 from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, with_self_test
 from xbopt.ope.logs.open_log import EvaluationLog, open_log
+from xbopt.ope.logs.period import parse_period, with_period
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.program_policies import program_policy
@@ -41,6 +42,8 @@ def evaluate(
     scenario: str | None = None,
     exploration: float | None = None,
     estimand: Estimand = "one-step",
+    period: str | None = None,
+    events: str | None = None,
     estimators: Sequence[str] | None = None,
     reward_model: ModelName | None = "linear",
     self_test: bool = False,
@@ -75,6 +78,8 @@ def evaluate(
         scenario: The scenario that wrote the log, for built-in policies.
         exploration: Share of random decisions of a built-in policy, of a run, or of ``logging``.
         estimand: The next decision in the situations of the log, or whole episodes from their start.
+        period: A coming period that the value is for, as in 2026-12-01..2026-12-31; the log's own days where left out.
+        events: Country whose retail events make days of log and period unlike others, as in DE; none where left out.
         estimators: Estimators to keep; the first is the one to quote. All where left out.
         reward_model: What predicts rewards; None for IPS and SNIPS alone.
         self_test: Also simulate logs like this one, and say how often the intervals hold.
@@ -107,6 +112,11 @@ def evaluate(
     _check_bounds(reward_bounds)
     if estimand == "sequential":
         _check_sequential(reward_model, engine, self_test=self_test)
+    days = None if period is None else parse_period(period)
+    if days is not None and (estimand == "sequential" or self_test or sequence):
+        raise UsageError("--for is for the one-step question, without --self-test and --sequence.")
+    if events is not None and days is None:
+        raise UsageError("--events is for a coming period: --for FIRST..LAST.")
     if not isinstance(log, EvaluationLog):
         log = open_log(
             log,
@@ -148,6 +158,8 @@ def evaluate(
             engine=engine,
             on_progress=on_progress,
         )
+    if days is not None:
+        evaluation = with_period(evaluation, asked, days, country=events, reward_model=reward_model, force=force)
     if self_test:
         evaluation = with_self_test(evaluation, asked)
     return evaluation if estimators is None else with_estimators(evaluation, tuple(estimators))

@@ -10,6 +10,7 @@ from xbopt.core.frames import Frame
 from xbopt.ope.results.confounding import HiddenConfounding
 from xbopt.ope.results.findings import Finding, refuses
 from xbopt.ope.results.frames import frame_of, html_of, line_of
+from xbopt.ope.results.period import ComingPeriod
 from xbopt.ope.results.words import Names, sentences
 
 Verdict = Literal["ANSWER", "CAUTION", "REFUSE"]
@@ -292,6 +293,7 @@ class PolicyEvaluation(Judgement):
         hidden_confounding: What hidden causes of the choice could do; None where propensities were stated.
         anytime: Intervals that hold however often one looks while the log grows; None where not asked for, after a
             refusal, and with too few units.
+        period: The coming period that the value is for; None for the days of the log as they were.
     """
 
     estimand: Estimand
@@ -309,6 +311,7 @@ class PolicyEvaluation(Judgement):
     marginal_ess: float | None = None
     hidden_confounding: HiddenConfounding | None = None
     anytime: AnytimeIntervals | None = None
+    period: ComingPeriod | None = None
 
     def __repr__(self) -> str:
         return line_of(self)

@@ -96,6 +96,17 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "decision_id, so nobody can tell whether they are the same. If they are, the value is too high.",
     "judge_on_others": "Judge the policy on rows that it has not seen: let it learn with hold_out=0.5 and evaluate "
     "with --hold-out 0.5, or take a log that was written after it had learnt.",
+    # A coming period
+    "coming_period": "The value is for {first} to {last}: {like_days:,} of the log's {log_days:,} days count, as often "
+    "as days of their weekday, event and time of year (within {near} days) come. It holds if such days act as they "
+    "did, nothing new comes, and nothing grows or fades.",
+    "unseen_days": {
+        "refuse": "{unseen_days:,} of the {days:,} days from {first} to {last} are like no day of the log: none has "
+        "their weekday, their event and their time of year (within {near} days).",
+        "caution": "{unseen_days:,} of the {days:,} days from {first} to {last} are like no day of the log, and are "
+        "left out of the value.",
+    },
+    "log_such_days": "Log at that time of year, with its events; or ask for a period like the days of the log.",
     # Rewards
     "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
     "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "

@@ -48,6 +48,8 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
         }
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
+    if result.period is not None:
+        document["period"] = asdict(result.period)
     if result.hidden_confounding is not None:
         document["hidden_confounding"] = _confounding(result.hidden_confounding)
     if evaluation.self_test is not None:

@@ -180,6 +180,10 @@ def estimand_words(evaluation: LogEvaluation) -> tuple[str, ...]:
                 else []
             ),
         )
+    if (period := evaluation.result.period) is not None:
+        when = f"from {period.first} to {period.last}"
+        words = f"The mean reward of one decision{unit} {when} if {evaluation.policy} chose the action"
+        return (f"{words}, in the situations that the log visited on days like those of the period.",)
     return (
         (
             f"The mean reward of one decision{unit} if {evaluation.policy} chose the action, in the situations that "

@@ -315,3 +315,30 @@ def test_only_the_rows_that_are_held_out_judge(log, xbopt_command):
     assert certificate["log"]["held_out"] == 0.5
     assert any("--hold-out 0.5" in rule for rule in certificate["log"]["rules"])
     assert xbopt_command(*options, "--hold-out", "1").code == 2
+
+
+def test_a_coming_period_is_valued_from_days_like_it(tmp_path, xbopt_command):
+    rng = np.random.default_rng(2)
+    lines = [
+        f"{'ab'[a]},0.5,{int(rng.random() < 0.2 + 0.1 * a)},2026-05-{1 + i % 28:02d}"
+        for i, a in enumerate(rng.integers(0, 2, 2800))
+    ]
+    (tmp_path / "log.csv").write_text("action,propensity,reward,timestamp\n" + "\n".join(lines) + "\n")
+    options = ["evaluate", "log.csv", "--policy", "always:b", "--json"]
+    answer = xbopt_command(*options, "--for", "2026-06-01..2026-06-05", "--events", "DE")
+    document = json.loads(answer.out)
+    assert answer.code == 0, answer.err
+    assert document["period"]["days"] == 5
+    assert document["difference"]["low"] < 0.05 < document["difference"]["high"]
+    assert xbopt_command(*options, "--for", "2026-12-01..2026-12-31").code == 3
+    for wrong in (["--for", "June"], ["--events", "DE"], ["--for", "2026-06-01..2026-06-05", "--events", "Germany"]):
+        assert xbopt_command(*options, *wrong).code == 2
+    without = [
+        "evaluate",
+        "log.csv",
+        "--policy",
+        "always:b",
+        "--columns",
+        "action=action,reward=reward,propensity=propensity",
+    ]
+    assert "timestamp=NAME" in xbopt_command(*without, "--for", "2026-06-01..2026-06-05").err
