@@ -89,6 +89,14 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "{log_loss:.3f}). The value is right only if the context holds everything that moved the choice.",
     "grouped_actions": "Actions of one group count as alike: their mean reward in the same context is assumed to be "
     "the same.",
+    "additive_rewards": "The reward is taken to be a sum over the factors: what one brings must not depend on the "
+    "others. Weights of whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such "
+    "decisions were logged, they can hardly tell.",
+    "cascading_rewards": "The reward of a position is taken to depend on it and those before it alone. Weights of "
+    "whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such decisions were logged, "
+    "they can hardly tell.",
+    "factors_interact": "The factors interact: the value of {estimator} is {z:.0f} standard errors from that of whole "
+    "decisions, which assumes nothing. The latter is quoted.",
     # Rewards
     "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
     "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "
@@ -140,7 +148,8 @@ def sentence(finding: Finding, names: Names) -> str:
     found = SENTENCES[finding.code]
     template = found if isinstance(found, str) else found[finding.level]
     figures, episodes = finding.figures, finding.unit == "episodes"
-    return template.format(
+    about = f"Factor {finding.factor}: " if finding.factor else ""
+    return about + template.format(
         **figures,
         unit=finding.unit,
         one=finding.unit.removesuffix("s"),
