@@ -189,7 +189,7 @@ def _columns(
 ) -> dict[str, FloatArray]:
     """Per-row columns ``(n,)`` by name: all that the estimators sum."""
     pseudo = 1.0 + (weight - 1.0).sum(axis=1)
-    running = np.cumprod(weight, axis=1)
+    running: FloatArray = np.multiply.accumulate(weight, axis=1)
     predicted, value = _additive_model(data, policy, reward, seed=seed)
     columns: dict[str, FloatArray] = {
         "one": np.ones(len(data)),
@@ -256,16 +256,17 @@ def _additive_model(
     logged = np.concatenate([shared, *hot], axis=1)
     expected = np.concatenate([shared, *policy], axis=1)
     fold = folds_of(row_keys(len(data), first_row=0, cluster=data.cluster, seed=seed), FOLDS)
-    grams = np.stack([logged[fold == one].T @ logged[fold == one] for one in range(FOLDS)])
-    products = np.stack([logged[fold == one].T @ reward[fold == one] for one in range(FOLDS)])
+    grams: FloatArray = np.stack([logged[fold == one].T @ logged[fold == one] for one in range(FOLDS)])
+    products: FloatArray = np.stack([logged[fold == one].T @ reward[fold == one] for one in range(FOLDS)])
     # One pseudo-row for each coefficient: levels of a factor that are rarely seen stay near 0.
     ridge = np.eye(logged.shape[1])
     ridge[0, 0] = 1e-9
     predicted, value = np.empty(len(data)), np.empty(len(data))
     for one in range(FOLDS):
         inside: BoolArray = fold == one
-        gram, product = grams.sum(axis=0) - grams[one], products.sum(axis=0) - products[one]
-        line: FloatArray = np.linalg.solve(gram + ridge, product)
+        gram: FloatArray = grams.sum(axis=0) - grams[one]
+        product: FloatArray = products.sum(axis=0) - products[one]
+        line = np.linalg.solve(gram + ridge, product)
         predicted[inside], value[inside] = logged[inside] @ line, expected[inside] @ line
     return predicted, value
 
