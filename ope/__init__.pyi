@@ -4,11 +4,14 @@ from .compare import compare_policies as compare_policies
 from .continuous import LoggedContinuousData as LoggedContinuousData
 from .continuous import evaluate_density as evaluate_density
 from .continuous import evaluate_target as evaluate_target
+from .data.factors import LoggedFactors as LoggedFactors
 from .data.logged import LoggedBanditData as LoggedBanditData
 from .diagnostics.audit import propensity_calibration as propensity_calibration
 from .diagnostics.audit import propensity_drift as propensity_drift
 from .diagnostics.verdict import SupportRules as SupportRules
 from .evaluate import evaluate_policy as evaluate_policy
+from .factors import FactorEvaluation as FactorEvaluation
+from .factors import evaluate_factors as evaluate_factors
 from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
 from .hidden_confounding import hidden_confounding as hidden_confounding

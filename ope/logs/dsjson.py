@@ -128,7 +128,7 @@ def _slots(line: JsonObject, naming: Naming, left_out: LeftOut) -> Iterator[dict
     if "_label_cost" in line and not any("_label_cost" in one for one in outcomes):
         raise ValueError(
             "one cost stands for all slots together, so no slot is a decision of its own; evaluate such slates in "
-            "Python with xbopt.ope.evaluate_slates"
+            "Python with xbopt.ope.evaluate_factors"
         )
     event = str(line.get("EventId") or (outcomes[0].get("_id") if outcomes else None) or "")
     for place, outcome in enumerate(outcomes):

@@ -24,6 +24,7 @@ class Finding:
         file: Name of the file within the log; empty for arrays.
         segment: Code of the segment that it is about; None for none.
         figures: The figures of the sentence by name; a day is text, as in 2026-03-01.
+        factor: Name of the factor that it is about, of decisions made of several; empty for whole decisions.
     """
 
     code: str
@@ -35,6 +36,7 @@ class Finding:
     file: str = ""
     segment: int | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
+    factor: str = ""
 
 
 def note(code: str, **figures: float) -> Finding:

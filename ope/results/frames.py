@@ -3,19 +3,46 @@
 # pyarrow ships without complete type information.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
 
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from xbopt.core.frames import Frame
 
 if TYPE_CHECKING:
-    from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+    from xbopt.ope.results.evaluation import Estimate
+
+
+class _Shown(Protocol):
+    """What is shown of an evaluation; attributes as of ``PolicyEvaluation``."""
+
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def reasons(self) -> tuple[str, ...]: ...
+    @property
+    def next_steps(self) -> tuple[str, ...]: ...
+    @property
+    def values(self) -> "Mapping[str, Estimate]": ...
+    @property
+    def differences(self) -> "Mapping[str, Estimate]": ...
+    @property
+    def logging_policy(self) -> "Estimate": ...
+    @property
+    def difference(self) -> "Estimate | None": ...
+    @property
+    def recommended(self) -> str | None: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def confidence(self) -> float: ...
+
 
 LOGGING = "logging"
 """The row of what was done."""
 
 
-def frame_of(result: "PolicyEvaluation") -> Frame:
+def frame_of(result: _Shown) -> Frame:
     """One row an estimator, the recommended one first, then one of what was done.
 
     Columns: ``estimator``, ``value``, ``se``, ``low``, ``high``, the same with ``difference_`` before them (null for
@@ -37,7 +64,7 @@ def frame_of(result: "PolicyEvaluation") -> Frame:
     return pa.Table.from_pylist(rows, schema=pa.schema([pa.field("estimator", pa.string()), *numbers, *flags]))
 
 
-def line_of(result: "PolicyEvaluation", *, name: str = "PolicyEvaluation", about: str = "") -> str:
+def line_of(result: _Shown, *, name: str = "PolicyEvaluation", about: str = "") -> str:
     """The verdict, and the value to quote with its interval and its difference to what was done."""
     parts = [result.verdict, *([about] if about else []), f"rows={result.rows:,}"]
     if result.recommended is not None:
@@ -47,7 +74,7 @@ def line_of(result: "PolicyEvaluation", *, name: str = "PolicyEvaluation", about
     return f"{name}({', '.join(parts)})"
 
 
-def html_of(result: "PolicyEvaluation", *, about: str = "") -> str:
+def html_of(result: _Shown, *, about: str = "") -> str:
     """The verdict, its reasons, and the estimates as a table, the recommended one first."""
     lines = [f"<p><b>{result.verdict}</b>{escape(f': {about}' if about else '')}, {result.rows:,} rows</p>"]
     notes = [*result.reasons, *result.next_steps]

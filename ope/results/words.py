@@ -107,6 +107,14 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
         "left out of the value.",
     },
     "log_such_days": "Log at that time of year, with its events; or ask for a period like the days of the log.",
+    "additive_rewards": "The reward is taken to be a sum over the factors: what one brings must not depend on the "
+    "others. Weights of whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such "
+    "decisions were logged, they can hardly tell.",
+    "cascading_rewards": "The reward of a position is taken to depend on it and those before it alone. Weights of "
+    "whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such decisions were logged, "
+    "they can hardly tell.",
+    "factors_interact": "The factors interact: the value of {estimator} is {z:.0f} standard errors from that of whole "
+    "decisions, which assumes nothing. The latter is quoted.",
     # Rewards
     "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
     "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "
@@ -176,7 +184,8 @@ def sentence(finding: Finding, names: Names) -> str:
     found = SENTENCES[finding.code]
     template = found if isinstance(found, str) else found[finding.level]
     figures, episodes = finding.figures, finding.unit == "episodes"
-    return template.format(
+    about = f"Factor {finding.factor}: " if finding.factor else ""
+    return about + template.format(
         **figures,
         unit=finding.unit,
         one=finding.unit.removesuffix("s"),
