@@ -22,6 +22,7 @@ from xbopt.ope.logs.conversion import (
     is_list,
     is_null,
     is_text,
+    key_columns,
     number_lists,
     numbers,
     plain,
@@ -42,13 +43,6 @@ if TYPE_CHECKING:
 
 _EVEN_TOLERANCE = 1e-4
 """How far a propensity by design may be rounded, as a share: 0.3333 means 1/3."""
-
-
-class StoredColumn(str):
-    """Name of a column that is wanted as it is stored, not as text, among the ``keys`` of a policy."""
-
-    __slots__ = ()
-
 
 ClusterRule = Literal["episode", "step of an episode"]
 
@@ -172,7 +166,7 @@ class OwnRows(RowConverter):
             run=run,
             decided=found.timestamp,
             due=found.reward_ready_at,
-            keys=_keys(batch, keys),
+            keys=key_columns(batch, keys),
         )
         if not checked:
             for name in ("context", "reward", "cost"):
@@ -234,7 +228,7 @@ class ForeignRows(RowConverter):
             run=run,
             decided=None if decided is None else times(batch, decided),
             due=None if due is None else times(batch, due),
-            keys=_keys(batch, keys),
+            keys=key_columns(batch, keys),
         )
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
@@ -324,10 +318,6 @@ def paired(first: IntArray, second: IntArray) -> IntArray:
         mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
         mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
     return mixed.view(np.int64)
-
-
-def _keys(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
-    return {name: batch.columns[name] if isinstance(name, StoredColumn) else texts(batch, name) for name in names}
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:
