@@ -18,6 +18,7 @@ from xbopt.ope.logs.period import parse_period, with_period
 from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.program_policies import program_policy
+from xbopt.ope.logs.roles import Columns
 from xbopt.ope.logs.rows import parse_moment
 from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
@@ -34,7 +35,7 @@ def evaluate(
     actions: Sequence[object] | None = None,
     policy_columns: Sequence[str] | None = None,
     probabilities: object = None,
-    columns: Sequence[str] = (),
+    columns: Columns = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | str | None = None,
     hold_out: float | None = None,
@@ -70,7 +71,8 @@ def evaluate(
             left out.
         probabilities: In place of ``policy``: a file or table with the columns action, probability and any columns of
             the log.
-        columns: Which column is what, as in ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``.
+        columns: Which column is what, as in ``action=item_id,reward=click`` or ``{"action": "item_id"}``; see
+            ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
         as_of: When the rewards were collected, UTC, as in 2026-03-01; later ones are left out.
         cluster_days: Blocks of so many days are the clusters, for a market whose days share shocks.

@@ -166,6 +166,21 @@ def texts(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> "pa.Arra
     return made
 
 
+class StoredColumn(str):
+    """Name of a column that is wanted as it is stored, not as text, among the ``keys`` of a policy."""
+
+    __slots__ = ()
+
+
+def key_columns(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
+    """Columns for joining, as text; as they are stored where a ``StoredColumn`` asks for them.
+
+    Raises:
+        DecisionLogError: A text is empty, or the column cannot be names.
+    """
+    return {name: batch.columns[name] if isinstance(name, StoredColumn) else texts(batch, name) for name in names}
+
+
 def times(batch: RawBatch, name: str) -> TimeArray:
     """A column of moments ``(n,)``, UTC; a text without a zone counts as UTC.
 
@@ -182,7 +197,10 @@ def times(batch: RawBatch, name: str) -> TimeArray:
         column = _read(batch, name, column, _read_moments, words)
     elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: moments.")
-    return np.asarray(column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)).astype("datetime64[us]")
+    # Nanoseconds are cut; every other unit has to fit.
+    fine = pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+    moments = column.cast(pa.timestamp("us"), safe=not fine)
+    return np.asarray(moments.to_numpy(zero_copy_only=False)).astype("datetime64[us]")
 
 
 def _read_moments(column: "pa.Array") -> "pa.Array":

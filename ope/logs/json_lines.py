@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Kind = Literal["bool", "int", "float", "text", "list"]
 _LONG = 1 << 63
 _FIRST_LINES = 50
+_MARK = "\ufeff"  # of UTF-8, before the first line
+MOST_COLUMNS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,22 +77,23 @@ class JsonRows:
         Raises:
             DecisionLogError: A line is broken; the message names it.
         """
-        held: list[dict[str, Value]] = []
+        empty = {name: self.columns.empty(name) for name in names}
+        held: list[list[Value]] = []
         for _, row in _rows(self.path, self.columns.naming, dsjson.LeftOut()):
-            held.append(row)
+            held.append([row.get(name, empty[name]) for name in names])
             if len(held) == rows:
                 yield self._batch(held, names)
                 held = []
         yield self._batch(held, names)
 
-    def _batch(self, rows: Sequence[dict[str, Value]], names: Sequence[str]) -> "pa.RecordBatch":
+    def _batch(self, rows: Sequence[list[Value]], names: Sequence[str]) -> "pa.RecordBatch":
         import pyarrow as pa
 
         types = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text": pa.large_string()}
         arrays: list[pa.Array] = []
-        for name in names:
-            kind, empty = self.columns.kinds[name], self.columns.empty(name)
-            values: list[object] = [row.get(name, empty) for row in rows]
+        for place, name in enumerate(names):
+            kind = self.columns.kinds[name]
+            values: list[object] = [row[place] for row in rows]
             if kind == "text":
                 values = [None if one is None or one == "" else _text(one) for one in values]
             elif kind == "float":
@@ -107,13 +110,23 @@ def look_through(paths: Sequence[Path]) -> JsonColumns:
     """
     naming = _naming(paths)
     kinds: dict[str, set[Kind]] = {}
+    seen: set[tuple[str, Kind | None]] = set()
     left_out = dsjson.LeftOut()
     for path in paths:
         for number, row in _rows(path, naming, left_out):
             for name, value in row.items():
-                kinds.setdefault(name, set()).update(() if value is None else (_kind(value),))
+                found = (name, None if value is None else _kind(value))
+                if found in seen:
+                    continue
+                seen.add(found)
+                kinds.setdefault(name, set()).update(() if found[1] is None else (found[1],))
                 if "list" in kinds[name] and len(kinds[name]) > 1:
                     raise DecisionLogError(f"{path}: line {number}: {name} is a list in some lines and none in others.")
+            if len(kinds) > MOST_COLUMNS:
+                raise DecisionLogError(
+                    f"{path}: line {number}: the log has more than {MOST_COLUMNS:,} different keys; are there names of "
+                    "things among them? Those belong into values."
+                )
     slots = dsjson.SLOT in kinds
     words = (
         "Every slot of an event is a row with its own reward, and slots of one event share a cluster; what one slot "
@@ -143,7 +156,7 @@ def _rows(path: Path, naming: dsjson.Naming | None, left_out: dsjson.LeftOut) ->
             rows = [flattened(line)] if naming is None else dsjson.rows_of(line, naming, left_out)
             for row in rows:
                 yield number, row
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise DecisionLogError(f"{path}: line {number}: {error}.") from error
 
 
@@ -154,7 +167,7 @@ def _lines(path: Path) -> Iterator[tuple[int, JsonObject]]:
             if not raw.strip():
                 continue
             try:
-                line: object = json.loads(raw.decode("utf-8-sig"))
+                line: object = json.loads(raw.decode().removeprefix(_MARK) if number == 1 else raw.decode())
             except (ValueError, RecursionError) as error:
                 raise DecisionLogError(
                     f"{path}: line {number} is no complete JSON object ({str(error)[:100]}). It may be cut off or "
@@ -165,14 +178,16 @@ def _lines(path: Path) -> Iterator[tuple[int, JsonObject]]:
             yield number, cast("JsonObject", line)
 
 
-def _kind(value: Value) -> Kind:
+def _kind(value: str | float | list[float]) -> Kind:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, float):
+        return "float"
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
         return "int" if -_LONG <= value < _LONG else "text"
-    if isinstance(value, float):
-        return "float"
-    return "list" if isinstance(value, list) else "text"
+    return "list"
 
 
 def _joined(found: set[Kind]) -> Kind:

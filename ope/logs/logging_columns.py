@@ -14,6 +14,7 @@ from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import MATCH_TOLERANCE, SAMPLING_WANTED
 from xbopt.ope.logs.conversion import numbers, positions, refuse, texts
 from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.profile import in_order
 from xbopt.ope.logs.roles import ColumnRoles
 
 if TYPE_CHECKING:
@@ -120,3 +121,21 @@ def balanced_rules(roles: ColumnRoles, shares: FloatArray | None) -> tuple[str, 
         return ()
     parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(policies_of(roles), shares.tolist(), strict=True))
     return (f"Weights are balanced over {len(shares)} logging policies, by their shares of the rows: {parts}.",)
+
+
+def offered_labels(taken: Iterable[str], roles: ColumnRoles) -> tuple[str, ...]:
+    """Actions that were taken, and those that have a column of probabilities but never were."""
+    columns = roles.several("action_probabilities")
+    offered = (roles.wildcards[name] for name in columns if name in roles.wildcards)
+    return tuple(in_order({*taken, *offered}))
+
+
+def thinned_rules(roles: ColumnRoles) -> tuple[str, ...]:
+    """What was done with a thinned log, in sentences."""
+    name = roles.one("sampling_probability")
+    if name is None:
+        return ()
+    return (
+        f"Rows were kept with the probability in column {name}; each counts one over it, in values and in support.",
+        "What was kept may depend on the reward, so the stated propensities and carry-over are not tested.",
+    )

@@ -19,9 +19,15 @@ from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
 from xbopt.ope.logs.held_out import HeldOut, some_of
-from xbopt.ope.logs.logging_columns import balanced_rules, check_several_policies, shares_of
-from xbopt.ope.logs.profile import LogProfile, in_order, look_at
-from xbopt.ope.logs.roles import SHADOW, ColumnRoles, parse_columns, resolve_roles, with_probabilities
+from xbopt.ope.logs.logging_columns import (
+    balanced_rules,
+    check_several_policies,
+    offered_labels,
+    shares_of,
+    thinned_rules,
+)
+from xbopt.ope.logs.profile import LogProfile, look_at
+from xbopt.ope.logs.roles import SHADOW, ColumnRoles, Columns, parse_columns, resolve_roles, with_probabilities
 from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows, RowConverter, moment_text
 from xbopt.ope.logs.shared_luck import repeated_ids, with_default_clusters
 from xbopt.ope.results.findings import Finding
@@ -212,7 +218,7 @@ class EvaluationLog:
 def open_log(
     source: object,
     *,
-    columns: Sequence[str] = (),
+    columns: Columns = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | None = None,
     cluster_days: int | None = None,
@@ -222,8 +228,8 @@ def open_log(
     Args:
         source: A decision log of ours, a file of CSV, Parquet or JSON lines (dsjson too), a folder of such files, or a
             table: anything with ``__arrow_c_stream__`` (pandas, polars, DuckDB, pyarrow), or columns by name.
-        columns: Texts like ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``. Left out, columns
-            that bear the name of a role play it.
+        columns: Texts like ``action=item_id,reward=click``, or ``{"action": "item_id", "context": ["age", "city"]}``;
+            see ``xbopt.ope.logs.roles.ROLES``. Left out, columns that bear the name of a role play it.
         propensity: The propensity of every row where it is the same by design, such as 1/3; ``estimate`` where it is
             not known. Left out, the log must have it.
         as_of: When the rewards were collected: what was ready only later is left out. Left out, that is the time of
@@ -356,7 +362,7 @@ def _foreign(
         roles=roles,
         fields=profile.fields,
         columns=roles.used,
-        action_labels=_labels(profile, roles),
+        action_labels=offered_labels(profile.actions, roles),
         context_names=tuple(name for field in profile.fields for name in field.names),
         segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
         propensity=propensity if isinstance(propensity, float) else None,
@@ -388,7 +394,7 @@ def _foreign(
             *ready_rules,
             *encoding_notes(profile.fields),
             *(too_many if profile.too_many_segments else ()),
-            *_thinned_rules(roles),
+            *thinned_rules(roles),
         ),
         findings=findings,
     )
@@ -396,23 +402,6 @@ def _foreign(
         return log
     shares = shares_of(rows for part in log.parts() for rows in log.rows(part))
     return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
-
-
-def _labels(profile: LogProfile, roles: ColumnRoles) -> tuple[str, ...]:
-    """Actions that were taken, and those that have a column of probabilities but never were."""
-    columns = roles.several("action_probabilities")
-    offered = (roles.wildcards[name] for name in columns if name in roles.wildcards)
-    return tuple(in_order({*profile.actions, *offered}))
-
-
-def _thinned_rules(roles: ColumnRoles) -> tuple[str, ...]:
-    name = roles.one("sampling_probability")
-    if name is None:
-        return ()
-    return (
-        f"Rows were kept with the probability in column {name}; each counts one over it, in values and in support.",
-        "What was kept may depend on the reward, so the stated propensities and carry-over are not tested.",
-    )
 
 
 def _midnight(profile: LogProfile) -> np.datetime64:

@@ -20,9 +20,10 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError, PolicyError, UsageError
 from xbopt.ope.data.array_checks import check_distributions, finite_array
+from xbopt.ope.logs.conversion import StoredColumn
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import Answers, FixedProbabilities, LogPolicy, PolicyIdentity
-from xbopt.ope.logs.rows import ForeignRows, LogRows, StoredColumn
+from xbopt.ope.logs.rows import ForeignRows, LogRows
 from xbopt.ope.logs.tables import TableRows, is_table
 
 if TYPE_CHECKING:

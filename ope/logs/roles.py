@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
@@ -67,8 +68,12 @@ class ColumnRoles:
         return tuple(dict.fromkeys(name for names in every for name in names))
 
 
-def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Patterns by role, from texts like ``action=item_id,context=user_feature_*``.
+Columns: TypeAlias = "str | Sequence[str] | Mapping[str, str | Sequence[str]]"
+"""Which column is what: a text, several, or patterns by role."""
+
+
+def parse_columns(texts: Columns) -> dict[str, list[str]]:
+    """Patterns by role, from texts like ``action=item_id,context=user_feature_*``, or from patterns by role.
 
     A name that holds a comma is quoted: ``"context=price, EUR"``.
 
@@ -76,15 +81,25 @@ def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
         UsageError: A part is not ``role=name``, or there is no such role.
     """
     wanted: dict[str, list[str]] = {}
+    if isinstance(texts, Mapping):
+        for role, patterns in texts.items():
+            _check_role(role)
+            wanted[role] = [patterns] if isinstance(patterns, str) else list(patterns)
+        return wanted
+    texts = [texts] if isinstance(texts, str) else texts
     for part in (part for parts in csv.reader(texts, skipinitialspace=True) for part in parts):
         role, sign, pattern = (piece.strip() for piece in part.partition("="))
         if not (sign and role and pattern):
             raise UsageError(f"--columns: {part!r} is no pair role=column, as in action=item_id.")
-        if role not in ROLES and not (role.startswith(SHADOW) and role != SHADOW):
-            known = ", ".join([*ROLES, f"{SHADOW}NAME"])
-            raise UsageError(f"--columns: there is no role {role!r}.{suggest(role, ROLES)} Roles: {known}.")
+        _check_role(role)
         wanted.setdefault(role, []).append(pattern)
     return wanted
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES and not (role.startswith(SHADOW) and role != SHADOW):
+        known = ", ".join([*ROLES, f"{SHADOW}NAME"])
+        raise UsageError(f"--columns: there is no role {role!r}.{suggest(role, ROLES)} Roles: {known}.")
 
 
 def resolve_roles(wanted: Mapping[str, Sequence[str]], names: Sequence[str], *, where: str) -> ColumnRoles:

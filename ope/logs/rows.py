@@ -23,6 +23,7 @@ from xbopt.ope.logs.clusters import ClusterRule, paired
 from xbopt.ope.logs.conversion import (
     is_null,
     is_text,
+    key_columns,
     numbers,
     plain,
     positions,
@@ -42,12 +43,6 @@ if TYPE_CHECKING:
 
 _EVEN_TOLERANCE = 1e-4
 """How far a propensity by design may be rounded, as a share: 0.3333 means 1/3."""
-
-
-class StoredColumn(str):
-    """Name of a column that is wanted as it is stored, not as text, among the ``keys`` of a policy."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +203,7 @@ class OwnRows(RowConverter):
             exploration=found.exploration,
             raw=batch,
             window_end=found.reward_ready_at,  # our rewards are complete when their window ends
-            keys=_keys(batch, keys),
+            keys=key_columns(batch, keys),
         )
         if not checked:
             for name in ("context", "reward", "cost"):
@@ -284,7 +279,7 @@ class ForeignRows(RowConverter):
             exploration=explored_share(batch, roles, table=table, allowed=allowed),
             raw=batch,
             window_end=self._window_end(batch, decided),
-            keys=_keys(batch, keys),
+            keys=key_columns(batch, keys),
         )
 
     def _window_end(self, batch: RawBatch, decided: TimeArray | None) -> TimeArray | None:
@@ -370,10 +365,6 @@ def together(batches: Sequence[LogRows]) -> LogRows:
         data = [replace(rows.data, observed=rows.ready, checked=True) for rows in batches]
     whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
     return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
-
-
-def _keys(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
-    return {name: batch.columns[name] if isinstance(name, StoredColumn) else texts(batch, name) for name in names}
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:

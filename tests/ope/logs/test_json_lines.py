@@ -79,6 +79,9 @@ def test_files_of_a_folder_may_lack_keys_and_folders_name_columns(tmp_path):
         ([PLAIN[0], {**PLAIN[1], "p": float("nan")}], "row 2, column p: is nan"),
         ([PLAIN[0], {**PLAIN[1], "sold": "three"}], "row 2, column sold: is 'three', which is no number"),
         ([PLAIN[0], b"\xff".decode("latin-1")], "line 2 is no complete JSON object"),
+        ([PLAIN[0], {**PLAIN[1], "many": {str(i): i for i in range(10_001)}}], "line 2: the log has more than 10,000"),
+        ([PLAIN[0], '{"a":' * 3000 + "1" + "}" * 3000], "line 2"),
+        ([PLAIN[0], '{"a":' * 900 + "1" + "}" * 900], "row 2, column arm.id: is empty"),
         ([PLAIN[0], {**PLAIN[1], "vec": [1]}], "row 2, column vec: has 1 entries; 2 are wanted"),
     ],
 )

@@ -72,6 +72,23 @@ def test_what_lies_beneath_an_empty_value_is_no_content():
     assert TableRows.of(empty).digest() == TableRows.of(masked).digest() != TableRows.of(filled).digest()
 
 
+def test_roles_may_be_given_by_name(columns):
+    roles = {"action": "mail", "propensity": "p", "reward": "bought", "context": ["city", "age"], "decision_id": "id"}
+    expected = xbopt.evaluate(columns, "always:long", columns=COLUMNS).result.estimates["dr"]
+    for given in (roles, COLUMNS[0]):
+        assert xbopt.evaluate(columns, "always:long", columns=given).result.estimates["dr"] == expected
+    with pytest.raises(UsageError, match=r"there is no role 'acton'. Did you mean 'action'"):
+        open_log(columns, columns={"acton": "mail"})
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("ns", "Europe/Berlin"), pa.timestamp("s")])
+def test_moments_of_any_unit_are_read(kind):
+    whole = np.array(["2026-01-01T00:00:00.123456789"], dtype="datetime64[ns]")
+    moment = pa.array(whole).cast(pa.int64()) if kind.unit == "ns" else pa.array([1767225600])
+    table = {"action": ["a"], "reward": [1.0], "propensity": [0.5], "timestamp": moment.cast(kind)}
+    assert str(open_log(table).profile.first).startswith("2026-01-01T00:00:00")
+
+
 def test_our_own_log_may_be_a_table_too(tmp_path):
     simulate("quickstart", runs=3, log=tmp_path / "log.parquet")
     table = parquet.read_table(tmp_path / "log.parquet")
