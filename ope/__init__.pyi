@@ -46,3 +46,4 @@ from .sequential.episodes import LoggedEpisodes as LoggedEpisodes
 from .sequential.evaluate import evaluate_sequential as evaluate_sequential
 from .simulated_coverage import self_test as self_test
 from .streaming import StreamingEvaluator as StreamingEvaluator
+from .uplift import uplift_curve as uplift_curve

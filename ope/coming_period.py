@@ -195,7 +195,7 @@ def _support(
     found = with_clusters(
         support,
         rows=np.bincount(day).astype(np.float64),
-        weight=np.bincount(day, weights=weight),
+        weight=np.bincount(day, weights=weight).astype(np.float64),
         missing=None,
     )
     return replace(
