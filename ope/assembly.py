@@ -8,7 +8,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.reward_range import RewardRange
 from xbopt.ope.diagnostics.verdict import SupportRules, judge_carry_over, judge_rewards, judge_support
-from xbopt.ope.estimators.bandit import BIASED, LOGGING, UNBIASED, ColumnLayout, formulas
+from xbopt.ope.estimators.bandit import BIASED, LOGGING, MODEL_FREE, UNBIASED, ColumnLayout, formulas
 from xbopt.ope.estimators.choice import cross_validated_order
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
@@ -20,7 +20,6 @@ from xbopt.ope.sums import EvaluationSums
 
 IntervalMethod = Literal["skewed", "bootstrap-t"]
 _REPLICATES = 1000
-_MODEL_FREE = ("ips", "snips")
 _DIFFERENCE = " - logging"
 
 
@@ -49,7 +48,7 @@ def assemble(
     withheld = judged.refuses and not force
     bounds = reward_bounds or rewards.bounds
 
-    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in _MODEL_FREE}
+    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in MODEL_FREE}
     costs = _budget_formulas(layout)
     needed: dict[str, Formula] = {"logging": LOGGING}
     if not withheld:

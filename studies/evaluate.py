@@ -110,7 +110,7 @@ def evaluate(
         if value not in known:
             raise UsageError(f"{name} is {value!r}.{suggest(value, known)} One of {', '.join(known)} is wanted.")
     if estimators is not None:
-        check_estimators(estimators)
+        check_estimators(estimators, estimand=estimand, reward_model=reward_model)
     _check_bounds(reward_bounds)
     if estimand == "sequential":
         _check_sequential(reward_model, engine, self_test=self_test)

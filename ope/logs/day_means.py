@@ -36,7 +36,8 @@ class DayMeans:
         ready = rows.ready
         day = np.floor_divide(rows.decided[ready] - self.origin, _DAY).astype(np.int64)
         if day.size and day.min() >= 0 and day.max() < _MOST_DAYS:
-            self._plus(np.stack([np.bincount(day), np.bincount(day, weights=rows.data.reward[ready])]))
+            counts = np.bincount(day).astype(np.float64)
+            self._plus(np.stack([counts, np.bincount(day, weights=rows.data.reward[ready])]))
 
     def merge(self, other: "DayMeans") -> None:
         """Add what was gathered from other rows."""

@@ -65,6 +65,7 @@ def evaluate_log_sequentially(
     if not kept.any():
         raise SupportError("No episode has a complete reward at its first step; wait until rewards are ready.")
     censoring = Censoring.of(place, kept)
+    by_time = _are_cut_by_time(rows, order, step)
     kept = censoring.used(place, step, kept)
     if not kept.any():
         words = " ".join(sentences(censoring.findings(), Names(), "refuse"))
@@ -103,7 +104,7 @@ def evaluate_log_sequentially(
         cut=censoring.cut,
         findings=(
             *log_reuse(log, policy),
-            *censoring.findings(),
+            *censoring.findings(by_time=by_time),
             *_unchecked_windows(rows, order),
             *log.findings,
         ),
@@ -153,6 +154,15 @@ def _clusters(log: EvaluationLog, rows: LogRows, first: IntArray) -> IntArray | 
     if found is None or log.converter.cluster.kind in ("step of an episode", "episode"):
         found = rows.run
     return None if found is None else found[first]
+
+
+def _are_cut_by_time(rows: LogRows, order: IntArray, step: IntArray) -> bool:
+    """Whether every reward takes the same time to be ready, to the day, and no step is missing."""
+    if rows.due is None or rows.decided is None or rows.step is None:
+        return False
+    lag = rows.due - rows.decided
+    no_gap = bool((rows.step[order] - rows.step.min() == step).all())
+    return no_gap and bool(lag.max() - lag.min() <= np.timedelta64(1, "D"))
 
 
 def _beyond_next(rows: LogRows, moment: TimeArray | None, order: IntArray) -> tuple[BoolArray, BoolArray]:

@@ -99,5 +99,6 @@ def _hotelling(columns: FloatArray, left: FloatArray, owner: IntArray) -> float 
     total = scores.sum(axis=1)
     centred = scores - total[:, None] / clusters
     spread = centred @ centred.T
-    squared = float(total @ np.linalg.pinv(spread, rcond=1e-9, hermitian=True) @ total) / clusters * (clusters - 1)
+    inverse: FloatArray = np.linalg.pinv(spread, rcond=1e-9, hermitian=True)
+    squared = float(total @ inverse @ total) / clusters * (clusters - 1)
     return float(fdtrc(freedom, clusters - freedom, squared * (clusters - freedom) / (freedom * (clusters - 1))))

@@ -75,7 +75,7 @@ def test_without_a_reward_model(log, xbopt_command):
     assert document["recommended"] == "snips"
     answer = xbopt_command("evaluate", log, "--policy", "always:b", "--reward-model", "none", "--estimators", "dr")
     assert answer.code == 2
-    assert "dr was not computed for this question; there are: ips, snips" in answer.err
+    assert "dr is not computed for this question; there are: ips, snips" in answer.err
 
 
 def refused(tmp_path):
