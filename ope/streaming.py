@@ -206,11 +206,11 @@ class StreamingEvaluator:
                 counted = data.observed / chance
         weighted = importance_weights(data, evaluation, policy_shares)
         if predictions is None and isinstance(self._model, RewardEnsemble):
-            members = self._model.member_predictions(data.context, keys)
+            members = self._model.member_predictions(data.features, keys)
             sums.add_members(np.einsum("nk,mnk->m", evaluation, members))
             predictions = members.mean(axis=0)
         elif predictions is None and self._model is not None:
-            predictions = self._model.predict(data.context, keys)
+            predictions = self._model.predict(data.features, keys)
         if predictions is None:
             predicted = value = np.zeros(len(data))
         else:
@@ -238,11 +238,18 @@ class StreamingEvaluator:
             first_row=first_row
             if numbers is None
             else int(numbers[weighted.weight.argmax()] - weighted.weight.argmax()),
-            logging=data.action_probabilities,
+            # Of several logging policies one may do what another cannot: no row's own table says what lacks support.
+            logging=data.action_probabilities if data.policy_propensities is None else None,
             segment=data.segment,
         )
+        if numbers is None:
+            numbers = np.arange(first_row, first_row + len(data))
+        sums.audit.add(data, weighted, data.reward - predicted, keys=keys, rows=numbers)
         seen = slice(None) if counted is None else counted > 0.0
         sums.rewards.add(data.reward[seen], weighted.weight[seen])
+        earned, logged = (columns[sums.layout.position[name]] for name in ("weighted_reward", "reward"))
+        sums.contributions.add(earned, data.reward, rows=numbers)
+        sums.differences.add(earned - logged, data.reward, rows=numbers)
         sums.rows += len(data)
         if data.previous_action is not None:
             if sums.carry_over is None:

@@ -4,6 +4,7 @@ from dataclasses import InitVar, dataclass, replace
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
@@ -37,6 +38,10 @@ class LoggedBanditData:
         policy_propensities: Probability of the logged action under each of ``J`` logging policies ``(n, J)``, where
             several wrote the log; with ``policy`` they give balanced weights.
         policy: Which of the ``J`` logging policies took the action ``(n,)``.
+        time: When it was decided ``(n,)``, in days or as datetime64: propensities are held against what was drawn by
+            day, and the reward model learns what the reward did over time.
+        covariates: Further columns for reward models alone ``(n, c)``; None for those that ``evaluate_policy`` makes of
+            time and segment.
         reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
         checked: Say True only of arrays that were checked or computed before: nothing is checked again then.
     """
@@ -54,6 +59,8 @@ class LoggedBanditData:
     previous_action: IntArray | None = None
     policy_propensities: FloatArray | None = None
     policy: IntArray | None = None
+    time: FloatArray | None = None
+    covariates: FloatArray | None = None
     reward_bounds: tuple[float, float] | None = None
     checked: InitVar[bool] = False
 
@@ -84,6 +91,7 @@ class LoggedBanditData:
         for name in ("cluster", "segment"):
             if getattr(self, name) is not None:
                 self._set(name, codes_of(name, getattr(self, name), rows))
+        self._check_beside(rows)
         if self.cost is not None:
             cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
             check_between("cost", cost, -LARGEST, LARGEST, _LARGEST_WANTED)
@@ -96,6 +104,11 @@ class LoggedBanditData:
     def __len__(self) -> int:
         """Number of decisions, ``n``."""
         return len(self.action)
+
+    @property
+    def features(self) -> FloatArray:
+        """What reward models see ``(n, d + c)``: the context, then the covariates."""
+        return self.context if self.covariates is None else np.concatenate([self.context, self.covariates], axis=1)
 
     def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
         """Some of the rows, in the order given."""
@@ -121,6 +134,17 @@ class LoggedBanditData:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _check_beside(self, rows: int) -> None:
+        if self.time is not None:
+            moments = cast("NDArray[np.generic]", np.asarray(self.time))
+            days = moments if moments.dtype.kind != "M" else (moments - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+            self._set("time", finite_array("time", days, axes=("n",), lengths=(rows,)))
+        if self.covariates is not None:
+            columns = finite_array("covariates", self.covariates, axes=("n", "c"), lengths=(rows, None))
+            if columns.size:
+                check_between("covariates", columns, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "c"))
+            self._set("covariates", columns)
 
     def _check_reward(self, rows: int) -> None:
         if self.reward_bounds is not None:
