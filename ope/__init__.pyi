@@ -6,8 +6,6 @@ from .continuous import evaluate_density as evaluate_density
 from .continuous import evaluate_target as evaluate_target
 from .data.factors import LoggedFactors as LoggedFactors
 from .data.logged import LoggedBanditData as LoggedBanditData
-from .diagnostics.audit import propensity_calibration as propensity_calibration
-from .diagnostics.audit import propensity_drift as propensity_drift
 from .diagnostics.verdict import SupportRules as SupportRules
 from .evaluate import evaluate_policy as evaluate_policy
 from .factors import FactorEvaluation as FactorEvaluation

@@ -1,13 +1,25 @@
 """From gathered sums to an evaluation: values, intervals, verdict."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.reward_range import RewardRange
-from xbopt.ope.diagnostics.verdict import SupportRules, judge_carry_over, judge_rewards, judge_support
+from xbopt.ope.diagnostics.calibration import CalibrationTest
+from xbopt.ope.diagnostics.verdict import (
+    SupportRules,
+    add_group_finding,
+    judge_agreement,
+    judge_carry_over,
+    judge_contributions,
+    judge_rewards,
+    judge_support,
+    name_what_is_lacking,
+)
 from xbopt.ope.estimators.bandit import BIASED, LOGGING, MODEL_FREE, UNBIASED, ColumnLayout, formulas
 from xbopt.ope.estimators.choice import cross_validated_order
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
@@ -21,6 +33,7 @@ from xbopt.ope.sums import EvaluationSums
 IntervalMethod = Literal["skewed", "bootstrap-t"]
 _REPLICATES = 1000
 _DIFFERENCE = " - logging"
+_THINNEST = 4  # rows for one that is kept, up to which the kept ones tell a bias as large as an interval is wide
 
 
 def assemble(
@@ -40,6 +53,11 @@ def assemble(
     blocks, layout = sums.blocks.blocks(), sums.layout
     judged = Findings()
     judge_support(support, rows, rules, judged)
+    test: CalibrationTest | None = None
+    if support.max_weight > 0.0 and support.ess < rows * (1.0 - 1e-9):  # equal weights rest on no propensity
+        estimated = any(finding.code == "estimated_propensities" for finding in findings)
+        test = _audit(sums, rules, judged, confidence=confidence, estimated=estimated)
+    name_what_is_lacking(support, rows, judged)
     judged.items.extend(finding for finding in findings if finding.level != "advice")
     judge_rewards(rewards, rules, judged)
     carry_over = None if sums.carry_over is None else sums.carry_over.test()
@@ -52,10 +70,7 @@ def assemble(
     costs = _budget_formulas(layout)
     needed: dict[str, Formula] = {"logging": LOGGING}
     if not withheld:
-        minus = tuple(
-            Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
-            for part in LOGGING
-        )
+        minus = _minus(LOGGING)
         needed |= known | {name + _DIFFERENCE: (*formula, *minus) for name, formula in known.items()} | costs
     projected = {name: project(formula, blocks, layout.position) for name, formula in needed.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
@@ -77,6 +92,8 @@ def assemble(
                     low=min(plain[name].low, plain[name].value - (room if rewards.rare_is_low else 0.0)),
                     high=max(plain[name].high, plain[name].value + (0.0 if rewards.rare_is_low else room)),
                 )
+    if sums.predicted and not withheld:
+        plain = _with_agreement(plain, _apart(known, blocks, layout), test, rules)
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in known if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -103,6 +120,67 @@ def assemble(
         else None,
         carry_over=carry_over,
         budget={name: plain[name] for name in costs if name in plain},
+    )
+
+
+def _audit(
+    sums: EvaluationSums, rules: SupportRules, findings: Findings, *, confidence: float, estimated: bool
+) -> CalibrationTest | None:
+    """Add what the tests of propensities, context and contributions say; ``estimated`` propensities fit anyway."""
+    blocks, layout = sums.blocks.blocks(), sums.layout
+    known = formulas(blocks, layout)
+    normal = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    error = project(known["dr" if sums.predicted else "snips"], blocks, layout.position).standard_error()
+    half_width = normal * error if np.isfinite(error) else 0.0
+    kept = sums.audit.rows(sums.support.n_actions)
+    test = None if kept is None else CalibrationTest(kept)
+    found = None
+    if test is not None and not estimated:
+        found = test.judge(half_width=half_width, unsupported_mass=rules.unsupported_mass)
+        add_group_finding(found, findings)
+    if sums.predicted and found is None:  # of one cause one finding
+        apart = _apart(known, blocks, layout)
+        judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test)
+    contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
+    judge_contributions(contributions, sums.rewards, rules, findings)
+    return test if kept is not None and _THINNEST * len(kept.weight) >= sums.rows else None
+
+
+def _apart(known: Mapping[str, Formula], blocks: FloatArray, layout: ColumnLayout) -> ProjectedFormula:
+    """DR less SNIPS, on the same rows."""
+    return project((*known["dr"], *_minus(known["snips"])), blocks, layout.position)
+
+
+def _with_agreement(
+    plain: dict[str, Estimate], apart: ProjectedFormula, test: CalibrationTest | None, rules: SupportRules
+) -> dict[str, Estimate]:
+    """Widen DR's intervals where other estimates of the same differ from it by more than they mostly do.
+
+    All are right where propensities are right and the context was known before the decision. Where a column was not,
+    SNIPS alone is; where propensities err by group, normalising the weights within groups is nearer. Tests miss small
+    errors that still move DR by as much as its interval is wide.
+    """
+    error = apart.standard_error()
+    differs = error > 0.0 and abs(apart.value()) > rules.differing_from * error
+    bias, z, _ = (0.0, 0.0, None) if test is None else test.bias()
+    shift = bias if z > rules.differing_from else 0.0
+    widened = dict(plain)
+    for ending in ("", _DIFFERENCE):
+        other = plain.get("snips" + ending)
+        for name in ("dr" + ending, "sndr" + ending):
+            if name in plain:
+                one = plain[name]
+                low, high = min(one.low, one.low - shift), max(one.high, one.high - shift)
+                if other is not None and differs:
+                    low, high = min(low, other.low), max(high, other.high)
+                widened[name] = replace(one, low=low, high=high)
+    return widened
+
+
+def _minus(formula: Formula) -> Formula:
+    return tuple(
+        Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
+        for part in formula
     )
 
 

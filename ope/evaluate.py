@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.assembly import IntervalMethod
+from xbopt.ope.data.covariates import with_covariates
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.hidden_confounding import with_hidden_confounding
@@ -69,8 +70,11 @@ def evaluate_policy(
         data, caution = with_estimated_propensities(data, seed=seed)
         findings = (*findings, caution)
     model: RewardModel | None = None
-    if predictions is None:
-        model = fit_reward_model(reward_model, data, seed=seed) if isinstance(reward_model, str) else reward_model
+    if predictions is None and isinstance(reward_model, str):
+        data = with_covariates(data)
+        model = fit_reward_model(reward_model, data, seed=seed)
+    elif predictions is None and not isinstance(reward_model, str):
+        model = reward_model
     evaluator = gather(
         data,
         evaluation_probabilities,

@@ -216,12 +216,12 @@ class StreamingEvaluator:
         weighted = importance_weights(data, evaluation, policy_shares, counted=True)
         share = None if data.sampling is None else 1.0 / data.sampling  # what a row of a thinned log stands for
         if predictions is None and isinstance(self._model, RewardEnsemble):
-            members = self._model.member_predictions(data.context, keys)
+            members = self._model.member_predictions(data.features, keys)
             stands_for = evaluation if share is None else evaluation * share[:, None]
             sums.add_members(np.einsum("nk,mnk->m", stands_for, members))
             predictions = members.mean(axis=0)
         elif predictions is None and self._model is not None:
-            predictions = self._model.predict(data.context, keys)
+            predictions = self._model.predict(data.features, keys)
         if predictions is None:
             predicted = value = np.zeros(len(data))
         else:
@@ -252,12 +252,20 @@ class StreamingEvaluator:
             first_row=first_row
             if numbers is None
             else int(numbers[weighted.weight.argmax()] - weighted.weight.argmax()),
-            logging=data.possible,
+            # Of several logging policies one may do what another cannot: no row's own table says what lacks support.
+            logging=data.possible if data.policy_propensities is None else data.allowed,
             segment=data.segment,
             share=share,
         )
+        if numbers is None:
+            numbers = np.arange(first_row, first_row + len(data))
+        if share is None:  # what was kept of a thinned log may depend on the reward, so it does not show the draw
+            sums.audit.add(data, weighted, data.reward - predicted, keys=keys, rows=numbers)
         seen = slice(None) if counted is None else counted > 0.0
         sums.rewards.add(data.reward[seen], weighted.weight[seen])
+        earned, logged = (columns[sums.layout.position[name]] for name in ("weighted_reward", "reward"))
+        sums.contributions.add(earned, data.reward, rows=numbers)
+        sums.differences.add(earned - logged, data.reward, rows=numbers)
         sums.rows += len(data)
         if data.previous_action is not None:
             if sums.carry_over is None:

@@ -4,7 +4,7 @@ from dataclasses import InitVar, dataclass, replace
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError, UsageError
@@ -40,6 +40,10 @@ class LoggedBanditData:
             several wrote the log; with ``policy`` they give balanced weights.
         policy: Which of the ``J`` logging policies took the action ``(n,)``.
         allowed: Which actions could be chosen ``(n, K)``; None where all could, or nobody says.
+        time: When it was decided ``(n,)``, in days or as datetime64: propensities are held against what was drawn by
+            day, and the reward model learns what the reward did over time.
+        covariates: Further columns for reward models alone ``(n, c)``; None for those that ``evaluate_policy`` makes of
+            time and segment.
         reward_bounds: Least and greatest reward that is possible, known beforehand and not read off the log.
         sampling: Probability with which the row was kept when the log was thinned ``(n,)``, in (0, 1]; each row then
             counts one over it (Hajek 1971). It may depend on anything that was known when it was drawn, reward
@@ -61,6 +65,8 @@ class LoggedBanditData:
     policy_propensities: FloatArray | None = None
     policy: IntArray | None = None
     allowed: BoolArray | None = None
+    time: FloatArray | None = None
+    covariates: FloatArray | None = None
     reward_bounds: tuple[float, float] | None = None
     sampling: FloatArray | None = None
     checked: InitVar[bool] = False
@@ -95,6 +101,7 @@ class LoggedBanditData:
         for name in ("cluster", "segment"):
             if getattr(self, name) is not None:
                 self._set(name, codes_of(name, getattr(self, name), rows))
+        self._check_beside(rows)
         if self.cost is not None:
             cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
             check_between("cost", cost, -LARGEST, LARGEST, _LARGEST_WANTED)
@@ -141,6 +148,10 @@ class LoggedBanditData:
         counts = np.bincount(self.policy, weights=counted, minlength=self.policy_propensities.shape[1])
         return counts.astype(np.float64)
 
+    def features(self) -> FloatArray:
+        """What reward models see ``(n, d + c)``: the context, then the covariates."""
+        return self.context if self.covariates is None else np.concatenate([self.context, self.covariates], axis=1)
+
     def rows(self, select: IntArray | BoolArray | slice) -> "LoggedBanditData":
         """Some of the rows, in the order given."""
         chosen = object.__new__(LoggedBanditData)  # the rows were checked already
@@ -173,6 +184,17 @@ class LoggedBanditData:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+    def _check_beside(self, rows: int) -> None:
+        if self.time is not None:
+            moments = cast("NDArray[np.generic]", np.asarray(self.time))
+            days = moments if moments.dtype.kind != "M" else (moments - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+            self._set("time", finite_array("time", days, axes=("n",), lengths=(rows,)))
+        if self.covariates is not None:
+            columns = finite_array("covariates", self.covariates, axes=("n", "c"), lengths=(rows, None))
+            if columns.size:
+                check_between("covariates", columns, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "c"))
+            self._set("covariates", columns)
 
     def _check_reward(self, rows: int) -> None:
         if self.reward_bounds is not None:

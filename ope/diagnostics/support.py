@@ -9,7 +9,7 @@ from xbopt.ope.diagnostics.pareto import LARGEST_TAIL, pareto_shape
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.results.evaluation import ActionSupport, ClusterSupport, SegmentSupport, SupportDiagnostics
 
-_CERTAIN = 1.0 - 1e-12  # from here on a propensity leaves nothing for the other actions
+CERTAIN = 1.0 - 1e-12  # from here on a propensity leaves nothing for the other actions
 _FEWEST_CLUSTERS = 100  # below, the tail of their weights has too few of them to have a shape
 _NO_WEIGHT = 0.05  # mean weight of a segment up to which it counts as without support
 _EXPECTED = 10.0  # effective rows that a segment like the whole log would have; below, no weight may be chance
@@ -94,6 +94,11 @@ class SupportSums:
         self._top: tuple[float, int, int, float] = (-1.0, 1, -1, 1.0)
         self._segments: dict[int, FloatArray] = {}
 
+    @property
+    def n_actions(self) -> int:
+        """Number of actions ``K``."""
+        return self._action.shape[1]
+
     def add(
         self,
         rows: WeightedRows,
@@ -136,7 +141,7 @@ class SupportSums:
         top = (float(weight[place]), -(first_row + place), int(action[place]), float(rows.propensity[place]))
         self._top = max(self._top, top)
         self._least = min(self._least, float(rows.propensity.min()))
-        self._add_unsupported(rows, rows.propensity >= _CERTAIN, logging, share)
+        self._add_unsupported(rows, rows.propensity >= CERTAIN, logging, share)
         if segment is not None:
             self._add_segments(segment, weight, share)
 

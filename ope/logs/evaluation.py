@@ -10,6 +10,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.core.frames import Frame
 from xbopt.core.workers import Engine, over_parts
+from xbopt.ope.data.covariates import Covariates
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
@@ -38,6 +39,7 @@ from xbopt.ope.streaming import StreamingEvaluator
 
 OnProgress = Callable[[int, int], None]
 _LARGEST_MODEL = 512_000_000
+_DAY = 86_400_000_000  # in microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,22 +98,44 @@ class _Question:
     reward_model: ModelName | None
     reward_bounds: tuple[float, float] | None
     sequence: bool
+    covariates: Covariates | None
+
+    def decisions(self, rows: LogRows) -> LoggedBanditData:
+        """The rows' decisions with their time, and with what reward models may know beside the context."""
+        time = None if rows.decided is None else rows.decided.astype(np.int64) / _DAY
+        made = None if self.covariates is None else self.covariates.columns(time, rows.data.segment)
+        return replace(rows.data, time=time, covariates=made, checked=True)
+
+
+def _covariates(log: EvaluationLog) -> Covariates | None:
+    """Columns of time and segment; a log of ours has both in its context."""
+    if log.own:
+        return None
+    profile, span = log.profile, None
+    if profile.first is not None and profile.last is not None:
+        first, last = (
+            int(moment.astype("datetime64[us]").astype(np.int64)) / _DAY for moment in (profile.first, profile.last)
+        )
+        span = first, last
+    segments = {code: profile.segments[name] for code, name in enumerate(log.segments)}
+    return Covariates.of(profile.rows, span=span, segments=segments)
 
 
 def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int, DayMeans]:
     """Check all rows; gather moments for the reward model, samples for the other tests, and count complete rewards."""
-    size = len(asked.log.context_names)
-    moments = RewardMoments(n_actions=asked.n_actions, n_features=size) if asked.reward_model else None
+    moments: RewardMoments | None = None
     samples, start, ready = Samples(), part.first_of_log, 0
     days = DayMeans(asked.log.first_day)
     for rows in asked.log.rows(part, reward_bounds=asked.reward_bounds):
-        if moments is not None:
-            data = rows.data
+        if asked.reward_model:
+            data = asked.decisions(rows)
+            features = data.features
+            moments = moments or RewardMoments(n_actions=asked.n_actions, n_features=features.shape[1])
             keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
             counted = rows.ready.astype(np.float64)
             counted = counted if data.sampling is None else counted / data.sampling
-            moments.add(data.context, data.action, data.reward, keys, counted)
-        samples = samples.plus(Samples.of(rows, start))
+            moments.add(features, data.action, data.reward, keys, counted)
+        samples = samples.plus(Samples.of(rows))
         days.add(rows)
         start += len(rows)
         ready += int(rows.ready.sum())
@@ -126,7 +150,7 @@ def _second_pass(
     weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, asked.policy.answers()
     for read in asked.log.rows(part, keys=asked.policy.keys, reads=asked.policy.reads, checked=True):
         rows, evaluation = ask(answers, read)
-        data = rows.data.with_actions(asked.n_actions, reward_bounds=asked.reward_bounds)
+        data = asked.decisions(rows).with_actions(asked.n_actions, reward_bounds=asked.reward_bounds)
         evaluator = evaluator or StreamingEvaluator.of(
             data, reward_model=model, confidence=asked.confidence, seed=asked.seed
         )
@@ -181,11 +205,12 @@ def evaluate_log(
         reward_model=reward_model,
         reward_bounds=reward_bounds,
         sequence=sequence,
+        covariates=_covariates(log),
     )
     reuse = log_reuse(log, policy)
     if reward_model in (None, "linear") and not log.estimates_propensities:
         if reward_model is not None:
-            _check_model_size(log, len(labels))
+            _check_model_size(log, len(labels), question.covariates)
         result, weights = _in_passes(question, force=force, engine=engine, on_progress=on_progress, reuse=reuse)
     elif engine == "local":
         result, weights = _at_once(question, force=force, reuse=reuse)
@@ -215,7 +240,7 @@ def answer_of(
         return replace(finding, file=file, row=row)
 
     labels = (*log.action_labels, *policy.unseen)
-    names = Names(actions=labels, segments=log.segments, files=len(log.files))
+    names = Names(actions=labels, segments=log.segments, columns=log.context_names, files=len(log.files))
     return LogEvaluation(
         log=log,
         policy=policy.name,
@@ -275,7 +300,7 @@ def _at_once(
     """The evaluation with all rows in memory."""
     rows, probabilities = load_rows(question.log, question.policy, reward_bounds=question.reward_bounds)
     _check_ready(question.log, int(rows.ready.sum()))
-    data = rows.data.with_actions(question.n_actions, reward_bounds=question.reward_bounds)
+    data = question.decisions(rows).with_actions(question.n_actions, reward_bounds=question.reward_bounds)
     cautions = (*question.policy.findings, *reuse)
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=question.seed)
@@ -283,10 +308,9 @@ def _at_once(
     name = question.reward_model
     model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
-    # Propensities that were estimated fit the log by themselves; there is nothing to audit.
     days = DayMeans(question.log.first_day)
     days.add(rows)
-    result = _judged(evaluator, Samples.of(rows, 0), days, question, force=force, cautions=cautions)
+    result = _judged(evaluator, Samples.of(rows), days, question, force=force, cautions=cautions)
     if question.log.estimates_propensities:
         result = with_hidden_confounding(result, data, probabilities)
     return result, _weights(data, probabilities, question.log.policy_shares)
@@ -301,16 +325,11 @@ def _judged(
     force: bool,
     cautions: tuple[Finding, ...] = (),
 ) -> PolicyEvaluation:
-    """The result, with the tests for carry-over and of the stated propensities, and what they give reason to."""
-    findings, n_actions = Findings(), question.n_actions
-    if samples.audit is not None:
-        samples.audit.judge(n_actions, findings)
-    doubted = bool(findings.items)
-    carry_over = None if samples.episodes is None else samples.episodes.test(n_actions)
+    """The result, with the test for carry-over, and what it gives reason to."""
+    findings = Findings()
+    carry_over = None if samples.episodes is None else samples.episodes.test(question.n_actions)
     judge_carry_over(carry_over, findings)
     findings.items.extend(question.log.findings)
-    if doubted:
-        findings.add("advice", "true_propensities")
     result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)
     if question.log.converter.cluster.kind != "days":
         result = replace(result, findings=(*result.findings, *days.findings(result.logging_policy)))
@@ -343,8 +362,8 @@ def _check_ready(log: EvaluationLog, ready: int) -> None:
         raise DecisionLogError(f"{log.path}: no decision has a complete reward yet.")
 
 
-def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
-    width = len(log.context_names) + 1
+def _check_model_size(log: EvaluationLog, n_actions: int, covariates: Covariates | None) -> None:
+    width = len(log.context_names) + 1 + (0 if covariates is None else covariates.width)
     size = FOLDS * n_actions * width * width * 8
     if size > _LARGEST_MODEL:
         raise UsageError(

@@ -13,11 +13,13 @@ class Names:
     Attributes:
         actions: Names of the actions ``(K,)``; empty for arrays.
         segments: Names of the segments; a code behind the last one stands for all others.
+        columns: Names of the context's columns ``(d,)``; empty for arrays.
         files: Number of files of the log; 0 for arrays.
     """
 
     actions: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     files: int = 0
 
     def action(self, code: int) -> str:
@@ -29,6 +31,10 @@ class Names:
         if not self.segments:
             return str(code)
         return (self.segments[code] or "(empty)") if code < len(self.segments) else "(others)"
+
+    def column(self, position: int) -> str:
+        """A column of the context: its name, or its position."""
+        return self.columns[position] if self.columns else f"context column {position}"
 
     def row(self, finding: Finding) -> str:
         """The row or episode of a finding: counted from 1 in files, as people do, and from 0 in arrays."""
@@ -71,20 +77,30 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "unseen_actions": {
         "refuse": "The evaluation policy puts {share:.1%} of its probability on actions that the log cannot speak "
         "about (bound {bound:.0%}){unseen}.",
-        "caution": "{share:.2%} of the evaluation policy's probability is on actions that the log cannot speak "
+        "caution": "{small_share} of the evaluation policy's probability is on actions that the log cannot speak "
         "about{unseen}; their reward counts as the model's guess, or as 0.",
+        "note": "{small_share} of the evaluation policy's probability is on actions that the log cannot speak "
+        "about{unseen}; that is too little to matter (bound {negligible}).",
     },
-    "mean_weight_low": "The mean {weight_of} is {mean_weight:.3f}, {z:.0f} standard errors from 1: actions lack "
-    "support in some contexts, or propensities are stated too high.",
-    "mean_weight_high": "The mean {weight_of} is {mean_weight:.3f}, {z:.0f} standard errors from 1: propensities are "
-    "stated too low.",
+    "nothing_drawn": "Every stated propensity is 1: no action was drawn at random, so the log cannot tell what another "
+    "one would have brought; the evaluation policy would choose another one with {share:.1%}.",
+    "mean_weight_low": "The mean {weight_of} is {mean_weight:.3f}, {errors} from 1: actions lack support in some "
+    "contexts, or propensities are stated too high.",
+    "mean_weight_high": "The mean {weight_of} is {mean_weight:.3f}, {errors} from 1: propensities are stated too low.",
     "weights_of_action": "Action {action} has {weight_share:.1%} of the weight where the evaluation policy gives it "
-    "{policy_share:.1%}, {z:.0f} standard errors off: its propensities are not those of the draw, or it lacks support "
-    "in some contexts{all_actions}.",
-    "drift": "On {day} the mean of 1 / (actions x propensity) is {mean:.2f} where the whole log has {overall:.2f}: "
-    "other propensities held that day than the log states{more_days}.",
-    "calibration": "Actions with a stated probability near {stated:.3g} were taken with {taken:.3g}, {z:.0f} standard "
-    "errors off: the stated propensities are not those of the draw.",
+    "{policy_share:.1%}, {errors} off: {weight_cause}{all_actions}.",
+    "calibration": "Actions with a stated probability near {stated:.3g} were taken with {taken:.3g}, {errors} off: the "
+    "stated propensities are not those of the draw.",
+    "calibration_by_group": "{where} action {action} was taken in {taken:.1%} of decisions where the stated "
+    "probabilities say {stated:.1%}, {errors} off: {cause}.",
+    "calibration_along_column": "The higher {where}, the {more_or_less} often action {action} was taken than stated, "
+    "{errors} off: {cause}.",
+    "weights_by_group": "{where} action {action} has {taken:.1%} of the weight where the evaluation policy gives it "
+    "{stated:.1%}, {errors} off: {cause}.",
+    "bias_by_group": "Weights and rewards rise and fall together by {where}, {errors} beyond chance, which moves the "
+    "value by about {bias:.4g}: {cause}.",
+    "estimators_differ": "DR and SNIPS differ by {difference:.4g}, {errors} apart, where both should be right: "
+    "{cause}.",
     "estimated_propensities": "The log states no propensities; they were estimated from context and action (log loss "
     "{log_loss:.3f}). The value is right only if the context holds everything that moved the choice.",
     "grouped_actions": "Actions of one group count as alike: their mean reward in the same context is assumed to be "
@@ -119,6 +135,15 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
     "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "
     "evaluation policy: the spread of its rewards is hardly known.",
+    "top_contribution": "One decision holds {share:.1%} of all that the {quantity} is made of (bound {bound:.0%}): "
+    "{row} brought {reward:,.4g}. Another log of this size would give another answer.",
+    "few_contributions": {
+        "refuse": "The rewards of the evaluation policy are so uneven that those behind the {quantity} are worth "
+        "{worth:.1f} of equal size (bound {bound:g}); the greatest is that of {row}, {reward:,.4g}.",
+        "caution": "The rewards of the evaluation policy are uneven: those behind the {quantity} are worth "
+        "{worth:.1f} of equal size (bound {bound:g}), and great ones that were not logged may move it; the greatest is "
+        "that of {row}, {reward:,.4g}.",
+    },
     "carry_over": "Yesterday's action still moves today's reward (p = {p_value:.2g}, about {effect:.0%} of the mean "
     "reward): a one-step value leaves out what an action does later.",
     # Episodes and continuous actions
@@ -166,7 +191,16 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "on (clusters, episodes, or rows where nothing is shared); this log has {units}.",
     "tail_for_sequence": "No interval that holds at every look yet: few large contributions carry the spread (they are "
     "worth {worth:.0f} even ones; {fewest} are wanted).",
-    "true_propensities": "Find out which propensities held when the actions were drawn, and write those down.",
+    "true_propensities": "Find out which propensities held when the actions were drawn{where_held}, and write those "
+    "down.",
+    "leave_out": "Leave {where} out of the context if it was made after the decision: what an action moved cannot be "
+    "held against it.",
+    "draw_at_random": "Draw actions at random, with probabilities that are written down: {share:.0%} of decisions "
+    "drawn uniformly over the {actions} actions make as many rows as this log has worth at least {worth:.0f} of the "
+    "evaluation policy.",
+    "log_large_rewards": "Log on until no single decision matters; or cap rewards in the log by a rule that is stated "
+    "beforehand, for both policies alike, and ask for the capped value.",
+    "log_clusters": "Log more independent clusters, or name smaller ones if rows of one do not share their luck.",
     # Notes on one value
     "bias": "biased; the interval includes its estimated bias of {bias:.4g}",
     "no_spread": "every reward is the same: no spread could be measured",
@@ -187,6 +221,9 @@ def sentence(finding: Finding, names: Names) -> str:
     about = f"Factor {finding.factor}: " if finding.factor else ""
     return about + template.format(
         **figures,
+        errors=_errors(figures.get("z", 0.0)),
+        small_share=_small(figures.get("share", 0.0)),
+        negligible=_small(figures.get("bound", 0.0)),
         unit=finding.unit,
         one=finding.unit.removesuffix("s"),
         decisions="decisions" if finding.unit == "rows" else finding.unit,
@@ -198,7 +235,7 @@ def sentence(finding: Finding, names: Names) -> str:
         all_actions=" ({total:.1%} over all such actions, bound {bound:.0%})".format(**figures)
         if finding.level == "refuse" and "total" in figures
         else "",
-        more_days=f" ({figures['days']} such days)" if figures.get("days", 1) != 1 else "",
+        **_groups(finding, names),
         sequential="--estimand sequential, or in Python evaluate_log_sequentially"
         if names.files
         else "evaluate_sequential on episodes of this log",
@@ -211,16 +248,76 @@ def sentences(findings: Iterable[Finding], names: Names, *levels: Level) -> tupl
     return tuple(sentence(finding, names) for level in levels for finding in found if finding.level == level)
 
 
+def _errors(z: float | str) -> str:
+    """So many standard errors; without any spread there is no such number."""
+    return f"{z:.0f} standard errors" if float(z) < 1000.0 else "over 1,000 standard errors"
+
+
+def _small(share: float | str) -> str:
+    """A share that is above 0 is not printed as 0."""
+    return f"{share:.2%}" if float(share) >= 1e-4 else "less than 0.01%"
+
+
+def _groups(finding: Finding, names: Names) -> dict[str, str]:
+    """Which rows a finding is about, and what may be the cause."""
+    figures, kind = finding.figures, finding.figures.get("kind")
+    columns = ", ".join(names.column(column) for column in finding.columns[:3])
+    drawn = "the propensities are not those of the draw"
+    cause, where, held = drawn, "In all decisions", ""
+    if "first_day" in figures:
+        first, last = figures["first_day"], figures["last_day"]
+        where = f"On {first}" if first == last else f"From {first} to {last}"
+    elif "weekday" in figures:
+        where = f"On {figures['weekday']}"
+    elif finding.segment is not None:
+        where = f"In segment {names.segment(finding.segment)}"
+    elif finding.columns:
+        where = columns
+        cause = f"{drawn} where {columns} differs, or {columns} was made after the decision"
+        held = f" where {columns} differs"
+    if finding.code == "bias_by_group" and not finding.columns:
+        where = str(kind)
+    elif finding.code in {"calibration_by_group", "weights_by_group"} and finding.columns:
+        shown = names.column(finding.columns[0])
+        if "level" in figures:
+            where = f"Where {shown} is {figures['level']:.4g}"
+        elif figures["above"] == float("-inf"):
+            where = f"Where {shown} is below {figures['up_to']:.4g}"
+        else:
+            where = f"Where {shown} is {figures['above']:.4g} or more"
+            where += f" and below {figures['up_to']:.4g}" if figures["up_to"] != float("inf") else ""
+    elif finding.code == "estimators_differ" and not finding.columns:
+        cause = (
+            "propensities that are not those of the draw, or a column of the context that was made after the decision"
+        )
+    if "first_day" in figures or "weekday" in figures or finding.segment is not None:
+        held = f" {where[0].lower()}{where[1:]}"
+    if finding.code == "weights_by_group" and figures["higher"] == "lower":
+        cause = f"it could not always be taken there, or {cause}"
+    return {
+        "where": where,
+        "cause": cause,
+        "where_held": held,
+        "more_or_less": "more" if figures.get("higher") == "higher" else "less",
+        "weight_cause": drawn
+        if float(figures.get("too_much", 0.0)) > 0.0  # no lack of support makes too much weight
+        else "it lacks support in some contexts, or its propensities are stated too high",
+    }
+
+
 def _unseen(finding: Finding, names: Names) -> str:
     if not finding.unseen:
         return ""
-    shown = ", ".join(f"{names.action(action)} ({share:.1%})" for action, share in finding.unseen[:3])
+    shown = ", ".join(
+        f"{names.action(action)} ({f'{share:.1%}' if share >= 5e-4 else _small(share)})"
+        for action, share in finding.unseen[:3]
+    )
     more = len(finding.unseen) - 3
     return f"; never logged: action {shown}" + (f" and {more} more" if more > 0 else "")
 
 
 def _weakest_segment(finding: Finding, names: Names) -> str:
-    if finding.segment is None:
+    if finding.segment is None or "segment_rows" not in finding.figures:
         return ""
     worth = "({segment_rows} rows, worth {segment_ess:.1f})".format(**finding.figures)
     return f"; weakest segment: {names.segment(finding.segment)} {worth}"

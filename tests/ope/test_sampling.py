@@ -9,7 +9,6 @@ import pytest
 import xbopt
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope import LoggedBanditData, StreamingEvaluator, evaluate_policy, guaranteed_value, self_test
-from xbopt.ope.diagnostics.audit import propensity_calibration
 
 SHOWN = np.array([0.5, 0.3, 0.2])
 RATE = np.array([0.02, 0.03, 0.06])
@@ -119,7 +118,6 @@ def test_a_sampling_probability_that_is_none_is_named(bad):
     [
         self_test,
         lambda data, policy: guaranteed_value(replace(data, reward_bounds=(0.0, 1.0)), policy, least_propensity=0.2),
-        lambda data, policy: propensity_calibration(data),
         lambda data, policy: evaluate_policy(replace(data, propensity=None, action_probabilities=None), policy),
     ],
 )

@@ -232,10 +232,12 @@ def codes_in(path: Path) -> set[str]:
                 take(code)
             case ast.Call(func=ast.Name(id="note"), args=[code]):
                 take(code)
-            case ast.Call(func=ast.Name(id="Finding"), keywords=keywords):
+            case ast.Call(func=ast.Name(id="Finding" | "replace"), keywords=keywords):
                 for keyword in keywords:
                     if keyword.arg == "code":
                         take(keyword.value)
+            case ast.Assign(targets=[ast.Name(id="code")], value=code):
+                take(code)
             case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id="code"), _])], value=ast.Tuple(elts=[code, _])):
                 take(code)
     return found
