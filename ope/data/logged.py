@@ -148,6 +148,7 @@ class LoggedBanditData:
         counts = np.bincount(self.policy, weights=counted, minlength=self.policy_propensities.shape[1])
         return counts.astype(np.float64)
 
+    @property
     def features(self) -> FloatArray:
         """What reward models see ``(n, d + c)``: the context, then the covariates."""
         return self.context if self.covariates is None else np.concatenate([self.context, self.covariates], axis=1)
