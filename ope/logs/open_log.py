@@ -19,6 +19,7 @@ from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
 from xbopt.ope.logs.encoding import encoding_notes
 from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_source, read_part, split
 from xbopt.ope.logs.held_out import HeldOut, some_of
+from xbopt.ope.logs.lateness import Lateness
 from xbopt.ope.logs.logging_columns import (
     balanced_rules,
     check_several_policies,
@@ -351,9 +352,11 @@ def _foreign(
         roles = ColumnRoles(columns={**roles.columns, "segment": (segment,)}, wildcards=roles.wildcards)
     profile = look_at(split(files), roles)
     ready_rules: tuple[str, ...] = ()
+    lateness = Lateness()
     if roles.one("reward_ready_at") is not None:
         as_of = profile.last if as_of is None else as_of
         ready_rules = _ready_rules(as_of)
+        lateness = _lateness(files, roles, as_of, profile.first)
     elif as_of is not None:
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]
@@ -368,6 +371,7 @@ def _foreign(
         propensity=propensity if isinstance(propensity, float) else None,
         as_of=as_of,
         cluster=_stated_clusters(roles, profile, cluster_days),
+        decided_until=lateness.decided_until,
     )
     cluster_rules: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -392,16 +396,36 @@ def _foreign(
             *taken,
             *cluster_rules,
             *ready_rules,
+            *_late_rules(lateness),
             *encoding_notes(profile.fields),
             *(too_many if profile.too_many_segments else ()),
             *thinned_rules(roles),
         ),
-        findings=findings,
+        findings=(*lateness.findings, *findings),
     )
     if not roles.several("policy_propensities"):
         return log
     shares = shares_of(rows for part in log.parts() for rows in log.rows(part))
     return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
+
+
+def _lateness(
+    files: Sequence[LogFile], roles: ColumnRoles, as_of: np.datetime64 | None, first: np.datetime64 | None
+) -> Lateness:
+    decided, due, reward = (roles.one(role) for role in ("timestamp", "reward_ready_at", "reward"))
+    if decided is None or due is None or reward is None or as_of is None or first is None:
+        return Lateness()
+    return Lateness.of(split(files), decided=decided, due=due, reward=reward, as_of=as_of, first=first)
+
+
+def _late_rules(lateness: Lateness) -> tuple[str, ...]:
+    if lateness.decided_until is None:
+        return ()
+    words = (
+        f"Rewards are ready after up to {lateness.days:.3g} days, and the time goes with the reward. Decisions after "
+        f"{moment_text(lateness.decided_until)} are left out: those of them that are ready are a selection."
+    )
+    return (words,)
 
 
 def _midnight(profile: LogProfile) -> np.datetime64:

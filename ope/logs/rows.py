@@ -219,11 +219,13 @@ class ForeignRows(RowConverter):
         roles: Columns by role.
         fields: How context columns become numbers.
         propensity: The one propensity that holds for all rows by design; None where a column has it, or nobody.
+        decided_until: Later decisions are left out, whether their reward is ready or not; None for none.
     """
 
     roles: ColumnRoles
     fields: tuple[Field, ...]
     propensity: float | None
+    decided_until: np.datetime64 | None = None
 
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:  # noqa: ARG002
         """The rows of a batch. Text becomes numbers by being checked, so it is checked whenever it is read."""
@@ -303,8 +305,11 @@ class ForeignRows(RowConverter):
         moments = times(batch, due)
         made = self.roles.one("timestamp")
         if made is not None:
-            early = moments < times(batch, made)
+            decided = times(batch, made)
+            early = moments < decided
             refuse(batch, due, early, lambda _row: "lies before the decision's own timestamp")
+            if self.decided_until is not None:
+                ready &= decided <= self.decided_until
         if self.as_of is not None:
             ready &= moments <= self.as_of
         return reward, ready

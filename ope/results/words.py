@@ -184,6 +184,13 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "luck, name it: --columns cluster={column}; without that, rows count as independent.",
     "windows_unchecked": "In {late:,} of {steps:,} cases a reward is booked after the next decision. Say until when "
     "what follows counts, so that it can be seen whether days count twice: --columns window_end=...",
+    "overdue": {
+        "refuse": "{share:.1%} of the decisions that count are not ready after {days:.3g} days, the longest that other "
+        "rewards took (bound {bound:.0%}): what they brought is not known, and the time goes with the reward. Log "
+        "longer, or say with --as-of when rewards were collected.",
+        "caution": "{share:.1%} of the decisions that count are not ready after {days:.3g} days, the longest that "
+        "other rewards took: the value is right only if these are no selection.",
+    },
     "days_vary": "Days share shocks or a season: by day the mean reward is {times:.1f} times less certain than "
     "by the rows alone. The intervals are for the {days} days of this log; for days to come ask with blocks of days: "
     "--cluster-days 7.",
