@@ -15,8 +15,8 @@ from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
 from xbopt.ope.evaluate import gather
 from xbopt.ope.logs.files import LogPart
+from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity, ask
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity, ask
 from xbopt.ope.logs.rows import LogRows, together
 from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.sequence import AnytimeInterval
