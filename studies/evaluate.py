@@ -30,7 +30,7 @@ LEAST_PROBABILITY = 1e-6
 
 def evaluate(
     log: Path | str | EvaluationLog,
-    policy: str | LogPolicy | TacticPolicy | None = None,
+    policy: str | Path | LogPolicy | TacticPolicy | None = None,
     *,
     probabilities: Path | str | None = None,
     columns: Sequence[str] = (),
@@ -106,8 +106,8 @@ def evaluate(
         )
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
-    elif isinstance(policy, str):
-        asked = from_name(policy, log, scenario=scenario, exploration=exploration)
+    elif isinstance(policy, str | Path):
+        asked = from_name(str(policy), log, scenario=scenario, exploration=exploration)
     elif isinstance(policy, TacticPolicy):
         asked = from_object(policy, log, scenario=scenario, exploration=exploration)
     else:

@@ -8,8 +8,8 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.intervals.anytime import ConfidenceSequence
+from xbopt.ope.logs.log_policy import LogPolicy, ask
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.rows import ForeignRows
 from xbopt.ope.reward_models.linear import LinearRewardModel, fit_linear
 from xbopt.ope.reward_models.moments import RewardMoments
@@ -85,8 +85,8 @@ def anytime_interval(
     learner = _Learner(actions, len(log.context_names), reward_bounds, seed)
     answers = policy.answers()
     for part in log.parts():
-        for rows in log.rows(part, keys=policy.keys, reward_bounds=reward_bounds, checked=checked):
-            evaluation = answers(rows)
+        for read in log.rows(part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked):
+            rows, evaluation = ask(answers, read)
             for some in learner.blocks(rows.ready):
                 data, chances = rows.data.rows(some), evaluation[some]
                 assert data.propensity is not None, "a least propensity is only known of stated ones"

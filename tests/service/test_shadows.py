@@ -257,6 +257,8 @@ def test_a_bundle_that_names_its_decisions_cannot_be_asked(direct: Exported, tac
     policy = BundlePolicy.load(tactic.path)
     with pytest.raises(PolicyError, match="can be asked what it would do, not be played"):
         policy.menu.decode(np.zeros((1, 2, 2), dtype=np.int64), tactic.observations[0])
+    rebuild, arguments = policy.__reduce__()
+    policy = rebuild(*arguments)
     seen = tactic.observations[7]
     np.testing.assert_allclose(
         policy.probabilities(seen),
