@@ -19,12 +19,12 @@ from .learner_value import evaluate_learner as evaluate_learner
 from .logs.episodes import evaluate_log_sequentially as evaluate_log_sequentially
 from .logs.evaluation import LogEvaluation as LogEvaluation
 from .logs.evaluation import evaluate_log as evaluate_log
+from .logs.log_policy import LogPolicy as LogPolicy
 from .logs.logged_probabilities import LoggedProbabilities as LoggedProbabilities
 from .logs.obp import from_obp as from_obp
 from .logs.open_log import open_log as open_log
 from .logs.policies import FixedProbabilities as FixedProbabilities
 from .logs.policies import FromContext as FromContext
-from .logs.policies import LogPolicy as LogPolicy
 from .logs.policies import named_policy as named_policy
 from .logs.probabilities import open_probabilities as open_probabilities
 from .logs.program_policies import FromColumns as FromColumns

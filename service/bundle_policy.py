@@ -1,6 +1,6 @@
 """A bundle as a policy that can be asked: in a simulation beside another one, and about a log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -42,6 +42,7 @@ class BundlePolicy:
 
     Args:
         allocator: The loaded bundle.
+        path: Where it was loaded from; another process loads it there again.
 
     Raises:
         PolicyError: It names its decisions outright, or reads inputs that no log of the market holds.
@@ -49,7 +50,7 @@ class BundlePolicy:
 
     kind: PolicyKind = "bundle"
 
-    def __init__(self, allocator: Allocator) -> None:
+    def __init__(self, allocator: Allocator, path: Path | str = "") -> None:
         schema, manifest = allocator.bundle.schema, allocator.bundle.manifest
         self.name = manifest.name
         if schema.shape != "tactic":
@@ -60,7 +61,7 @@ class BundlePolicy:
         further = [field.name for field in schema.asked if field.name not in INPUTS]
         if further:
             raise PolicyError(f"The bundle {self.name} reads {further[0]}, which no observation of the market holds.")
-        self._allocator = allocator
+        self._allocator, self._path = allocator, path
         self.menu = BundleMenu(labels=tuple(schema.axes["K"]))
 
     @classmethod
@@ -72,7 +73,11 @@ class BundlePolicy:
             UsageError: There is nothing of that name.
             PolicyError: It names its decisions outright, or reads inputs that no log of the market holds.
         """
-        return cls(Allocator.load(path, unproven=True))
+        return cls(Allocator.load(path, unproven=True), path)
+
+    def __reduce__(self) -> tuple[Callable[[Path | str], "BundlePolicy"], tuple[Path | str]]:
+        """A graph that is loaded cannot be sent to another process; the bundle can be loaded there."""
+        return BundlePolicy.load, (self._path,)
 
     @property
     def sha256(self) -> str:

@@ -13,9 +13,9 @@ from xbopt.core.workers import Engine
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
 from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, with_self_test
+from xbopt.ope.logs.log_policy import LogPolicy
 from xbopt.ope.logs.open_log import EvaluationLog, open_log
 from xbopt.ope.logs.period import parse_period, with_period
-from xbopt.ope.logs.policies import LogPolicy
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.program_policies import program_policy
 from xbopt.ope.logs.roles import Columns
@@ -137,8 +137,8 @@ def evaluate(
         log = log.held_out(hold_out)
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
-    elif isinstance(policy, str):
-        asked = from_name(policy, log, scenario=scenario, exploration=exploration)
+    elif isinstance(policy, str | Path):
+        asked = from_name(str(policy), log, scenario=scenario, exploration=exploration)
     elif isinstance(policy, TacticPolicy):
         asked = from_object(policy, log, scenario=scenario, exploration=exploration)
     else:

@@ -10,8 +10,10 @@ from xbopt.core.decisions.policy import CellwisePolicy, TacticPolicy
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
+from xbopt.ope.logs.conversion import number_lists, words
+from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import LogRows, OwnRows
 
 DECISION, UNIT, OBSERVATION = "decision_id", "unit", "observation"
@@ -65,7 +67,9 @@ class FromObservation(LogPolicy):
         Raises:
             PolicyError: The log lacks what the policy reads, or the answer is no distribution.
         """
-        seen, moment = rows.lists(OBSERVATION), moments(rows)
+        assert rows.raw is not None, "the columns that a policy reads are kept"
+        seen = number_lists(rows.raw, OBSERVATION, len(self.observation_names), may_be_infinite=True)
+        moment = moments(rows.raw)
         answer = np.empty((len(rows), len(self.policy.menu)))
         own_cell_only = isinstance(self.policy, CellwisePolicy) and self.policy.reads_own_cell_only
         for first in range(0, int(moment.max()) + 1, _MOMENTS):
@@ -88,9 +92,10 @@ class FromObservation(LogPolicy):
         return answer
 
 
-def moments(rows: LogRows) -> IntArray:
+def moments(batch: RawBatch) -> IntArray:
     """Number of the decision that each row is a part of, from 0 ``(n,)``: its name without the unit at its end."""
-    wholes = [name.removesuffix(unit) for name, unit in zip(rows.words(DECISION), rows.words(UNIT), strict=True)]
+    names = zip(words(batch, DECISION), words(batch, UNIT), strict=True)
+    wholes = [name.removesuffix(unit) for name, unit in names]
     return np.unique(np.array(wholes), return_inverse=True)[1].astype(np.int64)
 
 
@@ -134,8 +139,7 @@ def from_observation(
         )
     return FromObservation(
         name=name,
-        keys=(DECISION, UNIT),
-        reads=(OBSERVATION,),
+        reads=(DECISION, UNIT, OBSERVATION),
         notes=notes,
         identity=identity,
         policy=policy,

@@ -216,11 +216,21 @@ def _read_moments(column: "pa.Array") -> "pa.Array":
     return compute.coalesce(without, within)
 
 
-def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatArray:
+def words(batch: RawBatch, name: str) -> list[str]:
+    """A column of names ``(n,)``.
+
+    Raises:
+        DecisionLogError: A value is empty, or the column cannot be names.
+    """
+    return [str(word) for word in texts(batch, name).to_pylist()]
+
+
+def number_lists(batch: RawBatch, name: str, width: int | None = None, *, may_be_infinite: bool = False) -> FloatArray:
     """A column of lists of numbers as an array ``(n, width)``.
 
     Raises:
-        DecisionLogError: A list is empty, of another length, or holds something that is no finite number.
+        DecisionLogError: A list is empty, of another length, or holds something that is no finite number; an infinite
+            one passes where there may be any.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -233,6 +243,9 @@ def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatA
     wanted = int(lengths[0]) if width is None else width
     refuse(batch, name, lengths != wanted, lambda row: f"has {lengths[row]} entries; {wanted} are wanted")
     values = np.array(column.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)).reshape(len(column), wanted)
+    if may_be_infinite:
+        refuse(batch, name, np.isnan(values).sum(axis=1) > 0, lambda _row: "holds a value that is no number")
+        return values
     broken = (~np.isfinite(values)).sum(axis=1) > 0
     refuse(batch, name, broken, lambda _row: "holds a value that is no finite number")
     refuse_huge(batch, name, values)

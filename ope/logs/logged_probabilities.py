@@ -17,8 +17,8 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import PolicyError, SupportError
+from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import LogRows
 
 _ALL = 1.0 - 1e-9
@@ -113,8 +113,8 @@ def logging_policy(log: EvaluationLog, exploration: float | None) -> LoggedProba
     policy = LoggedProbabilities(name=name, exploration=exploration, identity=PolicyIdentity.of_name(name))
     if log.states_exploration:
         return policy
-    shares = _shares(log)
-    if not shares and exploration > 0.0:
+    shares, most = _shares(log)
+    if most == 1 and exploration > 0.0:
         raise SupportError(
             f"{log.path}: in every row one action was certain, so which others the policy could explore is not known. "
             f"{NAME_THE_COLUMN}"
@@ -137,8 +137,8 @@ def _table(rows: LogRows) -> FloatArray:
     return table
 
 
-def _shares(log: EvaluationLog) -> dict[int, float]:
-    """The share of exploration by number of possible actions, from the least probability of every row.
+def _shares(log: EvaluationLog) -> tuple[dict[int, float], int]:
+    """The share of exploration by number of possible actions, and the largest such number.
 
     Rows that were drawn uniformly tell no share, and rows with one possible action none either.
 
@@ -146,11 +146,13 @@ def _shares(log: EvaluationLog) -> dict[int, float]:
         SupportError: It differs between rows that have as many possible actions, or leaves a row several of them.
     """
     found: dict[int, float] = {}
+    most = 1
     for part in log.parts():
         for rows in log.rows(part):
             table = _table(rows)
             allowed, share = drawn_from(rows, table)
             count: IntArray = allowed.sum(axis=1)
+            most = max(most, int(count.max()))
             spread = 1.0 - table.max(axis=1) - share * (count - 1) / count > _SAME
             for size in np.unique(count[(count > 1) & (share <= _ALL)]).tolist():
                 those = (count == size) & (share <= _ALL)
@@ -171,4 +173,4 @@ def _shares(log: EvaluationLog) -> dict[int, float]:
                         "test with fixed shares, so nothing says which part of the draw was exploration. "
                         f"{NAME_THE_COLUMN}"
                     )
-    return found
+    return found, most

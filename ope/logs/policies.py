@@ -1,11 +1,6 @@
-"""Policies that can be asked about the decisions of a log: a probability of every action, row by row."""
+"""Policies that logs know by name, and policies that answer from the context."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from hashlib import sha256
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,81 +8,14 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import ContextPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
-from xbopt.core.files import sha256_of_content
+from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
+from xbopt.ope.logs.logged_probabilities import logging_policy
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows
-from xbopt.ope.results.findings import Finding
+from xbopt.ope.logs.shadows import SHADOWS, shadow_policy
 
 ALWAYS = "always:"
-SHADOWS = "shadow:"
 _SUM_TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyIdentity:
-    """Which policy was evaluated.
-
-    Attributes:
-        name: Its name.
-        kind: Built in, a file, a run directory or a bundle.
-        sha256: Hash of the file or folder; of the name, for a policy that is its name.
-    """
-
-    name: str
-    kind: str
-    sha256: str
-
-    @classmethod
-    def of_name(cls, name: str, kind: str = "built in") -> "PolicyIdentity":
-        """A policy that its name says everything about."""
-        return cls(name=name, kind=kind, sha256=sha256(name.encode()).hexdigest())
-
-    @classmethod
-    def of_path(cls, path: Path, kind: str, *, name: str = "") -> "PolicyIdentity":
-        """A policy in a file, or in a folder of files."""
-        return cls(name=name or path.name, kind=kind, sha256=sha256_of_content(path))
-
-
-Answers: TypeAlias = Callable[[LogRows], FloatArray]
-"""Probability of every action ``(n, K)``, rows sum to 1, given some rows of the log in its order. A row of NaN has no
-answer, as where a shadow was not asked."""
-
-
-def ask(answers: Answers, rows: LogRows) -> tuple[LogRows, FloatArray]:
-    """What a policy answers ``(n, K)``, and the rows; those without an answer are left out as if not ready."""
-    table = answers(rows)
-    missed = np.isnan(table[:, 0])
-    if not missed.any():
-        return rows, table
-    left = replace(rows, data=replace(rows.data, observed=rows.ready & ~missed, checked=True))
-    return left, np.where(missed[:, None], 1.0 / table.shape[1], table)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogPolicy(ABC):
-    """What an evaluation asks of a policy.
-
-    Attributes:
-        name: The name that reports show.
-        keys: Columns of the log that it needs as text.
-        reads: Columns of the log that it needs as they are, in ``LogRows.raw``.
-        unseen: Actions that it knows and the log does not; they stand behind those of the log.
-        notes: What a reader should know about it.
-        identity: What a certificate says that it is; None for its name alone.
-        findings: What was found about it before any row was weighted.
-    """
-
-    name: str
-    keys: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    unseen: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    identity: PolicyIdentity | None = None
-    findings: tuple[Finding, ...] = ()
-
-    @abstractmethod
-    def answers(self) -> Answers:
-        """What it would do, for one pass through the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,10 +93,6 @@ def named_policy(name: str, log: EvaluationLog, *, exploration: float | None = N
         PolicyError: There is no such action or shadow in the log.
         SupportError: The log does not tell what is exploration and what the policy's own choice.
     """
-    # They are policies themselves, and import this module.
-    from xbopt.ope.logs.logged_probabilities import logging_policy
-    from xbopt.ope.logs.shadows import shadow_policy
-
     labels = log.action_labels
     if name == "uniform":
         notes = ("uniform: each action of the log with the same probability; where it says which were allowed, those.",)

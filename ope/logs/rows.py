@@ -95,27 +95,6 @@ class LogRows:
         """Where the reward is complete ``(n,)``."""
         return np.ones(len(self), dtype=np.bool_) if self.data.observed is None else self.data.observed
 
-    def words(self, key: str) -> list[str]:
-        """A column of ``keys`` ``(n,)``."""
-        return [str(word) for word in self.keys[key].to_pylist()]
-
-    def lists(self, name: str) -> FloatArray:
-        """A column of ``raw`` with a list of numbers a row ``(n, width)``; any number but NaN may stand there.
-
-        Raises:
-            DecisionLogError: Lists are empty or of unequal length.
-        """
-        assert self.raw is not None, "the columns that a policy reads are kept"
-        column = plain(self.raw, name)
-        values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
-        width = len(values) // max(len(self), 1)
-        offsets = np.asarray(column.offsets.to_numpy())
-        refuse(
-            self, name, np.diff(offsets) != width, lambda _row: "has another number of entries than the rows beside it"
-        )
-        refuse(self, name, np.isnan(values.reshape(len(self), width)).sum(axis=1) > 0, lambda _row: "holds no number")
-        return values.reshape(len(self), width)
-
     def check_rewards(self, low: float, high: float) -> None:
         """Hold the rewards against bounds that are known beforehand.
 

@@ -15,12 +15,14 @@ from xbopt.core.errors import DecisionLogError, PolicyError, SupportError
 from xbopt.ope.logs.choices import by_action
 from xbopt.ope.logs.conversion import is_list, is_null, is_text, plain, refuse
 from xbopt.ope.logs.files import RawBatch, read_part
+from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import SHADOWS, Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.roles import SHADOW, ColumnRoles
 from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows
 from xbopt.ope.results.findings import Finding
 
+SHADOWS = "shadow:"
+"""Begins the names of policies that are shadows."""
 MOST_MISSED = 0.01
 """Share of decisions that a shadow may miss before that is a reason for caution."""
 

@@ -8,7 +8,7 @@ from typing import cast
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.ope.logs.policies import PolicyIdentity
+from xbopt.ope.logs.log_policy import PolicyIdentity
 
 FORMAT, FORMAT_VERSION = "xbopt.evaluation", 2
 _LARGEST = 1 << 24

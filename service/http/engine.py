@@ -1,10 +1,7 @@
 """The service behind HTTP: bundles that can be swapped, decisions that are stored before they are told."""
 
 import asyncio
-import threading
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +10,6 @@ from time import time_ns
 import msgspec
 import numpy as np
 
-from xbopt.core.arrays import BoolArray
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
@@ -21,6 +17,7 @@ from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.shadow import ShadowRunner
 from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import StoreError
@@ -30,15 +27,10 @@ from xbopt.service.store.recording import (
     bundle_entry,
     decision_entry,
     decode_decision,
-    shadow_entry,
 )
 
 _KEPT_BUNDLES = 3
 _encode = msgspec.msgpack.Encoder().encode
-_SHADOW_BACKLOG = 256
-_CROWDED = 5000
-"""Entries that wait for the store, from which on it takes no shadows: a quarter of what may wait, so that they never
-keep out a decision."""
 _ROW_SIGN = "/"
 
 
@@ -66,16 +58,12 @@ class Engine:
         shadow: Allocator | None = None,
     ) -> None:
         self.allocator, self.commit, self.metrics = allocator, commit, metrics
-        self._unproven, self._trusted_key, self._shadow = unproven, trusted_key, shadow
+        self._unproven, self._trusted_key = unproven, trusted_key
         self._earlier: list[Allocator] = []
         self.killed = False
         self.ready = False
         self._swapping = asyncio.Lock()
-        self._shadow_work: deque[tuple[str, Allocation, bool]] = deque(maxlen=_SHADOW_BACKLOG)
-        self._keeping: set[asyncio.Task[None]] = set()
-        self._shadow_thread = ThreadPoolExecutor(1, thread_name_prefix="xbopt-shadow")
-        self._shadow_lock = threading.Lock()
-        self._shadow_busy = False
+        self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         if shadow is not None:
             _same_requests(allocator, shadow)
 
@@ -92,8 +80,8 @@ class Engine:
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
-        await asyncio.get_running_loop().run_in_executor(None, self._shadow_thread.shutdown)
-        await asyncio.gather(*self._keeping)
+        if self._shadow is not None:
+            await self._shadow.stop()
         await self.commit.close()
 
     async def allocate(self, requests: Sequence[AllocationRequest]) -> list[AllocationAnswer]:
@@ -125,7 +113,7 @@ class Engine:
                 earlier = self._known(one, entry)
                 told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
-                self._compare(allocation, entry.key, allocator)
+                self._shadow.compare(allocation, entry.key, allocator)
             self.metrics.decided(told.source, told.guardrails)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
@@ -163,7 +151,7 @@ class Engine:
             earlier = self._known(stored[0], entry)
             allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
-            self._compare(allocation, key, allocator)
+            self._shadow.compare(allocation, key, allocator)
         self.metrics.decided(allocation.source, allocation.guardrails)
         return allocation, address, True
 
@@ -291,72 +279,6 @@ class Engine:
         if earlier.request != entry.identity:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
-
-    def _compare(self, allocation: Allocation, key: str, allocator: Allocator) -> None:
-        """Let the shadow bundle decide too, in its own thread; where it cannot keep up, it misses some."""
-        assert self._shadow is not None, "only called where there is one"
-        if len(self._shadow_work) == _SHADOW_BACKLOG:
-            self.metrics.shadow.labels("missed").inc()
-        # Probabilities over another menu, or none at all, say nothing about the actions of this log.
-        menu = allocator.bundle.schema.axes.get("K")
-        with self._shadow_lock:
-            self._shadow_work.append((key, allocation, menu == self._shadow.bundle.schema.axes.get("K") and bool(menu)))
-            start, self._shadow_busy = not self._shadow_busy, True
-        if start:
-            self._shadow_thread.submit(self._shadow_loop, self._shadow, asyncio.get_running_loop())
-
-    def _shadow_loop(self, shadow: Allocator, loop: asyncio.AbstractEventLoop) -> None:
-        while True:
-            with self._shadow_lock:
-                work = list(self._shadow_work)
-                self._shadow_work.clear()
-                if not work:
-                    self._shadow_busy = False
-                    return
-            entries: list[NewEntry] = []
-            for key, allocation, is_kept in work:
-                batch = allocation.batch
-                try:
-                    other = shadow.decide(_read_by(shadow, batch))
-                except XboptError:
-                    self.metrics.shadow.labels("failed").inc(len(batch))
-                    continue
-                if is_kept:
-                    entries.append(shadow_entry(other, shadow, key=key))
-                same = _same_decisions(allocation, other)
-                self.metrics.shadow.labels("same").inc(int(same.sum()))
-                self.metrics.shadow.labels("different").inc(int((~same).sum()))
-            if entries:
-                loop.call_soon_threadsafe(self._keep, entries)
-
-    def _keep(self, entries: list[NewEntry]) -> None:
-        """Store what a shadow said, behind the decisions; nobody waits for it."""
-        task = asyncio.get_running_loop().create_task(self._store_shadows(entries))
-        self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
-
-    async def _store_shadows(self, entries: list[NewEntry]) -> None:
-        if self.commit.waiting > _CROWDED:
-            self.metrics.shadow.labels("missed").inc(len(entries))
-            return
-        try:
-            await self.commit.append(*entries)
-        except StoreError:
-            self.metrics.shadow.labels("unstored").inc(len(entries))
-
-
-def _read_by(allocator: Allocator, batch: Batch) -> Batch:
-    """The batch as another bundle reads it: what counts as drift is its own matter."""
-    return allocator.reader.batch(
-        batch.decision_ids, batch.inputs, held=batch.held, previous_base=batch.previous_base, active=batch.active
-    )
-
-
-def _same_decisions(one: Allocation, other: Allocation) -> BoolArray:
-    """Which decisions spend and discount alike ``(B,)``."""
-    total = one.spend_base.sum(axis=(1, 2, 3))
-    close = np.abs(other.spend_base - one.spend_base).sum(axis=(1, 2, 3)) <= 0.01 * (1.0 + total)
-    return close & (np.abs(other.discount_frac - one.discount_frac) <= 1e-9).all(axis=(1, 2))
 
 
 def _decide(

@@ -11,7 +11,7 @@ from tests.service.conftest import Command
 from xbopt.agents.training import train
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.core.scenario.loading import load_scenario
-from xbopt.ope.logs.policies import PolicyIdentity
+from xbopt.ope.logs.log_policy import PolicyIdentity
 from xbopt.service.bundle.bundle import load_bundle
 from xbopt.service.exporting.evidence import read_certificate
 from xbopt.service.exporting.run_export import policy_of_run

@@ -20,8 +20,8 @@ from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decisions.decision import Decision
 from xbopt.env.contexts import window_reward
 from xbopt.env.market_run import MarketRun
+from xbopt.ope.logs.log_policy import PolicyIdentity
 from xbopt.ope.logs.open_log import open_log
-from xbopt.ope.logs.policies import PolicyIdentity
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.reports.evaluation.document import write_certificate
 from xbopt.service.store.opening import open_store

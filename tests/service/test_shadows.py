@@ -18,8 +18,8 @@ from xbopt.core.decision_log.schema import DecisionColumns
 from xbopt.core.errors import PolicyError, SupportError
 from xbopt.env.contexts import window_reward
 from xbopt.env.market_run import MarketRun
+from xbopt.ope.logs.log_policy import LogPolicy
 from xbopt.ope.logs.open_log import EvaluationLog, open_log
-from xbopt.ope.logs.policies import LogPolicy
 from xbopt.service.bundle_policy import BundlePolicy
 from xbopt.service.deciding.requests import AllocationRequest, Outcome
 from xbopt.service.exporting.description import build_guardrails
@@ -257,6 +257,8 @@ def test_a_bundle_that_names_its_decisions_cannot_be_asked(direct: Exported, tac
     policy = BundlePolicy.load(tactic.path)
     with pytest.raises(PolicyError, match="can be asked what it would do, not be played"):
         policy.menu.decode(np.zeros((1, 2, 2), dtype=np.int64), tactic.observations[0])
+    rebuild, arguments = policy.__reduce__()
+    policy = rebuild(*arguments)
     seen = tactic.observations[7]
     np.testing.assert_allclose(
         policy.probabilities(seen),

@@ -152,6 +152,14 @@ def test_what_a_deterministic_log_could_explore_is_not_known(table_log):
         named_policy("logging", log, exploration=0.2)
 
 
+def test_a_log_that_was_drawn_evenly_has_nothing_but_exploration(table_log):
+    log = table_log({"action": ["A", "B", "C"], "reward": [1.0, 2.0, 3.0]} | by_action("p", np.full((3, 3), 1 / 3)))
+    for share in (0.0, 0.5):
+        with pytest.raises(SupportError, match="row 1 was drawn uniformly from the allowed actions"):
+            answers(named_policy("logging", log, exploration=share), log)
+    np.testing.assert_allclose(answers(named_policy("logging", log, exploration=1.0), log), 1 / 3)
+
+
 def test_uniform_means_the_allowed_actions_where_the_log_says_which(table_log):
     three = {"action": ["A", "B", "C"], "reward": [1.0, 0.0, 1.0], "propensity": [0.5, 0.5, 1 / 3]}
     allowed = [[True, True, False], [True, True, False], [True, True, True]]
