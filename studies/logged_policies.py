@@ -20,6 +20,7 @@ from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATUR
 from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import ALWAYS, FromContext, LogPolicy, PolicyIdentity, named_policy
 from xbopt.simulator.build import build_market
+from xbopt.studies.saved_bandits import SUFFIX, saved_bandit
 
 HOW_TO_GIVE_PROBABILITIES = (
     "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
@@ -47,6 +48,8 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
             raise UsageError(f"--exploration is for plans and for logging; the policy {name} has none.")
         return known
     path = Path(name)
+    if path.suffix == SUFFIX:
+        return saved_bandit(path, log)
     if name in BUILT_IN or (is_plan_file(path) and scenario is not None):
         return _plan(name, log, scenario, exploration or 0.0)
     if name in REACTING or path.exists():

@@ -95,13 +95,15 @@ class HeldOut:
 
 
 def some_of(rows: LogRows, kept: BoolArray) -> LogRows:
-    """Some rows of a batch, in order."""
+    """Some rows of a batch, in order; their place says from where on they are counted."""
     if kept.all():
         return rows
+    place = f"{rows.place}, held-out rows from row {rows.first_row + 1:,} on"
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
     for one in fields(rows):
         value: object = getattr(rows, one.name)
         if isinstance(value, np.ndarray):
             arrays[one.name] = value[kept]
     keys: dict[str, pa.Array] = {name: column.filter(kept) for name, column in rows.keys.items()}
-    return replace(rows, **arrays, data=rows.data.rows(kept), keys=keys)  # pyright: ignore[reportArgumentType]
+    some = replace(rows, **arrays)  # pyright: ignore[reportArgumentType]
+    return replace(some, data=rows.data.rows(kept), keys=keys, place=place, first_row=0)
