@@ -127,7 +127,7 @@ def evaluate_period(
         period=about,
     )
     if not (times * weight).any():
-        return result  # no number at all, forced or not
+        return replace(result, withheld=True)  # there is no number at all, forced or not
     clusters = [codes] if data.cluster is None else [codes, data.cluster]
     values, differences, logging = _estimates(
         data, evaluation, weight, times, clusters, confidence=confidence, seed=seed, reward_model=reward_model

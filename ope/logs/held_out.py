@@ -95,9 +95,10 @@ class HeldOut:
 
 
 def some_of(rows: LogRows, kept: BoolArray) -> LogRows:
-    """Some rows of a batch, in order."""
+    """Some rows of a batch, in order; their place says from where on they are counted."""
     if kept.all():
         return rows
+    place = f"{rows.place}, held-out rows from row {rows.first_row + 1:,} on"
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
     for one in fields(rows):
         value: object = getattr(rows, one.name)

@@ -330,7 +330,8 @@ def test_a_coming_period_is_valued_from_days_like_it(tmp_path, xbopt_command):
     assert answer.code == 0, answer.err
     assert document["period"]["days"] == 5
     assert document["difference"]["low"] < 0.05 < document["difference"]["high"]
-    assert xbopt_command(*options, "--for", "2026-12-01..2026-12-31").code == 3
+    for more in ([], ["--force", "--report", "r.html", "--certificate", "c.json"]):
+        assert xbopt_command(*options, "--for", "2026-12-01..2026-12-31", *more).code == 3
     for wrong in (["--for", "June"], ["--events", "DE"], ["--for", "2026-06-01..2026-06-05", "--events", "Germany"]):
         assert xbopt_command(*options, *wrong).code == 2
     without = [

@@ -91,7 +91,7 @@ def test_a_whole_week_is_the_mean_of_its_days_and_says_what_is_assumed():
 def test_december_is_refused_from_a_log_of_may():
     data, decided = world(2, weeks=4)
     found = evaluate_period(data, always(len(data)), decided, "2026-12-01", "2026-12-31", force=True)
-    assert found.verdict == "REFUSE"
+    assert (found.verdict, found.withheld) == ("REFUSE", True)
     assert "31 of the 31 days" in found.reasons[0]
     assert not found.values
     assert found.difference is None
