@@ -165,7 +165,8 @@ class _Choice:
             raise ValueError(f"action {max(self.places) + self.base} is not among the {len(self.objects)} of c._multi")
         names = naming.of(self.objects, self.places, base=self.base)
         taken = names[self.places.index(self.chosen)]
-        row: dict[str, Value] = {"action": taken} | dict.fromkeys((f"{OFFERED}{name}" for name in names), True)
+        row: dict[str, Value] = {"action": taken}
+        row |= {f"{OFFERED}{name}": True for name in names}
         return row | {f"{PROBABILITY}{name}": p for name, p in zip(names, self.chances, strict=True)}
 
 
