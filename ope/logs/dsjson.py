@@ -12,11 +12,12 @@ from typing import cast
 
 from xbopt.ope.logs.json_values import JsonObject, Value, flattened, list_of, number_of, object_of
 
-PROBABILITY, CONTEXT, KEPT, SLOT, EVENT = "p.", "c.", "kept", "slot", "event"
+PROBABILITY, OFFERED, CONTEXT, KEPT, SLOT, EVENT = "p.", "offered.", "c.", "kept", "slot", "event"
 ROLES: Mapping[str, str] = {
     "action": "action",
     "reward": "reward",
     "action_probabilities": f"{PROBABILITY}*",
+    "allowed": f"{OFFERED}*",
     "context": f"{CONTEXT}*",
     "decision_id": "EventId",
     "timestamp": "Timestamp",
@@ -165,6 +166,7 @@ class _Choice:
         names = naming.of(self.objects, self.places, base=self.base)
         taken = names[self.places.index(self.chosen)]
         row: dict[str, Value] = {"action": taken}
+        row |= {f"{OFFERED}{name}": True for name in names}
         return row | {f"{PROBABILITY}{name}": p for name, p in zip(names, self.chances, strict=True)}
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs import dsjson
 from xbopt.ope.logs.json_values import JsonObject, Value, flattened
+from xbopt.ope.logs.roles import ROLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,12 +48,17 @@ class JsonColumns:
         return {
             role: [pattern]
             for role, pattern in dsjson.ROLES.items()
-            if any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for name in self.kinds)
+            if role in ROLES
+            and any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for name in self.kinds)
         }
 
     def empty(self, name: str) -> Value:
         """What a line without the column means: an action that was no choice, a feature that is 0, or nothing."""
-        if self.naming is None or self.kinds[name] not in ("int", "float"):
+        if self.naming is None:
+            return None
+        if name.startswith(dsjson.OFFERED):
+            return False
+        if self.kinds[name] not in ("int", "float"):
             return None
         if name == dsjson.KEPT:
             return 1.0

@@ -120,7 +120,9 @@ def balanced_rules(roles: ColumnRoles, shares: FloatArray | None) -> tuple[str, 
     if shares is None:
         return ()
     parts = ", ".join(f"{name} {share:.1%}" for name, share in zip(policies_of(roles), shares.tolist(), strict=True))
-    return (f"Weights are balanced over {len(shares)} logging policies, by their shares of the rows: {parts}.",)
+    return (
+        f"One-step weights are balanced over {len(shares)} logging policies, by their shares of the rows: {parts}.",
+    )
 
 
 def offered_labels(taken: Iterable[str], roles: ColumnRoles) -> tuple[str, ...]:

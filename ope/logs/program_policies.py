@@ -146,18 +146,20 @@ def program_policy(
             f"A policy given as an array needs actions=[...], the names of its columns in order; the log has: "
             f"{_some(log.action_labels)}. Or give a table whose columns bear the actions' names."
         )
-    return _aligned(np.asarray(policy, dtype=np.float64), [_label(one) for one in actions], log)
+    table = finite_array("policy", cast("ArrayLike", policy), axes=("n", "K"), lengths=(None, None))
+    return _aligned(table, [_label(one) for one in actions], log)
 
 
 def _shares(shares: Mapping[object, float], log: EvaluationLog) -> LogPolicy:
-    by_label = {_label(name): float(share) for name, share in shares.items()}
-    labels, unseen = _matched(list(by_label), log, must_have_all=True)
-    values = np.array([[by_label[label] for label in (*labels, *unseen)]])
-    check_distributions("policy", finite_array("policy", values, axes=("n", "K"), lengths=(1, None)))
+    names = [_label(name) for name in shares]
+    given = finite_array("policy", [list(shares.values())], axes=("n", "K"), lengths=(1, None))
+    check_distributions("policy", given)
+    by_label = dict(zip(names, given[0].tolist(), strict=True))
+    labels, unseen = _matched(names, log, must_have_all=True)
     shown = ", ".join(f"{label} {share:g}" for label, share in by_label.items())
     return FixedProbabilities(
         name=shown if len(by_label) <= _FEW else f"shares of {len(by_label)} actions",
-        shares=tuple(values[0].tolist()),
+        shares=tuple(by_label[label] for label in (*labels, *unseen)),
         unseen=unseen,
         identity=PolicyIdentity.of_name(shown, "shares"),
     )
@@ -165,7 +167,7 @@ def _shares(shares: Mapping[object, float], log: EvaluationLog) -> LogPolicy:
 
 def _aligned(table: FloatArray, names: Sequence[str], log: EvaluationLog) -> LogPolicy:
     """Probabilities of named actions ``(n, K)``, one row a row of the log."""
-    if table.ndim != 2 or table.shape[1] != len(names):
+    if table.shape[1] != len(names):
         raise PolicyError(f"The policy has shape {table.shape}; ({log.profile.rows}, {len(names)}) is wanted.")
     labels, unseen = _matched(names, log, must_have_all=True)
     if len(table) != log.profile.rows:

@@ -9,6 +9,7 @@ import pytest
 import xbopt
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope import open_log
+from xbopt.ope.logs.files import read_part
 
 
 def written(tmp_path, lines, name="log.jsonl"):
@@ -120,6 +121,9 @@ def test_events_become_decisions_with_all_probabilities(tmp_path):
     assert propensity.tolist() == [0.8, 0.1, 0.5]
     # In the last event rum was no choice.
     np.testing.assert_allclose(table, [[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.5, 0.0, 0.5]])
+    (batch,) = read_part(log.parts()[0], ["offered.rum", "offered.tea"])
+    assert batch.columns["offered.rum"].to_pylist() == [True, True, False]
+    assert batch.columns["offered.tea"].to_pylist() == [True, True, True]
     assert log.context_names == ("c.User.city=Oslo", "c.User.city=Rome", "c.User.age")
     assert context.tolist() == [[0, 1, 1], [1, 0, 2], [0, 1, 3]]
     assert str(log.profile.last) == "2026-03-01T00:00:03.123456"

@@ -41,7 +41,7 @@ def test_a_log_gives_what_the_arrays_give():
     assert found.result.estimates["dr"].value == pytest.approx(expected.estimates["dr"].value, rel=1e-9)
     assert found.verdict == expected.verdict == "ANSWER"
     assert found.rules[-1] == (
-        "Weights are balanced over 2 logging policies, by their shares of the rows: new 30.0%, old 70.0%."
+        "One-step weights are balanced over 2 logging policies, by their shares of the rows: new 30.0%, old 70.0%."
     )
     # Balanced weights are bounded by those of the mixture: of arm c at most 0.6 / (0.3 * 0.6).
     assert found.result.support.max_weight == pytest.approx(0.6 / 0.18)
