@@ -132,7 +132,7 @@ def _audit(
     normal = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     error = project(known["dr" if sums.predicted else "snips"], blocks, layout.position).standard_error()
     half_width = normal * error if np.isfinite(error) else 0.0
-    kept = sums.audit.rows(sums.support.n_actions)
+    kept = sums.audit.rows()
     test = None if kept is None else CalibrationTest(kept)
     found = None
     if test is not None and not estimated:

@@ -16,6 +16,7 @@ from xbopt.ope.data.logged import LoggedBanditData
 MOST_COLUMNS = 40
 _ROWS_A_COLUMN = 50
 _MOST_DAYS, _MOST_KNOTS, _MOST_SEGMENTS = 31, 12, 8
+_LARGE = 250_000  # rows from which a column a day would cost more than reading the log
 _WEEKS = 3.0  # shorter logs have too few of each weekday
 
 
@@ -54,7 +55,7 @@ class Covariates:
         left = budget - len(own)
         first, last = span or (0.0, 0.0)
         days = int(np.floor(last) - np.floor(first)) + 1
-        by_day = 1 < days <= min(_MOST_DAYS, left)
+        by_day = 1 < days <= min(_MOST_DAYS if rows < _LARGE else _MOST_KNOTS, left)
         knots = days if by_day else min(_MOST_KNOTS, left)
         if last <= first or knots < 2:
             knots = 0

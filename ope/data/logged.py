@@ -14,6 +14,7 @@ PROPENSITY_WANTED = "a propensity is the probability of the logged action, above
 SAMPLING_WANTED = "the probability that the row was kept, above 0 and at most 1, is wanted"
 MATCH_TOLERANCE = 1e-6
 LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
+_MICROSECONDS = 86_400_000_000  # of a day
 _LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
 
 
@@ -188,8 +189,10 @@ class LoggedBanditData:
 
     def _check_beside(self, rows: int) -> None:
         if self.time is not None:
-            moments = cast("NDArray[np.generic]", np.asarray(self.time))
-            days = moments if moments.dtype.kind != "M" else (moments - np.datetime64(0, "D")) / np.timedelta64(1, "D")
+            days = np.asarray(self.time)
+            if days.dtype.kind == "M":
+                moments = cast("NDArray[np.datetime64]", days).astype("datetime64[us]")
+                days = np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / _MICROSECONDS)
             self._set("time", finite_array("time", days, axes=("n",), lengths=(rows,)))
         if self.covariates is not None:
             columns = finite_array("covariates", self.covariates, axes=("n", "c"), lengths=(rows, None))

@@ -4,10 +4,11 @@ The sample is thinned to what fits into memory: of many rows it keeps one in 2, 
 belongs to the row, so that it depends neither on chunks nor on workers.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.ope.data.logged import LoggedBanditData
@@ -26,6 +27,7 @@ class AuditedRows:
     """The rows that were kept, ``m`` of them.
 
     Attributes:
+        number: What chose them ``(m,)``.
         data: Context, action, own propensity, table of all probabilities, time, segment and cluster.
         weight: Importance weight ``(m,)``.
         evaluation: pi_e of every action ``(m, K)``; None with too many actions.
@@ -34,105 +36,118 @@ class AuditedRows:
             not by day or segment.
     """
 
+    number: KeyArray
     data: LoggedBanditData
     weight: FloatArray
     evaluation: FloatArray | None
     residual: FloatArray
     pooled: bool
 
+    def rows(self, select: IntArray) -> "AuditedRows":
+        """Some of them, in the order given."""
+        return AuditedRows(
+            number=self.number[select],
+            data=self.data.rows(select),
+            weight=self.weight[select],
+            evaluation=None if self.evaluation is None else self.evaluation[select],
+            residual=self.residual[select],
+            pooled=self.pooled,
+        )
+
 
 class AuditSample:
     """Gathers rows in chunks of any size and order."""
 
-    __slots__ = ("_kept", "_parts", "_pooled", "_share", "_width")
+    __slots__ = ("_kept", "_parts", "_share", "_width")
 
     def __init__(self) -> None:
-        self._parts: list[tuple[KeyArray, Mapping[str, FloatArray | IntArray | None]]] = []
+        self._parts: list[AuditedRows] = []
         self._kept = 0
         self._share = 1
         self._width = 1
-        self._pooled = False
 
     def add(
         self, data: LoggedBanditData, weighted: WeightedRows, residual: FloatArray, *, keys: KeyArray, rows: IntArray
     ) -> None:
         """Add rows with their keys and numbers in the log ``(n,)``."""
-        number = keys if data.cluster is None else _row_keys(rows)
+        number = keys if data.cluster is None else row_keys(len(rows), first_row=0, cluster=rows, seed=_SALT)
         small = data.n_actions <= _MOST_ACTIONS
         table = data.action_probabilities if small else None
-        self._pooled |= data.policy_propensities is not None
         self._width = 8 + data.context.shape[1] + data.n_actions * ((table is not None) + small)
-        kept = np.flatnonzero(_chosen(number, self._share))
-        part = {
-            "context": data.context,
-            "action": data.action,
-            "reward": data.reward,
-            "propensity": data.propensity,
-            "action_probabilities": table,
-            "cluster": data.cluster,
-            "segment": data.segment,
-            "time": data.time,
-            "weight": weighted.weight,
-            "evaluation": weighted.evaluation if small else None,
-            "residual": residual,
-        }
+        kept = _chosen(number, self._share)
         while len(kept) > self._most:  # before anything is copied
             self._share *= 2
             kept = kept[_chosen(number[kept], self._share)]
-        self._take(number[kept], {name: None if column is None else column[kept] for name, column in part.items()})
+        if not len(kept):
+            return
+        bare = replace(
+            data,
+            action_probabilities=table,
+            covariates=None,
+            cost=None,
+            observed=None,
+            previous_action=None,
+            policy=None,
+            policy_propensities=None,
+            checked=True,
+        )
+        every = AuditedRows(
+            number=number,
+            data=bare,
+            weight=weighted.weight,
+            evaluation=weighted.evaluation if small else None,
+            residual=residual,
+            pooled=data.policy_propensities is not None,
+        )
+        self._take(every.rows(kept))
 
     def merge(self, other: "AuditSample") -> None:
         """Add what another one has kept."""
         self._share, self._width = max(self._share, other._share), max(self._width, other._width)
-        self._pooled |= other._pooled
-        for number, part in other._parts:
-            self._take(number, part)
+        for part in other._parts:
+            self._take(part)
 
-    def rows(self, n_actions: int) -> AuditedRows | None:
+    def rows(self) -> AuditedRows | None:
         """The rows, in an order that belongs to them; None where there are none."""
         self._thin()
         if not self._kept:
             return None
-        number = np.concatenate([number for number, _ in self._parts])
-        order = np.argsort(number, kind="stable")
-        columns = {
-            name: None if column is None else np.concatenate([part[name] for _, part in self._parts])[order]
-            for name, column in self._parts[0][1].items()
-        }
-        beside = {name: columns.pop(name) for name in ("weight", "evaluation", "residual")}
-        data = LoggedBanditData(n_actions=n_actions, **columns, checked=True)
-        return AuditedRows(data=data, pooled=self._pooled, **beside)
+        whole = _together(self._parts)
+        return whole.rows(np.argsort(whole.number, kind="stable").astype(np.int64))
 
     @property
     def _most(self) -> int:
         return max(min(MOST_ROWS, MOST_NUMBERS // self._width), 1)
 
-    def _take(self, number: KeyArray, part: Mapping[str, FloatArray | IntArray | None]) -> None:
-        if len(number):
-            self._parts.append((number, part))
-            self._kept += len(number)
+    def _take(self, part: AuditedRows) -> None:
+        self._parts.append(part)
+        self._kept += len(part.number)
         if self._kept > self._most:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep one row in so many that they fit; the least power of 2 that does, whatever came first."""
+        """Keep one row in so many that they fit: the least power of 2 that does, whatever came first."""
         while True:
-            parts = [(number, _chosen(number, self._share), part) for number, part in self._parts]
-            if sum(int(chosen.sum()) for _, chosen, _ in parts) <= self._most:
+            chosen = [_chosen(part.number, self._share) for part in self._parts]
+            self._kept = sum(map(len, chosen))
+            if self._kept <= self._most:
                 break
             self._share *= 2
-        self._parts = [
-            (number[chosen], {name: None if column is None else column[chosen] for name, column in part.items()})
-            for number, chosen, part in parts
-            if chosen.any()
-        ]
-        self._kept = sum(len(number) for number, _ in self._parts)
+        pairs = zip(self._parts, chosen, strict=True)
+        self._parts = [part if len(kept) == len(part.number) else part.rows(kept) for part, kept in pairs if len(kept)]
 
 
-def _chosen(number: KeyArray, share: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    return ((number >> _BITS) & np.uint64(share - 1)) == 0
+def _chosen(number: KeyArray, share: int) -> IntArray:
+    """Positions of the rows whose number chooses them ``(m,)``."""
+    return np.flatnonzero(((number >> _BITS) & np.uint64(share - 1)) == 0).astype(np.int64, copy=False)
 
 
-def _row_keys(rows: IntArray) -> KeyArray:
-    """A mixed number a row: rows of one cluster share their key, and are chosen one by one all the same."""
-    return row_keys(len(rows), first_row=0, cluster=rows, seed=_SALT)
+def _together(parts: Sequence[AuditedRows]) -> AuditedRows:
+    def joined(some: Sequence[AuditedRows | LoggedBanditData], kind: type) -> dict[str, NDArray[np.generic]]:
+        columns = {one.name: [getattr(part, one.name) for part in some] for one in fields(kind)}
+        return {name: np.concatenate(c) for name, c in columns.items() if all(isinstance(one, np.ndarray) for one in c)}
+
+    data = [part.data for part in parts]
+    whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
+    pooled = any(part.pooled for part in parts)
+    return replace(parts[0], **joined(parts, AuditedRows), data=whole, pooled=pooled)

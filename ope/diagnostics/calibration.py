@@ -3,8 +3,8 @@
 For every function g of what was known before the decision, ``E[g (1(A=a) - p(a|x))] = 0``; where only the propensity
 of the logged action is known, ``E[g (w 1(A=a) - pi_e(a|x))] = 0`` with ``w = pi_e/p`` wherever a could be taken. Groups
 are such functions. A threshold is Bernstein's (Boucheron, Lugosi, Massart 2013, "Concentration Inequalities", 2.8),
-which needs no large numbers, with one error probability for all groups and actions together (Bonferroni). The overall
-share of each action is judged beside (``verdict``), so that what is tested here is left once that is taken out.
+which needs no large numbers, with one error probability for all groups and actions (Bonferroni). The overall share
+of each action is judged beside (``verdict``), so that what is tested here is left once that is taken out.
 """
 
 from collections.abc import Iterator

@@ -94,7 +94,8 @@ def _by_column(column: int, values: FloatArray) -> Iterator[Grouping]:
     edges = np.unique(np.quantile(values[:_EDGES_FROM], np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
     place = np.searchsorted(edges, values, side="right")
     ends = [float("-inf"), *edges.tolist(), float("inf")]
-    found, place = np.unique(place, return_inverse=True)
+    found = np.flatnonzero(np.bincount(place, minlength=len(ends) - 1))
+    place = np.searchsorted(found, place)
     shown = tuple({"above": ends[bin_], "up_to": ends[bin_ + 1]} for bin_ in found.tolist())
     yield _labelled("column", place, shown, column)
     spread = float(values.std())

@@ -94,11 +94,6 @@ class SupportSums:
         self._top: tuple[float, int, int, float] = (-1.0, 1, -1, 1.0)
         self._segments: dict[int, FloatArray] = {}
 
-    @property
-    def n_actions(self) -> int:
-        """Number of actions ``K``."""
-        return self._action.shape[1]
-
     def add(
         self,
         rows: WeightedRows,

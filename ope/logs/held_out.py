@@ -95,10 +95,9 @@ class HeldOut:
 
 
 def some_of(rows: LogRows, kept: BoolArray) -> LogRows:
-    """Some rows of a batch, in order; their place says from where on they are counted."""
+    """Some rows of a batch, in order; ``numbers`` says which of the file they are."""
     if kept.all():
         return rows
-    place = f"{rows.place}, held-out rows from row {rows.first_row + 1:,} on"
     arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
     for one in fields(rows):
         value: object = getattr(rows, one.name)

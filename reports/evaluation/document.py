@@ -110,6 +110,7 @@ def _finding(finding: Finding, evaluation: LogEvaluation) -> dict[str, object]:
         "file": finding.file or None,
         "row": None if finding.row is None else finding.row + 1,
         "segment": None if finding.segment is None else names.segment(finding.segment),
+        "columns": [names.column(column) for column in finding.columns],
         "figures": figures,
     }
 
