@@ -99,6 +99,8 @@ def _hotelling(columns: FloatArray, left: FloatArray, owner: IntArray) -> float 
     total = scores.sum(axis=1)
     centred = scores - total[:, None] / clusters
     spread = centred @ centred.T
-    inverse: FloatArray = np.linalg.pinv(spread, rcond=1e-9, hermitian=True)
-    squared = float(total @ inverse @ total) / clusters * (clusters - 1)
+    size, directions = np.linalg.eigh(spread)
+    kept = size > 1e-9 * max(float(size[-1]), 1e-300)
+    along: FloatArray = directions[:, kept].T @ total
+    squared = float((along**2 / size[kept]).sum()) / clusters * (clusters - 1)
     return float(fdtrc(freedom, clusters - freedom, squared * (clusters - freedom) / (freedom * (clusters - 1))))
