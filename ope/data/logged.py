@@ -15,6 +15,7 @@ SAMPLING_WANTED = "the probability that the row was kept, above 0 and at most 1,
 MATCH_TOLERANCE = 1e-6
 LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
 _MICROSECONDS = 86_400_000_000  # of a day
+_MOST_DAYS = 1e6  # seconds since 1970 are more
 _LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
 
 
@@ -193,7 +194,9 @@ class LoggedBanditData:
             if days.dtype.kind == "M":
                 moments = cast("NDArray[np.datetime64]", days).astype("datetime64[us]")
                 days = np.where(np.isnat(moments), np.nan, moments.astype(np.int64) / _MICROSECONDS)
-            self._set("time", finite_array("time", days, axes=("n",), lengths=(rows,)))
+            time = finite_array("time", days, axes=("n",), lengths=(rows,))
+            check_between("time", time, -_MOST_DAYS, _MOST_DAYS, "days since 1970, or datetime64, are wanted")
+            self._set("time", time)
         if self.covariates is not None:
             columns = finite_array("covariates", self.covariates, axes=("n", "c"), lengths=(rows, None))
             if columns.size:

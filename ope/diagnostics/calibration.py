@@ -21,6 +21,7 @@ from xbopt.ope.results.findings import Figure, Finding, Level
 FALSE_CAUTIONS, FALSE_REFUSALS = 0.003, 0.0003
 """Share of honest logs in which some group looks wrong, and so wrong that the log is refused."""
 _FEWEST_ROWS = 40
+_FEWEST_CLUSTERS = 4.0  # fewer do not tell their own spread
 _STATED_BINS = 8
 _UNBALANCED = 2.5  # standard errors from which a column is named among those that carry a difference of estimators
 
@@ -162,9 +163,13 @@ class CalibrationTest:
         if self._begins is not None:
             for place, column in enumerate(member.T):
                 sums = np.add.reduceat(column[:, None] * away, self._begins, axis=0)
+                sizes_of = np.add.reduceat(np.abs(column), self._begins)
+                # Clusters of unequal size are worth fewer equal ones.
+                clusters[place] = worth = float(sizes_of.sum()) ** 2 / float(sizes_of @ sizes_of)
+                if grouping.disjoint:  # around the group's own mean: what is tested must not hide itself
+                    sums -= np.outer(sizes_of, sums.sum(axis=0) / column.sum())
+                    sums *= (worth / max(worth - 1.0, 1e-9)) ** 0.5
                 variance[place] = np.maximum(variance[place], (sums * sums).sum(axis=0))
-                greatest = max(greatest, float(np.abs(sums).max()))
-                clusters[place] = np.count_nonzero(np.add.reduceat(np.abs(column), self._begins))
         mass = member.T @ misplaced / len(member) if grouping.disjoint else np.zeros(variance.shape)
         count = member.T @ hit
         mean = np.divide(member.T @ (hit * self._residual[:, None]), count, out=np.zeros_like(mass), where=count > 0.0)
@@ -292,10 +297,11 @@ def _ratio(found: FloatArray, expected: FloatArray) -> FloatArray:
 
 
 def _few_clusters(clusters: FloatArray, level: float) -> FloatArray:
-    """How much further Student's quantile lies out than the normal one, by the number of clusters ``(m,)``."""
+    """How much further Student's quantile lies out than the normal one, by what clusters are worth ``(m,)``."""
     from scipy.special import stdtrit
 
     normal = -NormalDist().inv_cdf(level)
     known = np.isfinite(clusters)
     freedom = np.where(known, np.maximum(clusters - 1.0, 1.0), 1e6)
-    return np.where(known, stdtrit(freedom, 1.0 - level) / normal, 1.0)
+    reach = np.where(known, stdtrit(freedom, 1.0 - level) / normal, 1.0)
+    return np.where(clusters < _FEWEST_CLUSTERS, np.inf, reach)

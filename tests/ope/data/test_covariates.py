@@ -76,6 +76,8 @@ def test_a_season_that_the_model_knows_narrows_the_interval(model: str) -> None:
 def test_moments_as_dates_are_days_and_nan_is_refused() -> None:
     moments = np.datetime64("2026-03-01T12:00", "us") + np.arange(200).astype("timedelta64[h]")
     np.testing.assert_allclose(log_of(200, time=moments).time[:2], [20513.5, 20513.5 + 1 / 24])
+    with pytest.raises(DecisionLogError, match="days since 1970, or datetime64, are wanted"):
+        log_of(200, time=np.full(200, 1.7e9))
     with pytest.raises(DecisionLogError, match="time, row 0"):
         log_of(200, time=np.full(200, np.datetime64("NaT", "us")))
 

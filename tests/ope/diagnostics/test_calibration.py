@@ -58,6 +58,15 @@ def test_a_drift_over_weeks_is_refused() -> None:
     assert evaluate_policy(data, always_b(data)).verdict == "REFUSE"
 
 
+def test_a_drift_is_found_where_days_share_their_luck() -> None:
+    """28 days are clusters, so that no day by itself tells anything; weights and rewards drift together."""
+    share = np.arange(5600) / 5600.0
+    data = log_of(0.1 + 0.8 * share, time=START + 28.0 * share, cluster=np.floor(28.0 * share).astype(int))
+    result = evaluate_policy(data, always_b(data))
+    assert result.verdict == "REFUSE"
+    assert set(codes(result)) & {"weights_by_group", "bias_by_group"}
+
+
 def test_a_segment_and_a_column_are_named() -> None:
     random = np.random.default_rng(3)
     group = random.integers(0, 2, 4000)
