@@ -27,7 +27,7 @@ from xbopt.ope.data.row_keys import folds_of, row_keys
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities
 from xbopt.ope.evaluate import evaluate_policy
-from xbopt.ope.logs.open_log import EvaluationLog
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.rows import together
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding

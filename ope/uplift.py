@@ -134,6 +134,7 @@ def uplift_curve(
         )
     if not shares or any(not 0.0 < share <= 1.0 for share in shares):
         raise UsageError(f"shares is {tuple(shares)}; shares above 0 and at most 1 are wanted.")
+    data.refuse_sampling("an uplift curve")
     order = finite_array("score", score, axes=("n",), lengths=(len(data),))
     findings: tuple[Finding, ...] = ()
     if data.propensity is None:

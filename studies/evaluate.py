@@ -14,8 +14,9 @@ from xbopt.core.workers import Engine
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
 from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, with_self_test
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy
-from xbopt.ope.logs.open_log import EvaluationLog, open_log
+from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.period import parse_period, with_period
 from xbopt.ope.logs.probabilities import open_probabilities
 from xbopt.ope.logs.program_policies import program_policy
@@ -130,6 +131,7 @@ def evaluate(
         )
     for what, wanted in (
         ("--estimand sequential", estimand == "sequential"),
+        ("--sequence", sequence),
         ("--self-test", self_test),
     ):
         if wanted:

@@ -20,8 +20,8 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.plan_table import is_plan_file, read_plan
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import ALWAYS, FromContext, named_policy
 from xbopt.ope.logs.shadows import SHADOWS
 from xbopt.simulator.build import build_market

@@ -11,9 +11,9 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 from xbopt.ope.logs.conversion import number_lists, words
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.files import RawBatch
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows, OwnRows
 
 DECISION, UNIT, OBSERVATION = "decision_id", "unit", "observation"

@@ -8,8 +8,8 @@ from xbopt.agents.bandits.kinds import load_bandit
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import PolicyKind
 from xbopt.core.errors import PolicyError
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import FromContext
 
 SUFFIX = ".npz"

@@ -36,9 +36,9 @@ class DayMeans:
         ready = rows.ready
         day = np.floor_divide(rows.decided[ready] - self.origin, _DAY).astype(np.int64)
         if day.size and day.min() >= 0 and day.max() < _MOST_DAYS:
-            found: FloatArray = np.zeros((2, int(day.max()) + 1))
-            found[0], found[1] = np.bincount(day), np.bincount(day, weights=rows.data.reward[ready])
-            self._plus(found)
+            sampling = rows.data.sampling
+            share = np.ones(len(day)) if sampling is None else 1.0 / sampling[ready]
+            self._plus(np.stack([np.bincount(day, weights=each) for each in (share, share * rows.data.reward[ready])]))
 
     def merge(self, other: "DayMeans") -> None:
         """Add what was gathered from other rows."""

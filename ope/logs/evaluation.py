@@ -19,9 +19,9 @@ from xbopt.ope.diagnostics.weights import importance_weights
 from xbopt.ope.evaluate import gather
 from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.logs.day_means import DayMeans
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.files import LogPart
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity, ask
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.reuse import log_reuse
 from xbopt.ope.logs.rows import LogRows, together
 from xbopt.ope.logs.samples import Samples

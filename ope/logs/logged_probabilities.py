@@ -17,8 +17,8 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import PolicyError, SupportError
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows
 
 _ALL = 1.0 - 1e-9

@@ -8,9 +8,9 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import ContextPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.logged_probabilities import logging_policy
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.shadows import SHADOWS, shadow_policy
 

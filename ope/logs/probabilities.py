@@ -16,9 +16,9 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import numbers, positions, refuse, texts
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.files import LogFile, RawBatch, open_source, read_part, split
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import ForeignRows, LogRows
 
 if TYPE_CHECKING:

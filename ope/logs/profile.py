@@ -54,6 +54,11 @@ class LogProfile:
     units: int = 0
     units_share_episodes: bool = False
 
+    @property
+    def first_day(self) -> np.datetime64 | None:
+        """Midnight before the first decision; None without timestamps."""
+        return None if self.first is None else self.first.astype("datetime64[D]").astype("datetime64[us]")
+
 
 def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
     """Read the whole log once, a few columns of it: actions, decisions, moments, episodes, segments and context.

@@ -21,8 +21,8 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError, PolicyError, UsageError
 from xbopt.ope.data.array_checks import check_distributions, finite_array
 from xbopt.ope.logs.conversion import StoredColumn
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.policies import FixedProbabilities
 from xbopt.ope.logs.rows import ForeignRows, LogRows
 from xbopt.ope.logs.tables import TableRows, is_table

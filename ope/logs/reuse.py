@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from xbopt.core.learnt_rows import SAME_CONTENT, content_hashes, id_hashes, learnt_rows_of
 from xbopt.core.text_hashes import hashed
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.rows import ForeignRows
 from xbopt.ope.results.findings import Finding, Findings
 

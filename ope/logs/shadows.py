@@ -14,9 +14,9 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError, PolicyError, SupportError
 from xbopt.ope.logs.choices import by_action
 from xbopt.ope.logs.conversion import is_list, is_null, is_text, plain, refuse
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.files import RawBatch, read_part
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
-from xbopt.ope.logs.open_log import EvaluationLog
 from xbopt.ope.logs.roles import SHADOW, ColumnRoles
 from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows
 from xbopt.ope.results.findings import Finding

@@ -161,6 +161,7 @@ def test_a_probability_of_keeping_that_is_wrong_is_named_with_its_row():
     [
         {"estimand": "sequential"},
         {"self_test": True},
+        {"sequence": True},
         {"propensity": "estimate", "columns": [COLUMNS.replace("propensity=p,", "")]},
     ],
 )

@@ -18,8 +18,9 @@ from xbopt.core.decision_log.schema import DecisionColumns
 from xbopt.core.errors import PolicyError, SupportError
 from xbopt.env.contexts import window_reward
 from xbopt.env.market_run import MarketRun
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy
-from xbopt.ope.logs.open_log import EvaluationLog, open_log
+from xbopt.ope.logs.open_log import open_log
 from xbopt.service.bundle_policy import BundlePolicy
 from xbopt.service.deciding.requests import AllocationRequest, Outcome
 from xbopt.service.exporting.description import build_guardrails
