@@ -308,25 +308,6 @@ def test_a_window_that_is_booked_late_is_no_overlap_but_nobody_said_so(log_path)
     assert not any("booked after" in step for step in told.next_steps)
 
 
-def test_episodes_that_began_too_late_are_left_out_without_caution(log_path):
-    """Weekly decisions with windows of 7 days booked 2 days later: the calendar alone says which are not ready."""
-    rows = np.arange(1200)
-    decided = np.datetime64("2026-01-01", "us") + (rows // 3 // 4 + 7 * (rows % 3)) * np.timedelta64(1, "D")
-    draw = np.random.default_rng(1)
-    columns = {
-        "action": draw.integers(0, 2, 1200), "propensity": np.full(1200, 0.5), "reward": draw.random(1200),
-        "episode_id": rows // 3, "step": rows % 3, "timestamp": decided,
-        "window_end": decided + np.timedelta64(7, "D"), "reward_ready_at": decided + np.timedelta64(9, "D"),
-    }  # fmt: skip
-    log = open_log(log_path(pa.table(columns)))
-    found = evaluate_log_sequentially(log, FixedProbabilities(name="p", shares=(0.4, 0.6))).result
-    # The last decision is on day 99 + 14, so that episodes from day 91 on are not ready: 9 days of 4.
-    assert (found.verdict, found.rows, found.rows_censored) == ("ANSWER", 364, 36)
-    slower = columns["reward_ready_at"] + (rows % 2) * np.timedelta64(3, "D")
-    log = open_log(log_path(pa.table(columns | {"reward_ready_at": slower})))
-    assert evaluate_log_sequentially(log, FixedProbabilities(name="p", shares=(0.4, 0.6))).result.verdict == "CAUTION"
-
-
 def test_a_window_that_ends_before_its_decision_is_an_error(log_path):
     content = episodes((0, 1, 2))
     ends = [moment.as_py() - timedelta(days=1) for moment in content["timestamp"]]

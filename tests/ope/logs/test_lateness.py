@@ -5,9 +5,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.evaluation import evaluate_log
 from xbopt.ope.logs.open_log import open_log
-from xbopt.ope.logs.policies import named_policy
+from xbopt.ope.logs.policies import FixedProbabilities, named_policy
 
 DAYS, WINDOW = 28, 7.0
 
@@ -77,3 +78,24 @@ def test_a_log_shorter_than_its_window_is_refused(opened):
     log, _ = opened(1, lambda random, bought: np.where(bought, 0.001 + 0.1 * random.random(3000), WINDOW), days=5)
     result = evaluate_log(log, named_policy("always:1", log)).result
     assert result.verdict == "REFUSE"
+
+
+def test_episodes_that_began_too_late_are_left_out_without_caution(tmp_path):
+    """Weekly decisions with windows of 7 days booked 2 days later: the calendar alone says which are not ready."""
+    rows = np.arange(1200)
+    decided = np.datetime64("2026-01-01", "us") + (rows // 3 // 4 + 7 * (rows % 3)) * np.timedelta64(1, "D")
+    draw = np.random.default_rng(1)
+    columns = {
+        "action": draw.integers(0, 2, 1200), "propensity": np.full(1200, 0.5), "reward": draw.random(1200),
+        "episode_id": rows // 3, "step": rows % 3, "timestamp": decided,
+        "window_end": decided + np.timedelta64(7, "D"), "reward_ready_at": decided + np.timedelta64(9, "D"),
+    }  # fmt: skip
+    parquet.write_table(pa.table(columns), tmp_path / "log.parquet")
+    log = open_log(tmp_path / "log.parquet")
+    found = evaluate_log_sequentially(log, FixedProbabilities(name="p", shares=(0.4, 0.6))).result
+    # The last decision is on day 99 + 14, so that episodes from day 91 on are not ready: 9 days of 4.
+    assert (found.verdict, found.rows, found.rows_censored) == ("ANSWER", 364, 36)
+    slower = columns["reward_ready_at"] + (rows % 2) * np.timedelta64(3, "D")
+    parquet.write_table(pa.table(columns | {"reward_ready_at": slower}), tmp_path / "log.parquet")
+    log = open_log(tmp_path / "log.parquet")
+    assert evaluate_log_sequentially(log, FixedProbabilities(name="p", shares=(0.4, 0.6))).result.verdict == "CAUTION"
