@@ -38,7 +38,12 @@ class DayMeans:
         if day.size and day.min() >= 0 and day.max() < _MOST_DAYS:
             sampling = rows.data.sampling
             share = np.ones(len(day)) if sampling is None else 1.0 / sampling[ready]
-            self._plus(np.stack([np.bincount(day, weights=each) for each in (share, share * rows.data.reward[ready])]))
+            found: FloatArray = np.zeros((2, int(day.max()) + 1))
+            found[0], found[1] = (
+                np.bincount(day, weights=share),
+                np.bincount(day, weights=share * rows.data.reward[ready]),
+            )
+            self._plus(found)
 
     def merge(self, other: "DayMeans") -> None:
         """Add what was gathered from other rows."""
