@@ -26,7 +26,7 @@ from xbopt.ope.results.findings import Finding
 
 FEWEST_UNITS = 50
 """With fewer independent units the normal approximation behind the sequence is not to be relied on at every look."""
-_FEWEST_CARRYING = 100
+_FEWEST_CARRYING = 200
 """Units that have to carry the spread, where their contributions are of unequal size: rare rewards, order values."""
 _EVEN = 0.5  # (sum |x|)^2 / sum x^2 over the number of units: 2 / pi for normal ones, 4 p (1 - p) for events
 _TIGHTEST = 200  # units at which the sequence is narrowest; fixed for all logs, since it must not be chosen from one

@@ -89,15 +89,15 @@ def test_all_looks_together_miss_no_more_than_one_look_may(world):
 @given(st.integers(0, 10_000), st.sampled_from(["drawn", "by action", "by reward"]), st.floats(0.5, 0.999))
 def test_low_is_never_above_high_and_the_ordinary_interval_lies_within(seed, order, confidence):
     random = np.random.default_rng(seed)
-    action = random.integers(0, 2, 300)
-    reward = random.random(300) ** 3 + action * random.random()
+    action = random.integers(0, 2, 600)
+    reward = random.random(600) ** 3 + action * random.random()
     if order != "drawn":
         rank = np.argsort(action if order == "by action" else reward, kind="stable")
         action, reward = action[rank], reward[rank]
     data = LoggedBanditData(
-        context=np.zeros((300, 0)), action=action, reward=reward, propensity=np.full(300, 0.5), n_actions=2
+        context=np.zeros((600, 0)), action=action, reward=reward, propensity=np.full(600, 0.5), n_actions=2
     )
-    found = evaluate_policy(data, np.tile(PREFERS_B, (300, 1)), confidence=confidence, sequence=True)
+    found = evaluate_policy(data, np.tile(PREFERS_B, (600, 1)), confidence=confidence, sequence=True)
     for wide, plain in ((found.anytime.values, found.estimates), (found.anytime.differences, found.differences)):
         for name, estimate in plain.items():
             assert wide[name].low <= estimate.low <= estimate.high <= wide[name].high
