@@ -28,7 +28,9 @@ FEWEST_UNITS = 50
 """With fewer independent units the normal approximation behind the sequence is not to be relied on at every look."""
 _FEWEST_CARRYING = 200
 """Units that have to carry the spread, where their contributions are of unequal size: rare rewards, order values."""
-_EVEN = 0.5  # (sum |x|)^2 / sum x^2 over the number of units: 2 / pi for normal ones, 4 p (1 - p) for events
+_EVEN = 0.35
+"""Share of the units that is even enough to ask nothing more. ``(sum |x|)^2 / sum x^2`` is 2 / pi of the units for normal
+contributions, 0.48 for clusters of 1 to 50 rows, 0.36 where arms were drawn by cluster, 4 p (1 - p) for events."""
 _TIGHTEST = 200  # units at which the sequence is narrowest; fixed for all logs, since it must not be chosen from one
 
 
@@ -78,7 +80,7 @@ def with_anytime(
         few = Finding(code="few_units_for_sequence", level="advice", figures=figures)
         return replace(result, findings=(*result.findings, few))
     squares = float(influence @ influence)
-    worth = float(np.abs(influence).sum()) ** 2 / squares if squares > 0.0 else float(len(influence))
+    worth = float(np.abs(influence).sum()) ** 2 / squares if squares > 0.0 else 0.0  # no spread was seen yet
     if worth < _FEWEST_CARRYING and worth < _EVEN * len(influence):
         figures = {"worth": worth, "fewest": _FEWEST_CARRYING}
         tail = Finding(code="tail_for_sequence", level="advice", figures=figures)
