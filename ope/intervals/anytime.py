@@ -29,7 +29,7 @@ FEWEST_UNITS = 50
 _FEWEST_CARRYING = 200
 """Units that have to carry the spread, where their contributions are of unequal size: rare rewards, order values."""
 _EVEN = 0.35
-"""Share of the units that is even enough to ask nothing more. ``(sum |x|)^2 / sum x^2`` is 2 / pi of the units for normal
+"""Share of the units that is even enough to ask nothing more. ``(sum |x|)^2 / sum x^2`` is 2 / pi of them for normal
 contributions, 0.48 for clusters of 1 to 50 rows, 0.36 where arms were drawn by cluster, 4 p (1 - p) for events."""
 _TIGHTEST = 200  # units at which the sequence is narrowest; fixed for all logs, since it must not be chosen from one
 
