@@ -29,7 +29,8 @@ from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.evaluation import evaluate_log
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.studies.simulate import simulate
 
 MENU = (

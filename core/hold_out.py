@@ -12,10 +12,9 @@ one does.
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from xbopt.core.arrays import BoolArray, IntArray
-from xbopt.core.decision_log.schema import TextArray
 from xbopt.core.errors import UsageError
 from xbopt.core.learnt_rows import id_hashes
 from xbopt.core.text_hashes import hashed
@@ -63,7 +62,7 @@ def in_share(hashes: IntArray, share: float) -> BoolArray:
     return np.asarray((mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53 < share)
 
 
-def held_out_decisions(episode_id: TextArray, step: IntArray, share: float) -> BoolArray:
+def held_out_decisions(episode_id: NDArray[np.str_], step: IntArray, share: float) -> BoolArray:
     """Which decisions of a decision log are kept for judging ``(n,)``, given all episodes and steps of it ``(n,)``."""
     import pyarrow as pa
 

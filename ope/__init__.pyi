@@ -14,11 +14,11 @@ from .grouping import evaluate_groups as evaluate_groups
 from .guaranteed import guaranteed_value as guaranteed_value
 from .hidden_confounding import hidden_confounding as hidden_confounding
 from .intervals.anytime import anytime_confidence as anytime_confidence
-from .learner_value import LearnerEvaluation as LearnerEvaluation
-from .learner_value import evaluate_learner as evaluate_learner
 from .logs.episodes import evaluate_log_sequentially as evaluate_log_sequentially
 from .logs.evaluation import LogEvaluation as LogEvaluation
 from .logs.evaluation import evaluate_log as evaluate_log
+from .logs.learner_value import LearnerEvaluation as LearnerEvaluation
+from .logs.learner_value import evaluate_learner as evaluate_learner
 from .logs.log_policy import LogPolicy as LogPolicy
 from .logs.logged_probabilities import LoggedProbabilities as LoggedProbabilities
 from .logs.obp import from_obp as from_obp
@@ -32,8 +32,8 @@ from .logs.program_policies import RowProbabilities as RowProbabilities
 from .logs.program_policies import program_policy as program_policy
 from .logs.reuse import reuse_findings as reuse_findings
 from .planning import plan_exploration as plan_exploration
-from .results.evaluation import Estimate as Estimate
-from .results.evaluation import Estimates as Estimates
+from .results.estimates import Estimate as Estimate
+from .results.estimates import Estimates as Estimates
 from .results.evaluation import PolicyEvaluation as PolicyEvaluation
 from .results.evaluation import SupportDiagnostics as SupportDiagnostics
 from .reward_models.fitting import fit_reward_model as fit_reward_model

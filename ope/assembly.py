@@ -25,7 +25,8 @@ from xbopt.ope.estimators.choice import cross_validated_order
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results.evaluation import Estimate, ModelQuality, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import ModelQuality, PolicyEvaluation
 from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.reward_models.protocol import RewardModel
 from xbopt.ope.sums import EvaluationSums

@@ -31,7 +31,8 @@ from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weig
 from xbopt.ope.estimators.ratios import ProjectedFormula, weighted_mean
 from xbopt.ope.evaluate import evaluate_policy
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.results.findings import Figure, Finding, Findings, Level
 from xbopt.ope.results.period import ComingPeriod
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model

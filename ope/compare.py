@@ -16,7 +16,8 @@ from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.evaluate import evaluate_policy, gather
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 
 LOGGING = "logging policy"

@@ -18,7 +18,8 @@ from xbopt.ope.diagnostics.verdict import SupportRules, judge_support, name_what
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import weighted_mean
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, Judgement
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import Judgement
 from xbopt.ope.results.findings import Findings, note
 
 _BANDWIDTHS = 12

@@ -42,7 +42,8 @@ from xbopt.ope.diagnostics.verdict import (
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import Formula, Ratio, mean_of, project
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, Judgement, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import Judgement, SupportDiagnostics
 from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.results.frames import line_of
 from xbopt.ope.reward_models.protocol import FOLDS

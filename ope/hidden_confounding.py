@@ -25,7 +25,8 @@ from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.intervals.skewed import with_interval
 from xbopt.ope.results.confounding import Bounds, ConfoundingBounds, HiddenConfounding
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation
 
 STRENGTHS = (1.0, 1.1, 1.25, 1.5, 2.0)
 STRONGEST = 20.0

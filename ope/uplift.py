@@ -30,7 +30,8 @@ from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.estimators.ratios import weighted_mean
 from xbopt.ope.evaluate import evaluate_policy
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, Verdict
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import Verdict
 from xbopt.ope.results.findings import Finding
 from xbopt.ope.results.words import Names, sentences
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model

@@ -6,7 +6,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.logs.rows import LogRows
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.ope.results.findings import Finding
 
 _FEWEST_DAYS = 14

@@ -9,9 +9,9 @@ from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.schema import TimeArray
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.ope.logs.censoring import Censoring
-from xbopt.ope.logs.evaluation import LogEvaluation, answer_of, load_rows
+from xbopt.ope.logs.evaluation import LogEvaluation, answer_of
 from xbopt.ope.logs.evaluation_log import EvaluationLog
-from xbopt.ope.logs.log_policy import LogPolicy
+from xbopt.ope.logs.log_policy import LogPolicy, load_rows
 from xbopt.ope.logs.reuse import log_reuse
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram

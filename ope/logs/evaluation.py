@@ -21,9 +21,9 @@ from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.logs.day_means import DayMeans
 from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.files import LogPart
-from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity, ask
+from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity, ask, load_rows
 from xbopt.ope.logs.reuse import log_reuse
-from xbopt.ope.logs.rows import LogRows, together
+from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.samples import Samples
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results.evaluation import PolicyEvaluation, Verdict
@@ -375,27 +375,3 @@ def _check_model_size(log: EvaluationLog, n_actions: int, covariates: Covariates
 def _weights(data: LoggedBanditData, evaluation: FloatArray, shares: FloatArray | None) -> WeightHistogram:
     weight = importance_weights(data, evaluation, shares, counted=True).weight
     return WeightHistogram.of(weight if data.observed is None else weight[data.observed])
-
-
-def load_rows(
-    log: EvaluationLog,
-    policy: LogPolicy,
-    *,
-    reward_bounds: tuple[float, float] | None = None,
-    checked: bool = False,
-) -> tuple[LogRows, FloatArray]:
-    """The whole log in memory, and the policy's probabilities ``(n, K)``: for methods that need all rows at once.
-
-    Raises:
-        DecisionLogError: A row is wrong; the message names file, row and column.
-        PolicyError: The policy does not fit the log.
-    """
-    answers = policy.answers()
-    rows: list[LogRows] = []
-    probabilities: list[FloatArray] = []
-    for part in log.parts():
-        for read in log.rows(part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked):
-            batch, answer = ask(answers, read)
-            rows.append(replace(batch, keys={}, raw=None))
-            probabilities.append(answer)
-    return together(rows), np.concatenate(probabilities)

@@ -11,7 +11,8 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.files import sha256_of_content
-from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.rows import LogRows, together
 from xbopt.ope.results.findings import Finding
 
 
@@ -80,3 +81,27 @@ class LogPolicy(ABC):
     @abstractmethod
     def answers(self) -> Answers:
         """What it would do, for one pass through the log."""
+
+
+def load_rows(
+    log: EvaluationLog,
+    policy: LogPolicy,
+    *,
+    reward_bounds: tuple[float, float] | None = None,
+    checked: bool = False,
+) -> tuple[LogRows, FloatArray]:
+    """The whole log in memory, and the policy's probabilities ``(n, K)``: for methods that need all rows at once.
+
+    Raises:
+        DecisionLogError: A row is wrong; the message names file, row and column.
+        PolicyError: The policy does not fit the log.
+    """
+    answers = policy.answers()
+    rows: list[LogRows] = []
+    probabilities: list[FloatArray] = []
+    for part in log.parts():
+        for read in log.rows(part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked):
+            batch, answer = ask(answers, read)
+            rows.append(replace(batch, keys={}, raw=None))
+            probabilities.append(answer)
+    return together(rows), np.concatenate(probabilities)

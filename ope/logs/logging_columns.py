@@ -5,7 +5,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,6 @@ from xbopt.ope.logs.conversion import numbers, positions, refuse, texts
 from xbopt.ope.logs.files import RawBatch
 from xbopt.ope.logs.profile import in_order
 from xbopt.ope.logs.roles import ColumnRoles
-
-if TYPE_CHECKING:
-    from xbopt.ope.logs.rows import LogRows
 
 
 def sampling(batch: RawBatch, roles: ColumnRoles) -> FloatArray | None:
@@ -104,15 +100,6 @@ def check_several_policies(roles: ColumnRoles, where: str) -> None:
             f"{where}: policy_propensities needs policy_id, the policy that took the action; the * of its pattern "
             "stands for that name, as in policy_propensities=mu_*,policy_id=policy."
         )
-
-
-def shares_of(batches: "Iterable[LogRows]") -> FloatArray | None:
-    """Share of the rows with a complete reward that each logging policy took ``(J,)``; None for one policy."""
-    total: FloatArray | None = None
-    for rows in batches:
-        counts = rows.data.policy_counts()
-        total = counts if total is None or counts is None else total + counts
-    return None if total is None or not total.sum() else total / total.sum()
 
 
 def balanced_rules(roles: ColumnRoles, shares: FloatArray | None) -> tuple[str, ...]:

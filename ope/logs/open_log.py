@@ -4,13 +4,14 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
@@ -22,12 +23,11 @@ from xbopt.ope.logs.logging_columns import (
     balanced_rules,
     check_several_policies,
     offered_labels,
-    shares_of,
     thinned_rules,
 )
 from xbopt.ope.logs.profile import LogProfile, look_at
 from xbopt.ope.logs.roles import SHADOW, ColumnRoles, Columns, parse_columns, resolve_roles, with_probabilities
-from xbopt.ope.logs.rows import ForeignRows, OwnRows, moment_text
+from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows, moment_text
 from xbopt.ope.logs.shared_luck import repeated_ids, with_default_clusters
 from xbopt.ope.results.findings import Finding
 
@@ -221,7 +221,7 @@ def _foreign(
     )
     if not roles.several("policy_propensities"):
         return log
-    shares = shares_of(rows for part in log.parts() for rows in log.rows(part))
+    shares = _shares_of(rows for part in log.parts() for rows in log.rows(part))
     return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
 
 
@@ -296,3 +296,12 @@ def _check_roles(
         raise UsageError(f"--propensity is {propensity:g}; a probability above 0 and at most 1 is wanted.")
     if roles.one("step") is not None and roles.one("episode_id") is None:
         raise UsageError(f"{path}: the role step needs episode_id, the run that the step belongs to.")
+
+
+def _shares_of(batches: Iterable[LogRows]) -> FloatArray | None:
+    """Share of the rows with a complete reward that each logging policy took ``(J,)``; None for one policy."""
+    total: FloatArray | None = None
+    for rows in batches:
+        counts = rows.data.policy_counts()
+        total = counts if total is None or counts is None else total + counts
+    return None if total is None or not total.sum() else total / total.sum()

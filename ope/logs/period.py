@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from xbopt.core.errors import UsageError
 from xbopt.core.tables.events import MAX_REACH_DAYS, events_between
 from xbopt.ope.coming_period import evaluate_period
-from xbopt.ope.logs.evaluation import LogEvaluation, load_rows
-from xbopt.ope.logs.log_policy import LogPolicy
+from xbopt.ope.logs.evaluation import LogEvaluation
+from xbopt.ope.logs.log_policy import LogPolicy, load_rows
 from xbopt.ope.reward_models.fitting import ModelName
 
 

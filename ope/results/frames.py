@@ -5,12 +5,10 @@
 
 from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from xbopt.core.frames import Frame
-
-if TYPE_CHECKING:
-    from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 
 
 class _Shown(Protocol):

@@ -22,7 +22,8 @@ from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.intervals.anytime import with_anytime
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
 from xbopt.ope.sequential.episodes import LoggedEpisodes

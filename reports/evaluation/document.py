@@ -11,7 +11,8 @@ from xbopt.core.files import replace_file
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.rows import moment_text
 from xbopt.ope.results.confounding import Bounds, HiddenConfounding
-from xbopt.ope.results.evaluation import Estimate, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import SupportDiagnostics
 from xbopt.ope.results.findings import Finding
 from xbopt.reports.evaluation.words import estimand_words
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from xbopt.ope.logs.estimators import LABELS
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.evaluation.chart_forest import forest_chart
 from xbopt.reports.evaluation.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart

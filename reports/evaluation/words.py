@@ -4,7 +4,8 @@ import math
 
 from xbopt.ope.intervals.anytime import FEWEST_UNITS
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation, SupportDiagnostics
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
 from xbopt.reports.kit.numbers import NumberFormat
 

@@ -11,7 +11,7 @@ from tests.reports.pages import ATTACK, browser_complaints, chart_data, outline_
 from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import named_policy
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.reports.evaluation.page import evaluation_content, evaluation_sections
 from xbopt.reports.evaluation.report import build_evaluation_report
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers

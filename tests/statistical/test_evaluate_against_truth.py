@@ -13,7 +13,8 @@ from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope import evaluate_policy
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
-from xbopt.ope.logs.evaluation import evaluate_log, load_rows
+from xbopt.ope.logs.evaluation import evaluate_log
+from xbopt.ope.logs.log_policy import load_rows
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities, FromContext
 from xbopt.simulator.build import build_market

@@ -14,7 +14,8 @@ from xbopt.core.errors import DecisionLogError, SupportError, UsageError
 from xbopt.ope import LoggedBanditData, evaluate_policy
 from xbopt.ope.logs import files
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
-from xbopt.ope.logs.evaluation import evaluate_log, load_rows, with_self_test
+from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
+from xbopt.ope.logs.log_policy import load_rows
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities, named_policy
 from xbopt.ope.logs.weight_histogram import WeightHistogram
@@ -78,9 +79,10 @@ def test_no_cut_into_batches_groups_or_parts_changes_the_result(batch, group, lo
     policy = FixedProbabilities(name="p", shares=(0.1, 0.3, 0.6))
     expected = figures(evaluate_log(open_log(log_path(content)), policy).result)
     read, cut = files.read_part, files.split
-    for place in ("open_log", "profile"):
+    for place in ("open_log", "evaluation_log", "profile"):
         monkeypatch.setattr(f"xbopt.ope.logs.{place}.read_part", lambda p, c: read(p, c, batch_rows=batch))
-    monkeypatch.setattr("xbopt.ope.logs.open_log.split", lambda f: cut(f, rows=300))
+    for place in ("open_log", "evaluation_log"):
+        monkeypatch.setattr(f"xbopt.ope.logs.{place}.split", lambda f: cut(f, rows=300))
     log = open_log(log_path(content, row_group_size=group))
     assert len(log.parts()) > 1
     np.testing.assert_allclose(figures(evaluate_log(log, policy).result), expected, rtol=1e-9)
