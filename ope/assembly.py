@@ -141,7 +141,9 @@ def _audit(
         add_group_finding(found, findings)
     if sums.predicted and found is None:  # of one cause one finding
         apart = _apart(known, blocks, layout)
-        judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test)
+        rounding = 1e-9 * max(abs(sums.rewards.lowest), abs(sums.rewards.highest))
+        if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums
+            judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test)
     contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
     judge_contributions(contributions, sums.rewards, rules, findings)
     return test if kept is not None and _THINNEST * len(kept.weight) >= sums.rows else None

@@ -11,7 +11,7 @@ moves from row to row is part of that choice, as a softmax's is, and one that le
 test's: then nothing tells what the policy would do without exploring.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from xbopt.core.errors import PolicyError, SupportError
 from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import LogRows
+from xbopt.ope.results.findings import Finding
 
 _ALL = 1.0 - 1e-9
 """From here on a row holds nothing but exploration."""
@@ -113,18 +114,20 @@ def logging_policy(log: EvaluationLog, exploration: float | None) -> LoggedProba
     policy = LoggedProbabilities(name=name, exploration=exploration, identity=PolicyIdentity.of_name(name))
     if log.states_exploration:
         return policy
-    shares, most = _shares(log)
-    if most == 1 and exploration > 0.0:
+    shares = _Shares.of(log)
+    if shares.most == 1 and exploration > 0.0:
         raise SupportError(
             f"{log.path}: in every row one action was certain, so which others the policy could explore is not known. "
             f"{NAME_THE_COLUMN}"
         )
-    found = ", ".join(f"{share:.1%} over {count}" for count, share in sorted(shares.items())[:5])
+    if not shares.by_count:
+        return policy
+    found = ", ".join(f"{low:.1%} over {count}" for count, (low, _) in sorted(shares.by_count.items())[:5])
     note = (
         f"The log does not state how much it explored; the least probability of every row is taken for it: {found} "
         "possible actions."
     )
-    return replace(policy, notes=(note,)) if shares else policy
+    return replace(policy, findings=shares.findings, notes=() if shares.findings else (note,))
 
 
 def _table(rows: LogRows) -> FloatArray:
@@ -137,40 +140,49 @@ def _table(rows: LogRows) -> FloatArray:
     return table
 
 
-def _shares(log: EvaluationLog) -> tuple[dict[int, float], int]:
-    """The share of exploration by number of possible actions, and the largest such number.
+@dataclass(slots=True)
+class _Shares:
+    """Shares of exploration that least probabilities imply.
 
-    Rows that were drawn uniformly tell no share, and rows with one possible action none either.
-
-    Raises:
-        SupportError: It differs between rows that have as many possible actions, or leaves a row several of them.
+    Attributes:
+        by_count: Least and greatest share by number of possible actions.
+        most: The largest such number.
+        leaves_several: Whether some row has several actions left when its share is taken away.
     """
-    found: dict[int, float] = {}
-    most = 1
-    for part in log.parts():
-        for rows in log.rows(part):
-            table = _table(rows)
-            allowed, share = drawn_from(rows, table)
-            count: IntArray = allowed.sum(axis=1)
-            most = max(most, int(count.max()))
-            spread = 1.0 - table.max(axis=1) - share * (count - 1) / count > _SAME
-            for size in np.unique(count[(count > 1) & (share <= _ALL)]).tolist():
-                those = (count == size) & (share <= _ALL)
-                expected = found.setdefault(size, float(share[those][0]))
-                odd = those & (np.abs(share - expected) > _SAME)
-                if odd.any():
-                    row = int(np.argmax(odd))
-                    raise SupportError(
-                        f"{rows.place}: the least probability of a row is no share of exploration: times the {size} "
-                        f"possible actions it is {expected:.4g} in one row and {share[row]:.4g} in row "
-                        f"{int(rows.numbers[row]) + 1}. So the policy's own choice goes into it (as a softmax's does), "
-                        f"and the log does not say what the policy would do without exploring. {NAME_THE_COLUMN}"
-                    )
-                if (those & spread).any():
-                    row = rows.first_row + int(np.argmax(those & spread)) + 1
-                    raise SupportError(
-                        f"{rows.place}: row {row}: the least probability of all rows leaves several actions, as in a "
-                        "test with fixed shares, so nothing says which part of the draw was exploration. "
-                        f"{NAME_THE_COLUMN}"
-                    )
-    return found, most
+
+    by_count: dict[int, tuple[float, float]] = field(default_factory=dict[int, tuple[float, float]])
+    most: int = 1
+    leaves_several: bool = False
+
+    @classmethod
+    def of(cls, log: EvaluationLog) -> "_Shares":
+        """Of all rows but those drawn uniformly, which tell no share, and those with one possible action."""
+        found = cls()
+        for part in log.parts():
+            for rows in log.rows(part):
+                table = _table(rows)
+                allowed, share = drawn_from(rows, table)
+                count: IntArray = allowed.sum(axis=1)
+                found.most = max(found.most, int(count.max()))
+                mixed = (count > 1) & (share <= _ALL)
+                spread = 1.0 - table.max(axis=1) - share * (count - 1) / count > _SAME
+                found.leaves_several |= bool((mixed & spread).any())
+                for size in np.unique(count[mixed]).tolist():
+                    those = share[mixed & (count == size)]
+                    low, high = found.by_count.get(size, (1.0, 0.0))
+                    found.by_count[size] = min(low, float(those.min())), max(high, float(those.max()))
+        return found
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The reason to refuse where these are no shares of exploration."""
+        low, high = min(low for low, _ in self.by_count.values()), max(high for _, high in self.by_count.values())
+        differ = any(high - low > _SAME for low, high in self.by_count.values())
+        if not differ and not self.leaves_several:
+            return ()
+        figures = {"low": low, "high": high}
+        code = "share_differs" if differ else "share_leaves_several"
+        return (
+            Finding(code=code, level="refuse", figures=figures),
+            Finding(code="state_exploration", level="advice"),
+        )

@@ -161,6 +161,13 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "kernel": "A kernel of bandwidth {bandwidth:.3g} standard deviations stands in for single actions: the value is "
     "that of actions near the target, and its interval leaves the kernel's bias out.",
     # The policy that is asked
+    "share_differs": "The log does not state how much it explored, and the least probability of a row is no share of "
+    "exploration: times the possible actions it is {low:.1%} in one row and {high:.1%} in another. The policy's own "
+    "choice goes into it, as a softmax's does, so what the policy would do without exploring is not known.",
+    "share_leaves_several": "The log does not state how much it explored. A least probability of {low:.1%} in all rows "
+    "leaves several actions, as in a test with fixed shares, so nothing says which part of the draw was exploration.",
+    "state_exploration": "If it explored, say with which share: a column of the role exploration (--columns "
+    "exploration=NAME), and where some actions were forbidden, one of the role allowed.",
     "shadow_missed": "The shadow was not asked in {missed:,} decisions ({share:.1%}), which are left out: if that was "
     "because the service had much to do, busy times are missing.",
     # What to do

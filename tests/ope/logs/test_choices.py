@@ -104,8 +104,10 @@ def test_a_softmax_has_no_share_of_exploration_unless_one_is_stated(table_log):
     columns = {"action": names, "reward": rng.random(2000)}
     log = table_log(columns | by_action("p", table))
     np.testing.assert_allclose(answers(named_policy("logging", log), log), table)
-    with pytest.raises(SupportError, match=r"no share of exploration.*--columns exploration=NAME"):
-        named_policy("logging", log, exploration=0.0)
+    found = evaluate_log(log, named_policy("logging", log, exploration=0.0)).result
+    assert found.verdict == "REFUSE"
+    assert "no share of exploration" in found.reasons[0]
+    assert "--columns exploration=NAME" in found.next_steps[0]
     mixed = 0.75 * table + 0.25 / 3
     stated = table_log(
         columns | by_action("p", mixed) | {"e": np.full(2000, 0.25)}, [*COLUMNS, "exploration=e"], "mixed.parquet"
@@ -120,8 +122,9 @@ def test_a_test_with_fixed_shares_has_no_share_of_exploration(table_log):
     table = np.tile([0.5, 0.3, 0.2], (300, 1))
     names, _ = drawn(table, np.random.default_rng(1))
     log = table_log({"action": names, "reward": np.ones(300)} | by_action("p", table))
-    with pytest.raises(SupportError, match=r"leaves several actions.*which part of the draw was exploration"):
-        named_policy("logging", log, exploration=0.0)
+    found = evaluate_log(log, named_policy("logging", log, exploration=0.0)).result
+    assert found.verdict == "REFUSE"
+    assert "nothing says which part of the draw was exploration" in found.reasons[0]
 
 
 def test_columns_that_say_they_are_probabilities_need_no_roles(masked, table_log):
