@@ -10,6 +10,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.reward_range import RewardRange
 from xbopt.ope.diagnostics.calibration import CalibrationTest
+from xbopt.ope.diagnostics.loggers import LoggerResiduals
 from xbopt.ope.diagnostics.verdict import (
     SupportRules,
     add_group_finding,
@@ -34,6 +35,7 @@ from xbopt.ope.sums import EvaluationSums
 IntervalMethod = Literal["skewed", "bootstrap-t"]
 _REPLICATES = 1000
 _DIFFERENCE = " - logging"
+_USUAL, _TELLING, _ALL = 0.2, 0.5, 0.95  # shares of the reward's variance that a context explains
 _THINNEST = 4  # rows for one that is kept, up to which the kept ones tell a bias as large as an interval is wide
 
 
@@ -94,7 +96,10 @@ def assemble(
                     high=max(plain[name].high, plain[name].value + (0.0 if rewards.rare_is_low else room)),
                 )
     if sums.predicted and not withheld:
-        plain = _with_agreement(plain, _apart(known, blocks, layout), test, rules)
+        shift = _shift(sums, test, rules)
+        explained = _share_explained(blocks, layout)
+        differing = rules.differing_from * min(max((_TELLING - explained) / (_TELLING - _USUAL), 0.0), 1.0)
+        plain = _with_agreement(plain, _apart(known, blocks, layout), shift, differing_from=differing)
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in known if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -135,15 +140,21 @@ def _audit(
     half_width = normal * error if np.isfinite(error) else 0.0
     kept = sums.audit.rows()
     test = None if kept is None else CalibrationTest(kept)
-    found = None
-    if test is not None and not estimated:
+    found = LoggerResiduals(kept).judge(half_width=half_width) if kept is not None and kept.pooled else None
+    if found is not None:
+        findings.items.append(found)
+        findings.add("advice", "own_propensities")
+    elif test is not None and not estimated:
         found = test.judge(half_width=half_width, unsupported_mass=rules.unsupported_mass)
         add_group_finding(found, findings)
     if sums.predicted and found is None:  # of one cause one finding
         apart = _apart(known, blocks, layout)
         rounding = 1e-9 * max(abs(sums.rewards.lowest), abs(sums.rewards.highest))
         if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums
-            judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test)
+            pooled = kept is not None and kept.pooled
+            judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test, pooled=pooled)
+        if not estimated and (explained := _share_explained(blocks, layout)) > _ALL:
+            findings.add("caution", "context_explains_all", share=explained)
     contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
     judge_contributions(contributions, sums.rewards, rules, findings)
     return test if kept is not None and _THINNEST * len(kept.weight) >= sums.rows else None
@@ -154,19 +165,32 @@ def _apart(known: Mapping[str, Formula], blocks: FloatArray, layout: ColumnLayou
     return project((*known["dr"], *_minus(known["snips"])), blocks, layout.position)
 
 
+def _shift(sums: EvaluationSums, test: CalibrationTest | None, rules: SupportRules) -> float:
+    """By how much groups, or logging policies, move the value by what is less than sure, but more than usual."""
+    bias, z, _ = (0.0, 0.0, None) if test is None else test.bias()
+    shift = bias if z > rules.differing_from else 0.0
+    kept = sums.audit.rows()
+    return shift if kept is None or not kept.pooled else shift + LoggerResiduals(kept).likely_shift
+
+
 def _with_agreement(
-    plain: dict[str, Estimate], apart: ProjectedFormula, test: CalibrationTest | None, rules: SupportRules
+    plain: dict[str, Estimate], apart: ProjectedFormula, shift: float, *, differing_from: float
 ) -> dict[str, Estimate]:
     """Widen DR's intervals where other estimates of the same differ from it by more than they mostly do.
 
     All are right where propensities are right and the context was known before the decision. Where a column was not,
     SNIPS alone is; where propensities err by group, normalising the weights within groups is nearer. Tests miss small
     errors that still move DR by as much as its interval is wide.
+
+    Args:
+        plain: The estimates.
+        apart: DR less SNIPS.
+        shift: Bias that is likely.
+        differing_from: Standard errors of the difference from which on it counts; less where the context explains so
+            much of the reward that a column of it may be the reward's own doing.
     """
     error = apart.standard_error()
-    differs = error > 0.0 and abs(apart.value()) > rules.differing_from * error
-    bias, z, _ = (0.0, 0.0, None) if test is None else test.bias()
-    shift = bias if z > rules.differing_from else 0.0
+    differs = error > 0.0 and abs(apart.value()) > differing_from * error
     widened = dict(plain)
     for ending in ("", _DIFFERENCE):
         other = plain.get("snips" + ending)
@@ -288,15 +312,20 @@ def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: 
     return replace(estimate, low=min(max(estimate.low, low), high), high=max(min(estimate.high, high), low))
 
 
-def _model_quality(
-    model: RewardModel | None, members: FloatArray, blocks: FloatArray, layout: ColumnLayout
-) -> ModelQuality:
+def _share_explained(blocks: FloatArray, layout: ColumnLayout) -> float:
+    """Share of the logged reward's variance that predictions explain."""
     total = blocks.sum(axis=0)
     rows, reward = total[layout.position["one"]], total[layout.position["reward"]]
     variance = total[layout.position["squared_reward"]] - reward**2 / rows
     error = total[layout.position["squared_error"]]
+    return float(1.0 - error / variance) if variance > 0.0 else 0.0
+
+
+def _model_quality(
+    model: RewardModel | None, members: FloatArray, blocks: FloatArray, layout: ColumnLayout
+) -> ModelQuality:
     return ModelQuality(
         name="given predictions" if model is None else model.name,
-        share_explained=float(1.0 - error / variance) if variance > 0.0 else 0.0,
+        share_explained=_share_explained(blocks, layout),
         disagreement=float(members.std(ddof=1)) if members.size > 1 else 0.0,
     )

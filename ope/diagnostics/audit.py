@@ -87,7 +87,6 @@ class AuditSample:
             cost=None,
             observed=None,
             previous_action=None,
-            policy=None,
             policy_propensities=None,
             checked=True,
         )

@@ -361,6 +361,8 @@ def judge_agreement(
     rules: SupportRules,
     findings: Findings,
     test: CalibrationTest | None,
+    *,
+    pooled: bool,
 ) -> None:
     """DR and SNIPS estimate the same: where they do not, propensities or the context are not what they are said to be.
 
@@ -373,7 +375,8 @@ def judge_agreement(
         return
     level: Level = "refuse" if z > rules.differing_z and abs(difference) > half_width else "caution"
     columns = () if test is None else test.unbalanced()
-    findings.add(level, "estimators_differ", columns=columns, difference=difference, z=z)
+    more = {"pooled": 1.0} if pooled else {}
+    findings.add(level, "estimators_differ", columns=columns, difference=difference, z=z, **more)
 
 
 def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confidence: float = 0.99) -> None:

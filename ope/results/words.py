@@ -101,6 +101,13 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "value by about {bias:.4g}: {cause}.",
     "estimators_differ": "DR and SNIPS differ by {difference:.4g}, {errors} apart, where both should be right: "
     "{cause}.",
+    "context_explains_all": "The context explains {share:.1%} of the reward. A column of it may hold the reward itself "
+    "or be made after the decision; then every difference is pulled towards 0. Leave such a column out.",
+    "loggers_differ": "The same actions brought other rewards under one logging policy than under another, beyond what "
+    "the context explains (p = {p_value:.1g}, about {apart:.3g}): the policies worked under other conditions, such as "
+    "other times, and balanced weights take that for the actions' doing.",
+    "own_propensities": "Leave out policy_propensities, so that each row counts with its own propensity; or name the "
+    "timestamp, segment or context in which the conditions differed.",
     "estimated_propensities": "The log states no propensities; they were estimated from context and action (log loss "
     "{log_loss:.3f}). The value is right only if the context holds everything that moved the choice.",
     "grouped_actions": "Actions of one group count as alike: their mean reward in the same context is assumed to be "
@@ -303,7 +310,7 @@ def _groups(finding: Finding, names: Names) -> dict[str, str]:
     elif finding.code == "estimators_differ" and not finding.columns:
         cause = (
             "propensities that are not those of the draw, or a column of the context that was made after the decision"
-        )
+        ) + (", or logging policies that worked under other conditions than each other" if "pooled" in figures else "")
     if "first_day" in figures or "weekday" in figures or finding.segment is not None:
         held = f" {where[0].lower()}{where[1:]}"
     if finding.code == "weights_by_group" and figures["higher"] == "lower":
