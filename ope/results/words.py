@@ -186,7 +186,9 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "drawn_by_id": "Rows of one {column} took the same action far more often than independent draws would "
     "({distinct:,} different ones in {rows:,} rows): the arm was drawn once for each, so that rows are not "
     "independent and every interval is too narrow.",
-    "name_cluster": "Name what arms were drawn by: --columns cluster={column}.",
+    "luck_by_id": "Rows of one {column} share luck ({distinct:,} different ones in {rows:,} rows): by {column} the mean "
+    "reward is {times:.1f} times less certain than by the rows alone, and so may be the value.",
+    "name_cluster": "Name what rows share: --columns cluster={column}.",
     "repeated_id": "Values of column {column} repeat ({distinct:,} different ones in {rows:,} rows). If its rows share "
     "luck, name it: --columns cluster={column}; without that, rows count as independent.",
     "windows_unchecked": "In {late:,} of {steps:,} cases a reward is booked after the next decision. Say until when "
