@@ -273,7 +273,7 @@ def _errors(z: float | str) -> str:
 
 def _small(share: float | str) -> str:
     """A share that is above 0 is not printed as 0."""
-    return f"{share:.2%}" if float(share) >= 1e-4 else "less than 0.01%"
+    return f"{share:.2%}" if float(share) > 0.99999e-4 else "less than 0.01%"  # rounded sums
 
 
 def _share(share: float | str) -> str:
