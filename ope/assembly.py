@@ -57,7 +57,8 @@ def assemble(
     judged = Findings()
     judge_support(support, rows, rules, judged)
     test: CalibrationTest | None = None
-    if support.max_weight > 0.0 and support.ess < rows * (1.0 - 1e-9):  # equal weights rest on no propensity
+    # Equal weights rest on no propensity; one cluster tells no spread.
+    if support.max_weight > 0.0 and support.ess < rows * (1.0 - 1e-9) and support.clusters != 1:
         estimated = any(finding.code == "estimated_propensities" for finding in findings)
         test = _audit(sums, rules, judged, confidence=confidence, estimated=estimated)
     name_what_is_lacking(support, rows, judged)

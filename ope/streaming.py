@@ -1,6 +1,7 @@
 """Evaluation over chunks: add them in any order, merge what other workers gathered, ask for the result."""
 
 from functools import partial
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -157,7 +158,10 @@ class StreamingEvaluator:
 
         Raises:
             DecisionLogError: No row with a complete reward was added.
+            UsageError: There is no such interval.
         """
+        if interval not in get_args(IntervalMethod):
+            raise UsageError(f"interval is {interval!r}; one of {', '.join(get_args(IntervalMethod))} is wanted.")
         if self._sums.rows == 0:
             raise DecisionLogError("No row with a complete reward was added.")
         at = partial(

@@ -40,6 +40,14 @@ class _Deviations:
     taken: FloatArray
     mass: FloatArray
     bias: FloatArray
+    count: FloatArray
+
+    @property
+    def determines(self) -> bool:
+        """Whether the column has one action alone in each group, though there are several."""
+        seen = self.count > 0.0
+        alone = bool((seen.sum(axis=1) == 1).all()) and self.grouping.disjoint
+        return alone and int(seen.any(axis=0).sum()) > 1
 
     def excess(self, false_alarms: float, cells: int) -> FloatArray:
         """How many times the threshold each deviation is."""
@@ -184,6 +192,7 @@ class CalibrationTest:
             taken=member.T @ shares[1],
             mass=mass,
             bias=mass * mean if grouping.disjoint else np.zeros_like(mass),
+            count=count,
         )
 
     def _by_stated(self, away: FloatArray, table: FloatArray) -> _Deviations:
@@ -211,6 +220,7 @@ class CalibrationTest:
             taken=stated + sums.sum(axis=0),
             mass=np.zeros_like(spread),
             bias=np.zeros_like(spread),
+            count=np.zeros_like(spread),
         )
 
     def bias(self) -> tuple[float, float, Grouping | None]:
@@ -259,6 +269,10 @@ class CalibrationTest:
         z = float(abs(one.sums[group, action]) / max(float(one.variance[group, action]) ** 0.5, 1e-300))
         figures: dict[str, Figure] = {"kind": kind, "z": z, "taken": found, "stated": stated, "rows": round(rows)}
         figures |= {"higher": "higher" if one.sums[group, action] > 0.0 else "lower"}
+        if one.grouping.column is not None and one.determines:
+            figures |= {"determines": 1.0}
+        elsewhere = np.flatnonzero(excess.max(axis=1) > 1.0).tolist() if one.grouping.disjoint else []
+        figures |= {"more": float(len([place for place in elsewhere if place != group]))}
         shown = dict(one.grouping.shown[0 if _is_stated(one) else group])
         segment = shown.pop("segment_code", None)
         if _is_stated(one):

@@ -117,14 +117,16 @@ def name_what_is_lacking(support: SupportDiagnostics, rows: int, findings: Findi
     doubts = [finding for finding in findings.items if finding.code in _DOUBTS]
     if doubts:
         first = min(doubts, key=lambda finding: finding.level != "refuse")
-        findings.items.append(replace(first, code="true_propensities", level="advice", action=None))
+        if "determines" not in first.figures:
+            findings.items.append(replace(first, code="true_propensities", level="advice", action=None))
         if first.columns:
             findings.items.append(replace(first, code="leave_out", level="advice", action=None))
     if "one_cluster" in refused:
         findings.add("advice", "log_clusters")
     if "nothing_drawn" in refused or not refused & _SUPPORT:
         return
-    _advise_action(support, findings)
+    if rows >= _FEWEST_ROWS:  # fewer say nothing of actions
+        _advise_action(support, findings)
     _advise_exploration(support, rows, findings)
 
 
@@ -195,6 +197,8 @@ def judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Findi
         level: Level = "note" if negligible else "refuse" if mass > bound else "caution"
         stated = rules.negligible_mass if negligible else bound
         findings.add(level, "unseen_actions", unseen=_unseen(support), share=mass, bound=stated)
+    if support.clusters == 1 or int(support.actions.rows.sum()) < _FEWEST_ROWS:
+        return  # nothing has a standard error, and other reasons refuse
     # What an action without support lacks in weight is no second reason.
     if support.max_weight > 0.0 and (mass <= bound or support.mean_weight > 1.0):
         judge_mean_weight(support, rules, findings)

@@ -56,12 +56,13 @@ class HeldOut:
         Raises:
             UsageError: No column names rows, or the share is not between 0 and 1.
         """
+        share = checked_hold_out(share)
         column = next((name for role in _BY if (name := roles.one(role)) is not None), None)
         if column is None:
             raise UsageError(
                 "To hold rows out, they need names: --columns cluster=NAME (customer, shop, day), or decision_id=NAME."
             )
-        return cls(share=checked_hold_out(share), columns=(column,))
+        return cls(share=share, columns=(column,))
 
     @property
     def group(self) -> str:

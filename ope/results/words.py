@@ -178,8 +178,8 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "shadow_missed": "The shadow was not asked in {missed:,} decisions ({share:.1%}), which are left out: if that was "
     "because the service had much to do, busy times are missing.",
     # What to do
-    "log_action": "Log action {action} more often: the evaluation policy takes it with {policy_share:.1%}, the log "
-    "with {logged_share:.1%} ({rows} rows, worth {ess:.1f}){weakest}.",
+    "log_action": "Log action {action} more often: the evaluation policy takes it with {policy_takes}, the log with "
+    "{log_takes} ({rows} rows, worth {ess:.1f}){weakest}.",
     "explore": "Draw {share:.0%} of decisions uniformly over the {actions} actions: as many rows as this log has "
     "would then be worth at least {worth:.0f} of the evaluation policy.",
     "log_decisions": "Log {decisions_uniform:,} decisions drawn uniformly over the {actions} actions, or "
@@ -193,7 +193,9 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "drawn_by_id": "Rows of one {column} took the same action far more often than independent draws would "
     "({distinct:,} different ones in {rows:,} rows): the arm was drawn once for each, so that rows are not "
     "independent and every interval is too narrow.",
-    "name_cluster": "Name what arms were drawn by: --columns cluster={column}.",
+    "luck_by_id": "Rows of one {column} share luck ({distinct:,} different ones in {rows:,} rows): by {column} the "
+    "mean reward is {times:.1f} times less certain than by the rows alone, and so may be the value.",
+    "name_cluster": "Name what rows share: --columns cluster={column}.",
     "repeated_id": "Values of column {column} repeat ({distinct:,} different ones in {rows:,} rows). If its rows share "
     "luck, name it: --columns cluster={column}; without that, rows count as independent.",
     "windows_unchecked": "In {late:,} of {steps:,} cases a reward is booked after the next decision. Say until when "
@@ -243,6 +245,8 @@ def sentence(finding: Finding, names: Names) -> str:
     return about + template.format(
         **figures,
         errors=_errors(figures.get("z", 0.0)),
+        policy_takes=_share(figures.get("policy_share", 0.0)),
+        log_takes=_share(figures.get("logged_share", 0.0)),
         small_share=_small(figures.get("share", 0.0)),
         negligible=_small(figures.get("bound", 0.0)),
         unit=finding.unit,
@@ -276,13 +280,19 @@ def _errors(z: float | str) -> str:
 
 def _small(share: float | str) -> str:
     """A share that is above 0 is not printed as 0."""
-    return f"{share:.2%}" if float(share) >= 1e-4 else "less than 0.01%"
+    return f"{share:.2%}" if float(share) > 0.99999e-4 else "less than 0.01%"  # rounded sums
+
+
+def _share(share: float | str) -> str:
+    return f"{share:.1%}" if float(share) >= 5e-4 else _small(share) if float(share) > 0.0 else "0%"
 
 
 def _groups(finding: Finding, names: Names) -> dict[str, str]:
     """Which rows a finding is about, and what may be the cause."""
     figures, kind = finding.figures, finding.figures.get("kind")
-    columns = ", ".join(names.column(column) for column in finding.columns[:3])
+    # A level of a text column is a column of the context, "name=level": people know the name.
+    stems = dict.fromkeys(names.column(column).partition("=")[0] for column in finding.columns)
+    columns = ", ".join(list(stems)[:3])
     drawn = "the propensities are not those of the draw"
     cause, where, held = drawn, "In all decisions", ""
     if "first_day" in figures:
@@ -296,12 +306,18 @@ def _groups(finding: Finding, names: Names) -> dict[str, str]:
         where = columns
         cause = f"{drawn} where {columns} differs, or {columns} was made after the decision"
         held = f" where {columns} differs"
+        if "determines" in figures:
+            alone = next(iter(stems))
+            cause = f"column {alone} moves with the action, as one does that was made after the decision"
     if finding.code == "bias_by_group" and not finding.columns:
         where = str(kind)
     elif finding.code in {"calibration_by_group", "weights_by_group"} and finding.columns:
         shown = names.column(finding.columns[0])
         if "level" in figures:
+            name, sign, level = shown.partition("=")
             where = f"Where {shown} is {figures['level']:.4g}"
+            if sign and figures["level"] in {0.0, 1.0}:
+                where = f"Where {name} is {'' if figures['level'] else 'not '}{level}"
         elif figures["above"] == float("-inf"):
             where = f"Where {shown} is below {figures['up_to']:.4g}"
         else:
@@ -311,9 +327,11 @@ def _groups(finding: Finding, names: Names) -> dict[str, str]:
         cause = (
             "propensities that are not those of the draw, or a column of the context that was made after the decision"
         ) + (", or logging policies that worked under other conditions than each other" if "pooled" in figures else "")
+    if not finding.columns:
+        where += _more(finding)
     if "first_day" in figures or "weekday" in figures or finding.segment is not None:
         held = f" {where[0].lower()}{where[1:]}"
-    if finding.code == "weights_by_group" and figures["higher"] == "lower":
+    if finding.code == "weights_by_group" and figures["higher"] == "lower" and "determines" not in figures:
         cause = f"it could not always be taken there, or {cause}"
     return {
         "where": where,
@@ -326,13 +344,26 @@ def _groups(finding: Finding, names: Names) -> dict[str, str]:
     }
 
 
+def _more(finding: Finding) -> str:
+    """How many groups of the same kind differ too."""
+    figures = finding.figures
+    more = int(figures.get("more", 0.0))
+    if not more:
+        return ""
+    one = "group"
+    if finding.segment is not None:
+        one = "segment"
+    elif "weekday" in figures:
+        one = "weekday"
+    elif "first_day" in figures:
+        one = "day" if figures["first_day"] == figures["last_day"] else "period"
+    return f" and {more} more {one}{'s' if more > 1 else ''}"
+
+
 def _unseen(finding: Finding, names: Names) -> str:
     if not finding.unseen:
         return ""
-    shown = ", ".join(
-        f"{names.action(action)} ({f'{share:.1%}' if share >= 5e-4 else _small(share)})"
-        for action, share in finding.unseen[:3]
-    )
+    shown = ", ".join(f"{names.action(action)} ({_share(share)})" for action, share in finding.unseen[:3])
     more = len(finding.unseen) - 3
     return f"; never logged: action {shown}" + (f" and {more} more" if more > 0 else "")
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.ope.worlds import LoggedWorld
 from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import UsageError
 from xbopt.ope import LoggedBanditData, PolicyEvaluation, StreamingEvaluator, evaluate_policy
 from xbopt.ope.diagnostics import audit
 
@@ -47,6 +48,7 @@ def test_swapped_days_are_refused_and_named_though_the_mean_weight_is_one(full: 
     assert result.verdict == "REFUSE"
     (reason,) = result.reasons
     assert reason.startswith("On 2024-10-0")
+    assert " and 1 more day action" in reason
     assert "the propensities are not those of the draw" in reason
     (step,) = result.next_steps
     assert step.startswith("Find out which propensities held when the actions were drawn on 2024-10-0")
@@ -212,3 +214,37 @@ def test_dr_and_snips_that_differ_are_told_with_both_causes() -> None:
     (reason,) = [r for r in result.reasons if r.startswith("DR and SNIPS differ by")]
     assert "made after the decision" in reason
     assert "propensities that are not those of the draw" in reason
+
+
+def test_one_cluster_and_one_row_are_refused_for_that_alone() -> None:
+    """Nothing has a standard error there, so that no distance can be told in them."""
+    data = log_of(np.full(400, 0.6), cluster=np.zeros(400, dtype=int))
+    assert codes(evaluate_policy(data, always_b(data))) == ["one_cluster"]
+    one = log_of(np.ones(1))
+    result = evaluate_policy(one, always_b(one))
+    assert set(codes(result)) <= {"top_weight", "few_effective_rows", "few_events"}
+    assert not any(step.startswith("Find out") for step in result.next_steps)
+
+
+def test_a_column_that_determines_the_action_is_said_to_move_with_it() -> None:
+    action = np.random.default_rng(1).integers(0, 2, 400)
+    data = LoggedBanditData(
+        action=action, reward=action * 1.0, propensity=np.full(400, 0.5), n_actions=2, context=action[:, None] * 1.0
+    )
+    result = evaluate_policy(data, always_b(data))
+    assert any("column context column 0 moves with the action" in reason for reason in result.reasons)
+    assert result.next_steps[0].startswith("Leave context column 0 out")
+
+
+def test_small_shares_and_unknown_intervals_are_told_as_they_are() -> None:
+    data = LoggedBanditData(
+        action=np.arange(100) % 2,
+        reward=np.arange(100.0),
+        propensity=np.full(100, 1e-4),
+        n_actions=10_000,
+        context=np.zeros((100, 0)),
+    )
+    step = evaluate_policy(data, np.full((100, 10_000), 1e-4)).next_steps[0]
+    assert "takes it with 0.01%, the log with 0% (0 rows" in step
+    with pytest.raises(UsageError, match="one of skewed, bootstrap-t"):
+        evaluate_policy(log_of(np.ones(50)), np.full((50, 2), 0.5), interval="x")  # pyright: ignore[reportArgumentType]
