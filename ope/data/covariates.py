@@ -17,6 +17,7 @@ MOST_COLUMNS = 40
 _ROWS_A_COLUMN = 50
 _MOST_DAYS, _MOST_KNOTS, _MOST_SEGMENTS = 31, 12, 8
 _LARGE = 250_000  # rows from which a column a day would cost more than reading the log
+_BLOCKS_A_DAY = 6  # of four hours
 _WEEKS = 3.0  # shorter logs have too few of each weekday
 
 
@@ -30,6 +31,7 @@ class Covariates:
         knots: Hat functions between them, which sum to 1 and follow any broken line; 0 for none.
         by_day: Whether each knot is a day of its own: a reward may jump from day to day.
         weekdays: Whether there is a column a weekday.
+        hours: Whether there is a column for every four hours of the day.
         segments: Codes of the segments with a column of their own.
     """
 
@@ -38,6 +40,7 @@ class Covariates:
     knots: int
     by_day: bool
     weekdays: bool
+    hours: bool
     segments: tuple[int, ...]
 
     @classmethod
@@ -60,16 +63,19 @@ class Covariates:
         if last <= first or knots < 2:
             knots = 0
         weekdays = not by_day and last - first >= 7.0 * _WEEKS and left - knots >= 7
+        # Times that are dates, or always the same time of the day, have no hours.
+        apart = abs(first % 1.0 - last % 1.0) * 24.0 >= 0.01
+        hours = apart and last - first > 1.0 and left - knots - 7 * weekdays >= _BLOCKS_A_DAY
         if not knots and not own:
             return None
         if by_day:
             first, last = float(np.floor(first)), float(np.floor(last))
-        return cls(first=first, last=last, knots=knots, by_day=by_day, weekdays=weekdays, segments=own)
+        return cls(first=first, last=last, knots=knots, by_day=by_day, weekdays=weekdays, hours=hours, segments=own)
 
     @property
     def width(self) -> int:
         """Number of columns ``c``."""
-        return self.knots + 7 * self.weekdays + len(self.segments)
+        return self.knots + 7 * self.weekdays + _BLOCKS_A_DAY * self.hours + len(self.segments)
 
     def columns(self, time: FloatArray | None, segment: IntArray | None) -> FloatArray:
         """The columns of rows ``(n, c)``, from their time in days and their segment ``(n,)``."""
@@ -80,6 +86,9 @@ class Covariates:
             parts.append(np.maximum(1.0 - np.abs(place[:, None] - np.arange(self.knots)), 0.0))
         if self.weekdays and time is not None:
             parts.append(np.equal.outer(np.floor(time) % 7.0, np.arange(7.0)).astype(np.float64))
+        if self.hours and time is not None:
+            block = np.floor((time - np.floor(time)) * _BLOCKS_A_DAY + 1e-6)
+            parts.append(np.equal.outer(block, np.arange(_BLOCKS_A_DAY)).astype(np.float64))
         if self.segments and segment is not None:
             parts.append(np.equal.outer(segment, np.array(self.segments)).astype(np.float64))
         return np.concatenate(parts, axis=1)

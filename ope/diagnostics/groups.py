@@ -1,4 +1,4 @@
-"""Groups of rows by what was known before the decision: days, weekdays, segments, levels and bins of columns."""
+"""Groups of rows by what was known before the decision: days, weekdays, hours, segments, levels and bins of columns."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ _MOST_SEGMENTS = 64
 _FEWEST = 20  # rows of a group by itself
 _FAR = 3.0  # standard deviations at which a column's moment is cut off
 _EDGES_FROM = 2048  # rows from which the edges of bins are read
+_HOURS, _ROWS_AN_HOUR = 4, 500  # hours that stand together, and rows from which each stands alone
 _OLDEST = 3650.0  # days from 1970; earlier times are no dates
 
 
@@ -64,6 +65,19 @@ def _by_time(time: FloatArray) -> Iterator[Grouping]:
         codes, place = np.unique((day % 7.0).astype(np.int64), return_inverse=True)
         shown: list[Shown] = [{"weekday": _WEEKDAYS[code]} for code in codes.tolist()]
         yield _labelled("time", place, tuple(shown))
+    yield from _by_hour(time)
+
+
+def _by_hour(time: FloatArray) -> Iterator[Grouping]:
+    """Hours of the day over several days; none where times are dates. Of one day blocks of time say the same."""
+    if float(np.ptp(time)) <= 1.0:
+        return
+    hour = np.floor((time - np.floor(time)) * 24.0 + 1e-6).astype(np.int64).clip(max=23)
+    each = 1 if len(time) >= 24 * _ROWS_AN_HOUR else _HOURS
+    codes, place = np.unique(hour // each, return_inverse=True)
+    if len(codes) > 1 and len(time) >= _FEWEST * len(codes):
+        ends = [(code * each, (code + 1) * each) for code in codes.tolist()]
+        yield _labelled("time", place, tuple({"from_hour": float(begin), "to_hour": float(end)} for begin, end in ends))
 
 
 _WEEKDAYS = ("Thursdays", "Fridays", "Saturdays", "Sundays", "Mondays", "Tuesdays", "Wednesdays")  # from 1970-01-01

@@ -38,6 +38,8 @@ _DOUBTS = _OVERALL | {
 """Findings that say that propensities, or the context, are not what the log says they are."""
 _FEWEST_ROWS = 10  # of an action, for its standard error to mean something
 
+_EXPONENTIAL = 0.5  # evenness of exponential rewards
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportRules:
@@ -61,7 +63,11 @@ class SupportRules:
         evenness: Rewards more even than this are judged by the weights and by the number of events alone. 1 for equal
             ones, 0.75 for uniform ones, 0.5 for exponential ones, exp(-sigma^2) for lognormal ones.
         nearly_equal: The same where few contributions are left to tell it from.
-        near_contributions: CAUTION when they are worth fewer than this.
+        near_contributions: CAUTION when they are worth fewer than this; than more where they are less even than
+            ``evenness``, in proportion: the sample that lacks the great ones is the one that looks worth many.
+        contribution_tail: CAUTION above this shape of the tail of contributions, whose variance is then infinite,
+            unless they are more even than exponential ones, or the greatest is little of the sum of squares.
+        negligible_square: So little.
         top_contribution: REFUSE when one decision holds more than this share of the sizes of weight times reward.
         differing_z: REFUSE when DR and SNIPS differ by more standard errors than this, and by more than the half-width.
         near_differing_z: CAUTION.
@@ -88,6 +94,8 @@ class SupportRules:
     evenness: float = 0.4
     nearly_equal: float = 0.85
     near_contributions: float = 50.0
+    contribution_tail: float = 0.5
+    negligible_square: float = 0.03
     top_contribution: float = 0.2
     differing_z: float = 4.0
     near_differing_z: float = 2.6
@@ -312,8 +320,11 @@ def judge_contributions(
     if rewards.binary or value is None:
         return
     evenness = value.worth / max(rewards.weighted_rewards, 1.0)
+    near = rules.near_contributions * max(1.0, rules.evenness / max(evenness, 1e-9))
     # Few draws from a heavy tail may look even by chance; only rewards that are nearly equal do not.
     if evenness > (rules.evenness if value.worth >= rules.near_contributions / 2.0 else rules.nearly_equal):
+        if evenness <= _EXPONENTIAL:
+            _judge_tail(sums, rules, findings)
         return
     for quantity, found in sums.items():
         if found is None:
@@ -329,9 +340,9 @@ def judge_contributions(
                 bound=bound,
                 reward=found.top_reward,
             )
-        elif found.worth < rules.near_contributions:
+        elif found.worth < near:
             level: Level = "refuse" if found.worth < rules.contributions else "caution"
-            bound = rules.contributions if level == "refuse" else rules.near_contributions
+            bound = rules.contributions if level == "refuse" else near
             findings.add(
                 level,
                 "few_contributions",
@@ -345,6 +356,26 @@ def judge_contributions(
             continue
         findings.add("advice", "log_large_rewards")
         return
+    _judge_tail(sums, rules, findings)
+
+
+def _judge_tail(sums: Mapping[str, Contributions | None], rules: SupportRules, findings: Findings) -> None:
+    """Of sizes without variance the greatest stays a share of the sum of squares, however many there are."""
+    for quantity, found in sums.items():
+        if found is None or found.top_share**2 * found.worth <= rules.negligible_square:
+            continue
+        if rules.contribution_tail < found.tail < float("inf"):
+            findings.add(
+                "caution",
+                "heavy_tail_of_contributions",
+                row=found.top_row,
+                quantity=quantity,
+                pareto_k=found.tail,
+                bound=rules.contribution_tail,
+                reward=found.top_reward,
+            )
+            findings.add("advice", "log_large_rewards")
+            return
 
 
 def add_group_finding(found: Finding | None, findings: Findings) -> None:

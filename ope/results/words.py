@@ -151,6 +151,9 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
         "{worth:.1f} of equal size (bound {bound:g}), and great ones that were not logged may move it; the greatest is "
         "that of {row}, {reward:,.4g}.",
     },
+    "heavy_tail_of_contributions": "Great rewards of the evaluation policy grow rarer so slowly (Pareto shape "
+    "{pareto_k:.2f}, bound {bound:g}) that those behind the {quantity} may have no variance, and great ones that were "
+    "not logged may move it; the greatest is that of {row}, {reward:,.4g}.",
     "carry_over": "Yesterday's action still moves today's reward (p = {p_value:.2g}, about {effect:.0%} of the mean "
     "reward): a one-step value leaves out what an action does later.",
     # Episodes and continuous actions
@@ -300,6 +303,8 @@ def _groups(finding: Finding, names: Names) -> dict[str, str]:
         where = f"On {first}" if first == last else f"From {first} to {last}"
     elif "weekday" in figures:
         where = f"On {figures['weekday']}"
+    elif "from_hour" in figures:
+        where = f"Between {figures['from_hour']:02.0f}:00 and {figures['to_hour']:02.0f}:00"
     elif finding.segment is not None:
         where = f"In segment {names.segment(finding.segment)}"
     elif finding.columns:
@@ -329,7 +334,7 @@ def _groups(finding: Finding, names: Names) -> dict[str, str]:
         ) + (", or logging policies that worked under other conditions than each other" if "pooled" in figures else "")
     if not finding.columns:
         where += _more(finding)
-    if "first_day" in figures or "weekday" in figures or finding.segment is not None:
+    if figures.keys() & {"first_day", "weekday", "from_hour"} or finding.segment is not None:
         held = f" {where[0].lower()}{where[1:]}"
     if finding.code == "weights_by_group" and figures["higher"] == "lower" and "determines" not in figures:
         cause = f"it could not always be taken there, or {cause}"

@@ -23,13 +23,21 @@ def test_hat_functions_follow_the_time_between_knots() -> None:
 
 
 def test_a_log_of_few_days_has_a_column_a_day_and_a_long_one_weekdays() -> None:
-    days = Covariates.of(1000, span=(10.3, 12.9), segments={})
+    days = Covariates.of(1000, span=(10.0, 12.0), segments={})
     assert days is not None
     np.testing.assert_array_equal(days.columns(np.array([10.9, 11.0, 12.5]), None), np.eye(3))
     months = Covariates.of(5000, span=(0.0, 90.0), segments={})
     assert months is not None
     assert months.weekdays
     assert months.columns(np.array([0.0, 8.0]), None).shape == (2, months.width)
+
+
+def test_four_hours_share_a_column_where_times_differ_within_days() -> None:
+    """03:00, 04:00 and 21:36: the first, second and last sixth of a day, beside three days."""
+    made = Covariates.of(1000, span=(10.125, 12.9), segments={})
+    assert made is not None
+    columns = made.columns(np.array([10.125, 11.0 + 4.0 / 24.0, 12.9]), None)
+    np.testing.assert_array_equal(columns, np.hstack([np.eye(3), np.eye(6)[[0, 1, 5]]]))
 
 
 def test_all_but_the_greatest_segment_have_a_column() -> None:

@@ -54,6 +54,16 @@ def test_swapped_days_are_refused_and_named_though_the_mean_weight_is_one(full: 
     assert step.startswith("Find out which propensities held when the actions were drawn on 2024-10-0")
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_hours_of_the_day_are_named(full: bool) -> None:
+    """B was taken with 35 % before noon and 65 % after it, every day: days and weekdays look right."""
+    time = START + 20.0 * np.arange(4000) / 4000.0
+    data = log_of(np.where(time % 1.0 < 0.5, 0.35, 0.65), full=full, time=time)
+    result = evaluate_policy(data, always_b(data))
+    assert result.verdict == "REFUSE"
+    assert any(reason.startswith("Between ") and ":00 and " in reason for reason in result.reasons)
+
+
 def test_a_drift_over_weeks_is_refused() -> None:
     share = np.arange(3000) / 3000.0
     data = log_of(0.1 + 0.8 * share, time=START + 28.0 * share)

@@ -59,3 +59,22 @@ def test_many_moderate_orders_are_an_answer() -> None:
 def test_prices_that_are_all_the_same_are_events_and_no_heavy_tail() -> None:
     data, evaluation = orders(3000, 0.0, 0.02, 1)
     assert not codes(evaluate_policy(data, evaluation)) & {"top_contribution", "few_contributions"}
+
+
+@pytest.mark.statistical
+def test_rewards_without_variance_are_seldom_an_answer_and_exponential_ones_are() -> None:
+    """Pareto rewards of tail 1.7 have shape 1 / 1.7 = 0.59, above 0.5; exponential ones have shape 0."""
+    verdicts: dict[str, list[str]] = {"pareto": [], "exponential": []}
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        for name, reward in (
+            ("pareto", random.pareto(1.7, 3000) + 1.0),
+            ("exponential", random.exponential(size=3000)),
+        ):
+            data = LoggedBanditData(
+                context=np.zeros((3000, 0)), action=random.integers(0, 2, 3000), n_actions=2,
+                propensity=np.full(3000, 0.5), reward=reward,
+            )  # fmt: skip
+            verdicts[name].append(evaluate_policy(data, np.tile([0.0, 1.0], (3000, 1))).verdict)
+    assert verdicts["pareto"].count("ANSWER") <= 8
+    assert verdicts["exponential"].count("ANSWER") >= 18
