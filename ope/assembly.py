@@ -9,14 +9,12 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.reward_range import RewardRange
+from xbopt.ope.diagnostics.audit_verdict import add_group_finding, judge_agreement, judge_contributions
 from xbopt.ope.diagnostics.calibration import CalibrationTest
 from xbopt.ope.diagnostics.loggers import LoggerResiduals
 from xbopt.ope.diagnostics.verdict import (
     SupportRules,
-    add_group_finding,
-    judge_agreement,
     judge_carry_over,
-    judge_contributions,
     judge_rewards,
     judge_support,
     name_what_is_lacking,
@@ -148,7 +146,10 @@ def _audit(
     elif test is not None and not estimated:
         found = test.judge(half_width=half_width, unsupported_mass=rules.unsupported_mass)
         add_group_finding(found, findings)
-    if sums.predicted and found is None:  # of one cause one finding
+    support = sums.diagnostics()
+    # With weights worth this little their standard errors mean little either, and lack of support is the cause.
+    thin = support.ess < rules.ess or support.top_weight_share > rules.top_weight_share
+    if sums.predicted and found is None and not thin:  # of one cause one finding
         apart = _apart(known, blocks, layout)
         rounding = 1e-9 * max(abs(sums.rewards.lowest), abs(sums.rewards.highest))
         if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums

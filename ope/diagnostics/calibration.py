@@ -271,8 +271,11 @@ class CalibrationTest:
         figures |= {"higher": "higher" if one.sums[group, action] > 0.0 else "lower"}
         if one.grouping.column is not None and one.determines:
             figures |= {"determines": 1.0}
-        elsewhere = np.flatnonzero(excess.max(axis=1) > 1.0).tolist() if one.grouping.disjoint else []
-        figures |= {"more": float(len([place for place in elsewhere if place != group]))}
+        if one.grouping.disjoint and not _is_stated(one):
+            # The overall share is taken out: what one group has too much of, others seem to lack. Half as far counts.
+            off = np.abs(one.sums).max(axis=1) / np.maximum(one.rows, 1.0)
+            elsewhere = (excess.max(axis=1) > 1.0) & (off >= 0.5 * off[group])
+            figures |= {"more": float(elsewhere.sum() - elsewhere[group])}
         shown = dict(one.grouping.shown[0 if _is_stated(one) else group])
         segment = shown.pop("segment_code", None)
         if _is_stated(one):

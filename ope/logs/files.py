@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 65_536
 """Rows in memory at once; it changes no result."""
 _SUFFIXES = (".parquet", ".csv", ".csv.gz")
+_LINES = tuple(f".{name}{zipped}" for name in ("jsonl", "ndjson", "dsjson") for zipped in ("", ".gz"))
 _JSON_SUFFIXES = tuple(f".{name}{zipped}" for name in ("jsonl", "ndjson", "dsjson", "json") for zipped in ("", ".gz"))
 _DELIMITERS = (",", ";", "\t", "|")
 _HEADER_BYTES = 65_536
@@ -146,11 +147,18 @@ def open_files(path: Path) -> list[LogFile]:
 def _found(path: Path) -> list[Path]:
     """The files of a log; in a folder JSON counts where nothing else lies there, since it may describe the rest."""
     try:
-        return log_files(path, _SUFFIXES)
+        found = log_files(path, _SUFFIXES)
     except DecisionLogError:
         if not path.is_dir():
             raise
         return log_files(path, (*_SUFFIXES, *_JSON_SUFFIXES))
+    lines = [one for one in sorted(path.rglob("*")) if one.name.endswith(_LINES)] if path.is_dir() else []
+    if lines:
+        raise DecisionLogError(
+            f"{path}: {lines[0].relative_to(path)} holds JSON lines, and {found[0].name} does not. One kind of file is "
+            "wanted in a folder, lest rows be left out."
+        )
+    return found
 
 
 def _json_files(found: Sequence[Path], top: Path) -> list[LogFile]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from xbopt.core.documents.seal import sealed
 from xbopt.core.files import replace_file
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.logs.rows import moment_text
@@ -69,30 +70,32 @@ def certificate(evaluation: LogEvaluation) -> dict[str, object]:
     """The evaluation with all that says what was evaluated on what. The same log and policy give the same bytes."""
     result, log = evaluation.result, evaluation.log
     last = log.profile.last
-    return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        # From the log, not from the clock: the same evaluation is the same certificate on any day.
-        "date": None if last is None else moment_text(last),
-        **{key: value for key, value in evaluation_json(evaluation).items() if key not in ("policy", "estimand")},
-        "value": None if result.recommended is None else _estimate(result.values[result.recommended]),
-        "policy": asdict(evaluation.identity),
-        "estimand": {"name": result.estimand, "meaning": " ".join(estimand_words(evaluation))},
-        "log": {
-            "sha256": log.data_hash(),
-            "rows": log.profile.rows,
-            "held_out": None if log.judges is None else log.judges.share,
-            "first": None if log.profile.first is None else moment_text(log.profile.first),
-            "last": None if last is None else moment_text(last),
-            "logging_policies": list(log.logging_policies),
-            "actions": list(evaluation.action_labels),
-            "reward_unit": log.reward_unit,
-            "rules": list(evaluation.rules),
-        },
-        "scenario_hash": log.scenario_hash,
-        "seed": evaluation.seed,
-        "versions": {name: version(name) for name in _LIBRARIES},
-    }
+    return sealed(
+        {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            # From the log, not from the clock: the same evaluation is the same certificate on any day.
+            "date": None if last is None else moment_text(last),
+            **{key: value for key, value in evaluation_json(evaluation).items() if key not in ("policy", "estimand")},
+            "value": None if result.recommended is None else _estimate(result.values[result.recommended]),
+            "policy": asdict(evaluation.identity),
+            "estimand": {"name": result.estimand, "meaning": " ".join(estimand_words(evaluation))},
+            "log": {
+                "sha256": log.data_hash(),
+                "rows": log.profile.rows,
+                "held_out": None if log.judges is None else log.judges.share,
+                "first": None if log.profile.first is None else moment_text(log.profile.first),
+                "last": None if last is None else moment_text(last),
+                "logging_policies": list(log.logging_policies),
+                "actions": list(evaluation.action_labels),
+                "reward_unit": log.reward_unit,
+                "rules": list(evaluation.rules),
+            },
+            "scenario_hash": log.scenario_hash,
+            "seed": evaluation.seed,
+            "versions": {name: version(name) for name in _LIBRARIES},
+        }
+    )
 
 
 def _finding(finding: Finding, evaluation: LogEvaluation) -> dict[str, object]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from xbopt.core.decisions.policy import Policy
+from xbopt.core.documents.seal import seal_holds
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.ope.logs.log_policy import PolicyIdentity
@@ -39,6 +40,10 @@ def read_certificate(path: Path, policy: Policy, scenario: Scenario, run: Path |
     if given != scenario.hash:
         raise UsageError(
             f"{path} is for a scenario with the hash {given or '(none)'}; this policy was made for {scenario.hash}."
+        )
+    if not seal_holds(document):
+        raise UsageError(
+            f"{path} was changed after it was written: its figures are not those of its sha256. Evaluate again."
         )
     _check_answer(path, document)
     return data
@@ -81,7 +86,8 @@ def _check_policy(
     about = cast("dict[str, object]", given) if isinstance(given, dict) else {}
     name, kind = str(about.get("name")), str(about.get("kind"))
     base, _, share = policy.name.partition(_EXPLORES)
-    explores = bool(share) and (run is not None or float(share) > 0.0)  # a plan that explores nothing is the plan
+    explores = bool(share) and float(share) > 0.0  # a policy that explores nothing is the policy
+    none = f"{_EXPLORES}0"
     is_shadow = kind.startswith(_SHADOW)
     if run is not None:
         wanted, option = PolicyIdentity.of_path(run / "policy", "run directory").sha256, str(run)
@@ -96,7 +102,7 @@ def _check_policy(
             f"{path} is for another policy: for {name} ({kind}, sha256 {str(about.get('sha256'))[:12]}), and what is "
             f"exported is {policy.name} (sha256 {wanted[:12]}). {again}"
         )
-    if explores if is_shadow else (run is not None and name != policy.name):
+    if explores if is_shadow else (run is not None and name.removesuffix(none) != policy.name.removesuffix(none)):
         raise UsageError(
             f"{path} is for {name}, and what is exported is {policy.name}: another share of exploration is another "
             f"policy. {again}"

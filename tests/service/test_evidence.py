@@ -9,6 +9,7 @@ import pytest
 
 from tests.service.conftest import Command
 from xbopt.agents.training import train
+from xbopt.core.documents.seal import sealed
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope.logs.log_policy import PolicyIdentity
@@ -67,8 +68,16 @@ def certificate(tmp_path: Path, **changes: object) -> Path:
         "scenario_hash": own,
     }
     path = tmp_path / "c.json"
-    path.write_text(json.dumps(document | changes))
+    path.write_text(json.dumps(sealed(document | changes)))
     return path
+
+
+def test_a_certificate_that_was_edited_is_refused(command: Command, tmp_path: Path) -> None:
+    path = certificate(tmp_path)
+    path.write_text(path.read_text().replace('"high": 3.0', '"high": 300.0'))
+    code, _, said = export(command, tmp_path, path)
+    assert code == 2
+    assert "was changed after it was written" in said
 
 
 @pytest.mark.parametrize(
@@ -125,6 +134,8 @@ def test_a_run_is_told_by_its_files_and_its_exploration(tmp_path: Path) -> None:
 
     assert read_certificate(path(), exploring, scenario, run) == path().read_bytes()
     assert read_certificate(path(name=plain.name), plain, scenario, run)
+    # A share of 0 is no exploration, whichever of both was asked for.
+    assert read_certificate(path(name=f"{plain.name}+explore0"), plain, scenario, run)
     assert read_certificate(path(name="shadow:run", kind="shadow, run directory"), plain, scenario, run)
     for policy, changes in ((plain, {}), (exploring, {"name": plain.name})):
         with pytest.raises(UsageError, match="another share of exploration"):
