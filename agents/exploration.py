@@ -7,9 +7,37 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.menu import TacticMenu
-from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
+from xbopt.core.decisions.policy import (
+    BlindPolicy,
+    CanExplore,
+    DirectPolicy,
+    Observation,
+    Policy,
+    PolicyKind,
+    TacticPolicy,
+)
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
+
+
+def over_the_menu(policy: Policy, scenario: Scenario, exploration: float | None) -> TacticPolicy:
+    """The policy over a menu, with a share of exploration; its own share where None.
+
+    Args:
+        policy: A plan is translated to the scenario's menu, and explores nothing where None.
+        scenario: The scenario.
+        exploration: 0..1, or None.
+
+    Raises:
+        PolicyError: The share is not within 0..1, or the policy cannot explore.
+    """
+    if isinstance(policy, DirectPolicy):
+        return ExploringPolicy(plan=policy, scenario=scenario, exploration=exploration or 0.0)
+    if exploration is None:
+        return policy
+    if not isinstance(policy, CanExplore):
+        raise PolicyError(f"{policy.name} cannot take another share of exploration; leave it out.")
+    return policy.exploring(exploration)
 
 
 def checked_exploration(share: float) -> float:
@@ -62,6 +90,11 @@ class ExploringPolicy:
     def menu(self) -> TacticMenu:
         """The scenario's own menu."""
         return self.scenario.menu
+
+    @property
+    def reads_own_cell_only(self) -> bool:
+        """Of plans that are known from the first day."""
+        return isinstance(self.plan, BlindPolicy)
 
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``."""

@@ -68,7 +68,7 @@ def load_whole(path: Path) -> tuple[int, float]:
     import numpy as np
 
     from xbopt.ope import evaluate_policy
-    from xbopt.ope.logs.evaluation import load_rows
+    from xbopt.ope.logs.log_policy import load_rows
     from xbopt.ope.logs.open_log import open_log
     from xbopt.ope.logs.policies import named_policy
 

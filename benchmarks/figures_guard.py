@@ -124,7 +124,7 @@ def evaluations(folder: Path) -> Record:
         "sequential": run_xbopt(folder, *own, "--policy", "uniform", "--estimand", "sequential"),
         "no exploration": run_xbopt(folder, *own, "--policy", "logging", "--exploration", "0"),
         "self-test": run_xbopt(folder, *csv, "--self-test"),
-        "sequence": run_xbopt(folder, *csv, "--sequence", "--reward-bounds", "0,1"),
+        "sequence": run_xbopt(folder, *csv, "--sequence"),
         "rare": run_xbopt(folder, "evaluate", "rare.csv", "--json", "--policy", "always:rare"),
         "rare, forced": run_xbopt(folder, "evaluate", "rare.csv", "--json", "--policy", "always:rare", "--force"),
     }

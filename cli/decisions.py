@@ -93,6 +93,7 @@ def export_command(
         (report.idle, "cells were not asked for: not in the log"),
         (report.other_bundles, "decisions belong to other bundles: not in the log"),
         (report.strangers, "outcomes belong to no decision in the log"),
+        *((missed, f"have no answer of the shadow {name}") for name, missed in report.shadow_missed.items()),
     ):
         if count:
             say(f"Note: {count:,} {what}.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from xbopt.cli.completion import scenario_names
-from xbopt.cli.options import JsonOption, check_outputs
+from xbopt.cli.options import JsonOption, check_outputs, policy_or_bundle
 from xbopt.cli.terminal import print_json, progress_bar, say
 from xbopt.core.errors import SupportError, UsageError
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 # The log
 _Log = Annotated[
-    str, typer.Argument(metavar="LOG", help="A decision log, a CSV, CSV.gz or Parquet file, or a folder of them.")
+    str,
+    typer.Argument(
+        metavar="LOG",
+        help="A decision log, a file of CSV, Parquet or JSON lines (dsjson too), zipped or not, or a folder of them.",
+    ),
 ]
 _Columns = Annotated[
     list[str] | None,
@@ -38,12 +42,31 @@ _AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="When the rewards were collected; later ones are left out."),
 ]
+_HoldOut = Annotated[
+    float | None,
+    typer.Option(
+        "--hold-out",
+        metavar="SHARE",
+        help="Judge on this share of the log alone, as in 0.5; a policy may have learnt from the rest.",
+    ),
+]
+_ClusterDays = Annotated[
+    int | None,
+    typer.Option(
+        "--cluster-days",
+        min=1,
+        metavar="N",
+        help="Blocks of N days count as one cluster each, for a market whose days share shocks.",
+    ),
+]
 _Engine = Annotated[Literal["local", "ray"], typer.Option("--engine", help="Where the log is read.")]
 # The policy
 _Policy = Annotated[
     str | None,
     typer.Option(
-        "--policy", help="uniform, logging, always:ACTION; with --scenario, a built-in plan or the CSV file of one."
+        "--policy",
+        help="uniform, logging, always:ACTION, shadow:NAME; a run folder; a bundle; with --scenario, a built-in policy "
+        "or a plan's CSV file.",
     ),
 ]
 _Probabilities = Annotated[
@@ -55,13 +78,16 @@ _Probabilities = Annotated[
 _Scenario = Annotated[
     str | None,
     typer.Option(
-        "--scenario", help="The scenario that wrote the log, for built-in plans.", autocompletion=scenario_names
+        "--scenario", help="The scenario that wrote the log, for built-in policies.", autocompletion=scenario_names
     ),
 ]
 _Exploration = Annotated[
     float | None,
     typer.Option(
-        "--exploration", min=0.0, max=1.0, help="Share of random decisions of a built-in plan, or of logging."
+        "--exploration",
+        min=0.0,
+        max=1.0,
+        help="Share of random decisions of a built-in policy, of a run, or of logging.",
     ),
 ]
 # The question
@@ -69,6 +95,20 @@ _Estimand = Annotated[
     Literal["one-step", "sequential"],
     typer.Option(
         "--estimand", help="The next decision in the situations of the log, or whole episodes from their start."
+    ),
+]
+_Period = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="FIRST..LAST",
+        help="A coming period that the value is for, as in 2026-12-01..2026-12-31; needs timestamps.",
+    ),
+]
+_Events = Annotated[
+    str | None,
+    typer.Option(
+        "--events", metavar="COUNTRY", help="Whose retail events make days unlike others, for --for: as in DE."
     ),
 ]
 _Estimators = Annotated[
@@ -86,18 +126,13 @@ _SelfTest = Annotated[
 ]
 _Sequence = Annotated[
     bool,
-    typer.Option(
-        "--sequence",
-        help="Also give an interval that holds however often one looks at a growing log; needs --reward-bounds.",
-    ),
+    typer.Option("--sequence", help="Also give intervals that hold however often one looks at a growing log."),
 ]
 _RewardBounds = Annotated[
     str | None,
-    typer.Option("--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, for --sequence."),
-]
-_LeastPropensity = Annotated[
-    float | None,
-    typer.Option("--least-propensity", help="Least propensity that the logging policy may have, for --sequence."),
+    typer.Option(
+        "--reward-bounds", metavar="LOW,HIGH", help="Least and greatest possible reward, where known beforehand."
+    ),
 ]
 _Confidence = Annotated[float, typer.Option("--confidence", help="Of every interval, between 0 and 1.")]
 _Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
@@ -114,15 +149,18 @@ def evaluate_command(
     columns: _Columns = None,
     propensity: _Propensity = None,
     as_of: _AsOf = None,
+    hold_out: _HoldOut = None,
+    cluster_days: _ClusterDays = None,
     scenario: _Scenario = None,
     exploration: _Exploration = None,
     estimand: _Estimand = "one-step",
+    period: _Period = None,
+    events: _Events = None,
     estimators: _Estimators = None,
     reward_model: _RewardModel = "linear",
     self_test: _SelfTest = False,
     sequence: _Sequence = False,
     reward_bounds: _RewardBounds = None,
-    least_propensity: _LeastPropensity = None,
     confidence: _Confidence = 0.95,
     seed: _Seed = 0,
     report: _Report = None,
@@ -141,20 +179,23 @@ def evaluate_command(
     with progress_bar(f"{Path(log).name}, {policy or probabilities}", quiet=as_json, of="rows") as on_progress:
         evaluation = evaluate(
             log,
-            policy,
+            None if policy is None else policy_or_bundle(policy),
             probabilities=probabilities,
             columns=columns or (),
             propensity=_propensity(propensity),
             as_of=as_of,
+            hold_out=hold_out,
+            cluster_days=cluster_days,
             scenario=scenario,
             exploration=exploration,
             estimand=estimand,
+            period=period,
+            events=events,
             estimators=None if estimators is None else _names(estimators),
             reward_model=None if reward_model == "none" else reward_model,
             self_test=self_test,
             sequence=sequence,
             reward_bounds=_bounds(reward_bounds),
-            least_propensity=least_propensity,
             confidence=confidence,
             seed=seed,
             force=force,

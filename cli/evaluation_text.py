@@ -18,6 +18,7 @@ _MOST_ACTIONS, _MOST_SEGMENTS = 8, 6
 def print_evaluation(evaluation: "LogEvaluation") -> None:
     """Print the evaluation; after a refusal, no value of the policy."""
     from xbopt.reports.evaluation import words
+    from xbopt.reports.evaluation.confounding import confounding_sentence, confounding_table
     from xbopt.reports.evaluation.report import build_evaluation_report
 
     report = build_evaluation_report(evaluation, is_for_terminal=True)
@@ -40,6 +41,9 @@ def print_evaluation(evaluation: "LogEvaluation") -> None:
         words.coverage_sentence,
     ):
         _paragraph(console, sentence(evaluation, numbers))
+    if result.hidden_confounding is not None:
+        _print_table(console, confounding_table(report, result.hidden_confounding))
+        _paragraph(console, confounding_sentence(report))
     if result.next_steps:
         console.print()
         console.print("Next:")

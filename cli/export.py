@@ -55,7 +55,8 @@ def export_command(
     need_extra("export", "onnx", "onnxruntime", "msgspec")
     from xbopt.service.bundle.archive import read_files
     from xbopt.service.bundle.formats import CERTIFICATE
-    from xbopt.service.exporting.run_export import certificate_notes, export
+    from xbopt.service.exporting.evidence import certificate_notes
+    from xbopt.service.exporting.run_export import export
 
     manifest = export(
         run, output, scenario=scenario, evaluation=evaluation, unproven=unproven, exploration=exploration, name=name,

@@ -134,3 +134,7 @@ def _unexpected(error: Exception) -> int:
         raise error
     say(f"Internal error: {type(error).__name__}: {error}\nSet XBOPT_DEBUG=1 to see where, and please report it.")
     return XboptError.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -11,6 +11,7 @@ from xbopt.cli.terminal import say
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from xbopt.core.decisions.policy import TacticPolicy
     from xbopt.core.scenario.scenario import Scenario
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -75,3 +76,21 @@ def load_with_notes(scenario: str, changes: Sequence[str] | None) -> "Scenario":
     for note in (*scenario_notes(loaded), *(steady_notes(read_document(scenario), loaded) if changes else ())):
         say(f"Note: {note}")
     return loaded
+
+
+def policy_or_bundle(name: str) -> "str | TacticPolicy":
+    """A policy as a user names it; a bundle is loaded, because what asks policies by name knows none.
+
+    Raises:
+        BundleError: The bundle was tampered with, is broken or incompatible.
+        PolicyError: It names its decisions outright.
+    """
+    path = Path(name)
+    if not (path.suffix == ".xbopt" or ((path / "manifest.json").is_file() and (path / "policy.onnx").is_file())):
+        return name
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec", "onnxruntime", "cryptography")
+    from xbopt.service.bundle_policy import BundlePolicy
+
+    return BundlePolicy.load(path)

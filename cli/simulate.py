@@ -16,6 +16,7 @@ from xbopt.cli.options import (
     XlsxOption,
     check_outputs,
     load_with_notes,
+    policy_or_bundle,
 )
 from xbopt.cli.terminal import (
     figures_table,
@@ -85,6 +86,14 @@ def simulate_command(
     ] = None,
     changes: SetOption = None,
     log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
+    shadows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shadow",
+            metavar="POLICY",
+            help="With --log: a built-in policy, run folder or bundle that is asked beside every decision; repeatable.",
+        ),
+    ] = None,
     panel: Annotated[
         Path | None,
         typer.Option("--panel", help="Write media and orders by day, region and segment to this Parquet file."),
@@ -122,6 +131,7 @@ def simulate_command(
             world_seed=world_seed,
             exploration=exploration,
             log=log,
+            shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
             on_progress=on_progress,
         )

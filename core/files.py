@@ -17,6 +17,16 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def sha256_of_content(path: Path) -> str:
+    """Hash of a file, or of a folder's files with their names in it, as hexadecimal text."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    total = hashlib.sha256()
+    for file in files:
+        inside = file.relative_to(path).as_posix() if path.is_dir() else ""
+        total.update(f"{inside}\0{sha256_of(file)}\n".encode())
+    return total.hexdigest()
+
+
 def check_target(path: Path) -> None:
     """Check early that a file can be written there, before long work is done for it.
 

@@ -1,21 +1,24 @@
 """Writing the decisions of a simulation down: one row a cell and decision, as a decision log."""
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from xbopt.core.arrays import IntArray
-from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decision_log.observations import observation_names, observation_rows
+from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, LoggedShadow, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
-from xbopt.core.decisions.policy import Policy, TacticPolicy
-from xbopt.core.errors import UsageError
+from xbopt.core.decisions.policy import KnowsExploration, Policy, TacticPolicy
+from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
+from xbopt.env.observation import CHANNEL_FEATURES
 from xbopt.env.rollout import Recorder, TacticChoice
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
@@ -23,63 +26,114 @@ from xbopt.simulator.step import DayOutcome
 from xbopt.simulator.worlds import WorldParameters
 
 
-def log_schema(scenario: Scenario, action_labels: tuple[str, ...] | None = None) -> DecisionLogSchema:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """A policy that is asked beside every decision; nobody acts on its answer.
+
+    Attributes:
+        about: What the log says of it.
+        policy: The policy, over the menu of the one that decides.
+    """
+
+    about: LoggedShadow
+    policy: TacticPolicy
+
+
+def log_schema(
+    scenario: Scenario, action_labels: tuple[str, ...] | None = None, *, shadows: Sequence[Shadow] = ()
+) -> DecisionLogSchema:
     """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is.
 
     Args:
         scenario: The scenario.
         action_labels: What the tactics mean, where they are relative to a plan; the menu's own labels where left out.
+        shadows: Policies that are asked beside.
     """
     return DecisionLogSchema(
         context_names=context_names(scenario),
         action_labels=action_labels or scenario.menu.labels,
         reward_unit=scenario.base_currency,
         cost_unit=scenario.base_currency,
+        observation_names=observation_names(scenario.channels, CHANNEL_FEATURES),
+        shadows=tuple(shadow.about for shadow in shadows),
     )
 
 
 class DecisionBook:
     """An open decision log; gives a recorder to each batch of worlds."""
 
-    def __init__(self, writer: DecisionLogWriter, market: MarketParameters, policy: TacticPolicy, *, run: str) -> None:
-        self._writer, self._market, self._policy, self._run = writer, market, policy, run
+    def __init__(
+        self,
+        writer: DecisionLogWriter,
+        market: MarketParameters,
+        policy: TacticPolicy,
+        *,
+        run: str,
+        shadows: Sequence[Shadow] = (),
+    ) -> None:
+        self._writer, self._market, self._policy, self._run, self._shadows = writer, market, policy, run, shadows
 
     def recorder(self, worlds: IntArray) -> "DecisionRecorder":
         """A recorder for some worlds, by global number ``(B,)``; it writes when they are played to the end."""
-        return DecisionRecorder(self._writer, self._market, self._policy.name, worlds, self._run)
+        return DecisionRecorder(self._writer, self._market, self._policy, worlds, self._run, self._shadows)
 
 
 @contextmanager
 def open_book(
-    path: Path, market: MarketParameters, policy: Policy, *, seed: int, world_seed: int | None
+    path: Path,
+    market: MarketParameters,
+    policy: Policy,
+    *,
+    seed: int,
+    world_seed: int | None,
+    shadows: Sequence[Shadow] = (),
 ) -> Generator[DecisionBook]:
     """Open a decision log; the file appears only when the block ends without an exception.
 
     Raises:
         UsageError: The policy gives no probabilities, or the file cannot be written there.
+        PolicyError: A shadow chooses among other actions than the policy.
         DecisionLogError: The disk refuses to take the rows.
     """
     if not isinstance(policy, TacticPolicy):
         raise UsageError(f"{policy.name} gives no probabilities, so its decisions cannot be logged; set exploration.")
+    for shadow in shadows:
+        if shadow.policy.menu.labels != policy.menu.labels:
+            raise PolicyError(
+                f"The shadow {shadow.about.name} chooses among other actions than {policy.name}: those of a trained "
+                "policy are relative to its plan, those of a plan are the scenario's. Give shadows over the same menu: "
+                "trained policies of one plan beside a trained policy of that plan, plans and replan beside a plan."
+            )
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
     run = hashlib.sha256(key.encode()).hexdigest()[:10]
-    with DecisionLogWriter(path, log_schema(scenario, policy.menu.labels)) as writer:
-        yield DecisionBook(writer, market, policy, run=run)
+    schema = log_schema(scenario, policy.menu.labels, shadows=shadows)
+    with DecisionLogWriter(path, schema, with_exploration=isinstance(policy, KnowsExploration)) as writer:
+        yield DecisionBook(writer, market, policy, run=run, shadows=shadows)
 
 
 class DecisionRecorder(Recorder):
     """Keeps the choices and daily margins of a batch, and writes rows when the last day is played."""
 
     def __init__(
-        self, writer: DecisionLogWriter, market: MarketParameters, policy: str, worlds: IntArray, run: str
+        self,
+        writer: DecisionLogWriter,
+        market: MarketParameters,
+        policy: TacticPolicy,
+        worlds: IntArray,
+        run: str,
+        shadows: Sequence[Shadow] = (),
     ) -> None:
         scenario = market.scenario
         regions, segments, _, _ = scenario.shape
-        self._writer, self._market, self._policy, self._worlds, self._run = writer, market, policy, worlds, run
+        self._writer, self._market, self._worlds, self._run = writer, market, worlds, run
+        self._policy = policy.name
+        self._share = policy.exploration if isinstance(policy, KnowsExploration) else None
         shape = (len(worlds), scenario.days, regions, segments)
         self._margin, self._spend = np.zeros(shape), np.zeros(shape)
         self._choices: list[TacticChoice] = []
+        self._asked: list[FloatArray] = []
+        self._shadows = shadows
 
     def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
         """Keep a day's margin and spend, and the choice if one was made."""
@@ -87,6 +141,9 @@ class DecisionRecorder(Recorder):
         self._spend[:, day] = -outcome.money.media
         if choice is not None:
             self._choices.append(choice)
+            if self._shadows:
+                answers = [shadow.policy.probabilities(choice.observation) for shadow in self._shadows]
+                self._asked.append(np.stack(answers, axis=3))
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
         """Write one row a cell and decision."""
@@ -123,6 +180,13 @@ class DecisionRecorder(Recorder):
             reward_ready_at=_at(scenario, end, worlds),
             policy_id=np.repeat(np.array([self._policy], dtype=np.str_), rows),
             scenario_hash=np.repeat(np.array([scenario.hash], dtype=np.str_), rows),
+            exploration=None if self._share is None else np.repeat(np.array([self._share]), rows),
+            observation=observation_rows(
+                np.repeat(np.array([day], dtype=np.int64), worlds),
+                choice.observation.remaining,
+                choice.observation.channels,
+            ).reshape(rows, -1),
+            shadows=self._asked[step].reshape(rows, len(self._shadows), -1) if self._shadows else None,
         )
 
 

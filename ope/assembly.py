@@ -1,27 +1,40 @@
 """From gathered sums to an evaluation: values, intervals, verdict."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.reward_range import RewardRange
-from xbopt.ope.diagnostics.verdict import SupportRules, judge_carry_over, judge_rewards, judge_support
-from xbopt.ope.estimators.bandit import BIASED, LOGGING, UNBIASED, ColumnLayout, formulas
+from xbopt.ope.diagnostics.audit_verdict import add_group_finding, judge_agreement, judge_contributions
+from xbopt.ope.diagnostics.calibration import CalibrationTest
+from xbopt.ope.diagnostics.loggers import LoggerResiduals
+from xbopt.ope.diagnostics.verdict import (
+    SupportRules,
+    judge_carry_over,
+    judge_rewards,
+    judge_support,
+    name_what_is_lacking,
+)
+from xbopt.ope.estimators.bandit import BIASED, LOGGING, MODEL_FREE, UNBIASED, ColumnLayout, formulas
 from xbopt.ope.estimators.choice import cross_validated_order
 from xbopt.ope.estimators.ratios import Formula, ProjectedFormula, Ratio, project
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results.evaluation import Estimate, ModelQuality, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import ModelQuality, PolicyEvaluation
 from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.reward_models.protocol import RewardModel
 from xbopt.ope.sums import EvaluationSums
 
 IntervalMethod = Literal["skewed", "bootstrap-t"]
 _REPLICATES = 1000
-_MODEL_FREE = ("ips", "snips")
 _DIFFERENCE = " - logging"
+_USUAL, _TELLING, _ALL = 0.2, 0.5, 0.95  # shares of the reward's variance that a context explains
+_THINNEST = 4  # rows for one that is kept, up to which the kept ones tell a bias as large as an interval is wide
 
 
 def assemble(
@@ -41,6 +54,12 @@ def assemble(
     blocks, layout = sums.blocks.blocks(), sums.layout
     judged = Findings()
     judge_support(support, rows, rules, judged)
+    test: CalibrationTest | None = None
+    # Equal weights rest on no propensity; one cluster tells no spread.
+    if support.max_weight > 0.0 and support.ess < rows * (1.0 - 1e-9) and support.clusters != 1:
+        estimated = any(finding.code == "estimated_propensities" for finding in findings)
+        test = _audit(sums, rules, judged, confidence=confidence, estimated=estimated)
+    name_what_is_lacking(support, rows, judged)
     judged.items.extend(finding for finding in findings if finding.level != "advice")
     judge_rewards(rewards, rules, judged)
     carry_over = None if sums.carry_over is None else sums.carry_over.test()
@@ -49,14 +68,11 @@ def assemble(
     withheld = judged.refuses and not force
     bounds = reward_bounds or rewards.bounds
 
-    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in _MODEL_FREE}
+    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in MODEL_FREE}
     costs = _budget_formulas(layout)
     needed: dict[str, Formula] = {"logging": LOGGING}
     if not withheld:
-        minus = tuple(
-            Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
-            for part in LOGGING
-        )
+        minus = _minus(LOGGING)
         needed |= known | {name + _DIFFERENCE: (*formula, *minus) for name, formula in known.items()} | costs
     projected = {name: project(formula, blocks, layout.position) for name, formula in needed.items()}
     plain = _estimates(projected, confidence=confidence, seed=seed, interval=interval, bounds=bounds)
@@ -78,6 +94,11 @@ def assemble(
                     low=min(plain[name].low, plain[name].value - (room if rewards.rare_is_low else 0.0)),
                     high=max(plain[name].high, plain[name].value + (0.0 if rewards.rare_is_low else room)),
                 )
+    if sums.predicted and not withheld:
+        shift = _shift(sums, test, rules)
+        explained = _share_explained(blocks, layout)
+        differing = rules.differing_from * min(max((_TELLING - explained) / (_TELLING - _USUAL), 0.0), 1.0)
+        plain = _with_agreement(plain, _apart(known, blocks, layout), shift, differing_from=differing)
     estimates, differences = (
         _with_bias({name: plain[name + ending] for name in known if name + ending in plain})
         for ending in ("", _DIFFERENCE)
@@ -99,9 +120,96 @@ def assemble(
         difference=None if recommended is None else differences[recommended],
         differences=differences,
         cross_validated_choice=() if withheld else cross_validated_order(known, blocks, layout, seed=seed),
-        model=_model_quality(model, sums.members / rows, blocks, layout) if sums.predicted else None,
+        model=_model_quality(model, sums.members / blocks[:, layout.position["one"]].sum(), blocks, layout)
+        if sums.predicted
+        else None,
         carry_over=carry_over,
         budget={name: plain[name] for name in costs if name in plain},
+    )
+
+
+def _audit(
+    sums: EvaluationSums, rules: SupportRules, findings: Findings, *, confidence: float, estimated: bool
+) -> CalibrationTest | None:
+    """Add what the tests of propensities, context and contributions say; ``estimated`` propensities fit anyway."""
+    blocks, layout = sums.blocks.blocks(), sums.layout
+    known = formulas(blocks, layout)
+    normal = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    error = project(known["dr" if sums.predicted else "snips"], blocks, layout.position).standard_error()
+    half_width = normal * error if np.isfinite(error) else 0.0
+    kept = sums.audit.rows()
+    test = None if kept is None else CalibrationTest(kept)
+    found = LoggerResiduals(kept).judge(half_width=half_width) if kept is not None and kept.pooled else None
+    if found is not None:
+        findings.items.append(found)
+        findings.add("advice", "own_propensities")
+    elif test is not None and not estimated:
+        found = test.judge(half_width=half_width, unsupported_mass=rules.unsupported_mass)
+        add_group_finding(found, findings)
+    support = sums.diagnostics()
+    # With weights worth this little their standard errors mean little either, and lack of support is the cause.
+    thin = support.ess < rules.ess or support.top_weight_share > rules.top_weight_share
+    if sums.predicted and found is None and not thin:  # of one cause one finding
+        apart = _apart(known, blocks, layout)
+        rounding = 1e-9 * max(abs(sums.rewards.lowest), abs(sums.rewards.highest))
+        if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums
+            pooled = kept is not None and kept.pooled
+            judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test, pooled=pooled)
+        if not estimated and (explained := _share_explained(blocks, layout)) > _ALL:
+            findings.add("caution", "context_explains_all", share=explained)
+    contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
+    judge_contributions(contributions, sums.rewards, rules, findings)
+    return test if kept is not None and _THINNEST * len(kept.weight) >= sums.rows else None
+
+
+def _apart(known: Mapping[str, Formula], blocks: FloatArray, layout: ColumnLayout) -> ProjectedFormula:
+    """DR less SNIPS, on the same rows."""
+    return project((*known["dr"], *_minus(known["snips"])), blocks, layout.position)
+
+
+def _shift(sums: EvaluationSums, test: CalibrationTest | None, rules: SupportRules) -> float:
+    """By how much groups, or logging policies, move the value by what is less than sure, but more than usual."""
+    bias, z, _ = (0.0, 0.0, None) if test is None else test.bias()
+    shift = bias if z > rules.differing_from else 0.0
+    kept = sums.audit.rows()
+    return shift if kept is None or not kept.pooled else shift + LoggerResiduals(kept).likely_shift
+
+
+def _with_agreement(
+    plain: dict[str, Estimate], apart: ProjectedFormula, shift: float, *, differing_from: float
+) -> dict[str, Estimate]:
+    """Widen DR's intervals where other estimates of the same differ from it by more than they mostly do.
+
+    All are right where propensities are right and the context was known before the decision. Where a column was not,
+    SNIPS alone is; where propensities err by group, normalising the weights within groups is nearer. Tests miss small
+    errors that still move DR by as much as its interval is wide.
+
+    Args:
+        plain: The estimates.
+        apart: DR less SNIPS.
+        shift: Bias that is likely.
+        differing_from: Standard errors of the difference from which on it counts; less where the context explains so
+            much of the reward that a column of it may be the reward's own doing.
+    """
+    error = apart.standard_error()
+    differs = error > 0.0 and abs(apart.value()) > differing_from * error
+    widened = dict(plain)
+    for ending in ("", _DIFFERENCE):
+        other = plain.get("snips" + ending)
+        for name in ("dr" + ending, "sndr" + ending):
+            if name in plain:
+                one = plain[name]
+                low, high = min(one.low, one.low - shift), max(one.high, one.high - shift)
+                if other is not None and differs:
+                    low, high = min(low, other.low), max(high, other.high)
+                widened[name] = replace(one, low=low, high=high)
+    return widened
+
+
+def _minus(formula: Formula) -> Formula:
+    return tuple(
+        Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
+        for part in formula
     )
 
 
@@ -206,15 +314,20 @@ def _in_bounds(estimate: Estimate, bounds: tuple[float, float] | None, rewards: 
     return replace(estimate, low=min(max(estimate.low, low), high), high=max(min(estimate.high, high), low))
 
 
-def _model_quality(
-    model: RewardModel | None, members: FloatArray, blocks: FloatArray, layout: ColumnLayout
-) -> ModelQuality:
+def _share_explained(blocks: FloatArray, layout: ColumnLayout) -> float:
+    """Share of the logged reward's variance that predictions explain."""
     total = blocks.sum(axis=0)
     rows, reward = total[layout.position["one"]], total[layout.position["reward"]]
     variance = total[layout.position["squared_reward"]] - reward**2 / rows
     error = total[layout.position["squared_error"]]
+    return float(1.0 - error / variance) if variance > 0.0 else 0.0
+
+
+def _model_quality(
+    model: RewardModel | None, members: FloatArray, blocks: FloatArray, layout: ColumnLayout
+) -> ModelQuality:
     return ModelQuality(
         name="given predictions" if model is None else model.name,
-        share_explained=float(1.0 - error / variance) if variance > 0.0 else 0.0,
+        share_explained=_share_explained(blocks, layout),
         disagreement=float(members.std(ddof=1)) if members.size > 1 else 0.0,
     )

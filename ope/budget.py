@@ -11,7 +11,8 @@ from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.estimators.ratios import weighted_mean
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

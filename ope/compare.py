@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
+from xbopt.ope.data.covariates import with_covariates
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.evaluate import evaluate_policy, gather
 from xbopt.ope.intervals.skewed import skewed_interval
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 
 LOGGING = "logging policy"
@@ -68,6 +70,7 @@ def compare_policies(
     """
     if not candidates or LOGGING in candidates:
         raise UsageError(f"One candidate or more is wanted, none of them named {LOGGING!r}.")
+    data = with_covariates(data)
     model = fit_reward_model(reward_model, data, seed=seed)
     evaluations: dict[str, PolicyEvaluation] = {}
     scores: dict[str, ProjectedFormula] = {}

@@ -14,11 +14,12 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.array_checks import check_between, codes_of, finite_array
 from xbopt.ope.diagnostics.support import SupportSums
-from xbopt.ope.diagnostics.verdict import SupportRules, judge_support
+from xbopt.ope.diagnostics.verdict import SupportRules, judge_support, name_what_is_lacking
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import weighted_mean
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, Judgement
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import Judgement
 from xbopt.ope.results.findings import Findings, note
 
 _BANDWIDTHS = 12
@@ -148,6 +149,7 @@ def _evaluate(
     if bandwidth is not None:
         findings.add("caution", "kernel", bandwidth=bandwidth)
     judge_support(support, rows, rules or SupportRules(), findings)
+    name_what_is_lacking(support, rows, findings)
     withheld = findings.refuses and not force
     estimates: dict[str, Estimate] = {}
     if not withheld:

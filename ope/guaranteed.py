@@ -9,7 +9,7 @@ from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.intervals.bounded import betting, empirical_bernstein, hoeffding
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.ope.results.findings import note
 
 Guarantee = Literal["betting", "bernstein", "hoeffding"]

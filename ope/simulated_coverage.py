@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
+from xbopt.ope.data.covariates import with_covariates
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import estimate_propensities
@@ -111,6 +112,7 @@ class _World:
             bounds = None  # to move rewards into the bounds would move the truth
         log = LoggedBanditData(
             context=data.context[chosen],
+            covariates=None if data.covariates is None else data.covariates[chosen],
             action=action,
             reward=reward,
             propensity=self.logging[chosen, action],
@@ -154,10 +156,12 @@ def self_test(
     """
     if draws < 1:
         raise UsageError(f"draws is {draws}; at least 1 is wanted.")
+    data.refuse_sampling("a self-test")
     evaluation = checked_probabilities(evaluation_probabilities, rows=len(data), n_actions=data.n_actions)
+    data = with_covariates(data)
     model = fit_reward_model("linear", data, seed=seed)
     keys = row_keys(len(data), first_row=0, cluster=data.cluster, seed=seed)
-    world = _world(data, model.predict(data.context, keys), seed)
+    world = _world(data, model.predict(data.features, keys), seed)
     expected = np.clip(world.expected, 0.0, 1.0) if world.binary else world.expected
     truth = float((evaluation * expected).sum() / len(data))
     random = named_generator(seed, "ope self test")

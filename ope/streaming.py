@@ -1,5 +1,8 @@
 """Evaluation over chunks: add them in any order, merge what other workers gathered, ask for the result."""
 
+from functools import partial
+from typing import get_args
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -14,6 +17,7 @@ from xbopt.ope.diagnostics.verdict import SupportRules
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.estimators.bandit import LOGGING, formulas, score_columns
 from xbopt.ope.estimators.ratios import ProjectedFormula, project
+from xbopt.ope.intervals.anytime import with_anytime
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding
 from xbopt.ope.reward_models.moments import ROWS_AT_ONCE
@@ -141,6 +145,7 @@ class StreamingEvaluator:
         interval: IntervalMethod = "skewed",
         force: bool = False,
         findings: tuple[Finding, ...] = (),
+        sequence: bool = False,
     ) -> PolicyEvaluation:
         """The evaluation of all rows so far.
 
@@ -149,23 +154,31 @@ class StreamingEvaluator:
             interval: How intervals are made.
             force: Show values even where the log cannot answer.
             findings: What whoever read the log has found beside.
+            sequence: Also give intervals that hold at every size of the log; ``skewed`` ones, whatever ``interval`` is.
 
         Raises:
             DecisionLogError: No row with a complete reward was added.
+            UsageError: There is no such interval.
         """
+        if interval not in get_args(IntervalMethod):
+            raise UsageError(f"interval is {interval!r}; one of {', '.join(get_args(IntervalMethod))} is wanted.")
         if self._sums.rows == 0:
             raise DecisionLogError("No row with a complete reward was added.")
-        return assemble(
+        at = partial(
+            assemble,
             self._sums,
             model=self._model,
-            confidence=self._confidence,
             seed=self._seed,
             reward_bounds=self._reward_bounds,
             rules=rules or SupportRules(),
-            interval=interval,
             force=force,
             findings=findings,
         )
+        result = at(confidence=self._confidence, interval=interval)
+        if not sequence or result.recommended is None:
+            return result
+        influence = self.projected(result.recommended).leave_one_out()
+        return with_anytime(result, lambda c: at(confidence=c, interval="skewed"), influence)
 
     def projected(self, name: str) -> ProjectedFormula:
         """Sums by block behind one estimator, or behind ``logging``, the mean logged reward.
@@ -204,13 +217,15 @@ class StreamingEvaluator:
                     return
             else:
                 counted = data.observed / chance
-        weighted = importance_weights(data, evaluation, policy_shares)
+        weighted = importance_weights(data, evaluation, policy_shares, counted=True)
+        share = None if data.sampling is None else 1.0 / data.sampling  # what a row of a thinned log stands for
         if predictions is None and isinstance(self._model, RewardEnsemble):
-            members = self._model.member_predictions(data.context, keys)
-            sums.add_members(np.einsum("nk,mnk->m", evaluation, members))
+            members = self._model.member_predictions(data.features, keys)
+            stands_for = evaluation if share is None else evaluation * share[:, None]
+            sums.add_members(np.einsum("nk,mnk->m", stands_for, members))
             predictions = members.mean(axis=0)
         elif predictions is None and self._model is not None:
-            predictions = self._model.predict(data.context, keys)
+            predictions = self._model.predict(data.features, keys)
         if predictions is None:
             predicted = value = np.zeros(len(data))
         else:
@@ -225,11 +240,14 @@ class StreamingEvaluator:
             counted=counted,
             cost=data.cost,
         )
+        if share is not None:
+            columns *= share
+            weighted = weighted.scaled(share)
         sums.blocks.add(keys, columns)
         if sums.missing is not None:
             missing = np.empty((1 + self._n_actions, len(data)))
-            missing[0] = 1.0
-            missing[1:] = evaluation.T
+            missing[0] = 1.0 if share is None else share
+            missing[1:] = weighted.evaluation.T
             missing[1 + data.action, np.arange(len(data))] -= weighted.weight
             sums.missing.add(keys, missing)
         sums.support.add(
@@ -238,11 +256,20 @@ class StreamingEvaluator:
             first_row=first_row
             if numbers is None
             else int(numbers[weighted.weight.argmax()] - weighted.weight.argmax()),
-            logging=data.action_probabilities,
+            # Of several logging policies one may do what another cannot: no row's own table says what lacks support.
+            logging=data.possible if data.policy_propensities is None else data.allowed,
             segment=data.segment,
+            share=share,
         )
+        if numbers is None:
+            numbers = np.arange(first_row, first_row + len(data))
+        if share is None:  # what was kept of a thinned log may depend on the reward, so it does not show the draw
+            sums.audit.add(data, weighted, data.reward - predicted, keys=keys, rows=numbers)
         seen = slice(None) if counted is None else counted > 0.0
         sums.rewards.add(data.reward[seen], weighted.weight[seen])
+        earned, logged = (columns[sums.layout.position[name]] for name in ("weighted_reward", "reward"))
+        sums.contributions.add(earned, data.reward, rows=numbers)
+        sums.differences.add(earned - logged, data.reward, rows=numbers)
         sums.rows += len(data)
         if data.previous_action is not None:
             if sums.carry_over is None:

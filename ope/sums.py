@@ -8,7 +8,9 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.data.blocks import BlockSums
 from xbopt.ope.data.reward_range import RewardRange
+from xbopt.ope.diagnostics.audit import AuditSample
 from xbopt.ope.diagnostics.carry_over import CarryOverSums
+from xbopt.ope.diagnostics.contributions import ContributionSums
 from xbopt.ope.diagnostics.support import SupportSums, with_clusters
 from xbopt.ope.estimators.bandit import ColumnLayout
 from xbopt.ope.results.evaluation import SupportDiagnostics
@@ -24,6 +26,9 @@ class EvaluationSums:
         support: Weights.
         missing: By cluster: rows, and pi_e minus weight of each action; None where rows count as independent.
         rewards: Range of the rewards.
+        contributions: Sizes of weight times reward.
+        differences: Sizes of (weight - 1) times reward, for the difference to what was done.
+        audit: Rows for the tests by day, segment and context column.
         carry_over: Moments for the test of carry-over; None where no row names a previous action.
         members: The policy's summed value in the eyes of each member of an ensemble ``(m,)``.
         predicted: Whether rewards were predicted.
@@ -36,6 +41,9 @@ class EvaluationSums:
     support: SupportSums
     missing: BlockSums | None
     rewards: RewardRange = field(default_factory=RewardRange)
+    contributions: ContributionSums = field(default_factory=ContributionSums)
+    differences: ContributionSums = field(default_factory=ContributionSums)
+    audit: AuditSample = field(default_factory=AuditSample)
     carry_over: CarryOverSums | None = None
     members: FloatArray = field(default_factory=lambda: np.zeros(0))
     predicted: bool = False
@@ -60,6 +68,9 @@ class EvaluationSums:
         if self.missing is not None and other.missing is not None:
             self.missing.merge(other.missing)
         self.rewards.merge(other.rewards)
+        self.contributions.merge(other.contributions)
+        self.differences.merge(other.differences)
+        self.audit.merge(other.audit)
         self.rows += other.rows
         self.censored += other.censored
         self.predicted |= other.predicted

@@ -5,21 +5,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Protocol
 
+from xbopt.core.frames import Frame
 from xbopt.studies.kpis import WorldRange
-
-
-class Frame(Protocol):
-    """A table that every data-frame library reads: ``polars.from_arrow``, ``pandas`` by ``to_pandas()``, DuckDB."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The table by the Arrow C stream interface."""
-        ...
-
-    def to_pylist(self) -> list[dict[str, object]]:
-        """One dict a row."""
-        ...
 
 
 def frame_of(rows: Iterable[Mapping[str, object]]) -> Frame:

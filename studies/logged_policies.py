@@ -5,30 +5,35 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import BUILT_IN, REACTING, built_in_policy
+from xbopt.agents.exploration import ExploringPolicy, over_the_menu
+from xbopt.agents.policies import BUILT_IN, NAMES, REACTING, built_in_policy, policy_from
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import trained_policy
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decision_log.observations import StandAlonePolicy
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import Observation, PolicyKind
+from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind, TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.plan_table import is_plan_file, read_plan
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
-from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import ALWAYS, FromContext, LogPolicy, PolicyIdentity, named_policy
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
+from xbopt.ope.logs.policies import ALWAYS, FromContext, named_policy
+from xbopt.ope.logs.shadows import SHADOWS
 from xbopt.simulator.build import build_market
+from xbopt.studies.observed_policies import axes_of, from_observation
+from xbopt.studies.saved_bandits import SUFFIX, saved_bandit
 
 HOW_TO_GIVE_PROBABILITIES = (
     "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
     "probability for the decisions of this log, and give it with --probabilities FILE."
 )
-NEEDS_MORE = (
-    "reads more than the context of single decisions, so it cannot be asked about a log that another policy wrote. Let "
-    "it write a log itself (xbopt simulate SCENARIO --policy POLICY --exploration 0.3 --log FILE) and ask what it "
-    f"earns with less exploration: xbopt evaluate FILE --policy logging --exploration 0. {HOW_TO_GIVE_PROBABILITIES}"
+BUNDLE_IN_PYTHON = (
+    "is a bundle: load it with BundlePolicy.load(path) of xbopt.service, and give what you get as the policy."
 )
 
 
@@ -38,40 +43,116 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
     Raises:
         PolicyError: There is no such policy, or it cannot be asked about this log.
         UsageError: The log needs a scenario, or has none.
+        SupportError: The log does not tell what is exploration and what the policy's own choice.
     """
     known = named_policy(name, log, exploration=exploration)
     if known is not None:
         if scenario is not None:
             raise UsageError(f"--scenario is for plans; the policy {name} needs none.")
         if exploration is not None and name != "logging":
-            raise UsageError(f"--exploration is for plans and for logging; the policy {name} has none.")
+            raise UsageError(f"--exploration is for plans, runs and logging; the policy {name} takes none.")
         return known
     path = Path(name)
+    if path.suffix == SUFFIX:
+        return saved_bandit(path, log)
     if name in BUILT_IN or (is_plan_file(path) and scenario is not None):
         return _plan(name, log, scenario, exploration or 0.0)
-    if name in REACTING or path.exists():
-        raise PolicyError(f"{name} {NEEDS_MORE}")
-    names = ("uniform", "logging", f"{ALWAYS}ACTION", *(plan for plan in BUILT_IN if plan != "uniform"))
-    raise PolicyError(f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(names)}.")
+    if name in REACTING:
+        loaded = _scenario_of(name, log, scenario)
+        identity = PolicyIdentity.of_name(f"{name}|{loaded.hash}")
+        return _over_the_menu(policy_from(name, build_market(loaded)), log, loaded, exploration, identity)
+    if (path / "config.yaml").is_file():
+        return _run(path, log, scenario, exploration)
+    if path.suffix == ".xbopt" or (path / "manifest.json").is_file():
+        raise PolicyError(f"{name} {BUNDLE_IN_PYTHON}")
+    if path.exists():
+        raise PolicyError(
+            f"{name} is no training run, no bundle, and no plan's file with --scenario. {HOW_TO_GIVE_PROBABILITIES}"
+        )
+    names = ("uniform", "logging", f"{ALWAYS}ACTION", f"{SHADOWS}NAME", *NAMES)
+    raise PolicyError(
+        f"There is no policy {name!r}.{suggest(name, names)} Known: {', '.join(dict.fromkeys(names))}; the folder of a "
+        "training run; a bundle."
+    )
 
 
-def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
+def from_object(
+    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | None, exploration: float | None
+) -> LogPolicy:
+    """A policy of the market, to be asked about a log.
+
+    Raises:
+        PolicyError: It cannot be asked about this log, or cannot explore.
+        UsageError: Its scenario is missing.
+    """
+    if isinstance(policy, StandAlonePolicy):
+        if scenario is not None or exploration is not None:
+            raise UsageError(f"{policy.name} brings its scenario and its exploration; give none.")
+        return from_observation(
+            policy,
+            log,
+            policy.axes,
+            scenario_hash=policy.scenario_hash,
+            name=policy.name,
+            identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
+            notes=policy.notes,
+        )
+    loaded = _scenario_of(policy.name, log, scenario)
+    return _over_the_menu(policy, log, loaded, exploration, PolicyIdentity.of_name(policy.name, "object of a program"))
+
+
+def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+    if scenario is not None:
+        raise UsageError(f"--scenario is for plans; the run in {path} knows its own.")
+    run = RunDirectory.open(path)
+    loaded = run.scenario()
+    identity = PolicyIdentity.of_path(run.policy, "run directory")
+    found = _over_the_menu(trained_policy(run, build_market(loaded)), log, loaded, exploration, identity)
+    return replace(found, notes=(f"{found.name} is the policy of the training run {path}.", *found.notes))
+
+
+def _over_the_menu(
+    policy: Policy, log: EvaluationLog, scenario: Scenario, exploration: float | None, identity: PolicyIdentity
+) -> LogPolicy:
+    """A policy of a scenario, asked from what the log says was seen."""
+    asked = over_the_menu(policy, scenario, exploration)
+    is_plan = isinstance(policy, DirectPolicy)
+    name = policy.name if is_plan and not exploration else asked.name
+    note = f"{policy.name} is translated to the tactic menu of {scenario.name}: in each cell the nearest tactic."
+    return from_observation(
+        asked,
+        log,
+        axes_of(scenario),
+        scenario_hash=scenario.hash,
+        name=name,
+        identity=replace(identity, name=name),
+        notes=(note,) if is_plan else (),
+    )
+
+
+def _scenario_of(name: str, log: EvaluationLog, scenario: str | None) -> Scenario:
+    """The scenario that wrote the log."""
     if not (log.own and log.scenario_hash):
         raise PolicyError(
-            f"{name} is a plan for a scenario of xbopt, and this log was written in another market: what the plan "
+            f"{name} is a policy for a scenario of xbopt, and this log was written in another market: what it "
             f"would have done there is not known. {HOW_TO_GIVE_PROBABILITIES}"
         )
     if scenario is None:
         raise UsageError(
-            f"{name} is a plan for a scenario. Say which one wrote the log: --scenario NAME or FILE (its hash is "
+            f"{name} is a policy for a scenario. Say which one wrote the log: --scenario NAME or FILE (its hash is "
             f"{log.scenario_hash})."
         )
     loaded = load_scenario(scenario)
     if loaded.hash != log.scenario_hash:
         raise PolicyError(
             f"The log was written in a scenario with the hash {log.scenario_hash}; {loaded.name} has {loaded.hash}. A "
-            "plan can only be placed in the scenario that wrote the log, unchanged."
+            "policy can only be placed in the scenario that wrote the log, unchanged."
         )
+    return loaded
+
+
+def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
+    loaded = _scenario_of(name, log, scenario)
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
     schedule = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)

@@ -1,7 +1,7 @@
 """Running a policy over many worlds: what ``xbopt simulate`` does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from xbopt.studies.kpis import (
     segment_rows,
 )
 from xbopt.studies.panel import PanelRecorder
+from xbopt.studies.shadows import shadows_of
 from xbopt.studies.totals import Totals, TotalsRecorder, merge_totals
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def simulate(
     world_seed: int | None = None,
     exploration: float | None = None,
     log: Path | str | None = None,
+    shadows: Sequence[str | Policy] = (),
     panel: Path | str | None = None,
     on_progress: Progress | None = None,
 ) -> SimulationResult:
@@ -140,6 +142,8 @@ def simulate(
             the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
             because a log without propensities cannot be evaluated.
         log: Write the decision log to this Parquet file.
+        shadows: Policies, as for ``policy``, that are asked beside every decision; the log holds their probabilities.
+            They choose from the same menu as the policy; one that names its decisions is translated to it.
         panel: Write the panel of media and orders by day to this Parquet file.
         on_progress: Called with the policy's name, worlds done and worlds in all.
 
@@ -165,6 +169,9 @@ def simulate(
     elif exploration is not None and isinstance(chosen, CanExplore):
         chosen = chosen.exploring(exploration)
 
+    if shadows and log is None:
+        raise UsageError("Shadows are for the log: say where to write it (--log FILE).")
+    beside = shadows_of(shadows, market)
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     report(chosen.name, 0, runs)
     started = time.perf_counter()
@@ -177,7 +184,9 @@ def simulate(
         if log is not None:
             from xbopt.env.decision_book import open_book  # pyarrow is slow to load
 
-            book = stack.enter_context(open_book(Path(log), market, chosen, seed=seed, world_seed=world_seed))
+            book = stack.enter_context(
+                open_book(Path(log), market, chosen, seed=seed, world_seed=world_seed, shadows=beside)
+            )
         for first in range(0, runs, CHUNK_WORLDS):
             worlds = np.arange(first, min(first + CHUNK_WORLDS, runs))
             adder = TotalsRecorder(market, len(worlds))

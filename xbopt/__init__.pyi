@@ -13,6 +13,7 @@ from .core.errors import SupportError as SupportError
 from .core.errors import TableError as TableError
 from .core.errors import UsageError as UsageError
 from .core.errors import XboptError as XboptError
+from .core.hold_out import held_out as held_out
 from .core.scenario.loading import load_scenario as load_scenario
 from .core.scenario.loading import shipped_scenarios as shipped_scenarios
 from .core.scenario.scenario import Scenario as Scenario

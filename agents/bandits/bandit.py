@@ -14,6 +14,7 @@ from xbopt.agents.bandits.linear_models import LinearModels
 from xbopt.agents.bandits.storage import Setting, State, write_state
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.learnt_rows import LearntRows
 from xbopt.core.randomness import named_generator
 
 StateArrays: TypeAlias = Mapping[str, FloatArray | IntArray]
@@ -79,6 +80,8 @@ class Bandit(ABC):
         n_features: ``d``, at least 1. A constant feature has to be among them where an intercept is wanted.
         seed: Seed of the bandit's own draws, 0 or more.
         models: What is learned: linear models of features, one an action.
+        learnt_on: The rows of logs that it learnt from; none of them may judge it. Rewards of its own decisions, as
+            ``update`` gets them one after the other, are not among them: their propensities were those of the draw.
 
     Raises:
         UsageError: A setting is outside its range, or numba is not installed.
@@ -88,6 +91,7 @@ class Bandit(ABC):
     n_features: int
     seed: int = 0
     models: LinearModels = field(init=False, repr=False)
+    learnt_on: LearntRows = field(init=False, repr=False, default_factory=LearntRows)
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -222,6 +226,7 @@ class Bandit(ABC):
             rows=self._rows,
             generator=self._rng.bit_generator.state,
             arrays=dict(self.arrays()),
+            learnt_on=self.learnt_on,
         )
         write_state(Path(path), state)
 
@@ -250,6 +255,7 @@ class Bandit(ABC):
                 raise PolicyError(f"{where}: array {name} is {found}; {array.dtype} of shape {array.shape} is wanted.")
         self._restore(state.arrays)
         self._rows = state.rows
+        self.learnt_on = state.learnt_on
         try:
             self._rng.bit_generator.state = state.generator
         except (KeyError, TypeError, ValueError) as error:

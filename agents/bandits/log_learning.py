@@ -25,6 +25,8 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decision_log.schema import DecisionLog, TextArray
 from xbopt.core.errors import PolicyError, SupportError, UsageError
+from xbopt.core.hold_out import checked_hold_out, held_out_decisions
+from xbopt.core.learnt_rows import LearntRows, content_hashes, id_hashes
 
 Method = Literal["ips", "dr"]
 _ROWS_AT_ONCE = 4096
@@ -42,6 +44,7 @@ class LogLearning:
         largest_weight: Largest weight before clipping.
         effective_rows: ``(sum w)^2 / sum w^2`` of the weights as used: how many rows of weight 1 they are worth.
         actions_never_logged: Actions that no row took; nothing but the model, or nothing at all, is known of them.
+        held_out_rows: Rows that were kept for judging.
     """
 
     method: Method
@@ -51,6 +54,7 @@ class LogLearning:
     largest_weight: float
     effective_rows: float
     actions_never_logged: tuple[int, ...]
+    held_out_rows: int = 0
 
 
 def learn_from_log(
@@ -60,8 +64,12 @@ def learn_from_log(
     *,
     clip: float | None = 100.0,
     ridge: float = 1.0,
+    hold_out: float | None = None,
 ) -> LogLearning:
     """Let a linear bandit learn from a decision log.
+
+    The bandit keeps a fingerprint of the rows it learnt from, also when it is saved, and an evaluation on any of them
+    is refused. So hold some rows out, and evaluate with the same share; or evaluate on a log that was written later.
 
     Args:
         log: A decision log, or where it lies: a Parquet file, or a folder of them.
@@ -69,6 +77,8 @@ def learn_from_log(
         method: ``ips`` or ``dr``.
         clip: Largest importance weight; None leaves all as they are.
         ridge: Prior of the regression behind ``dr``.
+        hold_out: Share of the episodes (of their steps, in a log of fewer than 30) that are kept for judging; which
+            ones is a fixed rule, ``xbopt.core.hold_out``.
 
     Returns:
         How many rows were used, left out or clipped.
@@ -97,6 +107,11 @@ def learn_from_log(
             raise PolicyError(f"The log has {have} {name}, the bandit {want}. Make the bandit for this log.")
     columns = found.columns
     complete = np.isfinite(columns.reward)
+    kept = np.zeros(len(columns), dtype=np.bool_)
+    if hold_out is not None:
+        kept = held_out_decisions(columns.episode_id, columns.step, checked_hold_out(hold_out))
+    incomplete = int((~complete & ~kept).sum())
+    complete &= ~kept
     if not complete.any():
         raise SupportError("No row of the log has a complete reward; there is nothing to learn from yet.")
     context, action, reward = columns.context[complete], columns.action[complete], columns.reward[complete]
@@ -113,14 +128,17 @@ def learn_from_log(
         own = estimate[np.arange(len(at)), action[at]]
         estimate[np.arange(len(at)), action[at]] += used[at] * (reward[at] - own)
         bandit.learn_all(context[at], estimate, np.ones(len(at)))
+    contents = content_hashes(context, action, columns.propensity[complete])
+    bandit.learnt_on = bandit.learnt_on.plus(LearntRows.of(id_hashes(columns.decision_id[complete]), contents))
     return LogLearning(
         method=method,
         rows=len(action),
-        incomplete_rows=int((~complete).sum()),
+        incomplete_rows=incomplete,
         clipped_rows=int((used < weight).sum()),
         largest_weight=float(weight.max()),
         effective_rows=float(used.sum() ** 2 / (used**2).sum()),
         actions_never_logged=tuple(sorted(set(range(bandit.n_actions)) - set(np.unique(action).tolist()))),
+        held_out_rows=int(kept.sum()),
     )
 
 

@@ -53,6 +53,11 @@ class MarketBanditPolicy:
         """The menu that its probabilities are over, relative to a plan."""
         return self.context.menu
 
+    @property
+    def reads_own_cell_only(self) -> bool:
+        """One model serves all cells, and reads them one by one."""
+        return True
+
     def exploring(self, share: float) -> "MarketBanditPolicy":
         """The same policy with a share of uniform exploration.
 

@@ -3,19 +3,21 @@
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
+from xbopt.core.learnt_rows import LearntRows
 
 FORMAT_VERSION = 1
-_TEXT = "description"
+_TEXT, _LEARNT_ON = "description", "learnt_on"
 
 Setting = str | int | float | bool | tuple[int, ...] | None
 """A saved argument of a bandit's constructor."""
@@ -31,6 +33,7 @@ class State:
         rows: Rows that it has learned from.
         generator: State of its own random stream.
         arrays: What it learned, by name.
+        learnt_on: The rows of logs that it learnt from.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class State:
     rows: int
     generator: Mapping[str, object]
     arrays: dict[str, FloatArray | IntArray]
+    learnt_on: LearntRows = field(default_factory=LearntRows)
 
 
 def write_state(path: Path, state: State) -> None:
@@ -56,7 +60,9 @@ def write_state(path: Path, state: State) -> None:
         }
     )
     with replace_file(path) as temporary, temporary.open("wb") as file:
-        members = {_TEXT: np.frombuffer(text.encode(), dtype=np.uint8), **state.arrays}
+        members: dict[str, NDArray[np.generic]] = {_TEXT: np.frombuffer(text.encode(), dtype=np.uint8), **state.arrays}
+        if len(state.learnt_on):
+            members[_LEARNT_ON] = np.stack([state.learnt_on.ids, state.learnt_on.contents])
         np.savez(file, allow_pickle=False, **members)
 
 
@@ -74,6 +80,7 @@ def read_state(path: Path) -> State:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         described = json.loads(bytes(arrays.pop(_TEXT)).decode())
+        learnt = arrays.pop(_LEARNT_ON, np.zeros((2, 0))).astype(np.uint64, casting="unsafe")
         version = described["format_version"]
         if version != FORMAT_VERSION:
             raise PolicyError(f"{path}: it has format version {version}; version {FORMAT_VERSION} can be read.")
@@ -85,6 +92,7 @@ def read_state(path: Path) -> State:
             rows=int(described["rows"]),
             generator=described["generator"],
             arrays=arrays,
+            learnt_on=LearntRows(*learnt),
         )
     except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise PolicyError(

@@ -58,16 +58,22 @@ def _check_shapes(columns: DecisionColumns, schema: DecisionLogSchema, begin: st
                 raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: {what}.")
             if array.shape != (rows,):
                 raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; ({rows},) is wanted.")
-    for name, array, width in (
+    actions = len(schema.action_labels)
+    for name, array, *lengths in (
         ("context", columns.context, len(schema.context_names)),
-        ("action_probabilities", columns.action_probabilities, len(schema.action_labels)),
+        ("action_probabilities", columns.action_probabilities, actions),
+        ("exploration", columns.exploration),
+        ("allowed", columns.allowed, actions),
+        ("observation", columns.observation, len(schema.observation_names)),
+        ("shadows", columns.shadows, len(schema.shadows), actions),
     ):
         if array is None:
             continue
-        if array.dtype.kind != "f":
-            raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: numbers.")
-        if array.shape != (rows, width):
-            raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; ({rows}, {width}) is wanted.")
+        if array.dtype.kind != ("b" if name == "allowed" else "f"):
+            wanted = "truth values" if name == "allowed" else "numbers"
+            raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: {wanted}.")
+        if array.shape != (rows, *lengths):
+            raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; {(rows, *lengths)} is wanted.")
 
 
 def _value_checks(
@@ -112,6 +118,43 @@ def _value_checks(
             differs,
             lambda row: f"is {columns.propensity[row]:g}, but action_probabilities says {own[row]:g} for this action",
         )
+    yield from _choice_checks(columns)
+    if columns.observation is not None:
+        yield "observation", np.isnan(columns.observation), lambda _row: "holds a value that is no number"
+    if columns.shadows is not None:
+        for shadow, one in zip(schema.shadows, np.moveaxis(columns.shadows, 1, 0), strict=True):
+            yield shadow.column, ~(is_distribution(one) | np.isnan(one).all(axis=1)), lambda _row: NO_DISTRIBUTION
+
+
+def _choice_checks(columns: DecisionColumns) -> Iterator[tuple[str, BoolArray, Callable[[int], str]]]:
+    """How the action was chosen: the mask, the share of exploration, and the probabilities fit each other."""
+    table, allowed, share = columns.action_probabilities, columns.allowed, columns.exploration
+    if allowed is not None:
+        forbidden = ~allowed[np.arange(len(columns)), columns.action]
+        yield "allowed", forbidden, lambda row: f"forbids the action {columns.action[row]}, which was taken"
+        if table is not None:
+            yield "allowed", (table > 0.0) & ~allowed, lambda _row: "forbids an action that has a probability above 0"
+    if share is not None:
+        yield "exploration", (share < 0.0) | (share > 1.0), lambda row: f"is {share[row]:g}; 0 to 1 is wanted"
+        if table is not None:
+            yield "exploration", more_than_drawn(share, table, allowed), lambda row: MORE_THAN_DRAWN.format(share[row])
+
+
+NO_DISTRIBUTION = "holds no probabilities from 0 to 1 that sum to 1"
+MORE_THAN_DRAWN = "is {:g}, but an allowed action has a smaller probability than this share gives it"
+
+
+def is_distribution(table: FloatArray) -> BoolArray:
+    """Which rows ``(n, K)`` hold probabilities that sum to 1."""
+    inside = (table >= 0.0).all(axis=1) & (table <= 1.0 + PROBABILITY_TOLERANCE).all(axis=1)
+    return inside & (np.abs(table.sum(axis=1) - 1.0) <= PROBABILITY_TOLERANCE)
+
+
+def more_than_drawn(share: FloatArray, table: FloatArray, allowed: BoolArray | None) -> BoolArray:
+    """Rows in which an allowed action has less than its part ``e / (number allowed)`` of the exploration ``(n,)``."""
+    count = table.shape[1] if allowed is None else allowed.sum(axis=1)
+    least: FloatArray = (table if allowed is None else np.where(allowed, table, 1.0)).min(axis=1)
+    return least < share / count - PROBABILITY_TOLERANCE  # never where the share is NaN
 
 
 def repeated(ids: TextArray) -> BoolArray:

@@ -5,6 +5,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.checks import check_columns, repeated
 from xbopt.core.decision_log.schema import (
     METADATA_KEY,
-    SCHEMA_VERSION,
+    OPTIONAL_COLUMNS,
     DecisionColumns,
     DecisionLog,
     DecisionLogSchema,
@@ -44,9 +45,13 @@ def read_decision_log(path: Path) -> DecisionLog:
     schema = logs[0].schema
     for file, log in zip(files[1:], logs[1:], strict=True):
         if log.schema != schema:
-            raise DecisionLogError(f"{file}: its context fields, actions or units differ from those of {files[0]}.")
-        if (log.columns.action_probabilities is None) != (logs[0].columns.action_probabilities is None):
-            raise DecisionLogError(f"{file}: only some files of this log have the column action_probabilities.")
+            raise DecisionLogError(
+                f"{file}: its format version, context fields, actions, shadows or units differ from those of "
+                f"{files[0]}."
+            )
+        for name in OPTIONAL_COLUMNS:
+            if (getattr(log.columns, name) is None) != (getattr(logs[0].columns, name) is None):
+                raise DecisionLogError(f"{file}: only some files of this log have the column {name}.")
     if len(logs) == 1:
         return logs[0]
     columns = _joined([log.columns for log in logs])
@@ -138,11 +143,12 @@ def decision_columns(
         DecisionLogError: A column is missing or of the wrong type, or a value is wrong; the message names the row.
     """
     columns = _Columns(table, file, first_row)
-    other = np.flatnonzero(columns.integers("schema_version") != SCHEMA_VERSION)
+    other = np.flatnonzero(columns.integers("schema_version") != schema.version)
     if len(other):
         raise DecisionLogError(
-            f"{file}: row {first_row + int(other[0]) + 1}, column schema_version: {SCHEMA_VERSION} is wanted."
+            f"{file}: row {first_row + int(other[0]) + 1}, column schema_version: {schema.version} is wanted."
         )
+    names, actions = table.column_names, len(schema.action_labels)
     found = DecisionColumns(
         decision_id=columns.texts("decision_id"),
         timestamp=columns.times("timestamp"),
@@ -158,8 +164,18 @@ def decision_columns(
         scenario_hash=columns.texts("scenario_hash"),
         context=columns.lists("context", len(schema.context_names)),
         action_probabilities=(
-            columns.lists("action_probabilities", len(schema.action_labels))
-            if "action_probabilities" in table.column_names
+            columns.lists("action_probabilities", actions) if "action_probabilities" in names else None
+        ),
+        exploration=columns.numbers("exploration", may_be_empty=True) if "exploration" in names else None,
+        allowed=columns.lists("allowed", actions) == 1.0 if "allowed" in names else None,
+        observation=(
+            columns.lists("observation", len(schema.observation_names))
+            if schema.observation_names and "observation" in names
+            else None
+        ),
+        shadows=(
+            np.stack([columns.lists(one.column, actions, may_be_empty=True) for one in schema.shadows], axis=1)
+            if schema.shadows and schema.shadows[0].column in names
             else None
         ),
     )
@@ -231,21 +247,22 @@ class _Columns:
                 )
         return np.asarray(column.to_numpy(), dtype=np.float64)
 
-    def lists(self, name: str, width: int) -> FloatArray:
-        """A column of lists as an array ``(n, width)``."""
+    def lists(self, name: str, width: int, *, may_be_empty: bool = False) -> FloatArray:
+        """A column of lists as an array ``(n, width)``; NaN stands for an empty list where there may be any."""
         import pyarrow as pa
         from pyarrow import compute
 
-        column = self._column(name, "lists of numbers")
+        column = self._column(name, "lists of numbers", may_be_empty=may_be_empty)
         kind = column.type
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-        if not (is_list and pa.types.is_floating(kind.value_type)):
+        if not (is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_boolean(kind.value_type))):
             raise self._wrong_type(name, kind, "lists of numbers")
         rows: list[FloatArray] = []
         done = 0
         for chunk in column.chunks:
+            known = np.asarray(chunk.is_valid().to_numpy(zero_copy_only=False))
             lengths = np.asarray(compute.list_value_length(chunk).to_numpy(zero_copy_only=False))
-            wrong = np.flatnonzero(lengths != width)
+            wrong = np.flatnonzero(known & (lengths != width))
             if len(wrong):
                 row = int(wrong[0])
                 place = f"{self.file}: row {self.first_row + done + row + 1}, column {name}"
@@ -256,7 +273,12 @@ class _Columns:
                 raise DecisionLogError(
                     f"{self.file}: row {self.first_row + done + row + 1}, column {name}: holds an empty value (null)."
                 )
-            rows.append(np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(len(chunk), width))
+            read = np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(int(known.sum()), width)
+            if not known.all():
+                whole = np.full((len(chunk), width), np.nan)
+                whole[known] = read
+                read = whole
+            rows.append(read)
             done += len(chunk)
         return np.concatenate(rows) if rows else np.zeros((0, width))
 
@@ -276,9 +298,6 @@ class _Columns:
 
 
 def _joined(parts: list[DecisionColumns]) -> DecisionColumns:
-    names = [name for name in DecisionColumns.__dataclass_fields__ if name != "action_probabilities"]
-    tables = [part.action_probabilities for part in parts if part.action_probabilities is not None]
-    return DecisionColumns(
-        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names},
-        action_probabilities=np.concatenate(tables) if tables else None,
-    )
+    given = [one.name for one in fields(DecisionColumns) if getattr(parts[0], one.name) is not None]
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in given}
+    return replace(parts[0], **joined)

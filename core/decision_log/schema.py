@@ -6,11 +6,15 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 knows no exploration share, no mask, no observation and no shadows."""
+OBSERVATION_VERSION = 1
 CONTEXT_PREFIX = "context_"
+SHADOW_PREFIX = "shadow."
 METADATA_KEY = b"xbopt.decision_log"
 
 TextArray: TypeAlias = NDArray[np.str_]
@@ -21,6 +25,28 @@ TEXT_COLUMNS = ("decision_id", "episode_id", "unit", "policy_id", "scenario_hash
 TIME_COLUMNS = ("timestamp", "reward_ready_at")
 INT_COLUMNS = ("step", "action")
 FLOAT_COLUMNS = ("propensity", "reward", "cost")
+OPTIONAL_COLUMNS = ("action_probabilities", "exploration", "allowed", "observation", "shadows")
+"""What not every log has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedShadow:
+    """A policy that was asked beside every decision and acted on none.
+
+    Attributes:
+        name: Its name in the log: the column ``shadow.NAME`` holds its probability of every action.
+        kind: What it came from, such as ``built in``, ``run directory`` or ``bundle``.
+        sha256: Hash of what it came from.
+    """
+
+    name: str
+    kind: str
+    sha256: str
+
+    @property
+    def column(self) -> str:
+        """The column of its probabilities."""
+        return SHADOW_PREFIX + self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +60,10 @@ class DecisionLogSchema:
         unit: What one decision is made for, such as ``region x segment``.
         reward_unit: Unit of ``reward``, such as ``EUR``.
         cost_unit: Unit of ``cost``.
+        observation_names: What ``observation`` holds ``(o,)``: what the policy saw and ``context`` leaves out. Empty
+            where there is no such column.
+        shadows: Policies whose probabilities stand beside ``(J,)``.
+        version: Version of the format.
     """
 
     context_names: tuple[str, ...]
@@ -42,6 +72,9 @@ class DecisionLogSchema:
     unit: str = "region x segment"
     reward_unit: str = ""
     cost_unit: str = ""
+    observation_names: tuple[str, ...] = ()
+    shadows: tuple[LoggedShadow, ...] = ()
+    version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         """Check the names.
@@ -49,7 +82,12 @@ class DecisionLogSchema:
         Raises:
             DecisionLogError: Names are missing or stand twice, or there is not one unit a context field.
         """
-        for what, names in (("context_names", self.context_names), ("action_labels", self.action_labels)):
+        for what, names in (
+            ("context_names", self.context_names),
+            ("action_labels", self.action_labels),
+            ("observation_names", self.observation_names),
+            ("shadows", tuple(shadow.name for shadow in self.shadows)),
+        ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise DecisionLogError(f"{what} holds {twice[0]!r} more than once.")
@@ -87,6 +125,13 @@ class DecisionColumns:
         reward_ready_at: When the reward was complete, UTC ``(n,)``.
         policy_id: The policy that chose ``(n,)``.
         scenario_hash: Hash of the scenario; empty text for a real market ``(n,)``.
+        exploration: Share ``e`` of the draw that was uniform over the allowed actions ``(n,)``: each of them had at
+            least ``e / (number allowed)``. NaN, empty in the file, where the policy did not draw, as where a plan stood
+            in for it. None where nobody says.
+        allowed: Which actions could be chosen ``(n, K)``; None where all could.
+        observation: What the policy saw beyond ``context`` ``(n, o)``; None where nobody says.
+        shadows: Probability of every action under each shadow ``(n, J, K)``; NaN in all of a row that it missed. None
+            without shadows.
     """
 
     decision_id: TextArray
@@ -103,6 +148,10 @@ class DecisionColumns:
     reward_ready_at: TimeArray
     policy_id: TextArray
     scenario_hash: TextArray
+    exploration: FloatArray | None = None
+    allowed: BoolArray | None = None
+    observation: FloatArray | None = None
+    shadows: FloatArray | None = None
 
     def __len__(self) -> int:
         """Number of decisions, ``n``."""
@@ -119,7 +168,10 @@ class DecisionLog:
 
 def schema_to_plain(schema: DecisionLogSchema) -> dict[str, object]:
     """The schema as JSON-ready data, with the version of the format."""
-    return {"schema_version": SCHEMA_VERSION, **asdict(schema)}
+    values = asdict(schema)
+    version, names = values.pop("version"), values.pop("observation_names")
+    observation = {"version": OBSERVATION_VERSION, "names": names}
+    return {"schema_version": version, **values, "observation": observation}
 
 
 def schema_from_plain(data: object) -> DecisionLogSchema:
@@ -132,8 +184,9 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
         raise DecisionLogError("its description is no mapping.")
     values = cast("dict[str, object]", data)
     version = values.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise DecisionLogError(f"it has format version {version}; version {SCHEMA_VERSION} can be read.")
+    if version not in READABLE_VERSIONS:
+        known = " and ".join(map(str, READABLE_VERSIONS))
+        raise DecisionLogError(f"it has format version {version}; versions {known} can be read.")
     return DecisionLogSchema(
         context_names=_texts(values, "context_names"),
         action_labels=_texts(values, "action_labels"),
@@ -141,7 +194,32 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
         unit=_text(values, "unit"),
         reward_unit=_text(values, "reward_unit"),
         cost_unit=_text(values, "cost_unit"),
+        observation_names=() if version == 1 else _observation_names(_mapping(values, "observation")),
+        shadows=() if version == 1 else _shadows(values),
+        version=version,
     )
+
+
+def _observation_names(about: dict[str, object]) -> tuple[str, ...]:
+    # An observation of another version cannot be shown to a policy of this one, so that it counts as none.
+    return _texts(about, "names") if about.get("version") == OBSERVATION_VERSION else ()
+
+
+def _shadows(values: dict[str, object]) -> tuple[LoggedShadow, ...]:
+    found = values.get("shadows")
+    if not isinstance(found, list):
+        raise DecisionLogError("its description lacks 'shadows'.")
+    every = [_mapping({"shadows": one}, "shadows") for one in cast("list[object]", found)]
+    return tuple(
+        LoggedShadow(name=_text(one, "name"), kind=_text(one, "kind"), sha256=_text(one, "sha256")) for one in every
+    )
+
+
+def _mapping(values: dict[str, object], name: str) -> dict[str, object]:
+    value = values.get(name)
+    if not isinstance(value, dict):
+        raise DecisionLogError(f"its description lacks {name!r}.")
+    return cast("dict[str, object]", value)
 
 
 def _text(values: dict[str, object], name: str) -> str:

@@ -5,6 +5,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import json
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.checks import check_columns
 from xbopt.core.decision_log.schema import (
     FLOAT_COLUMNS,
     INT_COLUMNS,
     METADATA_KEY,
-    SCHEMA_VERSION,
+    OPTIONAL_COLUMNS,
     TEXT_COLUMNS,
     TIME_COLUMNS,
     DecisionColumns,
@@ -45,16 +46,32 @@ class DecisionLogWriter:
         path: The file; an older one is replaced.
         schema: Names and units, which are kept in the file.
         with_probabilities: Whether every batch gives ``action_probabilities``.
+        with_exploration: Whether every batch gives ``exploration``.
+        with_mask: Whether every batch gives ``allowed``.
 
     Raises:
         UsageError: On entering: the file cannot be written there.
         DecisionLogError: The disk refuses to take the rows.
     """
 
-    def __init__(self, path: Path, schema: DecisionLogSchema, *, with_probabilities: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: DecisionLogSchema,
+        *,
+        with_probabilities: bool = True,
+        with_exploration: bool = False,
+        with_mask: bool = False,
+    ) -> None:
         self._path = path
         self._schema = schema
-        self._with_probabilities = with_probabilities
+        self._with = {
+            "action_probabilities": with_probabilities,
+            "exploration": with_exploration,
+            "allowed": with_mask,
+            "observation": bool(schema.observation_names),
+            "shadows": bool(schema.shadows),
+        }
         self._stack = ExitStack()
         self._writer: parquet.ParquetWriter | None = None
         self._pending: list[pa.Table] = []
@@ -72,9 +89,8 @@ class DecisionLogWriter:
 
         with ExitStack() as stack:
             temporary = stack.enter_context(replace_file(self._path))
-            writer = parquet.ParquetWriter(
-                temporary, arrow_schema(self._schema, with_probabilities=self._with_probabilities), compression="zstd"
-            )
+            given = {name for name, is_given in self._with.items() if is_given}
+            writer = parquet.ParquetWriter(temporary, arrow_schema(self._schema, given), compression="zstd")
             # Closed before the file takes its name: callbacks run in reverse order.
             stack.callback(writer.close)
             self._stack = stack.pop_all()
@@ -96,16 +112,17 @@ class DecisionLogWriter:
             self._writer = None
 
     def append(self, columns: DecisionColumns) -> None:
-        """Append decisions.
+        """Append decisions. The decisions of one moment, which share episode and step, stand together.
 
         Raises:
             DecisionLogError: A wrong shape or value; the message names row and column. Nothing was appended.
         """
         if self._writer is None:
             raise DecisionLogError(f"{self._path}: the log is not open; use it in a with block.")
-        if (columns.action_probabilities is not None) != self._with_probabilities:
-            verb = "lacks" if self._with_probabilities else "has"
-            raise DecisionLogError(f"{self._path}: this batch {verb} action_probabilities, unlike the log.")
+        for name, wanted in self._with.items():
+            if (getattr(columns, name) is not None) != wanted:
+                verb = "lacks" if wanted else "has"
+                raise DecisionLogError(f"{self._path}: this batch {verb} {name}, unlike the log.")
         check_columns(columns, self._schema, where=str(self._path), first_row=self._rows)
         ids = columns.decision_id.tolist()
         known = next((row for row, one in enumerate(ids) if one in self._ids), None)
@@ -115,11 +132,13 @@ class DecisionLogWriter:
                 f"{ids[known]!r} stands in an earlier row too."
             )
         self._ids.update(ids)
-        self._pending.append(arrow_table(columns, self._schema))
-        self._pending_rows += len(columns)
+        table = arrow_table(columns, self._schema)
+        for first, end in _pieces(columns):
+            if self._pending_rows + end - first > _ROWS_PER_GROUP:
+                self._flush()
+            self._pending.append(table.slice(first, end - first))
+            self._pending_rows += end - first
         self._rows += len(columns)
-        if self._pending_rows >= _ROWS_PER_GROUP:
-            self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -132,8 +151,27 @@ class DecisionLogWriter:
             self._pending, self._pending_rows = [], 0
 
 
-def arrow_schema(schema: DecisionLogSchema, *, with_probabilities: bool) -> "pa.Schema":
-    """The Arrow schema of a log, with names and units as metadata of file and columns."""
+def _pieces(columns: DecisionColumns) -> Iterator[tuple[int, int]]:
+    """First row and end of pieces that fit into a row group: a moment stays in one, so that it is read at once."""
+    rows, first = len(columns), 0
+    if rows > _ROWS_PER_GROUP:
+        changes = (columns.episode_id[1:] != columns.episode_id[:-1]) | (columns.step[1:] != columns.step[:-1])
+        begins = np.flatnonzero(changes) + 1
+        while rows - first > _ROWS_PER_GROUP:
+            last = int(np.searchsorted(begins, first + _ROWS_PER_GROUP, side="right")) - 1
+            end = int(begins[last]) if last >= 0 and begins[last] > first else first + _ROWS_PER_GROUP
+            yield first, end
+            first = end
+    yield first, rows
+
+
+def arrow_schema(schema: DecisionLogSchema, given: Collection[str]) -> "pa.Schema":
+    """The Arrow schema of a log, with names and units as metadata of file and columns.
+
+    Args:
+        schema: Names and units.
+        given: The columns that not every log has, as far as this one has them.
+    """
     import pyarrow as pa
 
     units = schema.context_units or ("",) * len(schema.context_names)
@@ -143,7 +181,19 @@ def arrow_schema(schema: DecisionLogSchema, *, with_probabilities: bool) -> "pa.
         for column, name, unit in zip(schema.context_columns, schema.context_names, units, strict=True)
     ]
     labels = json.dumps(schema.action_labels)
-    listed = [pa.field("action_probabilities", numbers, nullable=False, metadata={"actions": labels})]
+    optional = {
+        "action_probabilities": [
+            pa.field("action_probabilities", numbers, nullable=False, metadata={"actions": labels})
+        ],
+        "exploration": [pa.field("exploration", pa.float64(), nullable=True)],
+        "allowed": [pa.field("allowed", pa.list_(pa.bool_()), nullable=False, metadata={"actions": labels})],
+        "observation": [
+            pa.field("observation", numbers, nullable=False, metadata={"names": json.dumps(schema.observation_names)})
+        ],
+        "shadows": [
+            pa.field(shadow.column, numbers, nullable=True, metadata={"actions": labels}) for shadow in schema.shadows
+        ],
+    }
     money = {"reward": schema.reward_unit, "cost": schema.cost_unit}
     fields = [
         *(pa.field(name, pa.string(), nullable=False) for name in TEXT_COLUMNS),
@@ -156,7 +206,7 @@ def arrow_schema(schema: DecisionLogSchema, *, with_probabilities: bool) -> "pa.
         pa.field("schema_version", pa.int64(), nullable=False),
         pa.field("context", numbers, nullable=False, metadata={"names": json.dumps(schema.context_names)}),
         *named,
-        *(listed if with_probabilities else []),
+        *(field for name, fields in optional.items() if name in given for field in fields),
     ]
     return pa.schema(fields, metadata={METADATA_KEY: json.dumps(schema_to_plain(schema)).encode()})
 
@@ -165,20 +215,19 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
     """Decisions as an Arrow table of the log's schema."""
     import pyarrow as pa
 
-    target = arrow_schema(schema, with_probabilities=columns.action_probabilities is not None)
-    arrays: dict[str, object] = {name: getattr(columns, name) for name in (*INT_COLUMNS, *FLOAT_COLUMNS)}
+    target = arrow_schema(schema, {name for name in OPTIONAL_COLUMNS if getattr(columns, name) is not None})
+    arrays: dict[str, object] = {name: getattr(columns, name) for name in (*INT_COLUMNS, *FLOAT_COLUMNS, "exploration")}
     arrays |= {name: getattr(columns, name).tolist() for name in TEXT_COLUMNS}
     arrays |= {name: getattr(columns, name).astype("datetime64[us]") for name in TIME_COLUMNS}
-    arrays["schema_version"] = np.full(len(columns), SCHEMA_VERSION, dtype=np.int64)
+    arrays["schema_version"] = np.full(len(columns), schema.version, dtype=np.int64)
     arrays |= dict(zip(schema.context_columns, columns.context.T, strict=True))
-    lists: dict[str, FloatArray | None] = {
-        "context": columns.context,
-        "action_probabilities": columns.action_probabilities,
-    }
-    for name, values in lists.items():
+    for name in ("context", "action_probabilities", "allowed", "observation"):
+        values = getattr(columns, name)
         if values is not None:
-            offsets = np.arange(len(values) + 1, dtype=np.int32) * np.int32(values.shape[1])
-            arrays[name] = pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values, dtype=np.float64).ravel())
+            arrays[name] = _lists(values)
+    if columns.shadows is not None:
+        for shadow, values in zip(schema.shadows, np.moveaxis(columns.shadows, 1, 0), strict=True):
+            arrays[shadow.column] = _lists(values)
     made = [
         array
         if isinstance(array := arrays[field.name], pa.ListArray)
@@ -186,3 +235,19 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
         for field in target
     ]
     return pa.Table.from_arrays(made, schema=target)
+
+
+def _lists(values: FloatArray | BoolArray) -> "pa.ListArray":
+    """Rows ``(n, width)`` as lists; a row of nothing but NaN is empty (null)."""
+    import pyarrow as pa
+
+    rows, width = values.shape
+    if values.dtype.kind == "f" and width and np.isnan(values[:, 0]).any():
+        known = ~np.isnan(values).all(axis=1)
+        ends = np.concatenate([[0], np.cumsum(known)]).astype(np.int32) * np.int32(width)
+        # A null where an entry begins makes the entry null.
+        offsets = pa.array(ends, mask=np.append(~known, [False]))
+        return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values[known]).ravel())
+    offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
+    flat = np.ascontiguousarray(values, dtype=np.float64 if values.dtype.kind == "f" else np.bool_).ravel()
+    return pa.ListArray.from_arrays(offsets, flat)

@@ -143,6 +143,26 @@ class BlindPolicy(DirectPolicy, Protocol):
 
 
 @runtime_checkable
+class KnowsExploration(TacticPolicy, Protocol):
+    """A policy that is a mixture: a share drawn uniformly from the menu, the rest its own choice."""
+
+    @property
+    def exploration(self) -> float:
+        """The share, 0..1: every tactic has at least this over ``K``."""
+        ...
+
+
+@runtime_checkable
+class CellwisePolicy(TacticPolicy, Protocol):
+    """A policy whose answer for a cell depends on what that cell shows and on what is left to spend."""
+
+    @property
+    def reads_own_cell_only(self) -> bool:
+        """Whether other cells may be unknown."""
+        ...
+
+
+@runtime_checkable
 class ContextPolicy(Protocol):
     """A policy that answers from rows of context alone, so that it can be asked about the decisions of a log.
 

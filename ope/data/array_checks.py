@@ -87,14 +87,35 @@ def codes_of(name: str, values: ArrayLike, rows: int) -> IntArray:
     """Whole numbers that stand for labels ``(n,)``: whole numbers stay, texts get a number that any chunk would give.
 
     Raises:
-        DecisionLogError: There is not one label a row.
+        DecisionLogError: There is not one label a row, or one is missing (None, NaN, NaT).
     """
     array = cast("NDArray[np.generic]", np.asarray(values))
     _check_shape(name, array, axes=("n",), lengths=(rows,))
     if array.dtype.kind in "iu":
         return array.astype(np.int64, copy=False)
+    # Rows without a label would otherwise become one group that nobody meant.
+    empty = _missing(array, values)
+    if empty.any():
+        _refuse(name, array, empty, "every row needs a label", ROWS)
     labels, position = np.unique(array.astype(np.str_), return_inverse=True)
     return np.array([_text_code(str(label)) for label in labels.tolist()], dtype=np.int64)[position]
+
+
+def _missing(array: NDArray[np.generic], values: ArrayLike) -> NDArray[np.bool_]:
+    """Where a label is None, NaN, NaT or NA ``(n,)``."""
+    if array.dtype.kind == "f":
+        return np.isnan(cast("FloatArray", array))
+    if array.dtype.kind in "mM":
+        return np.isnat(array)  # pyright: ignore[reportArgumentType, reportCallIssue] - the kind says that it is a time
+    if array.dtype.kind == "U" and not isinstance(values, np.ndarray):
+        array = np.asarray(values, dtype=np.object_)  # numpy has written a NaN among texts as 'nan'
+    if array.dtype.kind != "O":
+        return np.zeros(len(array), dtype=np.bool_)
+    labels: list[object] = array.tolist()
+    return np.array(
+        [one is None or type(one).__name__ in ("NAType", "NaTType") or one != one for one in labels],  # noqa: PLR0124
+        dtype=np.bool_,
+    )
 
 
 def _text_code(text: str) -> int:

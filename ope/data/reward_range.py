@@ -86,3 +86,9 @@ class RewardRange:
         place = (3 if self._at_zero == self.usual else 1 if self._at_lowest == self.usual else 2) if self.rows else 0
         total, squares = (self._moments[0] - self._moments[place]).tolist()
         return total * total / squares if squares > 1e-9 * float(self._moments[0, 1]) else 0.0
+
+    @property
+    def weighted_rewards(self) -> float:
+        """What the rewards other than 0 are worth for the evaluation policy if all are of one size."""
+        total, squares = (self._moments[0] - self._moments[3]).tolist()
+        return total * total / squares if squares > 1e-9 * float(self._moments[0, 1]) else 0.0

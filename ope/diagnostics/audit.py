@@ -1,120 +1,152 @@
-"""Are the stated propensities true? Calibration where the whole logging policy is known, and drift over days.
+"""Some rows of a log, kept for the tests of what cannot be told from sums: by day, segment and context column.
 
-``1 / p`` has the number of actions that could be taken as its mean whenever propensities are right, whatever the
-rewards. Where that number is the same every day, a day whose mean is far from that of the log was logged by another
-policy than the one that was written down.
+The sample is thinned to what fits into memory: of many rows it keeps one in 2, 4, 8, ..., chosen by a number that
+belongs to the row, so that it depends neither on chunks nor on workers.
 """
 
-from dataclasses import dataclass
-from statistics import NormalDist
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.errors import DecisionLogError
-from xbopt.ope.data.array_checks import codes_of
 from xbopt.ope.data.logged import LoggedBanditData
+from xbopt.ope.data.row_keys import KeyArray, row_keys
+from xbopt.ope.diagnostics.weights import WeightedRows
 
-_BINS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PropensityDrift:
-    """Inverse propensities by day.
-
-    Attributes:
-        days: Codes of the days, in order ``(m,)``.
-        means: Mean of 1 / (K propensity) on each day ``(m,)``, with K the actions that could be taken; the same every
-            day where propensities are right.
-        z: (mean - that of the other days) over its standard error ``(m,)``; 0 on a day of one row, and in a log of one.
-        suspicious: Days whose z no chance explains: Bonferroni over days, at 1 %.
-    """
-
-    days: IntArray
-    means: FloatArray
-    z: FloatArray
-    suspicious: tuple[int, ...]
+MOST_ROWS = 16_384
+MOST_NUMBERS = 2_000_000
+_MOST_ACTIONS = 128  # beyond, too few rows would fit with a probability of every action
+_BITS = np.uint64(12)  # of a row's key that choose; the lower ones choose blocks, the upper half folds
+_SALT = 0x5A17
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PropensityCalibration:
-    """Stated probabilities of all actions against how often the actions were taken.
+class AuditedRows:
+    """The rows that were kept, ``m`` of them.
 
     Attributes:
-        stated: Mean stated probability in each bin ``(m,)``.
-        taken: Share of the bin's row-action pairs that were taken ``(m,)``.
-        pairs: Row-action pairs of each bin ``(m,)``.
-        z: (taken - stated) over the standard error that the stated probabilities imply ``(m,)``.
+        number: What chose them ``(m,)``.
+        data: Context, action, own propensity, table of all probabilities, time, segment and cluster.
+        weight: Importance weight ``(m,)``.
+        evaluation: pi_e of every action ``(m, K)``; None with too many actions.
+        residual: Reward less its prediction ``(m,)``.
+        pooled: Whether weights are balanced over several logging policies: they are 1 on average over all of these, and
+            not by day or segment.
     """
 
-    stated: FloatArray
-    taken: FloatArray
-    pairs: IntArray
-    z: FloatArray
+    number: KeyArray
+    data: LoggedBanditData
+    weight: FloatArray
+    evaluation: FloatArray | None
+    residual: FloatArray
+    pooled: bool
+
+    def rows(self, select: IntArray) -> "AuditedRows":
+        """Some of them, in the order given."""
+        return AuditedRows(
+            number=self.number[select],
+            data=self.data.rows(select),
+            weight=self.weight[select],
+            evaluation=None if self.evaluation is None else self.evaluation[select],
+            residual=self.residual[select],
+            pooled=self.pooled,
+        )
 
 
-def propensity_drift(data: LoggedBanditData, day: ArrayLike) -> PropensityDrift:
-    """Look for days that another policy logged.
+class AuditSample:
+    """Gathers rows in chunks of any size and order."""
 
-    Args:
-        data: Decisions with propensities ``(n,)``.
-        day: Day of each row, whole numbers or texts ``(n,)``.
+    __slots__ = ("_kept", "_parts", "_share", "_width")
 
-    Raises:
-        DecisionLogError: The log has no propensities, or there is not one day a row.
-    """
-    if data.propensity is None:
-        raise DecisionLogError("The log has no propensities to audit.")
-    days, position = np.unique(codes_of("day", day, len(data)), return_inverse=True)
-    if data.action_probabilities is None:
-        possible = np.full(len(data), float(len(np.unique(data.action))))
-    else:
-        possible = (data.action_probabilities > 0.0).sum(axis=1).astype(np.float64)
-    inverse = 1.0 / (possible * data.propensity)
-    rows = np.bincount(position)
-    totals = np.bincount(position, weights=inverse)
-    means = totals / rows
-    squares = np.bincount(position, weights=(inverse - means[position]) ** 2)
-    # A day's own spread, but not below that of the whole log: few rows may look alike by chance.
-    variance = np.maximum(squares / np.maximum(rows - 1, 1), inverse.var())
-    bound = -NormalDist().inv_cdf(0.005 / len(days))
-    # The day farthest from the others leaves them, and so on, lest one bad day makes all others look bad.
-    z, honest = np.zeros_like(means), np.ones(len(days), dtype=np.bool_)
-    while honest.sum() > 1:
-        size = rows[honest].sum() - rows
-        rest = (totals[honest].sum() - totals) / np.maximum(size, 1)
-        error = np.sqrt(variance / rows + inverse.var() / np.maximum(size, 1))
-        off = np.where(np.abs(means - rest) > 1e-9, means - rest, 0.0)
-        far = np.divide(off, error, out=np.where(off != 0.0, np.copysign(np.inf, off), 0.0), where=error > 0.0)
-        far = np.where((rows > 1) | (error == 0.0), far, 0.0)
-        z[honest] = far[honest]
-        worst = int(np.argmax(np.where(honest, np.abs(far), -1.0)))
-        if abs(far[worst]) <= bound:
-            break
-        honest[worst] = False
-    return PropensityDrift(days=days, means=means, z=z, suspicious=tuple(int(code) for code in days[~honest].tolist()))
+    def __init__(self) -> None:
+        self._parts: list[AuditedRows] = []
+        self._kept = 0
+        self._share = 1
+        self._width = 1
+
+    def add(
+        self, data: LoggedBanditData, weighted: WeightedRows, residual: FloatArray, *, keys: KeyArray, rows: IntArray
+    ) -> None:
+        """Add rows with their keys and numbers in the log ``(n,)``."""
+        number = keys if data.cluster is None else row_keys(len(rows), first_row=0, cluster=rows, seed=_SALT)
+        small = data.n_actions <= _MOST_ACTIONS
+        table = data.action_probabilities if small else None
+        self._width = 8 + data.context.shape[1] + data.n_actions * ((table is not None) + small)
+        kept = _chosen(number, self._share)
+        while len(kept) > self._most:  # before anything is copied
+            self._share *= 2
+            kept = kept[_chosen(number[kept], self._share)]
+        if not len(kept):
+            return
+        bare = replace(
+            data,
+            action_probabilities=table,
+            covariates=None,
+            cost=None,
+            observed=None,
+            previous_action=None,
+            policy_propensities=None,
+            checked=True,
+        )
+        every = AuditedRows(
+            number=number,
+            data=bare,
+            weight=weighted.weight,
+            evaluation=weighted.evaluation if small else None,
+            residual=residual,
+            pooled=data.policy_propensities is not None,
+        )
+        self._take(every.rows(kept))
+
+    def merge(self, other: "AuditSample") -> None:
+        """Add what another one has kept."""
+        self._share, self._width = max(self._share, other._share), max(self._width, other._width)
+        for part in other._parts:
+            self._take(part)
+
+    def rows(self) -> AuditedRows | None:
+        """The rows, in an order that belongs to them; None where there are none."""
+        self._thin()
+        if not self._kept:
+            return None
+        whole = _together(self._parts)
+        return whole.rows(np.argsort(whole.number, kind="stable").astype(np.int64))
+
+    @property
+    def _most(self) -> int:
+        return max(min(MOST_ROWS, MOST_NUMBERS // self._width), 1)
+
+    def _take(self, part: AuditedRows) -> None:
+        self._parts.append(part)
+        self._kept += len(part.number)
+        if self._kept > self._most:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Keep one row in so many that they fit: the least power of 2 that does, whatever came first."""
+        while True:
+            chosen = [_chosen(part.number, self._share) for part in self._parts]
+            self._kept = sum(map(len, chosen))
+            if self._kept <= self._most:
+                break
+            self._share *= 2
+        pairs = zip(self._parts, chosen, strict=True)
+        self._parts = [part if len(kept) == len(part.number) else part.rows(kept) for part, kept in pairs if len(kept)]
 
 
-def propensity_calibration(data: LoggedBanditData) -> PropensityCalibration:
-    """Compare stated probabilities with what was taken, in bins of equal size.
+def _chosen(number: KeyArray, share: int) -> IntArray:
+    """Positions of the rows whose number chooses them ``(m,)``."""
+    return np.flatnonzero(((number >> _BITS) & np.uint64(share - 1)) == 0).astype(np.int64, copy=False)
 
-    Raises:
-        DecisionLogError: The log lacks the probabilities of all actions.
-    """
-    if data.action_probabilities is None:
-        raise DecisionLogError("Calibration needs action_probabilities: how likely were the actions not taken?")
-    stated = data.action_probabilities
-    taken = np.zeros_like(stated)
-    taken[np.arange(len(data)), data.action] = 1.0
-    flat, hit = stated.ravel(), taken.ravel()
-    edges = np.unique(np.quantile(flat, np.linspace(0.0, 1.0, _BINS + 1)[1:-1]))
-    place = np.searchsorted(edges, flat, side="right")
-    pairs = np.bincount(place, minlength=len(edges) + 1)
-    used = np.flatnonzero(pairs)
-    count = pairs[used]
-    mean = np.bincount(place, weights=flat, minlength=len(pairs))[used] / count
-    share = np.bincount(place, weights=hit, minlength=len(pairs))[used] / count
-    spread = np.sqrt(np.bincount(place, weights=flat * (1.0 - flat), minlength=len(pairs))[used]) / count
-    z = np.divide(share - mean, spread, out=np.zeros_like(mean), where=spread > 0.0)
-    return PropensityCalibration(stated=mean, taken=share, pairs=count.astype(np.int64), z=z)
+
+def _together(parts: Sequence[AuditedRows]) -> AuditedRows:
+    def joined(some: Sequence[AuditedRows | LoggedBanditData], kind: type) -> dict[str, NDArray[np.generic]]:
+        columns = {one.name: [getattr(part, one.name) for part in some] for one in fields(kind)}
+        return {name: np.concatenate(c) for name, c in columns.items() if all(isinstance(one, np.ndarray) for one in c)}
+
+    data = [part.data for part in parts]
+    whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
+    pooled = any(part.pooled for part in parts)
+    return replace(parts[0], **joined(parts, AuditedRows), data=whole, pooled=pooled)

@@ -62,6 +62,7 @@ def estimate_propensities(data: LoggedBanditData, *, seed: int) -> EstimatedProp
     rows = len(data)
     if rows < 2 * FOLDS:
         raise DecisionLogError(f"The log has {rows} rows; {2 * FOLDS} or more are wanted to estimate propensities.")
+    data.refuse_sampling("estimating propensities")
     spread = data.context.std(axis=0)
     scaled = (data.context - data.context.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
     design = np.concatenate([np.ones((rows, 1)), scaled], axis=1)

@@ -1,15 +1,38 @@
 """From diagnostics to findings: what makes a log refuse, what needs care, and what to do about it."""
 
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xbopt.ope.data.reward_range import RewardRange
+from xbopt.ope.diagnostics.support import CERTAIN
 from xbopt.ope.results.evaluation import CarryOver, SupportDiagnostics
 from xbopt.ope.results.findings import Figure, Finding, Findings, Level
 
 ANSWERING_ESS = 200.0  # twice the effective sample size at which the default rules call it near their bound
+_SUPPORT = {
+    "no_weight",
+    "top_weight",
+    "few_effective_rows",
+    "heavy_tail",
+    "unseen_actions",
+    "one_cluster_carries",
+    "top_cluster",
+    "few_effective_clusters",
+    "heavy_tail_of_clusters",
+    "mean_weight_low",
+}
+"""Refusals that more rows of the policy's actions would mend."""
+OVERALL = {"mean_weight_low", "mean_weight_high", "weights_of_action"}
+_DOUBTS = OVERALL | {
+    "calibration",
+    "calibration_by_group",
+    "calibration_along_column",
+    "weights_by_group",
+    "bias_by_group",
+    "estimators_differ",
+}
+"""Findings that say that propensities, or the context, are not what the log says they are."""
 _FEWEST_ROWS = 10  # of an action, for its standard error to mean something
 
 
@@ -24,12 +47,27 @@ class SupportRules:
         near_ess: Near the bound: CAUTION.
         pareto_k: REFUSE above this shape when share or sample size is near its bound; CAUTION otherwise.
         unsupported_mass: REFUSE above this probability on actions that the log cannot speak about.
+        negligible_mass: Up to this much of it is a note, and no caution.
         missing_z: How many standard errors the mean weight may be above 1, or a little below; beyond, REFUSE when the
             distance exceeds ``unsupported_mass``, else CAUTION.
         lacking_z: REFUSE when the mean weight is below 1 by more than ``unsupported_mass`` and by more standard errors
             than this: too little weight is what a lack of support looks like.
         near_lacking_z: Near the bound: CAUTION.
         false_alarms: Share of honest logs in which some action's weights may look wrong (Bonferroni over actions).
+        contributions: REFUSE when rewards of unequal size are worth fewer equal ones than this.
+        evenness: Rewards more even than this are judged by the weights and by the number of events alone. 1 for equal
+            ones, 0.75 for uniform ones, 0.5 for exponential ones, exp(-sigma^2) for lognormal ones.
+        nearly_equal: The same where few contributions are left to tell it from.
+        near_contributions: CAUTION when they are worth fewer than this; than more where they are less even than
+            ``evenness``, in proportion: the sample that lacks the great ones is the one that looks worth many.
+        contribution_tail: CAUTION above this shape of the tail of contributions, whose variance is then infinite,
+            unless they are more even than exponential ones, or the greatest is little of the sum of squares.
+        negligible_square: So little.
+        top_contribution: REFUSE when one decision holds more than this share of the sizes of weight times reward.
+        differing_z: REFUSE when DR and SNIPS differ by more standard errors than this, and by more than the half-width.
+        near_differing_z: CAUTION.
+        differing_from: From this many standard errors on DR's intervals include those of SNIPS, and those that
+            normalise weights within groups.
         rare_rewards: CAUTION with fewer rewards than this that differ from the usual one.
         clusters: CAUTION with fewer independent clusters than this, or when the weights are worth fewer.
         cluster_ess: REFUSE when the weights are worth fewer clusters than this and fewer than half of all.
@@ -42,10 +80,21 @@ class SupportRules:
     near_ess: float = 100.0
     pareto_k: float = 0.7
     unsupported_mass: float = 0.05
+    negligible_mass: float = 0.001
     missing_z: float = 5.0
     lacking_z: float = 3.0
     near_lacking_z: float = 2.0
     false_alarms: float = 0.001
+    contributions: float = 10.0
+    evenness: float = 0.4
+    nearly_equal: float = 0.85
+    near_contributions: float = 50.0
+    contribution_tail: float = 0.5
+    negligible_square: float = 0.03
+    top_contribution: float = 0.2
+    differing_z: float = 4.0
+    near_differing_z: float = 2.6
+    differing_from: float = 1.5
     rare_rewards: int = 10
     clusters: int = 20
     cluster_ess: float = 10.0
@@ -54,17 +103,34 @@ class SupportRules:
 
 def judge_support(support: SupportDiagnostics, rows: int, rules: SupportRules, findings: Findings) -> None:
     """Add what the diagnostics say."""
-    judge_weights(support, rows, rules, findings)
+    if not nothing_was_drawn(support, rules):  # which says it all
+        judge_weights(support, rows, rules, findings)
     judge_mass(support, rules, findings)
     judge_clusters(support, rules, findings)
-    name_what_is_lacking(support, rows, findings)
+
+
+def nothing_was_drawn(support: SupportDiagnostics, rules: SupportRules) -> bool:
+    """Whether every propensity is 1 though the policy would act otherwise."""
+    return support.min_propensity >= CERTAIN and support.unsupported_mass > rules.unsupported_mass
 
 
 def name_what_is_lacking(support: SupportDiagnostics, rows: int, findings: Findings) -> None:
-    """Say what to log next where the log cannot answer."""
-    if findings.refuses:
+    """Say what to do about it, by cause: what to log where support lacks, what to find out where something is wrong."""
+    refused = {finding.code for finding in findings.items if finding.level == "refuse"}
+    doubts = [finding for finding in findings.items if finding.code in _DOUBTS]
+    if doubts:
+        first = min(doubts, key=lambda finding: finding.level != "refuse")
+        if "determines" not in first.figures:
+            findings.items.append(replace(first, code="true_propensities", level="advice", action=None))
+        if first.columns:
+            findings.items.append(replace(first, code="leave_out", level="advice", action=None))
+    if "one_cluster" in refused:
+        findings.add("advice", "log_clusters")
+    if "nothing_drawn" in refused or not refused & _SUPPORT:
+        return
+    if rows >= _FEWEST_ROWS:  # fewer say nothing of actions
         _advise_action(support, findings)
-        _advise_exploration(support, rows, findings)
+    _advise_exploration(support, rows, findings)
 
 
 def judge_weights(support: SupportDiagnostics, rows: int, rules: SupportRules, findings: Findings) -> None:
@@ -123,10 +189,21 @@ def judge_clusters(support: SupportDiagnostics, rules: SupportRules, findings: F
 def judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
     """Add what lacks support or is stated wrong: unsupported probability, mean weight, weights by action."""
     mass, bound = support.unsupported_mass, rules.unsupported_mass
+    if nothing_was_drawn(support, rules):
+        findings.add("refuse", "nothing_drawn", share=mass)
+        enough, actions = _enough_uniform(support), len(support.actions.rows)
+        share = min(max(enough / max(int(support.actions.rows.sum()), 1), 0.01), 1.0)
+        findings.add("advice", "draw_at_random", share=share, actions=actions, worth=ANSWERING_ESS)
+        return
     if mass > 0.0:
-        level: Level = "refuse" if mass > bound else "caution"
-        findings.add(level, "unseen_actions", unseen=_unseen(support), share=mass, bound=bound)
-    if support.max_weight > 0.0:
+        negligible = mass <= rules.negligible_mass
+        level: Level = "note" if negligible else "refuse" if mass > bound else "caution"
+        stated = rules.negligible_mass if negligible else bound
+        findings.add(level, "unseen_actions", unseen=_unseen(support), share=mass, bound=stated)
+    if support.clusters == 1 or int(support.actions.rows.sum()) < _FEWEST_ROWS:
+        return  # nothing has a standard error, and other reasons refuse
+    # What an action without support lacks in weight is no second reason.
+    if support.max_weight > 0.0 and (mass <= bound or support.mean_weight > 1.0):
         judge_mean_weight(support, rules, findings)
         _judge_actions(support, rules, findings)
 
@@ -139,7 +216,7 @@ def judge_mean_weight(support: SupportDiagnostics, rules: SupportRules, findings
         return
     beyond = z < -rules.lacking_z if lacking else abs(off) > rules.unsupported_mass
     findings.add(
-        "refuse" if beyond and support.unsupported_mass <= rules.unsupported_mass else "caution",
+        "refuse" if beyond else "caution",
         "mean_weight_low" if off < 0 else "mean_weight_high",
         mean_weight=support.mean_weight,
         z=abs(z),
@@ -148,25 +225,28 @@ def judge_mean_weight(support: SupportDiagnostics, rules: SupportRules, findings
 
 def _judge_actions(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
     """Each action's weights sum to the policy's share of it, whatever the rewards; too much of one can hide another."""
+    from scipy.special import stdtrit
+
     actions = support.actions
     tested = (actions.policy_share > 0.0) & (actions.rows >= _FEWEST_ROWS)
     if not tested.any():
         return
-    bound = -NormalDist().inv_cdf(rules.false_alarms / 2.0 / int(tested.sum()))
+    # Few effective rows hardly tell the spread of weights: Student's quantile with as many degrees of freedom.
+    bound = stdtrit(np.maximum(actions.ess - 1.0, 1.0), 1.0 - rules.false_alarms / 2.0 / int(tested.sum()))
     missing = actions.policy_share - actions.weight_share
     wrong = np.flatnonzero(tested & (np.abs(actions.missing_z) > bound) & (np.abs(missing) > 1e-3))
     if not wrong.size:
         return
     worst = int(wrong[np.argmax(np.abs(missing[wrong]))])
     total = float(np.abs(missing[wrong]).sum())
-    refuse = total > rules.unsupported_mass and support.unsupported_mass <= rules.unsupported_mass
     findings.add(
-        "refuse" if refuse else "caution",
+        "refuse" if total > rules.unsupported_mass else "caution",
         "weights_of_action",
         action=worst,
         weight_share=float(actions.weight_share[worst]),
         policy_share=float(actions.policy_share[worst]),
         z=float(abs(actions.missing_z[worst])),
+        too_much=float(np.maximum(-missing[wrong], 0.0).sum()),
         total=total,
         bound=rules.unsupported_mass,
     )
@@ -204,9 +284,7 @@ def _advise_exploration(support: SupportDiagnostics, rows: int, findings: Findin
         episodes = findings.unit == "episodes"
         findings.add("advice", "explore_episodes" if episodes else "explore_near")
         return
-    n_actions = len(support.actions.rows)
-    worst = n_actions * support.policy_concentration  # E[w^2] under uniform logging; divided by epsilon it is a bound
-    enough = ANSWERING_ESS * worst
+    n_actions, enough = len(support.actions.rows), _enough_uniform(support)
     share = enough / rows
     if share <= 1.0:
         findings.add("advice", "explore", share=max(share, 0.01), actions=n_actions, worth=ANSWERING_ESS)
@@ -219,6 +297,11 @@ def _advise_exploration(support: SupportDiagnostics, rows: int, findings: Findin
         actions=n_actions,
         worth=ANSWERING_ESS,
     )
+
+
+def _enough_uniform(support: SupportDiagnostics) -> float:
+    """Decisions drawn uniformly that answer: E[w^2] = K sum pi_e^2 then; a share epsilon of them needs 1 / epsilon."""
+    return ANSWERING_ESS * len(support.actions.rows) * support.policy_concentration
 
 
 def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confidence: float = 0.99) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.data.array_checks import check_distributions, finite_array
+from xbopt.ope.data.array_checks import check_between, check_distributions, finite_array, whole_numbers
 from xbopt.ope.data.logged import LoggedBanditData
 
 
@@ -27,21 +27,36 @@ class WeightedRows:
     evaluation: FloatArray
     taken: FloatArray
 
+    def scaled(self, share: FloatArray) -> "WeightedRows":
+        """The rows of a thinned log, each counted as the ``share`` rows that it stands for ``(n,)``."""
+        return WeightedRows(
+            weight=self.weight * share,
+            propensity=self.propensity,
+            evaluation=self.evaluation * share[:, None],
+            taken=self.taken * share,
+        )
+
 
 def checked_probabilities(evaluation_probabilities: ArrayLike, *, rows: int, n_actions: int) -> FloatArray:
-    """The evaluation policy's probabilities ``(n, K)``.
+    """The evaluation policy's probabilities ``(n, K)``; whole numbers ``(n,)`` are actions that it takes for certain.
 
     Raises:
         DecisionLogError: They have another shape, or a row is no distribution.
     """
     name = "evaluation_probabilities"
+    if np.ndim(evaluation_probabilities) == 1 and np.asarray(evaluation_probabilities).dtype.kind in "iu":
+        taken = whole_numbers(name, evaluation_probabilities, axes=("n",), lengths=(rows,))
+        check_between(name, taken, 0, n_actions - 1, f"actions run from 0 to {n_actions - 1}")
+        certain = np.zeros((rows, n_actions))
+        certain[np.arange(rows), taken] = 1.0
+        return certain
     whole = finite_array(name, evaluation_probabilities, axes=("n", "K"), lengths=(rows, n_actions))
     check_distributions(name, whole)
     return whole
 
 
 def importance_weights(
-    data: LoggedBanditData, evaluation: FloatArray, policy_shares: FloatArray | None = None
+    data: LoggedBanditData, evaluation: FloatArray, policy_shares: FloatArray | None = None, *, counted: bool = False
 ) -> WeightedRows:
     """Weights of every row.
 
@@ -54,10 +69,14 @@ def importance_weights(
         evaluation: pi_e ``(n, K)``, checked.
         policy_shares: Share of the log's rows that each of several logging policies wrote ``(J,)``; counted from
             ``data`` where None, which is right only when ``data`` is the whole log.
+        counted: Whether whoever asks counts each row by one over its sampling probability; the weight leaves it out.
 
     Raises:
         DecisionLogError: The log has no propensities.
+        UsageError: The log was thinned, and nobody counts for it.
     """
+    if not counted:
+        data.refuse_sampling("this question")
     if data.propensity is None:
         raise DecisionLogError("The log has no propensities; estimate them first (xbopt.ope.diagnostics.propensity).")
     rows = np.arange(len(data))

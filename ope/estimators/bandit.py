@@ -23,6 +23,7 @@ from xbopt.ope.estimators.ratios import Formula, Ratio, mean_of, project
 
 SWITCH_LEVELS = (1.5, 3.0, 6.0, 12.0, 25.0, 50.0)
 SHRINKAGE_LEVELS = (1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
+MODEL_FREE = ("ips", "snips")
 UNBIASED = ("ips", "snips", "dr", "sndr")
 BIASED = ("dm", "switch_dr", "dr_os")
 ESTIMATORS = ("ips", "snips", "dm", "dr", "sndr", "switch_dr", "dr_os")

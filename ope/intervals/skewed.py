@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 from xbopt.core.arrays import FloatArray
 from xbopt.ope.estimators.ratios import ProjectedFormula
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 
 _ALMOST_SYMMETRIC = 1e-4  # skewness of the estimate below which gamma and normal interval differ by nothing to speak of
 

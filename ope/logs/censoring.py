@@ -51,9 +51,14 @@ class Censoring:
         """Which rows count ``(n,)``."""
         return kept & ~self.broken[place] if self.horizon is None else kept & (step < self.horizon)
 
-    def findings(self) -> tuple[Finding, ...]:
-        """What the cut episodes give reason to: nothing, caution, or a refusal."""
-        if not self.cut:
+    def findings(self, *, by_time: bool = False) -> tuple[Finding, ...]:
+        """What the cut episodes give reason to: nothing, caution, or a refusal.
+
+        Args:
+            by_time: Whether the calendar alone says which are cut: they began too late for their rewards to be ready,
+                whatever these are. Those that began earlier are no selection then; leaving out few needs no caution.
+        """
+        if not self.cut or (by_time and self.horizon is None and self.cut <= MOST_CUT * self.episodes):
             return ()
         figures: dict[str, Figure] = {"cut": self.cut, "episodes": self.episodes}
         if self.horizon is not None:

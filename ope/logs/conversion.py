@@ -166,6 +166,21 @@ def texts(batch: RawBatch, name: str, *, may_be_empty: bool = False) -> "pa.Arra
     return made
 
 
+class StoredColumn(str):
+    """Name of a column that is wanted as it is stored, not as text, among the ``keys`` of a policy."""
+
+    __slots__ = ()
+
+
+def key_columns(batch: RawBatch, names: Sequence[str]) -> "dict[str, pa.Array]":
+    """Columns for joining, as text; as they are stored where a ``StoredColumn`` asks for them.
+
+    Raises:
+        DecisionLogError: A text is empty, or the column cannot be names.
+    """
+    return {name: batch.columns[name] if isinstance(name, StoredColumn) else texts(batch, name) for name in names}
+
+
 def times(batch: RawBatch, name: str) -> TimeArray:
     """A column of moments ``(n,)``, UTC; a text without a zone counts as UTC.
 
@@ -182,7 +197,10 @@ def times(batch: RawBatch, name: str) -> TimeArray:
         column = _read(batch, name, column, _read_moments, words)
     elif not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
         raise DecisionLogError(f"{batch.place}: column {name} holds {kind}; wanted: moments.")
-    return np.asarray(column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)).astype("datetime64[us]")
+    # Nanoseconds are cut; every other unit has to fit.
+    fine = pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+    moments = column.cast(pa.timestamp("us"), safe=not fine)
+    return np.asarray(moments.to_numpy(zero_copy_only=False)).astype("datetime64[us]")
 
 
 def _read_moments(column: "pa.Array") -> "pa.Array":
@@ -198,11 +216,21 @@ def _read_moments(column: "pa.Array") -> "pa.Array":
     return compute.coalesce(without, within)
 
 
-def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatArray:
+def words(batch: RawBatch, name: str) -> list[str]:
+    """A column of names ``(n,)``.
+
+    Raises:
+        DecisionLogError: A value is empty, or the column cannot be names.
+    """
+    return [str(word) for word in texts(batch, name).to_pylist()]
+
+
+def number_lists(batch: RawBatch, name: str, width: int | None = None, *, may_be_infinite: bool = False) -> FloatArray:
     """A column of lists of numbers as an array ``(n, width)``.
 
     Raises:
-        DecisionLogError: A list is empty, of another length, or holds something that is no finite number.
+        DecisionLogError: A list is empty, of another length, or holds something that is no finite number; an infinite
+            one passes where there may be any.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -215,6 +243,9 @@ def number_lists(batch: RawBatch, name: str, width: int | None = None) -> FloatA
     wanted = int(lengths[0]) if width is None else width
     refuse(batch, name, lengths != wanted, lambda row: f"has {lengths[row]} entries; {wanted} are wanted")
     values = np.array(column.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)).reshape(len(column), wanted)
+    if may_be_infinite:
+        refuse(batch, name, np.isnan(values).sum(axis=1) > 0, lambda _row: "holds a value that is no number")
+        return values
     broken = (~np.isfinite(values)).sum(axis=1) > 0
     refuse(batch, name, broken, lambda _row: "holds a value that is no finite number")
     refuse_huge(batch, name, values)

@@ -5,14 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.decision_log.schema import TimeArray
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.ope.logs.censoring import Censoring
-from xbopt.ope.logs.evaluation import LogEvaluation, answer_of, load_rows
-from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import LogPolicy
+from xbopt.ope.logs.evaluation import LogEvaluation, answer_of
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.log_policy import LogPolicy, load_rows
+from xbopt.ope.logs.reuse import log_reuse
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.weight_histogram import WeightHistogram
+from xbopt.ope.results.findings import Figure, Finding
 from xbopt.ope.results.words import Names, sentences
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 from xbopt.ope.sequential.evaluate import evaluate_sequential
@@ -24,17 +27,20 @@ def evaluate_log_sequentially(
     *,
     confidence: float = 0.95,
     seed: int = 0,
+    sequence: bool = False,
     force: bool = False,
 ) -> LogEvaluation:
     """What an episode of one unit would have brought under the policy. All rows stand in memory at once.
 
-    Episodes of different units that ran together share a market and a budget, so intervals count them as one cluster.
+    Episodes of different units that ran together share a market and a budget, so intervals count them as one cluster;
+    so do the episodes of one unit. A stated cluster of an episode is that of its first decision.
 
     Args:
         log: The log; it must name episodes and steps, and have propensities.
         policy: The evaluation policy.
         confidence: Of every interval.
         seed: Of the folds.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks.
         force: Show values even where the log cannot answer.
 
     Raises:
@@ -43,6 +49,7 @@ def evaluate_log_sequentially(
         DecisionLogError: A row is wrong.
         PolicyError: The policy does not fit the log.
     """
+    log.refuse_thinned("the sequential question")
     if log.estimates_propensities:
         raise UsageError("The sequential question needs propensities that were logged; estimated ones multiply errors.")
     n_actions = len(log.action_labels) + len(policy.unseen)
@@ -58,6 +65,7 @@ def evaluate_log_sequentially(
     if not kept.any():
         raise SupportError("No episode has a complete reward at its first step; wait until rewards are ready.")
     censoring = Censoring.of(place, kept)
+    by_time = _are_cut_by_time(rows, order, step)
     kept = censoring.used(place, step, kept)
     if not kept.any():
         words = " ".join(sentences(censoring.findings(), Names(), "refuse"))
@@ -84,7 +92,7 @@ def evaluate_log_sequentially(
         propensity=filled(data.propensity, 1.0),
         n_actions=n_actions,
         length=None if bool((length == shape[1]).all()) else length,
-        cluster=None if rows.run is None else rows.run[first],
+        cluster=_clusters(log, rows, first),
     )
     evaluation = filled(probabilities, 1.0 / n_actions)
     result = evaluate_sequential(
@@ -94,7 +102,13 @@ def evaluate_log_sequentially(
         seed=seed,
         force=force,
         cut=censoring.cut,
-        findings=censoring.findings(),
+        findings=(
+            *log_reuse(log, policy),
+            *censoring.findings(by_time=by_time),
+            *_unchecked_windows(rows, order),
+            *log.findings,
+        ),
+        sequence=sequence,
     )
     # Episodes have no name that a reader knows: each is told by the row of its first decision.
     findings = tuple(
@@ -124,17 +138,49 @@ def _places(episode: IntArray, step: IntArray, ready: np.ndarray) -> tuple[IntAr
 
 def _refuse_overlap(rows: LogRows, order: IntArray) -> None:
     """Rewards whose windows overlap would be counted twice in an episode's total."""
-    if rows.due is None or rows.decided is None or rows.episode is None:
-        return
-    same = rows.episode[order][1:] == rows.episode[order][:-1]
-    overlap = same & (rows.due[order][:-1] > rows.decided[order][1:])
+    overlap, same = _beyond_next(rows, rows.window_end, order)
     if overlap.any():
         raise SupportError(
-            f"In {np.count_nonzero(overlap):,} of {np.count_nonzero(same):,} cases a reward is still being collected "
-            "when the next decision is made, so that an episode's total would count the same days twice. Log with an "
+            f"In {np.count_nonzero(overlap):,} of {np.count_nonzero(same):,} cases the attribution window of a reward "
+            "ends after the next decision, so that an episode's total would count the same days twice. Log with an "
             "attribution window as long as the time between decisions (in a scenario: tactics.window_days equal to "
             "tactics.decide_every_days)."
         )
+
+
+def _clusters(log: EvaluationLog, rows: LogRows, first: IntArray) -> IntArray | None:
+    """Cluster of each episode, given the row of its first decision ``(m,)``: never finer than runs of several units."""
+    found = rows.data.cluster
+    if found is None or log.converter.cluster.kind in ("step of an episode", "episode"):
+        found = rows.run
+    return None if found is None else found[first]
+
+
+def _are_cut_by_time(rows: LogRows, order: IntArray, step: IntArray) -> bool:
+    """Whether every reward takes the same time to be ready, to the day, and no step is missing."""
+    if rows.due is None or rows.decided is None or rows.step is None:
+        return False
+    lag = rows.due - rows.decided
+    no_gap = bool((rows.step[order] - rows.step.min() == step).all())
+    return no_gap and bool(lag.max() - lag.min() <= np.timedelta64(1, "D"))
+
+
+def _beyond_next(rows: LogRows, moment: TimeArray | None, order: IntArray) -> tuple[BoolArray, BoolArray]:
+    """Where a decision's moment lies after the next decision of its episode, and where there is a next one."""
+    none = np.zeros(max(len(order) - 1, 0), dtype=np.bool_)
+    if moment is None or rows.decided is None or rows.episode is None:
+        return none, none
+    same = rows.episode[order][1:] == rows.episode[order][:-1]
+    return same & (moment[order][:-1] > rows.decided[order][1:]), same
+
+
+def _unchecked_windows(rows: LogRows, order: IntArray) -> tuple[Finding, ...]:
+    """A reward that is booked after the next decision may count days twice, or be booked late: nobody said which."""
+    late, same = _beyond_next(rows, rows.due, order)
+    if rows.window_end is not None or not late.any():
+        return ()
+    figures: dict[str, Figure] = {"late": int(late.sum()), "steps": int(same.sum())}
+    return (Finding(code="windows_unchecked", level="advice", figures=figures),)
 
 
 def _cuts(length: IntArray, left_out: int) -> Sequence[str]:

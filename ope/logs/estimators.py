@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
-from xbopt.ope.estimators.bandit import ESTIMATORS
+from xbopt.ope.estimators.bandit import ESTIMATORS, MODEL_FREE
 from xbopt.ope.logs.evaluation import LogEvaluation
+from xbopt.ope.results.evaluation import Estimand
+from xbopt.ope.reward_models.fitting import ModelName
 from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS
 
 LABELS = {
@@ -26,11 +28,11 @@ LABELS = {
 """What people call the estimators, the most useful first."""
 
 
-def check_estimators(names: Sequence[str]) -> None:
+def check_estimators(names: Sequence[str], *, estimand: Estimand, reward_model: ModelName | None) -> None:
     """Check names of estimators before the work.
 
     Raises:
-        UsageError: There is no such estimator, or none is named.
+        UsageError: There is no such estimator, none is named, or one will not be computed for this question.
     """
     known = tuple(dict.fromkeys([*ESTIMATORS, *SEQUENTIAL_ESTIMATORS]))
     for name in names:
@@ -38,6 +40,12 @@ def check_estimators(names: Sequence[str]) -> None:
             raise UsageError(f"--estimators: there is no {name!r}.{suggest(name, known)} Known: {', '.join(known)}.")
     if not names:
         raise UsageError(f"--estimators is empty. Known: {', '.join(known)}.")
+    possible = SEQUENTIAL_ESTIMATORS if estimand == "sequential" else ESTIMATORS if reward_model else MODEL_FREE
+    for name in names:
+        if name not in possible:
+            raise UsageError(
+                f"--estimators: {name} is not computed for this question; there are: {', '.join(possible)}."
+            )
 
 
 def with_estimators(evaluation: LogEvaluation, names: tuple[str, ...]) -> LogEvaluation:

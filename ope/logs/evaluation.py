@@ -8,21 +8,27 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.core.frames import Frame
 from xbopt.core.workers import Engine, over_parts
+from xbopt.ope.data.covariates import Covariates
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
 from xbopt.ope.diagnostics.verdict import judge_carry_over
+from xbopt.ope.diagnostics.weights import importance_weights
 from xbopt.ope.evaluate import gather
+from xbopt.ope.hidden_confounding import with_hidden_confounding
+from xbopt.ope.logs.day_means import DayMeans
+from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.files import LogPart
-from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import LogPolicy, PolicyIdentity
-from xbopt.ope.logs.rows import LogRows, together
+from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity, ask, load_rows
+from xbopt.ope.logs.reuse import log_reuse
+from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.logs.samples import Samples
-from xbopt.ope.logs.sequence import AnytimeInterval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 from xbopt.ope.results.evaluation import PolicyEvaluation, Verdict
 from xbopt.ope.results.findings import Finding, Findings
+from xbopt.ope.results.frames import frame_of, html_of, line_of
 from xbopt.ope.results.words import Names
 from xbopt.ope.reward_models.fitting import ModelName, fit_reward_model
 from xbopt.ope.reward_models.linear import fit_linear
@@ -33,6 +39,7 @@ from xbopt.ope.streaming import StreamingEvaluator
 
 OnProgress = Callable[[int, int], None]
 _LARGEST_MODEL = 512_000_000
+_DAY = 86_400_000_000  # in microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,6 @@ class LogEvaluation:
         rules: What was left out or encoded how.
         seed: Of folds, bootstrap and simulations.
         identity: What a certificate says that the policy is.
-        anytime: Interval that holds at every size of the log; None where it was not asked for.
         self_test: Coverage of the intervals in logs simulated like this one; None where it was not asked for.
     """
 
@@ -60,14 +66,19 @@ class LogEvaluation:
     rules: tuple[str, ...]
     seed: int
     identity: PolicyIdentity
-    anytime: AnytimeInterval | None = None
     self_test: CoverageTest | None = None
 
     def __repr__(self) -> str:
         """Verdict, policy and the value to quote."""
-        result = self.result
-        quoted = "" if result.recommended is None else f", {result.recommended}={result.values[result.recommended]}"
-        return f"LogEvaluation({result.verdict}, policy={self.policy!r}, rows={result.rows:,}{quoted})"
+        return line_of(self.result, name="LogEvaluation", about=f"policy={self.policy!r}")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self.result, about=self.policy)
+
+    def to_frame(self) -> Frame:
+        """One row an estimator, then one of what was done."""
+        return frame_of(self.result)
 
     @property
     def verdict(self) -> Verdict:
@@ -86,22 +97,49 @@ class _Question:
     seed: int
     reward_model: ModelName | None
     reward_bounds: tuple[float, float] | None
+    sequence: bool
+    covariates: Covariates | None
+
+    def decisions(self, rows: LogRows) -> LoggedBanditData:
+        """The rows' decisions with their time, and with what reward models may know beside the context."""
+        time = None if rows.decided is None else rows.decided.astype(np.int64) / _DAY
+        made = None if self.covariates is None else self.covariates.columns(time, rows.data.segment)
+        return replace(rows.data, time=time, covariates=made, checked=True)
 
 
-def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int]:
+def _covariates(log: EvaluationLog) -> Covariates | None:
+    """Columns of time and segment; a log of ours has both in its context."""
+    if log.own:
+        return None
+    profile, span = log.profile, None
+    if profile.first is not None and profile.last is not None:
+        first, last = (
+            int(moment.astype("datetime64[us]").astype(np.int64)) / _DAY for moment in (profile.first, profile.last)
+        )
+        span = first, last
+    segments = {code: profile.segments[name] for code, name in enumerate(log.segments)}
+    return Covariates.of(profile.rows, span=span, segments=segments)
+
+
+def _first_pass(asked: _Question, part: LogPart) -> tuple[RewardMoments | None, Samples, int, DayMeans]:
     """Check all rows; gather moments for the reward model, samples for the other tests, and count complete rewards."""
-    size = len(asked.log.context_names)
-    moments = RewardMoments(n_actions=asked.n_actions, n_features=size) if asked.reward_model else None
+    moments: RewardMoments | None = None
     samples, start, ready = Samples(), part.first_of_log, 0
+    days = DayMeans(asked.log.first_day)
     for rows in asked.log.rows(part, reward_bounds=asked.reward_bounds):
-        if moments is not None:
-            data = rows.data
+        if asked.reward_model:
+            data = asked.decisions(rows)
+            features = data.features
+            moments = moments or RewardMoments(n_actions=asked.n_actions, n_features=features.shape[1])
             keys = row_keys(len(rows), first_row=start, cluster=data.cluster, seed=asked.seed)
-            moments.add(data.context, data.action, data.reward, keys, rows.ready.astype(np.float64))
-        samples = samples.plus(Samples.of(rows, start))
+            counted = rows.ready.astype(np.float64)
+            counted = counted if data.sampling is None else counted / data.sampling
+            moments.add(features, data.action, data.reward, keys, counted)
+        samples = samples.plus(Samples.of(rows))
+        days.add(rows)
         start += len(rows)
         ready += int(rows.ready.sum())
-    return moments, samples, ready
+    return moments, samples, ready, days
 
 
 def _second_pass(
@@ -110,13 +148,14 @@ def _second_pass(
     """Gather the evaluation itself, and how the weights are spread."""
     evaluator: StreamingEvaluator | None = None
     weights, start, answers = WeightHistogram.of(np.zeros(0)), part.first_of_log, asked.policy.answers()
-    for rows in asked.log.rows(part, keys=asked.policy.keys, checked=True):
-        data, evaluation = rows.data.with_actions(asked.n_actions, reward_bounds=asked.reward_bounds), answers(rows)
+    for read in asked.log.rows(part, keys=asked.policy.keys, reads=asked.policy.reads, checked=True):
+        rows, evaluation = ask(answers, read)
+        data = asked.decisions(rows).with_actions(asked.n_actions, reward_bounds=asked.reward_bounds)
         evaluator = evaluator or StreamingEvaluator.of(
             data, reward_model=model, confidence=asked.confidence, seed=asked.seed
         )
-        evaluator.add(data, evaluation, first_row=start)
-        weights = weights.plus(_weights(data, evaluation))
+        evaluator.add(data, evaluation, first_row=start, policy_shares=asked.log.policy_shares)
+        weights = weights.plus(_weights(data, evaluation, asked.log.policy_shares))
         start += len(rows)
     return evaluator, weights
 
@@ -129,6 +168,7 @@ def evaluate_log(
     seed: int = 0,
     reward_model: ModelName | None = "linear",
     reward_bounds: tuple[float, float] | None = None,
+    sequence: bool = False,
     force: bool = False,
     engine: Engine = "local",
     on_progress: OnProgress | None = None,
@@ -145,6 +185,7 @@ def evaluate_log(
         seed: Of folds and bootstrap.
         reward_model: Name of the reward model; None for IPS and SNIPS alone.
         reward_bounds: Least and greatest possible reward, where they are known beforehand.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks.
         force: Show values even where the log cannot answer.
         engine: Where the parts are read.
         on_progress: Called with rows done and rows in all, over both passes.
@@ -163,13 +204,16 @@ def evaluate_log(
         seed=seed,
         reward_model=reward_model,
         reward_bounds=reward_bounds,
+        sequence=sequence,
+        covariates=_covariates(log),
     )
+    reuse = log_reuse(log, policy)
     if reward_model in (None, "linear") and not log.estimates_propensities:
         if reward_model is not None:
-            _check_model_size(log, len(labels))
-        result, weights = _in_passes(question, force=force, engine=engine, on_progress=on_progress)
+            _check_model_size(log, len(labels), question.covariates)
+        result, weights = _in_passes(question, force=force, engine=engine, on_progress=on_progress, reuse=reuse)
     elif engine == "local":
-        result, weights = _at_once(question, force=force)
+        result, weights = _at_once(question, force=force, reuse=reuse)
     else:
         raise UsageError(
             f"--engine {engine} reads the log in parts; estimated propensities and reward models other than linear "
@@ -196,7 +240,7 @@ def answer_of(
         return replace(finding, file=file, row=row)
 
     labels = (*log.action_labels, *policy.unseen)
-    names = Names(actions=labels, segments=log.segments, files=len(log.files))
+    names = Names(actions=labels, segments=log.segments, columns=log.context_names, files=len(log.files))
     return LogEvaluation(
         log=log,
         policy=policy.name,
@@ -210,16 +254,22 @@ def answer_of(
 
 
 def _in_passes(
-    question: _Question, *, force: bool, engine: Engine, on_progress: OnProgress | None
+    question: _Question,
+    *,
+    force: bool,
+    engine: Engine,
+    on_progress: OnProgress | None,
+    reuse: tuple[Finding, ...] = (),
 ) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation from two passes through the log: for the reward model, then for the evaluation itself."""
     parts, sizes = question.log.parts(), [*question.log.profile.rows_of_parts] * 2
     done = iter(np.cumsum(sizes).tolist())
     moments: RewardMoments | None = None
-    samples, ready = Samples(), 0
+    samples, ready, days = Samples(), 0, DayMeans(question.log.first_day)
     first = partial(_first_pass, question)
-    for part_moments, part_samples, part_ready in over_parts(first, parts, engine=engine):
+    for part_moments, part_samples, part_ready, part_days in over_parts(first, parts, engine=engine):
         samples = samples.plus(part_samples)
+        days.merge(part_days)
         ready += part_ready
         if moments is None:
             moments = part_moments
@@ -240,44 +290,49 @@ def _in_passes(
         if on_progress is not None:
             on_progress(next(done), sum(sizes))
     assert evaluator is not None, "an opened log has rows"
-    return _judged(evaluator, samples, question.n_actions, force=force), weights
+    found = (*question.policy.findings, *reuse)
+    return _judged(evaluator, samples, days, question, force=force, cautions=found), weights
 
 
-def _at_once(question: _Question, *, force: bool) -> tuple[PolicyEvaluation, WeightHistogram]:
+def _at_once(
+    question: _Question, *, force: bool, reuse: tuple[Finding, ...] = ()
+) -> tuple[PolicyEvaluation, WeightHistogram]:
     """The evaluation with all rows in memory."""
     rows, probabilities = load_rows(question.log, question.policy, reward_bounds=question.reward_bounds)
     _check_ready(question.log, int(rows.ready.sum()))
-    data = rows.data.with_actions(question.n_actions, reward_bounds=question.reward_bounds)
-    cautions: tuple[Finding, ...] = ()
+    data = question.decisions(rows).with_actions(question.n_actions, reward_bounds=question.reward_bounds)
+    cautions = (*question.policy.findings, *reuse)
     if data.propensity is None:
         data, caution = with_estimated_propensities(data, seed=question.seed)
-        cautions = (caution,)
+        cautions = (*cautions, caution)
     name = question.reward_model
     model = None if name is None else fit_reward_model(name, data, seed=question.seed)
     evaluator = gather(data, probabilities, confidence=question.confidence, seed=question.seed, model=model)
-    # Propensities that were estimated fit the log by themselves; there is nothing to audit.
-    result = _judged(evaluator, Samples.of(rows, 0), question.n_actions, force=force, cautions=cautions)
-    return result, _weights(data, probabilities)
+    days = DayMeans(question.log.first_day)
+    days.add(rows)
+    result = _judged(evaluator, Samples.of(rows), days, question, force=force, cautions=cautions)
+    if question.log.estimates_propensities:
+        result = with_hidden_confounding(result, data, probabilities)
+    return result, _weights(data, probabilities, question.log.policy_shares)
 
 
 def _judged(
     evaluator: StreamingEvaluator,
     samples: Samples,
-    n_actions: int,
+    days: DayMeans,
+    question: _Question,
     *,
     force: bool,
     cautions: tuple[Finding, ...] = (),
 ) -> PolicyEvaluation:
-    """The result, with the tests for carry-over and of the stated propensities, and what they give reason to."""
+    """The result, with the test for carry-over, and what it gives reason to."""
     findings = Findings()
-    if samples.audit is not None:
-        samples.audit.judge(n_actions, findings)
-    doubted = bool(findings.items)
-    carry_over = None if samples.episodes is None else samples.episodes.test(n_actions)
+    carry_over = None if samples.episodes is None else samples.episodes.test(question.n_actions)
     judge_carry_over(carry_over, findings)
-    if doubted:
-        findings.add("advice", "true_propensities")
-    result = evaluator.result(force=force, findings=(*cautions, *findings.items))
+    findings.items.extend(question.log.findings)
+    result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)
+    if question.log.converter.cluster.kind != "days":
+        result = replace(result, findings=(*result.findings, *days.findings(result.logging_policy)))
     return replace(result, carry_over=carry_over)
 
 
@@ -307,8 +362,8 @@ def _check_ready(log: EvaluationLog, ready: int) -> None:
         raise DecisionLogError(f"{log.path}: no decision has a complete reward yet.")
 
 
-def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
-    width = len(log.context_names) + 1
+def _check_model_size(log: EvaluationLog, n_actions: int, covariates: Covariates | None) -> None:
+    width = len(log.context_names) + 1 + (0 if covariates is None else covariates.width)
     size = FOLDS * n_actions * width * width * 8
     if size > _LARGEST_MODEL:
         raise UsageError(
@@ -317,30 +372,6 @@ def _check_model_size(log: EvaluationLog, n_actions: int) -> None:
         )
 
 
-def _weights(data: LoggedBanditData, evaluation: FloatArray) -> WeightHistogram:
-    assert data.propensity is not None, "propensities were stated or estimated before"
-    weight = evaluation[np.arange(len(data)), data.action] / data.propensity
+def _weights(data: LoggedBanditData, evaluation: FloatArray, shares: FloatArray | None) -> WeightHistogram:
+    weight = importance_weights(data, evaluation, shares, counted=True).weight
     return WeightHistogram.of(weight if data.observed is None else weight[data.observed])
-
-
-def load_rows(
-    log: EvaluationLog,
-    policy: LogPolicy,
-    *,
-    reward_bounds: tuple[float, float] | None = None,
-    checked: bool = False,
-) -> tuple[LogRows, FloatArray]:
-    """The whole log in memory, and the policy's probabilities ``(n, K)``: for methods that need all rows at once.
-
-    Raises:
-        DecisionLogError: A row is wrong; the message names file, row and column.
-        PolicyError: The policy does not fit the log.
-    """
-    answers = policy.answers()
-    rows: list[LogRows] = []
-    probabilities: list[FloatArray] = []
-    for part in log.parts():
-        for batch in log.rows(part, keys=policy.keys, reward_bounds=reward_bounds, checked=checked):
-            rows.append(replace(batch, keys={}))
-            probabilities.append(answers(batch))
-    return together(rows), np.concatenate(probabilities)

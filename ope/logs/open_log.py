@@ -4,172 +4,68 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
 from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
 from xbopt.ope.logs.encoding import encoding_notes
-from xbopt.ope.logs.files import LogFile, LogPart, is_own_log, open_files, read_part, split
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.files import LogFile, is_own_log, open_source, read_part, split
+from xbopt.ope.logs.lateness import Lateness
+from xbopt.ope.logs.logging_columns import (
+    balanced_rules,
+    check_several_policies,
+    offered_labels,
+    thinned_rules,
+)
 from xbopt.ope.logs.profile import LogProfile, look_at
-from xbopt.ope.logs.roles import ColumnRoles, parse_columns, resolve_roles
-from xbopt.ope.logs.rows import ClusterRule, ForeignRows, LogRows, OwnRows, RowConverter, moment_text
-
-ENOUGH_CLUSTERS = 30
-"""With fewer episodes, their steps are the groups of rows that share luck."""
-_HASH_BLOCK = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationLog:
-    """A log whose shape is known and whose rows can be read in batches, as often as needed.
-
-    Attributes:
-        path: The file or folder.
-        files: Its files.
-        own: Whether xbopt wrote it.
-        converter: Turns batches into checked rows.
-        profile: What the first look found.
-        cluster_name: What rows of one cluster share; empty where rows count as independent.
-        segment_name: What a segment is; empty without segments.
-        unit_name: What several of which run in one episode, such as ``region x segment``; empty for one an episode.
-        reward_unit: Unit of the reward, such as EUR; empty if not stated.
-        scenario_hash: Hash of the scenario that wrote the log; empty for a real market.
-        logging_policies: Names of the policies that wrote the log, as far as it says.
-        rules: What was counted or encoded how, in sentences.
-    """
-
-    path: Path
-    files: tuple[LogFile, ...] = field(repr=False)
-    own: bool
-    converter: RowConverter = field(repr=False)
-    profile: LogProfile
-    cluster_name: str
-    segment_name: str
-    unit_name: str
-    reward_unit: str
-    scenario_hash: str
-    logging_policies: tuple[str, ...]
-    rules: tuple[str, ...]
-
-    @property
-    def action_labels(self) -> tuple[str, ...]:
-        """Names of the actions ``(K,)``."""
-        return self.converter.action_labels
-
-    @property
-    def context_names(self) -> tuple[str, ...]:
-        """Names of the context's columns ``(d,)``."""
-        return self.converter.context_names
-
-    @property
-    def estimates_propensities(self) -> bool:
-        """Whether the log has no propensities, so that they must be estimated."""
-        converter = self.converter
-        return isinstance(converter, ForeignRows) and not (
-            converter.propensity is not None
-            or converter.roles.several("propensity")
-            or converter.roles.several("action_probabilities")
-        )
-
-    @property
-    def segments(self) -> tuple[str, ...]:
-        """Names of the segments; empty without segments."""
-        return self.converter.segments
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Every column of the files."""
-        return self.files[0].names
-
-    def parts(self) -> list[LogPart]:
-        """Parts that workers can read by themselves, in order."""
-        before = np.cumsum([0, *self.profile.rows_of_parts]).tolist()
-        return [replace(part, first_of_log=first) for part, first in zip(split(self.files), before, strict=False)]
-
-    def place_of(self, number: int) -> tuple[str, int]:
-        """File within the log, and row of the file from 0, of the row with that number in the whole log."""
-        part = next(part for part in reversed(self.parts()) if part.first_of_log <= number)
-        file = part.file.path
-        name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
-        return name, part.first_row + number - part.first_of_log
-
-    def rows(
-        self,
-        part: LogPart,
-        *,
-        keys: Sequence[str] = (),
-        reward_bounds: tuple[float, float] | None = None,
-        checked: bool = False,
-    ) -> Iterator[LogRows]:
-        """The rows of a part in batches, each checked unless an earlier pass did so.
-
-        Args:
-            part: The part.
-            keys: Further columns, as text.
-            reward_bounds: Least and greatest possible reward, where they are known beforehand.
-            checked: Whether all rows of the log were checked before.
-
-        Raises:
-            DecisionLogError: A row is wrong; the message names file, row and column.
-        """
-        unknown = [name for name in keys if name not in self.columns]
-        if unknown:
-            raise DecisionLogError(f"{self.path}: there is no column {unknown[0]!r}.")
-        wanted = list(dict.fromkeys([*self.converter.columns, *keys]))
-        for batch in read_part(part, wanted):
-            rows = self.converter.rows(batch, keys, checked=checked)
-            if reward_bounds is not None and not checked:
-                rows.check_rewards(*reward_bounds)
-            yield rows
-
-    def data_hash(self) -> str:
-        """SHA-256 over the files' names within the log and their bytes."""
-        total = hashlib.sha256()
-        for file in self.files:
-            name = file.path.relative_to(self.path).as_posix() if self.path.is_dir() else ""
-            digest = hashlib.sha256()
-            with file.path.open("rb") as source:
-                while block := source.read(_HASH_BLOCK):
-                    digest.update(block)
-            total.update(f"{name}\0{digest.hexdigest()}\n".encode())
-        return total.hexdigest()
+from xbopt.ope.logs.roles import SHADOW, ColumnRoles, Columns, parse_columns, resolve_roles, with_probabilities
+from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows, moment_text
+from xbopt.ope.logs.shared_luck import repeated_ids, with_default_clusters
+from xbopt.ope.results.findings import Finding
 
 
 def open_log(
-    path: Path | str,
+    source: object,
     *,
-    columns: Sequence[str] = (),
+    columns: Columns = (),
     propensity: float | Literal["estimate"] | None = None,
     as_of: np.datetime64 | None = None,
+    cluster_days: int | None = None,
 ) -> EvaluationLog:
     """Open a log and look through it once.
 
     Args:
-        path: A decision log of ours, a CSV, CSV.gz or Parquet file, or a folder of such files.
-        columns: Texts like ``action=item_id,reward=click``; see ``xbopt.ope.logs.roles.ROLES``. Left out, columns
-            that bear the name of a role play it.
+        source: A decision log of ours, a file of CSV, Parquet or JSON lines (dsjson too), a folder of such files, or a
+            table: anything with ``__arrow_c_stream__`` (pandas, polars, DuckDB, pyarrow), or columns by name.
+        columns: Texts like ``action=item_id,reward=click``, or ``{"action": "item_id", "context": ["age", "city"]}``;
+            see ``xbopt.ope.logs.roles.ROLES``. Left out, columns that bear the name of a role play it.
         propensity: The propensity of every row where it is the same by design, such as 1/3; ``estimate`` where it is
             not known. Left out, the log must have it.
         as_of: When the rewards were collected: what was ready only later is left out. Left out, that is the time of
             the log's last decision where a column says when each reward is ready; in our own logs an empty reward is
             the one that is not ready.
+        cluster_days: Blocks of so many days, from the day of the first decision on, are the clusters: for a market
+            whose days share shocks. Left out, ``xbopt.ope.logs.clusters`` says which rows share luck.
 
     Raises:
         UsageError: The columns do not fit the log.
         DecisionLogError: The log is empty, broken, or holds a decision twice.
     """
-    top = Path(path)
-    files = open_files(top)
+    top, files = open_source(source)
     wanted = parse_columns(columns)
+    if cluster_days is not None and cluster_days < 1:
+        raise UsageError(f"--cluster-days is {cluster_days}; a whole number of days, 1 or more, is wanted.")
     if is_own_log(files[0]):
-        return _own(top, files, wanted, propensity, as_of)
-    return _foreign(top, files, wanted, propensity, as_of)
+        return _own(top, files, wanted, propensity, as_of, cluster_days)
+    return _foreign(top, files, wanted, propensity, as_of, cluster_days)
 
 
 def _own(
@@ -178,16 +74,16 @@ def _own(
     wanted: dict[str, list[str]],
     propensity: float | str | None,
     as_of: np.datetime64 | None,
+    cluster_days: int | None,
 ) -> EvaluationLog:
-    from pyarrow import parquet
-
     if wanted or propensity is not None:
         raise UsageError(f"{path} is a decision log of xbopt and says itself what its columns are; give no columns.")
-    schemas = [stated_schema(parquet.read_schema(file.path).metadata or {}, file.path) for file in files]
+    schemas = [stated_schema(dict(file.metadata), file.path) for file in files]
     for file, schema in zip(files, schemas, strict=True):
         if schema != schemas[0]:
             raise DecisionLogError(
-                f"{file.path}: its context fields, actions or units differ from those of {files[0].path}."
+                f"{file.path}: its format version, context fields, actions, shadows or units differ from those of "
+                f"{files[0].path}."
             )
     profile = look_at(
         split(files),
@@ -196,7 +92,9 @@ def _own(
             wildcards={},
         ),
     )
-    cluster: ClusterRule = "episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode"
+    cluster = ClusterRule(kind="episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode")
+    if cluster_days is not None:
+        cluster = ClusterRule(kind="days", days=cluster_days, origin=_midnight(profile))
     policies, hashes = _distinct(files, "policy_id"), _distinct(files, "scenario_hash")
     if len(hashes) > 1:
         raise DecisionLogError(
@@ -213,16 +111,17 @@ def _own(
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             cluster=cluster,
             as_of=as_of,
-            columns=files[0].names,
+            # What a policy saw, and shadows, are read only where they are asked for.
+            columns=tuple(name for name in files[0].names if name != "observation" and not name.startswith(SHADOW)),
         ),
         profile=profile,
-        cluster_name=cluster,
+        cluster_name=cluster.name(),
         segment_name=schemas[0].unit if len(profile.segments) > 1 else "",
         unit_name=schemas[0].unit if len(profile.segments) > 1 or profile.too_many_segments else "",
         reward_unit=schemas[0].reward_unit,
         scenario_hash=next(iter(hashes), ""),
         logging_policies=policies,
-        rules=_ready_rules(as_of),
+        rules=(*_ready_rules(as_of), *_version_rules(schemas[0].version)),
     )
 
 
@@ -231,6 +130,13 @@ def _ready_rules(as_of: np.datetime64 | None) -> tuple[str, ...]:
     return (
         (empty,) if as_of is None else (empty, f"A reward that was ready only after {moment_text(as_of)} is left out.")
     )
+
+
+def _version_rules(version: int) -> tuple[str, ...]:
+    if version > 1:
+        return ()
+    words = "how much was explored, which actions were allowed, and what the policy saw"
+    return (f"The log has format version 1: it does not say {words}; only policies of the context can be asked.",)
 
 
 def _distinct(files: Sequence[LogFile], name: str) -> tuple[str, ...]:
@@ -247,43 +153,122 @@ def _foreign(
     wanted: dict[str, list[str]],
     propensity: float | Literal["estimate"] | None,
     as_of: np.datetime64 | None,
+    cluster_days: int | None,
 ) -> EvaluationLog:
-    roles = resolve_roles(wanted, files[0].names, where=str(path))
+    json = files[0].json
+    if json is not None:
+        wanted = {**json.columns.roles, **wanted}
+    roles = stated = resolve_roles(wanted, files[0].names, where=str(path))
+    if not wanted and propensity is None:
+        roles = with_probabilities(roles, files[0].names, where=str(path))
+    taken = () if roles is stated else ("The columns p_* are taken for the probabilities of the actions.",)
     _check_roles(roles, path, files[0].names, propensity)
     segment = roles.one("segment") or roles.one("unit")
     if segment is not None:
         roles = ColumnRoles(columns={**roles.columns, "segment": (segment,)}, wildcards=roles.wildcards)
     profile = look_at(split(files), roles)
     ready_rules: tuple[str, ...] = ()
+    lateness = Lateness()
     if roles.one("reward_ready_at") is not None:
         as_of = profile.last if as_of is None else as_of
         ready_rules = _ready_rules(as_of)
+        lateness = _lateness(files, roles, as_of, profile.first)
     elif as_of is not None:
         raise UsageError("--as-of needs a column that says when each reward is ready: reward_ready_at=...")
     too_many = [f"Column {segment} has too many different values to show support by it."]
     policy = roles.one("policy_id")
-    return EvaluationLog(
+    converter = ForeignRows(
+        roles=roles,
+        fields=profile.fields,
+        columns=roles.used,
+        action_labels=offered_labels(profile.actions, roles),
+        context_names=tuple(name for field in profile.fields for name in field.names),
+        segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
+        propensity=propensity if isinstance(propensity, float) else None,
+        as_of=as_of,
+        cluster=_stated_clusters(roles, profile, cluster_days),
+        decided_until=lateness.decided_until,
+    )
+    cluster_rules: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    if converter.cluster.kind == "rows":
+        converter, cluster_rules = with_default_clusters(split(files), converter, _counts(roles, profile))
+    if converter.cluster.kind == "rows":
+        findings = repeated_ids(split(files), converter, files[0].names)
+    log = EvaluationLog(
         path=path,
         files=tuple(files),
         own=False,
-        converter=ForeignRows(
-            roles=roles,
-            fields=profile.fields,
-            columns=roles.used,
-            action_labels=tuple(profile.actions),
-            context_names=tuple(name for field in profile.fields for name in field.names),
-            segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
-            propensity=propensity if isinstance(propensity, float) else None,
-            as_of=as_of,
-        ),
+        converter=converter,
         profile=profile,
-        cluster_name=roles.one("cluster") or "",
+        cluster_name=converter.cluster.name(column=roles.one("cluster") or "", unit=roles.one("unit") or ""),
         segment_name=(segment or "") if len(profile.segments) > 1 else "",
         unit_name=roles.one("unit") or "",
         reward_unit="",
         scenario_hash="",
         logging_policies=() if policy is None else _distinct(files, policy),
-        rules=(*ready_rules, *encoding_notes(profile.fields), *(too_many if profile.too_many_segments else ())),
+        rules=(
+            *(() if json is None else json.columns.notes),
+            *taken,
+            *cluster_rules,
+            *ready_rules,
+            *_late_rules(lateness),
+            *encoding_notes(profile.fields),
+            *(too_many if profile.too_many_segments else ()),
+            *thinned_rules(roles),
+        ),
+        findings=(*lateness.findings, *findings),
+    )
+    if not roles.several("policy_propensities"):
+        return log
+    shares = _shares_of(rows for part in log.parts() for rows in log.rows(part))
+    return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
+
+
+def _lateness(
+    files: Sequence[LogFile], roles: ColumnRoles, as_of: np.datetime64 | None, first: np.datetime64 | None
+) -> Lateness:
+    decided, due, reward = (roles.one(role) for role in ("timestamp", "reward_ready_at", "reward"))
+    if decided is None or due is None or reward is None or as_of is None or first is None:
+        return Lateness()
+    return Lateness.of(split(files), decided=decided, due=due, reward=reward, as_of=as_of, first=first)
+
+
+def _late_rules(lateness: Lateness) -> tuple[str, ...]:
+    if lateness.decided_until is None:
+        return ()
+    words = (
+        f"Rewards are ready after up to {lateness.days:.3g} days, and the time goes with the reward. Decisions after "
+        f"{moment_text(lateness.decided_until)} are left out: those of them that are ready are a selection."
+    )
+    return (words,)
+
+
+def _midnight(profile: LogProfile) -> np.datetime64:
+    if profile.first_day is None:
+        raise UsageError("--cluster-days needs a column that says when each decision was made: timestamp=...")
+    return profile.first_day
+
+
+def _stated_clusters(roles: ColumnRoles, profile: LogProfile, days: int | None) -> ClusterRule:
+    """What was said of clusters; ``rows`` where nothing was."""
+    column = roles.one("cluster")
+    if days is None:
+        return ClusterRule(kind="rows" if column is None else "column")
+    if column is not None:
+        raise UsageError(f"--cluster-days and the role cluster={column} say two different things; give one.")
+    return ClusterRule(kind="days", days=days, origin=_midnight(profile))
+
+
+def _counts(roles: ColumnRoles, profile: LogProfile) -> ClusterCounts:
+    first, last = profile.first, profile.last
+    return ClusterCounts(
+        units=profile.units,
+        episodes=profile.episodes,
+        has_steps=roles.one("step") is not None,
+        days=0 if first is None or last is None else int((last - first) / np.timedelta64(1, "D")) + 1,
+        units_share_episodes=profile.units_share_episodes,
+        origin=profile.first_day,
     )
 
 
@@ -294,7 +279,8 @@ def _check_roles(
     for role, example in (("action", "item_id"), ("reward", "click")):
         if roles.one(role) is None:
             raise UsageError(f"{path}: which column is the {role}? Say --columns {role}=NAME, as {example}. {listed}")
-    stated = [role for role in ("propensity", "action_probabilities") if roles.several(role)]
+    check_several_policies(roles, str(path))
+    stated = [role for role in ("propensity", "action_probabilities", "policy_propensities") if roles.several(role)]
     if propensity is not None and stated:
         raise UsageError(f"--propensity and a column of the role {stated[0]} say the same thing twice; give one.")
     if propensity is None and not stated:
@@ -302,7 +288,20 @@ def _check_roles(
             f"{path}: with which probability was each action taken? Say --columns propensity=NAME; or --propensity 1/3 "
             f"where it is the same for every row by design; or --propensity estimate where nobody knows. {listed}"
         )
+    if roles.one("sampling_probability") is not None and propensity == "estimate":
+        raise UsageError(
+            "--propensity estimate needs a log that kept every row: what was kept may depend on action and reward."
+        )
     if isinstance(propensity, float) and not 0.0 < propensity <= 1.0:
         raise UsageError(f"--propensity is {propensity:g}; a probability above 0 and at most 1 is wanted.")
     if roles.one("step") is not None and roles.one("episode_id") is None:
         raise UsageError(f"{path}: the role step needs episode_id, the run that the step belongs to.")
+
+
+def _shares_of(batches: Iterable[LogRows]) -> FloatArray | None:
+    """Share of the rows with a complete reward that each logging policy took ``(J,)``; None for one policy."""
+    total: FloatArray | None = None
+    for rows in batches:
+        counts = rows.data.policy_counts()
+        total = counts if total is None or counts is None else total + counts
+    return None if total is None or not total.sum() else total / total.sum()

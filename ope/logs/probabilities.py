@@ -16,9 +16,9 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.logs.conversion import numbers, positions, refuse, texts
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
-from xbopt.ope.logs.files import LogFile, RawBatch, open_files, read_part, split
-from xbopt.ope.logs.open_log import EvaluationLog
-from xbopt.ope.logs.policies import Answers, LogPolicy, PolicyIdentity
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.files import LogFile, RawBatch, open_source, read_part, split
+from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import ForeignRows, LogRows
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ ACTION, PROBABILITY = "action", "probability"
 ROUNDING = 1e-3
 """Sums this close to 1 are taken for rounded ones and divided by their sum."""
 _FEW = 20
+_MANY_KEYS = 100
+"""With more keys than this a file may well have been learnt on the log."""
 _SEPARATOR = "\x1f"
 
 
@@ -52,14 +54,14 @@ class ProbabilitiesFile(LogPolicy):
         return _KeyedAnswers(self).answer
 
 
-def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFile:
-    """Look through a probabilities file once.
+def open_probabilities(source: object, log: EvaluationLog) -> ProbabilitiesFile:
+    """Look through a probabilities file, or a table of the same columns, once.
 
     Raises:
+        UsageError: It is neither a path nor a table.
         DecisionLogError: It is broken, lacks a column, has a key that the log lacks, or forgets an action of the log.
     """
-    top = Path(path)
-    files = open_files(top)
+    top, files = open_source(source)
     names = files[0].names
     for column in (ACTION, PROBABILITY):
         if column not in names:
@@ -71,11 +73,16 @@ def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFil
     keys = tuple(_in_log(name, log, top) for name in file_keys)
     decision = _decision_column(log)
     by_decision = decision is not None and decision in keys
-    found, in_order = _look(files, file_keys, by_decision=by_decision)
+    found, in_order, rows = _look(files, file_keys, by_decision=by_decision)
     if not found:
         raise DecisionLogError(f"{top}: the file holds no rows.")
     written, unseen = _labels(found, log, top)
     notes = [f"Probabilities of a key that sum to 1 within {ROUNDING:g} are divided by their sum; others are refused."]
+    if by_decision or rows > _MANY_KEYS * len(found):
+        notes.append(
+            "Whoever worked these probabilities out must not have seen the rewards of these rows: a policy that was "
+            "learnt on them looks better than it is, and no log can show it."
+        )
     if unseen:
         notes.append(f"Actions that were never logged: {', '.join(unseen)}.")
     return ProbabilitiesFile(
@@ -83,7 +90,9 @@ def open_probabilities(path: Path | str, log: EvaluationLog) -> ProbabilitiesFil
         keys=keys,
         unseen=unseen,
         notes=tuple(notes),
-        identity=PolicyIdentity.of_path(top, "probabilities file"),
+        identity=PolicyIdentity.of_path(top, "probabilities file")
+        if files[0].table is None
+        else PolicyIdentity(name=top.name, kind="table of probabilities", sha256=files[0].digest()),
         files=tuple(files),
         file_keys=file_keys,
         file_labels=(*written, *unseen),
@@ -109,19 +118,20 @@ def _in_log(name: str, log: EvaluationLog, path: Path) -> str:
     return column
 
 
-def _look(files: Sequence[LogFile], keys: Sequence[str], *, by_decision: bool) -> tuple[list[str], bool]:
-    """Every action of the file, and whether the rows of each key stand together."""
+def _look(files: Sequence[LogFile], keys: Sequence[str], *, by_decision: bool) -> tuple[list[str], bool, int]:
+    """Every action of the file, whether the rows of each key stand together, and how many rows there are."""
     found: dict[str, None] = {}
-    starts, last = RepeatFinder(), np.zeros(0, dtype=np.int64)
+    starts, last, rows = RepeatFinder(), np.zeros(0, dtype=np.int64), 0
     for part in split(files):
         for batch in read_part(part, [ACTION, *(keys if by_decision else ())]):
+            rows += batch.rows
             found |= dict.fromkeys(texts(batch, ACTION).unique().to_pylist())
             if by_decision:
                 codes = np.concatenate([last, hashed(_joined([texts(batch, key) for key in keys], batch.rows))])
                 begins = np.flatnonzero(codes[1:] != codes[:-1]) + 1
                 starts.add(codes[begins] if len(last) else np.concatenate([codes[:1], codes[begins]]))
                 last = codes[-1:]
-    return list(found), len(starts.repeated()) == 0
+    return list(found), len(starts.repeated()) == 0, rows
 
 
 def _labels(found: Sequence[str], log: EvaluationLog, path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -183,7 +193,7 @@ class _KeyedAnswers:
         table = np.empty((len(names), len(self._labels)))
         for i, name in enumerate(names):
             if name not in self._held:
-                row = rows.first_row + int(np.flatnonzero(which == i)[0]) + 1
+                row = int(rows.numbers[np.flatnonzero(which == i)[0]]) + 1
                 raise DecisionLogError(f"{rows.place}: row {row}: {self._words(name)} does not stand in {self._place}.")
             table[i] = self._held.pop(name) if self._in_order else self._held[name]
         return self._complete(table, names)[which]

@@ -5,13 +5,14 @@
 # pyright: reportUnknownMemberType=false, reportAttributeAccessIssue=false
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xbopt.core.arrays import IntArray
 from xbopt.core.errors import DecisionLogError
+from xbopt.ope.logs.clusters import paired
 from xbopt.ope.logs.conversion import count_names, plain, refuse, texts, times
 from xbopt.ope.logs.duplicates import RepeatFinder, hashed
 from xbopt.ope.logs.encoding import Field, FieldFinder
@@ -37,6 +38,8 @@ class LogProfile:
         first: The earliest timestamp; None without timestamps.
         last: The latest.
         episodes: Number of episodes, as far as was counted; 0 without episodes.
+        units: Number of units, as far as was counted; 0 without units.
+        units_share_episodes: Whether several units run in one episode.
     """
 
     rows: int
@@ -48,6 +51,13 @@ class LogProfile:
     first: np.datetime64 | None
     last: np.datetime64 | None
     episodes: int
+    units: int = 0
+    units_share_episodes: bool = False
+
+    @property
+    def first_day(self) -> np.datetime64 | None:
+        """Midnight before the first decision; None without timestamps."""
+        return None if self.first is None else self.first.astype("datetime64[D]").astype("datetime64[us]")
 
 
 def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
@@ -59,19 +69,21 @@ def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
     counts: list[int] = []
     actions: Counter[str] = Counter()
     segments: Counter[str] = Counter()
-    action, decision, moment, episode, segment = map(
-        roles.one, ("action", "decision_id", "timestamp", "episode_id", "segment")
+    action, decision, moment, episode, segment, unit = map(
+        roles.one, ("action", "decision_id", "timestamp", "episode_id", "segment", "unit")
     )
     finders = [
         FieldFinder(name, is_name=role == "category")
         for role in ("context", "category")
         for name in roles.several(role)
     ]
-    singles = (name for name in (action, decision, moment, episode, segment) if name is not None)
+    singles = (name for name in (action, decision, moment, episode, segment, unit) if name is not None)
     columns = tuple(dict.fromkeys([*singles, *(finder.column for finder in finders)]))
     repeats = RepeatFinder()
     span: list[np.datetime64] = []
     episodes: set[int] = set()
+    units: set[int] = set()
+    runs: set[int] = set()  # one an episode and unit
     for part in parts:
         counts.append(0)
         for batch in read_part(part, columns):
@@ -85,8 +97,14 @@ def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
             if moment is not None:
                 moments = times(batch, moment)
                 span = [min([*span, moments.min()]), max([*span, moments.max()])]
-            if episode is not None and len(episodes) < _ENOUGH_EPISODES:
-                episodes.update(np.unique(hashed(texts(batch, episode))).tolist())
+            run = None if episode is None else hashed(texts(batch, episode))
+            who = None if unit is None else hashed(texts(batch, unit))
+            if run is not None and max(len(episodes), len(runs)) < _ENOUGH_EPISODES:
+                episodes.update(np.unique(run).tolist())
+                if who is not None:
+                    runs.update(np.unique(paired(run, who)).tolist())
+            if who is not None and len(units) < _ENOUGH_EPISODES:
+                units.update(np.unique(who).tolist())
             for finder in finders:
                 finder.look(batch)
     if sum(counts) == 0:
@@ -105,7 +123,14 @@ def look_at(parts: Sequence[LogPart], roles: ColumnRoles) -> LogProfile:
         first=span[0] if span else None,
         last=span[1] if span else None,
         episodes=len(episodes),
+        units=len(units),
+        units_share_episodes=len(runs) > len(episodes),
     )
+
+
+def in_order(labels: Iterable[str]) -> list[str]:
+    """Labels in the order that everyone tells them in: numbers by size, then names by letter."""
+    return sorted(labels, key=_order)
 
 
 def _order(label: str) -> tuple[int, float, str]:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
@@ -17,7 +18,10 @@ ROLES: Mapping[str, str] = {
     "decision_id": "unique name of the decision",
     "timestamp": "when it was decided",
     "reward_ready_at": "when the reward is complete",
+    "window_end": "until when what follows counts for this decision: the end of its attribution window",
     "action_probabilities": "probability of every action: one column of lists, or one column an action",
+    "allowed": "which actions could be chosen: one column of lists of truth values, or one column an action",
+    "exploration": "share of the draw that was uniform over the allowed actions",
     "cluster": "rows that share luck, such as a customer or a day",
     "segment": "groups for which support is shown",
     "episode_id": "the run that the decision belongs to",
@@ -25,10 +29,14 @@ ROLES: Mapping[str, str] = {
     "unit": "customer, market or cell",
     "cost": "what it cost",
     "policy_id": "the policy that chose",
+    "policy_propensities": "probability of the action under each of several logging policies: one column a policy",
+    "sampling_probability": "probability with which the row was kept, where the log was thinned",
 }
 """Every role, and what its column holds."""
 
-_SEVERAL = frozenset({"context", "category", "action_probabilities"})
+SHADOW = "shadow."
+"""Begins the roles ``shadow.NAME``: probability of every action under a policy that was asked beside."""
+_SEVERAL = frozenset({"context", "category", "action_probabilities", "allowed", "policy_propensities"})
 _WILD = "*?["
 
 
@@ -55,12 +63,17 @@ class ColumnRoles:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """Every column that plays a role, once."""
-        return tuple(dict.fromkeys(name for names in self.columns.values() for name in names))
+        """Every column that plays a role, once; shadows are read only where they are asked for."""
+        every = (names for role, names in self.columns.items() if not role.startswith(SHADOW))
+        return tuple(dict.fromkeys(name for names in every for name in names))
 
 
-def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
-    """Patterns by role, from texts like ``action=item_id,context=user_feature_*``.
+Columns: TypeAlias = "str | Sequence[str] | Mapping[str, str | Sequence[str]]"
+"""Which column is what: a text, several, or patterns by role."""
+
+
+def parse_columns(texts: Columns) -> dict[str, list[str]]:
+    """Patterns by role, from texts like ``action=item_id,context=user_feature_*``, or from patterns by role.
 
     A name that holds a comma is quoted: ``"context=price, EUR"``.
 
@@ -68,14 +81,25 @@ def parse_columns(texts: Sequence[str]) -> dict[str, list[str]]:
         UsageError: A part is not ``role=name``, or there is no such role.
     """
     wanted: dict[str, list[str]] = {}
+    if isinstance(texts, Mapping):
+        for role, patterns in texts.items():
+            _check_role(role)
+            wanted[role] = [patterns] if isinstance(patterns, str) else list(patterns)
+        return wanted
+    texts = [texts] if isinstance(texts, str) else texts
     for part in (part for parts in csv.reader(texts, skipinitialspace=True) for part in parts):
         role, sign, pattern = (piece.strip() for piece in part.partition("="))
         if not (sign and role and pattern):
             raise UsageError(f"--columns: {part!r} is no pair role=column, as in action=item_id.")
-        if role not in ROLES:
-            raise UsageError(f"--columns: there is no role {role!r}.{suggest(role, ROLES)} Roles: {', '.join(ROLES)}.")
+        _check_role(role)
         wanted.setdefault(role, []).append(pattern)
     return wanted
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES and not (role.startswith(SHADOW) and role != SHADOW):
+        known = ", ".join([*ROLES, f"{SHADOW}NAME"])
+        raise UsageError(f"--columns: there is no role {role!r}.{suggest(role, ROLES)} Roles: {known}.")
 
 
 def resolve_roles(wanted: Mapping[str, Sequence[str]], names: Sequence[str], *, where: str) -> ColumnRoles:
@@ -109,11 +133,27 @@ def resolve_roles(wanted: Mapping[str, Sequence[str]], names: Sequence[str], *, 
                 before, _, after = pattern.partition("*")
                 wildcards |= {hit: hit[len(before) : len(hit) - len(after)] for hit in hits}
             found += hits
-        if len(set(found)) > 1 and role not in _SEVERAL:
+        if len(set(found)) > 1 and role not in _SEVERAL and not role.startswith(SHADOW):
             raise UsageError(f"{where}: the role {role} takes one column; found {', '.join(found)}.")
         columns[role] = tuple(sorted(set(found), key=list(names).index))
     _check_once(columns, where)
     return ColumnRoles(columns=columns, wildcards=wildcards)
+
+
+def with_probabilities(roles: ColumnRoles, names: Sequence[str], *, where: str) -> ColumnRoles:
+    """The roles of a log whose columns say themselves what they are, and nothing of propensities: ``p_*`` has them.
+
+    Args:
+        roles: What the names of roles gave.
+        names: Names of the log's columns.
+        where: How messages begin: the log's name.
+    """
+    if roles.several("propensity") or roles.several("action_probabilities"):
+        return roles
+    if sum(name.startswith("p_") for name in names) < 2:
+        return roles
+    found = {role: list(columns) for role, columns in roles.columns.items()}
+    return resolve_roles({**found, "action_probabilities": ["p_*"]}, names, where=where)
 
 
 def _by_name(names: Sequence[str]) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.reader import decision_columns
 from xbopt.core.decision_log.schema import DecisionLogSchema, TimeArray
-from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.core.errors import UsageError
 from xbopt.ope.data.logged import MATCH_TOLERANCE, LoggedBanditData
+from xbopt.ope.logs.choices import allowed_actions, by_action, explored_share
+from xbopt.ope.logs.clusters import ClusterRule, paired
 from xbopt.ope.logs.conversion import (
-    is_list,
     is_null,
     is_text,
-    number_lists,
+    key_columns,
     numbers,
     plain,
     positions,
@@ -34,6 +35,7 @@ from xbopt.ope.logs.conversion import (
 from xbopt.ope.logs.duplicates import hashed
 from xbopt.ope.logs.encoding import Field, encode
 from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.logging_columns import sampling, several_policies
 from xbopt.ope.logs.roles import ColumnRoles
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
 
 _EVEN_TOLERANCE = 1e-4
 """How far a propensity by design may be rounded, as a share: 0.3333 means 1/3."""
-
-ClusterRule = Literal["episode", "step of an episode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,12 @@ class LogRows:
         run: A number for each episode of all units together ``(n,)``; None without episodes.
         decided: When it was decided ``(n,)``; None without timestamps.
         due: When the reward was complete ``(n,)``; None where the log does not say.
-        keys: Columns as text, for joining.
+        exploration: Share of the draw that was uniform over the allowed actions ``(n,)``; NaN where the policy did not
+            draw. None where the log does not say.
+        raw: The columns as they were read, for policies that look at more; None where they are not kept.
+        window_end: Until when what follows counts for the decision ``(n,)``; None where the log does not say.
+        keys: Columns as text, for joining; as they are stored where a ``StoredColumn`` asked for them.
+        kept: Positions of the rows among those of the file behind ``first_row`` ``(n,)``; None for the first n of them.
     """
 
     place: str
@@ -70,11 +75,20 @@ class LogRows:
     run: IntArray | None
     decided: TimeArray | None
     due: TimeArray | None
+    window_end: TimeArray | None
     keys: "Mapping[str, pa.Array]" = field(repr=False)
+    exploration: FloatArray | None = None
+    raw: RawBatch | None = field(default=None, repr=False)
+    kept: IntArray | None = None
 
     def __len__(self) -> int:
         """Number of rows, ``n``."""
         return len(self.data)
+
+    @property
+    def numbers(self) -> IntArray:
+        """Number of each row in its file, from 0 ``(n,)``."""
+        return self.first_row + (np.arange(len(self)) if self.kept is None else self.kept)
 
     @property
     def ready(self) -> BoolArray:
@@ -103,6 +117,7 @@ class RowConverter(ABC):
         context_names: Names of the context's columns ``(d,)``.
         segments: Names of the segments for which support is shown; empty without segments.
         as_of: When the rewards were collected; None where empty rewards alone are not ready.
+        cluster: Which rows share luck.
     """
 
     columns: tuple[str, ...]
@@ -110,6 +125,7 @@ class RowConverter(ABC):
     context_names: tuple[str, ...]
     segments: tuple[str, ...]
     as_of: np.datetime64 | None
+    cluster: ClusterRule
 
     @abstractmethod
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
@@ -126,17 +142,15 @@ class OwnRows(RowConverter):
 
     Attributes:
         schema: What the log states of itself.
-        cluster: Which rows share luck.
     """
 
     schema: DecisionLogSchema
-    cluster: ClusterRule
 
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:
         """The rows of a batch."""
         import pyarrow as pa
 
-        table = pa.Table.from_arrays(list(batch.columns.values()), names=list(batch.columns))
+        table = pa.Table.from_arrays([batch.columns[name] for name in self.columns], names=list(self.columns))
         found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row, checked=checked)
         observed = ~np.isnan(found.reward)
         if self.as_of is not None:
@@ -154,9 +168,10 @@ class OwnRows(RowConverter):
                 n_actions=len(self.action_labels),
                 action_probabilities=found.action_probabilities,
                 cost=found.cost,
-                cluster=run if self.cluster == "episode" else paired(run, found.step),
+                cluster=self.cluster.codes(run=run, step=found.step, decided=found.timestamp),
                 segment=positions(units, self.segments) if self.segments else None,
                 observed=None if observed.all() else observed,
+                allowed=found.allowed,
                 checked=True,
             ),
             episode=paired(run, hashed(units)),
@@ -164,7 +179,10 @@ class OwnRows(RowConverter):
             run=run,
             decided=found.timestamp,
             due=found.reward_ready_at,
-            keys={name: texts(batch, name) for name in keys},
+            exploration=found.exploration,
+            raw=batch,
+            window_end=found.reward_ready_at,  # our rewards are complete when their window ends
+            keys=key_columns(batch, keys),
         )
         if not checked:
             for name in ("context", "reward", "cost"):
@@ -180,11 +198,13 @@ class ForeignRows(RowConverter):
         roles: Columns by role.
         fields: How context columns become numbers.
         propensity: The one propensity that holds for all rows by design; None where a column has it, or nobody.
+        decided_until: Later decisions are left out, whether their reward is ready or not; None for none.
     """
 
     roles: ColumnRoles
     fields: tuple[Field, ...]
     propensity: float | None
+    decided_until: np.datetime64 | None = None
 
     def rows(self, batch: RawBatch, keys: Sequence[str], *, checked: bool) -> LogRows:  # noqa: ARG002
         """The rows of a batch. Text becomes numbers by being checked, so it is checked whenever it is read."""
@@ -192,10 +212,16 @@ class ForeignRows(RowConverter):
         action = positions(texts(batch, roles.several("action")[0]), self.action_labels)
         reward, observed = self._reward(batch)
         table = self._probabilities(batch)
+        allowed = allowed_actions(batch, roles, self.action_labels, action=action, table=table)
+        propensity = self._propensity(batch, action, table)
+        several = several_policies(batch, roles, propensity)
         cluster, segment = roles.one("cluster"), roles.one("segment")
         cost, step, episode, unit = (roles.one(role) for role in ("cost", "step", "episode_id", "unit"))
         run = None if episode is None else hashed(texts(batch, episode))
-        decided, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        who = None if unit is None else hashed(texts(batch, unit))
+        steps = None if step is None else _steps(batch, step)
+        made, due = roles.one("timestamp"), roles.one("reward_ready_at")
+        decided = None if made is None else times(batch, made)
         return LogRows(
             place=batch.place,
             first_row=batch.first_row,
@@ -203,26 +229,48 @@ class ForeignRows(RowConverter):
                 context=encode(self.fields, batch),
                 action=action,
                 reward=np.where(observed, reward, 0.0),
-                propensity=self._propensity(batch, action, table),
+                propensity=several.propensity if several is not None else propensity,
+                policy_propensities=None if several is None else several.each,
+                policy=None if several is None else several.policy,
                 n_actions=len(self.action_labels),
                 action_probabilities=table,
                 cost=None if cost is None else numbers(batch, cost),
-                cluster=None if cluster is None else hashed(texts(batch, cluster)),
+                cluster=self.cluster.codes(
+                    column=None if cluster is None else hashed(texts(batch, cluster)),
+                    unit=who,
+                    run=run,
+                    step=steps,
+                    decided=decided,
+                ),
                 segment=(
                     positions(texts(batch, segment, may_be_empty=True), self.segments)
                     if segment is not None and self.segments
                     else None
                 ),
                 observed=None if observed.all() else observed,
+                allowed=allowed,
+                sampling=sampling(batch, roles),
                 checked=True,
             ),
-            episode=run if run is None or unit is None else paired(run, hashed(texts(batch, unit))),
-            step=None if step is None else _steps(batch, step),
+            episode=run if run is None or who is None else paired(run, who),
+            step=steps,
             run=run,
-            decided=None if decided is None else times(batch, decided),
+            decided=decided,
             due=None if due is None else times(batch, due),
-            keys={name: texts(batch, name) for name in keys},
+            exploration=explored_share(batch, roles, table=table, allowed=allowed),
+            raw=batch,
+            window_end=self._window_end(batch, decided),
+            keys=key_columns(batch, keys),
         )
+
+    def _window_end(self, batch: RawBatch, decided: TimeArray | None) -> TimeArray | None:
+        name = self.roles.one("window_end")
+        if name is None:
+            return None
+        ends = times(batch, name)
+        if decided is not None:
+            refuse(batch, name, ends < decided, lambda _row: "lies before the decision's own timestamp")
+        return ends
 
     def _reward(self, batch: RawBatch) -> tuple[FloatArray, BoolArray]:
         name, due = self.roles.several("reward")[0], self.roles.one("reward_ready_at")
@@ -236,8 +284,11 @@ class ForeignRows(RowConverter):
         moments = times(batch, due)
         made = self.roles.one("timestamp")
         if made is not None:
-            early = moments < times(batch, made)
+            decided = times(batch, made)
+            early = moments < decided
             refuse(batch, due, early, lambda _row: "lies before the decision's own timestamp")
+            if self.decided_until is not None:
+                ready &= decided <= self.decided_until
         if self.as_of is not None:
             ready &= moments <= self.as_of
         return reward, ready
@@ -273,12 +324,7 @@ class ForeignRows(RowConverter):
             is_even = self.propensity is not None and abs(self.propensity * actions - 1.0) < _EVEN_TOLERANCE
             # The same propensity for all actions leaves nothing for any other: the whole policy is known.
             return np.full((batch.rows, actions), 1.0 / actions) if is_even else None
-        if len(names) == 1 and is_list(batch.columns[names[0]].type):
-            table = number_lists(batch, names[0], len(self.action_labels))
-        else:
-            table = np.stack(
-                [numbers(batch, name) for name in _in_order(names, self.roles, self.action_labels)], axis=1
-            )
+        table = by_action(batch, "action_probabilities", self.roles, self.action_labels)
         outside = (~((table >= 0.0) & (table <= 1.0))).sum(axis=1) > 0
         refuse(batch, names[0], outside, lambda _row: "(probabilities of all actions) holds a value outside 0..1")
         sums = table.sum(axis=1)
@@ -303,14 +349,6 @@ def together(batches: Sequence[LogRows]) -> LogRows:
         data = [replace(rows.data, observed=rows.ready, checked=True) for rows in batches]
     whole = replace(data[0], **joined(data, LoggedBanditData), checked=True)
     return replace(batches[0], **joined(batches, LogRows), data=whole, keys={})
-
-
-def paired(first: IntArray, second: IntArray) -> IntArray:
-    """One number for each pair of numbers ``(n,)``."""
-    with np.errstate(over="ignore"):
-        mixed = first.view(np.uint64) * np.uint64(0x9E37_79B9_7F4A_7C15) + second.astype(np.int64).view(np.uint64)
-        mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xBF58_476D_1CE4_E5B9)
-    return mixed.view(np.int64)
 
 
 def _steps(batch: RawBatch, name: str) -> IntArray:
@@ -338,18 +376,6 @@ def _refuse_nan(batch: RawBatch, name: str) -> None:
     else:
         return
     refuse(batch, name, nan & ~is_null(column), lambda _row: "is nan; leave it empty where it is not ready yet")
-
-
-def _in_order(names: Sequence[str], roles: ColumnRoles, labels: Sequence[str]) -> list[str]:
-    """The columns of action probabilities in the order of the labels."""
-    by_label = {roles.wildcards.get(name, name): name for name in names}
-    missing = [label for label in labels if label not in by_label]
-    if missing or len(by_label) != len(labels):
-        raise DecisionLogError(
-            f"action_probabilities={','.join(names)}: one column an action is wanted, named so that the * of the "
-            f"pattern stands for the action; actions: {', '.join(labels)}."
-        )
-    return [by_label[label] for label in labels]
 
 
 def parse_moment(text: str) -> np.datetime64:

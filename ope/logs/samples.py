@@ -11,18 +11,12 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.ope.data.logged import LoggedBanditData
-from xbopt.ope.diagnostics.audit import propensity_calibration, propensity_drift
 from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.logs.rows import LogRows
 from xbopt.ope.results.evaluation import CarryOver
-from xbopt.ope.results.findings import Findings
 
-MOST_AUDITED = 250_000
-"""Numbers in memory for the audit: one a row, and one an action where all probabilities are known."""
 MOST_CONTEXT = 2_000_000
 """Numbers of context in memory for the test of carry-over."""
-_FAR = 5.0
-_DAY = 86_400_000_000  # in microseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,76 +50,6 @@ class _Sample:
 
     def _arrays(self) -> list[str]:
         return [field.name for field in fields(self) if field.name != "share"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditSample(_Sample):
-    """Rows for the audit of stated propensities.
-
-    Attributes:
-        day: Day of the decision ``(m,)``; 0 everywhere in a log without timestamps.
-        action: ``(m,)``.
-        propensity: Of the logged action ``(m,)``.
-        table: Of every action ``(m, K)``; K is 0 where they are not known.
-    """
-
-    day: IntArray
-    action: IntArray
-    propensity: FloatArray
-    table: FloatArray
-
-    @classmethod
-    def of(cls, rows: LogRows, first_row: int) -> "AuditSample | None":
-        """Some rows, of which the first has that number; None without propensities."""
-        data, size = rows.data, len(rows)
-        if data.propensity is None:
-            return None
-        table = data.action_probabilities
-        return cls(
-            number=np.arange(first_row, first_row + size, dtype=np.int64),
-            day=np.zeros(size, dtype=np.int64) if rows.decided is None else rows.decided.astype(np.int64) // _DAY,
-            action=data.action,
-            propensity=data.propensity,
-            table=np.zeros((size, 0)) if table is None else table,
-        )
-
-    def judge(self, n_actions: int, findings: Findings) -> None:
-        """Add reasons to doubt the stated propensities."""
-        known = self.table.shape[1] > 0
-        data = LoggedBanditData(
-            context=np.zeros((len(self.action), 0)),
-            action=self.action,
-            reward=np.zeros(len(self.action)),
-            propensity=self.propensity,
-            n_actions=self.table.shape[1] if known else n_actions,
-            action_probabilities=self.table if known else None,
-            checked=True,
-        )
-        self._judge_drift(data, findings)
-        if known:
-            _judge_calibration(data, findings)
-
-    def _judge_drift(self, data: LoggedBanditData, findings: Findings) -> None:
-        drift = propensity_drift(data, self.day)
-        if not drift.suspicious or len(drift.days) < 2:  # of one day the mean weight speaks already
-            return
-        day = drift.suspicious[0]
-        findings.add(
-            "caution",
-            "drift",
-            day=str(np.datetime64(day, "D")),
-            days=len(drift.suspicious),
-            mean=float(drift.means[int(np.flatnonzero(drift.days == day)[0])]),
-            overall=float((drift.means * np.bincount(np.searchsorted(drift.days, self.day))).sum() / len(self.day)),
-        )
-
-
-def _judge_calibration(data: LoggedBanditData, findings: Findings) -> None:
-    bins = propensity_calibration(data)
-    worst = int(np.argmax(np.abs(bins.z)))
-    stated, taken, z = (float(values[worst]) for values in (bins.stated, bins.taken, bins.z))
-    if abs(z) > _FAR:
-        findings.add("caution", "calibration", stated=stated, taken=taken, z=abs(z))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,23 +117,21 @@ class Samples:
 
     Attributes:
         episodes: Episodes, for the test of carry-over.
-        audit: Rows, for the audit of propensities.
     """
 
     episodes: EpisodeSample | None = None
-    audit: AuditSample | None = None
 
     @classmethod
-    def of(cls, rows: LogRows, first_row: int) -> "Samples":
-        """Some rows, of which the first has that number in the log."""
-        return cls(episodes=EpisodeSample.of(rows), audit=AuditSample.of(rows, first_row))
+    def of(cls, rows: LogRows) -> "Samples":
+        """Some rows."""
+        if rows.data.sampling is not None:
+            return cls()  # what was kept may depend on the reward, so the rows do not show what follows an action
+        return cls(episodes=EpisodeSample.of(rows))
 
     def plus(self, other: "Samples") -> "Samples":
         """Both together."""
-        episodes, audit = self.episodes or other.episodes, self.audit or other.audit
+        episodes = self.episodes or other.episodes
         if self.episodes is not None and other.episodes is not None:
             most = MOST_CONTEXT // max(self.episodes.context.shape[1], 1)
             episodes = self.episodes.plus(other.episodes, most=most)
-        if self.audit is not None and other.audit is not None:
-            audit = self.audit.plus(other.audit, most=MOST_AUDITED // (1 + self.audit.table.shape[1]))
-        return Samples(episodes=episodes, audit=audit)
+        return Samples(episodes=episodes)

@@ -1,75 +1,20 @@
 """What an evaluation says: the verdict first, then support, then numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.errors import SupportError
+from xbopt.core.frames import Frame
+from xbopt.ope.results.confounding import HiddenConfounding
+from xbopt.ope.results.estimates import Estimate, Estimates
 from xbopt.ope.results.findings import Finding, refuses
+from xbopt.ope.results.frames import frame_of, html_of, line_of
+from xbopt.ope.results.period import ComingPeriod
 from xbopt.ope.results.words import Names, sentences
 
 Verdict = Literal["ANSWER", "CAUTION", "REFUSE"]
 Estimand = Literal["one-step", "sequential"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """One value with its interval.
-
-    Attributes:
-        value: The estimate.
-        se: Standard error of the sampling of rows; for a biased estimator it leaves the bias out.
-        low: Lower end of the interval.
-        high: Upper end.
-        covers: Whether the interval is made to cover the true value with the confidence asked for.
-        notes: What a reader has to know about value or interval.
-    """
-
-    value: float
-    se: float
-    low: float
-    high: float
-    covers: bool = True
-    notes: tuple[Finding, ...] = ()
-
-    @property
-    def note(self) -> str:
-        """The notes in words; empty for none."""
-        return "; ".join(sentences(self.notes, Names(), "note"))
-
-
-class Estimates(Mapping[str, Estimate]):
-    """Estimates by name; after a refusal there are none, and asking for one raises ``SupportError``."""
-
-    __slots__ = ("_items", "_refusal")
-
-    def __init__(self, items: Mapping[str, Estimate], refusal: str = "") -> None:
-        self._items = {} if refusal else dict(items)
-        self._refusal = refusal
-
-    def __getitem__(self, name: str) -> Estimate:
-        """The estimate of that name.
-
-        Raises:
-            SupportError: The evaluation was refused, so values are withheld.
-            KeyError: There is no estimator of that name.
-        """
-        if self._refusal:
-            raise SupportError(f"The log cannot answer: {self._refusal} Values are shown only with force=True.")
-        return self._items[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._items
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __repr__(self) -> str:
-        return f"Estimates(withheld: {self._refusal})" if self._refusal else f"Estimates({self._items})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +198,21 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnytimeIntervals:
+    """Intervals that hold at every size of a growing log at once; see ``xbopt.ope.intervals.anytime``.
+
+    Attributes:
+        units: Independent units so far: clusters, episodes, or rows where nothing is shared.
+        values: Estimates by name, with the any-time interval in place of the ordinary one.
+        differences: The same for each estimator less the logging policy.
+    """
+
+    units: int
+    values: Mapping[str, Estimate]
+    differences: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyEvaluation(Judgement):
     """The answer to: what would the evaluation policy have earned a decision?
 
@@ -271,6 +231,10 @@ class PolicyEvaluation(Judgement):
         carry_over: The test for carry-over; None where the log names no previous action.
         budget: Further estimands by name, such as ``cost`` and ``reward_per_cost``.
         marginal_ess: Effective episodes of the marginal weights at the worst step; None for one-step.
+        hidden_confounding: What hidden causes of the choice could do; None where propensities were stated.
+        anytime: Intervals that hold however often one looks while the log grows; None where not asked for, after a
+            refusal, and with too few units.
+        period: The coming period that the value is for; None for the days of the log as they were.
     """
 
     estimand: Estimand
@@ -286,3 +250,17 @@ class PolicyEvaluation(Judgement):
     carry_over: CarryOver | None = None
     budget: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
     marginal_ess: float | None = None
+    hidden_confounding: HiddenConfounding | None = None
+    anytime: AnytimeIntervals | None = None
+    period: ComingPeriod | None = None
+
+    def __repr__(self) -> str:
+        return line_of(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_of(self)
+
+    def to_frame(self) -> Frame:
+        """One row an estimator, then one of what was done."""
+        return frame_of(self)

@@ -23,7 +23,9 @@ class Finding:
             where a file is named the row of its first decision.
         file: Name of the file within the log; empty for arrays.
         segment: Code of the segment that it is about; None for none.
+        columns: Positions of the context's columns that it is about, the clearest first.
         figures: The figures of the sentence by name; a day is text, as in 2026-03-01.
+        factor: Name of the factor that it is about, of decisions made of several; empty for whole decisions.
     """
 
     code: str
@@ -34,7 +36,9 @@ class Finding:
     row: int | None = None
     file: str = ""
     segment: int | None = None
+    columns: tuple[int, ...] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
+    factor: str = ""
 
 
 def note(code: str, **figures: float) -> Finding:
@@ -68,11 +72,12 @@ class Findings:
         unseen: tuple[tuple[int, float], ...] = (),
         row: int | None = None,
         segment: int | None = None,
+        columns: tuple[int, ...] = (),
         **figures: Figure,
     ) -> None:
         """Take note of a finding; arguments as for ``Finding``."""
         about = Finding(code=code, level=level, unit=self.unit, action=action, unseen=unseen, row=row, segment=segment)
-        self.items.append(replace(about, figures=figures))
+        self.items.append(replace(about, columns=columns, figures=figures))
 
 
 def refuses(findings: Iterable[Finding]) -> bool:

@@ -81,10 +81,10 @@ def _fit(data: LoggedBanditData, keys: KeyArray, fold: int, penalty: FloatArray,
         UsageError: The steps did not settle.
     """
     coefficients = np.zeros(shape)
-    taken = np.arange(len(data)), data.action
+    taken, features = (np.arange(len(data)), data.action), data.features
     before = np.full(len(data), np.inf)
     for _ in range(_STEPS):
-        score = (data.context @ coefficients[:, 1:].T + coefficients[:, 0])[taken]
+        score = (features @ coefficients[:, 1:].T + coefficients[:, 0])[taken]
         score = np.clip(score, -_GREATEST_SCORE, _GREATEST_SCORE)
         if float(np.abs(score - before).max()) < _TOLERANCE:
             return coefficients
@@ -92,7 +92,7 @@ def _fit(data: LoggedBanditData, keys: KeyArray, fold: int, penalty: FloatArray,
         chance = _probability(score)
         weight = np.maximum(chance * (1.0 - chance), _LEAST_WEIGHT)
         moments = RewardMoments(n_actions=shape[0], n_features=shape[1] - 1)
-        moments.add(data.context, data.action, score + (data.reward - chance) / weight, keys, weight)
+        moments.add(features, data.action, score + (data.reward - chance) / weight, keys, weight)
         coefficients = solve_linear(moments, fold, penalty)
     raise UsageError(f"The logistic reward model did not settle within {_STEPS} steps; use the linear one.")
 

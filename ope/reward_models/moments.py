@@ -83,13 +83,16 @@ class RewardMoments:
 
 def reward_moments(data: LoggedBanditData, *, seed: int, weight: FloatArray | None = None) -> RewardMoments:
     """Second moments of all rows with a complete reward; a row's fold depends on its number or cluster."""
-    moments = RewardMoments(n_actions=data.n_actions, n_features=data.context.shape[1])
+    width = data.context.shape[1] + (0 if data.covariates is None else data.covariates.shape[1])
+    moments = RewardMoments(n_actions=data.n_actions, n_features=width)
     for first in range(0, len(data), ROWS_AT_ONCE):
         part = data.rows(slice(first, first + ROWS_AT_ONCE))
         keys = row_keys(len(part), first_row=first, cluster=part.cluster, seed=seed)
         factor = None if weight is None else weight[first : first + ROWS_AT_ONCE]
+        if part.sampling is not None:
+            factor = 1.0 / part.sampling if factor is None else factor / part.sampling
         if part.observed is not None:
             known = part.observed.astype(np.float64)
             factor = known if factor is None else known * factor
-        moments.add(part.context, part.action, part.reward, keys, factor)
+        moments.add(part.features, part.action, part.reward, keys, factor)
     return moments

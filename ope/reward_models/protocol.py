@@ -17,7 +17,10 @@ class RewardModel(Protocol):
         ...
 
     def predict(self, context: FloatArray, keys: KeyArray) -> FloatArray:
-        """Expected reward of every action ``(n, K)`` in contexts ``(n, d)`` of rows with these keys ``(n,)``."""
+        """Expected reward of every action ``(n, K)`` in contexts ``(n, d)`` of rows with these keys ``(n,)``.
+
+        Where the data have covariates they follow the context's columns.
+        """
         ...
 
 

@@ -76,7 +76,7 @@ def fit_trees(data: LoggedBanditData, *, seed: int, members: int) -> TreeRewardM
             "The reward models trees and ensemble need scikit-learn: pip install xbopt[evaluate]"
         ) from error
     fold = folds_of(row_keys(len(data), first_row=0, cluster=data.cluster, seed=seed), FOLDS)
-    inputs = np.concatenate([data.context, data.action[:, None].astype(np.float64)], axis=1)
+    inputs = np.concatenate([data.features, data.action[:, None].astype(np.float64)], axis=1)
     # Beyond 255 actions trees cannot hold the action as a category; its number is then a plain number.
     categories = [inputs.shape[1] - 1] if data.n_actions <= 255 else None
     known = np.ones(len(data), dtype=np.bool_) if data.observed is None else data.observed

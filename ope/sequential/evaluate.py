@@ -7,9 +7,7 @@ from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
-from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
-from xbopt.ope.diagnostics.carry_over import CarryOverSums
 from xbopt.ope.diagnostics.pareto import pareto_shape
 from xbopt.ope.diagnostics.support import SupportSums, with_clusters
 from xbopt.ope.diagnostics.verdict import (
@@ -22,15 +20,20 @@ from xbopt.ope.diagnostics.verdict import (
 )
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import ProjectedFormula
+from xbopt.ope.intervals.anytime import with_anytime
 from xbopt.ope.intervals.skewed import with_interval
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation, SupportDiagnostics
 from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.sequential.action_values import ActionValues, fit_action_values
 from xbopt.ope.sequential.episodes import LoggedEpisodes
 from xbopt.ope.sequential.marginal import marginal_weights
 from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS, cumulative_weights, sequential_formulas
+from xbopt.ope.sequential.state_test import state_p_value
 
 _DIFFERENCE = " - logging"
+_NO_CHANCE = 0.005
+"""Share of logs with a state that holds the past in which the test may refuse."""
 
 
 def evaluate_sequential(
@@ -43,11 +46,13 @@ def evaluate_sequential(
     force: bool = False,
     cut: int = 0,
     findings: tuple[Finding, ...] = (),
+    sequence: bool = False,
 ) -> PolicyEvaluation:
     """What the evaluation policy would have earned an episode, how sure that is, and whether the log can tell.
 
     Where the products of weights still cover the episode, ``dr`` is recommended. Where they do not, but marginal
-    weights do, ``drl`` is, with CAUTION: it is right only if the state holds all of the past that matters.
+    weights do, ``drl`` is, with CAUTION: it is right only if the state holds all of the past that matters. Where the
+    log shows that it does not, the question is refused.
 
     Args:
         episodes: Logged episodes ``(n, T)``.
@@ -59,6 +64,8 @@ def evaluate_sequential(
         cut: Episodes whose later rewards are not known; they are no part of ``episodes``, or were shortened with all
             others. Never pass them with a ``length`` that counts what is missing as nothing.
         findings: What whoever read the log has found beside.
+        sequence: Also give intervals that hold at every size of a growing log, however often one looks; they count
+            episodes, or clusters of them.
 
     Raises:
         DecisionLogError: An array is not as it should be.
@@ -88,7 +95,7 @@ def evaluate_sequential(
     if diagnostics.max_weight > 0.0:
         judge_mean_weight(diagnostics, rules, judged)
     marginal_support = _worst_step(episodes, diagnostics, marginal, cluster)
-    recommended = "dr"
+    recommended, lacks_support = "dr", True
     if judged.refuses and not always.refuses:
         anew = Findings(unit="episodes")
         _lean_on_the_state(episodes, diagnostics, marginal_support, anew)
@@ -97,7 +104,8 @@ def evaluate_sequential(
         if not anew.refuses:
             recommended = "drl"
             judged = anew
-            _judge_state(episodes, values, judged)
+            lacks_support = False
+            _judge_state(episodes, values, cluster, judged)
     reasons = [finding for finding in judged.items if finding.level != "advice"]
     judged.items = [
         *(finding for finding in always.items if finding.level == "refuse"),
@@ -105,26 +113,32 @@ def evaluate_sequential(
         *(finding for finding in always.items if finding.level != "refuse"),
         *(finding for finding in judged.items if finding.level == "advice"),
     ]
-    name_what_is_lacking(diagnostics, len(episodes), judged)
+    if lacks_support:
+        name_what_is_lacking(diagnostics, len(episodes), judged)
     judged.items.extend(findings)
     withheld = judged.refuses and not force
     formulas = sequential_formulas(episodes, cumulative=cumulative, marginal=marginal, values=values, cluster=cluster)
-    differences = {} if withheld else _estimates(formulas, _DIFFERENCE, confidence, recommended)
-    return PolicyEvaluation(
-        findings=tuple(judged.items),
-        support=diagnostics,
-        values={} if withheld else _estimates(formulas, "", confidence, recommended),
-        withheld=withheld,
-        estimand="sequential",
-        rows=len(episodes),
-        rows_censored=cut,
-        confidence=confidence,
-        recommended=None if withheld else recommended,
-        logging_policy=with_interval(formulas["logging"], confidence=confidence),
-        difference=None if withheld else differences[recommended],
-        differences=differences,
-        marginal_ess=marginal_support.ess,
-    )
+
+    def at(confidence: float) -> PolicyEvaluation:
+        differences = {} if withheld else _estimates(formulas, _DIFFERENCE, confidence, recommended)
+        return PolicyEvaluation(
+            findings=tuple(judged.items),
+            support=diagnostics,
+            values={} if withheld else _estimates(formulas, "", confidence, recommended),
+            withheld=withheld,
+            estimand="sequential",
+            rows=len(episodes),
+            rows_censored=cut,
+            confidence=confidence,
+            recommended=None if withheld else recommended,
+            logging_policy=with_interval(formulas["logging"], confidence=confidence),
+            difference=None if withheld else differences[recommended],
+            differences=differences,
+            marginal_ess=marginal_support.ess,
+        )
+
+    influence = formulas[recommended].leave_one_out()
+    return with_anytime(at(confidence), at, influence) if sequence else at(confidence)
 
 
 def _diagnostics(
@@ -215,25 +229,11 @@ def _lean_on_the_state(
     )
 
 
-def _judge_state(episodes: LoggedEpisodes, values: ActionValues, findings: Findings) -> None:
-    """Say whether the previous action still predicts reward and future, state and action given; and what to do."""
-    alive = episodes.alive
-    following = np.concatenate([values.state[:, 1:], np.zeros((len(episodes), 1))], axis=1)
-    before = np.concatenate([np.full((len(episodes), 1), -1), episodes.action[:, :-1]], axis=1)
-    steps = LoggedBanditData(
-        context=episodes.state[alive],
-        action=episodes.action[alive],
-        reward=(episodes.reward + episodes.discount * following - values.taken)[alive],
-        propensity=episodes.propensity[alive],
-        n_actions=episodes.n_actions,
-        previous_action=before[alive],
-        checked=True,
-    )
-    sums = CarryOverSums(n_actions=episodes.n_actions, n_features=episodes.state.shape[2])
-    sums.add(steps, counted=None)
-    test = sums.test()
-    if test is not None and test.p_value <= 0.001:
-        findings.add("caution", "state_misses_past", p_value=test.p_value)
+def _judge_state(episodes: LoggedEpisodes, values: ActionValues, cluster: IntArray, findings: Findings) -> None:
+    """Refuse where the past still predicts what follows, state and action given: marginal weights are wrong then."""
+    p_value = state_p_value(episodes, values, cluster)
+    if p_value is not None and p_value <= _NO_CHANCE:
+        findings.add("refuse", "state_misses_past", p_value=p_value)
         findings.add("advice", "widen_state")
     findings.add("advice", "decide_less_often")
 

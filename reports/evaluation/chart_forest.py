@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
 from xbopt.reports.kit.chart_intervals import IntervalRow, interval_chart
 from xbopt.reports.kit.charts import Spec

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 from xbopt.ope.logs.estimators import LABELS
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.ope.simulated_coverage import CoverageTest
 from xbopt.reports.evaluation.chart_forest import forest_chart
 from xbopt.reports.evaluation.chart_overlap import BAR_HEIGHT, LINE_HEIGHT, overlap_chart, weight_chart
+from xbopt.reports.evaluation.confounding import confounding_section
 from xbopt.reports.evaluation.report import EvaluationReport, SupportRow
 from xbopt.reports.evaluation.words import (
     TONES,
@@ -67,6 +68,7 @@ def evaluation_sections(report: EvaluationReport) -> tuple[Section, ...]:
         _support(report),
         _estimates(report),
         None if result.withheld else _difference(report),
+        confounding_section(report),
         _budget(report) if result.budget else None,
         None if coverage is None else _coverage(report, coverage),
         None if refused or not result.next_steps else following,

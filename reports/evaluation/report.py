@@ -7,7 +7,8 @@ import numpy as np
 
 from xbopt.ope.logs.estimators import LABELS
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
 from xbopt.reports.evaluation.words import unit_of
 from xbopt.reports.kit.figures import Fact

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from babel.numbers import list_currencies
 
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.reports.kit.numbers import NOTHING, NumberFormat
 
 _MOST_DIGITS = 8

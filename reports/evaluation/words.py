@@ -2,8 +2,10 @@
 
 import math
 
+from xbopt.ope.intervals.anytime import FEWEST_UNITS
 from xbopt.ope.logs.evaluation import LogEvaluation
-from xbopt.ope.results.evaluation import Estimate, PolicyEvaluation, SupportDiagnostics
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import PolicyEvaluation, SupportDiagnostics
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -126,16 +128,16 @@ def mean_weight_sentence(support: SupportDiagnostics, numbers: RewardNumbers) ->
 
 
 def anytime_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
-    """The interval that holds at every size of the log; empty if it was not asked for."""
-    found = evaluation.anytime
-    if found is None:
+    """The intervals that hold at every size of the log; empty where they were not asked for, or cannot be given."""
+    result = evaluation.result
+    if result.anytime is None or result.recommended is None:
         return ""
-    low, high = (numbers.reward(end) for end in (found.low, found.high))
-    bounds = " to ".join(numbers.numbers.exact(end) for end in found.reward_bounds)
+    value, difference = (found[result.recommended] for found in (result.anytime.values, result.anytime.differences))
     return (
-        f"However often you look while the log grows, the value lies between {low} and {high} "
-        f"({numbers.percent(evaluation.result.confidence)} over all looks together; it rests on weights up to "
-        f"{numbers.numbers.decimal(found.greatest_weight, digits=1)} and rewards from {bounds})."
+        f"However often you look while the log grows, the value of the log so far lies in {numbers.range(value)}, and "
+        f"the difference to what was done in {numbers.range(difference, signed=True)} "
+        f"({numbers.percent(result.confidence)} each over all looks together, from {FEWEST_UNITS} independent units "
+        f"on; there are {numbers.numbers.count(result.anytime.units)})."
     )
 
 
@@ -179,6 +181,10 @@ def estimand_words(evaluation: LogEvaluation) -> tuple[str, ...]:
                 else []
             ),
         )
+    if (period := evaluation.result.period) is not None:
+        when = f"from {period.first} to {period.last}"
+        words = f"The mean reward of one decision{unit} {when} if {evaluation.policy} chose the action"
+        return (f"{words}, in the situations that the log visited on days like those of the period.",)
     return (
         (
             f"The mean reward of one decision{unit} if {evaluation.policy} chose the action, in the situations that "
@@ -198,6 +204,7 @@ def assumption_words(evaluation: LogEvaluation) -> tuple[str, ...]:
         "The stated propensities are those with which the actions were really drawn."
         if not log.estimates_propensities
         else "The context holds everything that moved the choice of the action: propensities were estimated from it.",
+        "The policy was not made from the rewards of these rows: what a policy learnt from flatters it.",
         "Whoever will be decided for resembles whoever stands in the log: same market, same time of year.",
     ]
     if log.cluster_name:

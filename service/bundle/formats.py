@@ -40,6 +40,7 @@ class Provenance(Strict, frozen=True, kw_only=True):
         seeds: Seeds by what they were for.
         data_sha256: Hashes of data by name.
         libraries: Versions of the libraries that took part.
+        exploration: Share of decisions drawn uniformly from the menu; left out where the policy is no such mixture.
     """
 
     xbopt_version: str
@@ -51,6 +52,8 @@ class Provenance(Strict, frozen=True, kw_only=True):
     seeds: dict[str, int] = {}
     data_sha256: dict[str, str] = {}
     libraries: dict[str, str] = {}
+    # Left out, not null: what older versions exported is spelt without it.
+    exploration: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class Manifest(Strict, frozen=True, kw_only=True):

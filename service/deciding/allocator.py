@@ -123,6 +123,11 @@ class Allocator:
         """Cells as ``region/segment``, in order."""
         return self.reader.units
 
+    @property
+    def allowed(self) -> BoolArray | None:
+        """Which tactics the guardrails allow ``(R, S, K)``; None where they allow all."""
+        return None if self._mask_is_open else self._allowed == 1.0
+
     def allocate(self, request: AllocationRequest, *, kill: bool = False) -> Allocation:
         """Decide for one market.
 

@@ -3,7 +3,9 @@
 import hashlib
 import importlib.metadata
 
-from xbopt.core.decisions.policy import Policy
+from msgspec import UNSET
+
+from xbopt.core.decisions.policy import KnowsExploration, Policy
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.version import __version__
 from xbopt.service.bundle.formats import Provenance
@@ -32,4 +34,5 @@ def build_provenance(
         seeds=dict(sorted(seeds.items())),
         data_sha256=dict(sorted(data_sha256.items())),
         libraries=libraries,
+        exploration=policy.exploration if isinstance(policy, KnowsExploration) else UNSET,
     )

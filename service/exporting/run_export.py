@@ -1,10 +1,8 @@
 """From a training run, or a built-in plan, to a bundle with its evidence."""
 
 import hashlib
-import json
 import re
 from pathlib import Path
-from typing import cast
 
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
@@ -12,18 +10,17 @@ from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.policy import DirectPolicy, Policy, TacticPolicy
-from xbopt.core.errors import PolicyError, SupportError, UsageError
+from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.extras import need_extra
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.archive import write_files
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, Manifest, read_document
 from xbopt.service.bundle.integrity import manifest_of
+from xbopt.service.exporting.evidence import read_certificate
 from xbopt.service.exporting.export import ExportSettings, export_policy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
-
-_LARGEST_CERTIFICATE = 1 << 24
 
 
 def export(
@@ -45,7 +42,7 @@ def export(
         run_or_plan: A training run; or, with a scenario, the name of a built-in plan.
         output: The bundle: a new folder, or a file that ends in ``.xbopt``.
         scenario: The scenario of a built-in plan; a run knows its own.
-        evaluation: Certificate of ``xbopt evaluate``, which proves the policy.
+        evaluation: Certificate of ``xbopt evaluate`` for this policy, with this exploration, in this scenario.
         unproven: Export without a certificate.
         exploration: Share of decisions drawn uniformly from the menu, 0 to 1; the policy's own where None.
         name: Name in the service; the policy's where None.
@@ -60,7 +57,7 @@ def export(
         UsageError: The call makes no sense, or a file cannot be read or written.
         PolicyError: There is no such policy, no graph for it, or it cannot explore.
         ScenarioError: The scenario cannot be used.
-        SupportError: The certificate says that the log could not answer.
+        SupportError: The certificate says that the log could not answer, or that the policy is worse.
         BundleError: The graph does not do what the policy does.
     """
     need_extra("export", "onnx", "onnxruntime", "msgspec", *(["cryptography"] if key is not None else []))
@@ -76,7 +73,9 @@ def export(
         ExportSettings(
             name=name or re.sub(r"[^a-z0-9._-]+", "-", policy.name.lower()).strip("-."),
             version=version,
-            certificate=None if evaluation is None else read_certificate(Path(evaluation), market),
+            certificate=None
+            if evaluation is None
+            else read_certificate(Path(evaluation), policy, market.scenario, run if scenario is None else None),
             guardrails=None if guardrails is None else read_document(_read(guardrails), Guardrails, GUARDRAILS),
             private_key_pem=None if key is None else _read(key),
             seeds=seed_of_run(run),
@@ -135,45 +134,6 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
     if isinstance(policy, DirectPolicy) and policy.kind != "ppo":
         return ExploringPolicy(plan=policy, scenario=market.scenario, exploration=share)
     raise PolicyError(f"{policy.name} names its decisions outright, so there is no menu to explore; leave it out.")
-
-
-def read_certificate(path: Path, market: MarketParameters) -> bytes:
-    """A certificate of ``xbopt evaluate --certificate``.
-
-    Raises:
-        UsageError: It cannot be read, or is for another scenario.
-        SupportError: It says that the log could not answer.
-    """
-    data = _read(path)
-    try:
-        read: object = json.loads(data) if len(data) <= _LARGEST_CERTIFICATE else None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is no certificate: {error}.") from error
-    if not isinstance(read, dict):
-        raise UsageError(f"{path} is no certificate; write one with: xbopt evaluate LOG --policy P --certificate FILE")
-    document = cast("dict[str, object]", read)
-    verdict = document.get("verdict")
-    if verdict not in {"ANSWER", "CAUTION"}:
-        raise SupportError(
-            f"{path} says {verdict}: the log cannot tell what this policy would earn, so it proves nothing. Gather a "
-            "log with more exploration, or export with --unproven."
-        )
-    own, given = market.scenario.hash, document.get("scenario_hash")
-    if given and given != own:
-        raise UsageError(f"{path} is for a scenario with the hash {given}; this policy was made for {own}.")
-    return data
-
-
-def certificate_notes(certificate: bytes) -> list[str]:
-    """What whoever serves a bundle should know of its certificate."""
-    document = cast("dict[str, object]", json.loads(certificate))
-    cautious = document.get("verdict") != "ANSWER"
-    notes = ["The certificate's verdict is CAUTION; read its reasons before serving."] if cautious else []
-    difference = document.get("difference")
-    low = cast("dict[str, object]", difference).get("low") if isinstance(difference, dict) else None
-    if not isinstance(low, int | float) or low <= 0.0:
-        notes.append("The certificate does not show with confidence that the policy is better than the logging policy.")
-    return notes
 
 
 def hashes_of_run(run: Path) -> dict[str, str]:

@@ -1,10 +1,7 @@
 """The service behind HTTP: bundles that can be swapped, decisions that are stored before they are told."""
 
 import asyncio
-import threading
-from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +17,7 @@ from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.shadow import ShadowRunner
 from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import StoreError
@@ -33,7 +31,6 @@ from xbopt.service.store.recording import (
 
 _KEPT_BUNDLES = 3
 _encode = msgspec.msgpack.Encoder().encode
-_SHADOW_BACKLOG = 256
 _ROW_SIGN = "/"
 
 
@@ -46,7 +43,8 @@ class Engine:
         metrics: Where to count.
         unproven: Whether bundles without a certificate may be swapped in.
         trusted_key: Public key that must have signed bundles that are swapped in.
-        shadow: A bundle that decides beside, without anybody acting on it.
+        shadow: A bundle that decides beside, without anybody acting on it. Where it chooses from the same menu, its
+            probabilities are stored beside the decision.
     """
 
     def __init__(
@@ -60,15 +58,12 @@ class Engine:
         shadow: Allocator | None = None,
     ) -> None:
         self.allocator, self.commit, self.metrics = allocator, commit, metrics
-        self._unproven, self._trusted_key, self._shadow = unproven, trusted_key, shadow
+        self._unproven, self._trusted_key = unproven, trusted_key
         self._earlier: list[Allocator] = []
         self.killed = False
         self.ready = False
         self._swapping = asyncio.Lock()
-        self._shadow_work: deque[tuple[Batch, Allocation]] = deque(maxlen=_SHADOW_BACKLOG)
-        self._shadow_thread = ThreadPoolExecutor(1, thread_name_prefix="xbopt-shadow")
-        self._shadow_lock = threading.Lock()
-        self._shadow_busy = False
+        self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         if shadow is not None:
             _same_requests(allocator, shadow)
 
@@ -85,8 +80,9 @@ class Engine:
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
+        if self._shadow is not None:
+            await self._shadow.stop()
         await self.commit.close()
-        self._shadow_thread.shutdown(wait=True, cancel_futures=True)
 
     async def allocate(self, requests: Sequence[AllocationRequest]) -> list[AllocationAnswer]:
         """Decide for each request by itself; all of them, or none, are answered.
@@ -117,7 +113,7 @@ class Engine:
                 earlier = self._known(one, entry)
                 told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
-                self._compare(allocation)
+                self._shadow.compare(allocation, entry.key, allocator)
             self.metrics.decided(told.source, told.guardrails)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
@@ -155,7 +151,7 @@ class Engine:
             earlier = self._known(stored[0], entry)
             allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
-            self._compare(allocation)
+            self._shadow.compare(allocation, key, allocator)
         self.metrics.decided(allocation.source, allocation.guardrails)
         return allocation, address, True
 
@@ -283,37 +279,6 @@ class Engine:
         if earlier.request != entry.identity:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
-
-    def _compare(self, allocation: Allocation) -> None:
-        """Let the shadow bundle decide too, in its own thread; where it cannot keep up, it misses some."""
-        if len(self._shadow_work) == _SHADOW_BACKLOG:
-            self.metrics.shadow.labels("missed").inc()
-        with self._shadow_lock:
-            self._shadow_work.append((allocation.batch, allocation))
-            start, self._shadow_busy = not self._shadow_busy, True
-        if start:
-            self._shadow_thread.submit(self._shadow_loop)
-
-    def _shadow_loop(self) -> None:
-        shadow = self._shadow
-        assert shadow is not None, "only called where there is one"
-        while True:
-            with self._shadow_lock:
-                if not self._shadow_work:
-                    self._shadow_busy = False
-                    return
-                batch, allocation = self._shadow_work.popleft()
-            try:
-                other = shadow.decide(batch)
-            except XboptError:
-                self.metrics.shadow.labels("failed").inc(len(batch))
-                continue
-            close = np.abs(other.spend_base - allocation.spend_base).sum(axis=(1, 2, 3)) <= 0.01 * (
-                1.0 + allocation.spend_base.sum(axis=(1, 2, 3))
-            )
-            same = close & (np.abs(other.discount_frac - allocation.discount_frac) <= 1e-9).all(axis=(1, 2))
-            self.metrics.shadow.labels("same").inc(int(same.sum()))
-            self.metrics.shadow.labels("different").inc(int((~same).sum()))
 
 
 def _decide(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-EntryKind = Literal["bundle", "decision", "outcome"]
+EntryKind = Literal["bundle", "decision", "outcome", "shadow"]
 GENESIS = hashlib.sha256(b"xbopt decision store 1").digest()
 ENTRY_VERSION = 1
 
@@ -110,7 +110,11 @@ class OutcomeEntry(msgspec.Struct, array_like=True, kw_only=True):
 
 
 class BundleEntry(msgspec.Struct, array_like=True, kw_only=True):
-    """A bundle that began to decide: its address, and the schema that gives its arrays their shapes and names."""
+    """A bundle that began to decide: its address, and the schema that gives its arrays their shapes and names.
+
+    ``exploration`` is the share of decisions drawn uniformly from the menu, None where nobody says. ``allowed`` is the
+    guardrails' mask over it ``(R, S, K)``, a byte each; empty where all is allowed, or nobody says.
+    """
 
     version: int = ENTRY_VERSION
     address: str
@@ -119,6 +123,26 @@ class BundleEntry(msgspec.Struct, array_like=True, kw_only=True):
     policy: str
     scenario_hash: str
     schema: bytes
+    exploration: float | None = None
+    allowed: bytes = b""
+
+
+class ShadowEntry(msgspec.Struct, array_like=True, kw_only=True):
+    """What a shadow would have done with the decisions of an entry.
+
+    Attributes:
+        version: Version of this format.
+        decision: Name of the entry.
+        address: Content address of the shadow.
+        name: Its name.
+        probabilities: Of each tactic, after its mask and guardrails ``(B, R, S, K)``, float32.
+    """
+
+    version: int = ENTRY_VERSION
+    decision: str
+    address: str
+    name: str
+    probabilities: bytes
 
 
 def next_hash(previous: bytes, seq: int, kind: str, key: str, payload: bytes) -> bytes:

@@ -1,24 +1,27 @@
 """From the decision store to a decision log that ``xbopt evaluate`` reads."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.contexts import cell_contexts, context_names
-from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, TextArray, TimeArray
+from xbopt.core.decision_log.observations import observation_names, observation_rows
+from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, LoggedShadow, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.service.bundle.graph_session import floats_of
 from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
 from xbopt.service.deciding.reading import Batch
-from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry
+from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
 from xbopt.service.store.interface import Store
-from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry
+from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry, shadow_probabilities
 
 _ENTRIES_AT_ONCE = 512
+_EVEN = 1e-6
+"""Probabilities of one row that differ by less are alike."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class ExportReport:
         direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
         other_bundles: Decisions of other bundles than the one that was asked for.
         strangers: Outcomes whose decision or cell is not in the log.
+        shadow_missed: Rows that a shadow has no answer for, by its name; their cells are empty.
     """
 
     rows: int = 0
@@ -42,6 +46,7 @@ class ExportReport:
     direct: int = 0
     other_bundles: int = 0
     strangers: int = 0
+    shadow_missed: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def export_log(store: Store, path: Path, *, bundle: str | None = None) -> ExportReport:
@@ -66,15 +71,22 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
             f"The bundle {about.name} names its decisions outright: they carry no propensity, so that no log of them "
             "can be evaluated by weighting. Serve a tactic policy, or compare in an experiment."
         )
-    outcomes = _outcomes(store)
+    outcomes, shadows = _outcomes(store), _Shadows(store)
     report = ExportReport()
-    with DecisionLogWriter(path, _log_schema(schema)) as writer:
+    explores, masked = about.exploration is not None, bool(about.allowed)
+    with DecisionLogWriter(
+        path, _log_schema(schema, shadows.about), with_exploration=explores, with_mask=masked
+    ) as writer:
         waiting: list[DecisionColumns] = []
-        for entry in _decisions(store):
+        for key, entry in _decisions(store):
             if entry.bundle != about.address:
                 report.other_bundles += len(entry.decision_ids)
                 continue
-            waiting.append(_columns(entry, about, schema, outcomes, report))
+            columns = _columns(entry, about, schema, outcomes, shadows.of(key), report)
+            for one, answers in zip(shadows.about, _by_shadow(columns), strict=True):
+                missed = int(np.isnan(answers).any(axis=1).sum())
+                report.shadow_missed[one.name] = report.shadow_missed.get(one.name, 0) + missed
+            waiting.append(columns)
             if len(waiting) == _ENTRIES_AT_ONCE:
                 writer.append(_together(waiting))
                 waiting = []
@@ -88,8 +100,43 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
 
 def _together(parts: list[DecisionColumns]) -> DecisionColumns:
     """Many small sets of rows as one: checking and writing costs the same for one row and for a thousand."""
-    joined = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])}
-    return DecisionColumns(**joined)
+    given = [one.name for one in fields(parts[0]) if getattr(parts[0], one.name) is not None]
+    return replace(parts[0], **{name: np.concatenate([getattr(part, name) for part in parts]) for name in given})
+
+
+class _Shadows:
+    """What shadows would have done, by the name of the entry that holds the decisions.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._found: dict[str, dict[str, ShadowEntry]] = {}
+        names: dict[str, str] = {}
+        for entry in store.entries("shadow"):
+            shadow = decode_entry(entry.payload, ShadowEntry)
+            self._found.setdefault(shadow.decision, {})[shadow.address] = shadow
+            names[shadow.address] = shadow.name
+        self._addresses = list(names)
+        twice = {name for name in names.values() if list(names.values()).count(name) > 1}
+        self.about = [
+            LoggedShadow(
+                name=f"{name}-{address.removeprefix('sha256:')[:8]}" if name in twice else name,
+                kind="bundle",
+                sha256=address.removeprefix("sha256:"),
+            )
+            for address, name in names.items()
+        ]
+
+    def of(self, key: str) -> list[ShadowEntry | None]:
+        """What each shadow would have done with the decisions of an entry; None where it missed them."""
+        found = self._found.get(key, {})
+        return [found.get(address) for address in self._addresses]
+
+
+def _by_shadow(columns: DecisionColumns) -> list[FloatArray]:
+    return [] if columns.shadows is None else list(np.moveaxis(columns.shadows, 1, 0))
 
 
 def _bundle(store: Store, wanted: str | None) -> BundleEntry:
@@ -107,9 +154,9 @@ def _bundle(store: Store, wanted: str | None) -> BundleEntry:
     return fitting[0]
 
 
-def _decisions(store: Store) -> Iterator[DecisionEntry]:
+def _decisions(store: Store) -> Iterator[tuple[str, DecisionEntry]]:
     for entry in store.entries("decision"):
-        yield decode_decision(entry.payload)
+        yield entry.key, decode_decision(entry.payload)
 
 
 def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
@@ -123,7 +170,7 @@ def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
     return last
 
 
-def _log_schema(schema: Schema) -> DecisionLogSchema:
+def _log_schema(schema: Schema, shadows: list[LoggedShadow]) -> DecisionLogSchema:
     """The same context as in a log of the simulator, and what a bundle asks beyond that."""
     axes = schema.axes
     features = [*schema.features["F"], *schema.features["G"]]
@@ -138,6 +185,8 @@ def _log_schema(schema: Schema) -> DecisionLogSchema:
         action_labels=tuple(axes["K"]),
         reward_unit=schema.currency,
         cost_unit=schema.currency,
+        observation_names=observation_names(axes["C"], axes["E"]),
+        shadows=tuple(shadows),
     )
 
 
@@ -146,6 +195,7 @@ def _columns(
     about: BundleEntry,
     schema: Schema,
     outcomes: dict[tuple[str, str], OutcomeEntry],
+    shadows: list[ShadowEntry | None],
     report: ExportReport,
 ) -> DecisionColumns:
     allocation = allocation_of(entry, schema)
@@ -168,6 +218,13 @@ def _columns(
     units = [names[i] for i in cell.tolist()]
     ids = [entry.decision_ids[i] for i in row.tolist()]
     found = [outcomes.pop(place, None) for place in zip(ids, units, strict=True)]
+    table = allocation.probabilities.reshape(rows, cells, -1)
+    tactics = table.shape[2]
+    allowed = np.frombuffer(about.allowed, dtype=np.bool_).reshape(cells, tactics)[cell] if about.allowed else None
+    own = np.array([source == "policy" for source in allocation.source])[row]
+    shape = (rows, regions, segments)
+    channels = floats_of(batch.inputs, "channels") if "channels" in batch.inputs else np.zeros((*shape, 0, 0))
+    seen = observation_rows(batch.day, batch.remaining, channels)
     spend = allocation.spend_base.sum(axis=3).reshape(rows, cells)[row, cell]
     report.waiting += sum(outcome is None for outcome in found)
     return DecisionColumns(
@@ -179,7 +236,7 @@ def _columns(
         context=_context(batch, schema).reshape(rows, cells, -1)[row, cell],
         action=allocation.tactic.reshape(rows, cells)[row, cell].astype(np.int64),
         propensity=allocation.propensity.reshape(rows, cells)[row, cell],
-        action_probabilities=allocation.probabilities.reshape(rows, cells, -1)[row, cell],
+        action_probabilities=table[row, cell],
         reward=np.array([np.nan if outcome is None else outcome.reward for outcome in found], dtype=np.float64),
         # Until the outcome tells what was paid, the day's planned spend stands for it.
         cost=np.array(
@@ -191,7 +248,40 @@ def _columns(
         ),
         policy_id=_texts([entry.policy[i] for i in row.tolist()]),
         scenario_hash=_texts([about.scenario_hash] * len(row)),
+        exploration=None if about.exploration is None else _explored(about.exploration, table[row, cell], allowed, own),
+        allowed=allowed,
+        observation=seen.reshape(rows, cells, -1)[row, cell],
+        shadows=_shadow_rows(shadows, (*shape, tactics)).reshape(rows, cells, len(shadows), tactics)[row, cell]
+        if shadows
+        else None,
     )
+
+
+def _explored(share: float, table: FloatArray, allowed: BoolArray | None, own: BoolArray) -> FloatArray:
+    """Share of each draw that was uniform over what the guardrails allow ``(n,)``; NaN where the plan answered.
+
+    The policy draws a share ``e`` uniformly from all ``K`` tactics, and the mask brings the rest back to 1: of ``m``
+    allowed ones each has ``e/K`` over the mass that is left. Where its own choice is forbidden, all of it is uniform.
+
+    Args:
+        share: ``e``.
+        table: Probability of every tactic ``(n, K)``.
+        allowed: The mask ``(n, K)``; None where all is allowed.
+        own: Whether the policy drew ``(n,)``.
+    """
+    count = np.full(len(table), table.shape[1]) if allowed is None else allowed.sum(axis=1)
+    part = share * count / table.shape[1]
+    mass = 1.0 - share + part
+    found = part / np.where(mass > 0.0, mass, 1.0)
+    masked = table if allowed is None else np.where(allowed, table, np.nan)
+    even = (np.nanmax(masked, axis=1) - np.nanmin(masked, axis=1) < _EVEN) & (count > 1)
+    return np.where(own, np.where(even, 1.0, found), np.nan)
+
+
+def _shadow_rows(shadows: list[ShadowEntry | None], shape: tuple[int, ...]) -> FloatArray:
+    """Probabilities under each shadow ``(B, R, S, J, K)``; NaN where it missed the decisions."""
+    every = [np.full(shape, np.nan) if one is None else shadow_probabilities(one, shape) for one in shadows]
+    return np.stack(every, axis=3)
 
 
 def _further(schema: Schema) -> list[Field]:
@@ -203,9 +293,9 @@ def _context(batch: Batch, schema: Schema) -> FloatArray:
     """What each cell sees ``(B, R, S, d)``."""
     seen = cell_contexts(floats_of(batch.inputs, "regions"), floats_of(batch.inputs, "cells"))
     parts = [seen]
-    for field in _further(schema):
-        lengths = [length if axis in field.axes else 1 for axis, length in zip("BRS", seen.shape, strict=False)]
-        parts.append(np.broadcast_to(floats_of(batch.inputs, field.name).reshape(lengths), seen.shape[:3])[..., None])
+    for one in _further(schema):
+        lengths = [length if axis in one.axes else 1 for axis, length in zip("BRS", seen.shape, strict=False)]
+        parts.append(np.broadcast_to(floats_of(batch.inputs, one.name).reshape(lengths), seen.shape[:3])[..., None])
     return np.concatenate(parts, axis=3) if len(parts) > 1 else seen
 
 

@@ -7,16 +7,17 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
+from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Source
-from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry, OutcomeEntry
+from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry, OutcomeEntry, ShadowEntry
 
 _ENCODER = msgspec.msgpack.Encoder()
-EntryType = TypeVar("EntryType", BundleEntry, DecisionEntry, OutcomeEntry)
+EntryType = TypeVar("EntryType", BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan")
 _AXES = "RSCHFGEK"
 _HALF = "<f4"
@@ -76,7 +77,8 @@ def decision_entry(
 
 def bundle_entry(allocator: Allocator) -> NewEntry:
     """The entry that says which bundle decides from here on; it stands once, however often the service starts."""
-    manifest = allocator.bundle.manifest
+    manifest, allowed = allocator.bundle.manifest, allocator.allowed
+    share = manifest.provenance.exploration
     entry = BundleEntry(
         address=allocator.address,
         name=manifest.name,
@@ -84,8 +86,41 @@ def bundle_entry(allocator: Allocator) -> NewEntry:
         policy=manifest.provenance.policy,
         scenario_hash=manifest.provenance.scenario_hash,
         schema=allocator.bundle.schema_bytes,
+        exploration=None if share is msgspec.UNSET else share,
+        allowed=b"" if allowed is None else allowed.tobytes(),
     )
     return NewEntry("bundle", allocator.address, _ENCODER.encode(entry))
+
+
+def shadow_entry(allocation: Allocation, shadow: Allocator, *, key: str) -> NewEntry:
+    """What a shadow would have done, as an entry of the store; it needs the decisions to be there.
+
+    Args:
+        allocation: What the shadow, a bundle of tactics, decided.
+        shadow: The shadow.
+        key: Name of the entry with the decisions.
+    """
+    assert allocation.probabilities is not None, "a bundle of tactics gives their probabilities"
+    entry = ShadowEntry(
+        decision=key,
+        address=shadow.address,
+        name=shadow.bundle.manifest.name,
+        probabilities=allocation.probabilities.astype(_HALF).tobytes(),
+    )
+    return NewEntry("shadow", f"{key}|{shadow.address}", _ENCODER.encode(entry), requires=key)
+
+
+def shadow_probabilities(entry: ShadowEntry, shape: tuple[int, ...]) -> FloatArray:
+    """What a stored shadow would have done ``(B, R, S, K)``; each cell's sum is brought back to 1.
+
+    Raises:
+        BundleError: It is of another shape.
+    """
+    flat = np.frombuffer(entry.probabilities, dtype=_HALF).astype(np.float64)
+    if flat.size != np.prod(shape):
+        raise BundleError(f"A stored shadow of {entry.decision!r} has probabilities of another shape.")
+    table = flat.reshape(shape)
+    return table / table.sum(axis=-1, keepdims=True)
 
 
 def decode_entry(payload: bytes, kind: type[EntryType]) -> EntryType:

@@ -6,7 +6,10 @@ import pytest
 from tests.ope.worlds import LoggedWorld
 from xbopt.ope import LoggedBanditData, SupportRules, evaluate_policy
 
-ANYTHING_GOES = SupportRules(top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf)
+ANYTHING_GOES = SupportRules(
+    top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf, top_contribution=1.0,
+    contributions=0.0,
+)  # fmt: skip
 
 # Two actions, four rows. Weights 0.8/0.5 = 1.6, 0.2/0.5 = 0.4, 0.5/0.25 = 2, 0.5/0.5 = 1: their sum is 5.
 ACTION = np.array([0, 1, 1, 0])

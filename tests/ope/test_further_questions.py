@@ -23,7 +23,7 @@ from xbopt.ope import (
 
 ANYTHING_GOES = SupportRules(
     top_weight_share=1.0, ess=0.0, pareto_k=np.inf, unsupported_mass=1.0, missing_z=np.inf, top_cluster_share=1.0,
-    cluster_ess=0.0,
+    cluster_ess=0.0, top_contribution=1.0, contributions=0.0,
 )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from xbopt.core.errors import DecisionLogError, UsageError
-from xbopt.ope import ConfidenceSequence, LoggedBanditData, evaluate_policy, guaranteed_value
+from xbopt.core.errors import UsageError
+from xbopt.ope import LoggedBanditData, evaluate_policy, guaranteed_value
 from xbopt.ope.estimators.ratios import ProjectedFormula
 from xbopt.ope.intervals.bootstrap import bootstrap, bootstrap_t, draw_counts
 from xbopt.ope.intervals.bounded import betting, empirical_bernstein, hoeffding
@@ -105,61 +105,6 @@ def test_bounded_intervals_hold_for_rare_large_scores(method):
 def test_a_bound_that_the_scores_break_is_refused():
     with pytest.raises(UsageError, match="outside the stated bounds 0 to 1"):
         betting([0.5, 1.5], low=0.0, high=1.0, confidence=0.95)
-
-
-def scores_of(random, rows):
-    """Uniform logging over 4 actions, a policy that prefers one: weights up to 2.8."""
-    action = random.integers(0, 4, rows)
-    chance = np.array([0.2, 0.4, 0.5, 0.1])
-    evaluation = np.array([0.1, 0.7, 0.1, 0.1])
-    reward = (random.random(rows) < chance[action]).astype(float)
-    predicted = np.array([0.25, 0.35, 0.45, 0.2])
-    value = np.full(rows, evaluation @ predicted)
-    return {
-        "weight": evaluation[action] / 0.25, "reward": reward, "predicted": predicted[action], "value": value
-    }, float(evaluation @ chance)  # fmt: skip
-
-
-@pytest.mark.statistical
-def test_a_confidence_sequence_holds_at_every_row_at_once():
-    """300 logs of 2000 rows: at most 5 % plus 3 standard errors (26) may leave the sequence at any row."""
-    random = np.random.default_rng(7)
-    left = 0
-    for _ in range(300):
-        scores, truth = scores_of(random, 2000)
-        low, high = ConfidenceSequence(greatest_weight=2.8, reward_bounds=(0, 1)).add(**scores)
-        left += bool(((low > truth) | (high < truth)).any())
-    assert left <= 26
-
-
-def test_a_confidence_sequence_shrinks_and_does_not_care_about_chunks():
-    scores, truth = scores_of(np.random.default_rng(8), 20_000)
-    whole = ConfidenceSequence(greatest_weight=2.8, reward_bounds=(0, 1))
-    low, high = whole.add(**scores)
-    assert (np.diff(low) >= 0).all()
-    assert (np.diff(high) <= 0).all()
-    assert high[-1] - low[-1] < 0.12
-    assert low[-1] < truth < high[-1]
-    cut = ConfidenceSequence(greatest_weight=2.8, reward_bounds=(0, 1))
-    for piece in (slice(0, 1), slice(1, 700), slice(700, 20_000)):
-        cut.add(**{name: array[piece] for name, array in scores.items()})
-    assert cut.interval == pytest.approx(whole.interval, rel=1e-12)
-
-
-def test_a_confidence_sequence_takes_rewards_of_any_bounds():
-    scores, _ = scores_of(np.random.default_rng(9), 500)
-    plain = ConfidenceSequence(greatest_weight=2.8, reward_bounds=(0, 1))
-    plain.add(**scores)
-    scaled = ConfidenceSequence(greatest_weight=2.8, reward_bounds=(-5, 5))
-    scaled.add(**{name: array if name == "weight" else 10 * array - 5 for name, array in scores.items()})
-    low, high = plain.interval
-    assert scaled.interval == pytest.approx((10 * low - 5, 10 * high - 5))
-
-
-def test_a_weight_above_the_stated_bound_is_refused():
-    scores, _ = scores_of(np.random.default_rng(10), 100)
-    with pytest.raises(DecisionLogError, match="at most 2 was stated"):
-        ConfidenceSequence(greatest_weight=2.0, reward_bounds=(0, 1)).add(**scores)
 
 
 def test_rows_of_one_cluster_do_not_count_as_independent():

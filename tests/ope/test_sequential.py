@@ -162,13 +162,16 @@ def test_long_episodes_lean_on_marginal_weights_and_say_so():
 
 
 def test_a_state_that_hides_what_carries_over_is_noticed():
-    """Without adstock in the state the last action still predicts what follows."""
+    """Without adstock in the state earlier actions still predict what follows; with it they do not."""
     log, evaluation = CampaignWorld(tilt=1.5).draw(800, 15, np.random.default_rng(7))
     hidden = LoggedEpisodes(
         state=log.state[:, :, 1:], action=log.action, reward=log.reward, propensity=log.propensity, n_actions=4
     )
     result = evaluate_sequential(hidden, evaluation)
-    assert any("last action predicts what follows" in reason for reason in result.reasons)
+    assert result.verdict == "REFUSE"
+    assert any("Earlier actions predict what follows" in reason for reason in result.reasons)
+    assert any("into the state" in step for step in result.next_steps)
+    assert evaluate_sequential(log, evaluation).verdict == "CAUTION"
 
 
 def test_episodes_that_cannot_answer_are_refused():

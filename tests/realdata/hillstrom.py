@@ -12,10 +12,10 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.ope import LoggedBanditData, compare_policies, fit_reward_model
-from xbopt.ope.logs.evaluation import load_rows
+from xbopt.ope.logs.log_policy import load_rows
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import named_policy
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 
 DEFAULT_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CONTEXT = "context=recency,context=history,context=mens,context=womens,context=zip_code,context=newbie,context=channel"

@@ -11,8 +11,7 @@ from tests.reports.pages import ATTACK, browser_complaints, chart_data, outline_
 from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import named_policy
-from xbopt.ope.logs.sequence import anytime_interval
-from xbopt.ope.results.evaluation import Estimate
+from xbopt.ope.results.estimates import Estimate
 from xbopt.reports.evaluation.page import evaluation_content, evaluation_sections
 from xbopt.reports.evaluation.report import build_evaluation_report
 from xbopt.reports.evaluation.reward_numbers import RewardNumbers
@@ -44,8 +43,7 @@ def write_log(tmp_path_factory):
 def answered(write_log):
     log = write_log(0.5)
     policy = named_policy("always:b", log)
-    found = with_self_test(evaluate_log(log, policy), policy, draws=20)
-    return replace(found, anytime=anytime_interval(log, policy, reward_bounds=(0.0, 1.0), least_propensity=0.5))
+    return with_self_test(evaluate_log(log, policy, sequence=True), policy, draws=20)
 
 
 @pytest.fixture(scope="module")

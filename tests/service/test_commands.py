@@ -41,22 +41,10 @@ def test_a_plan_is_exported_from_python_as_by_the_command(tmp_path: Path) -> Non
         xbopt.export("calendar", path, scenario="quickstart", unproven=True, exploration=1.5)
 
 
-def test_a_policy_without_proof_is_exported_on_demand_only(command: Command, tmp_path: Path) -> None:
-    export = ("export", "calendar", "--scenario", "quickstart", "-o", tmp_path / "p.xbopt")
-    assert command(*export)[0] == 2
-    refused, weak, other, fine = (tmp_path / f"{name}.json" for name in ("refused", "weak", "other", "fine"))
-    refused.write_text('{"verdict": "REFUSE"}')
-    other.write_text('{"verdict": "ANSWER", "scenario_hash": "0000"}')
-    weak.write_text('{"verdict": "CAUTION", "difference": {"low": -1.0}}')
-    fine.write_text('{"verdict": "ANSWER", "difference": {"low": 1.0}}')
-    assert command(*export, "--evaluation", refused)[0] == 3
-    assert command(*export, "--evaluation", other)[0] == 2
-    code, _, err = command(*export, "--evaluation", weak)
-    assert code == 0
-    assert "CAUTION" in err
-    assert "better" in err
-    assert load_bundle(tmp_path / "p.xbopt").certificate == weak.read_bytes()
-    assert command(*export, "--evaluation", fine)[2] == ""
+def test_a_policy_without_proof_is_not_exported(command: Command, tmp_path: Path) -> None:
+    code, _, err = command("export", "calendar", "--scenario", "quickstart", "-o", tmp_path / "p.xbopt")
+    assert code == 2
+    assert "--unproven" in err
 
 
 def test_verify_ends_with_5_on_a_changed_byte(command: Command, bundle_copy: Path) -> None:

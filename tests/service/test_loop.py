@@ -4,6 +4,7 @@ What the service's own log says of another policy has to agree with the simulato
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -19,9 +20,14 @@ from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decisions.decision import Decision
 from xbopt.env.contexts import window_reward
 from xbopt.env.market_run import MarketRun
+from xbopt.ope.logs.log_policy import PolicyIdentity
+from xbopt.ope.logs.open_log import open_log
+from xbopt.ope.logs.probabilities import open_probabilities
+from xbopt.reports.evaluation.document import write_certificate
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.verification import verify_chain
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.evaluate import evaluate
 from xbopt.studies.simulate import simulate
 
 WORLDS = 313
@@ -188,7 +194,10 @@ def test_train_evaluate_export_serve_log_evaluate(serve: Serve, quickstart: Mark
 
     first_log, certificate = tmp_path / "first.parquet", tmp_path / "certificate.json"
     simulate(scenario, policy.exploring(LOGGING), runs=192, seed=3, log=first_log)
-    xbopt("evaluate", first_log, "--probabilities", probabilities_of(first_log, 0.3), "--certificate", certificate)
+    opened = open_log(first_log)
+    own = open_probabilities(probabilities_of(first_log, LOGGING), opened)
+    identity = PolicyIdentity.of_path(run / "policy", "run directory", name=policy.exploring(LOGGING).name)
+    write_certificate(evaluate(opened, replace(own, identity=identity)), certificate)
     assert json.loads(certificate.read_text())["verdict"] in {"ANSWER", "CAUTION"}
 
     bundle = tmp_path / "policy.xbopt"

@@ -58,3 +58,27 @@ def test_a_context_of_another_kind_is_refused(scenario, log):
     other = replace(policy, scenario=load_scenario("us_eu_launch"))
     with pytest.raises(PolicyError, match="no field 'region_"):
         other.probabilities_from_context(context, names)
+
+
+def test_a_saved_bandit_is_judged_by_the_rows_that_it_has_not_seen(tmp_path):
+    from xbopt.agents import LinUcb, learn_from_log
+    from xbopt.studies.evaluate import evaluate
+
+    path, saved = tmp_path / "log.parquet", tmp_path / "bandit.npz"
+    simulate("quickstart", runs=40, exploration=1.0, log=path)
+    schema = read_decision_log(path).schema
+    bandit = LinUcb(n_actions=len(schema.action_labels), n_features=len(schema.context_names), alpha=0.0)
+    learn_from_log(path, bandit, hold_out=0.5)
+    bandit.save(saved)
+    codes = [
+        [finding.code for finding in evaluate(path, str(saved), hold_out=share).result.findings]
+        for share in (None, 0.5)
+    ]
+    assert "learnt_on_these_rows" in codes[0]
+    assert "learnt_on_these_rows" not in codes[1]
+    found = evaluate(path, str(saved), hold_out=0.5, estimand="sequential")
+    assert "learnt_on_these_rows" not in [finding.code for finding in found.result.findings]
+    assert found.identity.kind == "saved bandit"
+    LinUcb(n_actions=2, n_features=1).save(saved)
+    with pytest.raises(PolicyError, match="wanted"):
+        evaluate(path, str(saved))

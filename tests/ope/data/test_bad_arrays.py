@@ -35,7 +35,7 @@ def changed(name, index, value):
         (changed("action", 0, -1), "action, row 0: -1"),
         (changed("action", 0, 0.5), "action, row 0: 0.5 was found; a whole number"),
         ({**GOOD, "reward": [1.0, 2.0]}, "reward has shape (2,); (n=4) is wanted"),
-        ({**GOOD, "context": np.ones(4)}, "context has shape (4,)"),
+        ({**GOOD, "context": np.ones(3)}, "context has shape (3, 1)"),
         ({**GOOD, "reward": ["a", "b", "c", "d"]}, "reward holds something that is no number"),
         ({**GOOD, "n_actions": 0}, "n_actions is 0"),
         ({**GOOD, "action": [], "context": np.ones((0, 2)), "reward": [], "propensity": []}, "no row"),
@@ -43,12 +43,19 @@ def changed(name, index, value):
         ({**GOOD, "previous_action": [-1, 0, 7, 1]}, "previous_action, row 2: 7"),
         ({**GOOD, "reward_bounds": (0.0, 0.5)}, "reward, row 0: 1.0 was found; reward_bounds says from 0 to 0.5"),
         ({**GOOD, "reward_bounds": (1.0, 0.0)}, "reward_bounds is (1.0, 0.0)"),
-        ({**GOOD, "observed": [1, 1, 0, 1]}, "bool"),
+        ({**GOOD, "observed": [1, 2, 0, 1]}, "bool, or 0 and 1"),
         ({**GOOD, "observed": np.zeros(4, dtype=bool)}, "no decision has a complete reward"),
         ({**GOOD, "action_probabilities": np.full((4, 3), 0.5)}, "row 0: the probabilities sum to 1.5"),
         ({**GOOD, "action_probabilities": np.full((4, 3), 1 / 3)}, "propensity, row 0: 0.5 was found, but"),
         ({**GOOD, "policy": [0, 0, 0, 0]}, "belong together"),
         ({**GOOD, "cluster": [1, 2]}, "cluster has shape (2,)"),
+        (
+            {**GOOD, "cluster": [1.0, np.nan, 2.0, np.nan]},
+            "cluster, row 1: nan was found; every row needs a label (1 mo",
+        ),
+        ({**GOOD, "cluster": ["a", "b", np.nan, "a"]}, "cluster, row 2: nan was found; every row needs a label"),
+        ({**GOOD, "cluster": np.array(["a", None, "b", "a"], dtype=object)}, "cluster, row 1: None was found"),
+        ({**GOOD, "cluster": np.array(["2026-01-01", "NaT"] * 2, dtype="datetime64[D]")}, "cluster, row 1: NaT"),
     ],
 )
 def test_bad_columns_are_named(arguments, words):
@@ -81,6 +88,28 @@ def test_bad_evaluation_policies_are_named(probabilities, words):
 def test_a_confidence_is_a_probability(confidence):
     with pytest.raises(UsageError, match="confidence"):
         evaluate_policy(LoggedBanditData(**GOOD), np.full((4, 3), 1 / 3), confidence=confidence)
+
+
+def test_plain_shapes_mean_what_they_say():
+    """No context, one context column, 0 and 1 for observed, and one action a row for a policy that is certain."""
+    bare = LoggedBanditData(**{**GOOD, "context": None, "observed": [1, 1, 0, 1]})
+    assert bare.context.shape == (4, 0)
+    assert bare.observed.tolist() == [True, True, False, True]
+    np.testing.assert_array_equal(
+        LoggedBanditData(**{**GOOD, "context": [1.0, 2.0, 3.0, 4.0]}).context[:, 0], [1, 2, 3, 4]
+    )
+    certain = evaluate_policy(bare, [0, 0, 0, 0], force=True, reward_model=None)
+    assert certain.estimates["ips"].value == pytest.approx((1 / 0.5 * 1.0 + 0.0 + 1 / 0.5 * 0.0) / 3)
+    with pytest.raises(DecisionLogError, match="evaluation_probabilities, row 1: 3 was found; actions run from 0 to 2"):
+        evaluate_policy(bare, [0, 3, 0, 0])
+
+
+def test_labels_name_actions_in_reasons():
+    data = LoggedBanditData(**GOOD)
+    result = evaluate_policy(data, [1, 1, 1, 1], labels=("red", "green", "blue"))
+    assert any("'green'" in words for words in (*result.reasons, *result.next_steps))
+    with pytest.raises(UsageError, match="labels names 2 actions; the log has 3"):
+        evaluate_policy(data, [1, 1, 1, 1], labels=("red", "green"))
 
 
 EPISODES = {

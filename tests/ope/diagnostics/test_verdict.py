@@ -7,6 +7,7 @@ from tests.ope.worlds import LoggedWorld
 from xbopt.core.errors import SupportError
 from xbopt.ope import LoggedBanditData, evaluate_policy, plan_exploration
 from xbopt.ope.diagnostics.pareto import pareto_shape
+from xbopt.ope.results.words import sentence
 
 
 def negative_control():
@@ -320,3 +321,67 @@ def test_costs_keep_their_intervals_where_rewards_have_no_spread():
     result = evaluate_policy(even_log(2000, np.full(2000, 7.0), cost=cost), [[0.5, 0.5]] * 2000)
     assert result.budget["cost"].covers
     assert not any(result.estimates[name].covers for name in ("dm", "switch_dr", "dr_os"))
+
+
+def pooled(*, full):
+    """An old policy that never takes action 2 and a new one that mostly does wrote half of the rows each."""
+    random = np.random.default_rng(0)
+    who = random.integers(0, 2, 4000)
+    each = np.array([[0.5, 0.5, 0.0], [0.2, 0.2, 0.6]])
+    own = each[who]
+    action = (own.cumsum(axis=1) < random.random((4000, 1))).sum(axis=1)
+    return LoggedBanditData(
+        context=random.normal(size=(4000, 1)), action=action, n_actions=3, policy=who,
+        reward=np.array([0.1, 0.2, 0.3])[action] + 0.3 * random.normal(size=4000),
+        propensity=own[np.arange(4000), action], policy_propensities=each[:, action].T,
+        action_probabilities=own if full else None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_action_that_one_of_several_policies_took_has_support(full):
+    """With or without all probabilities: knowing more must not refuse more. The truth is .01 + .06 + .18."""
+    data = pooled(full=full)
+    result = evaluate_policy(data, np.tile([0.1, 0.3, 0.6], (4000, 1)))
+    assert result.verdict == "ANSWER"
+    assert result.estimates["dr"].low <= 0.25 <= result.estimates["dr"].high
+
+
+def test_hardly_any_unsupported_probability_is_a_note_and_never_zero_percent():
+    data, _ = log_without(2)
+    for share, level in ((3e-6, "note"), (0.02, "caution")):
+        result = evaluate_policy(data, np.tile([0.5 - share / 2, 0.5 - share / 2, share], (len(data), 1)))
+        (found,) = [finding for finding in result.findings if finding.code == "unseen_actions"]
+        assert found.level == level
+        assert result.verdict == ("ANSWER" if level == "note" else "CAUTION")
+        told = sentence(found, result.names)
+        assert "0.0%" not in told
+        assert "0.00%" not in told
+
+
+def test_a_log_in_which_nothing_was_drawn_says_so_and_no_more():
+    random = np.random.default_rng(3)
+    data = LoggedBanditData(
+        context=np.zeros((1000, 1)), action=random.integers(0, 2, 1000), reward=random.random(1000),
+        propensity=np.ones(1000), n_actions=2,
+    )  # fmt: skip
+    result = evaluate_policy(data, np.tile([0.0, 1.0], (1000, 1)))
+    (reason,), (step,) = result.reasons, result.next_steps
+    assert reason.startswith("Every stated propensity is 1: no action was drawn at random")
+    assert step.startswith("Draw actions at random")
+    assert "inf" not in reason + step
+    on_policy = evaluate_policy(data, np.eye(2)[data.action])
+    assert on_policy.verdict == "ANSWER", "what was done needs no propensity"
+
+
+def test_propensities_that_are_too_low_are_looked_up_and_not_made_up_for_by_more_rows():
+    """B was taken in 91 % of rows, and one half is written down."""
+    random = np.random.default_rng(4)
+    action = (random.random(3000) < 0.91).astype(int)
+    data = LoggedBanditData(
+        context=np.zeros((3000, 1)), action=action, reward=random.random(3000), propensity=np.full(3000, 0.5),
+        n_actions=2,
+    )  # fmt: skip
+    result = evaluate_policy(data, np.tile([0.0, 1.0], (3000, 1)))
+    assert result.verdict == "REFUSE"
+    assert result.next_steps == ("Find out which propensities held when the actions were drawn, and write those down.",)

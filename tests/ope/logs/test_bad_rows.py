@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(DecisionLogError, match=r"there is no such file. Did you mean 'log.csv'"):
         read(tmp_path / "lgo.csv")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DecisionLogError, match=r"holds no .parquet or .csv or .csv.gz file"):
+    with pytest.raises(DecisionLogError, match=r"holds no .parquet or .csv or .csv.gz or .jsonl or .* file"):
         read(tmp_path / "folder")
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from xbopt.core.errors import SupportError, UsageError
+from xbopt.core.errors import DecisionLogError, SupportError, UsageError
 from xbopt.ope import LoggedBanditData, evaluate_policy
 from xbopt.ope.logs import files
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
-from xbopt.ope.logs.evaluation import evaluate_log, load_rows, with_self_test
+from xbopt.ope.logs.evaluation import evaluate_log, with_self_test
+from xbopt.ope.logs.log_policy import load_rows
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FixedProbabilities, named_policy
-from xbopt.ope.logs.sequence import anytime_interval
 from xbopt.ope.logs.weight_histogram import WeightHistogram
 
 
@@ -78,9 +79,10 @@ def test_no_cut_into_batches_groups_or_parts_changes_the_result(batch, group, lo
     policy = FixedProbabilities(name="p", shares=(0.1, 0.3, 0.6))
     expected = figures(evaluate_log(open_log(log_path(content)), policy).result)
     read, cut = files.read_part, files.split
-    for place in ("open_log", "profile"):
+    for place in ("open_log", "evaluation_log", "profile"):
         monkeypatch.setattr(f"xbopt.ope.logs.{place}.read_part", lambda p, c: read(p, c, batch_rows=batch))
-    monkeypatch.setattr("xbopt.ope.logs.open_log.split", lambda f: cut(f, rows=300))
+    for place in ("open_log", "evaluation_log"):
+        monkeypatch.setattr(f"xbopt.ope.logs.{place}.split", lambda f: cut(f, rows=300))
     log = open_log(log_path(content, row_group_size=group))
     assert len(log.parts()) > 1
     np.testing.assert_allclose(figures(evaluate_log(log, policy).result), expected, rtol=1e-9)
@@ -193,13 +195,15 @@ def dated(stated_on_the_last_day, rows=8000):
 
 @pytest.mark.parametrize("most", [10_000_000, 3000])
 def test_a_day_with_other_propensities_than_stated_is_found(most, log_path, monkeypatch):
-    monkeypatch.setattr("xbopt.ope.logs.samples.MOST_AUDITED", most)
+    monkeypatch.setattr("xbopt.ope.diagnostics.audit.MOST_ROWS", most)
     policy = FixedProbabilities(name="p", shares=(0.5, 0.5))
     honest = evaluate_log(open_log(log_path(dated(0.5))), policy).result
     assert honest.verdict == "ANSWER"
     found = evaluate_log(open_log(log_path(dated(0.2, rows=8000))), policy).result
-    assert any(reason.startswith("On 2026-03-04 the mean of 1 / (actions x propensity) is") for reason in found.reasons)
-    assert any("Find out which propensities held" in step for step in found.next_steps)
+    assert any(reason.startswith("On 2026-03-04 action") for reason in found.reasons)
+    assert any(
+        "Find out which propensities held when the actions were drawn on 2026-03-04" in s for s in found.next_steps
+    )
 
 
 def test_probabilities_that_were_not_those_of_the_draw_are_found(log_path):
@@ -208,7 +212,8 @@ def test_probabilities_that_were_not_those_of_the_draw_are_found(log_path):
     table = [[0.7, 0.3]] * 4000
     content = pa.table({"action": action, "reward": rng.random(4000), "action_probabilities": table})
     found = evaluate_log(open_log(log_path(content)), FixedProbabilities(name="p", shares=(0.5, 0.5))).result
-    assert any("stated probability near 0.3 were taken with 0.4" in reason for reason in found.reasons)
+    taken = f"{(action == 0).mean():.1%}"
+    assert any(f"action '0' was taken in {taken}" in reason and "say 70.0%" in reason for reason in found.reasons)
 
 
 def episodes(steps_kept, due_days=7):
@@ -229,9 +234,9 @@ def episodes(steps_kept, due_days=7):
     )
 
 
-def sequential(content, log_path):
+def sequential(content, log_path, **options):
     log = open_log(log_path(content), as_of=np.datetime64("2027-01-01", "us"))
-    return evaluate_log_sequentially(log, named_policy("uniform", log), force=True)
+    return evaluate_log_sequentially(log, named_policy("uniform", log), force=True, **options)
 
 
 def test_an_episode_is_worth_the_sum_of_its_steps(log_path):
@@ -284,34 +289,73 @@ def test_episodes_that_are_all_cut_late_are_shortened_to_a_common_horizon(log_pa
     assert any("the first 2 steps of at most 3" in reason for reason in found.reasons)
 
 
-def test_rewards_that_overlap_are_refused(log_path):
-    with pytest.raises(SupportError, match="In 6 of 6 cases a reward is still being collected"):
-        sequential(episodes((0, 1, 2), due_days=8), log_path)
+def test_windows_that_overlap_are_refused(log_path):
+    content = episodes((0, 1, 2))
+    for days in (7, 8):
+        ends = [moment.as_py() + timedelta(days=days) for moment in content["timestamp"]]
+        windows = content.append_column("window_end", pa.array(ends))
+        if days == 7:
+            assert sequential(windows, log_path).result.logging_policy.value == pytest.approx(111.0)
+        else:
+            with pytest.raises(SupportError, match="In 6 of 6 cases the attribution window of a reward"):
+                sequential(windows, log_path)
 
 
-def test_the_anytime_interval_holds_and_knows_only_the_past(log_path):
-    content = table(20_000).drop_columns(["cluster", "cost"])
-    log = open_log(log_path(content))
+def test_a_window_that_is_booked_late_is_no_overlap_but_nobody_said_so(log_path):
+    found = sequential(episodes((0, 1, 2), due_days=9), log_path).result
+    assert found.logging_policy.value == pytest.approx(111.0)
+    assert any("In 6 of 6 cases a reward is booked after the next decision" in step for step in found.next_steps)
+    ends = [moment.as_py() + timedelta(days=7) for moment in episodes((0, 1, 2))["timestamp"]]
+    told = sequential(episodes((0, 1, 2), due_days=9).append_column("window_end", pa.array(ends)), log_path).result
+    assert not any("booked after" in step for step in told.next_steps)
+
+
+def test_a_window_that_ends_before_its_decision_is_an_error(log_path):
+    content = episodes((0, 1, 2))
+    ends = [moment.as_py() - timedelta(days=1) for moment in content["timestamp"]]
+    with pytest.raises(DecisionLogError, match="column window_end: lies before the decision's own timestamp"):
+        sequential(content.append_column("window_end", pa.array(ends)), log_path)
+
+
+def test_a_growing_log_gets_intervals_that_hold_at_every_look(log_path):
+    log = open_log(log_path(table(20_000).drop_columns(["cluster", "cost"])))
     policy = FixedProbabilities(name="p", shares=(0.0, 0.0, 1.0))
-    found = anytime_interval(log, policy, reward_bounds=(0.0, 1.0), least_propensity=1 / 3)
-    truth = 0.2 + 0.1 * 2 * 0.5
-    assert found.low < truth < found.high
-    assert found.high - found.low < 0.06
-    plain = evaluate_log(log, policy).result.estimates["dr"]
-    assert found.low < plain.low < plain.high < found.high
-    # What comes later cannot move the interval of the first rows.
-    halves = [anytime_interval(open_log(log_path(pa.concat_tables([content.slice(0, 10_000), more]))), policy,
-              reward_bounds=(0.0, 1.0), least_propensity=1 / 3) for more in (content.slice(0, 0),)]  # fmt: skip
-    assert halves[0].rows == 10_000
-    assert halves[0].high - halves[0].low > found.high - found.low
+    plain, found = (evaluate_log(log, policy, sequence=asked).result for asked in (False, True))
+    assert plain.anytime is None
+    assert found.estimates["dr"] == plain.estimates["dr"]
+    assert found.anytime.units == 20_000
+    value, difference = found.anytime.values["dr"], found.anytime.differences["dr"]
+    assert value.low < 0.2 + 0.1 * 2 * 0.5 < value.high
+    # sqrt((1 + 1 / 793.6) (log(794.6) + 5.991)) = 3.562 where the ordinary interval has 1.960.
+    assert (value.high - value.low) / (found.estimates["dr"].high - found.estimates["dr"].low) == pytest.approx(
+        3.562 / 1.960, rel=0.01
+    )
+    assert difference.low < found.difference.low < found.difference.high < difference.high
 
 
-def test_the_anytime_interval_needs_a_bound_on_the_weights(log_path):
-    log = open_log(log_path(table(100)))
-    with pytest.raises(UsageError, match="--sequence needs the least propensity"):
-        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0))
-    with pytest.raises(UsageError, match="above 0 and at most 1 is wanted"):
-        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0), least_propensity=0.0)
+def test_an_any_time_interval_counts_clusters_and_waits_for_enough_of_them(log_path):
+    rows = table(2000)
+    few = rows.set_column(rows.column_names.index("cluster"), "cluster", pa.array(np.arange(2000) % 40))
+    policy = FixedProbabilities(name="p", shares=(0.0, 0.0, 1.0))
+    found = evaluate_log(open_log(log_path(few)), policy, sequence=True).result
+    assert found.anytime is None
+    assert any("from 50 independent units on" in step and "has 40" in step for step in found.next_steps)
+    many = rows.set_column(rows.column_names.index("cluster"), "cluster", pa.array(np.arange(2000) % 100))
+    assert evaluate_log(open_log(log_path(many)), policy, sequence=True).result.anytime.units == 100
+
+
+def test_estimated_propensities_get_an_any_time_interval_too(log_path):
+    log = open_log(log_path(table(2000).drop_columns(["cluster", "cost", "propensity"])), propensity="estimate")
+    found = evaluate_log(log, FixedProbabilities(name="p", shares=(0.2, 0.2, 0.6)), sequence=True).result
+    assert found.verdict == "CAUTION"
+    assert found.anytime.units == 2000
+
+
+def test_whole_episodes_get_an_any_time_interval(log_path):
+    found = sequential(many_episodes({}, count=60), log_path, sequence=True).result
+    assert found.anytime.units == 60
+    name = found.recommended
+    assert found.anytime.differences[name].low <= found.differences[name].low
 
 
 def test_the_self_test_says_how_often_intervals_hold(log_path):
@@ -335,12 +379,6 @@ def test_the_histogram_adds_up():
     assert named["1 to 3.16"] == (3, 6.0)
     assert named["3.16 to 10"] == (1, 5.0)
     assert named["10,000 and more"] == (1, 1e9)
-
-
-def test_the_anytime_interval_refuses_rows_that_share_their_luck(log_path):
-    log = open_log(log_path(table(100)))
-    with pytest.raises(UsageError, match="share their luck"):
-        anytime_interval(log, named_policy("uniform", log), reward_bounds=(0.0, 1.0), least_propensity=1 / 3)
 
 
 def test_reward_bounds_reach_the_evaluation(log_path):

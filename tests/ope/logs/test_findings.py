@@ -232,10 +232,12 @@ def codes_in(path: Path) -> set[str]:
                 take(code)
             case ast.Call(func=ast.Name(id="note"), args=[code]):
                 take(code)
-            case ast.Call(func=ast.Name(id="Finding"), keywords=keywords):
+            case ast.Call(func=ast.Name(id="Finding" | "replace"), keywords=keywords):
                 for keyword in keywords:
                     if keyword.arg == "code":
                         take(keyword.value)
+            case ast.Assign(targets=[ast.Name(id="code")], value=code):
+                take(code)
             case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id="code"), _])], value=ast.Tuple(elts=[code, _])):
                 take(code)
     return found
@@ -259,5 +261,5 @@ def test_the_certificate_carries_the_findings(written: Writer) -> None:
 def test_an_evaluation_is_short_to_look_at(written: Writer) -> None:
     log = open_log(written([{"action": "ab"[i % 2], "reward": float(i % 3), "propensity": 0.5} for i in range(900)]))
     found = evaluate_log(log, named_policy("always:b", log))
-    assert repr(found).startswith("LogEvaluation(ANSWER, policy='always:b', rows=900, dr=Estimate(value=")
+    assert repr(found).startswith("LogEvaluation(ANSWER, policy='always:b', rows=900, dr=1 [0.")
     assert len(repr(found)) < 250

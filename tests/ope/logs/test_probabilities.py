@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from xbopt.core.errors import DecisionLogError, PolicyError
+from xbopt.core.errors import DecisionLogError, PolicyError, SupportError
 from xbopt.ope.logs import files
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.policies import FromContext, named_policy
@@ -170,7 +170,7 @@ def test_the_logging_policy_with_less_exploration(tmp_path):
     np.testing.assert_allclose(found[first], wanted[first], atol=1e-12)
     np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
     even = open_log(tmp_path / "1.0.parquet")
-    with pytest.raises(PolicyError, match="row 1 was drawn uniformly"):
+    with pytest.raises(SupportError, match="row 1 was drawn uniformly"):
         answers(named_policy("logging", even, exploration=0.1), even)
 
 

@@ -1,0 +1,309 @@
+"""Decisions made of factors that were drawn independently given the context: positions of a slate, parts of a tactic.
+
+The weight of a whole decision is the product of its factors' weights, which loses its support within a few factors.
+With pi_l and mu_l the probabilities of the logged value of factor l, and w_l = pi_l / mu_l:
+
+=======  =============================================  ==========================================================
+pi_dr    mean(V + w (r - q)), w = 1 + sum_l (w_l - 1)   PI weights on what an additive model q did not foresee
+pi       mean(w r)                                      pseudo-inverse; Swaminathan et al. 2017, "Off-policy
+                                                        evaluation for slate recommendation", for factored logging
+snpi     sum(w r) / sum(w)                              the same, self-normalised
+rips     sum_l sum(W_l r_l) / sum(W_l),                 McInerney et al. 2020, "Counterfactual evaluation of slate
+         W_l = w_1 ... w_l                              recommendations with sequential reward interactions"
+iips     sum_l mean(w_l r_l)                            Li et al. 2018: a factor's reward is its own doing
+ips      mean(w_1 ... w_L r)                            assumes nothing; Horvitz, Thompson 1952
+=======  =============================================  ==========================================================
+
+PI is unbiased where the mean reward is a sum over factors, RIPS where a position's reward depends on it and those
+before it. Cells that are decided at once and have a reward each need none of this: they are rows of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.errors import DecisionLogError, UsageError
+from xbopt.ope.data.array_checks import check_distributions, finite_array
+from xbopt.ope.data.blocks import sums_by
+from xbopt.ope.data.factors import LoggedFactors
+from xbopt.ope.data.reward_range import RewardRange
+from xbopt.ope.data.row_keys import folds_of, row_keys
+from xbopt.ope.diagnostics.support import SupportSums, with_clusters
+from xbopt.ope.diagnostics.verdict import (
+    SupportRules,
+    judge_clusters,
+    judge_rewards,
+    judge_support,
+    judge_weights,
+)
+from xbopt.ope.diagnostics.weights import WeightedRows
+from xbopt.ope.estimators.ratios import Formula, Ratio, mean_of, project
+from xbopt.ope.intervals.skewed import with_interval
+from xbopt.ope.results.estimates import Estimate
+from xbopt.ope.results.evaluation import Judgement, SupportDiagnostics
+from xbopt.ope.results.findings import Finding, Findings, note
+from xbopt.ope.results.frames import line_of
+from xbopt.ope.reward_models.protocol import FOLDS
+
+_APART = 3.0  # standard errors to whole weights from which an assumption is not believed; those are right in any case
+_LOGGING: Formula = (mean_of(reward=1.0),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorEvaluation(Judgement):
+    """What a policy over factors would have earned a decision.
+
+    Attributes:
+        rows: Decisions.
+        confidence: Of every interval.
+        recommended: The estimator to quote; None where values are withheld.
+        logging_policy: Mean logged reward.
+        difference: The recommended estimate less the logging policy, on the same rows; None where withheld.
+        differences: The same for every estimator.
+        factors: Support of each factor by itself ``(L,)``; ``support`` is that of the weights of the recommended value.
+    """
+
+    rows: int
+    confidence: float
+    recommended: str | None
+    logging_policy: Estimate
+    difference: Estimate | None
+    differences: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
+    factors: tuple[SupportDiagnostics, ...] = ()
+
+    def __repr__(self) -> str:
+        return line_of(self, name="FactorEvaluation", about=f"factors={len(self.factors)}")
+
+
+def evaluate_factors(
+    data: LoggedFactors,
+    evaluation_probabilities: Sequence[ArrayLike],
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    rules: SupportRules | None = None,
+    force: bool = False,
+) -> FactorEvaluation:
+    """Evaluate a policy that draws its factors independently given the context, without forming their product.
+
+    The verdict is CAUTION at best: that rewards are a sum over factors, or that a position's reward depends on no later
+    one, is an assumption. Where the whole weights have support and contradict it, they are quoted instead.
+
+    Args:
+        data: The decisions ``(n,)``.
+        evaluation_probabilities: For each factor the probability of every value ``(n, K_l)``.
+        confidence: Of every interval.
+        seed: Of the folds of the additive model.
+        rules: When to refuse; the default rules where None.
+        force: Show values even where the log cannot answer.
+
+    Raises:
+        DecisionLogError: An array is not as it should be.
+        UsageError: The confidence is not between 0 and 1.
+    """
+    if not 0.0 < confidence < 1.0:
+        raise UsageError(f"confidence is {confidence}; a number between 0 and 1 is wanted, such as 0.95.")
+    limits, rows = rules or SupportRules(), len(data)
+    policy = _checked(data, evaluation_probabilities)
+    at = np.arange(rows)
+    taken = np.stack([chances[at, data.action[:, place]] for place, chances in enumerate(policy)], axis=1)
+    weight = taken / data.propensity
+    by_position = data.reward.ndim == 2
+    reward = data.reward.sum(axis=1) if by_position else data.reward
+    columns = _columns(data, policy, weight, reward, seed=seed)
+    position = {name: place for place, name in enumerate(columns)}
+    blocks = _blocks(np.stack(list(columns.values())), data.cluster)
+    known = _formulas(len(data.n_actions), by_position=by_position)
+
+    factors = tuple(_factor_support(data, policy[place], weight[:, place], place) for place in range(len(policy)))
+    findings = Findings()
+    for support, name in zip(factors, data.names, strict=True):
+        findings.items.extend(_of_factor(support, name, rows, limits))
+    # The whole weights assume nothing: where they can speak, they tell whether the others may.
+    whole = _weight_support(data, columns["product"])
+    whole_findings = Findings()
+    judge_weights(whole, rows, limits, whole_findings)
+    judge_clusters(whole, limits, whole_findings)
+    assumed = "rips" if by_position else "pi_dr"
+    apart = project((*known[assumed], *_less(known["ips"])), blocks, position)
+    z = abs(apart.value()) / apart.standard_error() if apart.standard_error() > 0.0 else 0.0
+    contradicted = z > _APART and not whole_findings.refuses
+    recommended = "ips" if contradicted else assumed
+    if contradicted:
+        support = whole
+        findings.items.extend(whole_findings.items)
+        findings.add("caution", "factors_interact", estimator=assumed, z=z)
+    else:
+        support = _weight_support(data, columns["product"] if by_position else columns["pi_weight"])
+        judge_weights(support, rows, limits, findings)
+        judge_clusters(support, limits, findings)
+        findings.add("caution", "cascading_rewards" if by_position else "additive_rewards", z=z)
+    rewards = RewardRange()
+    size = np.abs(columns["pi_weight"])
+    rewards.add(reward, size)
+    judge_rewards(rewards, limits, findings)
+
+    withheld = findings.refuses and not force
+    notes = () if rewards.events else (note("no_spread"),)
+
+    def estimate(formula: Formula) -> Estimate:
+        found = with_interval(project(formula, blocks, position), confidence=confidence)
+        return replace(found, covers=found.covers and not notes, notes=notes)
+
+    values = {} if withheld else {name: estimate(formula) for name, formula in known.items()}
+    differences = {name: estimate((*known[name], *_less(_LOGGING))) for name in values}
+    return FactorEvaluation(
+        findings=tuple(findings.items),
+        support=support,
+        values=values,
+        withheld=withheld,
+        rows=rows,
+        confidence=confidence,
+        recommended=None if withheld else recommended,
+        logging_policy=estimate(_LOGGING),
+        difference=None if withheld else differences[recommended],
+        differences=differences,
+        factors=factors,
+    )
+
+
+def _checked(data: LoggedFactors, policy: Sequence[ArrayLike]) -> list[FloatArray]:
+    if len(policy) != len(data.n_actions):
+        raise DecisionLogError(
+            f"evaluation_probabilities has {len(policy)} entries; one array (n, K) for each of the "
+            f"{len(data.n_actions)} factors is wanted."
+        )
+    checked: list[FloatArray] = []
+    for chances, size, name in zip(policy, data.n_actions, data.names, strict=True):
+        what = f"evaluation_probabilities, factor {name}"
+        array = finite_array(what, chances, axes=("n", "K"), lengths=(len(data), size))
+        check_distributions(what, array)
+        checked.append(array)
+    return checked
+
+
+def _columns(
+    data: LoggedFactors, policy: Sequence[FloatArray], weight: FloatArray, reward: FloatArray, *, seed: int
+) -> dict[str, FloatArray]:
+    """Per-row columns ``(n,)`` by name: all that the estimators sum."""
+    pseudo = 1.0 + (weight - 1.0).sum(axis=1)
+    running: FloatArray = np.multiply.accumulate(weight, axis=1)
+    predicted, value = _additive_model(data, policy, reward, seed=seed)
+    columns: dict[str, FloatArray] = {
+        "one": np.ones(len(data)),
+        "reward": reward,
+        "pi_weight": pseudo,
+        "pi_reward": pseudo * reward,
+        "product": running[:, -1],
+        "product_reward": running[:, -1] * reward,
+        "model_value": value,
+        "residual": pseudo * (reward - predicted),
+    }
+    if data.reward.ndim == 2:
+        columns["own_reward"] = (weight * data.reward).sum(axis=1)
+        for place in range(weight.shape[1]):
+            columns[f"running_{place}"] = running[:, place]
+            columns[f"running_reward_{place}"] = running[:, place] * data.reward[:, place]
+    return columns
+
+
+def _formulas(factors: int, *, by_position: bool) -> dict[str, Formula]:
+    ips: dict[str, Formula] = {"ips": (mean_of(product_reward=1.0),)}
+    if by_position:
+        cascade = tuple(
+            Ratio(numerator={f"running_reward_{place}": 1.0}, denominator=f"running_{place}")
+            for place in range(factors)
+        )
+        return {"rips": cascade, "iips": (mean_of(own_reward=1.0),), "pi": (mean_of(pi_reward=1.0),), **ips}
+    return {
+        "pi_dr": (mean_of(model_value=1.0, residual=1.0),),
+        "pi": (mean_of(pi_reward=1.0),),
+        "snpi": (Ratio(numerator={"pi_reward": 1.0}, denominator="pi_weight"),),
+        **ips,
+    }
+
+
+def _less(formula: Formula) -> Formula:
+    return tuple(
+        Ratio(numerator={name: -factor for name, factor in part.numerator.items()}, denominator=part.denominator)
+        for part in formula
+    )
+
+
+def _blocks(columns: FloatArray, cluster: IntArray | None) -> FloatArray:
+    """Sums by cluster ``(b, s)`` of columns ``(s, n)``; rows are their own clusters where None."""
+    if cluster is None:
+        return np.ascontiguousarray(columns.T)
+    labels, place = np.unique(cluster, return_inverse=True)
+    return np.ascontiguousarray(sums_by(place, len(labels), columns).T)
+
+
+def _additive_model(
+    data: LoggedFactors, policy: Sequence[FloatArray], reward: FloatArray, *, seed: int
+) -> tuple[FloatArray, FloatArray]:
+    """Cross-fitted reward of the logged decision, and mean reward under the policy, of a linear model ``(n,)`` each.
+
+    The model is a sum over factors, so that its mean under the policy needs no product either.
+    """
+    context = data.context
+    assert context is not None, "checked decisions have one"
+    spread = context.std(axis=0)
+    known = (context - context.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
+    shared = np.concatenate([np.ones((len(data), 1)), known], axis=1)
+    hot = [np.eye(size)[data.action[:, place]] for place, size in enumerate(data.n_actions)]
+    logged = np.concatenate([shared, *hot], axis=1)
+    expected = np.concatenate([shared, *policy], axis=1)
+    fold = folds_of(row_keys(len(data), first_row=0, cluster=data.cluster, seed=seed), FOLDS)
+    grams: FloatArray = np.stack([logged[fold == one].T @ logged[fold == one] for one in range(FOLDS)])
+    products: FloatArray = np.stack([logged[fold == one].T @ reward[fold == one] for one in range(FOLDS)])
+    # One pseudo-row for each coefficient: levels of a factor that are rarely seen stay near 0.
+    ridge = np.eye(logged.shape[1])
+    ridge[0, 0] = 1e-9
+    predicted, value = np.empty(len(data)), np.empty(len(data))
+    for one in range(FOLDS):
+        inside: BoolArray = fold == one
+        gram: FloatArray = grams.sum(axis=0) - grams[one]
+        product: FloatArray = products.sum(axis=0) - products[one]
+        line = np.linalg.solve(gram + ridge, product)
+        predicted[inside], value[inside] = logged[inside] @ line, expected[inside] @ line
+    return predicted, value
+
+
+def _factor_support(data: LoggedFactors, policy: FloatArray, weight: FloatArray, place: int) -> SupportDiagnostics:
+    """Support of one factor, as of a decision that has no other."""
+    action = data.action[:, place]
+    taken = policy[np.arange(len(data)), action]
+    sums = SupportSums(policy.shape[1])
+    some = WeightedRows(weight=weight, propensity=data.propensity[:, place], evaluation=policy, taken=taken)
+    sums.add(some, action, first_row=0, logging=None, segment=None)
+    if data.cluster is None:
+        return sums.diagnostics(0)
+    missing = policy.copy()
+    missing[np.arange(len(data)), action] -= weight
+    by_cluster = _blocks(np.concatenate([np.stack([np.ones(len(data)), weight]), missing.T]), data.cluster)
+    return with_clusters(
+        sums.diagnostics(len(by_cluster)), rows=by_cluster[:, 0], weight=by_cluster[:, 1], missing=by_cluster[:, 2:]
+    )
+
+
+def _weight_support(data: LoggedFactors, weight: FloatArray) -> SupportDiagnostics:
+    """How weights of whole decisions are spread; those of PI may be negative, and their size is what matters."""
+    size, ones = np.abs(weight), np.ones((len(data), 1))
+    sums = SupportSums(1)
+    some = WeightedRows(weight=size, propensity=data.propensity.prod(axis=1), evaluation=ones, taken=ones[:, 0])
+    sums.add(some, np.zeros(len(data), dtype=np.int64), first_row=0, logging=None, segment=None)
+    if data.cluster is None:
+        return sums.diagnostics(0)
+    by_cluster = _blocks(np.stack([ones[:, 0], size]), data.cluster)
+    return with_clusters(
+        sums.diagnostics(len(by_cluster)), rows=by_cluster[:, 0], weight=by_cluster[:, 1], missing=None
+    )
+
+
+def _of_factor(support: SupportDiagnostics, name: str, rows: int, rules: SupportRules) -> list[Finding]:
+    findings = Findings()
+    judge_support(support, rows, rules, findings)
+    return [replace(finding, factor=name) for finding in findings.items]

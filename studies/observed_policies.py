@@ -1,0 +1,149 @@
+"""Policies that read what the market shows, asked about a log that holds what was seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decision_log.observations import MarketAxes, ObservedRows
+from xbopt.core.decisions.policy import CellwisePolicy, TacticPolicy
+from xbopt.core.errors import PolicyError
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
+from xbopt.ope.logs.conversion import number_lists, words
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
+from xbopt.ope.logs.rows import LogRows, OwnRows
+
+DECISION, UNIT, OBSERVATION = "decision_id", "unit", "observation"
+_MOMENTS = 4096
+"""Moments asked about at once, so that memory stays small; it changes no answer."""
+_SUM_TOLERANCE = 1e-6
+NO_OBSERVATION = (
+    "reads more than the context of single decisions, and this log does not hold what was seen: it was written by an "
+    "older version of xbopt, or elsewhere. Write it again; or let the policy run as a shadow (simulate --shadow, serve "
+    "--shadow) and ask for shadow:NAME."
+)
+
+
+def axes_of(scenario: Scenario) -> MarketAxes:
+    """The names that a policy of a scenario knows."""
+    return MarketAxes(
+        regions=scenario.regions,
+        segments=scenario.segments,
+        channels=scenario.channels,
+        start=scenario.start,
+        days=scenario.days,
+        region_features=REGION_FEATURES,
+        cell_features=CELL_FEATURES,
+        channel_features=CHANNEL_FEATURES,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromObservation(LogPolicy):
+    """A policy that answers from the observation, which the rows of a moment hold together.
+
+    Attributes:
+        policy: The policy, over the actions of the log.
+        axes: The market it decides for.
+        context_names: Names of the log's context ``(d,)``.
+        observation_names: Names of the log's observation ``(o,)``.
+    """
+
+    policy: TacticPolicy
+    axes: MarketAxes
+    context_names: tuple[str, ...]
+    observation_names: tuple[str, ...]
+
+    def answers(self) -> Answers:
+        """What the policy answers to each row's observation."""
+        return self._asked
+
+    def _asked(self, rows: LogRows) -> FloatArray:
+        """What the policy answers ``(n, K)``.
+
+        Raises:
+            PolicyError: The log lacks what the policy reads, or the answer is no distribution.
+        """
+        assert rows.raw is not None, "the columns that a policy reads are kept"
+        seen = number_lists(rows.raw, OBSERVATION, len(self.observation_names), may_be_infinite=True)
+        moment = moments(rows.raw)
+        answer = np.empty((len(rows), len(self.policy.menu)))
+        own_cell_only = isinstance(self.policy, CellwisePolicy) and self.policy.reads_own_cell_only
+        for first in range(0, int(moment.max()) + 1, _MOMENTS):
+            some = np.flatnonzero((moment >= first) & (moment < first + _MOMENTS))
+            observed = ObservedRows.of(
+                self.axes,
+                moment=moment[some],
+                context=rows.data.context[some],
+                context_names=self.context_names,
+                observation=seen[some],
+                names=self.observation_names,
+            )
+            for within, observation in observed.observations(own_cell_only=own_cell_only):
+                table = self.policy.probabilities(observation)
+                by_cell = table.reshape(len(table), -1, table.shape[3])
+                answer[some[within]] = by_cell[observed.world(within), observed.cell[within]]
+        sums = answer.sum(axis=1)
+        if not (bool((answer >= 0.0).all()) and bool((np.abs(sums - 1.0) <= _SUM_TOLERANCE).all())):
+            raise PolicyError(f"{self.name} gave probabilities that are negative or do not sum to 1.")
+        return answer
+
+
+def moments(batch: RawBatch) -> IntArray:
+    """Number of the decision that each row is a part of, from 0 ``(n,)``: its name without the unit at its end."""
+    names = zip(words(batch, DECISION), words(batch, UNIT), strict=True)
+    wholes = [name.removesuffix(unit) for name, unit in names]
+    return np.unique(np.array(wholes), return_inverse=True)[1].astype(np.int64)
+
+
+def from_observation(
+    policy: TacticPolicy,
+    log: EvaluationLog,
+    axes: MarketAxes,
+    *,
+    scenario_hash: str,
+    name: str,
+    identity: PolicyIdentity,
+    notes: tuple[str, ...] = (),
+) -> FromObservation:
+    """The policy as one that can be asked about a log.
+
+    Args:
+        policy: The policy.
+        log: The log.
+        axes: The market it decides for.
+        scenario_hash: Hash of its scenario.
+        name: The name that reports show.
+        identity: What a certificate says that it is.
+        notes: What a reader should know about it.
+
+    Raises:
+        PolicyError: The log is of another market or holds no observation, or its actions are not the policy's.
+    """
+    if not isinstance(log.converter, OwnRows) or not log.converter.schema.observation_names:
+        raise PolicyError(f"{name} {NO_OBSERVATION}")
+    if log.scenario_hash != scenario_hash:
+        raise PolicyError(
+            f"{name} was made for a scenario with the hash {scenario_hash}; the log was written in one with "
+            f"{log.scenario_hash or 'none'}."
+        )
+    if policy.menu.labels != log.action_labels:
+        raise PolicyError(
+            f"{name} chooses among other actions than the log's ({policy.menu.labels[0]!r}, not "
+            f"{log.action_labels[0]!r}): those of a trained policy are relative to its plan, those of a plan are the "
+            "scenario's. Let a policy with the same actions write the log: xbopt simulate SCENARIO --policy RUN_DIR "
+            "--exploration 0.4 --log FILE."
+        )
+    return FromObservation(
+        name=name,
+        reads=(DECISION, UNIT, OBSERVATION),
+        notes=notes,
+        identity=identity,
+        policy=policy,
+        axes=axes,
+        context_names=log.context_names,
+        observation_names=log.converter.schema.observation_names,
+    )

@@ -1,0 +1,168 @@
+"""A certificate is evidence for the policy, the exploration and the scenario it was made for, and for nothing else."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from tests.service.conftest import Command
+from xbopt.agents.training import train
+from xbopt.core.documents.seal import sealed
+from xbopt.core.errors import SupportError, UsageError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.ope.logs.log_policy import PolicyIdentity
+from xbopt.service.bundle.bundle import load_bundle
+from xbopt.service.exporting.evidence import read_certificate
+from xbopt.service.exporting.run_export import policy_of_run
+
+PLAN = "calendar"
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from xbopt.studies.simulate import simulate
+
+    path = tmp_path_factory.mktemp("evidence") / "log.parquet"
+    simulate("quickstart", "baseline", runs=60, exploration=1.0, log=path)
+    return path
+
+
+def export(command: Command, tmp_path: Path, certificate: Path, *more: str) -> tuple[int, str, str]:
+    bundle = tmp_path / "p.xbopt"
+    return command("export", PLAN, "--scenario", "quickstart", "-o", bundle, "--evaluation", certificate, *more)
+
+
+def evaluated(command: Command, log: Path, path: Path, *more: str) -> dict[str, object]:
+    command("evaluate", log, "--policy", PLAN, "--scenario", "quickstart", "--certificate", path, *more)
+    return cast("dict[str, object]", json.loads(path.read_text()))
+
+
+def test_what_was_evaluated_is_what_may_be_exported(command: Command, tmp_path: Path, log: Path) -> None:
+    path = tmp_path / "c.json"
+    document = evaluated(command, log, path, "--exploration", "0.6")
+    assert document["format_version"] == 2
+    assert document["verdict"] in {"ANSWER", "CAUTION"}
+    assert isinstance(document["value"], dict)
+    code, _, err = export(command, tmp_path, path)
+    assert code == 2
+    assert f"for another policy: for {PLAN}+explore0.6 (built in" in err
+    assert f"--policy {PLAN} --scenario SCENARIO --certificate" in err
+    code, _, err = export(command, tmp_path, path, "--exploration", "0.3")
+    assert code == 2
+    assert "--exploration 0.3 --certificate" in err
+    assert export(command, tmp_path, path, "--exploration", "0.6")[0] == 0
+    assert load_bundle(tmp_path / "p.xbopt").certificate == path.read_bytes()
+
+
+def certificate(tmp_path: Path, **changes: object) -> Path:
+    """A certificate for the plan in quickstart that passes, with some entries changed."""
+    own = load_scenario("quickstart").hash
+    document: dict[str, object] = {
+        "format": "xbopt.evaluation",
+        "format_version": 2,
+        "verdict": "ANSWER",
+        "difference": {"low": 1.0, "high": 3.0},
+        "policy": {"name": PLAN, "kind": "built in", "sha256": PolicyIdentity.of_name(f"{PLAN}|{own}").sha256},
+        "scenario_hash": own,
+    }
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(sealed(document | changes)))
+    return path
+
+
+def test_a_certificate_that_was_edited_is_refused(command: Command, tmp_path: Path) -> None:
+    path = certificate(tmp_path)
+    path.write_text(path.read_text().replace('"high": 3.0', '"high": 300.0'))
+    code, _, said = export(command, tmp_path, path)
+    assert code == 2
+    assert "was changed after it was written" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({}, 0, ""),
+        ({"verdict": "CAUTION", "difference": {"low": -1.0, "high": 1.0}}, 0, "CAUTION"),
+        ({"difference": {"low": -1.0, "high": 1.0}}, 0, "does not show with confidence"),
+        ({"verdict": "REFUSE"}, 3, "proves nothing"),
+        ({"verdict": None}, 3, "proves nothing"),
+        ({"difference": {"low": -3.0, "high": -1.0}}, 3, "earns less than what was done"),
+        ({"difference": None}, 3, "does not say how the policy compares"),
+        ({"difference": {"low": 1.0, "high": None}}, 3, "does not say how the policy compares"),
+        ({"difference": {"low": 3.0, "high": 1.0}}, 3, "does not say how the policy compares"),
+        ({"difference": {"low": True, "high": True}}, 3, "does not say how the policy compares"),
+        ({"scenario_hash": "0000"}, 2, "a scenario with the hash 0000"),
+        ({"scenario_hash": ""}, 2, "a scenario with the hash (none)"),
+        ({"format_version": 1}, 2, "format version 1"),
+        ({"format": "something"}, 2, "is no certificate"),
+        ({"policy": None}, 2, "for another policy"),
+        ({"policy": {"name": PLAN, "kind": "built in", "sha256": "ab" * 32}}, 2, "for another policy"),
+    ],
+)
+def test_a_certificate_of_something_else_proves_nothing(
+    command: Command, tmp_path: Path, changes: dict[str, object], code: int, words: str
+) -> None:
+    found, _, err = export(command, tmp_path, certificate(tmp_path, **changes))
+    assert found == code, err
+    assert words in err
+    assert (tmp_path / "p.xbopt").exists() == (code == 0)
+
+
+@pytest.mark.parametrize("text", [b"", b"[1]", b"\xff\xfe", b"[" * 5000, b'"ANSWER"'])
+def test_what_is_no_certificate_is_told_so(command: Command, tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "c.json"
+    path.write_bytes(text)
+    code, _, err = export(command, tmp_path, path)
+    assert code == 2
+    assert "is no certificate" in err
+    assert export(command, tmp_path, tmp_path / "none.json")[0] == 2
+
+
+def test_a_run_is_told_by_its_files_and_its_exploration(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train("quickstart", "lin_ucb", run, steps=64, seed=1)
+    scenario = load_scenario("quickstart")
+    plain, _ = policy_of_run(run, scenario=None, exploration=None)
+    exploring, _ = policy_of_run(run, scenario=None, exploration=0.4)
+    identity = PolicyIdentity.of_path(run / "policy", "run directory", name=exploring.name)
+
+    def path(**changes: str) -> Path:
+        one = replace(identity, **changes)
+        return certificate(tmp_path, policy={"name": one.name, "kind": one.kind, "sha256": one.sha256})
+
+    assert read_certificate(path(), exploring, scenario, run) == path().read_bytes()
+    assert read_certificate(path(name=plain.name), plain, scenario, run)
+    # A share of 0 is no exploration, whichever of both was asked for.
+    assert read_certificate(path(name=f"{plain.name}+explore0"), plain, scenario, run)
+    assert read_certificate(path(name="shadow:run", kind="shadow, run directory"), plain, scenario, run)
+    for policy, changes in ((plain, {}), (exploring, {"name": plain.name})):
+        with pytest.raises(UsageError, match="another share of exploration"):
+            read_certificate(path(**changes), policy, scenario, run)
+    with pytest.raises(UsageError, match="another share of exploration"):
+        read_certificate(path(name="shadow:run", kind="shadow, run directory"), exploring, scenario, run)
+    with pytest.raises(UsageError, match=r"another policy.*probabilities file"):
+        read_certificate(path(kind="probabilities file", sha256="0" * 64), exploring, scenario, run)
+    with pytest.raises(SupportError, match="proves nothing"):
+        read_certificate(certificate(tmp_path, verdict="REFUSE", policy=vars_of(identity)), exploring, scenario, run)
+    (run / "policy" / "policy.json").write_text((run / "policy" / "policy.json").read_text() + " ")
+    with pytest.raises(UsageError, match="another policy"):
+        read_certificate(path(), exploring, scenario, run)
+
+
+def vars_of(identity: PolicyIdentity) -> dict[str, str]:
+    return {"name": identity.name, "kind": identity.kind, "sha256": identity.sha256}
+
+
+def test_a_plan_as_a_shadow_plays_without_exploration(tmp_path: Path) -> None:
+    scenario = load_scenario("quickstart")
+    own = PolicyIdentity.of_name(f"{PLAN}|{scenario.hash}")
+    about = {"name": f"shadow:{PLAN}", "kind": "shadow, built in", "sha256": own.sha256}
+    path = certificate(tmp_path, policy=about)
+    for exploration in (None, 0.0):
+        policy, _ = policy_of_run(PLAN, scenario=scenario, exploration=exploration)
+        assert read_certificate(path, policy, scenario, None)
+    policy, _ = policy_of_run(PLAN, scenario=scenario, exploration=0.2)
+    with pytest.raises(UsageError, match="another share of exploration"):
+        read_certificate(path, policy, scenario, None)
