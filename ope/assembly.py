@@ -79,7 +79,12 @@ def assemble(
     if rewards.events == 0 and rows > 1:
         plain |= {
             name: _without_spread(
-                value, bounds, rewards, worth=float(rows) if name == "logging" else support.ess, confidence=confidence
+                value,
+                bounds,
+                rewards,
+                worth=float(rows) if name == "logging" else support.ess,
+                confidence=confidence,
+                is_difference=name.endswith(_DIFFERENCE),
             )
             for name, value in plain.items()
             if name not in costs  # costs spread though rewards do not
@@ -96,7 +101,8 @@ def assemble(
                 )
     if sums.predicted and not withheld:
         shift = _shift(sums, test, rules)
-        explained = _share_explained(blocks, layout)
+        # Time and segment, which models may know beside the context, are nobody's doing.
+        explained = _share_explained(blocks, layout) if sums.audit.has_context else 0.0
         differing = rules.differing_from * min(max((_TELLING - explained) / (_TELLING - _USUAL), 0.0), 1.0)
         plain = _with_agreement(plain, _apart(known, blocks, layout), shift, differing_from=differing)
     estimates, differences = (
@@ -155,7 +161,8 @@ def _audit(
         if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums
             pooled = kept is not None and kept.pooled
             judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test, pooled=pooled)
-        if not estimated and (explained := _share_explained(blocks, layout)) > _ALL:
+        explained = _share_explained(blocks, layout)
+        if not estimated and sums.audit.has_context and explained > _ALL:
             findings.add("caution", "context_explains_all", share=explained)
     contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
     judge_contributions(contributions, sums.rewards, rules, findings)
@@ -257,7 +264,13 @@ def _estimates(
 
 
 def _without_spread(
-    estimate: Estimate, bounds: tuple[float, float] | None, rewards: RewardRange, *, worth: float, confidence: float
+    estimate: Estimate,
+    bounds: tuple[float, float] | None,
+    rewards: RewardRange,
+    *,
+    worth: float,
+    confidence: float,
+    is_difference: bool,
 ) -> Estimate:
     """Make room for what was not logged where every reward is the same.
 
@@ -268,11 +281,10 @@ def _without_spread(
         return replace(estimate, covers=False, notes=(*estimate.notes, note("no_spread")))
     share = -float(np.log((1.0 - confidence) / 2.0)) / max(worth, 1.0)
     low, high = bounds
-    return replace(
-        estimate,
-        low=estimate.low - share * (rewards.lowest - low),
-        high=estimate.high + share * (high - rewards.highest),
-    )
+    below, above = share * (rewards.lowest - low), share * (high - rewards.highest)
+    if is_difference:  # what was done may have missed as much on either side
+        below = above = below + above
+    return replace(estimate, low=estimate.low - below, high=estimate.high + above)
 
 
 def _poisson_room(events: float, confidence: float) -> float:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from xbopt.core.arrays import FloatArray
@@ -12,6 +11,7 @@ from xbopt.ope.assembly import IntervalMethod
 from xbopt.ope.data.covariates import with_covariates
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.diagnostics.verdict import SupportRules
+from xbopt.ope.diagnostics.weights import checked_probabilities
 from xbopt.ope.hidden_confounding import with_hidden_confounding
 from xbopt.ope.results.evaluation import PolicyEvaluation
 from xbopt.ope.results.findings import Finding
@@ -63,6 +63,8 @@ def evaluate_policy(
     """
     if labels and len(labels) != data.n_actions:
         raise UsageError(f"labels names {len(labels)} actions; the log has {data.n_actions}.")
+    if sequence:
+        data.refuse_sampling("an interval that holds at every look")
     estimated = data.propensity is None
     if estimated:
         from xbopt.ope.diagnostics.propensity import with_estimated_propensities
@@ -88,7 +90,7 @@ def evaluate_policy(
     result = replace(result, names=Names(actions=tuple(labels))) if labels else result
     if not estimated:
         return result
-    probabilities = np.asarray(evaluation_probabilities, dtype=np.float64)
+    probabilities = checked_probabilities(evaluation_probabilities, rows=len(data), n_actions=data.n_actions)
     return with_hidden_confounding(result, data, probabilities)
 
 

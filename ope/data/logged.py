@@ -16,7 +16,7 @@ MATCH_TOLERANCE = 1e-6
 LARGEST = 1e100  # squares of greater numbers, and sums of them, leave the range of float64
 _MICROSECONDS = 86_400_000_000  # of a day
 _MOST_DAYS = 1e6  # seconds since 1970 are more
-_LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
+LARGEST_WANTED = "a number of at most 1e100 in size is wanted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class LoggedBanditData:
         known = known[:, None] if known.ndim == 1 else known
         context = finite_array("context", known, axes=("n", "d"), lengths=(rows, None))
         if context.size:
-            check_between("context", context, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "d"))
+            check_between("context", context, -LARGEST, LARGEST, LARGEST_WANTED, axes=("n", "d"))
         self._set("context", context)
         self._check_reward(rows)
         self._check_propensities(rows)
@@ -106,7 +106,7 @@ class LoggedBanditData:
         self._check_beside(rows)
         if self.cost is not None:
             cost = finite_array("cost", self.cost, axes=("n",), lengths=(rows,))
-            check_between("cost", cost, -LARGEST, LARGEST, _LARGEST_WANTED)
+            check_between("cost", cost, -LARGEST, LARGEST, LARGEST_WANTED)
             self._set("cost", cost)
         if self.sampling is not None:
             kept = finite_array("sampling", self.sampling, axes=("n",), lengths=(rows,))
@@ -200,7 +200,7 @@ class LoggedBanditData:
         if self.covariates is not None:
             columns = finite_array("covariates", self.covariates, axes=("n", "c"), lengths=(rows, None))
             if columns.size:
-                check_between("covariates", columns, -LARGEST, LARGEST, _LARGEST_WANTED, axes=("n", "c"))
+                check_between("covariates", columns, -LARGEST, LARGEST, LARGEST_WANTED, axes=("n", "c"))
             self._set("covariates", columns)
 
     def _check_reward(self, rows: int) -> None:
@@ -229,7 +229,7 @@ class LoggedBanditData:
             known = reward if self.observed is None else np.where(self.observed, reward, self.reward_bounds[0])
             low, high = self.reward_bounds
             check_between("reward", known, low, high, f"reward_bounds says from {low:g} to {high:g}")
-        check_between("reward", reward, -LARGEST, LARGEST, _LARGEST_WANTED)
+        check_between("reward", reward, -LARGEST, LARGEST, LARGEST_WANTED)
         self._set("reward", reward)
 
     def _check_propensities(self, rows: int) -> None:

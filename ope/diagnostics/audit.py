@@ -106,6 +106,11 @@ class AuditSample:
         for part in other._parts:
             self._take(part)
 
+    @property
+    def has_context(self) -> bool:
+        """Whether rows have a context at all."""
+        return any(part.data.context.shape[1] > 0 for part in self._parts)
+
     def rows(self) -> AuditedRows | None:
         """The rows, in an order that belongs to them; None where there are none."""
         self._thin()

@@ -31,7 +31,9 @@ def with_clusters(
     actions = support.actions
     if missing is not None:
         means = missing.sum(axis=0) / size
-        actions = replace(actions, missing_z=_ratios(means, robust_error(missing, rows)))
+        by_row = np.abs(_ratios(means, actions.missing_z))  # the error by row, which a few clusters must not fall below
+        by_row = np.where(np.isfinite(by_row), by_row, 0.0)
+        actions = replace(actions, missing_z=_ratios(means, np.maximum(robust_error(missing, rows), by_row)))
     mean = total / size
     return replace(
         support,
@@ -169,6 +171,10 @@ class SupportSums:
         beyond = float((expected - self._certain)[never].sum() + self._unsupported[0])
         missing = expected - weight
         spread = expected_squares - 2.0 * cross + weight_squares - missing**2 / stood
+        # A rare action may happen not to be drawn where the policy wants it: then the rows show no spread. That of its
+        # draws is sum pi_e^2 (1/p - 1), with 1/p as in the rows that took it.
+        seen = np.divide(inverse, count, out=np.ones_like(inverse), where=count > 0.0)
+        spread = np.maximum(spread, expected_squares * np.maximum(seen - 1.0, 0.0))
         mean = total / stood
         # Of a mean whose rows stand for c others (Hajek): sum c^2 (w - mean)^2 / (sum c)^2.
         variance = max(squares - 2.0 * mean * cross_weight + mean * mean * stood_squares, 0.0) / stood**2

@@ -158,7 +158,7 @@ def _foreign(
     json = files[0].json
     if json is not None:
         wanted = {**json.columns.roles, **wanted}
-    roles = stated = resolve_roles(wanted, files[0].names, where=str(path))
+    roles = stated = resolve_roles(_with_needed(wanted, files[0].names, propensity), files[0].names, where=str(path))
     if not wanted and propensity is None:
         roles = with_probabilities(roles, files[0].names, where=str(path))
     taken = () if roles is stated else ("The columns p_* are taken for the probabilities of the actions.",)
@@ -223,6 +223,19 @@ def _foreign(
         return log
     shares = _shares_of(rows for part in log.parts() for rows in log.rows(part))
     return replace(log, policy_shares=shares, rules=(*log.rules, *balanced_rules(roles, shares)))
+
+
+def _with_needed(
+    wanted: dict[str, list[str]], names: Sequence[str], propensity: float | Literal["estimate"] | None
+) -> dict[str, list[str]]:
+    """Roles that every log needs, by their own names where nothing else was said of them."""
+    if not wanted:
+        return wanted
+    needed = ["action", "reward"]
+    if propensity is None and not wanted.keys() & {"action_probabilities", "policy_propensities"}:
+        needed.append("propensity")
+    taken = {pattern for patterns in wanted.values() for pattern in patterns}
+    return wanted | {role: [role] for role in needed if role not in wanted and role in names and role not in taken}
 
 
 def _lateness(

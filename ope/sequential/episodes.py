@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 from xbopt.ope.data.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
-from xbopt.ope.data.logged import PROPENSITY_WANTED
+from xbopt.ope.data.logged import LARGEST, LARGEST_WANTED, PROPENSITY_WANTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,12 @@ class LoggedEpisodes:
         check_between("propensity", propensity, 0.0, 1.0, PROPENSITY_WANTED, open_low=True, axes=axes)
         self._set("action", action)
         self._set("propensity", propensity)
-        self._set("reward", finite_array("reward", self._filled(self.reward, 0.0), axes=axes, lengths=lengths))
+        reward = finite_array("reward", self._filled(self.reward, 0.0), axes=axes, lengths=lengths)
+        check_between("reward", reward, -LARGEST, LARGEST, LARGEST_WANTED, axes=axes)
+        self._set("reward", reward)
         state = finite_array("state", self._filled(self.state, 0.0), axes=("n", "T", "d"), lengths=(*lengths, None))
+        if state.size:
+            check_between("state", state, -LARGEST, LARGEST, LARGEST_WANTED, axes=("n", "T", "d"))
         self._set("state", state)
         if self.cluster is not None:
             self._set("cluster", codes_of("cluster", self.cluster, episodes))
