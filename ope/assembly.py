@@ -54,11 +54,27 @@ def assemble(
     blocks, layout = sums.blocks.blocks(), sums.layout
     judged = Findings()
     judge_support(support, rows, rules, judged)
+    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in MODEL_FREE}
+    kept = sums.audit.rows()
+    loggers = LoggerResiduals(kept) if kept is not None and kept.pooled else None
     test: CalibrationTest | None = None
     # Equal weights rest on no propensity; one cluster tells no spread.
     if support.max_weight > 0.0 and support.ess < rows * (1.0 - 1e-9) and support.clusters != 1:
         estimated = any(finding.code == "estimated_propensities" for finding in findings)
-        test = _audit(sums, rules, judged, confidence=confidence, estimated=estimated)
+        test = None if kept is None else CalibrationTest(kept)
+        error = project(known["dr" if sums.predicted else "snips"], blocks, layout.position).standard_error()
+        half_width = NormalDist().inv_cdf(0.5 + confidence / 2.0) * error if np.isfinite(error) else 0.0
+        found = _audit(test, loggers, half_width, rules, judged, estimated=estimated)
+        # With weights worth this little their standard errors mean little either, and lack of support is the cause.
+        thin = support.ess < rules.ess or support.top_weight_share > rules.top_weight_share
+        if sums.predicted and found is None and not thin:  # of one cause one finding
+            _judge_model(sums, known, blocks, test, half_width, rules, judged, pooled=loggers is not None)
+            if not estimated and sums.audit.has_context and (share := _share_explained(blocks, layout)) > _ALL:
+                judged.add("caution", "context_explains_all", share=share)
+        contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
+        judge_contributions(contributions, rewards, rules, judged)
+        if kept is not None and _THINNEST * len(kept.weight) < rows:
+            test = None
     name_what_is_lacking(support, rows, judged)
     judged.items.extend(finding for finding in findings if finding.level != "advice")
     judge_rewards(rewards, rules, judged)
@@ -68,7 +84,6 @@ def assemble(
     withheld = judged.refuses and not force
     bounds = reward_bounds or rewards.bounds
 
-    known = {name: form for name, form in formulas(blocks, layout).items() if sums.predicted or name in MODEL_FREE}
     costs = _budget_formulas(layout)
     needed: dict[str, Formula] = {"logging": LOGGING}
     if not withheld:
@@ -100,7 +115,7 @@ def assemble(
                     high=max(plain[name].high, plain[name].value + (0.0 if rewards.rare_is_low else room)),
                 )
     if sums.predicted and not withheld:
-        shift = _shift(sums, test, rules)
+        shift = _shift(test, loggers, rules)
         # Time and segment, which models may know beside the context, are nobody's doing.
         explained = _share_explained(blocks, layout) if sums.audit.has_context else 0.0
         differing = rules.differing_from * min(max((_TELLING - explained) / (_TELLING - _USUAL), 0.0), 1.0)
@@ -135,38 +150,41 @@ def assemble(
 
 
 def _audit(
-    sums: EvaluationSums, rules: SupportRules, findings: Findings, *, confidence: float, estimated: bool
-) -> CalibrationTest | None:
-    """Add what the tests of propensities, context and contributions say; ``estimated`` propensities fit anyway."""
-    blocks, layout = sums.blocks.blocks(), sums.layout
-    known = formulas(blocks, layout)
-    normal = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    error = project(known["dr" if sums.predicted else "snips"], blocks, layout.position).standard_error()
-    half_width = normal * error if np.isfinite(error) else 0.0
-    kept = sums.audit.rows()
-    test = None if kept is None else CalibrationTest(kept)
-    found = LoggerResiduals(kept).judge(half_width=half_width) if kept is not None and kept.pooled else None
+    test: CalibrationTest | None,
+    loggers: LoggerResiduals | None,
+    half_width: float,
+    rules: SupportRules,
+    findings: Findings,
+    *,
+    estimated: bool,
+) -> Finding | None:
+    """Add what is found of loggers, or else of propensities by group; ``estimated`` propensities fit anyway."""
+    found = None if loggers is None else loggers.judge(half_width=half_width)
     if found is not None:
         findings.items.append(found)
         findings.add("advice", "own_propensities")
     elif test is not None and not estimated:
         found = test.judge(half_width=half_width, unsupported_mass=rules.unsupported_mass)
         add_group_finding(found, findings)
-    support = sums.diagnostics()
-    # With weights worth this little their standard errors mean little either, and lack of support is the cause.
-    thin = support.ess < rules.ess or support.top_weight_share > rules.top_weight_share
-    if sums.predicted and found is None and not thin:  # of one cause one finding
-        apart = _apart(known, blocks, layout)
-        rounding = 1e-9 * max(abs(sums.rewards.lowest), abs(sums.rewards.highest))
-        if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums
-            pooled = kept is not None and kept.pooled
-            judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test, pooled=pooled)
-        explained = _share_explained(blocks, layout)
-        if not estimated and sums.audit.has_context and explained > _ALL:
-            findings.add("caution", "context_explains_all", share=explained)
-    contributions = {"value": sums.contributions.found(), "difference": sums.differences.found()}
-    judge_contributions(contributions, sums.rewards, rules, findings)
-    return test if kept is not None and _THINNEST * len(kept.weight) >= sums.rows else None
+    return found
+
+
+def _judge_model(
+    sums: EvaluationSums,
+    known: Mapping[str, Formula],
+    blocks: FloatArray,
+    test: CalibrationTest | None,
+    half_width: float,
+    rules: SupportRules,
+    findings: Findings,
+    *,
+    pooled: bool,
+) -> None:
+    """Hold DR against SNIPS."""
+    apart = _apart(known, blocks, sums.layout)
+    rounding = 1e-9 * max(abs(sums.rewards.lowest), abs(sums.rewards.highest))
+    if abs(apart.value()) > rounding:  # rewards that are all alike leave nothing but the error of sums
+        judge_agreement(apart.value(), apart.standard_error(), half_width, rules, findings, test, pooled=pooled)
 
 
 def _apart(known: Mapping[str, Formula], blocks: FloatArray, layout: ColumnLayout) -> ProjectedFormula:
@@ -174,12 +192,11 @@ def _apart(known: Mapping[str, Formula], blocks: FloatArray, layout: ColumnLayou
     return project((*known["dr"], *_minus(known["snips"])), blocks, layout.position)
 
 
-def _shift(sums: EvaluationSums, test: CalibrationTest | None, rules: SupportRules) -> float:
+def _shift(test: CalibrationTest | None, loggers: LoggerResiduals | None, rules: SupportRules) -> float:
     """By how much groups, or logging policies, move the value by what is less than sure, but more than usual."""
     bias, z, _ = (0.0, 0.0, None) if test is None else test.bias()
     shift = bias if z > rules.differing_from else 0.0
-    kept = sums.audit.rows()
-    return shift if kept is None or not kept.pooled else shift + LoggerResiduals(kept).likely_shift
+    return shift if loggers is None else shift + loggers.likely_shift
 
 
 def _with_agreement(

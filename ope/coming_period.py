@@ -23,9 +23,8 @@ from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.data.logged import LoggedBanditData
 from xbopt.ope.data.row_keys import row_keys
-from xbopt.ope.diagnostics.pareto import pareto_shape
 from xbopt.ope.diagnostics.propensity import with_estimated_propensities
-from xbopt.ope.diagnostics.support import with_clusters
+from xbopt.ope.diagnostics.support import with_weights
 from xbopt.ope.diagnostics.verdict import SupportRules, judge_clusters, judge_weights
 from xbopt.ope.diagnostics.weights import checked_probabilities, importance_weights
 from xbopt.ope.estimators.ratios import ProjectedFormula, weighted_mean
@@ -191,25 +190,14 @@ def _support(
     support: SupportDiagnostics, weight: FloatArray, day: IntArray, data: LoggedBanditData
 ) -> SupportDiagnostics:
     """Support by the weights of policy and calendar together ``(n,)``, and by day."""
-    total, squares, top = float(weight.sum()), float(weight @ weight), int(weight.argmax())
     assert data.propensity is not None, "propensities were stated or estimated before"
-    found = with_clusters(
-        support,
-        rows=np.bincount(day).astype(np.float64),
-        weight=np.bincount(day, weights=weight).astype(np.float64),
-        missing=None,
-    )
+    found = with_weights(support, weight, day)
     return replace(
         found,
         mean_weight=support.mean_weight,
         mean_weight_z=support.mean_weight_z,
-        ess=total * total / squares if squares > 0.0 else 0.0,
-        max_weight=float(weight[top]),
-        top_weight_share=float(weight[top]) / total if total > 0.0 else 1.0,
-        pareto_k=pareto_shape(weight, len(weight)),
-        top_row=top,
-        top_action=int(data.action[top]),
-        top_propensity=float(data.propensity[top]),
+        top_action=int(data.action[found.top_row]),
+        top_propensity=float(data.propensity[found.top_row]),
         clusters=int(day.max()) + 1,
     )
 

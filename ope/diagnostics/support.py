@@ -49,6 +49,25 @@ def with_clusters(
     )
 
 
+def with_weights(support: SupportDiagnostics, weight: FloatArray, cluster: IntArray) -> SupportDiagnostics:
+    """The diagnostics with other weights ``(n,)`` in place of those of the rows, and with clusters ``(n,)`` of them."""
+    total, squares, top = float(weight.sum()), float(weight @ weight), int(weight.argmax())
+    found = with_clusters(
+        support,
+        rows=np.bincount(cluster).astype(np.float64),
+        weight=np.bincount(cluster, weights=weight).astype(np.float64),
+        missing=None,
+    )
+    return replace(
+        found,
+        ess=total * total / squares if squares > 0.0 else 0.0,
+        max_weight=float(weight[top]),
+        top_weight_share=float(weight[top]) / total if total > 0.0 else 1.0,
+        pareto_k=pareto_shape(weight, len(weight)),
+        top_row=top,
+    )
+
+
 def robust_error(sums: FloatArray, rows: FloatArray) -> FloatArray:
     """Standard error of the means of sums by cluster ``(c, m)`` over ``rows`` ``(c,)``: ``(m,)``; 0 for one cluster."""
     count, size = len(rows), float(rows.sum())

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError
 from xbopt.ope.data.row_keys import row_keys
-from xbopt.ope.diagnostics.pareto import pareto_shape
-from xbopt.ope.diagnostics.support import SupportSums, with_clusters
+from xbopt.ope.diagnostics.support import SupportSums, with_clusters, with_weights
 from xbopt.ope.diagnostics.verdict import (
     SupportRules,
     judge_clusters,
@@ -184,23 +183,8 @@ def _of_steps(
 
 
 def _with_weights(support: SupportDiagnostics, weight: FloatArray, cluster: IntArray) -> SupportDiagnostics:
-    total, squares, top = float(weight.sum()), float(weight @ weight), int(weight.argmax())
-    clusters = np.unique(cluster, return_inverse=True)[1]
-    found = with_clusters(
-        support,
-        rows=np.bincount(clusters).astype(np.float64),
-        weight=np.bincount(clusters, weights=weight).astype(np.float64),
-        missing=None,
-    )
-    return replace(
-        found,
-        by_cluster=found.by_cluster if support.clusters else None,
-        ess=total * total / squares if squares > 0.0 else 0.0,
-        max_weight=float(weight[top]),
-        top_weight_share=float(weight[top]) / total if total > 0.0 else 1.0,
-        pareto_k=pareto_shape(weight, len(weight)),
-        top_row=top,
-    )
+    found = with_weights(support, weight, np.unique(cluster, return_inverse=True)[1].astype(np.int64))
+    return found if support.clusters else replace(found, by_cluster=None)
 
 
 def _worst_step(
