@@ -89,6 +89,8 @@ def export_command(
     result_console().print(f"{report.rows:,} decisions in {output}", markup=False)
     for count, what in (
         (report.waiting, "have no outcome yet; their reward is empty"),
+        (report.stopped, "cells got nothing because the kill switch stopped everything: not in the log"),
+        (report.filled, "rows were decided with missing inputs that were filled in (columns filled and missing)"),
         (report.held, "cells carried on with a tactic drawn before: no new decision, not in the log"),
         (report.idle, "cells were not asked for: not in the log"),
         (report.other_bundles, "decisions belong to other bundles: not in the log"),

@@ -66,11 +66,14 @@ def _check_shapes(columns: DecisionColumns, schema: DecisionLogSchema, begin: st
         ("allowed", columns.allowed, actions),
         ("observation", columns.observation, len(schema.observation_names)),
         ("shadows", columns.shadows, len(schema.shadows), actions),
+        ("filled", columns.filled),
+        ("missing", columns.missing, len(schema.context_names)),
     ):
         if array is None:
             continue
-        if array.dtype.kind != ("b" if name == "allowed" else "f"):
-            wanted = "truth values" if name == "allowed" else "numbers"
+        kind = {"allowed": "b", "missing": "b", "filled": "i"}.get(name, "f")
+        if array.dtype.kind != kind:
+            wanted = {"b": "truth values", "i": "whole numbers", "f": "numbers"}[kind]
             raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: {wanted}.")
         if array.shape != (rows, *lengths):
             raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; {(rows, *lengths)} is wanted.")
@@ -119,6 +122,11 @@ def _value_checks(
             lambda row: f"is {columns.propensity[row]:g}, but action_probabilities says {own[row]:g} for this action",
         )
     yield from _choice_checks(columns)
+    if columns.filled is not None:
+        yield "filled", columns.filled < 0, lambda _row: "is below 0"
+        if columns.missing is not None:
+            unsaid = columns.missing.any(axis=1) & (columns.filled == 0)
+            yield "missing", unsaid, lambda _row: "names a field of the context, but filled is 0"
     if columns.observation is not None:
         yield "observation", np.isnan(columns.observation), lambda _row: "holds a value that is no number"
     if columns.shadows is not None:

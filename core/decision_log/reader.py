@@ -178,6 +178,8 @@ def decision_columns(
             if schema.shadows and schema.shadows[0].column in names
             else None
         ),
+        filled=columns.integers("filled") if "filled" in names else None,
+        missing=columns.lists("missing", len(schema.context_names)) == 1.0 if "missing" in names else None,
     )
     if not checked:
         _check_named_context(columns, found.context, schema, file)

@@ -25,7 +25,7 @@ TEXT_COLUMNS = ("decision_id", "episode_id", "unit", "policy_id", "scenario_hash
 TIME_COLUMNS = ("timestamp", "reward_ready_at")
 INT_COLUMNS = ("step", "action")
 FLOAT_COLUMNS = ("propensity", "reward", "cost")
-OPTIONAL_COLUMNS = ("action_probabilities", "exploration", "allowed", "observation", "shadows")
+OPTIONAL_COLUMNS = ("action_probabilities", "exploration", "allowed", "observation", "shadows", "filled", "missing")
 """What not every log has."""
 
 
@@ -132,6 +132,10 @@ class DecisionColumns:
         observation: What the policy saw beyond ``context`` ``(n, o)``; None where nobody says.
         shadows: Probability of every action under each shadow ``(n, J, K)``; NaN in all of a row that it missed. None
             without shadows.
+        filled: How many inputs of the decision were missing and were filled in by a rule ``(n,)``; None where nobody
+            says.
+        missing: Which fields of ``context`` were so: what stands there was seen by the policy, and observed by nobody
+            ``(n, d)``. None where nobody says.
     """
 
     decision_id: TextArray
@@ -152,6 +156,8 @@ class DecisionColumns:
     allowed: BoolArray | None = None
     observation: FloatArray | None = None
     shadows: FloatArray | None = None
+    filled: IntArray | None = None
+    missing: BoolArray | None = None
 
     def __len__(self) -> int:
         """Number of decisions, ``n``."""

@@ -48,6 +48,7 @@ class DecisionLogWriter:
         with_probabilities: Whether every batch gives ``action_probabilities``.
         with_exploration: Whether every batch gives ``exploration``.
         with_mask: Whether every batch gives ``allowed``.
+        with_missing: Whether every batch gives ``filled`` and ``missing``.
 
     Raises:
         UsageError: On entering: the file cannot be written there.
@@ -62,6 +63,7 @@ class DecisionLogWriter:
         with_probabilities: bool = True,
         with_exploration: bool = False,
         with_mask: bool = False,
+        with_missing: bool = False,
     ) -> None:
         self._path = path
         self._schema = schema
@@ -71,6 +73,8 @@ class DecisionLogWriter:
             "allowed": with_mask,
             "observation": bool(schema.observation_names),
             "shadows": bool(schema.shadows),
+            "filled": with_missing,
+            "missing": with_missing,
         }
         self._stack = ExitStack()
         self._writer: parquet.ParquetWriter | None = None
@@ -193,6 +197,12 @@ def arrow_schema(schema: DecisionLogSchema, given: Collection[str]) -> "pa.Schem
         "shadows": [
             pa.field(shadow.column, numbers, nullable=True, metadata={"actions": labels}) for shadow in schema.shadows
         ],
+        "filled": [pa.field("filled", pa.int64(), nullable=False)],
+        "missing": [
+            pa.field(
+                "missing", pa.list_(pa.bool_()), nullable=False, metadata={"names": json.dumps(schema.context_names)}
+            )
+        ],
     }
     money = {"reward": schema.reward_unit, "cost": schema.cost_unit}
     fields = [
@@ -216,12 +226,14 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
     import pyarrow as pa
 
     target = arrow_schema(schema, {name for name in OPTIONAL_COLUMNS if getattr(columns, name) is not None})
-    arrays: dict[str, object] = {name: getattr(columns, name) for name in (*INT_COLUMNS, *FLOAT_COLUMNS, "exploration")}
+    arrays: dict[str, object] = {
+        name: getattr(columns, name) for name in (*INT_COLUMNS, *FLOAT_COLUMNS, "exploration", "filled")
+    }
     arrays |= {name: getattr(columns, name).tolist() for name in TEXT_COLUMNS}
     arrays |= {name: getattr(columns, name).astype("datetime64[us]") for name in TIME_COLUMNS}
     arrays["schema_version"] = np.full(len(columns), schema.version, dtype=np.int64)
     arrays |= dict(zip(schema.context_columns, columns.context.T, strict=True))
-    for name in ("context", "action_probabilities", "allowed", "observation"):
+    for name in ("context", "action_probabilities", "allowed", "observation", "missing"):
         values = getattr(columns, name)
         if values is not None:
             arrays[name] = _lists(values)

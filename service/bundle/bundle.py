@@ -22,8 +22,9 @@ from xbopt.service.bundle.formats import (
     Plan,
     decode,
 )
-from xbopt.service.bundle.graph_session import Arrays, GraphSession, largest_difference
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, golden_difference
 from xbopt.service.bundle.integrity import check_integrity
+from xbopt.service.bundle.ranges import check_guardrails, check_plan, check_schema_ranges
 from xbopt.service.bundle.schema import Schema, read_schema, shape_of
 from xbopt.service.bundle.tensors import floats, from_tensor, integers
 
@@ -96,13 +97,17 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: str | None =
             "now. Export it with --evaluation, or say --unproven to use it all the same."
         )
     schema = read_schema(files[SCHEMA])
+    check_schema_ranges(schema)
     if schema.shape != manifest.shape:
         raise BundleError(f"{SCHEMA} is for a {schema.shape} policy, the manifest for a {manifest.shape} one.")
     guardrails = decode(files[GUARDRAILS], Guardrails, GUARDRAILS)
-    plan = _plan(decode(files[PLAN], Plan, PLAN), schema)
+    check_guardrails(guardrails, schema)
+    document = decode(files[PLAN], Plan, PLAN)
+    plan = _plan(document, schema)
+    check_plan(document, schema)
     golden = decode(files[GOLDEN], Golden, GOLDEN)
     session = GraphSession(files[POLICY], schema)
-    check_golden(golden, session, schema)
+    check_golden(golden, session, schema, daily_base=plan.limits.daily_base)
     return Bundle(
         manifest=manifest,
         schema=schema,
@@ -146,8 +151,8 @@ def _plan(plan: Plan, schema: Schema) -> FallbackPlan:
     )
 
 
-def check_golden(golden: Golden, session: GraphSession, schema: Schema) -> None:
-    """Run the golden inputs and compare with what the policy itself gave.
+def check_golden(golden: Golden, session: GraphSession, schema: Schema, *, daily_base: float) -> None:
+    """Run the golden inputs and compare with what the policy itself gave; money as a share of the day's limit.
 
     Raises:
         BundleError: The graph does not do here what the policy did where the bundle was made.
@@ -167,7 +172,7 @@ def check_golden(golden: Golden, session: GraphSession, schema: Schema) -> None:
     for name, tensor in golden.outputs.items():
         if name not in found:
             raise BundleError(f"{GOLDEN} has the output {name}, which the graph does not give.")
-        difference = largest_difference(found[name], from_tensor(tensor, name))
+        difference = golden_difference(name, found[name], from_tensor(tensor, name), daily_base)
         if difference > golden.tolerance:
             raise BundleError(
                 f"{POLICY} gives another {name} than the policy gave (difference {difference:.3g}, at most "

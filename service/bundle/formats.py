@@ -1,5 +1,6 @@
 """The JSON files of a bundle, as strict types: a key too many, a key too few or a wrong type is refused."""
 
+import json
 from typing import Literal, TypeVar
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from xbopt.core.errors import BundleError, UsageError
 
 FORMAT_VERSION = 1
+MOST_MISSING = 0.1
+"""Share of a request's features that may be missing where the guardrails do not say."""
 PolicyShape = Literal["tactic", "direct"]
 OnTrouble = Literal["answer", "fallback", "refuse"]
 
@@ -98,6 +101,8 @@ class Guardrails(Strict, frozen=True, kw_only=True):
         on_drift: What to do with inputs outside what was seen.
         on_store_failure: What to do when a decision cannot be stored; ``answer`` makes no sense here.
         drift_deviations: A feature is out of range when it lies this many deviations beyond what was seen.
+        most_missing_frac: Most of a request's features that may be missing, as a share; beyond it the plan answers.
+            Left out in bundles that were made before there was such a limit; a tenth counts for them.
         cell_ceiling_base: Most spend a day of a cell and channel; empty for none.
         day_ceiling_base: Most spend a day.
         region_ceiling_base: Most spend a day by region; none where left out.
@@ -114,6 +119,7 @@ class Guardrails(Strict, frozen=True, kw_only=True):
     on_drift: OnTrouble = "fallback"
     on_store_failure: Literal["fallback", "refuse"] = "refuse"
     drift_deviations: float = 6.0
+    most_missing_frac: float | msgspec.UnsetType = msgspec.UNSET
     cell_ceiling_base: float | None = None
     day_ceiling_base: float
     region_ceiling_base: dict[str, float] = {}
@@ -123,6 +129,11 @@ class Guardrails(Strict, frozen=True, kw_only=True):
     cost_frac: dict[str, float]
     margin_floor_frac: float | None = None
     quiet_hours: list[QuietHours] = []
+
+    @property
+    def missing_allowed(self) -> float:
+        """Most of a request's features that may be missing, as a share."""
+        return MOST_MISSING if self.most_missing_frac is msgspec.UNSET else self.most_missing_frac
 
 
 class Tensor(Strict, frozen=True, kw_only=True):
@@ -208,6 +219,17 @@ def read_document(data: bytes, kind: type[Document], file: str) -> Document:
         UsageError: It is no such document.
     """
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        document = msgspec.json.decode(data, type=kind)
+        json.loads(data, object_pairs_hook=_once)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"{file}: {error}.") from error
+    return document
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A mapping, unless a key stands in it twice: the last one would win without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} stands in one mapping twice")
+    return found

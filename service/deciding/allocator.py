@@ -1,7 +1,7 @@
 """Deciding: from a request to spend, timing and discounts, with the propensity of what is done in the end."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +11,16 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
-from xbopt.service.bundle.schema import OUTPUTS
+from xbopt.service.bundle.schema import OUTPUTS, shape_of
 from xbopt.service.deciding.draws import new_decision_id, uniforms
-from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, allowed_tactics, arm
-from xbopt.service.deciding.reading import Batch, RequestError, RequestReader, is_featured
-from xbopt.service.deciding.requests import AllocationRequest, Source
+from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm
+from xbopt.service.deciding.reading import Batch, RequestReader, is_featured
+from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
 STORE_FAILURE = "store_failure"
 """Written among the fired guardrails where the plan answered because a decision could not be stored."""
+STOPPED = "stopped"
+"""Source and policy of a decision that spends nothing because the kill switch says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,10 @@ class Allocation:
 
     Attributes:
         batch: What was asked.
-        source: ``policy``, ``held`` or ``plan``, by row.
+        source: ``policy``, ``held``, ``plan`` or ``stopped``, by row.
         guardrails: Guardrails that changed something, by row.
+        off: Guardrails that could not work, because the request does not say what they need, by row.
+        kill: What the kill switch of the service said.
         policy: Name of the policy, or of the plan, by row.
         outputs: What is to be done, by name and in the order of the schema; ``allowed_mass`` is left out.
     """
@@ -36,8 +40,10 @@ class Allocation:
     batch: Batch
     source: list[Source]
     guardrails: list[list[str]]
+    off: list[list[str]]
     policy: list[str]
     outputs: Arrays
+    kill: KillMode = "off"
 
     @property
     def spend_base(self) -> FloatArray:
@@ -61,12 +67,12 @@ class Allocation:
 
     @property
     def tactic(self) -> IntArray | None:
-        """Drawn tactic ``(B, R, S)``; None for a direct policy."""
+        """Drawn tactic ``(B, R, S)``, -1 where all is stopped; None for a direct policy."""
         return self.outputs["tactic"].astype(np.int64, copy=False) if "tactic" in self.outputs else None
 
     @property
     def propensity(self) -> FloatArray | None:
-        """Probability of the tactic after guardrails ``(B, R, S)``; None for a direct policy."""
+        """Probability of the tactic after guardrails ``(B, R, S)``, 0 where all is stopped; None for a direct one."""
         return floats_of(self.outputs, "propensity") if "propensity" in self.outputs else None
 
     @property
@@ -92,7 +98,7 @@ class Allocator:
         self.currency = schema.currency
         self.policy = manifest.provenance.policy
         self.reader = RequestReader(schema, bundle.guardrails, schema_sha256=self.schema_sha256)
-        self._armed = arm(bundle.guardrails, schema)
+        self._armed = arm(bundle.guardrails, schema, bundle.plan.limits)
         self._tactics = schema.shape == "tactic"
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
         self.lengths = tuple(len(schema.axes.get(axis, [])) for axis in "RSCHFGEK")
@@ -121,19 +127,19 @@ class Allocator:
     @property
     def units(self) -> list[str]:
         """Cells as ``region/segment``, in order."""
-        return self.reader.units
+        return self.reader.beside.units
 
     @property
     def allowed(self) -> BoolArray | None:
         """Which tactics the guardrails allow ``(R, S, K)``; None where they allow all."""
         return None if self._mask_is_open else self._allowed == 1.0
 
-    def allocate(self, request: AllocationRequest, *, kill: bool = False) -> Allocation:
+    def allocate(self, request: AllocationRequest, *, kill: KillMode = "off") -> Allocation:
         """Decide for one market.
 
         Args:
             request: What is known, and what may still be spent.
-            kill: Answer with the plan.
+            kill: Whether the plan answers, or nothing is spent.
 
         Raises:
             RequestError: The request does not fit the schema.
@@ -141,38 +147,71 @@ class Allocator:
         decision_id = request.decision_id or new_decision_id()
         return self.decide(self.reader.one(request, decision_id), kill=kill)
 
-    def decide(self, batch: Batch, *, kill: bool = False) -> Allocation:
+    def decide(self, batch: Batch, *, kill: KillMode = "off") -> Allocation:
         """Decide for a batch of markets.
+
+        Args:
+            batch: What is known, and what may still be spent.
+            kill: Whether the plan answers, or nothing is spent.
 
         Raises:
             RequestError: Inputs lie outside what was seen, and the guardrails say to refuse them.
         """
         rules = self.bundle.guardrails
-        plan: BoolArray | None = None
-        why = KILL_SWITCH
-        if kill or rules.kill_switch:
-            plan = np.ones(len(batch), dtype=np.bool_)
-        elif batch.drifted is not None and rules.on_drift != "answer":
-            if rules.on_drift == "refuse":
-                names = ", ".join(self.reader.drifted_features(batch))
-                raise RequestError(f"Inputs lie outside what the policy has seen: {names}.")
-            plan, why = batch.drifted, DRIFT
+        if kill == "zero":
+            return self._stopped(batch, kill)
+        if kill == "plan" or rules.kill_switch:
+            return replace(self._by_plan(batch, KILL_SWITCH), kill=kill)
+        drifted, lacking = batch.drifted, self.reader.too_much_missing(batch)
+        if drifted is not None and rules.on_drift == "refuse":
+            names = ", ".join(self.reader.drifted_features(batch))
+            raise RequestError(f"Inputs lie outside what the policy has seen: {names}.")
+        plan = lacking
+        if drifted is not None and rules.on_drift == "fallback":
+            plan = drifted if lacking is None else drifted | lacking
         allocation = self._by_tactic(batch, plan) if self._tactics else self._directly(batch, plan)
-        if plan is not None:
-            for row in np.flatnonzero(plan).tolist():
-                allocation.guardrails[row].insert(0, why)
-        elif batch.drifted is not None:
-            for row in np.flatnonzero(batch.drifted).tolist():
-                allocation.guardrails[row].insert(0, DRIFT)
+        for why, rows in ((MISSING, lacking), (DRIFT, drifted)):
+            if rows is not None:
+                for row in np.flatnonzero(rows).tolist():
+                    allocation.guardrails[row].insert(0, why)
         return allocation
 
-    def by_plan(self, batch: Batch, why: str) -> Allocation:
-        """Decide by the plan, and say why."""
+    def by_plan(self, batch: Batch, why: str, *, kill: KillMode = "off") -> Allocation:
+        """Decide by the plan, and say why; where the kill switch stops everything, nothing is spent here either."""
+        if kill != "zero":
+            return replace(self._by_plan(batch, why), kill=kill)
+        allocation = self._stopped(batch, kill)
+        for fired in allocation.guardrails:
+            fired.insert(0, why)
+        return allocation
+
+    def _by_plan(self, batch: Batch, why: str) -> Allocation:
         every = np.ones(len(batch), dtype=np.bool_)
         allocation = self._by_tactic(batch, every) if self._tactics else self._directly(batch, every)
         for fired in allocation.guardrails:
             fired.insert(0, why)
         return allocation
+
+    def _stopped(self, batch: Batch, kill: KillMode) -> Allocation:
+        """No spend, no discount, and nothing drawn, whatever is asked; the hours of the day are the plan's."""
+        rows, schema = len(batch), self.bundle.schema
+        outputs: Arrays = {}
+        for field in schema.outputs:
+            if field.name != "allowed_mass":
+                zeros = np.zeros(shape_of(field, schema, rows))
+                outputs[field.name] = zeros.astype(np.int64) if field.dtype == "int64" else zeros
+        outputs["daypart_weights"] = np.repeat(self.bundle.plan.daypart_weights[None], rows, axis=0)
+        if self._tactics:
+            outputs["tactic"] -= 1
+        return Allocation(
+            batch=batch,
+            source=[STOPPED for _ in range(rows)],
+            guardrails=[[KILL_SWITCH] for _ in range(rows)],
+            off=[[] for _ in range(rows)],
+            policy=[STOPPED for _ in range(rows)],
+            outputs=outputs,
+            kill=kill,
+        )
 
     def _by_tactic(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         rows = len(batch)
@@ -229,19 +268,25 @@ class Allocator:
         return {name: getattr(done, name) for name in OUTPUTS}
 
     def _guarded(self, batch: Batch, plan: BoolArray | None, found: Arrays) -> Allocation:
-        money = floats_of(found, "spend_base")
-        if batch.active is not None:
-            money = money * batch.active[..., None]
+        rows = len(batch)
         money, weights, depth, fired = self._armed.apply(
-            money, floats_of(found, "daypart_weights"), floats_of(found, "discount_frac"), batch.previous_base
+            batch,
+            floats_of(found, "spend_base"),
+            floats_of(found, "daypart_weights"),
+            floats_of(found, "discount_frac"),
         )
-        rows = range(len(batch))
-        own: Source = "policy" if batch.held is None else "held"
-        source: list[Source] = [own for _ in rows] if plan is None else ["plan" if plan[row] else own for row in rows]
+        source: list[Source] = ["policy" for _ in range(rows)]
+        if batch.held is not None:
+            # Stores of before hold single decisions that name no tactic and say held.
+            carried: list[int] = (batch.held >= 0).reshape(rows, -1).sum(axis=1).tolist()
+            source = ["held" if count or rows == 1 else "policy" for count in carried]
+        if plan is not None:
+            source = ["plan" if plan[row] else source[row] for row in range(rows)]
         return Allocation(
             batch=batch,
             source=source,
             guardrails=fired,
+            off=self._armed.unable(batch),
             policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
             outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )

@@ -4,17 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.decisions.limits import Limits
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, QuietHours
+from xbopt.service.bundle.graph_session import floats_of
 from xbopt.service.bundle.schema import Schema
+from xbopt.service.deciding.caps import SpendCaps
+from xbopt.service.deciding.reading import Batch
 
 # As in core.feasibility: caps are aimed at with a margin for rounding.
 _SHAVE = 1.0 - 1e-11
 _SLACK = 1.0 + 1e-12
-KILL_SWITCH, DRIFT, DISCOUNT = "kill_switch", "drift", "discount_ceiling"
+_LEAST = 1e-200
+KILL_SWITCH, DRIFT, MISSING, DISCOUNT = "kill_switch", "drift", "missing", "discount_ceiling"
 CELL, DAY, REGION, CHANNEL = "cell_ceiling", "day_ceiling", "region_ceiling", "channel_ceiling"
-CHANGE, QUIET, NEGATIVE = "day_on_day_change", "quiet_hours", "not_a_spend"
+CHANGE, QUIET, NEGATIVE, CAPS = "day_on_day_change", "quiet_hours", "not_a_spend", "caps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,7 @@ class ArmedGuardrails:
         discount: Deepest discount ``(R, S)``.
         quiet: Whether a daypart is silent ``(R, C, H)``; None where none is.
         least_ceiling: The smallest of all ceilings: a day that spends less keeps them all.
+        caps: What the last projection brings spend to, the ceilings of region, channel and day among them.
     """
 
     cell: float
@@ -39,47 +45,80 @@ class ArmedGuardrails:
     channel: FloatArray
     change: float | None
     discount: FloatArray
-    quiet: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None"
+    quiet: BoolArray | None
+    caps: SpendCaps
 
     def apply(
-        self,
-        spend: FloatArray,
-        dayparts: FloatArray,
-        discount: FloatArray,
-        previous: FloatArray | None,
+        self, batch: Batch, spend: FloatArray, dayparts: FloatArray, discount: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray, list[list[str]]]:
         """Bring a decision within the guardrails.
 
         Args:
+            batch: What was asked: what may still be spent, spend of the day before, and the cells that are decided.
             spend: ``(B, R, S, C)``.
             dayparts: ``(B, R, C, H)``.
             discount: ``(B, R, S)``.
-            previous: Spend of the day before ``(B, R, S, C)``, NaN where it is not known; None where none is.
 
         Returns:
             Spend, dayparts, discounts, and the guardrails that changed something, by row.
         """
         fired: list[list[str]] = [[] for _ in range(len(spend))]
-        if self.change is not None and previous is not None:
-            spend = _note(fired, CHANGE, spend, _changed_by(spend, previous, self.change))
-        if not self._kept(spend):
-            spend = _note(fired, NEGATIVE, spend, np.maximum(np.nan_to_num(spend, posinf=0.0, neginf=0.0), 0.0))
-            spend = _note(fired, CELL, spend, np.minimum(spend, self.cell))
-            spend = _note(fired, REGION, spend, _scaled(spend, (2, 3), self.region[:, None, None]))
-            spend = _note(fired, CHANNEL, spend, _scaled(spend, (1, 2), self.channel))
-            spend = _note(fired, DAY, spend, _scaled(spend, (1, 2, 3), np.float64(self.day)))
+        if batch.active is not None:
+            spend = spend * batch.active[..., None]
+        asked = spend
+        if self.change is not None and batch.previous_base is not None:
+            spend = _note(fired, CHANGE, spend, _changed_by(spend, batch.previous_base, self.change, batch.active))
+        if not self._surely_kept(batch, spend):
+            spend = self._capped(batch, asked, spend, fired)
         if not (discount <= self.discount).all():
             discount = _note(fired, DISCOUNT, discount, np.minimum(discount, self.discount))
         if self.quiet is not None:
             dayparts = _note(fired, QUIET, dayparts, _silenced(dayparts, self.quiet))
         return spend, dayparts, discount, fired
 
+    def _surely_kept(self, batch: Batch, spend: FloatArray) -> bool:
+        """Whether one decision keeps everything: none of it is negative or no number, and its sum is small enough."""
+        if len(spend) > 1:
+            return False
+        least, total = float(spend.min()), float(spend.sum())
+        money = (floats_of(batch.inputs, name) for name in ("budget_base", "region_base", "channel_base"))
+        return least >= 0.0 and total <= self.least_ceiling and self.caps.surely_kept(total, *money)
+
+    def _capped(self, batch: Batch, asked: FloatArray, spend: FloatArray, fired: list[list[str]]) -> FloatArray:
+        """Spend within the ceilings, and then within every cap there is.
+
+        Args:
+            batch: What was asked.
+            asked: Spend before any guardrail ``(B, R, S, C)``.
+            spend: Spend now ``(B, R, S, C)``.
+            fired: Where to write down what changed something.
+        """
+        if not self._kept(spend):
+            spend = _note(fired, NEGATIVE, spend, np.maximum(np.nan_to_num(spend, posinf=0.0, neginf=0.0), 0.0))
+            spend = _note(fired, CELL, spend, np.minimum(spend, self.cell))
+            spend = _note(fired, REGION, spend, _scaled(spend, (2, 3), self.region[:, None, None]))
+            spend = _note(fired, CHANNEL, spend, _scaled(spend, (1, 2), self.channel))
+            spend = _note(fired, DAY, spend, _scaled(spend, (1, 2, 3), np.float64(self.day)))
+        spend, taken = self.caps.project(spend, batch.remaining)
+        if taken is not None:
+            for row in np.flatnonzero(taken).tolist():
+                # What was lifted and taken away again has changed nothing.
+                fired[row] = [] if np.array_equal(spend[row], asked[row]) else [*fired[row], CAPS]
+        return spend
+
+    def unable(self, batch: Batch) -> list[list[str]]:
+        """Guardrails that cannot work, because the request does not say what they need, by row."""
+        if self.change is None:
+            return [[] for _ in range(len(batch))]
+        if batch.previous_base is None:
+            return [[CHANGE] for _ in range(len(batch))]
+        unknown = np.asarray(np.isnan(batch.previous_base).any(axis=3))
+        if batch.active is not None:
+            unknown = unknown & batch.active
+        rows = np.asarray(unknown.reshape(len(batch), -1).any(axis=1))
+        return [[CHANGE] if rows[row] else [] for row in range(len(batch))]
+
     def _kept(self, spend: FloatArray) -> bool:
-        if len(spend) == 1:
-            # The usual case needs two looks: none is negative or no number, and the sum is small enough.
-            least, total = float(spend.min()), float(spend.sum())
-            if least >= 0.0 and total <= self.least_ceiling:
-                return True
         return bool(
             (spend >= 0.0).all()
             and (spend <= self.cell).all()
@@ -104,18 +143,24 @@ def _scaled(spend: FloatArray, axes: tuple[int, ...], cap: "FloatArray | np.floa
     return np.where(over, spend * factor, spend)
 
 
-def _changed_by(spend: FloatArray, previous: FloatArray, share: float) -> FloatArray:
-    """A cell's spend within a share of the day before; a cell without money before may start freely."""
+def _changed_by(spend: FloatArray, previous: FloatArray, share: float, active: BoolArray | None) -> FloatArray:
+    """A cell's spend within a share of the day before, up and down; a cell without money before may start freely.
+
+    A cell that would fall to nothing keeps the day before's split over channels, since it has none of its own.
+    """
     now, before = spend.sum(axis=3, keepdims=True), previous.sum(axis=3, keepdims=True)
-    known = np.isfinite(before) & (before > 0.0) & (now > 0.0)
+    known = np.isfinite(before) & (before > 0.0)
+    if active is not None:
+        known &= active[..., None]
+    some = known & (now > _LEAST)
     safe = np.where(known, before, 1.0)
     within = np.clip(now, safe * (1.0 - share), safe * (1.0 + share))
     # Times 1 changes no bit.
-    factor = np.where(known & (within != now), within / np.where(known, now, 1.0), 1.0)
-    return spend * factor
+    factor = np.where(some & (within != now), within / np.where(some, now, 1.0), 1.0)
+    return np.where(known & ~some, previous * (1.0 - share), spend * factor)
 
 
-def _silenced(dayparts: FloatArray, quiet: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> FloatArray:
+def _silenced(dayparts: FloatArray, quiet: BoolArray) -> FloatArray:
     loud = np.where(quiet, 0.0, dayparts)
     total = loud.sum(axis=3, keepdims=True)
     # Where all of the day's weight lay in quiet hours, it goes to the other dayparts in equal shares.
@@ -126,34 +171,30 @@ def _silenced(dayparts: FloatArray, quiet: "np.ndarray[tuple[int, ...], np.dtype
     return np.where(touched, shares, dayparts)
 
 
-def arm(guardrails: Guardrails, schema: Schema) -> ArmedGuardrails:
-    """Guardrails as arrays in the order of the schema.
+def arm(guardrails: Guardrails, schema: Schema, limits: Limits) -> ArmedGuardrails:
+    """Guardrails as arrays in the order of the schema; their values are checked when a bundle is loaded.
 
-    Raises:
-        BundleError: They name what is not in the schema, or forbid every hour of a day.
+    Args:
+        guardrails: The guardrails.
+        schema: The schema.
+        limits: The hard limits of the plan.
     """
     regions, segments, channels = (schema.axes[axis] for axis in "RSC")
     cells = [f"{region}/{segment}" for region in regions for segment in segments]
 
-    def by_name(values: dict[str, float], names: list[str], otherwise: float, what: str) -> FloatArray:
-        strange = sorted(set(values) - set(names))
-        if strange:
-            raise BundleError(f"{GUARDRAILS}: {what} names {strange[0]!r}, which is not in the schema.")
-        array = np.array([values.get(name, otherwise) for name in names], dtype=np.float64)
-        if np.isnan(array).any() or (array < 0.0).any():
-            raise BundleError(f"{GUARDRAILS}: {what} holds a value below zero.")
-        return array
+    def by_name(values: dict[str, float], names: list[str], otherwise: float) -> FloatArray:
+        return np.array([values.get(name, otherwise) for name in names], dtype=np.float64)
 
     shape = (len(regions), len(segments))
-    discount = by_name(guardrails.discount_ceiling_frac, cells, 1.0, "discount_ceiling_frac").reshape(shape)
+    discount = by_name(guardrails.discount_ceiling_frac, cells, 1.0).reshape(shape)
     if guardrails.margin_floor_frac is not None:
-        cost = by_name(guardrails.cost_frac, cells, 0.0, "cost_frac").reshape(shape)
+        cost = by_name(guardrails.cost_frac, cells, 0.0).reshape(shape)
         # (1 - d) p - c >= f (1 - d) p, solved for the discount d.
         deepest = 1.0 - cost / max(1.0 - guardrails.margin_floor_frac, 1e-12)
         discount = np.minimum(discount, np.maximum(deepest, 0.0))
     cell = np.inf if guardrails.cell_ceiling_base is None else guardrails.cell_ceiling_base
-    region = by_name(guardrails.region_ceiling_base, regions, np.inf, "region_ceiling_base")
-    channel = by_name(guardrails.channel_ceiling_base, channels, np.inf, "channel_ceiling_base")
+    region = by_name(guardrails.region_ceiling_base, regions, np.inf)
+    channel = by_name(guardrails.channel_ceiling_base, channels, np.inf)
     return ArmedGuardrails(
         cell=cell,
         day=guardrails.day_ceiling_base,
@@ -163,26 +204,22 @@ def arm(guardrails: Guardrails, schema: Schema) -> ArmedGuardrails:
         change=guardrails.day_on_day_frac,
         discount=discount,
         quiet=_quiet(guardrails.quiet_hours, schema),
+        caps=SpendCaps.of(limits, day=guardrails.day_ceiling_base, region=region, channel=channel),
     )
 
 
-def _quiet(rules: list[QuietHours], schema: Schema) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None":
+def _quiet(rules: list[QuietHours], schema: Schema) -> BoolArray | None:
     """Whether a daypart touches a quiet hour ``(R, C, H)``."""
     if not rules:
         return None
     regions, channels = schema.axes["R"], schema.axes["C"]
     quiet = np.zeros((len(regions), len(channels), len(schema.daypart_hours)), dtype=np.bool_)
     for rule in rules:
-        strange = sorted((set(rule.regions) - set(regions)) | (set(rule.channels) - set(channels)))
-        if strange or not (0 <= rule.from_hour <= 24 and 0 <= rule.to_hour <= 24):
-            raise BundleError(f"{GUARDRAILS}: quiet_hours names an unknown region, channel or hour ({strange}).")
         silent = {hour % 24 for hour in _hours(rule.from_hour, rule.to_hour)}
         parts = [bool(silent & {hour % 24 for hour in _hours(*span)}) for span in schema.daypart_hours]
         for region in rule.regions:
             for channel in rule.channels:
                 quiet[regions.index(region), channels.index(channel)] |= parts
-    if quiet.all(axis=2).any():
-        raise BundleError(f"{GUARDRAILS}: quiet_hours leave a channel no hour of the day; give it no money instead.")
     return quiet
 
 

@@ -2,24 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as made_field
 
 import msgspec
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decisions.limits import Remaining
-from xbopt.core.errors import UsageError
 from xbopt.service.bundle.formats import Guardrails
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Feature, Field, Schema, shape_of
-from xbopt.service.deciding.requests import BESIDE, AllocationRequest, request_type
+from xbopt.service.deciding.beside import NOTHING, Beside, BesideReader
+from xbopt.service.deciding.requests import BESIDE, AllocationRequest, RequestError, request_type
 
 _WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts", "K": "tactics"}
 _LARGEST_INTEGER = 2.0**53
 
 
-class RequestError(UsageError):
-    """Raised when a request does not fit the schema of the bundle."""
+MISSING = "missing."
+"""Before the name of an input: which of its numbers were missing, as an array beside the batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Batch:
         previous_base: Spend of the day before ``(B, R, S, C)``, NaN where unknown; None where nobody says.
         active: Which cells are decided ``(B, R, S)``; None for all.
         drifted: Rows whose inputs lie outside what was seen ``(B,)``; None where none do.
+        missing: Which numbers of an input were missing and are filled in by the rule of the schema, in its shape; only
+            inputs in which any were.
     """
 
     decision_ids: list[str]
@@ -41,6 +44,7 @@ class Batch:
     previous_base: FloatArray | None = None
     active: BoolArray | None = None
     drifted: BoolArray | None = None
+    missing: dict[str, BoolArray] = made_field(default_factory=dict[str, BoolArray])
 
     def __len__(self) -> int:
         """Number of decisions, ``B``."""
@@ -65,6 +69,25 @@ class Batch:
             array: FloatArray | IntArray | BoolArray | None = getattr(self, name)
             if array is not None:
                 yield name, array
+        for name, gaps in self.missing.items():
+            yield MISSING + name, gaps
+
+    @property
+    def filled(self) -> IntArray:
+        """Number of inputs that were missing and are filled in ``(B,)``."""
+        counts: IntArray = np.zeros(len(self), dtype=np.int64)
+        for gaps in self.missing.values():
+            counts += gaps.reshape(len(self), -1).sum(axis=1)
+        return counts
+
+    def observed(self) -> Arrays:
+        """The inputs as they were given: NaN where a number was missing. Whole numbers stay filled in."""
+        return {
+            name: np.where(self.missing[name], np.nan, array)
+            if name in self.missing and array.dtype.kind == "f"
+            else array
+            for name, array in self.inputs.items()
+        }
 
 
 class RequestReader:
@@ -85,10 +108,7 @@ class RequestReader:
         self.decoder = msgspec.json.Decoder(self.request_type | list[self.request_type])
         self._asked = schema.asked
         self._shapes = {field.name: shape_of(field, schema, 1)[1:] for field in self._asked}
-        self._tactics = len(schema.axes.get("K", []))
-        self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
-        self.units = [f"{region}/{segment}" for region in schema.axes["R"] for segment in schema.axes["S"]]
-        self._unit_position = {unit: i for i, unit in enumerate(self.units)}
+        self.beside = BesideReader(schema)
         # All features of a row side by side, input after input. One comparison then finds every missing value, every
         # infinite one and every drift.
         featured = [field for field in self._asked if is_featured(field)]
@@ -103,6 +123,14 @@ class RequestReader:
         room = np.where(room > 0.0, room, 0.1 * np.maximum(np.abs(high), 1.0))
         self._centre = (high + low) / 2.0
         self._reach = (high - low) / 2.0 + room
+        # The share is of the numbers that a gap may be in: features, and further inputs with a value for one.
+        self._stand_in = {
+            field.name: value
+            for field in self._asked
+            if (value := if_missing(field)) is not None and field.name not in CAPS
+        }
+        numbers = sum(int(np.prod(self._shapes[name])) for name in (*self._featured, *self._stand_in))
+        self._most_missing = guardrails.missing_allowed * numbers
         self._bounds = {
             field.name: (-np.inf if field.low is None else field.low, np.inf if field.high is None else field.high)
             for field in self._asked
@@ -127,72 +155,102 @@ class RequestReader:
         return self.batch(
             [decision_id],
             given,
-            held=self._held(request.held),
-            previous_base=self._previous(request.previous_spend_base),
-            active=self._active(request.units),
+            self.beside.nested(request.previous_spend_base, request.held, request.units),
         )
 
     def batch(
         self,
         decision_ids: list[str],
         inputs: "Mapping[str, FloatArray | IntArray]",
-        *,
-        held: IntArray | None = None,
-        previous_base: FloatArray | None = None,
-        active: BoolArray | None = None,
+        beside: Beside = NOTHING,
     ) -> Batch:
         """The inputs of a batch that came as arrays.
 
         Args:
             decision_ids: ``(B,)``.
             inputs: By name, with the shapes of the schema; NaN stands for a missing feature.
-            held: As in ``Batch``.
-            previous_base: As in ``Batch``.
-            active: As in ``Batch``.
+            beside: What stands beside them.
 
         Raises:
             RequestError: They do not fit the schema.
         """
         rows = len(decision_ids)
         arrays: Arrays = {}
+        missing: dict[str, BoolArray] = {}
         for field in self._asked:
             shape = (rows, *self._shapes[field.name])
             array = inputs.get(field.name)
             if array is None:
-                otherwise = if_missing(field)
-                if otherwise is None:
+                array = np.full(shape, np.inf if field.name in CAPS else np.nan)
+                if field.name not in CAPS and field.name not in self._stand_in:
                     raise RequestError(f"The input {field.name!r} is missing; its shape is {shape}.")
-                filled = np.full(shape, otherwise)
-                array = filled.astype(np.int64) if field.dtype == "int64" else filled
-            elif array.shape != shape or not self._within(field, array):
+            if field.name in self._stand_in and array.shape == shape:
+                gaps = np.isnan(array)
+                if gaps.any():
+                    missing[field.name] = gaps
+                    array = np.where(gaps, self._stand_in[field.name], array.astype(np.float64))
+                if field.dtype == "int64":
+                    array = array.astype(np.int64, copy=False)
+            if array.shape != shape or not self._within(field, array):
                 raise RequestError(self._complaint(field, array, shape))
             arrays[field.name] = array
         flat = self._flat(arrays)
         inside = np.abs(flat - self._centre) <= self._reach
         drifted: BoolArray | None = None
         if not inside.all():
-            flat = self._without_missing(flat)
+            flat, empty = self._without_missing(flat)
             outside: BoolArray = ~(np.abs(flat - self._centre) <= self._reach)
             strange = np.asarray(outside.any(axis=1))
             drifted = strange if strange.any() else None
             first = 0
             for name in self._featured:
-                width = int(np.prod(self._shapes[name]))
-                arrays[name] = flat[:, first : first + width].reshape(arrays[name].shape)
-                first += width
+                part = slice(first, first + int(np.prod(self._shapes[name])))
+                shape = arrays[name].shape
+                arrays[name] = flat[:, part].reshape(shape)
+                if empty[:, part].any():
+                    missing[name] = empty[:, part].reshape(shape)
+                first = part.stop
         return Batch(
             decision_ids=decision_ids,
             inputs=arrays,
-            held=held,
-            previous_base=previous_base,
-            active=active,
+            held=beside.held,
+            previous_base=beside.previous_base,
+            active=beside.active,
             drifted=drifted,
+            missing=missing,
         )
+
+    def too_much_missing(self, batch: Batch) -> BoolArray | None:
+        """Rows in which more is missing than the guardrails let pass ``(B,)``; None where there are none."""
+        if not batch.missing:
+            return None
+        over: BoolArray = batch.filled > self._most_missing
+        return over if over.any() else None
+
+    def drifted_by_name(self, batch: Batch) -> dict[str, int]:
+        """Rows in which a feature lies outside what was seen, in any place, by its name."""
+        outside: BoolArray = ~(np.abs(self._flat(batch.inputs) - self._centre) <= self._reach)
+        found: dict[str, BoolArray] = {}
+        for i in np.flatnonzero(outside.any(axis=0)).tolist():
+            name = self._features[i].name
+            found[name] = found.get(name, False) | outside[:, i]
+        return {name: int(rows.sum()) for name, rows in found.items()}
+
+    def missing_by_name(self, batch: Batch) -> dict[str, int]:
+        """Numbers that were missing, by the name of the feature or input."""
+        found: dict[str, int] = {}
+        for field in self._asked:
+            if field.name in batch.missing:
+                gaps = batch.missing[field.name]
+                names = self._schema.axes[field.axes[-1]] if is_featured(field) else [field.name]
+                for name, count in zip(names, gaps.reshape(-1, len(names)).sum(axis=0).tolist(), strict=True):
+                    if count:
+                        found[name] = found.get(name, 0) + count
+        return found
 
     def drifted_features(self, batch: Batch) -> list[str]:
         """Names of the features that lie outside what was seen, in any row."""
-        outside = (~(np.abs(self._flat(batch.inputs) - self._centre) <= self._reach)).any(axis=0)
-        return sorted({self._features[i].name for i in np.flatnonzero(outside).tolist()})
+        return sorted(self.drifted_by_name(batch))
 
     def _flat(self, arrays: Arrays) -> FloatArray:
         """All features of a row side by side ``(B, N)``."""
@@ -222,56 +280,20 @@ class RequestReader:
         wrong = array[~((array >= low) & (array <= high))].ravel()[0]
         return f"{name} is {wrong:g}; {allowed} is possible."
 
-    def _without_missing(self, flat: FloatArray) -> FloatArray:
-        """Fill in missing values by the schema's rule; an infinite value is no value at all."""
+    def _without_missing(self, flat: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Fill in missing values by the schema's rule, and say which; an infinite value is no value at all."""
         if np.isinf(flat).any():
             raise RequestError("A feature is infinite; give a number, or null where it is missing.")
         missing = np.isnan(flat)
         if not missing.any():
-            return flat
+            return flat, missing
         filled = flat.copy()
         for position in np.flatnonzero(missing.any(axis=0)).tolist():
             feature = self._features[position]
             if feature.missing.rule == "refuse":
                 raise RequestError(f"The feature {feature.name} is missing, and nothing stands in for it.")
             filled[missing[:, position], position] = feature.missing.value
-        return filled
-
-    def _held(self, held: list[list[int]] | None) -> IntArray | None:
-        if held is None:
-            return None
-        shape, tactics = self._cells, self._tactics
-        try:
-            array = np.array(held, dtype=np.int64)
-        except (ValueError, OverflowError) as error:
-            raise RequestError("held has rows of unequal length, or no tactics.") from error
-        if array.shape != shape or not ((array >= -1) & (array < tactics)).all():
-            raise RequestError(f"held needs one tactic from 0 to {tactics - 1} a cell, shape {shape}; -1 to draw.")
-        return array[None]
-
-    def _previous(self, spend: list[list[list[float]]] | None) -> FloatArray | None:
-        if spend is None:
-            return None
-        try:
-            array = np.array(spend, dtype=np.float64)
-        except ValueError as error:
-            raise RequestError("previous_spend_base has rows of unequal length.") from error
-        shape = (*self._cells, len(self._schema.axes["C"]))
-        if array.shape != shape or not (np.isfinite(array) & (array >= 0.0)).all():
-            raise RequestError(f"previous_spend_base needs amounts of 0 or more, shape {shape}.")
-        return array[None]
-
-    def _active(self, units: list[str] | None) -> BoolArray | None:
-        if units is None:
-            return None
-        active = np.zeros((1, len(self.units)), dtype=np.bool_)
-        for unit in units:
-            if unit not in self._unit_position:
-                raise RequestError(f"There is no unit {unit!r}; known: {', '.join(self.units[:8])}.")
-            active[0, self._unit_position[unit]] = True
-        if not units:
-            raise RequestError("units is empty; name cells, or leave it out for all of them.")
-        return active.reshape(1, *self._cells)
+        return filled, missing
 
 
 def is_featured(field: Field) -> bool:
@@ -299,11 +321,11 @@ def read_numbers(field: Field, data: object) -> "FloatArray | IntArray":
         array = array.astype(np.float64, copy=False)
     except (ValueError, TypeError, OverflowError) as error:
         raise RequestError(f"{field.name} has rows of unequal length, or holds something that is no number.") from error
-    otherwise = if_missing(field)
-    if otherwise is not None:
-        array = np.where(np.isnan(array), otherwise, array)
+    if field.name in CAPS:
+        return np.where(np.isnan(array), np.inf, array)
     if field.dtype == "int64":
-        if not ((np.abs(array) <= _LARGEST_INTEGER) & (array == np.floor(array))).all():
+        may_be_missing = np.isnan(array) & (if_missing(field) is not None)
+        if not ((np.abs(array) <= _LARGEST_INTEGER) & (array == np.floor(array)) | may_be_missing).all():
             raise RequestError(f"{field.name} has to hold whole numbers.")
-        return array.astype(np.int64)
+        return array if may_be_missing.any() else array.astype(np.int64)
     return array

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, cast
 
 import msgspec
 
-from xbopt.core.errors import BundleError
+from xbopt.core.errors import BundleError, UsageError
 from xbopt.service.bundle.formats import SCHEMA
 from xbopt.service.bundle.schema import FEATURE_AXES, INPUTS, Schema
 
@@ -12,10 +12,16 @@ Number = float | None
 Text = Annotated[str, msgspec.Meta(max_length=128)]
 DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[A-Za-z0-9._:\-]*$")]
 
-Source = Literal["policy", "held", "plan"]
+Source = Literal["policy", "held", "plan", "stopped"]
+KillMode = Literal["off", "plan", "zero"]
+"""What the kill switch does: nothing, the plan answers everything, or nothing is spent at all."""
 
 BESIDE = {"held": ("<i8", "BRS"), "previous_base": ("<f8", "BRSC"), "active": ("?", "BRS"), "drifted": ("?", "B")}
 """Type and axes of the arrays of a batch that the graph does not read."""
+
+
+class RequestError(UsageError):
+    """Raised when a request does not fit the schema of the bundle."""
 
 
 class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -35,7 +41,8 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         step: Number of the decision in its episode; the day where left out.
         units: Cells that are decided, as ``region/segment``; all where empty. The others get no money.
         held: Tactics that were drawn before and still hold ``(R, S)``.
-        previous_spend_base: Spend of the day before ``(R, S, C)``, for the guardrail of daily change.
+        previous_spend_base: Spend of the day before ``(R, S, C)``, for the guardrail of daily change; a cell with a
+            ``null`` is free of it.
         schema_sha256: Hash of the schema that the request was written for; a request for another one is refused.
     """
 
@@ -51,7 +58,7 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     step: Annotated[int, msgspec.Meta(ge=0, le=2**31)] | None = None
     units: list[Text] | None = None
     held: list[list[int]] | None = None
-    previous_spend_base: list[list[list[float]]] | None = None
+    previous_spend_base: list[list[list[Number]]] | None = None
     schema_sha256: str | None = None
 
 
@@ -94,8 +101,10 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         decision_id: Name of the decision; outcomes refer to it.
         bundle: Content address of the bundle that decided.
         policy: Name of the policy, or of the plan that stood in for it.
-        source: ``policy``, ``held`` (a tactic drawn before), or ``plan`` (the fallback).
+        source: ``policy``, ``held`` (a tactic drawn before), ``plan`` (the fallback), or ``stopped`` (no spend).
         guardrails: Guardrails that changed something.
+        off: Guardrails that could not work, because the request does not say what they need.
+        filled: Number of inputs that were missing and were filled in by the rule of the schema.
         stored: Whether the decision is on disk.
         currency: The base currency.
         day: Day of the horizon.
@@ -104,8 +113,9 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         daypart_weights: How a channel's spend is spread over the day ``(R, C, H)``.
         discount_frac: Discount ``(R, S)``.
         mechanic: Promotion mechanic ``(R, S)``: 0 percent off, 1 threshold, 2 bundle, 3 member only, 4 limited time.
-        tactic: Drawn tactic ``(R, S)``; empty for a direct policy.
-        propensity: Probability of the tactic after guardrails ``(R, S)``; empty for a direct policy.
+        tactic: Drawn tactic ``(R, S)``, -1 where all is stopped; empty for a direct policy.
+        propensity: Probability of the tactic after guardrails ``(R, S)``, 0 where all is stopped; empty for a direct
+            policy.
     """
 
     decision_id: str
@@ -113,6 +123,8 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     policy: str
     source: Source
     guardrails: list[str]
+    off: list[str]
+    filled: int
     stored: bool
     currency: str
     day: int

@@ -12,7 +12,7 @@ from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Menu
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.service.bundle.formats import Guardrails, Plan, PolicyShape
+from xbopt.service.bundle.formats import MOST_MISSING, Guardrails, Plan, PolicyShape
 from xbopt.service.bundle.schema import FEATURE_AXES, Feature, Field, Missing, Schema
 from xbopt.service.bundle.tensors import to_tensor
 from xbopt.service.exporting.inputs import describe, input_fields
@@ -106,6 +106,7 @@ def build_guardrails(scenario: Scenario) -> Guardrails:
     cost = goods.cost_base / np.where(goods.price_base > 0.0, goods.price_base, 1.0)
     return Guardrails(
         guardrails_version=1,
+        most_missing_frac=MOST_MISSING,
         day_ceiling_base=scenario.limits.daily_base,
         discount_ceiling_frac={name: float(ceiling[cell]) for name, cell in zip(names, cells, strict=True)},
         cost_frac={name: float(cost[cell]) for name, cell in zip(names, cells, strict=True)},

@@ -8,8 +8,9 @@ import numpy as np
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Menu, Policy
-from xbopt.core.errors import BundleError
+from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.randomness import named_generator
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.service.bundle.formats import (
     CARD,
@@ -28,9 +29,12 @@ from xbopt.service.bundle.formats import (
     PolicyShape,
     encode,
 )
-from xbopt.service.bundle.graph_session import Arrays, GraphSession, floats_of, largest_difference
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, floats_of, golden_difference
 from xbopt.service.bundle.integrity import entry_of, sealed, sign
+from xbopt.service.bundle.ranges import check_guardrails, check_plan
+from xbopt.service.bundle.schema import Schema
 from xbopt.service.bundle.tensors import to_tensor
+from xbopt.service.deciding.guardrails import allowed_tactics, arm
 from xbopt.service.exporting.card import write_card
 from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
 from xbopt.service.exporting.inputs import inputs_of
@@ -81,7 +85,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     Raises:
         PolicyError: There is no graph for this kind of policy.
         BundleError: The graph does not do what the policy does.
-        UsageError: Name, version or key make no sense.
+        UsageError: Name, version, key or the planner's own guardrails make no sense.
     """
     scenario = market.scenario
     menu = None if isinstance(policy, DirectPolicy) else policy.menu
@@ -107,9 +111,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     known = golden_inputs | ({"tactic": found["tactic"]} if shape == "tactic" else {})
     outputs = reference_outputs(policy, scenario, sample, known)
     for name, array in found.items():
-        difference = largest_difference(array, outputs[name]) / (
-            scenario.limits.daily_base if name == "spend_base" else 1
-        )
+        difference = golden_difference(name, array, outputs[name], scenario.limits.daily_base)
         if difference > TOLERANCE:
             raise BundleError(f"The graph of {policy.name} gives another {name} than the policy ({difference:.3g}).")
     golden = Golden(
@@ -119,8 +121,9 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         inputs={name: to_tensor(array) for name, array in golden_inputs.items()},
         outputs={name: to_tensor(outputs[name]) for name in found},
     )
-    guardrails = settings.guardrails or build_guardrails(scenario)
+    guardrails = _guardrails(settings, scenario, schema)
     plan = build_plan(scenario, _fallback(settings, market, menu), menu)
+    check_plan(plan, schema)
     created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     provenance = build_provenance(policy, scenario, seeds=settings.seeds, data_sha256=settings.data_sha256)
     files = {
@@ -147,6 +150,20 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     if settings.private_key_pem is not None:
         files[SIGNATURE] = sign(files[MANIFEST], settings.private_key_pem)
     return files
+
+
+def _guardrails(settings: ExportSettings, scenario: Scenario, schema: Schema) -> Guardrails:
+    guardrails = settings.guardrails or build_guardrails(scenario)
+    try:
+        check_guardrails(guardrails, schema)
+        if schema.shape == "tactic":
+            armed = arm(guardrails, schema, scenario.limits)
+            allowed_tactics(armed.discount, schema, np.zeros(scenario.shape[:2], dtype=np.int64))
+    except BundleError as error:
+        if settings.guardrails is None:
+            raise
+        raise UsageError(str(error)) from error  # the planner's own file: there is no bundle yet that could be broken
+    return guardrails
 
 
 def _fallback(settings: ExportSettings, market: MarketParameters, menu: Menu | None) -> ScheduledPolicy:

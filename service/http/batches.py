@@ -10,12 +10,16 @@ then         the arrays, one after the other, 8 bytes a number
 ===========  =============================================================
 
 A request holds the inputs that the schema lists, in its order, with its types and shapes, but for those of the draw
-(``uniform``, ``forced``, ``allowed``, ``default``). An answer holds the outputs in the schema's order, but for
-``probabilities`` and ``allowed_mass``.
+(``uniform``, ``forced``, ``allowed``, ``default``). After them come the arrays that the header announces under
+``beside``, in its order: ``previous_spend_base`` (float64, B R S C, NaN where unknown), ``held`` (int64, B R S, -1 to
+draw), ``units`` (int64, B R S, 1 for a cell that is decided).
+
+An answer holds the outputs in the schema's order, but for ``probabilities`` and ``allowed_mass``.
 """
 
 import struct
-from typing import Annotated
+from collections import Counter
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -43,6 +47,7 @@ class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit
         rows: Number of decisions.
         episode_ids: Campaign or customer of each row; each its own where empty.
         steps: Number of each decision in its episode; the day where empty.
+        beside: Names of the arrays that come after the inputs, in their order.
         schema_sha256: Hash of the schema that the batch was written for.
     """
 
@@ -50,11 +55,16 @@ class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit
     rows: Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
     episode_ids: list[Text] | None = None
     steps: list[Annotated[int, msgspec.Meta(ge=0, le=2**31)]] | None = None
+    beside: list[Literal["previous_spend_base", "held", "units"]] = []
     schema_sha256: str | None = None
 
 
 class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What the header of an answer says; ``guardrails`` by row, only rows where one changed something."""
+    """What the header of an answer says; ``guardrails`` by row, only rows where one changed something.
+
+    ``off`` is the number of rows in which a guardrail could not work, by its name. ``filled`` is the number of inputs
+    that were missing and were filled in, by row, only rows where there were any.
+    """
 
     batch_id: str
     rows: int
@@ -62,6 +72,8 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     stored: bool
     source: dict[str, int]
     guardrails: dict[int, list[str]]
+    off: dict[str, int]
+    filled: dict[int, int]
     tactics: bool
 
 
@@ -94,8 +106,11 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     for name, given in (("episode_ids", header.episode_ids), ("steps", header.steps)):
         if given is not None and len(given) != rows:
             raise RequestError(f"{name} has {len(given)} entries for {rows} rows.")
-    schema = allocator.bundle.schema
-    shapes = [shape_of(field, schema, rows) for field in schema.asked]
+    schema, reader = allocator.bundle.schema, allocator.reader
+    if len(set(header.beside)) < len(header.beside):
+        raise RequestError("beside names an array twice.")
+    fields = [*schema.asked, *(reader.beside.fields[name] for name in header.beside)]
+    shapes = [shape_of(field, schema, rows) for field in fields]
     sizes = [int(np.prod(shape)) for shape in shapes]
     if len(body) - start != 8 * sum(sizes):
         raise RequestError(f"The arrays have {len(body) - start} bytes; {rows} rows need {8 * sum(sizes)}.")
@@ -104,12 +119,17 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     )
     inputs: Arrays = {}
     used = 0
-    for field, shape, size in zip(schema.asked, shapes, sizes, strict=True):
+    for field, shape, size in zip(fields, shapes, sizes, strict=True):
         part = words[used : used + size].reshape(shape)
         inputs[field.name] = part.view("<i8") if field.dtype == "int64" else part
         used += size
-    batch = allocator.reader.batch([f"{header.batch_id}/{row}" for row in range(rows)], inputs)
-    return header, batch
+    ids = [f"{header.batch_id}/{row}" for row in range(rows)]
+    return header, reader.batch(ids, inputs, reader.beside.arrays(inputs, rows))
+
+
+def count_off(allocation: Allocation) -> dict[str, int]:
+    """Rows in which a guardrail could not work, by its name."""
+    return dict(Counter(name for unable in allocation.off for name in unable))
 
 
 def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, stored: bool) -> bytes:
@@ -121,6 +141,8 @@ def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, s
         stored=stored,
         source={one: allocation.source.count(one) for one in sorted(set(allocation.source))},
         guardrails={row: fired for row, fired in enumerate(allocation.guardrails) if fired},
+        off=count_off(allocation),
+        filled={row: count for row, count in enumerate(allocation.batch.filled.tolist()) if count},
         tactics=allocation.tactic is not None,
     )
     return pack(answer, [array for name, array in allocation.outputs.items() if name != "probabilities"])

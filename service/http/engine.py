@@ -105,7 +105,7 @@ class Engine:
             entries.append(entry)
         stored = await self._store(entries)
         if stored is None:
-            return [self._planned(allocation.batch, allocator) for allocation in made]
+            return [self._planned(allocation, allocator) for allocation in made]
         answers: list[AllocationAnswer] = []
         for allocation, entry, one in zip(made, entries, stored, strict=True):
             told, address = allocation, allocator.address
@@ -114,7 +114,7 @@ class Engine:
                 told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
                 self._shadow.compare(allocation, entry.key, allocator)
-            self.metrics.decided(told.source, told.guardrails)
+            self._count(told, allocator)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
 
@@ -145,14 +145,16 @@ class Engine:
         )
         stored = await self._store([entry])
         if stored is None:
-            return allocator.by_plan(batch, STORE_FAILURE), allocator.address, False
+            allocation = allocator.by_plan(batch, STORE_FAILURE, kill=allocation.kill)
+            self._count(allocation, allocator)
+            return allocation, allocator.address, False
         address = allocator.address
         if stored[0].state == "known" and stored[0].payload != entry.payload:
             earlier = self._known(stored[0], entry)
             allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
             self._shadow.compare(allocation, key, allocator)
-        self.metrics.decided(allocation.source, allocation.guardrails)
+        self._count(allocation, allocator)
         return allocation, address, True
 
     async def outcomes(self, outcomes: Sequence[Outcome]) -> list[str]:
@@ -263,10 +265,19 @@ class Engine:
             self.metrics.store_failures.labels("refused").inc(len(entries))
             raise ProblemError(503, f"The decision cannot be stored, so it is not told: {error}") from error
 
-    def _planned(self, batch: Batch, allocator: Allocator) -> AllocationAnswer:
+    def _count(self, told: Allocation, allocator: Allocator) -> None:
+        """Count what is told, and what was missing or strange in what was asked."""
+        self.metrics.decided(told.source, told.guardrails, told.off)
+        batch, reader = told.batch, allocator.reader
+        if batch.missing:
+            self.metrics.missing(reader.missing_by_name(batch))
+        if batch.drifted is not None:
+            self.metrics.drifted(reader.drifted_by_name(batch))
+
+    def _planned(self, allocation: Allocation, allocator: Allocator) -> AllocationAnswer:
         """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
-        planned = allocator.by_plan(batch, STORE_FAILURE)
-        self.metrics.decided(planned.source, planned.guardrails)
+        planned = allocator.by_plan(allocation.batch, STORE_FAILURE, kill=allocation.kill)
+        self._count(planned, allocator)
         return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:
@@ -291,7 +302,7 @@ def _decide(
     *,
     killed: bool,
 ) -> tuple[Allocation, NewEntry]:
-    allocation, request = allocator.decide(batch, kill=killed), sha256(body).digest()
+    allocation, request = allocator.decide(batch, kill="plan" if killed else "off"), sha256(body).digest()
     return allocation, decision_entry(
         allocation, allocator, key=key, request=request, episode_ids=episodes, steps=steps, killed=killed
     )

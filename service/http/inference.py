@@ -15,7 +15,7 @@ from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers
 from xbopt.service.deciding.requests import Text
-from xbopt.service.http.batches import MOST_ROWS, BatchId
+from xbopt.service.http.batches import MOST_ROWS, BatchId, count_off
 
 _DATATYPES = {"float64": "FP64", "int64": "INT64"}
 PLATFORM = "onnxruntime_onnx"
@@ -62,7 +62,7 @@ class InferenceAnswer(msgspec.Struct, kw_only=True):
     model_name: Text
     model_version: str
     id: str
-    parameters: dict[str, str | bool]
+    parameters: dict[str, str | bool | int]
     outputs: list[TensorOut]
 
 
@@ -73,7 +73,8 @@ def read_inference(asked: InferenceRequest, allocator: Allocator) -> tuple[str, 
         RequestError: It does not fit the bundle.
     """
     tensors = {tensor.name: tensor for tensor in asked.inputs}
-    fields = {field.name: field for field in allocator.bundle.schema.asked}
+    reader = allocator.reader
+    fields = {field.name: field for field in allocator.bundle.schema.asked} | reader.beside.fields
     strange = sorted(tensors.keys() - fields.keys())
     if strange:
         raise RequestError(f"There is no input {strange[0]!r}; known: {', '.join(fields)}.")
@@ -82,7 +83,7 @@ def read_inference(asked: InferenceRequest, allocator: Allocator) -> tuple[str, 
     if not 1 <= rows <= MOST_ROWS:
         raise RequestError(f"A batch has 1 to {MOST_ROWS} rows, as many as 'day' has; this one has {rows}.")
     key = asked.id or new_decision_id()
-    return key, allocator.reader.batch([f"{key}/{row}" for row in range(rows)], inputs)
+    return key, reader.batch([f"{key}/{row}" for row in range(rows)], inputs, reader.beside.arrays(inputs, rows))
 
 
 def _array(field: Field, tensor: TensorIn) -> FloatArray | IntArray:
@@ -112,7 +113,12 @@ def write_inference(
         model_name=manifest.name,
         model_version=manifest.version,
         id=key,
-        parameters={"bundle": address, "stored": stored},
+        parameters={
+            "bundle": address,
+            "stored": stored,
+            "filled": int(allocation.batch.filled.sum()),
+            "off": ",".join(count_off(allocation)),
+        },
         outputs=[_tensor(name, found[name]) for name in wanted],
     )
 

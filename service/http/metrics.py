@@ -1,7 +1,7 @@
 """What the service tells Prometheus."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -77,6 +77,9 @@ class Metrics:
         self._answers = Tally("xbopt_http_responses", "Responses by route and status", ("route", "status"))
         self._decisions = Tally("xbopt_decisions", "Decisions by source", ("source",))
         self._guardrails = Tally("xbopt_guardrails_fired", "Guardrails that changed a decision", ("guardrail",))
+        self._off = Tally("xbopt_guardrails_off", "Decisions in which a guardrail could not work", ("guardrail",))
+        self._missing = Tally("xbopt_inputs_missing", "Missing inputs that were filled in, by name", ("feature",))
+        self._drifted = Tally("xbopt_inputs_drifted", "Decisions with a feature beyond what was seen", ("feature",))
         self.outcomes = counter("outcomes", "Outcomes by what became of them", "state")
         self.store_failures = counter("store_failures", "Store failures by what was done", "action")
         self.swaps = counter("bundle_swaps", "Bundles that were loaded", "result")
@@ -84,7 +87,10 @@ class Metrics:
         self.seconds = Durations("xbopt_allocate_seconds", "Time of an allocate request")
         self._commit = Durations("xbopt_store_commit_seconds", "Time of a store transaction")
         self._committed = Tally("xbopt_store_entries", "Entries that were handed to the store", ())
-        own = (self._answers, self._decisions, self._guardrails, self.seconds, self._commit, self._committed)
+        own = (
+            self._answers, self._decisions, self._guardrails, self._off, self._missing, self._drifted, self.seconds,
+            self._commit, self._committed,
+        )  # fmt: skip
         for collector in own:
             registry.register(collector)
         self.waiting = Gauge("xbopt_store_waiting", "Entries that wait for the store", registry=registry)
@@ -97,8 +103,18 @@ class Metrics:
         """Count a response."""
         self._answers.add(route, str(status))
 
-    def decided(self, source: Sequence[str], guardrails: list[list[str]]) -> None:
-        """Count decisions, and the guardrails that changed them."""
+    def missing(self, by_name: Mapping[str, int]) -> None:
+        """Count numbers that were missing, by the name of the feature or input."""
+        for name, count in by_name.items():
+            self._missing.add(name, count=count)
+
+    def drifted(self, by_name: Mapping[str, int]) -> None:
+        """Count decisions in which a feature lay outside what was seen, by its name."""
+        for name, count in by_name.items():
+            self._drifted.add(name, count=count)
+
+    def decided(self, source: Sequence[str], guardrails: list[list[str]], off: list[list[str]]) -> None:
+        """Count decisions, the guardrails that changed them, and those that could not work."""
         if len(source) == 1:
             self._decisions.add(source[0])
         else:
@@ -107,6 +123,9 @@ class Metrics:
         for fired in guardrails:
             for guardrail in fired:
                 self._guardrails.add(guardrail)
+        for unable in off:
+            for guardrail in unable:
+                self._off.add(guardrail)
 
     def committed(self, entries: int, seconds: float) -> None:
         """Note a store transaction."""

@@ -10,6 +10,7 @@ import numpy as np
 from xbopt.core.arrays import BoolArray
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.beside import Beside
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.store.entries import NewEntry
@@ -108,14 +109,13 @@ class ShadowRunner:
 
 
 def _read_by(allocator: Allocator, batch: Batch) -> Batch:
-    """The batch as another bundle reads it: what counts as drift is its own matter."""
-    return allocator.reader.batch(
-        batch.decision_ids, batch.inputs, held=batch.held, previous_base=batch.previous_base, active=batch.active
-    )
+    """The batch as another bundle reads it: what counts as drift, and what stands for a gap, is its own matter."""
+    beside = Beside(held=batch.held, previous_base=batch.previous_base, active=batch.active)
+    return allocator.reader.batch(batch.decision_ids, batch.observed(), beside)
 
 
 def _same_decisions(one: Allocation, other: Allocation) -> BoolArray:
     """Which decisions spend and discount alike ``(B,)``."""
     total = one.spend_base.sum(axis=(1, 2, 3))
-    close = np.abs(other.spend_base - one.spend_base).sum(axis=(1, 2, 3)) <= 0.01 * (1.0 + total)
+    close = np.abs(other.spend_base - one.spend_base).sum(axis=(1, 2, 3)) <= 0.01 * total
     return close & (np.abs(other.discount_frac - one.discount_frac) <= 1e-9).all(axis=(1, 2))

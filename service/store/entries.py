@@ -71,13 +71,16 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
         episode_ids: ``(B,)``.
         steps: ``(B,)``.
         policy: Name of the policy or plan ``(B,)``.
-        source: ``policy``, ``held`` or ``plan`` ``(B,)``.
+        source: ``policy``, ``held``, ``plan`` or ``stopped`` ``(B,)``.
         guardrails: Guardrails that changed something ``(B,)``.
         killed: Whether the kill switch was on.
         reason: Why the plan decided all of it; empty where it did not.
         shape: Lengths of the axes R, S, C, H, F, G, E and K; K is 0 for a direct policy.
-        inputs: What was known, by name.
+        inputs: What was known, by name, gaps filled in; ``missing.NAME`` says which numbers of an input were gaps.
         outputs: What was decided, by name.
+        actor: Who asked.
+        kill: What the kill switch said: ``plan`` or ``zero``; empty where it was off, and in stores of before.
+        off: Guardrails that could not work ``(B,)``; empty where all could.
     """
 
     version: int = ENTRY_VERSION
@@ -95,6 +98,9 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     shape: Annotated[tuple[int, ...], msgspec.Meta(min_length=8, max_length=8)]
     inputs: dict[str, bytes]
     outputs: dict[str, bytes]
+    actor: str = ""
+    kill: str = ""
+    off: list[list[str]] = []
 
 
 class OutcomeEntry(msgspec.Struct, array_like=True, kw_only=True):

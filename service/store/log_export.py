@@ -12,7 +12,7 @@ from xbopt.core.decision_log.observations import observation_names, observation_
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, LoggedShadow, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.errors import SupportError, UsageError
-from xbopt.service.bundle.graph_session import floats_of
+from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
@@ -31,6 +31,8 @@ class ExportReport:
     Attributes:
         rows: Rows of the log: one a cell and decision.
         waiting: Rows whose outcome has not come yet; their reward is empty.
+        stopped: Cells of decisions that spent nothing because the kill switch said so; nothing was drawn.
+        filled: Rows of decisions in which inputs were missing and were filled in.
         held: Cells that carried on with a tactic drawn before: no new decision.
         idle: Cells that a request did not ask for.
         direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
@@ -41,6 +43,8 @@ class ExportReport:
 
     rows: int = 0
     waiting: int = 0
+    stopped: int = 0
+    filled: int = 0
     held: int = 0
     idle: int = 0
     direct: int = 0
@@ -75,7 +79,7 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
     report = ExportReport()
     explores, masked = about.exploration is not None, bool(about.allowed)
     with DecisionLogWriter(
-        path, _log_schema(schema, shadows.about), with_exploration=explores, with_mask=masked
+        path, _log_schema(schema, shadows.about), with_exploration=explores, with_mask=masked, with_missing=True
     ) as writer:
         waiting: list[DecisionColumns] = []
         for key, entry in _decisions(store):
@@ -205,10 +209,12 @@ def _columns(
     assert allocation.propensity is not None, "and their propensities"
     assert allocation.probabilities is not None, "and all probabilities"
     cells = regions * segments
-    take = np.ones((rows, cells), dtype=np.bool_)
+    stopped = np.array([source == "stopped" for source in allocation.source])
+    take = np.repeat(~stopped[:, None], cells, axis=1)
+    report.stopped += int(stopped.sum()) * cells
     if batch.active is not None:
+        report.idle += int((take & ~batch.active.reshape(rows, cells)).sum())
         take &= batch.active.reshape(rows, cells)
-        report.idle += int((~batch.active).sum())
     if batch.held is not None:
         carried = (batch.held >= 0).reshape(rows, cells) & take
         report.held += int(carried.sum())
@@ -227,13 +233,15 @@ def _columns(
     seen = observation_rows(batch.day, batch.remaining, channels)
     spend = allocation.spend_base.sum(axis=3).reshape(rows, cells)[row, cell]
     report.waiting += sum(outcome is None for outcome in found)
+    filled, context = batch.filled[row], _context(batch, schema)
+    report.filled += int((filled > 0).sum())
     return DecisionColumns(
         decision_id=_texts([f"{one}/{unit}" for one, unit in zip(ids, units, strict=True)]),
         timestamp=np.full(len(row), entry.created_us, dtype=np.int64).astype("datetime64[us]"),
         episode_id=_texts([entry.episode_ids[i] for i in row.tolist()]),
         step=np.array([entry.steps[i] for i in row.tolist()], dtype=np.int64),
         unit=_texts(units),
-        context=_context(batch, schema).reshape(rows, cells, -1)[row, cell],
+        context=context.reshape(rows, cells, -1)[row, cell],
         action=allocation.tactic.reshape(rows, cells)[row, cell].astype(np.int64),
         propensity=allocation.propensity.reshape(rows, cells)[row, cell],
         action_probabilities=table[row, cell],
@@ -254,6 +262,8 @@ def _columns(
         shadows=_shadow_rows(shadows, (*shape, tactics)).reshape(rows, cells, len(shadows), tactics)[row, cell]
         if shadows
         else None,
+        filled=filled,
+        missing=_gaps(batch, schema, context.shape).reshape(rows, cells, -1)[row, cell],
     )
 
 
@@ -297,6 +307,20 @@ def _context(batch: Batch, schema: Schema) -> FloatArray:
         lengths = [length if axis in one.axes else 1 for axis, length in zip("BRS", seen.shape, strict=False)]
         parts.append(np.broadcast_to(floats_of(batch.inputs, one.name).reshape(lengths), seen.shape[:3])[..., None])
     return np.concatenate(parts, axis=3) if len(parts) > 1 else seen
+
+
+def _gaps(batch: Batch, schema: Schema, context: tuple[int, ...]) -> BoolArray:
+    """Which fields of the context were filled in ``(B, R, S, d)``: the context of a batch that holds 1 at each gap."""
+    if not batch.missing:
+        return np.zeros(context, dtype=np.bool_)
+    gaps: Arrays = {}
+    for one in schema.asked:
+        shape = batch.inputs[one.name].shape
+        gaps[one.name] = batch.missing.get(one.name, np.zeros(shape, dtype=np.bool_)).astype(np.float64)
+    whole = _context(replace(batch, inputs=gaps), schema)
+    features = len(schema.axes["F"]) + len(schema.axes["G"])
+    whole[..., features : features + len(schema.axes["R"]) + len(schema.axes["S"])] = 0.0  # which cell it is
+    return whole == 1.0
 
 
 def _texts(texts: list[str]) -> TextArray:

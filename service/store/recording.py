@@ -12,13 +12,13 @@ from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
-from xbopt.service.deciding.reading import Batch
-from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Source
+from xbopt.service.deciding.reading import MISSING, Batch
+from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Source
 from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry, OutcomeEntry, ShadowEntry
 
 _ENCODER = msgspec.msgpack.Encoder()
 EntryType = TypeVar("EntryType", BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
-_SOURCES: tuple[Source, ...] = ("policy", "held", "plan")
+_SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
 _AXES = "RSCHFGEK"
 _HALF = "<f4"
 
@@ -71,6 +71,8 @@ def decision_entry(
         shape=allocator.lengths,
         inputs=inputs | {name: array.tobytes() for name, array in batch.beside()},
         outputs=outputs,
+        kill="" if allocation.kill == "off" else allocation.kill,
+        off=allocation.off if any(allocation.off) else [],
     )
     return NewEntry("decision", key, _ENCODER.encode(entry), identity=request)
 
@@ -160,6 +162,7 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
     lengths = dict(zip(_AXES, entry.shape, strict=True)) | {"B": len(entry.decision_ids)}
     known = {name: ("<i8" if name in INTEGERS else "<f8", axes) for name, axes in KNOWN_AXES.items()} | BESIDE
     known |= {field.name: ("<i8" if field.dtype == "int64" else "<f8", "".join(field.axes)) for field in schema.inputs}
+    known |= {MISSING + field.name: ("?", "".join(field.axes)) for field in schema.asked}
 
     def arrays(stored: dict[str, bytes], needed: Iterable[str]) -> Arrays:
         found: Arrays = {}
@@ -179,21 +182,33 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
     if "probabilities" in outputs:
         # As they were rounded to be stored, each cell's sum brought back to 1.
         wide = outputs["probabilities"].astype(np.float64)
-        outputs["probabilities"] = wide / wide.sum(axis=3, keepdims=True)
+        total = wide.sum(axis=3, keepdims=True)
+        outputs["probabilities"] = wide / np.where(total > 0.0, total, 1.0)  # where all was stopped they are 0
     beside: dict[str, Any] = {name: inputs.pop(name) for name in BESIDE if name in inputs}
+    gaps = [name for name in inputs if name.startswith(MISSING)]
+    beside["missing"] = {name.removeprefix(MISSING): inputs.pop(name) for name in gaps}
     return Allocation(
         batch=Batch(decision_ids=entry.decision_ids, inputs=inputs, **beside),
         source=[source for one in entry.source for source in _SOURCES if source == one],
         guardrails=entry.guardrails,
+        off=entry.off or [[] for _ in entry.decision_ids],
         policy=entry.policy,
+        kill=_kill(entry),
         outputs={name: outputs[name] for name in entry.outputs if name in outputs},
     )
 
 
+def _kill(entry: DecisionEntry) -> KillMode:
+    """What the kill switch said; stores of before only say whether it was on, and then the plan answered."""
+    if entry.kill == "zero":
+        return "zero"
+    return "plan" if entry.killed else "off"
+
+
 def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     """Work a stored decision out again, and name every array that does not come out the same, bit for bit."""
-    batch = allocation_of(entry, allocator.bundle.schema).batch
-    again = allocator.by_plan(batch, entry.reason) if entry.reason else allocator.decide(batch, kill=entry.killed)
+    batch, kill = allocation_of(entry, allocator.bundle.schema).batch, _kill(entry)
+    again = allocator.by_plan(batch, entry.reason, kill=kill) if entry.reason else allocator.decide(batch, kill=kill)
     made = decision_entry(
         again,
         allocator,
@@ -205,9 +220,9 @@ def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     )
     new = decode_decision(made.payload)
     differing = [name for name in entry.outputs if entry.outputs[name] != new.outputs.get(name)]
-    return differing + [
-        name for name in ("source", "guardrails", "policy") if getattr(entry, name) != getattr(new, name)
-    ]
+    # Stores of before do not say which guardrails could not work.
+    told = ("source", "guardrails", "policy", *(("off",) if entry.off else ()))
+    return differing + [name for name in told if getattr(entry, name) != getattr(new, name)]
 
 
 def answer_of(
@@ -224,6 +239,8 @@ def answer_of(
         policy=allocation.policy[row],
         source=allocation.source[row],
         guardrails=allocation.guardrails[row],
+        off=allocation.off[row],
+        filled=int(batch.filled[row]) if batch.missing else 0,
         stored=stored,
         currency=currency,
         day=int(batch.day[row]),

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chi2
 
 from tests.service.conftest import Exported, export_to
-from xbopt.core.errors import BundleError
+from xbopt.core.errors import UsageError
 from xbopt.service.bundle.formats import QuietHours
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.draws import uniforms
@@ -100,7 +100,7 @@ def test_a_held_tactic_is_carried_on_for_sure(allocator: Allocator, tactic: Expo
 
 
 def test_the_kill_switch_gives_the_plan(allocator: Allocator, tactic: Exported) -> None:
-    made = allocator.allocate(tactic.request(), kill=True)
+    made = allocator.allocate(tactic.request(), kill="plan")
     assert made.source == ["plan"]
     assert made.policy == ["baseline"]
     assert made.guardrails == [["kill_switch"]]
@@ -119,7 +119,7 @@ def test_strange_inputs_bring_the_plan(policy: str, request: pytest.FixtureReque
     exported: Exported = request.getfixturevalue(policy)
     allocator = exported.allocator()
     made = allocator.allocate(strange(exported))
-    planned = allocator.allocate(exported.request(), kill=True)
+    planned = allocator.allocate(exported.request(), kill="plan")
     assert made.source == ["plan"]
     assert made.guardrails == [["drift"]]
     assert np.array_equal(made.spend_base, planned.spend_base)
@@ -243,12 +243,12 @@ def test_quiet_hours_move_money_to_other_hours(direct: Exported, tmp_path: Path)
     assert morning / afternoon == pytest.approx(free[0, 2, 1] / free[0, 2, 2])
     assert np.array_equal(made.daypart_weights[0, 1], free[1])
     forever = [QuietHours(regions=["DE"], channels=["email"], from_hour=0, to_hour=24)]
-    with pytest.raises(BundleError, match="no hour"):
+    with pytest.raises(UsageError, match="no hour"):
         guarded(direct, tmp_path, quiet_hours=forever).allocator()
 
 
 def test_guardrails_that_name_strangers_are_refused(direct: Exported, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="'FR'"):
+    with pytest.raises(UsageError, match="'FR'"):
         guarded(direct, tmp_path, region_ceiling_base={"FR": 1.0}).allocator()
 
 

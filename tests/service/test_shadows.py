@@ -218,7 +218,7 @@ def small_store(folder: Path, entries: list[NewEntry]) -> tuple[ExportReport, De
 
 def decided(bundle: Exported, key: str, *, kill: bool = False) -> NewEntry:
     allocator = bundle.allocator()
-    allocation = allocator.allocate(bundle.request(decision_id=key), kill=kill)
+    allocation = allocator.allocate(bundle.request(decision_id=key), kill="plan" if kill else "off")
     return decision_entry(allocation, allocator, key=key, request=b"", episode_ids=[key], steps=[0], killed=kill)
 
 

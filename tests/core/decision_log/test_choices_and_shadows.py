@@ -27,19 +27,22 @@ def full(batch, schema):
         columns = batch(rows, first=first)
         shadows = np.tile([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]], (rows, 1, 1))
         shadows[1 % rows, 1] = np.nan
+        filled = (np.arange(rows, dtype=np.int64) + 2) % 3  # 2, 0, 1, 2, 0
         return replace(
             columns,
             exploration=np.where(np.arange(rows) == 2, np.nan, 0.6),
             allowed=np.ones((rows, 3), dtype=bool),
             observation=np.tile([3.0, np.inf], (rows, 1)),
             shadows=shadows,
+            filled=filled,
+            missing=filled[:, None] > [0, 1],
         )
 
     return replace(schema, observation_names=("day", "region_base"), shadows=SHADOWS), make
 
 
 def write(path, schema, *batches):
-    with DecisionLogWriter(path, schema, with_exploration=True, with_mask=True) as log:
+    with DecisionLogWriter(path, schema, with_exploration=True, with_mask=True, with_missing=True) as log:
         for one in batches:
             log.append(one)
     return path
@@ -69,6 +72,8 @@ def test_any_parquet_reader_sees_shares_masks_and_shadows(tmp_path, full):
 
 
 BAD = {
+    "fewer than none": ("filled", 1, -1, "column filled: is below 0"),
+    "a gap that nobody filled": ("missing", (1, 0), True, "names a field of the context, but filled is 0"),
     "share": ("exploration", 1, 1.5, "column exploration: is 1.5; 0 to 1 is wanted"),
     "more than was drawn": (
         "exploration",
