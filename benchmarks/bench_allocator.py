@@ -3,9 +3,10 @@
 Both decide for the same market by the same trained network. ``predict`` gives the network's action only; the Allocator
 also checks the request and its drift, decodes, projects onto the budget, and carries out the guardrails.
 
-    python -m benchmarks.bench_allocator
+    python -m benchmarks.bench_allocator [--tiny]
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -29,11 +30,11 @@ _IMPORTS = {
 }
 
 
-def micros(call: Callable[[], object], repeats: int) -> float:
+def micros(call: Callable[[], object], repeats: int, turns: int) -> float:
     for _ in range(20):
         call()
     times: list[float] = []
-    for _ in range(7):
+    for _ in range(turns):
         started = time.process_time()
         for _ in range(repeats):
             call()
@@ -41,12 +42,12 @@ def micros(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(times) * 1e6
 
 
-def decisions(folder: Path) -> None:
+def decisions(folder: Path, networks: tuple[str, ...], turns: int) -> None:
     import torch
     from stable_baselines3 import PPO
 
     from xbopt.agents.ppo.actor_critic import CampaignActorCritic
-    from xbopt.agents.ppo.layout import action_layout
+    from xbopt.agents.ppo.credit import StepParts
     from xbopt.agents.ppo.policy import as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
     from xbopt.agents.ppo.vec_env import CampaignVecEnv
@@ -54,21 +55,15 @@ def decisions(folder: Path) -> None:
 
     torch.set_num_threads(1)
     where = market()
-    for network in ("flat", "shared"):
+    for network in networks:
         for encoding in ("tactics", "continuous"):
             settings = PpoSettings(network=network, encoding=encoding)
             parts = build_parts(where, BUILT_IN["calendar"](where), settings)
             campaign = Campaign(where, worlds=1, settings=settings.campaign(), plan=parts.plan)
             envs = CampaignVecEnv(campaign)
-            layout = action_layout(
-                parts.encoding, parts.features, neutral_share=settings.neutral_share, exploration=(0.2, 0.35, 0.1, 0.05)
-            )
             model = PPO(
                 CampaignActorCritic, envs, n_steps=2, batch_size=2, device="cpu",
-                policy_kwargs={
-                    "features": parts.features, "layout": layout, "network": network, "width": settings.width,
-                    "exploration": (0.2, 0.35, 0.1, 0.05),
-                },
+                policy_kwargs={"parts": parts, "step": StepParts()},
             )  # fmt: skip
             row = envs.reset()
             morning = observe_policy(as_policy(parts), where, worlds=1, seed=3)[0]
@@ -79,8 +74,8 @@ def decisions(folder: Path) -> None:
                 action = model.predict(row[0], deterministic=False)[0]
                 return project(encoding.decode(action[None], morning), limits, morning.remaining)
 
-            decided = micros(whole, 60)
-            predict = micros(lambda model=model, row=row: model.predict(row[0], deterministic=False), 100)
+            decided = micros(whole, 60, turns)
+            predict = micros(lambda model=model, row=row: model.predict(row[0], deterministic=False), 100, turns)
             policy = as_policy(parts)
             bundle = make_bundle(folder, policy, where, f"{network}-{encoding}")
             allocator = Allocator.load(bundle)
@@ -89,15 +84,15 @@ def decisions(folder: Path) -> None:
                 day=seen.day, budget_base=float(seen.remaining.budget_base[0]), regions=seen.regions[0].tolist(),
                 cells=seen.cells[0].tolist(), channels=seen.channels[0].tolist(), decision_id="x",
             )  # fmt: skip
-            allocate = micros(lambda a=allocator, r=request: a.allocate(r), 200)
+            allocate = micros(lambda a=allocator, r=request: a.allocate(r), 200, turns)
             batch = allocator.reader.one(request, "x")
-            decide = micros(lambda a=allocator, b=batch: a.decide(b), 200)
+            decide = micros(lambda a=allocator, b=batch: a.decide(b), 200, turns)
             print(f"{network} {encoding}: predict {predict:.0f} us, with decoding and projection {decided:.0f} us")
             print(f"  allocate {allocate:.0f} us, of which reading the request {allocate - decide:.0f} us")
             print(f"  {predict / allocate:.1f} times faster than predict, {decided / allocate:.1f} than all of it")
 
 
-def imports() -> None:
+def imports(runs_each: int) -> None:
     found: dict[str, tuple[float, float]] = {}
     for name, code in _IMPORTS.items():
         script = (
@@ -111,7 +106,7 @@ def imports() -> None:
         runs = [
             [float(word) for word in subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                                                     check=True).stdout.split()]
-            for _ in range(5)
+            for _ in range(runs_each)
         ]  # fmt: skip
         seconds, megabytes = np.min(np.array(runs), axis=0)
         found[name] = (float(seconds), float(megabytes))
@@ -121,9 +116,12 @@ def imports() -> None:
 
 
 def main() -> None:
-    imports()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tiny", action="store_true", help="one network, one turn: only to see that it runs")
+    tiny = parser.parse_args().tiny
+    imports(1 if tiny else 5)
     with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
-        decisions(Path(name))
+        decisions(Path(name), ("flat",) if tiny else ("flat", "shared"), 1 if tiny else 7)
 
 
 if __name__ == "__main__":

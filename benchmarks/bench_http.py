@@ -1,8 +1,11 @@
 """Requests per CPU second of the server, against the same endpoint written the usual way; and batches as bytes.
 
 Needs ``wrk``. All servers run one after the other in this run, several times in turn; ratios of medians are printed.
+
+    python -m benchmarks.bench_http [--tiny]
 """
 
+import argparse
 import json
 import shutil
 import statistics
@@ -12,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.serving.bundles import (
@@ -27,10 +31,10 @@ from benchmarks.serving.bundles import (
 )  # fmt: skip
 from xbopt.service.deciding.allocator import Allocator
 
-SECONDS, CONNECTIONS, ROUNDS, ROWS = 4, 32, 3, 1000
+CONNECTIONS = 32
 
 
-def wrk(url: str, body: Path, folder: Path, process: int) -> tuple[float, float]:
+def wrk(url: str, body: Path, folder: Path, process: int, seconds: int) -> tuple[float, float]:
     """Requests per CPU second of the server, and per second of the clock."""
     script = folder / "post.lua"
     script.write_text(
@@ -40,7 +44,7 @@ def wrk(url: str, body: Path, folder: Path, process: int) -> tuple[float, float]
     )
     before = cpu_seconds(process)
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "-s", str(script), url],
+        ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "-s", str(script), url],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     used = cpu_seconds(process) - before
@@ -48,10 +52,10 @@ def wrk(url: str, body: Path, folder: Path, process: int) -> tuple[float, float]
     if refused:
         print(f"  {refused} of the requests to {url} were refused")
     count = int(done.split(" requests in ")[0].split()[-1])
-    return count / used, count / SECONDS
+    return count / used, count / seconds
 
 
-def single_requests(folder: Path, bundle: Path, body: Path) -> None:
+def single_requests(folder: Path, bundle: Path, body: Path, rounds: int, seconds: int) -> None:
     servers = {
         "service": lambda store, port: (
             "-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store
@@ -63,16 +67,20 @@ def single_requests(folder: Path, bundle: Path, body: Path) -> None:
             "-m", "benchmarks.serving.usual_way", str(bundle), store, str(port), "alone"
         ),
     }  # fmt: skip
+    if find_spec("fastapi") is None:
+        print("FastAPI is not installed (pip install -e '.[bench]'): the service is measured alone")
+        servers = {"service": servers["service"]}
     by_cpu: dict[str, list[float]] = {name: [] for name in servers}
     by_clock: dict[str, list[float]] = {name: [] for name in servers}
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         for number, (name, command) in enumerate(servers.items()):
             port = free_port()
             store = f"sqlite:///{folder}/s{turn}-{number}.sqlite"
             with running(*command(store, port), port=port) as process:
                 url = f"http://127.0.0.1:{port}/v1/allocate"
-                wrk(url, body, folder, process)
-                cpu, clock = wrk(url, body, folder, process)
+                if rounds > 1:
+                    wrk(url, body, folder, process, seconds)
+                cpu, clock = wrk(url, body, folder, process, seconds)
             by_cpu[name].append(cpu)
             by_clock[name].append(clock)
     own = statistics.median(by_cpu["service"])
@@ -84,14 +92,14 @@ def single_requests(folder: Path, bundle: Path, body: Path) -> None:
             print(f"  the service answers {own / middle:.2f} times as many")
 
 
-def batches(folder: Path, bundle: Path, body: bytes) -> None:
-    """A batch of 1,000 rows as bytes and as JSON: CPU seconds of the server."""
+def batches(folder: Path, bundle: Path, body: bytes, rows: int) -> None:
+    """A batch as bytes and as JSON: CPU seconds of the server."""
     one = Allocator.load(bundle)
     request = json.loads(body)
     from xbopt.service.deciding.requests import AllocationRequest
 
     batch = one.reader.one(AllocationRequest(**request), "x")
-    data = b"".join(repeated(array, ROWS) for array in batch.inputs.values())
+    data = b"".join(repeated(array, rows) for array in batch.inputs.values())
     port = free_port()
     store = f"sqlite:///{folder}/batch.sqlite"
     with running("-m", "xbopt", "serve", str(bundle), "--port", str(port), "--store", store, port=port) as process:
@@ -103,12 +111,12 @@ def batches(folder: Path, bundle: Path, body: bytes) -> None:
             urllib.request.urlopen(asked, timeout=120).read()  # noqa: S310 - our own server
 
         def as_bytes(number: int) -> None:
-            header = json.dumps({"batch_id": f"b{number}", "rows": ROWS}).encode()
+            header = json.dumps({"batch_id": f"b{number}", "rows": rows}).encode()
             header += b" " * (-len(header) % 8)
             post(struct.pack("<4sI", b"XBB1", len(header)) + header + data, "application/vnd.xbopt.batch")
 
         def as_json(_number: int) -> None:
-            post(b"[" + b",".join([body] * ROWS) + b"]", "application/json")
+            post(b"[" + b",".join([body] * rows) + b"]", "application/json")
 
         used: dict[str, float] = {}
         for name, send in (("bytes", as_bytes), ("JSON", as_json)):
@@ -118,12 +126,15 @@ def batches(folder: Path, bundle: Path, body: bytes) -> None:
             for number in range(repeats):
                 send(number)
             used[name] = (cpu_seconds(process) - before) / repeats
-            print(f"batch of {ROWS} rows as {name}: {used[name] * 1e3:.1f} ms of CPU, "
+            print(f"batch of {rows} rows as {name}: {used[name] * 1e3:.1f} ms of CPU, "
                   f"{(time.perf_counter() - started) / repeats * 1e3:.1f} ms of the clock")  # fmt: skip
         print(f"  bytes take {used['JSON'] / used['bytes']:.1f} times less")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tiny", action="store_true", help="one second each: only to see that it runs")
+    tiny = parser.parse_args().tiny
     if shutil.which("wrk") is None:
         sys.exit("this benchmark needs wrk (Debian package wrk)")
     with tempfile.TemporaryDirectory(prefix="xbopt-bench-") as name:
@@ -133,8 +144,8 @@ def main() -> None:
         bundle = make_bundle(folder, policy, where)
         body = folder / "body.json"
         body.write_bytes(json_of(request_of(policy, where)))
-        batches(folder, bundle, body.read_bytes())
-        single_requests(folder, bundle, body)
+        batches(folder, bundle, body.read_bytes(), rows=10 if tiny else 1000)
+        single_requests(folder, bundle, body, rounds=1 if tiny else 3, seconds=1 if tiny else 4)
 
 
 if __name__ == "__main__":
