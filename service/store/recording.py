@@ -1,5 +1,6 @@
 """From decisions to entries of the store and back, so that a decision can be told again and worked out again."""
 
+import secrets
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -14,10 +15,19 @@ from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, S
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Source
-from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry, OutcomeEntry, ShadowEntry
+from xbopt.service.store.entries import (
+    ENTRY_VERSION,
+    Action,
+    AdministrationEntry,
+    BundleEntry,
+    DecisionEntry,
+    NewEntry,
+    OutcomeEntry,
+    ShadowEntry,
+)
 
 _ENCODER = msgspec.msgpack.Encoder()
-EntryType = TypeVar("EntryType", BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
+EntryType = TypeVar("EntryType", AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan")
 _AXES = "RSCHFGEK"
 _HALF = "<f4"
@@ -33,6 +43,7 @@ def decision_entry(
     steps: Sequence[int],
     killed: bool,
     reason: str = "",
+    actor: str = "",
 ) -> NewEntry:
     """Decisions as an entry of the store.
 
@@ -45,6 +56,7 @@ def decision_entry(
         steps: ``(B,)``.
         killed: Whether the kill switch was on.
         reason: Why the plan decided all of it; empty where it did not.
+        actor: Name of the token that asked; empty for none.
     """
     batch = allocation.batch
     # Features of channels come after the money, where the first version of the store had them.
@@ -71,6 +83,7 @@ def decision_entry(
         shape=allocator.lengths,
         inputs=inputs | {name: array.tobytes() for name, array in batch.beside()},
         outputs=outputs,
+        actor=actor,
     )
     return NewEntry("decision", key, _ENCODER.encode(entry), identity=request)
 
@@ -90,6 +103,20 @@ def bundle_entry(allocator: Allocator) -> NewEntry:
         allowed=b"" if allowed is None else allowed.tobytes(),
     )
     return NewEntry("bundle", allocator.address, _ENCODER.encode(entry))
+
+
+def administration_entry(action: Action, *, actor: str, bundle: str, detail: str = "") -> NewEntry:
+    """Something that an operator did, as an entry of the store; every occurrence is one of its own.
+
+    Args:
+        action: What was done.
+        actor: Name of the token; empty for none.
+        bundle: Content address of the bundle that decides from then on.
+        detail: More, in words.
+    """
+    at_us = time.time_ns() // 1000
+    entry = AdministrationEntry(at_us=at_us, actor=actor, action=action, bundle=bundle, detail=detail)
+    return NewEntry("administration", f"{at_us}-{secrets.token_hex(8)}", _ENCODER.encode(entry))
 
 
 def shadow_entry(allocation: Allocation, shadow: Allocator, *, key: str) -> NewEntry:
