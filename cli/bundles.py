@@ -66,6 +66,12 @@ def serve_command(
     shadow: Annotated[
         Path | None, typer.Option("--shadow", help="A second bundle that decides beside, for comparison only.")
     ] = None,
+    accept_schema: Annotated[
+        bool,
+        typer.Option(
+            "--accept-new-schema", help="The bundle may have other axes and inputs than the last one in the store."
+        ),
+    ] = False,
     most_megabytes: Annotated[int, typer.Option("--max-body-mb", min=1, max=1024, help="Largest body.")] = 32,
     store_seconds: Annotated[
         float, typer.Option("--store-timeout", min=0.01, max=600.0, help="Seconds that the store may take.")
@@ -88,6 +94,7 @@ def serve_command(
         unproven=unproven,
         trusted_key=trusted_key,
         shadow=shadow,
+        accept_schema=accept_schema,
         most_bytes=most_megabytes << 20,
         store_seconds=store_seconds,
     )

@@ -29,14 +29,12 @@ from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch, RequestError
-from xbopt.service.deciding.requests import Text
+from xbopt.service.deciding.requests import BatchId, Receipt, Text
 
 CONTENT_TYPE = "application/vnd.xbopt.batch"
 MAGIC = b"XBB1"
 _START = struct.Struct("<4sI")
 MOST_ROWS = 65_536
-
-BatchId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$")]
 
 
 class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -64,6 +62,8 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     ``off`` is the number of rows in which a guardrail could not work, by its name. ``filled`` is the number of inputs
     that were missing and were filled in, by row, only rows where there were any.
+    ``receipt`` is where the batch stands in the store. ``axes`` are the names along the axes of the arrays, where the
+    bundle that decided has others than the one that is served.
     """
 
     batch_id: str
@@ -75,6 +75,8 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     off: dict[str, int]
     filled: dict[int, int]
     tactics: bool
+    receipt: Receipt | None = None
+    axes: dict[str, list[str]] | None = None
 
 
 def pack(header: msgspec.Struct, arrays: "list[FloatArray | IntArray]") -> bytes:
@@ -132,18 +134,27 @@ def count_off(allocation: Allocation) -> dict[str, int]:
     return dict(Counter(name for unable in allocation.off for name in unable))
 
 
-def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, stored: bool) -> bytes:
-    """The answer to a batch as bytes."""
+def write_answer(
+    header: BatchHeader,
+    allocation: Allocation,
+    address: str,
+    *,
+    receipt: Receipt | None,
+    axes: dict[str, list[str]] | None = None,
+) -> bytes:
+    """The answer to a batch as bytes; without a receipt it is not stored."""
     answer = BatchAnswer(
         batch_id=header.batch_id,
         rows=header.rows,
         bundle=address,
-        stored=stored,
+        stored=receipt is not None,
         source={one: allocation.source.count(one) for one in sorted(set(allocation.source))},
         guardrails={row: fired for row, fired in enumerate(allocation.guardrails) if fired},
         off=count_off(allocation),
         filled={row: count for row, count in enumerate(allocation.batch.filled.tolist()) if count},
         tactics=allocation.tactic is not None,
+        receipt=receipt,
+        axes=axes,
     )
     return pack(answer, [array for name, array in allocation.outputs.items() if name != "probabilities"])
 

@@ -2,36 +2,55 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from time import time_ns
 
 import msgspec
-import numpy as np
 
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch
-from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome
+from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome, Receipt
 from xbopt.service.http.metrics import Metrics
+from xbopt.service.http.outcomes import check_subjects, outcome_entry, same_outcome
 from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.schema_change import check_same_requests, check_schema
 from xbopt.service.http.shadow import ShadowRunner
-from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
+from xbopt.service.store.entries import DecisionEntry, NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import StoreError
+from xbopt.service.store.interface import RefusedEntryError, StoreError, UncertainStoreError
 from xbopt.service.store.recording import (
     allocation_of,
     answer_of,
     bundle_entry,
     decision_entry,
     decode_decision,
+    receipt_of,
 )
+from xbopt.service.store.subjects import Label, Subject, Subjects
+from xbopt.service.store.withdrawals import Withdrawals
 
 _KEPT_BUNDLES = 3
 _encode = msgspec.msgpack.Encoder().encode
-_ROW_SIGN = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAnswered:
+    """What a batch is told.
+
+    Attributes:
+        allocation: The decisions.
+        bundle: Content address of the bundle that made them.
+        receipt: Where they stand in the store; None where they are not stored.
+        axes: Names along the axes of the arrays, where the bundle has others than the one that is served.
+    """
+
+    allocation: Allocation
+    bundle: str
+    receipt: Receipt | None
+    axes: dict[str, list[str]] | None = None
 
 
 class Engine:
@@ -45,6 +64,7 @@ class Engine:
         trusted_key: Public key that must have signed bundles that are swapped in.
         shadow: A bundle that decides beside, without anybody acting on it. Where it chooses from the same menu, its
             probabilities are stored beside the decision.
+        accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
     """
 
     def __init__(
@@ -56,6 +76,7 @@ class Engine:
         unproven: bool = False,
         trusted_key: str | None = None,
         shadow: Allocator | None = None,
+        accept_schema: bool = False,
     ) -> None:
         self.allocator, self.commit, self.metrics = allocator, commit, metrics
         self._unproven, self._trusted_key = unproven, trusted_key
@@ -64,15 +85,19 @@ class Engine:
         self.ready = False
         self._swapping = asyncio.Lock()
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
+        self._accept_schema = accept_schema
+        self.subjects, self.withdrawals = Subjects(commit), Withdrawals(commit)
         if shadow is not None:
-            _same_requests(allocator, shadow)
+            check_same_requests(allocator, shadow, tactics=False)
 
     async def start(self) -> None:
         """Write down which bundle decides; the service is ready when that is stored.
 
         Raises:
             StoreError: The store does not take it.
+            UsageError: The bundle that decided last in the store has other axes or inputs.
         """
+        await check_schema(self.commit, self.allocator, accept=self._accept_schema)
         await self.commit.append(bundle_entry(self.allocator))
         self._tell_bundle(1)
         self.ready = True
@@ -82,10 +107,15 @@ class Engine:
         self.ready = False
         if self._shadow is not None:
             await self._shadow.stop()
+        await self.withdrawals.stop()
         await self.commit.close()
 
-    async def allocate(self, requests: Sequence[AllocationRequest]) -> list[AllocationAnswer]:
+    async def allocate(self, requests: Sequence[AllocationRequest], *, actor: str = "") -> list[AllocationAnswer]:
         """Decide for each request by itself; all of them, or none, are answered.
+
+        Args:
+            requests: What is asked.
+            actor: Name of the token; empty for none.
 
         Raises:
             RequestError: A request does not fit the bundle.
@@ -99,28 +129,69 @@ class Engine:
             batch = allocator.reader.one(request, decision_id)
             step = request.day if request.step is None else request.step
             allocation, entry = _decide(
-                allocator, batch, decision_id, _encode(request), (request.episode_id,), (step,), killed=killed
+                allocator,
+                batch,
+                decision_id,
+                _encode(request),
+                (request.episode_id,),
+                (step,),
+                killed=killed,
+                actor=actor,
             )
             made.append(allocation)
             entries.append(entry)
         stored = await self._store(entries)
-        if stored is None:
-            return [self._planned(allocation, allocator) for allocation in made]
+        if isinstance(stored, StoreError):
+            made = [
+                self._planned(allocation, allocator, entry, stored)
+                for allocation, entry in zip(made, entries, strict=True)
+            ]
+            stored = [Stored("unwanted", b"")] * len(entries)
+        own = self.subjects.serve(allocator.address, allocator.bundle.schema)
         answers: list[AllocationAnswer] = []
         for allocation, entry, one in zip(made, entries, stored, strict=True):
-            told, address = allocation, allocator.address
-            if one.state == "known" and one.payload != entry.payload:
-                earlier = self._known(one, entry)
-                told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
-            elif self._shadow is not None:
-                self._shadow.compare(allocation, entry.key, allocator)
-            self._count(told, allocator)
-            answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
+            told, label = await self._told(allocation, allocator, own, entry, one)
+            answer = answer_of(
+                told,
+                0,
+                bundle=label.address,
+                units=label.units,
+                currency=label.currency,
+                receipt=receipt_of(one),
+                axes=None if label is own else label.other_axes(own),
+            )
+            answers.append(answer)
         return answers
 
+    async def _told(
+        self, allocation: Allocation, allocator: Allocator, own: Label, entry: NewEntry, stored: Stored
+    ) -> tuple[Allocation, Label]:
+        """What is told of an entry, and how it is to be read: what stands under the name, if that was there before.
+
+        Raises:
+            ProblemError: The id stands for another request.
+            StoreError: The bundle that decided cannot be read.
+        """
+        label = own
+        if stored.state == "known" and stored.payload != entry.payload:
+            earlier = self._known(stored, entry)
+            if earlier.bundle != own.address:
+                label = await self.subjects.label(earlier.bundle)
+            allocation = allocation_of(earlier, label.schema)
+            self.subjects.remember(entry.key, Subject.of(entry.key, earlier))
+        elif stored.seq:
+            batch = allocation.batch
+            rows = None if batch.decision_ids == [entry.key] else len(batch)
+            active = b"" if batch.active is None else batch.active.tobytes()
+            self.subjects.remember(entry.key, Subject(bundle=own.address, rows=rows, active=active))
+            if self._shadow is not None:
+                self._shadow.compare(allocation, entry.key, allocator)
+        self._count(allocation, allocator)
+        return allocation, label
+
     async def allocate_batch(
-        self, batch: Batch, *, key: str, body: bytes, episode_ids: Sequence[str], steps: Sequence[int]
-    ) -> tuple[Allocation, str, bool]:
+        self, batch: Batch, *, key: str, body: bytes, episode_ids: Sequence[str], steps: Sequence[int], actor: str = ""
+    ) -> BatchAnswered:
         """Decide for a batch that is stored as one entry.
 
         Args:
@@ -129,9 +200,7 @@ class Engine:
             body: The request's body, by which it is known again.
             episode_ids: ``(B,)``; each its own where empty.
             steps: ``(B,)``.
-
-        Returns:
-            The decisions, the content address of the bundle, and whether they are stored.
+            actor: Name of the token; empty for none.
 
         Raises:
             RequestError: The guardrails refuse the inputs.
@@ -141,31 +210,37 @@ class Engine:
         loop = asyncio.get_running_loop()
         # A large batch must not hold up the others.
         allocation, entry = await loop.run_in_executor(
-            None, lambda: _decide(allocator, batch, key, body, episode_ids, steps, killed=killed)
+            None, lambda: _decide(allocator, batch, key, body, episode_ids, steps, killed=killed, actor=actor)
         )
         stored = await self._store([entry])
-        if stored is None:
-            allocation = allocator.by_plan(batch, STORE_FAILURE, kill=allocation.kill)
-            self._count(allocation, allocator)
-            return allocation, allocator.address, False
-        address = allocator.address
-        if stored[0].state == "known" and stored[0].payload != entry.payload:
-            earlier = self._known(stored[0], entry)
-            allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
-        elif self._shadow is not None:
-            self._shadow.compare(allocation, key, allocator)
-        self._count(allocation, allocator)
-        return allocation, address, True
+        if isinstance(stored, StoreError):
+            allocation = self._planned(allocation, allocator, entry, stored)
+            stored = [Stored("unwanted", b"")]
+        own = self.subjects.serve(allocator.address, allocator.bundle.schema)
+        allocation, label = await self._told(allocation, allocator, own, entry, stored[0])
+        return BatchAnswered(
+            allocation=allocation,
+            bundle=label.address,
+            receipt=receipt_of(stored[0]),
+            axes=None if label is own else label.other_axes(own),
+        )
 
-    async def outcomes(self, outcomes: Sequence[Outcome]) -> list[str]:
+    async def outcomes(self, outcomes: Sequence[Outcome], *, actor: str = "") -> list[str]:
         """Store outcomes; gives for each ``new`` or ``known``.
+
+        Args:
+            outcomes: What decisions brought.
+            actor: Name of the token; empty for none.
 
         Raises:
             ProblemError: An outcome has no decision, contradicts what is stored, or cannot be stored.
         """
-        entries = [self._outcome(outcome) for outcome in outcomes]
+        entries = [outcome_entry(outcome, actor) for outcome in outcomes]
         try:
+            await check_subjects(self.subjects, outcomes)
             stored = await self.commit.append(*entries)
+        except RefusedEntryError as error:
+            raise ProblemError(422, str(error)) from error
         except StoreError as error:
             self.metrics.store_failures.labels("refused").inc()
             raise ProblemError(503, f"The outcomes cannot be stored: {error}") from error
@@ -174,30 +249,13 @@ class Engine:
         for outcome, entry, one in zip(outcomes, entries, stored, strict=True):
             if one.state == "orphan":
                 raise ProblemError(404, f"There is no decision {outcome.decision_id!r}; other outcomes are stored.")
-            if one.state == "known" and not _same_outcome(one.payload, entry.payload, outcome):
+            if one.state == "known" and not same_outcome(one.payload, entry.payload, outcome):
                 raise ProblemError(
                     409,
                     f"The outcome of {outcome.decision_id!r} in {outcome.unit} is stored with other figures; send a "
                     "correction with a higher revision.",
                 )
         return [one.state for one in stored]
-
-    def _outcome(self, outcome: Outcome) -> NewEntry:
-        if outcome.unit not in self.allocator.units:
-            raise ProblemError(422, f"There is no unit {outcome.unit!r}; known: {', '.join(self.allocator.units[:8])}.")
-        if not (np.isfinite(outcome.reward) and np.isfinite(outcome.cost)):
-            raise ProblemError(422, "Reward and cost have to be finite numbers.")
-        entry = OutcomeEntry(
-            decision_id=outcome.decision_id,
-            unit=outcome.unit,
-            reward=outcome.reward,
-            cost=outcome.cost,
-            ready_us=time_ns() // 1000 if outcome.ready_at is None else _microseconds(outcome.ready_at),
-            revision=outcome.revision,
-        )
-        key = f"{outcome.decision_id}|{outcome.unit}|{outcome.revision}"
-        # A decision of a batch is named batch/row; the batch is what is stored.
-        return NewEntry("outcome", key, msgspec.msgpack.encode(entry), requires=outcome.decision_id.split(_ROW_SIGN)[0])
 
     async def swap(self, path: Path) -> Allocator:
         """Load another bundle and decide with it from now on; the one before can be rolled back to.
@@ -210,7 +268,7 @@ class Engine:
             loop = asyncio.get_running_loop()
             try:
                 new = await loop.run_in_executor(None, self._load, path)
-                _same_requests(self.allocator, new)
+                check_same_requests(self.allocator, new)
                 await self.commit.append(bundle_entry(new))
             except XboptError:
                 self.metrics.swaps.labels("refused").inc()
@@ -250,18 +308,30 @@ class Engine:
         manifest = self.allocator.bundle.manifest
         self.metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
 
-    async def _store(self, entries: list[NewEntry]) -> list[Stored] | None:
-        """Store decisions; None where they cannot be stored and the plan is to answer.
+    async def _store(self, entries: list[NewEntry]) -> list[Stored] | StoreError:
+        """Store decisions; gives why not, where they cannot be stored and the plan is to answer.
+
+        What the plan answered and no store knows yet is told again.
 
         Raises:
             ProblemError: They cannot be stored and the guardrails say to refuse.
         """
+        told = [self.withdrawals.find(entry.key) for entry in entries] if len(self.withdrawals) else []
+        if any(told):
+            rest = [entry for entry, payload in zip(entries, told, strict=True) if payload is None]
+            stored = await self._store(rest) if rest else []
+            if isinstance(stored, StoreError):
+                return stored
+            others = iter(stored)
+            return [next(others) if payload is None else Stored("known", payload) for payload in told]
         try:
             return await self.commit.append(*entries)
+        except RefusedEntryError as error:
+            raise ProblemError(422, str(error)) from error
         except StoreError as error:
             if self.allocator.bundle.guardrails.on_store_failure == "fallback":
                 self.metrics.store_failures.labels("fallback").inc(len(entries))
-                return None
+                return error
             self.metrics.store_failures.labels("refused").inc(len(entries))
             raise ProblemError(503, f"The decision cannot be stored, so it is not told: {error}") from error
 
@@ -274,11 +344,32 @@ class Engine:
         if batch.drifted is not None:
             self.metrics.drifted(reader.drifted_by_name(batch))
 
-    def _planned(self, allocation: Allocation, allocator: Allocator) -> AllocationAnswer:
-        """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
+    def _planned(
+        self, allocation: Allocation, allocator: Allocator, decided: NewEntry, failure: StoreError
+    ) -> Allocation:
+        """The plan's answer instead of a decision. It is stored as soon as the store takes it, and counts from then on.
+
+        Raises:
+            ProblemError: The id was given the plan's answer for another request before.
+        """
+        earlier = self.withdrawals.find(decided.key)
+        if earlier is not None:
+            self._known(Stored("known", earlier), decided)
         planned = allocator.by_plan(allocation.batch, STORE_FAILURE, kill=allocation.kill)
-        self._count(planned, allocator)
-        return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
+        asked = decode_decision(decided.payload)
+        told = decision_entry(
+            planned,
+            allocator,
+            key=decided.key,
+            request=decided.identity,
+            episode_ids=asked.episode_ids,
+            steps=asked.steps,
+            killed=False,
+            reason=STORE_FAILURE,
+            actor=asked.actor,
+        )
+        self.withdrawals.add(told, decided, uncertain=isinstance(failure, UncertainStoreError))
+        return planned
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:
         """What stands under an id that came again.
@@ -301,45 +392,9 @@ def _decide(
     steps: Sequence[int],
     *,
     killed: bool,
+    actor: str,
 ) -> tuple[Allocation, NewEntry]:
     allocation, request = allocator.decide(batch, kill="plan" if killed else "off"), sha256(body).digest()
     return allocation, decision_entry(
-        allocation, allocator, key=key, request=request, episode_ids=episodes, steps=steps, killed=killed
+        allocation, allocator, key=key, request=request, episode_ids=episodes, steps=steps, killed=killed, actor=actor
     )
-
-
-def _same_requests(one: Allocator, other: Allocator) -> None:
-    """Requests written for one bundle have to fit the other.
-
-    Raises:
-        ProblemError: They do not.
-    """
-    left, right = one.bundle.schema, other.bundle.schema
-    for axis in "RSCHFGE":
-        if left.axes[axis] != right.axes[axis]:
-            raise ProblemError(
-                409, f"The bundles differ along the axis {axis}, so requests for one do not fit the other."
-            )
-    if [(field.name, field.axes) for field in left.asked] != [(field.name, field.axes) for field in right.asked]:
-        raise ProblemError(409, "The bundles ask for other inputs, so requests for one do not fit the other.")
-
-
-def _microseconds(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ProblemError(422, f"ready_at is {text!r}; a time such as 2026-11-24T09:00:00Z is wanted.") from error
-    if moment.tzinfo is None:
-        raise ProblemError(422, f"ready_at is {text!r}, which has no time zone; add Z or an offset.")
-    try:
-        return int(moment.astimezone(UTC).timestamp() * 1_000_000)
-    except (OverflowError, ValueError) as error:
-        raise ProblemError(422, f"ready_at is {text!r}, which no calendar knows.") from error
-
-
-def _same_outcome(stored: bytes, new: bytes, outcome: Outcome) -> bool:
-    left = msgspec.msgpack.decode(stored, type=OutcomeEntry)
-    right = msgspec.msgpack.decode(new, type=OutcomeEntry)
-    if outcome.ready_at is None:
-        right = msgspec.structs.replace(right, ready_us=left.ready_us)
-    return left == right

@@ -59,14 +59,16 @@ class Operations:
         _need_ready(engine)
         if call.kind == BATCH:
             header, batch = read_batch(call.body, engine.allocator)
-            allocation, address, stored = await engine.allocate_batch(
+            answered = await engine.allocate_batch(
                 batch,
                 key=header.batch_id,
                 body=call.body,
                 episode_ids=header.episode_ids or [""] * header.rows,
                 steps=header.steps or batch.day.tolist(),
             )
-            return BATCH, write_answer(header, allocation, address, stored=stored)
+            return BATCH, write_answer(
+                header, answered.allocation, answered.bundle, receipt=answered.receipt, axes=answered.axes
+            )
         _need_json(call, f" or {BATCH}")
         asked = _decoded(engine.allocator.reader.decoder, call.body)
         if isinstance(asked, AllocationRequest):
@@ -170,10 +172,20 @@ class Operations:
         asked = _decoded(_inference, call.body)
         key, batch = read_inference(asked, engine.allocator)
         # Which outputs are wished for does not make it another request.
-        allocation, address, stored = await engine.allocate_batch(
+        answered = await engine.allocate_batch(
             batch, key=key, body=_encode(asked.inputs), episode_ids=[""] * len(batch), steps=batch.day.tolist()
         )
-        return _json(write_inference(asked, key, allocation, engine.allocator, address=address, stored=stored))
+        if answered.axes is not None:
+            raise ProblemError(
+                409,
+                f"The decisions {key!r} were made by the bundle {answered.bundle}, which has other axes than the one "
+                "that is served; tensors cannot say so. Ask for them as a batch, or as JSON.",
+            )
+        return _json(
+            write_inference(
+                asked, key, answered.allocation, engine.allocator, address=answered.bundle, receipt=answered.receipt
+            )
+        )
 
     def _check_name(self, name: str) -> None:
         own = self._engine.allocator.bundle.manifest.name

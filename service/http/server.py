@@ -31,6 +31,7 @@ class ServiceSettings:
         unproven: Serve a bundle without a certificate.
         trusted_key: Public key in hex that must have signed every bundle.
         shadow: A bundle that decides beside.
+        accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
         most_bytes: Largest body.
         body_seconds: How long a body may take to come.
         store_seconds: How long the store may take.
@@ -45,6 +46,7 @@ class ServiceSettings:
     unproven: bool = False
     trusted_key: str | None = None
     shadow: Path | None = None
+    accept_schema: bool = False
     most_bytes: int = 32 << 20
     body_seconds: float = 10.0
     store_seconds: float = 5.0
@@ -74,7 +76,13 @@ def build_service(settings: ServiceSettings) -> Gateway:
     store = open_store(settings.store, wait_seconds=settings.store_seconds)
     commit = GroupCommit(store, wait_seconds=settings.store_seconds, on_commit=metrics.committed)
     engine = Engine(
-        allocator, commit, metrics, unproven=settings.unproven, trusted_key=settings.trusted_key, shadow=shadow
+        allocator,
+        commit,
+        metrics,
+        unproven=settings.unproven,
+        trusted_key=settings.trusted_key,
+        shadow=shadow,
+        accept_schema=settings.accept_schema,
     )
     return build_app(
         engine,

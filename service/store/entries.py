@@ -1,11 +1,12 @@
-"""What the store holds: bundles, decisions and outcomes, each as one entry of a chain."""
+"""What the store holds: bundles, decisions, outcomes and acts of administration, each as one entry of a chain."""
 
 import hashlib
 from typing import Annotated, Literal
 
 import msgspec
 
-EntryKind = Literal["bundle", "decision", "outcome", "shadow"]
+EntryKind = Literal["bundle", "decision", "outcome", "shadow", "administration", "withdrawal"]
+Action = Literal["start", "swap", "rollback", "kill_switch", "tokens"]
 GENESIS = hashlib.sha256(b"xbopt decision store 1").digest()
 ENTRY_VERSION = 1
 
@@ -17,9 +18,10 @@ class NewEntry(msgspec.Struct, frozen=True):
         kind: What it is.
         key: Its name among its kind; the same name is stored once.
         payload: Its content.
-        requires: Name of a decision that must be there already; empty for none.
+        requires: Name of a decision that must be there already, or of a withdrawal of one; empty for none.
         identity: Hash of the request that a decision answers; another request may not come under its name. It is part
-            of the content, and stands here so that nobody has to read that again. Empty for other kinds.
+            of the content, and stands here so that nobody has to read that again. For a withdrawal the SHA-256 of the
+            decision that was not told; one with other content stays as it is. Empty for other kinds.
     """
 
     kind: EntryKind
@@ -44,12 +46,17 @@ class Stored(msgspec.Struct, frozen=True):
 
     Attributes:
         state: ``new``: it is on disk now. ``known``: the name was there; ``payload`` is what stands under it.
-            ``orphan``: the decision that it requires is not there, so it was not stored.
-        payload: What stands under the name.
+            ``orphan``: the decision that it requires is not there, so it was not stored. ``unwanted``: nobody waited
+            for it any more, so it was not stored.
+        payload: What stands under the name. For a decision that was withdrawn it is what was told instead.
+        seq: Its place in the chain, from 1; 0 where nothing is stored.
+        hash: The hash of the chain up to it: with ``seq`` the receipt.
     """
 
-    state: Literal["new", "known", "orphan"]
+    state: Literal["new", "known", "orphan", "unwanted"]
     payload: bytes
+    seq: int = 0
+    hash: bytes = b""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -61,6 +68,9 @@ class Head(msgspec.Struct, frozen=True):
 
 class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     """A batch of decisions; arrays as little-endian bytes, row by row.
+
+    A withdrawal has this form too: it stands under the name of a decision that was not told, because the store took too
+    long, and holds the plan's answer that was told instead. From then on it counts in the decision's place.
 
     Attributes:
         version: Version of this format.
@@ -78,8 +88,8 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
         shape: Lengths of the axes R, S, C, H, F, G, E and K; K is 0 for a direct policy.
         inputs: What was known, by name, gaps filled in; ``missing.NAME`` says which numbers of an input were gaps.
         outputs: What was decided, by name.
-        actor: Who asked.
-        kill: What the kill switch said: ``plan`` or ``zero``; empty where it was off, and in stores of before.
+        actor: Name of the token that asked; empty where the service takes no tokens.
+        kill: What the kill switch did: empty where it was off, ``plan`` or ``zero``.
         off: Guardrails that could not work ``(B,)``; empty where all could.
     """
 
@@ -104,7 +114,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
 
 
 class OutcomeEntry(msgspec.Struct, array_like=True, kw_only=True):
-    """What a decision brought in one cell; as ``requests.Outcome``, with the time in microseconds."""
+    """What a decision brought in one cell; as ``requests.Outcome``, with the time in microseconds, and who told it."""
 
     version: int = ENTRY_VERSION
     decision_id: str
@@ -113,6 +123,7 @@ class OutcomeEntry(msgspec.Struct, array_like=True, kw_only=True):
     cost: float
     ready_us: int
     revision: int
+    actor: str = ""
 
 
 class BundleEntry(msgspec.Struct, array_like=True, kw_only=True):
@@ -149,6 +160,26 @@ class ShadowEntry(msgspec.Struct, array_like=True, kw_only=True):
     address: str
     name: str
     probabilities: bytes
+
+
+class AdministrationEntry(msgspec.Struct, array_like=True, kw_only=True):
+    """Something that an operator did; each occurrence is an entry of its own.
+
+    Attributes:
+        version: Version of this format.
+        at_us: When, microseconds since 1970, UTC.
+        actor: Name of the token; empty where the service takes no tokens, or acted by itself.
+        action: What was done.
+        bundle: Content address of the bundle that decides from then on.
+        detail: More, in words.
+    """
+
+    version: int = ENTRY_VERSION
+    at_us: int
+    actor: str
+    action: Action
+    bundle: str
+    detail: str = ""
 
 
 def next_hash(previous: bytes, seq: int, kind: str, key: str, payload: bytes) -> bytes:

@@ -3,15 +3,37 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
+from typing import Literal, TypeVar
 
-from xbopt.service.store.entries import NewEntry, Stored
-from xbopt.service.store.interface import Store, StoreError
+from xbopt.core.errors import XboptError
+from xbopt.service.store.entries import Entry, EntryKind, Head, NewEntry, Stored
+from xbopt.service.store.interface import (
+    Place,
+    RefusedEntryError,
+    Store,
+    StoreError,
+    TamperedStoreError,
+    UncertainStoreError,
+)
 
 OnCommit = Callable[[int, float], None]
-_Waiting = tuple[NewEntry, "asyncio.Future[Stored]"]
+Answer = TypeVar("Answer")
+_PROBE_HOLDS_SECONDS = 1.0
+_PATIENCE = 2.0
+"""Times the waiting time after which a call to the store is cut off."""
+
+
+class _Waiting:
+    """An entry on its way to the disk; ``phase`` is read and written under the lock."""
+
+    __slots__ = ("entry", "future", "phase")
+
+    def __init__(self, entry: NewEntry, future: "asyncio.Future[Stored]") -> None:
+        self.entry, self.future = entry, future
+        self.phase: Literal["waiting", "writing", "given up"] = "waiting"
 
 
 class GroupCommit:
@@ -41,8 +63,12 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._busy = False
         self._closed = False
-        self._watched: deque[tuple[float, list[asyncio.Future[Stored]]]] = deque()
+        self._since: float | None = None
+        self._watched: deque[tuple[float, list[_Waiting]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._probe: tuple[float, asyncio.Future[None]] | None = None
+        self.head: Head | None = None
+        """The end of the chain as last heard of; None until something was stored or met."""
 
     @property
     def waiting(self) -> int:
@@ -53,77 +79,153 @@ class GroupCommit:
         """Store entries; gives what became of each.
 
         Raises:
-            StoreError: The store is down, full, too slow, or has too much to do. Entries may still reach the disk;
-                asking again with the same names is safe.
+            StoreError: The store is down, full, too slow, or has too much to do. The entries are not stored, and will
+                not be.
+            UncertainStoreError: Writing had begun. Asking again with the same names is safe, and shows.
+            RefusedEntryError: The store takes no such entry, ever. Others of the same call may be stored.
         """
         if self._closed:
             raise StoreError("The store is closing.")
         if len(self._waiting) + len(entries) > self._most:
             raise StoreError(f"More than {self._most} entries wait for the store.")
         loop = asyncio.get_running_loop()
-        futures = [loop.create_future() for _ in entries]
+        items = [_Waiting(entry, loop.create_future()) for entry in entries]
         with self._lock:
-            self._waiting += zip(entries, futures, strict=True)
+            self._waiting += items
             start, self._busy = not self._busy, True
         if start:
             self._thread.submit(self._work, loop)
         # One timer serves all who come before it runs out; each is looked at again at most once too early.
-        self._watched.append((loop.time() + self._wait, futures))
+        self._watched.append((loop.time() + self._wait, items))
         if self._timer is None:
             self._timer = loop.call_later(self._wait, self._look, loop)
-        return [await future for future in futures]
+        return [await item.future for item in items]
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give up on entries that waited too long, and look again when the next one would have."""
         now = loop.time()
         self._timer = None
+        late: list[_Waiting] = []
         while self._watched:
-            due, futures = self._watched[0]
-            if all(future.done() for future in futures):
+            due, items = self._watched[0]
+            if all(item.future.done() for item in items):
                 self._watched.popleft()
             elif due <= now:
-                _give_up(futures, self._wait)
+                late += items
+                self._watched.popleft()
             else:
                 self._timer = loop.call_later(due - now, self._look, loop)
-                return
+                break
+        if late:
+            self._give_up(late)
+        since = self._since
+        if since is not None:
+            left = _PATIENCE * self._wait - (perf_counter() - since)
+            if left <= 0.0:
+                self._store.interrupt()
+            if self._timer is None:
+                self._timer = loop.call_later(max(left, 0.05), self._look, loop)
+
+    def _give_up(self, late: list[_Waiting]) -> None:
+        """Take entries out of the queue; those that are being written cannot be called back."""
+        with self._lock:
+            for item in late:
+                if item.phase == "waiting":
+                    item.phase = "given up"
+            self._waiting = [item for item in self._waiting if item.phase == "waiting"]
+        for item in late:
+            said = f"The store did not answer within {self._wait:g} s"
+            if item.phase == "writing":
+                _fail(item, UncertainStoreError(f"{said}; it was writing, so the same name may be there later."))
+            else:
+                _fail(item, StoreError(f"{said}."))
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Store what waits until nothing does; runs in the store's thread."""
-        while True:
-            with self._lock:
-                batch, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
-                if not batch:
-                    self._busy = False
-                    return
-            started = perf_counter()
-            results: list[Stored] = []
-            failure: StoreError | None = None
-            try:
-                results = self._store.append([entry for entry, _ in batch])
-            except StoreError as error:
-                failure = error
-            except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must hear of it
-                failure = StoreError(f"{type(error).__name__}: {error}")
-            seconds = perf_counter() - started
-            try:
-                loop.call_soon_threadsafe(self._deliver, batch, results, failure, seconds)
-            except RuntimeError:  # the loop has ended: nobody waits any more
-                return
+        """Store a group of what waits, and come again; runs in the store's thread, and lets others use it between."""
+        with self._lock:
+            batch, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
+            self._busy = bool(batch)
+        if not batch:
+            return
+        self._since = perf_counter()
+        outcomes = self._stored(batch)
+        seconds, self._since = perf_counter() - self._since, None
+        try:
+            loop.call_soon_threadsafe(self._deliver, batch, outcomes, seconds)
+            self._thread.submit(self._work, loop)
+        except RuntimeError:  # the loop has ended: nobody waits any more
+            return
 
-    def _deliver(
-        self, batch: list[_Waiting], results: list[Stored], failure: StoreError | None, seconds: float
-    ) -> None:
+    def _stored(self, batch: list[_Waiting]) -> list[Stored | StoreError]:
+        """What became of each entry of a group. One that the store cannot take fails alone: the group is halved."""
+
+        def wanted() -> Sequence[bool]:
+            with self._lock:
+                for item in batch:
+                    if item.phase == "waiting":
+                        item.phase = "writing"
+                return [item.phase == "writing" for item in batch]
+
+        try:
+            return list(self._store.append([item.entry for item in batch], wanted))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must hear of it
+            trouble = error
+        is_store = isinstance(trouble, XboptError) and not isinstance(trouble, RefusedEntryError)
+        if is_store or len(batch) == 1:
+            return [_told(trouble, item) for item in batch]
+        with self._lock:
+            for item in batch:
+                if item.phase == "writing":
+                    item.phase = "waiting"
+        middle = len(batch) // 2
+        return self._stored(batch[:middle]) + self._stored(batch[middle:])
+
+    def _deliver(self, batch: list[_Waiting], outcomes: list[Stored | StoreError], seconds: float) -> None:
         if self._on_commit is not None:
             self._on_commit(len(batch), seconds)
-        for i, (_, future) in enumerate(batch):
-            if future.done():
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, StoreError):
+                _fail(item, outcome)
                 continue
-            if failure is None:
-                future.set_result(results[i])
-            else:
-                future.set_exception(failure)
-                # Somebody who went away does not read it, and that is no accident.
-                future.exception()
+            if outcome.seq > (0 if self.head is None else self.head.seq):
+                self.head = Head(outcome.seq, outcome.hash)
+            if not item.future.done():
+                item.future.set_result(outcome)
+
+    async def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """The entry of a kind and name.
+
+        Raises:
+            StoreError: The store cannot be read, or not in time.
+        """
+        return await self._ask(lambda: self._store.find(kind, key))
+
+    async def find_all(self, places: Sequence[Place]) -> dict[Place, Entry]:
+        """Those of the entries that there are.
+
+        Raises:
+            StoreError: The store cannot be read, or not in time.
+        """
+        return await self._ask(lambda: self._store.find_all(places))
+
+    async def latest(self, kind: EntryKind) -> Entry | None:
+        """The last entry of a kind.
+
+        Raises:
+            StoreError: The store cannot be read, or not in time.
+        """
+        return await self._ask(lambda: self._store.latest(kind))
+
+    async def probe(self) -> None:
+        """Whether decisions can be stored: a real write, at most one a second however many ask.
+
+        Raises:
+            StoreError: They cannot, or not in time.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._probe is None or (self._probe[1].done() and self._probe[0] + _PROBE_HOLDS_SECONDS < now):
+            self._probe = now, asyncio.ensure_future(self._ask(self._store.probe))
+        await asyncio.shield(self._probe[1])
 
     async def check(self) -> None:
         """Whether the store can be read.
@@ -131,24 +233,42 @@ class GroupCommit:
         Raises:
             StoreError: It cannot, or does not answer in time.
         """
+        await self._ask(self._store.head)
+
+    async def _ask(self, question: Callable[[], Answer]) -> Answer:
+        if self._closed:
+            raise StoreError("The store is closing.")
         loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait_for(loop.run_in_executor(self._thread, self._store.head), self._wait)
+            return await asyncio.wait_for(loop.run_in_executor(self._thread, question), self._wait)
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self._wait:g} s.") from error
+        except TamperedStoreError as error:
+            raise StoreError(str(error)) from error
 
     async def close(self) -> None:
         """Store what still waits, and give the store back."""
         self._closed = True
+        loop = asyncio.get_running_loop()
+        while self._busy:
+            await asyncio.sleep(0.005)
         if self._timer is not None:
             self._timer.cancel()
-        loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=True)
 
 
-def _give_up(futures: "list[asyncio.Future[Stored]]", seconds: float) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_exception(StoreError(f"The store did not answer within {seconds:g} s."))
-            future.exception()
+def _fail(item: _Waiting, failure: StoreError) -> None:
+    if not item.future.done():
+        item.future.set_exception(failure)
+        # Somebody who went away does not read it, and that is no accident.
+        item.future.exception()
+
+
+def _told(trouble: Exception, item: _Waiting) -> StoreError:
+    """A failure in the words of the store, for one entry."""
+    if isinstance(trouble, RefusedEntryError):
+        return trouble
+    if not isinstance(trouble, XboptError):
+        return RefusedEntryError(f"The store cannot take the entry {item.entry.key[:200]!r}: {trouble}.")
+    return (UncertainStoreError if item.phase == "writing" else StoreError)(str(trouble))

@@ -2,33 +2,48 @@
 
 All replicas append to one chain. The row with its end is locked for the length of one short transaction, which stores
 everything that waits in the replica; so replicas take turns, and no two entries follow the same one.
+
+Nothing is kept in a session: settings hold for one transaction, and no statement is prepared. So the store also works
+through PgBouncer, in its session and its transaction mode.
 """
 
+import os
+import re
+import socket
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, LiteralString, cast
 
 from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
-from xbopt.service.store.interface import StoreError, chained
+from xbopt.service.store.interface import (
+    Place,
+    RefusedEntryError,
+    StoreError,
+    TamperedStoreError,
+    Wanted,
+    chained,
+    required,
+    sought,
+)
+from xbopt.service.store.postgres_form import TABLES, differing_objects
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-_TABLES: tuple[LiteralString, ...] = (
-    """CREATE TABLE IF NOT EXISTS xbopt_entries (
-      seq BIGINT PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, payload BYTEA NOT NULL, hash BYTEA NOT NULL,
-      UNIQUE (kind, key))""",
-    """CREATE TABLE IF NOT EXISTS xbopt_head (
-      one INTEGER PRIMARY KEY CHECK (one = 1), seq BIGINT NOT NULL, hash BYTEA NOT NULL)""",
-    """CREATE OR REPLACE FUNCTION xbopt_entries_stay() RETURNS trigger LANGUAGE plpgsql AS
-      $$ BEGIN RAISE EXCEPTION 'entries are never changed or removed'; END $$""",
-    """CREATE OR REPLACE TRIGGER xbopt_entries_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON xbopt_entries
-      FOR EACH STATEMENT EXECUTE FUNCTION xbopt_entries_stay()""",
-)
 # Two replicas that start at once would make the tables twice; the number names the lock.
 _SETUP_LOCK = 0x78626F70
 _FETCH = 500
+_LOOKUP: LiteralString = """
+  SELECT seq, kind, key, payload, hash, false FROM xbopt_entries
+  JOIN unnest(%s::text[], %s::text[]) AS new(k, n) ON kind = k AND key = n"""
+_LAST: LiteralString = """
+  SELECT seq, kind, key, ''::bytea, hash, true FROM xbopt_entries ORDER BY seq DESC LIMIT 1"""
+# Adding 0 keeps the planner from walking back through all entries; those of a kind stand in an index.
+_LATEST: LiteralString = """
+  SELECT seq, kind, key, payload, hash, true FROM xbopt_entries
+  WHERE seq = (SELECT max(seq + 0) FROM xbopt_entries WHERE kind = %s)"""
+_IN_ORDER: LiteralString = "SELECT seq, kind, key, payload, hash, true FROM xbopt_entries "
 
 
 class PostgresStore:
@@ -42,130 +57,142 @@ class PostgresStore:
     Raises:
         UsageError: The database is to be read and holds no store.
         StoreError: The server cannot be reached or refuses.
+        TamperedStoreError: It is to be written to, and is not as the service left it.
     """
 
     def __init__(self, url: str, *, wait_seconds: float = 2.0, read_only: bool = False) -> None:
         self._url, self._wait, self._read_only = url, wait_seconds, read_only
-        self._link: Connection[tuple[object, ...]] | None = None
-        with self._said():
-            connection = self._connected()
-            if read_only:
-                if not _holds_store(connection):
-                    self.close()
-                    raise UsageError(
-                        "The PostgreSQL database holds no decision store: it lacks the tables xbopt_entries and "
-                        "xbopt_head, which xbopt serve makes."
-                    )
-                return
-            with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SETUP_LOCK,))
-                if not _holds_store(connection):
-                    for statement in _TABLES:
-                        connection.execute(statement)
-                    connection.execute("INSERT INTO xbopt_head VALUES (1, 0, %s) ON CONFLICT DO NOTHING", (GENESIS,))
-
-    def _connected(self) -> "Connection[tuple[object, ...]]":
-        if self._link is not None and not self._link.closed and not self._link.broken:
-            return self._link
-        import psycopg
-
-        milliseconds = max(int(self._wait * 1000), 1)
-        self._link = psycopg.connect(
-            self._url,
-            connect_timeout=max(int(self._wait), 1),
-            autocommit=True,
-            application_name="xbopt",
-            # A replica that stops in the middle of a transaction must not hold up the others.
-            options=(
-                f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds} "
-                f"-c idle_in_transaction_session_timeout={milliseconds} -c synchronous_commit=on"
-                f"{' -c default_transaction_read_only=on' if self._read_only else ''}"
-            ),
+        milliseconds = max(int(wait_seconds * 1000), 1)
+        # A replica that stops in the middle of a transaction must not hold up the others.
+        self._settings = (
+            f"; SET LOCAL lock_timeout = {milliseconds}; SET LOCAL statement_timeout = {milliseconds}; "
+            f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}; SET LOCAL synchronous_commit = on"
         )
-        return self._link
-
-    def append(self, entries: Sequence[NewEntry]) -> list[Stored]:
-        """Store entries in one transaction; when this returns, they are on disk.
-
-        Raises:
-            StoreError: Nothing can be said to be stored. Asking again with the same names is safe.
-        """
-        fresh = self._link is None or self._link.closed or self._link.broken
+        self._link: Connection[tuple[object, ...]] | None = None
         try:
-            with self._said():
-                return self._append(entries)
+            with self._said(), self._transaction(writing=not read_only) as connection:
+                self._open(connection)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, connection: "Connection[tuple[object, ...]]") -> None:
+        if self._read_only:
+            if not _holds_store(connection):
+                raise UsageError(
+                    "The PostgreSQL database holds no decision store: it lacks the tables xbopt_entries and "
+                    "xbopt_head, which xbopt serve makes."
+                )
+            return
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_SETUP_LOCK,))
+        if not _holds_store(connection):
+            for statement in TABLES:
+                connection.execute(statement)
+            connection.execute("INSERT INTO xbopt_head VALUES (1, 0, %s)", (GENESIS,))
+        _check_objects(connection)
+        _check_end(_head(connection, " FOR UPDATE"), _last(connection))
+
+    def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
+        """As ``Store.append``."""
+        fresh = self._lost()
+        try:
+            return self._append(entries, wanted)
         except StoreError:
             if fresh or not self._lost():
                 raise
         # The server may have closed an idle connection. Names are stored once, so a second try does no harm.
-        with self._said():
-            return self._append(entries)
+        return self._append(entries, wanted)
 
-    def _append(self, entries: Sequence[NewEntry]) -> list[Stored]:
-        connection = self._connected()
-        with connection.transaction(), connection.cursor(binary=True) as cursor:
-            row = cursor.execute("SELECT seq, hash FROM xbopt_head FOR UPDATE").fetchone()
-            if row is None:
-                raise StoreError("The store has lost the end of its chain.")
-            head = Head(*cast("tuple[int, bytes]", row))
-            found = cursor.execute(
-                "SELECT kind, key, payload FROM xbopt_entries JOIN unnest(%s::text[], %s::text[]) AS new(k, n) "
-                "ON kind = k AND key = n",
-                ([entry.kind for entry in entries], [entry.key for entry in entries]),
+    def _append(self, entries: Sequence[NewEntry], wanted: Wanted | None) -> list[Stored]:
+        with self._said(), self._transaction(writing=True) as connection, connection.cursor(binary=True) as cursor:
+            end = _head(connection, " FOR UPDATE")
+            places, names = sought(entries), required(entries)
+            asked = places + [("decision", name) for name in names] + [("withdrawal", name) for name in names]
+            # One question for what is known, and for the last entry.
+            rows = cursor.execute(
+                f"{_LOOKUP} UNION ALL ({_LAST})",
+                ([kind for kind, _ in asked], [key for _, key in asked]),
             ).fetchall()
-            known = {(kind, key): payload for kind, key, payload in cast("list[tuple[str, str, bytes]]", found)}
-            required = sorted({entry.requires for entry in entries if entry.requires})
-            decisions: set[str] = set()
-            if required:
-                there = cursor.execute(
-                    "SELECT key FROM xbopt_entries WHERE kind = 'decision' AND key = ANY(%s)", (required,)
-                ).fetchall()
-                decisions = {str(key) for (key,) in there}
-            rows, results, end = chained(entries, head, known, decisions)
-            if rows:
+            found = {place: entry for place, entry, is_last in map(_row, rows) if not is_last}
+            last = [entry for _, entry, is_last in map(_row, rows) if is_last]
+            _check_end(end, Head(last[0].seq, last[0].hash) if last else None)
+            decisions = {key for kind, key in found if kind in {"decision", "withdrawal"}}
+            new, results, end = chained(entries, end, found, decisions, wanted)
+            if new:
                 cursor.execute(
                     "INSERT INTO xbopt_entries SELECT * FROM "
                     "unnest(%s::bigint[], %s::text[], %s::text[], %s::bytea[], %s::bytea[])",
                     (
-                        [row.seq for row in rows],
-                        [row.kind for row in rows],
-                        [row.key for row in rows],
-                        [row.payload for row in rows],
-                        [row.hash for row in rows],
+                        [row.seq for row in new],
+                        [row.kind for row in new],
+                        [row.key for row in new],
+                        [row.payload for row in new],
+                        [row.hash for row in new],
                     ),
                 )
                 cursor.execute("UPDATE xbopt_head SET seq = %s, hash = %s", (end.seq, end.hash))
         return results
 
-    def entries(self, kind: str | None = None) -> Iterator[Entry]:
-        """The entries in the order of the chain.
+    def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """As ``Store.find``."""
+        return self.find_all([(kind, key)]).get((kind, key))
 
-        Raises:
-            StoreError: The server cannot be read.
-        """
-        with self._said():
-            connection = self._connected()
-            with connection.transaction(), connection.cursor("xbopt_reading", binary=True) as cursor:
-                if kind is None:
-                    cursor.execute("SELECT seq, kind, key, payload, hash FROM xbopt_entries ORDER BY seq")
-                else:
-                    cursor.execute(
-                        "SELECT seq, kind, key, payload, hash FROM xbopt_entries WHERE kind = %s ORDER BY seq", (kind,)
-                    )
-                while rows := cast("list[tuple[int, EntryKind, str, bytes, bytes]]", cursor.fetchmany(_FETCH)):
-                    yield from (Entry(*row) for row in rows)
+    def find_all(self, places: Sequence[Place]) -> dict[Place, Entry]:
+        """As ``Store.find_all``."""
+        with self._said(), self._transaction() as connection, connection.cursor(binary=True) as cursor:
+            asked = ([kind for kind, _ in places], [key for _, key in places])
+            rows = cursor.execute(_LOOKUP, asked).fetchall()
+            return {place: entry for place, entry, _ in map(_row, rows)}
+
+    def latest(self, kind: EntryKind) -> Entry | None:
+        """As ``Store.latest``."""
+        with self._said(), self._transaction() as connection, connection.cursor(binary=True) as cursor:
+            row = cursor.execute(_LATEST, (kind,)).fetchone()
+            return None if row is None else _row(row)[1]
+
+    def probe(self) -> None:
+        """As ``Store.probe``."""
+        with self._said(), self._transaction(writing=True) as connection:
+            _check_end(_head(connection, " FOR UPDATE"), _last(connection))
+            connection.execute("UPDATE xbopt_head SET seq = seq")
+
+    def entries(self, kind: str | None = None) -> Iterator[Entry]:
+        """As ``Store.entries``."""
+        with self._said(), self._transaction() as connection, connection.cursor("xbopt_reading", binary=True) as cursor:
+            if kind is None:
+                cursor.execute(_IN_ORDER + "ORDER BY seq")
+            else:
+                cursor.execute(_IN_ORDER + "WHERE kind = %s ORDER BY seq", (kind,))
+            while rows := cursor.fetchmany(_FETCH):
+                yield from (entry for _, entry, _ in map(_row, rows))
 
     def head(self) -> Head:
-        """The end of the chain.
+        """As ``Store.head``."""
+        with self._said(), self._transaction() as connection:
+            return _head(connection)
 
-        Raises:
-            StoreError: The server cannot be read.
-        """
-        with self._said():
-            row = self._connected().execute("SELECT seq, hash FROM xbopt_head").fetchone()
-            if row is None:
-                raise StoreError("The store has lost the end of its chain.")
-            return Head(*cast("tuple[int, bytes]", row))
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """As ``Store.snapshot``."""
+        with self._said(), self._transaction():
+            yield
+
+    def check_form(self) -> None:
+        """As ``Store.check_form``."""
+        with self._said(), self._transaction() as connection:
+            _check_objects(connection)
+
+    def doubt(self) -> str:
+        """As ``Store.doubt``; the server keeps its own log."""
+        return ""
+
+    def interrupt(self) -> None:
+        """As ``Store.interrupt``: the connection is cut, since a server that stands still cancels nothing."""
+        link = self._link
+        if link is None or link.closed:
+            return
+        with suppress(Exception), socket.socket(fileno=os.dup(link.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection."""
@@ -176,15 +203,107 @@ class PostgresStore:
     def _lost(self) -> bool:
         return self._link is None or self._link.closed or self._link.broken
 
+    def _connected(self) -> "Connection[tuple[object, ...]]":
+        if self._link is not None and not self._lost():
+            return self._link
+        import psycopg
+
+        self._link = psycopg.connect(
+            self._url,
+            connect_timeout=max(int(self._wait), 1),
+            autocommit=True,
+            application_name="xbopt",
+            prepare_threshold=None,
+        )
+        return self._link
+
+    @contextmanager
+    def _transaction(self, *, writing: bool = False) -> "Generator[Connection[tuple[object, ...]]]":
+        """A transaction of its own, or a part of the one that is under way.
+
+        One that only reads sees the store at one moment.
+        """
+        connection = self._connected()
+        status = connection.info.transaction_status
+        if status != status.IDLE:
+            yield connection
+            return
+        kind = "READ COMMITTED" if writing else "REPEATABLE READ"
+        kind += " READ WRITE" if writing and not self._read_only else " READ ONLY"
+        try:
+            # One message for all of it: it has no parameters.
+            connection.execute(cast("LiteralString", f"BEGIN ISOLATION LEVEL {kind}{self._settings}"))
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if not connection.closed and connection.info.transaction_status != status.IDLE:
+                with suppress(Exception):
+                    connection.execute("ROLLBACK")
+            raise
+
     @contextmanager
     def _said(self) -> Generator[None]:
+        """Turn errors of PostgreSQL into errors of the store; no message tells the password.
+
+        Raises:
+            TamperedStoreError: An entry stands where the chain has none.
+            RefusedEntryError: The server cannot hold an entry.
+            StoreError: Anything else went wrong.
+        """
         import psycopg
 
         try:
             yield
         except psycopg.Error as error:
-            text = " ".join(str(error).split())
-            raise StoreError(f"PostgreSQL: {text or type(error).__name__}.") from error
+            text = self._without_password(" ".join(str(error).split()) or type(error).__name__)
+            if isinstance(error, psycopg.IntegrityError):
+                raise TamperedStoreError(f"PostgreSQL: {text}.") from error
+            if isinstance(error, psycopg.DataError | psycopg.errors.ProgramLimitExceeded):
+                raise RefusedEntryError(f"PostgreSQL cannot hold this entry: {text}.") from error
+            if isinstance(error, psycopg.ProgrammingError) and self._link is None:
+                text = "the URL of the store cannot be read; write %XX for signs such as / ? # @ in the password"
+            raise StoreError(f"PostgreSQL: {text}.") from None if self._link is None else error
+
+    def _without_password(self, text: str) -> str:
+        found = re.match(r"\w+://[^:/@]*:(.*)@", self._url)
+        return text.replace(found[1], "***") if found and found[1] else text
+
+
+def _head(connection: "Connection[tuple[object, ...]]", lock: LiteralString = "") -> Head:
+    question: LiteralString = "SELECT seq, hash FROM xbopt_head"
+    rows = connection.execute(question + lock).fetchall()
+    if len(rows) != 1:
+        raise TamperedStoreError(f"The end of the chain is written down {len(rows)} times, not once.")
+    return Head(*cast("tuple[int, bytes]", rows[0]))
+
+
+def _check_end(end: Head, last: Head | None) -> None:
+    """The end of the chain has to be that of the last entry.
+
+    Raises:
+        TamperedStoreError: It is not.
+    """
+    if end != (last or Head(0, GENESIS)):
+        raise TamperedStoreError(
+            f"The store is not written to: its chain ends at entry {end.seq}, its last entry is "
+            f"{0 if last is None else last.seq}. See xbopt decisions verify."
+        )
+
+
+def _check_objects(connection: "Connection[tuple[object, ...]]") -> None:
+    differing = differing_objects(connection)
+    if differing:
+        raise TamperedStoreError(f"The tables of the store are not as xbopt serve made them: {', '.join(differing)}.")
+
+
+def _row(row: tuple[object, ...]) -> tuple[Place, Entry, bool]:
+    seq, kind, key, payload, chain, is_last = cast("tuple[int, EntryKind, str, bytes, bytes, bool]", row)
+    return (kind, key), Entry(seq, kind, key, payload, chain), is_last
+
+
+def _last(connection: "Connection[tuple[object, ...]]") -> Head | None:
+    row = connection.execute("SELECT seq, hash FROM xbopt_entries ORDER BY seq DESC LIMIT 1").fetchone()
+    return None if row is None else Head(*cast("tuple[int, bytes]", row))
 
 
 def _holds_store(connection: "Connection[tuple[object, ...]]") -> bool:

@@ -1,5 +1,6 @@
 """From decisions to entries of the store and back, so that a decision can be told again and worked out again."""
 
+import secrets
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -13,11 +14,21 @@ from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import MISSING, Batch
-from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Source
-from xbopt.service.store.entries import ENTRY_VERSION, BundleEntry, DecisionEntry, NewEntry, OutcomeEntry, ShadowEntry
+from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Receipt, Source
+from xbopt.service.store.entries import (
+    ENTRY_VERSION,
+    Action,
+    AdministrationEntry,
+    BundleEntry,
+    DecisionEntry,
+    NewEntry,
+    OutcomeEntry,
+    ShadowEntry,
+    Stored,
+)
 
 _ENCODER = msgspec.msgpack.Encoder()
-EntryType = TypeVar("EntryType", BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
+EntryType = TypeVar("EntryType", AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
 _AXES = "RSCHFGEK"
 _HALF = "<f4"
@@ -33,6 +44,7 @@ def decision_entry(
     steps: Sequence[int],
     killed: bool,
     reason: str = "",
+    actor: str = "",
 ) -> NewEntry:
     """Decisions as an entry of the store.
 
@@ -45,6 +57,7 @@ def decision_entry(
         steps: ``(B,)``.
         killed: Whether the kill switch was on.
         reason: Why the plan decided all of it; empty where it did not.
+        actor: Name of the token that asked; empty for none.
     """
     batch = allocation.batch
     # Features of channels come after the money, where the first version of the store had them.
@@ -73,6 +86,7 @@ def decision_entry(
         outputs=outputs,
         kill="" if allocation.kill == "off" else allocation.kill,
         off=allocation.off if any(allocation.off) else [],
+        actor=actor,
     )
     return NewEntry("decision", key, _ENCODER.encode(entry), identity=request)
 
@@ -92,6 +106,20 @@ def bundle_entry(allocator: Allocator) -> NewEntry:
         allowed=b"" if allowed is None else allowed.tobytes(),
     )
     return NewEntry("bundle", allocator.address, _ENCODER.encode(entry))
+
+
+def administration_entry(action: Action, *, actor: str, bundle: str, detail: str = "") -> NewEntry:
+    """Something that an operator did, as an entry of the store; every occurrence is one of its own.
+
+    Args:
+        action: What was done.
+        actor: Name of the token; empty for none.
+        bundle: Content address of the bundle that decides from then on.
+        detail: More, in words.
+    """
+    at_us = time.time_ns() // 1000
+    entry = AdministrationEntry(at_us=at_us, actor=actor, action=action, bundle=bundle, detail=detail)
+    return NewEntry("administration", f"{at_us}-{secrets.token_hex(8)}", _ENCODER.encode(entry))
 
 
 def shadow_entry(allocation: Allocation, shadow: Allocator, *, key: str) -> NewEntry:
@@ -225,12 +253,33 @@ def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     return differing + [name for name in told if getattr(entry, name) != getattr(new, name)]
 
 
+def receipt_of(stored: Stored) -> Receipt | None:
+    """Where an entry stands in the chain; None where it is not stored."""
+    return Receipt(stored.seq, stored.hash.hex()) if stored.seq else None
+
+
 def answer_of(
-    allocation: Allocation, row: int, allocator: Allocator, *, bundle: str, currency: str, stored: bool
+    allocation: Allocation,
+    row: int,
+    *,
+    bundle: str,
+    units: list[str],
+    currency: str,
+    receipt: Receipt | None,
+    axes: dict[str, list[str]] | None = None,
 ) -> AllocationAnswer:
-    """One decision in the words of the service."""
+    """One decision in the words of the service.
+
+    Args:
+        allocation: The decisions.
+        row: Which of them.
+        bundle: Content address of the bundle that decided.
+        units: Its cells.
+        currency: Its currency.
+        receipt: Where the decision stands in the store; None where it is not stored.
+        axes: Its axes, where they are to be told.
+    """
     batch = allocation.batch
-    units = allocator.units
     if batch.active is not None:
         units = [unit for unit, active in zip(units, batch.active[row].ravel().tolist(), strict=True) if active]
     return AllocationAnswer(
@@ -241,9 +290,11 @@ def answer_of(
         guardrails=allocation.guardrails[row],
         off=allocation.off[row],
         filled=int(batch.filled[row]) if batch.missing else 0,
-        stored=stored,
+        stored=receipt is not None,
         currency=currency,
         day=int(batch.day[row]),
         units=units,
+        receipt=receipt,
+        axes=axes,
         **{name: array[row].tolist() for name, array in allocation.outputs.items() if name != "probabilities"},
     )

@@ -1,33 +1,58 @@
 """The decision store in one SQLite file: a write-ahead log that is synced before an answer leaves."""
 
+import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
 from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
-from xbopt.service.store.interface import StoreError, TamperedStoreError, chained
+from xbopt.service.store.interface import (
+    Place,
+    RefusedEntryError,
+    StoreError,
+    TamperedStoreError,
+    Wanted,
+    chained,
+    required,
+    sought,
+)
+from xbopt.service.store.sqlite_files import (
+    IN_USE,
+    NO_LOCKS,
+    UNCHANGING,
+    check_file,
+    last_change,
+    lost_log,
+    way_to_read,
+)
 
-_MAGIC = b"SQLite format 3\0"
-_TABLES = """
-CREATE TABLE IF NOT EXISTS entries (
+_OBJECTS = {
+    "entries": """CREATE TABLE entries (
   seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL, hash BLOB NOT NULL,
   UNIQUE (kind, key)
-) STRICT;
-CREATE TABLE IF NOT EXISTS head (
+) STRICT""",
+    "head": """CREATE TABLE head (
   one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL
-) STRICT;
-CREATE TRIGGER IF NOT EXISTS entries_stay BEFORE UPDATE ON entries
-  BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
-CREATE TRIGGER IF NOT EXISTS entries_remain BEFORE DELETE ON entries
-  BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
-"""
+) STRICT""",
+    "entries_stay": """CREATE TRIGGER entries_stay BEFORE UPDATE ON entries
+  BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END""",
+    "entries_remain": """CREATE TRIGGER entries_remain BEFORE DELETE ON entries
+  BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END""",
+    "head_remains": """CREATE TRIGGER head_remains BEFORE DELETE ON head
+  BEGIN SELECT RAISE(ABORT, 'the end of the chain is never removed'); END""",
+}
+_SINCE_THEN = {"head_remains"}
+"""Guards that stores of earlier versions lack."""
 _COLUMNS = {"entries": ["seq", "kind", "key", "payload", "hash"], "head": ["one", "seq", "hash"]}
+_ENTRY = "seq, kind, key, payload, hash"
 _CHUNK = 500
 _CACHE_KB = 8192
-_UNCHANGING, _NO_LOCKS = "&immutable=1", "&vfs=unix-none"
+_CLOSING_MS = 100
+_ROOM_BYTES = 1 << 20
+"""Room on the disk below which the store counts as full: the next group of decisions may not fit."""
 
 
 class SqliteStore:
@@ -42,15 +67,16 @@ class SqliteStore:
     Raises:
         UsageError: There is no such file, or it belongs to another program.
         StoreError: The file cannot be opened, or is not a database.
+        TamperedStoreError: It is damaged, or is to be written to and is not as the service left it.
     """
 
     def __init__(
         self, path: Path, *, busy_seconds: float = 2.0, most_pages: int | None = None, read_only: bool = False
     ) -> None:
-        _check_file(path, read_only=read_only)
-        self._path = path
-        way = _way_to_read(path) if read_only else ""
-        self._unchanged = _last_change(path) if way == _UNCHANGING else None
+        check_file(path, read_only=read_only)
+        self._path, self._read_only = path, read_only
+        way = way_to_read(path) if read_only else ""
+        self._unchanged = last_change(path) if way == UNCHANGING else None
         address = f"{path.resolve().as_uri()}?mode=ro{way}" if read_only else path
         with self._said():
             # The service hands the connection to its one writing thread.
@@ -58,20 +84,21 @@ class SqliteStore:
                 address, timeout=busy_seconds, isolation_level=None, check_same_thread=False, uri=read_only
             )
             try:
-                if way == _NO_LOCKS:
+                if way == NO_LOCKS:
                     self._connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
-                self._check_tables(read_only=read_only)
+                is_new = not self._holds_store()
                 if not read_only:
-                    self._prepare(most_pages)
+                    self._prepare(most_pages, is_new=is_new)
             except BaseException:
                 self._connection.close()
                 raise
 
-    def _check_tables(self, *, read_only: bool) -> None:
-        """Refuse the database of another program.
+    def _holds_store(self) -> bool:
+        """Whether the tables of a store are there; False for an empty file that is to become one.
 
         Raises:
             UsageError: It lacks the tables of a store, and is to be read or holds other tables.
+            TamperedStoreError: It holds one of them without the other.
         """
         run = self._connection.execute
         names = {str(name) for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -80,106 +107,214 @@ class SqliteStore:
             for table in _COLUMNS
         }
         if there == _COLUMNS:
-            return
-        others = names - {table for table in _COLUMNS if there[table] == _COLUMNS[table]}
-        if read_only or others:
+            return True
+        if there["entries"] == _COLUMNS["entries"]:
+            raise TamperedStoreError(f"{self._path} has lost the end of its chain: there is no table head.")
+        if self._read_only or names:
             holds = f"the tables {', '.join(sorted(names))}" if names else "no table"
             raise UsageError(
                 f"{self._path} is a SQLite database, but not a decision store: it holds {holds}; a store holds "
                 "entries and head, as xbopt serve makes them."
             )
+        return False
 
-    def _prepare(self, most_pages: int | None) -> None:
+    def _prepare(self, most_pages: int | None, *, is_new: bool) -> None:
+        run = self._connection.execute
+        if not is_new:
+            self._check_objects()
+            lost = lost_log(self._path)
+            if lost:
+                raise TamperedStoreError(
+                    f"{self._path} is not written to: {lost}. Put the log back. If it is lost for good, with the "
+                    f'entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
+                )
         # In WAL mode FULL syncs the log at every commit: what was acknowledged survives a loss of power.
         for setting in ("journal_mode=WAL", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
-            self._connection.execute(f"PRAGMA {setting}").fetchall()
+            run(f"PRAGMA {setting}").fetchall()
         if most_pages is not None:
-            self._connection.execute(f"PRAGMA max_page_count={most_pages:d}").fetchall()
-        self._connection.executescript(_TABLES)
-        self._connection.execute("INSERT OR IGNORE INTO head VALUES (1, 0, ?)", (GENESIS,))
-
-    def append(self, entries: Sequence[NewEntry]) -> list[Stored]:
-        """Store entries in one transaction; when this returns, they are on disk.
-
-        Raises:
-            StoreError: Nothing was stored.
-        """
-        run = self._connection.execute
-        with self._said():
+            run(f"PRAGMA max_page_count={most_pages:d}").fetchall()
+        if is_new:
             run("BEGIN IMMEDIATE")
-            try:
-                known, decisions = self._known(entries)
-                rows, results, end = chained(entries, self._head(), known, decisions)
-                if rows:
-                    self._connection.executemany(
-                        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
-                        [(row.seq, row.kind, row.key, row.payload, row.hash) for row in rows],
-                    )
-                    run("UPDATE head SET seq = ?, hash = ?", (end.seq, end.hash))
-                run("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    run("ROLLBACK")
-                raise
+            if not self._holds_store():
+                for statement in _OBJECTS.values():
+                    run(statement)
+                run("INSERT INTO head VALUES (1, 0, ?)", (GENESIS,))
+            run("COMMIT")
+        self._end()
+        # First into the log, then from there into the file: a marked file always had a log beside it.
+        run(f"PRAGMA user_version={IN_USE:d}")
+        run("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
+        """As ``Store.append``."""
+        with self._said(), self._writing():
+            end = self._end()
+            known = self._found(sought(entries))
+            names = required(entries)
+            there = self._found([("decision", name) for name in names] + [("withdrawal", name) for name in names])
+            rows, results, end = chained(entries, end, known, {key for _, key in there}, wanted)
+            if rows:
+                self._connection.executemany(
+                    "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
+                    [(row.seq, row.kind, row.key, row.payload, row.hash) for row in rows],
+                )
+                self._connection.execute("UPDATE head SET seq = ?, hash = ?", (end.seq, end.hash))
         return results
 
-    def _known(self, entries: Sequence[NewEntry]) -> tuple[dict[tuple[str, str], bytes], set[str]]:
-        known: dict[tuple[str, str], bytes] = {}
-        decisions: set[str] = set()
-        by_kind: dict[str, list[str]] = {}
-        for entry in entries:
-            by_kind.setdefault(entry.kind, []).append(entry.key)
-        for kind, keys in by_kind.items():
-            for rows in self._lookup("key, payload", kind, keys):
-                known |= {(kind, str(key)): payload for key, payload in rows}
-        required = sorted({entry.requires for entry in entries if entry.requires})
-        for rows in self._lookup("key, NULL", "decision", required):
-            decisions |= {str(key) for key, _ in rows}
-        return known, decisions
+    def find(self, kind: EntryKind, key: str) -> Entry | None:
+        """As ``Store.find``."""
+        return self.find_all([(kind, key)]).get((kind, key))
 
-    def _lookup(self, columns: str, kind: str, keys: list[str]) -> Iterator[list[tuple[str, bytes]]]:
-        for first in range(0, len(keys), _CHUNK):
-            part = keys[first : first + _CHUNK]
-            marks = ",".join("?" * len(part))
-            found = self._connection.execute(
-                f"SELECT {columns} FROM entries WHERE kind = ? AND key IN ({marks})",  # noqa: S608 - marks only
-                (kind, *part),
-            )
-            yield cast("list[tuple[str, bytes]]", found.fetchall())
+    def find_all(self, places: Sequence[Place]) -> dict[Place, Entry]:
+        """As ``Store.find_all``."""
+        with self._said():
+            return self._found(places)
+
+    def latest(self, kind: EntryKind) -> Entry | None:
+        """As ``Store.latest``."""
+        with self._said():
+            row = self._connection.execute(
+                # The plus keeps SQLite from walking back through all entries; those of a kind stand in an index.
+                f"SELECT {_ENTRY} FROM entries WHERE seq = (SELECT max(+seq) FROM entries WHERE kind = ?)",  # noqa: S608 - one text
+                (kind,),
+            ).fetchone()
+            return None if row is None else Entry(*row)
+
+    def probe(self) -> None:
+        """As ``Store.probe``. A synced write, and a look at the room that is left: a group takes more than a page."""
+        with self._said(), self._writing():
+            self._end()
+            self._connection.execute("UPDATE head SET seq = seq")
+        disk = os.statvfs(self._path)
+        if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
+            raise StoreError(f"{self._path}: the disk is full, but for less than {_ROOM_BYTES >> 10} kB.")
 
     def entries(self, kind: str | None = None) -> Iterator[Entry]:
-        """The entries in the order of the chain.
-
-        Raises:
-            StoreError: The file cannot be read.
-        """
+        """As ``Store.entries``."""
         where = "" if kind is None else "WHERE kind = ?"
         with self._said():
             cursor = self._connection.execute(
-                f"SELECT seq, kind, key, payload, hash FROM entries {where} ORDER BY seq",  # noqa: S608 - two texts
+                f"SELECT {_ENTRY} FROM entries {where} ORDER BY seq",  # noqa: S608 - two texts
                 () if kind is None else (kind,),
             )
             while rows := cast("list[tuple[int, EntryKind, str, bytes, bytes]]", cursor.fetchmany(_CHUNK)):
                 yield from (Entry(*row) for row in rows)
 
     def head(self) -> Head:
-        """The end of the chain.
-
-        Raises:
-            StoreError: The file cannot be read.
-        """
+        """As ``Store.head``."""
         with self._said():
             return self._head()
 
-    def _head(self) -> Head:
-        row = cast("tuple[int, bytes] | None", self._connection.execute("SELECT seq, hash FROM head").fetchone())
-        if row is None:
-            raise StoreError(f"{self._path}: the store has lost the end of its chain.")
-        return Head(*row)
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """As ``Store.snapshot``."""
+        with self._said():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+
+    def check_form(self) -> None:
+        """As ``Store.check_form``."""
+        with self._said():
+            self._check_objects()
+            found = [str(line) for (line,) in self._connection.execute("PRAGMA integrity_check(1)")]
+            if found != ["ok"]:
+                raise TamperedStoreError(f"{self._path} is damaged: {' '.join(found[0].split())}.")
+
+    def doubt(self) -> str:
+        """As ``Store.doubt``."""
+        return lost_log(self._path)
+
+    def interrupt(self) -> None:
+        """As ``Store.interrupt``. SQLite waits for locks only as long as it was told to."""
+        self._connection.interrupt()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; the last who does takes the log into it, and the mark away."""
+        run = self._connection.execute
+        if not self._read_only:
+            with suppress(sqlite3.Error):
+                run(f"PRAGMA busy_timeout={_CLOSING_MS}").fetchall()
+                run("PRAGMA user_version=0")
+                try:
+                    # Nobody but the last may leave the log; others are refused.
+                    run("PRAGMA journal_mode=DELETE").fetchall()
+                except sqlite3.Error:
+                    run(f"PRAGMA user_version={IN_USE:d}")
         self._connection.close()
+
+    def _found(self, places: Sequence[Place]) -> dict[Place, Entry]:
+        found: dict[Place, Entry] = {}
+        by_kind: dict[str, list[str]] = {}
+        for kind, key in places:
+            by_kind.setdefault(kind, []).append(key)
+        for kind, keys in by_kind.items():
+            for first in range(0, len(keys), _CHUNK):
+                part = keys[first : first + _CHUNK]
+                marks = ",".join("?" * len(part))
+                rows = self._connection.execute(
+                    f"SELECT {_ENTRY} FROM entries WHERE kind = ? AND key IN ({marks})",  # noqa: S608 - marks only
+                    (kind, *part),
+                )
+                for row in cast("list[tuple[int, EntryKind, str, bytes, bytes]]", rows.fetchall()):
+                    found[row[1], row[2]] = Entry(*row)
+        return found
+
+    def _head(self) -> Head:
+        rows = cast("list[tuple[int, bytes]]", self._connection.execute("SELECT seq, hash FROM head").fetchall())
+        if len(rows) != 1:
+            raise TamperedStoreError(f"{self._path}: the end of the chain is written down {len(rows)} times, not once.")
+        return Head(*rows[0])
+
+    def _end(self) -> Head:
+        """The end of the chain, which has to be that of the last entry.
+
+        Raises:
+            TamperedStoreError: It is not.
+        """
+        end = self._head()
+        last = cast(
+            "tuple[int, bytes] | None",
+            self._connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone(),
+        )
+        if end != (Head(0, GENESIS) if last is None else Head(*last)):
+            raise TamperedStoreError(
+                f"{self._path} is not written to: its chain ends at entry {end.seq}, its last entry is "
+                f"{0 if last is None else last[0]}. See xbopt decisions verify."
+            )
+        return end
+
+    def _check_objects(self) -> None:
+        """Whether tables and guards are those of a store, and no others.
+
+        Raises:
+            TamperedStoreError: They are not.
+        """
+        rows = self._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        found = {str(name): _plain(str(sql)) for name, sql in rows}
+        wanted = {name: _plain(sql) for name, sql in _OBJECTS.items()}
+        differing = sorted(
+            name for name in found.keys() | (wanted.keys() - _SINCE_THEN) if found.get(name) != wanted.get(name)
+        )
+        if differing:
+            raise TamperedStoreError(
+                f"{self._path}: the tables and their guards are not as xbopt serve made them: {', '.join(differing)}."
+            )
+
+    @contextmanager
+    def _writing(self) -> Generator[None]:
+        run = self._connection.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            yield
+            run("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                run("ROLLBACK")
+            raise
 
     @contextmanager
     def _said(self) -> Generator[None]:
@@ -187,67 +322,32 @@ class SqliteStore:
 
         Raises:
             TamperedStoreError: The file is damaged.
+            RefusedEntryError: An entry is too large.
             StoreError: Anything else went wrong, or somebody wrote to a file that was read without locks.
         """
-        failure: sqlite3.Error | None = None
+        failure: Exception | None = None
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError, TamperedStoreError) as error:
             failure = error
-        except UnicodeDecodeError as error:
-            raise TamperedStoreError(f"{self._path} is damaged: a text in it cannot be read.") from error
-        if self._unchanged is not None and self._unchanged != _last_change(self._path):
+        if self._unchanged is not None and self._unchanged != last_change(self._path):
             raise StoreError(f"{self._path} was written to while it was read; try again.") from failure
         if failure is None:
             return
+        if isinstance(failure, TamperedStoreError):
+            raise failure
+        raise self._meaning(failure) from failure
+
+    def _meaning(self, failure: Exception) -> StoreError | TamperedStoreError:
         # Python's own errors carry no code; the lowest byte is the kind of SQLite's.
         kind = getattr(failure, "sqlite_errorcode", 0) & 0xFF
-        if kind == sqlite3.SQLITE_CORRUPT:
-            raise TamperedStoreError(f"{self._path} is damaged: {failure}.") from failure
-        hint = " A decision store is a SQLite file that xbopt serve makes."
-        said = f"{self._path}: {failure}.{hint if kind == sqlite3.SQLITE_NOTADB else ''}"
-        raise StoreError(said) from failure
+        damaged = kind in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT}
+        if damaged or isinstance(failure, UnicodeDecodeError) or "decode" in str(failure):
+            return TamperedStoreError(f"{self._path} is damaged: {failure}.")
+        if isinstance(failure, sqlite3.DataError):
+            return RefusedEntryError(f"{self._path} cannot hold this entry: {failure}.")
+        return StoreError(f"{self._path}: {failure}.")
 
 
-def _check_file(path: Path, *, read_only: bool) -> None:
-    """Refuse what cannot be a store before SQLite touches it.
-
-    Raises:
-        UsageError: It is a folder or a device; or it is to be read, and is missing or empty.
-        StoreError: It holds something else than a database.
-    """
-    if not path.parent.is_dir():
-        raise UsageError(f"There is no folder {path.parent} for the store {path.name}; create it first.")
-    if path.exists() and not path.is_file():
-        what = "a folder" if path.is_dir() else "not an ordinary file"
-        raise UsageError(f"{path} is {what}; a decision store is one SQLite file.")
-    if read_only and not path.exists():
-        raise UsageError(f"There is no store {path}.")
-    if read_only and not path.stat().st_size:
-        raise UsageError(f"{path} is an empty file, not a decision store.")
-    if path.exists():
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-        # SQLite itself takes a file of a few bytes for an empty database, and would write over it.
-        if start and start != _MAGIC:
-            raise StoreError(
-                f"{path}: file is not a database. A decision store is a SQLite file that xbopt serve makes."
-            )
-
-
-def _way_to_read(path: Path) -> str:
-    """How SQLite has to open a file so that reading makes no write-ahead log beside it.
-
-    Log and index stand there while a service writes, or after it was killed: they are used as they are. A log without
-    its index, as in a copy, is read into memory, for which SQLite wants a file system without locks. A file that stands
-    alone is read as one that does not change; whether that was so is checked afterwards.
-    """
-    log, index = (path.resolve().with_name(path.resolve().name + ending) for ending in ("-wal", "-shm"))
-    if log.exists() and index.exists():
-        return ""
-    return _NO_LOCKS if log.exists() and log.stat().st_size else _UNCHANGING
-
-
-def _last_change(path: Path) -> tuple[int, int]:
-    now = path.stat()
-    return now.st_mtime_ns, now.st_size
+def _plain(sql: str) -> str:
+    return " ".join(sql.replace("IF NOT EXISTS ", "").split())

@@ -21,7 +21,7 @@ from xbopt.service.http.gateway import Gateway
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.store.entries import NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import StoreError
+from xbopt.service.store.interface import StoreError, Wanted
 from xbopt.service.store.sqlite import SqliteStore
 from xbopt.simulator.parameters import MarketParameters
 
@@ -32,14 +32,14 @@ class TroubledStore(SqliteStore):
     trouble: str = ""
     seconds: float = 0.0
 
-    def append(self, entries: Sequence[NewEntry]) -> list[Stored]:
+    def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
         if self.seconds:
             import threading
 
             threading.Event().wait(self.seconds)
         if self.trouble:
             raise StoreError(self.trouble)
-        return super().append(entries)
+        return super().append(entries, wanted)
 
 
 @asynccontextmanager
