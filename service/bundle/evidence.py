@@ -41,6 +41,7 @@ class Evidence:
         low: Lower end of the interval of the difference to what was done.
         high: Its upper end.
         log_sha256: Hash of the log; empty where the certificate holds none.
+        by_itself: Whether the policy itself wrote the log, so that it is compared with nothing else.
     """
 
     verdict: Literal["ANSWER", "CAUTION"]
@@ -48,6 +49,7 @@ class Evidence:
     low: float
     high: float
     log_sha256: str
+    by_itself: bool = False
 
     @property
     def words(self) -> str:
@@ -62,7 +64,12 @@ class Evidence:
         notes: list[str] = []
         if self.verdict == "CAUTION":
             notes.append("The certificate's verdict is CAUTION; read its reasons before serving.")
-        if not self.low > 0.0:
+        if self.by_itself:
+            notes.append(
+                "The policy itself wrote the log of its certificate: what it earns is known, not whether that is more "
+                "than anything else. Log with more exploration than is exported, or what is done now."
+            )
+        elif not self.low > 0.0:
             notes.append(
                 "The certificate does not show with confidence that the policy is better than the logging policy."
             )
@@ -90,14 +97,16 @@ def read_evidence(data: bytes, name: str, subject: Subject) -> Evidence:
             f"{name} was changed after it was written: its figures are not those of its sha256. Evaluate again."
         )
     verdict, low, high = _answer(document, name)
-    value, log = _number(document, "value", "value"), document.get("log")
-    digest = cast("dict[str, object]", log).get("sha256") if isinstance(log, dict) else None
+    value, given = _number(document, "value", "value"), document.get("log")
+    log = cast("dict[str, object]", given) if isinstance(given, dict) else {}
+    digest = log.get("sha256")
     return Evidence(
         verdict=verdict,
         value=value if math.isfinite(value) else None,
         low=low,
         high=high,
         log_sha256=digest if isinstance(digest, str) else "",
+        by_itself=log.get("logging_policies") == [subject.policy],
     )
 
 

@@ -91,6 +91,7 @@ def test_a_certificate_that_was_edited_is_refused(command: Command, tmp_path: Pa
         ({}, 0, ""),
         ({"verdict": "CAUTION", "difference": {"low": -1.0, "high": 1.0}}, 0, "CAUTION"),
         ({"difference": {"low": -1.0, "high": 1.0}}, 0, "does not show with confidence"),
+        ({"log": {"logging_policies": [PLAN]}}, 0, "The policy itself wrote the log"),
         ({"verdict": "REFUSE"}, 3, "proves nothing"),
         ({"verdict": None}, 3, "proves nothing"),
         ({"difference": {"low": -3.0, "high": -1.0}}, 3, "earns less than what was done"),
@@ -240,7 +241,8 @@ def test_verify_tells_the_evidence_and_compares_it(tactic: Exported, tmp_path: P
     assert code == 0
     assert "evidence: ANSWER, a decision brings 12.5, 1 to 3 more than what was done, from the log abababab" in out
     told = json.loads(command("verify", tactic.path, "--json")[1])["evidence"]
-    assert told == {"verdict": "ANSWER", "value": 12.5, "low": 1.0, "high": 3.0, "log_sha256": "ab" * 32}
+    figures = {"value": 12.5, "low": 1.0, "high": 3.0}
+    assert told == {"verdict": "ANSWER", **figures, "log_sha256": "ab" * 32, "by_itself": False}
     same, other = tmp_path / "same.json", tmp_path / "other.json"
     same.write_bytes(tactic.files[CERTIFICATE])
     other.write_bytes(certificate_for(tactic.policy, tactic.market, verdict="CAUTION"))
