@@ -39,7 +39,7 @@ from xbopt.service.http.engine import Engine
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.store.entries import NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import StoreError
+from xbopt.service.store.interface import StoreError, Wanted
 from xbopt.service.store.sqlite import SqliteStore
 from xbopt.simulator.build import build_market
 
@@ -61,13 +61,13 @@ class ForgetfulStore(SqliteStore):
 
     fails = False
 
-    def append(self, entries: Sequence[NewEntry]) -> list[Stored]:
+    def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
         """Store a bundle; forget a decision."""
         if self.fails:
             raise StoreError("told to fail")
         if entries[0].kind == "decision":
             return [Stored("new", entry.payload) for entry in entries]
-        return super().append(entries)
+        return super().append(entries, wanted)
 
 
 def random_guardrails(rules: Guardrails, daily: float, rng: np.random.Generator) -> Guardrails:

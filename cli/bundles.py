@@ -1,5 +1,6 @@
 """``xbopt verify`` and ``xbopt serve``: check a bundle, and decide with it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +14,27 @@ from xbopt.core.errors import UsageError
 def verify_command(
     bundle: BundleArgument,
     trusted_key: TrustedKeyOption = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--evaluation", help="The certificate that has to be in the bundle.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a bundle: sizes, checksums, signature, schema, model, golden vectors. Exit code 5 if anything is wrong."""
+    """Check a bundle: checksums, signature, evidence, graph, golden vectors. Exit code 5 if anything is wrong."""
     from xbopt.core.extras import need_extra
 
     need_extra("serve", "msgspec", "onnxruntime", "cryptography")
     from xbopt.service.bundle.bundle import load_bundle
+    from xbopt.service.bundle.keys import read_trusted_keys
 
-    found = load_bundle(bundle, unproven=True, trusted_key=trusted_key)
-    manifest = found.manifest
-    proven = found.certificate is not None
+    keys = read_trusted_keys(trusted_key or [])
+    found = load_bundle(bundle, unproven=True, trusted_key=keys)
+    manifest, evidence = found.manifest, found.evidence
+    if evaluation is not None:
+        found.check_certificate(evaluation)
+    for note in found.notes:
+        say(f"Note: {note}")
+    if found.signer is not None and keys is None:
+        say("Note: the bundle is signed, and no key was named that is to be trusted (--trusted-key).")
     if as_json:
         print_json(
             {
@@ -35,8 +46,11 @@ def verify_command(
                 "scenario": manifest.provenance.scenario,
                 "scenario_hash": manifest.provenance.scenario_hash,
                 "created": manifest.created,
-                "proven": proven,
-                "signed_and_trusted": trusted_key is not None,
+                "proven": evidence is not None,
+                "evidence": None if evidence is None else asdict(evidence),
+                "exploration": found.exploration,
+                "signed_by": found.signer,
+                "signed_and_trusted": keys is not None,
                 "files": {name: entry.sha256 for name, entry in manifest.files.items()},
             }
         )
@@ -49,8 +63,9 @@ def verify_command(
         f"({manifest.provenance.scenario_hash}), made {manifest.created}",
         markup=False,
     )
-    if not proven:
-        say("Note: the bundle has no certificate; the service starts with it only with --unproven.")
+    if evidence is not None:
+        console.print(evidence.words, markup=False, soft_wrap=True)
+    console.print("not signed" if found.signer is None else f"signed by {found.signer}", markup=False)
 
 
 def serve_command(
@@ -83,6 +98,7 @@ def serve_command(
     need_extra("serve", "msgspec", "onnxruntime", "uvicorn", "prometheus_client", "cryptography", "psycopg")
     import signal
 
+    from xbopt.service.bundle.keys import read_trusted_keys
     from xbopt.service.http.server import ServiceSettings, run_service
 
     settings = ServiceSettings(
@@ -92,17 +108,23 @@ def serve_command(
         port=port,
         tokens=tokens,
         unproven=unproven,
-        trusted_key=trusted_key,
+        trusted_key=read_trusted_keys(trusted_key or []),
         shadow=shadow,
         accept_schema=accept_schema,
         most_bytes=most_megabytes << 20,
         store_seconds=store_seconds,
+        on_note=lambda note: say(f"Note: {note}"),
     )
     if tokens is None:
         say("No tokens: whoever reaches this port may decide and administer.")
-    # The server answers what is under way before it ends; then it raises the signal again, for whoever else cares.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    run_service(settings, lambda address: say(f"Listening on {address}"))
+
+    def listening(address: str) -> None:
+        # The server answers what is under way before it ends; then it raises the signal again, for whoever else cares.
+        # Until here a signal ends the command, and the trial of a graph with it.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        say(f"Listening on {address}")
+
+    run_service(settings, listening)
 
 
 def tokens_add_command(

@@ -99,3 +99,5 @@ def export_command(
     ):
         if count:
             say(f"Note: {count:,} {what}.")
+    if report.certain == report.rows:
+        say("Note: every action had probability 1, so this log judges no other policy. Export with --exploration 0.2.")

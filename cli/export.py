@@ -53,17 +53,16 @@ def export_command(
     from xbopt.core.extras import need_extra
 
     need_extra("export", "onnx", "onnxruntime", "msgspec")
-    from xbopt.service.bundle.archive import read_files
-    from xbopt.service.bundle.formats import CERTIFICATE
-    from xbopt.service.exporting.evidence import certificate_notes
+    from xbopt.service.bundle.bundle import load_bundle
     from xbopt.service.exporting.run_export import export
 
     manifest = export(
         run, output, scenario=scenario, evaluation=evaluation, unproven=unproven, exploration=exploration, name=name,
         version=version, guardrails=guardrails, key=key,
     )  # fmt: skip
-    files = read_files(output)
-    for note in [] if unproven else certificate_notes(files[CERTIFICATE]):
+    # As whoever is given it will read it.
+    bundle = load_bundle(output, unproven=unproven)
+    for note in bundle.notes:
         say(f"Note: {note}")
     policy = manifest.provenance.policy
     if as_json:
@@ -77,12 +76,12 @@ def export_command(
                 "policy": policy,
                 "proven": not unproven,
                 "signed": key is not None,
-                "bytes": sum(len(data) for data in files.values()),
+                "exploration": bundle.exploration,
+                "log_can_judge": "policies over its menu" if bundle.log_can_judge else "nothing else",
+                "bytes": sum(entry.bytes for entry in manifest.files.values()),
             }
         )
         return
     console = result_console()
     console.print(f"{manifest.name} {manifest.version}: {manifest.shape} policy {policy} in {output}", markup=False)
     console.print(manifest.content_address, markup=False)
-    if unproven:
-        say("Note: the bundle is unproven; the service starts with it only with --unproven.")

@@ -15,6 +15,7 @@ from xbopt.cli.completion import CommandWithNames
 from xbopt.cli.decisions import app as decisions_app
 from xbopt.cli.evaluate import evaluate_command
 from xbopt.cli.export import export_command
+from xbopt.cli.keys import app as keys_app
 from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
 from xbopt.cli.simulate import simulate_command
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(decisions_app, name="decisions")
 app.add_typer(tokens_app, name="tokens")
+app.add_typer(keys_app, name="keys")
 for _name, _command, _example in (
     ("simulate", simulate_command, "quickstart --policy greedy_roas --runs 128 --report report.html"),
     ("export", export_command, "runs/first -o policy.xbopt --evaluation certificate.json"),

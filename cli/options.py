@@ -36,8 +36,11 @@ UnprovenOption = Annotated[
     bool, typer.Option("--unproven", help="Use a bundle that has no certificate (ope.json) all the same.")
 ]
 TrustedKeyOption = Annotated[
-    str | None,
-    typer.Option("--trusted-key", help="Public ed25519 key in hex; a bundle that it did not sign is refused."),
+    list[str] | None,
+    typer.Option(
+        "--trusted-key",
+        help="Public ed25519 key in hex, or a file of keys; repeatable. A bundle that none of them signed is refused.",
+    ),
 ]
 StoreOption = Annotated[
     str, typer.Option("--store", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME.")

@@ -1,7 +1,7 @@
 """A seal on a JSON document: the hash of all that it says, so that a figure that was edited by hand is seen.
 
 It guards against slips, not against intent: who edits can seal again. Against intent stands a signature (``xbopt export
---key``).
+--sign``).
 """
 
 import hashlib

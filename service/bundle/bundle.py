@@ -1,14 +1,17 @@
-"""Loading a bundle: size limits, checksums, signature, schema, model, golden vectors, in this order."""
+"""Loading a bundle: size limits, checksums, signature, evidence, documents, graph, golden vectors, in this order."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.limits import Limits
-from xbopt.core.errors import BundleError
+from xbopt.core.errors import BundleError, UsageError
 from xbopt.service.bundle.archive import read_files
+from xbopt.service.bundle.claims import check_claims, check_exploration, evidence_of
+from xbopt.service.bundle.evidence import Evidence, exploration_note
 from xbopt.service.bundle.formats import (
     CERTIFICATE,
     GOLDEN,
@@ -22,13 +25,19 @@ from xbopt.service.bundle.formats import (
     Plan,
     decode,
 )
-from xbopt.service.bundle.graph_session import Arrays, GraphSession, golden_difference
+from xbopt.service.bundle.golden import check_golden
+from xbopt.service.bundle.graph_session import GraphSession
+from xbopt.service.bundle.graph_trial import Trial, try_graph
 from xbopt.service.bundle.integrity import check_integrity
+from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.bundle.ranges import check_guardrails, check_plan, check_schema_ranges
-from xbopt.service.bundle.schema import Schema, read_schema, shape_of
-from xbopt.service.bundle.tensors import floats, from_tensor, integers
+from xbopt.service.bundle.schema import Schema, read_schema
+from xbopt.service.bundle.tensors import floats, integers
 
-FEWEST_GOLDEN_ROWS = 100
+_UNBOUND = (
+    "The certificate in the bundle counts for nothing: an older version of xbopt exported it, and did not say for "
+    "which policy. Export the bundle again; the service starts with it only with --unproven."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +73,8 @@ class Bundle:
         guardrails: What no decision may do.
         plan: The plan that stands in for the policy.
         certificate: ``ope.json``; None where the policy is unproven.
+        evidence: What the certificate says; None where the policy is unproven.
+        signer: Public key that signed the bundle; None where it is not signed.
         session: The graph, ready to run.
         schema_bytes: ``schema.json`` as it is.
     """
@@ -73,29 +84,71 @@ class Bundle:
     guardrails: Guardrails
     plan: FallbackPlan
     certificate: bytes | None
+    evidence: Evidence | None
+    signer: str | None
     session: GraphSession
     schema_bytes: bytes
 
+    @property
+    def exploration(self) -> float | None:
+        """Share of decisions that are drawn uniformly from the menu; None where it is not known."""
+        share = self.manifest.provenance.exploration
+        return None if isinstance(share, msgspec.UnsetType) else share
 
-def load_bundle(path: Path, *, unproven: bool = False, trusted_key: str | None = None) -> Bundle:
+    @property
+    def log_can_judge(self) -> bool:
+        """Whether the log of its decisions can judge other policies over its menu."""
+        return not exploration_note(self.schema.shape, self.exploration)
+
+    def check_certificate(self, path: Path) -> None:
+        """Check that a certificate is the one in the bundle, byte by byte.
+
+        Raises:
+            UsageError: The file cannot be read.
+            BundleError: It is another one, or the bundle has none.
+        """
+        try:
+            same = path.read_bytes() == self.certificate
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+        if not same:
+            raise BundleError(f"The bundle {self.manifest.name} was not exported with the certificate {path}.")
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever serves it should know."""
+        if self.evidence is not None:
+            notes = self.evidence.notes
+        elif CERTIFICATE in self.manifest.files:
+            notes = [_UNBOUND]
+        else:
+            notes = ["The bundle is unproven: it has no certificate. The service starts with it only with --unproven."]
+        note = exploration_note(self.schema.shape, self.exploration)
+        return [*notes, note] if note else notes
+
+
+def load_bundle(path: Path, *, unproven: bool = False, trusted_key: TrustedKeys = None) -> Bundle:
     """Load a bundle and check all of it.
 
     Args:
         path: The folder or the archive.
-        unproven: Load a bundle without a certificate too.
-        trusted_key: Public key in hex that must have signed the bundle; any key, or none, where left out.
+        unproven: Load a bundle without a certificate that is bound to its policy too.
+        trusted_key: Public keys in hex, one of which must have signed the bundle; any key, or none, where left out.
 
     Raises:
-        BundleError: The bundle was tampered with, is broken or incompatible, or has no certificate.
+        BundleError: The bundle was tampered with, is broken or incompatible, takes too much time or memory, or has no
+            certificate that speaks for it.
         UsageError: There is nothing of that name.
     """
     files = read_files(path)
-    manifest = check_integrity(files, trusted_key=trusted_key)
-    if CERTIFICATE not in files and not unproven:
+    manifest, signer = check_integrity(files, trusted_key=trusted_key)
+    evidence = evidence_of(files, manifest)
+    if evidence is None and not unproven:
         raise BundleError(
-            "The bundle has no certificate (ope.json), so nothing says that its policy is better than what is done "
-            "now. Export it with --evaluation, or say --unproven to use it all the same."
+            "The bundle has no certificate (ope.json) that is bound to its policy, so nothing says that the policy is "
+            "better than what is done now. Export it with --evaluation, or say --unproven to use it all the same."
         )
+    check_claims(files, manifest)
     schema = read_schema(files[SCHEMA])
     check_schema_ranges(schema)
     if schema.shape != manifest.shape:
@@ -106,14 +159,21 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: str | None =
     plan = _plan(document, schema)
     check_plan(document, schema)
     golden = decode(files[GOLDEN], Golden, GOLDEN)
+    money = plan.limits.daily_base
+    try_graph(Trial(model=files[POLICY], schema=files[SCHEMA], golden=files[GOLDEN], daily_base=money))
     session = GraphSession(files[POLICY], schema)
-    check_golden(golden, session, schema, daily_base=plan.limits.daily_base)
+    if session.metadata.get("scenario_hash") != manifest.provenance.scenario_hash:
+        raise BundleError(f"{POLICY} was made for another scenario than the manifest says.")
+    check_golden(golden, session, schema, daily_base=money)
+    check_exploration(golden, schema, manifest)
     return Bundle(
         manifest=manifest,
         schema=schema,
         guardrails=guardrails,
         plan=plan,
-        certificate=files.get(CERTIFICATE),
+        certificate=None if evidence is None else files[CERTIFICATE],
+        evidence=evidence,
+        signer=signer,
         session=session,
         schema_bytes=files[SCHEMA],
     )
@@ -149,32 +209,3 @@ def _plan(plan: Plan, schema: Schema) -> FallbackPlan:
             audience=floats(every, "audience", (regions, dayparts), PLAN),
         ),
     )
-
-
-def check_golden(golden: Golden, session: GraphSession, schema: Schema, *, daily_base: float) -> None:
-    """Run the golden inputs and compare with what the policy itself gave; money as a share of the day's limit.
-
-    Raises:
-        BundleError: The graph does not do here what the policy did where the bundle was made.
-    """
-    if golden.rows < FEWEST_GOLDEN_ROWS:
-        raise BundleError(f"{GOLDEN} has {golden.rows} pairs; at least {FEWEST_GOLDEN_ROWS} are wanted.")
-    if not 0.0 <= golden.tolerance <= 1e-6:
-        raise BundleError(f"{GOLDEN} has the tolerance {golden.tolerance:g}; at most 1e-6 is allowed.")
-    inputs: Arrays = {}
-    for field in schema.inputs:
-        shape = shape_of(field, schema, golden.rows)
-        read = floats if field.dtype == "float64" else integers
-        inputs[field.name] = read(golden.inputs, field.name, shape, GOLDEN)
-    if set(golden.inputs) != set(inputs) or not {"spend_base", "discount_frac"} <= set(golden.outputs):
-        raise BundleError(f"{GOLDEN} has other inputs or outputs than the schema.")
-    found = session.named(inputs)
-    for name, tensor in golden.outputs.items():
-        if name not in found:
-            raise BundleError(f"{GOLDEN} has the output {name}, which the graph does not give.")
-        difference = golden_difference(name, found[name], from_tensor(tensor, name), daily_base)
-        if difference > golden.tolerance:
-            raise BundleError(
-                f"{POLICY} gives another {name} than the policy gave (difference {difference:.3g}, at most "
-                f"{golden.tolerance:g} allowed). This machine or its onnxruntime computes otherwise."
-            )

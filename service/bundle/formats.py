@@ -1,5 +1,6 @@
 """The JSON files of a bundle, as strict types: a key too many, a key too few or a wrong type is refused."""
 
+import hashlib
 import json
 from typing import Literal, TypeVar
 
@@ -17,6 +18,8 @@ MANIFEST, POLICY, SCHEMA, GUARDRAILS = "manifest.json", "policy.onnx", "schema.j
 PLAN, GOLDEN, CERTIFICATE, CARD, SIGNATURE = "plan.json", "golden.json", "ope.json", "CARD.md", "signature.json"
 REQUIRED = (POLICY, SCHEMA, GUARDRAILS, PLAN, GOLDEN, CARD)
 OPTIONAL = (CERTIFICATE,)
+UNPROVEN = "**Unproven**"
+"""How the card of a bundle without a certificate begins to say so."""
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,6 +47,8 @@ class Provenance(Strict, frozen=True, kw_only=True):
         data_sha256: Hashes of data by name.
         libraries: Versions of the libraries that took part.
         exploration: Share of decisions drawn uniformly from the menu; left out where the policy is no such mixture.
+        policy_sha256: Hash by which evaluations know the policy; left out in bundles of older versions, whose
+            certificates are therefore bound to nothing.
     """
 
     xbopt_version: str
@@ -57,6 +62,13 @@ class Provenance(Strict, frozen=True, kw_only=True):
     libraries: dict[str, str] = {}
     # Left out, not null: what older versions exported is spelt without it.
     exploration: float | msgspec.UnsetType = msgspec.UNSET
+    policy_sha256: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def lock_of(libraries: dict[str, str]) -> str:
+    """Hash of the versions of libraries, by name."""
+    lock = "\n".join(f"{name}=={version}" for name, version in sorted(libraries.items()))
+    return hashlib.sha256(lock.encode()).hexdigest()
 
 
 class Manifest(Strict, frozen=True, kw_only=True):

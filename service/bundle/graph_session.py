@@ -8,6 +8,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import POLICY
+from xbopt.service.bundle.graph_inspection import inspect_graph
 from xbopt.service.bundle.schema import Field, Schema, shape_of
 
 Arrays: TypeAlias = dict[str, FloatArray | IntArray]
@@ -46,7 +47,8 @@ class GraphSession:
         schema: What goes in and comes out.
 
     Raises:
-        BundleError: onnxruntime cannot load the graph, or it has other inputs and outputs than the schema says.
+        BundleError: It holds what no exported graph holds, onnxruntime cannot load it, or it has other inputs and
+            outputs than the schema says.
     """
 
     def __init__(self, model: bytes, schema: Schema) -> None:
@@ -56,6 +58,7 @@ class GraphSession:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
+        self.metadata = inspect_graph(model)
         try:
             make = cast("Callable[..., _Session]", ort.InferenceSession)
             self._session = make(model, sess_options=options, providers=["CPUExecutionProvider"])
@@ -71,17 +74,26 @@ class GraphSession:
 
         Large batches go through in parts: what is worked on then stays near the processor, and the memory that the
         runtime keeps does not grow with the largest batch that ever came.
+
+        Raises:
+            BundleError: The runtime failed.
         """
         rows = len(inputs["day"])
         if rows <= ROWS_AT_ONCE:
-            return self._session.run(self.outputs, inputs)
+            return self._run(inputs)
         parts: list[list[FloatArray | IntArray]] = []
         for first in range(0, rows, ROWS_AT_ONCE):
             part = dict(inputs)
             for name in self._by_row:
                 part[name] = inputs[name][first : first + ROWS_AT_ONCE]
-            parts.append(self._session.run(self.outputs, part))
+            parts.append(self._run(part))
         return [joined([part[i] for part in parts]) for i in range(len(self.outputs))]
+
+    def _run(self, inputs: Mapping[str, FloatArray | IntArray]) -> list[FloatArray | IntArray]:
+        try:
+            return self._session.run(self.outputs, inputs)
+        except Exception as error:  # the runtime has no class for its errors that a caller could name
+            raise BundleError(f"{POLICY} failed: {str(error)[:300]}") from error
 
     def named(self, inputs: Mapping[str, FloatArray | IntArray]) -> Arrays:
         """The outputs by name."""

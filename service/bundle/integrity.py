@@ -15,13 +15,12 @@ from xbopt.service.bundle.formats import (
     SIGNATURE,
     FileEntry,
     Manifest,
-    Signature,
     decode,
     encode,
 )
+from xbopt.service.bundle.keys import TrustedKeys, check_signer, signer_of
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
-_HEX = re.compile(r"[0-9a-f]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -60,15 +59,15 @@ def manifest_of(files: Mapping[str, bytes]) -> Manifest:
     return decode(files[MANIFEST], Manifest, MANIFEST)
 
 
-def check_integrity(files: Mapping[str, bytes], *, trusted_key: str | None = None) -> Manifest:
+def check_integrity(files: Mapping[str, bytes], *, trusted_key: TrustedKeys = None) -> tuple[Manifest, str | None]:
     """Check every byte of a bundle; nothing but the manifest and the signature is parsed.
 
     Args:
         files: The files by name.
-        trusted_key: Public key in hex that must have signed the bundle; any key where left out.
+        trusted_key: Public keys in hex, one of which must have signed the bundle; any key, or none, where left out.
 
     Returns:
-        The manifest.
+        The manifest, and the public key that signed it; None where it is not signed.
 
     Raises:
         BundleError: A file is missing, was changed, or is not signed as it has to be.
@@ -89,51 +88,6 @@ def check_integrity(files: Mapping[str, bytes], *, trusted_key: str | None = Non
     for name, entry in sorted(manifest.files.items()):
         if entry != entry_of(files[name]):
             raise BundleError(f"{name} is not the file that the manifest names (its SHA-256 differs).")
-    _check_signature(files, trusted_key)
-    return manifest
-
-
-def _check_signature(files: Mapping[str, bytes], trusted_key: str | None) -> None:
-    if SIGNATURE not in files:
-        if trusted_key is not None:
-            raise BundleError("The bundle is not signed, and a trusted key is asked for.")
-        return
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-    document = decode(files[SIGNATURE], Signature, SIGNATURE)
-    if trusted_key is not None and document.public_key != trusted_key:
-        raise BundleError("The bundle is signed by another key than the trusted one.")
-    # Capital letters or blanks would spell the same bytes in another way.
-    if not (_HEX.fullmatch(document.public_key) and _HEX.fullmatch(document.signature)):
-        raise BundleError(f"{SIGNATURE} does not hold small hexadecimal digits.")
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(document.public_key))
-        key.verify(bytes.fromhex(document.signature), files[MANIFEST])
-    except (InvalidSignature, ValueError) as error:
-        raise BundleError("The signature does not fit the manifest.") from error
-
-
-def sign(manifest: bytes, private_key_pem: bytes) -> bytes:
-    """``signature.json`` of a manifest.
-
-    Raises:
-        UsageError: This is no ed25519 private key in PEM.
-    """
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(private_key_pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"This is no private key in PEM without a passphrase: {error}.") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError("The key is no ed25519 key; make one with: openssl genpkey -algorithm ed25519")
-    return encode(
-        Signature(
-            algorithm="ed25519",
-            public_key=key.public_key().public_bytes_raw().hex(),
-            signature=key.sign(manifest).hex(),
-        )
-    )
+    signer = signer_of(files[SIGNATURE], files[MANIFEST]) if SIGNATURE in files else None
+    check_signer(signer, trusted_key)
+    return manifest, signer

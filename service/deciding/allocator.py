@@ -11,6 +11,7 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
+from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.bundle.schema import OUTPUTS, shape_of
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm
@@ -115,7 +116,7 @@ class Allocator:
             self._plan_tactic = np.where(forbidden, self._default.argmax(axis=2), wanted)
 
     @classmethod
-    def load(cls, path: Path | str, *, unproven: bool = False, trusted_key: str | None = None) -> "Allocator":
+    def load(cls, path: Path | str, *, unproven: bool = False, trusted_key: TrustedKeys = None) -> "Allocator":
         """Load a bundle and make an allocator of it.
 
         Raises:

@@ -1,6 +1,6 @@
 """``CARD.md``: the bundle in words, for the planner who has to answer for it."""
 
-from xbopt.service.bundle.formats import Guardrails, Provenance
+from xbopt.service.bundle.formats import UNPROVEN, Guardrails, Provenance
 from xbopt.service.bundle.schema import Schema
 
 
@@ -16,7 +16,7 @@ def write_card(
     proof = (
         "Evidence from logged decisions is in `ope.json`."
         if certificate is not None
-        else "**Unproven**: no evaluation went into this bundle."
+        else f"{UNPROVEN}: no evaluation went into this bundle."
     )
     drift = {
         "answer": "the policy answers all the same",

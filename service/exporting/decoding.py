@@ -120,7 +120,7 @@ def _decode_anchored(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: s
 
 
 def day_money(graph: Graph, inputs: Inputs, anchor: Anchor) -> str:
-    """The money of the day of a plan that is followed ``(B,)``; as ``Anchor.day_money_base``."""
+    """The money of the day of a plan that is followed ``(B,)``; as ``Anchor.day_daily_base``."""
     left = inputs.budget
     if anchor.has_reserve:
         # Summed as the plan itself does, day by day: rounding is the same.

@@ -12,6 +12,7 @@ from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
+from xbopt.service.bundle.evidence import Subject, read_evidence
 from xbopt.service.bundle.formats import (
     CARD,
     CERTIFICATE,
@@ -30,13 +31,16 @@ from xbopt.service.bundle.formats import (
     encode,
 )
 from xbopt.service.bundle.graph_session import Arrays, GraphSession, floats_of, golden_difference
-from xbopt.service.bundle.integrity import entry_of, sealed, sign
+from xbopt.service.bundle.graph_trial import Trial, try_graph
+from xbopt.service.bundle.integrity import entry_of, sealed
+from xbopt.service.bundle.keys import sign
 from xbopt.service.bundle.ranges import check_guardrails, check_plan
 from xbopt.service.bundle.schema import Schema
 from xbopt.service.bundle.tensors import to_tensor
 from xbopt.service.deciding.guardrails import allowed_tactics, arm
 from xbopt.service.exporting.card import write_card
 from xbopt.service.exporting.description import build_guardrails, build_plan, build_schema, describe_features
+from xbopt.service.exporting.evidence import subject_of
 from xbopt.service.exporting.inputs import inputs_of
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.provenance import build_provenance
@@ -63,6 +67,7 @@ class ExportSettings:
         seeds: Seeds by what they were for.
         data_sha256: Hashes of data by name.
         seed: Seed of the golden vectors.
+        subject: What the certificate has to be about; the policy as a built-in plan where None.
     """
 
     name: str
@@ -75,19 +80,26 @@ class ExportSettings:
     seeds: dict[str, int] = field(default_factory=dict[str, int])
     data_sha256: dict[str, str] = field(default_factory=dict[str, str])
     seed: int = 0
+    subject: Subject | None = None
 
 
 def export_policy(policy: Policy, market: MarketParameters, settings: ExportSettings) -> dict[str, bytes]:
     """The files of a bundle by name.
 
-    The graph is compared with the policy on the golden inputs before anything is given back.
+    The graph is compared with the policy on the golden inputs before anything is given back, and tried as every loader
+    will try it.
 
     Raises:
         PolicyError: There is no graph for this kind of policy.
         BundleError: The graph does not do what the policy does.
-        UsageError: Name, version, key or the planner's own guardrails make no sense.
+        UsageError: Name, version, key or the planner's own guardrails make no sense, or the certificate is for another
+            policy.
+        SupportError: The certificate proves nothing.
     """
     scenario = market.scenario
+    subject = settings.subject or subject_of(policy, scenario, None)
+    if settings.certificate is not None:
+        read_evidence(settings.certificate, CERTIFICATE, subject)
     menu = None if isinstance(policy, DirectPolicy) else policy.menu
     shape: PolicyShape = "direct" if menu is None else "tactic"
     seen = observe_policy(policy, market, worlds=_WORLDS, seed=settings.seed)
@@ -125,7 +137,14 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     plan = build_plan(scenario, _fallback(settings, market, menu), menu)
     check_plan(plan, schema)
     created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    provenance = build_provenance(policy, scenario, seeds=settings.seeds, data_sha256=settings.data_sha256)
+    try_graph(Trial(model=model, schema=encode(schema), golden=encode(golden), daily_base=scenario.limits.daily_base))
+    provenance = build_provenance(
+        policy,
+        scenario,
+        policy_sha256=subject.policy_sha256,
+        seeds=settings.seeds,
+        data_sha256=settings.data_sha256,
+    )
     files = {
         POLICY: model,
         SCHEMA: encode(schema),

@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
-
-OPSET = 20
-# The oldest intermediate representation that knows this operator set: older runtimes can read it too.
-IR_VERSION = 10
+from xbopt.service.bundle.graph_inspection import IR_VERSION, OPSET
 
 Constant = FloatArray | IntArray | BoolArray
 _TYPES = {"float64": TensorProto.DOUBLE, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}

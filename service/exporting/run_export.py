@@ -17,7 +17,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.archive import write_files
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, Manifest, read_document
 from xbopt.service.bundle.integrity import manifest_of
-from xbopt.service.exporting.evidence import read_certificate
+from xbopt.service.exporting.evidence import read_certificate, subject_of
 from xbopt.service.exporting.export import ExportSettings, export_policy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
@@ -67,15 +67,15 @@ def export(
         raise UsageError(f"exploration is {exploration:g}; a share from 0 to 1 is possible.")
     run = Path(run_or_plan)
     policy, market = policy_of_run(run_or_plan, scenario=scenario, exploration=exploration)
+    subject = subject_of(policy, market.scenario, run if scenario is None else None)
     files = export_policy(
         policy,
         market,
         ExportSettings(
             name=name or re.sub(r"[^a-z0-9._-]+", "-", policy.name.lower()).strip("-."),
             version=version,
-            certificate=None
-            if evaluation is None
-            else read_certificate(Path(evaluation), policy, market.scenario, run if scenario is None else None),
+            certificate=None if evaluation is None else read_certificate(Path(evaluation), subject),
+            subject=subject,
             guardrails=None if guardrails is None else read_document(_read(guardrails), Guardrails, GUARDRAILS),
             private_key_pem=None if key is None else _read(key),
             seeds=seed_of_run(run),

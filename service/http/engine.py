@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 from xbopt.core.errors import XboptError
+from xbopt.service.bundle.graph_trial import end_trials
+from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch
@@ -61,7 +64,7 @@ class Engine:
         commit: The store.
         metrics: Where to count.
         unproven: Whether bundles without a certificate may be swapped in.
-        trusted_key: Public key that must have signed bundles that are swapped in.
+        trusted_key: Public keys, one of which must have signed bundles that are swapped in.
         shadow: A bundle that decides beside, without anybody acting on it. Where it chooses from the same menu, its
             probabilities are stored beside the decision.
         accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
@@ -74,7 +77,7 @@ class Engine:
         metrics: Metrics,
         *,
         unproven: bool = False,
-        trusted_key: str | None = None,
+        trusted_key: TrustedKeys = None,
         shadow: Allocator | None = None,
         accept_schema: bool = False,
     ) -> None:
@@ -84,6 +87,7 @@ class Engine:
         self.killed = False
         self.ready = False
         self._swapping = asyncio.Lock()
+        self._loading, self._loader = False, ThreadPoolExecutor(1, thread_name_prefix="xbopt-bundle")
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         self._accept_schema = accept_schema
         self.subjects, self.withdrawals = Subjects(commit), Withdrawals(commit)
@@ -105,6 +109,7 @@ class Engine:
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
+        end_trials()
         if self._shadow is not None:
             await self._shadow.stop()
         await self.withdrawals.stop()
@@ -261,22 +266,34 @@ class Engine:
         """Load another bundle and decide with it from now on; the one before can be rolled back to.
 
         Raises:
-            BundleError: It does not pass the checks, or is for another market.
+            BundleError: It does not pass the checks.
+            ProblemError: It is for another market, or another change is under way.
             StoreError: The change cannot be written down; nothing is changed.
         """
-        async with self._swapping:
-            loop = asyncio.get_running_loop()
-            try:
-                new = await loop.run_in_executor(None, self._load, path)
-                check_same_requests(self.allocator, new)
+        if self._loading:
+            raise ProblemError(409, "Another bundle is being loaded; try again when it has been.")
+        before, loop = self.allocator, asyncio.get_running_loop()
+        self._loading = True
+        try:
+            # In a thread of its own, and outside the lock: whoever rolls back waits for no graph.
+            new = await loop.run_in_executor(self._loader, self._load, path)
+            async with self._swapping:
+                if self.allocator is not before:
+                    raise ProblemError(409, "The bundle was changed while this one was loaded, so it was left out.")
+                check_same_requests(before, new)
                 await self.commit.append(bundle_entry(new))
-            except XboptError:
-                self.metrics.swaps.labels("refused").inc()
-                raise
-            self._earlier = [*self._earlier, self.allocator][-_KEPT_BUNDLES:]
-            self._set(new)
-            self.metrics.swaps.labels("swapped").inc()
-            return new
+                self._earlier = [*self._earlier, before][-_KEPT_BUNDLES:]
+                self._set(new)
+        except XboptError:
+            self.metrics.swaps.labels("refused").inc()
+            raise
+        except asyncio.CancelledError:
+            end_trials()
+            raise
+        finally:
+            self._loading = False
+        self.metrics.swaps.labels("swapped").inc()
+        return new
 
     def _load(self, path: Path) -> Allocator:
         return Allocator.load(path, unproven=self._unproven, trusted_key=self._trusted_key)

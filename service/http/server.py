@@ -4,8 +4,11 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from xbopt.core.errors import UsageError
+from xbopt.service.bundle.graph_trial import end_trials
+from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
 from xbopt.service.http.engine import Engine
@@ -16,6 +19,10 @@ from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.opening import open_store
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _not_told(_: str) -> None:
+    """Leave a note unsaid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +36,14 @@ class ServiceSettings:
         port: Port; 0 for any free one.
         tokens: Token file; None for no check, which is possible on the machine's own address only.
         unproven: Serve a bundle without a certificate.
-        trusted_key: Public key in hex that must have signed every bundle.
+        trusted_key: Public keys in hex, one of which must have signed every bundle.
         shadow: A bundle that decides beside.
         accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
         most_bytes: Largest body.
         body_seconds: How long a body may take to come.
         store_seconds: How long the store may take.
         stop_seconds: How long requests may take to end when the service stops.
+        on_note: Called with what whoever serves the bundle should know.
     """
 
     bundle: Path
@@ -44,13 +52,14 @@ class ServiceSettings:
     port: int = 8080
     tokens: Path | None = None
     unproven: bool = False
-    trusted_key: str | None = None
+    trusted_key: TrustedKeys = None
     shadow: Path | None = None
     accept_schema: bool = False
     most_bytes: int = 32 << 20
     body_seconds: float = 10.0
     store_seconds: float = 5.0
     stop_seconds: int = 20
+    on_note: Callable[[str], None] = _not_told
 
 
 def build_service(settings: ServiceSettings) -> Gateway:
@@ -71,6 +80,8 @@ def build_service(settings: ServiceSettings) -> Gateway:
         return Allocator.load(path, unproven=settings.unproven, trusted_key=settings.trusted_key)
 
     allocator = loaded(settings.bundle)
+    for note in allocator.bundle.notes:
+        settings.on_note(note)
     shadow = None if settings.shadow is None else loaded(settings.shadow)
     metrics = Metrics()
     store = open_store(settings.store, wait_seconds=settings.store_seconds)
@@ -121,7 +132,15 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
         timeout_keep_alive=30,
         backlog=2048,
     )
-    server = uvicorn.Server(config)
+
+    class Server(uvicorn.Server):
+        """A server that is told to stop waits for no graph that is being tried."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            end_trials()
+            super().handle_exit(sig, frame)
+
+    server = Server(config)
     with listener:
         host, port = listener.getsockname()[:2]
         on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")

@@ -39,6 +39,7 @@ class ExportReport:
         other_bundles: Decisions of other bundles than the one that was asked for.
         strangers: Outcomes whose decision or cell is not in the log.
         shadow_missed: Rows that a shadow has no answer for, by its name; their cells are empty.
+        certain: Rows whose action had probability 1: of another one they say nothing.
     """
 
     rows: int = 0
@@ -51,6 +52,7 @@ class ExportReport:
     other_bundles: int = 0
     strangers: int = 0
     shadow_missed: dict[str, int] = field(default_factory=dict[str, int])
+    certain: int = 0
 
 
 def export_log(store: Store, path: Path, *, bundle: str | None = None) -> ExportReport:
@@ -87,6 +89,7 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
                 report.other_bundles += len(entry.decision_ids)
                 continue
             columns = _columns(entry, about, schema, outcomes, shadows.of(key), report)
+            report.certain += int((columns.propensity == 1.0).sum())
             for one, answers in zip(shadows.about, _by_shadow(columns), strict=True):
                 missed = int(np.isnan(answers).any(axis=1).sum())
                 report.shadow_missed[one.name] = report.shadow_missed.get(one.name, 0) + missed

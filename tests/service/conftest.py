@@ -1,5 +1,6 @@
 """What the tests of the service share: bundles, running services, and a PostgreSQL server of their own."""
 
+import json
 import os
 import shutil
 import signal
@@ -21,16 +22,33 @@ from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.cli.main import main
 from xbopt.core.decisions.policy import Observation, Policy
+from xbopt.core.documents.seal import sealed
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.service.bundle.archive import write_files
+from xbopt.service.bundle.evidence import FORMAT, FORMAT_VERSION
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.requests import AllocationRequest
+from xbopt.service.exporting.evidence import subject_of
 from xbopt.service.exporting.export import ExportSettings, export_policy
 from xbopt.service.exporting.reference import observe_policy
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
-CERTIFICATE = b'{"verdict": "ANSWER"}\n'
+
+def certificate_for(policy: Policy, market: MarketParameters, /, **changes: object) -> bytes:
+    """A certificate that speaks for a policy, with some entries changed."""
+    subject = subject_of(policy, market.scenario, None)
+    document: dict[str, object] = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "verdict": "ANSWER",
+        "value": {"value": 12.5, "low": 11.0, "high": 14.0},
+        "difference": {"value": 2.0, "low": 1.0, "high": 3.0},
+        "policy": {"name": policy.name, "kind": "built in", "sha256": subject.policy_sha256},
+        "log": {"sha256": "ab" * 32},
+        "scenario_hash": subject.scenario_hash,
+    }
+    return json.dumps(sealed(document | changes)).encode()
 
 
 Command = Callable[..., tuple[int, str, str]]
@@ -66,7 +84,8 @@ class Exported:
 
 
 def export_to(folder: Path, policy: Policy, market: MarketParameters, **settings: object) -> Exported:
-    files = export_policy(policy, market, ExportSettings(**{"name": "demo", "certificate": CERTIFICATE, **settings}))
+    given = {"name": "demo", "certificate": certificate_for(policy, market), **settings}
+    files = export_policy(policy, market, ExportSettings(**given))  # type: ignore[arg-type]
     path = folder / f"{policy.name}.xbopt"
     write_files(files, path)
     return Exported(policy, market, files, path)

@@ -10,12 +10,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.service.conftest import CERTIFICATE, Exported
+from tests.service.conftest import Exported, certificate_for
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.service.bundle import bundle as loading
 from xbopt.service.bundle.archive import pack, read_files, write_files
-from xbopt.service.bundle.bundle import check_golden, load_bundle
+from xbopt.service.bundle.bundle import load_bundle
 from xbopt.service.bundle.formats import (
     GOLDEN,
     GUARDRAILS,
@@ -28,6 +28,7 @@ from xbopt.service.bundle.formats import (
     decode,
     encode,
 )
+from xbopt.service.bundle.golden import check_golden
 from xbopt.service.bundle.integrity import check_integrity, entry_of, sealed
 from xbopt.service.exporting.export import ExportSettings, export_policy
 
@@ -44,12 +45,15 @@ def no_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     def parse(*_: object) -> None:
         pytest.fail("the graph was parsed")
 
+    monkeypatch.setattr(loading, "try_graph", parse)
     monkeypatch.setattr(loading, "GraphSession", parse)
 
 
 @pytest.fixture(scope="module")
 def signed(direct: Exported) -> dict[str, bytes]:
-    settings = ExportSettings(name="demo", certificate=CERTIFICATE, private_key_pem=PEM)
+    settings = ExportSettings(
+        name="demo", certificate=certificate_for(direct.policy, direct.market), private_key_pem=PEM
+    )
     return export_policy(direct.policy, direct.market, settings)
 
 
@@ -71,7 +75,11 @@ def saved(files: dict[str, bytes], folder: Path, name: str = "b.xbopt") -> Path:
 def test_the_same_policy_gives_the_same_bytes(direct: Exported, signed: dict[str, bytes]) -> None:
     from datetime import UTC, datetime
 
-    settings = ExportSettings(name="demo", certificate=CERTIFICATE, created=datetime(2026, 1, 2, tzinfo=UTC))
+    settings = ExportSettings(
+        name="demo",
+        certificate=certificate_for(direct.policy, direct.market),
+        created=datetime(2026, 1, 2, tzinfo=UTC),
+    )
     once, again = (pack(export_policy(direct.policy, direct.market, settings)) for _ in range(2))
     assert once == again
 
@@ -201,11 +209,7 @@ def test_without_a_certificate_only_on_demand(direct: Exported, tmp_path: Path) 
 
 def test_golden_vectors_catch_another_graph(direct: Exported, tactic: Exported, tmp_path: Path) -> None:
     """A graph with the right inputs and outputs that decides otherwise does not pass."""
-    other = export_policy(
-        BUILT_IN["uniform"](direct.market),
-        direct.market,
-        ExportSettings(name="demo", certificate=CERTIFICATE),
-    )
+    other = export_policy(BUILT_IN["uniform"](direct.market), direct.market, ExportSettings(name="demo"))
     with pytest.raises(BundleError, match="than the policy gave"):
         load_bundle(saved(resealed(direct.files, **{POLICY: other[POLICY]}), tmp_path))
     with pytest.raises(BundleError, match="other inputs"):

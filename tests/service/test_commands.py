@@ -8,6 +8,10 @@ import pytest
 
 from tests.service.conftest import Command, Exported
 from xbopt.service.bundle.bundle import load_bundle
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.requests import AllocationRequest
+from xbopt.service.exporting.reference import observe_policy
+from xbopt.service.exporting.run_export import policy_of_run
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.recording import bundle_entry, decision_entry
 
@@ -71,8 +75,36 @@ def test_decisions_are_verified_and_exported(command: Command, tactic: Exported,
     assert command("decisions", "verify", "--store", store, "--head", told["head"])[0] == 0
     assert command("decisions", "verify", "--store", store, "--head", "00" * 32)[0] == 5
     code, out, _ = command("decisions", "export", "--store", store, "-o", tmp_path / "log.parquet", "--json")
-    assert (code, json.loads(out)["rows"]) == (0, 4)
+    assert (code, json.loads(out)["rows"], json.loads(out)["certain"]) == (0, 4, 0)
     assert command("decisions", "export", "--store", store, "-o", tmp_path / "log.csv")[0] == 2
+
+
+@pytest.mark.parametrize("exploration", [None, 0, 0.2])
+def test_a_bundle_whose_log_will_judge_nothing_says_so_from_export_to_log(
+    command: Command, tmp_path: Path, exploration: float | None
+) -> None:
+    """At the export, when it is checked, and when the log is written: with the option that mends it."""
+    path, store = tmp_path / "p.xbopt", f"sqlite:///{tmp_path}/s.sqlite"
+    share = () if exploration is None else ("--exploration", exploration)
+    made = command("export", "calendar", "--scenario", "quickstart", "-o", path, "--unproven", "--json", *share)
+    told = json.loads(made[1])
+    assert told["exploration"] == exploration
+    assert told["log_can_judge"] == ("policies over its menu" if exploration else "nothing else")
+    for _, _, err in (made, command("verify", path)):
+        assert ("--exploration 0.2" in err) == (not exploration)
+    if exploration is None:
+        return
+    allocator = Allocator.load(path, unproven=True)
+    seen = observe_policy(*policy_of_run("calendar", scenario="quickstart", exploration=0.0), worlds=1, seed=1)[0]
+    request = AllocationRequest(
+        decision_id="a", day=0, budget_base=1000.0, regions=seen.regions[0].tolist(), cells=seen.cells[0].tolist()
+    )
+    with closing(open_store(store)) as opened:
+        allocation = allocator.allocate(request)
+        entry = decision_entry(allocation, allocator, request=b"", key="a", episode_ids=[""], steps=[0], killed=False)
+        opened.append([bundle_entry(allocator), entry])
+    code, _, err = command("decisions", "export", "--store", store, "-o", tmp_path / "log.parquet")
+    assert (code, "judges no other policy" in err) == (0, not exploration)
 
 
 def test_tokens_are_made_and_taken_away(command: Command, tmp_path: Path) -> None:

@@ -70,16 +70,16 @@ def probabilities_of(log: Path, share: float) -> Path:
 class ServedMarket:
     """Worlds whose decisions come over HTTP."""
 
-    def __init__(self, market: MarketParameters, client: httpx.Client) -> None:
-        self.market, self.client = market, client
+    def __init__(self, market: MarketParameters, client: httpx.Client, worlds: int = WORLDS) -> None:
+        self.market, self.client, self.worlds = market, client, worlds
         self.tactics: list[IntArray] = []
-        self.margin = np.zeros((WORLDS, market.scenario.days, *market.shape[:2]))
+        self.margin = np.zeros((worlds, market.scenario.days, *market.shape[:2]))
         self.spend = np.zeros_like(self.margin)
 
     def play(self) -> None:
         scenario = self.market.scenario
         every = scenario.document.tactics.decide_every_days
-        run = MarketRun(self.market, worlds=np.arange(WORLDS), seed=77)
+        run = MarketRun(self.market, worlds=np.arange(self.worlds), seed=77)
         held: IntArray | None = None
         for day in range(scenario.days):
             new = day % every == 0
@@ -103,7 +103,7 @@ class ServedMarket:
     def _ask(self, run: MarketRun, held: IntArray | None) -> list[dict[str, object]]:
         seen = run.observe()
         requests: list[dict[str, object]] = []
-        for world in range(WORLDS):
+        for world in range(self.worlds):
             request: dict[str, object] = {
                 "decision_id": f"w{world}-d{seen.day}",
                 "episode_id": f"w{world}",
@@ -140,7 +140,7 @@ class ServedMarket:
                 "ready_at": "2027-01-01T00:00:00Z",
             }
             for step in range(len(rewards))
-            for world in range(WORLDS)
+            for world in range(self.worlds)
             for r, s, unit in units
         ]
         for first in range(0, len(outcomes), 1000):
