@@ -15,6 +15,8 @@ _SLACK = 1.0 + 1e-12
 KILL_SWITCH, DRIFT, DISCOUNT = "kill_switch", "drift", "discount_ceiling"
 CELL, DAY, REGION, CHANNEL = "cell_ceiling", "day_ceiling", "region_ceiling", "channel_ceiling"
 CHANGE, QUIET, NEGATIVE = "day_on_day_change", "quiet_hours", "not_a_spend"
+NAMES = (KILL_SWITCH, DRIFT, DISCOUNT, CELL, DAY, REGION, CHANNEL, CHANGE, QUIET, NEGATIVE)
+"""Every guardrail, as answers, store and metrics name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

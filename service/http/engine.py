@@ -114,7 +114,7 @@ class Engine:
                 told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
                 self._shadow.compare(allocation, entry.key, allocator)
-            self.metrics.decided(told.source, told.guardrails)
+            self.metrics.decided(told, allocator, again=told is not allocation)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
 
@@ -145,14 +145,16 @@ class Engine:
         )
         stored = await self._store([entry])
         if stored is None:
-            return allocator.by_plan(batch, STORE_FAILURE), allocator.address, False
-        address = allocator.address
+            planned = allocator.by_plan(batch, STORE_FAILURE)
+            self.metrics.decided(planned, allocator)
+            return planned, allocator.address, False
+        address, again = allocator.address, False
         if stored[0].state == "known" and stored[0].payload != entry.payload:
-            earlier = self._known(stored[0], entry)
+            earlier, again = self._known(stored[0], entry), True
             allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
             self._shadow.compare(allocation, key, allocator)
-        self.metrics.decided(allocation.source, allocation.guardrails)
+        self.metrics.decided(allocation, allocator, again=again)
         return allocation, address, True
 
     async def outcomes(self, outcomes: Sequence[Outcome]) -> list[str]:
@@ -246,6 +248,7 @@ class Engine:
 
     def _tell_bundle(self, value: int) -> None:
         manifest = self.allocator.bundle.manifest
+        self.metrics.expect_bundle(self.allocator)
         self.metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
 
     async def _store(self, entries: list[NewEntry]) -> list[Stored] | None:
@@ -266,7 +269,7 @@ class Engine:
     def _planned(self, batch: Batch, allocator: Allocator) -> AllocationAnswer:
         """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
         planned = allocator.by_plan(batch, STORE_FAILURE)
-        self.metrics.decided(planned.source, planned.guardrails)
+        self.metrics.decided(planned, allocator)
         return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
-from xbopt.service.store.entries import NewEntry, Stored
+from xbopt.service.store.entries import Head, NewEntry, Stored
 from xbopt.service.store.interface import Store, StoreError
 
 OnCommit = Callable[[int, float], None]
@@ -36,6 +36,8 @@ class GroupCommit:
     ) -> None:
         self._store, self._most, self._together, self._wait = store, most_waiting, most_together, wait_seconds
         self._on_commit = on_commit
+        self.head: Head | None = None
+        """The end of the chain, as far as it is known here."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="xbopt-store")
         self._waiting: list[_Waiting] = []
         self._lock = threading.Lock()
@@ -133,7 +135,7 @@ class GroupCommit:
         """
         loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait_for(loop.run_in_executor(self._thread, self._store.head), self._wait)
+            self.head = await asyncio.wait_for(loop.run_in_executor(self._thread, self._store.head), self._wait)
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self._wait:g} s.") from error
 
