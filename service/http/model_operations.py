@@ -24,11 +24,11 @@ from xbopt.service.http.model_repository import (
     IndexQuery,
     ModelReady,
     ModelUse,
-    ServerMetadata,
     StatisticsAnswer,
     model_config,
     model_index,
     model_metadata,
+    server_metadata,
 )
 from xbopt.service.http.problems import ProblemError
 from xbopt.service.http.routes import JSON, Answer, Call
@@ -53,7 +53,7 @@ class ModelOperations:
 
     async def server(self, _call: Call) -> Answer:
         """About this server."""
-        return json_answer(ServerMetadata())
+        return json_answer(server_metadata())
 
     async def live(self, _call: Call) -> Answer:
         """The process runs."""

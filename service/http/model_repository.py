@@ -4,6 +4,7 @@ Names and fields are those of the Open Inference Protocol and of Triton's extens
 """
 
 from time import time_ns
+from typing import Literal
 
 import msgspec
 
@@ -20,9 +21,9 @@ _DATATYPES = {"float64": "FP64", "int64": "INT64"}
 class ServerMetadata(msgspec.Struct, frozen=True):
     """About this server; ``extensions`` are those of Triton that it has."""
 
-    name: str = "xbopt"
-    version: str = __version__
-    extensions: tuple[str, ...] = ("binary_tensor_data", "model_configuration", "statistics")
+    name: str
+    version: str
+    extensions: list[str]
 
 
 class TensorMetadata(msgspec.Struct, frozen=True):
@@ -86,22 +87,22 @@ class IndexEntry(msgspec.Struct, frozen=True):
 
     name: str
     version: str
-    state: str
-    reason: str = ""
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str
 
 
 class Duration(msgspec.Struct):
     """How many requests, and how long they took together."""
 
-    count: int = 0
-    ns: int = 0
+    count: int
+    ns: int
 
 
 class InferenceStatistics(msgspec.Struct):
     """Requests that were answered, and requests that were not."""
 
-    success: Duration = msgspec.field(default_factory=Duration)
-    fail: Duration = msgspec.field(default_factory=Duration)
+    success: Duration
+    fail: Duration
 
 
 class ModelStatistics(msgspec.Struct):
@@ -119,11 +120,11 @@ class ModelStatistics(msgspec.Struct):
 
     name: str
     version: str
-    last_inference: int = 0
-    inference_count: int = 0
-    execution_count: int = 0
-    inference_stats: InferenceStatistics = msgspec.field(default_factory=InferenceStatistics)
-    batch_stats: list[str] = []
+    last_inference: int
+    inference_count: int
+    execution_count: int
+    inference_stats: InferenceStatistics
+    batch_stats: list[str]
 
     def count(self, rows: int, seconds: float) -> None:
         """Count a request: the decisions it was answered with, 0 where it was refused."""
@@ -150,11 +151,19 @@ class ModelUse:
     def of(self, allocator: Allocator) -> ModelStatistics:
         """The counts of a bundle's version."""
         name, version = allocator.bundle.manifest.name, allocator.bundle.manifest.version
-        return self._versions.setdefault((name, version), ModelStatistics(name, version))
+        if (name, version) not in self._versions:
+            times = InferenceStatistics(Duration(0, 0), Duration(0, 0))
+            self._versions[name, version] = ModelStatistics(name, version, 0, 0, 0, times, [])
+        return self._versions[name, version]
 
     def all(self) -> list[ModelStatistics]:
         """The counts of every version that was asked for."""
         return list(self._versions.values())
+
+
+def server_metadata() -> ServerMetadata:
+    """The metadata of this server."""
+    return ServerMetadata("xbopt", __version__, ["binary_tensor_data", "model_configuration", "statistics"])
 
 
 def model_metadata(allocator: Allocator) -> ModelMetadata:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
 
@@ -137,9 +138,26 @@ def _with_attributes(schema: JsonSchema) -> JsonSchema:
     if text:
         schema["description"] = _plain(text)
     properties: dict[str, JsonSchema] = schema.get("properties", {})
-    for name in about.keys() & properties.keys():
-        properties[name]["description"] = _plain(about[name])
+    _even(schema)
+    for name, own in properties.items():
+        # Generators take a default for a promise that the field is there, and then ask for it in requests.
+        own.pop("default", None)
+        if name in about:
+            own["description"] = _plain(about[name])
     return schema
+
+
+def _even(schema: object) -> None:
+    """Say arrays for tuples whose parts are alike, in all that a schema holds: few generators know ``prefixItems``."""
+    if isinstance(schema, list):
+        for part in cast("list[object]", schema):
+            _even(part)
+    elif isinstance(schema, dict):
+        own = cast("JsonSchema", schema)
+        if "prefixItems" in own:
+            own["items"] = own.pop("prefixItems")[0]
+        for part in own.values():
+            _even(part)
 
 
 def _plain(text: str) -> str:

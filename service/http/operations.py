@@ -58,23 +58,31 @@ class Operations:
 
     async def allocate(self, call: Call) -> Answer:
         """Decide for one market, for several, or for a batch as bytes."""
+        if call.kind == BATCH:
+            return await self.batch(call)
         engine = self._engine
         _need_ready(engine)
-        if call.kind in {BATCH, BYTES}:
-            header, batch = read_batch(call.body, engine.allocator)
-            allocation, address, stored = await engine.allocate_batch(
-                batch,
-                key=header.batch_id,
-                body=call.body,
-                episode_ids=header.episode_ids or [""] * header.rows,
-                steps=header.steps or batch.day.tolist(),
-            )
-            return call.kind, write_answer(header, allocation, address, stored=stored)
         _need_json(call, f" or {BATCH}")
         asked = _decoded(engine.allocator.reader.decoder, call.body)
         if isinstance(asked, AllocationRequest):
             return JSON, _encode((await engine.allocate((asked,)))[0])
         return JSON, _encode(await engine.allocate(_few(asked)))
+
+    async def batch(self, call: Call) -> Answer:
+        """Decide for a batch as bytes."""
+        engine = self._engine
+        _need_ready(engine)
+        if call.kind not in {BATCH, BYTES, ""}:
+            raise ProblemError(415, f"Send {BYTES}.")
+        header, batch = read_batch(call.body, engine.allocator)
+        allocation, address, stored = await engine.allocate_batch(
+            batch,
+            key=header.batch_id,
+            body=call.body,
+            episode_ids=header.episode_ids or [""] * header.rows,
+            steps=header.steps or batch.day.tolist(),
+        )
+        return call.kind or BYTES, write_answer(header, allocation, address, stored=stored)
 
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""

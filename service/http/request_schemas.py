@@ -1,51 +1,53 @@
 """JSON schemas of requests as a bundle takes them: shapes, ranges, units, and an example that it answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from xbopt.service.bundle.schema import CAPS, Field, shape_of
+from xbopt.service.bundle.schema import Field, shape_of
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.reading import if_missing, is_featured
 
 # A JSON schema is a mapping of anything, as far as Python's types can say.
 JsonSchema: TypeAlias = dict[str, Any]
-_NULL: JsonSchema = {"type": "null"}
 
 
-def fit_requests(schemas: Mapping[str, JsonSchema], allocator: Allocator) -> None:
+def fit_requests(schemas: dict[str, JsonSchema], allocator: Allocator) -> None:
     """Write shapes, ranges and units of a bundle into the schemas of its requests."""
-    request, outcome = schemas["AllocationRequest"], schemas["Outcome"]
+    request, outcome = schemas["AllocationRequest"], schemas["Outcome"]["properties"]
+    properties: dict[str, JsonSchema] = request["properties"]
     schema = allocator.bundle.schema
     regions, segments, channels = (len(schema.axes[axis]) for axis in "RSC")
-    properties: dict[str, JsonSchema] = request["properties"]
-    needed: list[str] = request["required"]
+    needed: list[str] = []
     for field in schema.asked:
-        shape = cast("Sequence[int]", shape_of(field, schema, 1)[1:])
-        optional = not is_featured(field) and if_missing(field) is not None
-        own = properties[field.name]
-        properties[field.name] = _array(_number(field, allocator), shape) | _kept(own)
-        if optional:
-            properties[field.name] = {"anyOf": [_array(_number(field, allocator), shape), _NULL]} | _kept(own)
-        elif field.name not in needed:
+        form = _array(_number(field, allocator), cast("Sequence[int]", shape_of(field, schema, 1)[1:]))
+        if is_featured(field) or if_missing(field) is None:
             needed.append(field.name)
-    names = {field.name for field in schema.asked}
-    if "channels" not in names:
-        properties["channels"] = {"anyOf": [{"type": "array", "maxItems": 0}, _NULL]} | _kept(properties["channels"])
-    unit: JsonSchema = {"type": "string", "enum": allocator.units}
-    outcome["properties"]["unit"] = unit | _kept(outcome["properties"]["unit"])
-    properties["units"] = {"anyOf": [{"type": "array", "items": unit, "minItems": 1}, _NULL]} | _kept(
-        properties["units"]
-    )
+        else:
+            form = _or_null(form)
+        _put(properties, field.name, form)
+    request["required"] = needed
+    if "channels" not in needed:
+        properties["channels"]["anyOf"][0]["maxItems"] = 0
+    about = "A cell, as `region/segment`."
+    schemas["Unit"] = {"title": "Unit", "description": about, "type": "string", "enum": allocator.units}
+    unit: JsonSchema = {"$ref": "#/components/schemas/Unit"}
     tactic: JsonSchema = {"type": "integer", "minimum": -1, "maximum": len(schema.axes.get("K", [])) - 1}
-    properties["held"] = {"anyOf": [_array(tactic, (regions, segments)), _NULL]} | _kept(properties["held"])
+    outcome["unit"] = unit
+    _put(properties, "units", _or_null({"type": "array", "items": unit, "minItems": 1}))
+    _put(properties, "held", _or_null(_array(tactic, (regions, segments))))
     _size(properties["previous_spend_base"], (regions, segments, channels))
 
 
-def _kept(schema: JsonSchema) -> JsonSchema:
-    """What stays where the form of a property is written anew."""
-    return {key: schema[key] for key in ("default", "description") if key in schema}
+def _put(properties: dict[str, JsonSchema], name: str, form: JsonSchema) -> None:
+    """Give a property another form; its description stays."""
+    about = properties[name].get("description")
+    properties[name] = form if about is None else {**form, "description": about}
+
+
+def _or_null(form: JsonSchema) -> JsonSchema:
+    return {"anyOf": [form, {"type": "null"}]}
 
 
 def _array(leaf: JsonSchema, shape: Sequence[int]) -> JsonSchema:
@@ -67,12 +69,12 @@ def _number(field: Field, allocator: Allocator) -> JsonSchema:
     if is_featured(field):
         rules = {feature.missing.rule for feature in allocator.bundle.schema.features[field.axes[-1]]}
         number: JsonSchema = {"type": "number"}
-        return number if rules == {"refuse"} else {"anyOf": [number, _NULL]}
+        return number if rules == {"refuse"} else _or_null(number)
     number = {"type": "integer" if field.dtype == "int64" else "number"}
     for bound, value in (("minimum", field.low), ("maximum", field.high)):
         if value is not None:
             number[bound] = int(value) if field.dtype == "int64" else value
-    return {"anyOf": [number, _NULL]} if field.name in CAPS or if_missing(field) is not None else number
+    return number if if_missing(field) is None else _or_null(number)
 
 
 def example_request(allocator: Allocator) -> dict[str, object]:
