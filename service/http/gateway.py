@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.reading import RequestError
 from xbopt.service.http.engine import Engine
+from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import CONTENT_TYPE as PROBLEM_TYPE
 from xbopt.service.http.problems import ProblemError, problem_body
 from xbopt.service.http.routes import JSON, Answer, Call, Route, RouteTable
@@ -42,12 +43,17 @@ class Gateway:
         self.failure: XboptError | None = None
         """Why the service did not start."""
 
+    @property
+    def metrics(self) -> Metrics:
+        """What the application counts."""
+        return self._engine.metrics
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        started, metrics = perf_counter(), self._engine.metrics
+        started, metrics = perf_counter(), self.metrics
         route, parts, problem = self._table.find(str(scope["method"]), str(scope["path"]))
         status = 200
         metrics.in_flight += 1

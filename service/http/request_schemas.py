@@ -14,8 +14,8 @@ JsonSchema: TypeAlias = dict[str, Any]
 
 
 def fit_requests(schemas: dict[str, JsonSchema], allocator: Allocator) -> None:
-    """Write shapes, ranges and units of a bundle into the schemas of its requests."""
-    request, outcome = schemas["AllocationRequest"], schemas["Outcome"]["properties"]
+    """Write shapes, ranges and units of a bundle into the schema of its requests."""
+    request = schemas["AllocationRequest"]
     properties: dict[str, JsonSchema] = request["properties"]
     schema = allocator.bundle.schema
     regions, segments, channels = (len(schema.axes[axis]) for axis in "RSC")
@@ -34,7 +34,6 @@ def fit_requests(schemas: dict[str, JsonSchema], allocator: Allocator) -> None:
     schemas["Unit"] = {"title": "Unit", "description": about, "type": "string", "enum": allocator.units}
     unit: JsonSchema = {"$ref": "#/components/schemas/Unit"}
     tactic: JsonSchema = {"type": "integer", "minimum": -1, "maximum": len(schema.axes.get("K", [])) - 1}
-    outcome["unit"] = unit
     _put(properties, "units", _or_null({"type": "array", "items": unit, "minItems": 1}))
     _put(properties, "held", _or_null(_array(tactic, (regions, segments))))
     _size(properties["previous_spend_base"], (regions, segments, channels))

@@ -50,9 +50,11 @@ def tensor(name, value, depth):
 
 
 one = allocate.sync(client=client, body=request(decision_id="generated-1"))
-many = allocate.sync(client=client, body=[request(decision_id="generated-2"), request(decision_id="generated-3")])
+part = request(decision_id="generated-3")
+part.units = [Unit(one.units[0])]
+many = allocate.sync(client=client, body=[request(decision_id="generated-2"), part])
 wrong = allocate.sync(client=client, body=request(decision_id="generated-4", regions=[[1.0]]))
-counted = outcomes.sync(client=client, body=Outcome(decision_id="generated-1", unit=Unit(one.units[0]), reward=1.5))
+counted = outcomes.sync(client=client, body=Outcome(decision_id="generated-1", unit=one.units[0], reward=1.5))
 about, metadata = bundle.sync(client=client), model_metadata.sync(given["model"], client=client)
 inferred = infer.sync(
     given["model"],

@@ -78,7 +78,12 @@ def test_a_generated_client_in_python_knows_the_type_of_every_answer(typed: Any)
 def test_a_generated_client_in_python_gets_the_bundle_s_decisions(
     typed: Any, tactic: Exported, example: dict[str, Any]
 ) -> None:
-    assert typed["spend"] == [spend(tactic, example, f"generated-{number}") for number in (1, 2, 3)]
+    part = {**example, "units": ["DE/families"]}
+    assert typed["spend"] == [
+        spend(tactic, example, "generated-1"),
+        spend(tactic, example, "generated-2"),
+        spend(tactic, part, "generated-3"),
+    ]
     allocator = tactic.allocator()
     inputs = allocator.reader.one(tactic.request(**example), "x").inputs
     made = allocator.decide(allocator.reader.batch(["generated-5/0"], inputs))

@@ -16,7 +16,7 @@ const decided = await client.POST("/v1/allocate", { body: { ...request, decision
 if (typeof decided.data !== "object" || Array.isArray(decided.data)) throw new Error("one decision was asked for");
 const answer = decided.data;
 const source: components["schemas"]["AllocationAnswer"]["source"] = answer.source;
-const unit = answer.units[0] as Unit;
+const unit = answer.units[0] ?? "";
 const counted = await client.POST("/v1/outcomes", { body: { decision_id: "typed-1", unit, reward: 2 } });
 const refused = await client.POST("/v1/allocate", { body: { ...request, regions: [] } });
 const about = await client.GET("/v1/bundle");
