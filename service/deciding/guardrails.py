@@ -20,6 +20,8 @@ _LEAST = 1e-200
 KILL_SWITCH, DRIFT, MISSING, DISCOUNT = "kill_switch", "drift", "missing", "discount_ceiling"
 CELL, DAY, REGION, CHANNEL = "cell_ceiling", "day_ceiling", "region_ceiling", "channel_ceiling"
 CHANGE, QUIET, NEGATIVE, CAPS = "day_on_day_change", "quiet_hours", "not_a_spend", "caps"
+NAMES = (KILL_SWITCH, DRIFT, MISSING, DISCOUNT, CELL, DAY, REGION, CHANNEL, CHANGE, QUIET, NEGATIVE, CAPS)
+"""Every guardrail, as answers, store and metrics name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,23 +1,45 @@
 """The service as an ASGI application: one table of its routes, from which they are served and documented."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.requests import AllocationAnswer
+from xbopt.service.http.answers import (
+    BundleDescription,
+    BundleName,
+    InferenceReady,
+    KillSwitchState,
+    Live,
+    OutcomeCounts,
+    Ready,
+)
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
-from xbopt.service.http.openapi import describe, example_request, one_or_many, reference
-from xbopt.service.http.operations import METRICS, KillSwitch, Operations, SwapRequest
+from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
+from xbopt.service.http.model_operations import ModelOperations
+from xbopt.service.http.model_repository import (
+    IndexEntry,
+    IndexQuery,
+    ModelConfig,
+    ModelMetadata,
+    ModelReady,
+    ServerMetadata,
+    StatisticsAnswer,
+)
+from xbopt.service.http.openapi import describe, one_or_many
+from xbopt.service.http.operations import KillSwitch, Operations, SwapRequest
 from xbopt.service.http.routes import JSON, Route
+from xbopt.service.http.tensor_bytes import CONTENT_TYPE as BYTES
+from xbopt.service.http.tensor_bytes import HEADER_LENGTH
 from xbopt.service.http.tokens import Tokens
 
-_BYTES: dict[str, object] = {"type": "string", "format": "binary"}
-_COUNTS: dict[str, object] = {
-    "type": "object",
-    "properties": {name: {"type": "integer"} for name in ("accepted", "new", "known")},
-    "required": ["accepted", "new", "known"],
-}
+_BINARY: dict[str, object] = {"type": "string", "format": "binary"}
+_TEXT: dict[str, object] = {"type": "string"}
 
 
 def build_app(
@@ -38,71 +60,146 @@ def build_app(
         body_seconds: How long a body may take to come.
     """
     operations = Operations(engine, bundles)
-    routes = routes_of(operations, engine)
-    types = (engine.allocator.reader.request_type, SwapRequest, KillSwitch)
-    operations.document = msgspec.json.encode(describe(routes, types, secured=tokens is not None))
+    routes = [*routes_of(operations), *inference_routes_of(ModelOperations(engine))]
+    secured = tokens is not None
+
+    def document(allocator: Allocator) -> bytes:
+        return msgspec.json.encode(describe(routes, allocator, secured=secured))
+
+    operations.describe = document
+    engine.metrics.expect_routes([*((route.label, route.timed) for route in routes), ("other", False)])
     return Gateway(routes, engine, tokens=tokens, most_bytes=most_bytes, body_seconds=body_seconds)
 
 
-def routes_of(do: Operations, engine: Engine) -> list[Route]:
-    """All routes."""
+def routes_of(do: Operations) -> list[Route]:
+    """The routes of the service itself."""
     return [
         Route(
             method="POST", path="/v1/allocate", tag="decisions", handle=do.allocate, right="allocate", timed=True,
             operation_id="allocate",
             summary="Spend, timing and discounts for one market day, or for several",
             description=(
-                "One request or a list of requests as JSON; or a batch as bytes, which is many times faster. The "
-                "decision is on disk before the answer leaves. The same decision_id gives the same answer again."
+                "One request or a list of requests. The decision is on disk before the answer leaves. The same "
+                f"decision_id gives the same answer again. Batches as bytes are taken here too, as {BATCH}."
             ),
-            takes={JSON: one_or_many("AllocationRequest"), BATCH: _BYTES},
-            gives={JSON: one_or_many("AllocationAnswer"), BATCH: _BYTES},
-            example=example_request(engine), problems=(404, 415),
+            takes={JSON: one_or_many("AllocationRequest")},
+            gives={JSON: AllocationAnswer | list[AllocationAnswer]}, problems=(404,),
+        ),
+        Route(
+            method="POST", path="/v1/batches", tag="decisions", handle=do.batch, right="allocate", timed=True,
+            operation_id="allocate_batch", summary="Spend, timing and discounts for a batch as bytes",
+            description=(
+                "Many times faster than a list. XBB1, the length of a header (4 bytes), the header as JSON, and the "
+                "inputs of the schema one after the other, 8 bytes a number, little-endian; the answer likewise."
+            ),
+            takes={BYTES: _BINARY}, gives={BYTES: _BINARY}, problems=(404,),
         ),
         Route(
             method="POST", path="/v1/outcomes", tag="decisions", handle=do.outcomes, right="outcomes", named=True,
             operation_id="outcomes",
             summary="What decisions brought",
             description="Sending the same outcome again changes nothing. A correction carries a higher revision.",
-            takes={JSON: one_or_many("Outcome")}, gives={JSON: _COUNTS}, problems=(404, 415),
+            takes={JSON: one_or_many("Outcome")}, gives={JSON: OutcomeCounts}, problems=(404,),
         ),
-        Route(path="/health/live", tag="health", summary="Whether the process runs", handle=do.live, right=None),
+        Route(
+            path="/health/live", tag="health", summary="Whether the process runs", handle=do.live, right=None,
+            operation_id="live", gives={JSON: Live},
+        ),
         Route(
             path="/health/ready", tag="health", summary="Whether decisions can be made and stored", handle=do.ready,
-            right=None, problems=(503,),
+            operation_id="ready", right=None, gives={JSON: Ready}, problems=(503,),
         ),
         Route(
-            path="/metrics", tag="health", summary="Metrics for Prometheus", handle=do.metrics,
-            gives={METRICS.partition(";")[0]: {"type": "string"}},
+            path="/metrics", tag="health", summary="Metrics for Prometheus", handle=do.metrics, operation_id="metrics",
+            gives={"text/plain": _TEXT, "application/openmetrics-text": _TEXT},
         ),
-        Route(path="/openapi.json", tag="health", summary="This document", handle=do.openapi),
-        Route(path="/v1/bundle", tag="bundle", summary="The bundle that decides, and its schema", handle=do.bundle),
+        Route(
+            path="/openapi.json", tag="health", summary="This document", handle=do.openapi, operation_id="openapi",
+            gives={JSON: {"type": "object", "additionalProperties": True}},
+        ),
+        Route(
+            path="/v1/bundle", tag="bundle", summary="The bundle that decides, and its schema", handle=do.bundle,
+            operation_id="bundle", gives={JSON: BundleDescription},
+        ),
         Route(
             method="POST", path="/v1/admin/bundle", tag="administration", handle=do.swap, right="admin",
-            summary="Decide with another bundle from now on", takes={JSON: reference("SwapRequest")},
+            operation_id="swap_bundle", summary="Decide with another bundle from now on",
+            takes={JSON: SwapRequest}, gives={JSON: BundleName},
         ),
         Route(
             method="POST", path="/v1/admin/rollback", tag="administration", handle=do.roll_back, right="admin",
-            summary="Decide with the bundle before this one again",
+            operation_id="roll_back", summary="Decide with the bundle before this one again",
+            gives={JSON: BundleName},
         ),
         Route(
             method="POST", path="/v1/admin/kill-switch", tag="administration", handle=do.kill_switch, right="admin",
-            summary="Let the plan answer everything, or not", takes={JSON: reference("KillSwitch")},
-        ),
-        Route(path="/v2", tag="inference", summary="About this server", handle=do.server),
-        Route(path="/v2/health/live", tag="inference", summary="Whether the process runs", handle=do.live, right=None),
-        Route(
-            path="/v2/health/ready", tag="inference", summary="Whether inference works", handle=do.inference_ready,
-            right=None, problems=(503,),
-        ),
-        Route(path="/v2/models/{name}", tag="inference", summary="Inputs and outputs of the model", handle=do.model),
-        Route(
-            path="/v2/models/{name}/ready", tag="inference", summary="Whether the model is ready",
-            handle=do.model_ready,
-        ),
-        Route(
-            method="POST", path="/v2/models/{name}/infer", tag="inference", handle=do.infer, right="allocate",
-            summary="Decide for a batch of markets", takes={JSON: reference("InferenceRequest")},
-            gives={JSON: reference("InferenceAnswer")},
+            operation_id="kill_switch", summary="Let the plan answer everything, or not",
+            takes={JSON: KillSwitch}, gives={JSON: KillSwitchState},
         ),
     ]  # fmt: skip
+
+
+def inference_routes_of(do: ModelOperations) -> list[Route]:
+    """The routes of the Open Inference Protocol."""
+    return [
+        Route(
+            path="/v2", tag="inference", summary="About this server", handle=do.server,
+            operation_id="server_metadata", gives={JSON: ServerMetadata},
+        ),
+        Route(
+            path="/v2/health/live", tag="inference", summary="Whether the process runs", handle=do.live, right=None,
+            operation_id="server_live", gives={JSON: Live},
+        ),
+        Route(
+            path="/v2/health/ready", tag="inference", summary="Whether inference works", handle=do.ready, right=None,
+            operation_id="server_ready", gives={JSON: InferenceReady}, problems=(503,),
+        ),
+        Route(
+            path="/v2/models/stats", tag="inference", summary="How every version was used since the service started",
+            operation_id="statistics", handle=do.statistics, gives={JSON: StatisticsAnswer},
+        ),
+        Route(
+            method="POST", path="/v2/repository/index", tag="inference", summary="The models that there are",
+            operation_id="repository_index", handle=do.index, right="read",
+            takes={JSON: IndexQuery}, needs_body=False,
+            gives={JSON: list[IndexEntry]},
+        ),
+        *_of_any_version(
+            Route(
+                path="/v2/models/{name}", tag="inference", summary="Inputs and outputs of the model", handle=do.model,
+                operation_id="model_metadata", gives={JSON: ModelMetadata},
+            ),
+            Route(
+                path="/v2/models/{name}/ready", tag="inference", summary="Whether the model is ready",
+                operation_id="model_ready", handle=do.model_ready, gives={JSON: ModelReady},
+                problems=(503,),
+            ),
+            Route(
+                path="/v2/models/{name}/config", tag="inference", summary="How the model is set up",
+                operation_id="model_config", handle=do.model_config, gives={JSON: ModelConfig},
+            ),
+            Route(
+                path="/v2/models/{name}/stats", tag="inference", operation_id="model_statistics",
+                summary="How the model was used since the service started", handle=do.model_statistics,
+                gives={JSON: StatisticsAnswer},
+            ),
+            Route(
+                method="POST", path="/v2/models/{name}/infer", tag="inference", handle=do.infer, right="allocate",
+                operation_id="infer", summary="Decide for a batch of markets", timed=True, header=HEADER_LENGTH,
+                description=(
+                    "Tensors as JSON, or as bytes behind it: the binary data extension of the protocol. The decisions "
+                    "are on disk before the answer leaves. The same id with the same body gives the same answer again."
+                ),
+                takes={JSON: InferenceRequest, BYTES: _BINARY},
+                gives={JSON: InferenceAnswer, BYTES: _BINARY},
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _of_any_version(*routes: Route) -> Iterator[Route]:
+    """Routes of a model, and the same with its version in the path."""
+    for route in routes:
+        yield route
+        path = route.path.replace("{name}", "{name}/versions/{version}")
+        yield replace(route, path=path, operation_id=f"{route.operation_id}_of_version")

@@ -32,6 +32,7 @@ from xbopt.service.deciding.reading import Batch, RequestError
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
 
 CONTENT_TYPE = "application/vnd.xbopt.batch"
+"""What tells a batch from JSON on the route of single requests."""
 MAGIC = b"XBB1"
 _START = struct.Struct("<4sI")
 MOST_ROWS = 65_536

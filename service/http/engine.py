@@ -184,14 +184,16 @@ class Engine:
                 label = await self.subjects.label(earlier.bundle)
             allocation = allocation_of(earlier, label.schema)
             self.subjects.remember(entry.key, Subject.of(entry.key, earlier))
-        elif stored.seq:
+            self.metrics.repeated(allocation)
+            return allocation, label
+        if stored.seq:
             batch = allocation.batch
             rows = None if batch.decision_ids == [entry.key] else len(batch)
             active = b"" if batch.active is None else batch.active.tobytes()
             self.subjects.remember(entry.key, Subject(bundle=own.address, rows=rows, active=active))
             if self._shadow is not None:
                 self._shadow.compare(allocation, entry.key, allocator)
-        self._count(allocation, allocator)
+        self.metrics.decided(allocation, allocator)
         return allocation, label
 
     async def allocate_batch(
@@ -323,6 +325,7 @@ class Engine:
 
     def _tell_bundle(self, value: int) -> None:
         manifest = self.allocator.bundle.manifest
+        self.metrics.expect_bundle(self.allocator)
         self.metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
 
     async def _store(self, entries: list[NewEntry]) -> list[Stored] | StoreError:
@@ -351,15 +354,6 @@ class Engine:
                 return error
             self.metrics.store_failures.labels("refused").inc(len(entries))
             raise ProblemError(503, f"The decision cannot be stored, so it is not told: {error}") from error
-
-    def _count(self, told: Allocation, allocator: Allocator) -> None:
-        """Count what is told, and what was missing or strange in what was asked."""
-        self.metrics.decided(told.source, told.guardrails, told.off)
-        batch, reader = told.batch, allocator.reader
-        if batch.missing:
-            self.metrics.missing(reader.missing_by_name(batch))
-        if batch.drifted is not None:
-            self.metrics.drifted(reader.drifted_by_name(batch))
 
     def _planned(
         self, allocation: Allocation, allocator: Allocator, decided: NewEntry, failure: StoreError

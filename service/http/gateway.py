@@ -4,16 +4,17 @@ Routes are looked up in a dictionary and decoded with msgspec: a request meets n
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from time import perf_counter
 from typing import Any, TypeAlias
 
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.reading import RequestError
 from xbopt.service.http.engine import Engine
+from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.problems import CONTENT_TYPE as PROBLEM_TYPE
 from xbopt.service.http.problems import ProblemError, problem_body
-from xbopt.service.http.routes import Answer, Call, Route, RouteTable
+from xbopt.service.http.routes import JSON, Answer, Call, Route, RouteTable
 from xbopt.service.http.tokens import Right, Tokens
 
 # ASGI's own types: what a server and an application hand each other is a mapping of anything.
@@ -42,37 +43,54 @@ class Gateway:
         self.failure: XboptError | None = None
         """Why the service did not start."""
 
+    @property
+    def metrics(self) -> Metrics:
+        """What the application counts."""
+        return self._engine.metrics
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        started = perf_counter()
-        route, name, problem = self._table.find(str(scope["method"]), str(scope["path"]))
-        status, headers = 200, ()
+        started, metrics = perf_counter(), self.metrics
+        route, parts, problem = self._table.find(str(scope["method"]), str(scope["path"]))
+        status = 200
+        metrics.in_flight += 1
         try:
-            kind, answer = await self._answer(scope, receive, route, name, problem)
+            kind, answer, *more = await self._answer(scope, receive, route, parts, problem)
+            headers = more[0] if more else ()
         except XboptError as error:
             if not isinstance(error, ProblemError):
                 error = ProblemError(422 if isinstance(error, RequestError) else 503, str(error))
             status, headers = error.status, error.headers
-            kind, answer = PROBLEM_TYPE, problem_body(status, str(error))
+            # Clients of the inference protocol read an error from plain JSON only.
+            kind = JSON if str(scope["path"]).startswith("/v2") else PROBLEM_TYPE
+            answer = problem_body(status, str(error))
+        finally:
+            metrics.in_flight -= 1
         if route is not None and route.timed:
-            self._engine.metrics.seconds.observe(perf_counter() - started)
-        self._engine.metrics.answered("other" if route is None else route.label, status)
+            metrics.timed(route.label, kind if status == 200 else PROBLEM_TYPE, perf_counter() - started)
+        metrics.answered("other" if route is None else route.label, status)
         sent = [("content-type", kind), ("content-length", str(len(answer))), *headers]
         encoded = [(key.encode(), value.encode()) for key, value in sent]
         await send({"type": "http.response.start", "status": status, "headers": encoded})
         await send({"type": "http.response.body", "body": answer})
 
     async def _answer(
-        self, scope: Scope, receive: Receive, route: Route | None, name: str, problem: ProblemError | None
+        self,
+        scope: Scope,
+        receive: Receive,
+        route: Route | None,
+        parts: Mapping[str, str],
+        problem: ProblemError | None,
     ) -> Answer:
         kind, length = self._admit(scope, "read" if route is None else route.right)
         if route is None or problem is not None:
             raise problem or ProblemError(404, "There is nothing here.")
         body = await self._body(receive, length) if route.method == "POST" else b""
-        return await route.handle(Call(body=body, kind=kind, name=name))
+        name, version = parts.get("name", ""), parts.get("version", "")
+        return await route.handle(Call(body=body, kind=kind, name=name, version=version, headers=scope["headers"]))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start the engine, and stop it when the server says so."""
@@ -93,9 +111,9 @@ class Gateway:
         """Check the token and the stated length; gives content type and length, -1 where it is not stated.
 
         Raises:
-            ProblemError: 401, 403 or 413.
+            ProblemError: 401, 403, 413 or 415.
         """
-        kind, length, authorization = b"", -1, b""
+        kind, length, authorization, encoding = b"", -1, b"", b""
         headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
         for name, value in headers:
             if name == b"content-type":
@@ -104,12 +122,18 @@ class Gateway:
                 length = int(value) if value.isdigit() and len(value) < 16 else self._most_bytes + 1
             elif name == b"authorization":
                 authorization = value
+            elif name == b"content-encoding":
+                encoding = value.strip().lower()
         if self._tokens is not None and right is not None:
             rights = self._tokens.rights(authorization)
             if rights is None:
                 raise ProblemError(401, "Send a known token: Authorization: Bearer TOKEN.")
             if right not in rights:
                 raise ProblemError(403, f"This token lacks the right {right!r}.")
+        if encoding not in {b"", b"identity"}:
+            how = encoding[:32].decode("latin-1")
+            plain = [("accept-encoding", "identity")]
+            raise ProblemError(415, f"The body is compressed ({how}); send it uncompressed.", headers=plain)
         if length > self._most_bytes:
             raise self._too_large()
         return kind.split(b";", 1)[0].strip().lower().decode("latin-1"), length

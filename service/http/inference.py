@@ -1,63 +1,87 @@
-"""The Open Inference Protocol, version 2, so that clients of KServe and Triton work unchanged.
+"""The Open Inference Protocol, version 2, with tensors as JSON or as bytes, as clients of KServe and Triton send them.
 
 An inference is a decision like any other: it passes the guardrails, is drawn by its id, and is stored.
 """
 
+import json
+import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.service.bundle.schema import Field, shape_of
+from xbopt.service.bundle.schema import CAPS, Field, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
 from xbopt.service.http.batches import MOST_ROWS, count_off
+from xbopt.service.http.tensor_bytes import DATATYPES, TensorBytes, datatype_of
 
-_DATATYPES = {"float64": "FP64", "int64": "INT64"}
-PLATFORM = "onnxruntime_onnx"
+SCHEMA_SHA256, BINARY_OUTPUT = "schema_sha256", "binary_data_output"
+_SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
+Parameters = dict[str, str | int | float | bool]
+Leaf = float | bool | None
 
 
 class TensorIn(msgspec.Struct, kw_only=True):
-    """An input tensor; ``data`` in one row, or nested as the shape says."""
+    """An input tensor.
+
+    Attributes:
+        name: Name of an input of the model.
+        shape: Its shape; the first length is the number of decisions, the same for all inputs.
+        datatype: ``FP64`` and ``INT64`` are what the model reads; other numbers are converted.
+        data: The numbers in one row, or nested as the shape says; ``null`` for a missing one. Left out where they
+            come as bytes behind the JSON.
+        parameters: ``binary_data_size`` says how many bytes behind the JSON belong to this input.
+    """
 
     name: Annotated[str, msgspec.Meta(max_length=64)]
     shape: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=MOST_ROWS)]], msgspec.Meta(max_length=6)]
-    datatype: str
-    data: list[float | list[float | list[float | list[float | None] | None] | None] | None]
-    parameters: dict[str, str | float | bool] = {}
+    datatype: Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(DATATYPES)})]
+    data: list[Leaf | list[Leaf | list[Leaf | list[Leaf | list[Leaf]]]]] | msgspec.UnsetType = msgspec.UNSET
+    parameters: Parameters = {}
 
 
 class OutputWish(msgspec.Struct, kw_only=True):
-    """An output that is asked for."""
+    """An output that is asked for; the parameter ``binary_data`` says whether as bytes behind the JSON."""
 
     name: str
-    parameters: dict[str, str | float | bool] = {}
+    parameters: Parameters = {}
 
 
 class InferenceRequest(msgspec.Struct, kw_only=True):
-    """The body of an inference request."""
+    """The body of an inference request, or the JSON at its beginning.
+
+    Attributes:
+        inputs: What is known.
+        id: Name of the batch; the decisions are called ``id/0``, ``id/1`` and so on. The same id with the same body
+            gives the same answer again. The service makes one where it is left out.
+        outputs: What is wished for; all where left out.
+        parameters: ``binary_data_output``: outputs come as bytes where they do not say otherwise. ``schema_sha256``:
+            hash of the schema that the request was written for. Others are not read.
+    """
 
     inputs: list[TensorIn]
     id: BatchId | None = None
     outputs: list[OutputWish] | None = None
-    parameters: dict[str, str | float | bool] = {}
+    parameters: Parameters = {}
 
 
 class TensorOut(msgspec.Struct, kw_only=True):
-    """An output tensor, its data in one row."""
+    """An output tensor: its data in one row, or as ``binary_data_size`` bytes behind the JSON."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: Sequence[float | int]
+    data: Sequence[float | int] | msgspec.UnsetType = msgspec.UNSET
+    parameters: dict[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class InferenceAnswer(msgspec.Struct, kw_only=True):
-    """The body of an answer."""
+    """The body of an answer, or the JSON at its beginning."""
 
     model_name: Text
     model_version: str
@@ -66,32 +90,120 @@ class InferenceAnswer(msgspec.Struct, kw_only=True):
     outputs: list[TensorOut]
 
 
-def read_inference(asked: InferenceRequest, allocator: Allocator) -> tuple[str, Batch]:
-    """The name of the batch that an inference request holds, and the batch.
+_requests = msgspec.json.Decoder(InferenceRequest)
+_encode = msgspec.json.Encoder().encode
+
+
+def told_outputs(schema: Schema) -> dict[str, Field]:
+    """The outputs that clients get, by name."""
+    return {field.name: field for field in schema.outputs if field.name != "allowed_mass"}
+
+
+def decode_inference(text: "bytes | memoryview") -> InferenceRequest:
+    """The JSON of an inference request.
+
+    Clients in Python spell numbers that JSON does not know as ``NaN`` and ``Infinity``; where they do, these are read.
 
     Raises:
-        RequestError: It does not fit the bundle.
+        msgspec.DecodeError: It is no JSON, or not what is wanted (``msgspec.ValidationError``).
+        RequestError: A cap is NaN: that says nothing, and ``null`` would take the cap away.
     """
-    tensors = {tensor.name: tensor for tensor in asked.inputs}
+    try:
+        return _requests.decode(text)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        plain = bytes(text)
+        if b"NaN" not in plain and b"Infinity" not in plain:
+            raise
+        try:
+            loose: object = json.loads(plain)
+        except ValueError:
+            raise error from None
+    asked = msgspec.convert(loose, InferenceRequest)
+    for tensor in asked.inputs:
+        if tensor.name in CAPS and _holds_nan(tensor.data):
+            raise RequestError(f"{tensor.name} holds NaN; give an amount, Infinity, or null for no cap.")
+    return asked
+
+
+def _holds_nan(data: object) -> bool:
+    if isinstance(data, list):
+        return any(map(_holds_nan, cast("list[object]", data)))
+    return isinstance(data, float) and math.isnan(data)
+
+
+def identity_of(asked: InferenceRequest, behind: "bytes | memoryview") -> bytes:
+    """What makes a request the same again: its inputs. Which outputs are wished for does not make it another one."""
+    return _encode(asked.inputs) + behind
+
+
+def read_inference(asked: InferenceRequest, behind: "bytes | memoryview", allocator: Allocator) -> tuple[str, Batch]:
+    """The name of the batch that an inference request holds, and the batch.
+
+    Args:
+        asked: The request.
+        behind: The bytes behind its JSON.
+        allocator: Whose schema it has to fit.
+
+    Raises:
+        RequestError: It does not fit the bundle, or asks for what is not there.
+    """
+    _check_parameters(asked, allocator)
     reader = allocator.reader
     fields = {field.name: field for field in allocator.bundle.schema.asked} | reader.beside.fields
+    tensors = {tensor.name: tensor for tensor in asked.inputs}
     strange = sorted(tensors.keys() - fields.keys())
     if strange:
         raise RequestError(f"There is no input {strange[0]!r}; known: {', '.join(fields)}.")
-    inputs = {name: _array(fields[name], tensor) for name, tensor in tensors.items()}
-    rows = len(inputs["day"]) if "day" in inputs and inputs["day"].ndim else 0
+    if len(tensors) != len(asked.inputs):
+        raise RequestError("An input comes twice.")
+    outputs = told_outputs(allocator.bundle.schema)
+    for wish in asked.outputs or ():
+        if wish.name not in outputs:
+            raise RequestError(f"There is no output {wish.name!r}; known: {', '.join(outputs)}.")
+    rows = tensors["day"].shape[0] if "day" in tensors and tensors["day"].shape else 0
     if not 1 <= rows <= MOST_ROWS:
         raise RequestError(f"A batch has 1 to {MOST_ROWS} rows, as many as 'day' has; this one has {rows}.")
+    parts = TensorBytes(behind)
+    # Bytes come in the order of the inputs.
+    inputs = {tensor.name: _array(fields[tensor.name], tensor, parts) for tensor in asked.inputs}
+    parts.end()
     key = asked.id or new_decision_id()
     return key, reader.batch([f"{key}/{row}" for row in range(rows)], inputs, reader.beside.arrays(inputs, rows))
 
 
-def _array(field: Field, tensor: TensorIn) -> FloatArray | IntArray:
-    if tensor.datatype not in {"FP64", "FP32", "INT64", "INT32"}:
-        raise RequestError(f"The input {tensor.name!r} has the type {tensor.datatype}; send FP64 or INT64.")
-    array = read_numbers(field, tensor.data)
-    if array.size != int(np.prod(tensor.shape)):
-        raise RequestError(f"The data of {tensor.name!r} hold {array.size} numbers; the shape {tensor.shape} differs.")
+def _check_parameters(asked: InferenceRequest, allocator: Allocator) -> None:
+    """Refuse what would be answered otherwise than it was meant; other parameters are the client's own."""
+    wanted = asked.parameters.get(SCHEMA_SHA256)
+    if wanted is not None and wanted != allocator.schema_sha256:
+        raise RequestError(f"The request is for another schema; that of this bundle is {allocator.schema_sha256}.")
+    if any(name in asked.parameters for name in _SEQUENCE):
+        raise RequestError("There are no sequences here: every decision stands for itself.")
+    for one in (*asked.inputs, *(asked.outputs or ())):
+        if "shared_memory_region" in one.parameters:
+            raise RequestError(f"{one.name!r} names shared memory, which is not used here; send the data.")
+        if "classification" in one.parameters:
+            raise RequestError(f"{one.name!r} is no classification; leave that parameter out.")
+
+
+def _array(field: Field, tensor: TensorIn, parts: TensorBytes) -> FloatArray | IntArray:
+    name, datatype = tensor.name, tensor.datatype
+    if datatype not in DATATYPES:
+        raise RequestError(f"The input {name!r} has the type {datatype}; known: {', '.join(DATATYPES)}.")
+    size, stated = math.prod(tensor.shape), tensor.parameters.get("binary_data_size")
+    if tensor.data is not msgspec.UNSET:
+        if stated is not None:
+            raise RequestError(f"The data of {name!r} come both in the JSON and behind it.")
+        array = read_numbers(field, tensor.data)
+    elif stated is None:
+        raise RequestError(f"The input {name!r} has no data, neither in the JSON nor behind it.")
+    else:
+        array = parts.take(name, datatype, size, stated)
+        # A missing value has no spelling but null: NaN is one in a feature, and refused in a cap.
+        array = array.astype(np.float64, copy=False) if field.dtype == "float64" else read_numbers(field, array)
+    if array.size != size:
+        raise RequestError(f"The data of {name!r} hold {array.size} numbers; the shape {tensor.shape} differs.")
     return array.reshape(tensor.shape)
 
 
@@ -103,19 +215,26 @@ def write_inference(
     *,
     address: str,
     receipt: Receipt | None,
-) -> InferenceAnswer:
-    """The answer to an inference request; without a receipt it is not stored.
+) -> tuple[bytes, list[bytes]]:
+    """The answer to an inference request: its JSON, and the bytes behind it, none where no output was wished for so.
 
-    Raises:
-        RequestError: An output is asked for that there is not.
+    Without a receipt it is not stored.
     """
     found = allocation.outputs
-    wanted = [wish.name for wish in asked.outputs] if asked.outputs else list(found)
-    strange = [name for name in wanted if name not in found]
-    if strange:
-        raise RequestError(f"There is no output {strange[0]!r}; known: {', '.join(found)}.")
+    wishes = asked.outputs or [OutputWish(name=name) for name in found]
+    behind: list[bytes] = []
+    outputs: list[TensorOut] = []
+    for wish in wishes:
+        array = found[wish.name]
+        made = TensorOut(name=wish.name, shape=list(array.shape), datatype=datatype_of(array))
+        if wish.parameters.get("binary_data", asked.parameters.get(BINARY_OUTPUT, False)):
+            behind.append(array.tobytes())
+            made.parameters = {"binary_data_size": len(behind[-1])}
+        else:
+            made.data = array.ravel().tolist()
+        outputs.append(made)
     manifest = allocator.bundle.manifest
-    return InferenceAnswer(
+    answer = InferenceAnswer(
         model_name=manifest.name,
         model_version=manifest.version,
         id=key,
@@ -127,31 +246,6 @@ def write_inference(
             "stored": receipt is not None,
             **({} if receipt is None else {"receipt": f"{receipt.seq}:{receipt.hash}"}),
         },
-        outputs=[_tensor(name, found[name]) for name in wanted],
+        outputs=outputs,
     )
-
-
-def _tensor(name: str, array: FloatArray | IntArray) -> TensorOut:
-    data: Sequence[float | int] = array.ravel().tolist()
-    kind = "INT64" if array.dtype.kind == "i" else "FP64"
-    return TensorOut(name=name, shape=list(array.shape), datatype=kind, data=data)
-
-
-def model_metadata(allocator: Allocator) -> dict[str, object]:
-    """The metadata of the model that decides."""
-    schema, manifest = allocator.bundle.schema, allocator.bundle.manifest
-
-    def tensors(fields: list[Field]) -> list[dict[str, object]]:
-        return [
-            {"name": field.name, "datatype": _DATATYPES[field.dtype], "shape": shape_of(field, schema, -1)}
-            for field in fields
-            if field.name != "allowed_mass"
-        ]
-
-    return {
-        "name": manifest.name,
-        "versions": [manifest.version],
-        "platform": PLATFORM,
-        "inputs": tensors(schema.asked),
-        "outputs": tensors(schema.outputs),
-    }
+    return _encode(answer), behind

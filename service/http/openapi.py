@@ -1,100 +1,164 @@
 """The OpenAPI document, from the table of routes and the msgspec types of their bodies."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import msgspec
-import numpy as np
 
 from xbopt.core.version import __version__
-from xbopt.service.bundle.schema import shape_of
-from xbopt.service.deciding.reading import if_missing, is_featured
-from xbopt.service.deciding.requests import AllocationAnswer, Outcome
-from xbopt.service.http.engine import Engine
-from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
-from xbopt.service.http.operations import MOST_REQUESTS
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.requests import Outcome
 from xbopt.service.http.problems import CONTENT_TYPE, TITLES, Problem
-from xbopt.service.http.routes import JSON, Route
+from xbopt.service.http.request_schemas import JsonSchema, example_request, fit_requests
+from xbopt.service.http.routes import JSON, MOST_REQUESTS, Route
 
-_TYPES: tuple[type, ...] = (AllocationAnswer, Outcome, InferenceRequest, InferenceAnswer, Problem)
 _REF = "#/components/schemas/{name}"
+_TAGS = {
+    "decisions": "Decisions, and what they brought",
+    "health": "Whether the service works, and how well",
+    "bundle": "The policy that decides",
+    "administration": "Changing who decides",
+    "inference": "The Open Inference Protocol, version 2",
+}
+_PARTS = {"name": "name of the model, which is that of the bundle", "version": "version of the bundle"}
+_ATTRIBUTES = "\n\n    Attributes:\n"
+_ATTRIBUTE = re.compile(r" {8}(\w+): (.*)")
 
 
-def describe(routes: Sequence[Route], types: Sequence[type], *, secured: bool) -> dict[str, object]:
-    """The document.
+def describe(routes: Sequence[Route], allocator: Allocator, *, secured: bool) -> dict[str, object]:
+    """The document; the same bytes for the same bundle.
 
     Args:
         routes: All routes.
-        types: Types of bodies that depend on the bundle, or belong to single routes.
+        allocator: The bundle that decides: requests have its shapes and ranges.
         secured: Whether tokens are asked for.
     """
-    _, schemas = msgspec.json.schema_components((*types, *_TYPES), ref_template=_REF)
-    components: dict[str, object] = {"schemas": schemas}
-    if secured:
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    bodies = [*(route.takes or {} for route in routes), *(route.gives or {} for route in routes)]
+    types = {repr(kind): kind for body in bodies for kind in body.values() if not isinstance(kind, dict)}
+    named = (allocator.reader.request_type, Outcome, Problem)
+    made, components = msgspec.json.schema_components([*types.values(), *named], ref_template=_REF)
+    schemas = {name: _with_attributes(schema) for name, schema in components.items()}
+    fit_requests(schemas, allocator)
+    by_type: dict[str, JsonSchema] = dict(zip(types, made, strict=False))
     paths: dict[str, dict[str, object]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, secured=secured)
+        operation = _operation(route, allocator, by_type, secured=secured)
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
+    parts: dict[str, object] = {"schemas": schemas}
+    if secured:
+        parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "xbopt allocation service", "version": __version__},
+        "info": {
+            "title": "xbopt allocation service",
+            "version": __version__,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [{"name": name, "description": about} for name, about in _TAGS.items()],
         "paths": paths,
-        "components": components,
+        "components": parts,
     }
 
 
-def reference(name: str) -> dict[str, object]:
+def reference(name: str) -> JsonSchema:
     """A schema by its name."""
     return {"$ref": _REF.format(name=name)}
 
 
-def one_or_many(name: str) -> dict[str, object]:
+def one_or_many(name: str) -> JsonSchema:
     """One body of a type, or a list of them."""
     many = {"type": "array", "items": reference(name), "minItems": 1, "maxItems": MOST_REQUESTS}
     return {"anyOf": [reference(name), many]}
 
 
-def _operation(route: Route, *, secured: bool) -> dict[str, object]:
+def _operation(
+    route: Route, allocator: Allocator, by_type: Mapping[str, JsonSchema], *, secured: bool
+) -> dict[str, object]:
+    def content(bodies: Mapping[str, object]) -> dict[str, dict[str, object]]:
+        return {
+            kind: {"schema": body if isinstance(body, dict) else by_type[repr(body)]} for kind, body in bodies.items()
+        }
+
     asks_token = secured and route.right is not None
     statuses = {*route.problems, *((401, 403) if asks_token else ()), *((404,) if "{" in route.path else ())}
     if route.method == "POST":
-        statuses |= {400, 408, 409, 413, 422, 503}
-    problem = {CONTENT_TYPE: {"schema": reference("Problem")}}
-    given = route.gives or {JSON: {"type": "object"}}
+        statuses |= {400, 408, 409, 413, 415, 422, 503}
+    problem = {JSON if route.path.startswith("/v2") else CONTENT_TYPE: {"schema": reference("Problem")}}
+    answer: dict[str, object] = {"description": route.summary, "content": content(route.gives or {})}
+    parameters: list[object] = [
+        {
+            "name": part, "in": "path", "required": True, "description": _PARTS[part], "schema": {"type": "string"},
+            "example": getattr(allocator.bundle.manifest, part),
+        }
+        for part in re.findall(r"\{(\w+)\}", route.path)
+    ]  # fmt: skip
+    if route.header:
+        length = {
+            "description": "length of the JSON where bytes come behind it",
+            "schema": {"type": "integer", "minimum": 0},
+        }
+        parameters.append({"name": route.header, "in": "header", "required": False, **length})
+        answer["headers"] = {route.header: length}
     made: dict[str, object] = {
         "tags": [route.tag],
         "summary": route.summary,
-        "operationId": route.operation_id or re.sub(r"\W", "_", f"{route.path[1:]}_{route.method.lower()}"),
+        "operationId": route.operation_id,
         "responses": {
-            "200": {"description": route.summary, "content": {kind: {"schema": one} for kind, one in given.items()}},
+            "200": answer,
             **{str(status): {"description": TITLES[status], "content": problem} for status in sorted(statuses)},
         },
     }
     if route.description:
         made["description"] = route.description
-    if "{name}" in route.path:
-        about = {"name": "name", "in": "path", "required": True, "description": "name of the bundle"}
-        made["parameters"] = [{**about, "schema": {"type": "string"}}]
+    if parameters:
+        made["parameters"] = parameters
     if route.takes:
-        content = {kind: {"schema": one} for kind, one in route.takes.items()}
-        if route.example is not None:
-            content[JSON]["example"] = route.example
-        made["requestBody"] = {"required": True, "content": content}
+        taken = content(route.takes)
+        if route.operation_id == "allocate":
+            taken[JSON]["example"] = example_request(allocator)
+        made["requestBody"] = {"required": route.needs_body, "content": taken}
     if asks_token:
         made["security"] = [{"token": []}]
     return made
 
 
-def example_request(engine: Engine) -> dict[str, object]:
-    """A request that the bundle answers: the first day, all of the money, features at the mean of what was seen."""
-    schema = engine.allocator.bundle.schema
-    made: dict[str, object] = {}
-    for field in schema.asked:
-        if is_featured(field):
-            value: object = [feature.mean for feature in schema.features[field.axes[-1]]]
-        elif if_missing(field) is not None:
-            continue
-        else:
-            value = int(field.low or 0) if field.dtype == "int64" else field.high or field.low or 0.0
-        made[field.name] = np.broadcast_to(np.array(value), shape_of(field, schema, 1)[1:]).tolist()
-    return made
+def _with_attributes(schema: JsonSchema) -> JsonSchema:
+    """A schema whose properties are described by the lines of its type's docstring."""
+    text, _, lines = str(schema.get("description", "")).partition(_ATTRIBUTES)
+    about: dict[str, str] = {}
+    name = ""
+    for line in lines.splitlines():
+        begins = _ATTRIBUTE.fullmatch(line)
+        if begins is not None:
+            name = begins[1]
+            about[name] = begins[2]
+        elif name:
+            about[name] += f" {line.strip()}"
+    if text:
+        schema["description"] = _plain(text)
+    properties: dict[str, JsonSchema] = schema.get("properties", {})
+    _even(schema)
+    for name, own in properties.items():
+        # Generators take a default for a promise that the field is there, and then ask for it in requests.
+        own.pop("default", None)
+        if name in about:
+            own["description"] = _plain(about[name])
+    return schema
+
+
+def _even(schema: object) -> None:
+    """Say arrays for tuples whose parts are alike, in all that a schema holds: few generators know ``prefixItems``."""
+    if isinstance(schema, list):
+        for part in cast("list[object]", schema):
+            _even(part)
+    elif isinstance(schema, dict):
+        own = cast("JsonSchema", schema)
+        if "prefixItems" in own:
+            own["items"] = own.pop("prefixItems")[0]
+        for part in own.values():
+            _even(part)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("``", "`").split())

@@ -16,7 +16,7 @@ TITLES = {
     408: "The body took too long",
     409: "Conflict with what is stored",
     413: "The body is too large",
-    415: "Unknown content type",
+    415: "The body is of a kind that is not taken",
     422: "The request does not fit the bundle",
     500: "Internal error",
     503: "The service cannot answer now",
@@ -33,12 +33,14 @@ class Problem(msgspec.Struct, frozen=True):
         title: The kind in words.
         status: The HTTP status.
         detail: What is wrong here, and what to do.
+        error: The same, where clients of the inference protocol look for it.
     """
 
     type: str
     title: str
     status: int
     detail: str
+    error: str
 
 
 class ProblemError(XboptError):
@@ -54,4 +56,5 @@ class ProblemError(XboptError):
 def problem_body(status: int, detail: str) -> bytes:
     """The problem document as JSON."""
     title = TITLES.get(status, "Error")
-    return msgspec.json.encode(Problem(type=f"urn:xbopt:problem:{status}", title=title, status=status, detail=detail))
+    kind = f"urn:xbopt:problem:{status}"
+    return msgspec.json.encode(Problem(type=kind, title=title, status=status, detail=detail, error=detail))

@@ -1,7 +1,7 @@
 """What a route is: the gateway dispatches by it, and the OpenAPI document is written from it."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -9,20 +9,40 @@ from xbopt.service.http.problems import ProblemError
 from xbopt.service.http.tokens import Right
 
 JSON = "application/json"
+MOST_REQUESTS = 1000
+"""Requests, or outcomes, of one list."""
 Method = Literal["GET", "POST"]
+_NO_PARTS: Mapping[str, str] = {}
+
+
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a handler is told: body, content type (small letters, without parameters), and the name in the path."""
+    """What a handler is told.
+
+    Attributes:
+        body: The body.
+        kind: Its content type, in small letters and without parameters.
+        name: Name of the model in the path.
+        version: Its version in the path; empty where the path has none.
+        headers: All headers; names in small letters.
+    """
 
     body: bytes
     kind: str
     name: str
+    version: str = ""
+    headers: Headers = ()
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header; None where there is none."""
+        return next((value for key, value in self.headers if key == name), None)
 
 
-Answer: TypeAlias = tuple[str, bytes]
-"""Content type and body."""
+Answer: TypeAlias = tuple[str, bytes] | tuple[str, bytes, Sequence[tuple[str, str]]]
+"""Content type, body, and further headers where there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +50,7 @@ class Route:
     """A route.
 
     Attributes:
-        path: The path; ``{name}`` stands for one part of it.
+        path: The path; ``{name}`` and ``{version}`` stand for one part of it each.
         tag: The group that it is documented in.
         summary: What it does, in a few words.
         handle: Answers.
@@ -38,9 +58,10 @@ class Route:
         right: What a token has to allow; None for everybody.
         operation_id: Its name in clients that are generated from the documentation; made from the rest where empty.
         description: More words for the documentation.
-        takes: Schema of the body by content type.
-        gives: Schema of the answer by content type.
-        example: A JSON body that is answered.
+        takes: Type of the body by content type, or its JSON schema.
+        needs_body: Whether a body has to be sent.
+        gives: Type of the answer by content type, or its JSON schema.
+        header: A header of request and answer that says how many bytes of a body are JSON.
         problems: Statuses of the problem documents that may come, beyond those of every route of its kind.
         named: Whether the metrics count it by itself; routes that are open to everybody always are.
         timed: Whether its time is measured, too.
@@ -55,16 +76,18 @@ class Route:
     operation_id: str = ""
     description: str = ""
     takes: dict[str, object] | None = None
+    needs_body: bool = True
     gives: dict[str, object] | None = None
-    example: object = None
+    header: str = ""
     problems: tuple[int, ...] = ()
     named: bool = False
     timed: bool = False
 
     @property
     def label(self) -> str:
-        """Its name in the metrics."""
-        return self.path if self.named or self.timed or self.right is None else "other"
+        """Its name in the metrics; versions of a model share one."""
+        path = self.path.replace("/versions/{version}", "")
+        return path if self.named or self.timed or self.right is None else "other"
 
 
 class RouteTable:
@@ -80,24 +103,24 @@ class RouteTable:
         for route in routes:
             self._exact.setdefault(route.path, {})[route.method] = route
         for path in [path for path in self._exact if "{" in path]:
-            pattern = re.compile(path.replace("{name}", "(?P<name>[^/]+)"))
+            pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
             self._patterns.append((pattern, self._exact.pop(path)))
 
-    def find(self, method: str, path: str) -> tuple[Route | None, str, ProblemError | None]:
-        """The route and the name in its path; or what is wrong with the request.
+    def find(self, method: str, path: str) -> tuple[Route | None, Mapping[str, str], ProblemError | None]:
+        """The route and what stands for the parts of its path; or what is wrong with the request.
 
         Where the path is known but not the method, one of its routes tells which right is asked for.
         """
-        methods, name = self._exact.get(path), ""
+        methods, parts = self._exact.get(path), _NO_PARTS
         if methods is None:
             for pattern, candidates in self._patterns:
                 match = pattern.fullmatch(path)
                 if match is not None:
-                    methods, name = candidates, match["name"]
+                    methods, parts = candidates, match.groupdict()
         if methods is None:
-            return None, "", ProblemError(404, f"There is no {path[:200]}; GET /openapi.json lists what there is.")
+            return None, parts, ProblemError(404, f"There is no {path[:200]}; GET /openapi.json lists what there is.")
         if method not in methods:
             allowed = ", ".join(sorted(methods))
             problem = ProblemError(405, f"{path[:200]} takes {allowed} only.", headers=[("allow", allowed)])
-            return next(iter(methods.values())), name, problem
-        return methods[method], name, None
+            return next(iter(methods.values())), parts, problem
+        return methods[method], parts, None

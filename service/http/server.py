@@ -141,6 +141,7 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
             super().handle_exit(sig, frame)
 
     server = Server(config)
+    app.metrics.connections.set_function(lambda: len(server.server_state.connections))
     with listener:
         host, port = listener.getsockname()[:2]
         on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")

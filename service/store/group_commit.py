@@ -233,7 +233,7 @@ class GroupCommit:
         Raises:
             StoreError: It cannot, or does not answer in time.
         """
-        await self._ask(self._store.head)
+        self.head = await self._ask(self._store.head)
 
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         if self._closed:

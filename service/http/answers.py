@@ -1,0 +1,69 @@
+"""The answers of the smaller routes, typed so that the OpenAPI document says what is in them."""
+
+import msgspec
+
+from xbopt.service.bundle.formats import Guardrails, Manifest
+from xbopt.service.bundle.schema import Schema
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The process runs."""
+
+    live: bool
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Decisions can be made and stored; ``bundle`` is the content address of the bundle that decides."""
+
+    ready: bool
+    bundle: str
+
+
+class InferenceReady(msgspec.Struct, frozen=True):
+    """Inference works."""
+
+    ready: bool
+
+
+class OutcomeCounts(msgspec.Struct, frozen=True):
+    """How many outcomes were taken, how many of them were new, and how many were stored before."""
+
+    accepted: int
+    new: int
+    known: int
+
+
+class BundleDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """The bundle that decides.
+
+    Attributes:
+        manifest: What it is and where it comes from.
+        schema: Inputs and outputs, and the names along each axis.
+        schema_sha256: Hash of the schema, for requests that want to be sure of it.
+        guardrails: What no decision may do.
+        units: Cells as ``region/segment``, in order.
+        proven: Whether it has a certificate.
+        kill_switch: Whether the plan answers everything.
+    """
+
+    manifest: Manifest
+    schema: Schema
+    schema_sha256: str
+    guardrails: Guardrails
+    units: list[str]
+    proven: bool
+    kill_switch: bool
+
+
+class BundleName(msgspec.Struct, frozen=True):
+    """The bundle that decides from now on: its content address, its name and its version."""
+
+    bundle: str
+    name: str
+    version: str
+
+
+class KillSwitchState(msgspec.Struct, frozen=True):
+    """Whether the plan answers everything."""
+
+    kill_switch: bool
