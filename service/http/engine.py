@@ -114,7 +114,7 @@ class Engine:
                 told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
             elif self._shadow is not None:
                 self._shadow.compare(allocation, entry.key, allocator)
-            self._count(told, allocator)
+            self._count(told, allocation.batch, allocator)
             answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
         return answers
 
@@ -146,7 +146,7 @@ class Engine:
         stored = await self._store([entry])
         if stored is None:
             allocation = allocator.by_plan(batch, STORE_FAILURE, kill=allocation.kill)
-            self._count(allocation, allocator)
+            self._count(allocation, batch, allocator)
             return allocation, allocator.address, False
         address = allocator.address
         if stored[0].state == "known" and stored[0].payload != entry.payload:
@@ -154,7 +154,7 @@ class Engine:
             allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
         elif self._shadow is not None:
             self._shadow.compare(allocation, key, allocator)
-        self._count(allocation, allocator)
+        self._count(allocation, batch, allocator)
         return allocation, address, True
 
     async def outcomes(self, outcomes: Sequence[Outcome]) -> list[str]:
@@ -265,10 +265,10 @@ class Engine:
             self.metrics.store_failures.labels("refused").inc(len(entries))
             raise ProblemError(503, f"The decision cannot be stored, so it is not told: {error}") from error
 
-    def _count(self, told: Allocation, allocator: Allocator) -> None:
-        """Count what is told, and what was missing or strange in what was asked."""
+    def _count(self, told: Allocation, batch: Batch, allocator: Allocator) -> None:
+        """Count what is told, and what was missing or strange in what was asked just now."""
         self.metrics.decided(told.source, told.guardrails, told.off)
-        batch, reader = told.batch, allocator.reader
+        reader = allocator.reader
         if batch.missing:
             self.metrics.missing(reader.missing_by_name(batch))
         if batch.drifted is not None:
@@ -277,7 +277,7 @@ class Engine:
     def _planned(self, allocation: Allocation, allocator: Allocator) -> AllocationAnswer:
         """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
         planned = allocator.by_plan(allocation.batch, STORE_FAILURE, kill=allocation.kill)
-        self._count(planned, allocator)
+        self._count(planned, allocation.batch, allocator)
         return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:
