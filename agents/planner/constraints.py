@@ -9,7 +9,7 @@ from xbopt.agents.planner.triplets import Triplets, stacked
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.scenario.scenario import Scenario
 
-_FLOOR_TOLERANCE, _LEAST_MARGIN = 1e-6, 1e-3
+_FLOOR_TOLERANCE = 1e-6
 
 
 def floor_shortfall(roi_floor: float | None, margins: FloatArray, spends: FloatArray) -> FloatArray:
@@ -17,8 +17,9 @@ def floor_shortfall(roi_floor: float | None, margins: FloatArray, spends: FloatA
     if roi_floor is None:
         return np.zeros(len(margins))
     wanted = roi_floor * spends
-    # A plan without media adds nothing but rounding.
-    missing = (wanted - margins) / np.maximum(np.maximum(np.abs(margins), np.abs(wanted)), _LEAST_MARGIN)
+    # A plan without media adds nothing but rounding, which grows with the currency's numbers.
+    size = np.where(spends > 0.0, np.maximum(np.abs(margins), np.abs(wanted)), np.inf)
+    missing = (wanted - margins) / np.where(size > 0.0, size, 1.0)
     return np.where(missing > _FLOOR_TOLERANCE, missing, 0.0)
 
 

@@ -147,6 +147,8 @@ def check_schema_ranges(schema: Schema) -> None:
     for depth in schema.discount_frac:
         _check_number(SCHEMA, "discount_frac", depth, 0.0, 1.0)
     _check_names(SCHEMA, "timezones", schema.timezones, schema.axes["R"])
+    if not (len(schema.currency) == 3 and schema.currency.isalpha() and schema.currency.isupper()):
+        raise BundleError(f"{SCHEMA}: the currency is {schema.currency!r}; three capital letters are wanted.")
     try:
         date.fromisoformat(schema.start)
     except ValueError as error:

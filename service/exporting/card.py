@@ -49,6 +49,7 @@ def write_card(
         "- deepest discount: " + ", ".join(f"{k} {v:.1%}" for k, v in guardrails.discount_ceiling_frac.items()),
         f"- margin after discount: {'no floor of its own' if floor is None else f'at least {floor:.1%}'}",
         f"- inputs outside what was seen: {drift[guardrails.on_drift]}",
+        f"- more than {guardrails.missing_allowed:.0%} of the inputs missing: the plan answers",
         "",
         "## Made with",
         "",

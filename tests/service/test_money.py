@@ -459,3 +459,11 @@ def test_budgets_of_every_currency_export_verify_serve_and_replay(total: float, 
             entry = decision_entry(made, allocator, request=b"", key="k", episode_ids=[""], steps=[0], killed=False)
             assert differing_outputs(decode_decision(entry.payload), allocator) == []
             assert made.guardrails == [[]]
+
+    async def run() -> None:
+        async with service(exported, TroubledStore(tmp_path / "s.sqlite")) as (client, _):
+            assert (await client.post("/v1/allocate", json=body(exported))).json()["stored"] is True
+
+    asyncio.run(run())
+    with closing(SqliteStore(tmp_path / "s.sqlite", read_only=True)) as store:
+        assert replay_decisions(store, exported.path) == 1

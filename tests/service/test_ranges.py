@@ -168,6 +168,7 @@ def test_limits_that_cannot_be_are_refused(tactic: Exported, tmp_path: Path, fie
         (("window_days",), -1, "window_days is -1"),
         (("discount_frac", 0), -0.1, "discount_frac is -0.1"),
         (("start",), "yesterday", "no date"),
+        (("currency",), "euro", "three capital letters"),
         (("axes", "R"), ["DE", "DE"], "twice"),
     ],
     ids=str,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.worlds import market_of, plain_market
 from xbopt.agents.planner.blocks import split_horizon
-from xbopt.agents.planner.constraints import scenario_constraints
+from xbopt.agents.planner.constraints import floor_shortfall, scenario_constraints
 from xbopt.agents.planner.envelope import envelope, tangent_point, touching_cones
 from xbopt.agents.planner.expected import ExpectedMarket
 from xbopt.agents.planner.goals import goal_named
@@ -195,3 +195,10 @@ def test_the_recursion_leaves_little_of_the_carry_over(by_days):
     power = np.linspace(0.1, 2.0, added.width)
     exposure = np.einsum("rsckj,jrsc->krsc", model.carry, power.reshape(model.ceiling.shape)).ravel()
     assert kept @ exposure == pytest.approx(added @ power, abs=1e-5)
+
+
+@pytest.mark.parametrize("currency", [1e-3, 1.0, 1e7])
+def test_a_return_floor_means_the_same_in_every_currency(currency):
+    """Short of a floor of 0.5: 40 added by 100 lack 10 of 50; no media lack nothing, whatever rounding leaves."""
+    margins, spends = np.array([40.0, 60.0, -1e-11]) * currency, np.array([100.0, 100.0, 0.0]) * currency
+    assert floor_shortfall(0.5, margins, spends).tolist() == pytest.approx([0.2, 0.0, 0.0])
