@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import msgspec
 
@@ -115,6 +116,9 @@ def main() -> None:
     sys.stdin.close()
     trial = msgspec.msgpack.decode(given, type=Trial)
     most = _MEMORY + 8 * len(given)
+    # Where the machine itself runs out of memory, it is this process that ends.
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write("1000")
     for what, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
