@@ -120,8 +120,8 @@ def _read(data: bytes, name: str) -> dict[str, object]:
         raise UsageError(f"{name} is no certificate; {_HOW}")
     if document.get("format_version") != FORMAT_VERSION:
         raise UsageError(
-            f"{name} is of format version {document.get('format_version')}; version {FORMAT_VERSION} can be read, "
-            "which says for which policy it is. Evaluate again with this version of xbopt."
+            f"{name} is of format version {_words(document.get('format_version'))}; version {FORMAT_VERSION} can be "
+            "read, which says for which policy it is. Evaluate again with this version of xbopt."
         )
     return document
 
@@ -129,13 +129,13 @@ def _read(data: bytes, name: str) -> dict[str, object]:
 def _check_subject(document: dict[str, object], name: str, subject: Subject) -> None:
     given = document.get("policy")
     about = cast("dict[str, object]", given) if isinstance(given, dict) else {}
-    policy, kind, none = str(about.get("name")), str(about.get("kind")), f"{EXPLORES}0"
+    policy, kind, none = _words(about.get("name")), _words(about.get("kind")), f"{EXPLORES}0"
     # A shadow plays without further exploration, whatever it is called; a share of 0 is no exploration.
     explores, is_shadow = share_of(subject.policy) > 0.0, kind.startswith(_SHADOW)
     if about.get("sha256") != subject.policy_sha256 and not (is_shadow and explores):
         raise UsageError(
-            f"{name} is for another policy: for {policy} ({kind}, sha256 {str(about.get('sha256'))[:12]}), and what is "
-            f"exported is {subject.policy} (sha256 {subject.policy_sha256[:12]}). {subject.again}"
+            f"{name} is for another policy: for {policy} ({kind}, sha256 {_words(about.get('sha256'))[:12]}), and what "
+            f"is exported is {subject.policy} (sha256 {subject.policy_sha256[:12]}). {subject.again}"
         )
     if explores if is_shadow else policy.removesuffix(none) != subject.policy.removesuffix(none):
         raise UsageError(
@@ -145,8 +145,8 @@ def _check_subject(document: dict[str, object], name: str, subject: Subject) -> 
     scenario = document.get("scenario_hash")
     if scenario != subject.scenario_hash:
         raise UsageError(
-            f"{name} is for a scenario with the hash {scenario or '(none)'}; this policy was made for "
-            f"{subject.scenario_hash}."
+            f"{name} is for a scenario with the hash {_words(scenario) if scenario else '(none)'}; this policy was "
+            f"made for {subject.scenario_hash}."
         )
 
 
@@ -185,8 +185,8 @@ def _answer(document: dict[str, object], name: str) -> tuple[Literal["ANSWER", "
     verdict: Literal["ANSWER", "CAUTION"] = "ANSWER" if given == "ANSWER" else "CAUTION"
     if given != verdict:
         raise SupportError(
-            f"{name} says {given}: the log cannot tell what this policy would earn, so it proves nothing. Gather a "
-            "log with more exploration, or export with --unproven."
+            f"{name} says {_words(given)}: the log cannot tell what this policy would earn, so it proves nothing. "
+            "Gather a log with more exploration, or export with --unproven."
         )
     low, high = _number(document, "difference", "low"), _number(document, "difference", "high")
     if not (math.isfinite(low) and math.isfinite(high) and low <= high):
@@ -206,4 +206,14 @@ def _number(document: dict[str, object], part: str, name: str) -> float:
     """A figure of a certificate; NaN where it has none."""
     inner = document.get(part)
     value = cast("dict[str, object]", inner).get(name) if isinstance(inner, dict) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.nan
+
+
+def _words(value: object) -> str:
+    """What a certificate says, short enough for a message and without signs that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in str(value)[:100])

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -57,20 +59,21 @@ def try_graph(trial: Trial, *, wall_seconds: float = WALL_SECONDS) -> None:
     key = hashlib.sha256(given).digest()
     if key in _passed:
         return
-    # The environment is not handed on: it may hold secrets, and nothing in it is needed.
-    environment = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "OMP_NUM_THREADS": "1"}
+    # The environment may hold secrets: only where libraries lie is handed on.
+    environment = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME") if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(str(Path(path).absolute()) for path in sys.path)
     with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment | {"OPENBLAS_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        env=environment | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     ) as process:
         with _lock:
             _running.add(process)
         try:
-            said, _ = process.communicate(given, timeout=wall_seconds)
+            said, trouble = process.communicate(given, timeout=wall_seconds)
         except subprocess.TimeoutExpired as error:
             raise BundleError(f"{POLICY} does not answer its golden inputs within {wall_seconds:g} s.") from error
         finally:
@@ -78,7 +81,7 @@ def try_graph(trial: Trial, *, wall_seconds: float = WALL_SECONDS) -> None:
             with _lock:
                 _running.discard(process)
     if process.returncode != 0:
-        raise BundleError(_end_of(process.returncode, trial))
+        raise BundleError(_end_of(process.returncode, trial, trouble))
     if said:
         raise BundleError(said.decode("utf-8", "replace"))
     _passed.add(key)
@@ -102,11 +105,12 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _end_of(code: int, trial: Trial) -> str:
+def _end_of(code: int, trial: Trial, trouble: bytes) -> str:
     if code == -signal.SIGXCPU:
         return f"{POLICY} needs more than {trial.cpu_seconds} s of processor time for its golden inputs."
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return f"{POLICY} cannot be run: its trial {how}."
+    last = trouble.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+    return f"{POLICY} cannot be run: its trial {how}. {last}".rstrip()
 
 
 def main() -> None:
@@ -115,6 +119,9 @@ def main() -> None:
     sys.stdin.close()
     trial = msgspec.msgpack.decode(given, type=Trial)
     most = _MEMORY + 8 * len(given)
+    # Where the machine itself runs out of memory, it is this process that ends.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for what, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

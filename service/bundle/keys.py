@@ -89,8 +89,8 @@ def read_trusted_keys(given: Sequence[str]) -> tuple[str, ...] | None:
         path = Path(one)
         if not path.is_file():
             raise UsageError(
-                f"--trusted-key {one!r} is no public key (64 hexadecimal digits; this has {len(one)} characters) and "
-                "no file. Print the key of a bundle or file with: xbopt keys show FILE"
+                f"--trusted-key {one[:20]!r} is no public key (64 hexadecimal digits; this has {len(one)} characters) "
+                "and no file. Print the key of a bundle or file with: xbopt keys show FILE"
             )
         keys.extend(_keys_of_file(path))
     return tuple(dict.fromkeys(keys))

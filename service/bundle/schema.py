@@ -149,7 +149,7 @@ def read_schema(data: bytes) -> Schema:
     """
     try:
         version = msgspec.json.decode(data, type=_Versioned).schema_version
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{SCHEMA}: {error}.") from error
     if version not in SCHEMA_VERSIONS:
         raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")

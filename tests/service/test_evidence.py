@@ -189,6 +189,8 @@ def resealed_with(exported: Exported, folder: Path, certificate: bytes) -> Path:
         ({"difference": {"low": -math.inf, "high": math.inf}}, "does not say how the policy compares"),
         ({"policy": {"name": "uniform", "kind": "built in", "sha256": "0" * 64}}, "for another policy"),
         ({"scenario_hash": "0" * 16}, "a scenario with the hash"),
+        ({"scenario_hash": ["\x1b[2J" * 999]}, "a scenario with the hash"),
+        ({"difference": {"low": 1, "high": 10**400}}, "does not say how the policy compares"),
         ({"format_version": 1}, "format version 1"),
         ({"sha256": "0" * 64}, ""),
     ],
