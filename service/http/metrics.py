@@ -57,7 +57,7 @@ class Metrics:
             ((name,) for name in (*NAMES, STORE_FAILURE)),
         )  # fmt: skip
         self._drifted = Tally(
-            "xbopt_features_drifted", "Requests in which a feature lay beyond what the policy has seen", ("feature",)
+            "xbopt_inputs_drifted", "Requests in which a feature lay beyond what the policy has seen", ("feature",)
         )
         self._spend = SpendTally("xbopt_spend_granted_base", "Spend that decisions granted, base currency")
         self._budget = Tally("xbopt_budget_asked_base", "Money left that requests stated, base currency", ("currency",))
