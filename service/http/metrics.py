@@ -6,6 +6,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
+from xbopt.core.arrays import FloatArray
 from xbopt.service.bundle.schema import FEATURE_AXES
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.guardrails import NAMES
@@ -60,6 +61,7 @@ class Metrics:
             "xbopt_inputs_drifted", "Requests in which a feature lay beyond what the policy has seen", ("feature",)
         )
         self._spend = SpendTally("xbopt_spend_granted_base", "Spend that decisions granted, base currency")
+        self._spent: dict[str, FloatArray] = {}
         self._budget = Tally("xbopt_budget_asked_base", "Money left that requests stated, base currency", ("currency",))
         self._seconds = Distribution(
             "xbopt_allocate_seconds", "Time of a request for decisions, seconds", _SECONDS, ("route", "answer"), ()
@@ -108,7 +110,8 @@ class Metrics:
         names = {feature.name for axis in FEATURE_AXES for feature in schema.features[axis]}
         self._drifted.expect((name,) for name in names)
         self._budget.expect([(allocator.currency,)])
-        self._spend.expect(allocator.currency, schema.axes["R"], schema.axes["C"])
+        spent = self._spend.expect(allocator.currency, schema.axes["R"], schema.axes["C"])
+        self._spent[allocator.address] = spent
 
     def answered(self, route: str, status: int) -> None:
         """Count a response."""
@@ -138,9 +141,9 @@ class Metrics:
         for fired in allocation.guardrails:
             for guardrail in fired:
                 self._guardrails.add(guardrail)
-        schema = allocator.bundle.schema
-        spent = self._spend.expect(allocator.currency, schema.axes["R"], schema.axes["C"])
-        spent += allocation.spend_base.sum(axis=(0, 2))
+        if allocator.address not in self._spent:
+            self.expect_bundle(allocator)
+        self._spent[allocator.address] += allocation.spend_base.sum(axis=(0, 2))
         self._budget.add(allocator.currency, count=float(allocation.batch.inputs["budget_base"].sum()))
         if allocation.batch.drifted is not None:
             for name in allocator.reader.drifted_features(allocation.batch):
