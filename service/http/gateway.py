@@ -113,7 +113,7 @@ class Gateway:
         Raises:
             ProblemError: 401, 403, 413 or 415.
         """
-        kind, length, authorization, encoding = b"", -1, b"", b""
+        kind, length, authorization, coding = b"", -1, b"", b""
         headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
         for name, value in headers:
             if name == b"content-type":
@@ -123,17 +123,17 @@ class Gateway:
             elif name == b"authorization":
                 authorization = value
             elif name == b"content-encoding":
-                encoding = value.strip().lower()
+                coding = value
         if self._tokens is not None and right is not None:
             rights = self._tokens.rights(authorization)
             if rights is None:
                 raise ProblemError(401, "Send a known token: Authorization: Bearer TOKEN.")
             if right not in rights:
                 raise ProblemError(403, f"This token lacks the right {right!r}.")
-        if encoding not in {b"", b"identity"}:
-            how = encoding[:32].decode("latin-1")
-            plain = [("accept-encoding", "identity")]
-            raise ProblemError(415, f"The body is compressed ({how}); send it uncompressed.", headers=plain)
+        if coding.strip().lower() not in {b"", b"identity"}:
+            raise ProblemError(
+                415, "Send the body as it is, without content-encoding.", headers=[("accept-encoding", "identity")]
+            )
         if length > self._most_bytes:
             raise self._too_large()
         return kind.split(b";", 1)[0].strip().lower().decode("latin-1"), length

@@ -6,6 +6,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
+from xbopt.core.arrays import FloatArray
 from xbopt.service.bundle.schema import FEATURE_AXES
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.guardrails import CHANGE, NAMES
@@ -64,6 +65,7 @@ class Metrics:
         )
         self._missing = Tally("xbopt_inputs_missing", "Missing numbers that were filled in, by name", ("feature",))
         self._spend = SpendTally("xbopt_spend_granted_base", "Spend that decisions granted, base currency")
+        self._spent: dict[str, FloatArray] = {}
         self._budget = Tally("xbopt_budget_asked_base", "Money left that requests stated, base currency", ("currency",))
         self._seconds = Distribution(
             "xbopt_allocate_seconds", "Time of a request for decisions, seconds", _SECONDS, ("route", "answer"), ()
@@ -113,7 +115,8 @@ class Metrics:
         self._drifted.expect((name,) for name in names)
         self._missing.expect((name,) for name in names)
         self._budget.expect([(allocator.currency,)])
-        self._spend.expect(allocator.currency, schema.axes["R"], schema.axes["C"])
+        spent = self._spend.expect(allocator.currency, schema.axes["R"], schema.axes["C"])
+        self._spent[allocator.address] = spent
 
     def answered(self, route: str, status: int) -> None:
         """Count a response."""
@@ -141,9 +144,9 @@ class Metrics:
         for unable in allocation.off:
             for guardrail in unable:
                 self._off.add(guardrail)
-        schema = allocator.bundle.schema
-        spent = self._spend.expect(allocator.currency, schema.axes["R"], schema.axes["C"])
-        spent += allocation.spend_base.sum(axis=(0, 2))
+        if allocator.address not in self._spent:
+            self.expect_bundle(allocator)
+        self._spent[allocator.address] += allocation.spend_base.sum(axis=(0, 2))
         self._budget.add(allocator.currency, count=float(batch.inputs["budget_base"].sum()))
         if batch.drifted is not None:
             for name, count in reader.drifted_by_name(batch).items():

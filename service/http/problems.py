@@ -16,7 +16,7 @@ TITLES = {
     408: "The body took too long",
     409: "Conflict with what is stored",
     413: "The body is too large",
-    415: "The body is of a kind that is not taken",
+    415: "Unknown content type or coding",
     422: "The request does not fit the bundle",
     500: "Internal error",
     503: "The service cannot answer now",

@@ -177,7 +177,7 @@ def test_a_feature_that_drifts_is_named(asked: tuple[Served, list[dict[str, Any]
     drifted = {
         dict(labels)["feature"]: number
         for (name, labels), number in found.items()
-        if name == "xbopt_features_drifted_total"
+        if name == "xbopt_inputs_drifted_total"
     }
     schema = tactic.allocator().bundle.schema
     assert drifted.keys() == {name for axis in "FGE" for name in schema.axes[axis]}
