@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from tests.service.conftest import certificate_for
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.decisions.policy import Policy
@@ -39,8 +40,8 @@ def exploring(where: MarketParameters) -> Policy:
 
 def make_bundle(folder: Path, policy: Policy, where: MarketParameters, name: str = "bench") -> Path:
     path = folder / f"{name}.xbopt"
-    certificate = b'{"verdict": "ANSWER"}\n'
-    write_files(export_policy(policy, where, ExportSettings(name=name, certificate=certificate)), path)
+    settings = ExportSettings(name=name, certificate=certificate_for(policy, where))
+    write_files(export_policy(policy, where, settings), path)
     return path
 
 
