@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -53,7 +54,7 @@ def _in_document(document: object) -> Iterator[Head]:
     """Receipts of an answer, of a list of answers, or of an answer of the inference protocol."""
     match document:
         case list():
-            for one in document:
+            for one in cast("list[object]", document):
                 yield from _in_document(one)
         case {"receipt": {"seq": int(seq), "hash": str(text)}}:
             yield _whole(f"{seq}:{text}")

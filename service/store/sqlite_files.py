@@ -1,10 +1,12 @@
 """The files of a SQLite store: what may be opened, how to read without leaving a trace, and whether the log is there.
 
 While a service has a store open, the newest entries stand in the write-ahead log beside the main file. A copy of the
-main file alone looks like a whole, shorter store. So a service marks the main file as long as it has it open
-(``PRAGMA user_version``), and takes the mark away at a clean end, when the log has gone into the main file.
+main file alone looks like a whole, shorter store. So a service marks the main file where its log holds more: the mark
+stands in the field ``user_version`` of the file's header, and the log holds the same page without it. Whoever takes the
+whole log into the file, the service at a clean end or any SQLite that finds both, takes the mark away by that.
 """
 
+import os
 import struct
 import time
 from dataclasses import dataclass
@@ -13,8 +15,8 @@ from pathlib import Path
 from xbopt.core.errors import UsageError
 from xbopt.service.store.interface import StoreError
 
-IN_USE = 0x78626F70
-"""The mark of a file that a service has open, less the version of its schema.
+_IN_USE = 0x78626F70
+"""The mark, less the version of the schema.
 
 SQLite's own backup, which takes in the log, raises that version in the copy: the copy is not marked, and is whole.
 """
@@ -52,6 +54,36 @@ def check_file(path: Path, *, read_only: bool) -> None:
             raise StoreError(
                 f"{path}: file is not a database. A decision store is a SQLite file that xbopt serve makes."
             )
+
+
+class FileMark:
+    """The mark of a file that a service has open.
+
+    It is written past SQLite, which would write it into the log. SQLite would lose its locks if anybody else in the
+    process closed the file; so this is made before SQLite opens it, and closed after.
+
+    Args:
+        path: The main file; it is made where there is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be opened for writing: {error.strerror}.") from error
+
+    def renew(self) -> bool:
+        """Mark the file; gives whether the mark was gone."""
+        header = os.pread(self._file, _MARK_AT + _MARK.size, 0)
+        mark = _mark_of(header)
+        if not mark or header[_MARK_AT:] == mark:
+            return False
+        os.pwrite(self._file, mark, _MARK_AT)
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +150,14 @@ def _beside(path: Path, ending: str) -> Path:
 def _marked(path: Path) -> bool:
     with path.open("rb") as file:
         header = file.read(_MARK_AT + _MARK.size)
+    return header[_MARK_AT:] == _mark_of(header) != b""
+
+
+def _mark_of(header: bytes) -> bytes:
+    """The mark that a file with this header has to have; empty for a file without one."""
     if len(header) < _MARK_AT + _MARK.size:
-        return False
-    mark, version = (_MARK.unpack_from(header, at)[0] for at in (_MARK_AT, _SCHEMA_VERSION_AT))
-    return mark == IN_USE + version
+        return b""
+    return _MARK.pack(_IN_USE + _MARK.unpack_from(header, _SCHEMA_VERSION_AT)[0])
 
 
 def _frames(log: bytes) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from tests.command_line import Answer, call
 from xbopt.service.store.entries import (
     GENESIS,
     AdministrationEntry,
@@ -384,3 +385,16 @@ def state_of(url: str) -> str:
         for catalog in ("pg_class", "pg_trigger", "pg_attribute", "pg_rewrite", "pg_proc"):
             found += connection.execute(f"SELECT xmin::text, ctid::text FROM {catalog}").fetchall()  # type: ignore[arg-type]  # noqa: S608
     return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def verify(url: str, *options: object) -> Answer:
+    """``xbopt decisions verify``; whatever it finds, it changes nothing and tells no traceback."""
+    before = state_of(url)
+    answer = call("decisions", "verify", "--store", url, *options, folder=Path())
+    assert state_of(url) == before
+    assert "Traceback" not in answer.err
+    return answer
+
+
+def head_of(chain: Chain) -> str:
+    return f"{chain[1][0].seq}:{chain[1][0].hash.hex()}"

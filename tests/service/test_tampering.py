@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command_line import Answer, call
+from benchmarks.bench_tampering import run
 from tests.service.conftest import Exported, Serve, new_database
 from tests.service.tamperings import (
     CLOSED_FILES,
@@ -20,28 +20,17 @@ from tests.service.tamperings import (
     Chain,
     FileTampering,
     copy_files,
+    head_of,
     read_chain,
     run_script,
     state_of,
+    verify,
     write_chain,
 )
 from tests.service.test_http import body
 from tests.service.test_store import store_of
 from xbopt.service.store.interface import TamperedStoreError
 from xbopt.service.store.opening import open_store
-
-
-def verify(url: str, *options: object) -> Answer:
-    """``xbopt decisions verify``; whatever it finds, it changes nothing and tells no traceback."""
-    before = state_of(url)
-    answer = call("decisions", "verify", "--store", url, *options, folder=Path())
-    assert state_of(url) == before
-    assert "Traceback" not in answer.err
-    return answer
-
-
-def head_of(chain: Chain) -> str:
-    return f"{chain[1][0].seq}:{chain[1][0].hash.hex()}"
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +197,9 @@ def test_copies_of_a_service_s_store(serve: Serve, tactic: Exported, tmp_path: P
     assert again.process.wait(timeout=20) == 0
     assert [one.name for one in path.parent.iterdir()] == [path.name]
     assert verify(str(path)).code == 0
+
+
+def test_random_tamperings_are_found(tactic: Exported, tmp_path: Path) -> None:
+    """One round of the benchmark, on SQLite."""
+    found = run(tmp_path, rounds=1, seed=5, servers=["sqlite"], exported=tactic)
+    assert sum(found.values()) == len(ROWS) + len(WITH_HEAD) + len(SQLITE) + len(OPEN_FILES) + len(CLOSED_FILES)
