@@ -43,6 +43,8 @@ _LAST: LiteralString = """
 _LATEST: LiteralString = """
   SELECT seq, kind, key, payload, hash, true FROM xbopt_entries
   WHERE seq = (SELECT max(seq + 0) FROM xbopt_entries WHERE kind = %s)"""
+_DECIDED: LiteralString = """
+  SELECT key FROM xbopt_entries WHERE kind IN ('decision', 'withdrawal') AND key = ANY(%s)"""
 _IN_ORDER: LiteralString = "SELECT seq, kind, key, payload, hash, true FROM xbopt_entries "
 
 
@@ -106,8 +108,7 @@ class PostgresStore:
     def _append(self, entries: Sequence[NewEntry], wanted: Wanted | None) -> list[Stored]:
         with self._said(), self._transaction(writing=True) as connection, connection.cursor(binary=True) as cursor:
             end = _head(connection, " FOR UPDATE")
-            places, names = sought(entries), required(entries)
-            asked = places + [("decision", name) for name in names] + [("withdrawal", name) for name in names]
+            asked = sought(entries)
             # One question for what is known, and for the last entry.
             rows = cursor.execute(
                 f"{_LOOKUP} UNION ALL ({_LAST})",
@@ -116,7 +117,10 @@ class PostgresStore:
             found = {place: entry for place, entry, is_last in map(_row, rows) if not is_last}
             last = [entry for _, entry, is_last in map(_row, rows) if is_last]
             _check_end(end, Head(last[0].seq, last[0].hash) if last else None)
-            decisions = {key for kind, key in found if kind in {"decision", "withdrawal"}}
+            names, decisions = required(entries), set[str]()
+            if names:
+                there = cursor.execute(_DECIDED, (names,)).fetchall()
+                decisions = {str(key) for (key,) in there}
             new, results, end = chained(entries, end, found, decisions, wanted)
             if new:
                 cursor.execute(

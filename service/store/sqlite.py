@@ -20,13 +20,12 @@ from xbopt.service.store.interface import (
     sought,
 )
 from xbopt.service.store.sqlite_files import (
-    IN_USE,
     NO_LOCKS,
     UNCHANGING,
+    FileMark,
     check_file,
     last_change,
-    lost_log,
-    way_to_read,
+    log_state,
 )
 
 _OBJECTS = {
@@ -75,8 +74,12 @@ class SqliteStore:
     ) -> None:
         check_file(path, read_only=read_only)
         self._path, self._read_only = path, read_only
-        way = way_to_read(path) if read_only else ""
+        # Before SQLite opens the file: it gives up its locks when somebody else in the process closes it.
+        log = log_state(path)
+        self._doubt, way = log.doubt, log.way if read_only else ""
         self._unchanged = last_change(path) if way == UNCHANGING else None
+        self._mark = None if read_only else FileMark(path)
+        self._clears = True
         address = f"{path.resolve().as_uri()}?mode=ro{way}" if read_only else path
         with self._said():
             # The service hands the connection to its one writing thread.
@@ -91,6 +94,8 @@ class SqliteStore:
                     self._prepare(most_pages, is_new=is_new)
             except BaseException:
                 self._connection.close()
+                if self._mark is not None:
+                    self._mark.close()
                 raise
 
     def _holds_store(self) -> bool:
@@ -98,7 +103,7 @@ class SqliteStore:
 
         Raises:
             UsageError: It lacks the tables of a store, and is to be read or holds other tables.
-            TamperedStoreError: It holds one of them without the other.
+            TamperedStoreError: It holds only one of them as it was made.
         """
         run = self._connection.execute
         names = {str(name) for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -108,8 +113,11 @@ class SqliteStore:
         }
         if there == _COLUMNS:
             return True
-        if there["entries"] == _COLUMNS["entries"]:
-            raise TamperedStoreError(f"{self._path} has lost the end of its chain: there is no table head.")
+        kept = [table for table in _COLUMNS if there[table] == _COLUMNS[table]]
+        if kept:
+            raise TamperedStoreError(
+                f"{self._path} holds {kept[0]} as xbopt serve made it, but not the other table of a store."
+            )
         if self._read_only or names:
             holds = f"the tables {', '.join(sorted(names))}" if names else "no table"
             raise UsageError(
@@ -122,37 +130,36 @@ class SqliteStore:
         run = self._connection.execute
         if not is_new:
             self._check_objects()
-            lost = lost_log(self._path)
-            if lost:
+            if self._doubt:
                 raise TamperedStoreError(
-                    f"{self._path} is not written to: {lost}. Put the log back. If it is lost for good, with the "
-                    f'entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
+                    f"{self._path} is not written to: {self._doubt}. Put the log back. If it is lost for good, with "
+                    f'the entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
                 )
-        # In WAL mode FULL syncs the log at every commit: what was acknowledged survives a loss of power.
-        for setting in ("journal_mode=WAL", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
-            run(f"PRAGMA {setting}").fetchall()
-        if most_pages is not None:
-            run(f"PRAGMA max_page_count={most_pages:d}").fetchall()
+        run("PRAGMA synchronous=FULL").fetchall()
         if is_new:
+            # Before there is a log: the main file alone shows what it is.
             run("BEGIN IMMEDIATE")
             if not self._holds_store():
                 for statement in _OBJECTS.values():
                     run(statement)
                 run("INSERT INTO head VALUES (1, 0, ?)", (GENESIS,))
             run("COMMIT")
+        # In WAL mode FULL syncs the log at every commit: what was acknowledged survives a loss of power.
+        for setting in ("journal_mode=WAL", f"cache_size=-{_CACHE_KB}"):
+            run(f"PRAGMA {setting}").fetchall()
+        if most_pages is not None:
+            run(f"PRAGMA max_page_count={most_pages:d}").fetchall()
         self._end()
-        # First into the log, then from there into the file: a marked file always had a log beside it.
-        run(f"PRAGMA user_version={IN_USE:d}")
-        run("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # The first transaction makes the log, and then marks the file: a marked file always had a log beside it.
+        with self._writing():
+            pass
 
     def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
         """As ``Store.append``."""
         with self._said(), self._writing():
             end = self._end()
             known = self._found(sought(entries))
-            names = required(entries)
-            there = self._found([("decision", name) for name in names] + [("withdrawal", name) for name in names])
-            rows, results, end = chained(entries, end, known, {key for _, key in there}, wanted)
+            rows, results, end = chained(entries, end, known, self._decided(required(entries)), wanted)
             if rows:
                 self._connection.executemany(
                     "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
@@ -226,7 +233,7 @@ class SqliteStore:
 
     def doubt(self) -> str:
         """As ``Store.doubt``."""
-        return lost_log(self._path)
+        return self._doubt
 
     def interrupt(self) -> None:
         """As ``Store.interrupt``. SQLite waits for locks only as long as it was told to."""
@@ -234,17 +241,15 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file; the last who does takes the log into it, and the mark away."""
-        run = self._connection.execute
-        if not self._read_only:
+        if self._mark is not None:
             with suppress(sqlite3.Error):
-                run(f"PRAGMA busy_timeout={_CLOSING_MS}").fetchall()
-                run("PRAGMA user_version=0")
-                try:
+                for setting in (f"busy_timeout={_CLOSING_MS}", "user_version=0", "journal_mode=DELETE"):
                     # Nobody but the last may leave the log; others are refused.
-                    run("PRAGMA journal_mode=DELETE").fetchall()
-                except sqlite3.Error:
-                    run(f"PRAGMA user_version={IN_USE:d}")
+                    self._connection.execute(f"PRAGMA {setting}").fetchall()
         self._connection.close()
+        if self._mark is not None:
+            self._mark.close()
+            self._mark = None
 
     def _found(self, places: Sequence[Place]) -> dict[Place, Entry]:
         found: dict[Place, Entry] = {}
@@ -252,15 +257,24 @@ class SqliteStore:
         for kind, key in places:
             by_kind.setdefault(kind, []).append(key)
         for kind, keys in by_kind.items():
-            for first in range(0, len(keys), _CHUNK):
-                part = keys[first : first + _CHUNK]
-                marks = ",".join("?" * len(part))
+            for part, marks in _parts(keys):
                 rows = self._connection.execute(
                     f"SELECT {_ENTRY} FROM entries WHERE kind = ? AND key IN ({marks})",  # noqa: S608 - marks only
                     (kind, *part),
                 )
                 for row in cast("list[tuple[int, EntryKind, str, bytes, bytes]]", rows.fetchall()):
                     found[row[1], row[2]] = Entry(*row)
+        return found
+
+    def _decided(self, names: list[str]) -> set[str]:
+        """Which decisions are there, or were withdrawn; their content, which may be large, is not read."""
+        found: set[str] = set()
+        for part, marks in _parts(names):
+            rows = self._connection.execute(
+                f"SELECT key FROM entries WHERE kind IN ('decision', 'withdrawal') AND key IN ({marks})",  # noqa: S608 - marks only
+                part,
+            )
+            found |= {str(key) for (key,) in rows}
         return found
 
     def _head(self) -> Head:
@@ -309,8 +323,12 @@ class SqliteStore:
         run = self._connection.execute
         run("BEGIN IMMEDIATE")
         try:
+            if self._clears:
+                run("PRAGMA user_version=0")
             yield
             run("COMMIT")
+            # When SQLite has taken the log into the file, the mark is gone; the next transaction begins another log.
+            self._clears = self._mark is not None and self._mark.renew()
         except BaseException:
             if self._connection.in_transaction:
                 run("ROLLBACK")
@@ -347,6 +365,13 @@ class SqliteStore:
         if isinstance(failure, sqlite3.DataError):
             return RefusedEntryError(f"{self._path} cannot hold this entry: {failure}.")
         return StoreError(f"{self._path}: {failure}.")
+
+
+def _parts(keys: list[str]) -> Iterator[tuple[list[str], str]]:
+    """Names in parts that one statement can ask for, and a mark for each."""
+    for first in range(0, len(keys), _CHUNK):
+        part = keys[first : first + _CHUNK]
+        yield part, ",".join("?" * len(part))
 
 
 def _plain(sql: str) -> str:

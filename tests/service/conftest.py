@@ -204,7 +204,7 @@ def _postgres_binaries() -> Path | None:
     return found[-1].parent if found else None
 
 
-def _unprivileged() -> dict[str, object]:
+def unprivileged() -> dict[str, object]:
     """PostgreSQL refuses to run as root: take another user, who owns the data folder."""
     if os.getuid() != 0:
         return {}
@@ -227,7 +227,7 @@ def postgres_server() -> Generator[str]:
         pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
     import tempfile
 
-    who = _unprivileged()
+    who = unprivileged()
     # Short path: the socket's name has a limit. The folder has to be reachable for the other user.
     with tempfile.TemporaryDirectory(prefix="xbopt-pg-", dir="/tmp") as name:
         folder = Path(name)

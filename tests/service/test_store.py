@@ -1,12 +1,11 @@
 """The decision store: nothing is lost, doubled, changed, removed or moved without being seen."""
 
-import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -15,13 +14,14 @@ from tests.service.conftest import Exported
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.errors import BundleError, SupportError, UsageError
 from xbopt.env.decision_book import log_schema
+from xbopt.service.deciding.allocator import STORE_FAILURE
 from xbopt.service.deciding.requests import Outcome
-from xbopt.service.store.entries import GENESIS, NewEntry, Stored, next_hash
-from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import Store, StoreError, TamperedStoreError, UncertainStoreError, Wanted
+from xbopt.service.http.outcomes import outcome_entry
+from xbopt.service.store.entries import GENESIS, NewEntry, next_hash
+from xbopt.service.store.interface import Store, StoreError, TamperedStoreError
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
-from xbopt.service.store.recording import bundle_entry, decision_entry
+from xbopt.service.store.recording import administration_entry, bundle_entry, decision_entry, shadow_entry
 from xbopt.service.store.verification import replay_decisions, verify_chain
 
 
@@ -77,6 +77,36 @@ def test_entries_cannot_be_changed_through_sql(store_url: str, store: Store) -> 
     for change in ("UPDATE {} SET key = 'x'", "DELETE FROM {}"):
         with pytest.raises(Exception, match="never"):
             run_sql(store_url, change)
+
+
+def decided(exported: Exported, count: int) -> list[NewEntry]:
+    """A bundle, and decisions as its service stores them."""
+    allocator = exported.allocator()
+    made = [allocator.allocate(exported.request(decision_id=f"d{i}")) for i in range(count)]
+    return [bundle_entry(allocator)] + [
+        decision_entry(one, allocator, key=f"d{i}", request=b"", episode_ids=[""], steps=[0], killed=False)
+        for i, one in enumerate(made)
+    ]
+
+
+def store_of(store: Store, exported: Exported, *, first: int = 0) -> None:
+    """Entries of every kind, as a service stores them; ``first`` is the number in the first decision's name."""
+    allocator = exported.allocator()
+    names = [f"d{first + i}" for i in range(6)]
+    made = {name: allocator.allocate(exported.request(decision_id=name)) for name in names}
+    entries = [bundle_entry(allocator), administration_entry("start", actor="boss", bundle=allocator.address)]
+    for name, one in made.items():
+        asked = {"key": name, "request": b"", "episode_ids": [""], "steps": [0], "killed": False}
+        entries.append(decision_entry(one, allocator, **asked))  # type: ignore[arg-type]
+        entries.append(shadow_entry(one, allocator, key=name))
+    late = entries[2]
+    plan = allocator.by_plan(made[names[0]].batch, STORE_FAILURE)
+    told = decision_entry(plan, allocator, key=names[0], request=b"", episode_ids=[""], steps=[0], killed=False,
+                          reason=STORE_FAILURE)  # fmt: skip
+    entries.append(NewEntry("withdrawal", names[0], told.payload, identity=sha256(late.payload).digest()))
+    told_of = [Outcome(decision_id=name, unit="DE/families", reward=1.5) for name in names[1:4]]
+    entries += [outcome_entry(outcome, "shop") for outcome in told_of]
+    assert {one.state for one in store.append(entries)} <= {"new", "known"}
 
 
 def run_sql(url: str, *statements: str, freely: bool = False) -> None:
@@ -240,93 +270,6 @@ def test_urls_that_name_no_store(tmp_path: Path) -> None:
         open_store("postgresql://127.0.0.1:1/x", wait_seconds=1.0)
 
 
-class Slow:
-    """A store whose disk takes its time."""
-
-    def __init__(self, inner: Store, seconds: float, *, after: float = 0.0) -> None:
-        self.inner, self.seconds, self.after, self.batches = inner, seconds, after, 0
-
-    def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
-        self.batches += 1
-        threading.Event().wait(self.seconds)
-        stored = self.inner.append(entries, wanted)
-        threading.Event().wait(self.after)
-        return stored
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-
-Answer = TypeVar("Answer")
-
-
-def committed(store: object, work: Callable[[GroupCommit], Awaitable[Answer]], **settings: object) -> Answer:
-    async def run() -> Answer:
-        commit = GroupCommit(store, **settings)  # type: ignore[arg-type]
-        try:
-            return await work(commit)
-        finally:
-            await commit.close()
-
-    return asyncio.run(run())
-
-
-def test_many_decisions_share_a_sync(tmp_path: Path) -> None:
-    slow = Slow(open_store(str(tmp_path / "s.sqlite")), 0.02)
-
-    async def work(commit: GroupCommit) -> None:
-        await asyncio.gather(*(commit.append(entry(i)) for i in range(300)))
-
-    committed(slow, work)
-    assert slow.batches <= 4
-    with closing(open_store(str(tmp_path / "s.sqlite"))) as store:
-        assert verify_chain(store).entries == 300
-
-
-def test_what_nobody_waits_for_any_more_is_not_written(tmp_path: Path) -> None:
-    """The store gets to its work too late: neither the entry under way nor those in the queue are stored."""
-    slow = Slow(open_store(str(tmp_path / "s.sqlite")), 0.5)
-
-    async def work(commit: GroupCommit) -> None:
-        first = asyncio.ensure_future(commit.append(entry(1)))
-        await asyncio.sleep(0.1)
-        second = asyncio.ensure_future(commit.append(entry(2), entry(3)))
-        for late in (first, second):
-            with pytest.raises(StoreError, match="did not answer within") as failed:
-                await late
-            assert not isinstance(failed.value, UncertainStoreError)
-        assert commit.waiting == 0
-
-    committed(slow, work, wait_seconds=0.2)
-    with closing(open_store(str(tmp_path / "s.sqlite"))) as store:
-        assert list(store.entries()) == []
-
-
-def test_what_is_being_written_may_be_there_later(tmp_path: Path) -> None:
-    """Giving up in the middle of the writing says so; the client that asks again meets the entry."""
-    slow = Slow(open_store(str(tmp_path / "s.sqlite")), 0.0, after=0.5)
-
-    async def work(commit: GroupCommit) -> Stored:
-        with pytest.raises(UncertainStoreError, match="may be there later"):
-            await commit.append(entry(1))
-        await asyncio.sleep(0.6)
-        slow.after = 0.0
-        return (await commit.append(entry(1)))[0]
-
-    assert committed(slow, work, wait_seconds=0.1).state == "known"
-
-
-def test_too_much_waiting_is_refused_at_once(tmp_path: Path) -> None:
-    slow = Slow(open_store(str(tmp_path / "s.sqlite")), 0.1)
-
-    async def work(commit: GroupCommit) -> list[object]:
-        return await asyncio.gather(*(commit.append(entry(i)) for i in range(50)), return_exceptions=True)
-
-    results = committed(slow, work, most_waiting=20)
-    # The store's thread may have taken the first one or two away already.
-    assert 25 <= sum(isinstance(one, StoreError) for one in results) <= 30  # type: ignore[attr-defined]
-
-
 @pytest.fixture
 def filled(tactic: Exported, store: Store) -> Store:
     """A store with decisions of every kind, and outcomes for some."""
@@ -403,7 +346,7 @@ def test_entries_that_no_service_wrote_are_told(store: Store, tactic: Exported, 
 
 
 def test_stored_decisions_are_worked_out_again(tactic: Exported, filled: Store) -> None:
-    assert replay_decisions(filled, tactic.path) == 8
+    assert replay_decisions(filled, tactic.path).same == 8
     made = tactic.allocator().allocate(tactic.request(decision_id="x"))
     made.spend_base[0, 0, 0, 0] += 1e-9
     forged = decision_entry(made, tactic.allocator(), request=b"", key="x", episode_ids=[""], steps=[0], killed=False)
