@@ -10,6 +10,7 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, add_up
 from xbopt.core.decisions.limits import Limits, Remaining
+from xbopt.service.bundle.graph_session import Arrays
 
 # As in core.feasibility: the largest market has 20,000 numbers, whose sum in any order loses less than 3e-12 of it.
 # A sum counts as kept below 1 - 5e-12 of its cap, so that it keeps the cap whoever adds up, and is otherwise scaled to
@@ -48,11 +49,13 @@ class SpendCaps:
         least = min(most, float(by_region.min()), float(by_channel.min()), float(limits.maximum_base.min()))
         return cls(day=most, region=by_region, channel=by_channel, maximum=limits.maximum_base, least=least)
 
-    def surely_kept(self, total: float, budget: FloatArray, region: FloatArray, channel: FloatArray) -> bool:
-        """Whether a total keeps the smallest of all caps of one row: the usual case."""
-        # Lists of a few numbers: numpy's own minimum costs ten times as much.
-        asked = min(*budget.tolist(), *region[0].tolist(), *channel[0].tolist())
-        least = min(self.least, asked)
+    def surely_kept(self, total: float, asked: Arrays) -> bool:
+        """Whether a total keeps the smallest of all caps of a request for one market: the usual case."""
+        # Lists of a few numbers: numpy's own minimum costs several times as much.
+        budget: list[float] = asked["budget_base"].tolist()
+        regions: list[list[float]] = asked["region_base"].tolist()
+        channels: list[list[float]] = asked["channel_base"].tolist()
+        least = min(self.least, budget[0], *regions[0], *channels[0])
         return total <= (least * _SURELY_KEPT if least >= _LEAST else 0.0)
 
     def project(self, spend: FloatArray, remaining: Remaining) -> tuple[FloatArray, BoolArray | None]:

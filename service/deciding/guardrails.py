@@ -8,7 +8,6 @@ from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decisions.limits import Limits
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, QuietHours
-from xbopt.service.bundle.graph_session import floats_of
 from xbopt.service.bundle.schema import Schema
 from xbopt.service.deciding.caps import SpendCaps
 from xbopt.service.deciding.reading import Batch
@@ -83,8 +82,7 @@ class ArmedGuardrails:
         if len(spend) > 1:
             return False
         least, total = float(spend.min()), float(spend.sum())
-        money = (floats_of(batch.inputs, name) for name in ("budget_base", "region_base", "channel_base"))
-        return least >= 0.0 and total <= self.least_ceiling and self.caps.surely_kept(total, *money)
+        return least >= 0.0 and total <= self.least_ceiling and self.caps.surely_kept(total, batch.inputs)
 
     def _capped(self, batch: Batch, asked: FloatArray, spend: FloatArray, fired: list[list[str]]) -> FloatArray:
         """Spend within the ceilings, and then within every cap there is.

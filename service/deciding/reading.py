@@ -179,11 +179,8 @@ class RequestReader:
         missing: dict[str, BoolArray] = {}
         for field in self._asked:
             shape = (rows, *self._shapes[field.name])
-            array = inputs.get(field.name)
-            if array is None:
-                array = np.full(shape, np.inf if field.name in CAPS else np.nan)
-                if field.name not in CAPS and field.name not in self._stand_in:
-                    raise RequestError(f"The input {field.name!r} is missing; its shape is {shape}.")
+            given = inputs.get(field.name)
+            array = self._absent(field, shape) if given is None else given
             if field.name in self._stand_in and array.shape == shape:
                 gaps = np.isnan(array)
                 if gaps.any():
@@ -191,7 +188,7 @@ class RequestReader:
                     array = np.where(gaps, self._stand_in[field.name], array.astype(np.float64))
                 if field.dtype == "int64":
                     array = array.astype(np.int64, copy=False)
-            if array.shape != shape or not self._within(field, array):
+            if given is not None and (array.shape != shape or not self._within(field, array)):
                 raise RequestError(self._complaint(field, array, shape))
             arrays[field.name] = array
         flat = self._flat(arrays)
@@ -219,6 +216,14 @@ class RequestReader:
             drifted=drifted,
             missing=missing,
         )
+
+    def _absent(self, field: Field, shape: tuple[int, ...]) -> FloatArray:
+        """What stands for an input that was left out: no cap, or gaps that are filled in like any other."""
+        if field.name in CAPS:
+            return np.full(shape, np.inf)
+        if field.name in self._stand_in:
+            return np.full(shape, np.nan)
+        raise RequestError(f"The input {field.name!r} is missing; its shape is {shape}.")
 
     def too_much_missing(self, batch: Batch) -> BoolArray | None:
         """Rows in which more is missing than the guardrails let pass ``(B,)``; None where there are none."""
