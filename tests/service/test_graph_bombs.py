@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.service.conftest import Command, Exported, Serve
+from tests.service.conftest import Command, Exported, Serve, next_version
 from tests.service.test_bundle import resealed, saved
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle import graph_trial
@@ -204,7 +204,7 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
     import threading
 
     good = saved(direct.files, tmp_path, "good.xbopt")
-    saved(direct.files, tmp_path, "next.xbopt")
+    saved(next_version(direct), tmp_path, "next.xbopt")
     saved(resealed(direct.files, **{POLICY: changed(direct.files, slow)}), tmp_path, "bomb.xbopt")
     large = saved(resealed(direct.files, **{POLICY: changed(direct.files, outgrown)}), tmp_path, "large.xbopt")
     saved(resealed(direct.files, **{POLICY: b"\x08\x0a" + b"x" * 9}), tmp_path, "junk.xbopt")
