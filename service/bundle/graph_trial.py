@@ -27,8 +27,7 @@ _MEMORY = 1 << 30
 
 _passed: set[bytes] = set()
 _running: set["subprocess.Popen[bytes]"] = set()
-# A signal may come while the lock is held.
-_lock = threading.RLock()
+_lock = threading.Lock()
 
 
 class Trial(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from xbopt.core.errors import XboptError
-from xbopt.service.bundle.graph_trial import end_trials
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
@@ -87,7 +85,7 @@ class Engine:
         self.killed = False
         self.ready = False
         self._swapping = asyncio.Lock()
-        self._loading, self._loader = False, ThreadPoolExecutor(1, thread_name_prefix="xbopt-bundle")
+        self._loading = False
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         self._accept_schema = accept_schema
         self.subjects, self.withdrawals = Subjects(commit), Withdrawals(commit)
@@ -109,7 +107,6 @@ class Engine:
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
-        end_trials()
         if self._shadow is not None:
             await self._shadow.stop()
         await self.withdrawals.stop()
@@ -277,8 +274,8 @@ class Engine:
         before, loop = self.allocator, asyncio.get_running_loop()
         self._loading = True
         try:
-            # In a thread of its own, and outside the lock: whoever rolls back waits for no graph.
-            new = await loop.run_in_executor(self._loader, self._load, path)
+            # Outside the lock: whoever rolls back waits for no graph.
+            new = await loop.run_in_executor(None, self._load, path)
             async with self._swapping:
                 if self.allocator is not before:
                     raise ProblemError(409, "The bundle was changed while this one was loaded, so it was left out.")
@@ -288,9 +285,6 @@ class Engine:
                 self._set(new)
         except XboptError:
             self.metrics.swaps.labels("refused").inc()
-            raise
-        except asyncio.CancelledError:
-            end_trials()
             raise
         finally:
             self._loading = False

@@ -4,7 +4,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from xbopt.core.errors import UsageError
 from xbopt.service.bundle.graph_trial import end_trials
@@ -136,9 +135,9 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
     class Server(uvicorn.Server):
         """A server that is told to stop waits for no graph that is being tried."""
 
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             end_trials()
-            super().handle_exit(sig, frame)
+            await super().shutdown(sockets)
 
     server = Server(config)
     app.metrics.connections.set_function(lambda: len(server.server_state.connections))

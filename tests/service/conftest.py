@@ -91,6 +91,13 @@ def export_to(folder: Path, policy: Policy, market: MarketParameters, **settings
     return Exported(policy, market, files, path)
 
 
+def next_version(exported: Exported) -> dict[str, bytes]:
+    """The same policy as another bundle."""
+    certificate = certificate_for(exported.policy, exported.market)
+    settings = ExportSettings(name="demo", version="2.0.0", certificate=certificate)
+    return export_policy(exported.policy, exported.market, settings)
+
+
 @pytest.fixture(scope="session")
 def quickstart() -> MarketParameters:
     return build_market(load_scenario("quickstart"))

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.service.conftest import Command, Exported, Serve
+from tests.service.conftest import Command, Exported, Serve, next_version
 from tests.service.test_bundle import resealed, saved
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle import graph_trial
@@ -204,7 +204,7 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
     import threading
 
     good = saved(direct.files, tmp_path, "good.xbopt")
-    saved(direct.files, tmp_path, "next.xbopt")
+    saved(next_version(direct), tmp_path, "next.xbopt")
     saved(resealed(direct.files, **{POLICY: changed(direct.files, slow)}), tmp_path, "bomb.xbopt")
     large = saved(resealed(direct.files, **{POLICY: changed(direct.files, outgrown)}), tmp_path, "large.xbopt")
     saved(resealed(direct.files, **{POLICY: b"\x08\x0a" + b"x" * 9}), tmp_path, "junk.xbopt")
@@ -219,7 +219,8 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
         def swap() -> None:
             with served.client() as other:
                 try:
-                    told.append(other.post("/v1/admin/bundle", json={"file": "bomb.xbopt"}).status_code)
+                    answer = other.post("/v1/admin/bundle", json={"file": "bomb.xbopt"}, timeout=60.0)
+                    told.append(answer.status_code)
                 except Exception:  # noqa: BLE001 - the service ends while it waits
                     told.append(0)
 
@@ -230,7 +231,7 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
         assert client.post("/v1/admin/bundle", json={"file": "next.xbopt"}).status_code == 409
         assert client.post("/v1/admin/rollback", json={}).status_code == 200
         assert time.monotonic() - started < 1.0
-        waiting.join(timeout=30.0)
+        waiting.join(timeout=60.0)
         assert told == [422]
         assert client.post("/v1/admin/bundle", json={"file": "next.xbopt"}).status_code == 200
         again = threading.Thread(target=swap)
