@@ -208,7 +208,7 @@ def test_train_evaluate_export_serve_log_evaluate(serve: Serve, quickstart: Mark
         shop = ServedMarket(quickstart, client)
         shop.play()
         shop.tell_outcomes()
-        assert 'source="plan"' not in client.get("/metrics").text
+        assert 'xbopt_decisions_total{source="plan"} 0.0' in client.get("/metrics").text
     xbopt("decisions", "verify", "--store", served.store)
     store = open_store(served.store)
     assert verify_chain(store).outcomes == shop.rewards().size >= 5000
