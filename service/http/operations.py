@@ -72,8 +72,8 @@ class Operations:
         """Decide for a batch as bytes."""
         engine = self._engine
         _need_ready(engine)
-        if call.kind not in {BATCH, BYTES, ""}:
-            raise ProblemError(415, f"Send {BYTES}.")
+        if call.kind not in {BATCH, BYTES}:
+            raise ProblemError(415, f"Send {BYTES}, and say so in content-type.")
         header, batch = read_batch(call.body, engine.allocator)
         answered = await engine.allocate_batch(
             batch,
@@ -82,7 +82,7 @@ class Operations:
             episode_ids=header.episode_ids or [""] * header.rows,
             steps=header.steps or batch.day.tolist(),
         )
-        return call.kind or BYTES, write_answer(
+        return call.kind, write_answer(
             header, answered.allocation, answered.bundle, receipt=answered.receipt, axes=answered.axes
         )
 

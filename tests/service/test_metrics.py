@@ -139,7 +139,8 @@ def asked(serve: Serve, tactic: Exported) -> tuple[Served, list[dict[str, Any]]]
         answers = [client.post("/v1/allocate", json=body(tactic, decision_id=name)).json() for name in ("m-1", "m-2")]
         answers.append(client.post("/v1/allocate", json=strange).json())
         client.post("/v1/allocate", json=body(tactic, decision_id="m-1"))
-        assert client.post("/v1/batches", content=batch_bytes(tactic, 4, "m-b")).status_code == 200
+        batch, kind = batch_bytes(tactic, 4, "m-b"), {"content-type": "application/octet-stream"}
+        assert client.post("/v1/batches", content=batch, headers=kind).status_code == 200
         assert client.post("/v2/models/demo/infer", json={"id": "m-i", "inputs": inputs}).status_code == 200
         assert client.post("/v1/allocate", json={}).status_code == 422
         assert client.get("/health/ready").status_code == 200
