@@ -40,7 +40,10 @@ TrustedKeyOption = Annotated[
     typer.Option("--trusted-key", help="Public ed25519 key in hex; a bundle that it did not sign is refused."),
 ]
 StoreOption = Annotated[
-    str, typer.Option("--store", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME.")
+    str,
+    typer.Option(
+        "--store", envvar="XBOPT_STORE", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME."
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from xbopt.service.bundle.schema import OUTPUTS
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, allowed_tactics, arm
 from xbopt.service.deciding.reading import Batch, RequestError, RequestReader, is_featured
-from xbopt.service.deciding.requests import AllocationRequest, Source
+from xbopt.service.deciding.requests import AllocationRequest, KillMode, Source
 
 STORE_FAILURE = "store_failure"
 """Written among the fired guardrails where the plan answered because a decision could not be stored."""
@@ -141,7 +141,7 @@ class Allocator:
         decision_id = request.decision_id or new_decision_id()
         return self.decide(self.reader.one(request, decision_id), kill=kill)
 
-    def decide(self, batch: Batch, *, kill: bool = False) -> Allocation:
+    def decide(self, batch: Batch, *, kill: KillMode | bool = False) -> Allocation:
         """Decide for a batch of markets.
 
         Raises:
@@ -150,7 +150,7 @@ class Allocator:
         rules = self.bundle.guardrails
         plan: BoolArray | None = None
         why = KILL_SWITCH
-        if kill or rules.kill_switch:
+        if kill not in {False, "off"} or rules.kill_switch:
             plan = np.ones(len(batch), dtype=np.bool_)
         elif batch.drifted is not None and rules.on_drift != "answer":
             if rules.on_drift == "refuse":

@@ -13,6 +13,7 @@ Text = Annotated[str, msgspec.Meta(max_length=128)]
 DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[A-Za-z0-9._:\-]*$")]
 
 Source = Literal["policy", "held", "plan"]
+KillMode = Literal["off", "plan", "zero"]
 
 BESIDE = {"held": ("<i8", "BRS"), "previous_base": ("<f8", "BRSC"), "active": ("?", "BRS"), "drifted": ("?", "B")}
 """Type and axes of the arrays of a batch that the graph does not read."""

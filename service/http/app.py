@@ -1,5 +1,6 @@
 """The service as an ASGI application: one table of its routes, from which they are served and documented."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -7,8 +8,9 @@ import msgspec
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
+from xbopt.service.http.hosts import HostRule
 from xbopt.service.http.openapi import describe, example_request, one_or_many, reference
-from xbopt.service.http.operations import METRICS, KillSwitch, Operations, SwapRequest
+from xbopt.service.http.operations import METRICS, KillSwitch, Operations, RollBack, SwapRequest
 from xbopt.service.http.routes import JSON, Route
 from xbopt.service.http.tokens import Tokens
 
@@ -27,6 +29,8 @@ def build_app(
     tokens: Tokens | None = None,
     most_bytes: int = 32 << 20,
     body_seconds: float = 10.0,
+    stop_seconds: float = 1.5,
+    hosts: Iterable[str] | None = None,
 ) -> Gateway:
     """The service as an ASGI application.
 
@@ -36,12 +40,17 @@ def build_app(
         tokens: Who may do what; None for no check.
         most_bytes: Largest body.
         body_seconds: How long a body may take to come.
+        stop_seconds: How long the engine may take to stop.
+        hosts: Names that requests may be for; None for any.
     """
     operations = Operations(engine, bundles)
     routes = routes_of(operations, engine)
-    types = (engine.allocator.reader.request_type, SwapRequest, KillSwitch)
+    types = (engine.allocator.reader.request_type, SwapRequest, KillSwitch, RollBack)
     operations.document = msgspec.json.encode(describe(routes, types, secured=tokens is not None))
-    return Gateway(routes, engine, tokens=tokens, most_bytes=most_bytes, body_seconds=body_seconds)
+    return Gateway(
+        routes, engine, tokens=tokens, hosts=HostRule(hosts), most_bytes=most_bytes, body_seconds=body_seconds,
+        stop_seconds=stop_seconds,
+    )  # fmt: skip
 
 
 def routes_of(do: Operations, engine: Engine) -> list[Route]:
@@ -83,11 +92,12 @@ def routes_of(do: Operations, engine: Engine) -> list[Route]:
         ),
         Route(
             method="POST", path="/v1/admin/rollback", tag="administration", handle=do.roll_back, right="admin",
-            summary="Decide with the bundle before this one again",
+            summary="Decide with the bundle before this one again", takes={JSON: reference("RollBack")},
         ),
         Route(
             method="POST", path="/v1/admin/kill-switch", tag="administration", handle=do.kill_switch, right="admin",
-            summary="Let the plan answer everything, or not", takes={JSON: reference("KillSwitch")},
+            summary="Let the plan answer everything, or nothing be spent, or neither",
+            takes={JSON: reference("KillSwitch")},
         ),
         Route(path="/v2", tag="inference", summary="About this server", handle=do.server),
         Route(path="/v2/health/live", tag="inference", summary="Whether the process runs", handle=do.live, right=None),
@@ -102,7 +112,7 @@ def routes_of(do: Operations, engine: Engine) -> list[Route]:
         ),
         Route(
             method="POST", path="/v2/models/{name}/infer", tag="inference", handle=do.infer, right="allocate",
-            summary="Decide for a batch of markets", takes={JSON: reference("InferenceRequest")},
+            summary="Decide for a batch of markets", untyped=True, takes={JSON: reference("InferenceRequest")},
             gives={JSON: reference("InferenceAnswer")},
         ),
     ]  # fmt: skip

@@ -81,6 +81,7 @@ class Metrics:
         self.store_failures = counter("store_failures", "Store failures by what was done", "action")
         self.swaps = counter("bundle_swaps", "Bundles that were loaded", "result")
         self.shadow = counter("shadow_decisions", "Decisions of the shadow bundle", "result")
+        self.token_reloads = counter("token_reloads", "Readings of the token file by their result", "result")
         self.seconds = Durations("xbopt_allocate_seconds", "Time of an allocate request")
         self._commit = Durations("xbopt_store_commit_seconds", "Time of a store transaction")
         self._committed = Tally("xbopt_store_entries", "Entries that were handed to the store", ())
@@ -88,7 +89,9 @@ class Metrics:
         for collector in own:
             registry.register(collector)
         self.waiting = Gauge("xbopt_store_waiting", "Entries that wait for the store", registry=registry)
-        self.kill_switch = Gauge("xbopt_kill_switch", "1 while the plan answers everything", registry=registry)
+        self.kill_switch = Gauge(
+            "xbopt_kill_switch", "1 while the plan answers everything, 2 while nothing is spent", registry=registry
+        )
         self.bundle = Gauge(
             "xbopt_bundle", "1 for the bundle that decides", ("address", "name", "version"), registry=registry
         )

@@ -1,18 +1,22 @@
 """The operations of the service: from a body to an answer."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.version import __version__
-from xbopt.service.deciding.requests import AllocationRequest, Outcome
+from xbopt.service.deciding.requests import AllocationRequest, KillMode, Outcome
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.batches import read_batch, write_answer
+from xbopt.service.http.bulk import SMALL_BYTES, SMALL_ROWS, is_list
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.inference import InferenceRequest, model_metadata, read_inference, write_inference
-from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.problems import ProblemError, store_reason
+from xbopt.service.http.readiness import check_ready
 from xbopt.service.http.routes import JSON, Answer, Call
 from xbopt.service.store.interface import StoreError
 
@@ -32,12 +36,21 @@ class SwapRequest(msgspec.Struct, forbid_unknown_fields=True):
 class KillSwitch(msgspec.Struct, forbid_unknown_fields=True):
     """The kill switch."""
 
-    on: Annotated[bool, msgspec.Meta(description="whether the plan answers everything")]
+    on: Annotated[bool, msgspec.Meta(description="whether the policy may decide nothing")]
+    mode: Annotated[
+        Literal["plan", "zero"], msgspec.Meta(description="who answers instead: the plan, or nobody, with spend 0")
+    ] = "plan"
+
+
+class RollBack(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing has to be said: an empty object, or no body."""
 
 
 _encode = msgspec.json.Encoder().encode
 _outcomes = msgspec.json.Decoder(Outcome | list[Outcome])
 _swap, _switch = msgspec.json.Decoder(SwapRequest), msgspec.json.Decoder(KillSwitch)
+_rollback = msgspec.json.Decoder(RollBack)
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 _inference = msgspec.json.Decoder(InferenceRequest)
 
 
@@ -58,27 +71,44 @@ class Operations:
         engine = self._engine
         _need_ready(engine)
         if call.kind == BATCH:
-            header, batch = read_batch(call.body, engine.allocator)
-            allocation, address, stored = await engine.allocate_batch(
-                batch,
-                key=header.batch_id,
-                body=call.body,
-                episode_ids=header.episode_ids or [""] * header.rows,
-                steps=header.steps or batch.day.tolist(),
-            )
-            return BATCH, write_answer(header, allocation, address, stored=stored)
-        _need_json(call, f" or {BATCH}")
-        asked = _decoded(engine.allocator.reader.decoder, call.body)
-        if isinstance(asked, AllocationRequest):
-            return JSON, _encode((await engine.allocate((asked,)))[0])
-        return JSON, _encode(await engine.allocate(_few(asked)))
+            return await self._batch(call)
+        reader = engine.allocator.reader
+        if not is_list(call.body):
+            asked = _decoded(reader.decoder, call.body)
+            if isinstance(asked, AllocationRequest):
+                return JSON, _encode((await engine.allocate((asked,), actor=call.actor))[0])
+            return JSON, _encode(await engine.allocate(_few(asked), actor=call.actor))
+        if len(call.body) <= SMALL_BYTES:
+            items = _few(_decoded(_raws, call.body))
+        else:
+            items = _few(await engine.bulk.run(lambda: _decoded(_raws, call.body)))
+        if len(items) <= SMALL_ROWS:
+            return JSON, _encode(await engine.allocate(_decoded(reader.decoder, call.body), actor=call.actor))
+        requests = await engine.bulk.each(items, partial(_decoded_items, reader.one_decoder))
+        answers = await engine.allocate(requests, actor=call.actor)
+        parts = await engine.bulk.each(answers, lambda some: [_encode(some)[1:-1]])
+        return JSON, b"[" + b",".join(parts) + b"]"
+
+    async def _batch(self, call: Call) -> Answer:
+        engine = self._engine
+        allocator = engine.allocator
+        header, batch = await engine.bulk.run(lambda: read_batch(call.body, allocator))
+        allocation, address, stored = await engine.allocate_batch(
+            batch,
+            key=header.batch_id,
+            body=call.body,
+            episode_ids=header.episode_ids or [""] * header.rows,
+            steps=header.steps or batch.day.tolist(),
+            actor=call.actor,
+        )
+        return BATCH, await engine.bulk.run(lambda: write_answer(header, allocation, address, stored=stored))
 
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
         _need_ready(self._engine)
-        _need_json(call)
         given = _decoded(_outcomes, call.body)
-        states = await self._engine.outcomes((given,) if isinstance(given, Outcome) else _few(given))
+        some = (given,) if isinstance(given, Outcome) else _few(given)
+        states = await self._engine.outcomes(some, actor=call.actor)
         return _json({"accepted": len(states), "new": states.count("new"), "known": states.count("known")})
 
     async def live(self, _call: Call) -> Answer:
@@ -87,12 +117,11 @@ class Operations:
 
     async def ready(self, _call: Call) -> Answer:
         """Decisions can be made and stored."""
-        _need_ready(self._engine)
-        try:
-            await self._engine.commit.check()
-        except StoreError as error:
-            raise ProblemError(503, f"The decision store cannot be used: {error}") from error
-        return _json({"ready": True, "bundle": self._engine.allocator.address})
+        await check_ready(self._engine)
+        # A switch that is on keeps a service ready: it answers, and stores what it answers.
+        return _json(
+            {"ready": True, "bundle": self._engine.allocator.address, "kill_switch": self._engine.kill_switch.mode}
+        )
 
     async def metrics(self, _call: Call) -> Answer:
         """All metrics."""
@@ -114,35 +143,61 @@ class Operations:
                 "guardrails": allocator.bundle.guardrails,
                 "units": allocator.units,
                 "proven": allocator.bundle.certificate is not None,
-                "kill_switch": self._engine.killed or allocator.bundle.guardrails.kill_switch,
+                "kill_switch": allocator.bundle.guardrails.kill_switch or self._engine.kill_switch.mode != "off",
+                "kill_switch_mode": self._kill_mode(),
             }
         )
 
     async def swap(self, call: Call) -> Answer:
         """Decide with another bundle."""
         file = _decoded(_swap, call.body).file
+        before = self._engine.allocator
         try:
-            await self._engine.swap(self._bundles / file)
+            now = await self._engine.swap(self._bundles / file, actor=call.actor)
         except (BundleError, UsageError) as error:
-            raise ProblemError(422, str(error)) from error
+            self._engine.log.note(f"{file} was not swapped in: {error}")
+            # Where the folder lies is nobody's business.
+            raise ProblemError(422, str(error).replace(f"{self._bundles}/", "")) from error
         except StoreError as error:
-            raise ProblemError(503, f"The change cannot be written down, so nothing was changed: {error}") from error
-        return self._bundle_name()
+            raise self._unwritten("so nothing was changed", error) from error
+        return self._bundle_name(changed=now is not before)
 
-    async def roll_back(self, _call: Call) -> Answer:
+    async def roll_back(self, call: Call) -> Answer:
         """Decide with the bundle before this one again."""
-        await self._engine.roll_back()
-        return self._bundle_name()
+        if call.body:
+            _decoded(_rollback, call.body)
+        try:
+            await self._engine.roll_back(actor=call.actor)
+        except StoreError as error:
+            raise self._unwritten("so nothing was changed", error) from error
+        return self._bundle_name(changed=True)
 
-    def _bundle_name(self) -> Answer:
+    def _bundle_name(self, *, changed: bool) -> Answer:
         manifest = self._engine.allocator.bundle.manifest
         address = self._engine.allocator.address
-        return _json({"bundle": address, "name": manifest.name, "version": manifest.version})
+        return _json({"bundle": address, "name": manifest.name, "version": manifest.version, "changed": changed})
 
     async def kill_switch(self, call: Call) -> Answer:
-        """Let the plan answer everything, or not."""
-        self._engine.kill(on=_decoded(_switch, call.body).on)
-        return _json({"kill_switch": self._engine.killed})
+        """Let the plan answer everything, or nothing be spent, or neither."""
+        asked = _decoded(_switch, call.body)
+        try:
+            await self._engine.kill(asked.mode if asked.on else "off", actor=call.actor)
+        except StoreError as error:
+            here = "here it is on all the same" if asked.on else "so it stays as it was"
+            raise self._unwritten(here, error) from error
+        mode = self._engine.kill_switch.mode
+        return _json({"kill_switch": mode != "off", "mode": mode})
+
+    def _kill_mode(self) -> KillMode:
+        """What holds now, by the switch or by the bundle's guardrails."""
+        mode = self._engine.kill_switch.mode
+        return "plan" if mode == "off" and self._engine.allocator.bundle.guardrails.kill_switch else mode
+
+    def _unwritten(self, so: str, error: StoreError) -> ProblemError:
+        self._engine.log.note(f"A change cannot be written down: {error}")
+        return ProblemError(
+            503, f"The change cannot be written down, {so}: the store refuses, because {store_reason(error)}."
+        )
 
     async def server(self, _call: Call) -> Answer:
         """About this server."""
@@ -150,7 +205,7 @@ class Operations:
 
     async def inference_ready(self, _call: Call) -> Answer:
         """Inference works."""
-        _need_ready(self._engine)
+        await check_ready(self._engine)
         return _json({"ready": True})
 
     async def model(self, call: Call) -> Answer:
@@ -161,7 +216,8 @@ class Operations:
     async def model_ready(self, call: Call) -> Answer:
         """Whether the model is ready."""
         self._check_name(call.name)
-        return _json({"name": call.name, "ready": self._engine.ready})
+        await check_ready(self._engine)
+        return _json({"name": call.name, "ready": True})
 
     async def infer(self, call: Call) -> Answer:
         """Decide for a batch of markets."""
@@ -203,9 +259,11 @@ def _need_ready(engine: Engine) -> None:
         raise ProblemError(503, "The service is starting or stopping; try again.")
 
 
-def _need_json(call: Call, otherwise: str = "") -> None:
-    if call.kind not in {JSON, ""}:
-        raise ProblemError(415, f"Send {JSON}{otherwise}.")
+def _decoded_items(
+    decoder: "msgspec.json.Decoder[AllocationRequest]", items: Sequence[msgspec.Raw]
+) -> list[AllocationRequest]:
+    """Some items of a list."""
+    return [_decoded(decoder, item) for item in items]
 
 
 def _few(items: list[Item]) -> list[Item]:

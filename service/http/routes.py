@@ -19,6 +19,7 @@ class Call:
     body: bytes
     kind: str
     name: str
+    actor: str = ""
 
 
 Answer: TypeAlias = tuple[str, bytes]
@@ -44,6 +45,7 @@ class Route:
         problems: Statuses of the problem documents that may come, beyond those of every route of its kind.
         named: Whether the metrics count it by itself; routes that are open to everybody always are.
         timed: Whether its time is measured, too.
+        untyped: Whether a body without a content type is taken for JSON: Triton's clients name none.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Route:
     problems: tuple[int, ...] = ()
     named: bool = False
     timed: bool = False
+    untyped: bool = False
 
     @property
     def label(self) -> str:
