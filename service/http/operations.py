@@ -84,7 +84,7 @@ class Operations:
             items = _few(await engine.bulk.run(lambda: _decoded(_raws, call.body)))
         if len(items) <= SMALL_ROWS:
             return JSON, _encode(await engine.allocate(_decoded(reader.decoder, call.body), actor=call.actor))
-        requests = await engine.bulk.each(items, partial(_decoded_items, reader.one_decoder))
+        requests = await engine.bulk.each([*enumerate(items)], partial(_decoded_items, reader.one_decoder))
         answers = await engine.allocate(requests, actor=call.actor)
         parts = await engine.bulk.each(answers, lambda some: [_encode(some)[1:-1]])
         return JSON, b"[" + b",".join(parts) + b"]"
@@ -93,6 +93,9 @@ class Operations:
         engine = self._engine
         allocator = engine.allocator
         header, batch = await engine.bulk.run(lambda: read_batch(call.body, allocator))
+        while allocator is not engine.allocator:  # Whoever decides has to have read it.
+            allocator = engine.allocator
+            header, batch = await engine.bulk.run(lambda allocator=allocator: read_batch(call.body, allocator))
         allocation, address, stored = await engine.allocate_batch(
             batch,
             key=header.batch_id,
@@ -260,10 +263,16 @@ def _need_ready(engine: Engine) -> None:
 
 
 def _decoded_items(
-    decoder: "msgspec.json.Decoder[AllocationRequest]", items: Sequence[msgspec.Raw]
+    decoder: "msgspec.json.Decoder[AllocationRequest]", items: Sequence[tuple[int, msgspec.Raw]]
 ) -> list[AllocationRequest]:
-    """Some items of a list."""
-    return [_decoded(decoder, item) for item in items]
+    """Some items of a list, each with its place in it, in case it cannot be read."""
+    requests: list[AllocationRequest] = []
+    for place, item in items:
+        try:
+            requests.append(_decoded(decoder, item))
+        except ProblemError as error:
+            raise ProblemError(error.status, f"In item {place} of the list: {error}") from error
+    return requests
 
 
 def _few(items: list[Item]) -> list[Item]:
