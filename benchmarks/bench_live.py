@@ -1,6 +1,6 @@
-"""How long ``/health/live`` takes while clients post the largest bodies: a list of 1,000 requests, or 4,000 rows of /v2.
+"""How long ``/health/live`` takes while clients post the largest bodies: lists of 1,000 requests, or /v2 of 4,000 rows.
 
-python -m benchmarks.bench_live [--scenario us_eu_launch] [--rows 1000] [--tensor-rows 4000] [--clients 4] [--seconds 10]
+python -m benchmarks.bench_live [--scenario us_eu_launch] [--rows 1000] [--tensor-rows 4000] [--clients 4]
 """
 
 import argparse
@@ -86,9 +86,7 @@ def under_load(port: int, path: str, body: bytes, clients: int, seconds: float) 
     return Delays(float(p50), float(p99), max(delays), len(delays), count.value)
 
 
-def measure(
-    scenario: str, *, rows: int, tensor_rows: int, clients: int, seconds: float
-) -> dict[str, Delays]:
+def measure(scenario: str, *, rows: int, tensor_rows: int, clients: int, seconds: float) -> dict[str, Delays]:
     """Delays by kind of load."""
     where = market(scenario)
     policy = exploring(where)

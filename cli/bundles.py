@@ -79,6 +79,12 @@ def serve_command(
     shadow: Annotated[
         Path | None, typer.Option("--shadow", help="A second bundle that decides beside, for comparison only.")
     ] = None,
+    accept_schema: Annotated[
+        bool,
+        typer.Option(
+            "--accept-new-schema", help="The bundle may have other axes and inputs than the last one in the store."
+        ),
+    ] = False,
     most_megabytes: Annotated[int, typer.Option("--max-body-mb", min=1, max=1024, help="Largest body.")] = 32,
     most_connections: Annotated[
         int, typer.Option("--max-connections", min=1, max=100_000, help="Connections at a time; more are told 503.")
@@ -125,6 +131,7 @@ def serve_command(
         unproven=unproven,
         trusted_key=trusted_key,
         shadow=shadow,
+        accept_schema=accept_schema,
         allowed_hosts=tuple(allowed_host or ()),
         limits=ConnectionLimits(
             header_seconds=header_seconds,

@@ -9,8 +9,13 @@ from xbopt.service.bundle.formats import SCHEMA
 from xbopt.service.bundle.schema import FEATURE_AXES, INPUTS, Schema
 
 Number = float | None
-Text = Annotated[str, msgspec.Meta(max_length=128)]
-DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[A-Za-z0-9._:\-]*$")]
+# In Python the dollar also matches before a line break at the end; what follows it keeps that out, in JavaScript too.
+_END = r"$(?!\n)"
+_PRINTABLE = rf"^[^\u0000-\u001f\u007f-\u009f]*{_END}"
+Text = Annotated[str, msgspec.Meta(max_length=128, pattern=_PRINTABLE)]
+DecisionId = Annotated[str, msgspec.Meta(max_length=128, pattern=rf"^[A-Za-z0-9._:\-]*{_END}")]
+BatchId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=rf"^[A-Za-z0-9._:\-]+{_END}")]
+Money = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
 
 Source = Literal["policy", "held", "plan"]
 KillMode = Literal["off", "plan", "zero"]
@@ -88,6 +93,18 @@ def request_type(schema: Schema) -> type[AllocationRequest]:
     return cast("type[AllocationRequest]", made)
 
 
+class Receipt(msgspec.Struct, frozen=True):
+    """Where an entry stands in the chain of the store, to be kept by whoever was answered.
+
+    Attributes:
+        seq: Its place, from 1.
+        hash: The hash of the chain up to it, in hex. ``xbopt decisions verify --receipt SEQ:HASH`` looks for it.
+    """
+
+    seq: int
+    hash: str
+
+
 class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is to be done.
 
@@ -107,6 +124,8 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         mechanic: Promotion mechanic ``(R, S)``: 0 percent off, 1 threshold, 2 bundle, 3 member only, 4 limited time.
         tactic: Drawn tactic ``(R, S)``; empty for a direct policy.
         propensity: Probability of the tactic after guardrails ``(R, S)``; empty for a direct policy.
+        receipt: Where the decision stands in the store; empty where it is not stored.
+        axes: Names along the axes of the arrays, where the bundle that decided has others than the one that is served.
     """
 
     decision_id: str
@@ -124,6 +143,8 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     mechanic: list[list[int]]
     tactic: list[list[int]] | None = None
     propensity: list[list[float]] | None = None
+    receipt: Receipt | None = None
+    axes: dict[str, list[str]] | None = None
 
 
 class Outcome(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -132,15 +153,17 @@ class Outcome(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_def
     Attributes:
         decision_id: The decision.
         unit: The cell, as ``region/segment``.
-        reward: What it brought, base currency.
-        cost: What it cost, base currency.
-        ready_at: When the reward was complete, ISO 8601 with a zone; now where left out.
+        reward: What it brought, base currency; at most 1e15 either way.
+        cost: What it cost, base currency, from 0 to 1e15.
+        ready_at: When the reward was complete, ISO 8601 with a zone, from 2000 to 2100; now where left out.
         revision: 0 at first; a correction has a higher number, and the highest counts.
     """
 
-    decision_id: Annotated[str, msgspec.Meta(min_length=1, max_length=160)]
-    unit: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
-    reward: float
-    cost: float = 0.0
+    decision_id: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=160, pattern=rf"^[A-Za-z0-9._:\-]+(/[0-9]{{1,5}})?{_END}")
+    ]
+    unit: Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=_PRINTABLE)]
+    reward: Money
+    cost: Annotated[float, msgspec.Meta(ge=0.0, le=1e15)] = 0.0
     ready_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
     revision: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0

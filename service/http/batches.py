@@ -25,14 +25,12 @@ from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch, RequestError
-from xbopt.service.deciding.requests import Text
+from xbopt.service.deciding.requests import BatchId, Receipt, Text
 
 CONTENT_TYPE = "application/vnd.xbopt.batch"
 MAGIC = b"XBB1"
 _START = struct.Struct("<4sI")
 MOST_ROWS = 65_536
-
-BatchId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:\-]+$")]
 
 
 class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -54,7 +52,11 @@ class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit
 
 
 class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What the header of an answer says; ``guardrails`` by row, only rows where one changed something."""
+    """What the header of an answer says; ``guardrails`` by row, only rows where one changed something.
+
+    ``receipt`` is where the batch stands in the store. ``axes`` are the names along the axes of the arrays, where the
+    bundle that decided has others than the one that is served.
+    """
 
     batch_id: str
     rows: int
@@ -63,6 +65,8 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     source: dict[str, int]
     guardrails: dict[int, list[str]]
     tactics: bool
+    receipt: Receipt | None = None
+    axes: dict[str, list[str]] | None = None
 
 
 def pack(header: msgspec.Struct, arrays: "list[FloatArray | IntArray]") -> bytes:
@@ -112,16 +116,25 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     return header, batch
 
 
-def write_answer(header: BatchHeader, allocation: Allocation, address: str, *, stored: bool) -> bytes:
-    """The answer to a batch as bytes."""
+def write_answer(
+    header: BatchHeader,
+    allocation: Allocation,
+    address: str,
+    *,
+    receipt: Receipt | None,
+    axes: dict[str, list[str]] | None = None,
+) -> bytes:
+    """The answer to a batch as bytes; without a receipt it is not stored."""
     answer = BatchAnswer(
         batch_id=header.batch_id,
         rows=header.rows,
         bundle=address,
-        stored=stored,
+        stored=receipt is not None,
         source={one: allocation.source.count(one) for one in sorted(set(allocation.source))},
         guardrails={row: fired for row, fired in enumerate(allocation.guardrails) if fired},
         tactics=allocation.tactic is not None,
+        receipt=receipt,
+        axes=axes,
     )
     return pack(answer, [array for name, array in allocation.outputs.items() if name != "probabilities"])
 

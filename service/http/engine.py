@@ -1,41 +1,42 @@
 """The service behind HTTP: bundles that can be swapped, decisions that are stored before they are told."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from time import time_ns
+from typing import TypeVar
 
 import msgspec
-import numpy as np
 
 from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
-from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Outcome
 from xbopt.service.http.bulk import SMALL_ROWS, BulkThread
+from xbopt.service.http.decided import BatchAnswered, Decided, Told, answer, decide_batch, decide_each
 from xbopt.service.http.kill_switch import KillSwitch
 from xbopt.service.http.metrics import Metrics
+from xbopt.service.http.outcomes import check_subjects, outcome_entry, same_outcome
 from xbopt.service.http.problems import OperatorLog, ProblemError, store_reason
+from xbopt.service.http.schema_change import check_same_requests, check_schema
 from xbopt.service.http.shadow import ShadowRunner
-from xbopt.service.store.entries import DecisionEntry, NewEntry, OutcomeEntry, Stored
+from xbopt.service.store.entries import DecisionEntry, NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import StoreError
+from xbopt.service.store.interface import RefusedEntryError, StoreError, UncertainStoreError
 from xbopt.service.store.recording import (
     administration_entry,
     allocation_of,
-    answer_of,
     bundle_entry,
     decision_entry,
     decode_decision,
+    receipt_of,
 )
+from xbopt.service.store.subjects import Label, Subject, Subjects
+from xbopt.service.store.withdrawals import Withdrawals
 
 _KEPT_BUNDLES = 3
-_encode = msgspec.msgpack.Encoder().encode
-_ROW_SIGN = "/"
+_to_json = msgspec.json.Encoder().encode
+Item = TypeVar("Item")
 
 
 class Engine:
@@ -49,6 +50,7 @@ class Engine:
         trusted_key: Public key that must have signed bundles that are swapped in.
         shadow: A bundle that decides beside, without anybody acting on it. Where it chooses from the same menu, its
             probabilities are stored beside the decision.
+        accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Engine:
         unproven: bool = False,
         trusted_key: str | None = None,
         shadow: Allocator | None = None,
+        accept_schema: bool = False,
     ) -> None:
         self.allocator, self.commit, self.metrics = allocator, commit, metrics
         self._unproven, self._trusted_key = unproven, trusted_key
@@ -73,19 +76,22 @@ class Engine:
         self.stored_at = float("-inf")
         """When a decision was stored last, by the clock of the loop."""
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
+        self._accept_schema = accept_schema
+        self.subjects, self.withdrawals = Subjects(commit), Withdrawals(commit)
         if shadow is not None:
-            _same_requests(allocator, shadow)
+            check_same_requests(allocator, shadow, tactics=False)
 
     async def start(self) -> None:
         """Write down which bundle decides, and read how the kill switch stands; the service is ready after that.
 
         Raises:
             StoreError: The store does not take it.
+            UsageError: The bundle that decided last in the store has other axes or inputs.
         """
         allocator = self.allocator
-        await self.commit.append(
-            bundle_entry(allocator), administration_entry("start", actor="", bundle=allocator.address)
-        )
+        await check_schema(self.commit, allocator, accept=self._accept_schema)
+        began = administration_entry("start", actor="", bundle=allocator.address)
+        await self.commit.append(bundle_entry(allocator), began)
         await self.kill_switch.follow()
         self._tell_bundle(1)
         self.ready = True
@@ -97,6 +103,7 @@ class Engine:
         self.bulk.close()
         if self._shadow is not None:
             await self._shadow.stop()
+        await self.withdrawals.stop()
         await self.commit.close()
 
     async def allocate(self, requests: Sequence[AllocationRequest], *, actor: str = "") -> list[AllocationAnswer]:
@@ -111,28 +118,81 @@ class Engine:
             ProblemError: A decision cannot be stored, or its id stands for another request.
         """
         allocator = self.allocator
-        decide = partial(_decide_each, allocator, kill=self.kill_switch.mode, actor=actor)
-        decided = decide(requests) if len(requests) <= SMALL_ROWS else await self.bulk.each(requests, decide)
-        stored = await self._store([entry for _, entry in decided])
-        if stored is None:
-            return [self._planned(allocation.batch, allocator) for allocation, _ in decided]
-        answers: list[AllocationAnswer] = []
-        for (allocation, entry), one in zip(decided, stored, strict=True):
-            told, address = allocation, allocator.address
-            if one.state == "known" and one.payload != entry.payload:
-                earlier = self._known(one, entry)
-                told, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
-            elif self._shadow is not None:
-                self._shadow.compare(allocation, entry.key, allocator)
-            self.metrics.decided(told.source, told.guardrails)
-            answers.append(answer_of(told, 0, allocator, bundle=address, currency=allocator.currency, stored=True))
-            if not len(answers) % SMALL_ROWS:
+        decided = decide_each(allocator, requests, kill=self.kill_switch.mode, actor=actor)
+        own, told = await self._tell(decided, allocator)
+        return [answer(one, own) for one in told]
+
+    async def allocate_many(
+        self,
+        items: Sequence[Item],
+        read: Callable[[Sequence[Item]], Sequence[AllocationRequest]],
+        *,
+        actor: str = "",
+    ) -> bytes:
+        """As ``allocate``, in slices beside the loop; gives the answers as a list in JSON.
+
+        Args:
+            items: What is asked, not yet read. All of it as objects would keep the garbage collector busy.
+            read: Reads some of it.
+            actor: Name of the token; empty for none.
+
+        Raises:
+            RequestError: A request does not fit the bundle.
+            ProblemError: A request cannot be read, a decision cannot be stored, or its id stands for another request.
+        """
+        allocator = self.allocator
+        decide = partial(decide_each, allocator, kill=self.kill_switch.mode, actor=actor)
+        decided = await self.bulk.each(items, lambda some: decide(read(some)))
+        own, told = await self._tell(decided, allocator)
+        texts = await self.bulk.each(told, lambda some: [_to_json([answer(one, own) for one in some])[1:-1]])
+        return b"[" + b",".join(texts) + b"]"
+
+    async def _tell(self, decided: Sequence[Decided], allocator: Allocator) -> tuple[Label, list[Told]]:
+        """Store decisions; gives the names of the bundle that is served, and what is to be told of each."""
+        entries = [one.entry for one in decided]
+        stored = await self._store(entries)
+        failure = stored if isinstance(stored, StoreError) else None
+        states = [Stored("unwanted", b"")] * len(entries) if isinstance(stored, StoreError) else stored
+        own = self.subjects.serve(allocator.address, allocator.bundle.schema)
+        told: list[Told] = []
+        for (allocation, entry), one in zip(decided, states, strict=True):
+            done = allocation
+            if failure is not None:
+                done = self._planned(allocation.batch, allocator, entry, failure)
+            told.append(Told(*await self._told(done, allocator, own, entry, one), receipt_of(one)))
+            if not len(told) % SMALL_ROWS:
                 await asyncio.sleep(0)  # Others are answered in between.
-        return answers
+        return own, told
+
+    async def _told(
+        self, allocation: Allocation, allocator: Allocator, own: Label, entry: NewEntry, stored: Stored
+    ) -> tuple[Allocation, Label]:
+        """What is told of an entry, and how it is to be read: what stands under the name, if that was there before.
+
+        Raises:
+            ProblemError: The id stands for another request.
+            StoreError: The bundle that decided cannot be read.
+        """
+        label = own
+        if stored.state == "known" and stored.payload != entry.payload:
+            earlier = self._known(stored, entry)
+            if earlier.bundle != own.address:
+                label = await self.subjects.label(earlier.bundle)
+            allocation = allocation_of(earlier, label.schema)
+            self.subjects.remember(entry.key, Subject.of(entry.key, earlier))
+        elif stored.seq:
+            batch = allocation.batch
+            rows = None if batch.decision_ids == [entry.key] else len(batch)
+            active = b"" if batch.active is None else batch.active.tobytes()
+            self.subjects.remember(entry.key, Subject(bundle=own.address, rows=rows, active=active))
+            if self._shadow is not None:
+                self._shadow.compare(allocation, entry.key, allocator)
+        self.metrics.decided(allocation.source, allocation.guardrails)
+        return allocation, label
 
     async def allocate_batch(
         self, batch: Batch, *, key: str, body: bytes, episode_ids: Sequence[str], steps: Sequence[int], actor: str = ""
-    ) -> tuple[Allocation, str, bool]:
+    ) -> BatchAnswered:
         """Decide for a batch that is stored as one entry.
 
         Args:
@@ -143,29 +203,22 @@ class Engine:
             steps: ``(B,)``.
             actor: Name of the token; empty for none.
 
-        Returns:
-            The decisions, the content address of the bundle, and whether they are stored.
-
         Raises:
             RequestError: The guardrails refuse the inputs.
             ProblemError: The batch cannot be stored, or its id stands for another batch.
         """
         allocator, kill = self.allocator, self.kill_switch.mode
         # A large batch must not hold up the others.
-        allocation, entry = await self.bulk.run(
-            lambda: _decide(allocator, batch, key, body, episode_ids, steps, kill=kill, actor=actor)
+        decided = await self.bulk.run(
+            lambda: decide_batch(allocator, batch, key, body, episode_ids, steps, kill=kill, actor=actor)
         )
-        stored = await self._store([entry])
-        if stored is None:
-            return allocator.by_plan(batch, STORE_FAILURE), allocator.address, False
-        address = allocator.address
-        if stored[0].state == "known" and stored[0].payload != entry.payload:
-            earlier = self._known(stored[0], entry)
-            allocation, address = allocation_of(earlier, allocator.bundle.schema), earlier.bundle
-        elif self._shadow is not None:
-            self._shadow.compare(allocation, key, allocator)
-        self.metrics.decided(allocation.source, allocation.guardrails)
-        return allocation, address, True
+        own, (told,) = await self._tell([decided], allocator)
+        return BatchAnswered(
+            allocation=told.allocation,
+            bundle=told.label.address,
+            receipt=told.receipt,
+            axes=None if told.label is own else told.label.other_axes(own),
+        )
 
     async def outcomes(self, outcomes: Sequence[Outcome], *, actor: str = "") -> list[str]:
         """Store outcomes; gives for each ``new`` or ``known``.
@@ -177,9 +230,13 @@ class Engine:
         Raises:
             ProblemError: An outcome has no decision, contradicts what is stored, or cannot be stored.
         """
-        entries = [self._outcome(outcome, actor) for outcome in outcomes]
+        entries = [outcome_entry(outcome, actor) for outcome in outcomes]
         try:
+            await check_subjects(self.subjects, outcomes)
             stored = await self.commit.append(*entries)
+        except RefusedEntryError as error:
+            self.log.note(str(error))
+            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
         except StoreError as error:
             self.metrics.store_failures.labels("refused").inc()
             raise self._unstored("The outcomes cannot be stored", error) from error
@@ -188,31 +245,13 @@ class Engine:
         for outcome, entry, one in zip(outcomes, entries, stored, strict=True):
             if one.state == "orphan":
                 raise ProblemError(404, f"There is no decision {outcome.decision_id!r}; other outcomes are stored.")
-            if one.state == "known" and not _same_outcome(one.payload, entry.payload, outcome):
+            if one.state == "known" and not same_outcome(one.payload, entry.payload, outcome):
                 raise ProblemError(
                     409,
                     f"The outcome of {outcome.decision_id!r} in {outcome.unit} is stored with other figures; send a "
                     "correction with a higher revision.",
                 )
         return [one.state for one in stored]
-
-    def _outcome(self, outcome: Outcome, actor: str) -> NewEntry:
-        if outcome.unit not in self.allocator.units:
-            raise ProblemError(422, f"There is no unit {outcome.unit!r}; known: {', '.join(self.allocator.units[:8])}.")
-        if not (np.isfinite(outcome.reward) and np.isfinite(outcome.cost)):
-            raise ProblemError(422, "Reward and cost have to be finite numbers.")
-        entry = OutcomeEntry(
-            decision_id=outcome.decision_id,
-            unit=outcome.unit,
-            reward=outcome.reward,
-            cost=outcome.cost,
-            ready_us=time_ns() // 1000 if outcome.ready_at is None else _microseconds(outcome.ready_at),
-            revision=outcome.revision,
-            actor=actor,
-        )
-        key = f"{outcome.decision_id}|{outcome.unit}|{outcome.revision}"
-        # A decision of a batch is named batch/row; the batch is what is stored.
-        return NewEntry("outcome", key, msgspec.msgpack.encode(entry), requires=outcome.decision_id.split(_ROW_SIGN)[0])
 
     async def swap(self, path: Path, *, actor: str = "") -> Allocator:
         """Load another bundle and decide with it from now on; the one before can be rolled back to.
@@ -235,7 +274,7 @@ class Engine:
                 if new.address == self.allocator.address:
                     self.metrics.swaps.labels("unchanged").inc()
                     return self.allocator
-                _same_requests(self.allocator, new)
+                check_same_requests(self.allocator, new)
                 entry = administration_entry("swap", actor=actor, bundle=new.address, detail=self.allocator.address)
                 await self.commit.append(bundle_entry(new), entry)
                 self._earlier = [*self._earlier, self.allocator][-_KEPT_BUNDLES:]
@@ -280,14 +319,6 @@ class Engine:
             mode, administration_entry("kill_switch", actor=actor, bundle=self.allocator.address, detail=mode)
         )
 
-    async def note_tokens(self, number: int) -> None:
-        """Write down that the tokens were read anew."""
-        entry = administration_entry("tokens", actor="", bundle=self.allocator.address, detail=f"{number} tokens")
-        try:
-            await self.commit.append(entry)
-        except StoreError as error:
-            self.log.note(f"That the tokens were read anew cannot be written down: {error}")
-
     def _set(self, allocator: Allocator) -> None:
         self._tell_bundle(0)
         self.allocator = allocator
@@ -297,20 +328,33 @@ class Engine:
         manifest = self.allocator.bundle.manifest
         self.metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
 
-    async def _store(self, entries: list[NewEntry]) -> list[Stored] | None:
-        """Store decisions; None where they cannot be stored and the plan is to answer.
+    async def _store(self, entries: list[NewEntry]) -> list[Stored] | StoreError:
+        """Store decisions; gives why not, where they cannot be stored and the plan is to answer.
+
+        What the plan answered and no store knows yet is told again.
 
         Raises:
             ProblemError: They cannot be stored and the guardrails say to refuse.
         """
+        told = [self.withdrawals.find(entry.key) for entry in entries] if len(self.withdrawals) else []
+        if any(told):
+            rest = [entry for entry, payload in zip(entries, told, strict=True) if payload is None]
+            stored = await self._store(rest) if rest else []
+            if isinstance(stored, StoreError):
+                return stored
+            others = iter(stored)
+            return [next(others) if payload is None else Stored("known", payload) for payload in told]
         try:
             stored = await self.commit.append(*entries)
+        except RefusedEntryError as error:
+            self.log.note(str(error))
+            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
         except StoreError as error:
             self.stored_at = float("-inf")
             if self.allocator.bundle.guardrails.on_store_failure == "fallback":
                 self.metrics.store_failures.labels("fallback").inc(len(entries))
                 self.log.note(f"The plan answers, because decisions cannot be stored: {error}")
-                return None
+                return error
             self.metrics.store_failures.labels("refused").inc(len(entries))
             raise self._unstored("The decision cannot be stored, so it is not told", error) from error
         if any(one.state == "new" for one in stored):
@@ -321,11 +365,29 @@ class Engine:
         self.log.note(f"{what}: {error}")
         return ProblemError(503, f"{what}: the store refuses, because {store_reason(error)}.")
 
-    def _planned(self, batch: Batch, allocator: Allocator) -> AllocationAnswer:
-        """The plan's answer, which is stored nowhere: it needs no propensity, because nothing was drawn."""
-        planned = allocator.by_plan(batch, STORE_FAILURE)
-        self.metrics.decided(planned.source, planned.guardrails)
-        return answer_of(planned, 0, allocator, bundle=allocator.address, currency=allocator.currency, stored=False)
+    def _planned(self, batch: Batch, allocator: Allocator, decided: NewEntry, failure: StoreError) -> Allocation:
+        """The plan's answer instead of a decision. It is stored as soon as the store takes it, and counts from then on.
+
+        Raises:
+            ProblemError: The id was given the plan's answer for another request before.
+        """
+        earlier = self.withdrawals.find(decided.key)
+        if earlier is not None:
+            self._known(Stored("known", earlier), decided)
+        planned, asked = allocator.by_plan(batch, STORE_FAILURE), decode_decision(decided.payload)
+        told = decision_entry(
+            planned,
+            allocator,
+            key=decided.key,
+            request=decided.identity,
+            episode_ids=asked.episode_ids,
+            steps=asked.steps,
+            killed=False,
+            reason=STORE_FAILURE,
+            actor=asked.actor,
+        )
+        self.withdrawals.add(told, decided, uncertain=isinstance(failure, UncertainStoreError))
+        return planned
 
     def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:
         """What stands under an id that came again.
@@ -337,79 +399,3 @@ class Engine:
         if earlier.request != entry.identity:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
-
-
-def _decide(
-    allocator: Allocator,
-    batch: Batch,
-    key: str,
-    body: bytes,
-    episodes: Sequence[str],
-    steps: Sequence[int],
-    *,
-    kill: KillMode,
-    actor: str,
-) -> tuple[Allocation, NewEntry]:
-    allocation, request = allocator.decide(batch, kill=kill), sha256(body).digest()
-    return allocation, decision_entry(
-        allocation,
-        allocator,
-        key=key,
-        request=request,
-        episode_ids=episodes,
-        steps=steps,
-        killed=kill != "off",
-        actor=actor,
-    )
-
-
-def _decide_each(
-    allocator: Allocator, requests: Sequence[AllocationRequest], *, kill: KillMode, actor: str
-) -> list[tuple[Allocation, NewEntry]]:
-    decided: list[tuple[Allocation, NewEntry]] = []
-    for request in requests:
-        key = request.decision_id or new_decision_id()
-        batch = allocator.reader.one(request, key)
-        step = request.day if request.step is None else request.step
-        decided.append(
-            _decide(allocator, batch, key, _encode(request), (request.episode_id,), (step,), kill=kill, actor=actor)
-        )
-    return decided
-
-
-def _same_requests(one: Allocator, other: Allocator) -> None:
-    """Requests written for one bundle have to fit the other.
-
-    Raises:
-        ProblemError: They do not.
-    """
-    left, right = one.bundle.schema, other.bundle.schema
-    for axis in "RSCHFGE":
-        if left.axes[axis] != right.axes[axis]:
-            raise ProblemError(
-                409, f"The bundles differ along the axis {axis}, so requests for one do not fit the other."
-            )
-    if [(field.name, field.axes) for field in left.asked] != [(field.name, field.axes) for field in right.asked]:
-        raise ProblemError(409, "The bundles ask for other inputs, so requests for one do not fit the other.")
-
-
-def _microseconds(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ProblemError(422, f"ready_at is {text!r}; a time such as 2026-11-24T09:00:00Z is wanted.") from error
-    if moment.tzinfo is None:
-        raise ProblemError(422, f"ready_at is {text!r}, which has no time zone; add Z or an offset.")
-    try:
-        return int(moment.astimezone(UTC).timestamp() * 1_000_000)
-    except (OverflowError, ValueError) as error:
-        raise ProblemError(422, f"ready_at is {text!r}, which no calendar knows.") from error
-
-
-def _same_outcome(stored: bytes, new: bytes, outcome: Outcome) -> bool:
-    left = msgspec.msgpack.decode(stored, type=OutcomeEntry)
-    # Whoever tells it again need not be who told it first.
-    right = msgspec.structs.replace(msgspec.msgpack.decode(new, type=OutcomeEntry), actor=left.actor)
-    if outcome.ready_at is None:
-        right = msgspec.structs.replace(right, ready_us=left.ready_us)
-    return left == right

@@ -17,6 +17,8 @@ from xbopt.service.http.problems import CONTENT_TYPE as PROBLEM_TYPE
 from xbopt.service.http.problems import ProblemError, problem_body
 from xbopt.service.http.routes import Answer, Call, Route, RouteTable
 from xbopt.service.http.tokens import Right, Tokens, read_tokens
+from xbopt.service.store.interface import StoreError
+from xbopt.service.store.recording import administration_entry
 
 # ASGI's own types: what a server and an application hand each other is a mapping of anything.
 Message: TypeAlias = MutableMapping[str, Any]
@@ -155,7 +157,12 @@ class Gateway:
         self._tokens = tokens
         self.engine.metrics.token_reloads.labels("loaded").inc()
         self.engine.log.note(f"{len(tokens)} tokens were read from {path}.")
-        await self.engine.note_tokens(len(tokens))
+        bundle = self.engine.allocator.address
+        entry = administration_entry("tokens", actor="", bundle=bundle, detail=f"{len(tokens)} tokens")
+        try:
+            await self.engine.commit.append(entry)
+        except StoreError as error:
+            self.engine.log.note(f"That the tokens were read anew cannot be written down: {error}")
 
     def _admit(self, scope: Scope, right: Right | None, *, posted: bool) -> _Admitted:
         """Check for whom a request is, the token, and the stated length.

@@ -14,8 +14,8 @@ from xbopt.service.bundle.schema import Field, shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers
-from xbopt.service.deciding.requests import Text
-from xbopt.service.http.batches import MOST_ROWS, BatchId
+from xbopt.service.deciding.requests import BatchId, Receipt, Text
+from xbopt.service.http.batches import MOST_ROWS
 
 _DATATYPES = {"float64": "FP64", "int64": "INT64"}
 PLATFORM = "onnxruntime_onnx"
@@ -95,9 +95,15 @@ def _array(field: Field, tensor: TensorIn) -> FloatArray | IntArray:
 
 
 def write_inference(
-    asked: InferenceRequest, key: str, allocation: Allocation, allocator: Allocator, *, address: str, stored: bool
+    asked: InferenceRequest,
+    key: str,
+    allocation: Allocation,
+    allocator: Allocator,
+    *,
+    address: str,
+    receipt: Receipt | None,
 ) -> InferenceAnswer:
-    """The answer to an inference request.
+    """The answer to an inference request; without a receipt it is not stored.
 
     Raises:
         RequestError: An output is asked for that there is not.
@@ -112,7 +118,12 @@ def write_inference(
         model_name=manifest.name,
         model_version=manifest.version,
         id=key,
-        parameters={"bundle": address, "stored": stored},
+        # Parameters of the protocol are plain values: the receipt is written as decisions verify --receipt takes it.
+        parameters={
+            "bundle": address,
+            "stored": receipt is not None,
+            **({} if receipt is None else {"receipt": f"{receipt.seq}:{receipt.hash}"}),
+        },
         outputs=[_tensor(name, found[name]) for name in wanted],
     )
 

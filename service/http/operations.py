@@ -84,10 +84,8 @@ class Operations:
             items = _few(await engine.bulk.run(lambda: _decoded(_raws, call.body)))
         if len(items) <= SMALL_ROWS:
             return JSON, _encode(await engine.allocate(_decoded(reader.decoder, call.body), actor=call.actor))
-        requests = await engine.bulk.each([*enumerate(items)], partial(_decoded_items, reader.one_decoder))
-        answers = await engine.allocate(requests, actor=call.actor)
-        parts = await engine.bulk.each(answers, lambda some: [_encode(some)[1:-1]])
-        return JSON, b"[" + b",".join(parts) + b"]"
+        read = partial(_decoded_items, reader.one_decoder)
+        return JSON, await engine.allocate_many([*enumerate(items)], read, actor=call.actor)
 
     async def _batch(self, call: Call) -> Answer:
         engine = self._engine
@@ -96,7 +94,7 @@ class Operations:
         while allocator is not engine.allocator:  # Whoever decides has to have read it.
             allocator = engine.allocator
             header, batch = await engine.bulk.run(lambda allocator=allocator: read_batch(call.body, allocator))
-        allocation, address, stored = await engine.allocate_batch(
+        told = await engine.allocate_batch(
             batch,
             key=header.batch_id,
             body=call.body,
@@ -104,7 +102,9 @@ class Operations:
             steps=header.steps or batch.day.tolist(),
             actor=call.actor,
         )
-        return BATCH, await engine.bulk.run(lambda: write_answer(header, allocation, address, stored=stored))
+        return BATCH, await engine.bulk.run(
+            lambda: write_answer(header, told.allocation, told.bundle, receipt=told.receipt, axes=told.axes)
+        )
 
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
@@ -229,10 +229,21 @@ class Operations:
         asked = _decoded(_inference, call.body)
         key, batch = read_inference(asked, engine.allocator)
         # Which outputs are wished for does not make it another request.
-        allocation, address, stored = await engine.allocate_batch(
-            batch, key=key, body=_encode(asked.inputs), episode_ids=[""] * len(batch), steps=batch.day.tolist()
+        answered = await engine.allocate_batch(
+            batch, key=key, body=_encode(asked.inputs), episode_ids=[""] * len(batch), steps=batch.day.tolist(),
+            actor=call.actor,
+        )  # fmt: skip
+        if answered.axes is not None:
+            raise ProblemError(
+                409,
+                f"The decisions {key!r} were made by the bundle {answered.bundle}, which has other axes than the one "
+                "that is served; tensors cannot say so. Ask for them as a batch, or as JSON.",
+            )
+        return _json(
+            write_inference(
+                asked, key, answered.allocation, engine.allocator, address=answered.bundle, receipt=answered.receipt
+            )
         )
-        return _json(write_inference(asked, key, allocation, engine.allocator, address=address, stored=stored))
 
     def _check_name(self, name: str) -> None:
         own = self._engine.allocator.bundle.manifest.name

@@ -47,6 +47,7 @@ class ServiceSettings:
         shadow: A bundle that decides beside.
         allowed_hosts: Names beyond the machine's own that requests may be for.
         limits: What one client may take.
+        accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
         store_seconds: How long the store may take.
         stop_seconds: How long the service may take to stop; half of it is for requests under way.
     """
@@ -61,6 +62,7 @@ class ServiceSettings:
     shadow: Path | None = None
     allowed_hosts: tuple[str, ...] = ()
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    accept_schema: bool = False
     store_seconds: float = 5.0
     stop_seconds: int = 4
 
@@ -88,7 +90,13 @@ def build_service(settings: ServiceSettings) -> Gateway:
     store = open_store(settings.store, wait_seconds=settings.store_seconds)
     commit = GroupCommit(store, wait_seconds=settings.store_seconds, on_commit=metrics.committed)
     engine = Engine(
-        allocator, commit, metrics, unproven=settings.unproven, trusted_key=settings.trusted_key, shadow=shadow
+        allocator,
+        commit,
+        metrics,
+        unproven=settings.unproven,
+        trusted_key=settings.trusted_key,
+        shadow=shadow,
+        accept_schema=settings.accept_schema,
     )
     return build_app(
         engine,

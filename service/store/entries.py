@@ -20,7 +20,8 @@ class NewEntry(msgspec.Struct, frozen=True):
         payload: Its content.
         requires: Name of a decision that must be there already, or of a withdrawal of one; empty for none.
         identity: Hash of the request that a decision answers; another request may not come under its name. It is part
-            of the content, and stands here so that nobody has to read that again. Empty for other kinds.
+            of the content, and stands here so that nobody has to read that again. For a withdrawal the SHA-256 of the
+            decision that was not told; one with other content stays as it is. Empty for other kinds.
     """
 
     kind: EntryKind

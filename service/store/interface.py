@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from typing import Protocol, TypeAlias
 
 from xbopt.core.errors import XboptError
@@ -136,6 +137,8 @@ def sought(entries: Sequence[NewEntry]) -> list[Place]:
         places[entry.kind, entry.key] = None
         if entry.kind == "decision":
             places["withdrawal", entry.key] = None
+        elif entry.kind == "withdrawal":
+            places["decision", entry.key] = None
     return list(places)
 
 
@@ -171,6 +174,10 @@ def chained(
     for entry, is_wanted in zip(entries, still, strict=True):
         earlier = there.get(("withdrawal", entry.key)) if entry.kind == "decision" else None
         earlier = earlier or there.get((entry.kind, entry.key))
+        if entry.kind == "withdrawal" and earlier is None:
+            decided = there.get(("decision", entry.key))
+            # A decision with other content was told by somebody else, or before.
+            earlier = decided if decided and sha256(decided.payload).digest() != entry.identity else None
         if earlier is not None:
             results.append(Stored("known", earlier.payload, earlier.seq, earlier.hash))
             continue

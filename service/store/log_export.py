@@ -36,6 +36,8 @@ class ExportReport:
         direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
         other_bundles: Decisions of other bundles than the one that was asked for.
         strangers: Outcomes whose decision or cell is not in the log.
+        withdrawn: Decisions that were not told, because the store took too long; what the plan told instead is in the
+            log.
         shadow_missed: Rows that a shadow has no answer for, by its name; their cells are empty.
     """
 
@@ -46,6 +48,7 @@ class ExportReport:
     direct: int = 0
     other_bundles: int = 0
     strangers: int = 0
+    withdrawn: int = 0
     shadow_missed: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -78,7 +81,7 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
         path, _log_schema(schema, shadows.about), with_exploration=explores, with_mask=masked
     ) as writer:
         waiting: list[DecisionColumns] = []
-        for key, entry in _decisions(store):
+        for key, entry in _decisions(store, about.address, report):
             if entry.bundle != about.address:
                 report.other_bundles += len(entry.decision_ids)
                 continue
@@ -154,9 +157,16 @@ def _bundle(store: Store, wanted: str | None) -> BundleEntry:
     return fitting[0]
 
 
-def _decisions(store: Store) -> Iterator[tuple[str, DecisionEntry]]:
+def _decisions(store: Store, bundle: str, report: ExportReport) -> Iterator[tuple[str, DecisionEntry]]:
+    """What was told, by the name of its entry: decisions, and what stands for those that were withdrawn."""
+    told = {entry.key: decode_decision(entry.payload) for entry in store.entries("withdrawal")}
     for entry in store.entries("decision"):
-        yield entry.key, decode_decision(entry.payload)
+        decision = decode_decision(entry.payload)
+        instead = told.pop(entry.key, None)
+        if instead is not None and decision.bundle == bundle:
+            report.withdrawn += len(decision.decision_ids)
+        yield entry.key, instead or decision
+    yield from told.items()
 
 
 def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:

@@ -14,7 +14,7 @@ from xbopt.service.bundle.graph_session import Arrays
 from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch
-from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Source
+from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, Receipt, Source
 from xbopt.service.store.entries import (
     ENTRY_VERSION,
     Action,
@@ -24,6 +24,7 @@ from xbopt.service.store.entries import (
     NewEntry,
     OutcomeEntry,
     ShadowEntry,
+    Stored,
 )
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -237,12 +238,33 @@ def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     ]
 
 
+def receipt_of(stored: Stored) -> Receipt | None:
+    """Where an entry stands in the chain; None where it is not stored."""
+    return Receipt(stored.seq, stored.hash.hex()) if stored.seq else None
+
+
 def answer_of(
-    allocation: Allocation, row: int, allocator: Allocator, *, bundle: str, currency: str, stored: bool
+    allocation: Allocation,
+    row: int,
+    *,
+    bundle: str,
+    units: list[str],
+    currency: str,
+    receipt: Receipt | None,
+    axes: dict[str, list[str]] | None = None,
 ) -> AllocationAnswer:
-    """One decision in the words of the service."""
+    """One decision in the words of the service.
+
+    Args:
+        allocation: The decisions.
+        row: Which of them.
+        bundle: Content address of the bundle that decided.
+        units: Its cells.
+        currency: Its currency.
+        receipt: Where the decision stands in the store; None where it is not stored.
+        axes: Its axes, where they are to be told.
+    """
     batch = allocation.batch
-    units = allocator.units
     if batch.active is not None:
         units = [unit for unit, active in zip(units, batch.active[row].ravel().tolist(), strict=True) if active]
     return AllocationAnswer(
@@ -251,9 +273,11 @@ def answer_of(
         policy=allocation.policy[row],
         source=allocation.source[row],
         guardrails=allocation.guardrails[row],
-        stored=stored,
+        stored=receipt is not None,
         currency=currency,
         day=int(batch.day[row]),
         units=units,
+        receipt=receipt,
+        axes=axes,
         **{name: array[row].tolist() for name, array in allocation.outputs.items() if name != "probabilities"},
     )

@@ -25,8 +25,7 @@ from xbopt.service.store.sqlite_files import (
     UNCHANGING,
     check_file,
     last_change,
-    lost_log,
-    way_to_read,
+    log_state,
 )
 
 _OBJECTS = {
@@ -75,7 +74,9 @@ class SqliteStore:
     ) -> None:
         check_file(path, read_only=read_only)
         self._path, self._read_only = path, read_only
-        way = way_to_read(path) if read_only else ""
+        # Before SQLite opens the file: it gives up its locks when somebody else in the process closes it.
+        log = log_state(path)
+        self._doubt, way = log.doubt, log.way if read_only else ""
         self._unchanged = last_change(path) if way == UNCHANGING else None
         address = f"{path.resolve().as_uri()}?mode=ro{way}" if read_only else path
         with self._said():
@@ -98,7 +99,7 @@ class SqliteStore:
 
         Raises:
             UsageError: It lacks the tables of a store, and is to be read or holds other tables.
-            TamperedStoreError: It holds one of them without the other.
+            TamperedStoreError: It holds only one of them as it was made.
         """
         run = self._connection.execute
         names = {str(name) for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -108,8 +109,11 @@ class SqliteStore:
         }
         if there == _COLUMNS:
             return True
-        if there["entries"] == _COLUMNS["entries"]:
-            raise TamperedStoreError(f"{self._path} has lost the end of its chain: there is no table head.")
+        kept = [table for table in _COLUMNS if there[table] == _COLUMNS[table]]
+        if kept:
+            raise TamperedStoreError(
+                f"{self._path} holds {kept[0]} as xbopt serve made it, but not the other table of a store."
+            )
         if self._read_only or names:
             holds = f"the tables {', '.join(sorted(names))}" if names else "no table"
             raise UsageError(
@@ -122,11 +126,10 @@ class SqliteStore:
         run = self._connection.execute
         if not is_new:
             self._check_objects()
-            lost = lost_log(self._path)
-            if lost:
+            if self._doubt:
                 raise TamperedStoreError(
-                    f"{self._path} is not written to: {lost}. Put the log back. If it is lost for good, with the "
-                    f'entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
+                    f"{self._path} is not written to: {self._doubt}. Put the log back. If it is lost for good, with "
+                    f'the entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
                 )
         # In WAL mode FULL syncs the log at every commit: what was acknowledged survives a loss of power.
         for setting in ("journal_mode=WAL", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
@@ -142,7 +145,7 @@ class SqliteStore:
             run("COMMIT")
         self._end()
         # First into the log, then from there into the file: a marked file always had a log beside it.
-        run(f"PRAGMA user_version={IN_USE:d}")
+        self._mark()
         run("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
@@ -228,7 +231,7 @@ class SqliteStore:
 
     def doubt(self) -> str:
         """As ``Store.doubt``."""
-        return lost_log(self._path)
+        return self._doubt
 
     def interrupt(self) -> None:
         """As ``Store.interrupt``. SQLite waits for locks only as long as it was told to."""
@@ -245,8 +248,12 @@ class SqliteStore:
                     # Nobody but the last may leave the log; others are refused.
                     run("PRAGMA journal_mode=DELETE").fetchall()
                 except sqlite3.Error:
-                    run(f"PRAGMA user_version={IN_USE:d}")
+                    self._mark()
         self._connection.close()
+
+    def _mark(self) -> None:
+        (version,) = self._connection.execute("PRAGMA schema_version").fetchone()
+        self._connection.execute(f"PRAGMA user_version={IN_USE + int(version):d}")
 
     def _found(self, places: Sequence[Place]) -> dict[Place, Entry]:
         found: dict[Place, Entry] = {}

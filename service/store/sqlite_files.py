@@ -7,17 +7,21 @@ main file alone looks like a whole, shorter store. So a service marks the main f
 
 import struct
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from xbopt.core.errors import UsageError
 from xbopt.service.store.interface import StoreError
 
 IN_USE = 0x78626F70
-"""The mark of a file that a service has open."""
+"""The mark of a file that a service has open, less the version of its schema.
+
+SQLite's own backup, which takes in the log, raises that version in the copy: the copy is not marked, and is whole.
+"""
 UNCHANGING, NO_LOCKS = "&immutable=1", "&vfs=unix-none"
 _MAGIC = b"SQLite format 3\0"
 _MARK = struct.Struct(">I")
-_MARK_AT = 60
+_MARK_AT, _SCHEMA_VERSION_AT = 60, 40
 # The write-ahead log: https://www.sqlite.org/fileformat2.html#walformat
 _LOG_MAGIC = (0x377F0682, 0x377F0683)
 _LOG_HEADER, _FRAME_HEADER = struct.Struct(">8I"), struct.Struct(">6I")
@@ -50,46 +54,60 @@ def check_file(path: Path, *, read_only: bool) -> None:
             )
 
 
-def way_to_read(path: Path) -> str:
-    """How SQLite has to open a file so that reading makes no write-ahead log beside it.
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The write-ahead log of a store, as its files tell before SQLite opens them.
+
+    Attributes:
+        way: How SQLite has to open the file so that reading leaves no trace.
+        doubt: Why the log cannot be whole; empty where nothing speaks for it.
+    """
+
+    way: str
+    doubt: str
+
+
+def log_state(path: Path) -> LogState:
+    """Look at the log of a store. Nobody in this process may have the store open: that would lose its locks.
 
     Log and index stand there while a service writes, or after it was killed: they are used as they are. A log without
     its index, as in a copy, is read into memory, for which SQLite wants a file system without locks. A file that stands
-    alone is read as one that does not change; whether that was so is checked afterwards.
+    alone is read as one that does not change; whether that was so is checked afterwards. So is one whose log holds no
+    complete transaction: SQLite would remove that log in the end.
     """
-    log, index = _beside(path, "-wal"), _beside(path, "-shm")
-    if log.exists() and index.exists():
-        return ""
-    return NO_LOCKS if log.exists() and log.stat().st_size else UNCHANGING
+    log = _beside(path, "-wal")
+    complete, damage = _read_log(log)
+    if not complete and not damage and path.exists() and _marked(path):
+        damage = (
+            f"a service had {path.name} open when it was copied or stopped, and its write-ahead log {log.name}, which "
+            "holds the newest entries, is not beside it or empty"
+        )
+    if not complete:
+        return LogState(UNCHANGING, damage)
+    return LogState("" if _beside(path, "-shm").exists() else NO_LOCKS, damage)
+
+
+def _read_log(log: Path) -> tuple[int, str]:
+    """Number of frames that SQLite will read, and what is wrong with the log."""
+    complete, found = 0, ""
+    for _ in range(3):
+        data = log.read_bytes() if log.exists() else b""
+        if len(data) <= _LOG_HEADER.size:
+            return 0, ""
+        complete, found = _frames(data)
+        if not found:
+            break
+        # A service that writes at this moment is seen in the middle of its work.
+        time.sleep(_RESTLESS_SECONDS)
+        if log.exists() and log.read_bytes() == data:
+            return complete, f"the write-ahead log {log.name} {found}"
+    return complete, ""
 
 
 def last_change(path: Path) -> tuple[int, int]:
     """When a file was last written to, in ns, and its size in bytes."""
     now = path.stat()
     return now.st_mtime_ns, now.st_size
-
-
-def lost_log(path: Path) -> str:
-    """Why the write-ahead log of a store cannot be whole; empty where nothing speaks for it."""
-    log = _beside(path, "-wal")
-    if not log.exists() or log.stat().st_size <= _LOG_HEADER.size:
-        if not _marked(path):
-            return ""
-        return (
-            f"a service had {path.name} open when it was copied or stopped, and its write-ahead log {log.name}, which "
-            "holds the newest entries, is not beside it or empty"
-        )
-    found = ""
-    for _ in range(3):
-        data = log.read_bytes()
-        found = _damage(data)
-        if not found:
-            return ""
-        # A service that writes at this moment is seen in the middle of its work.
-        time.sleep(_RESTLESS_SECONDS)
-        if log.exists() and log.read_bytes() == data:
-            return f"the write-ahead log {log.name} {found}"
-    return ""
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -100,11 +118,14 @@ def _beside(path: Path, ending: str) -> Path:
 def _marked(path: Path) -> bool:
     with path.open("rb") as file:
         header = file.read(_MARK_AT + _MARK.size)
-    return len(header) == _MARK_AT + _MARK.size and _MARK.unpack_from(header, _MARK_AT)[0] == IN_USE
+    if len(header) < _MARK_AT + _MARK.size:
+        return False
+    mark, version = (_MARK.unpack_from(header, at)[0] for at in (_MARK_AT, _SCHEMA_VERSION_AT))
+    return mark == IN_USE + version
 
 
-def _damage(log: bytes) -> str:
-    """What is wrong with a write-ahead log; empty where SQLite reads all of it that is of one time.
+def _frames(log: bytes) -> tuple[int, str]:
+    """Number of frames up to the last complete transaction, and what is wrong; empty where SQLite reads them all.
 
     Frames carry the salt of the log's header and a sum over all before them; SQLite stops at the first that does not
     fit. Older frames behind the newest have another salt. A last frame that does not fit was being written when the
@@ -112,24 +133,29 @@ def _damage(log: bytes) -> str:
     """
     magic, _, page, _, *salt, first, second = _LOG_HEADER.unpack_from(log)
     if magic not in _LOG_MAGIC or page < 512 or page & (page - 1):
-        return "has no header that SQLite knows"
+        return 0, "has no header that SQLite knows"
     order = "<" if magic == _LOG_MAGIC[0] else ">"
     sums = _checksum(log[:24], order, (0, 0))
     if sums != (first, second):
-        return "has a damaged header"
+        return 0, "has a damaged header"
     size = _FRAME_HEADER.size + page
-    if (len(log) - _LOG_HEADER.size) % size:
-        return "ends in the middle of a page"
+    complete = 0
     is_broken = False
-    for at in range(_LOG_HEADER.size, len(log), size):
-        _, _, salt_1, salt_2, first, second = _FRAME_HEADER.unpack_from(log, at)
+    for number, at in enumerate(range(_LOG_HEADER.size, len(log) - size + 1, size), start=1):
+        _, commit, salt_1, salt_2, first, second = _FRAME_HEADER.unpack_from(log, at)
         if [salt_1, salt_2] != salt:
+            # Those before it were written over, so nothing behind it counts.
+            is_broken = True
             continue
         if is_broken:
-            return "is damaged before its end"
+            return complete, "is damaged before its end"
         sums = _checksum(log[at : at + 8] + log[at + _FRAME_HEADER.size : at + size], order, sums)
         is_broken = sums != (first, second)
-    return ""
+        if commit and not is_broken:
+            complete = number
+    if (len(log) - _LOG_HEADER.size) % size:
+        return complete, "ends in the middle of a page"
+    return complete, ""
 
 
 def _checksum(data: bytes, order: str, sums: tuple[int, int]) -> tuple[int, int]:

@@ -113,7 +113,7 @@ def test_one_more_input_travels_everywhere(larger: Exported, tactic: Exported, t
             assert np.frombuffer(decision.inputs["supplier_cover"]).tolist() == np.ravel(COVER).tolist()
             expected = 7 if name in {"json", "bytes"} else 4
             assert np.frombuffer(decision.inputs["sale"], dtype=np.int64).tolist() == [expected]
-        assert replay_decisions(store, larger.path) == 4
+        assert replay_decisions(store, larger.path).same == 4
         assert export_log(store, tmp_path / "log.parquet").rows == 16
     log = read_decision_log(tmp_path / "log.parquet")
     assert log.schema.context_names[-2:] == ("supplier_cover", "sale")

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.service.conftest import Command, Exported, Serve, new_database
-from tests.service.test_store import entry
+from tests.service.test_store import decided, entry
 from xbopt.core.errors import UsageError
 from xbopt.service.store.interface import StoreError, TamperedStoreError
 from xbopt.service.store.opening import open_store
@@ -169,7 +169,7 @@ def test_reading_needs_no_right_to_write(tactic: Exported, folder: Path, reposit
     """As somebody who may write neither file nor folder, who sees what a read-only file system shows."""
     path = folder / "s.sqlite"
     with closing(SqliteStore(path)) as store:
-        store.append([entry(1)])
+        store.append(decided(tactic, 1))
     bundle = Path(shutil.copy(tactic.path, folder))
     for own in (path, bundle):
         own.chmod(0o444)

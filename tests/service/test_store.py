@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,13 +16,15 @@ from tests.service.conftest import Exported
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.errors import BundleError, SupportError, UsageError
 from xbopt.env.decision_book import log_schema
+from xbopt.service.deciding.allocator import STORE_FAILURE
 from xbopt.service.deciding.requests import Outcome
+from xbopt.service.http.outcomes import outcome_entry
 from xbopt.service.store.entries import GENESIS, NewEntry, Stored, next_hash
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import Store, StoreError, TamperedStoreError, UncertainStoreError, Wanted
 from xbopt.service.store.log_export import export_log
 from xbopt.service.store.opening import open_store
-from xbopt.service.store.recording import bundle_entry, decision_entry
+from xbopt.service.store.recording import administration_entry, bundle_entry, decision_entry, shadow_entry
 from xbopt.service.store.verification import replay_decisions, verify_chain
 
 
@@ -77,6 +80,36 @@ def test_entries_cannot_be_changed_through_sql(store_url: str, store: Store) -> 
     for change in ("UPDATE {} SET key = 'x'", "DELETE FROM {}"):
         with pytest.raises(Exception, match="never"):
             run_sql(store_url, change)
+
+
+def decided(exported: Exported, count: int) -> list[NewEntry]:
+    """A bundle, and decisions as its service stores them."""
+    allocator = exported.allocator()
+    made = [allocator.allocate(exported.request(decision_id=f"d{i}")) for i in range(count)]
+    return [bundle_entry(allocator)] + [
+        decision_entry(one, allocator, key=f"d{i}", request=b"", episode_ids=[""], steps=[0], killed=False)
+        for i, one in enumerate(made)
+    ]
+
+
+def store_of(store: Store, exported: Exported, *, first: int = 0) -> None:
+    """Entries of every kind, as a service stores them; ``first`` is the number in the first decision's name."""
+    allocator = exported.allocator()
+    names = [f"d{first + i}" for i in range(6)]
+    made = {name: allocator.allocate(exported.request(decision_id=name)) for name in names}
+    entries = [bundle_entry(allocator), administration_entry("start", actor="boss", bundle=allocator.address)]
+    for name, one in made.items():
+        asked = {"key": name, "request": b"", "episode_ids": [""], "steps": [0], "killed": False}
+        entries.append(decision_entry(one, allocator, **asked))  # type: ignore[arg-type]
+        entries.append(shadow_entry(one, allocator, key=name))
+    late = entries[2]
+    plan = allocator.by_plan(made[names[0]].batch, STORE_FAILURE)
+    told = decision_entry(plan, allocator, key=names[0], request=b"", episode_ids=[""], steps=[0], killed=False,
+                          reason=STORE_FAILURE)  # fmt: skip
+    entries.append(NewEntry("withdrawal", names[0], told.payload, identity=sha256(late.payload).digest()))
+    told_of = [Outcome(decision_id=name, unit="DE/families", reward=1.5) for name in names[1:4]]
+    entries += [outcome_entry(outcome, "shop") for outcome in told_of]
+    assert {one.state for one in store.append(entries)} <= {"new", "known"}
 
 
 def run_sql(url: str, *statements: str, freely: bool = False) -> None:
@@ -403,7 +436,7 @@ def test_entries_that_no_service_wrote_are_told(store: Store, tactic: Exported, 
 
 
 def test_stored_decisions_are_worked_out_again(tactic: Exported, filled: Store) -> None:
-    assert replay_decisions(filled, tactic.path) == 8
+    assert replay_decisions(filled, tactic.path).same == 8
     made = tactic.allocator().allocate(tactic.request(decision_id="x"))
     made.spend_base[0, 0, 0, 0] += 1e-9
     forged = decision_entry(made, tactic.allocator(), request=b"", key="x", episode_ids=[""], steps=[0], killed=False)

@@ -1,0 +1,105 @@
+"""Whether what stands in a chain makes sense: a right hash says that nobody changed it, not that a service wrote it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from xbopt.core.errors import BundleError
+from xbopt.service.store.entries import AdministrationEntry, BundleEntry, Entry, OutcomeEntry, ShadowEntry
+from xbopt.service.store.interface import StoreError, TamperedStoreError
+from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry
+from xbopt.service.store.subjects import ROW_SIGN, Label, Subject, read_label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Something that an operator did.
+
+    Attributes:
+        at: When, ISO 8601 in UTC.
+        actor: Name of the token; empty where the service takes no tokens.
+        action: What was done.
+        bundle: Content address of the bundle that decides from then on.
+        detail: More, in words.
+    """
+
+    at: str
+    actor: str
+    action: str
+    bundle: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Contents:
+    """Looks at one entry after the other, in the order of the chain.
+
+    Attributes:
+        acts: What operators did.
+        stray_outcomes: Outcomes of rows or cells that were not decided; services before took them.
+    """
+
+    acts: list[Act] = field(default_factory=list[Act])
+    stray_outcomes: int = 0
+    _labels: dict[str, Label] = field(default_factory=dict[str, Label])
+    _subjects: dict[str, Subject] = field(default_factory=dict[str, Subject])
+
+    def look(self, entry: Entry) -> None:
+        """Look at an entry.
+
+        Raises:
+            TamperedStoreError: No service wrote it.
+        """
+        try:
+            complaint = self._complaint(entry)
+        except (BundleError, StoreError, KeyError, ValueError, OverflowError) as error:
+            complaint = f"it cannot be read: {error}"
+        if complaint:
+            raise TamperedStoreError(
+                f"Entry {entry.seq} ({entry.kind} {entry.key[:200]!r}) makes no sense: {complaint}"
+            )
+
+    def _complaint(self, entry: Entry) -> str:
+        match entry.kind:
+            case "bundle":
+                bundle = decode_entry(entry.payload, BundleEntry)
+                self._labels[entry.key] = read_label(entry.key, entry.payload)
+                return "" if bundle.address == entry.key else f"it holds the bundle {bundle.address}."
+            case "decision" | "withdrawal":
+                return self._decided(entry)
+            case "outcome":
+                return self._outcome(decode_entry(entry.payload, OutcomeEntry))
+            case "shadow":
+                shadow = decode_entry(entry.payload, ShadowEntry)
+                return "" if shadow.decision in self._subjects else f"there is no decision {shadow.decision!r}."
+            case "administration":
+                self.acts.append(act_of(decode_entry(entry.payload, AdministrationEntry)))
+                return ""
+        return f"there is no kind of entry {entry.kind!r}."
+
+    def _decided(self, entry: Entry) -> str:
+        decision = decode_decision(entry.payload)
+        ids = decision.decision_ids
+        label = self._labels.get(decision.bundle)
+        if label is None:
+            return f"no bundle {decision.bundle} stands before it."
+        if ids != [entry.key] and ids != [f"{entry.key}{ROW_SIGN}{row}" for row in range(len(ids))]:
+            return "its decisions have other names."
+        if entry.kind == "withdrawal" and not decision.reason:
+            return "it does not say why the decision was withdrawn."
+        allocation_of(decision, label.schema)
+        self._subjects[entry.key] = Subject.of(entry.key, decision)
+        return ""
+
+    def _outcome(self, outcome: OutcomeEntry) -> str:
+        subject = self._subjects.get(outcome.decision_id.partition(ROW_SIGN)[0])
+        if subject is None:
+            return f"there is no decision {outcome.decision_id!r}."
+        if subject.complaint(outcome.decision_id, outcome.unit, self._labels[subject.bundle]):
+            self.stray_outcomes += 1
+        return ""
+
+
+def act_of(entry: AdministrationEntry) -> Act:
+    """An entry of administration in words."""
+    at = datetime.fromtimestamp(entry.at_us / 1e6, UTC).isoformat(timespec="seconds")
+    return Act(at=at, actor=entry.actor, action=entry.action, bundle=entry.bundle, detail=entry.detail)
