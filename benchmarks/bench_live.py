@@ -108,7 +108,9 @@ def measure(scenario: str, *, rows: int, tensor_rows: int, clients: int, seconds
         inferred = json.dumps({"inputs": tensors}).encode()
         port = free_port()
         store = f"sqlite:///{folder}/decisions.sqlite"
-        with running("-m", "xbopt", "serve", str(path), "--port", str(port), "--store", store, port=port):
+        with running(
+            "-m", "xbopt", "serve", str(path), "--port", str(port), "--store", store, "--store-timeout", "60", port=port
+        ):
             loads = {
                 "idle": under_load(port, "/v1/allocate", b"", 0, seconds),
                 f"{clients} clients, lists of {rows} ({len(listed) >> 10} kB)": under_load(

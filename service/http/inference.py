@@ -4,7 +4,7 @@ An inference is a decision like any other: it passes the guardrails, is drawn by
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 import numpy as np
@@ -48,7 +48,7 @@ class InferenceRequest(msgspec.Struct, kw_only=True):
 
 
 class TensorOut(msgspec.Struct, kw_only=True):
-    """An output tensor, its data in one row."""
+    """An output tensor, its data in one row; ``large_tensors`` writes it."""
 
     name: str
     shape: list[int]
@@ -129,9 +129,8 @@ def write_inference(
 
 
 def _tensor(name: str, array: FloatArray | IntArray) -> TensorOut:
-    data: Sequence[float | int] = array.ravel().tolist()
     kind = "INT64" if array.dtype.kind == "i" else "FP64"
-    return TensorOut(name=name, shape=list(array.shape), datatype=kind, data=data)
+    return TensorOut(name=name, shape=list(array.shape), datatype=kind, data=cast("Sequence[float]", array.ravel()))
 
 
 def model_metadata(allocator: Allocator) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """The operations of the service: from a body to an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -9,12 +9,15 @@ import msgspec
 
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.version import __version__
+from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, Outcome
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.batches import read_batch, write_answer
 from xbopt.service.http.bulk import SMALL_BYTES, SMALL_ROWS, is_list
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.inference import InferenceRequest, model_metadata, read_inference, write_inference
+from xbopt.service.http.large_tensors import decode_inference, encode_answer, encode_inputs
 from xbopt.service.http.problems import ProblemError, store_reason
 from xbopt.service.http.readiness import check_ready
 from xbopt.service.http.routes import JSON, Answer, Call
@@ -25,6 +28,7 @@ METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 Body = TypeVar("Body")
 Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 class SwapRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +55,6 @@ _outcomes = msgspec.json.Decoder(Outcome | list[Outcome])
 _swap, _switch = msgspec.json.Decoder(SwapRequest), msgspec.json.Decoder(KillSwitch)
 _rollback = msgspec.json.Decoder(RollBack)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
-_inference = msgspec.json.Decoder(InferenceRequest)
 
 
 class Operations:
@@ -74,16 +77,16 @@ class Operations:
             return await self._batch(call)
         reader = engine.allocator.reader
         if not is_list(call.body):
-            asked = _decoded(reader.decoder, call.body)
+            asked = _decoded(reader.decoder.decode, call.body)
             if isinstance(asked, AllocationRequest):
                 return JSON, _encode((await engine.allocate((asked,), actor=call.actor))[0])
             return JSON, _encode(await engine.allocate(_few(asked), actor=call.actor))
         if len(call.body) <= SMALL_BYTES:
-            items = _few(_decoded(_raws, call.body))
+            items = _few(_decoded(_raws.decode, call.body))
         else:
-            items = _few(await engine.bulk.run(lambda: _decoded(_raws, call.body)))
+            items = _few(await engine.bulk.run(lambda: _decoded(_raws.decode, call.body)))
         if len(items) <= SMALL_ROWS:
-            return JSON, _encode(await engine.allocate(_decoded(reader.decoder, call.body), actor=call.actor))
+            return JSON, _encode(await engine.allocate(_decoded(reader.decoder.decode, call.body), actor=call.actor))
         read = partial(_decoded_items, reader.one_decoder)
         return JSON, await engine.allocate_many([*enumerate(items)], read, actor=call.actor)
 
@@ -109,7 +112,7 @@ class Operations:
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
         _need_ready(self._engine)
-        given = _decoded(_outcomes, call.body)
+        given = _decoded(_outcomes.decode, call.body)
         some = (given,) if isinstance(given, Outcome) else _few(given)
         states = await self._engine.outcomes(some, actor=call.actor)
         return _json({"accepted": len(states), "new": states.count("new"), "known": states.count("known")})
@@ -153,7 +156,7 @@ class Operations:
 
     async def swap(self, call: Call) -> Answer:
         """Decide with another bundle."""
-        file = _decoded(_swap, call.body).file
+        file = _decoded(_swap.decode, call.body).file
         before = self._engine.allocator
         try:
             now = await self._engine.swap(self._bundles / file, actor=call.actor)
@@ -168,7 +171,7 @@ class Operations:
     async def roll_back(self, call: Call) -> Answer:
         """Decide with the bundle before this one again."""
         if call.body:
-            _decoded(_rollback, call.body)
+            _decoded(_rollback.decode, call.body)
         try:
             await self._engine.roll_back(actor=call.actor)
         except StoreError as error:
@@ -182,7 +185,7 @@ class Operations:
 
     async def kill_switch(self, call: Call) -> Answer:
         """Let the plan answer everything, or nothing be spent, or neither."""
-        asked = _decoded(_switch, call.body)
+        asked = _decoded(_switch.decode, call.body)
         try:
             await self._engine.kill(asked.mode if asked.on else "off", actor=call.actor)
         except StoreError as error:
@@ -226,24 +229,33 @@ class Operations:
         """Decide for a batch of markets."""
         self._check_name(call.name)
         engine = self._engine
-        asked = _decoded(_inference, call.body)
-        key, batch = read_inference(asked, engine.allocator)
+        allocator = engine.allocator
+        asked, key, batch, body = await self._aside(lambda: _read_inference(call.body, allocator), call.body)
+        while allocator is not engine.allocator:  # Whoever decides has to have read it.
+            allocator = engine.allocator
+            asked, key, batch, body = await self._aside(
+                lambda allocator=allocator: _read_inference(call.body, allocator), call.body
+            )
         # Which outputs are wished for does not make it another request.
-        answered = await engine.allocate_batch(
-            batch, key=key, body=_encode(asked.inputs), episode_ids=[""] * len(batch), steps=batch.day.tolist(),
-            actor=call.actor,
-        )  # fmt: skip
-        if answered.axes is not None:
+        told = await engine.allocate_batch(
+            batch, key=key, body=body, episode_ids=[""] * len(batch), steps=batch.day.tolist(), actor=call.actor
+        )
+        if told.axes is not None:
             raise ProblemError(
                 409,
-                f"The decisions {key!r} were made by the bundle {answered.bundle}, which has other axes than the one "
+                f"The decisions {key!r} were made by the bundle {told.bundle}, which has other axes than the one "
                 "that is served; tensors cannot say so. Ask for them as a batch, or as JSON.",
             )
-        return _json(
-            write_inference(
-                asked, key, answered.allocation, engine.allocator, address=answered.bundle, receipt=answered.receipt
-            )
-        )
+
+        def write() -> bytes:
+            answer = write_inference(asked, key, told.allocation, allocator, address=told.bundle, receipt=told.receipt)
+            return encode_answer(answer)
+
+        return JSON, await self._aside(write, call.body)
+
+    async def _aside(self, work: Callable[[], Done], body: bytes) -> Done:
+        """Do something with a body; beside the loop where it is large."""
+        return work() if len(body) <= SMALL_BYTES else await self._engine.bulk.run(work)
 
     def _check_name(self, name: str) -> None:
         own = self._engine.allocator.bundle.manifest.name
@@ -255,14 +267,14 @@ def _json(value: object) -> Answer:
     return JSON, _encode(value)
 
 
-def _decoded(decoder: "msgspec.json.Decoder[Body]", body: bytes) -> Body:
+def _decoded(decode: Callable[[bytes], Body], body: bytes) -> Body:
     """A JSON body.
 
     Raises:
         ProblemError: 400 where it is not JSON, 422 where it is not what is asked for.
     """
     try:
-        return decoder.decode(body)
+        return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # A ValidationError is a DecodeError: the text is JSON, but not what is wanted.
         raise ProblemError(422 if isinstance(error, msgspec.ValidationError) else 400, f"{error}.") from error
@@ -273,6 +285,13 @@ def _need_ready(engine: Engine) -> None:
         raise ProblemError(503, "The service is starting or stopping; try again.")
 
 
+def _read_inference(body: bytes, allocator: Allocator) -> tuple[InferenceRequest, str, Batch, bytes]:
+    """The request, the name of its batch, the batch, and what makes it the same again."""
+    asked = _decoded(decode_inference, body)
+    key, batch = read_inference(asked, allocator)
+    return asked, key, batch, encode_inputs(asked.inputs)
+
+
 def _decoded_items(
     decoder: "msgspec.json.Decoder[AllocationRequest]", items: Sequence[tuple[int, msgspec.Raw]]
 ) -> list[AllocationRequest]:
@@ -280,7 +299,7 @@ def _decoded_items(
     requests: list[AllocationRequest] = []
     for place, item in items:
         try:
-            requests.append(_decoded(decoder, item))
+            requests.append(_decoded(decoder.decode, item))
         except ProblemError as error:
             raise ProblemError(error.status, f"In item {place} of the list: {error}") from error
     return requests

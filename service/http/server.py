@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -173,6 +174,9 @@ class TimedServer(uvicorn.Server):
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         self._sweep(loop)
+        # What was loaded stays; the garbage collector need not look at it again while requests wait.
+        gc.collect()
+        gc.freeze()
         if threading.current_thread() is threading.main_thread():
             loop.add_signal_handler(signal.SIGHUP, self._reload)
 
