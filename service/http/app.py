@@ -1,6 +1,5 @@
 """The service as an ASGI application: one table of its routes, from which they are served and documented."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -30,7 +29,7 @@ def build_app(
     most_bytes: int = 32 << 20,
     body_seconds: float = 10.0,
     stop_seconds: float = 1.5,
-    hosts: Iterable[str] | None = None,
+    hosts: HostRule | None = None,
 ) -> Gateway:
     """The service as an ASGI application.
 
@@ -41,14 +40,14 @@ def build_app(
         most_bytes: Largest body.
         body_seconds: How long a body may take to come.
         stop_seconds: How long the engine may take to stop.
-        hosts: Names that requests may be for; None for any.
+        hosts: For whom requests may be; None for anybody.
     """
     operations = Operations(engine, bundles)
     routes = routes_of(operations, engine)
     types = (engine.allocator.reader.request_type, SwapRequest, KillSwitch, RollBack)
     operations.document = msgspec.json.encode(describe(routes, types, secured=tokens is not None))
     return Gateway(
-        routes, engine, tokens=tokens, hosts=HostRule(hosts), most_bytes=most_bytes, body_seconds=body_seconds,
+        routes, engine, tokens=tokens, hosts=hosts or HostRule(None), most_bytes=most_bytes, body_seconds=body_seconds,
         stop_seconds=stop_seconds,
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import msgspec
 
-from xbopt.core.errors import XboptError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Outcome
@@ -19,6 +18,7 @@ from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.outcomes import check_subjects, outcome_entry, same_outcome
 from xbopt.service.http.problems import OperatorLog, ProblemError, store_reason
 from xbopt.service.http.schema_change import check_same_requests, check_schema
+from xbopt.service.http.served_bundles import ServedBundles
 from xbopt.service.http.shadow import ShadowRunner
 from xbopt.service.store.entries import DecisionEntry, NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
@@ -34,7 +34,6 @@ from xbopt.service.store.recording import (
 from xbopt.service.store.subjects import Label, Subject, Subjects
 from xbopt.service.store.withdrawals import Withdrawals
 
-_KEPT_BUNDLES = 3
 _to_json = msgspec.json.Encoder().encode
 Item = TypeVar("Item")
 
@@ -64,11 +63,8 @@ class Engine:
         shadow: Allocator | None = None,
         accept_schema: bool = False,
     ) -> None:
-        self.allocator, self.commit, self.metrics = allocator, commit, metrics
-        self._unproven, self._trusted_key = unproven, trusted_key
-        self._earlier: list[Allocator] = []
-        self._loading, self._rollbacks = False, 0
-        self._changing = asyncio.Lock()
+        self.commit, self.metrics = commit, metrics
+        self.bundles = ServedBundles(allocator, commit, metrics, unproven=unproven, trusted_key=trusted_key)
         self.ready = False
         self.log = OperatorLog()
         self.bulk = BulkThread()
@@ -93,7 +89,7 @@ class Engine:
         began = administration_entry("start", actor="", bundle=allocator.address)
         await self.commit.append(bundle_entry(allocator), began)
         await self.kill_switch.follow()
-        self._tell_bundle(1)
+        self.bundles.tell(1)
         self.ready = True
 
     async def stop(self) -> None:
@@ -253,61 +249,18 @@ class Engine:
                 )
         return [one.state for one in stored]
 
+    @property
+    def allocator(self) -> Allocator:
+        """The bundle that decides now."""
+        return self.bundles.allocator
+
     async def swap(self, path: Path, *, actor: str = "") -> Allocator:
-        """Load another bundle and decide with it from now on; the one before can be rolled back to.
-
-        Whatever decides meanwhile, decides as before. A bundle that decides already changes nothing.
-
-        Raises:
-            BundleError: It does not pass the checks, or is for another market.
-            ProblemError: Another bundle is being loaded, or somebody rolled back meanwhile.
-            StoreError: The change cannot be written down; nothing is changed.
-        """
-        if self._loading:
-            raise ProblemError(409, "Another bundle is being loaded; ask again when that is done.")
-        self._loading, rollbacks = True, self._rollbacks
-        try:
-            new = await asyncio.get_running_loop().run_in_executor(None, self._load, path)
-            async with self._changing:
-                if rollbacks != self._rollbacks:
-                    raise ProblemError(409, "Somebody rolled back while the bundle was loaded, so it does not decide.")
-                if new.address == self.allocator.address:
-                    self.metrics.swaps.labels("unchanged").inc()
-                    return self.allocator
-                check_same_requests(self.allocator, new)
-                entry = administration_entry("swap", actor=actor, bundle=new.address, detail=self.allocator.address)
-                await self.commit.append(bundle_entry(new), entry)
-                self._earlier = [*self._earlier, self.allocator][-_KEPT_BUNDLES:]
-                self._set(new)
-                self.metrics.swaps.labels("swapped").inc()
-                return new
-        except XboptError:
-            self.metrics.swaps.labels("refused").inc()
-            raise
-        finally:
-            self._loading = False
-
-    def _load(self, path: Path) -> Allocator:
-        return Allocator.load(path, unproven=self._unproven, trusted_key=self._trusted_key)
+        """As ``ServedBundles.swap``."""
+        return await self.bundles.swap(path, actor=actor)
 
     async def roll_back(self, *, actor: str = "") -> Allocator:
-        """Decide with the bundle before this one again; it waits for no bundle that is being loaded.
-
-        Raises:
-            ProblemError: There is none.
-            StoreError: The change cannot be written down; nothing is changed.
-        """
-        self._rollbacks += 1
-        async with self._changing:
-            if not self._earlier:
-                raise ProblemError(409, "This process has decided with no earlier bundle; swap one in by its name.")
-            earlier = self._earlier[-1]
-            entry = administration_entry("rollback", actor=actor, bundle=earlier.address, detail=self.allocator.address)
-            await self.commit.append(entry)
-            self._earlier.pop()
-            self._set(earlier)
-            self.metrics.swaps.labels("rolled_back").inc()
-            return earlier
+        """As ``ServedBundles.roll_back``."""
+        return await self.bundles.roll_back(actor=actor)
 
     async def kill(self, mode: KillMode, *, actor: str = "") -> None:
         """Turn the kill switch: off, or the plan answers everything, or nothing is spent.
@@ -318,15 +271,6 @@ class Engine:
         await self.kill_switch.turn(
             mode, administration_entry("kill_switch", actor=actor, bundle=self.allocator.address, detail=mode)
         )
-
-    def _set(self, allocator: Allocator) -> None:
-        self._tell_bundle(0)
-        self.allocator = allocator
-        self._tell_bundle(1)
-
-    def _tell_bundle(self, value: int) -> None:
-        manifest = self.allocator.bundle.manifest
-        self.metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
 
     async def _store(self, entries: list[NewEntry]) -> list[Stored] | StoreError:
         """Store decisions; gives why not, where they cannot be stored and the plan is to answer.

@@ -84,9 +84,7 @@ def allowed_hosts(listens: str, more: Iterable[str], *, open_to_all: bool) -> se
 def _plain(host: str) -> str:
     parts = _AUTHORITY.fullmatch(host.lower())
     if parts is None:
-        raise UsageError(
-            f"--allowed-host {host!r} is no name or address of a host, such as shop.example or [2001:db8::1]."
-        )
+        raise UsageError(f"--allowed-host {host!r} is no host; name one such as shop.example or [2001:db8::1].")
     return _name(parts[1])
 
 

@@ -4,7 +4,7 @@ What comes out is what msgspec would make of the whole at once, byte for byte.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -26,12 +26,9 @@ def _with(kind: type[msgspec.Struct], name: str, other: object) -> type[msgspec.
     fields: list[Any] = []
     for field in msgspec.structs.fields(kind):
         typed = other if field.name == name else field.type
-        if field.required:
-            fields.append((field.name, typed))
-        else:
-            fields.append(
-                (field.name, typed, msgspec.field(default=field.default, default_factory=field.default_factory))
-            )
+        made: Any = field.default_factory
+        otherwise = field.default if made is msgspec.NODEFAULT else made()
+        fields.append((field.name, typed) if field.required else (field.name, typed, otherwise))
     return msgspec.defstruct(kind.__name__, fields, kw_only=True)
 
 
@@ -48,11 +45,14 @@ def decode_inference(text: bytes) -> InferenceRequest:
         RequestError: A tensor has rows of unequal length.
     """
     found: Any = _envelope.decode(text)
-    inputs = [
-        TensorIn(**{**_fields(tensor), "data": _numbers(bytes(tensor.data))})  # pyright: ignore[reportAny]
-        for tensor in found.inputs
-    ]
-    return InferenceRequest(**{**_fields(found), "inputs": inputs})
+    inputs: list[TensorIn] = []
+    for tensor in found.inputs:
+        given = _fields(tensor)
+        given["data"] = _numbers(bytes(tensor.data))
+        inputs.append(TensorIn(**given))
+    asked = _fields(found)
+    asked["inputs"] = inputs
+    return InferenceRequest(**asked)
 
 
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _tensor_text(tensor: TensorIn | TensorOut) -> bytes:
     if not isinstance(array, np.ndarray):
         return _encode(tensor)
     start, _, end = _encode(msgspec.structs.replace(tensor, data=[])).partition(_DATA)
-    return b"".join((start, _DATA[:-1], b",".join(_texts(array)), b"]", end))
+    return b"".join((start, _DATA[:-1], b",".join(_texts(cast("FloatArray", array))), b"]", end))
 
 
 def _texts(array: FloatArray | IntArray) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from xbopt.service.http.app import build_app
 from xbopt.service.http.connections import ConnectionLimits, TimedProtocol, timed_protocol
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
-from xbopt.service.http.hosts import allowed_hosts
+from xbopt.service.http.hosts import HostRule, allowed_hosts
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.tokens import read_tokens
 from xbopt.service.store.group_commit import GroupCommit
@@ -81,6 +81,7 @@ def build_service(settings: ServiceSettings) -> Gateway:
             f"{settings.host} can be reached from outside; name a token file with --tokens, or listen on 127.0.0.1."
         )
     tokens = None if settings.tokens is None else read_tokens(settings.tokens)
+    hosts = HostRule(allowed_hosts(settings.host, settings.allowed_hosts, open_to_all=tokens is None))
 
     def loaded(path: Path) -> Allocator:
         return Allocator.load(path, unproven=settings.unproven, trusted_key=settings.trusted_key)
@@ -106,7 +107,7 @@ def build_service(settings: ServiceSettings) -> Gateway:
         most_bytes=settings.limits.most_bytes,
         body_seconds=settings.limits.body_seconds,
         stop_seconds=0.4 * settings.stop_seconds,
-        hosts=allowed_hosts(settings.host, settings.allowed_hosts, open_to_all=tokens is None),
+        hosts=hosts,
     )
 
 

@@ -184,9 +184,9 @@ def test_a_restart_serves_what_the_command_line_says(serve: Serve, folder: Path)
 def test_a_bundle_that_takes_for_ever_to_load_holds_up_no_rollback(folder: Path, tactic: Exported) -> None:
     async def run() -> None:
         async with service(tactic, TroubledStore(folder / "s.sqlite")) as (client, app):
-            engine = app.engine
+            engine, bundles = app.engine, app.engine.bundles
             started, go = threading.Event(), threading.Event()
-            load = engine._load
+            load = bundles._load
 
             def slowly(path: Path) -> object:
                 if path.name == "c.xbopt":
@@ -194,7 +194,7 @@ def test_a_bundle_that_takes_for_ever_to_load_holds_up_no_rollback(folder: Path,
                     go.wait(10)
                 return load(path)
 
-            engine._load = slowly  # type: ignore[method-assign, assignment]
+            bundles._load = slowly  # type: ignore[method-assign, assignment]
             operations = app._table._exact["/v1/admin/bundle"]["POST"].handle.__self__  # type: ignore[attr-defined]
             operations._bundles = folder
             assert (await client.post("/v1/admin/bundle", json={"file": "b.xbopt"})).status_code == 200
