@@ -69,13 +69,26 @@ def verify_command(
 
 
 def serve_command(
+    context: typer.Context,
     bundle: BundleArgument,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port; 0 for any free one.")] = 8080,
     store: StoreOption = "sqlite:///decisions.sqlite",
+    store_file: Annotated[
+        Path | None,
+        typer.Option("--store-file", help="File that holds the store's URL, so that no list of processes shows it."),
+    ] = None,
     unproven: UnprovenOption = False,
     tokens: Annotated[
-        Path | None, typer.Option("--tokens", help="Token file (see xbopt tokens); needed on any other host.")
+        Path | None,
+        typer.Option("--tokens", help="Token file (see xbopt tokens), needed on any other host; SIGHUP reads it anew."),
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allowed-host",
+            help="A further name that requests may be for (Host); repeatable. Without tokens only the machine's own.",
+        ),
     ] = None,
     trusted_key: TrustedKeyOption = None,
     shadow: Annotated[
@@ -88,9 +101,27 @@ def serve_command(
         ),
     ] = False,
     most_megabytes: Annotated[int, typer.Option("--max-body-mb", min=1, max=1024, help="Largest body.")] = 32,
+    most_connections: Annotated[
+        int, typer.Option("--max-connections", min=1, max=100_000, help="Connections at a time; more are told 503.")
+    ] = 1000,
+    header_seconds: Annotated[
+        float, typer.Option("--header-timeout", min=0.1, max=600.0, help="Seconds for the head of a request to come.")
+    ] = 10.0,
+    body_seconds: Annotated[
+        float, typer.Option("--body-timeout", min=0.1, max=600.0, help="Seconds for a body to come.")
+    ] = 10.0,
+    idle_seconds: Annotated[
+        float, typer.Option("--idle-timeout", min=0.1, max=3600.0, help="Seconds of silence between two requests.")
+    ] = 30.0,
+    write_seconds: Annotated[
+        float, typer.Option("--write-timeout", min=0.1, max=600.0, help="Seconds for an answer to leave.")
+    ] = 30.0,
     store_seconds: Annotated[
         float, typer.Option("--store-timeout", min=0.01, max=600.0, help="Seconds that the store may take.")
     ] = 5.0,
+    stop_seconds: Annotated[
+        int, typer.Option("--stop-timeout", min=2, max=600, help="Seconds from SIGTERM to the end of the process.")
+    ] = 4,
 ) -> None:
     """Serve decisions over HTTP; each is stored before it is told. Stops gracefully on Ctrl-C or SIGTERM."""
     from xbopt.core.extras import need_extra
@@ -99,8 +130,14 @@ def serve_command(
     import signal
 
     from xbopt.service.bundle.keys import read_trusted_keys
+    from xbopt.service.http.connections import ConnectionLimits
     from xbopt.service.http.server import ServiceSettings, run_service
+    from xbopt.service.http.tokens import readable_by_others
 
+    # Nobody who closes a terminal, or asks for tokens to be read anew too early, means to end the service.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    is_typed = getattr(context.get_parameter_source("store"), "name", "") == "COMMANDLINE"
+    store = _store_url(store, store_file, is_typed=is_typed)
     settings = ServiceSettings(
         bundle=bundle,
         store=store,
@@ -111,20 +148,53 @@ def serve_command(
         trusted_key=read_trusted_keys(trusted_key or []),
         shadow=shadow,
         accept_schema=accept_schema,
-        most_bytes=most_megabytes << 20,
+        allowed_hosts=tuple(allowed_host or ()),
+        limits=ConnectionLimits(
+            header_seconds=header_seconds,
+            body_seconds=body_seconds,
+            idle_seconds=idle_seconds,
+            write_seconds=write_seconds,
+            most_connections=most_connections,
+            most_bytes=most_megabytes << 20,
+        ),
         store_seconds=store_seconds,
+        stop_seconds=stop_seconds,
         on_note=lambda note: say(f"Note: {note}"),
     )
     if tokens is None:
         say("No tokens: whoever reaches this port may decide and administer.")
+    elif readable_by_others(tokens):
+        say(f"Warning: users other than its owner may read or change {tokens}; chmod 600 {tokens}")
 
     def listening(address: str) -> None:
         # The server answers what is under way before it ends; then it raises the signal again, for whoever else cares.
-        # Until here a signal ends the command, and the trial of a graph with it.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         say(f"Listening on {address}")
 
     run_service(settings, listening)
+
+
+def _store_url(store: str, file: Path | None, *, is_typed: bool) -> str:
+    """The URL of the store, from wherever it was given.
+
+    Raises:
+        UsageError: It was given twice, or the file cannot be read.
+    """
+    from urllib.parse import urlsplit
+
+    if file is None:
+        if is_typed and "://" in store and urlsplit(store).password:
+            say("Warning: everybody on this machine sees the password in --store; set XBOPT_STORE or use --store-file.")
+        return store
+    if is_typed:
+        raise UsageError("Both --store and --store-file name a store; give one of them.")
+    try:
+        url = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The file {file} with the store's URL cannot be read: {error}.") from error
+    if not url or "\n" in url:
+        raise UsageError(f"{file} has to hold one line, the store's URL.")
+    return url
 
 
 def tokens_add_command(
@@ -154,14 +224,31 @@ def tokens_remove_command(
     name: Annotated[str, typer.Argument(help="Whose token it is.")],
     file: Annotated[Path, typer.Option("--file", help="Token file.")],
 ) -> None:
-    """Take a bearer token away; the service has to be started again to notice."""
+    """Take a bearer token away. A service that runs notices on SIGHUP: kill -HUP PID."""
     from xbopt.core.extras import need_extra
 
     need_extra("serve", "msgspec")
     from xbopt.service.http.tokens import remove_token
 
     remove_token(file, name)
-    say(f"{name} has no token in {file} any more.")
+    say(f"{name} has no token in {file} any more; kill -HUP PID tells it to a service that runs.")
+
+
+def tokens_list_command(
+    file: Annotated[Path, typer.Option("--file", help="Token file.")], as_json: JsonOption = False
+) -> None:
+    """Show whose tokens there are and what they allow. The tokens themselves are nowhere to be read."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("serve", "msgspec")
+    from xbopt.service.http.tokens import list_tokens
+
+    entries = list_tokens(file)
+    if as_json:
+        print_json([{"name": entry.name, "rights": list(entry.rights)} for entry in entries])
+        return
+    for entry in entries:
+        result_console().print(f"{entry.name}: {', '.join(entry.rights)}", markup=False)
 
 
 app = typer.Typer(help="Bearer tokens of the service.", no_args_is_help=True, rich_markup_mode=None)
@@ -169,3 +256,4 @@ app.command(name="add", epilog="Example: xbopt tokens add checkout --file tokens
     tokens_add_command
 )
 app.command(name="remove")(tokens_remove_command)
+app.command(name="list")(tokens_list_command)

@@ -43,7 +43,10 @@ TrustedKeyOption = Annotated[
     ),
 ]
 StoreOption = Annotated[
-    str, typer.Option("--store", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME.")
+    str,
+    typer.Option(
+        "--store", envvar="XBOPT_STORE", help="Decision store: sqlite:///FILE, a file, or postgresql://USER@HOST/NAME."
+    ),
 ]
 
 

@@ -80,8 +80,12 @@ def _temporary_beside(path: Path) -> Path:
 
 
 @contextmanager
-def replace_file(path: Path) -> Generator[Path, None, None]:
+def replace_file(path: Path, *, private: bool = False) -> Generator[Path, None, None]:
     """A temporary file beside the target, renamed to it at the end; on any error the target stays as it was.
+
+    Args:
+        path: The target.
+        private: Nobody but the owner may read it.
 
     Raises:
         UsageError: The file cannot be written there.
@@ -91,10 +95,11 @@ def replace_file(path: Path) -> Generator[Path, None, None]:
     temporary = _temporary_beside(target)
     try:
         yield temporary
-        # mkstemp makes files private; give the target the mode that an ordinary new file would have.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
+        if not private:
+            # mkstemp makes files private; give the target the mode that an ordinary new file would have.
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

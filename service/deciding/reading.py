@@ -106,6 +106,7 @@ class RequestReader:
         self._schema, self._hash = schema, schema_sha256
         self.request_type = request_type(schema)
         self.decoder = msgspec.json.Decoder(self.request_type | list[self.request_type])
+        self.one_decoder = msgspec.json.Decoder(self.request_type)
         self._asked = schema.asked
         self._shapes = {field.name: shape_of(field, schema, 1)[1:] for field in self._asked}
         self.beside = BesideReader(schema)

@@ -4,6 +4,7 @@ import msgspec
 
 from xbopt.service.bundle.formats import Guardrails, Manifest
 from xbopt.service.bundle.schema import Schema
+from xbopt.service.deciding.requests import KillMode
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -13,10 +14,17 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """Decisions can be made and stored; ``bundle`` is the content address of the bundle that decides."""
+    """Decisions can be made and stored.
+
+    Attributes:
+        ready: That they can.
+        bundle: Content address of the bundle that decides.
+        kill_switch: How the kill switch stands; a service that is stopped answers, and stores what it answers.
+    """
 
     ready: bool
     bundle: str
+    kill_switch: KillMode
 
 
 class InferenceReady(msgspec.Struct, frozen=True):
@@ -43,7 +51,8 @@ class BundleDescription(msgspec.Struct, frozen=True, kw_only=True):
         guardrails: What no decision may do.
         units: Cells as ``region/segment``, in order.
         proven: Whether it has a certificate.
-        kill_switch: Whether the plan answers everything.
+        kill_switch: Whether the policy decides nothing.
+        kill_switch_mode: Who answers instead, by the switch or by the guardrails: the plan, or nobody, with spend 0.
     """
 
     manifest: Manifest
@@ -53,17 +62,20 @@ class BundleDescription(msgspec.Struct, frozen=True, kw_only=True):
     units: list[str]
     proven: bool
     kill_switch: bool
+    kill_switch_mode: KillMode
 
 
 class BundleName(msgspec.Struct, frozen=True):
-    """The bundle that decides from now on: its content address, its name and its version."""
+    """The bundle that decides from now on: its content address, its name and its version, and whether it is another."""
 
     bundle: str
     name: str
     version: str
+    changed: bool
 
 
 class KillSwitchState(msgspec.Struct, frozen=True):
-    """Whether the plan answers everything."""
+    """Whether the policy decides nothing, and who answers instead."""
 
     kill_switch: bool
+    mode: KillMode

@@ -20,6 +20,7 @@ from xbopt.service.http.answers import (
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
+from xbopt.service.http.hosts import HostRule
 from xbopt.service.http.inference import InferenceAnswer, InferenceRequest
 from xbopt.service.http.model_operations import ModelOperations
 from xbopt.service.http.model_repository import (
@@ -32,7 +33,7 @@ from xbopt.service.http.model_repository import (
     StatisticsAnswer,
 )
 from xbopt.service.http.openapi import describe, one_or_many
-from xbopt.service.http.operations import KillSwitch, Operations, SwapRequest
+from xbopt.service.http.operations import KillSwitch, Operations, RollBack, SwapRequest
 from xbopt.service.http.routes import JSON, Route
 from xbopt.service.http.tensor_bytes import CONTENT_TYPE as BYTES
 from xbopt.service.http.tensor_bytes import HEADER_LENGTH
@@ -49,6 +50,8 @@ def build_app(
     tokens: Tokens | None = None,
     most_bytes: int = 32 << 20,
     body_seconds: float = 10.0,
+    stop_seconds: float = 1.5,
+    hosts: HostRule | None = None,
 ) -> Gateway:
     """The service as an ASGI application.
 
@@ -58,6 +61,8 @@ def build_app(
         tokens: Who may do what; None for no check.
         most_bytes: Largest body.
         body_seconds: How long a body may take to come.
+        stop_seconds: How long the engine may take to stop.
+        hosts: For whom requests may be; None for anybody.
     """
     operations = Operations(engine, bundles)
     routes = [*routes_of(operations), *inference_routes_of(ModelOperations(engine))]
@@ -68,7 +73,10 @@ def build_app(
 
     operations.describe = document
     engine.metrics.expect_routes([*((route.label, route.timed) for route in routes), ("other", False)])
-    return Gateway(routes, engine, tokens=tokens, most_bytes=most_bytes, body_seconds=body_seconds)
+    return Gateway(
+        routes, engine, tokens=tokens, hosts=hosts or HostRule(None), most_bytes=most_bytes, body_seconds=body_seconds,
+        stop_seconds=stop_seconds,
+    )  # fmt: skip
 
 
 def routes_of(do: Operations) -> list[Route]:
@@ -82,7 +90,7 @@ def routes_of(do: Operations) -> list[Route]:
                 "One request or a list of requests. The decision is on disk before the answer leaves. The same "
                 f"decision_id gives the same answer again. Batches as bytes are taken here too, as {BATCH}."
             ),
-            takes={JSON: one_or_many("AllocationRequest")},
+            takes={JSON: one_or_many("AllocationRequest")}, also=(BATCH,),
             gives={JSON: AllocationAnswer | list[AllocationAnswer]}, problems=(404,),
         ),
         Route(
@@ -92,7 +100,7 @@ def routes_of(do: Operations) -> list[Route]:
                 "Many times faster than a list. XBB1, the length of a header (4 bytes), the header as JSON, and the "
                 "inputs of the schema one after the other, 8 bytes a number, little-endian; the answer likewise."
             ),
-            takes={BYTES: _BINARY}, gives={BYTES: _BINARY}, problems=(404,),
+            takes={BYTES: _BINARY}, also=(BATCH,), gives={BYTES: _BINARY}, problems=(404,),
         ),
         Route(
             method="POST", path="/v1/outcomes", tag="decisions", handle=do.outcomes, right="outcomes", named=True,
@@ -129,11 +137,11 @@ def routes_of(do: Operations) -> list[Route]:
         Route(
             method="POST", path="/v1/admin/rollback", tag="administration", handle=do.roll_back, right="admin",
             operation_id="roll_back", summary="Decide with the bundle before this one again",
-            gives={JSON: BundleName},
+            takes={JSON: RollBack}, needs_body=False, gives={JSON: BundleName},
         ),
         Route(
             method="POST", path="/v1/admin/kill-switch", tag="administration", handle=do.kill_switch, right="admin",
-            operation_id="kill_switch", summary="Let the plan answer everything, or not",
+            operation_id="kill_switch", summary="Let the plan answer everything, or nothing be spent, or neither",
             takes={JSON: KillSwitch}, gives={JSON: KillSwitchState},
         ),
     ]  # fmt: skip
@@ -161,7 +169,7 @@ def inference_routes_of(do: ModelOperations) -> list[Route]:
         Route(
             method="POST", path="/v2/repository/index", tag="inference", summary="The models that there are",
             operation_id="repository_index", handle=do.index, right="read",
-            takes={JSON: IndexQuery}, needs_body=False,
+            takes={JSON: IndexQuery}, also=("",), needs_body=False,
             gives={JSON: list[IndexEntry]},
         ),
         *_of_any_version(
@@ -190,7 +198,7 @@ def inference_routes_of(do: ModelOperations) -> list[Route]:
                     "Tensors as JSON, or as bytes behind it: the binary data extension of the protocol. The decisions "
                     "are on disk before the answer leaves. The same id with the same body gives the same answer again."
                 ),
-                takes={JSON: InferenceRequest, BYTES: _BINARY},
+                takes={JSON: InferenceRequest, BYTES: _BINARY}, also=("",),
                 gives={JSON: InferenceAnswer, BYTES: _BINARY},
             ),
         ),

@@ -1,30 +1,32 @@
 """The service behind HTTP: bundles that can be swapped, decisions that are stored before they are told."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from xbopt.core.errors import XboptError
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
-from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch
-from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, Outcome, Receipt
+from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Outcome
+from xbopt.service.http.bulk import SMALL_ROWS, BulkThread
+from xbopt.service.http.decided import BatchAnswered, Decided, Told, answer, decide_batch, decide_each
+from xbopt.service.http.kill_switch import KillSwitch
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.outcomes import check_subjects, outcome_entry, same_outcome
-from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.problems import OperatorLog, ProblemError, store_reason
 from xbopt.service.http.schema_change import check_same_requests, check_schema
+from xbopt.service.http.served_bundles import ServedBundles
 from xbopt.service.http.shadow import ShadowRunner
 from xbopt.service.store.entries import DecisionEntry, NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import RefusedEntryError, StoreError, UncertainStoreError
 from xbopt.service.store.recording import (
+    administration_entry,
     allocation_of,
-    answer_of,
     bundle_entry,
     decision_entry,
     decode_decision,
@@ -33,25 +35,8 @@ from xbopt.service.store.recording import (
 from xbopt.service.store.subjects import Label, Subject, Subjects
 from xbopt.service.store.withdrawals import Withdrawals
 
-_KEPT_BUNDLES = 3
-_encode = msgspec.msgpack.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchAnswered:
-    """What a batch is told.
-
-    Attributes:
-        allocation: The decisions.
-        bundle: Content address of the bundle that made them.
-        receipt: Where they stand in the store; None where they are not stored.
-        axes: Names along the axes of the arrays, where the bundle has others than the one that is served.
-    """
-
-    allocation: Allocation
-    bundle: str
-    receipt: Receipt | None
-    axes: dict[str, list[str]] | None = None
+_to_json = msgspec.json.Encoder().encode
+Item = TypeVar("Item")
 
 
 class Engine:
@@ -79,13 +64,14 @@ class Engine:
         shadow: Allocator | None = None,
         accept_schema: bool = False,
     ) -> None:
-        self.allocator, self.commit, self.metrics = allocator, commit, metrics
-        self._unproven, self._trusted_key = unproven, trusted_key
-        self._earlier: list[Allocator] = []
-        self.killed = False
+        self.commit, self.metrics = commit, metrics
+        self.bundles = ServedBundles(allocator, commit, metrics, unproven=unproven, trusted_key=trusted_key)
         self.ready = False
-        self._swapping = asyncio.Lock()
-        self._loading = False
+        self.log = OperatorLog()
+        self.bulk = BulkThread()
+        self.kill_switch = KillSwitch(commit, metrics, self.log)
+        self.stored_at = float("-inf")
+        """When a decision was stored last, by the clock of the loop."""
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         self._accept_schema = accept_schema
         self.subjects, self.withdrawals = Subjects(commit), Withdrawals(commit)
@@ -93,20 +79,25 @@ class Engine:
             check_same_requests(allocator, shadow, tactics=False)
 
     async def start(self) -> None:
-        """Write down which bundle decides; the service is ready when that is stored.
+        """Write down which bundle decides, and read how the kill switch stands; the service is ready after that.
 
         Raises:
             StoreError: The store does not take it.
             UsageError: The bundle that decided last in the store has other axes or inputs.
         """
-        await check_schema(self.commit, self.allocator, accept=self._accept_schema)
-        await self.commit.append(bundle_entry(self.allocator))
-        self._tell_bundle(1)
+        allocator = self.allocator
+        await check_schema(self.commit, allocator, accept=self._accept_schema)
+        began = administration_entry("start", actor="", bundle=allocator.address)
+        await self.commit.append(bundle_entry(allocator), began)
+        await self.kill_switch.follow()
+        self.bundles.tell(1)
         self.ready = True
 
     async def stop(self) -> None:
         """Store what waits, and end."""
         self.ready = False
+        await self.kill_switch.stop()
+        self.bulk.close()
         if self._shadow is not None:
             await self._shadow.stop()
         await self.withdrawals.stop()
@@ -123,47 +114,52 @@ class Engine:
             RequestError: A request does not fit the bundle.
             ProblemError: A decision cannot be stored, or its id stands for another request.
         """
-        allocator, killed = self.allocator, self.killed
-        made: list[Allocation] = []
-        entries: list[NewEntry] = []
-        for request in requests:
-            decision_id = request.decision_id or new_decision_id()
-            batch = allocator.reader.one(request, decision_id)
-            step = request.day if request.step is None else request.step
-            allocation, entry = _decide(
-                allocator,
-                batch,
-                decision_id,
-                _encode(request),
-                (request.episode_id,),
-                (step,),
-                killed=killed,
-                actor=actor,
-            )
-            made.append(allocation)
-            entries.append(entry)
+        allocator = self.allocator
+        decided = decide_each(allocator, requests, kill=self.kill_switch.mode, actor=actor)
+        own, told = await self._tell(decided, allocator)
+        return [answer(one, own) for one in told]
+
+    async def allocate_many(
+        self,
+        items: Sequence[Item],
+        read: Callable[[Sequence[Item]], Sequence[AllocationRequest]],
+        *,
+        actor: str = "",
+    ) -> bytes:
+        """As ``allocate``, in slices beside the loop; gives the answers as a list in JSON.
+
+        Args:
+            items: What is asked, not yet read. All of it as objects would keep the garbage collector busy.
+            read: Reads some of it.
+            actor: Name of the token; empty for none.
+
+        Raises:
+            RequestError: A request does not fit the bundle.
+            ProblemError: A request cannot be read, a decision cannot be stored, or its id stands for another request.
+        """
+        allocator = self.allocator
+        decide = partial(decide_each, allocator, kill=self.kill_switch.mode, actor=actor)
+        decided = await self.bulk.each(items, lambda some: decide(read(some)))
+        own, told = await self._tell(decided, allocator)
+        texts = await self.bulk.each(told, lambda some: [_to_json([answer(one, own) for one in some])[1:-1]])
+        return b"[" + b",".join(texts) + b"]"
+
+    async def _tell(self, decided: Sequence[Decided], allocator: Allocator) -> tuple[Label, list[Told]]:
+        """Store decisions; gives the names of the bundle that is served, and what is to be told of each."""
+        entries = [one.entry for one in decided]
         stored = await self._store(entries)
-        if isinstance(stored, StoreError):
-            made = [
-                self._planned(allocation, allocator, entry, stored)
-                for allocation, entry in zip(made, entries, strict=True)
-            ]
-            stored = [Stored("unwanted", b"")] * len(entries)
+        failure = stored if isinstance(stored, StoreError) else None
+        states = [Stored("unwanted", b"")] * len(entries) if isinstance(stored, StoreError) else stored
         own = self.subjects.serve(allocator.address, allocator.bundle.schema)
-        answers: list[AllocationAnswer] = []
-        for allocation, entry, one in zip(made, entries, stored, strict=True):
-            told, label = await self._told(allocation, allocator, own, entry, one)
-            answer = answer_of(
-                told,
-                0,
-                bundle=label.address,
-                units=label.units,
-                currency=label.currency,
-                receipt=receipt_of(one),
-                axes=None if label is own else label.other_axes(own),
-            )
-            answers.append(answer)
-        return answers
+        told: list[Told] = []
+        for (allocation, entry), one in zip(decided, states, strict=True):
+            done = allocation
+            if failure is not None:
+                done = self._planned(allocation, allocator, entry, failure)
+            told.append(Told(*await self._told(done, allocator, own, entry, one), receipt_of(one)))
+            if not len(told) % SMALL_ROWS:
+                await asyncio.sleep(0)  # Others are answered in between.
+        return own, told
 
     async def _told(
         self, allocation: Allocation, allocator: Allocator, own: Label, entry: NewEntry, stored: Stored
@@ -210,23 +206,17 @@ class Engine:
             RequestError: The guardrails refuse the inputs.
             ProblemError: The batch cannot be stored, or its id stands for another batch.
         """
-        allocator, killed = self.allocator, self.killed
-        loop = asyncio.get_running_loop()
+        allocator, kill = self.allocator, self.kill_switch.mode
         # A large batch must not hold up the others.
-        allocation, entry = await loop.run_in_executor(
-            None, lambda: _decide(allocator, batch, key, body, episode_ids, steps, killed=killed, actor=actor)
+        decided = await self.bulk.run(
+            lambda: decide_batch(allocator, batch, key, body, episode_ids, steps, kill=kill, actor=actor)
         )
-        stored = await self._store([entry])
-        if isinstance(stored, StoreError):
-            allocation = self._planned(allocation, allocator, entry, stored)
-            stored = [Stored("unwanted", b"")]
-        own = self.subjects.serve(allocator.address, allocator.bundle.schema)
-        allocation, label = await self._told(allocation, allocator, own, entry, stored[0])
+        own, (told,) = await self._tell([decided], allocator)
         return BatchAnswered(
-            allocation=allocation,
-            bundle=label.address,
-            receipt=receipt_of(stored[0]),
-            axes=None if label is own else label.other_axes(own),
+            allocation=told.allocation,
+            bundle=told.label.address,
+            receipt=told.receipt,
+            axes=None if told.label is own else told.label.other_axes(own),
         )
 
     async def outcomes(self, outcomes: Sequence[Outcome], *, actor: str = "") -> list[str]:
@@ -244,10 +234,11 @@ class Engine:
             await check_subjects(self.subjects, outcomes)
             stored = await self.commit.append(*entries)
         except RefusedEntryError as error:
-            raise ProblemError(422, str(error)) from error
+            self.log.note(str(error))
+            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
         except StoreError as error:
             self.metrics.store_failures.labels("refused").inc()
-            raise ProblemError(503, f"The outcomes cannot be stored: {error}") from error
+            raise self._unstored("The outcomes cannot be stored", error) from error
         for one in stored:
             self.metrics.outcomes.labels(one.state).inc()
         for outcome, entry, one in zip(outcomes, entries, stored, strict=True):
@@ -261,66 +252,28 @@ class Engine:
                 )
         return [one.state for one in stored]
 
-    async def swap(self, path: Path) -> Allocator:
-        """Load another bundle and decide with it from now on; the one before can be rolled back to.
+    @property
+    def allocator(self) -> Allocator:
+        """The bundle that decides now."""
+        return self.bundles.allocator
+
+    async def swap(self, path: Path, *, actor: str = "") -> Allocator:
+        """As ``ServedBundles.swap``."""
+        return await self.bundles.swap(path, actor=actor)
+
+    async def roll_back(self, *, actor: str = "") -> Allocator:
+        """As ``ServedBundles.roll_back``."""
+        return await self.bundles.roll_back(actor=actor)
+
+    async def kill(self, mode: KillMode, *, actor: str = "") -> None:
+        """Turn the kill switch: off, or the plan answers everything, or nothing is spent.
 
         Raises:
-            BundleError: It does not pass the checks.
-            ProblemError: It is for another market, or another change is under way.
-            StoreError: The change cannot be written down; nothing is changed.
+            StoreError: As ``KillSwitch.turn``.
         """
-        if self._loading:
-            raise ProblemError(409, "Another bundle is being loaded; try again when it has been.")
-        before, loop = self.allocator, asyncio.get_running_loop()
-        self._loading = True
-        try:
-            # Outside the lock: whoever rolls back waits for no graph.
-            new = await loop.run_in_executor(None, self._load, path)
-            async with self._swapping:
-                if self.allocator is not before:
-                    raise ProblemError(409, "The bundle was changed while this one was loaded, so it was left out.")
-                check_same_requests(before, new)
-                await self.commit.append(bundle_entry(new))
-                self._earlier = [*self._earlier, before][-_KEPT_BUNDLES:]
-                self._set(new)
-        except XboptError:
-            self.metrics.swaps.labels("refused").inc()
-            raise
-        finally:
-            self._loading = False
-        self.metrics.swaps.labels("swapped").inc()
-        return new
-
-    def _load(self, path: Path) -> Allocator:
-        return Allocator.load(path, unproven=self._unproven, trusted_key=self._trusted_key)
-
-    async def roll_back(self) -> Allocator:
-        """Decide with the bundle before this one again.
-
-        Raises:
-            ProblemError: There is none.
-        """
-        async with self._swapping:
-            if not self._earlier:
-                raise ProblemError(409, "There is no earlier bundle to roll back to.")
-            self._set(self._earlier.pop())
-            self.metrics.swaps.labels("rolled_back").inc()
-            return self.allocator
-
-    def kill(self, *, on: bool) -> None:
-        """Turn the kill switch: while it is on, the plan answers everything."""
-        self.killed = on
-        self.metrics.kill_switch.set(int(on))
-
-    def _set(self, allocator: Allocator) -> None:
-        self._tell_bundle(0)
-        self.allocator = allocator
-        self._tell_bundle(1)
-
-    def _tell_bundle(self, value: int) -> None:
-        manifest = self.allocator.bundle.manifest
-        self.metrics.expect_bundle(self.allocator)
-        self.metrics.bundle.labels(self.allocator.address, manifest.name, manifest.version).set(value)
+        await self.kill_switch.turn(
+            mode, administration_entry("kill_switch", actor=actor, bundle=self.allocator.address, detail=mode)
+        )
 
     async def _store(self, entries: list[NewEntry]) -> list[Stored] | StoreError:
         """Store decisions; gives why not, where they cannot be stored and the plan is to answer.
@@ -339,15 +292,25 @@ class Engine:
             others = iter(stored)
             return [next(others) if payload is None else Stored("known", payload) for payload in told]
         try:
-            return await self.commit.append(*entries)
+            stored = await self.commit.append(*entries)
         except RefusedEntryError as error:
-            raise ProblemError(422, str(error)) from error
+            self.log.note(str(error))
+            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
         except StoreError as error:
+            self.stored_at = float("-inf")
             if self.allocator.bundle.guardrails.on_store_failure == "fallback":
                 self.metrics.store_failures.labels("fallback").inc(len(entries))
+                self.log.note(f"The plan answers, because decisions cannot be stored: {error}")
                 return error
             self.metrics.store_failures.labels("refused").inc(len(entries))
-            raise ProblemError(503, f"The decision cannot be stored, so it is not told: {error}") from error
+            raise self._unstored("The decision cannot be stored, so it is not told", error) from error
+        if any(one.state == "new" for one in stored):
+            self.stored_at = asyncio.get_running_loop().time()
+        return stored
+
+    def _unstored(self, what: str, error: StoreError) -> ProblemError:
+        self.log.note(f"{what}: {error}")
+        return ProblemError(503, f"{what}: the store refuses, because {store_reason(error)}.")
 
     def _planned(
         self, allocation: Allocation, allocator: Allocator, decided: NewEntry, failure: StoreError
@@ -386,20 +349,3 @@ class Engine:
         if earlier.request != entry.identity:
             raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
         return earlier
-
-
-def _decide(
-    allocator: Allocator,
-    batch: Batch,
-    key: str,
-    body: bytes,
-    episodes: Sequence[str],
-    steps: Sequence[int],
-    *,
-    killed: bool,
-    actor: str,
-) -> tuple[Allocation, NewEntry]:
-    allocation, request = allocator.decide(batch, kill="plan" if killed else "off"), sha256(body).digest()
-    return allocation, decision_entry(
-        allocation, allocator, key=key, request=request, episode_ids=episodes, steps=steps, killed=killed, actor=actor
-    )

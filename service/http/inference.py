@@ -90,36 +90,29 @@ class InferenceAnswer(msgspec.Struct, kw_only=True):
     outputs: list[TensorOut]
 
 
-_requests = msgspec.json.Decoder(InferenceRequest)
-_encode = msgspec.json.Encoder().encode
-
-
 def told_outputs(schema: Schema) -> dict[str, Field]:
     """The outputs that clients get, by name."""
     return {field.name: field for field in schema.outputs if field.name != "allowed_mass"}
 
 
-def decode_inference(text: "bytes | memoryview") -> InferenceRequest:
-    """The JSON of an inference request.
+def decode_loosely(text: "bytes | memoryview", error: msgspec.DecodeError) -> InferenceRequest:
+    """A request with ``NaN`` or ``Infinity`` in it, which JSON does not know and clients in Python write.
 
-    Clients in Python spell numbers that JSON does not know as ``NaN`` and ``Infinity``; where they do, these are read.
+    Args:
+        text: The request.
+        error: Why it is no JSON; raised where it holds no such number, or is none for other reasons.
 
     Raises:
         msgspec.DecodeError: It is no JSON, or not what is wanted (``msgspec.ValidationError``).
         RequestError: A cap is NaN: that says nothing, and ``null`` would take the cap away.
     """
+    plain = bytes(text)
+    if b"NaN" not in plain and b"Infinity" not in plain:
+        raise error
     try:
-        return _requests.decode(text)
-    except msgspec.ValidationError:
-        raise
-    except msgspec.DecodeError as error:
-        plain = bytes(text)
-        if b"NaN" not in plain and b"Infinity" not in plain:
-            raise
-        try:
-            loose: object = json.loads(plain)
-        except ValueError:
-            raise error from None
+        loose: object = json.loads(plain)
+    except ValueError:
+        raise error from None
     asked = msgspec.convert(loose, InferenceRequest)
     for tensor in asked.inputs:
         if tensor.name in CAPS and _holds_nan(tensor.data):
@@ -131,11 +124,6 @@ def _holds_nan(data: object) -> bool:
     if isinstance(data, list):
         return any(map(_holds_nan, cast("list[object]", data)))
     return isinstance(data, float) and math.isnan(data)
-
-
-def identity_of(asked: InferenceRequest, behind: "bytes | memoryview") -> bytes:
-    """What makes a request the same again: its inputs. Which outputs are wished for does not make it another one."""
-    return _encode(asked.inputs) + behind
 
 
 def read_inference(asked: InferenceRequest, behind: "bytes | memoryview", allocator: Allocator) -> tuple[str, Batch]:
@@ -215,7 +203,7 @@ def write_inference(
     *,
     address: str,
     receipt: Receipt | None,
-) -> tuple[bytes, list[bytes]]:
+) -> tuple[InferenceAnswer, list[bytes]]:
     """The answer to an inference request: its JSON, and the bytes behind it, none where no output was wished for so.
 
     Without a receipt it is not stored.
@@ -231,7 +219,7 @@ def write_inference(
             behind.append(array.tobytes())
             made.parameters = {"binary_data_size": len(behind[-1])}
         else:
-            made.data = array.ravel().tolist()
+            made.data = cast("Sequence[float]", array.ravel())
         outputs.append(made)
     manifest = allocator.bundle.manifest
     answer = InferenceAnswer(
@@ -248,4 +236,4 @@ def write_inference(
         },
         outputs=outputs,
     )
-    return _encode(answer), behind
+    return answer, behind

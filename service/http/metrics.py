@@ -82,13 +82,19 @@ class Metrics:
         self.store_failures = counter(
             "store_failures", "Entries that could not be stored, by what was done", "action", ("refused", "fallback")
         )
-        self.swaps = counter("bundle_swaps", "Changes of the bundle", "result", ("swapped", "refused", "rolled_back"))
+        self.swaps = counter(
+            "bundle_swaps", "Changes of the bundle", "result",
+            ("swapped", "unchanged", "refused", "rolled_back"),
+        )  # fmt: skip
         self.shadow = counter(
             "shadow_decisions", "Decisions of the shadow bundle", "result",
             ("same", "different", "missed", "failed", "unstored"),
         )  # fmt: skip
+        self.token_reloads = counter(
+            "token_reloads", "Readings of the token file by their result", "result", ("loaded", "refused")
+        )
         self.waiting = gauge("store_waiting", "Entries that wait for the store")
-        self.kill_switch = gauge("kill_switch", "1 while the plan answers everything")
+        self.kill_switch = gauge("kill_switch", "1 while the plan answers everything, 2 while nothing is spent")
         self.connections = gauge("http_connections", "Open connections of clients")
         gauge("http_requests_in_flight", "Requests that are being answered, this one included", lambda: self.in_flight)
         self._entries = gauge("chain_entries", "Entries in the chain of the store, as far as this service knows")

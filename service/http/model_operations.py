@@ -1,6 +1,5 @@
 """The operations of the inference protocol, under ``/v2``."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
@@ -14,12 +13,12 @@ from xbopt.service.http.answers import InferenceReady, Live
 from xbopt.service.http.bodies import decoded, json_answer, need_ready
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.inference import (
+    InferenceAnswer,
     InferenceRequest,
-    decode_inference,
-    identity_of,
     read_inference,
     write_inference,
 )
+from xbopt.service.http.large_tensors import decode_inference, encode_answer, encode_inputs
 from xbopt.service.http.model_repository import (
     IndexQuery,
     ModelReady,
@@ -31,6 +30,7 @@ from xbopt.service.http.model_repository import (
     server_metadata,
 )
 from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.readiness import check_ready
 from xbopt.service.http.routes import JSON, Answer, Call
 from xbopt.service.http.tensor_bytes import CONTENT_TYPE as BYTES
 from xbopt.service.http.tensor_bytes import HEADER_LENGTH, split_body
@@ -61,7 +61,7 @@ class ModelOperations:
 
     async def ready(self, _call: Call) -> Answer:
         """Inference works."""
-        need_ready(self._engine)
+        await check_ready(self._engine)
         return json_answer(InferenceReady(ready=True))
 
     async def model(self, call: Call) -> Answer:
@@ -71,7 +71,7 @@ class ModelOperations:
     async def model_ready(self, call: Call) -> Answer:
         """The model is ready."""
         self._named(call)
-        need_ready(self._engine)
+        await check_ready(self._engine)
         return json_answer(ModelReady(name=call.name, ready=True))
 
     async def model_config(self, call: Call) -> Answer:
@@ -107,12 +107,12 @@ class ModelOperations:
         need_ready(engine)
         large = len(call.body) >= _LARGE_BYTES
         allocator = engine.allocator
-        asked, key, batch, identity = await _aside(partial(_read, call, allocator), large=large)
+        asked, key, batch, identity = await self._aside(partial(_read, call, allocator), large=large)
         while allocator is not engine.allocator:  # a batch has to be decided by the bundle that read it
             allocator = engine.allocator
-            asked, key, batch, identity = await _aside(partial(_read, call, allocator), large=large)
+            asked, key, batch, identity = await self._aside(partial(_read, call, allocator), large=large)
         answered = await engine.allocate_batch(
-            batch, key=key, body=identity, episode_ids=[""] * len(batch), steps=batch.day.tolist()
+            batch, key=key, body=identity, episode_ids=[""] * len(batch), steps=batch.day.tolist(), actor=call.actor
         )
         if answered.axes is not None:
             raise ProblemError(
@@ -124,10 +124,14 @@ class ModelOperations:
             write_inference, asked, key, answered.allocation, allocator, address=answered.bundle,
             receipt=answered.receipt,
         )  # fmt: skip
-        told, tensors = await _aside(write, large=len(batch) >= _LARGE_ROWS)
+        told, tensors = await self._aside(lambda: _written(*write()), large=len(batch) >= _LARGE_ROWS)
         if not tensors:
             return (JSON, told), len(batch)
         return (BYTES, b"".join((told, *tensors)), [(HEADER_LENGTH, str(len(told)))]), len(batch)
+
+    async def _aside(self, work: "Callable[[], Done]", *, large: bool) -> Done:
+        """Do something; beside the loop where it is large."""
+        return await self._engine.bulk.run(work) if large else work()
 
     def _named(self, call: Call) -> Allocator:
         """Who decides, if it has the name and version of the path."""
@@ -147,9 +151,9 @@ def _read(call: Call, allocator: Allocator) -> tuple[InferenceRequest, str, Batc
     text, behind = split_body(call.body, call.header(HEADER_LENGTH.encode()))
     asked = decoded(decode_inference, text)
     key, batch = read_inference(asked, behind, allocator)
-    return asked, key, batch, identity_of(asked, behind)
+    # Which outputs are wished for does not make it another request.
+    return asked, key, batch, encode_inputs(asked.inputs) + behind
 
 
-async def _aside(work: "Callable[[], Done]", *, large: bool) -> Done:
-    """Do something; in another thread where it is large."""
-    return await asyncio.get_running_loop().run_in_executor(None, work) if large else work()
+def _written(answer: InferenceAnswer, tensors: list[bytes]) -> tuple[bytes, list[bytes]]:
+    return encode_answer(answer), tensors

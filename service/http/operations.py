@@ -1,28 +1,27 @@
 """The operations of the service: from a body to an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.service.deciding.allocator import Allocator
-from xbopt.service.deciding.requests import AllocationRequest, Outcome
+from xbopt.service.deciding.requests import AllocationRequest, KillMode, Outcome
 from xbopt.service.http.answers import BundleDescription, BundleName, KillSwitchState, Live, OutcomeCounts, Ready
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.batches import read_batch, write_answer
-from xbopt.service.http.bodies import decoded
-from xbopt.service.http.bodies import json_answer as _json
-from xbopt.service.http.bodies import need_ready as _need_ready
+from xbopt.service.http.bodies import decoded, json_answer, need_ready
+from xbopt.service.http.bulk import SMALL_BYTES, SMALL_ROWS, is_list
 from xbopt.service.http.engine import Engine
-from xbopt.service.http.problems import ProblemError
+from xbopt.service.http.problems import ProblemError, store_reason
+from xbopt.service.http.readiness import check_ready
 from xbopt.service.http.routes import JSON, MOST_REQUESTS, Answer, Call
-from xbopt.service.http.tensor_bytes import CONTENT_TYPE as BYTES
 from xbopt.service.store.interface import StoreError
 
 _FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-Body = TypeVar("Body")
 Item = TypeVar("Item")
 
 
@@ -35,12 +34,21 @@ class SwapRequest(msgspec.Struct, forbid_unknown_fields=True):
 class KillSwitch(msgspec.Struct, forbid_unknown_fields=True):
     """The kill switch."""
 
-    on: Annotated[bool, msgspec.Meta(description="whether the plan answers everything")]
+    on: Annotated[bool, msgspec.Meta(description="whether the policy may decide nothing")]
+    mode: Annotated[
+        Literal["plan", "zero"], msgspec.Meta(description="who answers instead: the plan, or nobody, with spend 0")
+    ] = "plan"
+
+
+class RollBack(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing has to be said: an empty object, or no body."""
 
 
 _encode = msgspec.json.Encoder().encode
 _outcomes = msgspec.json.Decoder(Outcome | list[Outcome])
 _swap, _switch = msgspec.json.Decoder(SwapRequest), msgspec.json.Decoder(KillSwitch)
+_rollback = msgspec.json.Decoder(RollBack)
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Operations:
@@ -61,51 +69,61 @@ class Operations:
         if call.kind == BATCH:
             return await self.batch(call)
         engine = self._engine
-        _need_ready(engine)
-        _need_json(call, f" or {BATCH}")
-        asked = _decoded(engine.allocator.reader.decoder, call.body)
-        if isinstance(asked, AllocationRequest):
-            return JSON, _encode((await engine.allocate((asked,)))[0])
-        return JSON, _encode(await engine.allocate(_few(asked)))
+        need_ready(engine)
+        reader = engine.allocator.reader
+        if not is_list(call.body):
+            asked = decoded(reader.decoder.decode, call.body)
+            if isinstance(asked, AllocationRequest):
+                return JSON, _encode((await engine.allocate((asked,), actor=call.actor))[0])
+            return JSON, _encode(await engine.allocate(_few(asked), actor=call.actor))
+        if len(call.body) <= SMALL_BYTES:
+            items = _few(decoded(_raws.decode, call.body))
+        else:
+            items = _few(await engine.bulk.run(lambda: decoded(_raws.decode, call.body)))
+        if len(items) <= SMALL_ROWS:
+            return JSON, _encode(await engine.allocate(decoded(reader.decoder.decode, call.body), actor=call.actor))
+        read = partial(_decoded_items, reader.one_decoder)
+        return JSON, await engine.allocate_many([*enumerate(items)], read, actor=call.actor)
 
     async def batch(self, call: Call) -> Answer:
         """Decide for a batch as bytes."""
         engine = self._engine
-        _need_ready(engine)
-        if call.kind not in {BATCH, BYTES}:
-            raise ProblemError(415, f"Send {BYTES}, and say so in content-type.")
-        header, batch = read_batch(call.body, engine.allocator)
-        answered = await engine.allocate_batch(
+        need_ready(engine)
+        allocator = engine.allocator
+        header, batch = await engine.bulk.run(lambda: read_batch(call.body, allocator))
+        while allocator is not engine.allocator:  # Whoever decides has to have read it.
+            allocator = engine.allocator
+            header, batch = await engine.bulk.run(lambda allocator=allocator: read_batch(call.body, allocator))
+        told = await engine.allocate_batch(
             batch,
             key=header.batch_id,
             body=call.body,
             episode_ids=header.episode_ids or [""] * header.rows,
             steps=header.steps or batch.day.tolist(),
+            actor=call.actor,
         )
-        return call.kind, write_answer(
-            header, answered.allocation, answered.bundle, receipt=answered.receipt, axes=answered.axes
+        return call.kind, await engine.bulk.run(
+            lambda: write_answer(header, told.allocation, told.bundle, receipt=told.receipt, axes=told.axes)
         )
 
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
-        _need_ready(self._engine)
-        _need_json(call)
-        given = _decoded(_outcomes, call.body)
-        states = await self._engine.outcomes((given,) if isinstance(given, Outcome) else _few(given))
-        return _json(OutcomeCounts(len(states), states.count("new"), states.count("known")))
+        need_ready(self._engine)
+        given = decoded(_outcomes.decode, call.body)
+        some = (given,) if isinstance(given, Outcome) else _few(given)
+        states = await self._engine.outcomes(some, actor=call.actor)
+        return json_answer(OutcomeCounts(len(states), states.count("new"), states.count("known")))
 
     async def live(self, _call: Call) -> Answer:
         """The process runs."""
-        return _json(Live(live=True))
+        return json_answer(Live(live=True))
 
     async def ready(self, _call: Call) -> Answer:
         """Decisions can be made and stored."""
-        _need_ready(self._engine)
-        try:
-            await self._engine.commit.check()
-        except StoreError as error:
-            raise ProblemError(503, f"The decision store cannot be used: {error}") from error
-        return _json(Ready(ready=True, bundle=self._engine.allocator.address))
+        await check_ready(self._engine)
+        # A switch that is on keeps a service ready: it answers, and stores what it answers.
+        engine = self._engine
+        return json_answer(Ready(ready=True, bundle=engine.allocator.address, kill_switch=engine.kill_switch.mode))
 
     async def metrics(self, call: Call) -> Answer:
         """All metrics."""
@@ -124,7 +142,7 @@ class Operations:
     async def bundle(self, _call: Call) -> Answer:
         """The bundle that decides."""
         allocator = self._engine.allocator
-        return _json(
+        return json_answer(
             BundleDescription(
                 manifest=allocator.bundle.manifest,
                 schema=allocator.bundle.schema,
@@ -132,49 +150,74 @@ class Operations:
                 guardrails=allocator.bundle.guardrails,
                 units=allocator.units,
                 proven=allocator.bundle.certificate is not None,
-                kill_switch=self._engine.killed or allocator.bundle.guardrails.kill_switch,
+                kill_switch=self._kill_mode() != "off",
+                kill_switch_mode=self._kill_mode(),
             )
         )
 
     async def swap(self, call: Call) -> Answer:
         """Decide with another bundle."""
-        file = _decoded(_swap, call.body).file
+        file = decoded(_swap.decode, call.body).file
+        before = self._engine.allocator
         try:
-            await self._engine.swap(self._bundles / file)
+            now = await self._engine.swap(self._bundles / file, actor=call.actor)
         except (BundleError, UsageError) as error:
-            raise ProblemError(422, str(error)) from error
+            self._engine.log.note(f"{file} was not swapped in: {error}")
+            # Where the folder lies is nobody's business.
+            raise ProblemError(422, str(error).replace(f"{self._bundles}/", "")) from error
         except StoreError as error:
-            raise ProblemError(503, f"The change cannot be written down, so nothing was changed: {error}") from error
-        return self._bundle_name()
+            raise self._unwritten("so nothing was changed", error) from error
+        return self._bundle_name(changed=now is not before)
 
-    async def roll_back(self, _call: Call) -> Answer:
+    async def roll_back(self, call: Call) -> Answer:
         """Decide with the bundle before this one again."""
-        await self._engine.roll_back()
-        return self._bundle_name()
+        if call.body:
+            decoded(_rollback.decode, call.body)
+        try:
+            await self._engine.roll_back(actor=call.actor)
+        except StoreError as error:
+            raise self._unwritten("so nothing was changed", error) from error
+        return self._bundle_name(changed=True)
 
-    def _bundle_name(self) -> Answer:
+    def _bundle_name(self, *, changed: bool) -> Answer:
         manifest = self._engine.allocator.bundle.manifest
         address = self._engine.allocator.address
-        return _json(BundleName(address, manifest.name, manifest.version))
+        return json_answer(BundleName(address, manifest.name, manifest.version, changed))
 
     async def kill_switch(self, call: Call) -> Answer:
-        """Let the plan answer everything, or not."""
-        self._engine.kill(on=_decoded(_switch, call.body).on)
-        return _json(KillSwitchState(self._engine.killed))
+        """Let the plan answer everything, or nothing be spent, or neither."""
+        asked = decoded(_switch.decode, call.body)
+        try:
+            await self._engine.kill(asked.mode if asked.on else "off", actor=call.actor)
+        except StoreError as error:
+            here = "here it is on all the same" if asked.on else "so it stays as it was"
+            raise self._unwritten(here, error) from error
+        mode = self._engine.kill_switch.mode
+        return json_answer(KillSwitchState(mode != "off", mode))
+
+    def _kill_mode(self) -> KillMode:
+        """What holds now, by the switch or by the bundle's guardrails."""
+        mode = self._engine.kill_switch.mode
+        return "plan" if mode == "off" and self._engine.allocator.bundle.guardrails.kill_switch else mode
+
+    def _unwritten(self, so: str, error: StoreError) -> ProblemError:
+        self._engine.log.note(f"A change cannot be written down: {error}")
+        return ProblemError(
+            503, f"The change cannot be written down, {so}: the store refuses, because {store_reason(error)}."
+        )
 
 
-def _decoded(decoder: "msgspec.json.Decoder[Body]", body: bytes) -> Body:
-    """A JSON body.
-
-    Raises:
-        ProblemError: 400 where it is not JSON, 422 where it is not what is asked for.
-    """
-    return decoded(decoder.decode, body)
-
-
-def _need_json(call: Call, otherwise: str = "") -> None:
-    if call.kind not in {JSON, ""}:
-        raise ProblemError(415, f"Send {JSON}{otherwise}.")
+def _decoded_items(
+    decoder: "msgspec.json.Decoder[AllocationRequest]", items: Sequence[tuple[int, msgspec.Raw]]
+) -> list[AllocationRequest]:
+    """Some items of a list, each with its place in it, in case it cannot be read."""
+    requests: list[AllocationRequest] = []
+    for place, item in items:
+        try:
+            requests.append(decoded(decoder.decode, item))
+        except ProblemError as error:
+            raise ProblemError(error.status, f"In item {place} of the list: {error}") from error
+    return requests
 
 
 def _few(items: list[Item]) -> list[Item]:

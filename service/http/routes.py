@@ -28,6 +28,7 @@ class Call:
         name: Name of the model in the path.
         version: Its version in the path; empty where the path has none.
         headers: All headers; names in small letters.
+        actor: Name of the token; empty for none.
     """
 
     body: bytes
@@ -35,6 +36,7 @@ class Call:
     name: str
     version: str = ""
     headers: Headers = ()
+    actor: str = ""
 
     def header(self, name: bytes) -> bytes | None:
         """The value of a header; None where there is none."""
@@ -59,6 +61,8 @@ class Route:
         operation_id: Its name in clients that are generated from the documentation; made from the rest where empty.
         description: More words for the documentation.
         takes: Type of the body by content type, or its JSON schema.
+        also: Content types that are taken beyond those that are documented; empty for none stated, as Triton's clients
+            send.
         needs_body: Whether a body has to be sent.
         gives: Type of the answer by content type, or its JSON schema.
         header: A header of request and answer that says how many bytes of a body are JSON.
@@ -76,6 +80,7 @@ class Route:
     operation_id: str = ""
     description: str = ""
     takes: dict[str, object] | None = None
+    also: tuple[str, ...] = ()
     needs_body: bool = True
     gives: dict[str, object] | None = None
     header: str = ""

@@ -1,23 +1,38 @@
 """Running the service: settings, the server, and a graceful end."""
 
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import uvicorn
 
 from xbopt.core.errors import UsageError
 from xbopt.service.bundle.graph_trial import end_trials
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.http.app import build_app
+from xbopt.service.http.connections import ConnectionLimits, TimedProtocol, timed_protocol
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.gateway import Gateway
+from xbopt.service.http.hosts import HostRule, allowed_hosts
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.tokens import read_tokens
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.opening import open_store
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_SWEEP_SECONDS = 0.25
+_SWITCH_SECONDS = 0.001
+"""How long one thread may hold Python's lock while another wants it: so long the loop waits for a large body."""
 
 
 def _not_told(_: str) -> None:
@@ -37,11 +52,11 @@ class ServiceSettings:
         unproven: Serve a bundle without a certificate.
         trusted_key: Public keys in hex, one of which must have signed every bundle.
         shadow: A bundle that decides beside.
+        allowed_hosts: Names beyond the machine's own that requests may be for.
+        limits: What one client may take.
         accept_schema: Whether the bundle may have other axes and inputs than the one that decided last in the store.
-        most_bytes: Largest body.
-        body_seconds: How long a body may take to come.
         store_seconds: How long the store may take.
-        stop_seconds: How long requests may take to end when the service stops.
+        stop_seconds: How long the service may take to stop; half of it is for requests under way.
         on_note: Called with what whoever serves the bundle should know.
     """
 
@@ -53,11 +68,11 @@ class ServiceSettings:
     unproven: bool = False
     trusted_key: TrustedKeys = None
     shadow: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     accept_schema: bool = False
-    most_bytes: int = 32 << 20
-    body_seconds: float = 10.0
     store_seconds: float = 5.0
-    stop_seconds: int = 20
+    stop_seconds: int = 4
     on_note: Callable[[str], None] = _not_told
 
 
@@ -74,6 +89,7 @@ def build_service(settings: ServiceSettings) -> Gateway:
             f"{settings.host} can be reached from outside; name a token file with --tokens, or listen on 127.0.0.1."
         )
     tokens = None if settings.tokens is None else read_tokens(settings.tokens)
+    hosts = HostRule(allowed_hosts(settings.host, settings.allowed_hosts, open_to_all=tokens is None))
 
     def loaded(path: Path) -> Allocator:
         return Allocator.load(path, unproven=settings.unproven, trusted_key=settings.trusted_key)
@@ -98,8 +114,10 @@ def build_service(settings: ServiceSettings) -> Gateway:
         engine,
         bundles=settings.bundle.resolve().parent,
         tokens=tokens,
-        most_bytes=settings.most_bytes,
-        body_seconds=settings.body_seconds,
+        most_bytes=settings.limits.most_bytes,
+        body_seconds=settings.limits.body_seconds,
+        stop_seconds=0.4 * settings.stop_seconds,
+        hosts=hosts,
     )
 
 
@@ -115,32 +133,27 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
         StoreError: The store cannot be opened, or does not take the bundle.
         UsageError: The settings make no sense, or the port is taken.
     """
-    import uvicorn
-
     app = build_service(settings)
     listener = _listen(settings.host, settings.port)
+    limits, metrics = settings.limits, app.engine.metrics
     config = uvicorn.Config(
         app,
-        log_level="warning",
+        http=timed_protocol(limits, lambda status: metrics.answered("other", status)),
+        log_level="error",
         access_log=False,
         lifespan="on",
         ws="none",
         server_header=False,
         date_header=False,
-        timeout_graceful_shutdown=settings.stop_seconds,
-        timeout_keep_alive=30,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(settings.stop_seconds // 2, 1),
         backlog=2048,
     )
-
-    class Server(uvicorn.Server):
-        """A server that is told to stop waits for no graph that is being tried."""
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            end_trials()
-            await super().shutdown(sockets)
-
-    server = Server(config)
-    app.metrics.connections.set_function(lambda: len(server.server_state.connections))
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    _allow_files(limits.most_connections)
+    server = TimedServer(config, app, settings)
+    metrics.connections.set_function(lambda: len(server.server_state.connections))
     with listener:
         host, port = listener.getsockname()[:2]
         on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
@@ -148,6 +161,72 @@ def run_service(settings: ServiceSettings, on_listening: Callable[[str], None]) 
             server.run(sockets=[listener])
         except SystemExit as end:  # how uvicorn ends when the application does not start
             raise app.failure or end from None
+        finally:
+            server.release()
+
+
+class TimedServer(uvicorn.Server):
+    """A server that closes connections whose time is up, reads tokens anew on SIGHUP, and ends in time.
+
+    Args:
+        config: uvicorn's settings.
+        app: The service.
+        settings: Ours.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: Gateway, settings: ServiceSettings) -> None:
+        super().__init__(config)
+        self._app, self._settings = app, settings
+        # Threads that hang in the store or in a graph would keep the process; what was acknowledged is on disk.
+        self._end = threading.Timer(settings.stop_seconds + 0.5, os._exit, (0,))
+        self._end.daemon = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and to look after connections."""
+        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        self._sweep(loop)
+        # What was loaded stays; the garbage collector need not look at it again while requests wait.
+        gc.collect()
+        gc.freeze()
+        if threading.current_thread() is threading.main_thread():
+            loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is under way, and end."""
+        self._end.start()
+        # Nobody waits any more for a graph that is being tried.
+        end_trials()
+        await super().shutdown(sockets)
+
+    def release(self) -> None:
+        """Let the process live on, after a service that has ended by itself."""
+        if self._app.has_stopped:
+            self._end.cancel()
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, TimedProtocol):
+                connection.close_if_overdue(now)
+        loop.call_later(_SWEEP_SECONDS, self._sweep, loop)
+
+    def _reload(self) -> None:
+        if self._settings.tokens is None:
+            return
+        task = asyncio.get_running_loop().create_task(self._app.reload_tokens(self._settings.tokens))
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+
+
+def _allow_files(connections: int) -> None:
+    """Raise the number of files that the process may hold open, so that connections are refused by us."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = max(soft, 2 * connections + 256)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def _listen(host: str, port: int) -> socket.socket:

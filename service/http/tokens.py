@@ -5,8 +5,9 @@ A token is 256 random bits, so that one plain SHA-256 of it is safe to keep: the
 
 import hashlib
 import secrets
+import stat
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,6 +18,7 @@ Right = Literal["allocate", "outcomes", "read", "admin"]
 RIGHTS: tuple[Right, ...] = ("allocate", "outcomes", "read", "admin")
 _PREFIX = b"bearer "
 _HASH_DIGITS = 64
+_LONGEST_NAME = 64
 
 
 class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +29,13 @@ class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rights: list[Right]
 
 
+class Holder(NamedTuple):
+    """Whose token it is, and what it allows."""
+
+    name: str
+    rights: frozenset[Right]
+
+
 class Tokens:
     """The tokens of a service.
 
@@ -35,20 +44,20 @@ class Tokens:
     """
 
     def __init__(self, entries: list[TokenEntry]) -> None:
-        self._rights = {bytes.fromhex(entry.sha256): frozenset(entry.rights) for entry in entries}
+        self._holders = {bytes.fromhex(entry.sha256): Holder(entry.name, frozenset(entry.rights)) for entry in entries}
 
     def __len__(self) -> int:
         """Number of tokens."""
-        return len(self._rights)
+        return len(self._holders)
 
-    def rights(self, header: bytes) -> frozenset[Right] | None:
-        """What the ``Authorization`` header allows; None where it holds no token that is known.
+    def holder(self, header: bytes) -> Holder | None:
+        """Who sent the ``Authorization`` header; None where it holds no token that is known.
 
         The look-up compares hashes: how long it takes says nothing about a token.
         """
         if header[: len(_PREFIX)].lower() != _PREFIX:
             return None
-        return self._rights.get(hashlib.sha256(header[len(_PREFIX) :].strip()).digest())
+        return self._holders.get(hashlib.sha256(header[len(_PREFIX) :].strip()).digest())
 
 
 def read_tokens(path: Path) -> Tokens:
@@ -57,13 +66,30 @@ def read_tokens(path: Path) -> Tokens:
     Raises:
         UsageError: There is none, or it is broken.
     """
-    entries = _entries(path)
+    entries = list_tokens(path)
     if not entries:
         raise UsageError(f"{path} holds no token, so nobody could use the service; add one with: xbopt tokens add")
     return Tokens(entries)
 
 
-def _entries(path: Path) -> list[TokenEntry]:
+def readable_by_others(path: Path) -> bool:
+    """Whether users other than the owner of a token file may read or change it.
+
+    Raises:
+        UsageError: There is none.
+    """
+    try:
+        return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+    except OSError as error:
+        raise UsageError(f"The token file {path} cannot be read: {error.strerror}.") from error
+
+
+def list_tokens(path: Path) -> list[TokenEntry]:
+    """What a token file holds.
+
+    Raises:
+        UsageError: There is none, or it is broken.
+    """
     try:
         entries = msgspec.json.decode(path.read_bytes(), type=list[TokenEntry])
     except OSError as error:
@@ -71,6 +97,7 @@ def _entries(path: Path) -> list[TokenEntry]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is no token file: {error}.") from error
     for entry in entries:
+        _check_name(entry.name)
         if len(entry.sha256) != _HASH_DIGITS or not all(digit in "0123456789abcdef" for digit in entry.sha256):
             raise UsageError(f"{path}: the sha256 of {entry.name!r} is no SHA-256 in small hexadecimal digits.")
     return entries
@@ -80,9 +107,10 @@ def add_token(path: Path, name: str, rights: list[Right]) -> str:
     """Make a token, keep its hash, and give the token; it can be read only now.
 
     Raises:
-        UsageError: The name is taken, or the file cannot be written.
+        UsageError: The name is taken or cannot be used, or the file cannot be written.
     """
-    entries = _entries(path) if path.exists() else []
+    _check_name(name)
+    entries = list_tokens(path) if path.exists() else []
     if any(entry.name == name for entry in entries):
         raise UsageError(f"{path} holds a token {name!r} already; remove it first to replace it.")
     token = secrets.token_urlsafe(32)
@@ -97,13 +125,25 @@ def remove_token(path: Path, name: str) -> None:
     Raises:
         UsageError: There is none of that name.
     """
-    entries = _entries(path)
+    entries = list_tokens(path)
     kept = [entry for entry in entries if entry.name != name]
     if len(kept) == len(entries):
         raise UsageError(f"{path} holds no token {name!r}; it has {', '.join(e.name for e in entries) or 'none'}.")
     _write(path, kept)
 
 
+def _check_name(name: str) -> None:
+    """Names stand in the store and in messages.
+
+    Raises:
+        UsageError: One is empty, too long, or has characters that do not print.
+    """
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise UsageError(
+            f"{name[:_LONGEST_NAME]!r} is no name for a token: give 1 to {_LONGEST_NAME} characters that print."
+        )
+
+
 def _write(path: Path, entries: list[TokenEntry]) -> None:
-    with replace_file(path) as temporary:
+    with replace_file(path, private=True) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n")

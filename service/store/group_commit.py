@@ -71,6 +71,11 @@ class GroupCommit:
         """The end of the chain as last heard of; None until something was stored or met."""
 
     @property
+    def most_waiting(self) -> int:
+        """Number of entries that may wait."""
+        return self._most
+
+    @property
     def waiting(self) -> int:
         """Number of entries that wait."""
         return len(self._waiting)
@@ -207,6 +212,14 @@ class GroupCommit:
             StoreError: The store cannot be read, or not in time.
         """
         return await self._ask(lambda: self._store.find_all(places))
+
+    async def every(self, kind: EntryKind) -> list[Entry]:
+        """All entries of a kind; for kinds of which there are few.
+
+        Raises:
+            StoreError: The store cannot be read, or not in time.
+        """
+        return await self._ask(lambda: list(self._store.entries(kind)))
 
     async def latest(self, kind: EntryKind) -> Entry | None:
         """The last entry of a kind.

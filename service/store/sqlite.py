@@ -191,7 +191,9 @@ class SqliteStore:
         """As ``Store.probe``. A synced write, and a look at the room that is left: a group takes more than a page."""
         with self._said(), self._writing():
             self._end()
-            self._connection.execute("UPDATE head SET seq = seq")
+            # SQLite writes no page whose bytes stay as they are, so there and back.
+            self._connection.execute("UPDATE head SET seq = seq + 1")
+            self._connection.execute("UPDATE head SET seq = seq - 1")
         disk = os.statvfs(self._path)
         if disk.f_bavail * disk.f_frsize < _ROOM_BYTES:
             raise StoreError(f"{self._path}: the disk is full, but for less than {_ROOM_BYTES >> 10} kB.")

@@ -252,7 +252,7 @@ def test_bundles_are_swapped_and_rolled_back(serve: Serve, tactic: Exported, dir
     broken.write_bytes(second.path.read_bytes()[:-1] + b"x")
     served = serve(first.path)
     with served.client() as client:
-        assert client.post("/v1/admin/rollback").status_code == 409
+        assert client.post("/v1/admin/rollback", json={}).status_code == 409
         before = client.post("/v1/allocate", json=body(tactic, decision_id="s1")).json()
         swapped = client.post("/v1/admin/bundle", json={"file": second.path.name})
         assert swapped.json()["version"] == "2.0.0"
@@ -263,7 +263,7 @@ def test_bundles_are_swapped_and_rolled_back(serve: Serve, tactic: Exported, dir
         assert client.post("/v1/allocate", json=body(tactic, decision_id="s1")).json() == before
         for wrong in ("broken.xbopt", "nothing.xbopt", "../demo.xbopt", "/etc/passwd"):
             assert client.post("/v1/admin/bundle", json={"file": wrong}).status_code == 422, wrong
-        assert client.post("/v1/admin/rollback").json()["version"] == "1.0.0"
+        assert client.post("/v1/admin/rollback", json={}).json()["version"] == "1.0.0"
         assert client.post("/v1/allocate", json=body(tactic, decision_id="s3")).json()["bundle"] == before["bundle"]
         assert 'xbopt_bundle_swaps_total{result="refused"}' in client.get("/metrics").text
 

@@ -1,0 +1,129 @@
+"""Tensors of the inference protocol as JSON, read and written in slices: no call holds Python's lock for long.
+
+What comes out is what msgspec would make of the whole at once, byte for byte.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+
+from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.service.deciding.reading import RequestError
+from xbopt.service.http.inference import InferenceAnswer, InferenceRequest, TensorIn, TensorOut, decode_loosely
+
+_SLICE_BYTES = 64 << 10
+_SLICE_NUMBERS = 8192
+_DATA = b'"data":[]'
+_OUTPUTS = b'"outputs":[]'
+_encode = msgspec.json.Encoder().encode
+_raws = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _with(kind: type[msgspec.Struct], name: str, other: object) -> type[msgspec.Struct]:
+    """A type like another, one field of which is of another type."""
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(kind):
+        typed = other if field.name == name else field.type
+        made: Any = field.default_factory
+        otherwise = field.default if made is msgspec.NODEFAULT else made()
+        fields.append((field.name, typed) if field.required else (field.name, typed, otherwise))
+    return msgspec.defstruct(kind.__name__, fields, kw_only=True)
+
+
+_Tensor = _with(TensorIn, "data", msgspec.Raw | msgspec.UnsetType)
+_envelope = msgspec.json.Decoder(_with(InferenceRequest, "inputs", list[_Tensor]))
+_data = msgspec.json.Decoder(next(field.type for field in msgspec.structs.fields(TensorIn) if field.name == "data"))
+
+
+def decode_inference(text: "bytes | memoryview") -> InferenceRequest:
+    """A request; the data of large tensors come as arrays.
+
+    Raises:
+        DecodeError: It is no JSON, or not what is wanted.
+        RequestError: A tensor has rows of unequal length.
+    """
+    try:
+        found: Any = _envelope.decode(text)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError as error:
+        return decode_loosely(text, error)
+    inputs: list[TensorIn] = []
+    for tensor in found.inputs:
+        given = _fields(tensor)
+        if tensor.data is not msgspec.UNSET:
+            given["data"] = _numbers(bytes(tensor.data))
+        inputs.append(TensorIn(**given))
+    asked = _fields(found)
+    asked["inputs"] = inputs
+    return InferenceRequest(**asked)
+
+
+def _fields(struct: msgspec.Struct) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def _numbers(text: bytes) -> object:
+    if len(text) <= _SLICE_BYTES or not text.startswith(b"["):
+        return _data.decode(text)
+    parts = _rows(text) if text[1:].lstrip().startswith(b"[") else _flat(text[1:-1])
+    try:
+        return np.concatenate([np.array(_data.decode(b"[%b]" % part), dtype=np.float64) for part in parts])
+    except ValueError as error:
+        if isinstance(error, msgspec.DecodeError):
+            raise
+        raise RequestError("A tensor has rows of unequal length, or holds something that is no number.") from error
+
+
+def _flat(text: bytes) -> Iterator[bytes]:
+    """Numbers with commas between, some at a time."""
+    start = 0
+    while True:
+        end = text.find(b",", start + _SLICE_BYTES)
+        if end < 0:
+            # A comma at the end is none between.
+            yield text[start:] if text[start:].strip() else b","
+            return
+        yield text[start:end]
+        start = end + 1
+
+
+def _rows(text: bytes) -> Iterator[bytes]:
+    """Rows of a nested list, some at a time."""
+    some: list[msgspec.Raw] = []
+    size = 0
+    for row in _raws.decode(text):
+        some.append(row)
+        size += len(bytes(row))
+        if size >= _SLICE_BYTES:
+            yield b",".join(some)
+            some, size = [], 0
+    if some:
+        yield b",".join(some)
+
+
+def encode_inputs(inputs: Sequence[TensorIn]) -> bytes:
+    """The inputs of a request as one text, by which it is known again."""
+    return b"[" + b",".join(map(_tensor_text, inputs)) + b"]"
+
+
+def encode_answer(answer: InferenceAnswer) -> bytes:
+    """An answer whose data are arrays."""
+    start, _, end = _encode(msgspec.structs.replace(answer, outputs=[])).partition(_OUTPUTS)
+    return b"".join((start, _OUTPUTS[:-1], b",".join(map(_tensor_text, answer.outputs)), b"]", end))
+
+
+def _tensor_text(tensor: TensorIn | TensorOut) -> bytes:
+    array: Any = tensor.data
+    if not isinstance(array, np.ndarray):
+        return _encode(tensor)
+    start, _, end = _encode(msgspec.structs.replace(tensor, data=[])).partition(_DATA)
+    return b"".join((start, _DATA[:-1], b",".join(_texts(cast("FloatArray", array))), b"]", end))
+
+
+def _texts(array: FloatArray | IntArray) -> Iterator[bytes]:
+    rows = max(_SLICE_NUMBERS // max(int(np.prod(array.shape[1:])), 1), 1)
+    for first in range(0, len(array), rows):
+        yield _encode(array[first : first + rows].tolist())[1:-1]
