@@ -71,7 +71,7 @@ def verify_command(
         return
     console = result_console()
     whole = f"The chain is whole: {report.entries:,} entries, of which {report.decisions:,} hold decisions and "
-    lines = [f"{whole}{report.outcomes:,} outcomes", f"head {report.entries}:{report.head}"]
+    lines = [f"{whole}{report.outcomes:,} outcomes", f"head {report.head}"]
     if report.receipts:
         lines.append(f"{report.receipts:,} receipts are in it")
     if replayed is not None:
@@ -119,9 +119,13 @@ def export_command(
     check_target(output)
     opened = open_store(store, read_only=True, wait_seconds=60.0)
     try:
-        report = export_log(opened, output, bundle=bundle)
+        with opened.snapshot():
+            report = export_log(opened, output, bundle=bundle)
+        doubt = opened.doubt()
     finally:
         opened.close()
+    if doubt:
+        say(f"Note: decisions may be missing at the end: {doubt}. See xbopt decisions verify.")
     if as_json:
         print_json({"log": str(output), **asdict(report)})
         return

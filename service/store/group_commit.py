@@ -236,9 +236,14 @@ class GroupCommit:
             StoreError: They cannot, or not in time.
         """
         now = asyncio.get_running_loop().time()
-        if self._probe is None or (self._probe[1].done() and self._probe[0] + _PROBE_HOLDS_SECONDS < now):
-            self._probe = now, asyncio.ensure_future(self._ask(self._store.probe))
-        await asyncio.shield(self._probe[1])
+        at, probe = self._probe or (0.0, None)
+        is_over = probe is not None and probe.done()
+        if probe is None or (is_over and (at + _PROBE_HOLDS_SECONDS < now or probe.cancelled() or probe.exception())):
+            probe = asyncio.ensure_future(self._ask(self._store.probe))
+            # Whoever asked may have gone away, and that is no accident.
+            probe.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._probe = now, probe
+        await asyncio.shield(probe)
 
     async def check(self) -> None:
         """Whether the store can be read.
@@ -251,9 +256,17 @@ class GroupCommit:
     async def _ask(self, question: Callable[[], Answer]) -> Answer:
         if self._closed:
             raise StoreError("The store is closing.")
+
+        def timed() -> Answer:
+            self._since = perf_counter()
+            try:
+                return question()
+            finally:
+                self._since = None
+
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._thread, question), self._wait)
+            return await asyncio.wait_for(loop.run_in_executor(self._thread, timed), self._wait)
         except TimeoutError as error:
             raise StoreError(f"The store did not answer within {self._wait:g} s.") from error
         except TamperedStoreError as error:

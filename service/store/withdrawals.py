@@ -65,12 +65,12 @@ class Withdrawals:
             self._task = asyncio.get_running_loop().create_task(self._keep_trying())
 
     async def stop(self) -> None:
-        """Try once more, and say what could not be stored."""
+        """Store what waits, if the store takes it now, and say what could not be stored."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._waiting:
-            await self._try()
+        while self._waiting and await self._try():
+            pass
         if self._waiting:
             _log.warning(
                 "%d answers that the plan gave while the store failed could not be stored, of which %d may stand there "

@@ -296,3 +296,20 @@ def test_no_message_tells_the_password() -> None:
         with pytest.raises(StoreError) as failed:
             PostgresStore(url, wait_seconds=0.5)
         assert "cret" not in str(failed.value)
+
+
+def test_least_rights_are_enough(postgres_server: str) -> None:
+    """A writer that may add, and an auditor that may look."""
+    url = new_database(postgres_server)
+    open_store(url).close()
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url) as owner:
+        for role, entries, head in (("w", "SELECT, INSERT", "SELECT, UPDATE"), ("a", "SELECT", "SELECT")):
+            owner.execute(f"CREATE ROLE {role}{name} LOGIN")  # type: ignore[arg-type]
+            owner.execute(f"GRANT {entries} ON xbopt_entries TO {role}{name}")  # type: ignore[arg-type]
+            owner.execute(f"GRANT {head} ON xbopt_head TO {role}{name}")  # type: ignore[arg-type]
+    with closing(open_store(url.replace("xbopt@", f"w{name}@"))) as writer:
+        assert writer.append([entry(1), entry(2)])[1].seq == 2
+        writer.probe()
+    with closing(open_store(url.replace("xbopt@", f"a{name}@"), read_only=True)) as auditor:
+        assert verify_chain(auditor).entries == 2

@@ -28,9 +28,11 @@ from tests.service.tamperings import (
     write_chain,
 )
 from tests.service.test_http import body
-from tests.service.test_store import store_of
+from tests.service.test_store import entry, store_of
+from xbopt.service.store.entries import NewEntry
 from xbopt.service.store.interface import TamperedStoreError
 from xbopt.service.store.opening import open_store
+from xbopt.service.store.verification import verify_chain
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +205,40 @@ def test_random_tamperings_are_found(tactic: Exported, tmp_path: Path) -> None:
     """One round of the benchmark, on SQLite."""
     found = run(tmp_path, rounds=1, seed=5, servers=["sqlite"], exported=tactic)
     assert sum(found.values()) == len(ROWS) + len(WITH_HEAD) + len(SQLITE) + len(OPEN_FILES) + len(CLOSED_FILES)
+
+
+def test_a_mark_stands_as_long_as_the_log_holds_more(tmp_path: Path) -> None:
+    """Through several logs: the main file alone is in doubt; what any SQLite took the log into is whole."""
+    path = tmp_path / "s.sqlite"
+    with closing(open_store(str(path))) as store:
+        for number in range(8):
+            store.append([NewEntry("decision", f"{number}-{i}", bytes(3000)) for i in range(300)])
+            alone = tmp_path / f"alone{number}"
+            alone.mkdir()
+            shutil.copy(path, alone)
+            with closing(open_store(str(alone / path.name), read_only=True)) as reader:
+                assert reader.doubt()
+            taken = copy_files(path, tmp_path / f"taken{number}")
+            with closing(sqlite3.connect(taken)) as other:
+                assert other.execute("SELECT count(*) FROM entries").fetchone() == (300 * (number + 1),)
+            assert [one.name for one in taken.parent.iterdir()] == [taken.name]
+            with closing(open_store(str(taken), read_only=True)) as reader:
+                assert verify_chain(reader).entries == 300 * (number + 1)
+    assert [one.name for one in tmp_path.glob("s.sqlite*")] == ["s.sqlite"]
+    with closing(open_store(str(path), read_only=True)) as reader:
+        assert verify_chain(reader).entries == 2400
+
+
+def test_reading_leaves_a_log_that_was_taken_into_the_file(tmp_path: Path) -> None:
+    """SQLite would remove a log that holds nothing new; an auditor leaves it."""
+    path = tmp_path / "s.sqlite"
+    with closing(open_store(str(path))) as store:
+        store.append([entry(i) for i in range(20)])
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        copied = copy_files(path, tmp_path / "copied")
+    before = state_of(str(copied))
+    for _ in range(2):
+        with closing(open_store(str(copied), read_only=True)) as reader:
+            assert verify_chain(reader).entries == 20
+        assert state_of(str(copied)) == before
