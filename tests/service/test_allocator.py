@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,10 @@ from xbopt.service.deciding.draws import uniforms
 from xbopt.service.deciding.reading import RequestError
 from xbopt.service.deciding.requests import AllocationRequest
 from xbopt.service.exporting.description import build_guardrails
-from xbopt.service.store.recording import decision_entry, decode_decision, differing_outputs
+from xbopt.service.store.log_export import export_log
+from xbopt.service.store.recording import bundle_entry, decision_entry, decode_decision, differing_outputs
+from xbopt.service.store.sqlite import SqliteStore
+from xbopt.service.store.verification import replay_decisions
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +110,43 @@ def test_the_kill_switch_gives_the_plan(allocator: Allocator, tactic: Exported) 
     assert made.guardrails == [["kill_switch"]]
     assert np.array_equal(made.tactic[0], allocator.bundle.plan.tactic[0])  # type: ignore[index]
     assert (made.propensity == 1.0).all()
+
+
+@pytest.mark.parametrize("policy", ["tactic", "direct"])
+def test_stopping_everything_spends_nothing(policy: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """No money and no discount, no draw, and no row in the log; worked out again to the bit."""
+    exported: Exported = request.getfixturevalue(policy)
+    allocator = exported.allocator()
+    asked = exported.request(previous_spend_base=[[[1000.0] * 3] * 2] * 2, units=["DE/families"])
+    for made in (
+        allocator.allocate(asked, kill="zero"),
+        allocator.by_plan(allocator.reader.one(asked, "a-1"), "store_failure", kill="zero"),
+    ):
+        assert made.source == ["stopped"]
+        assert made.guardrails[0][-1] == "kill_switch"
+        assert not made.spend_base.any()
+        assert not made.discount_frac.any()
+        assert made.daypart_weights.sum(axis=3) == pytest.approx(np.ones((1, 2, 3)))
+        if policy == "tactic":
+            assert made.tactic is not None
+            assert made.propensity is not None
+            assert (made.tactic == -1).all()
+            assert (made.propensity == 0.0).all()
+    with closing(SqliteStore(tmp_path / "s.sqlite")) as store:
+        entries = [bundle_entry(allocator)]
+        for key, kill in (("a", "zero"), ("b", "plan"), ("c", "off")):
+            made = allocator.allocate(exported.request(decision_id=key), kill=kill)  # type: ignore[arg-type]
+            entries.append(
+                decision_entry(
+                    made, allocator, key=key, request=b"", episode_ids=[key], steps=[0], killed=kill != "off"
+                )
+            )
+        store.append(entries)
+        assert [decode_decision(entry.payload).kill for entry in store.entries("decision")] == ["zero", "plan", ""]
+        assert replay_decisions(store, exported.path) == 3
+        if policy == "tactic":
+            report = export_log(store, tmp_path / "log.parquet")
+            assert (report.rows, report.stopped) == (8, 4)
 
 
 def strange(exported: Exported) -> AllocationRequest:

@@ -73,7 +73,12 @@ def test_any_parquet_reader_sees_shares_masks_and_shadows(tmp_path, full):
 
 BAD = {
     "fewer than none": ("filled", 1, -1, "column filled: is below 0"),
-    "a gap that nobody filled": ("missing", (1, 0), True, "names a field of the context, but filled is 0"),
+    "a gap that nobody filled": (
+        "missing",
+        (1, 0),
+        True,
+        "column missing: names a field of the context, but filled is 0",
+    ),
     "share": ("exploration", 1, 1.5, "column exploration: is 1.5; 0 to 1 is wanted"),
     "more than was drawn": (
         "exploration",
