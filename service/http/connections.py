@@ -108,7 +108,10 @@ class TimedProtocol(HttpToolsProtocol):
         self._head_bytes += len(name) + len(value) + _HEADER_BYTES
         if self._head_bytes > _MOST_HEAD_BYTES:
             self._stop_parsing(431, f"The head of a request may have {_MOST_HEAD_BYTES} bytes.")
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is there."""
@@ -168,9 +171,11 @@ class TimedProtocol(HttpToolsProtocol):
             if self._has_begun:
                 self._refuse(408, f"The head of the request took longer than {limits.header_seconds:g} s.")
             self.transport.close()
-        elif self._state == _BODY and waited > limits.body_seconds + _GRACE_SECONDS and not self.pipeline:
-            # The application has answered 408 before that, or something else without waiting for the body.
-            self.transport.abort()
+        elif self._state == _BODY and waited > limits.body_seconds and not self.pipeline:
+            if waited > limits.body_seconds + _GRACE_SECONDS:
+                self.transport.abort()
+            # The application looks at the clock when it is woken, and answers 408.
+            self.cycle.message_event.set()
 
     @property
     def _is_answering(self) -> bool:

@@ -106,24 +106,39 @@ def _rows(text: bytes) -> Iterator[bytes]:
 
 def encode_inputs(inputs: Sequence[TensorIn]) -> bytes:
     """The inputs of a request as one text, by which it is known again."""
-    return b"[" + b",".join(map(_tensor_text, inputs)) + b"]"
+    return _joined([b"[", *_listed(inputs), b"]"])
 
 
 def encode_answer(answer: InferenceAnswer) -> bytes:
     """An answer whose data are arrays."""
     start, _, end = _encode(msgspec.structs.replace(answer, outputs=[])).partition(_OUTPUTS)
-    return b"".join((start, _OUTPUTS[:-1], b",".join(map(_tensor_text, answer.outputs)), b"]", end))
+    return _joined([start, _OUTPUTS[:-1], *_listed(answer.outputs), b"]", end])
 
 
-def _tensor_text(tensor: TensorIn | TensorOut) -> bytes:
-    array: Any = tensor.data
-    if not isinstance(array, np.ndarray):
-        return _encode(tensor)
-    start, _, end = _encode(msgspec.structs.replace(tensor, data=[])).partition(_DATA)
-    return b"".join((start, _DATA[:-1], b",".join(_texts(cast("FloatArray", array))), b"]", end))
+def _joined(pieces: list[bytes]) -> bytes:
+    """All pieces in a row; ``bytes.join`` would hold the lock for the length of all of them."""
+    whole, start = bytearray(sum(map(len, pieces))), 0
+    for piece in pieces:
+        whole[start : start + len(piece)] = piece
+        start += len(piece)
+    # Whoever writes or hashes it does not mind that it could be changed.
+    return cast("bytes", whole)
+
+
+def _listed(tensors: Sequence[TensorIn | TensorOut]) -> Iterator[bytes]:
+    for place, tensor in enumerate(tensors):
+        yield b"," if place else b""
+        array: Any = tensor.data
+        if not isinstance(array, np.ndarray):
+            yield _encode(tensor)
+            continue
+        start, _, end = _encode(msgspec.structs.replace(tensor, data=[])).partition(_DATA)
+        yield start + _DATA[:-1]
+        yield from _texts(cast("FloatArray", array))
+        yield b"]" + end
 
 
 def _texts(array: FloatArray | IntArray) -> Iterator[bytes]:
     rows = max(_SLICE_NUMBERS // max(int(np.prod(array.shape[1:])), 1), 1)
     for first in range(0, len(array), rows):
-        yield _encode(array[first : first + rows].tolist())[1:-1]
+        yield (b"," if first else b"") + _encode(array[first : first + rows].tolist())[1:-1]

@@ -21,8 +21,10 @@ from xbopt.service.http.readiness import check_ready
 from xbopt.service.http.routes import JSON, MOST_REQUESTS, Answer, Call
 from xbopt.service.store.interface import StoreError
 
+_MOST_AT_ONCE = 4 << 20
 _FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 class SwapRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,7 +74,8 @@ class Operations:
         need_ready(engine)
         reader = engine.allocator.reader
         if not is_list(call.body):
-            asked = decoded(reader.decoder.decode, call.body)
+            _check_size(len(call.body))
+            asked = await self._aside(lambda: decoded(reader.decoder.decode, call.body), call.body)
             if isinstance(asked, AllocationRequest):
                 return JSON, _encode((await engine.allocate((asked,), actor=call.actor))[0])
             return JSON, _encode(await engine.allocate(_few(asked), actor=call.actor))
@@ -80,7 +83,7 @@ class Operations:
             items = _few(decoded(_raws.decode, call.body))
         else:
             items = _few(await engine.bulk.run(lambda: decoded(_raws.decode, call.body)))
-        if len(items) <= SMALL_ROWS:
+        if len(items) <= SMALL_ROWS and len(call.body) <= SMALL_BYTES:
             return JSON, _encode(await engine.allocate(decoded(reader.decoder.decode, call.body), actor=call.actor))
         read = partial(_decoded_items, reader.one_decoder)
         return JSON, await engine.allocate_many([*enumerate(items)], read, actor=call.actor)
@@ -109,10 +112,15 @@ class Operations:
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
         need_ready(self._engine)
-        given = decoded(_outcomes.decode, call.body)
+        _check_size(len(call.body))
+        given = await self._aside(lambda: decoded(_outcomes.decode, call.body), call.body)
         some = (given,) if isinstance(given, Outcome) else _few(given)
         states = await self._engine.outcomes(some, actor=call.actor)
         return json_answer(OutcomeCounts(len(states), states.count("new"), states.count("known")))
+
+    async def _aside(self, work: Callable[[], Done], body: bytes) -> Done:
+        """Do something with a body; beside the loop where it is large."""
+        return work() if len(body) <= SMALL_BYTES else await self._engine.bulk.run(work)
 
     async def live(self, _call: Call) -> Answer:
         """The process runs."""
@@ -214,10 +222,21 @@ def _decoded_items(
     requests: list[AllocationRequest] = []
     for place, item in items:
         try:
+            _check_size(memoryview(item).nbytes)
             requests.append(decoded(decoder.decode, item))
         except ProblemError as error:
             raise ProblemError(error.status, f"In item {place} of the list: {error}") from error
     return requests
+
+
+def _check_size(size: int) -> None:
+    """One call of the decoder must not hold Python's lock for long.
+
+    Raises:
+        ProblemError: 413.
+    """
+    if size > _MOST_AT_ONCE:
+        raise ProblemError(413, f"A single request, or a list of outcomes, may have {_MOST_AT_ONCE} bytes.")
 
 
 def _few(items: list[Item]) -> list[Item]:

@@ -140,7 +140,14 @@ def test_a_long_list_decides_like_its_items_by_themselves(tactic: Exported, tmp_
             assert "In item 70" in wrong.json()["detail"]
             asked[70]["day"] = 10**9
             assert (await client.post("/v1/allocate", json=asked)).status_code == 422
+            asked[70]["day"] = 1
+            long = json.dumps(asked[0]).encode()
+            padded = long[:-1] + b" " * (4 << 20) + b"}"
             for content, status in (
+                (padded, 413),
+                (b"[" + padded + b"," + long + b"]", 413),
+                (long[:-1] + b" " * (1 << 20) + b"}", 200),
+                (b"[" + long[:-1] + b" " * (1 << 20) + b"}]", 200),
                 (b"[" + b"{}," * 1001 + b"{}]", 422),
                 (b"[{" * 50_000, 400),
                 (b"[{} {}]", 400),
