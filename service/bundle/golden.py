@@ -11,7 +11,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GOLDEN, POLICY, Golden
-from xbopt.service.bundle.graph_session import ROWS_AT_ONCE, Arrays, GraphSession, floats_of, largest_difference
+from xbopt.service.bundle.graph_session import ROWS_AT_ONCE, Arrays, GraphSession, floats_of, golden_difference
 from xbopt.service.bundle.schema import Schema, shape_of
 from xbopt.service.bundle.tensors import floats, integers
 
@@ -96,7 +96,7 @@ def read_golden(golden: Golden, schema: Schema) -> tuple[Arrays, Arrays]:
 
 def _compare(found: Arrays, wanted: Mapping[str, FloatArray | IntArray], tolerance: float, daily_base: float) -> None:
     for name, array in wanted.items():
-        difference = largest_difference(found[name], array) / (daily_base if name == "spend_base" else 1.0)
+        difference = golden_difference(name, found[name], array, daily_base)
         # A difference that is no number is a difference.
         if not difference <= tolerance:
             raise BundleError(

@@ -130,6 +130,17 @@ def largest_difference(left: FloatArray | IntArray, right: FloatArray | IntArray
     return difference if np.isfinite(difference) else float("inf")
 
 
+def golden_difference(
+    name: str, found: FloatArray | IntArray, wanted: FloatArray | IntArray, daily_base: float
+) -> float:
+    """How far an output lies from what the policy gave: money as a share of the day's limit, all else as it is.
+
+    Export and loading measure alike, so that a bundle that was exported loads, whatever its currency.
+    """
+    unit = daily_base if name == "spend_base" and daily_base > 0.0 else 1.0
+    return largest_difference(found, wanted) / unit
+
+
 def floats_of(arrays: "Mapping[str, FloatArray | IntArray]", name: str) -> FloatArray:
     """One of the arrays, as float64."""
     return arrays[name].astype(np.float64, copy=False)

@@ -29,7 +29,7 @@ from xbopt.service.bundle.formats import (
     PolicyShape,
     encode,
 )
-from xbopt.service.bundle.graph_session import Arrays, GraphSession, floats_of, largest_difference
+from xbopt.service.bundle.graph_session import Arrays, GraphSession, floats_of, golden_difference
 from xbopt.service.bundle.graph_trial import Trial, try_graph
 from xbopt.service.bundle.integrity import entry_of, sealed
 from xbopt.service.bundle.keys import sign
@@ -118,9 +118,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     known = golden_inputs | ({"tactic": found["tactic"]} if shape == "tactic" else {})
     outputs = reference_outputs(policy, scenario, sample, known)
     for name, array in found.items():
-        difference = largest_difference(array, outputs[name]) / (
-            scenario.limits.daily_base if name == "spend_base" else 1
-        )
+        difference = golden_difference(name, array, outputs[name], scenario.limits.daily_base)
         if difference > TOLERANCE:
             raise BundleError(f"The graph of {policy.name} gives another {name} than the policy ({difference:.3g}).")
     golden = Golden(
