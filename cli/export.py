@@ -77,7 +77,7 @@ def export_command(
                 "proven": not unproven,
                 "signed": key is not None,
                 "exploration": bundle.exploration,
-                "log_can_judge": "policies over its menu" if bundle.log_can_judge else "nothing else",
+                "log_can_judge": ["policies over its menu"] if bundle.log_can_judge else [],
                 "bytes": sum(entry.bytes for entry in manifest.files.values()),
             }
         )

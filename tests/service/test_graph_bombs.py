@@ -242,6 +242,8 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
         served.process.wait(timeout=30.0)
         again.join()
     assert time.monotonic() - started < 5.0
+    assert served.process.stderr is not None
+    assert b"The log of this bundle will judge no policy" in served.process.stderr.read()
     starting = serve(tmp_path / "bomb.xbopt", wait=False)
     time.sleep(1.5)
     starting.process.terminate()
