@@ -197,10 +197,10 @@ def test_a_service_whose_store_refuses_at_the_start_says_so(
 def test_paths_and_methods_that_do_not_exist_are_told(tactic: Exported, tmp_path: Path) -> None:
     async def run() -> None:
         async with service(tactic, TroubledStore(tmp_path / "s.sqlite")) as (client, _):
-            # Clients of the inference protocol read errors in plain JSON only.
-            for path, kind in (("/v1/plan", "application/problem+json"), ("/v2/models/demo/x", "application/json")):
+            # Clients of the inference protocol read errors from plain JSON only.
+            for path, kind in (("/v2/models/demo/versions", "json"), ("/v1/models", "problem+json")):
                 missing = await client.get(path)
-                assert (missing.status_code, missing.headers["content-type"]) == (404, kind)
+                assert (missing.status_code, missing.headers["content-type"]) == (404, f"application/{kind}")
             for path, allowed in (("/v1/allocate", "POST"), ("/v1/bundle", "GET"), ("/v2/models/demo/infer", "POST")):
                 wrong = await client.request("DELETE", path)
                 assert (wrong.status_code, wrong.headers["allow"]) == (405, allowed)

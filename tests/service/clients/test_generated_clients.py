@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from tests.service.clients.conftest import HERE, run, run_json
-from tests.service.conftest import Exported, Serve, Served
+from tests.service.conftest import Exported, Serve, Served, export_to
+from xbopt.agents.policies import BUILT_IN
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.simulator.build import build_market
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +120,14 @@ def test_a_program_in_typescript_is_typed_and_decides(
     assert said["lost"] == "There is no model 'nobody'; this service has 'demo'."
 
 
-@pytest.mark.parametrize("shape", ["tactic", "direct"])
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The bundle of a seller whose budget is 28 thousand million, as in Indonesia or Vietnam."""
+    market = build_market(load_scenario("quickstart", overrides=["budget.total_base=2.8e10"]))
+    return export_to(tmp_path_factory.mktemp("large"), BUILT_IN["greedy_roas"](market), market)
+
+
+@pytest.mark.parametrize("shape", ["tactic", "direct", "large"])
 def test_the_example_in_javascript_decides_as_the_policy_did(
     shape: str, request: pytest.FixtureRequest, repository: Path, node_clients: Path, tmp_path: Path
 ) -> None:
@@ -132,4 +142,4 @@ def test_the_example_in_javascript_decides_as_the_policy_did(
     said = run_json(["node", "allocate.mjs", bundle], folder=tmp_path)
     assert said["golden_rows"] == 128
     assert said["within_tolerance"]
-    assert said["bundle"] == exported.allocator().address
+    assert said["bundle"] == json.loads(exported.files["manifest.json"])["content_address"]
