@@ -164,3 +164,13 @@ def test_files_that_the_pages_name_exist(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     spans = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|pyi|md|toml|yaml))`", text)
     assert [span for span in spans if not (ROOT / span).exists()] == []
+
+
+def test_security_names_tests_that_exist() -> None:
+    """Each answer to a threat is shown by a test, or by a file of tests."""
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    files = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "service").rglob("test_*.py")}
+    named = re.findall(r"`(test_\w+(?:\.py)?)`", page)
+    assert len(named) > 40
+    for name in named:
+        assert name in files or any(f"def {name}(" in text for text in files.values()), name
