@@ -36,6 +36,7 @@ from xbopt.service.exporting.reference import observe_policy
 from xbopt.service.http.app import build_app
 from xbopt.service.http.batches import CONTENT_TYPE, read_answer
 from xbopt.service.http.engine import Engine
+from xbopt.service.http.kill_switch import MODES
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.store.entries import NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
@@ -253,7 +254,8 @@ class Trial:
         """Rows as bytes, and some of them where everything is stopped."""
         inputs, beside = random_rows(self.allocator, self.seen, rows, self.rng)
         self.store.fails = bool(self.rng.random() < 0.15)
-        self.engine.kill(on=bool(self.rng.random() < 0.15))
+        # Turning the switch writes it down; here it is only looked at.
+        self.engine.kill_switch.mode = MODES[int(self.rng.choice(3, p=(0.8, 0.1, 0.1)))]
         content = as_bytes(name, inputs, beside)
         answer = await self.client.post("/v1/allocate", content=content, headers={"content-type": CONTENT_TYPE})
         assert answer.status_code == 200, answer.text
@@ -273,7 +275,8 @@ class Trial:
         """Single requests, a list, and an inference."""
         inputs, beside = random_rows(self.allocator, self.seen, rows, self.rng)
         self.store.fails = bool(self.rng.random() < 0.15)
-        self.engine.kill(on=bool(self.rng.random() < 0.15))
+        # Turning the switch writes it down; here it is only looked at.
+        self.engine.kill_switch.mode = MODES[int(self.rng.choice(3, p=(0.8, 0.1, 0.1)))]
         asked = [as_request(self.allocator, inputs, beside, row) for row in range(rows)]
         several = await self.client.post("/v1/allocate", json=asked)
         assert several.status_code == 200, several.text

@@ -143,7 +143,7 @@ def test_stopping_everything_spends_nothing(policy: str, request: pytest.Fixture
             )
         store.append(entries)
         assert [decode_decision(entry.payload).kill for entry in store.entries("decision")] == ["zero", "plan", ""]
-        assert replay_decisions(store, exported.path) == 3
+        assert replay_decisions(store, exported.path).same == 3
         if policy == "tactic":
             report = export_log(store, tmp_path / "log.parquet")
             assert (report.rows, report.stopped) == (8, 4)

@@ -124,7 +124,7 @@ def test_a_known_id_whose_bundle_cannot_be_read_is_not_told(tactic: Exported, di
     async def again(client: httpx.AsyncClient) -> None:
         answer = await client.post("/v1/allocate", json=request)
         assert answer.status_code == 503
-        assert "does not hold the bundle" in answer.json()["detail"]
+        assert "its log says why" in answer.json()["detail"]
 
     asyncio.run(shop.serve(direct, again))
 
@@ -239,11 +239,11 @@ def test_receipts_are_in_every_answer(tactic: Exported, tmp_path: Path, command:
     kept.write_bytes(b"\n".join(map(msgspec.json.encode, answers)))
     code, out, _ = command("decisions", "verify", "--store", path, "--receipt", kept, "--json")
     told = msgspec.json.decode(out)
-    assert (code, told["receipts"], told["entries"]) == (0, 4, 5)
+    assert (code, told["receipts"], told["entries"]) == (0, 4, 6)
     last = answers[-1]["parameters"]["receipt"]  # type: ignore[index]
-    assert last == f"5:{told['head']}"
+    assert last == f"6:{told['head']}"
     assert command("decisions", "verify", "--store", path, "--receipt", last)[0] == 0
-    assert command("decisions", "verify", "--store", path, "--receipt", f"4:{told['head']}")[0] == 5
+    assert command("decisions", "verify", "--store", path, "--receipt", f"5:{told['head']}")[0] == 5
     assert command("decisions", "verify", "--store", path, "--receipt", f"6:{told['head']}")[0] == 5
     for wrong in ("5:abc", told["head"], tmp_path / "none.json", path):
         assert command("decisions", "verify", "--store", path, "--receipt", wrong)[0] == 2, wrong

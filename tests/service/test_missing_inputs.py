@@ -37,7 +37,7 @@ def test_missing_inputs_are_counted_and_told(tactic: Exported, tmp_path: Path) -
         async with service(tactic, TroubledStore(tmp_path / "s.sqlite")) as (client, _):
             for gaps, source, fired in ((0, "policy", []), (most, "policy", []), (most + 1, "plan", ["missing"])):
                 request = with_gaps(tactic, gaps, decision_id=f"g{gaps}")
-                answer = (await client.post("/v1/allocate", content=msgspec.json.encode(request))).json()
+                answer = (await client.post("/v1/allocate", json=msgspec.to_builtins(request))).json()
                 assert (answer["filled"], answer["source"], answer["guardrails"]) == (gaps, source, fired)
             one = tactic.allocator().reader.one(tactic.request(), "x").inputs
             cells = one["cells"].copy()
@@ -52,7 +52,7 @@ def test_missing_inputs_are_counted_and_told(tactic: Exported, tmp_path: Path) -
 
     asyncio.run(run())
     with closing(SqliteStore(tmp_path / "s.sqlite", read_only=True)) as store:
-        assert replay_decisions(store, tactic.path) == 5
+        assert replay_decisions(store, tactic.path).same == 5
         report = export_log(store, tmp_path / "log.parquet")
     assert (report.rows, report.filled) == (20, 16)
     log = read_decision_log(tmp_path / "log.parquet")
@@ -82,7 +82,7 @@ def test_drift_is_counted_by_the_name_of_the_feature(tactic: Exported, tmp_path:
 
     async def run() -> None:
         async with service(tactic, TroubledStore(tmp_path / "s.sqlite")) as (client, _):
-            await client.post("/v1/allocate", content=msgspec.json.encode(request))
+            await client.post("/v1/allocate", json=msgspec.to_builtins(request))
             assert 'xbopt_inputs_drifted_total{feature="demand_index"} 1.0' in (await client.get("/metrics")).text
 
     asyncio.run(run())

@@ -281,7 +281,7 @@ def test_a_guardrail_that_cannot_work_says_so(steady: Exported, tactic: Exported
     with closing(SqliteStore(tmp_path / "s.sqlite", read_only=True)) as store:
         stored = [decode_decision(entry.payload).off for entry in store.entries("decision")]
         assert stored == [[["day_on_day_change"]], [["day_on_day_change"]], [], [], [["day_on_day_change"]] * 5]
-        assert replay_decisions(store, steady.path) == 9
+        assert replay_decisions(store, steady.path).same == 9
     assert tactic.allocator().allocate(tactic.request()).off == [[]]
 
 
@@ -325,7 +325,7 @@ def test_bytes_and_inferences_carry_what_json_carries(tactic: Exported, tmp_path
 
     asyncio.run(run())
     with closing(SqliteStore(tmp_path / "s.sqlite", read_only=True)) as store:
-        assert replay_decisions(store, tactic.path) == 3
+        assert replay_decisions(store, tactic.path).same == 3
 
 
 @pytest.mark.parametrize("total", [1.0, 2.8e7, 2.8e10, 1e11])
@@ -354,4 +354,4 @@ def test_budgets_of_every_currency_export_verify_serve_and_replay(total: float, 
 
     asyncio.run(run())
     with closing(SqliteStore(tmp_path / "s.sqlite", read_only=True)) as store:
-        assert replay_decisions(store, exported.path) == 1
+        assert replay_decisions(store, exported.path).same == 1

@@ -81,7 +81,7 @@ def test_a_decision_that_was_stored_too_late_does_not_count(falling_back: Export
             other = await client.post("/v1/allocate", json=body(falling_back, decision_id="late", budget_base=1.0))
             assert other.status_code == 409
             store.after = 0.0
-            withdrawals = app._engine.withdrawals
+            withdrawals = app.engine.withdrawals
             await until(lambda: not len(withdrawals))
             again = await ask(client, falling_back, "late")
             assert told(again) == told(late)
@@ -131,7 +131,7 @@ def test_a_locked_store_is_told_of_what_the_plan_answered(falling_back: Exported
                 # It was told by the policy before. The plan answers now, but it does not unsay that.
                 assert (await ask(client, falling_back, "before"))["source"] == "plan"
                 other.execute("ROLLBACK")
-            await until(lambda: not len(app._engine.withdrawals))
+            await until(lambda: not len(app.engine.withdrawals))
             for name, answer in zip(names, answers, strict=True):
                 assert told(await ask(client, falling_back, name)) == told(answer)
             assert await ask(client, falling_back, "before") == before
