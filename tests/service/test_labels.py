@@ -244,7 +244,7 @@ def test_receipts_are_in_every_answer(tactic: Exported, tmp_path: Path, command:
     assert last == f"6:{told['head']}"
     assert command("decisions", "verify", "--store", path, "--receipt", last)[0] == 0
     assert command("decisions", "verify", "--store", path, "--receipt", f"5:{told['head']}")[0] == 5
-    assert command("decisions", "verify", "--store", path, "--receipt", f"6:{told['head']}")[0] == 5
+    assert command("decisions", "verify", "--store", path, "--receipt", f"7:{told['head']}")[0] == 5
     for wrong in ("5:abc", told["head"], tmp_path / "none.json", path):
         assert command("decisions", "verify", "--store", path, "--receipt", wrong)[0] == 2, wrong
 
