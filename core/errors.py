@@ -14,6 +14,8 @@ XboptError                      1  internal error
 │   └── InfeasiblePlanError     4  names the limits in conflict and the cheapest way out
 ├── BundleError                 5  a tampered or incompatible bundle
 ├── StoreError                  2  the decision store is down, full, locked or too slow
+│   ├── RefusedEntryError       2  an entry that the store will never take
+│   └── UncertainStoreError     2  nobody knows whether the entries reached the store
 ├── TamperedStoreError          5  the chain of a decision store is broken
 ├── SolverError                 1  the solver did not converge, so there is no plan
 └── ProblemError                2  a request that the service answers with a problem document
