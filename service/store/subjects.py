@@ -121,6 +121,10 @@ class Subjects:
         if len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
 
+    def knows(self, key: str) -> bool:
+        """Whether an entry is known to be in the store."""
+        return key in self._known
+
     async def of(self, keys: Iterable[str]) -> dict[str, Subject]:
         """What is known of the entries that there are; what was told instead of a decision counts.
 
