@@ -162,8 +162,9 @@ class Answering:
 
     async def _look(self, keys: Sequence[str]) -> dict[str, Stored]:
         """What the store holds under names, as far as it can be read: a full or locked one often can."""
-        places: list[Place] = [("decision", key) for key in keys]
-        places += [("withdrawal", key) for key in keys]
+        decisions: list[Place] = [("decision", key) for key in keys]
+        withdrawals: list[Place] = [("withdrawal", key) for key in keys]
+        places = decisions + withdrawals
         try:
             found = await asyncio.wait_for(self._commit.find_all(places), _LOOK_SECONDS)
         except (StoreError, TimeoutError):

@@ -128,7 +128,7 @@ def test_a_locked_store_is_told_of_what_the_plan_answered(falling_back: Exported
                 )
                 header, numbers = read_answer(raw.content)
                 assert (header.source, header.stored, header.receipt) == ({"plan": 3}, False, None)
-                # It was told by the policy before: nothing unsays that, whether the store finds the time to be read or not.
+                # The policy answered it before, and nothing unsays that, whether the store has time to be read or not.
                 met = await client.post("/v1/allocate", json=body(falling_back, decision_id="before"))
                 assert met.status_code == 503 or met.json() == before
                 other.execute("ROLLBACK")
