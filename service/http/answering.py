@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
+from xbopt.core.errors import BundleError
 from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
 from xbopt.service.http.bulk import SMALL_ROWS
 from xbopt.service.http.decided import Decided, Told
@@ -157,7 +159,7 @@ class Answering:
                 self._metrics.store_failures.labels("fallback").inc()
             elif state.seq:
                 self._remember(entry.key, state)
-            told.append((allocation, state or _UNTOLD))
+            told.append((allocation, _UNTOLD) if state is None else (one.allocation, state))
         return told
 
     async def _look(self, keys: Sequence[str]) -> dict[str, Stored]:
@@ -190,8 +192,9 @@ class Answering:
         return Stored("known", payload)
 
     def _remember(self, key: str, stored: Stored) -> None:
-        if stored.seq:
-            self.subjects.remember(key, Subject.of(key, decode_decision(stored.payload)))
+        with suppress(BundleError):  # Whoever asks for it hears that it cannot be read.
+            if stored.seq:
+                self.subjects.remember(key, Subject.of(key, decode_decision(stored.payload)))
 
 
 def _as_told(planned: Allocation, allocator: Allocator, decided: NewEntry) -> NewEntry:

@@ -42,7 +42,7 @@ class Store(Protocol):
         """Store entries in one transaction; when this returns, they are on disk.
 
         Args:
-            entries: What is to be stored.
+            entries: What is to be stored; those of one unit stand in a row.
             wanted: Asked once the chain is locked, before the first row is written; all are wanted where None.
 
         Raises:

@@ -149,6 +149,33 @@ def test_a_stored_id_is_never_told_otherwise_while_the_store_fails(
     assert log_of(path) == {"known": ["policy"]} | ({} if unreadable else {"new": ["plan"]})
 
 
+def test_a_decision_that_was_stored_after_all_is_told(falling_back: Exported, tmp_path: Path) -> None:
+    """The connection is lost behind the commit: the store is asked, and nothing has to be withdrawn."""
+
+    class Lost(TroubledStore):
+        is_lost = False
+
+        def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
+            stored = super().append(entries, wanted)
+            if self.is_lost:
+                raise StoreError("the connection is lost")
+            return stored
+
+    async def run() -> None:
+        store = Lost(tmp_path / "s.sqlite")
+        async with service(falling_back, store) as (client, app):
+            store.is_lost = True
+            many = [body(falling_back, decision_id=name) for name in "xyx"]
+            first = (await client.post("/v1/allocate", json=many)).json()
+            assert [(one["source"], one["stored"]) for one in first] == [("policy", True)] * 3
+            assert len(app.engine.answering.withdrawals) == 0
+            store.is_lost = False
+            assert (await client.post("/v1/allocate", json=many)).json() == first
+
+    asyncio.run(run())
+    assert log_of(tmp_path / "s.sqlite") == {"x": ["policy"], "y": ["policy"]}
+
+
 def test_what_the_plan_answered_is_told_again_with_others_and_after_a_kill(
     falling_back: Exported, tmp_path: Path
 ) -> None:
