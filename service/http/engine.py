@@ -1,6 +1,5 @@
 """The service behind HTTP: bundles that can be swapped, decisions that are stored before they are told."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,31 +8,25 @@ from typing import TypeVar
 import msgspec
 
 from xbopt.service.bundle.keys import TrustedKeys
-from xbopt.service.deciding.allocator import STORE_FAILURE, Allocation, Allocator
+from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.deciding.requests import AllocationAnswer, AllocationRequest, KillMode, Outcome
-from xbopt.service.http.bulk import SMALL_ROWS, BulkThread
-from xbopt.service.http.decided import BatchAnswered, Decided, Told, answer, decide_batch, decide_each
+from xbopt.service.http.answering import Answering
+from xbopt.service.http.bulk import BulkThread
+from xbopt.service.http.decided import BatchAnswered, answer, decide_batch, decide_each
 from xbopt.service.http.kill_switch import KillSwitch
 from xbopt.service.http.metrics import Metrics
 from xbopt.service.http.outcomes import check_subjects, outcome_entry, same_outcome
-from xbopt.service.http.problems import OperatorLog, ProblemError, store_reason
+from xbopt.service.http.problems import OperatorLog, ProblemError
 from xbopt.service.http.schema_change import check_same_requests, check_schema
 from xbopt.service.http.served_bundles import ServedBundles
 from xbopt.service.http.shadow import ShadowRunner
-from xbopt.service.store.entries import DecisionEntry, NewEntry, Stored
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import RefusedEntryError, StoreError, UncertainStoreError
+from xbopt.service.store.interface import RefusedEntryError, StoreError
 from xbopt.service.store.recording import (
     administration_entry,
-    allocation_of,
     bundle_entry,
-    decision_entry,
-    decode_decision,
-    receipt_of,
 )
-from xbopt.service.store.subjects import Label, Subject, Subjects
-from xbopt.service.store.withdrawals import Withdrawals
 
 _to_json = msgspec.json.Encoder().encode
 Item = TypeVar("Item")
@@ -70,11 +63,9 @@ class Engine:
         self.log = OperatorLog()
         self.bulk = BulkThread()
         self.kill_switch = KillSwitch(commit, metrics, self.log)
-        self.stored_at = float("-inf")
-        """When a decision was stored last, by the clock of the loop."""
         self._shadow = None if shadow is None else ShadowRunner(shadow, commit, metrics)
         self._accept_schema = accept_schema
-        self.subjects, self.withdrawals = Subjects(commit), Withdrawals(commit)
+        self.answering = Answering(commit, metrics, self.log, self._shadow)
         if shadow is not None:
             check_same_requests(allocator, shadow, tactics=False)
 
@@ -100,7 +91,7 @@ class Engine:
         self.bulk.close()
         if self._shadow is not None:
             await self._shadow.stop()
-        await self.withdrawals.stop()
+        await self.answering.withdrawals.stop()
         await self.commit.close()
 
     async def allocate(self, requests: Sequence[AllocationRequest], *, actor: str = "") -> list[AllocationAnswer]:
@@ -116,7 +107,7 @@ class Engine:
         """
         allocator = self.allocator
         decided = decide_each(allocator, requests, kill=self.kill_switch.mode, actor=actor)
-        own, told = await self._tell(decided, allocator)
+        own, told = await self.answering.tell(decided, allocator)
         return [answer(one, own) for one in told]
 
     async def allocate_many(
@@ -140,54 +131,9 @@ class Engine:
         allocator = self.allocator
         decide = partial(decide_each, allocator, kill=self.kill_switch.mode, actor=actor)
         decided = await self.bulk.each(items, lambda some: decide(read(some)))
-        own, told = await self._tell(decided, allocator)
+        own, told = await self.answering.tell(decided, allocator)
         texts = await self.bulk.each(told, lambda some: [_to_json([answer(one, own) for one in some])[1:-1]])
         return b"[" + b",".join(texts) + b"]"
-
-    async def _tell(self, decided: Sequence[Decided], allocator: Allocator) -> tuple[Label, list[Told]]:
-        """Store decisions; gives the names of the bundle that is served, and what is to be told of each."""
-        entries = [one.entry for one in decided]
-        stored = await self._store(entries)
-        failure = stored if isinstance(stored, StoreError) else None
-        states = [Stored("unwanted", b"")] * len(entries) if isinstance(stored, StoreError) else stored
-        own = self.subjects.serve(allocator.address, allocator.bundle.schema)
-        told: list[Told] = []
-        for (allocation, entry), one in zip(decided, states, strict=True):
-            done = allocation
-            if failure is not None:
-                done = self._planned(allocation, allocator, entry, failure)
-            told.append(Told(*await self._told(done, allocator, own, entry, one), receipt_of(one)))
-            if not len(told) % SMALL_ROWS:
-                await asyncio.sleep(0)  # Others are answered in between.
-        return own, told
-
-    async def _told(
-        self, allocation: Allocation, allocator: Allocator, own: Label, entry: NewEntry, stored: Stored
-    ) -> tuple[Allocation, Label]:
-        """What is told of an entry, and how it is to be read: what stands under the name, if that was there before.
-
-        Raises:
-            ProblemError: The id stands for another request.
-            StoreError: The bundle that decided cannot be read.
-        """
-        label = own
-        if stored.state == "known" and stored.payload != entry.payload:
-            earlier = self._known(stored, entry)
-            if earlier.bundle != own.address:
-                label = await self.subjects.label(earlier.bundle)
-            allocation = allocation_of(earlier, label.schema)
-            self.subjects.remember(entry.key, Subject.of(entry.key, earlier))
-            self.metrics.repeated(allocation)
-            return allocation, label
-        if stored.seq:
-            batch = allocation.batch
-            rows = None if batch.decision_ids == [entry.key] else len(batch)
-            active = b"" if batch.active is None else batch.active.tobytes()
-            self.subjects.remember(entry.key, Subject(bundle=own.address, rows=rows, active=active))
-            if self._shadow is not None:
-                self._shadow.compare(allocation, entry.key, allocator)
-        self.metrics.decided(allocation, allocator)
-        return allocation, label
 
     async def allocate_batch(
         self, batch: Batch, *, key: str, body: bytes, episode_ids: Sequence[str], steps: Sequence[int], actor: str = ""
@@ -211,7 +157,7 @@ class Engine:
         decided = await self.bulk.run(
             lambda: decide_batch(allocator, batch, key, body, episode_ids, steps, kill=kill, actor=actor)
         )
-        own, (told,) = await self._tell([decided], allocator)
+        own, (told,) = await self.answering.tell([decided], allocator)
         return BatchAnswered(
             allocation=told.allocation,
             bundle=told.label.address,
@@ -231,14 +177,14 @@ class Engine:
         """
         entries = [outcome_entry(outcome, actor) for outcome in outcomes]
         try:
-            await check_subjects(self.subjects, outcomes)
+            await check_subjects(self.answering.subjects, outcomes)
             stored = await self.commit.append(*entries)
         except RefusedEntryError as error:
             self.log.note(str(error))
             raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
         except StoreError as error:
             self.metrics.store_failures.labels("refused").inc()
-            raise self._unstored("The outcomes cannot be stored", error) from error
+            raise self.answering.unstored("The outcomes cannot be stored", error) from error
         for one in stored:
             self.metrics.outcomes.labels(one.state).inc()
         for outcome, entry, one in zip(outcomes, entries, stored, strict=True):
@@ -274,78 +220,3 @@ class Engine:
         await self.kill_switch.turn(
             mode, administration_entry("kill_switch", actor=actor, bundle=self.allocator.address, detail=mode)
         )
-
-    async def _store(self, entries: list[NewEntry]) -> list[Stored] | StoreError:
-        """Store decisions; gives why not, where they cannot be stored and the plan is to answer.
-
-        What the plan answered and no store knows yet is told again.
-
-        Raises:
-            ProblemError: They cannot be stored and the guardrails say to refuse.
-        """
-        told = [self.withdrawals.find(entry.key) for entry in entries] if len(self.withdrawals) else []
-        if any(told):
-            rest = [entry for entry, payload in zip(entries, told, strict=True) if payload is None]
-            stored = await self._store(rest) if rest else []
-            if isinstance(stored, StoreError):
-                return stored
-            others = iter(stored)
-            return [next(others) if payload is None else Stored("known", payload) for payload in told]
-        try:
-            stored = await self.commit.append(*entries)
-        except RefusedEntryError as error:
-            self.log.note(str(error))
-            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
-        except StoreError as error:
-            self.stored_at = float("-inf")
-            if self.allocator.bundle.guardrails.on_store_failure == "fallback":
-                self.metrics.store_failures.labels("fallback").inc(len(entries))
-                self.log.note(f"The plan answers, because decisions cannot be stored: {error}")
-                return error
-            self.metrics.store_failures.labels("refused").inc(len(entries))
-            raise self._unstored("The decision cannot be stored, so it is not told", error) from error
-        if any(one.state == "new" for one in stored):
-            self.stored_at = asyncio.get_running_loop().time()
-        return stored
-
-    def _unstored(self, what: str, error: StoreError) -> ProblemError:
-        self.log.note(f"{what}: {error}")
-        return ProblemError(503, f"{what}: the store refuses, because {store_reason(error)}.")
-
-    def _planned(
-        self, allocation: Allocation, allocator: Allocator, decided: NewEntry, failure: StoreError
-    ) -> Allocation:
-        """The plan's answer instead of a decision. It is stored as soon as the store takes it, and counts from then on.
-
-        Raises:
-            ProblemError: The id was given the plan's answer for another request before.
-        """
-        earlier = self.withdrawals.find(decided.key)
-        if earlier is not None:
-            self._known(Stored("known", earlier), decided)
-        planned = allocator.by_plan(allocation.batch, STORE_FAILURE, kill=allocation.kill)
-        asked = decode_decision(decided.payload)
-        told = decision_entry(
-            planned,
-            allocator,
-            key=decided.key,
-            request=decided.identity,
-            episode_ids=asked.episode_ids,
-            steps=asked.steps,
-            killed=False,
-            reason=STORE_FAILURE,
-            actor=asked.actor,
-        )
-        self.withdrawals.add(told, decided, uncertain=isinstance(failure, UncertainStoreError))
-        return planned
-
-    def _known(self, stored: Stored, entry: NewEntry) -> DecisionEntry:
-        """What stands under an id that came again.
-
-        Raises:
-            ProblemError: It was given for another request.
-        """
-        earlier = decode_decision(stored.payload)
-        if earlier.request != entry.identity:
-            raise ProblemError(409, f"The id {entry.key!r} stands for another request; give every decision its own.")
-        return earlier

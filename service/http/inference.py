@@ -5,14 +5,15 @@ An inference is a decision like any other: it passes the guardrails, is drawn by
 
 import json
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Annotated, cast
 
 import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.service.bundle.schema import CAPS, Field, Schema
+from xbopt.service.bundle.schema import CAPS, OUTPUTS, TACTIC_OUTPUTS, Field, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers
@@ -95,6 +96,25 @@ def told_outputs(schema: Schema) -> dict[str, Field]:
     return {field.name: field for field in schema.outputs if field.name != "allowed_mass"}
 
 
+def foreign_outputs(asked: InferenceRequest, schema: Schema) -> list[str]:
+    """Wished outputs that a bundle does not give, and another one may have given.
+
+    Raises:
+        RequestError: One is given by no bundle.
+    """
+    own = told_outputs(schema)
+    foreign = [wish.name for wish in asked.outputs or () if wish.name not in own]
+    for name in foreign:
+        if name not in {*OUTPUTS, *TACTIC_OUTPUTS} - {"allowed_mass"}:
+            raise no_output(name, schema)
+    return foreign
+
+
+def no_output(name: str, schema: Schema) -> RequestError:
+    """What is told of an output that there is not."""
+    return RequestError(f"There is no output {name!r}; known: {', '.join(told_outputs(schema))}.")
+
+
 def decode_loosely(text: "bytes | memoryview", error: msgspec.DecodeError) -> InferenceRequest:
     """A request with ``NaN`` or ``Infinity`` in it, which JSON does not know and clients in Python write.
 
@@ -146,10 +166,7 @@ def read_inference(asked: InferenceRequest, behind: "bytes | memoryview", alloca
         raise RequestError(f"There is no input {strange[0]!r}; known: {', '.join(fields)}.")
     if len(tensors) != len(asked.inputs):
         raise RequestError("An input comes twice.")
-    outputs = told_outputs(allocator.bundle.schema)
-    for wish in asked.outputs or ():
-        if wish.name not in outputs:
-            raise RequestError(f"There is no output {wish.name!r}; known: {', '.join(outputs)}.")
+    foreign_outputs(asked, allocator.bundle.schema)
     rows = tensors["day"].shape[0] if "day" in tensors and tensors["day"].shape else 0
     if not 1 <= rows <= MOST_ROWS:
         raise RequestError(f"A batch has 1 to {MOST_ROWS} rows, as many as 'day' has; this one has {rows}.")
@@ -195,6 +212,11 @@ def _array(field: Field, tensor: TensorIn, parts: TensorBytes) -> FloatArray | I
     return array.reshape(tensor.shape)
 
 
+def _counted(names: Iterable[str]) -> str:
+    """In how many rows each comes, as ``name=rows``."""
+    return ",".join(f"{name}={rows}" for name, rows in sorted(Counter(names).items()))
+
+
 def write_inference(
     asked: InferenceRequest,
     key: str,
@@ -230,7 +252,9 @@ def write_inference(
         parameters={
             "bundle": address,
             "filled": int(allocation.batch.filled.sum()),
+            "guardrails": _counted(name for fired in allocation.guardrails for name in fired),
             "off": ",".join(count_off(allocation)),
+            "source": _counted(allocation.source),
             "stored": receipt is not None,
             **({} if receipt is None else {"receipt": f"{receipt.seq}:{receipt.hash}"}),
         },

@@ -34,6 +34,7 @@ class KillSwitch:
         self._seen = 0
         self._latest = 0
         self._unstored: tuple[KillMode, NewEntry] | None = None
+        self._writing = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
         self.mode: KillMode = "off"
 
@@ -48,11 +49,18 @@ class KillSwitch:
             StoreError: It cannot be written down. Turned on, it holds here all the same, and is written as soon as the
                 store takes it; turned off, nothing has changed.
         """
+        before = self._unstored
         if mode != "off":
-            self._unstored = (mode, entry)
+            self._unstored = before = (mode, entry)
             self._tell()
+        # One at a time: what still waits to be stored must not come behind what turned it off.
+        async with self._writing:
+            await self._write(mode, entry, before)
+
+    async def _write(self, mode: KillMode, entry: NewEntry, done: tuple[KillMode, NewEntry] | None) -> None:
+        """Write the switch down; what waited to be written is done with, unless the switch was turned again since."""
         stored = (await self._commit.append(entry))[0]
-        if self._unstored is not None and (mode == "off" or self._unstored[1] is entry):
+        if self._unstored is done:
             self._unstored = None
         self._take(stored.seq, mode)
 
@@ -76,8 +84,9 @@ class KillSwitch:
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             try:
-                if self._unstored is not None:
-                    await self.turn(*self._unstored)
+                async with self._writing:
+                    if self._unstored is not None:
+                        await self._write(*self._unstored, self._unstored)
                 await self._read()
             except StoreError as error:
                 self._log.note(f"The kill switch of other replicas cannot be seen: {error}")

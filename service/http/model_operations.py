@@ -15,6 +15,8 @@ from xbopt.service.http.engine import Engine
 from xbopt.service.http.inference import (
     InferenceAnswer,
     InferenceRequest,
+    foreign_outputs,
+    no_output,
     read_inference,
     write_inference,
 )
@@ -111,6 +113,10 @@ class ModelOperations:
         while allocator is not engine.allocator:  # a batch has to be decided by the bundle that read it
             allocator = engine.allocator
             asked, key, batch, identity = await self._aside(partial(_read, call, allocator), large=large)
+        schema = allocator.bundle.schema
+        foreign = foreign_outputs(asked, schema)
+        if foreign and not await engine.answering.subjects.of([key]):
+            raise no_output(foreign[0], schema)
         answered = await engine.allocate_batch(
             batch, key=key, body=identity, episode_ids=[""] * len(batch), steps=batch.day.tolist(), actor=call.actor
         )
@@ -120,6 +126,13 @@ class ModelOperations:
                 f"The decisions {key!r} were made by the bundle {answered.bundle}, which has other axes than the one "
                 "that is served; tensors cannot say so. Ask for them as a batch, or as JSON.",
             )
+        for wish in asked.outputs or ():
+            if wish.name not in answered.allocation.outputs:
+                raise ProblemError(
+                    409,
+                    f"The decisions {key!r} were made by the bundle {answered.bundle}, which gives no {wish.name!r}; "
+                    "leave that output out.",
+                )
         write = partial(
             write_inference, asked, key, answered.allocation, allocator, address=answered.bundle,
             receipt=answered.receipt,

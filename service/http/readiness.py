@@ -26,7 +26,7 @@ async def check_ready(engine: Engine) -> None:
         raise _unready("lifecycle", "the service is starting or stopping")
     if commit.waiting > _NEARLY_FULL * commit.most_waiting:
         raise _unready("queue", f"{commit.waiting} entries wait for the store, nearly as many as may")
-    if asyncio.get_running_loop().time() - engine.stored_at < _FRESH_SECONDS:
+    if asyncio.get_running_loop().time() - engine.answering.stored_at < _FRESH_SECONDS:
         return
     try:
         async with asyncio.timeout(_PROBE_SECONDS):

@@ -21,7 +21,10 @@ class NewEntry(msgspec.Struct, frozen=True):
         requires: Name of a decision that must be there already, or of a withdrawal of one; empty for none.
         identity: Hash of the request that a decision answers; another request may not come under its name. It is part
             of the content, and stands here so that nobody has to read that again. For a withdrawal the SHA-256 of the
-            decision that was not told; one with other content stays as it is. Empty for other kinds.
+            decisions that were not told, one after the other; one with other content stays as it is. Empty for other
+            kinds.
+        unit: Number of the list that it belongs to, whose entries stand together and in a row; 0 for none. Where one of
+            them is a decision whose name stands for another request, none of them is stored.
     """
 
     kind: EntryKind
@@ -29,6 +32,7 @@ class NewEntry(msgspec.Struct, frozen=True):
     payload: bytes
     requires: str = ""
     identity: bytes = b""
+    unit: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -47,7 +51,7 @@ class Stored(msgspec.Struct, frozen=True):
     Attributes:
         state: ``new``: it is on disk now. ``known``: the name was there; ``payload`` is what stands under it.
             ``orphan``: the decision that it requires is not there, so it was not stored. ``unwanted``: nobody waited
-            for it any more, so it was not stored.
+            for it any more, or its unit was not stored, so it was not either.
         payload: What stands under the name. For a decision that was withdrawn it is what was told instead.
         seq: Its place in the chain, from 1; 0 where nothing is stored.
         hash: The hash of the chain up to it: with ``seq`` the receipt.
@@ -111,6 +115,23 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     actor: str = ""
     kill: str = ""
     off: list[list[str]] = []
+
+
+class _Asked(msgspec.Struct, array_like=True):
+    """The first fields of a ``DecisionEntry``."""
+
+    version: int
+    created_us: int
+    bundle: str
+    request: bytes
+
+
+def request_of(payload: bytes) -> bytes:
+    """SHA-256 of the request that a stored decision answers, without reading the rest; empty for something else."""
+    try:
+        return msgspec.msgpack.decode(payload, type=_Asked).request
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return b""
 
 
 class OutcomeEntry(msgspec.Struct, array_like=True, kw_only=True):

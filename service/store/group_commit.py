@@ -5,8 +5,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from time import perf_counter
 from typing import Literal, TypeVar
+
+import msgspec
 
 from xbopt.core.errors import XboptError
 from xbopt.service.store.entries import Entry, EntryKind, Head, NewEntry, Stored
@@ -63,6 +66,7 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._busy = False
         self._closed = False
+        self._units = count(1)
         self._since: float | None = None
         self._watched: deque[tuple[float, list[_Waiting]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -80,19 +84,27 @@ class GroupCommit:
         """Number of entries that wait."""
         return len(self._waiting)
 
-    async def append(self, *entries: NewEntry) -> list[Stored]:
+    async def append(self, *entries: NewEntry, together: bool = False) -> list[Stored]:
         """Store entries; gives what became of each.
+
+        Args:
+            entries: What is to be stored.
+            together: Whether all of them are stored, in one transaction, or none.
 
         Raises:
             StoreError: The store is down, full, too slow, or has too much to do. The entries are not stored, and will
                 not be.
             UncertainStoreError: Writing had begun. Asking again with the same names is safe, and shows.
-            RefusedEntryError: The store takes no such entry, ever. Others of the same call may be stored.
+            RefusedEntryError: The store takes no such entry, ever. Others of the same call may be stored where they do
+                not stand together.
         """
         if self._closed:
             raise StoreError("The store is closing.")
         if len(self._waiting) + len(entries) > self._most:
             raise StoreError(f"More than {self._most} entries wait for the store.")
+        if together and len(entries) > 1:
+            unit = next(self._units)
+            entries = tuple(msgspec.structs.replace(entry, unit=unit) for entry in entries)
         loop = asyncio.get_running_loop()
         items = [_Waiting(entry, loop.create_future()) for entry in entries]
         with self._lock:
@@ -148,7 +160,8 @@ class GroupCommit:
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         """Store a group of what waits, and come again; runs in the store's thread, and lets others use it between."""
         with self._lock:
-            batch, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
+            end = _boundary(self._waiting, self._together)
+            batch, self._waiting = self._waiting[:end], self._waiting[end:]
             self._busy = bool(batch)
         if not batch:
             return
@@ -176,13 +189,15 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - whatever went wrong, those who wait must hear of it
             trouble = error
         is_store = isinstance(trouble, XboptError) and not isinstance(trouble, RefusedEntryError)
-        if is_store or len(batch) == 1:
+        middle = _boundary(batch, len(batch) // 2)
+        if middle == len(batch):  # the last unit may have begun in the first half
+            middle = _boundary(batch, 1)
+        if is_store or middle == len(batch):
             return [_told(trouble, item) for item in batch]
         with self._lock:
             for item in batch:
                 if item.phase == "writing":
                     item.phase = "waiting"
-        middle = len(batch) // 2
         return self._stored(batch[:middle]) + self._stored(batch[middle:])
 
     def _deliver(self, batch: list[_Waiting], outcomes: list[Stored | StoreError], seconds: float) -> None:
@@ -282,6 +297,15 @@ class GroupCommit:
             self._timer.cancel()
         await loop.run_in_executor(self._thread, self._store.close)
         self._thread.shutdown(wait=True)
+
+
+def _boundary(items: Sequence[_Waiting], least: int) -> int:
+    """The first place from one on that cuts no unit in two."""
+    for at in range(max(least, 1), len(items)):
+        unit = items[at].entry.unit
+        if not unit or unit != items[at - 1].entry.unit:
+            return at
+    return len(items)
 
 
 def _fail(item: _Waiting, failure: StoreError) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from hashlib import sha256
+from itertools import takewhile
 from typing import Protocol, TypeAlias
 
 from xbopt.core.errors import XboptError
-from xbopt.service.store.entries import Entry, EntryKind, Head, NewEntry, Stored, next_hash
+from xbopt.service.store.entries import Entry, EntryKind, Head, NewEntry, Stored, next_hash, request_of
 
 Wanted: TypeAlias = Callable[[], Sequence[bool]]
 """Tells for each entry whether somebody still waits for it. The store asks when nothing but the writing is left."""
@@ -41,7 +42,7 @@ class Store(Protocol):
         """Store entries in one transaction; when this returns, they are on disk.
 
         Args:
-            entries: What is to be stored.
+            entries: What is to be stored; those of one unit stand in a row.
             wanted: Asked once the chain is locked, before the first row is written; all are wanted where None.
 
         Raises:
@@ -171,17 +172,16 @@ def chained(
     there = dict(known)
     seq, chain = head.seq, head.hash
     still = [True] * len(entries) if wanted is None else wanted()
-    for entry, is_wanted in zip(entries, still, strict=True):
-        earlier = there.get(("withdrawal", entry.key)) if entry.kind == "decision" else None
-        earlier = earlier or there.get((entry.kind, entry.key))
-        if entry.kind == "withdrawal" and earlier is None:
-            decided = there.get(("decision", entry.key))
-            # A decision with other content was told by somebody else, or before.
-            earlier = decided if decided and sha256(decided.payload).digest() != entry.identity else None
+    unit, refused = 0, False
+    for place, (entry, is_wanted) in enumerate(zip(entries, still, strict=True)):
+        if entry.unit != unit:
+            unit = entry.unit
+            refused = bool(unit) and _conflicts(entries[place:], unit, there)
+        earlier = _standing(entry, there)
         if earlier is not None:
             results.append(Stored("known", earlier.payload, earlier.seq, earlier.hash))
             continue
-        if not is_wanted:
+        if not is_wanted or refused:
             results.append(Stored("unwanted", b""))
             continue
         if entry.requires and entry.requires not in decisions:
@@ -196,3 +196,30 @@ def chained(
         if entry.kind in {"decision", "withdrawal"}:
             decisions.add(entry.key)
     return rows, results, Head(seq, chain)
+
+
+def _standing(entry: NewEntry, there: Mapping[Place, Entry]) -> Entry | None:
+    """What stands under the name of a new entry, so that it is not stored."""
+    if entry.kind == "decision":
+        return there.get(("withdrawal", entry.key)) or there.get(("decision", entry.key))
+    earlier = there.get((entry.kind, entry.key))
+    if entry.kind == "withdrawal" and earlier is None:
+        decided = there.get(("decision", entry.key))
+        if decided is not None and not _withdraws(entry, decided):
+            return decided
+    return earlier
+
+
+def _withdraws(withdrawal: NewEntry, decided: Entry) -> bool:
+    """Whether a withdrawal is of a decision; one that it does not name was told by somebody else, or before."""
+    digest, named = sha256(decided.payload).digest(), withdrawal.identity
+    return any(named[at : at + len(digest)] == digest for at in range(0, len(named), len(digest)))
+
+
+def _conflicts(entries: Sequence[NewEntry], unit: int, there: Mapping[Place, Entry]) -> bool:
+    """Whether the name of a decision stands for another request, among the entries of a unit, which come first."""
+    for entry in takewhile(lambda entry: entry.unit == unit, entries):
+        earlier = _standing(entry, there) if entry.kind == "decision" else None
+        if earlier is not None and request_of(earlier.payload) != entry.identity:
+            return True
+    return False

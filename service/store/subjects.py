@@ -37,7 +37,8 @@ class Label:
     def other_axes(self, other: "Label") -> dict[str, list[str]] | None:
         """Names along the axes of an answer, where they differ from another bundle's."""
         axes, others = self.schema.axes, other.schema.axes
-        if all(axes[axis] == others[axis] for axis in "RSCH") and axes.get("K") == others.get("K", axes.get("K")):
+        same_menu = "K" not in axes or axes["K"] == others.get("K", axes["K"])
+        if same_menu and all(axes[axis] == others[axis] for axis in "RSCH"):
             return None
         return {axis: axes[axis] for axis in "RSCHK" if axis in axes}
 
@@ -120,6 +121,10 @@ class Subjects:
         self._known[key] = subject
         if len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
+
+    def knows(self, key: str) -> bool:
+        """Whether an entry is known to be in the store."""
+        return key in self._known
 
     async def of(self, keys: Iterable[str]) -> dict[str, Subject]:
         """What is known of the entries that there are; what was told instead of a decision counts.

@@ -13,6 +13,8 @@ import yaml
 
 from tests.service.conftest import Command, Exported, export_to
 from tests.service.test_http import batch_bytes, body
+from tests.service.test_inference import INFER, rows_of
+from tests.service.test_inference import asked as inference
 from tests.service.test_store import decided
 from tests.service.test_trouble import TroubledStore
 from xbopt.agents.exploration import ExploringPolicy
@@ -106,6 +108,47 @@ def test_a_known_id_is_told_in_the_words_of_its_own_bundle(
             assert (await client.post("/v1/outcomes", json=outcome)).status_code == 200
 
     asyncio.run(shop.serve(reordered, again, accept=True))
+
+
+def test_a_known_inference_is_told_with_the_outputs_of_its_own_bundle(
+    tactic: Exported, direct: Exported, tmp_path: Path
+) -> None:
+    """A bundle of tactics gives what a direct one does not; wishes for it are answered where it decided."""
+    shop = Restart(tmp_path / "s.sqlite")
+
+    def wishing(name: str, *outputs: str) -> dict[str, object]:
+        return inference(rows_of(tactic, 2), name, outputs=[{"name": one} for one in outputs])
+
+    async def ask(client: httpx.AsyncClient, name: str, *outputs: str) -> httpx.Response:
+        return await client.post(INFER, json=wishing(name, *outputs))
+
+    async def first(client: httpx.AsyncClient) -> Any:
+        answer = await ask(client, "t", "tactic", "spend_base")
+        parameters = answer.json()["parameters"]
+        assert (parameters["source"], parameters["guardrails"]) == ("policy=2", "")
+        assert (await client.post("/v1/admin/kill-switch", json={"on": True})).status_code == 200
+        parameters = (await ask(client, "k", "spend_base")).json()["parameters"]
+        assert (parameters["source"], parameters["guardrails"]) == ("plan=2", "kill_switch=2")
+        assert (await client.post("/v1/admin/kill-switch", json={"on": False})).status_code == 200
+        return answer.json()
+
+    async def then(client: httpx.AsyncClient) -> None:
+        again = await ask(client, "t", "tactic", "spend_base")
+        assert again.status_code == 200, again.text
+        assert again.json()["outputs"] == before["outputs"]
+        new = await ask(client, "new", "tactic")
+        assert (new.status_code, "There is no output 'tactic'" in new.text) == (422, True)
+        assert (await ask(client, "t", "nothing")).status_code == 422
+        assert (await ask(client, "new", "spend_base")).status_code == 200
+
+    async def last(client: httpx.AsyncClient) -> None:
+        """The direct bundle gave no tactic."""
+        assert (await ask(client, "new", "tactic")).status_code == 409
+        assert (await ask(client, "new", "spend_base")).status_code == 200
+
+    before = asyncio.run(shop.serve(tactic, first))
+    asyncio.run(shop.serve(direct, then, accept=True))
+    asyncio.run(shop.serve(tactic, last, accept=True))
 
 
 def test_a_known_id_whose_bundle_cannot_be_read_is_not_told(tactic: Exported, direct: Exported, tmp_path: Path) -> None:
