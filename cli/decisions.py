@@ -50,13 +50,14 @@ def verify_command(
     opened = open_store(store, read_only=True, wait_seconds=60.0)
     try:
         contents = Contents()
-        report = verify_chain(opened, expected=head, receipts=receipts, look=contents.look)
-        replayed = None
-        if bundle:
-            need_extra("serve", "onnxruntime", "cryptography")
-            from xbopt.service.store.verification import replay_decisions
+        with opened.snapshot():
+            report = verify_chain(opened, expected=head, receipts=receipts, look=contents.look)
+            replayed = None
+            if bundle:
+                need_extra("serve", "onnxruntime", "cryptography")
+                from xbopt.service.store.verification import replay_decisions
 
-            replayed = replay_decisions(opened, bundle, unproven=unproven)
+                replayed = replay_decisions(opened, bundle, unproven=unproven)
     finally:
         opened.close()
     if as_json:
@@ -119,13 +120,9 @@ def export_command(
     check_target(output)
     opened = open_store(store, read_only=True, wait_seconds=60.0)
     try:
-        with opened.snapshot():
-            report = export_log(opened, output, bundle=bundle)
-        doubt = opened.doubt()
+        report = export_log(opened, output, bundle=bundle)
     finally:
         opened.close()
-    if doubt:
-        say(f"Note: decisions may be missing at the end: {doubt}. See xbopt decisions verify.")
     if as_json:
         print_json({"log": str(output), **asdict(report)})
         return
@@ -134,6 +131,7 @@ def export_command(
         (report.waiting, "have no outcome yet; their reward is empty"),
         (report.stopped, "cells got nothing because the kill switch stopped everything: not in the log"),
         (report.filled, "rows were decided with missing inputs that were filled in (columns filled and missing)"),
+        (report.unsaid, "rows were decided by an earlier version, which did not say what was missing; both are empty"),
         (report.held, "cells carried on with a tactic drawn before: no new decision, not in the log"),
         (report.idle, "cells were not asked for: not in the log"),
         (report.withdrawn, "decisions reached the store too late to be told: the plan's answer stands for them"),

@@ -123,10 +123,10 @@ def _value_checks(
         )
     yield from _choice_checks(columns)
     if columns.filled is not None:
-        yield "filled", columns.filled < 0, lambda _row: "is below 0"
+        yield "filled", columns.filled < -1, lambda _row: "is below 0"
         if columns.missing is not None:
-            unsaid = columns.missing.any(axis=1) & (columns.filled == 0)
-            yield "missing", unsaid, lambda _row: "names a field of the context, but filled is 0"
+            unsaid = columns.missing.any(axis=1) & (columns.filled <= 0)
+            yield "missing", unsaid, lambda _row: "names a field of the context, but filled is 0 or empty"
     if columns.observation is not None:
         yield "observation", np.isnan(columns.observation), lambda _row: "holds a value that is no number"
     if columns.shadows is not None:

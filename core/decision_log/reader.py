@@ -178,8 +178,12 @@ def decision_columns(
             if schema.shadows and schema.shadows[0].column in names
             else None
         ),
-        filled=columns.integers("filled") if "filled" in names else None,
-        missing=columns.lists("missing", len(schema.context_names)) == 1.0 if "missing" in names else None,
+        filled=columns.integers("filled", may_be_empty=True) if "filled" in names else None,
+        missing=(
+            columns.lists("missing", len(schema.context_names), may_be_empty=True) == 1.0
+            if "missing" in names
+            else None
+        ),
     )
     if not checked:
         _check_named_context(columns, found.context, schema, file)
@@ -223,12 +227,19 @@ class _Columns:
             raise self._wrong_type(name, column.type, "a UTC timestamp")
         return np.asarray(column.cast(pa.timestamp("us", tz="UTC")).to_numpy()).astype("datetime64[us]")
 
-    def integers(self, name: str) -> IntArray:
+    def integers(self, name: str, *, may_be_empty: bool = False) -> IntArray:
+        """A column of whole numbers; where there may be empty values, -1 stands for them, and no number is below 0."""
         import pyarrow as pa
 
-        column = self._column(name, "whole numbers")
+        column = self._column(name, "whole numbers", may_be_empty=may_be_empty)
         if not pa.types.is_integer(column.type):
             raise self._wrong_type(name, column.type, "whole numbers")
+        if may_be_empty:
+            below = np.flatnonzero(np.asarray(column.fill_null(0).to_numpy()) < 0)
+            if len(below):
+                row = self.first_row + int(below[0]) + 1
+                raise DecisionLogError(f"{self.file}: row {row}, column {name}: is below 0.")
+            column = column.fill_null(-1)
         return np.asarray(column.to_numpy(), dtype=np.int64)
 
     def numbers(self, name: str, *, may_be_empty: bool = False) -> FloatArray:

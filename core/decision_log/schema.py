@@ -132,10 +132,10 @@ class DecisionColumns:
         observation: What the policy saw beyond ``context`` ``(n, o)``; None where nobody says.
         shadows: Probability of every action under each shadow ``(n, J, K)``; NaN in all of a row that it missed. None
             without shadows.
-        filled: How many inputs of the decision were missing and were filled in by a rule ``(n,)``; None where nobody
-            says.
+        filled: How many inputs of the decision were missing and were filled in by a rule ``(n,)``; -1, empty in the
+            file, where nobody knows. None where nobody says.
         missing: Which fields of ``context`` were so: what stands there was seen by the policy, and observed by nobody
-            ``(n, d)``. None where nobody says.
+            ``(n, d)``; none of them, and empty in the file, where nobody knows. None where nobody says.
     """
 
     decision_id: TextArray

@@ -197,10 +197,10 @@ def arrow_schema(schema: DecisionLogSchema, given: Collection[str]) -> "pa.Schem
         "shadows": [
             pa.field(shadow.column, numbers, nullable=True, metadata={"actions": labels}) for shadow in schema.shadows
         ],
-        "filled": [pa.field("filled", pa.int64(), nullable=False)],
+        "filled": [pa.field("filled", pa.int64(), nullable=True)],
         "missing": [
             pa.field(
-                "missing", pa.list_(pa.bool_()), nullable=False, metadata={"names": json.dumps(schema.context_names)}
+                "missing", pa.list_(pa.bool_()), nullable=True, metadata={"names": json.dumps(schema.context_names)}
             )
         ],
     }
@@ -226,9 +226,11 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
     import pyarrow as pa
 
     target = arrow_schema(schema, {name for name in OPTIONAL_COLUMNS if getattr(columns, name) is not None})
-    arrays: dict[str, object] = {
-        name: getattr(columns, name) for name in (*INT_COLUMNS, *FLOAT_COLUMNS, "exploration", "filled")
-    }
+    arrays: dict[str, object] = {name: getattr(columns, name) for name in (*INT_COLUMNS, *FLOAT_COLUMNS, "exploration")}
+    unknown = None
+    if columns.filled is not None:
+        unknown = columns.filled < 0
+        arrays["filled"] = pa.array(columns.filled, type=pa.int64(), mask=unknown)
     arrays |= {name: getattr(columns, name).tolist() for name in TEXT_COLUMNS}
     arrays |= {name: getattr(columns, name).astype("datetime64[us]") for name in TIME_COLUMNS}
     arrays["schema_version"] = np.full(len(columns), schema.version, dtype=np.int64)
@@ -236,30 +238,31 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
     for name in ("context", "action_probabilities", "allowed", "observation", "missing"):
         values = getattr(columns, name)
         if values is not None:
-            arrays[name] = _lists(values)
+            arrays[name] = _lists(values, unknown if name == "missing" else None)
     if columns.shadows is not None:
         for shadow, values in zip(schema.shadows, np.moveaxis(columns.shadows, 1, 0), strict=True):
             arrays[shadow.column] = _lists(values)
     made = [
         array
-        if isinstance(array := arrays[field.name], pa.ListArray)
+        if isinstance(array := arrays[field.name], pa.Array)
         else pa.array(array, type=field.type, from_pandas=field.nullable)
         for field in target
     ]
     return pa.Table.from_arrays(made, schema=target)
 
 
-def _lists(values: FloatArray | BoolArray) -> "pa.ListArray":
-    """Rows ``(n, width)`` as lists; a row of nothing but NaN is empty (null)."""
+def _lists(values: FloatArray | BoolArray, empty: BoolArray | None = None) -> "pa.ListArray":
+    """Rows ``(n, width)`` as lists; a row of nothing but NaN is empty (null), as are those that are named."""
     import pyarrow as pa
 
     rows, width = values.shape
+    kind = np.float64 if values.dtype.kind == "f" else np.bool_
     if values.dtype.kind == "f" and width and np.isnan(values[:, 0]).any():
-        known = ~np.isnan(values).all(axis=1)
-        ends = np.concatenate([[0], np.cumsum(known)]).astype(np.int32) * np.int32(width)
+        empty = np.asarray(np.isnan(values).all(axis=1))
+    if empty is not None and empty.any():
+        ends = np.concatenate([[0], np.cumsum(~empty)]).astype(np.int32) * np.int32(width)
         # A null where an entry begins makes the entry null.
-        offsets = pa.array(ends, mask=np.append(~known, [False]))
-        return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values[known]).ravel())
+        offsets = pa.array(ends, mask=np.append(empty, [False]))
+        return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values[~empty], dtype=kind).ravel())
     offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
-    flat = np.ascontiguousarray(values, dtype=np.float64 if values.dtype.kind == "f" else np.bool_).ravel()
-    return pa.ListArray.from_arrays(offsets, flat)
+    return pa.ListArray.from_arrays(offsets, np.ascontiguousarray(values, dtype=kind).ravel())

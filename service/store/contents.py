@@ -6,7 +6,14 @@ from datetime import UTC, datetime
 from xbopt.core.errors import BundleError
 from xbopt.service.store.entries import AdministrationEntry, BundleEntry, Entry, OutcomeEntry, ShadowEntry
 from xbopt.service.store.interface import StoreError, TamperedStoreError
-from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry
+from xbopt.service.store.ranges import (
+    act_complaint,
+    bundle_complaint,
+    decision_complaint,
+    outcome_complaint,
+    shadow_complaint,
+)
+from xbopt.service.store.recording import decode_decision, decode_entry
 from xbopt.service.store.subjects import ROW_SIGN, Label, Subject, read_label
 
 
@@ -62,18 +69,27 @@ class Contents:
         match entry.kind:
             case "bundle":
                 bundle = decode_entry(entry.payload, BundleEntry)
-                self._labels[entry.key] = read_label(entry.key, entry.payload)
-                return "" if bundle.address == entry.key else f"it holds the bundle {bundle.address}."
+                label = self._labels[entry.key] = read_label(entry.key, entry.payload)
+                if bundle.address != entry.key:
+                    return f"it holds the bundle {bundle.address}."
+                return bundle_complaint(bundle, label.schema)
             case "decision" | "withdrawal":
                 return self._decided(entry)
             case "outcome":
-                return self._outcome(decode_entry(entry.payload, OutcomeEntry))
+                outcome = decode_entry(entry.payload, OutcomeEntry)
+                return outcome_complaint(entry.key, entry.payload, outcome) or self._outcome(outcome)
             case "shadow":
                 shadow = decode_entry(entry.payload, ShadowEntry)
-                return "" if shadow.decision in self._subjects else f"there is no decision {shadow.decision!r}."
+                subject = self._subjects.get(shadow.decision)
+                if subject is None:
+                    return f"there is no decision {shadow.decision!r}."
+                return shadow_complaint(entry.key, shadow, subject.rows or 1, self._labels[subject.bundle].schema)
             case "administration":
-                self.acts.append(act_of(decode_entry(entry.payload, AdministrationEntry)))
-                return ""
+                act = decode_entry(entry.payload, AdministrationEntry)
+                complaint = act_complaint(entry.key, act)
+                if not complaint:
+                    self.acts.append(act_of(act))
+                return complaint
         return f"there is no kind of entry {entry.kind!r}."
 
     def _decided(self, entry: Entry) -> str:
@@ -86,9 +102,10 @@ class Contents:
             return "its decisions have other names."
         if entry.kind == "withdrawal" and not decision.reason:
             return "it does not say why the decision was withdrawn."
-        allocation_of(decision, label.schema)
+        if entry.kind == "decision" and entry.key in self._subjects:
+            return "it was withdrawn before it was stored."
         self._subjects[entry.key] = Subject.of(entry.key, decision)
-        return ""
+        return decision_complaint(entry.key, decision, label.schema)
 
     def _outcome(self, outcome: OutcomeEntry) -> str:
         subject = self._subjects.get(outcome.decision_id.partition(ROW_SIGN)[0])

@@ -94,7 +94,8 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
         outputs: What was decided, by name.
         actor: Name of the token that asked; empty where the service takes no tokens.
         kill: What the kill switch did: empty where it was off, ``plan`` or ``zero``.
-        off: Guardrails that could not work ``(B,)``; empty where all could.
+        off: Guardrails that could not work ``(B,)``; empty where all could. None where a service decided that did not
+            say so yet, nor which numbers were gaps.
     """
 
     version: int = ENTRY_VERSION
@@ -114,7 +115,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     outputs: dict[str, bytes]
     actor: str = ""
     kill: str = ""
-    off: list[list[str]] = []
+    off: list[list[str]] | None = None
 
 
 class _Asked(msgspec.Struct, array_like=True):

@@ -102,7 +102,7 @@ class Store(Protocol):
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """All reading inside sees the store at one moment, whoever writes meanwhile.
+        """All reading inside sees the store at one moment, whoever writes meanwhile; one inside another is the same.
 
         Raises:
             StoreError: The store cannot be read.

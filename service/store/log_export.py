@@ -15,9 +15,11 @@ from xbopt.core.errors import SupportError, UsageError
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
 from xbopt.service.deciding.reading import Batch
+from xbopt.service.store.contents import Contents
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
 from xbopt.service.store.interface import Store
 from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry, shadow_probabilities
+from xbopt.service.store.verification import verify_chain
 
 _ENTRIES_AT_ONCE = 512
 _EVEN = 1e-6
@@ -33,6 +35,7 @@ class ExportReport:
         waiting: Rows whose outcome has not come yet; their reward is empty.
         stopped: Cells of decisions that spent nothing because the kill switch said so; nothing was drawn.
         filled: Rows of decisions in which inputs were missing and were filled in.
+        unsaid: Rows of decisions of an earlier version, which did not write down what was missing.
         held: Cells that carried on with a tactic drawn before: no new decision.
         idle: Cells that a request did not ask for.
         direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
@@ -48,6 +51,7 @@ class ExportReport:
     waiting: int = 0
     stopped: int = 0
     filled: int = 0
+    unsaid: int = 0
     held: int = 0
     idle: int = 0
     direct: int = 0
@@ -66,13 +70,22 @@ def export_log(store: Store, path: Path, *, bundle: str | None = None) -> Export
         path: The Parquet file.
         bundle: Content address of the bundle; may be left out where the store holds only one.
 
+    The store is verified first, as ``verify_chain`` does, and in the same snapshot.
+
     Raises:
+        TamperedStoreError: The store is not whole, or holds what no service wrote; nothing is written.
         UsageError: The store holds several bundles, or not this one.
         SupportError: No decision has a propensity.
         StoreError: The store cannot be read.
         BundleError: The store holds entries of an unknown kind or version.
         DecisionLogError: The log cannot be written.
     """
+    with store.snapshot():
+        verify_chain(store, look=Contents().look)
+        return _export(store, path, bundle)
+
+
+def _export(store: Store, path: Path, bundle: str | None) -> ExportReport:
     about = _bundle(store, bundle)
     schema = read_schema(about.schema)
     if schema.shape == "direct":
@@ -240,14 +253,19 @@ def _columns(
     table = allocation.probabilities.reshape(rows, cells, -1)
     tactics = table.shape[2]
     allowed = np.frombuffer(about.allowed, dtype=np.bool_).reshape(cells, tactics)[cell] if about.allowed else None
-    own = np.array([source == "policy" for source in allocation.source])[row]
+    # Cells that carry a tactic on are left out above; what stands beside them in such a row was drawn.
+    own = np.array([source in {"policy", "held"} for source in allocation.source])[row]
     shape = (rows, regions, segments)
     channels = floats_of(batch.inputs, "channels") if "channels" in batch.inputs else np.zeros((*shape, 0, 0))
     seen = observation_rows(batch.day, batch.remaining, channels)
     spend = allocation.spend_base.sum(axis=3).reshape(rows, cells)[row, cell]
     report.waiting += sum(outcome is None for outcome in found)
     filled, context = batch.filled[row], _context(batch, schema)
+    if entry.off is None and not batch.missing:
+        # Services that do not say which guardrails could not work do not say what they filled in either.
+        filled = np.full(len(row), -1, dtype=np.int64)
     report.filled += int((filled > 0).sum())
+    report.unsaid += int((filled < 0).sum())
     return DecisionColumns(
         decision_id=_texts([f"{one}/{unit}" for one, unit in zip(ids, units, strict=True)]),
         timestamp=np.full(len(row), entry.created_us, dtype=np.int64).astype("datetime64[us]"),

@@ -26,7 +26,7 @@ from xbopt.service.store.interface import (
     required,
     sought,
 )
-from xbopt.service.store.postgres_form import TABLES, differing_objects
+from xbopt.service.store.postgres_form import HEAD_REMAINS, TABLES, differing_objects, lacks_guard
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -93,6 +93,8 @@ class PostgresStore:
             connection.execute("INSERT INTO xbopt_head VALUES (1, 0, %s)", (GENESIS,))
         _check_objects(connection)
         _check_end(_head(connection, " FOR UPDATE"), _last(connection))
+        if lacks_guard(connection):
+            _add_guard(connection)
 
     def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
         """As ``Store.append``."""
@@ -298,6 +300,23 @@ def _check_objects(connection: "Connection[tuple[object, ...]]") -> None:
     differing = differing_objects(connection)
     if differing:
         raise TamperedStoreError(f"The tables of the store are not as xbopt serve made them: {', '.join(differing)}.")
+
+
+def _add_guard(connection: "Connection[tuple[object, ...]]") -> None:
+    """Give a store of an earlier version the guard of its end.
+
+    Raises:
+        StoreError: Only the owner of the tables may.
+    """
+    import psycopg
+
+    try:
+        connection.execute(HEAD_REMAINS)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise StoreError(
+            "The store was made by an earlier version and lacks a guard. Its owner has to run once: "
+            f"{' '.join(HEAD_REMAINS.split())};"
+        ) from error
 
 
 def _row(row: tuple[object, ...]) -> tuple[Place, Entry, bool]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, LiteralString
 if TYPE_CHECKING:
     from psycopg import Connection
 
+HEAD_REMAINS: LiteralString = """CREATE TRIGGER xbopt_head_remains BEFORE DELETE OR TRUNCATE ON xbopt_head
+  FOR EACH STATEMENT EXECUTE FUNCTION xbopt_entries_stay()"""
 TABLES: tuple[LiteralString, ...] = (
     """CREATE TABLE IF NOT EXISTS xbopt_entries (
       seq BIGINT PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, payload BYTEA NOT NULL, hash BYTEA NOT NULL,
@@ -15,29 +17,46 @@ TABLES: tuple[LiteralString, ...] = (
       $$ BEGIN RAISE EXCEPTION 'entries are never changed or removed'; END $$""",
     """CREATE OR REPLACE TRIGGER xbopt_entries_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON xbopt_entries
       FOR EACH STATEMENT EXECUTE FUNCTION xbopt_entries_stay()""",
-    """CREATE OR REPLACE TRIGGER xbopt_head_remains BEFORE DELETE OR TRUNCATE ON xbopt_head
-      FOR EACH STATEMENT EXECUTE FUNCTION xbopt_entries_stay()""",
+    HEAD_REMAINS,
 )
 
 _COLUMNS: LiteralString = """
   SELECT c.relname::text || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
     || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
+    || CASE WHEN a.attcollation <> t.typcollation THEN ' collate ' || a.attcollation::regcollation ELSE '' END
+    || CASE WHEN a.attidentity <> '' OR a.attgenerated <> '' THEN ' generated' ELSE '' END
+    || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   WHERE c.oid IN (to_regclass('xbopt_entries'), to_regclass('xbopt_head'))"""
 _KINDS: LiteralString = """
-  SELECT relname::text || ' is no plain table, or hides rows' FROM pg_class
-  WHERE oid IN (to_regclass('xbopt_entries'), to_regclass('xbopt_head'))
-    AND (relkind <> 'r' OR relrowsecurity OR relhasrules OR relhassubclass)"""
+  SELECT relname::text || CASE relpersistence WHEN 'p' THEN ' is no plain table, or hides rows'
+    ELSE ' is unlogged: a crash empties it' END
+  FROM pg_class WHERE oid IN (to_regclass('xbopt_entries'), to_regclass('xbopt_head'))
+    AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relforcerowsecurity OR relhassubclass)"""
+_RULES: LiteralString = """
+  SELECT 'rule ' || pg_get_ruledef(oid, true) FROM pg_rewrite
+  WHERE ev_class IN (to_regclass('xbopt_entries'), to_regclass('xbopt_head')) AND rulename <> '_RETURN'"""
 _CONSTRAINTS: LiteralString = """
   SELECT conrelid::regclass::text || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
   WHERE conrelid IN (to_regclass('xbopt_entries'), to_regclass('xbopt_head')) AND contype <> 'n'"""
 _TRIGGERS: LiteralString = """
-  SELECT tgrelid::regclass::text || ' ' || tgname || ' ' || tgtype || ' ' || p.proname || ' ' || btrim(p.prosrc)
+  SELECT pg_get_triggerdef(t.oid, true)
     || CASE WHEN tgenabled IN ('O', 'A') THEN '' ELSE ' (off)' END
-  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    || ' ' || l.lanname || ' ' || btrim(p.prosrc)
+    || CASE WHEN p.proconfig IS NULL AND NOT p.prosecdef THEN '' ELSE ' (with other settings)' END
+  FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
   WHERE tgrelid IN (to_regclass('xbopt_entries'), to_regclass('xbopt_head')) AND NOT tgisinternal"""
-_STAY = "xbopt_entries_stay BEGIN RAISE EXCEPTION 'entries are never changed or removed'; END"
-# Bits of tgtype: 2 before, 8 delete, 16 update, 32 truncate; a trigger for each row would have 1.
+_SESSION: LiteralString = """
+  SELECT 'session_replication_role is replica: no trigger works' WHERE current_setting('session_replication_role')
+    = 'replica'"""
+_IS_NEWER: LiteralString = "SELECT EXISTS (SELECT FROM xbopt_entries WHERE kind = 'administration')"
+_STAY = (
+    "FOR EACH STATEMENT EXECUTE FUNCTION xbopt_entries_stay() plpgsql "
+    "BEGIN RAISE EXCEPTION 'entries are never changed or removed'; END"
+)
+_ENTRIES_STAY = f"CREATE TRIGGER xbopt_entries_stay BEFORE DELETE OR UPDATE OR TRUNCATE ON xbopt_entries {_STAY}"
+_HEAD_REMAINS = f"CREATE TRIGGER xbopt_head_remains BEFORE DELETE OR TRUNCATE ON xbopt_head {_STAY}"
 _FORM = {
     "xbopt_entries.seq bigint not null",
     "xbopt_entries.kind text not null",
@@ -51,16 +70,26 @@ _FORM = {
     "xbopt_entries UNIQUE (kind, key)",
     "xbopt_head PRIMARY KEY (one)",
     "xbopt_head CHECK ((one = 1))",
-    f"xbopt_entries xbopt_entries_stay 58 {_STAY}",
-    f"xbopt_head xbopt_head_remains 42 {_STAY}",
+    _ENTRIES_STAY,
+    _HEAD_REMAINS,
 }
-_SINCE_THEN = {f"xbopt_head xbopt_head_remains 42 {_STAY}"}
-"""Guards that stores of earlier versions lack."""
 
 
 def differing_objects(connection: "Connection[tuple[object, ...]]") -> list[str]:
-    """What of the tables and their guards is missing, new or changed."""
+    """What of the tables and their guards is missing, new or changed.
+
+    Stores of earlier versions lack the guard of the end. Whoever writes to one adds it first, and writes down that the
+    service began; so it may be missing only where no entry says so.
+    """
     found: set[str] = set()
-    for question in (_COLUMNS, _KINDS, _CONSTRAINTS, _TRIGGERS):
+    for question in (_COLUMNS, _KINDS, _RULES, _CONSTRAINTS, _TRIGGERS, _SESSION):
         found |= {str(text) for (text,) in connection.execute(question)}
-    return sorted(found ^ _FORM - (_SINCE_THEN - found))
+    differing = found ^ _FORM
+    if _HEAD_REMAINS in differing and connection.execute(_IS_NEWER).fetchone() == (False,):
+        differing.remove(_HEAD_REMAINS)
+    return sorted(differing)
+
+
+def lacks_guard(connection: "Connection[tuple[object, ...]]") -> bool:
+    """Whether the end of the chain has no guard, as in a store of an earlier version."""
+    return all(text != _HEAD_REMAINS for (text,) in connection.execute(_TRIGGERS))

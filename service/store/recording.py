@@ -11,7 +11,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
-from xbopt.service.bundle.schema import INPUTS, INTEGERS, KNOWN_AXES, OUTPUTS, Schema
+from xbopt.service.bundle.schema import INTEGERS, KNOWN_AXES, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import MISSING, Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Receipt, Source
@@ -31,6 +31,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 EntryType = TypeVar("EntryType", AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
 _AXES = "RSCHFGEK"
+_BY_ROW = ("episode_ids", "steps", "policy", "source", "guardrails")
 _HALF = "<f4"
 
 
@@ -185,9 +186,18 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
         schema: The schema of a bundle; it names the inputs that the service itself does not know.
 
     Raises:
-        BundleError: An array is missing or has another length than its shape says.
+        BundleError: An array is missing, or there is not one entry a row or place of the schema.
     """
-    lengths = dict(zip(_AXES, entry.shape, strict=True)) | {"B": len(entry.decision_ids)}
+    rows = len(entry.decision_ids)
+    lengths = {axis: len(schema.axes.get(axis, [])) for axis in _AXES} | {"B": rows, "1": 1}
+    if entry.shape != tuple(lengths[axis] for axis in _AXES):
+        raise BundleError("A stored decision has other axes than the schema of its bundle.")
+    by_row = [("off", entry.off)] if entry.off else []
+    for name, found in (*by_row, *((name, getattr(entry, name)) for name in _BY_ROW)):
+        if len(found) != rows:
+            raise BundleError(f"A stored decision has {len(found)} entries in {name}, not {rows}.")
+    for strange in set(entry.source).difference(_SOURCES):
+        raise BundleError(f"A stored decision has the source {strange[:100]!r}.")
     known = {name: ("<i8" if name in INTEGERS else "<f8", axes) for name, axes in KNOWN_AXES.items()} | BESIDE
     known |= {field.name: ("<i8" if field.dtype == "int64" else "<f8", "".join(field.axes)) for field in schema.inputs}
     known |= {MISSING + field.name: ("?", "".join(field.axes)) for field in schema.asked}
@@ -205,8 +215,8 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
                 raise BundleError(f"A stored decision has {name} in another shape.") from error
         return found
 
-    inputs = arrays(entry.inputs, INPUTS.keys() - {"channels"})
-    outputs = arrays(entry.outputs, OUTPUTS)
+    inputs = arrays(entry.inputs, (field.name for field in schema.asked))
+    outputs = arrays(entry.outputs, (field.name for field in schema.outputs if field.name != "allowed_mass"))
     if "probabilities" in outputs:
         # As they were rounded to be stored, each cell's sum brought back to 1.
         wide = outputs["probabilities"].astype(np.float64)
@@ -249,7 +259,7 @@ def differing_outputs(entry: DecisionEntry, allocator: Allocator) -> list[str]:
     new = decode_decision(made.payload)
     differing = [name for name in entry.outputs if entry.outputs[name] != new.outputs.get(name)]
     # Stores of before do not say which guardrails could not work.
-    told = ("source", "guardrails", "policy", *(("off",) if entry.off else ()))
+    told = ("source", "guardrails", "policy", *(("off",) if entry.off is not None else ()))
     return differing + [name for name in told if getattr(entry, name) != getattr(new, name)]
 
 

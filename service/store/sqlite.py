@@ -43,8 +43,6 @@ _OBJECTS = {
     "head_remains": """CREATE TRIGGER head_remains BEFORE DELETE ON head
   BEGIN SELECT RAISE(ABORT, 'the end of the chain is never removed'); END""",
 }
-_SINCE_THEN = {"head_remains"}
-"""Guards that stores of earlier versions lack."""
 _COLUMNS = {"entries": ["seq", "kind", "key", "payload", "hash"], "head": ["one", "seq", "hash"]}
 _ENTRY = "seq, kind, key, payload, hash"
 _CHUNK = 500
@@ -152,7 +150,8 @@ class SqliteStore:
         self._end()
         # The first transaction makes the log, and then marks the file: a marked file always had a log beside it.
         with self._writing():
-            pass
+            if self._objects().isdisjoint(_SINCE_THEN):
+                run(_OBJECTS["head_remains"])
 
     def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
         """As ``Store.append``."""
@@ -218,6 +217,9 @@ class SqliteStore:
     def snapshot(self) -> Generator[None]:
         """As ``Store.snapshot``."""
         with self._said():
+            if self._connection.in_transaction:
+                yield
+                return
             self._connection.execute("BEGIN")
             try:
                 yield
@@ -309,16 +311,22 @@ class SqliteStore:
         Raises:
             TamperedStoreError: They are not.
         """
-        rows = self._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        found = {str(name): _plain(str(sql)) for name, sql in rows}
-        wanted = {name: _plain(sql) for name, sql in _OBJECTS.items()}
-        differing = sorted(
-            name for name in found.keys() | (wanted.keys() - _SINCE_THEN) if found.get(name) != wanted.get(name)
-        )
+        differing = self._objects() ^ {(name, _plain(sql)) for name, sql in _OBJECTS.items()}
+        if differing == _SINCE_THEN:
+            # Whoever writes to such a store adds the guard first, and writes down that the service began.
+            began = self._connection.execute("SELECT 1 FROM entries WHERE kind = 'administration' LIMIT 1").fetchone()
+            if not began:
+                return
         if differing:
+            names = ", ".join(sorted({name for name, _ in differing}))
             raise TamperedStoreError(
-                f"{self._path}: the tables and their guards are not as xbopt serve made them: {', '.join(differing)}."
+                f"{self._path}: the tables and their guards are not as xbopt serve made them: {names}."
             )
+
+    def _objects(self) -> set[tuple[str, str]]:
+        """Name and text of everything that is defined in the file."""
+        rows = self._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        return {(str(name), _plain(str(sql))) for name, sql in rows}
 
     @contextmanager
     def _writing(self) -> Generator[None]:
@@ -378,3 +386,7 @@ def _parts(keys: list[str]) -> Iterator[tuple[list[str], str]]:
 
 def _plain(sql: str) -> str:
     return " ".join(sql.replace("IF NOT EXISTS ", "").split())
+
+
+_SINCE_THEN = {("head_remains", _plain(_OBJECTS["head_remains"]))}
+"""The guard that stores of earlier versions lack."""

@@ -9,7 +9,8 @@ from xbopt.core.errors import UsageError
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.store.entries import GENESIS, BundleEntry, Entry, Head, next_hash
 from xbopt.service.store.interface import Store, TamperedStoreError
-from xbopt.service.store.recording import decode_decision, decode_entry, differing_outputs
+from xbopt.service.store.ranges import decision_complaint
+from xbopt.service.store.recording import bundle_entry, decode_decision, decode_entry, differing_outputs
 
 _RECEIPT = re.compile(r"(?:([0-9]{1,18}):)?([0-9a-fA-F]{64})")
 
@@ -170,6 +171,10 @@ def replay_decisions(store: Store, bundles: Path | Sequence[Path], *, unproven: 
     allocators = {allocator.address: allocator for allocator in loaded.values()}
     report, counts = ReplayReport(), dict.fromkeys(allocators, 0)
     with store.snapshot():
+        for entry in store.entries("bundle"):
+            allocator = allocators.get(entry.key)
+            if allocator is not None and entry.payload != bundle_entry(allocator).payload:
+                raise TamperedStoreError(f"Entry {entry.seq} says of the bundle {entry.key} what the bundle does not.")
         for kind in ("decision", "withdrawal"):
             for entry in store.entries(kind):
                 decision = decode_decision(entry.payload)
@@ -178,11 +183,15 @@ def replay_decisions(store: Store, bundles: Path | Sequence[Path], *, unproven: 
                 if allocator is None:
                     report.unchecked[decision.bundle] = report.unchecked.get(decision.bundle, 0) + rows
                     continue
+                complaint = decision_complaint(entry.key, decision, allocator.bundle.schema)
+                if complaint:
+                    raise TamperedStoreError(f"Entry {entry.seq} ({entry.key!r}) makes no sense: {complaint}")
                 differing = differing_outputs(decision, allocator)
                 if differing:
                     raise TamperedStoreError(
                         f"Entry {entry.seq} ({entry.key!r}) comes out otherwise: {', '.join(differing)} differ. It was "
-                        "not made by this bundle, or this machine computes otherwise."
+                        "not made by this bundle, or by an older version with other rules, or this machine computes "
+                        "otherwise."
                     )
                 report.same += rows
                 counts[decision.bundle] += rows

@@ -162,7 +162,7 @@ def _cut(chain: Chain, rng: Rng) -> Chain:
 def _fork(chain: Chain, rng: Rng) -> Chain:
     """A common beginning, then acts that nobody did, as many as there were entries."""
     rows, _ = _cut(chain, rng)
-    more = [Entry(0, "administration", f"fork{i}", _ACT, b"") for i in range(len(chain[0]) - len(rows))]
+    more = [Entry(0, "administration", f"0-{i:016x}", _ACT, b"") for i in range(len(chain[0]) - len(rows))]
     return chained_anew(rows + more)
 
 

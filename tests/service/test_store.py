@@ -12,7 +12,7 @@ import pytest
 
 from tests.service.conftest import Exported
 from xbopt.core.decision_log.reader import read_decision_log
-from xbopt.core.errors import BundleError, SupportError, UsageError
+from xbopt.core.errors import SupportError, UsageError
 from xbopt.env.decision_book import log_schema
 from xbopt.service.deciding.allocator import STORE_FAILURE
 from xbopt.service.deciding.requests import Outcome
@@ -332,6 +332,9 @@ def test_a_store_of_several_bundles_asks_which(filled: Store, direct: Exported, 
 
 
 def test_an_empty_store_has_no_log(store: Store, tactic: Exported, tmp_path: Path) -> None:
+    with pytest.raises(TamperedStoreError, match="no entry at all"):
+        export_log(store, tmp_path / "log.parquet")
+    store.append([administration_entry("tokens", actor="", bundle="")])
     with pytest.raises(UsageError, match="no bundle"):
         export_log(store, tmp_path / "log.parquet")
     store.append([bundle_entry(tactic.allocator())])
@@ -341,7 +344,7 @@ def test_an_empty_store_has_no_log(store: Store, tactic: Exported, tmp_path: Pat
 
 def test_entries_that_no_service_wrote_are_told(store: Store, tactic: Exported, tmp_path: Path) -> None:
     store.append([NewEntry("bundle", "b", b"garbage")])
-    with pytest.raises(BundleError, match="cannot be read"):
+    with pytest.raises(TamperedStoreError, match="cannot be read"):
         export_log(store, tmp_path / "log.parquet")
 
 
