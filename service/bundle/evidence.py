@@ -166,7 +166,7 @@ def exploration_note(shape: str, exploration: float | None, tactics: int) -> str
         )
     if tactics == 1:
         return (
-            "The log of this bundle will judge no other policy: its menu has one tactic, so there is nothing to choose. "
+            "The log of this bundle will judge no other policy: its menu has one tactic, so nothing is chosen. "
             "Give the scenario's tactics more than one discount, intensity, mix or timing."
         )
     if exploration == 0.0:
