@@ -26,7 +26,6 @@ from xbopt.ope.logs.policies import ALWAYS, FromContext, named_policy
 from xbopt.ope.logs.shadows import SHADOWS
 from xbopt.simulator.build import build_market
 from xbopt.studies.observed_policies import axes_of, from_observation
-from xbopt.studies.saved_bandits import SUFFIX, saved_bandit
 
 HOW_TO_GIVE_PROBABILITIES = (
     "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
@@ -53,7 +52,10 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
             raise UsageError(f"--exploration is for plans, runs and logging; the policy {name} takes none.")
         return known
     path = Path(name)
-    if path.suffix == SUFFIX:
+    if path.suffix == ".npz":
+        # Its module compiles the bandits' arithmetic, which other policies do without.
+        from xbopt.studies.saved_bandits import saved_bandit
+
         return saved_bandit(path, log)
     if name in BUILT_IN or (is_plan_file(path) and scenario is not None):
         return _plan(name, log, scenario, exploration or 0.0)

@@ -12,8 +12,6 @@ from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
 from xbopt.ope.logs.policies import FromContext
 
-SUFFIX = ".npz"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BanditFromContext:

@@ -98,7 +98,7 @@ class Bundle:
     @property
     def log_can_judge(self) -> bool:
         """Whether the log of its decisions can judge other policies over its menu."""
-        return not exploration_note(self.schema.shape, self.exploration)
+        return not exploration_note(self.schema.shape, self.exploration, len(self.schema.axes.get("K", [])))
 
     def check_certificate(self, path: Path) -> None:
         """Check that a certificate is the one in the bundle, byte by byte.
@@ -123,7 +123,7 @@ class Bundle:
             notes = [_UNBOUND]
         else:
             notes = ["The bundle is unproven: it has no certificate. The service starts with it only with --unproven."]
-        note = exploration_note(self.schema.shape, self.exploration)
+        note = exploration_note(self.schema.shape, self.exploration, len(self.schema.axes.get("K", [])))
         return [*notes, note] if note else notes
 
 
@@ -165,7 +165,7 @@ def load_bundle(path: Path, *, unproven: bool = False, trusted_key: TrustedKeys 
     if session.metadata.get("scenario_hash") != manifest.provenance.scenario_hash:
         raise BundleError(f"{POLICY} was made for another scenario than the manifest says.")
     check_golden(golden, session, schema, daily_base=money)
-    check_exploration(golden, schema, manifest)
+    check_exploration(golden, schema, manifest.provenance)
     return Bundle(
         manifest=manifest,
         schema=schema,

@@ -6,7 +6,17 @@ import msgspec
 
 from xbopt.core.errors import BundleError, SupportError, UsageError
 from xbopt.service.bundle.evidence import Evidence, Subject, read_evidence
-from xbopt.service.bundle.formats import CARD, CERTIFICATE, GOLDEN, MANIFEST, UNPROVEN, Golden, Manifest, lock_of
+from xbopt.service.bundle.formats import (
+    CARD,
+    CERTIFICATE,
+    GOLDEN,
+    MANIFEST,
+    UNPROVEN,
+    Golden,
+    Manifest,
+    Provenance,
+    lock_of,
+)
 from xbopt.service.bundle.golden import read_golden
 from xbopt.service.bundle.schema import Schema
 
@@ -50,18 +60,20 @@ def check_claims(files: Mapping[str, bytes], manifest: Manifest) -> None:
         raise BundleError(f"{CARD} is the card of another bundle.")
 
 
-def check_exploration(golden: Golden, schema: Schema, manifest: Manifest) -> None:
+def check_exploration(golden: Golden, schema: Schema, provenance: Provenance) -> None:
     """A tactic that the policy did not choose has its share of the exploration that the manifest tells.
 
     Raises:
         BundleError: Golden vectors say otherwise.
     """
-    share = manifest.provenance.exploration
+    share = provenance.exploration
     if isinstance(share, msgspec.UnsetType) or schema.shape == "direct":
         return
     inputs, outputs = read_golden(golden, schema)
     free = (inputs["forced"] < 0).all(axis=(1, 2))
-    least, wanted = float(outputs["probabilities"][free].min()), share / len(schema.axes["K"])
+    tactics = len(schema.axes["K"])
+    # A menu of one tactic leaves nothing to choose: it is certain, whatever the share.
+    least, wanted = float(outputs["probabilities"][free].min()), share / tactics if tactics > 1 else 1.0
     if not abs(least - wanted) <= golden.tolerance:
         raise BundleError(
             f"{MANIFEST} says exploration {share:g}, so the least probability of a tactic is {wanted:.3g}; "

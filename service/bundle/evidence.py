@@ -1,12 +1,12 @@
 """A certificate as evidence: it counts for the policy, the exploration and the scenario that it was made for."""
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from xbopt.core.documents.seal import seal_holds
 from xbopt.core.errors import SupportError, UsageError
+from xbopt.service.bundle.formats import read_once
 
 FORMAT, FORMAT_VERSION = "xbopt.evaluation", 2
 _LARGEST = 1 << 24
@@ -112,15 +112,16 @@ def read_evidence(data: bytes, name: str, subject: Subject) -> Evidence:
 
 def _read(data: bytes, name: str) -> dict[str, object]:
     try:
-        read: object = json.loads(data) if len(data) <= _LARGEST else None
+        read: object = read_once(data) if len(data) <= _LARGEST else None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name} is no certificate: {error}.") from error
     document = cast("dict[str, object]", read) if isinstance(read, dict) else {}
     if document.get("format") != FORMAT:
         raise UsageError(f"{name} is no certificate; {_HOW}")
-    if document.get("format_version") != FORMAT_VERSION:
+    version = document.get("format_version")
+    if version != FORMAT_VERSION or not isinstance(version, int):
         raise UsageError(
-            f"{name} is of format version {_words(document.get('format_version'))}; version {FORMAT_VERSION} can be "
+            f"{name} is of format version {_words(version)}; version {FORMAT_VERSION} can be "
             "read, which says for which policy it is. Evaluate again with this version of xbopt."
         )
     return document
@@ -150,17 +151,23 @@ def _check_subject(document: dict[str, object], name: str, subject: Subject) -> 
         )
 
 
-def exploration_note(shape: str, exploration: float | None) -> str:
+def exploration_note(shape: str, exploration: float | None, tactics: int) -> str:
     """What the log of a bundle's decisions will not be able to tell; empty where it can judge any policy of its menu.
 
     Args:
         shape: ``tactic`` or ``direct``.
         exploration: Share of uniform exploration; None where it is not known.
+        tactics: Number of tactics on the menu.
     """
     if shape == "direct":
         return (
             "The log of this bundle will judge no policy: it names its decisions outright and has no probabilities. "
             "Export (and evaluate) with --exploration 0.2, where the policy can choose from a menu."
+        )
+    if tactics == 1:
+        return (
+            "The log of this bundle will judge no other policy: its menu has one tactic, so nothing is chosen. "
+            "Give the scenario's tactics more than one discount, intensity, mix or timing."
         )
     if exploration == 0.0:
         return (

@@ -232,10 +232,20 @@ def read_document(data: bytes, kind: type[Document], file: str) -> Document:
     """
     try:
         document = msgspec.json.decode(data, type=kind)
-        json.loads(data, object_pairs_hook=_once)
+        read_once(data)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"{file}: {error}.") from error
     return document
+
+
+def read_once(data: bytes) -> object:
+    """JSON in which no mapping holds a key twice.
+
+    Raises:
+        ValueError: It is no JSON, or a key stands in a mapping twice.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(data, object_pairs_hook=_once)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -111,6 +111,15 @@ class Allocator:
             assert wanted is not None, "the loader gives every tactic bundle a plan of tactics"
             self._allowed, self._default = allowed_tactics(self._armed.discount, schema, wanted[0])
             self._mask_is_open = bool((self._allowed == 1.0).all())
+            every = range(len(schema.axes["K"]))
+            # (R, S, K): for each tactic itself, or the allowed one with the nearest discount.
+            self._stand_in = np.stack(
+                [
+                    allowed_tactics(self._armed.discount, schema, np.full(self._cells, k, dtype=np.int64))[1].argmax(2)
+                    for k in every
+                ],
+                axis=2,
+            )
             # The plan answers where the policy may not; it keeps the same mask.
             forbidden = np.take_along_axis(self._allowed[None], wanted[..., None], axis=3)[..., 0] == 0.0
             self._plan_tactic = np.where(forbidden, self._default.argmax(axis=2), wanted)
@@ -145,8 +154,8 @@ class Allocator:
         Raises:
             RequestError: The request does not fit the schema.
         """
-        decision_id = request.decision_id or new_decision_id()
-        return self.decide(self.reader.one(request, decision_id), kill=kill)
+        asked = self.reader.checked(request)
+        return self.decide(self.reader.one(asked, asked.decision_id or new_decision_id()), kill=kill)
 
     def decide(self, batch: Batch, *, kill: KillMode = "off") -> Allocation:
         """Decide for a batch of markets.
@@ -217,8 +226,12 @@ class Allocator:
     def _by_tactic(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         rows = len(batch)
         forced = self._free if rows == 1 else np.broadcast_to(self._free, (rows, *self._cells))
+        barred: BoolArray | None = None
         if batch.held is not None:
             forced = batch.held
+            if not self._mask_is_open:
+                forced = np.where(forced >= 0, self._instead(forced), forced)
+                barred = (forced != batch.held).any(axis=(1, 2))
         if plan is not None:
             forced = np.where(plan[:, None, None], self._plan_tactic[batch.day], forced)
         found = self.bundle.session.named(
@@ -233,9 +246,15 @@ class Allocator:
         mass = found.pop("allowed_mass")
         allocation = self._guarded(batch, plan, found)
         if not self._mask_is_open:
-            for row in np.flatnonzero((mass < 1.0 - 1e-12).any(axis=(1, 2, 3))).tolist():
-                allocation.guardrails[row].insert(0, DISCOUNT)
+            masked = (mass < 1.0 - 1e-12).any(axis=(1, 2, 3))
+            for row in np.flatnonzero(masked if barred is None else masked | barred).tolist():
+                if DISCOUNT not in allocation.guardrails[row]:
+                    allocation.guardrails[row].insert(0, DISCOUNT)
         return allocation
+
+    def _instead(self, held: IntArray) -> IntArray:
+        """Tactics that hold ``(B, R, S)``, and where one is forbidden, the allowed one that stands in for it."""
+        return np.take_along_axis(self._stand_in[None], held[..., None].clip(0), axis=3)[..., 0]
 
     def _directly(self, batch: Batch, plan: BoolArray | None) -> Allocation:
         if plan is None:

@@ -190,7 +190,8 @@ def arm(guardrails: Guardrails, schema: Schema, limits: Limits) -> ArmedGuardrai
     if guardrails.margin_floor_frac is not None:
         cost = by_name(guardrails.cost_frac, cells, 0.0).reshape(shape)
         # (1 - d) p - c >= f (1 - d) p, solved for the discount d.
-        deepest = 1.0 - cost / max(1.0 - guardrails.margin_floor_frac, 1e-12)
+        with np.errstate(over="ignore"):  # a cost beyond all numbers leaves no discount
+            deepest = 1.0 - cost / max(1.0 - guardrails.margin_floor_frac, 1e-12)
         discount = np.minimum(discount, np.maximum(deepest, 0.0))
     cell = np.inf if guardrails.cell_ceiling_base is None else guardrails.cell_ceiling_base
     region = by_name(guardrails.region_ceiling_base, regions, np.inf)

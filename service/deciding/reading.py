@@ -1,8 +1,10 @@
 """From requests to the arrays of the graph: shapes, missing values, ranges, and the check for drift."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as made_field
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -17,6 +19,7 @@ from xbopt.service.deciding.requests import BESIDE, AllocationRequest, RequestEr
 
 _WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts", "K": "tactics"}
 _LARGEST_INTEGER = 2.0**53
+_LARGEST_NUMBER = np.finfo(np.float64).max
 
 
 MISSING = "missing."
@@ -119,11 +122,13 @@ class RequestReader:
             self._features += schema.features[field.axes[-1]] * int(np.prod(self._shapes[field.name][:-1]))
         low = np.array([feature.low for feature in self._features])
         high = np.array([feature.high for feature in self._features])
-        room = guardrails.drift_deviations * np.array([feature.deviation for feature in self._features])
+        with np.errstate(over="ignore"):  # so wide a range is as wide as numbers go
+            room = guardrails.drift_deviations * np.array([feature.deviation for feature in self._features])
         # A feature that never moved has no deviation to measure by; a tenth of its size is no drift.
         room = np.where(room > 0.0, room, 0.1 * np.maximum(np.abs(high), 1.0))
-        self._centre = (high + low) / 2.0
-        self._reach = (high - low) / 2.0 + room
+        self._centre = high / 2.0 + low / 2.0
+        # Infinity is no number, however wide the range.
+        self._reach = np.minimum(high / 2.0 - low / 2.0 + room, _LARGEST_NUMBER)
         # The share is of the numbers that a gap may be in: features, and further inputs with a value for one.
         self._stand_in = {
             field.name: value
@@ -137,6 +142,26 @@ class RequestReader:
             for field in self._asked
             if not is_featured(field)
         }
+
+    def checked(self, request: AllocationRequest) -> AllocationRequest:
+        """A request made in Python, held to the types of the JSON body; arrays of numpy may stand for lists.
+
+        Raises:
+            RequestError: A number is a text or a truth value, a cap is NaN, or something else has the wrong type.
+        """
+        given = {name: getattr(request, name) for name in request.__struct_fields__}
+        given = {name: _listed(value) for name, value in given.items() if value is not None}
+        try:
+            made = msgspec.convert(given, self.request_type)
+        except msgspec.ValidationError:
+            # Numbers of numpy inside lists take longer to find.
+            try:
+                made = msgspec.convert(_listed_wholly(given), self.request_type)
+            except msgspec.ValidationError as error:
+                raise RequestError(f"{error}.") from error
+        for name in CAPS:
+            refuse_nan(name, getattr(made, name))
+        return made
 
     def one(self, request: AllocationRequest, decision_id: str) -> Batch:
         """The inputs of one request.
@@ -312,6 +337,34 @@ def if_missing(field: Field) -> float | None:
     if field.name in CAPS:
         return np.inf
     return field.missing.value if field.missing.rule == "value" and not is_featured(field) else None
+
+
+def _listed(value: object) -> object:
+    return cast("object", value.tolist()) if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _listed_wholly(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _listed_wholly(inner) for name, inner in cast("dict[str, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_listed_wholly(inner) for inner in cast("list[object]", value)]
+    return _listed(value)
+
+
+def refuse_nan(name: str, data: object) -> None:
+    """Refuse NaN in a cap: that says nothing, and as ``null`` it would take the cap away.
+
+    Raises:
+        RequestError: A cap is NaN.
+    """
+    if name in CAPS and _holds_nan(data):
+        raise RequestError(f"{name} holds NaN; give an amount, Infinity, or null for no cap.")
+
+
+def _holds_nan(data: object) -> bool:
+    if isinstance(data, list):
+        return any(map(_holds_nan, cast("list[object]", data)))
+    return isinstance(data, float) and math.isnan(data)
 
 
 def read_numbers(field: Field, data: object) -> "FloatArray | IntArray":

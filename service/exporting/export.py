@@ -12,6 +12,7 @@ from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.baseline_plan import scenario_plan
+from xbopt.service.bundle.claims import check_exploration
 from xbopt.service.bundle.evidence import Subject, read_evidence
 from xbopt.service.bundle.formats import (
     CARD,
@@ -145,6 +146,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         seeds=settings.seeds,
         data_sha256=settings.data_sha256,
     )
+    check_exploration(golden, schema, provenance)
     files = {
         POLICY: model,
         SCHEMA: encode(schema),

@@ -6,6 +6,7 @@ from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
+from xbopt.core.decisions.menu import TIE
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.errors import PolicyError
@@ -41,8 +42,8 @@ def schedule_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Sch
 def exploring_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: ExploringPolicy) -> None:
     """The tactic nearest to a plan, with a share of uniform exploration.
 
-    All of ``TacticMenu.nearest`` but the distance in intensity depends on the day alone; its terms are added in the
-    same order, so that ties break the same way.
+    All of ``TacticMenu.nearest`` but the distance in intensity depends on the day alone. Ties go to the earlier tactic,
+    within the same tolerance.
     """
     if not isinstance(policy.plan, ScheduledPolicy):
         raise PolicyError(f"{policy.plan.name} reacts to what it sees; only plans known from the first day export so.")
@@ -72,11 +73,20 @@ def exploring_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Ex
     other: FloatArray = (mechanic[..., None] != menu.mechanic).astype(np.float64)
     for part in ((mix / menu.SHARE_STEP) ** 2, (timing / menu.SHARE_STEP) ** 2, other):
         distance = graph.add("Add", distance, graph.rows_of(as_float(part), inputs.day))
-    nearest = graph.add("ArgMin", distance, axis=3, keepdims=1)
+    nearest = _earliest_nearest(graph, distance)
     chosen = graph.add("Equal", nearest, graph.constant(np.arange(len(menu), dtype=np.int64)))
     rest = policy.exploration / len(menu)
     probabilities = graph.add("Where", chosen, graph.constant((1.0 - policy.exploration) + rest), graph.constant(rest))
     finish_tactics(graph, scenario, inputs, probabilities, menu)
+
+
+def _earliest_nearest(graph: Graph, distance: str) -> str:
+    """``core.decisions.menu.earliest_nearest`` over ``(B, R, S, K)``, with the last axis kept at length 1."""
+    least = graph.add("ReduceMin", distance, graph.constant([3]), keepdims=1)
+    room = graph.add("Mul", graph.add("Add", least, graph.constant(1.0)), graph.constant(TIE))
+    near = graph.add("LessOrEqual", distance, graph.add("Add", least, room))
+    # ArgMax takes the first of equals.
+    return graph.add("ArgMax", graph.add("Cast", near, to=7), axis=3, keepdims=1)
 
 
 def blank_observation(scenario: Scenario, day: int) -> Observation:

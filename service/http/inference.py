@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.service.bundle.schema import CAPS, OUTPUTS, TACTIC_OUTPUTS, Field, Schema
+from xbopt.service.bundle.schema import OUTPUTS, TACTIC_OUTPUTS, Field, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
-from xbopt.service.deciding.reading import Batch, RequestError, read_numbers
+from xbopt.service.deciding.reading import Batch, RequestError, read_numbers, refuse_nan
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
 from xbopt.service.http.batches import MOST_ROWS, count_off
 from xbopt.service.http.tensor_bytes import DATATYPES, TensorBytes, datatype_of
@@ -135,15 +135,8 @@ def decode_loosely(text: "bytes | memoryview", error: msgspec.DecodeError) -> In
         raise error from None
     asked = msgspec.convert(loose, InferenceRequest)
     for tensor in asked.inputs:
-        if tensor.name in CAPS and _holds_nan(tensor.data):
-            raise RequestError(f"{tensor.name} holds NaN; give an amount, Infinity, or null for no cap.")
+        refuse_nan(tensor.name, tensor.data)
     return asked
-
-
-def _holds_nan(data: object) -> bool:
-    if isinstance(data, list):
-        return any(map(_holds_nan, cast("list[object]", data)))
-    return isinstance(data, float) and math.isnan(data)
 
 
 def read_inference(asked: InferenceRequest, behind: "bytes | memoryview", allocator: Allocator) -> tuple[str, Batch]:
@@ -201,6 +194,11 @@ def _array(field: Field, tensor: TensorIn, parts: TensorBytes) -> FloatArray | I
         if stated is not None:
             raise RequestError(f"The data of {name!r} come both in the JSON and behind it.")
         array = read_numbers(field, tensor.data)
+        if array.ndim > 1 and list(array.shape) != tensor.shape:
+            raise RequestError(
+                f"The data of {name!r} are nested as {list(array.shape)}; the shape says {tensor.shape}. Nest them so, "
+                "or give them in one row."
+            )
     elif stated is None:
         raise RequestError(f"The input {name!r} has no data, neither in the JSON nor behind it.")
     else:

@@ -211,6 +211,58 @@ def test_a_request_that_does_not_fit_is_refused(
         allocator.allocate(tactic.request(**changes))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"region_base": [float("nan"), None]}, "region_base holds NaN"),
+        ({"channel_base": np.array([np.nan, 1.0, 1.0])}, "channel_base holds NaN"),
+        ({"channel_base": [np.float64("nan"), 1.0, 1.0]}, "channel_base holds NaN"),
+        ({"region_base": ["nan", "nan"]}, "got `str`"),
+        ({"region_base": np.array(["5", "5"])}, "got `str`"),
+        ({"budget_base": "5"}, "got `str`"),
+        ({"budget_base": True}, "got `bool`"),
+        ({"budget_base": np.True_}, "got `bool`"),
+        ({"budget_base": 5 + 1j}, "got `complex`"),
+        ({"day": True}, "got `bool`"),
+        ({"day": 1.5}, "got `float`"),
+        ({"held": [[0.5, 1], [1, 1]]}, "got `float`"),
+        ({"previous_spend_base": [[["1"] * 3] * 2] * 2}, "got `str`"),
+        ({"decision_id": "a/b"}, "decision_id"),
+    ],
+)
+def test_in_python_as_in_json_texts_truth_values_and_nan_are_no_amounts(
+    allocator: Allocator, tactic: Exported, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        allocator.allocate(tactic.request(**changes))
+
+
+def test_arrays_and_numbers_of_numpy_are_read_as_lists_and_numbers_are(allocator: Allocator, tactic: Exported) -> None:
+    plain = tactic.request(region_base=[300.0, None], held=[[3, -1], [-1, 5]])
+    told = tactic.request(
+        day=np.int64(plain.day),
+        budget_base=np.float64(plain.budget_base),
+        regions=np.array(plain.regions),
+        cells=tuple(np.array(plain.cells)),
+        region_base=[np.float32(300.0), None],
+        held=np.array([[3, -1], [-1, 5]]),
+    )
+    one, other = allocator.allocate(plain), allocator.allocate(told)
+    assert one.spend_base[0, 0].sum() <= 300.0
+    assert all(one.outputs[name].tobytes() == other.outputs[name].tobytes() for name in one.outputs)
+
+
+@pytest.mark.parametrize("deviations", [6.0, 1e308])
+def test_ranges_at_the_end_of_numbers_overflow_nowhere(tactic: Exported, tmp_path: Path, deviations: float) -> None:
+    allocator = guarded(tactic, tmp_path, drift_deviations=deviations, cost_frac={"DE/families": 1e308}).allocator()
+    request = tactic.request()
+    request.cells[0][0][0] = 1e308
+    assert allocator.allocate(request).spend_base.sum() > 0.0
+    request.cells[0][0][0] = float("inf")
+    with pytest.raises(RequestError, match="infinite"):
+        allocator.allocate(request)
+
+
 def test_an_infinite_feature_is_refused(allocator: Allocator, tactic: Exported) -> None:
     request = tactic.request()
     request.cells[0][0][0] = float("inf")
@@ -236,6 +288,26 @@ def test_a_discount_ceiling_masks_the_menu(tactic: Exported, tmp_path: Path) -> 
         assert own is not None
         kept = own[0, 0, 0] * (depths <= 0.0)
         assert made.probabilities[0, 0, 0] == pytest.approx(kept / kept.sum(), abs=1e-12)
+
+
+def test_a_held_tactic_that_is_forbidden_gives_way_to_an_allowed_one(tactic: Exported, tmp_path: Path) -> None:
+    """The answer names what is done: another tactic, not the old one with its discount cut."""
+    ceiling = {"DE/families": 0.0, "DE/students": 0.05, "UK/families": 0.3, "UK/students": 0.3}
+    exported = guarded(tactic, tmp_path, discount_ceiling_frac=ceiling)
+    allocator = exported.allocator()
+    depths = np.array(allocator.bundle.schema.discount_frac)
+    deep = int(np.argmax(depths))
+    assert depths[deep] == 0.1
+    made = allocator.allocate(exported.request(held=[[deep, deep], [deep, -1]]))
+    assert made.source == ["held"]
+    assert made.guardrails == [["discount_ceiling"]]
+    assert made.tactic is not None
+    assert made.propensity is not None
+    # The deepest allowed tier stands in: 0 and 0.05; where 0.1 is allowed it holds.
+    np.testing.assert_array_equal(depths[made.tactic[0]][0], [0.0, 0.05])
+    assert made.tactic[0, 1, 0] == deep
+    np.testing.assert_array_equal(made.discount_frac, depths[made.tactic])
+    np.testing.assert_array_equal(made.propensity[0, 0], 1.0)
 
 
 def test_the_margin_floor_limits_discounts(tactic: Exported, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.service.conftest import Exported, certificate_for
+from tests.service.conftest import Exported, certificate_for, export_to
+from tests.worlds import market_of
+from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.service.bundle import bundle as loading
@@ -246,6 +248,17 @@ def test_too_few_golden_vectors_prove_nothing(tactic: Exported) -> None:
     bundle = load_bundle(tactic.path)
     with pytest.raises(BundleError, match="at least 100"):
         check_golden(msgspec.structs.replace(golden, rows=99), bundle.session, bundle.schema, daily_base=1.0)
+
+
+@pytest.mark.parametrize("exploration", [0.0, 0.3, 1.0])
+def test_a_menu_of_one_tactic_exports_and_says_that_it_judges_nothing(tmp_path: Path, exploration: float) -> None:
+    """One tactic is certain, whatever share of it is drawn: its probability is 1, not exploration / 1."""
+    market = market_of({})
+    assert len(market.scenario.menu) == 1
+    policy = ExploringPolicy(plan=BUILT_IN["calendar"](market), scenario=market.scenario, exploration=exploration)
+    bundle = load_bundle(export_to(tmp_path, policy, market).path)
+    assert not bundle.log_can_judge
+    assert any("its menu has one tactic" in note for note in bundle.notes)
 
 
 def test_bundles_of_the_first_version_stay_loadable() -> None:

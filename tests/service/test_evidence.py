@@ -102,6 +102,7 @@ def test_a_certificate_that_was_edited_is_refused(command: Command, tmp_path: Pa
         ({"scenario_hash": "0000"}, 2, "a scenario with the hash 0000"),
         ({"scenario_hash": ""}, 2, "a scenario with the hash (none)"),
         ({"format_version": 1}, 2, "format version 1"),
+        ({"format_version": 2.0}, 2, "format version 2.0"),
         ({"format": "something"}, 2, "is no certificate"),
         ({"policy": None}, 2, "for another policy"),
         ({"policy": {"name": PLAN, "kind": "built in", "sha256": "ab" * 32}}, 2, "for another policy"),
@@ -114,6 +115,14 @@ def test_a_certificate_of_something_else_proves_nothing(
     assert found == code, err
     assert words in err
     assert (tmp_path / "p.xbopt").exists() == (code == 0)
+
+
+def test_a_certificate_that_says_something_twice_is_refused(command: Command, tmp_path: Path) -> None:
+    path = certificate(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b'"verdict"', b'"verdict": "REFUSE", "verdict"', 1))
+    code, _, err = export(command, tmp_path, path)
+    assert code == 2
+    assert "'verdict' stands in one mapping twice" in err
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b"\xff\xfe", b"[" * 5000, b'"ANSWER"'])

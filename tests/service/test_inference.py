@@ -192,6 +192,8 @@ def changed(request: dict[str, Any], name: str, changes: dict[str, object]) -> d
         ("cells", {"data": None}, "has no data"),
         ("cells", {"data": ["1.0"]}, "Expected"),
         ("cells", {"data": [[1.0], [1.0, 2.0]]}, "unequal length"),
+        ("channel_base", {"shape": [1, 3], "data": [[7.0], [7.0], [7.0]]}, "nested as [3, 1]; the shape says [1, 3]"),
+        ("budget_base", {"data": [[700.0]]}, "nested as [1, 1]; the shape says [1]"),
         ("cells", {"parameters": {"binary_data_size": 8}}, "both in the JSON and behind it"),
         ("cells", {"parameters": {"shared_memory_region": "a"}}, "shared memory"),
         ("day", {"data": [0.5]}, "whole numbers"),
@@ -205,8 +207,9 @@ def changed(request: dict[str, Any], name: str, changes: dict[str, object]) -> d
 def test_a_tensor_that_makes_no_sense_is_refused(
     served: Served, tactic: Exported, name: str, changes: dict[str, object], words: str
 ) -> None:
+    arrays = rows_of(tactic, 1) | {"channel_base": np.full((1, 3), 7.0)}
     with served.client() as client:
-        answer = client.post(INFER, json=changed(asked(rows_of(tactic, 1), "wrong"), name, changes))
+        answer = client.post(INFER, json=changed(asked(arrays, "wrong"), name, changes))
     assert answer.status_code == 422, answer.text
     assert words in answer.json()["error"]
     assert answer.json()["error"] == answer.json()["detail"]

@@ -227,6 +227,11 @@ def test_the_public_names_exist_and_load_late():
         _ = xbopt.agents.Nothing
 
 
+def test_without_numba_a_log_is_evaluated_for_what_is_no_bandit() -> None:
+    script = "import sys; sys.modules['numba'] = None; import xbopt.studies.evaluate, xbopt.agents.policies"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_without_numba_a_bandit_says_how_to_get_it() -> None:
     script = "import sys; sys.modules['numba'] = None; from xbopt.agents import LinUcb"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
