@@ -128,14 +128,15 @@ def serve_command(
 
     need_extra("serve", "msgspec", "onnxruntime", "uvicorn", "prometheus_client", "cryptography", "psycopg")
     import signal
+    import sys
 
     from xbopt.service.bundle.keys import read_trusted_keys
     from xbopt.service.http.connections import ConnectionLimits
     from xbopt.service.http.server import ServiceSettings, run_service
     from xbopt.service.http.tokens import readable_by_others
 
-    # Nobody who closes a terminal, or asks for tokens to be read anew too early, means to end the service.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Whoever stops a service that still loads has stopped it; there is nothing to answer first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     is_typed = getattr(context.get_parameter_source("store"), "name", "") == "COMMANDLINE"
     store = _store_url(store, store_file, is_typed=is_typed)
     settings = ServiceSettings(
@@ -164,7 +165,10 @@ def serve_command(
     if tokens is None:
         say("No tokens: whoever reaches this port may decide and administer.")
     elif readable_by_others(tokens):
-        say(f"Warning: users other than its owner may read or change {tokens}; chmod 600 {tokens}")
+        say(
+            f"Warning: everybody may read {tokens}, or others than its owner may change it; chmod 600 {tokens}, or 640 "
+            "where its group is to read it."
+        )
 
     def listening(address: str) -> None:
         # The server answers what is under way before it ends; then it raises the signal again, for whoever else cares.

@@ -131,16 +131,19 @@ def routes_of(do: Operations) -> list[Route]:
         ),
         Route(
             method="POST", path="/v1/admin/bundle", tag="administration", handle=do.swap, right="admin",
+            named=True,
             operation_id="swap_bundle", summary="Decide with another bundle from now on",
             takes={JSON: SwapRequest}, gives={JSON: BundleName},
         ),
         Route(
             method="POST", path="/v1/admin/rollback", tag="administration", handle=do.roll_back, right="admin",
+            named=True,
             operation_id="roll_back", summary="Decide with the bundle before this one again",
             takes={JSON: RollBack}, needs_body=False, gives={JSON: BundleName},
         ),
         Route(
             method="POST", path="/v1/admin/kill-switch", tag="administration", handle=do.kill_switch, right="admin",
+            named=True,
             operation_id="kill_switch", summary="Let the plan answer everything, or nothing be spent, or neither",
             takes={JSON: KillSwitch}, gives={JSON: KillSwitchState},
         ),

@@ -19,6 +19,7 @@ An answer holds the outputs in the schema's order, but for ``probabilities`` and
 
 import struct
 from collections import Counter
+from math import prod
 from typing import Annotated, Literal
 
 import msgspec
@@ -30,12 +31,16 @@ from xbopt.service.bundle.schema import shape_of
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.reading import Batch, RequestError
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
+from xbopt.service.http.json_limits import check_values
 
 CONTENT_TYPE = "application/vnd.xbopt.batch"
 """What tells a batch from JSON on the route of single requests."""
 MAGIC = b"XBB1"
 _START = struct.Struct("<4sI")
 MOST_ROWS = 65_536
+_SMALL_HEADER = 64 << 10
+_VALUES_OF_ROW = 8
+"""What the header may hold for each row: a name, in which there may be commas, and a step."""
 
 
 class BatchHeader(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -91,6 +96,7 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     """A batch from bytes.
 
     Raises:
+        ProblemError: Its header holds more than its arrays have rows for.
         RequestError: It is no batch, or does not fit the bundle.
     """
     if len(body) < _START.size or body[:4] != MAGIC:
@@ -99,6 +105,10 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     start = _START.size + length
     if length % 8 or start > len(body):
         raise RequestError("The length of the batch's header does not fit.")
+    schema, reader = allocator.bundle.schema, allocator.reader
+    if length > _SMALL_HEADER:
+        numbers = sum(prod(shape_of(field, schema, 1)) for field in schema.asked)
+        check_values(memoryview(body)[_START.size : start], _VALUES_OF_ROW * (len(body) - start) // (8 * numbers))
     try:
         header = msgspec.json.decode(body[_START.size : start], type=BatchHeader)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
@@ -109,7 +119,6 @@ def read_batch(body: bytes, allocator: Allocator) -> tuple[BatchHeader, Batch]:
     for name, given in (("episode_ids", header.episode_ids), ("steps", header.steps)):
         if given is not None and len(given) != rows:
             raise RequestError(f"{name} has {len(given)} entries for {rows} rows.")
-    schema, reader = allocator.bundle.schema, allocator.reader
     if len(set(header.beside)) < len(header.beside):
         raise RequestError("beside names an array twice.")
     fields = [*schema.asked, *(reader.beside.fields[name] for name in header.beside)]

@@ -1,5 +1,6 @@
 """Between bodies and values: what every operation reads and writes by."""
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,8 @@ from xbopt.service.http.problems import ProblemError
 from xbopt.service.http.routes import JSON, Answer
 
 Body = TypeVar("Body")
+_ORDER_BYTES = 64 << 10
+_HALF = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\"")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,7 +31,25 @@ def decoded(decode: "Callable[[bytes | memoryview], Body]", body: "bytes | memor
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         # A ValidationError is a DecodeError: the text is JSON, but not what is wanted.
-        raise ProblemError(422 if isinstance(error, msgspec.ValidationError) else 400, f"{error}.") from error
+        raise ProblemError(422 if isinstance(error, msgspec.ValidationError) else 400, _words(error, body)) from error
+
+
+def decoded_order(decoder: "msgspec.json.Decoder[Body]", body: bytes) -> Body:
+    """A JSON body of a few words: what an administrator asks for.
+
+    Raises:
+        ProblemError: As ``decoded``, and 413 where it is no such thing by its size.
+    """
+    if len(body) > _ORDER_BYTES:
+        raise ProblemError(413, f"This takes at most {_ORDER_BYTES} bytes.")
+    return decoded(decoder.decode, body)
+
+
+def _words(error: Exception, body: "bytes | memoryview") -> str:
+    """What is wrong with a body; msgspec takes half a character at the end of a text for the end of the body."""
+    if "truncated" in str(error) and _HALF.search(bytes(body[-_ORDER_BYTES:])):
+        return "JSON is malformed: a text ends with half of a pair of surrogates."
+    return f"{error}."
 
 
 def need_ready(engine: Engine) -> None:

@@ -67,5 +67,5 @@ class BulkThread:
 
 def is_list(body: bytes) -> bool:
     """Whether a JSON body is a list of objects, as far as its beginning says."""
-    start = body[:64].lstrip()
-    return start[:1] == b"[" and start[1:].lstrip()[:1] == b"{"
+    start = body[:64].lstrip() or body.lstrip()
+    return start[:1] == b"[" and (start[1:].lstrip() or body.lstrip()[1:].lstrip())[:1] == b"{"

@@ -67,7 +67,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._state, self._since = _HEAD, self.loop.time()
         self._unsent_since: float | None = None
         self._bytes = self._head_bytes = 0
-        self._has_begun = False
+        self._has_begun = self._has_ended = False
         self._complaint = (400, "This is no request of HTTP/1.1.")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -84,10 +84,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._has_begun = True
         self._bytes += len(data)
         try:
-            assert self.parser is not None, "it goes when the connection is lost"
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # The request itself is answered like any other.
+            self._parse(data)
         except httptools.HttpParserError:
             self._refuse(*self._complaint)
         if self._state == _HEAD and self._bytes > _MOST_HEAD_BYTES:
@@ -95,6 +92,49 @@ class TimedProtocol(HttpToolsProtocol):
         elif self._state == _BODY and self._bytes > 2 * self.limits.most_bytes + _MOST_HEAD_BYTES:
             # Nobody reads this any more: the answer was 413 long ago.
             self.transport.abort()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse what came. Where a request asks for another protocol, it is one of HTTP/1.1 all the same.
+
+        The parser takes such a request for the last one and its body for that protocol (RFC 9110, section 7.8, lets us
+        ignore the wish). So its head is read again without it, and what follows is its body.
+
+        Raises:
+            HttpParserError: It is no request that is taken.
+        """
+        while True:
+            try:
+                assert self.parser is not None, "it goes when the connection is lost"
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as wish:
+                data = self._head_without_upgrade() + data[cast("int", wish.args[0]) :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            else:
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head of the request that was read last, as it were without ``Upgrade``."""
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = (option.strip() for option in value.split(b","))
+                value = b", ".join(option for option in options if option.lower() != b"upgrade")  # noqa: PLW2901
+            if name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        return b"\r\n".join((*lines, b"", b""))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more; whoever has sent a whole request is answered before the connection ends."""
+        self._has_ended = True
+        if self._state == _ANSWER or (self._state == _HEAD and self._is_answering):
+            return True
+        if self._state == _BODY and not self.pipeline and not self.cycle.response_started:
+            # The application hears that the client has gone away, and counts that.
+            self._write_problem(400, "The body ended before it was whole.")
+        elif self._state == _HEAD and self._has_begun:
+            self._refuse(400, "The request ended before its head was whole.")
+        return False
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -117,6 +157,11 @@ class TimedProtocol(HttpToolsProtocol):
         """The head is there."""
         if len(self.pipeline) >= _MOST_PIPELINED:
             self._stop_parsing(429, "Too many requests were sent ahead.")
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._stop_parsing(501, "This is no proxy.")
+            return
+        self._check_framing()
         if not self.url.startswith(b"/"):
             self._take_host_from_target()
         self._state, self._since = _BODY, self.loop.time()
@@ -124,6 +169,8 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is there."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._state, self._since = (_IDLE if self.cycle.response_complete else _ANSWER), self.loop.time()
 
@@ -138,7 +185,10 @@ class TimedProtocol(HttpToolsProtocol):
             self._start_asgi_task(cycle, app)
         elif self._state == _ANSWER:
             self._state, self._since = _IDLE, self.loop.time()
-        elif self._state == _BODY and self.expect_100_continue:
+            if self._has_ended:
+                self.transport.close()
+                return
+        elif self._has_ended or (self._state == _BODY and self.expect_100_continue):
             # Whoever waited for leave to send a body may not send it now: where would the next request begin?
             self.transport.close()
             return
@@ -195,6 +245,21 @@ class TimedProtocol(HttpToolsProtocol):
         self._complaint = (status, detail)
         raise ValueError(detail)
 
+    def _check_framing(self) -> None:
+        """Take only bodies whose end everybody before us sees where we see it, and no expectation that we do not know.
+
+        Raises:
+            ValueError: As ``_stop_parsing``.
+        """
+        for name, value in self.headers:
+            if name == b"transfer-encoding":
+                if value.strip().lower() != b"chunked":
+                    self._stop_parsing(501, "Of transfer codings only chunked is taken.")
+                if self.parser.get_http_version() != "1.1":
+                    self._stop_parsing(400, "Chunks came with HTTP/1.1.")
+            elif name == b"expect" and value.strip().lower() != b"100-continue":
+                self._stop_parsing(417, "Nothing but 100-continue can be expected here.")
+
     def _take_host_from_target(self) -> None:
         """A target with a host counts more than the header ``Host`` (RFC 9112, section 3.2.2)."""
         target = httptools.parse_url(self.url)
@@ -210,11 +275,14 @@ class TimedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if not self._is_answering:
-            body = problem_body(status, detail)
-            head = f"content-type: {CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + head.encode() + body)
+            self._write_problem(status, detail)
         type(self).on_refused(status)
         self.transport.close()
+
+    def _write_problem(self, status: int, detail: str) -> None:
+        body = problem_body(status, detail)
+        head = f"content-type: {CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + body)
 
 
 class _BoundedFlow(FlowControl):

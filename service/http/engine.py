@@ -88,6 +88,7 @@ class Engine:
         """Store what waits, and end."""
         self.ready = False
         await self.kill_switch.stop()
+        await self.bundles.stop()
         self.bulk.close()
         if self._shadow is not None:
             await self._shadow.stop()
@@ -184,7 +185,10 @@ class Engine:
             raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
         except StoreError as error:
             self.metrics.store_failures.labels("refused").inc()
-            raise self.answering.unstored("The outcomes cannot be stored", error) from error
+            what = "The outcomes cannot be stored"
+            if isinstance(error, UncertainStoreError):
+                what = "Whether the outcomes are stored is not known yet (sent again they change nothing)"
+            raise self.answering.unstored(what, error) from error
         for one in stored:
             self.metrics.outcomes.labels(one.state).inc()
         for outcome, entry, one in zip(outcomes, entries, stored, strict=True):

@@ -83,7 +83,8 @@ class Gateway:
             await self._live(receive, send)
             return
         started, metrics = perf_counter(), self.metrics
-        route, parts, problem = self._table.find(str(scope["method"]), str(scope["path"]))
+        is_head = scope["method"] == "HEAD"
+        route, parts, problem = self._table.find("GET" if is_head else str(scope["method"]), str(scope["path"]))
         status = 200
         metrics.in_flight += 1
         try:
@@ -95,6 +96,8 @@ class Gateway:
             # Clients of the inference protocol read an error from plain JSON only.
             kind = JSON if str(scope["path"]).startswith("/v2") else PROBLEM_TYPE
             answer = problem_body(status, str(said))
+            # A traceback holds this frame: if this frame held the error, both would keep the body for a long time.
+            del said
         finally:
             metrics.in_flight -= 1
         if route is not None and route.timed:
@@ -103,7 +106,7 @@ class Gateway:
         sent = [("content-type", kind), ("content-length", str(len(answer))), *headers]
         encoded = [(key.encode(), value.encode()) for key, value in sent]
         await send({"type": "http.response.start", "status": status, "headers": encoded})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.body", "body": b"" if is_head else answer})
 
     def _problem(self, error: BaseException, path: str) -> ProblemError:
         """What a client is told of an error; what only the operator may know goes to the log."""
@@ -128,7 +131,7 @@ class Gateway:
         parts: Mapping[str, str],
         problem: ProblemError | None,
     ) -> Answer:
-        posted = scope["method"] != "GET"
+        posted = scope["method"] not in {"GET", "HEAD"}
         admitted = self._admit(scope, "read" if route is None else route.right, posted=posted)
         if route is None or problem is not None:
             raise problem or ProblemError(404, "There is nothing here.")
@@ -172,7 +175,7 @@ class Gateway:
     async def reload_tokens(self, path: Path) -> None:
         """Take the tokens from a file anew; where it is broken, the ones before stay."""
         try:
-            tokens = read_tokens(path)
+            tokens = await asyncio.get_running_loop().run_in_executor(None, read_tokens, path)
         except UsageError as error:
             self.engine.metrics.token_reloads.labels("refused").inc()
             self.engine.log.note(f"The tokens stay as they were: {error}")
@@ -193,7 +196,8 @@ class Gateway:
         Raises:
             ProblemError: 400, 401, 403, 413, 415 or 421.
         """
-        kind, length, authorization = b"", -1, b""
+        kind, length = b"", -1
+        authorizations: list[bytes] = []
         hosts: list[bytes] = []
         origins: list[bytes] = []
         coding = b""
@@ -206,7 +210,7 @@ class Gateway:
             elif name == b"content-length":
                 length = int(value) if value.isdigit() and len(value) < 16 else self._most_bytes + 1
             elif name == b"authorization":
-                authorization = value
+                authorizations.append(value)
             elif name == b"origin":
                 origins.append(value)
             elif name == b"content-encoding":
@@ -214,7 +218,9 @@ class Gateway:
         self._hosts.check(hosts, origins, posted=posted, version=str(scope.get("http_version", "1.0")))
         actor = ""
         if self._tokens is not None and right is not None:
-            holder = self._tokens.holder(authorization)
+            if len(authorizations) > 1:
+                raise ProblemError(400, "Send the header Authorization once.")
+            holder = self._tokens.holder(authorizations[0]) if authorizations else None
             if holder is None:
                 raise ProblemError(401, "Send a known token: Authorization: Bearer TOKEN.")
             if right not in holder.rights:

@@ -19,9 +19,11 @@ from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers, refuse_nan
 from xbopt.service.deciding.requests import BatchId, Receipt, Text
 from xbopt.service.http.batches import MOST_ROWS, count_off
+from xbopt.service.http.json_limits import check_values
 from xbopt.service.http.tensor_bytes import DATATYPES, TensorBytes, datatype_of
 
 SCHEMA_SHA256, BINARY_OUTPUT = "schema_sha256", "binary_data_output"
+_MOST_LOOSE = 250_000
 _SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 Parameters = dict[str, str | int | float | bool]
 Leaf = float | bool | None
@@ -124,8 +126,10 @@ def decode_loosely(text: "bytes | memoryview", error: msgspec.DecodeError) -> In
 
     Raises:
         msgspec.DecodeError: It is no JSON, or not what is wanted (``msgspec.ValidationError``).
+        ProblemError: It is long; Python's own decoder would hold up everybody else.
         RequestError: A cap is NaN: that says nothing, and ``null`` would take the cap away.
     """
+    check_values(text, _MOST_LOOSE)
     plain = bytes(text)
     if b"NaN" not in plain and b"Infinity" not in plain:
         raise error

@@ -48,6 +48,7 @@ class KillSwitch:
         Raises:
             StoreError: It cannot be written down. Turned on, it holds here all the same, and is written as soon as the
                 store takes it; turned off, nothing has changed.
+            UncertainStoreError: Whether it is written shows when the store is read again, and then it holds.
         """
         before = self._unstored
         if mode != "off":

@@ -3,6 +3,7 @@
 What comes out is what msgspec would make of the whole at once, byte for byte.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -12,13 +13,18 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.service.deciding.reading import RequestError
 from xbopt.service.http.inference import InferenceAnswer, InferenceRequest, TensorIn, TensorOut, decode_loosely
+from xbopt.service.http.json_limits import MOST_VALUES, check_values, items_of, short_list
+from xbopt.service.http.problems import ProblemError
 
 _SLICE_BYTES = 64 << 10
 _SLICE_NUMBERS = 8192
 _DATA = b'"data":[]'
 _OUTPUTS = b'"outputs":[]'
 _encode = msgspec.json.Encoder().encode
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_MOST_INPUTS = 256
+_MOST_ROW_BYTES = 1 << 20
+_OVERLAP_BYTES = 1024
+_BEGINNING = re.compile(rb"(?:\[\s*)+")
 
 
 def _with(kind: type[msgspec.Struct], name: str, other: object) -> type[msgspec.Struct]:
@@ -33,6 +39,17 @@ def _with(kind: type[msgspec.Struct], name: str, other: object) -> type[msgspec.
 
 
 _Tensor = _with(TensorIn, "data", msgspec.Raw | msgspec.UnsetType)
+
+
+class _OnlyData(msgspec.Struct):
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _OnlyInputs(msgspec.Struct):
+    inputs: short_list(_MOST_INPUTS, _OnlyData) | msgspec.UnsetType = msgspec.UNSET  # type: ignore[valid-type]
+
+
+_skeleton = msgspec.json.Decoder(_OnlyInputs)
 _envelope = msgspec.json.Decoder(_with(InferenceRequest, "inputs", list[_Tensor]))
 _data = msgspec.json.Decoder(next(field.type for field in msgspec.structs.fields(TensorIn) if field.name == "data"))
 
@@ -42,9 +59,12 @@ def decode_inference(text: "bytes | memoryview") -> InferenceRequest:
 
     Raises:
         DecodeError: It is no JSON, or not what is wanted.
+        ProblemError: There is too much of it.
         RequestError: A tensor has rows of unequal length.
     """
     try:
+        if len(text) > _SLICE_BYTES:
+            _check_envelope(text)
         found: Any = _envelope.decode(text)
     except msgspec.ValidationError:
         raise
@@ -61,6 +81,21 @@ def decode_inference(text: "bytes | memoryview") -> InferenceRequest:
     return InferenceRequest(**asked)
 
 
+def _check_envelope(text: "bytes | memoryview") -> None:
+    """Refuse a request that is long beside its data; what comes twice counts as that.
+
+    Raises:
+        DecodeError: It is no JSON.
+        ProblemError: 413.
+    """
+    check_values(text, MOST_VALUES)
+    inputs: Any = _skeleton.decode(text).inputs
+    tensors = [] if inputs is msgspec.UNSET else items_of(inputs)
+    data = sum(memoryview(one.data).nbytes for one in tensors if one.data is not msgspec.UNSET)
+    if len(text) - data > _SLICE_BYTES:
+        raise ProblemError(413, f"All but the data of the inputs may have {_SLICE_BYTES} bytes.")
+
+
 def _fields(struct: msgspec.Struct) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in struct.__struct_fields__}
 
@@ -68,7 +103,7 @@ def _fields(struct: msgspec.Struct) -> dict[str, Any]:
 def _numbers(text: bytes) -> object:
     if len(text) <= _SLICE_BYTES or not text.startswith(b"["):
         return _data.decode(text)
-    parts = _rows(text) if text[1:].lstrip().startswith(b"[") else _flat(text[1:-1])
+    parts = _rows(text) if _depth(text) > 1 else _flat(text[1:-1])
     try:
         return np.concatenate([np.array(_data.decode(b"[%b]" % part), dtype=np.float64) for part in parts])
     except ValueError as error:
@@ -90,18 +125,35 @@ def _flat(text: bytes) -> Iterator[bytes]:
         start = end + 1
 
 
+def _depth(text: bytes) -> int:
+    """Lists that begin before the first number."""
+    beginning = _BEGINNING.match(text, 0, _OVERLAP_BYTES)
+    return 0 if beginning is None else beginning[0].count(b"[")
+
+
 def _rows(text: bytes) -> Iterator[bytes]:
-    """Rows of a nested list, some at a time."""
-    some: list[msgspec.Raw] = []
-    size = 0
-    for row in _raws.decode(text):
-        some.append(row)
-        size += len(bytes(row))
-        if size >= _SLICE_BYTES:
-            yield b",".join(some)
-            some, size = [], 0
-    if some:
-        yield b",".join(some)
+    """Rows of a nested list, some at a time: a row ends where as many lists end together as began before its numbers.
+
+    In a text that is no regular list this may be elsewhere; the pieces cannot be read then.
+
+    Raises:
+        ProblemError: A row is too long.
+    """
+    ends = re.compile(rb"(?:\]\s*){%d}," % (_depth(text) - 1))
+    start, last = 1, len(text) - 1
+    look = start + _SLICE_BYTES
+    while start < last:
+        # In short steps, because a search holds the lock.
+        end = ends.search(text, look, min(look + _SLICE_BYTES, last))
+        look += _SLICE_BYTES - _OVERLAP_BYTES
+        if end is None and look < last:
+            if look - start > _MOST_ROW_BYTES:
+                raise ProblemError(413, f"A row of a tensor may have {_MOST_ROW_BYTES} bytes.")
+            continue
+        stop = last if end is None else end.end() - 1
+        yield text[start:stop]
+        start = stop + 1
+        look = start + _SLICE_BYTES
 
 
 def encode_inputs(inputs: Sequence[TensorIn]) -> bytes:

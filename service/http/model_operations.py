@@ -10,7 +10,7 @@ import msgspec
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.http.answers import InferenceReady, Live
-from xbopt.service.http.bodies import decoded, json_answer, need_ready
+from xbopt.service.http.bodies import decoded, decoded_order, json_answer, need_ready
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.inference import (
     InferenceAnswer,
@@ -91,7 +91,7 @@ class ModelOperations:
 
     async def index(self, call: Call) -> Answer:
         """The models that there are."""
-        only_ready = decoded(_index.decode, call.body).ready if call.body.strip() else False
+        only_ready = decoded_order(_index, call.body).ready if call.body.strip() else False
         models = model_index(self._engine.allocator, ready=self._engine.ready)
         return json_answer([one for one in models if one.state == "READY" or not only_ready])
 

@@ -13,13 +13,14 @@ from xbopt.service.deciding.requests import AllocationRequest, KillMode, Outcome
 from xbopt.service.http.answers import BundleDescription, BundleName, KillSwitchState, Live, OutcomeCounts, Ready
 from xbopt.service.http.batches import CONTENT_TYPE as BATCH
 from xbopt.service.http.batches import read_batch, write_answer
-from xbopt.service.http.bodies import decoded, json_answer, need_ready
+from xbopt.service.http.bodies import decoded, decoded_order, json_answer, need_ready
 from xbopt.service.http.bulk import SMALL_BYTES, SMALL_ROWS, is_list
 from xbopt.service.http.engine import Engine
+from xbopt.service.http.json_limits import MOST_VALUES, check_values, items_of, short_list, values_of_request
 from xbopt.service.http.problems import ProblemError, store_reason
 from xbopt.service.http.readiness import check_ready
 from xbopt.service.http.routes import JSON, MOST_REQUESTS, Answer, Call
-from xbopt.service.store.interface import StoreError
+from xbopt.service.store.interface import StoreError, UncertainStoreError
 
 _MOST_AT_ONCE = 4 << 20
 _FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
@@ -50,7 +51,7 @@ _encode = msgspec.json.Encoder().encode
 _outcomes = msgspec.json.Decoder(Outcome | list[Outcome])
 _swap, _switch = msgspec.json.Decoder(SwapRequest), msgspec.json.Decoder(KillSwitch)
 _rollback = msgspec.json.Decoder(RollBack)
-_raws = msgspec.json.Decoder(list[msgspec.Raw])
+_raws = msgspec.json.Decoder(short_list(MOST_REQUESTS))
 
 
 class Operations:
@@ -72,20 +73,17 @@ class Operations:
             return await self.batch(call)
         engine = self._engine
         need_ready(engine)
-        reader = engine.allocator.reader
+        allocator = engine.allocator
+        reader = allocator.reader
         if not is_list(call.body):
-            _check_size(len(call.body))
-            asked = await self._aside(lambda: decoded(reader.decoder.decode, call.body), call.body)
+            asked = await self._aside(lambda: _decoded_item(reader.decoder, call.body, allocator), call.body)
             if isinstance(asked, AllocationRequest):
                 return JSON, _encode((await engine.allocate((asked,), actor=call.actor))[0])
             return JSON, _encode(await engine.allocate(_few(asked), actor=call.actor))
-        if len(call.body) <= SMALL_BYTES:
-            items = _few(decoded(_raws.decode, call.body))
-        else:
-            items = _few(await engine.bulk.run(lambda: decoded(_raws.decode, call.body)))
+        items = await self._aside(lambda: _items(call.body), call.body)
         if len(items) <= SMALL_ROWS and len(call.body) <= SMALL_BYTES:
             return JSON, _encode(await engine.allocate(decoded(reader.decoder.decode, call.body), actor=call.actor))
-        read = partial(_decoded_items, reader.one_decoder)
+        read = partial(_decoded_items, allocator)
         return JSON, await engine.allocate_many([*enumerate(items)], read, actor=call.actor)
 
     async def batch(self, call: Call) -> Answer:
@@ -112,8 +110,7 @@ class Operations:
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
         need_ready(self._engine)
-        _check_size(len(call.body))
-        given = await self._aside(lambda: decoded(_outcomes.decode, call.body), call.body)
+        given = await self._aside(lambda: _decoded_outcomes(call.body), call.body)
         some = (given,) if isinstance(given, Outcome) else _few(given)
         states = await self._engine.outcomes(some, actor=call.actor)
         return json_answer(OutcomeCounts(len(states), states.count("new"), states.count("known")))
@@ -165,7 +162,7 @@ class Operations:
 
     async def swap(self, call: Call) -> Answer:
         """Decide with another bundle."""
-        file = decoded(_swap.decode, call.body).file
+        file = decoded_order(_swap, call.body).file
         before = self._engine.allocator
         try:
             now = await self._engine.swap(self._bundles / file, actor=call.actor)
@@ -180,7 +177,7 @@ class Operations:
     async def roll_back(self, call: Call) -> Answer:
         """Decide with the bundle before this one again."""
         if call.body:
-            decoded(_rollback.decode, call.body)
+            decoded_order(_rollback, call.body)
         try:
             await self._engine.roll_back(actor=call.actor)
         except StoreError as error:
@@ -194,12 +191,11 @@ class Operations:
 
     async def kill_switch(self, call: Call) -> Answer:
         """Let the plan answer everything, or nothing be spent, or neither."""
-        asked = decoded(_switch.decode, call.body)
+        asked = decoded_order(_switch, call.body)
         try:
             await self._engine.kill(asked.mode if asked.on else "off", actor=call.actor)
         except StoreError as error:
-            here = "here it is on all the same" if asked.on else "so it stays as it was"
-            raise self._unwritten(here, error) from error
+            raise self._unwritten("so it stays as it was", error, is_made=asked.on) from error
         mode = self._engine.kill_switch.mode
         return json_answer(KillSwitchState(mode != "off", mode))
 
@@ -208,25 +204,67 @@ class Operations:
         mode = self._engine.kill_switch.mode
         return "plan" if mode == "off" and self._engine.allocator.bundle.guardrails.kill_switch else mode
 
-    def _unwritten(self, so: str, error: StoreError) -> ProblemError:
+    def _unwritten(self, so: str, error: StoreError, *, is_made: bool = False) -> ProblemError:
+        """What is told of a change that the store does not acknowledge.
+
+        Args:
+            so: What follows where it is not written.
+            error: What the store says.
+            is_made: Whether it holds here all the same.
+        """
         self._engine.log.note(f"A change cannot be written down: {error}")
-        return ProblemError(
-            503, f"The change cannot be written down, {so}: the store refuses, because {store_reason(error)}."
-        )
+        why = f"the store refuses, because {store_reason(error)}."
+        if is_made:
+            return ProblemError(503, f"The change cannot be written down, here it is on all the same: {why}")
+        if isinstance(error, UncertainStoreError):
+            return ProblemError(
+                503,
+                "Whether the change is written down is not known yet, and it may still come to pass; this service "
+                f"follows the store as soon as that answers (GET /v1/bundle shows it): {why}",
+            )
+        return ProblemError(503, f"The change cannot be written down, {so}: {why}")
 
 
-def _decoded_items(
-    decoder: "msgspec.json.Decoder[AllocationRequest]", items: Sequence[tuple[int, msgspec.Raw]]
-) -> list[AllocationRequest]:
+def _items(body: bytes) -> list[msgspec.Raw]:
+    """The items of a list, not yet read.
+
+    Raises:
+        ProblemError: There are none, or too many.
+    """
+    if len(body) > SMALL_BYTES:
+        check_values(body, MOST_VALUES)
+    try:
+        found = decoded(_raws.decode, body)
+    except ProblemError as error:
+        told = f"1 to {MOST_REQUESTS} items are taken at once; there are more."
+        raise (ProblemError(422, told) if error.status == 422 else error) from None
+    return _few(items_of(found))
+
+
+def _decoded_items(allocator: Allocator, items: Sequence[tuple[int, msgspec.Raw]]) -> list[AllocationRequest]:
     """Some items of a list, each with its place in it, in case it cannot be read."""
     requests: list[AllocationRequest] = []
     for place, item in items:
         try:
-            _check_size(memoryview(item).nbytes)
-            requests.append(decoded(decoder.decode, item))
+            requests.append(_decoded_item(allocator.reader.one_decoder, memoryview(item), allocator))
         except ProblemError as error:
             raise ProblemError(error.status, f"In item {place} of the list: {error}") from error
     return requests
+
+
+def _decoded_item(decoder: "msgspec.json.Decoder[Item]", text: bytes | memoryview, allocator: Allocator) -> Item:
+    """A request by itself."""
+    _check_size(len(text))
+    if len(text) > SMALL_BYTES:
+        check_values(text, values_of_request(allocator))
+    return decoded(decoder.decode, text)
+
+
+def _decoded_outcomes(body: bytes) -> Outcome | list[Outcome]:
+    _check_size(len(body))
+    if is_list(body):
+        _items(body)
+    return decoded(_outcomes.decode, body)
 
 
 def _check_size(size: int) -> None:

@@ -21,9 +21,11 @@ TITLES = {
     409: "Conflict with what is stored",
     413: "The body is too large",
     415: "Unknown content type or coding",
+    417: "Unknown expectation",
     421: "Not the host of this service",
     422: "The request does not fit the bundle",
     500: "Internal error",
+    501: "Not implemented",
     503: "The service cannot answer now",
 }
 

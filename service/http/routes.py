@@ -125,7 +125,8 @@ class RouteTable:
         if methods is None:
             return None, parts, ProblemError(404, f"There is no {path[:200]}; GET /openapi.json lists what there is.")
         if method not in methods:
-            allowed = ", ".join(sorted(methods))
+            # HEAD is answered wherever GET is.
+            allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
             problem = ProblemError(405, f"{path[:200]} takes {allowed} only.", headers=[("allow", allowed)])
             return next(iter(methods.values())), parts, problem
         return methods[method], parts, None

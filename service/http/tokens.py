@@ -4,6 +4,7 @@ A token is 256 random bits, so that one plain SHA-256 of it is safe to keep: the
 """
 
 import hashlib
+import os
 import secrets
 import stat
 from pathlib import Path
@@ -19,6 +20,8 @@ RIGHTS: tuple[Right, ...] = ("allocate", "outcomes", "read", "admin")
 _PREFIX = b"bearer "
 _HASH_DIGITS = 64
 _LONGEST_NAME = 64
+_OTHERS = 0o027
+"""Everything for everybody, and writing for the group; a group that reads is a service's own user."""
 
 
 class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,13 +76,13 @@ def read_tokens(path: Path) -> Tokens:
 
 
 def readable_by_others(path: Path) -> bool:
-    """Whether users other than the owner of a token file may read or change it.
+    """Whether everybody may read or change a token file, or its group may change it; a group that reads is meant to.
 
     Raises:
         UsageError: There is none.
     """
     try:
-        return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+        return bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
     except OSError as error:
         raise UsageError(f"The token file {path} cannot be read: {error.strerror}.") from error
 
@@ -90,6 +93,7 @@ def list_tokens(path: Path) -> list[TokenEntry]:
     Raises:
         UsageError: There is none, or it is broken.
     """
+    _check_ordinary(path)
     try:
         entries = msgspec.json.decode(path.read_bytes(), type=list[TokenEntry])
     except OSError as error:
@@ -100,6 +104,12 @@ def list_tokens(path: Path) -> list[TokenEntry]:
         _check_name(entry.name)
         if len(entry.sha256) != _HASH_DIGITS or not all(digit in "0123456789abcdef" for digit in entry.sha256):
             raise UsageError(f"{path}: the sha256 of {entry.name!r} is no SHA-256 in small hexadecimal digits.")
+        if not entry.rights:
+            raise UsageError(f"{path}: the token {entry.name!r} has no right; take it out.")
+    for what, each in (("name", [e.name for e in entries]), ("sha256", [e.sha256 for e in entries])):
+        double = next((one for place, one in enumerate(each) if one in each[:place]), None)
+        if double is not None:
+            raise UsageError(f"{path}: two tokens have the {what} {double!r}.")
     return entries
 
 
@@ -144,6 +154,29 @@ def _check_name(name: str) -> None:
         )
 
 
+def _check_ordinary(path: Path) -> None:
+    """Refuse what could be waited for without end, as a pipe.
+
+    Raises:
+        UsageError: It is there, and no file.
+    """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no ordinary file; tokens are read again and again.")
+
+
 def _write(path: Path, entries: list[TokenEntry]) -> None:
+    """Replace a token file; owner and group stay, and what they may do.
+
+    Raises:
+        UsageError: It cannot be written, or not for its owner.
+    """
+    before = path.stat() if path.exists() else None
     with replace_file(path, private=True) as temporary:
         temporary.write_bytes(msgspec.json.format(msgspec.json.encode(entries), indent=2) + b"\n")
+        if before is None:
+            return
+        try:
+            os.chown(temporary, before.st_uid, before.st_gid)
+        except OSError as error:
+            raise UsageError(f"{path} belongs to another user or group; change it as its owner, or as root.") from error
+        temporary.chmod(stat.S_IMODE(before.st_mode) & ~_OTHERS)

@@ -1,8 +1,11 @@
 """Secrets and limits on the command line: token files, SIGHUP, and where the store's password stands."""
 
 import json
+import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,8 @@ import pytest
 from tests.service.conftest import Command, Exported, Serve, Served
 from tests.service.test_edge_ready import wait_for
 from tests.service.test_http import body
-from xbopt.service.http.tokens import add_token, remove_token
+from xbopt.core.errors import UsageError
+from xbopt.service.http.tokens import add_token, list_tokens, readable_by_others, remove_token
 from xbopt.service.store.opening import open_store
 from xbopt.service.store.recording import decode_decision
 
@@ -71,7 +75,60 @@ def test_a_token_file_is_its_owner_s_alone(command: Command, tmp_path: Path) -> 
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     file.chmod(0o644)
     assert command("tokens", "remove", "boss", "--file", file)[0] == 0
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    # What its group may read stays: that is how a service's own user reads a file of root's.
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o660, True), (0o604, True)])
+def test_a_group_that_reads_is_meant_to(tmp_path: Path, mode: int, warned: bool) -> None:
+    file = tmp_path / "tokens.json"
+    add_token(file, "shop", ["read"])
+    file.chmod(mode)
+    assert readable_by_others(file) is warned
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file away")
+def test_a_token_file_keeps_its_owner_and_group(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.json"
+    add_token(file, "shop", ["read"])
+    os.chown(file, 4321, 8765)
+    file.chmod(0o640)
+    add_token(file, "boss", ["admin"])
+    remove_token(file, "shop")
+    told = file.stat()
+    assert (told.st_uid, told.st_gid, stat.S_IMODE(told.st_mode)) == (4321, 8765, 0o640)
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([("a", "0" * 64, ["read"]), ("a", "1" * 64, ["read"])], "two tokens have the name"),
+        ([("a", "0" * 64, ["read"]), ("b", "0" * 64, ["admin"])], "two tokens have the sha256"),
+        ([("a", "0" * 64, [])], "has no right"),
+    ],
+)
+def test_a_token_file_that_says_two_things_is_refused(
+    tmp_path: Path, entries: list[tuple[str, str, list[str]]], told: str
+) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text(json.dumps([{"name": n, "sha256": s, "rights": r} for n, s, r in entries]))
+    with pytest.raises(UsageError, match=told):
+        list_tokens(file)
+
+
+def test_a_pipe_is_no_token_file(tmp_path: Path) -> None:
+    """Reading one would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="no ordinary file"):
+        list_tokens(tmp_path / "pipe")
+
+
+def test_sighup_ends_no_service_that_still_loads() -> None:
+    """It is ignored before anything is loaded that takes a while."""
+    look = "import sys, signal; sys.argv = ['xbopt', 'serve']; import xbopt.cli; "
+    look += "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, 'typer' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, timeout=60)
+    assert told.stdout == "True False\n"
 
 
 def test_tokens_are_listed_without_their_hashes(command: Command, tmp_path: Path) -> None:
