@@ -22,7 +22,7 @@ from xbopt.service.http.schema_change import check_same_requests, check_schema
 from xbopt.service.http.served_bundles import ServedBundles
 from xbopt.service.http.shadow import ShadowRunner
 from xbopt.service.store.group_commit import GroupCommit
-from xbopt.service.store.interface import RefusedEntryError, StoreError
+from xbopt.service.store.interface import RefusedEntryError, StoreError, UncertainStoreError
 from xbopt.service.store.recording import (
     administration_entry,
     bundle_entry,
