@@ -73,7 +73,6 @@ def test_any_parquet_reader_sees_shares_masks_and_shadows(tmp_path, full):
 
 BAD = {
     "fewer than none": ("filled", 1, -2, "column filled: is below 0"),
-    "a gap where nobody knows": ("filled", 0, -1, "column missing: names a field of the context, but filled is 0 or"),
     "a gap that nobody filled": (
         "missing",
         (1, 0),
