@@ -227,7 +227,7 @@ def test_a_request_that_does_not_fit_is_refused(
         ({"day": 1.5}, "got `float`"),
         ({"held": [[0.5, 1], [1, 1]]}, "got `float`"),
         ({"previous_spend_base": [[["1"] * 3] * 2] * 2}, "got `str`"),
-        ({"decision_id": "a/b"}, "decision_id"),
+        ({"decision_id": 5}, "decision_id is 5"),
     ],
 )
 def test_in_python_as_in_json_texts_truth_values_and_nan_are_no_amounts(
