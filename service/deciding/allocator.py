@@ -14,7 +14,7 @@ from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
 from xbopt.service.bundle.schema import OUTPUTS, shape_of
 from xbopt.service.deciding.draws import new_decision_id, uniforms
-from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm
+from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm, stand_ins
 from xbopt.service.deciding.reading import Batch, RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
@@ -111,15 +111,8 @@ class Allocator:
             assert wanted is not None, "the loader gives every tactic bundle a plan of tactics"
             self._allowed, self._default = allowed_tactics(self._armed.discount, schema, wanted[0])
             self._mask_is_open = bool((self._allowed == 1.0).all())
-            every = range(len(schema.axes["K"]))
-            # (R, S, K): for each tactic itself, or the allowed one with the nearest discount.
-            self._stand_in = np.stack(
-                [
-                    allowed_tactics(self._armed.discount, schema, np.full(self._cells, k, dtype=np.int64))[1].argmax(2)
-                    for k in every
-                ],
-                axis=2,
-            )
+            if not self._mask_is_open:
+                self._stand_in = stand_ins(self._allowed == 1.0, schema)
             # The plan answers where the policy may not; it keeps the same mask.
             forbidden = np.take_along_axis(self._allowed[None], wanted[..., None], axis=3)[..., 0] == 0.0
             self._plan_tactic = np.where(forbidden, self._default.argmax(axis=2), wanted)

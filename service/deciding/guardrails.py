@@ -251,3 +251,25 @@ def allowed_tactics(discount: FloatArray, schema: Schema, wanted: IntArray) -> t
     own = np.arange(len(depths)) == wanted[..., None]
     nearest = np.argmin(np.where(own & mask, -1.0, distance), axis=2)
     return mask.astype(np.float64), (np.arange(len(depths)) == nearest[..., None]).astype(np.float64)
+
+
+def stand_ins(allowed: BoolArray, schema: Schema) -> IntArray:
+    """What carries on where a tactic that holds is forbidden ``(R, S, K)``; an allowed one carries on itself.
+
+    The allowed tactic with the nearest discount stands in, first one with the same mix, intensity and timing.
+
+    Args:
+        allowed: The mask over the menu ``(R, S, K)``.
+        schema: Holds the tactics' discounts and labels.
+    """
+    depths = np.array(schema.discount_frac, dtype=np.float64)
+    # A label is discount / mix and intensity / timing.
+    rests = np.array([label.partition(" / ")[2] for label in schema.axes["K"]])
+    found: list[IntArray] = []
+    for held in range(len(depths)):
+        distance = np.where(allowed, np.abs(depths - depths[held]), np.inf)
+        near = distance <= distance.min(axis=2, keepdims=True) + 1e-9
+        rank = np.where(rests == rests[held], 1, 2)
+        rank[held] = 0
+        found.append(np.argmin(np.where(near, rank, 3), axis=2))
+    return np.stack(found, axis=2)

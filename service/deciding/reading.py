@@ -149,7 +149,11 @@ class RequestReader:
         Raises:
             RequestError: A number is a text or a truth value, a cap is NaN, or something else has the wrong type.
         """
-        given = {name: getattr(request, name) for name in request.__struct_fields__}
+        given: dict[str, object] = {name: getattr(request, name) for name in request.__struct_fields__}
+        # A row of a batch is called id/row; bodies cannot ask for one, and whoever works it out again has to.
+        decision_id = given.pop("decision_id")
+        if not isinstance(decision_id, str):
+            raise RequestError(f"decision_id is {decision_id!r}; a text is wanted.")
         given = {name: _listed(value) for name, value in given.items() if value is not None}
         try:
             made = msgspec.convert(given, self.request_type)
@@ -161,6 +165,7 @@ class RequestReader:
                 raise RequestError(f"{error}.") from error
         for name in CAPS:
             refuse_nan(name, getattr(made, name))
+        made.decision_id = decision_id
         return made
 
     def one(self, request: AllocationRequest, decision_id: str) -> Batch:

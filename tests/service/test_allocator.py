@@ -227,7 +227,7 @@ def test_a_request_that_does_not_fit_is_refused(
         ({"day": 1.5}, "got `float`"),
         ({"held": [[0.5, 1], [1, 1]]}, "got `float`"),
         ({"previous_spend_base": [[["1"] * 3] * 2] * 2}, "got `str`"),
-        ({"decision_id": "a/b"}, "decision_id"),
+        ({"decision_id": 5}, "decision_id is 5"),
     ],
 )
 def test_in_python_as_in_json_texts_truth_values_and_nan_are_no_amounts(
@@ -291,12 +291,12 @@ def test_a_discount_ceiling_masks_the_menu(tactic: Exported, tmp_path: Path) -> 
 
 
 def test_a_held_tactic_that_is_forbidden_gives_way_to_an_allowed_one(tactic: Exported, tmp_path: Path) -> None:
-    """The answer names what is done: another tactic, not the old one with its discount cut."""
+    """The answer names what is done: the same with less discount, as another tactic of the menu."""
     ceiling = {"DE/families": 0.0, "DE/students": 0.05, "UK/families": 0.3, "UK/students": 0.3}
     exported = guarded(tactic, tmp_path, discount_ceiling_frac=ceiling)
     allocator = exported.allocator()
     depths = np.array(allocator.bundle.schema.discount_frac)
-    deep = int(np.argmax(depths))
+    deep = len(depths) - 1
     assert depths[deep] == 0.1
     made = allocator.allocate(exported.request(held=[[deep, deep], [deep, -1]]))
     assert made.source == ["held"]
@@ -306,6 +306,8 @@ def test_a_held_tactic_that_is_forbidden_gives_way_to_an_allowed_one(tactic: Exp
     # The deepest allowed tier stands in: 0 and 0.05; where 0.1 is allowed it holds.
     np.testing.assert_array_equal(depths[made.tactic[0]][0], [0.0, 0.05])
     assert made.tactic[0, 1, 0] == deep
+    labels = [label.partition(" / ")[2] for label in allocator.bundle.schema.axes["K"]]
+    assert [labels[k] for k in made.tactic[0, 0]] == [labels[deep]] * 2
     np.testing.assert_array_equal(made.discount_frac, depths[made.tactic])
     np.testing.assert_array_equal(made.propensity[0, 0], 1.0)
 

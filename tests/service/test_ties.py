@@ -12,7 +12,8 @@ from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import BUILT_IN
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.menu import TIE, earliest_nearest
-from xbopt.service.bundle.graph_session import floats_of
+from xbopt.core.decisions.policy import Observation
+from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.exporting.reference import reference_outputs
 from xbopt.service.exporting.schedule import blank_observation
 from xbopt.simulator.parameters import MarketParameters
@@ -64,8 +65,9 @@ def test_half_way_between_two_tactics_policy_and_graph_take_the_same_one(
             budgets.append(np.outer(tie, 1.0 + _ROUNDINGS).ravel())
             days.append(np.full(len(budgets[-1]), day, dtype=np.int64))
     session, sample = session_of(policy, quickstart)
+    assert isinstance(sample, Observation)
     day, budget = np.concatenate(days), np.concatenate(budgets)
-    inputs = random_inputs(scenario, sample, len(day), seed=0, tactic=True, channels=False) | {
+    inputs: Arrays = random_inputs(scenario, sample, len(day), seed=0, tactic=True, channels=False) | {
         "day": day,
         "budget_base": budget,
         "forced": np.full((len(day), *scenario.shape[:2]), -1, dtype=np.int64),
