@@ -184,10 +184,10 @@ def _store_url(store: str, file: Path | None, *, is_typed: bool) -> str:
     Raises:
         UsageError: It was given twice, or the file cannot be read.
     """
-    from urllib.parse import urlsplit
+    import re
 
     if file is None:
-        if is_typed and "://" in store and urlsplit(store).password:
+        if is_typed and re.search(r"://[^/]*:.*@|password\s*=", store):
             say("Warning: everybody on this machine sees the password in --store; set XBOPT_STORE or use --store-file.")
         return store
     if is_typed:

@@ -1,5 +1,6 @@
 """A store by its URL."""
 
+import re
 from pathlib import Path
 
 from xbopt.core.errors import UsageError
@@ -8,6 +9,8 @@ from xbopt.service.store.postgres import PostgresStore
 from xbopt.service.store.sqlite import SqliteStore
 
 _SQLITE = "sqlite:///"
+_ELSEWHERE = re.compile(r"\s*(?:(?P<scheme>[A-Za-z][\w+.-]*)://|\w[\w+.-]*\s*[=:]|.*:.*@)", re.DOTALL)
+"""What is meant for another program, or mistyped: a file by its plain path does not begin so."""
 
 
 def open_store(url: str, *, wait_seconds: float = 2.0, read_only: bool = False) -> Store:
@@ -24,8 +27,11 @@ def open_store(url: str, *, wait_seconds: float = 2.0, read_only: bool = False) 
     """
     if url.startswith(("postgresql://", "postgres://")):
         return PostgresStore(url, wait_seconds=wait_seconds, read_only=read_only)
-    if "://" in url and not url.startswith(_SQLITE):
+    if not url.startswith(_SQLITE) and (found := _ELSEWHERE.match(url)):
+        # Nothing else of it is told: it may be a password.
+        what = f"{found['scheme']}://" if found["scheme"] else "What was given as a URL, or as a list of NAME=VALUE,"
         raise UsageError(
-            f"{url.split('://', maxsplit=1)[0]}:// is no store; give sqlite:///FILE or postgresql://USER@HOST/NAME."
+            f"{what} is no store; give sqlite:///FILE or postgresql://USER@HOST/NAME. A file whose name looks so is "
+            "given as sqlite:///FILE."
         )
     return SqliteStore(Path(url.removeprefix(_SQLITE)), busy_seconds=wait_seconds, read_only=read_only)

@@ -10,9 +10,9 @@ through PgBouncer, in its session and its transaction mode.
 import os
 import re
 import socket
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, LiteralString, cast
+from typing import TYPE_CHECKING, LiteralString, TypeVar, cast
 
 from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
@@ -31,6 +31,7 @@ from xbopt.service.store.postgres_form import HEAD_REMAINS, TABLES, differing_ob
 if TYPE_CHECKING:
     from psycopg import Connection
 
+Answer = TypeVar("Answer")
 # Two replicas that start at once would make the tables twice; the number names the lock.
 _SETUP_LOCK = 0x78626F70
 _FETCH = 500
@@ -58,11 +59,12 @@ class PostgresStore:
 
     Raises:
         UsageError: The database is to be read and holds no store.
-        StoreError: The server cannot be reached or refuses.
+        StoreError: The URL cannot be read, or the server cannot be reached or refuses.
         TamperedStoreError: It is to be written to, and is not as the service left it.
     """
 
     def __init__(self, url: str, *, wait_seconds: float = 2.0, read_only: bool = False) -> None:
+        _check_url(url)
         self._url, self._wait, self._read_only = url, wait_seconds, read_only
         milliseconds = max(int(wait_seconds * 1000), 1)
         # A replica that stops in the middle of a transaction must not hold up the others.
@@ -71,6 +73,7 @@ class PostgresStore:
             f"SET LOCAL idle_in_transaction_session_timeout = {milliseconds}; SET LOCAL synchronous_commit = on"
         )
         self._link: Connection[tuple[object, ...]] | None = None
+        self._looking = False
         try:
             with self._said(), self._transaction(writing=not read_only) as connection:
                 self._open(connection)
@@ -97,15 +100,8 @@ class PostgresStore:
             _add_guard(connection)
 
     def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
-        """As ``Store.append``."""
-        fresh = self._lost()
-        try:
-            return self._append(entries, wanted)
-        except StoreError:
-            if fresh or not self._lost():
-                raise
-        # The server may have closed an idle connection. Names are stored once, so a second try does no harm.
-        return self._append(entries, wanted)
+        """As ``Store.append``. Names are stored once, so a second try does no harm."""
+        return self._again(lambda: self._append(entries, wanted))
 
     def _append(self, entries: Sequence[NewEntry], wanted: Wanted | None) -> list[Stored]:
         with self._said(), self._transaction(writing=True) as connection, connection.cursor(binary=True) as cursor:
@@ -145,6 +141,9 @@ class PostgresStore:
 
     def find_all(self, places: Sequence[Place]) -> dict[Place, Entry]:
         """As ``Store.find_all``."""
+        return self._again(lambda: self._found(places))
+
+    def _found(self, places: Sequence[Place]) -> dict[Place, Entry]:
         with self._said(), self._transaction() as connection, connection.cursor(binary=True) as cursor:
             asked = ([kind for kind, _ in places], [key for _, key in places])
             rows = cursor.execute(_LOOKUP, asked).fetchall()
@@ -152,12 +151,18 @@ class PostgresStore:
 
     def latest(self, kind: EntryKind) -> Entry | None:
         """As ``Store.latest``."""
+        return self._again(lambda: self._latest(kind))
+
+    def _latest(self, kind: EntryKind) -> Entry | None:
         with self._said(), self._transaction() as connection, connection.cursor(binary=True) as cursor:
             row = cursor.execute(_LATEST, (kind,)).fetchone()
             return None if row is None else _row(row)[1]
 
     def probe(self) -> None:
         """As ``Store.probe``."""
+        self._again(self._probe)
+
+    def _probe(self) -> None:
         with self._said(), self._transaction(writing=True) as connection:
             _check_end(_head(connection, " FOR UPDATE"), _last(connection))
             connection.execute("UPDATE xbopt_head SET seq = seq")
@@ -174,6 +179,9 @@ class PostgresStore:
 
     def head(self) -> Head:
         """As ``Store.head``."""
+        return self._again(self._end)
+
+    def _end(self) -> Head:
         with self._said(), self._transaction() as connection:
             return _head(connection)
 
@@ -181,7 +189,11 @@ class PostgresStore:
     def snapshot(self) -> Generator[None]:
         """As ``Store.snapshot``."""
         with self._said(), self._transaction():
-            yield
+            self._looking = True
+            try:
+                yield
+            finally:
+                self._looking = False
 
     def check_form(self) -> None:
         """As ``Store.check_form``."""
@@ -206,12 +218,24 @@ class PostgresStore:
             self._link.close()
             self._link = None
 
+    def _again(self, call: Callable[[], Answer]) -> Answer:
+        """Make a call, and once more where the connection was lost meanwhile; not within a snapshot."""
+        fresh = self._lost()
+        try:
+            return call()
+        except StoreError:
+            if fresh or self._looking or not self._lost():
+                raise
+        return call()
+
     def _lost(self) -> bool:
         return self._link is None or self._link.closed or self._link.broken
 
     def _connected(self) -> "Connection[tuple[object, ...]]":
         if self._link is not None and not self._lost():
             return self._link
+        if self._looking:
+            raise StoreError("PostgreSQL: the connection was lost while the store was read; try again.")
         import psycopg
 
         self._link = psycopg.connect(
@@ -229,6 +253,7 @@ class PostgresStore:
 
         One that only reads sees the store at one moment.
         """
+        fresh = self._lost()
         connection = self._connected()
         status = connection.info.transaction_status
         if status != status.IDLE:
@@ -236,9 +261,17 @@ class PostgresStore:
             return
         kind = "READ COMMITTED" if writing else "REPEATABLE READ"
         kind += " READ WRITE" if writing and not self._read_only else " READ ONLY"
+        # One message for all of it: it has no parameters.
+        begin = cast("LiteralString", f"BEGIN ISOLATION LEVEL {kind}{self._settings}")
         try:
-            # One message for all of it: it has no parameters.
-            connection.execute(cast("LiteralString", f"BEGIN ISOLATION LEVEL {kind}{self._settings}"))
+            try:
+                connection.execute(begin)
+            except Exception:
+                if fresh or not self._lost():
+                    raise
+                # The server closed an idle connection.
+                connection = self._connected()
+                connection.execute(begin)
             yield connection
             connection.execute("COMMIT")
         except BaseException:
@@ -266,13 +299,37 @@ class PostgresStore:
                 raise TamperedStoreError(f"PostgreSQL: {text}.") from error
             if isinstance(error, psycopg.DataError | psycopg.errors.ProgramLimitExceeded):
                 raise RefusedEntryError(f"PostgreSQL cannot hold this entry: {text}.") from error
-            if isinstance(error, psycopg.ProgrammingError) and self._link is None:
-                text = "the URL of the store cannot be read; write %XX for signs such as / ? # @ in the password"
             raise StoreError(f"PostgreSQL: {text}.") from None if self._link is None else error
 
     def _without_password(self, text: str) -> str:
+        from psycopg.conninfo import conninfo_to_dict
+
         found = re.match(r"\w+://[^:/@]*:(.*)@", self._url)
-        return text.replace(found[1], "***") if found and found[1] else text
+        for password in (found and found[1], conninfo_to_dict(self._url).get("password")):
+            text = text.replace(str(password), "***") if password else text
+        return text
+
+
+def _check_url(url: str) -> None:
+    """Refuse a URL that the server's library would take apart elsewhere: it quotes the pieces, as a host or a port.
+
+    Raises:
+        StoreError: It cannot be read; the message quotes nothing of it.
+    """
+    from psycopg import Error
+    from psycopg.conninfo import conninfo_to_dict
+
+    rest = url.partition("://")[2]
+    signs, before = rest.count("@"), rest.partition("/")[0].count("@")
+    try:
+        ports = str(conninfo_to_dict(url).get("port") or "").split(",")
+    except Error:
+        ports = ["none"]
+    if signs != before or signs > 1 or not all(re.fullmatch(r"[0-9]{0,5}", port) for port in ports):
+        raise StoreError(
+            "The URL of the store cannot be read. It is postgresql://USER:PASSWORD@HOST:PORT/NAME, with %XX for signs "
+            "such as : / ? # @ % in the password."
+        )
 
 
 def _head(connection: "Connection[tuple[object, ...]]", lock: LiteralString = "") -> Head:

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -21,9 +21,9 @@ from xbopt.service.store.interface import (
 )
 from xbopt.service.store.sqlite_files import (
     NO_LOCKS,
-    UNCHANGING,
     FileMark,
     check_file,
+    is_unmade,
     last_change,
     log_state,
 )
@@ -74,27 +74,42 @@ class SqliteStore:
         self._path, self._read_only = path, read_only
         # Before SQLite opens the file: it gives up its locks when somebody else in the process closes it.
         log = log_state(path)
-        self._doubt, way = log.doubt, log.way if read_only else ""
-        self._unchanged = last_change(path) if way == UNCHANGING else None
-        self._mark = None if read_only else FileMark(path)
+        self._doubt, self._unchanged = log.doubt, log.seen if log.way else None
+        self._mark: FileMark | None = None
         self._clears = True
-        address = f"{path.resolve().as_uri()}?mode=ro{way}" if read_only else path
-        with self._said():
-            # The service hands the connection to its one writing thread.
-            self._connection = sqlite3.connect(
-                address, timeout=busy_seconds, isolation_level=None, check_same_thread=False, uri=read_only
-            )
-            try:
-                if way == NO_LOCKS:
+        is_new = is_unmade(path)
+        if is_new and self._doubt:
+            raise TamperedStoreError(f"{path} is not made anew: {self._doubt}. Put the file back, or its log away.")
+        with self._said(), ExitStack() as opened:
+            if not is_new:
+                self._connection = opened.enter_context(closing(_connected(path, f"ro{log.way}", busy_seconds)))
+                if log.way == NO_LOCKS:
                     self._connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
                 is_new = not self._holds_store()
                 if not read_only:
-                    self._prepare(most_pages, is_new=is_new)
-            except BaseException:
-                self._connection.close()
-                if self._mark is not None:
-                    self._mark.close()
-                raise
+                    self._judge(is_new=is_new)
+                    self._connection.close()
+            if not read_only:
+                self._unchanged, self._mark = None, FileMark(path)
+                opened.callback(self._mark.close)
+                self._connection = opened.enter_context(closing(_connected(path, "rwc", busy_seconds)))
+                self._prepare(most_pages, is_new=is_new)
+            opened.pop_all()
+
+    def _judge(self, *, is_new: bool) -> None:
+        """Whether the store may be written to. SQLite changes files when it opens them for that, so this comes before.
+
+        Raises:
+            TamperedStoreError: It is not as the service left it.
+        """
+        if self._doubt:
+            raise TamperedStoreError(
+                f"{self._path} is not written to: {self._doubt}. Put the log back. If it is lost for good, with "
+                f'the entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
+            )
+        if not is_new:
+            self._check_objects()
+            self._end()
 
     def _holds_store(self) -> bool:
         """Whether the tables of a store are there; False for an empty file that is to become one.
@@ -126,13 +141,6 @@ class SqliteStore:
 
     def _prepare(self, most_pages: int | None, *, is_new: bool) -> None:
         run = self._connection.execute
-        if not is_new:
-            self._check_objects()
-            if self._doubt:
-                raise TamperedStoreError(
-                    f"{self._path} is not written to: {self._doubt}. Put the log back. If it is lost for good, with "
-                    f'the entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
-                )
         run("PRAGMA synchronous=FULL").fetchall()
         if is_new:
             # Before there is a log: the main file alone shows what it is.
@@ -147,9 +155,9 @@ class SqliteStore:
             run(f"PRAGMA {setting}").fetchall()
         if most_pages is not None:
             run(f"PRAGMA max_page_count={most_pages:d}").fetchall()
-        self._end()
         # The first transaction makes the log, and then marks the file: a marked file always had a log beside it.
         with self._writing():
+            self._end()
             if self._objects().isdisjoint(_SINCE_THEN):
                 run(_OBJECTS["head_remains"])
 
@@ -375,6 +383,12 @@ class SqliteStore:
         if isinstance(failure, sqlite3.DataError):
             return RefusedEntryError(f"{self._path} cannot hold this entry: {failure}.")
         return StoreError(f"{self._path}: {failure}.")
+
+
+def _connected(path: Path, way: str, busy_seconds: float) -> sqlite3.Connection:
+    address = f"{path.resolve().as_uri()}?mode={way}"
+    # The service hands the connection to its one writing thread.
+    return sqlite3.connect(address, timeout=busy_seconds, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _parts(keys: list[str]) -> Iterator[tuple[list[str], str]]:

@@ -6,6 +6,7 @@ stands in the field ``user_version`` of the file's header, and the log holds the
 whole log into the file, the service at a clean end or any SQLite that finds both, takes the mark away by that.
 """
 
+import fcntl
 import os
 import struct
 import time
@@ -28,6 +29,18 @@ _MARK_AT, _SCHEMA_VERSION_AT = 60, 40
 _LOG_MAGIC = (0x377F0682, 0x377F0683)
 _LOG_HEADER, _FRAME_HEADER = struct.Struct(">8I"), struct.Struct(">6I")
 _RESTLESS_SECONDS = 0.1
+_SECTOR = 512
+# Its index: version, unused, changes, two flags, page size, number of frames, pages, sums, salt, sums; all of it twice.
+# https://www.sqlite.org/walformat.html#the_wal_index_file_format
+_INDEX = struct.Struct("=3I2BH4I8s8x")
+_INDEX_VERSION = 3007000
+_IN_USE_LOCK = 128
+_LOCK = struct.Struct("hhqqi4x")
+# A rollback journal: https://www.sqlite.org/fileformat2.html#the_rollback_journal
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
+_JOURNAL_HEADER = struct.Struct(">8s3I")
+_MADE_BYTES = 1 << 16
+"""More than a store without entries takes."""
 
 
 def check_file(path: Path, *, read_only: bool) -> None:
@@ -93,40 +106,66 @@ class LogState:
     Attributes:
         way: How SQLite has to open the file so that reading leaves no trace.
         doubt: Why the log cannot be whole; empty where nothing speaks for it.
+        seen: When the files were last written to, before they were looked at.
     """
 
     way: str
     doubt: str
+    seen: tuple[int, ...]
 
 
 def log_state(path: Path) -> LogState:
     """Look at the log of a store. Nobody in this process may have the store open: that would lose its locks.
 
-    Log and index stand there while a service writes, or after it was killed: they are used as they are. A log without
-    its index, as in a copy, is read into memory, for which SQLite wants a file system without locks. A file that stands
-    alone is read as one that does not change; whether that was so is checked afterwards. So is one whose log holds no
-    complete transaction: SQLite would remove that log in the end.
+    Where another process has the store open, its log and index are used with it. A log that nobody uses, as in a copy
+    or after a kill, is read into memory, for which SQLite wants a file system without locks: its index stays as it is.
+    A file that stands alone is read as one that does not change. So is one whose log holds no complete transaction:
+    SQLite would remove that log in the end. Whether nothing changed is checked afterwards.
     """
-    log = _beside(path, "-wal")
-    complete, damage = _read_log(log)
-    if not complete and not damage and path.exists() and _marked(path):
+    seen = last_change(path)
+    log, index = _beside(path, "-wal"), _beside(path, "-shm")
+    complete, damage = _read_log(log, index)
+    if not path.exists() or not path.stat().st_size:
+        damage = f"its write-ahead log {log.name} is there, but the file itself is not, or empty" if complete else ""
+    elif not complete and not damage and _marked(path):
         damage = (
             f"a service had {path.name} open when it was copied or stopped, and its write-ahead log {log.name}, which "
             "holds the newest entries, is not beside it or empty"
         )
     if not complete:
-        return LogState(UNCHANGING, damage)
-    return LogState("" if _beside(path, "-shm").exists() else NO_LOCKS, damage)
+        return LogState(UNCHANGING, damage, seen)
+    return LogState("" if _in_use(index) else NO_LOCKS, damage, seen)
 
 
-def _read_log(log: Path) -> tuple[int, str]:
+def is_unmade(path: Path) -> bool:
+    """Whether a file is still to become a database: missing, empty, or its making was cut short.
+
+    SQLite empties the last again by the journal beside it. It would empty any other, too; so that one has to be as
+    short as a store without entries.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return True
+    journal = _beside(path, "-journal")
+    header = journal.read_bytes()[: _JOURNAL_HEADER.size] if journal.exists() else b""
+    if len(header) < _JOURNAL_HEADER.size:
+        return False
+    magic, _, _, pages = _JOURNAL_HEADER.unpack(header)
+    return magic == _JOURNAL_MAGIC and not pages and path.stat().st_size <= _MADE_BYTES
+
+
+def _read_log(log: Path, index: Path) -> tuple[int, str]:
     """Number of frames that SQLite will read, and what is wrong with the log."""
     complete, found = 0, ""
     for _ in range(3):
+        # Before the log, which may grow meanwhile.
+        counted, salt = _indexed(index)
         data = log.read_bytes() if log.exists() else b""
-        if len(data) <= _LOG_HEADER.size:
-            return 0, ""
-        complete, found = _frames(data)
+        complete, found = _frames(data) if len(data) > _LOG_HEADER.size else (0, "")
+        if salt == data[16:24] and counted > complete:
+            found = f"holds {complete} frames that fit, and its index {index.name} counted {counted}"
+        elif salt == data[16:24] and found and _in_use(index):
+            # Whoever has the store open knows where its log ends: what lies behind was given up.
+            found = ""
         if not found:
             break
         # A service that writes at this moment is seen in the middle of its work.
@@ -136,10 +175,37 @@ def _read_log(log: Path) -> tuple[int, str]:
     return complete, ""
 
 
-def last_change(path: Path) -> tuple[int, int]:
-    """When a file was last written to, in ns, and its size in bytes."""
-    now = path.stat()
-    return now.st_mtime_ns, now.st_size
+def _indexed(index: Path) -> tuple[int, bytes]:
+    """How many frames were stored for good, as the index says, and the salt of the log that it is for.
+
+    A frame is counted after it was synced. An index that a loss of power left may count less.
+    """
+    header = b""
+    if index.exists():
+        with index.open("rb") as file:
+            header = file.read(2 * _INDEX.size)
+    first, second = header[: _INDEX.size], header[_INDEX.size :]
+    if len(header) < 2 * _INDEX.size or first != second:
+        return 0, b""
+    version, *_, frames, _, _, _, salt = _INDEX.unpack(first)
+    return (frames, salt) if version == _INDEX_VERSION else (0, b"")
+
+
+def _in_use(index: Path) -> bool:
+    """Whether somebody has the store open, who holds a lock on its index then."""
+    if not index.exists():
+        return False
+    if not hasattr(fcntl, "F_OFD_GETLK"):
+        return True
+    with index.open("rb") as file:
+        held = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _IN_USE_LOCK, 1, 0))
+    return bool(_LOCK.unpack(held)[0] != fcntl.F_UNLCK)
+
+
+def last_change(path: Path) -> tuple[int, ...]:
+    """When a file and its log were last written to, in ns, and their sizes in bytes."""
+    found = [one.stat() for one in (path, _beside(path, "-wal")) if one.exists()]
+    return tuple(number for one in found for number in (one.st_mtime_ns, one.st_size))
 
 
 def _beside(path: Path, ending: str) -> Path:
@@ -164,8 +230,11 @@ def _frames(log: bytes) -> tuple[int, str]:
     """Number of frames up to the last complete transaction, and what is wrong; empty where SQLite reads them all.
 
     Frames carry the salt of the log's header and a sum over all before them; SQLite stops at the first that does not
-    fit. Older frames behind the newest have another salt. A last frame that does not fit was being written when the
-    service was killed; one that others of its time follow was damaged.
+    fit, and goes on from the last complete transaction. Behind that may lie what was never complete: older frames of
+    another salt, and frames of transactions that a full disk, a kill or a rollback cut short, whose last one is missing
+    or torn. So a frame there that ends a transaction, and fits what is written of the one before, shows that a complete
+    transaction was damaged. (A loss of power may store the pages of the last transaction in any order, and look so,
+    too.) The file ends after a frame, or where writing stops: after a frame's header, or with a sector.
     """
     magic, _, page, _, *salt, first, second = _LOG_HEADER.unpack_from(log)
     if magic not in _LOG_MAGIC or page < 512 or page & (page - 1):
@@ -176,20 +245,25 @@ def _frames(log: bytes) -> tuple[int, str]:
         return 0, "has a damaged header"
     size = _FRAME_HEADER.size + page
     complete = 0
-    is_broken = False
+    is_whole = True
+    written = sums
     for number, at in enumerate(range(_LOG_HEADER.size, len(log) - size + 1, size), start=1):
-        _, commit, salt_1, salt_2, first, second = _FRAME_HEADER.unpack_from(log, at)
+        _, commit, salt_1, salt_2, *ends = _FRAME_HEADER.unpack_from(log, at)
+        content = log[at : at + 8] + log[at + _FRAME_HEADER.size : at + size]
+        before, written = written, (ends[0], ends[1])
         if [salt_1, salt_2] != salt:
-            # Those before it were written over, so nothing behind it counts.
-            is_broken = True
+            is_whole = False
             continue
-        if is_broken:
+        sums = _checksum(content, order, sums)
+        if is_whole and sums == written:
+            complete = number if commit else complete
+            continue
+        is_whole = False
+        # Torn are the last frames of a file only in part, or over older ones.
+        if commit and (at + size == len(log) or written in {sums, _checksum(content, order, before)}):
             return complete, "is damaged before its end"
-        sums = _checksum(log[at : at + 8] + log[at + _FRAME_HEADER.size : at + size], order, sums)
-        is_broken = sums != (first, second)
-        if commit and not is_broken:
-            complete = number
-    if (len(log) - _LOG_HEADER.size) % size:
+    rest = (len(log) - _LOG_HEADER.size) % size
+    if rest not in {0, _FRAME_HEADER.size} and len(log) % _SECTOR:
         return complete, "ends in the middle of a page"
     return complete, ""
 
