@@ -135,8 +135,11 @@ def serve_command(
     from xbopt.service.http.server import ServiceSettings, run_service
     from xbopt.service.http.tokens import readable_by_others
 
-    # Whoever stops a service that still loads has stopped it; there is nothing to answer first.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    def end(_signal: int, _frame: object) -> None:
+        """Whoever stops a service that still loads has stopped it; there is nothing to answer first."""
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
     is_typed = getattr(context.get_parameter_source("store"), "name", "") == "COMMANDLINE"
     store = _store_url(store, store_file, is_typed=is_typed)
     settings = ServiceSettings(

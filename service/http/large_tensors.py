@@ -45,10 +45,9 @@ class _OnlyData(msgspec.Struct):
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class _OnlyInputs(msgspec.Struct):
-    inputs: short_list(_MOST_INPUTS, _OnlyData) | msgspec.UnsetType = msgspec.UNSET  # type: ignore[valid-type]
-
-
+_OnlyInputs: Any = msgspec.defstruct(
+    "_OnlyInputs", [("inputs", short_list(_MOST_INPUTS, _OnlyData) | msgspec.UnsetType, msgspec.UNSET)]
+)
 _skeleton = msgspec.json.Decoder(_OnlyInputs)
 _envelope = msgspec.json.Decoder(_with(InferenceRequest, "inputs", list[_Tensor]))
 _data = msgspec.json.Decoder(next(field.type for field in msgspec.structs.fields(TensorIn) if field.name == "data"))
