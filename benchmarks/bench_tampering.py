@@ -18,9 +18,8 @@ import numpy as np
 
 from benchmarks.serving.bundles import exploring, make_bundle, market
 from tests.service.conftest import Exported, new_database
+from tests.service.file_tamperings import CLOSED_FILES, OPEN_FILES
 from tests.service.tamperings import (
-    CLOSED_FILES,
-    OPEN_FILES,
     POSTGRES,
     ROWS,
     SQLITE,

@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-from xbopt.core.errors import UsageError
 from xbopt.service.store.entries import GENESIS, Entry, EntryKind, Head, NewEntry, Stored
 from xbopt.service.store.interface import (
     Place,
@@ -19,31 +18,9 @@ from xbopt.service.store.interface import (
     required,
     sought,
 )
-from xbopt.service.store.sqlite_files import (
-    NO_LOCKS,
-    FileMark,
-    check_file,
-    is_unmade,
-    last_change,
-    log_state,
-)
+from xbopt.service.store.sqlite_files import NO_LOCKS, FileMark, check_file, is_unmade, last_change, log_state
+from xbopt.service.store.sqlite_form import OBJECTS, add_guards, check_objects, holds_store
 
-_OBJECTS = {
-    "entries": """CREATE TABLE entries (
-  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, payload BLOB NOT NULL, hash BLOB NOT NULL,
-  UNIQUE (kind, key)
-) STRICT""",
-    "head": """CREATE TABLE head (
-  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL
-) STRICT""",
-    "entries_stay": """CREATE TRIGGER entries_stay BEFORE UPDATE ON entries
-  BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END""",
-    "entries_remain": """CREATE TRIGGER entries_remain BEFORE DELETE ON entries
-  BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END""",
-    "head_remains": """CREATE TRIGGER head_remains BEFORE DELETE ON head
-  BEGIN SELECT RAISE(ABORT, 'the end of the chain is never removed'); END""",
-}
-_COLUMNS = {"entries": ["seq", "kind", "key", "payload", "hash"], "head": ["one", "seq", "hash"]}
 _ENTRY = "seq, kind, key, payload, hash"
 _CHUNK = 500
 _CACHE_KB = 8192
@@ -85,7 +62,7 @@ class SqliteStore:
                 self._connection = opened.enter_context(closing(_connected(path, f"ro{log.way}", busy_seconds)))
                 if log.way == NO_LOCKS:
                     self._connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
-                is_new = not self._holds_store()
+                is_new = not holds_store(self._connection, path, read_only=read_only)
                 if not read_only:
                     self._judge(is_new=is_new)
                     self._connection.close()
@@ -108,36 +85,8 @@ class SqliteStore:
                 f'the entries in it, sqlite3 {self._path.name} "PRAGMA user_version = 0" says so.'
             )
         if not is_new:
-            self._check_objects()
+            check_objects(self._connection, self._path)
             self._end()
-
-    def _holds_store(self) -> bool:
-        """Whether the tables of a store are there; False for an empty file that is to become one.
-
-        Raises:
-            UsageError: It lacks the tables of a store, and is to be read or holds other tables.
-            TamperedStoreError: It holds only one of them as it was made.
-        """
-        run = self._connection.execute
-        names = {str(name) for (name,) in run("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        there = {
-            table: [str(column) for (column,) in run("SELECT name FROM pragma_table_info(?)", (table,))]
-            for table in _COLUMNS
-        }
-        if there == _COLUMNS:
-            return True
-        kept = [table for table in _COLUMNS if there[table] == _COLUMNS[table]]
-        if kept:
-            raise TamperedStoreError(
-                f"{self._path} holds {kept[0]} as xbopt serve made it, but not the other table of a store."
-            )
-        if self._read_only or names:
-            holds = f"the tables {', '.join(sorted(names))}" if names else "no table"
-            raise UsageError(
-                f"{self._path} is a SQLite database, but not a decision store: it holds {holds}; a store holds "
-                "entries and head, as xbopt serve makes them."
-            )
-        return False
 
     def _prepare(self, most_pages: int | None, *, is_new: bool) -> None:
         run = self._connection.execute
@@ -145,8 +94,8 @@ class SqliteStore:
         if is_new:
             # Before there is a log: the main file alone shows what it is.
             run("BEGIN IMMEDIATE")
-            if not self._holds_store():
-                for statement in _OBJECTS.values():
+            if not holds_store(self._connection, self._path, read_only=False):
+                for statement in OBJECTS.values():
                     run(statement)
                 run("INSERT INTO head VALUES (1, 0, ?)", (GENESIS,))
             run("COMMIT")
@@ -158,8 +107,7 @@ class SqliteStore:
         # The first transaction makes the log, and then marks the file: a marked file always had a log beside it.
         with self._writing():
             self._end()
-            if self._objects().isdisjoint(_SINCE_THEN):
-                run(_OBJECTS["head_remains"])
+            add_guards(self._connection)
 
     def append(self, entries: Sequence[NewEntry], wanted: Wanted | None = None) -> list[Stored]:
         """As ``Store.append``."""
@@ -238,7 +186,7 @@ class SqliteStore:
     def check_form(self) -> None:
         """As ``Store.check_form``."""
         with self._said():
-            self._check_objects()
+            check_objects(self._connection, self._path)
             found = [str(line) for (line,) in self._connection.execute("PRAGMA integrity_check(1)")]
             if found != ["ok"]:
                 raise TamperedStoreError(f"{self._path} is damaged: {' '.join(found[0].split())}.")
@@ -313,29 +261,6 @@ class SqliteStore:
             )
         return end
 
-    def _check_objects(self) -> None:
-        """Whether tables and guards are those of a store, and no others.
-
-        Raises:
-            TamperedStoreError: They are not.
-        """
-        differing = self._objects() ^ {(name, _plain(sql)) for name, sql in _OBJECTS.items()}
-        if differing == _SINCE_THEN:
-            # Whoever writes to such a store adds the guard first, and writes down that the service began.
-            began = self._connection.execute("SELECT 1 FROM entries WHERE kind = 'administration' LIMIT 1").fetchone()
-            if not began:
-                return
-        if differing:
-            names = ", ".join(sorted({name for name, _ in differing}))
-            raise TamperedStoreError(
-                f"{self._path}: the tables and their guards are not as xbopt serve made them: {names}."
-            )
-
-    def _objects(self) -> set[tuple[str, str]]:
-        """Name and text of everything that is defined in the file."""
-        rows = self._connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-        return {(str(name), _plain(str(sql))) for name, sql in rows}
-
     @contextmanager
     def _writing(self) -> Generator[None]:
         run = self._connection.execute
@@ -396,11 +321,3 @@ def _parts(keys: list[str]) -> Iterator[tuple[list[str], str]]:
     for first in range(0, len(keys), _CHUNK):
         part = keys[first : first + _CHUNK]
         yield part, ",".join("?" * len(part))
-
-
-def _plain(sql: str) -> str:
-    return " ".join(sql.replace("IF NOT EXISTS ", "").split())
-
-
-_SINCE_THEN = {("head_remains", _plain(_OBJECTS["head_remains"]))}
-"""The guard that stores of earlier versions lack."""

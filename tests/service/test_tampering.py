@@ -10,15 +10,13 @@ import pytest
 
 from benchmarks.bench_tampering import run
 from tests.service.conftest import Exported, Serve, new_database
+from tests.service.file_tamperings import CLOSED_FILES, OPEN_FILES, FileTampering
 from tests.service.tamperings import (
-    CLOSED_FILES,
-    OPEN_FILES,
     POSTGRES,
     ROWS,
     SQLITE,
     WITH_HEAD,
     Chain,
-    FileTampering,
     copy_files,
     head_of,
     read_chain,
