@@ -342,14 +342,8 @@ OPEN_FILES: dict[str, FileTampering] = {
     "no log": FileTampering(_alone),
     "an empty log": FileTampering(lambda path, _: _cut_log(path, 0)),
     "a log of a header": FileTampering(lambda path, _: _cut_log(path, 32)),
-    # A disk that was full leaves a log that ends with a sector, and a kill one that ends with a frame's header.
     "a log cut in a page": FileTampering(
-        lambda path, rng: _cut_log(
-            path, 32 + 4120 * int(rng.integers(1, _frames(path))) + 8 * int(rng.integers(4, 500)) + 1
-        )
-    ),
-    "a log cut at a sector": FileTampering(
-        lambda path, rng: _cut_log(path, 512 * int(rng.integers(9, 8 * _frames(path)))), frozenset({0, 5})
+        lambda path, rng: _cut_log(path, 41 + 8 * int(rng.integers(520, 510 * _frames(path))))
     ),
     # A log that ends with a page may have been written no further: only a head tells.
     "a log cut after a page": FileTampering(
