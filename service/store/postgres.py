@@ -189,11 +189,11 @@ class PostgresStore:
     def snapshot(self) -> Generator[None]:
         """As ``Store.snapshot``."""
         with self._said(), self._transaction():
-            self._looking = True
+            within, self._looking = self._looking, True
             try:
                 yield
             finally:
-                self._looking = False
+                self._looking = within
 
     def check_form(self) -> None:
         """As ``Store.check_form``."""

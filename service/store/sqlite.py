@@ -18,7 +18,15 @@ from xbopt.service.store.interface import (
     required,
     sought,
 )
-from xbopt.service.store.sqlite_files import NO_LOCKS, FileMark, check_file, is_unmade, last_change, log_state
+from xbopt.service.store.sqlite_files import (
+    NO_LOCKS,
+    FileMark,
+    check_file,
+    connected,
+    is_unmade,
+    last_change,
+    log_state,
+)
 from xbopt.service.store.sqlite_form import OBJECTS, add_guards, check_objects, holds_store
 
 _ENTRY = "seq, kind, key, payload, hash"
@@ -59,7 +67,7 @@ class SqliteStore:
             raise TamperedStoreError(f"{path} is not made anew: {self._doubt}. Put the file back, or its log away.")
         with self._said(), ExitStack() as opened:
             if not is_new:
-                self._connection = opened.enter_context(closing(_connected(path, f"ro{log.way}", busy_seconds)))
+                self._connection = opened.enter_context(closing(connected(path, f"ro{log.way}", busy_seconds)))
                 if log.way == NO_LOCKS:
                     self._connection.execute("PRAGMA locking_mode=EXCLUSIVE").fetchall()
                 is_new = not holds_store(self._connection, path, read_only=read_only)
@@ -69,7 +77,7 @@ class SqliteStore:
             if not read_only:
                 self._unchanged, self._mark = None, FileMark(path)
                 opened.callback(self._mark.close)
-                self._connection = opened.enter_context(closing(_connected(path, "rwc", busy_seconds)))
+                self._connection = opened.enter_context(closing(connected(path, "rwc", busy_seconds)))
                 self._prepare(most_pages, is_new=is_new)
             opened.pop_all()
 
@@ -308,12 +316,6 @@ class SqliteStore:
         if isinstance(failure, sqlite3.DataError):
             return RefusedEntryError(f"{self._path} cannot hold this entry: {failure}.")
         return StoreError(f"{self._path}: {failure}.")
-
-
-def _connected(path: Path, way: str, busy_seconds: float) -> sqlite3.Connection:
-    address = f"{path.resolve().as_uri()}?mode={way}"
-    # The service hands the connection to its one writing thread.
-    return sqlite3.connect(address, timeout=busy_seconds, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def _parts(keys: list[str]) -> Iterator[tuple[list[str], str]]:

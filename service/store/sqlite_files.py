@@ -8,6 +8,7 @@ whole log into the file, the service at a clean end or any SQLite that finds bot
 
 import fcntl
 import os
+import sqlite3
 import struct
 import time
 from dataclasses import dataclass
@@ -200,6 +201,13 @@ def _in_use(index: Path) -> bool:
     with index.open("rb") as file:
         held = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _IN_USE_LOCK, 1, 0))
     return bool(_LOCK.unpack(held)[0] != fcntl.F_UNLCK)
+
+
+def connected(path: Path, way: str, busy_seconds: float) -> sqlite3.Connection:
+    """SQLite's connection to a file, opened in one of its ways: ``ro`` with what is said of the log, or ``rwc``."""
+    address = f"{path.resolve().as_uri()}?mode={way}"
+    # The service hands the connection to its one writing thread.
+    return sqlite3.connect(address, timeout=busy_seconds, isolation_level=None, check_same_thread=False, uri=True)
 
 
 def last_change(path: Path) -> tuple[int, ...]:
