@@ -128,7 +128,7 @@ def log_state(path: Path) -> LogState:
     complete, damage = _read_log(log, index)
     if not path.exists() or not path.stat().st_size:
         damage = f"its write-ahead log {log.name} is there, but the file itself is not, or empty" if complete else ""
-    elif not complete and not damage and _marked(path):
+    elif not complete and not damage and _marked(path) and not _begun_anew(log, index):
         damage = (
             f"a service had {path.name} open when it was copied or stopped, and its write-ahead log {log.name}, which "
             "holds the newest entries, is not beside it or empty"
@@ -174,6 +174,22 @@ def _read_log(log: Path, index: Path) -> tuple[int, str]:
         if log.exists() and log.read_bytes() == data:
             return complete, f"the write-ahead log {log.name} {found}"
     return complete, ""
+
+
+def _begun_anew(log: Path, index: Path) -> bool:
+    """Whether a log without a complete transaction is one that SQLite began again, after it took all into the file.
+
+    A kill may come then, before the first transaction of the new log is whole. The index counts no frame of it; or
+    frames of the log before lie behind, whose first salt is one less.
+    """
+    data = log.read_bytes() if log.exists() else b""
+    if len(data) <= _LOG_HEADER.size:
+        return False
+    if _indexed(index) == (0, data[16:24]):
+        return True
+    _, _, page, _, salt, *_ = _LOG_HEADER.unpack_from(data)
+    frames = range(_LOG_HEADER.size, len(data) - _FRAME_HEADER.size, _FRAME_HEADER.size + page)
+    return any(_FRAME_HEADER.unpack_from(data, at)[2] == (salt - 1) & 0xFFFFFFFF for at in frames)
 
 
 def _indexed(index: Path) -> tuple[int, bytes]:

@@ -19,6 +19,7 @@ from tests.service.conftest import new_database
 from tests.service.tamperings import copy_files
 from tests.service.test_store import entry
 from xbopt.core.errors import XboptError
+from xbopt.service.store import sqlite_files
 from xbopt.service.store.entries import NewEntry
 from xbopt.service.store.interface import StoreError, TamperedStoreError
 from xbopt.service.store.opening import open_store
@@ -94,6 +95,45 @@ def test_a_kill_at_any_moment_loses_nothing(writer: Callable[..., "subprocess.Po
     with closing(open_store(str(path))) as store:
         store.append([entry(1)])
     assert told < keys_of(path)
+
+
+@pytest.mark.parametrize("without_index", [False, True])
+def test_a_log_that_was_begun_anew_lacks_nothing(tmp_path: Path, *, without_index: bool) -> None:
+    """SQLite took all into the file and wrote the head of the next log; the kill came before its first transaction."""
+    path, copy = tmp_path / "s.sqlite", tmp_path / "copy"
+    copy.mkdir()
+    with closing(open_store(str(path))) as store:
+        for number in range(20):
+            store.append([entry(number)])
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0
+        store.append([entry(20)])
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        main = copy_files(path, copy / "store")
+    mark = sqlite_files.FileMark(main)
+    mark.renew()
+    mark.close()
+    log, index = main.with_name("s.sqlite-wal"), main.with_name("s.sqlite-shm")
+    data = bytearray(log.read_bytes())
+    magic, version, page, count, salt, *_ = struct.unpack_from(">8I", data)
+    head = struct.pack(">6I", magic, version, page, count + 1, (salt + 1) & 0xFFFFFFFF, 0xDEADBEEF)
+    order = "<" if magic == 0x377F0682 else ">"
+    data[:32] = head + struct.pack(">2I", *sqlite_files._checksum(head, order, (0, 0)))
+    log.write_bytes(data)
+    if without_index:
+        index.unlink(missing_ok=True)
+    else:
+        raw = bytearray(index.read_bytes())
+        for at in (0, 48):
+            raw[at + 16 : at + 20] = bytes(4)
+            raw[at + 32 : at + 40] = data[16:24]
+        index.write_bytes(raw)
+    assert len(keys_of(main)) == 21
+    log.write_bytes(data[:32])
+    index.unlink(missing_ok=True)
+    with pytest.raises(TamperedStoreError, match="more may be missing"):
+        keys_of(main)
 
 
 @pytest.fixture

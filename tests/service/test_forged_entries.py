@@ -380,10 +380,11 @@ def test_cells_beside_held_ones_keep_their_exploration(tactic: Exported, tmp_pat
 
 def test_a_snapshot_inside_another_is_the_same(tmp_path: Path) -> None:
     path = str(tmp_path / "s.sqlite")
-    with closing(open_store(path)) as writer, closing(open_store(path, read_only=True)) as reader:
-        writer.append([NewEntry("decision", "a", b"")])
-        with reader.snapshot():
-            assert verify_chain(reader).entries == 1
-            writer.append([NewEntry("decision", "b", b"")])
-            assert verify_chain(reader).entries == 1
-        assert verify_chain(reader).entries == 2
+    for count, key in enumerate("ab", start=1):
+        with closing(open_store(path)) as writer:
+            writer.append([NewEntry("decision", key, b"")])
+        with closing(open_store(path, read_only=True)) as reader:
+            with reader.snapshot():
+                assert verify_chain(reader).entries == count
+                assert verify_chain(reader).entries == count
+            assert verify_chain(reader).entries == count

@@ -142,10 +142,10 @@ def _varint(number: int) -> bytes:
 
 
 def test_the_operators_that_are_allowed_are_those_that_exporters_use(repository: Path) -> None:
-    """An operator that no exporter needs any more is taken off the list, and one more is put on it."""
+    """One more is put on the list; one that only earlier versions wrote stays, because their bundles load."""
     source = "".join(path.read_text() for path in (repository / "service" / "exporting").glob("*.py"))
     used = set(re.findall(r"""(?:add|make_node)\(\s*"([A-Z]\w+)\"""", source))
-    assert used == OPERATORS
+    assert used | {"ArgMin"} == OPERATORS
 
 
 def outgrown(model: onnx.ModelProto) -> None:
@@ -247,7 +247,7 @@ def test_a_bomb_ends_verify_with_5_and_leaves_the_service_as_it_was(
     starting = serve(tmp_path / "bomb.xbopt", wait=False)
     time.sleep(1.5)
     starting.process.terminate()
-    assert starting.process.wait(timeout=5.0) == 130
+    assert starting.process.wait(timeout=5.0) == 0
     started = time.monotonic()
     code, _, err = command("verify", large)
     assert (code, "Traceback" in err) == (5, False)

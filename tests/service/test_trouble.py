@@ -201,7 +201,11 @@ def test_paths_and_methods_that_do_not_exist_are_told(tactic: Exported, tmp_path
             for path, kind in (("/v2/models/demo/versions", "json"), ("/v1/models", "problem+json")):
                 missing = await client.get(path)
                 assert (missing.status_code, missing.headers["content-type"]) == (404, f"application/{kind}")
-            for path, allowed in (("/v1/allocate", "POST"), ("/v1/bundle", "GET"), ("/v2/models/demo/infer", "POST")):
+            for path, allowed in (
+                ("/v1/allocate", "POST"),
+                ("/v1/bundle", "GET, HEAD"),
+                ("/v2/models/demo/infer", "POST"),
+            ):
                 wrong = await client.request("DELETE", path)
                 assert (wrong.status_code, wrong.headers["allow"]) == (405, allowed)
 
