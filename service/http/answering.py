@@ -84,6 +84,11 @@ class Answering:
         self._log.note(f"{what}: {error}")
         return ProblemError(503, f"{what}: the store refuses, because {store_reason(error)}.")
 
+    def refused(self, error: RefusedEntryError) -> ProblemError:
+        """What a client is told of an entry that no store takes; the operator hears more."""
+        self._log.note(str(error))
+        return ProblemError(422, "The store takes no entry with such a name or text, ever.")
+
     async def _store(self, decided: Sequence[Decided], allocator: Allocator) -> list[tuple[Allocation, Stored]]:
         """Store decisions, all of them or none; gives what is to be told of each, and where it stands."""
         entries = [one.entry for one in decided]
@@ -95,8 +100,7 @@ class Answering:
             is_told = True
             return [(one.allocation, state) for one, state in zip(decided, settled, strict=True)]
         except RefusedEntryError as error:
-            self._log.note(str(error))
-            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
+            raise self.refused(error) from error
         except StoreError as error:
             self.stored_at, late = float("-inf"), isinstance(error, UncertainStoreError)
             if allocator.bundle.guardrails.on_store_failure != "fallback":

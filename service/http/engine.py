@@ -23,13 +23,11 @@ from xbopt.service.http.served_bundles import ServedBundles
 from xbopt.service.http.shadow import ShadowRunner
 from xbopt.service.store.group_commit import GroupCommit
 from xbopt.service.store.interface import RefusedEntryError, StoreError, UncertainStoreError
-from xbopt.service.store.recording import (
-    administration_entry,
-    bundle_entry,
-)
+from xbopt.service.store.recording import administration_entry, bundle_entry
 
 _to_json = msgspec.json.Encoder().encode
 Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 class Engine:
@@ -136,6 +134,26 @@ class Engine:
         texts = await self.bulk.each(told, lambda some: [_to_json([answer(one, own) for one in some])[1:-1]])
         return b"[" + b",".join(texts) + b"]"
 
+    async def aside(self, work: Callable[[], Done], *, large: bool) -> Done:
+        """Do something; beside the loop where it is large."""
+        return await self.bulk.run(work) if large else work()
+
+    async def read(self, read: Callable[[Allocator], Done], *, large: bool) -> tuple[Allocator, Done]:
+        """Read a batch for the bundle that decides, anew where another one decides meanwhile.
+
+        Args:
+            read: Reads it for a bundle.
+            large: Whether that is done beside the loop.
+
+        Returns:
+            The bundle that decides, and what was read for it.
+        """
+        while True:
+            allocator = self.allocator
+            found = await self.aside(partial(read, allocator), large=large)
+            if allocator is self.allocator:
+                return allocator, found
+
     async def allocate_batch(
         self, batch: Batch, *, key: str, body: bytes, episode_ids: Sequence[str], steps: Sequence[int], actor: str = ""
     ) -> BatchAnswered:
@@ -181,8 +199,7 @@ class Engine:
             await check_subjects(self.answering.subjects, outcomes)
             stored = await self.commit.append(*entries)
         except RefusedEntryError as error:
-            self.log.note(str(error))
-            raise ProblemError(422, "The store takes no entry with such a name or text, ever.") from error
+            raise self.answering.refused(error) from error
         except StoreError as error:
             self.metrics.store_failures.labels("refused").inc()
             what = "The outcomes cannot be stored"

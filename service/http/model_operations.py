@@ -1,9 +1,7 @@
 """The operations of the inference protocol, under ``/v2``."""
 
-from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import TypeVar
 
 import msgspec
 
@@ -11,6 +9,7 @@ from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.http.answers import InferenceReady, Live
 from xbopt.service.http.bodies import decoded, decoded_order, json_answer, need_ready
+from xbopt.service.http.bulk import SMALL_BYTES
 from xbopt.service.http.engine import Engine
 from xbopt.service.http.inference import (
     InferenceAnswer,
@@ -37,9 +36,8 @@ from xbopt.service.http.routes import JSON, Answer, Call
 from xbopt.service.http.tensor_bytes import CONTENT_TYPE as BYTES
 from xbopt.service.http.tensor_bytes import HEADER_LENGTH, split_body
 
-_LARGE_BYTES, _LARGE_ROWS = 1 << 16, 64
-"""From this size on a body is read, and an answer written, in another thread, so that the event loop stays free."""
-Done = TypeVar("Done")
+_LARGE_ROWS = 64
+"""From this many rows on an answer is written beside the loop."""
 _index = msgspec.json.Decoder(IndexQuery)
 
 
@@ -107,12 +105,8 @@ class ModelOperations:
     async def _infer(self, call: Call) -> tuple[Answer, int]:
         engine = self._engine
         need_ready(engine)
-        large = len(call.body) >= _LARGE_BYTES
-        allocator = engine.allocator
-        asked, key, batch, identity = await self._aside(partial(_read, call, allocator), large=large)
-        while allocator is not engine.allocator:  # a batch has to be decided by the bundle that read it
-            allocator = engine.allocator
-            asked, key, batch, identity = await self._aside(partial(_read, call, allocator), large=large)
+        large = len(call.body) > SMALL_BYTES
+        allocator, (asked, key, batch, identity) = await engine.read(partial(_read, call), large=large)
         schema = allocator.bundle.schema
         foreign = foreign_outputs(asked, schema)
         if foreign and not await engine.answering.subjects.of([key]):
@@ -137,14 +131,10 @@ class ModelOperations:
             write_inference, asked, key, answered.allocation, allocator, address=answered.bundle,
             receipt=answered.receipt,
         )  # fmt: skip
-        told, tensors = await self._aside(lambda: _written(*write()), large=len(batch) >= _LARGE_ROWS)
+        told, tensors = await engine.aside(lambda: _written(*write()), large=len(batch) >= _LARGE_ROWS)
         if not tensors:
             return (JSON, told), len(batch)
         return (BYTES, b"".join((told, *tensors)), [(HEADER_LENGTH, str(len(told)))]), len(batch)
-
-    async def _aside(self, work: "Callable[[], Done]", *, large: bool) -> Done:
-        """Do something; beside the loop where it is large."""
-        return await self._engine.bulk.run(work) if large else work()
 
     def _named(self, call: Call) -> Allocator:
         """Who decides, if it has the name and version of the path."""

@@ -25,7 +25,6 @@ from xbopt.service.store.interface import StoreError, UncertainStoreError
 _MOST_AT_ONCE = 4 << 20
 _FILE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 Item = TypeVar("Item")
-Done = TypeVar("Done")
 
 
 class SwapRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,14 +73,14 @@ class Operations:
         engine = self._engine
         need_ready(engine)
         allocator = engine.allocator
-        reader = allocator.reader
+        reader, large = allocator.reader, len(call.body) > SMALL_BYTES
         if not is_list(call.body):
-            asked = await self._aside(lambda: _decoded_item(reader.decoder, call.body, allocator), call.body)
+            asked = await engine.aside(lambda: _decoded_item(reader.decoder, call.body, allocator), large=large)
             if isinstance(asked, AllocationRequest):
                 return JSON, _encode((await engine.allocate((asked,), actor=call.actor))[0])
             return JSON, _encode(await engine.allocate(_few(asked), actor=call.actor))
-        items = await self._aside(lambda: _items(call.body), call.body)
-        if len(items) <= SMALL_ROWS and len(call.body) <= SMALL_BYTES:
+        items = await engine.aside(lambda: _items(call.body), large=large)
+        if len(items) <= SMALL_ROWS and not large:
             return JSON, _encode(await engine.allocate(decoded(reader.decoder.decode, call.body), actor=call.actor))
         read = partial(_decoded_items, allocator)
         return JSON, await engine.allocate_many([*enumerate(items)], read, actor=call.actor)
@@ -90,11 +89,7 @@ class Operations:
         """Decide for a batch as bytes."""
         engine = self._engine
         need_ready(engine)
-        allocator = engine.allocator
-        header, batch = await engine.bulk.run(lambda: read_batch(call.body, allocator))
-        while allocator is not engine.allocator:  # Whoever decides has to have read it.
-            allocator = engine.allocator
-            header, batch = await engine.bulk.run(lambda allocator=allocator: read_batch(call.body, allocator))
+        _, (header, batch) = await engine.read(partial(read_batch, call.body), large=True)
         told = await engine.allocate_batch(
             batch,
             key=header.batch_id,
@@ -110,14 +105,11 @@ class Operations:
     async def outcomes(self, call: Call) -> Answer:
         """Store what decisions brought."""
         need_ready(self._engine)
-        given = await self._aside(lambda: _decoded_outcomes(call.body), call.body)
+        large = len(call.body) > SMALL_BYTES
+        given = await self._engine.aside(lambda: _decoded_outcomes(call.body), large=large)
         some = (given,) if isinstance(given, Outcome) else _few(given)
         states = await self._engine.outcomes(some, actor=call.actor)
         return json_answer(OutcomeCounts(len(states), states.count("new"), states.count("known")))
-
-    async def _aside(self, work: Callable[[], Done], body: bytes) -> Done:
-        """Do something with a body; beside the loop where it is large."""
-        return work() if len(body) <= SMALL_BYTES else await self._engine.bulk.run(work)
 
     async def live(self, _call: Call) -> Answer:
         """The process runs."""
