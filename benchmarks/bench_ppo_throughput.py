@@ -30,7 +30,7 @@ from xbopt.simulator.parameters import MarketParameters
 
 WIDE, NARROW = 256, 8
 HELD_OUT, HELD_OUT_WORLDS = 2**41, 256
-SETTINGS = CampaignSettings(encoding="continuous", relative_to_plan=True)
+SETTINGS = CampaignSettings(encoding="continuous", relative_to_anchor=True)
 
 
 class Clock(BaseCallback):
@@ -64,7 +64,7 @@ def main() -> None:
                 market.scenario,
                 plan=plan,
                 encoding="continuous",
-                relative_to_plan=True,
+                relative_to_anchor=True,
                 first_world=2**40 + index * 2**20,
             )
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.policy import Morning
+from xbopt.core.decisions.policy import Morning, Observation
 from xbopt.core.errors import DecisionError
 
-EncodingName = Literal["tactics", "continuous"]
+EncodingName = Literal["residual", "tactics", "continuous"]
 Form = Literal["factored", "full"]
-ENCODINGS: tuple[EncodingName, ...] = ("tactics", "continuous")
+ENCODINGS: tuple[EncodingName, ...] = ("residual", "tactics", "continuous")
 FORMS: tuple[Form, ...] = ("factored", "full")
 Actions = NDArray[np.float64 | np.float32 | np.int64]
 
@@ -47,14 +47,18 @@ class Encoding(Protocol):
         """
         ...
 
-    def decode(self, actions: Actions, morning: Morning) -> Decision:
+    def decode(self, actions: Actions, morning: Observation) -> Decision:
         """The day's decision, before projection.
 
         Args:
             actions: Checked actions ``(B, A)``.
-            morning: The morning of the day; the action may have been chosen some days before.
+            morning: What is seen on the day; the action may have been chosen some days before.
         """
         ...
+
+
+class ImitatingEncoding(Encoding, Protocol):
+    """An encoding around a plan, in which another policy's spend can be said as nearly as it goes."""
 
     def nearest(self, spend_base: FloatArray, morning: Morning) -> Actions:
         """The actions ``(B, A)`` whose spend is nearest to a given one; all else is the plan's.

@@ -15,7 +15,7 @@ from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import Morning, Observation
+from xbopt.core.decisions.policy import BlindPolicy, DirectPolicy, Observation
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.env.actions import ENCODINGS, FORMS, Actions, Encoding, EncodingName, Form
@@ -23,6 +23,7 @@ from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.market_run import MarketRun
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import cell_customer_value, customer_value
@@ -33,7 +34,7 @@ Objective = Literal["margin", "margin_and_customers"]
 OBJECTIVES: tuple[Objective, ...] = ("margin_and_customers", "margin")
 CUSTOMER_VALUE = "customer_value"
 CARRIED_BEYOND = "carried_beyond"
-PLAN_REWARD = "plan_reward"
+ANCHOR_REWARD = "anchor_reward"
 REWARD_TERMS: tuple[str, ...] = (*TERMS, CUSTOMER_VALUE, CARRIED_BEYOND)
 
 
@@ -42,13 +43,14 @@ class CampaignSettings:
     """What can be chosen about an environment.
 
     Attributes:
-        encoding: ``tactics`` (choices over the scenario's menu) or ``continuous`` (numbers around the plan).
-        form: ``factored`` (fewer entries) or ``full``.
+        encoding: ``residual`` (notches around the anchor policy), ``tactics`` (choices over the scenario's menu) or
+            ``continuous`` (numbers around the plan).
+        form: ``factored`` (fewer entries) or ``full``; residual actions have one form.
         days_per_step: Days for which an action is held; the scenario's ``tactics.decide_every_days`` where left out.
         objective: ``margin_and_customers``: contribution margin of the days, and at the end the change of customer
             value and what is carried beyond the last day; ``margin``: the margin alone.
-        relative_to_plan: Take off what the plan brings in the same world with the same luck. No policy gains or loses
-            by it against another, but chance and differences between worlds mostly cancel.
+        relative_to_anchor: Take off what the anchor policy brings in the same world with the same luck. No policy gains
+            or loses by it against another, but chance and differences between worlds mostly cancel.
         expected_reward: Reward a day with what it brings on average in this world as it stands, instead of with what
             chance made of it. States, observations and customer value stay as drawn, and the mean of the return is the
             same (law of total expectation); its spread is smaller, which is what learning wants.
@@ -61,7 +63,7 @@ class CampaignSettings:
     form: Form = "factored"
     days_per_step: int | None = None
     objective: Objective = "margin_and_customers"
-    relative_to_plan: bool = False
+    relative_to_anchor: bool = False
     expected_reward: bool = False
     seed: int = 0
     world_seed: int | None = None
@@ -120,6 +122,7 @@ class Campaign:
         worlds: int,
         settings: CampaignSettings | None = None,
         plan: ScheduledPolicy | None = None,
+        anchor_policy: DirectPolicy | None = None,
     ) -> None:
         """Set a batch up; ``reset`` begins the first episode.
 
@@ -128,6 +131,8 @@ class Campaign:
             worlds: Number of worlds in the batch, at least 1.
             settings: What can be chosen.
             plan: The plan that actions are relative to; the scenario's own where left out.
+            anchor_policy: The policy that residual actions and relative rewards are relative to; the plan where left
+                out.
 
         Raises:
             UsageError: ``worlds`` or a setting makes no sense, or the plan is for another scenario.
@@ -138,6 +143,7 @@ class Campaign:
         self.market, self.worlds = market, worlds
         self.settings = settings or CampaignSettings()
         self.plan = plan or scenario_plan(market)
+        self.anchor_policy: DirectPolicy = anchor_policy or self.plan
         regions, segments, channels, _ = scenario.shape
         wanted = (scenario.days, regions, segments, channels)
         shape = self.plan.spend_base.shape
@@ -148,14 +154,14 @@ class Campaign:
             )
         self.anchor = Anchor.of(self.plan, scenario.limits)
         self.hold_days = self.settings.days_per_step or scenario.document.tactics.decide_every_days
-        self.encoding: Encoding = make_encoding(market, self.anchor, self.settings)
+        self.encoding: Encoding = make_encoding(market, self.anchor, self.settings, self.anchor_policy)
         # What is seen of the plan ahead is the scenario's decision period, however long an action is held.
         self.features = FeatureLayout.of(scenario, self.anchor, scenario.document.tactics.decide_every_days)
         self.steps = -(-scenario.days // self.hold_days)
         self.reward_unit_base = scenario.limits.total_base
         self._value = customer_value(market)
         self._run: MarketRun | None = None
-        self._plan_run: MarketRun | None = None
+        self._anchor_run: MarketRun | None = None
         self._bare_run: MarketRun | None = None
         self._counts_organic = False
 
@@ -174,7 +180,10 @@ class Campaign:
         self._run = MarketRun(
             self.market, worlds=self.numbers(episode), seed=settings.seed, world_seed=settings.world_seed
         )
-        self._plan_run = self._run.twin() if settings.relative_to_plan else None
+        self._anchor_run = None
+        if settings.relative_to_anchor:
+            blind = isinstance(self.anchor_policy, BlindPolicy)
+            self._anchor_run = self._run.twin() if blind else self._run.watched_twin()
         self._bare_run = self._run.without_limits() if self._counts_organic else None
         return self._run.observe()
 
@@ -197,10 +206,10 @@ class Campaign:
         terms = {name: np.zeros(self.worlds) for name in REWARD_TERMS}
         cells = np.zeros((self.worlds, *self.market.shape[:2]))
         organic = None if self._bare_run is None else np.zeros(self.worlds)
-        morning: Morning = run.morning()
+        observation = run.observe()
         end = min(run.state.day + self.hold_days, self.market.scenario.days)
         for _ in range(run.state.day, end):
-            decision = self.encoding.decode(checked, morning)
+            decision = self.encoding.decode(checked, observation)
             money = self._played(run, decision)
             for name in TERMS:
                 terms[name] += add_up(getattr(money, name), 1, 2)
@@ -209,7 +218,7 @@ class Campaign:
                 assert self._bare_run is not None, "counted from the first day on"
                 bare = replace(decision, spend_base=np.zeros_like(decision.spend_base))
                 organic += add_up(self._played(self._bare_run, bare).contribution_margin, 1, 2)
-            morning = run.morning()
+            observation = run.observe()
         done = end == self.market.scenario.days
         # One reward by term and by cell: learning is judged by either, and the two sums round differently.
         earned = cells
@@ -217,9 +226,9 @@ class Campaign:
             customers, beyond = self._evening(run)
             terms[CUSTOMER_VALUE], terms[CARRIED_BEYOND] = add_up(customers, 1, 2), add_up(beyond, 1, 2)
             earned = earned + customers + beyond
-        if self._plan_run is not None:
-            planned = self._plan_reward(self._plan_run, end)
-            terms[PLAN_REWARD] = -add_up(planned, 1, 2)
+        if self._anchor_run is not None:
+            planned = self._anchor_reward(self._anchor_run, end)
+            terms[ANCHOR_REWARD] = -add_up(planned, 1, 2)
             earned = earned - planned
         return CampaignStep(
             reward=sum(terms.values(), np.zeros(self.worlds)) / self.reward_unit_base,
@@ -228,7 +237,7 @@ class Campaign:
             cell_reward=earned / self.reward_unit_base,
             organic_margin_base=organic,
             done=done,
-            observation=run.observe(),
+            observation=observation,
         )
 
     def _played(self, run: MarketRun, decision: Decision) -> MoneyBridge:
@@ -239,11 +248,11 @@ class Campaign:
         run.play(decision)
         return money
 
-    def _plan_reward(self, run: MarketRun, end: int) -> FloatArray:
-        """What the plan brings up to a day ``(B, R, S)``, base currency, in the same worlds with the same luck."""
+    def _anchor_reward(self, run: MarketRun, end: int) -> FloatArray:
+        """What the anchor policy brings up to a day ``(B, R, S)``, base currency, in the same worlds, same luck."""
         total = np.zeros((self.worlds, *self.market.shape[:2]))
         while run.state.day < end:
-            total = total + self._played(run, self.plan.decide(run.morning())).contribution_margin
+            total = total + self._played(run, self.anchor_policy.decide(run.observe())).contribution_margin
         if end == self.market.scenario.days and self.settings.objective == "margin_and_customers":
             customers, beyond = self._evening(run)
             total = total + customers + beyond
@@ -255,10 +264,14 @@ class Campaign:
         return cell_customer_value(self.market, run.state, self._value), beyond
 
 
-def make_encoding(market: MarketParameters, anchor: Anchor, settings: CampaignSettings) -> Encoding:
-    """The action encoding of a market, relative to a plan."""
+def make_encoding(
+    market: MarketParameters, anchor: Anchor, settings: CampaignSettings, policy: DirectPolicy
+) -> Encoding:
+    """The action encoding of a market, relative to a plan, or to a policy for residual actions."""
     scenario = market.scenario
     if settings.encoding == "tactics":
         return TacticActions.of(scenario, AnchoredMenu(base=scenario.menu, anchor=anchor), settings.form)
     value = market.media.daypart_effect * market.media.daypart_supply
+    if settings.encoding == "residual":
+        return ResidualActions.of(scenario, policy, value)
     return ContinuousActions.of(scenario, anchor, settings.form, value)

@@ -19,7 +19,7 @@ from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.observation import CHANNEL_FEATURES
-from xbopt.env.rollout import Recorder, TacticChoice
+from xbopt.env.rollout import Choice, Recorder, TacticChoice
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -135,11 +135,11 @@ class DecisionRecorder(Recorder):
         self._asked: list[FloatArray] = []
         self._shadows = shadows
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         """Keep a day's margin and spend, and the choice if one was made."""
         self._margin[:, day] = outcome.money.contribution_margin
         self._spend[:, day] = -outcome.money.media
-        if choice is not None:
+        if isinstance(choice, TacticChoice):
             self._choices.append(choice)
             if self._shadows:
                 answers = [shadow.policy.probabilities(choice.observation) for shadow in self._shadows]

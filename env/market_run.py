@@ -60,6 +60,11 @@ class MarketRun:
         twin.forget()
         return twin
 
+    def watched_twin(self) -> "MarketRun":
+        """The same for a policy that reacts; taken on the first morning, before anything is played."""
+        assert self.state.day == 0, "what is compared begins with the first day"
+        return copy(self)
+
     def without_limits(self) -> "MarketRun":
         """Such a twin that no minimum or lock makes spend anything."""
         twin = self.twin()

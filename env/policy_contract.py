@@ -13,9 +13,9 @@ from scipy.stats import chi2
 from xbopt.core.arrays import IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
-from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError
-from xbopt.env.rollout import TacticChoice, play_worlds
+from xbopt.env.rollout import Choice, TacticChoice, play_worlds
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -67,11 +67,11 @@ class _Notes:
         self._spend: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
         self._choices: list[TacticChoice] = []
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         del day
         spend = outcome.decision.spend_base.sum(axis=(1, 2, 3))
         self._spend = spend if self._spend is None else self._spend + spend
-        if choice is not None:
+        if isinstance(choice, TacticChoice):
             self._choices.append(choice)
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
@@ -144,4 +144,6 @@ def _answers(policy: Policy, observation: Observation) -> dict[str, np.ndarray[t
     if isinstance(policy, DirectPolicy):
         decision = policy.decide(observation)
         return {field.name: np.asarray(getattr(decision, field.name), dtype=np.float64) for field in fields(Decision)}
+    if isinstance(policy, FactoredPolicy):
+        return {"probabilities": policy.factor_probabilities(observation)}
     return {"probabilities": policy.probabilities(observation)}

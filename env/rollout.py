@@ -8,7 +8,14 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.policy import BlindPolicy, DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.decisions.policy import (
+    BlindPolicy,
+    DirectPolicy,
+    FactoredPolicy,
+    Observation,
+    Policy,
+    TacticPolicy,
+)
 from xbopt.core.errors import PolicyError
 from xbopt.core.randomness import WorldStream
 from xbopt.env.market_run import MarketRun
@@ -40,11 +47,33 @@ class TacticChoice:
     propensity: FloatArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorChoice:
+    """A drawn decision of factors.
+
+    Attributes:
+        day: Day on which it was made.
+        observation: What was seen.
+        levels: The level of each factor ``(B, A)``.
+        probabilities: Of every level ``(B, A, L)``.
+        propensity: Of the chosen ones ``(B, A)``; that of the decision is their product.
+    """
+
+    day: int
+    observation: Observation
+    levels: IntArray
+    probabilities: FloatArray
+    propensity: FloatArray
+
+
+Choice = TacticChoice | FactorChoice
+
+
 class Recorder(Protocol):
     """Somebody who takes notes during a roll-out."""
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
-        """Take note of a day; ``choice`` is set on the days on which tactics were drawn."""
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
+        """Take note of a day; ``choice`` is set on the days on which tactics or levels were drawn."""
         ...
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
@@ -101,44 +130,39 @@ def play_worlds(
 
 
 class _Chooser:
-    """Asks the policy, and draws and holds tactics where the policy gives probabilities."""
+    """Asks the policy, and draws and holds what the policy gives probabilities of."""
 
     def __init__(self, market: MarketParameters, policy: Policy, *, seed: int, worlds: IntArray) -> None:
         scenario = market.scenario
         self._scenario, self._policy = scenario, policy
         self._every = scenario.document.tactics.decide_every_days
         regions, segments, _, _ = scenario.shape
-        self._stream = WorldStream(seed=seed, name="policy", worlds=worlds, slots=regions * segments)
-        self._order = sorted_positions([scenario.regions, scenario.segments])
+        factored = isinstance(policy, FactoredPolicy)
+        slots = len(policy.factors) if factored else regions * segments
+        self._stream = WorldStream(seed=seed, name="policy", worlds=worlds, slots=slots)
+        self._order = np.arange(slots) if factored else sorted_positions([scenario.regions, scenario.segments])
         self._held: IntArray | None = None
 
-    def decide(self, observation: Observation) -> tuple[Decision, TacticChoice | None]:
+    def decide(self, observation: Observation) -> tuple[Decision, Choice | None]:
         policy = self._policy
         if isinstance(policy, DirectPolicy):
             return policy.decide(observation), None
-        choice: TacticChoice | None = None
-        if self._held is None or observation.day % self._every == 0:
-            choice = self._draw(policy, observation)
-            self._held = choice.tactic
+        fresh = self._held is None or observation.day % self._every == 0
+        if isinstance(policy, FactoredPolicy):
+            levels = self._levels(policy, observation) if fresh else None
+            self._held = self._held if levels is None else levels.levels
+            assert self._held is not None, "the first morning draws"
+            return policy.decode(self._held, observation), levels
+        choice = self._tactics(policy, observation) if fresh else None
+        self._held = self._held if choice is None else choice.tactic
+        assert self._held is not None, "the first morning draws"
         return policy.menu.decode(self._held, observation), choice
 
-    def _draw(self, policy: TacticPolicy, observation: Observation) -> TacticChoice:
+    def _tactics(self, policy: TacticPolicy, observation: Observation) -> TacticChoice:
         probabilities = policy.probabilities(observation)
         regions, segments, _, _ = self._scenario.shape
         wanted = (observation.worlds, regions, segments, len(self._scenario.menu))
-        if probabilities.shape != wanted:
-            raise PolicyError(
-                f"{policy.name} gave probabilities of shape {probabilities.shape}; "
-                f"{wanted} is wanted, axes (B, R, S, K)."
-            )
-        totals = probabilities.sum(axis=3)
-        if not (probabilities.min() >= 0.0 and bool((np.abs(totals - 1.0) <= _SUM_TOLERANCE).all())):
-            raise PolicyError(f"{policy.name} gave probabilities that are negative or do not sum to 1.")
-        uniforms = self._stream.uniforms(observation.day)[:, self._order].reshape(wanted[:3])
-        # The last tactic with any probability catches what rounding leaves of the sum.
-        cumulative = np.cumsum(probabilities, axis=3)
-        tactic = (cumulative < (uniforms * totals)[..., None]).sum(axis=3)
-        propensity = np.take_along_axis(probabilities, tactic[..., None], axis=3)[..., 0]
+        tactic, propensity = self._drawn(policy.name, probabilities, wanted, observation.day)
         return TacticChoice(
             day=observation.day,
             observation=observation,
@@ -146,3 +170,34 @@ class _Chooser:
             probabilities=probabilities,
             propensity=propensity,
         )
+
+    def _levels(self, policy: FactoredPolicy, observation: Observation) -> FactorChoice:
+        probabilities = policy.factor_probabilities(observation)
+        wanted = (observation.worlds, len(policy.factors), policy.factors.most_levels)
+        levels, propensity = self._drawn(policy.name, probabilities, wanted, observation.day)
+        return FactorChoice(
+            day=observation.day,
+            observation=observation,
+            levels=levels,
+            probabilities=probabilities,
+            propensity=propensity,
+        )
+
+    def _drawn(
+        self, name: str, probabilities: FloatArray, wanted: tuple[int, ...], day: int
+    ) -> tuple[IntArray, FloatArray]:
+        """What is drawn along the last axis, and how probable it was.
+
+        Raises:
+            PolicyError: The probabilities have another shape than wanted, or are no distribution.
+        """
+        if probabilities.shape != wanted:
+            raise PolicyError(f"{name} gave probabilities of shape {probabilities.shape}; {wanted} is wanted.")
+        totals = probabilities.sum(axis=-1)
+        if not (probabilities.min() >= 0.0 and bool((np.abs(totals - 1.0) <= _SUM_TOLERANCE).all())):
+            raise PolicyError(f"{name} gave probabilities that are negative or do not sum to 1.")
+        uniforms = self._stream.uniforms(day)[:, self._order].reshape(wanted[:-1])
+        # The last choice with any probability catches what rounding leaves of the sum.
+        cumulative = np.cumsum(probabilities, axis=-1)
+        chosen = (cumulative < (uniforms * totals)[..., None]).sum(axis=-1)
+        return chosen, np.take_along_axis(probabilities, chosen[..., None], axis=-1)[..., 0]

@@ -5,7 +5,7 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.core.panel import PanelColumn, PanelWriter
 from xbopt.env.attribution_counts import ClickCounts
-from xbopt.env.rollout import Recorder, TacticChoice
+from xbopt.env.rollout import Choice, Recorder
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -41,7 +41,7 @@ class PanelRecorder(Recorder):
             named["channel"] = [scenario.channels[c] for c in places[3]]
         return named
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         """Write one day."""
         del choice
         orders = add_up(outcome.orders, 3)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
-from xbopt.env.rollout import TacticChoice
+from xbopt.env.rollout import Choice
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.money import TERMS
@@ -141,7 +141,7 @@ class TotalsRecorder:
         self._customer_value, self._carried_beyond, self._budget_left = (np.zeros(worlds) for _ in range(3))
         self._people = np.maximum(scenario.population, 1e-9)
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         """Add one day."""
         del choice
         orders, spend, money = add_up(outcome.orders, 3), outcome.decision.spend_base, outcome.money

@@ -43,7 +43,7 @@ from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file, sha256_of
 from xbopt.env.components import MenuComponents
-from xbopt.env.rollout import TacticChoice, play_worlds
+from xbopt.env.rollout import Choice, play_worlds
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import CustomerValue, customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters
@@ -287,7 +287,7 @@ class _Reward:
         self._market, self._value = market, value
         self.margin, self.evening = np.zeros(worlds), np.zeros(worlds)
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         del day, choice
         self.margin = self.margin + add_up(outcome.money.contribution_margin, 1, 2)
 

@@ -10,7 +10,7 @@ from xbopt.agents.ppo.soft_constraints import soft_constraints
 from xbopt.agents.training import HELD_OUT_WORLDS
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.env.campaign import PLAN_REWARD, Campaign
+from xbopt.env.campaign import ANCHOR_REWARD, Campaign
 from xbopt.simulator.parameters import MarketParameters
 
 
@@ -63,7 +63,7 @@ class HeldOut:
         for _ in range(campaign.steps):
             step = campaign.step(policy.likeliest(campaign.features.flat(observation)))
             gain = gain + step.reward * campaign.reward_unit_base
-            planned = planned - step.terms_base[PLAN_REWARD]
+            planned = planned - step.terms_base[ANCHOR_REWARD]
             for one in self._constraints:
                 one.cost(step)
             observation = step.observation

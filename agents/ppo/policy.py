@@ -62,7 +62,7 @@ def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSe
     """An untrained policy for a market: it carries the plan on. The first weights are PyTorch's next draws."""
     scenario = market.scenario
     anchor = Anchor.of(plan, scenario.limits)
-    encoding = make_encoding(market, anchor, settings.campaign())
+    encoding = make_encoding(market, anchor, settings.campaign(), plan)
     features = FeatureLayout.of(scenario, anchor, scenario.document.tactics.decide_every_days)
     layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
     credit = credit_by(settings.credit, encoding)

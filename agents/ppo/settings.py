@@ -121,7 +121,7 @@ class PpoSettings:
             encoding=self.encoding,
             form=self.form,
             objective=self.objective,
-            relative_to_plan=True,
+            relative_to_anchor=True,
             expected_reward=self.expected_reward,
         )
 

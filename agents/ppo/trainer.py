@@ -8,6 +8,7 @@ move is where a time limit falls, and whether the last update of a run is follow
 import time
 from contextlib import closing
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from xbopt.agents.training import (
 from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
+from xbopt.env.actions import ImitatingEncoding
 from xbopt.env.campaign import Campaign
 from xbopt.simulator.parameters import MarketParameters
 
@@ -83,7 +85,7 @@ class PpoTraining:
         self._envs = CampaignVecEnv(campaign, constraints, self._parts.credit, step)
         self._model = _model(self._envs, self._parts, step)
         # Following the plan in worlds before the first ones to train on shows what features look like.
-        before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_plan=False)
+        before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_anchor=False)
         neutral = np.tile(campaign.encoding.neutral, (ppo.worlds, 1))
         shown, _ = demonstrations(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), lambda _: neutral)
         self._parts.network.take_in(torch.from_numpy(shown))
@@ -161,13 +163,14 @@ class PpoTraining:
         settings = replace(
             ppo.as_played(),
             seed=seed,
-            relative_to_plan=False,
+            relative_to_anchor=False,
             expected_reward=False,
             first_world=TRAINING_WORLDS - ppo.worlds - worlds,
         )
         campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan)
+        encoding = cast("ImitatingEncoding", campaign.encoding)
         features, actions = demonstrations(
-            campaign, lambda seen: campaign.encoding.nearest(teacher.decide(seen).spend_base, seen)
+            campaign, lambda seen: encoding.nearest(teacher.decide(seen).spend_base, seen)
         )
         imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
 

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.limits import Remaining
 
 PolicyKind = Literal["baseline", "planner", "bandit", "ppo", "bundle"]
@@ -124,6 +125,45 @@ class TacticPolicy(Protocol):
 
 
 @runtime_checkable
+class FactoredPolicy(Protocol):
+    """A policy that draws one level a factor, all independently given what is observed; see ``Factors``.
+
+    Levels are held for the scenario's decision period; what they are relative to is decided anew every day.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name that reports and logs show."""
+        ...
+
+    @property
+    def kind(self) -> PolicyKind:
+        """What sort of policy it is."""
+        ...
+
+    @property
+    def factors(self) -> Factors:
+        """What its probabilities are over."""
+        ...
+
+    def factor_probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of every level of each factor ``(B, A, L)``; rows sum to 1, 0 beyond a factor's last level."""
+        ...
+
+    def decode(self, levels: IntArray, observation: Observation) -> Decision:
+        """The day's decision of levels ``(B, A)``, before projection.
+
+        Raises:
+            DecisionError: A wrong shape, or a number that names no level.
+        """
+        ...
+
+    def exploring(self, share: float) -> "FactoredPolicy":
+        """The same policy, each factor of which goes one notch to either side with a share; 0 is the policy itself."""
+        ...
+
+
+@runtime_checkable
 class CanExplore(TacticPolicy, Protocol):
     """A policy over the menu that can explore."""
 
@@ -189,4 +229,4 @@ class ContextPolicy(Protocol):
         ...
 
 
-Policy = DirectPolicy | TacticPolicy
+Policy = DirectPolicy | TacticPolicy | FactoredPolicy

@@ -170,7 +170,7 @@ def test_rewards_are_the_money_of_the_roll_out(market):
 
 
 def test_relative_to_the_plan_following_it_earns_nothing(market):
-    settings = CampaignSettings(relative_to_plan=True, encoding="continuous")
+    settings = CampaignSettings(relative_to_anchor=True, encoding="continuous")
     campaign = Campaign(market, worlds=3, settings=settings, plan=built_in_policy("greedy_roas", market))
     campaign.reset(0)
     for _ in range(campaign.steps):
@@ -183,7 +183,7 @@ def test_relative_rewards_differ_by_what_the_plan_earns(market):
     rng, total = np.random.default_rng(0), []
     actions = None
     for relative in (False, True):
-        settings = CampaignSettings(relative_to_plan=relative, objective="margin")
+        settings = CampaignSettings(relative_to_anchor=relative, objective="margin")
         campaign = Campaign(market, worlds=3, settings=settings, plan=plan)
         actions = rng.integers(0, campaign.encoding.choices, size=(3, 16)) if actions is None else actions
         campaign.reset(0)
@@ -278,7 +278,7 @@ def test_expected_rewards_have_the_same_mean_and_less_spread(market):
     plan = built_in_policy("greedy_roas", market)
     returns = {}
     for expected in (False, True):
-        settings = CampaignSettings(expected_reward=expected, relative_to_plan=True, objective="margin")
+        settings = CampaignSettings(expected_reward=expected, relative_to_anchor=True, objective="margin")
         campaign = Campaign(market, worlds=600, settings=settings, plan=plan)
         rng = np.random.default_rng(0)
         campaign.reset(0)

@@ -22,7 +22,7 @@ ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("
 
 def encoding_of(market, plan, encoding, form="factored"):
     anchor = Anchor.of(plan, market.scenario.limits)
-    return make_encoding(market, anchor, CampaignSettings(encoding=encoding, form=form))
+    return make_encoding(market, anchor, CampaignSettings(encoding=encoding, form=form), plan)
 
 
 @pytest.mark.parametrize(("encoding", "form"), ALL)

@@ -10,7 +10,7 @@ import xbopt
 from xbopt.agents.policies import built_in_policy
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.rollout import TacticChoice, play_worlds
+from xbopt.env.rollout import Choice, play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -27,7 +27,7 @@ class Days:
     def __init__(self) -> None:
         self.days: list[DayOutcome] = []
 
-    def record(self, day: int, outcome: DayOutcome, choice: TacticChoice | None) -> None:
+    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         del day, choice
         self.days.append(outcome)
 

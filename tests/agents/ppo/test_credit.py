@@ -84,7 +84,7 @@ def test_parts_add_up_and_every_entry_is_judged_by_its_own(market, plan, encodin
 
 @pytest.mark.parametrize("relative", [False, True])
 def test_rewards_of_cells_add_up_to_the_reward(market, plan, relative):
-    settings = CampaignSettings(encoding="tactics", relative_to_plan=relative, expected_reward=relative)
+    settings = CampaignSettings(encoding="tactics", relative_to_anchor=relative, expected_reward=relative)
     campaign = Campaign(market, worlds=3, settings=settings, plan=plan)
     rng = np.random.default_rng(1)
     campaign.reset(0)
