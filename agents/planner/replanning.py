@@ -4,7 +4,12 @@ The plan for the average market is the best that is known before the first day. 
 own model tells by how much each channel and cell does better or worse than the scenario says (``env/nominal.py``). The
 re-planner scales the response model of the plan by these ratios and solves for spend again, over all days that are
 left and within all that is left of budget, caps and pacing; ``reallocation.py`` says how. Days are separate:
-carry-over stands in the model.
+carry-over stands in the model. Its answer is a function of the observation alone, so it can take over a campaign on any
+day, whatever was done before: observe, ``decide``, and ``spend_ahead`` for what comes after.
+
+Discounts and dayparts stay as planned. No daypart's response differs between worlds, and nothing observed is told by
+daypart, so results cannot say that another timing is better; what discounts were found to bring stands in decision
+0094.
 """
 
 from dataclasses import dataclass, replace
@@ -82,6 +87,16 @@ class ReplanningPolicy:
         cells = self.cells_ahead(observation.day)
         log_ratio = self._log_ratio(observation)
         return reallocate(cells, log_ratio, self.limits, observation.remaining, self.budget_price)
+
+    def spend_ahead(self, observation: Observation) -> FloatArray:
+        """What it would spend on each day that is left if nothing new were seen ``(B, T', R, S, C)``, base currency.
+
+        The first of the days is ``decide``'s; all of them together keep what is left of budget and caps. A running
+        campaign books its next days from this.
+        """
+        day = observation.day
+        block = self.blocks.of_day[day:] - self.blocks.of_day[day]
+        return self.plan.spend_base[day:] * np.exp(self.log_multiple(observation)[:, block])
 
     def cells_ahead(self, day: int) -> CellsAhead:
         """The plan's cells of the days from ``day`` on."""
