@@ -22,7 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up, some
+from xbopt.agents.planner.floor_ahead import FloorAhead
+from xbopt.core.arrays import BoolArray, FloatArray, add_up, some
 from xbopt.core.decisions.limits import Limits, Remaining
 
 FIRST_STEPS, SWEEPS, SWEEPS_WITH_CAPS = 2, 8, 24
@@ -69,7 +70,12 @@ class CellsAhead:
 
 
 def reallocate(
-    cells: CellsAhead, log_ratio: FloatArray, limits: Limits, remaining: Remaining, budget_price: float
+    cells: CellsAhead,
+    log_ratio: FloatArray,
+    limits: Limits,
+    remaining: Remaining,
+    budget_price: float,
+    floor: FloorAhead | None = None,
 ) -> FloatArray:
     """Log multiples of the plan's spend ``(B, K, R, S, C)``.
 
@@ -79,6 +85,7 @@ def reallocate(
         limits: The scenario's limits.
         remaining: What may still be spent.
         budget_price: What the last unit of the plan's budget brings beyond its cost; where the search begins.
+        floor: The return floor, where the scenario has one.
     """
     rows = _limits(cells, limits, remaining)
     # Inside, worlds are the last axis: arithmetic runs along them and meets each cell's numbers as scalars.
@@ -93,8 +100,9 @@ def reallocate(
     x, elasticity = np.zeros_like(worth), np.zeros_like(worth)
     for _ in range(FIRST_STEPS):
         x, elasticity = here.towards_roots(worth - np.log(cost), x)
-    growth = np.exp(x)
-    for sweep in range(SWEEPS if len(rows) == _ALWAYS else SWEEPS_WITH_CAPS):
+    growth, floor_price = np.exp(x), np.zeros_like(cost)
+    plain = len(rows) == _ALWAYS and floor is None
+    for sweep in range(SWEEPS if plain else SWEEPS_WITH_CAPS):
         longest = _LARGEST_STEP * _SHORTER**sweep
         for i, row in enumerate(rows):
             money = row.counted_base * growth
@@ -111,11 +119,27 @@ def reallocate(
             dearer = cost + (price - prices[i])
             x = here.within(x - elasticity * np.log(dearer / cost))
             prices[i], cost = price, dearer
-            if i < len(rows) - 1:
+            if i < len(rows) - 1 or floor is not None:
                 growth = np.exp(x)
+        if floor is not None:
+            value = _inside(floor.value_base) * here.value(log_ratio, x)
+            money = rows[-1].counted_base * growth
+            missing, falls = floor.missing(value, money), floor.falls(value, money, elasticity, here.grows(x))
+            step = np.exp(np.clip(missing / falls, -longest, longest)) - 1.0
+            price = np.clip(floor_price + (1.0 + floor_price + prices[-1]) * step, 0.0, floor.rate)
+            dearer = cost + (price - floor_price)
+            x = here.within(x - elasticity * np.log(dearer / cost))
+            floor_price, cost = price, dearer
         x, elasticity = here.towards_roots(worth - np.log(cost), x)
         growth = np.exp(x)
     return np.moveaxis(x, -1, 0)
+
+
+def keeps_floor(cells: CellsAhead, log_ratio: FloatArray, x: FloatArray, floor: FloorAhead) -> BoolArray:
+    """Whether log multiples ``(B, K, R, S, C)`` keep the return floor ``(B,)``; arguments as in ``reallocate``."""
+    inside = np.moveaxis(x, 0, -1)
+    value = _inside(floor.value_base) * _Standing.of(cells).value(log_ratio, inside)
+    return floor.kept(value, _inside(cells.spend_base) * np.exp(inside))
 
 
 def _inside(array: FloatArray) -> FloatArray:
@@ -149,6 +173,15 @@ class _Standing:
     def within(self, x: FloatArray) -> FloatArray:
         """``x`` within its bounds."""
         return np.minimum(np.maximum(x, self.least), self.most)
+
+    def value(self, log_ratio: FloatArray, x: FloatArray) -> FloatArray:
+        """What cells bring over what they bring in the plan ``(K, R, S, C, B)``: the hyperbola, times ``m``."""
+        bent = np.exp(self.power * x + self.at_plan / 2.0) / (1.0 + np.exp(self.power * x + self.log_zeta))
+        return bent * np.exp(np.moveaxis(log_ratio, 0, -1))
+
+    def grows(self, x: FloatArray) -> FloatArray:
+        """By how much the log of a cell's value grows with ``x`` ``(K, R, S, C, B)``."""
+        return self.power / (1.0 + np.exp(self.power * x + self.log_zeta))
 
     def towards_roots(self, wanted: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``x`` after a Newton step, and by how much it falls per log of the cost of money; 0 where it is at a bound.

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from xbopt.agents.planner.reallocation import CellsAhead, reallocate
+from xbopt.agents.planner.floor_ahead import FloorAhead
+from xbopt.agents.planner.reallocation import CellsAhead, keeps_floor, reallocate
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.limits import Limits, Remaining
 
@@ -131,6 +132,32 @@ def test_pacing_and_maximums_hold_on_the_dearest_day_of_every_block():
 def test_a_minimum_holds_a_cell_up_at_its_bound():
     spend, _, _ = solved(limits(), ratios() - 2.5, cells(least=-0.4))
     assert spend == pytest.approx(np.broadcast_to(cells().spend_base * np.exp(-0.4), spend.shape))
+
+
+def test_a_return_floor_prices_money_until_it_is_kept():
+    """What cells bring is the integral of their marginal value; spend stops where the whole brings (1 + f) of it."""
+    plan, rate = cells(), 0.3
+    zeta = np.exp(plan.log_zeta)
+    # By the hyperbola a unit at the plan brings 1 at the margin: V w / (1 + zeta) = spend.
+    value = plan.spend_base * (1.0 + zeta) / POWER
+    nothing = np.zeros(WORLDS)
+    hardly = np.linspace(0.5, 3.0, WORLDS)  # spent before, and nothing brought
+    floor = FloorAhead(
+        rate=rate, value_base=value, past_value_base=nothing, past_spend_base=hardly * plan.spend_base.sum()
+    )
+    bounds = limits()
+    log_ratio = ratios(size=0.1)
+    x = reallocate(plan, log_ratio, bounds, Remaining.at_start(bounds, WORLDS), 0.0, floor)
+    lost = reallocate(plan, log_ratio, bounds, Remaining.at_start(bounds, WORLDS), 0.0)
+    brought = value * np.exp(log_ratio)[:, None] * np.exp(POWER * x) * (1.0 + zeta) / (1.0 + zeta * np.exp(POWER * x))
+    total = brought.sum(axis=(1, 2, 3, 4))
+    spent = (plan.spend_base * np.exp(x)).sum(axis=(1, 2, 3, 4)) + floor.past_spend_base
+    kept = keeps_floor(plan, log_ratio, x, floor)
+    assert 0 < kept.sum() < WORLDS
+    assert (total[kept] >= (1.0 + rate) * spent[kept] * (1.0 - 1e-3)).all()
+    assert (x <= lost + 1e-9).all()
+    # Where it cannot be kept, a unit brings what the floor asks: nothing would come nearer.
+    assert np.abs(marginal(plan, log_ratio, x)[~kept] - np.log(1.0 + rate)).max() < 1e-6
 
 
 def test_a_world_is_answered_as_if_it_stood_alone_to_the_bit():

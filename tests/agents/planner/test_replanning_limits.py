@@ -172,3 +172,24 @@ def test_taking_over_half_way_earns_more_than_going_on(scarce: MarketParameters)
 
     gain = rewards(TakenOver(scarce)) - rewards(scenario_plan(scarce))
     assert gain.mean() > 3.0 * gain.std(ddof=1) / 8.0
+
+
+def test_a_return_floor_is_asked_again_from_what_is_seen():
+    """Better results may spend more than worse ones by far more than without the floor; some floors cannot be kept."""
+    market = quickstart("budget.roi_floor=0.6")
+    policy = replanning_around(market, scenario_plan(market))
+    _, seen = half_way(market, worlds=1)
+    at = seen.channel_names.index(policy.response_feature)
+
+    def ahead(log_ratio: float, one: Any) -> tuple[float, bool]:
+        channels = seen.channels.copy()
+        channels[..., at] = log_ratio
+        told = replace(seen, channels=channels)
+        return float(one.spend_ahead(told).sum()), bool(one.keeps_return_floor(told)[0])
+
+    free = replace(policy, roi_floor=0.0)
+    (low, low_kept), (high, high_kept) = ahead(-0.8, policy), ahead(1.0, policy)
+    assert not low_kept
+    assert high_kept
+    assert low < ahead(-0.8, free)[0]
+    assert high / low > ahead(1.0, free)[0] / ahead(-0.8, free)[0]
