@@ -6,14 +6,20 @@ Whoever logs pays for what can be learnt from the log. The cost is told before a
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
+from pathlib import Path
 
 import numpy as np
 from scipy.special import stdtrit
 
+from xbopt.agents.exploration import over_the_menu, without_exploration
+from xbopt.agents.policies import policy_from
+from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import ExplorationCostError, UsageError
+from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
+from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.totals import TotalsRecorder
 
@@ -150,10 +156,34 @@ def cost_of_exploration(
         found = margins - _margins(market, explored(one), worlds, seed, world_seed)
         return _cost(market, margins, found, one)
 
-    return replace(_largest_within(at, bound_frac), bound_frac=bound_frac)
+    return replace(largest_within(at, bound_frac), bound_frac=bound_frac)
 
 
-def _largest_within(at: Callable[[float], ExplorationCost], bound_frac: float) -> ExplorationCost:
+def cost_of_named(policy: str, scenario: str | None, share: float) -> ExplorationCost:
+    """What a share costs a policy that is named: with a scenario a built-in one or a plan's file; else a training run.
+
+    Raises:
+        PolicyError: There is no such policy, or it cannot explore.
+        ScenarioError: The scenario cannot be used.
+    """
+    loaded = RunDirectory.open(Path(policy)).scenario() if scenario is None else load_scenario(scenario)
+    market = build_market(loaded)
+    found = policy_from(policy, market)
+    return cost_of_exploration(
+        market, without_exploration(found), lambda one: over_the_menu(found, loaded, one), share=share
+    )
+
+
+def largest_within(at: Callable[[float], ExplorationCost], bound_frac: float) -> ExplorationCost:
+    """The largest share within a bound, by halving the range of shares in the logarithm.
+
+    Args:
+        at: What a share costs.
+        bound_frac: Largest cost, as a part of the policy's own margin; the upper end of the interval has to keep it.
+
+    Raises:
+        ExplorationCostError: No share keeps it.
+    """
     best: ExplorationCost | None = None
     low, high = np.log(LEAST_SHARE), 0.0
     for _ in range(_HALVINGS):
