@@ -168,7 +168,7 @@ class PolicyMenu(RelativeMenu):
     def labels(self) -> tuple[str, ...]:
         """A readable name for each tactic ``(K,)``."""
         name = f"{self.policy.name} {self.mark}".strip()
-        labels = list(self._labels(f"{name}'s discount"))
+        labels = list(self._labels(f"discount of {name}"))
         labels[self.neutral] = f"{name} itself / its channels x1 / its dayparts"
         return tuple(labels)
 

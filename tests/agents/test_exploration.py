@@ -50,7 +50,7 @@ def test_tactics_are_held_while_the_policy_decides_anew(name, market):
     """The same tactic on two days: the policy's decision of that day, moved; here half of its money."""
     policy = policy_from(name, market)
     menu = ExploringPolicy(plan=policy, scenario=market.scenario, exploration=0.1).menu
-    half = menu.labels.index(f"{name}'s discount / its channels x0.5 / its dayparts")
+    half = menu.labels.index(f"discount of {name} / its channels x0.5 / its dayparts")
     seen = observe(market, initial_state(market, 2), RecentResults.empty(market, 2))
     for day in (0, 5):
         today = replace(seen, day=day)
