@@ -7,7 +7,7 @@ import typer
 
 from xbopt.cli.completion import scenario_names
 from xbopt.cli.options import JsonOption
-from xbopt.cli.terminal import print_json, result_console, say
+from xbopt.cli.terminal import print_json, result_console, say, tell_cost
 
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN_DIR", help="A training run; or, with --scenario, the name of a built-in plan.")
@@ -53,8 +53,10 @@ def export_command(
     from xbopt.core.extras import need_extra
 
     need_extra("export", "onnx", "onnxruntime", "msgspec")
+    from xbopt.reports.simulation.document import cost_json
     from xbopt.service.bundle.bundle import load_bundle
     from xbopt.service.exporting.run_export import export
+    from xbopt.studies.exploration_cost import cost_of_named
 
     manifest = export(
         run, output, scenario=scenario, evaluation=evaluation, unproven=unproven, exploration=exploration, name=name,
@@ -64,7 +66,9 @@ def export_command(
     bundle = load_bundle(output, unproven=unproven)
     for note in bundle.notes:
         say(f"Note: {note}")
-    policy = manifest.provenance.policy
+    policy, cost = manifest.provenance.policy, cost_of_named(run, scenario, exploration) if exploration else None
+    if cost is not None:
+        tell_cost(cost)
     if as_json:
         print_json(
             {
@@ -77,6 +81,7 @@ def export_command(
                 "proven": not unproven,
                 "signed": key is not None,
                 "exploration": bundle.exploration,
+                "exploration_cost": None if cost is None else cost_json(cost),
                 "log_can_judge": ["policies over its menu"] if bundle.log_can_judge else [],
                 "bytes": sum(entry.bytes for entry in manifest.files.values()),
             }

@@ -7,6 +7,7 @@ import typer
 
 from xbopt.cli.completion import policy_names
 from xbopt.cli.options import (
+    ExplorationCostOption,
     HtmlOption,
     JsonOption,
     ScenarioArgument,
@@ -16,6 +17,7 @@ from xbopt.cli.options import (
     XlsxOption,
     check_outputs,
     load_with_notes,
+    part_of,
     policy_or_bundle,
 )
 from xbopt.cli.terminal import (
@@ -28,6 +30,7 @@ from xbopt.cli.terminal import (
     say,
     stage_bar,
     table,
+    tell_cost,
     terminal_numbers,
     write_files,
 )
@@ -81,9 +84,11 @@ def simulate_command(
             "--exploration",
             min=0.0,
             max=1.0,
-            help="Act through the tactic menu and draw this share of decisions at random. With --log, the scenario's.",
+            help="Draw this share of decisions at random from the tactic menu around the policy. With --log, the "
+            "scenario's.",
         ),
     ] = None,
+    exploration_cost: ExplorationCostOption = None,
     changes: SetOption = None,
     log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
     shadows: Annotated[
@@ -118,8 +123,10 @@ def simulate_command(
     }
     check_outputs(files, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
-    explores = exploration is not None or log is not None
-    _explain_exploration(loaded, exploration, with_log=log is not None)
+    bound = None if exploration_cost is None else part_of("--exploration-cost", exploration_cost)
+    explores = exploration is not None or bound is not None or log is not None
+    if log is not None:
+        _explain_log(loaded, share_is_the_usual=exploration is None and bound is None)
     with stage_bar(quiet=as_json) as on_progress:
         market = build_market(loaded)
         chosen = policy_from(policy, market)
@@ -130,10 +137,13 @@ def simulate_command(
             seed=seed,
             world_seed=world_seed,
             exploration=exploration,
+            exploration_cost=bound,
             log=log,
             shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
+            origin=policy,
             on_progress=on_progress,
+            on_cost=tell_cost,
         )
         # An exploring policy has no twin without media that draws the same tactics.
         is_shown = not as_json or report is not None or xlsx is not None
@@ -165,18 +175,16 @@ def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> No
     print_json({**simulation_json(result), **found})
 
 
-def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool) -> None:
+def _explain_log(scenario: "Scenario", *, share_is_the_usual: bool) -> None:
     from xbopt.core.scenario.notes import log_notes
 
-    if with_log and exploration is None:
+    if share_is_the_usual:
         share = terminal_numbers(scenario.base_currency).share(scenario.document.tactics.exploration)
         say(
-            f"Logging with {share} exploration over the {len(scenario.menu)} tactics of the menu "
+            f"Logging with {share} exploration over the {len(scenario.menu)} tactics of the menu around the policy "
             "(tactics.exploration; change it with --exploration)."
         )
-    if with_log or exploration is not None:
-        say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
-    for note in log_notes(scenario) if with_log else ():
+    for note in log_notes(scenario):
         say(f"Note: {note}")
 
 

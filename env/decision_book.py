@@ -101,8 +101,9 @@ def open_book(
         if shadow.policy.menu.labels != policy.menu.labels:
             raise PolicyError(
                 f"The shadow {shadow.about.name} chooses among other actions than {policy.name}: those of a trained "
-                "policy are relative to its plan, those of a plan are the scenario's. Give shadows over the same menu: "
-                "trained policies of one plan beside a trained policy of that plan, plans and replan beside a plan."
+                "policy are relative to its plan, those of a plan or a re-planner to itself. Give shadows over the "
+                "same menu: trained policies of one plan beside a trained policy of that plan. To set plans against "
+                "each other, play them: xbopt compare."
             )
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xbopt.agents.exploration import over_the_menu
-from xbopt.agents.policies import NAMES, PolicyShelf
+from xbopt.agents.policies import NAMES, PolicyShelf, mark_of
 from xbopt.core.decision_log.observations import StandAlonePolicy
 from xbopt.core.decision_log.schema import LoggedShadow
-from xbopt.core.decisions.policy import Policy
+from xbopt.core.decisions.policy import FactoredPolicy, Policy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.files import sha256_of_content
 from xbopt.simulator.parameters import MarketParameters
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def shadows_of(asked: Sequence[str | Policy], market: MarketParameters) -> "list[Shadow]":
-    """The shadows that were asked for. A plan is translated to the menu, and explores nothing.
+    """The shadows that were asked for; one that names its decisions is over the menu around itself.
 
     Args:
         asked: Names of built-in policies, plans' files, folders of training runs, or policies.
@@ -39,7 +39,11 @@ def shadows_of(asked: Sequence[str | Policy], market: MarketParameters) -> "list
         policy = shelf.policy(one) if isinstance(one, str) else one
         if isinstance(policy, StandAlonePolicy) and policy.scenario_hash != market.scenario.hash:
             raise PolicyError(f"{policy.name} was made for another scenario than {market.scenario.name}.")
-        found.append(Shadow(about=_about(one, market), policy=over_the_menu(policy, market.scenario, None)))
+        mark = mark_of(one) if isinstance(one, str) else ""
+        asked_over = over_the_menu(policy, market.scenario, None, mark=mark)
+        if isinstance(asked_over, FactoredPolicy):
+            raise PolicyError(f"{asked_over.name} decides by factors; a shadow chooses from the menu of the policy.")
+        found.append(Shadow(about=_about(one, market), policy=asked_over))
     name, count = Counter(shadow.about.name for shadow in found).most_common(1)[0]
     if count > 1:
         raise UsageError(f"Two shadows are called {name}; give each file or folder a name of its own.")

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchored_menu import RelativeMenu
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -66,8 +65,8 @@ def build_schema(
         shape=shape,
         axes=axes,
         features=features,
-        inputs=input_fields(scenario, shape, channels=bool(features["E"])),
-        outputs=_outputs(scenario, shape),
+        inputs=input_fields(scenario, shape, channels=bool(features["E"]), tactics=len(labels)),
+        outputs=_outputs(scenario, shape, len(labels)),
         currency=money,
         start=scenario.start.isoformat(),
         days=scenario.days,
@@ -75,12 +74,18 @@ def build_schema(
         window_days=document.tactics.window_days,
         timezones={region.id: region.timezone for region in document.market.regions},
         daypart_hours=[(part.from_hour, part.to_hour) for part in document.calendar.dayparts],
-        discount_frac=scenario.menu.discount_frac.tolist() if shape == "tactic" else [],
+        discount_frac=_depths(scenario, len(labels)) if shape == "tactic" else [],
     )
 
 
-def _outputs(scenario: Scenario, shape: PolicyShape) -> list[Field]:
-    money, most = scenario.base_currency, len(scenario.menu) - 1
+def _depths(scenario: Scenario, tactics: int) -> list[float]:
+    """Discount of each tactic; the neutral one that a menu around a policy may have besides gives none of its own."""
+    depths = scenario.menu.discount_frac.tolist()
+    return depths + [0.0] * (tactics - len(depths))
+
+
+def _outputs(scenario: Scenario, shape: PolicyShape, tactics: int) -> list[Field]:
+    money, most = scenario.base_currency, tactics - 1
     fields = [
         describe("spend_base", money, "spend of the day, within every cap", low=0.0),
         describe("daypart_weights", "", "how a channel's spend is spread over the day", low=0.0, high=1.0),
@@ -138,12 +143,8 @@ def build_plan(scenario: Scenario, plan: ScheduledPolicy, menu: Menu | None) -> 
         "discount_ceiling": limits.discount_ceiling,
         "audience": limits.audience,
     }
-    if isinstance(menu, AnchoredMenu):
+    if isinstance(menu, RelativeMenu):
         arrays["tactic"] = np.full((scenario.days, *scenario.shape[:2]), menu.neutral, dtype=np.int64)
-    elif menu is not None:
-        exact = ExploringPolicy(plan=plan, scenario=scenario, exploration=0.0)
-        chosen = [exact.probabilities(blank_observation(scenario, day)).argmax(axis=3) for day in range(scenario.days)]
-        arrays["tactic"] = np.concatenate(chosen)
     return Plan(
         plan_version=1,
         name=plan.name,

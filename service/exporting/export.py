@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchored_menu import AnchoredMenu, PolicyMenu
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Menu, Policy
 from xbopt.core.errors import BundleError, UsageError
@@ -189,6 +189,8 @@ def _guardrails(settings: ExportSettings, scenario: Scenario, schema: Schema) ->
 
 def _fallback(settings: ExportSettings, market: MarketParameters, menu: Menu | None) -> ScheduledPolicy:
     """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
+    if isinstance(menu, PolicyMenu) and isinstance(menu.policy, ScheduledPolicy):
+        return menu.policy
     if not isinstance(menu, AnchoredMenu):
         return settings.fallback or scenario_plan(market)
     anchor = menu.anchor

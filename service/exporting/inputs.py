@@ -84,15 +84,15 @@ def request_inputs(scenario: Scenario, *, channels: bool) -> list[tuple[Field, O
     return [one for one in every if channels or one[0].name != "channels"]
 
 
-def input_fields(scenario: Scenario, shape: PolicyShape, *, channels: bool) -> list[Field]:
-    """All inputs in the order of the schema."""
+def input_fields(scenario: Scenario, shape: PolicyShape, *, channels: bool, tactics: int) -> list[Field]:
+    """All inputs in the order of the schema; ``tactics`` is the length of the menu."""
     fields = [field for field, _ in request_inputs(scenario, channels=channels)]
     if shape == "direct":
         return fields
     return [
         *fields,
         describe("uniform", "", "a uniform number, which draws the tactic", low=0.0, high=1.0),
-        describe("forced", "", "a tactic that must be taken, or -1", low=-1, high=len(scenario.menu) - 1),
+        describe("forced", "", "a tactic that must be taken, or -1", low=-1, high=tactics - 1),
         describe("allowed", "", "1 where the guardrails allow a tactic, else 0", low=0.0, high=1.0),
         describe("default", "", "1 at the tactic to take where nothing else is allowed", low=0.0, high=1.0),
     ]

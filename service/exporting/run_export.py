@@ -122,7 +122,7 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
     """The policy with a share of uniform exploration, so that its log can be evaluated.
 
     Raises:
-        PolicyError: It names its decisions outright, in numbers that no menu holds.
+        PolicyError: It cannot explore.
     """
     if policy.kind == "ppo" and isinstance(policy, TacticPolicy):
         from xbopt.agents.ppo.policy import PpoTacticPolicy
