@@ -16,7 +16,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind, TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.plan_table import is_plan_file, read_plan
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
@@ -36,7 +36,9 @@ BUNDLE_IN_PYTHON = (
 )
 
 
-def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploration: float | None) -> LogPolicy:
+def from_name(
+    name: str, log: EvaluationLog, *, scenario: str | Scenario | None, exploration: float | None
+) -> LogPolicy:
     """The policy that ``--policy`` means.
 
     Raises:
@@ -79,7 +81,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
 
 
 def from_object(
-    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | None, exploration: float | None
+    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | Scenario | None, exploration: float | None
 ) -> LogPolicy:
     """A policy of the market, to be asked about a log.
 
@@ -103,7 +105,7 @@ def from_object(
     return _over_the_menu(policy, log, loaded, exploration, PolicyIdentity.of_name(policy.name, "object of a program"))
 
 
-def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     if scenario is not None:
         raise UsageError(f"--scenario is for plans; the run in {path} knows its own.")
     run = RunDirectory.open(path)
@@ -132,7 +134,7 @@ def _over_the_menu(
     )
 
 
-def scenario_of_log(name: str, log: EvaluationLog, scenario: str | None) -> Scenario:
+def scenario_of_log(name: str, log: EvaluationLog, scenario: str | Scenario | None) -> Scenario:
     """The scenario that wrote the log."""
     if not (log.own and log.scenario_hash):
         raise PolicyError(
@@ -144,7 +146,7 @@ def scenario_of_log(name: str, log: EvaluationLog, scenario: str | None) -> Scen
             f"{name} is a policy for a scenario. Say which one wrote the log: --scenario NAME or FILE (its hash is "
             f"{log.scenario_hash})."
         )
-    loaded = load_scenario(scenario)
+    loaded = scenario_of(scenario)
     if loaded.hash != log.scenario_hash:
         raise PolicyError(
             f"The log was written in a scenario with the hash {log.scenario_hash}; {loaded.name} has {loaded.hash}. A "
@@ -153,7 +155,7 @@ def scenario_of_log(name: str, log: EvaluationLog, scenario: str | None) -> Scen
     return loaded
 
 
-def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
+def _plan(name: str, log: EvaluationLog, scenario: str | Scenario | None, exploration: float) -> LogPolicy:
     loaded = scenario_of_log(name, log, scenario)
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
