@@ -1,7 +1,7 @@
 """``xbopt simulate``: play a plan in many worlds and read what it brings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -89,6 +89,14 @@ def simulate_command(
         ),
     ] = None,
     exploration_cost: ExplorationCostOption = None,
+    by: Annotated[
+        Literal["factors", "menu"] | None,
+        typer.Option(
+            "--by",
+            help="What explores and is logged: factors (channel spend, discount, timing and pace, a notch around the "
+            "policy's wish), or one tactic of the menu a cell. Left out, what the policy itself chooses from.",
+        ),
+    ] = None,
     changes: SetOption = None,
     log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
     shadows: Annotated[
@@ -109,7 +117,7 @@ def simulate_command(
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
-    from xbopt.core.decisions.policy import DirectPolicy
+    from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy
     from xbopt.simulator.build import build_market
     from xbopt.studies.marginals import plan_marginals
     from xbopt.studies.simulate import simulate
@@ -125,11 +133,13 @@ def simulate_command(
     loaded = load_with_notes(scenario, changes)
     bound = None if exploration_cost is None else part_of("--exploration-cost", exploration_cost)
     explores = exploration is not None or bound is not None or log is not None
-    if log is not None:
-        _explain_log(loaded, share_is_the_usual=exploration is None and bound is None)
     with stage_bar(quiet=as_json) as on_progress:
         market = build_market(loaded)
         chosen = policy_from(policy, market)
+        by = by or ("factors" if explores and isinstance(chosen, FactoredPolicy) else None)
+        if log is not None:
+            is_usual = exploration is None and bound is None
+            _explain_log(loaded, share_is_the_usual=is_usual, by_factors=by == "factors")
         result = simulate(
             market,
             chosen,
@@ -138,6 +148,7 @@ def simulate_command(
             world_seed=world_seed,
             exploration=exploration,
             exploration_cost=bound,
+            by=by,
             log=log,
             shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
@@ -175,15 +186,15 @@ def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> No
     print_json({**simulation_json(result), **found})
 
 
-def _explain_log(scenario: "Scenario", *, share_is_the_usual: bool) -> None:
+def _explain_log(scenario: "Scenario", *, share_is_the_usual: bool, by_factors: bool) -> None:
     from xbopt.core.scenario.notes import log_notes
 
     if share_is_the_usual:
         share = terminal_numbers(scenario.base_currency).share(scenario.document.tactics.exploration)
-        say(
-            f"Logging with {share} exploration over the {len(scenario.menu)} tactics of the menu around the policy "
-            "(tactics.exploration; change it with --exploration)."
-        )
+        over = f"over the {len(scenario.menu)} tactics of the menu around the policy"
+        if by_factors:
+            over = "of each factor (channel spend, discount, timing, pace), one notch around the policy's wish"
+        say(f"Logging with {share} exploration {over} (tactics.exploration; change it with --exploration).")
     for note in log_notes(scenario):
         say(f"Note: {note}")
 

@@ -12,7 +12,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.plan_table import is_plan_file
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.ope.logs.evaluation_log import EvaluationLog
@@ -31,7 +31,9 @@ BUNDLE_IN_PYTHON = (
 )
 
 
-def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploration: float | None) -> LogPolicy:
+def from_name(
+    name: str, log: EvaluationLog, *, scenario: str | Scenario | None, exploration: float | None
+) -> LogPolicy:
     """The policy that ``--policy`` means.
 
     Raises:
@@ -70,7 +72,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
 
 
 def from_object(
-    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | None, exploration: float | None
+    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | Scenario | None, exploration: float | None
 ) -> LogPolicy:
     """A policy of the market, to be asked about a log.
 
@@ -90,11 +92,11 @@ def from_object(
             identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
             notes=policy.notes,
         )
-    loaded = _scenario_of(policy.name, log, scenario)
+    loaded = scenario_of_log(policy.name, log, scenario)
     return _over_the_menu(policy, log, loaded, exploration, PolicyIdentity.of_name(policy.name, "object of a program"))
 
 
-def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     if scenario is not None:
         raise UsageError(f"--scenario is for plans; the run in {path} knows its own.")
     run = RunDirectory.open(path)
@@ -105,9 +107,9 @@ def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: floa
     return replace(found, notes=(f"{found.name} is the policy of the training run {path}.", *found.notes))
 
 
-def _named(name: str, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     """A built-in policy or a plan's file."""
-    loaded = _scenario_of(name, log, scenario)
+    loaded = scenario_of_log(name, log, scenario)
     policy = policy_from(name, build_market(loaded))
     shown = over_the_menu(policy, loaded, exploration).name if exploration else policy.name
     identity = (
@@ -175,7 +177,7 @@ def _of_its_own_log(
     )
 
 
-def _scenario_of(name: str, log: EvaluationLog, scenario: str | None) -> Scenario:
+def scenario_of_log(name: str, log: EvaluationLog, scenario: str | Scenario | None) -> Scenario:
     """The scenario that wrote the log."""
     if not (log.own and log.scenario_hash):
         raise PolicyError(
@@ -187,7 +189,7 @@ def _scenario_of(name: str, log: EvaluationLog, scenario: str | None) -> Scenari
             f"{name} is a policy for a scenario. Say which one wrote the log: --scenario NAME or FILE (its hash is "
             f"{log.scenario_hash})."
         )
-    loaded = load_scenario(scenario)
+    loaded = scenario_of(scenario)
     if loaded.hash != log.scenario_hash:
         raise PolicyError(
             f"The log was written in a scenario with the hash {log.scenario_hash}; {loaded.name} has {loaded.hash}. A "

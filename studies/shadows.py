@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xbopt.agents.exploration import over_the_menu
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import NAMES, PolicyShelf, mark_of
 from xbopt.core.decision_log.observations import StandAlonePolicy
 from xbopt.core.decision_log.schema import LoggedShadow
-from xbopt.core.decisions.policy import FactoredPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.files import sha256_of_content
 from xbopt.simulator.parameters import MarketParameters
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
     from xbopt.env.decision_book import Shadow
 
 
-def shadows_of(asked: Sequence[str | Policy], market: MarketParameters) -> "list[Shadow]":
-    """The shadows that were asked for; one that names its decisions is over the menu around itself.
+def shadows_of(asked: Sequence[str | Policy], market: MarketParameters, *, factored: bool = False) -> "list[Shadow]":
+    """The shadows that were asked for; one that names its decisions is over the menu, or factors, around itself.
 
     Args:
         asked: Names of built-in policies, plans' files, folders of training runs, or policies.
         market: The market.
+        factored: Whether the policy that decides chooses levels of factors: a plan is then its own neutral levels.
 
     Raises:
         PolicyError: One is unknown, damaged, or made for another market.
@@ -39,11 +41,12 @@ def shadows_of(asked: Sequence[str | Policy], market: MarketParameters) -> "list
         policy = shelf.policy(one) if isinstance(one, str) else one
         if isinstance(policy, StandAlonePolicy) and policy.scenario_hash != market.scenario.hash:
             raise PolicyError(f"{policy.name} was made for another scenario than {market.scenario.name}.")
-        mark = mark_of(one) if isinstance(one, str) else ""
-        asked_over = over_the_menu(policy, market.scenario, None, mark=mark)
-        if isinstance(asked_over, FactoredPolicy):
-            raise PolicyError(f"{asked_over.name} decides by factors; a shadow chooses from the menu of the policy.")
-        found.append(Shadow(about=_about(one, market), policy=asked_over))
+        answers: TacticPolicy | FactoredPolicy
+        if factored and isinstance(policy, DirectPolicy):
+            answers = FactoredDirect.of(policy, market)
+        else:
+            answers = over_the_menu(policy, market.scenario, None, mark=mark_of(one) if isinstance(one, str) else "")
+        found.append(Shadow(about=_about(one, market), policy=answers))
     name, count = Counter(shadow.about.name for shadow in found).most_common(1)[0]
     if count > 1:
         raise UsageError(f"Two shadows are called {name}; give each file or folder a name of its own.")

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy, over_the_menu, without_exploration
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import mark_of, policy_from
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -20,6 +21,7 @@ from xbopt.core.decisions.policy import (
     KnowsExploration,
     Policy,
     PolicyKind,
+    TacticPolicy,
 )
 from xbopt.core.errors import UsageError
 from xbopt.core.panel import PanelWriter, open_panel
@@ -136,6 +138,7 @@ def simulate(
     world_seed: int | None = None,
     exploration: float | None = None,
     exploration_cost: float | None = None,
+    by: Literal["factors", "menu"] | None = None,
     log: Path | str | None = None,
     shadows: Sequence[str | Policy] = (),
     panel: Path | str | None = None,
@@ -156,6 +159,9 @@ def simulate(
             ``tactics.exploration`` holds, because a log without propensities cannot be evaluated.
         exploration_cost: Largest cost of exploration, as a part of the policy's margin; without ``exploration`` the
             largest share within it is searched for.
+        by: What explores and is logged: ``factors``, each channel's spend, discount, timing and pace one notch around
+            what the policy wishes; or ``menu``, one tactic a cell. Left out, what the policy chooses from: factors
+            where it is made of them, the menu else.
         log: Write the decision log to this Parquet file.
         shadows: Policies, as for ``policy``, that are asked beside every decision; the log holds their probabilities.
             They choose from the same menu as the policy.
@@ -183,6 +189,10 @@ def simulate(
     notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
+    if by is not None:
+        if exploration is None and exploration_cost is None:
+            raise UsageError("--by says what explores: give --exploration or --log too.")
+        chosen = _made_of(by, chosen, market)
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     cost: ExplorationCost | None = None
     if exploration is not None or exploration_cost is not None:
@@ -212,7 +222,7 @@ def simulate(
 
     if shadows and log is None:
         raise UsageError("Shadows are for the log: say where to write it (--log FILE).")
-    beside = shadows_of(shadows, market)
+    beside = shadows_of(shadows, market, factored=isinstance(chosen, FactoredPolicy))
     report(chosen.name, 0, runs)
     started = time.perf_counter()
     parts: list[Totals] = []
@@ -268,6 +278,21 @@ def _takes_the_usual_share(policy: Policy) -> bool:
     if isinstance(policy, ExploringPolicy) or (isinstance(policy, KnowsExploration) and policy.exploration > 0.0):
         return False
     return isinstance(policy, DirectPolicy | FactoredPolicy | CanExplore)
+
+
+def _made_of(by: Literal["factors", "menu"], policy: Policy, market: MarketParameters) -> Policy:
+    """The policy as one that chooses from factors, or from a menu."""
+    if by == "factors":
+        if isinstance(policy, TacticPolicy):
+            raise UsageError(
+                f"{policy.name} chooses tactics from a menu, and no levels of factors. Leave out --by factors."
+            )
+        return FactoredDirect.of(policy, market) if isinstance(policy, DirectPolicy) else policy
+    if by != "menu":
+        raise UsageError(f"by is {by!r}; factors or menu is wanted.")
+    if isinstance(policy, FactoredPolicy):
+        raise UsageError(f"{policy.name} chooses a level of each of its factors, and no tactic. Leave out --by menu.")
+    return policy
 
 
 def market_of(scenario: Scenario | str | Path) -> MarketParameters:

@@ -164,6 +164,16 @@ class FactoredPolicy(Protocol):
 
 
 @runtime_checkable
+class AnchoredPolicy(FactoredPolicy, Protocol):
+    """A policy whose factors are notches around another policy, which all neutral levels are."""
+
+    @property
+    def anchor(self) -> DirectPolicy:
+        """The other policy."""
+        ...
+
+
+@runtime_checkable
 class CanExplore(TacticPolicy, Protocol):
     """A policy over the menu that can explore."""
 
@@ -230,3 +240,8 @@ class ContextPolicy(Protocol):
 
 
 Policy = DirectPolicy | TacticPolicy | FactoredPolicy
+
+
+def anchor_name(policy: FactoredPolicy) -> str:
+    """The policy that the neutral levels are; empty where the policy does not say."""
+    return policy.anchor.name if isinstance(policy, AnchoredPolicy) else ""
