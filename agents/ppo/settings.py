@@ -181,8 +181,8 @@ _RESIDUAL = PpoSettings(
     patience=12,
 )
 PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
-    ("residual", "small"): _RESIDUAL,
-    ("residual", "medium"): _RESIDUAL,
+    ("residual", "small"): replace(_RESIDUAL, branch_worlds=512, validation_worlds=256),
+    ("residual", "medium"): replace(_RESIDUAL, branch_worlds=256, validation_worlds=256),
     ("residual", "large"): _RESIDUAL,
     ("continuous", "small"): PpoSettings(encoding="continuous", form="full", worlds=64),
     ("continuous", "medium"): PpoSettings(

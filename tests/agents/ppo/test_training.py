@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy, policy_from
-from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.policy import load_policy
 from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import Pacing, PidMultiplier, ReturnFloor
+from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import train
