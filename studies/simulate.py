@@ -12,7 +12,6 @@ import numpy as np
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.policies import policy_from
 from xbopt.core.arrays import FloatArray
-from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
 from xbopt.core.errors import UsageError
 from xbopt.core.panel import PanelWriter, open_panel
@@ -161,7 +160,7 @@ def simulate(
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
-    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
+    notes: tuple[str, ...] = getattr(chosen, "notes", ())
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
     if exploration is not None and isinstance(chosen, DirectPolicy):

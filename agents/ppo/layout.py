@@ -116,8 +116,8 @@ def _residual_layout(
         order=np.arange(len(factors), dtype=np.int64),
         groups=groups,
         group_names=kinds,
-        bias=tuple(factors.neutral.astype(np.float64).tolist()),
-        scale=tuple(exploration[group] for group in groups),
+        bias=tuple(float(level) for level in factors.neutral),
+        scale=tuple(exploration[kinds.index(kind)] for kind in factors.kinds),
     )
 
 

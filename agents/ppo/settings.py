@@ -182,7 +182,7 @@ _RESIDUAL = PpoSettings(
 )
 PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
     ("residual", "small"): replace(_RESIDUAL, branch_worlds=512, validation_worlds=256),
-    ("residual", "medium"): replace(_RESIDUAL, branch_worlds=256, validation_worlds=256),
+    ("residual", "medium"): _RESIDUAL,
     ("residual", "large"): _RESIDUAL,
     ("continuous", "small"): PpoSettings(encoding="continuous", form="full", worlds=64),
     ("continuous", "medium"): PpoSettings(
