@@ -13,7 +13,6 @@ from xbopt.agents.exploration import ExploringPolicy, over_the_menu, without_exp
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import mark_of, policy_from
 from xbopt.core.arrays import FloatArray
-from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import (
     CanExplore,
     DirectPolicy,
@@ -186,7 +185,7 @@ def simulate(
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
-    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
+    notes: tuple[str, ...] = getattr(chosen, "notes", ())
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
     if by is not None:

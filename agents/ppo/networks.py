@@ -72,8 +72,9 @@ class FlatNetwork(nn.Module):
         self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
 
-    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Parameters of the action distribution ``(B, P)``."""
+    def parameters_of(self, features: torch.Tensor, *, shallow: bool = False) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``; there is no shallow part."""
+        del shallow
         return self.bias + self.scale * self.head(self.actor(self.norm(features)))
 
     def values_of(self, features: torch.Tensor) -> torch.Tensor:
@@ -95,10 +96,11 @@ class SharedNetwork(nn.Module):
     bias: torch.Tensor
     scale: torch.Tensor
     order: torch.Tensor
+    mixes: torch.Tensor
 
     def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int, credit: Credit) -> None:
         super().__init__()
-        self._credit = credit.name
+        self._credit, self._width = credit.name, width
         self._shape, self._widths = layout.shape, layout.widths
         names = (features.whole_names, features.region_names, features.cell_names, features.channel_names)
         self._sizes = tuple(len(block) for block in names)
@@ -110,10 +112,16 @@ class SharedNetwork(nn.Module):
         self.to_pair, self.to_cell = nn.Linear(width, width), nn.Linear(width, width)
         self.to_region, self.to_whole = nn.Linear(width, width), nn.Linear(width, width)
         # A head also reads the features themselves: a rule that is linear in them is learnt at once.
-        inputs = (width, width, width + channel, width + cell, width + channel)
+        # That of a channel reads its cell's too: what an order of the cell is worth says how much a visit is worth.
+        inputs = (width + whole, width + region, width + channel, width + cell, width + channel + cell)
         self.heads = nn.ModuleList(
             [_silent(size, outputs) for size, outputs in zip(inputs, layout.widths, strict=True) if outputs]
         )
+        # A mix is judged by its channels: pooled states cannot say which of them does well.
+        self._has_mixes = layout.mixes is not None
+        if layout.mixes is not None:
+            self.score = _silent(inputs[4], 1)
+            self.register_buffer("mixes", torch.tensor(layout.mixes, dtype=torch.float32))
         # The critic judges each part of the market alike: of what lies inside a part, means are enough.
         self.critic = _perceptron(sum(self._sizes), width)
         self.value = _silent(width, 1)
@@ -121,9 +129,38 @@ class SharedNetwork(nn.Module):
         self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
         self.register_buffer("order", torch.from_numpy(np.ascontiguousarray(layout.order)))
 
-    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Parameters of the action distribution ``(B, P)``."""
-        whole, regions, cells, channels = self._normalised(features)
+    def parameters_of(self, features: torch.Tensor, *, shallow: bool = False) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``.
+
+        Args:
+            features: Flat rows ``(B, N)``.
+            shallow: Leave the hidden layers out, so that heads are linear in the features of what they are about.
+        """
+        blocks = self._normalised(features)
+        whole, regions, cells, channels = blocks
+        around = cells[:, :, :, None].expand(-1, -1, -1, channels.shape[3], -1)
+        seen = (whole, regions, channels.mean(dim=2), cells, torch.cat([channels, around], dim=4))
+        hidden = None if shallow else self._hidden(*blocks)
+        states = [
+            torch.cat([part.new_zeros(*part.shape[:-1], self._width) if hidden is None else hidden[i], part], dim=-1)
+            for i, part in enumerate(seen)
+        ]
+        heads = iter(self.heads)
+        outputs = [
+            next(heads)(state).reshape(len(features), -1)
+            for state, width in zip(states, self._widths, strict=True)
+            if width
+        ]
+        together = torch.cat(outputs, dim=1)[:, self.order]
+        if self._has_mixes:
+            scores = self.score(states[4])[..., 0]
+            together = together + torch.einsum("brsc,wrsc->brsw", scores, self.mixes).flatten(1)
+        return self.bias + self.scale * together
+
+    def _hidden(
+        self, whole: torch.Tensor, regions: torch.Tensor, cells: torch.Tensor, channels: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """Hidden states of the whole, regions, pairs of region and channel, cells, and channels of cells."""
         w = self.whole(whole)
         r = self.region(regions) + w[:, None]
         c = self.cell(cells) + r[:, :, None]
@@ -132,21 +169,7 @@ class SharedNetwork(nn.Module):
         by_cell = torch.tanh(c + self.to_cell(x.mean(dim=3)))
         by_pair = torch.tanh(r[:, :, None] + self.to_pair(x.mean(dim=2)))
         by_region = torch.tanh(r + self.to_region(by_cell.mean(dim=2)))
-        by_whole = torch.tanh(w + self.to_whole(by_region.mean(dim=1)))
-        states = (
-            by_whole,
-            by_region,
-            torch.cat([by_pair, channels.mean(dim=2)], dim=3),
-            torch.cat([by_cell, cells], dim=3),
-            torch.cat([x, channels], dim=4),
-        )
-        heads = iter(self.heads)
-        outputs = [
-            next(heads)(state).reshape(len(features), -1)
-            for state, width in zip(states, self._widths, strict=True)
-            if width
-        ]
-        return self.bias + self.scale * torch.cat(outputs, dim=1)[:, self.order]
+        return torch.tanh(w + self.to_whole(by_region.mean(dim=1))), by_region, by_pair, by_cell, x
 
     @property
     def widths(self) -> tuple[int, int, int, int, int]:

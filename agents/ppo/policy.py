@@ -12,23 +12,27 @@ import numpy as np
 import torch
 
 from xbopt.agents.exploration import checked_exploration
+from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.ppo.credit import Credit, credit_by
 from xbopt.agents.ppo.layout import ActionLayout, action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, Network, SharedNetwork
 from xbopt.agents.ppo.settings import RENAMED, PpoSettings, with_options
-from xbopt.agents.saved_policy import read_policy, write_arrays
+from xbopt.agents.saved_policy import SavedPolicy, read_policy, write_arrays
 from xbopt.agents.saved_policy import save_policy as save_common_parts
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.factors import Factors, one_notch_exploration
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import Observation, PolicyKind
+from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Encoding
 from xbopt.env.campaign import make_encoding
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.parameters import MarketParameters
 
@@ -46,7 +50,9 @@ class PolicyParts:
         credit: Which rewards they are judged by in training.
         features: What it reads.
         plan: The plan that it starts from.
+        anchor_policy: The policy that residual actions are relative to; the plan for other encodings.
         settings: How it is trained.
+        budget_base: The budget that it is trained for, base currency.
     """
 
     network: Network
@@ -55,14 +61,31 @@ class PolicyParts:
     credit: Credit
     features: FeatureLayout
     plan: ScheduledPolicy
+    anchor_policy: DirectPolicy
     settings: PpoSettings
+    budget_base: float
 
 
-def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSettings) -> PolicyParts:
-    """An untrained policy for a market: it carries the plan on. The first weights are PyTorch's next draws."""
+def build_parts(
+    market: MarketParameters,
+    plan: ScheduledPolicy,
+    settings: PpoSettings,
+    anchor_policy: DirectPolicy | None = None,
+) -> PolicyParts:
+    """An untrained policy for a market: the anchor policy for residual actions, the plan for others.
+
+    The first weights are PyTorch's next draws.
+
+    Args:
+        market: The market.
+        plan: The plan that it starts from.
+        settings: How it is trained.
+        anchor_policy: The policy that residual actions are relative to; the plan where left out.
+    """
     scenario = market.scenario
     anchor = Anchor.of(plan, scenario.limits)
-    encoding = make_encoding(market, anchor, settings.campaign(), plan)
+    around = anchor_policy or plan
+    encoding = make_encoding(market, anchor, settings.campaign(), around)
     features = FeatureLayout.of(scenario, anchor, scenario.document.tactics.decide_every_days)
     layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
     credit = credit_by(settings.credit, encoding)
@@ -74,7 +97,9 @@ def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSe
         credit=credit,
         features=features,
         plan=plan,
+        anchor_policy=around,
         settings=settings,
+        budget_base=scenario.limits.total_base,
     )
 
 
@@ -94,11 +119,28 @@ def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Te
         features=parts.features.names,
         actions=parts.encoding.names,
         files=[_WEIGHTS],
-        entries={"settings": asdict(parts.settings)},
+        entries={
+            "settings": asdict(parts.settings),
+            "anchor": anchor_entry(parts.anchor_policy),
+            "budget_base": parts.budget_base,
+        },
     )
 
 
-def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy":
+def anchor_entry(policy: DirectPolicy) -> dict[str, object]:
+    """What makes an anchor policy anew, beside its plan and the market: an entry of ``policy.json``."""
+    if isinstance(policy, ReplanningPolicy):
+        return {"name": policy.name, "budget_price": policy.budget_price}
+    return {"name": policy.name}
+
+
+def _anchor_of(entry: Mapping[str, object], plan: ScheduledPolicy, market: MarketParameters) -> DirectPolicy:
+    if "budget_price" not in entry:
+        return plan
+    return replanning_around(market, plan, budget_price=float(cast("float", entry["budget_price"])))
+
+
+def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy":
     """Read a policy for a market.
 
     Raises:
@@ -108,23 +150,38 @@ def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | Pp
     named = cast("dict[str, object]", saved.entries["settings"])
     # Policies from before there was a choice were judged by everything.
     settings = with_options(PpoSettings(credit="whole"), {RENAMED.get(name, name): named[name] for name in named})
-    parts = build_parts(market, saved.plan, settings)
+    anchor = _anchor_of(cast("dict[str, object]", saved.entries.get("anchor", {})), saved.plan, market)
+    parts = build_parts(market, saved.plan, settings, anchor)
     saved.check_names(market.scenario, features=parts.features.names, actions=parts.encoding.names)
     weights = {name: torch.from_numpy(array) for name, array in saved.arrays(_WEIGHTS).items()}
     try:
         parts.network.load_state_dict(weights)
     except RuntimeError as error:
         raise PolicyError(f"The weights in {folder} do not fit the network that policy.json names.") from error
-    return as_policy(parts)
+    return replace(as_policy(parts), notes=_notes(saved, market.scenario))
 
 
-def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy":
+def _notes(saved: SavedPolicy, scenario: Scenario) -> tuple[str, ...]:
+    """What a reader must know where a policy plays another scenario than it was trained for."""
+    if saved.entries["scenario_hash"] == scenario.hash:
+        return ()
+    trained, now = saved.entries.get("budget_base"), scenario.limits.total_base
+    told = f"The policy in {saved.folder} was trained for another version of {scenario.name}: train it anew."
+    if isinstance(trained, float) and trained != now:
+        money = f"a budget of {trained:,.0f} {scenario.base_currency}; here it is {now:,.0f}"
+        told = f"The policy in {saved.folder} was trained for {money}. Its plan is for the other one: train it anew."
+    return (told,)
+
+
+def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy":
     """The policy that a network is, once its encoding says what it answers."""
     # Double precision: an answer then depends on a world's own features alone, not on the batch it comes in.
     network = parts.network.double().eval()
     if isinstance(parts.encoding, TacticActions):
         return PpoTacticPolicy(network=network, encoding=parts.encoding, features=parts.features)
-    assert isinstance(parts.encoding, ContinuousActions), "there are two encodings"
+    if isinstance(parts.encoding, ResidualActions):
+        return PpoResidualPolicy(network=network, encoding=parts.encoding, features=parts.features)
+    assert isinstance(parts.encoding, ContinuousActions), "there are three encodings"
     return PpoDirectPolicy(network=network, encoding=parts.encoding, features=parts.features)
 
 
@@ -138,6 +195,7 @@ class PpoDirectPolicy:
         features: What it reads.
         name: Name in reports.
         kind: What sort of policy it is.
+        notes: What a reader must know, in sentences.
     """
 
     network: Network
@@ -145,6 +203,7 @@ class PpoDirectPolicy:
     features: FeatureLayout
     name: str = "ppo"
     kind: PolicyKind = "ppo"
+    notes: tuple[str, ...] = ()
 
     def decide(self, observation: Observation) -> Decision:
         """The day's decision, before projection.
@@ -171,6 +230,7 @@ class PpoTacticPolicy:
         exploration: Share of decisions drawn uniformly from the menu; propensities are then at least this over ``K``.
         name: Name in reports and logs.
         kind: What sort of policy it is.
+        notes: What a reader must know, in sentences.
     """
 
     network: Network
@@ -179,6 +239,7 @@ class PpoTacticPolicy:
     exploration: float = 0.0
     name: str = "ppo"
     kind: PolicyKind = "ppo"
+    notes: tuple[str, ...] = ()
 
     @property
     def menu(self) -> AnchoredMenu:
@@ -212,6 +273,69 @@ class PpoTacticPolicy:
             start += size
         greedy = components.joint(marginals)
         return (1.0 - self.exploration) * greedy + self.exploration / greedy.shape[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpoResidualPolicy:
+    """A trained network's levels around the anchor policy, with exact probabilities.
+
+    Its own level of a factor is the likeliest one. Exploration goes one notch to either side, each factor for itself.
+
+    Attributes:
+        network: The network.
+        encoding: What its outputs mean.
+        features: What it reads.
+        exploration: Share of a factor's decisions that go one notch to either side.
+        name: Name in reports and logs.
+        kind: What sort of policy it is.
+        notes: What a reader must know, in sentences.
+    """
+
+    network: Network
+    encoding: ResidualActions
+    features: FeatureLayout
+    exploration: float = 0.0
+    name: str = "ppo"
+    kind: PolicyKind = "ppo"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def factors(self) -> Factors:
+        """What its probabilities are over."""
+        return self.encoding.factors
+
+    def exploring(self, share: float) -> "PpoResidualPolicy":
+        """The same policy, each factor of which goes one notch to either side with a share; 0 is the policy itself.
+
+        Raises:
+            PolicyError: The share is not within 0..1.
+        """
+        return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
+
+    def own_levels(self, observation: Observation) -> IntArray:
+        """The likeliest level of each factor ``(B, A)``: that nearest to its location, the lower of two as near.
+
+        Raises:
+            PolicyError: The observation holds a value that is no number.
+        """
+        locations = _outputs(self.network, self.features, observation)
+        return np.clip(np.ceil(locations - 0.5), 0, self.factors.levels - 1).astype(np.int64)
+
+    def factor_probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of every level of each factor ``(B, A, L)``.
+
+        Raises:
+            PolicyError: The observation holds a value that is no number.
+        """
+        return one_notch_exploration(self.factors, self.own_levels(observation), self.exploration)
+
+    def decode(self, levels: IntArray, observation: Observation) -> Decision:
+        """The day's decision of levels ``(B, A)``, before projection.
+
+        Raises:
+            DecisionError: A wrong shape, or a number that names no level.
+        """
+        return self.encoding.decode(self.encoding.check(levels), observation)
 
 
 def _outputs(network: Network, features: FeatureLayout, observation: Observation) -> FloatArray:

@@ -27,12 +27,17 @@ class PpoSettings:
     """How PPO learns.
 
     Attributes:
-        encoding: ``tactics`` or ``continuous``.
+        encoding: ``residual``, ``tactics`` or ``continuous``.
         form: ``factored`` or ``full``.
         objective: What is earned, see ``CampaignSettings``.
         expected_reward: Learn from what days bring on average in their world; see ``CampaignSettings``.
+        prompt_reward: Reward steps with what they change in customers and carry-over at once; see ``CampaignSettings``.
         imitation_steps: Gradient steps of imitating the re-planner before anything is tried; 0 for none. Only where the
             run starts from the planner's plan.
+        branch_rounds: Rounds of learning from branches before anything is tried, for ``residual``; 0 for none. See
+            ``branches``.
+        branch_worlds: Worlds of a round.
+        branch_steps: Gradient steps of a round.
         credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
@@ -53,16 +58,21 @@ class PpoSettings:
         neutral_share: Probability of each component's neutral choice before training, for ``tactics``.
         pacing_slack: How far spend may run ahead of the plan's, as a share of all that the plan spends, before it has a
             price; 0 for no such constraint. See ``soft_constraints``.
-        held_out_worlds: Worlds of the held-out set.
-        evaluate_every: Updates between evaluations on it.
+        validation_worlds: Worlds on which it is chosen which policy is kept.
+        test_worlds: Worlds that choose nothing, on which the kept policy is told at the end; 0 for none.
+        evaluate_every: Updates between evaluations on the validation worlds.
         patience: Evaluations without improvement after which training stops.
     """
 
-    encoding: EncodingName = "tactics"
+    encoding: EncodingName = "residual"
     form: Form = "factored"
     objective: Objective = "margin_and_customers"
     expected_reward: bool = True
+    prompt_reward: bool = True
     imitation_steps: int = 500
+    branch_rounds: int = 4
+    branch_worlds: int = 128
+    branch_steps: int = 400
     credit: CreditName = "region"
     network: NetworkName = "shared"
     width: int = 32
@@ -82,7 +92,8 @@ class PpoSettings:
     exploration_discount: float = 0.01
     neutral_share: float = 0.9
     pacing_slack: float = 0.0
-    held_out_worlds: int = 128
+    validation_worlds: int = 128
+    test_worlds: int = 256
     evaluate_every: int = 5
     patience: int = 40
 
@@ -97,10 +108,19 @@ class PpoSettings:
             raise UsageError(f"network is {self.network!r}; one of {', '.join(NETWORKS)} is wanted.")
         if self.credit not in CREDITS:
             raise UsageError(f"credit is {self.credit!r}; one of {', '.join(CREDITS)} is wanted.")
-        for name in ("width", "worlds", "episodes", "epochs", "evaluate_every", "patience"):
+        for name in (
+            "branch_worlds",
+            "branch_steps",
+            "width",
+            "worlds",
+            "episodes",
+            "epochs",
+            "evaluate_every",
+            "patience",
+        ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
-        for name in ("batch_size", "held_out_worlds"):
+        for name in ("batch_size", "validation_worlds"):
             if getattr(self, name) < 2:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 2 is wanted.")
         for name in ("learning_rate", "clip_range", "target_kl", *_EXPLORATIONS):
@@ -109,9 +129,13 @@ class PpoSettings:
         for name in ("discount", "gae_lambda"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 and up to 1 is wanted.")
-        for name in ("imitation_steps", "pacing_slack", "entropy"):
+        for name in ("imitation_steps", "branch_rounds", "test_worlds", "pacing_slack", "entropy"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number from 0 on is wanted.")
+        if self.learning_rate > 1.0:
+            raise UsageError(f"learning_rate is {self.learning_rate:g}; a number above 0 and up to 1 is wanted.")
+        if self.test_worlds == 1:
+            raise UsageError("test_worlds is 1; at least 2 are wanted to tell a standard error, or 0 for none.")
         if not 0.0 < self.neutral_share < 1.0:
             raise UsageError(f"neutral_share is {self.neutral_share}; a number between 0 and 1 is wanted.")
 
@@ -123,6 +147,7 @@ class PpoSettings:
             objective=self.objective,
             relative_to_anchor=True,
             expected_reward=self.expected_reward,
+            prompt_reward=self.prompt_reward,
         )
 
     def as_played(self) -> CampaignSettings:
@@ -130,7 +155,7 @@ class PpoSettings:
 
         Training holds numbers too: an action that stands for a week shows what it does.
         """
-        return replace(self.campaign(), days_per_step=None if self.encoding == "tactics" else 1)
+        return replace(self.campaign(), days_per_step=1 if self.encoding == "continuous" else None)
 
     @property
     def exploration(self) -> tuple[float, ...]:
@@ -139,7 +164,26 @@ class PpoSettings:
 
 
 Size = Literal["small", "medium", "large"]
+_RESIDUAL = PpoSettings(
+    worlds=64,
+    credit="cell",
+    imitation_steps=0,
+    epochs=4,
+    learning_rate=3e-4,
+    clip_range=0.2,
+    target_kl=1.0,
+    discount=0.95,
+    gae_lambda=0.6,
+    exploration_pace=0.4,
+    exploration_spend=0.8,
+    exploration_dayparts=0.4,
+    exploration_discount=0.4,
+    patience=12,
+)
 PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
+    ("residual", "small"): replace(_RESIDUAL, branch_worlds=512, validation_worlds=256),
+    ("residual", "medium"): _RESIDUAL,
+    ("residual", "large"): _RESIDUAL,
     ("continuous", "small"): PpoSettings(encoding="continuous", form="full", worlds=64),
     ("continuous", "medium"): PpoSettings(
         encoding="continuous",
@@ -166,16 +210,22 @@ PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
         exploration_dayparts=0.158,
         exploration_discount=0.00437,
     ),
-    ("tactics", "small"): PpoSettings(worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
-    ("tactics", "medium"): PpoSettings(worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
-    ("tactics", "large"): PpoSettings(expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "small"): PpoSettings(
+        encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5
+    ),
+    ("tactics", "medium"): PpoSettings(
+        encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5
+    ),
+    ("tactics", "large"): PpoSettings(
+        encoding="tactics", expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5
+    ),
 }
 """Hyperparameters by encoding and size of the market, as ``benchmarks/search_ppo_presets.py`` found them."""
 
 _SMALL, _MEDIUM = 40, 100
 
 
-def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
+def preset_for(scenario: Scenario, encoding: str = "residual") -> PpoSettings:
     """The preset for a scenario's size: cells times channels up to 40 are small, up to 100 medium.
 
     Raises:
@@ -189,7 +239,7 @@ def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
     return PRESETS[encoding, size]
 
 
-RENAMED: Mapping[str, str] = {"lessons": "imitation_steps"}
+RENAMED: Mapping[str, str] = {"lessons": "imitation_steps", "held_out_worlds": "validation_worlds"}
 """Settings that once had another name: saved policies are read by it, options are told the new one."""
 
 

@@ -8,27 +8,31 @@ move is where a time limit falls, and whether the last update of a run is follow
 import time
 from contextlib import closing
 from dataclasses import replace
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from stable_baselines3.common.logger import Logger
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from xbopt.agents.final_figures import FinalFigures, final_figures
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
+from xbopt.agents.ppo.branch_learning import BranchLearner
+from xbopt.agents.ppo.branches import BranchRows, branch_rows
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from xbopt.agents.ppo.credit import StepParts
-from xbopt.agents.ppo.held_out import HeldOut, Score
 from xbopt.agents.ppo.imitation import demonstrations, imitate
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
-from xbopt.agents.ppo.policy import PolicyParts, build_parts, save_policy
+from xbopt.agents.ppo.policy import PolicyParts, build_parts, load_policy, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import PidMultiplier, soft_constraints
+from xbopt.agents.ppo.validation import Score, Validation
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
+    TEST_WORLDS,
     TRAINING_WORLDS,
     OnProgress,
     TrainingProgress,
@@ -40,10 +44,19 @@ from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.env.actions import ImitatingEncoding
 from xbopt.env.campaign import Campaign
+from xbopt.env.market_run import MarketRun
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.simulator.parameters import MarketParameters
 
 _FEWEST_ROWS = 2
+_BRANCH_LEARNING_RATE = 3e-3
 _SHOWN_DECISIONS_A_STEP, _SHOWN_WORLDS = 20, (64, 256)
+
+
+class _Evaluate(Protocol):
+    """Scores the policy as it is; a run goes on from its checkpoint."""
+
+    def __call__(self, *, checkpoint: bool = True) -> None: ...
 
 
 class PpoTraining:
@@ -67,35 +80,45 @@ class PpoTraining:
         ppo: PpoSettings | None = None,
         shelf: PolicyShelf | None = None,
     ) -> None:
+        self._began = time.perf_counter()  # the time limit counts planning
         torch.set_num_threads(1)  # on shared cores two threads are slower than one
         if ppo is None:
-            encoding = str(settings.options.get("encoding", "tactics"))
+            encoding = str(settings.options.get("encoding", "residual"))
             ppo = with_options(preset_for(market.scenario, encoding), settings.options)
         shelf = shelf or PolicyShelf(market)
         plan = shelf.plan(settings.plan or DEFAULT_PLAN)
+        # From the planner's plan on, the policy to beat is the re-planner; another plan is its own yardstick.
+        anchor = shelf.policy("replan") if plan.name == DEFAULT_PLAN else plan
+        assert isinstance(anchor, DirectPolicy), "the re-planner decides spend itself"
         worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
-        campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
+        campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan, anchor_policy=anchor)
         constraints = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
         if constraints:
             ppo = replace(ppo, credit="whole")  # the price of a constraint on the whole campaign has no parts
         self._ppo, self._settings, self._scenario_hash = ppo, settings, market.scenario.hash
-        self._teacher = shelf.policy("replan") if ppo.imitation_steps and plan.name == DEFAULT_PLAN else None
+        self._anchor, self._shelf = anchor, shelf
+        imitates = ppo.imitation_steps and anchor is not plan and ppo.encoding != "residual"
+        self._teacher = anchor if imitates else None
         torch.manual_seed(int(named_generator(settings.seed, "ppo/weights").integers(2**63)))
-        self._parts, step = build_parts(market, plan, ppo), StepParts()
+        self._parts, step = build_parts(market, plan, ppo, anchor), StepParts()
         self._envs = CampaignVecEnv(campaign, constraints, self._parts.credit, step)
         self._model = _model(self._envs, self._parts, step)
-        # Following the plan in worlds before the first ones to train on shows what features look like.
+        # The neutral action in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_anchor=False)
         neutral = np.tile(campaign.encoding.neutral, (ppo.worlds, 1))
-        shown, _ = demonstrations(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), lambda _: neutral)
+        look = Campaign(market, worlds=ppo.worlds, settings=before, plan=plan, anchor_policy=anchor)
+        shown, _ = demonstrations(look, lambda _: neutral)
         self._parts.network.take_in(torch.from_numpy(shown))
-        self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
+        self._validation = Validation(market, plan, anchor, ppo, seed=settings.seed)
         self._state = Checkpoint(
             update=0,
             steps=0,
+            seconds=0.0,
+            looks=0,
             best=Score.nothing(),
+            highest_base=float("-inf"),
             waited=0,
-            imitated=False,
+            prepared=False,
             multipliers={one.name: PidMultiplier() for one in constraints},
         )
 
@@ -106,7 +129,7 @@ class PpoTraining:
             PolicyError: It is missing, damaged, or of another network.
         """
         self._state = read_checkpoint(run.checkpoints, self._model)
-        run.cut_progress("update", self._state.update)
+        run.cut_progress("look", self._state.looks)
         # An update plays whole episodes, so the next one begins with this number.
         self._envs.episode = self._state.update * self._ppo.episodes - 1
 
@@ -118,21 +141,21 @@ class PpoTraining:
         """
         if resume:
             self._resume(run)
-        started, state, ppo = time.perf_counter(), self._state, self._ppo
+        state, ppo = self._state, self._ppo
+        before = state.seconds
         with closing(SummaryWriter(str(run.tensorboard))) as board:
 
-            def evaluate() -> None:
-                on_progress(self._evaluate(run, board, time.perf_counter() - started))
+            def evaluate(*, checkpoint: bool = True) -> None:
+                state.seconds = before + time.perf_counter() - self._began
+                on_progress(self._evaluate(run, board))
+                if checkpoint:
+                    write_checkpoint(run.checkpoints, self._model, state)
 
-            if not state.imitated:
-                evaluate()
-                state.imitated = True
-                if self._teacher is not None:
-                    self._imitate(self._teacher)
-                    evaluate()
+            if not state.prepared:
+                self._prepare(evaluate)
             stopped = ""
             while not stopped:
-                stopped = self._settings.reached(state.steps, time.perf_counter() - started)
+                stopped = self._settings.reached(state.steps, time.perf_counter() - self._began)
                 if not stopped and state.waited >= ppo.patience:
                     stopped = "no improvement"
                 if not stopped:
@@ -141,24 +164,39 @@ class PpoTraining:
                         evaluate()
             if state.update % ppo.evaluate_every != 0:
                 evaluate()
-        if np.isnan(self._held_out.plan_reward_base):
-            self._held_out.score(self._model.policy)
         return TrainingSummary(
             steps=state.steps,
             stopped=stopped,
             plan=self._parts.plan.name,
-            held_out_worlds=ppo.held_out_worlds,
+            anchor=self._anchor.name,
+            validation_worlds=ppo.validation_worlds,
             gain_base=state.best.gain_base,
             gain_se_base=state.best.gain_se_base,
-            plan_reward_base=self._held_out.plan_reward_base,
+            over_plan_base=state.best.over_plan_base,
+            over_plan_se_base=state.best.over_plan_se_base,
+            plan_reward_base=self._validation.plan_reward_base,
+            anchor_reward_base=self._validation.anchor_reward_base,
+            tolerance_base=self._validation.tolerance_base,
             missed=state.best.missed,
+            test=self._tested(run),
+        )
+
+    def _tested(self, run: RunDirectory) -> FinalFigures | None:
+        """The kept policy, the plan and the policy to beat on worlds that chose nothing."""
+        if self._ppo.test_worlds == 0 or self._ppo.objective != "margin_and_customers":
+            return None
+        market = self._envs.campaign.market
+        policies: dict[str, Policy] = {"ppo": load_policy(run.policy, market)}
+        policies |= {one.name: one for one in (self._parts.plan, self._anchor)}
+        return final_figures(
+            market, policies, worlds=self._ppo.test_worlds, first_world=TEST_WORLDS, seed=self._settings.seed
         )
 
     def _imitate(self, teacher: Policy) -> None:
         """Imitate the teacher in worlds before the first ones to train on."""
         assert isinstance(teacher, DirectPolicy), "the re-planner decides spend itself"
         own, ppo, seed = self._envs.campaign, self._ppo, self._settings.seed
-        shown = _SHOWN_DECISIONS_A_STEP * ppo.imitation_steps / self._held_out.decisions
+        shown = _SHOWN_DECISIONS_A_STEP * ppo.imitation_steps / self._validation.decisions
         worlds = int(np.clip(shown, *_SHOWN_WORLDS))
         settings = replace(
             ppo.as_played(),
@@ -167,12 +205,50 @@ class PpoTraining:
             expected_reward=False,
             first_world=TRAINING_WORLDS - ppo.worlds - worlds,
         )
-        campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan)
+        campaign = Campaign(
+            own.market, worlds=worlds, settings=settings, plan=own.plan, anchor_policy=own.anchor_policy
+        )
         encoding = cast("ImitatingEncoding", campaign.encoding)
         features, actions = demonstrations(
             campaign, lambda seen: encoding.nearest(teacher.decide(seen).spend_base, seen)
         )
         imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
+
+    def _prepare(self, evaluate: "_Evaluate") -> None:
+        """What comes before the first update: imitation, or learning from branches.
+
+        A run that was stopped in between begins it anew, so that there is one course of a run and no other.
+        """
+        state, encoding = self._state, self._parts.encoding
+        if isinstance(encoding, ResidualActions) and self._ppo.branch_rounds:
+            if state.looks == 0:
+                evaluate()
+            self._learn_from_branches(encoding, evaluate)
+            return
+        if self._teacher is not None:
+            self._imitate(self._teacher)
+        state.prepared = True
+        evaluate()
+
+    def _learn_from_branches(self, encoding: ResidualActions, evaluate: "_Evaluate") -> None:
+        """Learn from branches in worlds before all others; each round plays what was learnt up to then."""
+        ppo, seed = self._ppo, self._settings.seed
+        market, plan, policy = self._envs.campaign.market, self._parts.plan, self._model.policy
+        learner = BranchLearner(self._parts.network, encoding.factors, self._parts.features.shape)
+        rows: BranchRows | None = None
+        for turn in range(ppo.branch_rounds):
+            if self._settings.reached(self._state.steps, time.perf_counter() - self._began):
+                return
+            first = TRAINING_WORLDS - ppo.worlds - (turn + 1) * ppo.branch_worlds
+            run = MarketRun(market, worlds=np.arange(first, first + ppo.branch_worlds, dtype=np.int64), seed=seed)
+            generator = named_generator(seed, f"ppo/branches/{turn}")
+            more = branch_rows(
+                encoding, self._parts.features, plan, run, lambda row: policy.likeliest(row).astype(np.int64), generator
+            )
+            rows = more if rows is None else rows.and_also(more)
+            learner.fit(rows, steps=ppo.branch_steps, learning_rate=_BRANCH_LEARNING_RATE, generator=generator)
+            self._state.prepared = turn == ppo.branch_rounds - 1
+            evaluate(checkpoint=self._state.prepared)
 
     def _update(self) -> None:
         """Play some episodes and learn from them, with draws that depend on seed and number of the update alone."""
@@ -184,39 +260,47 @@ class PpoTraining:
         for name, missed in self._envs.missed().items():
             state.multipliers[name].update(missed)
 
-    def _evaluate(self, run: RunDirectory, board: SummaryWriter, seconds: float) -> TrainingProgress:
-        """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
-        state = self._state
-        score = self._held_out.score(self._model.policy)
-        if score.is_better_than(state.best):
-            state.best, state.waited = score, 0
+    def _evaluate(self, run: RunDirectory, board: SummaryWriter) -> TrainingProgress:
+        """Score the policy on the validation worlds, keep it if it is the best, write everything down."""
+        state, residual = self._state, self._ppo.encoding == "residual"
+        # Before the first update a residual policy is the anchor, whose course is known.
+        first = state.looks == 0
+        score = self._validation.anchor() if first and residual else self._validation.score(self._model.policy)
+        state.looks += 1
+        # Residual actions can say the anchor itself, so nothing takes its place that is not shown to be better.
+        shown = first or not residual or score.missed < state.best.missed or score.beats_anchor(state.looks - 1)
+        kept = shown and score.is_better_than(state.best)
+        if kept:
+            state.best = score
             save_policy(run.policy, self._parts, self._parts.network.state_dict(), self._scenario_hash)
-        else:
-            state.waited += 1
+        rises = score.gain_base > state.highest_base + score.tolerance_base
+        state.highest_base = max(state.highest_base, score.gain_base)
+        state.waited = 0 if kept or rises else state.waited + 1
         progress = TrainingProgress.at(
             self._settings,
             steps=state.steps,
-            seconds=seconds,
+            seconds=time.perf_counter() - self._began,
             gain_base=score.gain_base,
             best_gain_base=state.best.gain_base,
-            planned_base=self._held_out.plan_reward_base,
+            planned_base=self._validation.anchor_reward_base,
         )
         logged = self._model.logger.name_to_value
         diagnostics = ("approx_kl", "clip_fraction", "explained_variance", "entropy_loss")
         figures = {
             "gain_base": score.gain_base,
             "gain_se_base": score.gain_se_base,
+            "over_plan_base": score.over_plan_base,
+            "over_plan_se_base": score.over_plan_se_base,
             "best_gain_base": state.best.gain_base,
-            "share_of_plan": progress.share_of_plan,
             "training_reward": self._envs.mean_reward,
             **{name: float(logged.get(f"train/{name}", float("nan"))) for name in diagnostics},
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
+            "look": state.looks,
         }
-        run.add_progress({"update": state.update, "steps": state.steps, "seconds": seconds, **figures})
+        run.add_progress({"update": state.update, "steps": state.steps, "seconds": state.seconds, **figures})
         for name, value in figures.items():
             board.add_scalar(f"xbopt/{name}", value, state.steps)
-        write_checkpoint(run.checkpoints, self._model, state)
         return progress
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy, policy_from
-from xbopt.agents.ppo.held_out import Score
 from xbopt.agents.ppo.policy import load_policy
 from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import Pacing, PidMultiplier, ReturnFloor
+from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import train
@@ -29,7 +29,11 @@ UPDATE = WORLDS * STEPS
 SMALL = {
     "worlds": WORLDS,
     "width": 4,
-    "held_out_worlds": 4,
+    "validation_worlds": 4,
+    "test_worlds": 2,
+    "branch_rounds": 1,
+    "branch_worlds": 4,
+    "branch_steps": 5,
     "evaluate_every": 2,
     "epochs": 2,
     "batch_size": 12,
@@ -54,7 +58,7 @@ def ask(updates: int, **options: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["tactics", "continuous"])
+@pytest.fixture(scope="module", params=["residual", "tactics", "continuous"])
 def run(request, scenario, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / request.param
     train(scenario, out=folder, **ask(6, encoding=request.param))
@@ -78,7 +82,10 @@ def test_a_run_leaves_everything_behind(run, scenario):
     assert manifest["seed"] == 3
     assert manifest["libraries"]["torch"]
     assert manifest["sha256"]["policy/weights.npz"]
-    assert [row[0] for row in progress_of(run)[1:]] == ["0", "2", "4", "6"]
+    residual = RunDirectory.open(run).config()["options"]["encoding"] == "residual"
+    # A residual run also tells what was learnt from branches, before the first update.
+    assert [row[0] for row in progress_of(run)[1:]] == ["0", *(["0"] if residual else []), "2", "4", "6"]
+    assert manifest["result"]["test"]["worlds"] == 2
     assert any((run / "tensorboard").iterdir())
 
 
@@ -93,8 +100,10 @@ def test_the_same_seed_trains_the_same_policy(run, scenario, tmp_path):
 def test_a_resumed_run_goes_on_to_the_bit(run, scenario, tmp_path):
     encoding = RunDirectory.open(run).config()["options"]["encoding"]
     train(scenario, out=tmp_path / "broken", **ask(2, encoding=encoding))
-    with (tmp_path / "broken" / "progress.csv").open("a") as file:
-        file.write("4,96,0,0,0,0,0,0,0,0,0,0,0\n")  # an evaluation after the checkpoint
+    progress = tmp_path / "broken" / "progress.csv"
+    last = progress.read_text().splitlines()[-1].split(",")
+    with progress.open("a") as file:
+        file.write(",".join(["4", "96", *last[2:-1], "99"]) + "\n")  # an evaluation after the checkpoint
     train(scenario, out=tmp_path / "broken", **ask(6, encoding=encoding), resume=True)
     assert progress_of(run) == progress_of(tmp_path / "broken")
     assert (run / "policy/weights.npz").read_bytes() == (tmp_path / "broken" / "policy/weights.npz").read_bytes()
@@ -211,7 +220,7 @@ def test_training_stops_at_the_time_limit(scenario, tmp_path):
         ({"width": "wide"}, "width is 'wide'"),
         ({"network": "deep"}, "shared, flat"),
         ({"epochs": 0}, "at least 1"),
-        ({"held_out_worlds": 1}, "at least 2"),
+        ({"validation_worlds": 1}, "at least 2"),
         ({"neutral_share": 1.0}, "between 0 and 1"),
         ({"clip_range": -1.0}, "above 0"),
         ({"exploration_spend": 0.0}, "exploration_spend is 0"),
@@ -235,11 +244,11 @@ def test_options_may_be_texts():
 def test_presets_go_by_size(scenario):
     for name, size in ((None, "small"), ("electronics_case", "medium"), ("us_eu_launch", "large")):
         sized = scenario if name is None else load_scenario(name)
-        for encoding in ("tactics", "continuous"):
+        for encoding in ("residual", "tactics", "continuous"):
             assert preset_for(sized, encoding) == PRESETS[encoding, size]
             assert preset_for(sized, encoding).encoding == encoding
-        assert preset_for(sized) == PRESETS["tactics", size]
-    with pytest.raises(UsageError, match="tactics, continuous"):
+        assert preset_for(sized) == PRESETS["residual", size]
+    with pytest.raises(UsageError, match="residual, tactics, continuous"):
         preset_for(scenario, "tactic")
 
 
