@@ -17,7 +17,7 @@ class Episodes:
 
     def __init__(
         self,
-        scenario: str | Path | Scenario | MarketParameters,
+        scenario: str | Path | Scenario | MarketParameters | Campaign,
         *,
         worlds: int,
         settings: CampaignSettings,
@@ -26,7 +26,8 @@ class Episodes:
         """Open a campaign.
 
         Args:
-            scenario: Name of a shipped scenario, path of a file, a loaded scenario, or a market.
+            scenario: Name of a shipped scenario, path of a file, a loaded scenario, or a market; or a campaign that is
+                set up already: then the others are left alone.
             worlds: Number of worlds in the batch.
             settings: What can be chosen.
             plan: The plan that actions are relative to; the scenario's own where left out.
@@ -35,6 +36,10 @@ class Episodes:
             ScenarioError: The scenario cannot be used.
             UsageError: A setting makes no sense.
         """
+        if isinstance(scenario, Campaign):
+            self.campaign = scenario
+            self.episode = -1
+            return
         market = scenario if isinstance(scenario, MarketParameters) else build_market(scenario_of(scenario))
         self.campaign = Campaign(market, worlds=worlds, settings=settings, plan=plan)
         self.episode = -1
