@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import xbopt
+from xbopt.agents.ppo.credit import Credit
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.core.randomness import named_generator
 from xbopt.studies.agent_policy import AgentPolicy
@@ -57,9 +58,16 @@ def stable_baselines(card: xbopt.Card, name: str, budget: Budget) -> object:
     from stable_baselines3.common.vec_env import VecEnvWrapper
 
     task = replace(card.task, relative_to_anchor=True)
-    envs = CampaignVecEnv(task.campaign(WORLDS, first_world=card.worlds.train.first, seed=card.seed))
+    campaign = task.campaign(WORLDS, first_world=card.worlds.train.first, seed=card.seed)
+    # One reward for all entries, as these libraries know it.
+    whole = Credit(
+        name="whole", parts=1, group=np.zeros(len(campaign.encoding.names), dtype=np.int64), reach=np.ones((1, 1))
+    )
+    envs = CampaignVecEnv(campaign, credit=whole)
     if name == "sb3_ppo":
-        model = stable_baselines3.PPO("MlpPolicy", envs, n_steps=64, batch_size=256, seed=budget.seed, device="cpu")
+        model = stable_baselines3.PPO(
+            "MlpPolicy", envs, n_steps=64, batch_size=8 * WORLDS, seed=budget.seed, device="cpu"
+        )
         return model.learn(budget.steps)
 
     class Scaled(VecEnvWrapper):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation
+from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.campaign import Campaign, CampaignSettings
@@ -34,9 +35,11 @@ class Episodes:
 
         Raises:
             ScenarioError: The scenario cannot be used.
-            UsageError: A setting makes no sense.
+            UsageError: A setting makes no sense, or a campaign has another number of worlds.
         """
         if isinstance(scenario, Campaign):
+            if scenario.worlds != worlds:
+                raise UsageError(f"The campaign has {scenario.worlds} worlds, and {worlds} are wanted.")
             self.campaign = scenario
             self.episode = -1
             return

@@ -98,7 +98,7 @@ def record_episodes(
         raise UsageError("random explores everything; leave exploration out.")
     opened = task.opened()
     anchor = task.anchor if is_uniform else policy
-    acting = opened.shelf.policy(anchor)
+    acting = opened.policy(anchor)
     believed = opened.shelf.market
     value = believed.media.daypart_effect * believed.media.daypart_supply
     behaviour = behaviour_of(acting, believed.scenario, value, exploration, is_uniform=is_uniform)

@@ -5,15 +5,14 @@ results come, and the truth, in which the worlds play. They are one where ``trut
 """
 
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xbopt.agents.policies import PolicyShelf
+from xbopt.agents.policies import NAMES, PolicyShelf, policy_from
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import DirectPolicy
+from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import DecisionError, PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.actions import Actions, EncodingName, Form
@@ -73,7 +72,7 @@ class Task:
             ScenarioError: The scenario cannot be used.
             UsageError: The scenario is another one than the task was written for.
         """
-        return _open(self.scenario, self.scenario_hash, self.changes, self.truth, self.truth_hash)
+        return _open(self)
 
     def campaign(self, worlds: int, *, first_world: int, seed: int = 0) -> Campaign:
         """A batch of worlds of the task.
@@ -84,7 +83,7 @@ class Task:
             UsageError: A setting makes no sense, or the scenario is another one.
         """
         task = self.opened()
-        plan, anchor = task.shelf.policy(self.plan), task.shelf.policy(self.anchor)
+        plan, anchor = task.policy(self.plan), task.policy(self.anchor)
         if not isinstance(plan, ScheduledPolicy):
             raise PolicyError(f"{self.plan} is no plan: it reacts. Name a plan as 'plan', and it as 'anchor'.")
         settings = CampaignSettings(
@@ -144,6 +143,16 @@ class OpenTask:
     market: MarketParameters
     shelf: PolicyShelf
 
+    def policy(self, name_or_path: str) -> Policy:
+        """A policy of the believed market; built-in ones are made once, files are read anew.
+
+        Raises:
+            PolicyError: There is none, or it is damaged or made for another market.
+        """
+        if name_or_path in NAMES:
+            return self.shelf.policy(name_or_path)
+        return policy_from(name_or_path, self.shelf.market)
+
 
 def task_env(*, first_world: int, seed: int = 0, **chosen: object) -> "CampaignEnv":
     """The environment of a task's attributes, as ``gymnasium.make`` calls it; see ``Task``.
@@ -193,15 +202,25 @@ def levels_of(scaled: FloatArray, choices: IntArray) -> IntArray:
     return np.rint((np.clip(scaled, -1.0, 1.0) + 1.0) / 2.0 * (choices - 1)).astype(np.int64)
 
 
-@lru_cache(maxsize=4)
-def _open(scenario: str, wanted: str, changes: tuple[str, ...], truth: tuple[str, ...], true_hash: str) -> OpenTask:
-    believed = load_scenario(scenario, overrides=changes)
-    true = load_scenario(scenario, overrides=(*changes, *truth)) if truth else believed
-    for what, found, expected in (("scenario", believed, wanted), ("true scenario", true, true_hash)):
+_KEPT = 4
+_OPENED: dict[tuple[str, str], OpenTask] = {}
+
+
+def _open(task: Task) -> OpenTask:
+    believed = load_scenario(task.scenario, overrides=task.changes)
+    true = load_scenario(task.scenario, overrides=(*task.changes, *task.truth)) if task.truth else believed
+    wanted = (("scenario", believed, task.scenario_hash), ("true scenario", true, task.truth_hash))
+    for what, found, expected in wanted:
         if expected and found.hash != expected:
             raise UsageError(
-                f"The {what} {scenario} has hash {found.hash}, and the task was written for {expected}: results would "
-                "not be comparable. Use the version of xbopt that the task came with, or write a new task."
+                f"The {what} {task.scenario} has hash {found.hash}, and the task was written for {expected}: results "
+                "would not be comparable. Use the version of xbopt that the task came with, or write a new task."
             )
-    market = build_market(believed)
-    return OpenTask(market=build_market(true) if truth else market, shelf=PolicyShelf(market))
+    # By content, so that a file that was edited is another task.
+    key = (believed.hash, true.hash)
+    if key not in _OPENED:
+        market = build_market(believed)
+        _OPENED[key] = OpenTask(market=build_market(true) if task.truth else market, shelf=PolicyShelf(market))
+        for oldest in list(_OPENED)[:-_KEPT]:
+            del _OPENED[oldest]
+    return _OPENED[key]
