@@ -177,6 +177,7 @@ def _new_folder(target: Path) -> Generator[Path]:
     Raises:
         UsageError: Something stands there, or it cannot be written.
     """
+    target = target.resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} exists already; name another folder, or remove it.")
     try:
