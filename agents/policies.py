@@ -80,7 +80,7 @@ class PolicyShelf:
     """Policies of one market, each made once; the plan of ``planner`` and ``replan`` comes from one search."""
 
     def __init__(self, market: MarketParameters) -> None:
-        self._market = market
+        self.market = market
         self._made: dict[str, Policy] = {}
         self._plan: CampaignPlan | None = None
 
@@ -97,21 +97,21 @@ class PolicyShelf:
     def plan(self, name: str) -> ScheduledPolicy:
         """A built-in plan, or a plan's file; see ``built_in_policy``."""
         if is_plan_file(name):
-            return read_plan(name, self._market.scenario)
-        return self._planned().schedule if name == "planner" else built_in_policy(name, self._market)
+            return read_plan(name, self.market.scenario)
+        return self._planned().schedule if name == "planner" else built_in_policy(name, self.market)
 
     def _make(self, name_or_path: str) -> Policy:
         if name_or_path == "replan":
-            return replanning_policy(self._market, self._planned())
+            return replanning_policy(self.market, self._planned())
         if name_or_path.startswith(_REPLAN_OF):
             return self._replanning_of(name_or_path.removeprefix(_REPLAN_OF))
         if is_plan_file(name_or_path):
-            return read_plan(name_or_path, self._market.scenario)
+            return read_plan(name_or_path, self.market.scenario)
         if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
             return self.plan(name_or_path)
         if not (Path(name_or_path) / "config.yaml").is_file():
             raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
-        return trained_policy(RunDirectory.open(Path(name_or_path)), self._market)
+        return trained_policy(RunDirectory.open(Path(name_or_path)), self.market)
 
     def _replanning_of(self, name_or_path: str) -> Policy:
         """The re-planner around another plan than the planner's: a built-in one, or a plan's file."""
@@ -123,9 +123,9 @@ class PolicyShelf:
             )
         if plan.name == "planner":
             return self.policy("replan")
-        return replace(replanning_around(self._market, plan), name=f"{_REPLAN_OF}{plan.name}")
+        return replace(replanning_around(self.market, plan), name=f"{_REPLAN_OF}{plan.name}")
 
     def _planned(self) -> "CampaignPlan":
         if self._plan is None:
-            self._plan = average_plan(self._market)
+            self._plan = average_plan(self.market)
         return self._plan
