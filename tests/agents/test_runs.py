@@ -19,11 +19,11 @@ from xbopt.simulator.parameters import MarketParameters
 SHORT = ["horizon.days=15", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 OPTIONS = {
     "ppo": {
+        "encoding": "tactics",
         "worlds": 4,
         "width": 4,
         "validation_worlds": 2,
-        "test_worlds": 2,
-        "branch_rounds": 0,
+        "test_worlds": 0,
         "imitation_steps": 0,
         "batch_size": 4,
     },
@@ -109,6 +109,7 @@ def as_written_before(folder: Path) -> None:
     if "settings" in document:
         settings = document["settings"]
         settings["lessons"] = settings.pop("imitation_steps")
+        settings["held_out_worlds"] = settings.pop("validation_worlds")
     order = ("sha256", "actions", "features", "plan", "scenario_hash")
     path.write_text(json.dumps({**{name: document.pop(name) for name in order}, **document}))
 
