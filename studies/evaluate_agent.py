@@ -7,10 +7,11 @@ with, is the re-planner.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
+from xbopt.agents.policies import NAMES
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.paired import PairedDifference
 from xbopt.env.actions import ENCODINGS, FORMS, EncodingName, Form
@@ -42,6 +43,15 @@ class _Normalised(Protocol):
     def get_vec_normalize_env(self) -> object: ...
 
 
+class _Envs(Protocol):
+    def get_attr(self, attr_name: str) -> list[object]: ...
+
+
+@runtime_checkable
+class _HasEnvs(Protocol):
+    def get_env(self) -> _Envs | None: ...
+
+
 @runtime_checkable
 class Normalisation(Protocol):
     """What ``VecNormalize`` of stable-baselines3 offers."""
@@ -61,6 +71,7 @@ class AgentEvaluation:
         encoding: Encoding of its actions.
         metric: What policies are ranked by.
         first_world: Number of the first test world.
+        notes: What a reader must know, in sentences.
         comparison: All policies side by side; the first is the re-planner.
     """
 
@@ -69,6 +80,7 @@ class AgentEvaluation:
     encoding: EncodingName
     metric: str
     first_world: int
+    notes: tuple[str, ...]
     comparison: ComparisonResult = field(repr=False)
 
     @property
@@ -121,6 +133,8 @@ def evaluate_agent(
     encoding: EncodingName | None = None,
     form: Form | None = None,
     days_per_step: int | None = None,
+    plan: str | None = None,
+    anchor: str | None = None,
     normalisation: Normalisation | Callable[[Float32Array], Float32Array] | None = None,
     scaled: bool = False,
     deterministic: bool = True,
@@ -138,9 +152,12 @@ def evaluate_agent(
             ``predict(observation)``, or a function from observations ``(B, N)`` to actions ``(B, A)``.
         card_or_scenario: A task card, a task, the name of either a card or a scenario, or a file of one.
         name: Its name in the result.
-        encoding: What its actions mean; read from its action space where left out, else that of the task.
-        form: The same for the form.
-        days_per_step: Days for which its actions are held; the task's where left out.
+        encoding: What its actions mean. Left out with all of the next four, what they mean is read from the
+            environment that a model of stable-baselines3 still has; else from its action space; else the task says.
+        form: Form of the encoding.
+        days_per_step: Days for which its actions are held.
+        plan: Plan that its actions and features are relative to.
+        anchor: Policy that residual actions are relative to.
         normalisation: A ``VecNormalize``, or what was done to its observations; that of the model's own environment
             where left out.
         scaled: Its answers are numbers from -1 to 1 for choices in order, as in data sets for d3rlpy.
@@ -166,13 +183,20 @@ def evaluate_agent(
             raise UsageError(f"runs is {runs}; the card {card.card} has {test.count} worlds to test in.")
     first_world, seed = TEST_WORLDS if first_world is None else first_world, seed or 0
     opened = task.opened()
-    given = replace(
-        task,
-        encoding=encoding or task.encoding,
-        form=form or task.form,
-        days_per_step=days_per_step or task.days_per_step,
-    )
-    campaign = _fitting(agent, given, first_world, is_given=encoding is not None or form is not None, scaled=scaled)
+    given = {"encoding": encoding, "form": form, "days_per_step": days_per_step, "plan": plan, "anchor": anchor}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    trained = None if chosen else _trained_in(agent)
+    notes: tuple[str, ...] = ()
+    if trained is not None and trained.believed.scenario.hash != opened.shelf.market.scenario.hash:
+        notes = (f"The agent was trained on another scenario, {trained.believed.scenario.name}; here it is as told.",)
+        trained = None
+    if trained is None:
+        told = replace(task, **cast("dict[str, Any]", chosen))
+        trained = _fitting(agent, told, first_world, is_given="encoding" in chosen or "form" in chosen, scaled=scaled)
+    campaign, counts = trained, trained.encoding.choices
+    space = getattr(agent, "action_space", None)
+    if counts is not None and not hasattr(space, "nvec") and getattr(space, "shape", None) == counts.shape:
+        scaled = True  # a Box over choices was a Box of numbers that stand for them
     policy = AgentPolicy(
         agent,
         campaign,
@@ -182,12 +206,11 @@ def evaluate_agent(
         deterministic=deterministic,
         batched=batched,
     )
-    asked = [REFERENCE, policy]
-    if name in (REFERENCE, "planner", "uniform", "baseline"):
+    if name in NAMES:
         raise PolicyError(f"The agent cannot be called {name}: a built-in policy has this name.")
     comparison = compare(
         opened.market,
-        asked,
+        [REFERENCE, policy],
         runs=runs,
         seed=seed,
         oracle_worlds=oracle_worlds,
@@ -201,6 +224,7 @@ def evaluate_agent(
         encoding=campaign.settings.encoding,
         metric="reward" if card is None else card.metric,
         first_world=first_world,
+        notes=notes,
         comparison=comparison,
     )
 
@@ -214,6 +238,18 @@ def _task_of(asked: Card | Task | str | Path) -> tuple[Card | None, Task]:
         card = load_card(asked)
         return card, card.task
     return None, Task(scenario=str(asked))
+
+
+def _trained_in(agent: object) -> Campaign | None:
+    """The campaign that a model of stable-baselines3 was trained in, if it still has it."""
+    envs = agent.get_env() if isinstance(agent, _HasEnvs) else None
+    if envs is None:
+        return None
+    try:
+        campaign = envs.get_attr("campaign")[0]
+    except AttributeError:  # an environment of somebody else
+        return None
+    return campaign if isinstance(campaign, Campaign) else None
 
 
 def _fitting(agent: object, task: Task, first_world: int, *, is_given: bool, scaled: bool) -> Campaign:

@@ -92,6 +92,19 @@ def test_a_model_s_own_normalisation_and_encoding_are_read():
     assert (found.row.values["reward"] != without.row.values["reward"]).any()
 
 
+def test_what_a_model_was_trained_around_is_read_from_its_environment():
+    """Actions are relative to a plan: around another one the same answers would be other decisions."""
+    trained = replace(TASK, plan="calendar", encoding="continuous")
+    model = A2C("MlpPolicy", trained.env(first_world=2**40), n_steps=4, seed=0)
+    found = evaluate_agent(model, TASK, runs=3)
+    own = AgentPolicy(model, trained.campaign(1, first_world=0), name="own")
+    wanted = simulate(TASK.opened().market, own, runs=3, first_world=TEST_WORLDS).totals.reward
+    np.testing.assert_array_equal(found.row.values["reward"], wanted)
+    told = evaluate_agent(model, TASK, runs=3, plan="calendar")
+    np.testing.assert_array_equal(told.row.values["reward"], wanted)
+    assert not found.notes
+
+
 class Stranger:
     observation_space = gymnasium.spaces.Box(-1.0, 1.0, (3,))
     action_space = gymnasium.spaces.Discrete(2)
