@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import policy_from
+from xbopt.agents.policies import policy_from, run_notes
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
@@ -81,7 +81,8 @@ class SimulationResult:
         by_channel: One row a channel.
         totals: The sums by world behind all of it.
         performance: How fast it ran.
-        notes: What was read otherwise than it stands in the plan's file, in sentences.
+        notes: What was read otherwise than it stands in the plan's file, and that a run was trained for another budget,
+            in sentences.
     """
 
     scenario: Scenario = field(repr=False)
@@ -162,6 +163,8 @@ def simulate(
     loaded = market.scenario
     chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
     notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
+    if isinstance(policy, str):
+        notes = (*notes, *run_notes(policy, market))
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
     if exploration is not None and isinstance(chosen, DirectPolicy):
