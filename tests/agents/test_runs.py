@@ -20,7 +20,7 @@ from xbopt.simulator.parameters import MarketParameters
 SHORT = ["horizon.days=15", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 OPTIONS = {
     "ppo": {"worlds": 4, "width": 4, "held_out_worlds": 2, "imitation_steps": 0, "batch_size": 4},
-    "lin_ts": {"worlds": 4, "held_out_worlds": 2},
+    "lin_ts": {"encoding": "tactics", "worlds": 4, "held_out_worlds": 2},
 }
 
 

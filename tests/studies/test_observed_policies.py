@@ -41,7 +41,7 @@ def scenario():
 def folder(tmp_path_factory, scenario):
     """Two runs, a log of the baseline with shadows, and a log of the first run."""
     where = tmp_path_factory.mktemp("logs")
-    train(scenario, "lin_ucb", where / "first", steps=200, seed=5, plan="baseline")
+    train(scenario, "lin_ucb", where / "first", steps=200, seed=5, plan="baseline", options={"encoding": "tactics"})
     train(scenario, "ppo", where / "net", steps=64, seed=5, plan="baseline", options={"width": 8})
     simulate(scenario, runs=6, seed=3, exploration=0.4, log=where / "base.parquet", shadows=["replan", "calendar"])
     runs = [str(where / "net"), str(where / "first")]
