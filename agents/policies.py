@@ -42,6 +42,8 @@ REACTING: tuple[str, ...] = ("replan",)
 NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
 """Names of all built-in policies."""
 
+_SAME_BUDGET = 1e-9  # relative
+
 
 def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
     """The built-in plan of that name for a market.
@@ -74,6 +76,30 @@ def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
         UsageError: The libraries that a trained policy needs are missing.
     """
     return PolicyShelf(market).policy(name_or_path)
+
+
+def run_notes(name_or_path: str, market: MarketParameters) -> tuple[str, ...]:
+    """What a reader must know of a training run that is played in a market: that it was trained for another budget.
+
+    Args:
+        name_or_path: As for ``policy_from``; nothing is said of what is no run.
+        market: Where it is played.
+
+    Raises:
+        ScenarioError: The run's scenario is damaged.
+    """
+    if name_or_path in NAMES or not (Path(name_or_path) / "config.yaml").is_file():
+        return ()
+    own, played = RunDirectory.open(Path(name_or_path)).scenario(), market.scenario
+    budgets = own.limits.total_base, played.limits.total_base
+    if abs(budgets[0] - budgets[1]) <= _SAME_BUDGET * max(budgets):
+        return ()
+    note = (
+        f"{name_or_path} was trained for a budget of {budgets[0]:,.0f} {own.base_currency} and is played with "
+        f"{budgets[1]:,.0f} {played.base_currency}. What it learnt and the plan inside it are for the other budget; "
+        "train it on this one."
+    )
+    return (note,)
 
 
 class PolicyShelf:

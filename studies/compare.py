@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.policies import NAMES, REACTING, PolicyShelf
+from xbopt.agents.policies import NAMES, REACTING, PolicyShelf, run_notes
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
@@ -262,6 +262,7 @@ def compare(
         oracle=oracle,
         notes=(
             *(note for policy in compared for note in policy.result.notes),
+            *(note for one in chosen for note in run_notes(one.text, market)),
             *_notes(scenario, compared, oracle, runs, lower),
         ),
     )
@@ -301,10 +302,12 @@ def _chosen(policies: Sequence[str | Policy], shelf: PolicyShelf, on_progress: P
         if text and text not in shelf:
             on_progress(f"{text}, made ready", 0, 0)
         policy = shelf.policy(asked) if isinstance(asked, str) else asked
-        name, count, taken = policy.name, 1, [one.name for one in found]
+        # Runs of one agent have one name; their folders tell them apart.
+        own = text.rstrip("/\\") if text and Path(text).is_dir() and text not in NAMES else policy.name
+        name, count, taken = own, 1, [one.name for one in found]
         while name in taken:
             count += 1
-            name = f"{policy.name} ({count})"
+            name = f"{own} ({count})"
         found.append(_Chosen(name=name, text=text, policy=policy, asked_for=asked_for))
     return found
 

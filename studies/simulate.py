@@ -11,8 +11,9 @@ import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy, over_the_menu, without_exploration
 from xbopt.agents.factored_direct import FactoredDirect
-from xbopt.agents.policies import mark_of, policy_from
+from xbopt.agents.policies import mark_of, policy_from, run_notes
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import (
     CanExplore,
     DirectPolicy,
@@ -90,7 +91,8 @@ class SimulationResult:
         by_channel: One row a channel.
         totals: The sums by world behind all of it.
         performance: How fast it ran.
-        notes: What was read otherwise than it stands in the plan's file, in sentences.
+        notes: What was read otherwise than it stands in the plan's file, and that a run was trained for another budget,
+            in sentences.
         exploration_cost: What exploration takes from the margin; None where nothing explores, or nobody asked.
     """
 
@@ -190,7 +192,9 @@ def simulate(
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, believed or market) if isinstance(policy, str) else policy
-    notes: tuple[str, ...] = getattr(chosen, "notes", ())
+    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
+    if isinstance(policy, str):
+        notes = (*notes, *run_notes(policy, market))
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
     if by is not None:
