@@ -204,7 +204,7 @@ def evaluate_command(
             engine=engine,
             on_progress=on_progress,
         )
-    cost: "ExplorationCost | None" = None
+    cost: ExplorationCost | None = None
     if exploration and policy is not None and (scenario is not None or (Path(policy) / "config.yaml").is_file()):
         cost = cost_of_named(policy, scenario, exploration)
         tell_cost(cost)
