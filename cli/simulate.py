@@ -104,7 +104,7 @@ def simulate_command(
         typer.Option(
             "--shadow",
             metavar="POLICY",
-            help="With --log: a built-in policy, run folder or bundle that is asked beside every decision; repeatable.",
+            help="With --log: a run folder or bundle over the same menu, asked beside every decision; repeatable.",
         ),
     ] = None,
     panel: Annotated[

@@ -164,11 +164,11 @@ def _of_its_own_log(
         raise PolicyError(
             f"{policy.name} decides in amounts, and none of this log's actions is {own!r} (the first is "
             f"{log.action_labels[0]!r}): the log was made around another policy, and the nearest of its tactics would "
-            f"be another policy than {policy.name}. Log {policy.name} itself: xbopt simulate SCENARIO --policy "
-            f"{policy.name} --log FILE; or play both: xbopt compare."
+            f"be another policy than {policy.name}. Log {policy.name} itself: xbopt simulate SCENARIO --policy POLICY "
+            "--log FILE; or play both: xbopt compare."
         )
     name = asked.name if asked.exploration else policy.name
-    notes = (f"{policy.name} takes the log's tactic {own!r} everywhere: it is the policy itself.",)
+    notes = (f"{policy.name}'s own choice is the log's tactic {own!r} in every cell: the log was made around it.",)
     return FixedProbabilities(
         name=name,
         notes=(*notes, *(policy.notes if isinstance(policy, ScheduledPolicy) else ())),

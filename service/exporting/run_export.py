@@ -133,7 +133,10 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
         return policy.exploring(share)
     if isinstance(policy, DirectPolicy) and policy.kind != "ppo":
         return ExploringPolicy(plan=policy, scenario=market.scenario, exploration=share)
-    raise PolicyError(f"{policy.name} names its decisions outright, so there is no menu to explore; leave it out.")
+    raise PolicyError(
+        f"{policy.name} names its decisions outright and reacts to what it sees; a bundle explores around plans that "
+        "are known from the first day. Leave --exploration out; simulate --log explores around any policy."
+    )
 
 
 def hashes_of_run(run: Path) -> dict[str, str]:

@@ -185,6 +185,8 @@ def test_built_in_plans_need_the_scenario_that_wrote_the_log(own, log, xbopt_com
     options = ["--policy", "baseline", "--scenario", "quickstart", "--exploration", "0.9", "--json"]
     answer = xbopt_command("evaluate", own, *options)
     document = json.loads(answer.out)
+    assert document["exploration_cost"]["sentence"] in answer.err
+    assert document["exploration_cost"]["share"] == 0.9
     # The very policy that wrote the log: every weight is 1.
     assert document["support"]["ess"] == pytest.approx(document["rows"])
     values = {row["estimator"]: row["value"] for row in document["estimates"]}

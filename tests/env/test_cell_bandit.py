@@ -7,6 +7,7 @@ from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.errors import DecisionError, UsageError
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.cell_bandit import CellBandit
 from xbopt.env.contexts import window_reward
 from xbopt.simulator.build import build_market
@@ -51,6 +52,13 @@ def test_an_anchored_menu_brings_its_own_labels(quickstart, plan):
     assert bandit.action_labels == menu.labels
     (result,) = bandit.play(np.full(4, menu.neutral))
     assert result.cost_base.sum() == pytest.approx(plan.spend_base[:7].sum())
+
+
+def test_left_out_the_menu_is_around_the_scenario_s_own_plan(quickstart):
+    bandit, own = CellBandit(quickstart, worlds=1), scenario_plan(quickstart)
+    neutral = bandit.action_labels.index("baseline itself / its channels x1 / its dayparts")
+    (result,) = bandit.play(np.full(4, neutral))
+    np.testing.assert_allclose(result.cost_base, own.spend_base[:7].sum(axis=(0, 3)).ravel())
 
 
 def test_wrong_tactics_are_told(quickstart):
