@@ -24,6 +24,7 @@ from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.decisions.cell_factors import CellFactors
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.policy import (
+    AnchoredPolicy,
     FactoredPolicy,
     KnowsExploration,
     Observation,
@@ -34,8 +35,9 @@ from xbopt.core.decisions.policy import (
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
-from xbopt.env.observation import CHANNEL_FEATURES
+from xbopt.env.observation import CHANNEL_FEATURES, RecentResults, observe
 from xbopt.env.rollout import Choice, Recorder, TacticChoice
+from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -62,6 +64,7 @@ def log_schema(
     shadows: Sequence[Shadow] = (),
     factors: CellFactors | None = None,
     anchor: str = "",
+    anchor_spend: tuple[float, ...] = (),
 ) -> DecisionLogSchema:
     """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is.
 
@@ -71,6 +74,7 @@ def log_schema(
         shadows: Policies that are asked beside.
         factors: What decisions are made of; None where they are tactics.
         anchor: The policy that the neutral levels of the factors are; empty where nobody says.
+        anchor_spend: What it wishes on the first morning; see ``first_wish``.
     """
     made = () if factors is None else zip(factors.names, factors.labels, factors.neutral, strict=True)
     return DecisionLogSchema(
@@ -78,6 +82,7 @@ def log_schema(
         action_labels=() if factors is not None else action_labels or scenario.menu.labels,
         factors=tuple(LoggedFactor(name=name, labels=labels, neutral=neutral) for name, labels, neutral in made),
         anchor=anchor,
+        anchor_spend=anchor_spend,
         reward_unit=scenario.base_currency,
         cost_unit=scenario.base_currency,
         observation_names=observation_names(scenario.channels, CHANNEL_FEATURES),
@@ -136,7 +141,18 @@ def open_book(
     run = hashlib.sha256(key.encode()).hexdigest()[:10]
     if isinstance(policy, FactoredPolicy):
         factors = factors_of_cells(scenario, policy.factors)
-        schema = log_schema(scenario, shadows=shadows, factors=factors, anchor=anchor_name(policy))
+        schema = log_schema(
+            scenario,
+            shadows=shadows,
+            factors=factors,
+            anchor=anchor_name(policy),
+            anchor_spend=first_wish(policy, market),
+        )
+        for shadow in shadows:
+            if isinstance(shadow.policy, FactoredPolicy) and not same_wish(
+                first_wish(shadow.policy, market), schema.anchor_spend
+            ):
+                raise PolicyError(OTHER_ANCHOR.format(shadow.about.name, schema.anchor))
     else:
         schema = log_schema(scenario, policy.menu.labels, shadows=shadows)
     with DecisionLogWriter(path, schema, with_exploration=isinstance(policy, KnowsExploration)) as writer:
@@ -147,6 +163,27 @@ def factors_of_cells(scenario: Scenario, factors: Factors) -> CellFactors:
     """The factors that a row holds, with a scenario's names."""
     regions, segments, _, _ = scenario.shape
     return CellFactors.of(factors, regions=regions, segments=segments, channels=scenario.channels)
+
+
+OTHER_ANCHOR = (
+    "The notches of {} are around another {} than those of the log: another plan lies under it. Train, simulate and "
+    "evaluate with one plan."
+)
+
+
+def first_wish(policy: FactoredPolicy, market: MarketParameters) -> tuple[float, ...]:
+    """What the anchor would spend on the first morning ``(R * S * C,)``; empty where the policy has none."""
+    if not isinstance(policy, AnchoredPolicy):
+        return ()
+    morning = observe(market, initial_state(market, 1), RecentResults.empty(market, 1))
+    return tuple(policy.anchor.decide(morning).spend_base.ravel().tolist())
+
+
+def same_wish(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether two anchors may be one: they wish the same up to rounding, or one does not say."""
+    if not one or not other:
+        return True
+    return len(one) == len(other) and bool(np.allclose(one, other, rtol=1e-6, atol=1e-6 * max(map(abs, other))))
 
 
 def _choices(policy: TacticPolicy | FactoredPolicy) -> tuple[object, ...]:

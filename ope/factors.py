@@ -62,6 +62,8 @@ _THIN = {
     "no_weight",
 }
 _APART = 3.0  # standard errors to whole weights from which an assumption is not believed; those are right in any case
+_ROUNDING = 1e-9
+_COMMON = {"one_cluster", "few_clusters"}  # which no factor by itself can mend
 _LOGGING: Formula = (mean_of(reward=1.0),)
 
 
@@ -148,7 +150,8 @@ def evaluate_factors(
     judge_weights(whole, rows, limits, whole_findings)
     judge_clusters(whole, limits, whole_findings)
     apart = project((*known[assumed], *_less(known["ips"])), blocks, position)
-    z = abs(apart.value()) / apart.standard_error() if apart.standard_error() > 0.0 else 0.0
+    least = _ROUNDING * float(np.abs(reward).mean())  # rounded sums differ by as much
+    z = abs(apart.value()) / apart.standard_error() if apart.standard_error() > least else 0.0
     contradicted = z > _APART and not whole_findings.refuses
     recommended = "ips" if contradicted else assumed
     if contradicted:
@@ -358,4 +361,4 @@ def _among(rules: SupportRules, tests: int) -> SupportRules:
 def _of_factor(support: SupportDiagnostics, name: str, rows: int, rules: SupportRules) -> list[Finding]:
     findings = Findings()
     judge_support(support, rows, rules, findings)
-    return [replace(finding, factor=name) for finding in findings.items]
+    return [replace(finding, factor=name) for finding in findings.items if finding.code not in _COMMON]

@@ -18,6 +18,7 @@ from xbopt.ope.logs.factor_policies import levels_by_name, named_factor_policy, 
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import OwnRows
 from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.logged_policies import BUNDLE_IN_PYTHON, scenario_of_log
 from xbopt.studies.observed_policies import axes_of, from_observation
 
@@ -97,12 +98,14 @@ def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, explor
         raise UsageError(f"--scenario is for built-in policies; the run in {path} knows its own.")
     run = RunDirectory.open(path)
     loaded = run.scenario()
-    policy = trained_policy(run, build_market(loaded))
+    market = build_market(loaded)
+    policy = trained_policy(run, market)
     if not isinstance(policy, FactoredPolicy):
         raise PolicyError(
             f"{policy.name} of {path} chooses no levels of factors, and the decisions of this log are made of them. "
             f"Let it write a log of its own: xbopt simulate SCENARIO --policy {path} --exploration 0.4 --log FILE."
         )
+    _check_anchor(policy, market, log)
     asked = policy if exploration is None else policy.exploring(exploration)
     found = from_observation(
         asked,
@@ -131,6 +134,7 @@ def _from_object(
             notes=policy.notes,
         )
     loaded = scenario_of_log(policy.name, log, scenario)
+    _check_anchor(policy, build_market(loaded), log)
     asked = policy if exploration is None else policy.exploring(exploration)
     identity = PolicyIdentity.of_name(f"{asked.name}|{anchor_name(asked)}", "object of a program")
     return from_observation(
@@ -141,6 +145,19 @@ def _from_object(
         name=asked.name,
         identity=replace(identity, name=asked.name),
     )
+
+
+def _check_anchor(policy: FactoredPolicy, market: MarketParameters, log: EvaluationLog) -> None:
+    """Refuse a policy around another anchor of the same name, as one made from another plan.
+
+    Raises:
+        PolicyError: It wishes something else on the first morning.
+    """
+    from xbopt.env.decision_book import OTHER_ANCHOR, first_wish, same_wish
+
+    stated = log.converter.schema.anchor_spend if isinstance(log.converter, OwnRows) else ()
+    if anchor_of(log) == anchor_name(policy) and not same_wish(first_wish(policy, market), stated):
+        raise PolicyError(OTHER_ANCHOR.format(policy.name, anchor_of(log)))
 
 
 def anchor_of(log: EvaluationLog) -> str:

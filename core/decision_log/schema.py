@@ -81,6 +81,8 @@ class DecisionLogSchema:
         shadows: Policies whose probabilities stand beside ``(J,)``.
         factors: What a decision is made of ``(N,)``; empty where it is one action of a list.
         anchor: The policy that the neutral levels are; empty where nobody says.
+        anchor_spend: What it wishes to spend on the first morning, base currency, by cell and channel, so that another
+            policy of its name is told from it; empty where nobody says.
         version: Version of the format.
     """
 
@@ -94,6 +96,7 @@ class DecisionLogSchema:
     shadows: tuple[LoggedShadow, ...] = ()
     factors: tuple[LoggedFactor, ...] = ()
     anchor: str = ""
+    anchor_spend: tuple[float, ...] = ()
     version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -227,7 +230,7 @@ def schema_to_plain(schema: DecisionLogSchema) -> dict[str, object]:
     values = asdict(schema)
     version, names = values.pop("version"), values.pop("observation_names")
     if not schema.factors:
-        del values["factors"], values["anchor"]
+        del values["factors"], values["anchor"], values["anchor_spend"]
     observation = {"version": OBSERVATION_VERSION, "names": names}
     return {"schema_version": version, **values, "observation": observation}
 
@@ -256,6 +259,7 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
         shadows=() if version == 1 else _shadows(values),
         factors=_factors(values) if version == FACTOR_VERSION else (),
         anchor=_text(values, "anchor") if version == FACTOR_VERSION else "",
+        anchor_spend=_numbers(values, "anchor_spend") if version == FACTOR_VERSION else (),
         version=version,
     )
 
@@ -280,6 +284,14 @@ def _factors(values: dict[str, object]) -> tuple[LoggedFactor, ...]:
             raise DecisionLogError("its description lacks 'neutral'.")
         factors.append(LoggedFactor(name=_text(one, "name"), labels=_texts(one, "labels"), neutral=neutral))
     return tuple(factors)
+
+
+def _numbers(values: dict[str, object], name: str) -> tuple[float, ...]:
+    value = values.get(name)
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
+    if not all(isinstance(item, int | float) for item in items):
+        raise DecisionLogError(f"its description lacks {name!r}.")
+    return tuple(float(cast("float", item)) for item in items)
 
 
 def _mappings(values: dict[str, object], name: str) -> list[dict[str, object]]:

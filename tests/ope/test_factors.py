@@ -1,5 +1,7 @@
 """Decisions made of factors: no product of weights where rewards add up, and a caution that says what is assumed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -225,3 +227,44 @@ def test_bad_policies_are_named(chances, message):
 def test_a_confidence_is_a_probability():
     with pytest.raises(UsageError, match="a number between 0 and 1 is wanted"):
         evaluate_factors(LoggedFactors(**GOOD), [np.full((2, 2), 0.5)] * 2, confidence=1.0)
+
+
+def test_where_nothing_was_drawn_rounding_is_no_interaction_and_clusters_are_told_once():
+    """Propensities of 1 and the same policy: all weights are 1, so that both values are the mean reward."""
+    data = drawn(300, 3, clusters=12)
+    still = LoggedFactors(
+        action=np.zeros_like(data.action), propensity=np.ones(data.action.shape), n_actions=SIZES,
+        reward=data.reward, context=data.context, cluster=data.cluster,
+    )  # fmt: skip
+    result = evaluate_factors(still, [np.eye(size)[np.zeros(300, dtype=int)] for size in SIZES])
+    codes = [finding.code for finding in result.findings]
+    assert result.estimates["pi_dr"].value == pytest.approx(float(data.reward.mean()), rel=1e-12)
+    assert "factors_interact" not in codes
+    assert result.recommended == "pi_dr"
+    assert codes.count("few_clusters") == 1
+
+
+def test_the_mean_weight_is_that_of_weights_that_may_be_negative():
+    """PI weights 1 + sum (w - 1) of three factors at a half: 4 where all hit, -2 where none does, 1 in the mean."""
+    action = np.array([[0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 0, 0]])
+    data = LoggedFactors(action=action, propensity=np.full((4, 3), 0.5), reward=np.arange(4.0), n_actions=(2, 2, 2))
+    result = evaluate_factors(data, [np.tile([1.0, 0.0], (4, 1))] * 3, force=True)
+    # Hits: 3, 0, 1 and 2, each weight 2 times the hits less 2.
+    assert result.support.mean_weight == pytest.approx((4.0 - 2.0 + 0.0 + 2.0) / 4)
+    assert result.support.max_weight == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ([np.tile([0.5, 0.5], (2, 1))], "one (n, K) for each of 2 factors"),
+        ([np.tile([0.5, 0.5], (2, 1)), np.tile([0.5, 0.4], (2, 1))], "probabilities, factor 2, row 0: the prob"),
+        ([np.tile([0.5, 0.5], (2, 1)), np.tile([0.4, 0.6], (2, 1))], "factor 2, row 0: the logged value has 0.4, and"),
+    ],
+)
+def test_probabilities_of_the_log_have_to_fit_its_propensities(tables, message):
+    with pytest.raises(DecisionLogError, match=re.escape(message)):
+        LoggedFactors(
+            action=[[0, 0], [1, 1]], propensity=np.full((2, 2), 0.5), reward=[1.0, 2.0], n_actions=(2, 2),
+            probabilities=tables,
+        )  # fmt: skip

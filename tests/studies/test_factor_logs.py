@@ -200,6 +200,28 @@ def test_notches_around_another_policy_are_not_taken_for_those_of_the_log(path, 
         simulate(market, "replan", runs=1, by="factors", log=path.parent / "no.parquet", shadows=["baseline"])
 
 
+def test_an_anchor_of_the_same_name_that_was_made_from_another_plan_is_another(path, market, around, tmp_path):
+    """As a re-planner of somebody's own plan is: its wish is a tenth larger."""
+    other = FactoredDirect.of(Dearer(around.anchor), market)
+    with pytest.raises(PolicyError, match="around another replan than those of the log"):
+        evaluate(path, other, scenario=market.scenario)
+    with pytest.raises(PolicyError, match="The notches of replan are around another replan"):
+        simulate(market, around, runs=1, exploration=0.1, log=tmp_path / "log.parquet", shadows=[other])
+
+
+class Dearer:
+    """A policy that wishes a tenth more than another, under its name."""
+
+    kind = "planner"
+
+    def __init__(self, inside):
+        self.name, self.inside = inside.name, inside
+
+    def decide(self, observation):
+        wished = self.inside.decide(observation)
+        return replace(wished, spend_base=1.1 * wished.spend_base)
+
+
 def test_a_policy_of_factors_asks_no_log_of_tactics_and_learners_take_no_log_of_factors(market, around, path, tmp_path):
     simulate(market, "baseline", runs=2, by="menu", log=tmp_path / "menu.parquet")
     with pytest.raises(PolicyError, match=r"the decisions of .* are single actions"):
