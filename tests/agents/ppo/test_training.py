@@ -259,7 +259,7 @@ def test_a_run_played_under_another_budget_is_told(run, scenario, market):
 def test_a_plan_of_ones_own_is_a_beginning(scenario, market, tmp_path):
     from xbopt.core.scenario.plan_table import read_plan, write_plan
 
-    write_plan(tmp_path / "own.csv", scenario, built_in_policy("greedy_roas", market))
+    write_plan(built_in_policy("greedy_roas", market), scenario, tmp_path / "own.csv")
     summary = train(scenario, out=tmp_path / "run", **{**ask(1), "plan": str(tmp_path / "own.csv")})
     assert summary.anchor == summary.plan == read_plan(tmp_path / "own.csv", scenario).name
 
