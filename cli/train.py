@@ -162,7 +162,7 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
     )
     anchor = summary.anchor or summary.plan
     made = table(
-        f"On {summary.validation_worlds} validation worlds, which chose the policy that is kept",
+        f"Validation, {summary.validation_worlds} worlds",
         "",
         scenario.base_currency,
         "Standard error",
@@ -192,9 +192,7 @@ def _print_test(test: "FinalFigures", currency: str, agent: str) -> None:
     def money(amount: float) -> str:
         return numbers.number(amount, "money", symbol=False)
 
-    made = table(
-        f"On {test.worlds} test worlds, which chose nothing", "", currency, f"{agent} ahead by", "95 %", "Verdict"
-    )
+    made = table(f"Test, {test.worlds} worlds that chose nothing", "", currency, f"{agent} ahead by", "95 %", "Verdict")
     for name, reward in test.reward_base.items():
         ahead = test.ahead.get(name)
         if ahead is None:

@@ -60,7 +60,7 @@ class _Evaluate(Protocol):
 
 
 class PpoTraining:
-    """One run: a model, the held-out worlds, and what to do between updates.
+    """One run: a model, the validation worlds, and what to do between updates.
 
     Args:
         market: The market.
@@ -96,7 +96,7 @@ class PpoTraining:
         if constraints:
             ppo = replace(ppo, credit="whole")  # the price of a constraint on the whole campaign has no parts
         self._ppo, self._settings, self._scenario_hash = ppo, settings, market.scenario.hash
-        self._anchor, self._shelf = anchor, shelf
+        self._anchor = anchor
         imitates = ppo.imitation_steps and anchor is not plan and ppo.encoding != "residual"
         self._teacher = anchor if imitates else None
         torch.manual_seed(int(named_generator(settings.seed, "ppo/weights").integers(2**63)))

@@ -24,7 +24,9 @@ def test_train_resume_and_play(xbopt_command, tmp_path):
     assert first.code == 0, first.err
     document = json.loads(first.out)
     assert document["steps"] == STEPS
-    assert document["plan"] == "greedy_roas"
+    assert document["plan"] == document["anchor"] == "greedy_roas"
+    assert document["test"]["worlds"] == 2
+    assert document["test"]["ahead"]["greedy_roas"]["verdict"] in ("better", "worse", "not shown")
     assert document["scenario"]["name"] == "quickstart"
     for name in ("config.yaml", "scenario.yaml", "manifest.json", "progress.csv"):
         assert (tmp_path / "run" / name).is_file()
@@ -32,7 +34,9 @@ def test_train_resume_and_play(xbopt_command, tmp_path):
         "train", "quickstart", "--agent", "ppo", "--steps", 2 * STEPS, "--out", "run", "--resume", *SMALL
     )
     assert again.code == 0, again.err
-    assert "worlds that training never played" in again.out
+    assert "Validation, 4 worlds" in again.out
+    assert "Test, 2 worlds that chose nothing" in again.out
+    assert "quickstart, ppo: " in again.err  # a line an evaluation where nobody watches a bar
     assert "xbopt simulate quickstart --policy run" in again.err
     played = xbopt_command("simulate", "quickstart", "--policy", "run", "--runs", "2", "--json")
     assert played.code == 0, played.err

@@ -133,3 +133,10 @@ def test_imitation_steps_below_nothing_are_refused() -> None:
 def test_the_older_name_of_a_setting_is_refused_with_the_new_one() -> None:
     with pytest.raises(UsageError, match=r"no setting 'lessons'\. Did you mean 'imitation_steps'"):
         with_options(PpoSettings(), {"lessons": 20})
+
+
+@pytest.mark.parametrize("text", ["yes", "True", "ON", "1"])
+def test_flags_are_read_as_people_write_them(text: str) -> None:
+    assert with_options(PpoSettings(expected_reward=False), {"expected_reward": text}).expected_reward
+    off = {"yes": "no", "True": "False", "ON": "OFF", "1": "0"}[text]
+    assert not with_options(PpoSettings(), {"expected_reward": off}).expected_reward

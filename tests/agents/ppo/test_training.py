@@ -243,13 +243,6 @@ def test_settings_that_make_no_sense_are_told(options, message):
         with_options(PpoSettings(), options)
 
 
-@pytest.mark.parametrize("text", ["yes", "True", "ON", "1"])
-def test_flags_are_read_as_people_write_them(text):
-    assert with_options(PpoSettings(expected_reward=False), {"expected_reward": text}).expected_reward
-    off = {"yes": "no", "True": "False", "ON": "OFF", "1": "0"}[text]
-    assert not with_options(PpoSettings(), {"expected_reward": off}).expected_reward
-
-
 def test_a_run_played_under_another_budget_is_told(run, scenario, market):
     assert load_policy(run / "policy", market).notes == ()
     poorer = build_market(load_scenario("quickstart", overrides=[*SHORT, "budget.total_base=9000"]))
@@ -259,7 +252,7 @@ def test_a_run_played_under_another_budget_is_told(run, scenario, market):
 def test_a_plan_of_ones_own_is_a_beginning(scenario, market, tmp_path):
     from xbopt.core.scenario.plan_table import read_plan, write_plan
 
-    write_plan(tmp_path / "own.csv", scenario, built_in_policy("greedy_roas", market))
+    write_plan(built_in_policy("greedy_roas", market), scenario, tmp_path / "own.csv")
     summary = train(scenario, out=tmp_path / "run", **{**ask(1), "plan": str(tmp_path / "own.csv")})
     assert summary.anchor == summary.plan == read_plan(tmp_path / "own.csv", scenario).name
 
