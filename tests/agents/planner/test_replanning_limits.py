@@ -129,6 +129,16 @@ def test_a_campaign_that_runs_is_taken_over_on_any_day(scarce: MarketParameters)
     assert run.state.remaining.budget_base.max() < 1e-3 * scarce.scenario.limits.total_base
 
 
+def test_a_morning_is_answered_alike_in_any_batch_to_the_bit(scarce: MarketParameters):
+    """The same bytes whatever else stands in the batch: results do not depend on how worlds are chunked."""
+    policy = replanning_around(scarce, scenario_plan(scarce))
+    _, seen = half_way(scarce, worlds=9)
+    together = policy.decide(seen).spend_base
+    for world in range(9):
+        _, alone = half_way(scarce, worlds=world + 1)
+        assert np.array_equal(policy.decide(alone).spend_base, together[: world + 1])
+
+
 def test_money_that_is_added_half_way_is_spent_and_money_taken_away_is_saved(scarce: MarketParameters):
     policy = replanning_around(scarce, scenario_plan(scarce))
     _, seen = half_way(scarce)
