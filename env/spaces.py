@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -43,7 +44,8 @@ class WritableSpec:
     """An environment whose ``spec`` can be written as JSON, and made from again anywhere.
 
     Gymnasium notes the arguments that an environment was made with. A path becomes its text, a loaded scenario the text
-    of its file. A plan or policy object, and a scenario with draws of its own, stay as they are: JSON refuses them.
+    of its file, a mode its name. A plan or policy object, and a scenario with draws of its own, stay as they are: JSON
+    refuses them.
     """
 
     _spec: "EnvSpec | None" = None
@@ -67,4 +69,6 @@ def _written_value(value: object) -> object:
         return str(value)
     if isinstance(value, Scenario) and value.draws is None:
         return scenario_text(value)
+    if isinstance(value, Enum):
+        return cast("object", value.value)
     return cast("object", value.item()) if isinstance(value, np.generic) else value

@@ -186,6 +186,15 @@ def through_pickle(env):
     return pickle.loads(pickle.dumps(env))  # noqa: S301 - our own bytes
 
 
+def test_a_specification_of_many_goes_through_json_too():
+    envs = gymnasium.make_vec(
+        ID, 2, "vector_entry_point", autoreset_mode=gymnasium.vector.AutoresetMode.SAME_STEP, **SHORT
+    )
+    again = gymnasium.make_vec(EnvSpec.from_json(envs.spec.to_json()))
+    assert again.num_envs == 2
+    assert again.unwrapped.autoreset_mode is gymnasium.vector.AutoresetMode.SAME_STEP
+
+
 @pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle])
 @pytest.mark.parametrize(
     "made",
