@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import gymnasium
@@ -18,6 +19,7 @@ from xbopt.agents.training import HELD_OUT_WORLDS, TRAINING_WORLDS
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import folded_seed
 from xbopt.core.scenario.loading import scenario_text
+from xbopt.core.scenario.plan_table import write_plan
 from xbopt.env.gym_env import CampaignEnv
 from xbopt.env.settings import FIRST_WORLDS, CampaignSettings
 from xbopt.env.vector_env import CampaignVectorEnv
@@ -99,6 +101,22 @@ def test_splits_share_no_world_with_each_other_or_with_comparisons():
             assert np.ravel(env.reset()[1]["world"])[0] == first
         assert CampaignVecEnv.of("quickstart", 2, plan="baseline", split=split).campaign.numbers(0)[0] == first
     assert CampaignSettings().first_world == TRAINING_WORLDS
+
+
+def test_actions_are_relative_to_what_users_name(tmp_path):
+    env = CampaignEnv()
+    assert env.campaign.settings.encoding == "residual"
+    assert env.campaign.anchor_policy.name == "replan"
+    assert env.campaign.plan.name == "planner"
+    assert CampaignEnv().campaign.anchor_policy is env.campaign.anchor_policy  # made once a process
+    market = env.campaign.market
+    write_plan(xbopt.policy_from("baseline", market), market.scenario, tmp_path / "plan.csv")
+    wanted = a_return(CampaignEnv(plan="baseline"), seed=1)
+    assert a_return(CampaignEnv(plan=tmp_path / "plan.csv"), seed=1) == pytest.approx(wanted)
+    assert a_return(CampaignEnv(plan=str(tmp_path / "plan.csv")), seed=1) == pytest.approx(wanted)
+    own = replace(env.campaign.anchor_policy, name="ours")
+    assert a_return(CampaignEnv(plan=own), seed=1) == a_return(env, seed=1)
+    assert CampaignEnv(plan=own).campaign.plan is own.plan
 
 
 def structure(info):

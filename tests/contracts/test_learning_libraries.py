@@ -158,17 +158,31 @@ def test_minari_records_infos_and_gives_the_environment_back(tmp_path, monkeypat
     assert again.step(episodes[1].actions[0])[1] == pytest.approx(episodes[1].rewards[0])
 
 
-def test_skrl_steps_both_faces():
-    torch = pytest.importorskip("torch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        wrap_env = pytest.importorskip("skrl.envs.wrappers.torch").wrap_env
-        single = gymnasium.make(ID, encoding="continuous", **SHORT)
-        many = gymnasium.make_vec(ID, 2, "vector_entry_point", encoding="continuous", **SHORT)
-        for env, worlds in ((single, 1), (many, 2)):
-            wrapped = wrap_env(env, verbose=False)
-            observations, _ = wrapped.reset()
-            actions = torch.zeros((worlds, wrapped.action_space.shape[0]))
-            following, rewards, *_ = wrapped.step(actions)
-            assert observations.shape == following.shape
-            assert rewards.shape == (worlds, 1)
+@pytest.mark.filterwarnings("ignore")
+def test_skrl_wraps_both_faces_and_its_agent_learns():
+    wrap_env = pytest.importorskip("skrl.envs.wrappers.torch").wrap_env
+    from skrl.agents.torch import ppo
+    from skrl.memories.torch import RandomMemory
+    from skrl.trainers.torch import SequentialTrainer
+    from skrl.utils.model_instantiators.torch import deterministic_model, gaussian_model
+
+    single = gymnasium.make(ID, encoding="continuous", **SHORT)
+    many = gymnasium.make_vec(ID, 2, "vector_entry_point", encoding="continuous", **SHORT)
+    for made, worlds in ((single, 1), (many, 2)):
+        env = wrap_env(made, verbose=False)
+        spaces = {"observation_space": env.observation_space, "action_space": env.action_space, "device": env.device}
+        network = [{"name": "net", "input": "OBSERVATIONS", "layers": [4], "activations": "elu"}]
+        models = {
+            "policy": gaussian_model(**spaces, network=network, clip_actions=True, output="ACTIONS"),
+            "value": deterministic_model(**spaces, network=network, output="ONE"),
+        }
+        settings = ppo.PPO_CFG(rollouts=2, learning_epochs=1, mini_batches=1)
+        settings.experiment.write_interval = settings.experiment.checkpoint_interval = 0
+        memory = RandomMemory(memory_size=2, num_envs=worlds, device=env.device)
+        agent = ppo.PPO(models=models, memory=memory, cfg=settings, **spaces)
+        options = {"timesteps": 4, "headless": True, "disable_progressbar": True, "close_environment_at_exit": False}
+        SequentialTrainer(cfg=options, env=env, agents=agent).train()
+        before = [weights.clone() for weights in models["policy"].parameters()]  # they are made by the first step
+        SequentialTrainer(cfg=options, env=env, agents=agent).train()
+        after = list(models["policy"].parameters())
+        assert any(not old.equal(new) for old, new in zip(before, after, strict=True))
