@@ -19,6 +19,7 @@ counter word  meaning
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 
@@ -47,6 +48,18 @@ def _seed_sequence(seed: int, name: str) -> np.random.SeedSequence:
         raise UsageError("A random stream needs a name.")
     letters = name.encode()
     return np.random.SeedSequence((seed & 0xFFFF_FFFF, seed >> 32, len(letters), *letters))
+
+
+def folded_seed(seed: int) -> int:
+    """A seed of any size as one that streams take: small ones are themselves, larger ones the first bits of a hash.
+
+    Args:
+        seed: A whole number, 0 or more.
+    """
+    if seed < 2**63:
+        return seed
+    digest = sha256(seed.to_bytes(-(-seed.bit_length() // 8))).digest()
+    return int.from_bytes(digest[:8]) >> 1
 
 
 def stream_key(seed: int, name: str) -> tuple[int, int]:

@@ -6,90 +6,36 @@ and the seeds alone, so the same worlds come whatever the batch size.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import cast
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray, add_up
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray, add_up
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import BlindPolicy, DirectPolicy, Observation
-from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
-from xbopt.env.actions import ENCODINGS, FORMS, Actions, Encoding, EncodingName, Form
+from xbopt.env.action_masks import action_masks
+from xbopt.env.actions import Actions, Encoding
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
 from xbopt.env.market_run import MarketRun, check_believed
 from xbopt.env.residual_actions import ResidualActions
+from xbopt.env.settings import CampaignSettings
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.after import carried_beyond
 from xbopt.simulator.lifetime import cell_customer_value, customer_value
 from xbopt.simulator.money import TERMS, MoneyBridge
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.step import DayOutcome
 
-Objective = Literal["margin", "margin_and_customers"]
-OBJECTIVES: tuple[Objective, ...] = ("margin_and_customers", "margin")
 CUSTOMER_VALUE = "customer_value"
 CARRIED_BEYOND = "carried_beyond"
 ANCHOR_REWARD = "anchor_reward"
 REWARD_TERMS: tuple[str, ...] = (*TERMS, CUSTOMER_VALUE, CARRIED_BEYOND)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignSettings:
-    """What can be chosen about an environment.
-
-    Attributes:
-        encoding: ``residual`` (notches around the anchor policy), ``tactics`` (choices over the scenario's menu) or
-            ``continuous`` (numbers around the plan).
-        form: ``factored`` (fewer entries) or ``full``; residual actions have one form.
-        days_per_step: Days for which an action is held; the scenario's ``tactics.decide_every_days`` where left out.
-        objective: ``margin_and_customers``: contribution margin of the days, and at the end the change of customer
-            value and what is carried beyond the last day; ``margin``: the margin alone.
-        relative_to_anchor: Take off what the anchor policy brings in the same world with the same luck. No policy gains
-            or loses by it against another, but chance and differences between worlds mostly cancel.
-        expected_reward: Reward a day with what it brings on average in this world as it stands, instead of with what
-            chance made of it. States, observations and customer value stay as drawn, and the mean of the return is the
-            same (law of total expectation); its spread is smaller, which is what learning wants.
-        prompt_reward: Reward each step with the change since the last one of customer value and of what is carried
-            beyond, instead of all of it at the end. The return is the same (potential-based shaping: Ng, Harada,
-            Russell 1999, ICML), but a step that wins customers is told so at once.
-        seed: Noise seed.
-        world_seed: Seed of the uncertain parameters; the noise seed where left out.
-        first_world: Global number of the first world.
-    """
-
-    encoding: EncodingName = "tactics"
-    form: Form = "factored"
-    days_per_step: int | None = None
-    objective: Objective = "margin_and_customers"
-    relative_to_anchor: bool = False
-    expected_reward: bool = False
-    prompt_reward: bool = False
-    seed: int = 0
-    world_seed: int | None = None
-    first_world: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the choices.
-
-        Raises:
-            UsageError: One of them does not exist.
-        """
-        for name, value, allowed in (
-            ("encoding", self.encoding, ENCODINGS),
-            ("form", self.form, FORMS),
-            ("objective", self.objective, OBJECTIVES),
-        ):
-            if value not in allowed:
-                raise UsageError(
-                    f"{name} is {value!r}.{suggest(value, allowed)} One of {', '.join(allowed)} is wanted."
-                )
-        if self.days_per_step is not None and self.days_per_step < 1:
-            raise UsageError(f"days_per_step is {self.days_per_step}; at least 1 is wanted.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +47,8 @@ class CampaignStep:
         terms_base: The terms that sum to it, by name ``(B,)`` each, base currency.
         cell_margin_base: Contribution margin by cell ``(B, R, S)``, base currency.
         cell_reward: The reward by cell ``(B, R, S)``; it sums to ``reward``.
+        spend_by_day_base: Spend by day, region and channel ``(D, B, R, C)``, base currency.
+        margin_by_day_base: Contribution margin by day ``(D, B)``, base currency.
         organic_margin_base: Contribution margin of the same promotions without media ``(B,)``, in the same worlds with
             the same luck, base currency; None unless the campaign counts it.
         done: Whether the horizon is over; the same for all worlds.
@@ -111,6 +59,8 @@ class CampaignStep:
     terms_base: dict[str, FloatArray]
     cell_margin_base: FloatArray
     cell_reward: FloatArray
+    spend_by_day_base: FloatArray
+    margin_by_day_base: FloatArray
     organic_margin_base: FloatArray | None = None
     done: bool
     observation: Observation = field(repr=False)
@@ -169,7 +119,12 @@ class Campaign:
         self.steps = -(-scenario.days // self.hold_days)
         self.reward_unit_base = scenario.limits.total_base
         self._value = customer_value(market)
+        # Only an anchor that reacts looks at features between the days on which actions are chosen.
+        self._reads_features = isinstance(self.encoding, ResidualActions) and not isinstance(
+            self.anchor_policy, BlindPolicy
+        )
         self._run: MarketRun | None = None
+        self._seen: Observation | None = None
         self._anchor_run: MarketRun | None = None
         self._bare_run: MarketRun | None = None
         self._counts_organic = False
@@ -203,7 +158,24 @@ class Campaign:
         self._bare_run = self._run.without_limits() if self._counts_organic else None
         nothing = np.zeros((self.worlds, *self.market.shape[:2]))
         self._standing = self._anchor_standing = _Standing(customers=nothing, beyond=nothing)
-        return self._run.observe()
+        self._seen = self._run.observe()
+        return self._seen
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the reward terms of every step."""
+        return (*REWARD_TERMS, ANCHOR_REWARD) if self.settings.relative_to_anchor else REWARD_TERMS
+
+    def action_masks(self) -> BoolArray:
+        """Which choices can be carried out this morning ``(B, N)``; see ``env/action_masks.py``.
+
+        Raises:
+            UsageError: Actions are numbers, or no morning is left to decide on.
+        """
+        seen = self._seen
+        if seen is None or seen.day >= seen.days:
+            raise UsageError("The episode is over or has not begun, so there is nothing to choose; call reset first.")
+        return action_masks(self.encoding, self.market, self.plan, seen, self.hold_days)
 
     def step(self, actions: Actions) -> CampaignStep:
         """Hold an action for some days.
@@ -215,8 +187,8 @@ class Campaign:
             DecisionError: A wrong shape, or values that are no actions.
             UsageError: No episode has begun, or it is over.
         """
-        run = self._run
-        if run is None or run.state.day >= self.market.scenario.days:
+        run, seen = self._run, self._seen
+        if run is None or seen is None or run.state.day >= self.market.scenario.days:
             raise UsageError("The episode is over or has not begun; call reset first.")
         checked = self.encoding.check(actions)
         if len(checked) != self.worlds:
@@ -224,19 +196,24 @@ class Campaign:
         terms = {name: np.zeros(self.worlds) for name in REWARD_TERMS}
         cells = np.zeros((self.worlds, *self.market.shape[:2]))
         organic = None if self._bare_run is None else np.zeros(self.worlds)
-        observation = run.observe()
         end = min(run.state.day + self.hold_days, self.market.scenario.days)
-        for _ in range(run.state.day, end):
-            decision = self.encoding.decode(checked, observation)
-            money = self._played(run, decision)
+        spend: list[FloatArray] = []
+        margin: list[FloatArray] = []
+        morning = seen
+        while run.state.day < end:
+            decision = self.encoding.decode(checked, morning)
+            outcome, money = self._played(run, decision)
+            spend.append(add_up(outcome.decision.spend_base, 2))
+            margin.append(add_up(money.contribution_margin, 1, 2))
             for name in TERMS:
                 terms[name] += add_up(getattr(money, name), 1, 2)
             cells += money.contribution_margin
             if organic is not None:
                 assert self._bare_run is not None, "counted from the first day on"
                 bare = replace(decision, spend_base=np.zeros_like(decision.spend_base))
-                organic += add_up(self._played(self._bare_run, bare).contribution_margin, 1, 2)
-            observation = run.observe()
+                organic += add_up(self._played(self._bare_run, bare)[1].contribution_margin, 1, 2)
+            morning = self._morning(run)
+        self._seen = run.observe()
         done = end == self.market.scenario.days
         # One reward by term and by cell: learning is judged by either, and the two sums round differently.
         earned = cells
@@ -254,24 +231,29 @@ class Campaign:
             terms_base=terms,
             cell_margin_base=cells,
             cell_reward=earned / self.reward_unit_base,
+            spend_by_day_base=np.stack(spend),
+            margin_by_day_base=np.stack(margin),
             organic_margin_base=organic,
             done=done,
-            observation=observation,
+            observation=self._seen,
         )
 
-    def _played(self, run: MarketRun, decision: Decision) -> MoneyBridge:
-        """Play a day; gives the money that is rewarded."""
-        if not self.settings.expected_reward:
-            return run.play(decision).money
-        money = run.expect(decision).money
-        run.play(decision)
-        return money
+    def _morning(self, run: MarketRun) -> Observation:
+        """What the encoding sees of a day between two choices: all, or day and money where that is all it looks at."""
+        return run.observe() if self._reads_features else cast("Observation", run.morning())
+
+    def _played(self, run: MarketRun, decision: Decision) -> tuple[DayOutcome, MoneyBridge]:
+        """Play a day; gives what it brought, and the money that is rewarded."""
+        expected = run.expect(decision).money if self.settings.expected_reward else None
+        outcome = run.play(decision)
+        return outcome, outcome.money if expected is None else expected
 
     def _anchor_reward(self, run: MarketRun, end: int) -> FloatArray:
         """What the anchor policy brings up to a day ``(B, R, S)``, base currency, in the same worlds, same luck."""
         total = np.zeros((self.worlds, *self.market.shape[:2]))
         while run.state.day < end:
-            total = total + self._played(run, self.anchor_policy.decide(run.observe())).contribution_margin
+            money = self._played(run, self.anchor_policy.decide(run.observe()))[1]
+            total = total + money.contribution_margin
         if self._counts_standing(done=end == self.market.scenario.days):
             evening, before = self._evening(run), self._anchor_standing
             total = total + (evening.customers - before.customers) + (evening.beyond - before.beyond)

@@ -1,18 +1,20 @@
 """One campaign as a ``gymnasium.Env``: the batched core with a batch of one."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import SupportsFloat
 
-import numpy as np
-
-from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.arrays import BoolArray
+from xbopt.core.decisions.policy import DirectPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
-from xbopt.env.campaign import Campaign, CampaignSettings, Objective
-from xbopt.env.episodes import Episodes
+from xbopt.env.campaign import Campaign
+from xbopt.env.episodes import Episodes, as_actions, first_seed, first_world_of, noise_seed, open_campaign
 from xbopt.env.features import Float32Array
-from xbopt.env.spaces import NO_GYMNASIUM, action_space, observation_space
+from xbopt.env.rendering import FRAMES_PER_SECOND, RENDER_MODES, Frame
+from xbopt.env.settings import CampaignSettings, Objective, Split
+from xbopt.env.spaces import NO_GYMNASIUM, WritableSpec, action_space, observation_space
 
 try:
     import gymnasium
@@ -22,41 +24,58 @@ except ModuleNotFoundError as error:
 Info = dict[str, object]
 
 
-class CampaignEnv(gymnasium.Env[Float32Array, Actions]):
+class CampaignEnv(WritableSpec, gymnasium.Env[Float32Array, Actions]):  # pyright: ignore[reportIncompatibleVariableOverride]
     """A campaign in one world; every episode is another world.
 
     Observation: named, bounded features (``feature_names``). Action: see ``docs/environment.md``
     (``action_names``). Reward: see ``CampaignSettings.objective``, in units of ``reward_unit_base``, the budget.
-    An episode ends with the horizon (``terminated``); nothing truncates it.
+    An episode ends with the horizon (``terminated``); nothing truncates it. Infos of reset and step have one structure:
+    ``world``, ``day`` and ``reward_terms``.
     """
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium reads a plain dict from the class
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": FRAMES_PER_SECOND}  # noqa: RUF012 - as Gymnasium reads it
 
     def __init__(
         self,
         scenario: str | Path | Scenario | Campaign = "quickstart",
         *,
-        encoding: EncodingName = "tactics",
+        encoding: EncodingName = "residual",
         form: Form = "factored",
-        plan: ScheduledPolicy | None = None,
+        plan: str | Path | DirectPolicy | None = None,
         days_per_step: int | None = None,
         objective: Objective = "margin_and_customers",
         relative_to_anchor: bool = False,
         expected_reward: bool = False,
-        seed: int = 0,
+        seed: int | None = None,
         world_seed: int | None = None,
-        first_world: int = 0,
-        render_mode: None = None,
+        split: Split = "train",
+        first_world: int | None = None,
+        render_mode: str | None = None,
     ) -> None:
-        """Open the environment; see ``CampaignSettings`` for the options.
+        """Open the environment.
+
+        Args:
+            scenario: Name of a shipped scenario, path or text of a file, or a loaded scenario.
+            encoding: See ``CampaignSettings``, as for the options without a word here.
+            form: See there.
+            plan: What actions are relative to: name of a policy, path of a plan, a plan or a policy; the re-planner of
+                the planner's plan where left out.
+            days_per_step: See there.
+            objective: See there.
+            relative_to_anchor: See there.
+            expected_reward: See there.
+            seed: Seed of the first reset that is given none; from the system's entropy where left out. Environments
+                that share it play the same worlds.
+            world_seed: See there.
+            split: Which worlds are played: ``train``, ``validation`` or ``test``. They share none.
+            first_world: Global number of the first world, in place of the split's.
+            render_mode: ``ansi``, ``rgb_array``, or None.
 
         Raises:
             ScenarioError: The scenario cannot be used.
+            PolicyError: What actions are to be relative to cannot be used.
             UsageError: An option makes no sense.
         """
-        if render_mode is not None:
-            raise UsageError("There is nothing to render; the reports of xbopt simulate show what was done.")
-        self.render_mode = None
         settings = CampaignSettings(
             encoding=encoding,
             form=form,
@@ -64,30 +83,41 @@ class CampaignEnv(gymnasium.Env[Float32Array, Actions]):
             objective=objective,
             relative_to_anchor=relative_to_anchor,
             expected_reward=expected_reward,
-            seed=seed,
             world_seed=world_seed,
-            first_world=first_world,
+            first_world=first_world_of(split, first_world),
         )
-        self._episodes = Episodes(scenario, worlds=1, settings=settings, plan=plan)
-        campaign = self.campaign = self._episodes.campaign
+        self._first_seed = first_seed(seed)
+        self.render_mode = render_mode
+        campaign = self.campaign = open_campaign(scenario, worlds=1, settings=settings, plan=plan)
+        self._episodes = Episodes(campaign, render_mode=render_mode)
         self.feature_names = campaign.features.names
         self.action_names = campaign.encoding.names
         self.reward_unit_base = campaign.reward_unit_base
         self.observation_space = observation_space(campaign.features)
         self.action_space = action_space(campaign.encoding)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[Float32Array, Info]:
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, object] | None = None
+    ) -> tuple[Float32Array, Info]:
         """Begin the next episode in a new world; with a seed, the first world under it.
 
+        Args:
+            seed: Noise seed, of any size; the same one, the same worlds. The first reset without one takes Gymnasium's
+                entropy (``np_random_seed``), later ones go on.
+            options: ``world``: number of the world from which this episode and the next ones are played.
+
         Raises:
-            UsageError: The seed makes no sense, or options were given: there are none.
+            UsageError: The seed or an option makes no sense.
         """
-        if options:
-            raise UsageError(f"reset takes no options; it was given {', '.join(options)}.")
-        super().reset(seed=seed)
-        observation = self._episodes.begin(seed)
-        world = int(self.campaign.numbers(self._episodes.episode)[0])
-        return self.campaign.features.flat(observation)[0], {"world": world, "day": 0}
+        begins = self._episodes.episode < 0
+        given = first_seed(seed)
+        if given is None and begins:
+            given = self._first_seed
+        super().reset(seed=given)
+        if given is None and begins:
+            given = noise_seed(self.np_random_seed, self.np_random)
+        observation = self._episodes.begin(given, options)
+        return self.campaign.features.flat(observation)[0], self._episodes.infos(0)[0]
 
     def step(self, action: Actions) -> tuple[Float32Array, SupportsFloat, bool, bool, Info]:
         """Hold an action for some days.
@@ -96,7 +126,27 @@ class CampaignEnv(gymnasium.Env[Float32Array, Actions]):
             DecisionError: The action has a wrong shape or holds values that are no actions.
             UsageError: The episode is over.
         """
-        step = self.campaign.step(np.asarray(action)[None])
-        terms = {name: float(values[0]) for name, values in step.terms_base.items()}
-        info: Info = {"reward_terms": terms, "day": step.observation.day}
-        return self.campaign.features.flat(step.observation)[0], float(step.reward[0]), step.done, False, info
+        step = self._episodes.step(as_actions(action)[None])
+        features = self.campaign.features.flat(step.observation)[0]
+        info = self._episodes.infos(step.observation.day, step.terms_base)[0]
+        return features, float(step.reward[0]), step.done, False, info
+
+    def action_masks(self) -> BoolArray:
+        """Which choices can be carried out this morning, one entry after the other ``(sum(nvec),)``.
+
+        Raises:
+            UsageError: Actions are numbers, or the episode is over.
+        """
+        return self.campaign.action_masks()[0]
+
+    def render(self) -> str | Frame | None:  # pyright: ignore[reportIncompatibleMethodOverride] - its type is open
+        """The campaign so far: a table (``ansi``) or a picture (``rgb_array``)."""
+        course = self._episodes.course
+        if course is None:
+            gymnasium.logger.warn(
+                "render was called without a render_mode; give gymnasium.make one of its render_modes."
+            )
+            return None
+        if self.render_mode == "ansi":
+            return course.table(0, int(self._episodes.worlds[0]))
+        return course.picture(0)

@@ -1,21 +1,25 @@
 """Many campaigns as a native ``gymnasium.vector.VectorEnv``: all worlds are played as one batch of arrays."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.policy import DirectPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
-from xbopt.env.campaign import Campaign, CampaignSettings, CampaignStep, Objective
-from xbopt.env.episodes import Episodes
+from xbopt.env.campaign import Campaign
+from xbopt.env.episodes import Episodes, first_seed, first_world_of, noise_seed, open_campaign
 from xbopt.env.features import Float32Array
-from xbopt.env.spaces import NO_GYMNASIUM, action_space, observation_space
+from xbopt.env.rendering import FRAMES_PER_SECOND, RENDER_MODES, Frame
+from xbopt.env.settings import CampaignSettings, Objective, Split
+from xbopt.env.spaces import NO_GYMNASIUM, WritableSpec, action_space, observation_space
 
 try:
+    from gymnasium import logger
     from gymnasium.vector import AutoresetMode, VectorEnv
     from gymnasium.vector.utils import batch_space
 except ModuleNotFoundError as error:
@@ -25,7 +29,9 @@ Info = dict[str, object]
 FlagOrNumber = NDArray[np.float64 | np.bool_]
 
 
-class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
+class CampaignVectorEnv(  # pyright: ignore[reportIncompatibleVariableOverride]
+    WritableSpec, VectorEnv[Float32Array, Actions, FlagOrNumber]
+):
     """``num_envs`` campaigns that begin and end together, each in a world of its own.
 
     The autoreset modes are Gymnasium's: ``NEXT_STEP`` (the step after the last one ignores its action and resets),
@@ -38,22 +44,25 @@ class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
         num_envs: int = 1,
         scenario: str | Path | Scenario | Campaign = "quickstart",
         *,
-        encoding: EncodingName = "tactics",
+        encoding: EncodingName = "residual",
         form: Form = "factored",
-        plan: ScheduledPolicy | None = None,
+        plan: str | Path | DirectPolicy | None = None,
         days_per_step: int | None = None,
         objective: Objective = "margin_and_customers",
         relative_to_anchor: bool = False,
         expected_reward: bool = False,
-        seed: int = 0,
+        seed: int | None = None,
         world_seed: int | None = None,
-        first_world: int = 0,
+        split: Split = "train",
+        first_world: int | None = None,
+        render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ) -> None:
-        """Open the environments; see ``CampaignSettings`` for the options.
+        """Open the environments; the options are those of ``CampaignEnv``.
 
         Raises:
             ScenarioError: The scenario cannot be used.
+            PolicyError: What actions are to be relative to cannot be used.
             UsageError: An option makes no sense.
         """
         super().__init__()
@@ -64,42 +73,52 @@ class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
             objective=objective,
             relative_to_anchor=relative_to_anchor,
             expected_reward=expected_reward,
-            seed=seed,
             world_seed=world_seed,
-            first_world=first_world,
+            first_world=first_world_of(split, first_world),
         )
+        self._first_seed = first_seed(seed)
         self.autoreset_mode = _mode(autoreset_mode)
-        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": []}
-        self._episodes = Episodes(scenario, worlds=num_envs, settings=settings, plan=plan)
-        campaign = self.campaign = self._episodes.campaign
-        self.num_envs = num_envs
+        modes, self.render_mode = list(RENDER_MODES), render_mode
+        self.metadata = {"autoreset_mode": self.autoreset_mode, "render_modes": modes, "render_fps": FRAMES_PER_SECOND}
+        campaign = self.campaign = open_campaign(scenario, worlds=num_envs, settings=settings, plan=plan)
+        self._episodes = Episodes(campaign, render_mode=render_mode)
+        self.num_envs = campaign.worlds
         self.feature_names = campaign.features.names
         self.action_names = campaign.encoding.names
         self.reward_unit_base = campaign.reward_unit_base
         self.single_observation_space = observation_space(campaign.features)
         self.single_action_space = action_space(campaign.encoding)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._over = False
 
-    def reset(self, *, seed: int | None = None, options: dict[str, object] | None = None) -> tuple[Float32Array, Info]:
+    def reset(
+        self, *, seed: int | None = None, options: Mapping[str, object] | None = None
+    ) -> tuple[Float32Array, Info]:
         """Begin the next episode in new worlds; with a seed, the first worlds under it.
 
         Args:
-            seed: Noise seed.
-            options: ``reset_mask`` may be given if it asks for all worlds: they share the day.
+            seed: One noise seed for all: worlds of a batch differ by their number. See ``CampaignEnv.reset``.
+            options: ``world``: number of the first world from which this episode and the next ones are played;
+                ``reset_mask`` may be given if it asks for all worlds: they share the day.
 
         Raises:
             UsageError: The seed or an option makes no sense.
         """
-        if options is not None:
-            self._check_options(options)
-        if seed is not None and not isinstance(cast("object", seed), int | np.integer):
-            raise UsageError(f"seed is {seed!r}; one whole number is wanted: worlds of a batch differ by their number.")
-        super().reset(seed=seed)
+        mask = None if options is None else options.get("reset_mask")
+        if mask is not None and not np.asarray(mask, dtype=np.bool_).all():
+            raise UsageError("All worlds of a batch share the day, so they can only be reset together.")
+        begins = self._episodes.episode < 0
+        given = first_seed(seed)
+        if given is None and begins:
+            given = self._first_seed
+        super().reset(seed=given)
+        if given is None and begins:
+            given = noise_seed(self.np_random_seed, self.np_random)
         self._over = False
-        observation = self._episodes.begin(seed)
-        return self.campaign.features.flat(observation), self._first_info()
+        observation = self._episodes.begin(given, options)
+        terms = {name: np.zeros(self.num_envs) for name in self.campaign.term_names}
+        return self.campaign.features.flat(observation), self._info(0, terms)
 
     def step(self, actions: Actions) -> tuple[Float32Array, FlagOrNumber, FlagOrNumber, FlagOrNumber, Info]:
         """Hold one action a world for some days.
@@ -112,9 +131,12 @@ class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
         if self._over and self.autoreset_mode is AutoresetMode.NEXT_STEP:
             first, info = self.reset()
             return first, nothing, none, none.copy(), info
-        step = self.campaign.step(np.asarray(actions))
+        step = self._episodes.step(actions)
         self._over = step.done
-        features, info = self.campaign.features.flat(step.observation), self._step_info(step)
+        features, info = (
+            self.campaign.features.flat(step.observation),
+            self._info(step.observation.day, step.terms_base),
+        )
         done = np.full(self.num_envs, step.done)
         if step.done and self.autoreset_mode is AutoresetMode.SAME_STEP:
             rows = np.empty(self.num_envs, dtype=object)
@@ -125,28 +147,33 @@ class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
             info |= final
         return features, step.reward, done, none, info
 
-    def _check_options(self, options: dict[str, object]) -> None:
-        unknown = set(options) - {"reset_mask"}
-        if unknown:
-            raise UsageError(f"reset takes the option reset_mask only; it was given {', '.join(sorted(unknown))}.")
-        mask = options.get("reset_mask")
-        if mask is not None and not np.asarray(mask, dtype=np.bool_).all():
-            raise UsageError("All worlds of a batch share the day, so they can only be reset together.")
+    def action_masks(self) -> BoolArray:
+        """Which choices can be carried out this morning, one entry after the other ``(num_envs, sum(nvec))``.
 
-    def _first_info(self) -> Info:
-        everywhere = np.ones(self.num_envs, dtype=np.bool_)
-        worlds = self.campaign.numbers(self._episodes.episode)
-        days = np.zeros(self.num_envs, dtype=np.int64)
-        return {"world": worlds, "_world": everywhere, "day": days, "_day": everywhere}
+        Raises:
+            UsageError: Actions are numbers, or the episode is over.
+        """
+        return self.campaign.action_masks()
 
-    def _step_info(self, step: CampaignStep) -> Info:
+    def render(self) -> tuple[str | Frame, ...] | None:
+        """Each campaign so far: a table (``ansi``) or a picture (``rgb_array``)."""
+        course = self._episodes.course
+        if course is None:
+            logger.warn("render was called without a render_mode; give gymnasium.make_vec one of its render_modes.")
+            return None
+        if self.render_mode == "ansi":
+            return tuple(course.table(row, number) for row, number in enumerate(self._episodes.worlds.tolist()))
+        return tuple(course.picture(row) for row in range(self.num_envs))
+
+    def _info(self, day: int, terms_base: Mapping[str, FloatArray]) -> Info:
         """Infos as Gymnasium lays them out: an array a name, and beside it a mask of the worlds that have it."""
         everywhere = np.ones(self.num_envs, dtype=np.bool_)
         terms: Info = {}
-        for name, values in step.terms_base.items():
+        for name, values in terms_base.items():
             terms |= {name: values, f"_{name}": everywhere}
-        days = np.full(self.num_envs, step.observation.day, dtype=np.int64)
-        return {"reward_terms": terms, "_reward_terms": everywhere, "day": days, "_day": everywhere}
+        days = np.full(self.num_envs, day, dtype=np.int64)
+        info: Info = {"world": self._episodes.worlds, "day": days, "reward_terms": terms}
+        return info | {f"_{name}": everywhere for name in info}
 
 
 def _mode(mode: AutoresetMode | str) -> AutoresetMode:

@@ -15,7 +15,7 @@ from xbopt.agents.training import read_options
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import ENCODINGS, EncodingName, Form
-from xbopt.env.campaign import CampaignSettings, Objective
+from xbopt.env.settings import CampaignSettings, Objective
 
 NetworkName = Literal["shared", "flat"]
 _EXPLORATIONS = ("exploration_pace", "exploration_spend", "exploration_dayparts", "exploration_discount")

@@ -1,6 +1,10 @@
 """A batch of campaigns as a stable-baselines3 ``VecEnv``."""
 
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import gymnasium
 import numpy as np
@@ -8,18 +12,31 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
-from xbopt.agents.ppo.credit import Credit, StepParts, credit_by
+from xbopt.agents.ppo.credit import Credit, StepParts
 from xbopt.agents.ppo.soft_constraints import SoftConstraint
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.decisions.policy import DirectPolicy
+from xbopt.core.errors import UsageError
+from xbopt.core.randomness import folded_seed
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.campaign import Campaign, CampaignStep
+from xbopt.env.episodes import Episodes, first_seed, first_world_of, open_campaign
 from xbopt.env.features import Float32Array
+from xbopt.env.rendering import Frame
+from xbopt.env.settings import CampaignSettings, Split
 from xbopt.env.spaces import action_space, observation_space
 
 Infos = list[dict[str, object]]
+_BY_WORLD = ("action_masks",)
+"""Methods that answer for every world on its own; what else is asked, is asked of the batch."""
 
 
 class CampaignVecEnv(VecEnv):
-    """All worlds of a campaign, reset together at the end of the horizon."""
+    """All worlds of a campaign, reset together at the end of the horizon.
+
+    ``seed``, and so ``PPO(seed=...)``, and ``set_options`` work from the next reset on, as in every ``VecEnv``. The
+    first seed is that of all worlds, which differ by their number. Without ``seed`` it is the campaign's own.
+    """
 
     def __init__(
         self,
@@ -27,6 +44,8 @@ class CampaignVecEnv(VecEnv):
         constraints: Sequence[SoftConstraint] = (),
         credit: Credit | None = None,
         step: StepParts | None = None,
+        *,
+        render_mode: str | None = None,
     ) -> None:
         """Wrap a campaign.
 
@@ -35,26 +54,90 @@ class CampaignVecEnv(VecEnv):
             constraints: Soft constraints; each costs its ``multipliers`` times its own cost.
             credit: Parts of the reward to keep; the whole where left out.
             step: Where the parts of each step's reward are left for a learner.
+            render_mode: ``ansi``, ``rgb_array``, or None.
         """
         self.campaign, self.constraints = campaign, tuple(constraints)
-        self.episode = -1
-        self.render_mode = None
+        self._episodes = Episodes(campaign, render_mode=render_mode)
+        self.render_mode = render_mode
+        self.feature_names, self.action_names = campaign.features.names, campaign.encoding.names
         self._actions: NDArray[np.float64 | np.float32 | np.int64] | None = None
         self._earned: FloatArray = np.zeros(campaign.worlds)
         self.multipliers: dict[str, float] = {one.name: 0.0 for one in self.constraints}
-        self.credit = credit or credit_by("whole", campaign.encoding)
+        entries = np.zeros(len(campaign.encoding.names), dtype=np.int64)
+        self.credit = credit or Credit(name="whole", parts=1, group=entries, reach=np.ones((1, 1)))
         self._step = step or StepParts()
         self.mean_reward = 0.0
         assert not self.constraints or self.credit.parts == 1, "a price on the whole campaign has no parts"
         super().__init__(campaign.worlds, observation_space(campaign.features), action_space(campaign.encoding))
 
+    @classmethod
+    def of(
+        cls,
+        scenario: str | Path | Scenario,
+        num_envs: int = 1,
+        *,
+        plan: str | Path | DirectPolicy | None = None,
+        settings: CampaignSettings | None = None,
+        seed: int | None = None,
+        split: Split = "train",
+        first_world: int | None = None,
+        render_mode: str | None = None,
+    ) -> "CampaignVecEnv":
+        """Open a batch as ``gymnasium.make_vec`` does.
+
+        Args:
+            scenario: Name of a shipped scenario, path or text of a file, or a loaded scenario.
+            num_envs: Number of worlds.
+            plan: What actions are relative to; the re-planner of the planner's plan where left out.
+            settings: What else can be chosen. Its seed and first world are not read: they come from the options below.
+            seed: Noise seed, of any size; from the system's entropy where left out.
+            split: Which worlds are played: ``train``, ``validation`` or ``test``. They share none.
+            first_world: Global number of the first world, in place of the split's.
+            render_mode: ``ansi``, ``rgb_array``, or None.
+
+        Raises:
+            ScenarioError: The scenario cannot be used.
+            PolicyError: What actions are to be relative to cannot be used.
+            UsageError: An option makes no sense.
+        """
+        given = first_seed(seed)
+        chosen = replace(
+            settings or CampaignSettings(),
+            seed=secrets.randbits(63) if given is None else folded_seed(given),
+            first_world=first_world_of(split, first_world),
+        )
+        return cls(open_campaign(scenario, worlds=num_envs, settings=chosen, plan=plan), render_mode=render_mode)
+
+    @property
+    def episode(self) -> int:
+        """Number of the episode, from 0; -1 before the first. A learner that goes on sets it."""
+        return self._episodes.episode
+
+    @episode.setter
+    def episode(self, episode: int) -> None:
+        self._episodes.episode = episode
+
     def reset(self) -> Float32Array:
-        """Begin the next episode, in new worlds."""
-        self.episode += 1
+        """Begin the next episode, in new worlds.
+
+        Raises:
+            UsageError: Options that make no sense, or that differ between worlds.
+        """
+        seed, options = self._seeds[0], self._shared_options()
+        self._reset_seeds()
+        self._reset_options()
+        observation = self._episodes.begin(seed, options)
         self._earned = np.zeros(self.num_envs)
         for one in self.constraints:
             one.begin()
-        return self.campaign.features.flat(self.campaign.reset(self.episode))
+        self.reset_infos = self._episodes.infos(0)
+        return self.campaign.features.flat(observation)
+
+    def _shared_options(self) -> Mapping[str, object]:
+        given = cast("list[dict[str, object]]", self._options)
+        if any(options != given[0] for options in given):
+            raise UsageError("All worlds of a batch are reset together: give set_options one mapping for all of them.")
+        return given[0]
 
     def step_async(self, actions: NDArray[np.float64 | np.float32 | np.int64]) -> None:
         """Keep the actions until ``step_wait``."""
@@ -65,17 +148,17 @@ class CampaignVecEnv(VecEnv):
     ) -> VecEnvStepReturn:
         """Hold the actions for some days; after the last day the next episode begins."""
         assert self._actions is not None, "step_async comes first"
-        step = self.campaign.step(self._actions)
+        step = self._episodes.step(self._actions)
         reward = self._priced(step)
         # With constraints the reward has a price in it that has no parts.
         self._step.rewards = reward[:, None] if self.credit.parts == 1 else self.credit.split(step.cell_reward)
         self._earned = self._earned + step.reward
-        infos: Infos = [{} for _ in range(self.num_envs)]
+        infos: Infos = self._episodes.infos(step.observation.day, step.terms_base)
         features = self.campaign.features.flat(step.observation)
         if step.done:
             self.mean_reward = float(self._earned.mean())
             for world, info in enumerate(infos):
-                info["terminal_observation"] = features[world]
+                info |= {"terminal_observation": features[world], "TimeLimit.truncated": False}
                 info["episode"] = {"r": float(self._earned[world]), "l": self.campaign.steps}
             features = self.reset()
         done = np.full(self.num_envs, step.done)
@@ -109,9 +192,23 @@ class CampaignVecEnv(VecEnv):
     def env_method(
         self, method_name: str, *method_args: object, indices: VecEnvIndices = None, **method_kwargs: object
     ) -> list[object]:
-        """Call a method of the batch once; every world gets its answer."""
+        """Call a method of the batch once; every world gets its own row of what has rows, else the one answer."""
         answer = getattr(self, method_name)(*method_args, **method_kwargs)
-        return [answer] * len(self._rows(indices))
+        rows = self._rows(indices)
+        return [answer[row] for row in rows] if method_name in _BY_WORLD else [answer] * len(rows)
+
+    def action_masks(self) -> BoolArray:
+        """Which choices can be carried out this morning, one entry after the other ``(num_envs, sum(nvec))``.
+
+        Raises:
+            UsageError: Actions are numbers, or the episode is over.
+        """
+        return self.campaign.action_masks()
+
+    def get_images(self) -> list[Frame | None]:
+        """A picture of each campaign so far; None without ``render_mode="rgb_array"``."""
+        course = self._episodes.course if self.render_mode == "rgb_array" else None
+        return [None if course is None else course.picture(world) for world in range(self.num_envs)]
 
     def env_is_wrapped(
         self, wrapper_class: type[gymnasium.Wrapper[object, object, object, object]], indices: VecEnvIndices = None

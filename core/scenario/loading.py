@@ -6,13 +6,15 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+import yaml
+
 from xbopt.core.documents.document import Document, format_path
 from xbopt.core.documents.overrides import with_overrides
 from xbopt.core.documents.problems import ProblemList, suggest
 from xbopt.core.documents.validation import validate_document
 from xbopt.core.documents.yaml_files import load_yaml
 from xbopt.core.documents.yaml_text import parse_yaml
-from xbopt.core.errors import Problem, ScenarioError, TableError
+from xbopt.core.errors import Problem, ScenarioError, TableError, UsageError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.checks import semantic_problems
 from xbopt.core.scenario.document import ScenarioDocument
@@ -33,6 +35,18 @@ def scenario_of(scenario: Scenario | str | Path) -> Scenario:
     return scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
 
 
+def scenario_text(scenario: Scenario) -> str:
+    """A scenario as the text of a file, with every default and override written out; it reads back as itself, by hash.
+
+    Raises:
+        UsageError: The scenario has joint draws, which are a file of their own.
+    """
+    if scenario.draws is not None:
+        raise UsageError(f"The scenario {scenario.name} has draws in a file of their own, so no text holds all of it.")
+    plain = scenario.document.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
 def shipped_scenarios() -> tuple[str, ...]:
     """Names of the scenarios that come with xbopt, sorted."""
     folder = resources.files("xbopt.scenarios")
@@ -40,12 +54,14 @@ def shipped_scenarios() -> tuple[str, ...]:
 
 
 def read_document(scenario: str | Path) -> Document:
-    """Read a scenario file, or a shipped scenario by its name.
+    """Read a scenario file, a shipped scenario by its name, or the text of a file: it has more than one line.
 
     Raises:
         ScenarioError: There is no such file or name, or it is no YAML.
     """
     text = str(scenario)
+    if "\n" in text:
+        return parse_yaml(text, file="scenario text")
     looks_like_path = isinstance(scenario, Path) or text.endswith(_SUFFIXES) or "/" in text or "\\" in text
     # A folder of the same name does not hide a shipped scenario: runs are often kept in one.
     if not looks_like_path and (text in shipped_scenarios() or not _exists(text)) and not _is_file(text):

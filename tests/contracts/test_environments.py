@@ -12,7 +12,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_of_stabl
 
 import xbopt
 from xbopt.agents.policies import built_in_policy
-from xbopt.core.errors import DecisionError, UsageError
+from xbopt.core.errors import DecisionError, PolicyError, UsageError
 from xbopt.env.campaign import REWARD_TERMS, Campaign, CampaignSettings
 from xbopt.env.gym_env import CampaignEnv
 from xbopt.env.rollout import play_worlds
@@ -20,7 +20,7 @@ from xbopt.env.vector_env import CampaignVectorEnv
 from xbopt.simulator.build import build_market
 from xbopt.studies.totals import TotalsRecorder
 
-ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
+ALL = [("residual", "factored")] + [(name, form) for name in ("tactics", "continuous") for form in ("factored", "full")]
 MODES = list(AutoresetMode)
 
 
@@ -31,31 +31,35 @@ def market():
 
 @pytest.mark.parametrize(("encoding", "form"), ALL)
 def test_the_env_passes_the_checkers_of_both_libraries(encoding, form):
-    env = gymnasium.make("xbopt/Campaign-v0", scenario="quickstart", encoding=encoding, form=form)
-    check_env(env.unwrapped, skip_render_check=True)
+    env = gymnasium.make("xbopt/Campaign-v0", scenario="quickstart", encoding=encoding, form=form, plan="baseline")
+    check_env(env.unwrapped)
     check_env_of_stable_baselines(env.unwrapped)
 
 
 def test_make_vec_finds_the_native_vector_env():
     envs = gymnasium.make_vec(
-        "xbopt/Campaign-v0", num_envs=256, vectorization_mode="vector_entry_point", scenario="quickstart"
+        "xbopt/Campaign-v0",
+        num_envs=256,
+        vectorization_mode="vector_entry_point",
+        scenario="quickstart",
+        plan="baseline",
     )
     assert isinstance(envs.unwrapped, CampaignVectorEnv)
     first, info = envs.reset(seed=4)
     assert first.shape == (256, len(envs.unwrapped.feature_names))
     assert envs.observation_space.contains(first)
-    assert list(info["world"][:3]) == [0, 1, 2]
+    assert list(info["world"][:3]) == [2**40, 2**40 + 1, 2**40 + 2]
 
 
 @pytest.mark.parametrize(
     "code",
     [
-        "import gymnasium; made = gymnasium.make('xbopt:xbopt/Campaign-v0')",
-        "import gymnasium, xbopt; made = gymnasium.make('xbopt/Campaign-v0')",
-        "import xbopt, gymnasium; made = gymnasium.make('xbopt:xbopt/Campaign-v0')",
+        "import gymnasium; made = gymnasium.make('xbopt:xbopt/Campaign-v0', plan='baseline')",
+        "import gymnasium, xbopt; made = gymnasium.make('xbopt/Campaign-v0', plan='baseline')",
+        "import xbopt, gymnasium; made = gymnasium.make('xbopt:xbopt/Campaign-v0', plan='baseline')",
         (
             "import xbopt; s = xbopt.load_scenario('quickstart'); import gymnasium; "
-            "made = gymnasium.make('xbopt:xbopt/Campaign-v0', scenario=s)"
+            "made = gymnasium.make('xbopt:xbopt/Campaign-v0', scenario=s, plan='baseline')"
         ),
     ],
 )
@@ -90,10 +94,12 @@ def test_without_gymnasium_the_message_says_what_to_install():
 @pytest.mark.parametrize(("encoding", "form"), ALL)
 def test_a_batch_plays_what_single_environments_play(encoding, form):
     """Env by env and as a batch: the same observations and rewards, to the bit."""
-    envs = CampaignVectorEnv(3, "quickstart", encoding=encoding, form=form, autoreset_mode="Disabled")
+    plan = "replan" if encoding == "residual" else "baseline"
+    options = {"encoding": encoding, "form": form, "plan": plan}
+    envs = CampaignVectorEnv(3, "quickstart", **options, autoreset_mode="Disabled")
     envs.action_space.seed(5)
     features, _ = envs.reset(seed=7)
-    singles = [CampaignEnv("quickstart", encoding=encoding, form=form, first_world=world) for world in range(3)]
+    singles = [CampaignEnv("quickstart", **options, first_world=2**40 + world) for world in range(3)]
     rows = [env.reset(seed=7)[0] for env in singles]
     done = False
     while not done:
@@ -109,7 +115,8 @@ def test_a_batch_plays_what_single_environments_play(encoding, form):
 
 
 def test_episodes_play_the_same_worlds_whatever_the_batch_size():
-    one, three = CampaignVectorEnv(1, autoreset_mode="SameStep"), CampaignVectorEnv(3, autoreset_mode="SameStep")
+    options = {"plan": "baseline", "autoreset_mode": "SameStep", "first_world": 0}
+    one, three = CampaignVectorEnv(1, **options), CampaignVectorEnv(3, **options)
     wide, _ = three.reset(seed=2)
     narrow = [one.reset(seed=2)[0]]
     while len(narrow) < 3:
@@ -122,7 +129,7 @@ def test_episodes_play_the_same_worlds_whatever_the_batch_size():
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 def test_autoreset_modes(mode):
-    envs = CampaignVectorEnv(2, "quickstart", autoreset_mode=mode)
+    envs = CampaignVectorEnv(2, "quickstart", plan="baseline", autoreset_mode=mode, first_world=0)
     actions = np.tile(envs.campaign.encoding.neutral, (2, 1))
     first, _ = envs.reset(seed=1)
     for _ in range(3):
@@ -153,7 +160,7 @@ def test_rewards_are_the_money_of_the_roll_out(market):
     play_worlds(market, plan, worlds=np.arange(4), seed=6, recorders=[adder])
     totals = adder.totals()
     wanted = totals.reward
-    campaign = Campaign(market, worlds=4, settings=CampaignSettings(seed=6), plan=plan)
+    campaign = Campaign(market, worlds=4, settings=CampaignSettings(seed=6, first_world=0), plan=plan)
     campaign.reset(0)
     earned, terms = np.zeros(4), dict.fromkeys(REWARD_TERMS, 0.0)
     for _ in range(campaign.steps):
@@ -183,7 +190,7 @@ def test_relative_rewards_differ_by_what_the_plan_earns(market):
     rng, total = np.random.default_rng(0), []
     actions = None
     for relative in (False, True):
-        settings = CampaignSettings(relative_to_anchor=relative, objective="margin")
+        settings = CampaignSettings(encoding="tactics", relative_to_anchor=relative, objective="margin", first_world=0)
         campaign = Campaign(market, worlds=3, settings=settings, plan=plan)
         actions = rng.integers(0, campaign.encoding.choices, size=(3, 16)) if actions is None else actions
         campaign.reset(0)
@@ -212,7 +219,9 @@ def test_days_per_step_may_be_chosen(market):
 
 
 def test_features_of_random_play_stay_within_the_space():
-    envs = CampaignVectorEnv(16, "quickstart", encoding="continuous", form="full", autoreset_mode="SameStep")
+    envs = CampaignVectorEnv(
+        16, "quickstart", encoding="continuous", form="full", plan="baseline", autoreset_mode="SameStep"
+    )
     envs.action_space.seed(0)
     envs.reset(seed=0)
     for _ in range(8):
@@ -222,7 +231,7 @@ def test_features_of_random_play_stay_within_the_space():
 
 def test_the_world_seed_is_apart_from_the_noise_seed():
     def after_a_week(**seeds):
-        env = CampaignEnv("quickstart", **seeds)
+        env = CampaignEnv("quickstart", plan="baseline", **seeds)
         env.reset()
         return env.step(env.campaign.encoding.neutral)[0]
 
@@ -232,38 +241,59 @@ def test_the_world_seed_is_apart_from_the_noise_seed():
     assert not np.array_equal(base, after_a_week(seed=2, world_seed=1))
 
 
+BAD_OPTIONS = [
+    ({"encoding": "tactic"}, "did you mean"),
+    ({"encoding": 3}, "residual"),
+    ({"objective": "profit"}, "margin_and_customers"),
+    ({"form": "wide"}, "factored"),
+    ({"days_per_step": 0}, "at least 1"),
+    ({"days_per_step": 1.5}, "days_per_step is 1.5; a whole number"),
+    ({"days_per_step": True}, "whole number"),
+    ({"relative_to_anchor": "yes"}, "True or False"),
+    ({"expected_reward": 1}, "True or False"),
+    ({"seed": "one"}, "seed is 'one'"),
+    ({"seed": 1.0}, "seed is 1.0"),
+    ({"world_seed": -1}, "world_seed"),
+    ({"first_world": -1}, "first_world"),
+    ({"split": "trian"}, "did you mean 'train'"),
+    ({"render_mode": "human"}, "ansi, rgb_array"),
+    ({"scenario": 7}, "scenario is 7"),
+    ({"plan": 7}, "plan is 7"),
+    ({"plan": "plannner"}, "did you mean 'planner'"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+@pytest.mark.parametrize("face", [CampaignEnv, CampaignVectorEnv])
+def test_options_that_make_no_sense_are_told(face, options, message):
+    with pytest.raises((UsageError, PolicyError), match=f"(?i){message}"):
+        face(**{"plan": "baseline", **options})
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        ({"encoding": "tactic"}, "did you mean"),
-        ({"objective": "profit"}, "margin_and_customers"),
-        ({"form": "wide"}, "factored"),
-        ({"days_per_step": 0}, "at least 1"),
-        ({"num_envs": 0}, "at least 1"),
-        ({"autoreset_mode": "sometimes"}, "NextStep"),
-        ({"seed": -1}, "seed"),
-    ],
+    [({"num_envs": 0}, "at least 1"), ({"num_envs": 1.0}, "num_envs"), ({"autoreset_mode": "sometimes"}, "NextStep")],
 )
-def test_options_that_make_no_sense_are_told(options, message):
+def test_options_of_a_batch_that_make_no_sense_are_told(options, message):
     with pytest.raises(UsageError, match=f"(?i){message}"):
-        CampaignVectorEnv(**{"num_envs": 1, **options}).reset()
+        CampaignVectorEnv(**{"num_envs": 1, "plan": "baseline", **options})
 
 
 def test_bad_actions_and_resets_are_told():
-    envs = CampaignVectorEnv(2, encoding="continuous")
+    envs = CampaignVectorEnv(2, encoding="continuous", plan="baseline")
     envs.reset()
     with pytest.raises(DecisionError, match="world 1 is nan for pace"):
         envs.step(np.array([[0.0] * 17, [np.nan] * 17]))
     with pytest.raises(UsageError, match="1 actions for 2 worlds"):
         envs.step(np.zeros((1, 17)))
+    with pytest.raises(DecisionError, match="no array"):
+        envs.step([[0.0] * 17, [0.0] * 3])
+    with pytest.raises(DecisionError, match="numbers are wanted"):
+        envs.step([["up"] * 17] * 2)
     with pytest.raises(UsageError, match="share the day"):
         envs.reset(options={"reset_mask": np.array([True, False])})
-    with pytest.raises(UsageError, match="speed"):
-        envs.reset(options={"speed": 3})
-    with pytest.raises(UsageError, match="options"):
-        CampaignEnv().reset(options={"speed": 3})
-    with pytest.raises(UsageError, match="render"):
-        CampaignEnv(render_mode="human")
+    with pytest.raises(UsageError, match="world"):
+        envs.reset(options={"world": 1.5})
 
 
 def test_a_plan_for_another_scenario_is_refused():
@@ -278,7 +308,9 @@ def test_expected_rewards_have_the_same_mean_and_less_spread(market):
     plan = built_in_policy("greedy_roas", market)
     returns = {}
     for expected in (False, True):
-        settings = CampaignSettings(expected_reward=expected, relative_to_anchor=True, objective="margin")
+        settings = CampaignSettings(
+            encoding="tactics", expected_reward=expected, relative_to_anchor=True, objective="margin", first_world=0
+        )
         campaign = Campaign(market, worlds=600, settings=settings, plan=plan)
         rng = np.random.default_rng(0)
         campaign.reset(0)
@@ -300,6 +332,6 @@ def test_expected_rewards_leave_states_as_they_are_drawn(market):
 
 
 def test_a_list_of_seeds_is_refused():
-    envs = CampaignVectorEnv(2, "quickstart")
+    envs = CampaignVectorEnv(2, "quickstart", plan="baseline")
     with pytest.raises(UsageError, match="one whole number"):
         envs.reset(seed=[1, 2])

@@ -293,7 +293,8 @@ def test_missing_the_roi_floor_costs_its_price(market):
         assert bare.state.day == day + 1
     rewards = []
     for multiplier in (0.0, 2.0):
-        campaign = Campaign(market, worlds=2, settings=CampaignSettings(objective="margin"), plan=plan)
+        settings = CampaignSettings(objective="margin", first_world=0)
+        campaign = Campaign(market, worlds=2, settings=settings, plan=plan)
         envs = CampaignVecEnv(campaign, [ReturnFloor(campaign, 3.0)])
         envs.multipliers["roi_floor"] = multiplier
         envs.reset()
