@@ -1,7 +1,7 @@
 """``xbopt simulate``: play a plan in many worlds and read what it brings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -84,6 +84,14 @@ def simulate_command(
             help="Act through the tactic menu and draw this share of decisions at random. With --log, the scenario's.",
         ),
     ] = None,
+    by: Annotated[
+        Literal["factors", "menu"] | None,
+        typer.Option(
+            "--by",
+            help="What explores and is logged: factors (channel spend, discount, timing and pace, a notch around the "
+            "policy's wish), or one tactic of the menu a cell. Left out, what the policy itself chooses from.",
+        ),
+    ] = None,
     changes: SetOption = None,
     log: Annotated[Path | None, typer.Option("--log", help="Write the decision log to this Parquet file.")] = None,
     shadows: Annotated[
@@ -104,7 +112,7 @@ def simulate_command(
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
     from xbopt.agents.policies import policy_from
-    from xbopt.core.decisions.policy import DirectPolicy
+    from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy
     from xbopt.simulator.build import build_market
     from xbopt.studies.marginals import plan_marginals
     from xbopt.studies.simulate import simulate
@@ -119,10 +127,11 @@ def simulate_command(
     check_outputs(files, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
     explores = exploration is not None or log is not None
-    _explain_exploration(loaded, exploration, with_log=log is not None)
     with stage_bar(quiet=as_json) as on_progress:
         market = build_market(loaded)
         chosen = policy_from(policy, market)
+        by = by or ("factors" if explores and isinstance(chosen, FactoredPolicy) else None)
+        _explain_exploration(loaded, exploration, with_log=log is not None, by_factors=by == "factors")
         result = simulate(
             market,
             chosen,
@@ -130,6 +139,7 @@ def simulate_command(
             seed=seed,
             world_seed=world_seed,
             exploration=exploration,
+            by=by,
             log=log,
             shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
@@ -165,9 +175,21 @@ def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> No
     print_json({**simulation_json(result), **found})
 
 
-def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool) -> None:
+def _explain_exploration(
+    scenario: "Scenario", exploration: float | None, *, with_log: bool, by_factors: bool
+) -> None:
     from xbopt.core.scenario.notes import log_notes
 
+    if by_factors and (with_log or exploration is not None):
+        share = scenario.document.tactics.exploration if exploration is None else exploration
+        every = scenario.document.tactics.decide_every_days
+        say(
+            f"Every {every} days each factor (channel spend, discount, timing, pace) goes one notch aside with a share "
+            f"of {terminal_numbers(scenario.base_currency).share(share)}; the rest is the policy's own."
+        )
+        for note in log_notes(scenario) if with_log else ():
+            say(f"Note: {note}")
+        return
     if with_log and exploration is None:
         share = terminal_numbers(scenario.base_currency).share(scenario.document.tactics.exploration)
         say(

@@ -12,9 +12,25 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.observations import observation_names, observation_rows
-from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, LoggedShadow, TextArray, TimeArray
+from xbopt.core.decision_log.schema import (
+    DecisionColumns,
+    DecisionLogSchema,
+    LoggedFactor,
+    LoggedShadow,
+    TextArray,
+    TimeArray,
+)
 from xbopt.core.decision_log.writer import DecisionLogWriter
-from xbopt.core.decisions.policy import KnowsExploration, Policy, TacticPolicy
+from xbopt.core.decisions.cell_factors import CellFactors
+from xbopt.core.decisions.factors import Factors
+from xbopt.core.decisions.policy import (
+    AnchoredPolicy,
+    FactoredPolicy,
+    KnowsExploration,
+    Observation,
+    Policy,
+    TacticPolicy,
+)
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
@@ -32,15 +48,20 @@ class Shadow:
 
     Attributes:
         about: What the log says of it.
-        policy: The policy, over the menu of the one that decides.
+        policy: The policy, over the menu or the factors of the one that decides.
     """
 
     about: LoggedShadow
-    policy: TacticPolicy
+    policy: TacticPolicy | FactoredPolicy
 
 
 def log_schema(
-    scenario: Scenario, action_labels: tuple[str, ...] | None = None, *, shadows: Sequence[Shadow] = ()
+    scenario: Scenario,
+    action_labels: tuple[str, ...] | None = None,
+    *,
+    shadows: Sequence[Shadow] = (),
+    factors: CellFactors | None = None,
+    anchor: str = "",
 ) -> DecisionLogSchema:
     """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is.
 
@@ -48,10 +69,15 @@ def log_schema(
         scenario: The scenario.
         action_labels: What the tactics mean, where they are relative to a plan; the menu's own labels where left out.
         shadows: Policies that are asked beside.
+        factors: What decisions are made of; None where they are tactics.
+        anchor: The policy that the neutral levels of the factors are; empty where nobody says.
     """
+    made = () if factors is None else zip(factors.names, factors.labels, factors.neutral, strict=True)
     return DecisionLogSchema(
         context_names=context_names(scenario),
-        action_labels=action_labels or scenario.menu.labels,
+        action_labels=() if factors is not None else action_labels or scenario.menu.labels,
+        factors=tuple(LoggedFactor(name=name, labels=labels, neutral=neutral) for name, labels, neutral in made),
+        anchor=anchor,
         reward_unit=scenario.base_currency,
         cost_unit=scenario.base_currency,
         observation_names=observation_names(scenario.channels, CHANNEL_FEATURES),
@@ -66,7 +92,7 @@ class DecisionBook:
         self,
         writer: DecisionLogWriter,
         market: MarketParameters,
-        policy: TacticPolicy,
+        policy: TacticPolicy | FactoredPolicy,
         *,
         run: str,
         shadows: Sequence[Shadow] = (),
@@ -95,21 +121,44 @@ def open_book(
         PolicyError: A shadow chooses among other actions than the policy.
         DecisionLogError: The disk refuses to take the rows.
     """
-    if not isinstance(policy, TacticPolicy):
+    if not isinstance(policy, TacticPolicy | FactoredPolicy):
         raise UsageError(f"{policy.name} gives no probabilities, so its decisions cannot be logged; set exploration.")
     for shadow in shadows:
-        if shadow.policy.menu.labels != policy.menu.labels:
+        if _choices(shadow.policy) != _choices(policy):
             raise PolicyError(
                 f"The shadow {shadow.about.name} chooses among other actions than {policy.name}: those of a trained "
-                "policy are relative to its plan, those of a plan are the scenario's. Give shadows over the same menu: "
-                "trained policies of one plan beside a trained policy of that plan, plans and replan beside a plan."
+                "policy are relative to its plan, those of a plan are the scenario's, and notches are around one "
+                "policy. Give shadows over the same menu or factors: trained policies of one plan beside a trained "
+                "policy of that plan, plans and replan beside a plan."
             )
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"
     run = hashlib.sha256(key.encode()).hexdigest()[:10]
-    schema = log_schema(scenario, policy.menu.labels, shadows=shadows)
+    if isinstance(policy, FactoredPolicy):
+        factors = factors_of_cells(scenario, policy.factors)
+        schema = log_schema(scenario, shadows=shadows, factors=factors, anchor=anchor_name(policy))
+    else:
+        schema = log_schema(scenario, policy.menu.labels, shadows=shadows)
     with DecisionLogWriter(path, schema, with_exploration=isinstance(policy, KnowsExploration)) as writer:
         yield DecisionBook(writer, market, policy, run=run, shadows=shadows)
+
+
+def factors_of_cells(scenario: Scenario, factors: Factors) -> CellFactors:
+    """The factors that a row holds, with a scenario's names."""
+    regions, segments, _, _ = scenario.shape
+    return CellFactors.of(factors, regions=regions, segments=segments, channels=scenario.channels)
+
+
+def anchor_name(policy: FactoredPolicy) -> str:
+    """The policy that the neutral levels are; empty where the policy does not say."""
+    return policy.anchor.name if isinstance(policy, AnchoredPolicy) else ""
+
+
+def _choices(policy: TacticPolicy | FactoredPolicy) -> tuple[object, ...]:
+    """What a policy chooses from: two policies with the same can be told in one log."""
+    if isinstance(policy, FactoredPolicy):
+        return policy.factors.names, policy.factors.labels, anchor_name(policy)
+    return policy.menu.labels
 
 
 class DecisionRecorder(Recorder):
@@ -119,7 +168,7 @@ class DecisionRecorder(Recorder):
         self,
         writer: DecisionLogWriter,
         market: MarketParameters,
-        policy: TacticPolicy,
+        policy: TacticPolicy | FactoredPolicy,
         worlds: IntArray,
         run: str,
         shadows: Sequence[Shadow] = (),
@@ -131,7 +180,8 @@ class DecisionRecorder(Recorder):
         self._share = policy.exploration if isinstance(policy, KnowsExploration) else None
         shape = (len(worlds), scenario.days, regions, segments)
         self._margin, self._spend = np.zeros(shape), np.zeros(shape)
-        self._choices: list[TacticChoice] = []
+        self._factors = factors_of_cells(scenario, policy.factors) if isinstance(policy, FactoredPolicy) else None
+        self._choices: list[Choice] = []
         self._asked: list[FloatArray] = []
         self._shadows = shadows
 
@@ -139,11 +189,20 @@ class DecisionRecorder(Recorder):
         """Keep a day's margin and spend, and the choice if one was made."""
         self._margin[:, day] = outcome.money.contribution_margin
         self._spend[:, day] = -outcome.money.media
-        if isinstance(choice, TacticChoice):
+        if choice is not None:
             self._choices.append(choice)
             if self._shadows:
-                answers = [shadow.policy.probabilities(choice.observation) for shadow in self._shadows]
-                self._asked.append(np.stack(answers, axis=3))
+                answers = [self._answer(shadow.policy, choice.observation) for shadow in self._shadows]
+                self._asked.append(np.stack(answers, axis=1))
+
+    def _answer(self, policy: TacticPolicy | FactoredPolicy, observation: Observation) -> FloatArray:
+        """Probabilities of all rows of a morning ``(B * R * S, K)``."""
+        if isinstance(policy, FactoredPolicy):
+            assert self._factors is not None, "shadows choose from the same as the policy"
+            table = self._factors.probabilities(policy.factor_probabilities(observation))
+        else:
+            table = policy.probabilities(observation)
+        return table.reshape(-1, table.shape[-1])
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
         """Write one row a cell and decision."""
@@ -151,11 +210,22 @@ class DecisionRecorder(Recorder):
         for step, choice in enumerate(self._choices):
             self._writer.append(self._rows(step, choice))
 
-    def _rows(self, step: int, choice: TacticChoice) -> DecisionColumns:
+    def _drawn(self, choice: Choice) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Actions or levels, their propensity ``(n,)``, and the probabilities of all of them ``(n, K)``."""
+        if isinstance(choice, TacticChoice):
+            table = choice.probabilities.reshape(choice.tactic.size, -1)
+            return choice.tactic.ravel().astype(np.int64), choice.propensity.ravel(), table
+        assert self._factors is not None, "a factored policy draws factors"
+        rows = choice.levels.shape[0] * len(self._factors.places)
+        levels, propensity = choice.levels[:, self._factors.places], choice.propensity[:, self._factors.places]
+        table = self._factors.probabilities(choice.probabilities)
+        return levels.reshape(rows, -1).astype(np.int64), propensity.prod(axis=2).ravel(), table.reshape(rows, -1)
+
+    def _rows(self, step: int, choice: Choice) -> DecisionColumns:
         """Rows in the order worlds, regions, segments."""
         scenario = self._market.scenario
         tactics, day = scenario.document.tactics, choice.day
-        worlds, regions, segments = choice.tactic.shape
+        worlds, (regions, segments, _, _) = len(self._worlds), scenario.shape
         shape = (worlds, regions, segments)
         end = day + tactics.window_days
         reward = window_reward(self._margin, day, tactics.window_days, self._market.customers.daily_discount)
@@ -163,6 +233,7 @@ class DecisionRecorder(Recorder):
         cells = [f"{region}/{segment}" for region in scenario.regions for segment in scenario.segments]
         unit: TextArray = np.tile(np.array(cells), worlds)
         rows = worlds * regions * segments
+        action, propensity, probabilities = self._drawn(choice)
         return DecisionColumns(
             decision_id=np.array(
                 [f"{self._run}-w{w}-d{day}-{cell}" for w, cell in zip(world, unit, strict=True)], dtype=np.str_
@@ -172,9 +243,9 @@ class DecisionRecorder(Recorder):
             step=np.repeat(np.array([step], dtype=np.int64), rows),
             unit=unit,
             context=cell_contexts(choice.observation),
-            action=choice.tactic.reshape(rows).astype(np.int64),
-            propensity=choice.propensity.reshape(rows),
-            action_probabilities=choice.probabilities.reshape(rows, -1),
+            action=action,
+            propensity=propensity,
+            action_probabilities=probabilities,
             reward=reward.reshape(rows),
             cost=self._spend[:, day:end].sum(axis=1).reshape(rows),
             reward_ready_at=_at(scenario, end, worlds),
@@ -186,7 +257,7 @@ class DecisionRecorder(Recorder):
                 choice.observation.remaining,
                 choice.observation.channels,
             ).reshape(rows, -1),
-            shadows=self._asked[step].reshape(rows, len(self._shadows), -1) if self._shadows else None,
+            shadows=self._asked[step] if self._shadows else None,
         )
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xbopt.agents.exploration import over_the_menu
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import NAMES, PolicyShelf
 from xbopt.core.decision_log.observations import StandAlonePolicy
 from xbopt.core.decision_log.schema import LoggedShadow
-from xbopt.core.decisions.policy import Policy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.files import sha256_of_content
 from xbopt.simulator.parameters import MarketParameters
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from xbopt.env.decision_book import Shadow
 
 
-def shadows_of(asked: Sequence[str | Policy], market: MarketParameters) -> "list[Shadow]":
+def shadows_of(
+    asked: Sequence[str | Policy], market: MarketParameters, *, factored: bool = False
+) -> "list[Shadow]":
     """The shadows that were asked for. A plan is translated to the menu, and explores nothing.
 
     Args:
         asked: Names of built-in policies, plans' files, folders of training runs, or policies.
         market: The market.
+        factored: Whether the policy that decides chooses levels of factors: a plan is then its own neutral levels.
 
     Raises:
         PolicyError: One is unknown, damaged, or made for another market.
@@ -39,7 +43,12 @@ def shadows_of(asked: Sequence[str | Policy], market: MarketParameters) -> "list
         policy = shelf.policy(one) if isinstance(one, str) else one
         if isinstance(policy, StandAlonePolicy) and policy.scenario_hash != market.scenario.hash:
             raise PolicyError(f"{policy.name} was made for another scenario than {market.scenario.name}.")
-        found.append(Shadow(about=_about(one, market), policy=over_the_menu(policy, market.scenario, None)))
+        if factored and isinstance(policy, DirectPolicy):
+            answers: TacticPolicy | FactoredPolicy = FactoredDirect.of(policy, market)
+        else:
+            is_factored = isinstance(policy, FactoredPolicy)
+            answers = policy if is_factored else over_the_menu(policy, market.scenario, None)
+        found.append(Shadow(about=_about(one, market), policy=answers))
     name, count = Counter(shadow.about.name for shadow in found).most_common(1)[0]
     if count > 1:
         raise UsageError(f"Two shadows are called {name}; give each file or folder a name of its own.")

@@ -5,15 +5,16 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import policy_from
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import CanExplore, DirectPolicy, Policy, PolicyKind
+from xbopt.core.decisions.policy import CanExplore, DirectPolicy, FactoredPolicy, Policy, PolicyKind, TacticPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.panel import PanelWriter, open_panel
 from xbopt.core.scenario.loading import scenario_of
@@ -125,6 +126,7 @@ def simulate(
     seed: int = 0,
     world_seed: int | None = None,
     exploration: float | None = None,
+    by: Literal["factors", "menu"] | None = None,
     log: Path | str | None = None,
     shadows: Sequence[str | Policy] = (),
     panel: Path | str | None = None,
@@ -141,6 +143,9 @@ def simulate(
         exploration: Translate the policy to the tactic menu and explore this share of decisions uniformly. Left out,
             the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
             because a log without propensities cannot be evaluated.
+        by: What explores and is logged: ``factors``, each channel's spend, discount, timing and pace one notch around
+            what the policy wishes; or ``menu``, one tactic a cell. Left out, what the policy chooses from: factors
+            where it is made of them, the menu else.
         log: Write the decision log to this Parquet file.
         shadows: Policies, as for ``policy``, that are asked beside every decision; the log holds their probabilities.
             They choose from the same menu as the policy; one that names its decisions is translated to it.
@@ -164,14 +169,20 @@ def simulate(
     notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
     if log is not None and exploration is None:
         exploration = loaded.document.tactics.exploration
-    if exploration is not None and isinstance(chosen, DirectPolicy):
+    if by is not None:
+        if exploration is None:
+            raise UsageError("--by says what explores: give --exploration or --log too.")
+        chosen = _made_of(by, chosen, market)
+    if isinstance(chosen, FactoredPolicy):
+        chosen = chosen if exploration is None else chosen.exploring(exploration)
+    elif exploration is not None and isinstance(chosen, DirectPolicy):
         chosen = ExploringPolicy(plan=chosen, scenario=loaded, exploration=exploration)
     elif exploration is not None and isinstance(chosen, CanExplore):
         chosen = chosen.exploring(exploration)
 
     if shadows and log is None:
         raise UsageError("Shadows are for the log: say where to write it (--log FILE).")
-    beside = shadows_of(shadows, market)
+    beside = shadows_of(shadows, market, factored=isinstance(chosen, FactoredPolicy))
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     report(chosen.name, 0, runs)
     started = time.perf_counter()
@@ -220,6 +231,21 @@ def simulate(
         performance=Performance(env_days=runs * loaded.days, seconds=seconds),
         notes=notes,
     )
+
+
+def _made_of(by: Literal["factors", "menu"], policy: Policy, market: MarketParameters) -> Policy:
+    """The policy as one that chooses from factors, or from a menu."""
+    if by == "factors":
+        if isinstance(policy, TacticPolicy):
+            raise UsageError(
+                f"{policy.name} chooses tactics from a menu; its decisions are made of no factors. Leave out --by factors."
+            )
+        return FactoredDirect.of(policy, market) if isinstance(policy, DirectPolicy) else policy
+    if by != "menu":
+        raise UsageError(f"by is {by!r}; factors or menu is wanted.")
+    if isinstance(policy, FactoredPolicy):
+        raise UsageError(f"{policy.name} chooses a level of each of its factors, and no tactic. Leave out --by menu.")
+    return policy
 
 
 def market_of(scenario: Scenario | str | Path) -> MarketParameters:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.schema import (
     FLOAT_COLUMNS,
     INT_COLUMNS,
@@ -56,9 +56,16 @@ def _check_shapes(columns: DecisionColumns, schema: DecisionLogSchema, begin: st
             array = getattr(columns, name)
             if array.dtype.kind not in kinds:
                 raise DecisionLogError(f"{begin}column {name} holds {array.dtype}; wanted: {what}.")
-            if array.shape != (rows,):
-                raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; ({rows},) is wanted.")
-    actions = len(schema.action_labels)
+            wanted = (rows, len(schema.factors)) if schema.factors and name == "action" else (rows,)
+            if array.shape != wanted:
+                raise DecisionLogError(f"{begin}column {name} has shape {array.shape}; {wanted} is wanted.")
+    if schema.factors:
+        if columns.action_probabilities is None:
+            raise DecisionLogError(f"{begin}column action_probabilities is missing; it holds those of every factor.")
+        for name in ("exploration", "allowed"):
+            if getattr(columns, name) is not None:
+                raise DecisionLogError(f"{begin}column {name} has no meaning for decisions that are made of factors.")
+    actions = sum(schema.levels)
     for name, array, *lengths in (
         ("context", columns.context, len(schema.context_names)),
         ("action_probabilities", columns.action_probabilities, actions),
@@ -93,9 +100,7 @@ def _value_checks(
     late = columns.reward_ready_at < columns.timestamp
     yield "reward_ready_at", late, lambda _row: "lies before the decision's own timestamp"
     yield "step", columns.step < 0, lambda row: f"is {columns.step[row]}; 0 or more is wanted"
-    actions = len(schema.action_labels)
-    outside = (columns.action < 0) | (columns.action >= actions)
-    yield "action", outside, lambda row: f"is {columns.action[row]}; positions 0..{actions - 1} are wanted"
+    yield from _outside(columns, schema)
     for name in FLOAT_COLUMNS:
         numbers: FloatArray = getattr(columns, name)
         # A reward that is not complete yet is NaN here and empty in the file; nothing else may be.
@@ -111,15 +116,21 @@ def _value_checks(
     table = columns.action_probabilities
     if table is not None:
         yield "action_probabilities", ~((table >= 0.0) & (table <= 1.0)), lambda _row: "holds a value outside 0..1"
-        sums = table.sum(axis=1)
-        uneven = np.abs(sums - 1.0) > PROBABILITY_TOLERANCE
-        yield "action_probabilities", uneven, lambda row: f"sums to {sums[row]:g}; 1 is wanted"
-        own = table[np.arange(len(columns)), columns.action]
-        differs = np.abs(own - columns.propensity) > PROBABILITY_TOLERANCE
+        for factor, part in enumerate(schema.by_factor(table)):
+            sums = part.sum(axis=1)
+            uneven = np.abs(sums - 1.0) > PROBABILITY_TOLERANCE
+            about = f", factor {schema.factors[factor].name}" if schema.factors else ""
+            words = "sums to {:g}; 1 is wanted"
+            yield f"action_probabilities{about}", uneven, lambda row, sums=sums: words.format(sums[row])
+        own = chosen_probabilities(table, columns.action, schema)
+        product = own.prod(axis=1)
+        # A product of many factors is small: what it may be off by is a share of it.
+        scale = np.maximum(product, columns.propensity) if schema.factors else 1.0
+        differs = np.abs(product - columns.propensity) > PROBABILITY_TOLERANCE * scale
         yield (
             "propensity",
             differs,
-            lambda row: f"is {columns.propensity[row]:g}, but action_probabilities says {own[row]:g} for this action",
+            lambda row: f"is {columns.propensity[row]:g}, but action_probabilities says {product[row]:g} for this action",
         )
     yield from _choice_checks(columns)
     if columns.filled is not None:
@@ -131,7 +142,36 @@ def _value_checks(
         yield "observation", np.isnan(columns.observation), lambda _row: "holds a value that is no number"
     if columns.shadows is not None:
         for shadow, one in zip(schema.shadows, np.moveaxis(columns.shadows, 1, 0), strict=True):
-            yield shadow.column, ~(is_distribution(one) | np.isnan(one).all(axis=1)), lambda _row: NO_DISTRIBUTION
+            known = np.stack([is_distribution(part) for part in schema.by_factor(one)]).all(axis=0)
+            yield shadow.column, ~(known | np.isnan(one).all(axis=1)), lambda _row: NO_DISTRIBUTION
+
+
+def _outside(
+    columns: DecisionColumns, schema: DecisionLogSchema
+) -> Iterator[tuple[str, BoolArray, Callable[[int], str]]]:
+    """Actions, or levels of factors, that are none."""
+    chosen = columns.action.reshape(len(columns), len(schema.levels))
+    for place, size in enumerate(schema.levels):
+        one = chosen[:, place]
+        about = f", factor {schema.factors[place].name}" if schema.factors else ""
+        wanted = f"positions 0..{size - 1} are wanted"
+        yield (
+            f"action{about}",
+            (one < 0) | (one >= size),
+            lambda row, one=one, wanted=wanted: f"is {one[row]}; {wanted}",
+        )
+
+
+def chosen_probabilities(table: FloatArray, action: IntArray, schema: DecisionLogSchema) -> FloatArray:
+    """Probability of what was chosen, factor by factor ``(n, N)``; of one action of a list ``(n, 1)``.
+
+    Args:
+        table: Of every action, or of every level, factor after factor ``(n, K)``.
+        action: ``(n,)`` or ``(n, N)``.
+        schema: Says what the table holds.
+    """
+    first = np.cumsum([0, *schema.levels[:-1]])
+    return np.take_along_axis(table, action.reshape(len(table), len(first)) + first, axis=1)
 
 
 def _choice_checks(columns: DecisionColumns) -> Iterator[tuple[str, BoolArray, Callable[[int], str]]]:

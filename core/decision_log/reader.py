@@ -148,14 +148,18 @@ def decision_columns(
         raise DecisionLogError(
             f"{file}: row {first_row + int(other[0]) + 1}, column schema_version: {schema.version} is wanted."
         )
-    names, actions = table.column_names, len(schema.action_labels)
+    names, actions = table.column_names, sum(schema.levels)
     found = DecisionColumns(
         decision_id=columns.texts("decision_id"),
         timestamp=columns.times("timestamp"),
         episode_id=columns.texts("episode_id"),
         step=columns.integers("step"),
         unit=columns.texts("unit"),
-        action=columns.integers("action"),
+        action=(
+            columns.lists("action", len(schema.factors), whole=True).astype(np.int64)
+            if schema.factors
+            else columns.integers("action")
+        ),
         propensity=columns.numbers("propensity"),
         reward=columns.numbers("reward", may_be_empty=True),
         cost=columns.numbers("cost"),
@@ -260,16 +264,19 @@ class _Columns:
                 )
         return np.asarray(column.to_numpy(), dtype=np.float64)
 
-    def lists(self, name: str, width: int, *, may_be_empty: bool = False) -> FloatArray:
+    def lists(self, name: str, width: int, *, may_be_empty: bool = False, whole: bool = False) -> FloatArray:
         """A column of lists as an array ``(n, width)``; NaN stands for an empty list where there may be any."""
         import pyarrow as pa
         from pyarrow import compute
 
-        column = self._column(name, "lists of numbers", may_be_empty=may_be_empty)
+        wanted = "lists of whole numbers" if whole else "lists of numbers"
+        column = self._column(name, wanted, may_be_empty=may_be_empty)
         kind = column.type
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-        if not (is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_boolean(kind.value_type))):
-            raise self._wrong_type(name, kind, "lists of numbers")
+        held = kind.value_type if is_list else kind
+        fits = pa.types.is_integer(held) if whole else pa.types.is_floating(held) or pa.types.is_boolean(held)
+        if not (is_list and fits):
+            raise self._wrong_type(name, kind, wanted)
         rows: list[FloatArray] = []
         done = 0
         for chunk in column.chunks:

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
 
-SCHEMA_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-"""Version 1 knows no exploration share, no mask, no observation and no shadows."""
+SCHEMA_VERSION, FACTOR_VERSION = 2, 3
+READABLE_VERSIONS = (1, 2, 3)
+"""Version 1 knows no exploration share, no mask, no observation and no shadows. Version 3 is that of decisions made of
+factors; logs over a menu keep version 2."""
 OBSERVATION_VERSION = 1
 CONTEXT_PREFIX = "context_"
 SHADOW_PREFIX = "shadow."
@@ -50,12 +51,27 @@ class LoggedShadow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedFactor:
+    """A factor of every decision of a log.
+
+    Attributes:
+        name: The same for every cell, such as ``discount`` or ``spend/search``.
+        labels: A readable name for each level, from least to most.
+        neutral: The level that changes nothing.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    neutral: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionLogSchema:
     """Names and units of a decision log; they are kept in the file.
 
     Attributes:
         context_names: Name of each context field ``(d,)``.
-        action_labels: Readable name of each action ``(K,)``.
+        action_labels: Readable name of each action ``(K,)``; empty where decisions are made of factors.
         context_units: Unit of each context field ``(d,)``; empty text for a plain number. Empty for all plain.
         unit: What one decision is made for, such as ``region x segment``.
         reward_unit: Unit of ``reward``, such as ``EUR``.
@@ -63,6 +79,8 @@ class DecisionLogSchema:
         observation_names: What ``observation`` holds ``(o,)``: what the policy saw and ``context`` leaves out. Empty
             where there is no such column.
         shadows: Policies whose probabilities stand beside ``(J,)``.
+        factors: What a decision is made of ``(N,)``; empty where it is one action of a list.
+        anchor: The policy that the neutral levels are; empty where nobody says.
         version: Version of the format.
     """
 
@@ -74,6 +92,8 @@ class DecisionLogSchema:
     cost_unit: str = ""
     observation_names: tuple[str, ...] = ()
     shadows: tuple[LoggedShadow, ...] = ()
+    factors: tuple[LoggedFactor, ...] = ()
+    anchor: str = ""
     version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -82,23 +102,49 @@ class DecisionLogSchema:
         Raises:
             DecisionLogError: Names are missing or stand twice, or there is not one unit a context field.
         """
+        if self.factors:
+            object.__setattr__(self, "version", FACTOR_VERSION)
         for what, names in (
             ("context_names", self.context_names),
             ("action_labels", self.action_labels),
             ("observation_names", self.observation_names),
             ("shadows", tuple(shadow.name for shadow in self.shadows)),
+            ("factors", tuple(factor.name for factor in self.factors)),
+            *((f"the levels of factor {factor.name}", factor.labels) for factor in self.factors),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise DecisionLogError(f"{what} holds {twice[0]!r} more than once.")
             if not all(names):
                 raise DecisionLogError(f"{what} holds an empty name.")
-        if not self.action_labels:
-            raise DecisionLogError("action_labels is empty; a decision is a choice among actions.")
+        if bool(self.action_labels) == bool(self.factors):
+            raise DecisionLogError(
+                "action_labels is empty; a decision is a choice among actions."
+                if not self.factors
+                else "action_labels and factors are given; a decision is one action of a list, or made of factors."
+            )
+        for factor in self.factors:
+            if len(factor.labels) < 2 or not 0 <= factor.neutral < len(factor.labels):
+                raise DecisionLogError(f"factor {factor.name} has {len(factor.labels)} levels, neutral {factor.neutral}.")
         if self.context_units and len(self.context_units) != len(self.context_names):
             raise DecisionLogError(
                 f"context_units has {len(self.context_units)} entries for {len(self.context_names)} context fields."
             )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Number of levels of each factor ``(N,)``; of one list of actions, their number alone."""
+        return tuple(len(factor.labels) for factor in self.factors) or (len(self.action_labels),)
+
+    @property
+    def choice_labels(self) -> tuple[str, ...]:
+        """Names of all that has a probability ``(K,)``: the actions, or the levels, factor after factor."""
+        named = (f"{factor.name} {label}" for factor in self.factors for label in factor.labels)
+        return (*self.action_labels, *named)
+
+    def by_factor(self, probabilities: FloatArray) -> list[FloatArray]:
+        """Probabilities ``(n, K)`` of all levels, factor after factor, as one array ``(n, L)`` a factor."""
+        return np.split(probabilities, np.cumsum(self.levels)[:-1].tolist(), axis=1)
 
     @property
     def context_columns(self) -> tuple[str, ...]:
@@ -117,9 +163,11 @@ class DecisionColumns:
         step: Number of the decision in its episode, from 0 ``(n,)``.
         unit: Customer, market or cell that it was made for ``(n,)``.
         context: What was known ``(n, d)``.
-        action: Position in the action labels ``(n,)``.
-        propensity: Probability with which the policy chose this action, above 0 and at most 1 ``(n,)``.
-        action_probabilities: Probability of every action ``(n, K)``; None where it is not known.
+        action: Position in the action labels ``(n,)``; of decisions made of factors the level of each ``(n, N)``.
+        propensity: Probability with which the policy chose this action, above 0 and at most 1 ``(n,)``; the product of
+            those of the factors.
+        action_probabilities: Probability of every action ``(n, K)``; None where it is not known. Of decisions made of
+            factors it is always known: of every level, factor after factor.
         reward: What the decision brought ``(n,)``; NaN where it is not complete yet, which is empty (null) in the file.
         cost: What it cost ``(n,)``.
         reward_ready_at: When the reward was complete, UTC ``(n,)``.
@@ -130,7 +178,7 @@ class DecisionColumns:
             in for it. None where nobody says.
         allowed: Which actions could be chosen ``(n, K)``; None where all could.
         observation: What the policy saw beyond ``context`` ``(n, o)``; None where nobody says.
-        shadows: Probability of every action under each shadow ``(n, J, K)``; NaN in all of a row that it missed. None
+        shadows: Probability of every action (level) under each shadow ``(n, J, K)``; NaN in all of a row that it missed. None
             without shadows.
         filled: How many inputs of the decision were missing and were filled in by a rule ``(n,)``; -1, empty in the
             file, where nobody knows. None where nobody says.
@@ -176,6 +224,8 @@ def schema_to_plain(schema: DecisionLogSchema) -> dict[str, object]:
     """The schema as JSON-ready data, with the version of the format."""
     values = asdict(schema)
     version, names = values.pop("version"), values.pop("observation_names")
+    if not schema.factors:
+        del values["factors"], values["anchor"]
     observation = {"version": OBSERVATION_VERSION, "names": names}
     return {"schema_version": version, **values, "observation": observation}
 
@@ -191,7 +241,7 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
     values = cast("dict[str, object]", data)
     version = values.get("schema_version")
     if version not in READABLE_VERSIONS:
-        known = " and ".join(map(str, READABLE_VERSIONS))
+        known = " to ".join(map(str, (READABLE_VERSIONS[0], READABLE_VERSIONS[-1])))
         raise DecisionLogError(f"it has format version {version}; versions {known} can be read.")
     return DecisionLogSchema(
         context_names=_texts(values, "context_names"),
@@ -202,6 +252,8 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
         cost_unit=_text(values, "cost_unit"),
         observation_names=() if version == 1 else _observation_names(_mapping(values, "observation")),
         shadows=() if version == 1 else _shadows(values),
+        factors=_factors(values) if version == FACTOR_VERSION else (),
+        anchor=_text(values, "anchor") if version == FACTOR_VERSION else "",
         version=version,
     )
 
@@ -212,13 +264,27 @@ def _observation_names(about: dict[str, object]) -> tuple[str, ...]:
 
 
 def _shadows(values: dict[str, object]) -> tuple[LoggedShadow, ...]:
-    found = values.get("shadows")
-    if not isinstance(found, list):
-        raise DecisionLogError("its description lacks 'shadows'.")
-    every = [_mapping({"shadows": one}, "shadows") for one in cast("list[object]", found)]
     return tuple(
-        LoggedShadow(name=_text(one, "name"), kind=_text(one, "kind"), sha256=_text(one, "sha256")) for one in every
+        LoggedShadow(name=_text(one, "name"), kind=_text(one, "kind"), sha256=_text(one, "sha256"))
+        for one in _mappings(values, "shadows")
     )
+
+
+def _factors(values: dict[str, object]) -> tuple[LoggedFactor, ...]:
+    factors: list[LoggedFactor] = []
+    for one in _mappings(values, "factors"):
+        neutral = one.get("neutral")
+        if not isinstance(neutral, int) or isinstance(neutral, bool):
+            raise DecisionLogError("its description lacks 'neutral'.")
+        factors.append(LoggedFactor(name=_text(one, "name"), labels=_texts(one, "labels"), neutral=neutral))
+    return tuple(factors)
+
+
+def _mappings(values: dict[str, object], name: str) -> list[dict[str, object]]:
+    found = values.get(name)
+    if not isinstance(found, list):
+        raise DecisionLogError(f"its description lacks {name!r}.")
+    return [_mapping({name: one}, name) for one in cast("list[object]", found)]
 
 
 def _mapping(values: dict[str, object], name: str) -> dict[str, object]:

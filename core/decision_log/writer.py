@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.checks import check_columns
 from xbopt.core.decision_log.schema import (
     FLOAT_COLUMNS,
@@ -184,7 +184,7 @@ def arrow_schema(schema: DecisionLogSchema, given: Collection[str]) -> "pa.Schem
         pa.field(column, pa.float64(), nullable=False, metadata={"name": name, "unit": unit})
         for column, name, unit in zip(schema.context_columns, schema.context_names, units, strict=True)
     ]
-    labels = json.dumps(schema.action_labels)
+    labels = json.dumps(schema.choice_labels)
     optional = {
         "action_probabilities": [
             pa.field("action_probabilities", numbers, nullable=False, metadata={"actions": labels})
@@ -204,11 +204,17 @@ def arrow_schema(schema: DecisionLogSchema, given: Collection[str]) -> "pa.Schem
             )
         ],
     }
+    factors = json.dumps([factor.name for factor in schema.factors])
     money = {"reward": schema.reward_unit, "cost": schema.cost_unit}
     fields = [
         *(pa.field(name, pa.string(), nullable=False) for name in TEXT_COLUMNS),
         *(pa.field(name, pa.timestamp("us", tz="UTC"), nullable=False) for name in TIME_COLUMNS),
-        *(pa.field(name, pa.int64(), nullable=False) for name in INT_COLUMNS),
+        *(
+            pa.field(name, pa.list_(pa.int64()), nullable=False, metadata={"factors": factors})
+            if schema.factors and name == "action"
+            else pa.field(name, pa.int64(), nullable=False)
+            for name in INT_COLUMNS
+        ),
         *(
             pa.field(name, pa.float64(), nullable=name == "reward", metadata={"unit": money.get(name, "")})
             for name in FLOAT_COLUMNS
@@ -235,9 +241,9 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
     arrays |= {name: getattr(columns, name).astype("datetime64[us]") for name in TIME_COLUMNS}
     arrays["schema_version"] = np.full(len(columns), schema.version, dtype=np.int64)
     arrays |= dict(zip(schema.context_columns, columns.context.T, strict=True))
-    for name in ("context", "action_probabilities", "allowed", "observation", "missing"):
+    for name in ("context", "action_probabilities", "allowed", "observation", "missing", "action"):
         values = getattr(columns, name)
-        if values is not None:
+        if values is not None and values.ndim > 1:
             arrays[name] = _lists(values, unknown if name == "missing" else None)
     if columns.shadows is not None:
         for shadow, values in zip(schema.shadows, np.moveaxis(columns.shadows, 1, 0), strict=True):
@@ -251,12 +257,12 @@ def arrow_table(columns: DecisionColumns, schema: DecisionLogSchema) -> "pa.Tabl
     return pa.Table.from_arrays(made, schema=target)
 
 
-def _lists(values: FloatArray | BoolArray, empty: BoolArray | None = None) -> "pa.ListArray":
+def _lists(values: FloatArray | BoolArray | IntArray, empty: BoolArray | None = None) -> "pa.ListArray":
     """Rows ``(n, width)`` as lists; a row of nothing but NaN is empty (null), as are those that are named."""
     import pyarrow as pa
 
     rows, width = values.shape
-    kind = np.float64 if values.dtype.kind == "f" else np.bool_
+    kind = {"f": np.float64, "b": np.bool_}.get(values.dtype.kind, np.int64)
     if values.dtype.kind == "f" and width and np.isnan(values[:, 0]).any():
         empty = np.asarray(np.isnan(values).all(axis=1))
     if empty is not None and empty.any():

@@ -164,6 +164,16 @@ class FactoredPolicy(Protocol):
 
 
 @runtime_checkable
+class AnchoredPolicy(FactoredPolicy, Protocol):
+    """A policy whose factors are notches around another policy, which all neutral levels are."""
+
+    @property
+    def anchor(self) -> DirectPolicy:
+        """The other policy."""
+        ...
+
+
+@runtime_checkable
 class CanExplore(TacticPolicy, Protocol):
     """A policy over the menu that can explore."""
 

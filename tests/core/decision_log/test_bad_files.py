@@ -76,11 +76,11 @@ def test_other_parquet_is_refused(tmp_path):
 
 def test_another_version_is_refused(tmp_path, batch, write):
     def newer(table):
-        meta = json.loads(table.schema.metadata[METADATA_KEY]) | {"schema_version": 3}
+        meta = json.loads(table.schema.metadata[METADATA_KEY]) | {"schema_version": 4}
         return table.replace_schema_metadata({METADATA_KEY: json.dumps(meta)})
 
     message = rewritten(batch, write, tmp_path / "log.parquet", newer)
-    assert "it has format version 3; versions 1 and 2 can be read" in message
+    assert "it has format version 4; versions 1 to 3 can be read" in message
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"schema_version": 1}', '{"schema_version": 1, "context_names": [1]}'])
