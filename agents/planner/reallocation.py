@@ -29,8 +29,8 @@ FIRST_STEPS, SWEEPS = 2, 6
 """Newton steps at the plan's prices, and sweeps after them."""
 LARGEST_LOG_PRICE = 4.0
 """Largest log of what money costs against what it costs in the plan; beyond it all cells stand at their least."""
-_LARGEST_STEP, _LEAST_ELASTICITY, _FLATTEST = 1.5, 0.25, 1e-9
-_LEAST_MONEY = 1e-12
+LARGEST_STEP, LEAST_ELASTICITY, FLATTEST = 1.5, 0.25, 1e-9
+LEAST_MONEY = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +99,12 @@ def reallocate(
     for _ in range(SWEEPS):
         for i, row in enumerate(rows):
             money = row.counted_base * np.exp(x)
-            counted = np.maximum(_summed(money, row), _LEAST_MONEY)
-            over = np.log(counted / np.maximum(row.bound_base, _LEAST_MONEY))
+            counted = np.maximum(_summed(money, row), LEAST_MONEY)
+            over = np.log(counted / np.maximum(row.bound_base, LEAST_MONEY))
             if not some((over > 0.0) | (prices[i] > 0.0)):
                 continue  # a price of 0 that stays 0 moves nothing, to the bit
             falls = _summed(money * elasticity, row) / counted
-            step = np.clip(over / np.maximum(falls, _LEAST_ELASTICITY), -_LARGEST_STEP, _LARGEST_STEP)
+            step = np.clip(over / np.maximum(falls, LEAST_ELASTICITY), -LARGEST_STEP, LARGEST_STEP)
             own = 1.0 + prices[-1] + (0.0 if i == len(rows) - 1 else prices[i])
             price = np.clip(prices[i] + own * np.expm1(step), 0.0, dearest)
             dearer = cost + (price - prices[i])
@@ -123,7 +123,7 @@ def _towards_roots(cells: CellsAhead, wanted: FloatArray, x: FloatArray) -> tupl
     grown = np.exp(cells.log_zeta + cells.power * x)
     whole = 1.0 + grown
     # One over the slope of the left side, (1 - w) + 2 w grown/(1 + grown), in one division.
-    elasticity = whole / np.maximum(flat * whole + 2.0 * cells.power * grown, _FLATTEST)
+    elasticity = whole / np.maximum(flat * whole + 2.0 * cells.power * grown, FLATTEST)
     target = x + (wanted - flat * x - 2.0 * np.log(whole) + cells.at_plan) * elasticity
     inside = (target > cells.least) & (target < cells.most)
     return np.clip(target, cells.least, cells.most), elasticity * inside
