@@ -10,7 +10,7 @@ from xbopt.cli.options import JsonOption
 from xbopt.cli.terminal import print_json, result_console, say
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN_DIR", help="A training run; or, with --scenario, the name of a built-in plan.")
+    str, typer.Argument(metavar="RUN_DIR", help="A training run; or, with --scenario, the name of a built-in policy.")
 ]
 OutputOption = Annotated[
     Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a file ending in .xbopt.")
@@ -22,7 +22,7 @@ WithoutProofOption = Annotated[
     bool, typer.Option("--unproven", help="Export without a certificate; the service wants the same option.")
 ]
 PlanScenarioOption = Annotated[
-    str | None, typer.Option("--scenario", help="The scenario of a built-in plan.", autocompletion=scenario_names)
+    str | None, typer.Option("--scenario", help="The scenario of a built-in policy.", autocompletion=scenario_names)
 ]
 ExplorationOption = Annotated[
     float | None,
@@ -65,6 +65,7 @@ def export_command(
     for note in bundle.notes:
         say(f"Note: {note}")
     policy = manifest.provenance.policy
+    choices = "factors" if manifest.shape == "factored" else "menu"
     if as_json:
         print_json(
             {
@@ -77,7 +78,7 @@ def export_command(
                 "proven": not unproven,
                 "signed": key is not None,
                 "exploration": bundle.exploration,
-                "log_can_judge": ["policies over its menu"] if bundle.log_can_judge else [],
+                "log_can_judge": [f"policies over its {choices}"] if bundle.log_can_judge else [],
                 "bytes": sum(entry.bytes for entry in manifest.files.values()),
             }
         )

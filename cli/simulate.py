@@ -175,9 +175,7 @@ def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> No
     print_json({**simulation_json(result), **found})
 
 
-def _explain_exploration(
-    scenario: "Scenario", exploration: float | None, *, with_log: bool, by_factors: bool
-) -> None:
+def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool, by_factors: bool) -> None:
     from xbopt.core.scenario.notes import log_notes
 
     if by_factors and (with_log or exploration is not None):

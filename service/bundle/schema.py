@@ -137,6 +137,7 @@ class Schema(Strict, frozen=True, kw_only=True):
         daypart_hours: First hour and the hour after the last, by daypart.
         discount_frac: Discount of each tactic ``(K,)``; empty for other shapes.
         factors: The factors along ``A``; left out for other shapes than ``factored``.
+        anchor: Name of the policy that the neutral levels are; left out for other shapes, empty where nobody says.
     """
 
     schema_version: int
@@ -155,6 +156,7 @@ class Schema(Strict, frozen=True, kw_only=True):
     discount_frac: list[float]
     # Left out, not null: what older versions exported is spelt without it.
     factors: list[Factor] | msgspec.UnsetType = msgspec.UNSET
+    anchor: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def asked(self) -> list[Field]:
@@ -176,8 +178,9 @@ def shape_of(field: Field, schema: Schema, rows: Rows) -> "tuple[Rows | int, ...
 
 
 def same_choices(one: Schema, other: Schema) -> bool:
-    """Whether two policies draw from the same choices: one menu, or the same factors."""
-    return (one.shape, one.axes.get("K"), one.factors) == (other.shape, other.axes.get("K"), other.factors)
+    """Whether two policies draw from the same choices: one menu, or the same factors around the same policy."""
+    kinds = [(schema.shape, schema.axes.get("K"), schema.factors, schema.anchor) for schema in (one, other)]
+    return kinds[0] == kinds[1]
 
 
 class _Versioned(msgspec.Struct):

@@ -44,6 +44,7 @@ def build_schema(
     shape: PolicyShape,
     features: dict[str, list[Feature]],
     drawn: Menu | Factors | None,
+    anchor: str = "",
 ) -> Schema:
     """``schema.json`` of a policy for this scenario.
 
@@ -52,6 +53,7 @@ def build_schema(
         shape: ``tactic``, ``factored`` or ``direct``.
         features: Features along ``F``, ``G`` and ``E``.
         drawn: The menu of a tactic policy, or the factors of a factored one; None for a direct one.
+        anchor: Name of the policy that the neutral levels of factors are.
     """
     document = scenario.document
     axes = {
@@ -85,6 +87,7 @@ def build_schema(
         daypart_hours=[(part.from_hour, part.to_hour) for part in document.calendar.dayparts],
         discount_frac=scenario.menu.discount_frac.tolist() if shape == "tactic" else [],
         factors=describe_factors(drawn, axes) if isinstance(drawn, Factors) else UNSET,
+        anchor=anchor if isinstance(drawn, Factors) else UNSET,
     )
 
 

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from xbopt.agents.planner.replanning import ReplanningPolicy
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import FactoredPolicy, Menu, Policy, TacticPolicy
+from xbopt.core.decisions.policy import AnchoredPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
@@ -114,7 +115,8 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         "G": describe_features(sample.cell_names, floats_of(inputs, "cells")),
         "E": describe_features(sample.channel_names, floats_of(inputs, "channels")) if channels else [],
     }
-    schema = build_schema(scenario, shape, features, factors or menu)
+    anchor = policy.anchor.name if isinstance(policy, AnchoredPolicy) else ""
+    schema = build_schema(scenario, shape, features, factors or menu, anchor)
     model = policy_graph(policy, scenario, sample, schema)
 
     rows = np.linspace(0, len(inputs["day"]) - 1, GOLDEN_ROWS).astype(np.int64)
@@ -139,7 +141,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         outputs={name: to_tensor(outputs[name]) for name in found},
     )
     guardrails = _guardrails(settings, scenario, schema)
-    plan = build_plan(scenario, _fallback(settings, market, menu), menu)
+    plan = build_plan(scenario, _fallback(settings, market, policy), menu)
     check_plan(plan, schema)
     created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     try_graph(Trial(model=model, schema=encode(schema), golden=encode(golden), daily_base=scenario.limits.daily_base))
@@ -191,8 +193,14 @@ def _guardrails(settings: ExportSettings, scenario: Scenario, schema: Schema) ->
     return guardrails
 
 
-def _fallback(settings: ExportSettings, market: MarketParameters, menu: Menu | None) -> ScheduledPolicy:
-    """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
+def _fallback(settings: ExportSettings, market: MarketParameters, policy: Policy) -> ScheduledPolicy:
+    """The plan that stands in for the policy: the one that it starts from, where it has one."""
+    start = policy.anchor if isinstance(policy, AnchoredPolicy) else policy
+    if isinstance(start, ReplanningPolicy):
+        return settings.fallback or start.plan
+    if isinstance(start, ScheduledPolicy) and start is not policy:
+        return settings.fallback or start
+    menu = policy.menu if isinstance(policy, TacticPolicy) else None
     if not isinstance(menu, AnchoredMenu):
         return settings.fallback or scenario_plan(market)
     anchor = menu.anchor
