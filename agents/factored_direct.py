@@ -46,7 +46,7 @@ class FactoredDirect:
     @property
     def name(self) -> str:
         """The policy's name, with its exploration if it has any."""
-        return f"{self.anchor.name}+notches{self.exploration:g}" if self.exploration else self.anchor.name
+        return f"{self.anchor.name}+explore{self.exploration:g}" if self.exploration else self.anchor.name
 
     @property
     def kind(self) -> PolicyKind:

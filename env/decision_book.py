@@ -24,12 +24,12 @@ from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.decisions.cell_factors import CellFactors
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.policy import (
-    AnchoredPolicy,
     FactoredPolicy,
     KnowsExploration,
     Observation,
     Policy,
     TacticPolicy,
+    anchor_name,
 )
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
@@ -147,11 +147,6 @@ def factors_of_cells(scenario: Scenario, factors: Factors) -> CellFactors:
     """The factors that a row holds, with a scenario's names."""
     regions, segments, _, _ = scenario.shape
     return CellFactors.of(factors, regions=regions, segments=segments, channels=scenario.channels)
-
-
-def anchor_name(policy: FactoredPolicy) -> str:
-    """The policy that the neutral levels are; empty where the policy does not say."""
-    return policy.anchor.name if isinstance(policy, AnchoredPolicy) else ""
 
 
 def _choices(policy: TacticPolicy | FactoredPolicy) -> tuple[object, ...]:

@@ -10,10 +10,17 @@ from dataclasses import fields, replace
 import numpy as np
 from scipy.stats import chi2
 
-from xbopt.core.arrays import IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Remaining
-from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.decisions.policy import (
+    AnchoredPolicy,
+    DirectPolicy,
+    FactoredPolicy,
+    Observation,
+    Policy,
+    TacticPolicy,
+)
 from xbopt.core.errors import PolicyError
 from xbopt.env.rollout import Choice, TacticChoice, play_worlds
 from xbopt.simulator.parameters import MarketParameters
@@ -36,7 +43,9 @@ def check_policy(
     - Its answers have the right shapes at every batch size, and hold numbers only.
     - The answer for a world does not depend on the other worlds of the batch, and asking twice changes nothing.
     - What is carried out keeps the budget.
-    - Probabilities are a distribution over the menu; the share of draws agrees with them by a chi-square test.
+    - Probabilities are a distribution over the menu, or over the levels of each factor; the share of draws agrees with
+      them by a chi-square test. Levels that a factor does not have have none, and all neutral ones are the policy that
+      notches are around, to the last bit.
 
     Args:
         policy: The policy.
@@ -50,28 +59,30 @@ def check_policy(
     """
     if not policy.name:
         raise PolicyError("A policy needs a name.")
+    if isinstance(policy, FactoredPolicy):
+        _check_factors(policy, market)
     for size in batch_sizes:
         notes = _Notes()
         state = play_worlds(market, policy, worlds=np.arange(size), seed=seed, recorders=[notes])
         if float(state.remaining.budget_base.min()) < 0.0 or notes.overspent(market.scenario.limits.total_base):
             raise PolicyError(f"{policy.name} spent more than the budget in a batch of {size}.")
-        if isinstance(policy, TacticPolicy):
-            notes.check_draws(policy.name)
+        if not isinstance(policy, DirectPolicy):
+            notes.check_draws(policy)
     _check_rows(policy, market)
 
 
 class _Notes:
-    """Adds up spend, and keeps the draws of tactics."""
+    """Adds up spend, and keeps what was drawn."""
 
     def __init__(self) -> None:
         self._spend: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
-        self._choices: list[TacticChoice] = []
+        self._choices: list[Choice] = []
 
     def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         del day
         spend = outcome.decision.spend_base.sum(axis=(1, 2, 3))
         self._spend = spend if self._spend is None else self._spend + spend
-        if isinstance(choice, TacticChoice):
+        if choice is not None:
             self._choices.append(choice)
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
@@ -80,21 +91,51 @@ class _Notes:
     def overspent(self, budget_base: float) -> bool:
         return self._spend is not None and bool((self._spend > budget_base * (1.0 + _TOLERANCE)).any())
 
-    def check_draws(self, name: str) -> None:
-        """Chi-square of drawn tactics against the stated probabilities, pooled over worlds, cells and days."""
-        tactics = self._choices[0].probabilities.shape[3]
-        drawn, expected = np.zeros(tactics), np.zeros(tactics)
+    def check_draws(self, policy: TacticPolicy | FactoredPolicy) -> None:
+        """Chi-square of what was drawn against the stated probabilities, pooled over worlds and days.
+
+        Tactics are pooled over cells; each factor is tested by itself, all with one chance of a false alarm.
+        """
+        drawn: list[IntArray] = []
+        stated: list[FloatArray] = []
         for choice in self._choices:
-            drawn += np.bincount(choice.tactic.ravel(), minlength=tactics)
-            expected += choice.probabilities.reshape(-1, tactics).sum(axis=0)
-        if bool((drawn[expected == 0.0] > 0).any()):
-            raise PolicyError(f"{name} drew a tactic whose stated probability is 0.")
-        kept = expected >= _SMALLEST_EXPECTED_COUNT
-        if kept.sum() > 1:
-            # Draws with differing probabilities vary less than multinomial ones: the test errs on the quiet side.
-            statistic = float(((drawn[kept] - expected[kept]) ** 2 / expected[kept]).sum())
-            if statistic > chi2.isf(_FALSE_ALARM, int(kept.sum()) - 1):
-                raise PolicyError(f"{name} does not draw with its stated probabilities (chi-square {statistic:.1f}).")
+            is_tactic = isinstance(choice, TacticChoice)
+            chosen, table = (choice.tactic if is_tactic else choice.levels), choice.probabilities
+            groups = 1 if is_tactic else table.shape[1]
+            drawn.append(chosen.reshape(-1, groups))
+            stated.append(table.reshape(-1, groups, table.shape[-1]))
+        action, chances = np.concatenate(drawn), np.concatenate(stated)
+        for group in range(action.shape[1]):
+            about, what = "", "a tactic"
+            if isinstance(policy, FactoredPolicy):
+                about, what = f" of {policy.factors.names[group]}", "a level"
+            counted = np.bincount(action[:, group], minlength=chances.shape[2])
+            expected = chances[:, group].sum(axis=0)
+            if bool((counted[expected == 0.0] > 0).any()):
+                raise PolicyError(f"{policy.name} drew {what}{about} whose stated probability is 0.")
+            kept = expected >= _SMALLEST_EXPECTED_COUNT
+            if kept.sum() > 1:
+                # Draws with differing probabilities vary less than multinomial ones: the test errs on the quiet side.
+                statistic = float(((counted[kept] - expected[kept]) ** 2 / expected[kept]).sum())
+                if statistic > chi2.isf(_FALSE_ALARM / action.shape[1], int(kept.sum()) - 1):
+                    size = f"chi-square {statistic:.1f}"
+                    raise PolicyError(f"{policy.name} does not draw{about} with its stated probabilities ({size}).")
+
+
+def _check_factors(policy: FactoredPolicy, market: MarketParameters) -> None:
+    """Levels beyond a factor's last one have no probability, and all neutral levels are the anchor, to the last bit."""
+    observation, factors = _first_morning(market, worlds=3), policy.factors
+    table = policy.factor_probabilities(observation)
+    beyond = np.argwhere(table * (1.0 - factors.exists) != 0.0)
+    if len(beyond):
+        name = factors.names[int(beyond[0, 1])]
+        raise PolicyError(f"{policy.name} gives a level of {name} a probability that it does not have.")
+    neutral = policy.decode(np.tile(factors.neutral, (observation.worlds, 1)), observation)
+    if isinstance(policy, AnchoredPolicy):
+        wished = policy.anchor.decide(observation)
+        for field in fields(Decision):
+            if not np.array_equal(getattr(neutral, field.name), getattr(wished, field.name)):
+                raise PolicyError(f"{policy.name}: all neutral levels are not {policy.anchor.name} ({field.name}).")
 
 
 def _check_rows(policy: Policy, market: MarketParameters) -> None:

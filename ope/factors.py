@@ -20,6 +20,7 @@ before it. Cells that are decided at once and have a reward each need none of th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,7 +32,8 @@ from xbopt.ope.data.blocks import sums_by
 from xbopt.ope.data.factors import LoggedFactors
 from xbopt.ope.data.reward_range import RewardRange
 from xbopt.ope.data.row_keys import folds_of, row_keys
-from xbopt.ope.diagnostics.support import SupportSums, with_clusters
+from xbopt.ope.diagnostics.factor_audit import factor_findings
+from xbopt.ope.diagnostics.support import SupportSums, robust_error, with_clusters
 from xbopt.ope.diagnostics.verdict import (
     SupportRules,
     judge_clusters,
@@ -48,6 +50,17 @@ from xbopt.ope.results.findings import Finding, Findings, note
 from xbopt.ope.results.frames import line_of
 from xbopt.ope.reward_models.protocol import FOLDS
 
+FACTOR_ESTIMATORS = ("pi_dr", "pi", "snpi", "ips")
+"""Of decisions with one reward each."""
+_THIN = {
+    "top_weight",
+    "top_decision",
+    "few_effective_rows",
+    "heavy_tail",
+    "thin_support",
+    "unseen_actions",
+    "no_weight",
+}
 _APART = 3.0  # standard errors to whole weights from which an assumption is not believed; those are right in any case
 _LOGGING: Formula = (mean_of(reward=1.0),)
 
@@ -85,6 +98,7 @@ def evaluate_factors(
     confidence: float = 0.95,
     seed: int = 0,
     rules: SupportRules | None = None,
+    findings: Sequence[Finding] = (),
     force: bool = False,
 ) -> FactorEvaluation:
     """Evaluate a policy that draws its factors independently given the context, without forming their product.
@@ -98,6 +112,7 @@ def evaluate_factors(
         confidence: Of every interval.
         seed: Of the folds of the additive model.
         rules: When to refuse; the default rules where None.
+        findings: What was found before any row was weighted.
         force: Show values even where the log cannot answer.
 
     Raises:
@@ -119,44 +134,51 @@ def evaluate_factors(
     known = _formulas(len(data.n_actions), by_position=by_position)
 
     factors = tuple(_factor_support(data, policy[place], weight[:, place], place) for place in range(len(policy)))
-    findings = Findings()
+    found = Findings(items=list(findings))
     for support, name in zip(factors, data.names, strict=True):
-        findings.items.extend(_of_factor(support, name, rows, limits))
+        found.items.extend(_of_factor(support, name, rows, limits))
+    assumed = "rips" if by_position else "pi_dr"
+    error = project(known[assumed], blocks, position).standard_error()
+    half_width = NormalDist().inv_cdf(0.5 + confidence / 2.0) * error if np.isfinite(error) else 0.0
+    audit = {"half_width": half_width, "unsupported_mass": limits.unsupported_mass}
+    found.items.extend(factor_findings(data, policy, weight, reward - columns["predicted"], **audit, seed=seed))
     # The whole weights assume nothing: where they can speak, they tell whether the others may.
     whole = _weight_support(data, columns["product"])
     whole_findings = Findings()
     judge_weights(whole, rows, limits, whole_findings)
     judge_clusters(whole, limits, whole_findings)
-    assumed = "rips" if by_position else "pi_dr"
     apart = project((*known[assumed], *_less(known["ips"])), blocks, position)
     z = abs(apart.value()) / apart.standard_error() if apart.standard_error() > 0.0 else 0.0
     contradicted = z > _APART and not whole_findings.refuses
     recommended = "ips" if contradicted else assumed
     if contradicted:
-        support = whole
-        findings.items.extend(whole_findings.items)
-        findings.add("caution", "factors_interact", estimator=assumed, z=z)
+        support, judged = whole, whole_findings
+        found.add("caution", "factors_interact", estimator=assumed, z=z)
     else:
         support = _weight_support(data, columns["product"] if by_position else columns["pi_weight"])
-        judge_weights(support, rows, limits, findings)
-        judge_clusters(support, limits, findings)
-        findings.add("caution", "cascading_rewards" if by_position else "additive_rewards", z=z)
+        judged = Findings()
+        judge_weights(support, rows, limits, judged)
+        judge_clusters(support, limits, judged)
+        found.add("caution", "cascading_rewards" if by_position else "additive_rewards", z=z)
+    found.items.extend(_of_whole(judged.items))
     rewards = RewardRange()
     size = np.abs(columns["pi_weight"])
     rewards.add(reward, size)
-    judge_rewards(rewards, limits, findings)
+    judge_rewards(rewards, limits, found)
+    if any(finding.code in _THIN for finding in found.items):
+        found.add("advice", "explore_factors")
 
-    withheld = findings.refuses and not force
+    withheld = found.refuses and not force
     notes = () if rewards.events else (note("no_spread"),)
 
     def estimate(formula: Formula) -> Estimate:
-        found = with_interval(project(formula, blocks, position), confidence=confidence)
-        return replace(found, covers=found.covers and not notes, notes=notes)
+        value = with_interval(project(formula, blocks, position), confidence=confidence)
+        return replace(value, covers=value.covers and not notes, notes=notes)
 
     values = {} if withheld else {name: estimate(formula) for name, formula in known.items()}
     differences = {name: estimate((*known[name], *_less(_LOGGING))) for name in values}
     return FactorEvaluation(
-        findings=tuple(findings.items),
+        findings=tuple(found.items),
         support=support,
         values=values,
         withheld=withheld,
@@ -201,6 +223,7 @@ def _columns(
         "product_reward": running[:, -1] * reward,
         "model_value": value,
         "residual": pseudo * (reward - predicted),
+        "predicted": predicted,
     }
     if data.reward.ndim == 2:
         columns["own_reward"] = (weight * data.reward).sum(axis=1)
@@ -278,7 +301,7 @@ def _factor_support(data: LoggedFactors, policy: FloatArray, weight: FloatArray,
     taken = policy[np.arange(len(data)), action]
     sums = SupportSums(policy.shape[1])
     some = WeightedRows(weight=weight, propensity=data.propensity[:, place], evaluation=policy, taken=taken)
-    sums.add(some, action, first_row=0, logging=None, segment=None)
+    sums.add(some, action, first_row=0, logging=None, segment=data.segment)
     if data.cluster is None:
         return sums.diagnostics(0)
     missing = policy.copy()
@@ -290,17 +313,28 @@ def _factor_support(data: LoggedFactors, policy: FloatArray, weight: FloatArray,
 
 
 def _weight_support(data: LoggedFactors, weight: FloatArray) -> SupportDiagnostics:
-    """How weights of whole decisions are spread; those of PI may be negative, and their size is what matters."""
+    """How weights of whole decisions are spread.
+
+    Those of PI may be negative; their size is what a row carries. The mean is that of the weights themselves.
+    """
     size, ones = np.abs(weight), np.ones((len(data), 1))
     sums = SupportSums(1)
     some = WeightedRows(weight=size, propensity=data.propensity.prod(axis=1), evaluation=ones, taken=ones[:, 0])
-    sums.add(some, np.zeros(len(data), dtype=np.int64), first_row=0, logging=None, segment=None)
-    if data.cluster is None:
-        return sums.diagnostics(0)
-    by_cluster = _blocks(np.stack([ones[:, 0], size]), data.cluster)
-    return with_clusters(
-        sums.diagnostics(len(by_cluster)), rows=by_cluster[:, 0], weight=by_cluster[:, 1], missing=None
-    )
+    sums.add(some, np.zeros(len(data), dtype=np.int64), first_row=0, logging=None, segment=data.segment)
+    by_cluster = _blocks(np.stack([ones[:, 0], size, weight]), data.cluster)
+    support = sums.diagnostics(0 if data.cluster is None else len(by_cluster))
+    if data.cluster is not None:
+        support = with_clusters(support, rows=by_cluster[:, 0], weight=by_cluster[:, 1], missing=None)
+    error = float(robust_error(by_cluster[:, 2:], by_cluster[:, 0])[0])
+    off = float(weight.mean()) - 1.0
+    return replace(support, mean_weight=1.0 + off, mean_weight_z=off / error if error > 0.0 else 0.0)
+
+
+def _of_whole(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings about weights of whole decisions, which are no single action."""
+    codes = {"top_weight": "top_decision"}
+    told = (replace(one, code=codes.get(one.code, one.code), action=None) for one in findings)
+    return [one for one in told if one.level != "advice"]
 
 
 def _of_factor(support: SupportDiagnostics, name: str, rows: int, rules: SupportRules) -> list[Finding]:

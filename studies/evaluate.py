@@ -7,14 +7,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from xbopt.core.decisions.policy import TacticPolicy
+from xbopt.core.decisions.policy import FactoredPolicy, TacticPolicy
 from xbopt.core.documents.problems import suggest
-from xbopt.core.errors import UsageError
+from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.workers import Engine
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
 from xbopt.ope.logs.evaluation import LogEvaluation, OnProgress, evaluate_log, with_self_test
 from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.factor_evaluation import evaluate_factor_log
 from xbopt.ope.logs.log_policy import LogPolicy
 from xbopt.ope.logs.open_log import open_log
 from xbopt.ope.logs.period import parse_period, with_period
@@ -24,6 +25,7 @@ from xbopt.ope.logs.roles import Columns
 from xbopt.ope.logs.rows import parse_moment
 from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
+from xbopt.studies.factored_policies import factored_policy
 from xbopt.studies.logged_policies import from_name, from_object
 
 LEAST_PROBABILITY = 1e-6
@@ -67,12 +69,14 @@ def evaluate(
             the CSV file of a plan; the folder of a training run. Or a policy of the market, such as a ``BundlePolicy``.
             Or an object that answers for the rows of the log: shares by action, a table with one column an action and
             one row a row of the log, an array ``(n, K)`` with ``actions``, a model with ``predict_proba``; see
-            ``xbopt.ope.program_policy``.
+            ``xbopt.ope.program_policy``. Of a log whose decisions are made of factors: the policy that its notches are
+            around, by name; logging, uniform, shadow:NAME; a run or object whose decisions are made of the same
+            factors; or shares by factor and level.
         actions: Names of the columns of a policy that is an array or a function, in order.
         policy_columns: Columns of the log that a model or function gets; those it was fitted on, or the context, where
             left out.
         probabilities: In place of ``policy``: a file or table with the columns action, probability and any columns of
-            the log.
+            the log; of a log of factors: factor, level and probability.
         columns: Which column is what, as in ``action=item_id,reward=click`` or ``{"action": "item_id"}``; see
             ``xbopt.ope.logs.roles.ROLES``.
         propensity: The propensity of every row where it is the same by design; ``estimate`` where nobody knows it.
@@ -138,6 +142,33 @@ def evaluate(
             log.refuse_thinned(what)
     if hold_out is not None:
         log = log.held_out(hold_out)
+    if log.factors:
+        for what, wanted in (
+            ("--estimand sequential", estimand == "sequential"),
+            ("--for", days is not None),
+            ("--self-test", self_test),
+            ("--sequence", sequence),
+            (f"--reward-model {reward_model}", reward_model != "linear"),
+            (f"--engine {engine}", engine != "local"),
+        ):
+            if wanted:
+                raise UsageError(
+                    f"{log.path}: {what} has no rule for decisions that are made of factors; leave it out."
+                )
+        evaluation = evaluate_factor_log(
+            log,
+            factored_policy(policy, probabilities, log, scenario=scenario, exploration=exploration),
+            confidence=confidence,
+            seed=seed,
+            reward_bounds=reward_bounds,
+            force=force,
+        )
+        return evaluation if estimators is None else with_estimators(evaluation, tuple(estimators))
+    if isinstance(policy, FactoredPolicy):
+        raise PolicyError(
+            f"{policy.name} chooses levels of factors, and the decisions of {log.path} are single actions. Log it "
+            "itself: xbopt simulate SCENARIO --policy RUN_DIR --exploration 0.4 --log FILE."
+        )
     if probabilities is not None:
         asked: LogPolicy = open_probabilities(probabilities, log)
     elif isinstance(policy, str | Path):

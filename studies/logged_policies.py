@@ -60,7 +60,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
     if name in BUILT_IN or (is_plan_file(path) and scenario is not None):
         return _plan(name, log, scenario, exploration or 0.0)
     if name in REACTING:
-        loaded = _scenario_of(name, log, scenario)
+        loaded = scenario_of_log(name, log, scenario)
         identity = PolicyIdentity.of_name(f"{name}|{loaded.hash}")
         return _over_the_menu(policy_from(name, build_market(loaded)), log, loaded, exploration, identity)
     if (path / "config.yaml").is_file():
@@ -99,7 +99,7 @@ def from_object(
             identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
             notes=policy.notes,
         )
-    loaded = _scenario_of(policy.name, log, scenario)
+    loaded = scenario_of_log(policy.name, log, scenario)
     return _over_the_menu(policy, log, loaded, exploration, PolicyIdentity.of_name(policy.name, "object of a program"))
 
 
@@ -132,7 +132,7 @@ def _over_the_menu(
     )
 
 
-def _scenario_of(name: str, log: EvaluationLog, scenario: str | None) -> Scenario:
+def scenario_of_log(name: str, log: EvaluationLog, scenario: str | None) -> Scenario:
     """The scenario that wrote the log."""
     if not (log.own and log.scenario_hash):
         raise PolicyError(
@@ -154,7 +154,7 @@ def _scenario_of(name: str, log: EvaluationLog, scenario: str | None) -> Scenari
 
 
 def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
-    loaded = _scenario_of(name, log, scenario)
+    loaded = scenario_of_log(name, log, scenario)
     if loaded.menu.labels != log.action_labels:
         raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
     schedule = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)

@@ -6,7 +6,9 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.observations import MarketAxes, ObservedRows
-from xbopt.core.decisions.policy import CellwisePolicy, TacticPolicy
+from xbopt.core.decision_log.schema import LoggedFactor
+from xbopt.core.decisions.cell_factors import CellFactors
+from xbopt.core.decisions.policy import CellwisePolicy, FactoredPolicy, Observation, TacticPolicy, anchor_name
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
@@ -50,12 +52,16 @@ class FromObservation(LogPolicy):
         axes: The market it decides for.
         context_names: Names of the log's context ``(d,)``.
         observation_names: Names of the log's observation ``(o,)``.
+        sizes: Numbers of actions that have one distribution each: one number, or the levels of each factor.
+        factors: What the rows of the log hold of the policy's factors; None for a policy over a menu.
     """
 
-    policy: TacticPolicy
+    policy: TacticPolicy | FactoredPolicy
     axes: MarketAxes
     context_names: tuple[str, ...]
     observation_names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    factors: CellFactors | None = None
 
     def answers(self) -> Answers:
         """What the policy answers to each row's observation."""
@@ -70,7 +76,7 @@ class FromObservation(LogPolicy):
         assert rows.raw is not None, "the columns that a policy reads are kept"
         seen = number_lists(rows.raw, OBSERVATION, len(self.observation_names), may_be_infinite=True)
         moment = moments(rows.raw)
-        answer = np.empty((len(rows), len(self.policy.menu)))
+        answer = np.empty((len(rows), sum(self.sizes)))
         own_cell_only = isinstance(self.policy, CellwisePolicy) and self.policy.reads_own_cell_only
         for first in range(0, int(moment.max()) + 1, _MOMENTS):
             some = np.flatnonzero((moment >= first) & (moment < first + _MOMENTS))
@@ -83,13 +89,21 @@ class FromObservation(LogPolicy):
                 names=self.observation_names,
             )
             for within, observation in observed.observations(own_cell_only=own_cell_only):
-                table = self.policy.probabilities(observation)
-                by_cell = table.reshape(len(table), -1, table.shape[3])
+                by_cell = self._by_cell(observation)
                 answer[some[within]] = by_cell[observed.world(within), observed.cell[within]]
-        sums = answer.sum(axis=1)
+        first = np.cumsum([0, *self.sizes[:-1]])
+        sums = np.add.reduceat(answer, first, axis=1)
         if not (bool((answer >= 0.0).all()) and bool((np.abs(sums - 1.0) <= _SUM_TOLERANCE).all())):
             raise PolicyError(f"{self.name} gave probabilities that are negative or do not sum to 1.")
         return answer
+
+    def _by_cell(self, observation: Observation) -> FloatArray:
+        """Probabilities ``(B, cells, K)``, of every level factor after factor where the policy has factors."""
+        if isinstance(self.policy, FactoredPolicy):
+            assert self.factors is not None, "they belong together"
+            return self.factors.probabilities(self.policy.factor_probabilities(observation))
+        table = self.policy.probabilities(observation)
+        return table.reshape(len(table), -1, table.shape[3])
 
 
 def moments(batch: RawBatch) -> IntArray:
@@ -100,7 +114,7 @@ def moments(batch: RawBatch) -> IntArray:
 
 
 def from_observation(
-    policy: TacticPolicy,
+    policy: TacticPolicy | FactoredPolicy,
     log: EvaluationLog,
     axes: MarketAxes,
     *,
@@ -130,7 +144,8 @@ def from_observation(
             f"{name} was made for a scenario with the hash {scenario_hash}; the log was written in one with "
             f"{log.scenario_hash or 'none'}."
         )
-    if policy.menu.labels != log.action_labels:
+    factors = _factors_of(policy, log, axes, name) if isinstance(policy, FactoredPolicy) else None
+    if isinstance(policy, TacticPolicy) and policy.menu.labels != log.action_labels:
         raise PolicyError(
             f"{name} chooses among other actions than the log's ({policy.menu.labels[0]!r}, not "
             f"{log.action_labels[0]!r}): those of a trained policy are relative to its plan, those of a plan are the "
@@ -146,4 +161,31 @@ def from_observation(
         axes=axes,
         context_names=log.context_names,
         observation_names=log.converter.schema.observation_names,
+        sizes=log.converter.schema.levels,
+        factors=factors,
     )
+
+
+def _factors_of(policy: FactoredPolicy, log: EvaluationLog, axes: MarketAxes, name: str) -> CellFactors:
+    """The policy's factors as the rows of the log hold them.
+
+    Raises:
+        PolicyError: The log's factors are others, or notches around another policy.
+    """
+    found = CellFactors.of(
+        policy.factors, regions=len(axes.regions), segments=len(axes.segments), channels=axes.channels
+    )
+    made = tuple(
+        LoggedFactor(name=one, labels=labels, neutral=neutral)
+        for one, labels, neutral in zip(found.names, found.labels, found.neutral, strict=True)
+    )
+    assert isinstance(log.converter, OwnRows), "only logs of xbopt hold what was seen"
+    anchor, wanted = anchor_name(policy), log.converter.schema.anchor
+    if made != log.factors or (anchor and wanted and anchor != wanted):
+        around = f" around {anchor}" if anchor else ""
+        raise PolicyError(
+            f"{name} chooses among other levels{around} than the log's"
+            f"{f' around {wanted}' if wanted else ''}. Let a policy with the same factors write the log: xbopt "
+            "simulate SCENARIO --policy RUN_DIR --exploration 0.4 --log FILE."
+        )
+    return found

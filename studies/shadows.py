@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from xbopt.env.decision_book import Shadow
 
 
-def shadows_of(
-    asked: Sequence[str | Policy], market: MarketParameters, *, factored: bool = False
-) -> "list[Shadow]":
+def shadows_of(asked: Sequence[str | Policy], market: MarketParameters, *, factored: bool = False) -> "list[Shadow]":
     """The shadows that were asked for. A plan is translated to the menu, and explores nothing.
 
     Args:

@@ -238,7 +238,7 @@ def _made_of(by: Literal["factors", "menu"], policy: Policy, market: MarketParam
     if by == "factors":
         if isinstance(policy, TacticPolicy):
             raise UsageError(
-                f"{policy.name} chooses tactics from a menu; its decisions are made of no factors. Leave out --by factors."
+                f"{policy.name} chooses tactics from a menu, and no levels of factors. Leave out --by factors."
             )
         return FactoredDirect.of(policy, market) if isinstance(policy, DirectPolicy) else policy
     if by != "menu":

@@ -120,8 +120,7 @@ def _value_checks(
             sums = part.sum(axis=1)
             uneven = np.abs(sums - 1.0) > PROBABILITY_TOLERANCE
             about = f", factor {schema.factors[factor].name}" if schema.factors else ""
-            words = "sums to {:g}; 1 is wanted"
-            yield f"action_probabilities{about}", uneven, lambda row, sums=sums: words.format(sums[row])
+            yield f"action_probabilities{about}", uneven, lambda row, sums=sums: f"sums to {sums[row]:g}; 1 is wanted"
         own = chosen_probabilities(table, columns.action, schema)
         product = own.prod(axis=1)
         # A product of many factors is small: what it may be off by is a share of it.
@@ -130,7 +129,9 @@ def _value_checks(
         yield (
             "propensity",
             differs,
-            lambda row: f"is {columns.propensity[row]:g}, but action_probabilities says {product[row]:g} for this action",
+            lambda row: (
+                f"is {columns.propensity[row]:g}, but action_probabilities says {product[row]:g} for this action"
+            ),
         )
     yield from _choice_checks(columns)
     if columns.filled is not None:

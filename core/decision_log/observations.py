@@ -85,8 +85,8 @@ class MarketAxes:
 
 
 @runtime_checkable
-class StandAlonePolicy(TacticPolicy, Protocol):
-    """A policy that brings all that is needed to ask it: no scenario has to be loaded."""
+class StandsAlone(Protocol):
+    """Brings all that is needed to ask a policy: no scenario has to be loaded."""
 
     @property
     def axes(self) -> MarketAxes:
@@ -107,6 +107,11 @@ class StandAlonePolicy(TacticPolicy, Protocol):
     def notes(self) -> tuple[str, ...]:
         """What a reader of its evaluation should know."""
         ...
+
+
+@runtime_checkable
+class StandAlonePolicy(TacticPolicy, StandsAlone, Protocol):
+    """A policy over a menu that stands alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

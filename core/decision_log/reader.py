@@ -295,9 +295,9 @@ class _Columns:
                 )
             read = np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64).reshape(int(known.sum()), width)
             if not known.all():
-                whole = np.full((len(chunk), width), np.nan)
-                whole[known] = read
-                read = whole
+                every = np.full((len(chunk), width), np.nan)
+                every[known] = read
+                read = every
             rows.append(read)
             done += len(chunk)
         return np.concatenate(rows) if rows else np.zeros((0, width))

@@ -125,7 +125,9 @@ class DecisionLogSchema:
             )
         for factor in self.factors:
             if len(factor.labels) < 2 or not 0 <= factor.neutral < len(factor.labels):
-                raise DecisionLogError(f"factor {factor.name} has {len(factor.labels)} levels, neutral {factor.neutral}.")
+                raise DecisionLogError(
+                    f"factor {factor.name} has {len(factor.labels)} levels, neutral {factor.neutral}."
+                )
         if self.context_units and len(self.context_units) != len(self.context_names):
             raise DecisionLogError(
                 f"context_units has {len(self.context_units)} entries for {len(self.context_names)} context fields."
@@ -178,8 +180,8 @@ class DecisionColumns:
             in for it. None where nobody says.
         allowed: Which actions could be chosen ``(n, K)``; None where all could.
         observation: What the policy saw beyond ``context`` ``(n, o)``; None where nobody says.
-        shadows: Probability of every action (level) under each shadow ``(n, J, K)``; NaN in all of a row that it missed. None
-            without shadows.
+        shadows: Probability of every action, or level, under each shadow ``(n, J, K)``; NaN in all of a row that it
+            missed. None without shadows.
         filled: How many inputs of the decision were missing and were filled in by a rule ``(n,)``; -1, empty in the
             file, where nobody knows. None where nobody says.
         missing: Which fields of ``context`` were so: what stands there was seen by the policy, and observed by nobody

@@ -47,19 +47,21 @@ class CellFactors:
         found: CellFactors | None = None
         places: list[IntArray] = []
         for cell in range(regions * segments):
-            about = factors.about_cell(*divmod(cell, segments))
+            about: list[int] = factors.about_cell(*divmod(cell, segments)).tolist()
             own = cls(
-                names=tuple(_name(factors, int(one), channels) for one in about),
+                names=tuple(_name(factors, one, channels) for one in about),
                 labels=tuple(factors.labels[one] for one in about),
                 neutral=tuple(factors.neutral[about].tolist()),
-                places=about,
+                places=np.array(about),
             )
             found = found or own
             if (own.names, own.labels, own.neutral) != (found.names, found.labels, found.neutral):
                 raise PolicyError("The factors of cells differ, so that the rows of a log could not be told alike.")
-            places.append(about)
+            places.append(own.places)
         if found is None or not found.names or len(set(found.names)) < len(found.names):
-            raise PolicyError("The factors of a cell need one of each kind, and of each channel where they are by channel.")
+            raise PolicyError(
+                "The factors of a cell need one of each kind, and of each channel where they are by channel."
+            )
         return cls(names=found.names, labels=found.labels, neutral=found.neutral, places=np.stack(places))
 
     def probabilities(self, table: FloatArray) -> FloatArray:

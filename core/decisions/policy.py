@@ -240,3 +240,8 @@ class ContextPolicy(Protocol):
 
 
 Policy = DirectPolicy | TacticPolicy | FactoredPolicy
+
+
+def anchor_name(policy: FactoredPolicy) -> str:
+    """The policy that the neutral levels are; empty where the policy does not say."""
+    return policy.anchor.name if isinstance(policy, AnchoredPolicy) else ""

@@ -7,8 +7,8 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import DecisionLogError
-from xbopt.ope.data.array_checks import check_between, codes_of, finite_array, whole_numbers
-from xbopt.ope.data.logged import LARGEST, PROPENSITY_WANTED
+from xbopt.ope.data.array_checks import check_between, check_distributions, codes_of, finite_array, whole_numbers
+from xbopt.ope.data.logged import LARGEST, MATCH_TOLERANCE, PROPENSITY_WANTED
 
 _ROWS = ("n", "L")
 
@@ -25,6 +25,10 @@ class LoggedFactors:
         context: What was known ``(n, d)``; None for nothing.
         cluster: Rows of one cluster are not independent of each other ``(n,)``; None where all are.
         names: Names of the factors ``(L,)``; their numbers from 1 where left out.
+        probabilities: Of every value of each factor ``(n, K_l)``, so that draws can be held against them; None where
+            that of the logged one alone is known.
+        time: When it was decided, in days ``(n,)``; None without.
+        segment: Code of the segment ``(n,)``; None without.
     """
 
     action: IntArray
@@ -34,6 +38,9 @@ class LoggedFactors:
     context: FloatArray | None = None
     cluster: IntArray | None = None
     names: Sequence[str] = ()
+    probabilities: Sequence[FloatArray] | None = None
+    time: FloatArray | None = None
+    segment: IntArray | None = None
 
     def __post_init__(self) -> None:
         """Check every array.
@@ -64,6 +71,8 @@ class LoggedFactors:
         context = np.zeros((rows, 0)) if self.context is None else np.asarray(self.context)
         context = context[:, None] if context.ndim == 1 else context
         known = finite_array("context", context, axes=("n", "d"), lengths=(rows, None))
+        if self.probabilities is not None:
+            self._check_probabilities(self.probabilities, action, propensity, sizes, names)
         for name, value in (
             ("action", action),
             ("propensity", propensity),
@@ -74,6 +83,30 @@ class LoggedFactors:
             ("names", names),
         ):
             object.__setattr__(self, name, value)
+
+    @staticmethod
+    def _check_probabilities(
+        tables: Sequence[FloatArray],
+        action: IntArray,
+        propensity: FloatArray,
+        sizes: tuple[int, ...],
+        names: tuple[str, ...],
+    ) -> None:
+        """Every table is a distribution that says the propensity of the logged value."""
+        if len(tables) != len(sizes):
+            raise DecisionLogError(
+                f"probabilities has {len(tables)} entries; one (n, K) for each of {len(sizes)} factors."
+            )
+        for place, (table, size, name) in enumerate(zip(tables, sizes, names, strict=True)):
+            what = f"probabilities, factor {name}"
+            array = finite_array(what, table, axes=("n", "K"), lengths=(len(action), size))
+            check_distributions(what, array)
+            own = array[np.arange(len(action)), action[:, place]]
+            differs = np.flatnonzero(np.abs(own - propensity[:, place]) > MATCH_TOLERANCE)
+            if len(differs):
+                row = int(differs[0])
+                said = f"{own[row]:g}, and propensity {propensity[row, place]:g}"
+                raise DecisionLogError(f"{what}, row {row}: the logged value has {said}.")
 
     def __len__(self) -> int:
         """Number of decisions, ``n``."""

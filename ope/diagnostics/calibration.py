@@ -82,17 +82,18 @@ class CalibrationTest:
         total = float(self._weight.sum())
         self._drift = self._weight * (len(data) / total) - 1.0 if total > 0.0 else np.zeros(len(data))
 
-    def judge(self, *, half_width: float, unsupported_mass: float) -> Finding | None:
+    def judge(self, *, half_width: float, unsupported_mass: float, tests: int = 1) -> Finding | None:
         """What is wrong with the propensities, or with what the context holds; None where nothing is.
 
         Args:
             half_width: Of the interval of the value: an error that moves the value by less is for CAUTION.
             unsupported_mass: Share of the policy's probability that may be misplaced before the log is refused.
+            tests: Number of such tests that share one probability of a false alarm.
         """
         if len(self._data) < _FEWEST_ROWS:
             return None
         found = list(self._deviations())
-        cells = sum(one.sums.size for one in found)
+        cells = tests * sum(one.sums.size for one in found)
         worst: tuple[tuple[bool, float], _Deviations] | None = None
         columns: dict[int, float] = {}
         for one in found:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.ope.estimators.bandit import ESTIMATORS, MODEL_FREE
+from xbopt.ope.factors import FACTOR_ESTIMATORS
 from xbopt.ope.logs.evaluation import LogEvaluation
 from xbopt.ope.results.evaluation import Estimand
 from xbopt.ope.reward_models.fitting import ModelName
@@ -13,6 +14,9 @@ from xbopt.ope.sequential.scores import SEQUENTIAL_ESTIMATORS
 
 LABELS = {
     "dr": "Doubly robust",
+    "pi_dr": "Doubly robust, sum over factors",
+    "snpi": "Weighting by factor, self-normalised",
+    "pi": "Weighting by factor (PI)",
     "sndr": "Doubly robust, self-normalised",
     "snips": "Weighting, self-normalised",
     "ips": "Weighting (IPS)",
@@ -34,7 +38,7 @@ def check_estimators(names: Sequence[str], *, estimand: Estimand, reward_model: 
     Raises:
         UsageError: There is no such estimator, none is named, or one will not be computed for this question.
     """
-    known = tuple(dict.fromkeys([*ESTIMATORS, *SEQUENTIAL_ESTIMATORS]))
+    known = tuple(dict.fromkeys([*ESTIMATORS, *SEQUENTIAL_ESTIMATORS, *FACTOR_ESTIMATORS]))
     for name in names:
         if name not in known:
             raise UsageError(f"--estimators: there is no {name!r}.{suggest(name, known)} Known: {', '.join(known)}.")
@@ -42,7 +46,7 @@ def check_estimators(names: Sequence[str], *, estimand: Estimand, reward_model: 
         raise UsageError(f"--estimators is empty. Known: {', '.join(known)}.")
     possible = SEQUENTIAL_ESTIMATORS if estimand == "sequential" else ESTIMATORS if reward_model else MODEL_FREE
     for name in names:
-        if name not in possible:
+        if name not in possible and not (estimand == "one-step" and name in FACTOR_ESTIMATORS):  # the log tells
             raise UsageError(
                 f"--estimators: {name} is not computed for this question; there are: {', '.join(possible)}."
             )

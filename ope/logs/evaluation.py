@@ -39,7 +39,8 @@ from xbopt.ope.streaming import StreamingEvaluator
 
 OnProgress = Callable[[int, int], None]
 _LARGEST_MODEL = 512_000_000
-_DAY = 86_400_000_000  # in microseconds
+DAY = 86_400_000_000
+"""Microseconds of a day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class _Question:
 
     def decisions(self, rows: LogRows) -> LoggedBanditData:
         """The rows' decisions with their time, and with what reward models may know beside the context."""
-        time = None if rows.decided is None else rows.decided.astype(np.int64) / _DAY
+        time = None if rows.decided is None else rows.decided.astype(np.int64) / DAY
         made = None if self.covariates is None else self.covariates.columns(time, rows.data.segment)
         return replace(rows.data, time=time, covariates=made, checked=True)
 
@@ -114,7 +115,7 @@ def _covariates(log: EvaluationLog) -> Covariates | None:
     profile, span = log.profile, None
     if profile.first is not None and profile.last is not None:
         first, last = (
-            int(moment.astype("datetime64[us]").astype(np.int64)) / _DAY for moment in (profile.first, profile.last)
+            int(moment.astype("datetime64[us]").astype(np.int64)) / DAY for moment in (profile.first, profile.last)
         )
         span = first, last
     segments = {code: profile.segments[name] for code, name in enumerate(log.segments)}

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decision_log.schema import LoggedFactor
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.files import LogFile, LogPart, read_part, split
 from xbopt.ope.logs.held_out import HeldOut, some_of
 from xbopt.ope.logs.profile import LogProfile
-from xbopt.ope.logs.rows import ForeignRows, LogRows, RowConverter
+from xbopt.ope.logs.rows import ForeignRows, LogRows, OwnRows, RowConverter
 from xbopt.ope.results.findings import Finding
 
 
@@ -90,6 +91,11 @@ class EvaluationLog:
     def action_labels(self) -> tuple[str, ...]:
         """Names of the actions ``(K,)``."""
         return self.converter.action_labels
+
+    @property
+    def factors(self) -> tuple[LoggedFactor, ...]:
+        """What its decisions are made of; empty where a decision is one action."""
+        return self.converter.schema.factors if isinstance(self.converter, OwnRows) else ()
 
     @property
     def context_names(self) -> tuple[str, ...]:
@@ -167,6 +173,7 @@ class EvaluationLog:
         reads: Sequence[str] = (),
         reward_bounds: tuple[float, float] | None = None,
         checked: bool = False,
+        by_factor: bool = False,
     ) -> Iterator[LogRows]:
         """The rows of a part in batches, each checked unless an earlier pass did so.
 
@@ -176,10 +183,18 @@ class EvaluationLog:
             reads: Further columns, as they are.
             reward_bounds: Least and greatest possible reward, where they are known beforehand.
             checked: Whether all rows of the log were checked before.
+            by_factor: Whether decisions may be made of factors.
 
         Raises:
             DecisionLogError: A row is wrong; the message names file, row and column.
+            UsageError: Decisions are made of factors, and the question has no rule for that.
         """
+        if self.factors and not by_factor:
+            raise UsageError(
+                f"{self.path}: its decisions are made of factors ({', '.join(one.name for one in self.factors[:4])}, "
+                "...), each drawn by itself. What was asked needs one action a decision; xbopt evaluate answers the "
+                "one-step question of such a log."
+            )
         unknown = [name for name in (*keys, *reads) if name not in self.columns]
         if unknown:
             raise DecisionLogError(f"{self.path}: there is no column {unknown[0]!r}.")

@@ -89,8 +89,11 @@ def load_rows(
     *,
     reward_bounds: tuple[float, float] | None = None,
     checked: bool = False,
+    by_factor: bool = False,
 ) -> tuple[LogRows, FloatArray]:
     """The whole log in memory, and the policy's probabilities ``(n, K)``: for methods that need all rows at once.
+
+    Of decisions made of factors they are those of every level, factor after factor.
 
     Raises:
         DecisionLogError: A row is wrong; the message names file, row and column.
@@ -100,7 +103,14 @@ def load_rows(
     rows: list[LogRows] = []
     probabilities: list[FloatArray] = []
     for part in log.parts():
-        for read in log.rows(part, keys=policy.keys, reads=policy.reads, reward_bounds=reward_bounds, checked=checked):
+        for read in log.rows(
+            part,
+            keys=policy.keys,
+            reads=policy.reads,
+            reward_bounds=reward_bounds,
+            checked=checked,
+            by_factor=by_factor,
+        ):
             batch, answer = ask(answers, read)
             rows.append(replace(batch, keys={}, raw=None))
             probabilities.append(answer)

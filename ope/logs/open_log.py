@@ -13,6 +13,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
+from xbopt.core.decision_log.schema import DecisionLogSchema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
 from xbopt.ope.logs.encoding import encoding_notes
@@ -92,7 +93,10 @@ def _own(
             wildcards={},
         ),
     )
-    cluster = ClusterRule(kind="episode" if profile.episodes >= ENOUGH_CLUSTERS else "step of an episode")
+    factored = bool(schemas[0].factors)
+    # Cells of a world share the draws of pace and timing, so that no step of theirs is a cluster of its own.
+    whole = factored or profile.episodes >= ENOUGH_CLUSTERS
+    cluster = ClusterRule(kind="episode" if whole else "step of an episode")
     if cluster_days is not None:
         cluster = ClusterRule(kind="days", days=cluster_days, origin=_midnight(profile))
     policies, hashes = _distinct(files, "policy_id"), _distinct(files, "scenario_hash")
@@ -106,7 +110,7 @@ def _own(
         own=True,
         converter=OwnRows(
             schema=schemas[0],
-            action_labels=schemas[0].action_labels,
+            action_labels=schemas[0].choice_labels,
             context_names=schemas[0].context_names,
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),
             cluster=cluster,
@@ -121,7 +125,11 @@ def _own(
         reward_unit=schemas[0].reward_unit,
         scenario_hash=next(iter(hashes), ""),
         logging_policies=policies,
-        rules=(*_ready_rules(as_of), *_version_rules(schemas[0].version)),
+        rules=(
+            *_ready_rules(as_of),
+            *_version_rules(schemas[0].version),
+            *((_factor_rule(schemas[0]),) if factored else ()),
+        ),
     )
 
 
@@ -129,6 +137,14 @@ def _ready_rules(as_of: np.datetime64 | None) -> tuple[str, ...]:
     empty = "A decision whose reward is empty is not ready yet; it is left out, not counted as 0."
     return (
         (empty,) if as_of is None else (empty, f"A reward that was ready only after {moment_text(as_of)} is left out.")
+    )
+
+
+def _factor_rule(schema: DecisionLogSchema) -> str:
+    around = f", which are notches around {schema.anchor}" if schema.anchor else ""
+    return (
+        f"A row is the decision of one cell, made of the {len(schema.factors)} factors that its result depends on"
+        f"{around}; the others of its world are as in the log."
     )
 
 

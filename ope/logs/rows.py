@@ -64,6 +64,9 @@ class LogRows:
         raw: The columns as they were read, for policies that look at more; None where they are not kept.
         window_end: Until when what follows counts for the decision ``(n,)``; None where the log does not say.
         keys: Columns as text, for joining; as they are stored where a ``StoredColumn`` asked for them.
+        levels: Level of each factor, of decisions made of factors ``(n, N)``; ``data`` then holds one action for all,
+            with the propensity of the whole decision. None where a decision is one action.
+        level_probabilities: Probability of every level, factor after factor ``(n, K)``; None as for levels.
         kept: Positions of the rows among those of the file behind ``first_row`` ``(n,)``; None for the first n of them.
     """
 
@@ -79,6 +82,8 @@ class LogRows:
     keys: "Mapping[str, pa.Array]" = field(repr=False)
     exploration: FloatArray | None = None
     raw: RawBatch | None = field(default=None, repr=False)
+    levels: IntArray | None = None
+    level_probabilities: FloatArray | None = None
     kept: IntArray | None = None
 
     def __len__(self) -> int:
@@ -155,6 +160,7 @@ class OwnRows(RowConverter):
         observed = ~np.isnan(found.reward)
         if self.as_of is not None:
             observed &= found.reward_ready_at <= self.as_of
+        factored = bool(self.schema.factors)
         units = texts(batch, "unit", may_be_empty=True)
         run = hashed(texts(batch, "episode_id"))
         rows = LogRows(
@@ -162,11 +168,11 @@ class OwnRows(RowConverter):
             first_row=batch.first_row,
             data=LoggedBanditData(
                 context=found.context,
-                action=found.action,
+                action=np.zeros(len(found), dtype=np.int64) if factored else found.action,
                 reward=np.where(observed, found.reward, 0.0),
                 propensity=found.propensity,
-                n_actions=len(self.action_labels),
-                action_probabilities=found.action_probabilities,
+                n_actions=1 if factored else len(self.action_labels),
+                action_probabilities=None if factored else found.action_probabilities,
                 cost=found.cost,
                 cluster=self.cluster.codes(run=run, step=found.step, decided=found.timestamp),
                 segment=positions(units, self.segments) if self.segments else None,
@@ -181,6 +187,8 @@ class OwnRows(RowConverter):
             due=found.reward_ready_at,
             exploration=found.exploration,
             raw=batch,
+            levels=found.action if factored else None,
+            level_probabilities=found.action_probabilities if factored else None,
             window_end=found.reward_ready_at,  # our rewards are complete when their window ends
             keys=key_columns(batch, keys),
         )

@@ -35,11 +35,13 @@ class ShadowProbabilities(LogPolicy):
         role: ``shadow.NAME``.
         roles: The columns that play it.
         labels: Names of the log's actions ``(K,)``.
+        sizes: Numbers of actions that have one distribution each: one number, or the levels of each factor.
     """
 
     role: str
     roles: ColumnRoles
     labels: tuple[str, ...]
+    sizes: tuple[int, ...]
 
     def answers(self) -> Answers:
         """The columns, as numbers."""
@@ -60,7 +62,9 @@ class ShadowProbabilities(LogPolicy):
             some = {name: plain(batch, name).filter(_mask(~missed)) for name in columns}
             part = replace(batch, columns=some, rows=len(known))
             table[known] = by_action(part, self.role, self.roles, self.labels)
-        refuse(batch, columns[0], ~(is_distribution(table) | missed), lambda _row: NO_DISTRIBUTION)
+        parts = np.split(table, np.cumsum(self.sizes)[:-1].tolist(), axis=1)
+        stated = np.stack([is_distribution(part) for part in parts]).all(axis=0)
+        refuse(batch, columns[0], ~(stated | missed), lambda _row: NO_DISTRIBUTION)
         return table
 
 
@@ -94,6 +98,7 @@ def shadow_policy(name: str, log: EvaluationLog) -> ShadowProbabilities:
         role=role,
         roles=roles,
         labels=log.action_labels,
+        sizes=tuple(len(one.labels) for one in log.factors) or (len(log.action_labels),),
         identity=_identity(name, log),
         notes=(note,) if missed else (),
         findings=(finding,) if share > MOST_MISSED else (),

@@ -235,6 +235,8 @@ class PolicyEvaluation(Judgement):
         anytime: Intervals that hold however often one looks while the log grows; None where not asked for, after a
             refusal, and with too few units.
         period: The coming period that the value is for; None for the days of the log as they were.
+        factors: Support of each factor by itself, of decisions made of factors; the actions of ``support`` are then
+            the levels of all factors, one after another. Empty where a decision is one action.
     """
 
     estimand: Estimand
@@ -253,6 +255,7 @@ class PolicyEvaluation(Judgement):
     hidden_confounding: HiddenConfounding | None = None
     anytime: AnytimeIntervals | None = None
     period: ComingPeriod | None = None
+    factors: Mapping[str, SupportDiagnostics] = field(default_factory=dict[str, SupportDiagnostics])
 
     def __repr__(self) -> str:
         return line_of(self)

@@ -51,6 +51,7 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "no_weight": "The evaluation policy would have produced none of the {rows:,} logged {decisions}.",
     "top_weight": "One {one} holds {share:.1%} of all weight (bound {bound:.0%}): {row} has weight {weight:,.4g}, "
     "because action {action} was logged there with propensity {propensity:.3g}.",
+    "top_decision": "One {one} holds {share:.1%} of all weight (bound {bound:.0%}): {row} has weight {weight:,.4g}.",
     "few_effective_rows": "The {rows:,} {unit} are worth {ess:,.1f} {unit} of the evaluation policy (bound "
     "{bound:g}): the policies differ too much.",
     "heavy_tail": {
@@ -188,6 +189,8 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "log_decisions": "Log {decisions_uniform:,} decisions drawn uniformly over the {actions} actions, or "
     "{decisions_mixed:,} with 10% of them drawn so: they are worth at least {worth:.0f} of the evaluation policy.",
     "explore_episodes": "Log with more exploration, or decide less often in an episode, so that weights multiply less.",
+    "explore_factors": "Log with a greater share of each factor a notch aside, or more decisions; or ask for a policy "
+    "that is nearer to the one that wrote the log.",
     "explore_near": "Log with more exploration around the actions that the evaluation policy would take.",
     "decide_less_often": "Decide less often, or let the logging policy explore more, so that weights multiply less.",
     "widen_state": "Put what carries over (adstock, fatigue, remaining budget) into the state.",

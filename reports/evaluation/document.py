@@ -48,6 +48,8 @@ def evaluation_json(evaluation: LogEvaluation) -> dict[str, object]:
             **_interval(result.anytime.values[result.recommended]),
             "difference": _interval(result.anytime.differences[result.recommended]),
         }
+    if result.factors:
+        document["factors"] = [{"factor": name, **_support(one)} for name, one in result.factors.items()]
     if result.budget:
         document["budget"] = {name: _estimate(one) for name, one in result.budget.items()}
     if result.period is not None:
@@ -107,6 +109,7 @@ def _finding(finding: Finding, evaluation: LogEvaluation) -> dict[str, object]:
     return {
         "code": finding.code,
         "level": finding.level,
+        **({"factor": finding.factor} if finding.factor else {}),
         "action": None if finding.action is None else labels[finding.action],
         "unseen_actions": [
             {"action": labels[action], "share": share} for action, share in finding.unseen[:_MOST_UNSEEN]

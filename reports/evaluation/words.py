@@ -185,6 +185,17 @@ def estimand_words(evaluation: LogEvaluation) -> tuple[str, ...]:
         when = f"from {period.first} to {period.last}"
         words = f"The mean reward of one decision{unit} {when} if {evaluation.policy} chose the action"
         return (f"{words}, in the situations that the log visited on days like those of the period.",)
+    if evaluation.log.factors:
+        return (
+            (
+                f"The mean reward of one decision{unit} if {evaluation.policy} chose the levels of its factors, in the "
+                "situations that the log visited."
+            ),
+            (
+                f"A decision is that of one {evaluation.log.unit_name or 'unit'}; the others of its world are decided "
+                "for as in the log, and what a decision does to later situations is not in it."
+            ),
+        )
     return (
         (
             f"The mean reward of one decision{unit} if {evaluation.policy} chose the action, in the situations that "
@@ -205,6 +216,11 @@ def assumption_words(evaluation: LogEvaluation) -> tuple[str, ...]:
         if not log.estimates_propensities
         else "The context holds everything that moved the choice of the action: propensities were estimated from it.",
         "The policy was not made from the rewards of these rows: what a policy learnt from flatters it.",
+        *(
+            ["Rewards are sums over the factors: what one brings does not depend on the others."]
+            if log.factors and result.recommended != "ips"
+            else []
+        ),
         "Whoever will be decided for resembles whoever stands in the log: same market, same time of year.",
     ]
     if log.cluster_name:

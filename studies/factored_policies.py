@@ -1,0 +1,147 @@
+"""From ``--policy`` to a policy that can be asked about a log whose decisions are made of factors."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from xbopt.agents.policies import NAMES
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import trained_policy
+from xbopt.core.decision_log.observations import StandsAlone
+from xbopt.core.decisions.policy import FactoredPolicy, anchor_name
+from xbopt.core.documents.problems import suggest
+from xbopt.core.errors import PolicyError, UsageError
+from xbopt.ope.logs.evaluation_log import EvaluationLog
+from xbopt.ope.logs.factor_policies import levels_by_name, named_factor_policy, open_factor_probabilities
+from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
+from xbopt.ope.logs.rows import OwnRows
+from xbopt.simulator.build import build_market
+from xbopt.studies.logged_policies import BUNDLE_IN_PYTHON, scenario_of_log
+from xbopt.studies.observed_policies import axes_of, from_observation
+
+
+def factored_policy(
+    policy: object,
+    probabilities: object,
+    log: EvaluationLog,
+    *,
+    scenario: str | None = None,
+    exploration: float | None = None,
+) -> LogPolicy:
+    """What is asked about a log of factors.
+
+    Args:
+        policy: A name, the folder of a run, a ``FactoredPolicy``, an object that answers for the rows, or shares by
+            factor and level; None with ``probabilities``.
+        probabilities: A file or table with the columns factor, level and probability; None without.
+        log: The log.
+        scenario: The scenario that wrote it.
+        exploration: Share of each factor one notch aside, of a run, an object, or the policy that notches are around.
+
+    Raises:
+        PolicyError: There is no such policy, or it cannot be asked about this log.
+        UsageError: Options do not fit each other.
+        DecisionLogError: A file is broken.
+    """
+    if probabilities is not None:
+        return open_factor_probabilities(probabilities, log)
+    if isinstance(policy, str | Path):
+        return _named(str(policy), log, scenario, exploration)
+    if isinstance(policy, FactoredPolicy):
+        return _from_object(policy, log, scenario, exploration)
+    if isinstance(policy, LogPolicy):
+        return policy
+    if isinstance(policy, Mapping):
+        given = cast("Mapping[str, object]", policy)
+        if all(isinstance(shares, Mapping) for shares in given.values()):
+            shares = cast("Mapping[str, Mapping[str, float]]", policy)
+            identity = PolicyIdentity.of_name(repr(sorted(shares.items())), "object of a program")
+            return levels_by_name(shares, log, name="shares by factor", identity=replace(identity, name="shares"))
+    kind = type(cast("object", policy)).__name__
+    raise PolicyError(
+        f"A {kind} cannot be asked about decisions that are made of factors. Give a policy whose decisions are, or "
+        "shares by factor and level: {'discount': {'+0 points': 1.0}, ...}."
+    )
+
+
+def _named(name: str, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+    known = named_factor_policy(name, log, exploration=exploration)
+    if known is not None:
+        if scenario is not None:
+            scenario_of_log(name, log, scenario)  # it has to be the one that wrote the log
+        return known
+    path, around = Path(name), anchor_of(log)
+    if (path / "config.yaml").is_file():
+        return _run(path, log, scenario, exploration)
+    if path.suffix == ".xbopt" or (path / "manifest.json").is_file():
+        raise PolicyError(f"{name} {BUNDLE_IN_PYTHON}")
+    notches = f"notches around {around}" if around else "made of factors"
+    if name in NAMES:
+        raise PolicyError(
+            f"The decisions of this log are {notches}; what {name} would have decided is not among them. Ask for "
+            f"{around or 'logging'}, or log {name} itself: xbopt simulate SCENARIO --policy {name} --by factors --log "
+            "FILE."
+        )
+    names = tuple(filter(None, (around, "uniform", "logging", "shadow:NAME")))
+    raise PolicyError(
+        f"There is no policy {name!r} for a log whose decisions are {notches}.{suggest(name, names)} Known: "
+        f"{', '.join(names)}; the folder of a run with such decisions; --probabilities FILE with the columns factor, "
+        "level and probability."
+    )
+
+
+def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+    if scenario is not None:
+        raise UsageError(f"--scenario is for built-in policies; the run in {path} knows its own.")
+    run = RunDirectory.open(path)
+    loaded = run.scenario()
+    policy = trained_policy(run, build_market(loaded))
+    if not isinstance(policy, FactoredPolicy):
+        raise PolicyError(
+            f"{policy.name} of {path} chooses no levels of factors, and the decisions of this log are made of them. "
+            f"Let it write a log of its own: xbopt simulate SCENARIO --policy {path} --exploration 0.4 --log FILE."
+        )
+    asked = policy if exploration is None else policy.exploring(exploration)
+    found = from_observation(
+        asked,
+        log,
+        axes_of(loaded),
+        scenario_hash=loaded.hash,
+        name=asked.name,
+        identity=replace(PolicyIdentity.of_path(run.policy, "run directory"), name=asked.name),
+    )
+    return replace(found, notes=(f"{found.name} is the policy of the training run {path}.",))
+
+
+def _from_object(
+    policy: FactoredPolicy, log: EvaluationLog, scenario: str | None, exploration: float | None
+) -> LogPolicy:
+    if isinstance(policy, StandsAlone):
+        if scenario is not None or exploration is not None:
+            raise UsageError(f"{policy.name} brings its scenario and its exploration; give none.")
+        return from_observation(
+            policy,
+            log,
+            policy.axes,
+            scenario_hash=policy.scenario_hash,
+            name=policy.name,
+            identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
+            notes=policy.notes,
+        )
+    loaded = scenario_of_log(policy.name, log, scenario)
+    asked = policy if exploration is None else policy.exploring(exploration)
+    identity = PolicyIdentity.of_name(f"{asked.name}|{anchor_name(asked)}", "object of a program")
+    return from_observation(
+        asked,
+        log,
+        axes_of(loaded),
+        scenario_hash=loaded.hash,
+        name=asked.name,
+        identity=replace(identity, name=asked.name),
+    )
+
+
+def anchor_of(log: EvaluationLog) -> str:
+    """The policy that the log's notches are around; empty where nobody says."""
+    return log.converter.schema.anchor if isinstance(log.converter, OwnRows) else ""
