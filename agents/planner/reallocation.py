@@ -25,12 +25,15 @@ import numpy as np
 from xbopt.core.arrays import FloatArray, add_up, some
 from xbopt.core.decisions.limits import Limits, Remaining
 
-FIRST_STEPS, SWEEPS = 2, 6
-"""Newton steps at the plan's prices, and sweeps after them."""
+FIRST_STEPS, SWEEPS, SWEEPS_WITH_CAPS = 2, 6, 24
+"""Newton steps at the plan's prices, and sweeps after them: without and with caps of regions, channels or places, which
+cross each other. Then roots and prices stand to 1e-9 (measured; 1e-6 where caps of regions and of channels bind)."""
 LARGEST_LOG_PRICE = 4.0
 """Largest log of what money costs against what it costs in the plan; beyond it all cells stand at their least."""
-LARGEST_STEP, LEAST_ELASTICITY, FLATTEST = 1.5, 0.25, 1e-9
+# A cell off its bounds gives way by at least 1/(1 + w) > 0.5; less is seen only where cells stand at their bounds.
+LARGEST_STEP, LEAST_ELASTICITY, FLATTEST = 1.0, 0.5, 1e-9
 LEAST_MONEY = 1e-12
+ALWAYS = 2  # pacing and budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +42,13 @@ class CellsAhead:
 
     Attributes:
         spend_base: What the plan spends on the days left ``(K, R, S, C)``.
-        dearest_base: What it spends on a block's dearest day, today for the first block ``(K, R, S, C)``.
+        dearest_base: What it spends on a block's dearest day ``(K, R, S, C)``.
         place_base: The same on the dearest day of each region and channel ``(K, R, S, C)``.
         log_zeta: ``log zeta`` ``(K, R, S, C)``.
         log_value: ``log v`` ``(K, R, S, C)``.
         least: Least ``x`` ``(K, R, S, C)``; cells that cannot move have 0 here and below.
         most: Largest ``x`` ``(K, R, S, C)``.
         power: ``w`` by channel ``(C,)``.
-        at_plan: ``2 log(1 + zeta)`` ``(K, R, S, C)``.
     """
 
     spend_base: FloatArray
@@ -57,21 +59,6 @@ class CellsAhead:
     least: FloatArray
     most: FloatArray
     power: FloatArray
-    at_plan: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Limit:
-    """A kind of limit: the money it counts, over which axes of ``(B, K, R, S, C)``, and its bounds."""
-
-    counted_base: FloatArray
-    axes: tuple[int, ...]
-    bound_base: FloatArray
-
-    @property
-    def prices(self) -> tuple[int, ...]:
-        """Shape of the prices of one world: an entry for every limit of the kind."""
-        return tuple(1 if axis in self.axes else length for axis, length in enumerate(self.counted_base.shape, 1))
 
 
 def reallocate(
@@ -87,68 +74,119 @@ def reallocate(
         budget_price: What the last unit of the plan's budget brings beyond its cost; where the search begins.
     """
     rows = _limits(cells, limits, remaining)
-    worth = np.add(log_ratio[:, None], cells.log_value, order="F")
-    worlds = len(worth)
-    prices = [np.zeros((worlds, *row.prices)) for row in rows]
-    cost = np.full((worlds, 1, 1, 1, 1), 1.0 + budget_price)
+    # Inside, worlds are the last axis: arithmetic runs along them and meets each cell's numbers as scalars.
+    here = _Standing.of(cells)
+    worth = np.ascontiguousarray(np.moveaxis(log_ratio, 0, -1)) + _inside(cells.log_value)
+    worth = worth + here.at_plan
+    worlds = len(log_ratio)
+    prices = [np.zeros((*row.prices, worlds)) for row in rows]
+    cost = np.full((1, 1, 1, 1, worlds), 1.0 + budget_price)
     prices[-1] = np.full_like(cost, budget_price)
     dearest = np.exp(LARGEST_LOG_PRICE) * (1.0 + budget_price)
     x, elasticity = np.zeros_like(worth), np.zeros_like(worth)
     for _ in range(FIRST_STEPS):
-        x, elasticity = _towards_roots(cells, worth - np.log(cost), x)
-    for _ in range(SWEEPS):
+        x, elasticity = here.towards_roots(worth - np.log(cost), x)
+    growth = np.exp(x)
+    for _ in range(SWEEPS if len(rows) == ALWAYS else SWEEPS_WITH_CAPS):
         for i, row in enumerate(rows):
-            money = row.counted_base * np.exp(x)
-            counted = np.maximum(_summed(money, row), LEAST_MONEY)
-            over = np.log(counted / np.maximum(row.bound_base, LEAST_MONEY))
+            money = row.counted_base * growth
+            counted = np.maximum(row.summed(money), LEAST_MONEY)
+            over = np.log(counted) - np.log(np.maximum(row.bound_base, LEAST_MONEY))
             if not some((over > 0.0) | (prices[i] > 0.0)):
                 continue  # a price of 0 that stays 0 moves nothing, to the bit
-            falls = _summed(money * elasticity, row) / counted
-            step = np.clip(over / np.maximum(falls, LEAST_ELASTICITY), -LARGEST_STEP, LARGEST_STEP)
-            own = 1.0 + prices[-1] + (0.0 if i == len(rows) - 1 else prices[i])
-            price = np.clip(prices[i] + own * np.expm1(step), 0.0, dearest)
+            given = money * elasticity
+            gives, by_price = row.summed(given), row.summed(given * (1.0 / cost))
+            step = np.clip(over / np.maximum(gives / counted, LEAST_ELASTICITY), -LARGEST_STEP, LARGEST_STEP)
+            # Where all cells stand at a bound, nothing gives way yet, and the cost of the limit alone has to do.
+            mean = np.where(by_price > 0.0, gives / np.where(by_price > 0.0, by_price, 1.0), 1.0 + prices[i])
+            price = np.clip(prices[i] + mean * (np.exp(step) - 1.0), 0.0, dearest)
             dearer = cost + (price - prices[i])
-            x = np.clip(x - elasticity * np.log(dearer / cost), cells.least, cells.most)
+            x = here.within(x - elasticity * np.log(dearer / cost))
             prices[i], cost = price, dearer
-        x, elasticity = _towards_roots(cells, worth - np.log(cost), x)
-    return x
+            if i < len(rows) - 1:
+                growth = np.exp(x)
+        x, elasticity = here.towards_roots(worth - np.log(cost), x)
+        growth = np.exp(x)
+    return np.moveaxis(x, -1, 0)
 
 
-def _towards_roots(cells: CellsAhead, wanted: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """``x`` after a Newton step, and by how much it falls per log of the cost of money; 0 where it is at a bound.
+def _inside(array: FloatArray) -> FloatArray:
+    """Numbers of cells ``(K, R, S, C)`` beside those of worlds ``(K, R, S, C, B)``."""
+    return array[..., None]
 
-    The left side is concave in ``x``, so from the second step on Newton comes from the right, and never overshoots.
-    """
-    flat = 1.0 - cells.power
-    grown = np.exp(cells.log_zeta + cells.power * x)
-    whole = 1.0 + grown
-    # One over the slope of the left side, (1 - w) + 2 w grown/(1 + grown), in one division.
-    elasticity = whole / np.maximum(flat * whole + 2.0 * cells.power * grown, FLATTEST)
-    target = x + (wanted - flat * x - 2.0 * np.log(whole) + cells.at_plan) * elasticity
-    inside = (target > cells.least) & (target < cells.most)
-    return np.clip(target, cells.least, cells.most), elasticity * inside
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """The curves and bounds of all cells ``(K, R, S, C, 1)``, as the steps want them."""
+
+    log_zeta: FloatArray
+    at_plan: FloatArray
+    power: FloatArray
+    least: FloatArray
+    most: FloatArray
+
+    @classmethod
+    def of(cls, cells: CellsAhead) -> "_Standing":
+        log_zeta = _inside(cells.log_zeta)
+        return cls(
+            log_zeta=log_zeta,
+            at_plan=2.0 * np.log1p(np.exp(log_zeta)),
+            power=_inside(cells.power),
+            least=_inside(cells.least),
+            most=_inside(cells.most),
+        )
+
+    def within(self, x: FloatArray) -> FloatArray:
+        """``x`` within its bounds."""
+        return np.minimum(np.maximum(x, self.least), self.most)
+
+    def towards_roots(self, wanted: FloatArray, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``x`` after a Newton step, and by how much it falls per log of the cost of money; 0 where it is at a bound.
+
+        The left side is concave in ``x``, so from the second step on Newton comes from the right, and never overshoots.
+        """
+        flat = 1.0 - self.power
+        grown = np.exp(self.power * x + self.log_zeta)
+        whole = 1.0 + grown
+        # One over the slope of the left side, (1 - w) + 2 w grown/(1 + grown), in one division.
+        elasticity = whole / np.maximum((1.0 + self.power) * grown + flat, FLATTEST)
+        target = x + (wanted - flat * x - 2.0 * np.log(whole)) * elasticity
+        x = self.within(target)
+        return x, elasticity * (x == target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limit:
+    """A kind of limit: the money it counts, over which axes of ``(K, R, S, C, B)``, and its bounds."""
+
+    counted_base: FloatArray
+    axes: tuple[int, ...]
+    bound_base: FloatArray
+
+    @property
+    def prices(self) -> tuple[int, ...]:
+        """Shape of the prices of one world: an entry for every limit of the kind."""
+        return tuple(1 if axis in self.axes else length for axis, length in enumerate(self.counted_base.shape[:-1]))
+
+    def summed(self, money: FloatArray) -> FloatArray:
+        """The sum over the limit's axes, which stay as axes of length 1."""
+        sums = add_up(np.moveaxis(money, -1, 0), *(axis + 1 for axis in self.axes))
+        return np.expand_dims(np.moveaxis(sums, 0, -1), self.axes)
 
 
 def _limits(cells: CellsAhead, limits: Limits, remaining: Remaining) -> list[_Limit]:
     """The limits that the scenario has, the narrowest first and the budget last."""
     rows: list[_Limit] = []
-    blocks, regions, _, channels = cells.spend_base.shape
+
+    def add(counted: FloatArray, axes: tuple[int, ...], bound: FloatArray) -> None:
+        rows.append(_Limit(counted_base=_inside(counted), axes=axes, bound_base=bound))
+
     if some(np.isfinite(limits.maximum_base)):
-        bound = np.broadcast_to(limits.maximum_base[:, None, :], (1, blocks, regions, 1, channels))
-        rows.append(_Limit(counted_base=cells.place_base, axes=(3,), bound_base=bound))
+        add(cells.place_base, (2,), limits.maximum_base[None, :, None, :, None])
     if some(np.isfinite(limits.region_cap_base)):
-        bound = remaining.region_base[:, None, :, None, None]
-        rows.append(_Limit(counted_base=cells.spend_base, axes=(1, 3, 4), bound_base=bound))
+        add(cells.spend_base, (0, 2, 3), remaining.region_base.T[None, :, None, None])
     if some(np.isfinite(limits.channel_cap_base)):
-        bound = remaining.channel_base[:, None, None, None, :]
-        rows.append(_Limit(counted_base=cells.spend_base, axes=(1, 2, 3), bound_base=bound))
-    bound = np.full((1, blocks, 1, 1, 1), limits.daily_base)
-    rows.append(_Limit(counted_base=cells.dearest_base, axes=(2, 3, 4), bound_base=bound))
-    bound = remaining.budget_base[:, None, None, None, None]
-    rows.append(_Limit(counted_base=cells.spend_base, axes=(1, 2, 3, 4), bound_base=bound))
+        add(cells.spend_base, (0, 1, 2), remaining.channel_base.T[None, None, None])
+    add(cells.dearest_base, (1, 2, 3), np.full((1, 1, 1, 1, 1), limits.daily_base))
+    add(cells.spend_base, (0, 1, 2, 3), remaining.budget_base[None, None, None, None])
     return rows
-
-
-def _summed(money: FloatArray, row: _Limit) -> FloatArray:
-    """The sum over a limit's axes, which stay as axes of length 1."""
-    return np.expand_dims(add_up(money, *row.axes), row.axes)

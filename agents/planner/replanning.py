@@ -19,6 +19,7 @@ from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.policy import average_plan, usual_resolution
 from xbopt.agents.planner.reallocation import CellsAhead, reallocate
 from xbopt.agents.planner.response_model import model_at
+from xbopt.agents.planner.revealed_prices import money_worth
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Limits
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _RESPONSE = ("media_response", "half_saturation", "media_price")
 LARGEST_LOG_MULTIPLE = 2.0
 """Held within a seventh and seven times the plan: the hyperbolas touch the response near the plan only."""
-_SCARCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class ReplanningPolicy:
         blocks: Its cells.
         power: ``w`` by channel ``(C,)``.
         saturation: ``zeta`` ``(K, R, S, C)``.
+        log_worth: Log of what a unit of the plan's money brings at the margin ``(K, R, S, C)``.
         worth_of_value: How much more a cell's margin grows than its order value ``(R, S)``.
         response_feature: Name of the channel feature that pools what shares one response.
         limits: The scenario's limits.
@@ -56,6 +57,7 @@ class ReplanningPolicy:
     blocks: Blocks
     power: FloatArray
     saturation: FloatArray
+    log_worth: FloatArray
     worth_of_value: FloatArray
     response_feature: str
     limits: Limits
@@ -89,16 +91,21 @@ class ReplanningPolicy:
         spend = np.add.reduceat(ahead, starts, axis=0)
         moves = (self.saturation[first:] > 0.0) & ~self.limits.locked & (spend > 0.0)
         bound = np.where(moves, LARGEST_LOG_MULTIPLE, 0.0)
+        # A minimum is a day's amount: in the first block today's has to be kept, later ones on the whole.
+        promised = np.where(ahead > 0.0, self.limits.minimum_base, 0.0)
+        least_spend, usual = np.add.reduceat(promised, starts, axis=0), spend.copy()
+        least_spend[0], usual[0] = promised[0], ahead[0]
+        share = np.where(usual > 0.0, least_spend / np.where(usual > 0.0, usual, 1.0), 0.0)
+        least = np.where(moves, np.log(np.maximum(share, np.exp(-LARGEST_LOG_MULTIPLE))), 0.0)
         return CellsAhead(
             spend_base=spend,
             dearest_base=_dearest(ahead, starts, ahead.sum(axis=(1, 2, 3), keepdims=True)),
             place_base=_dearest(ahead, starts, ahead.sum(axis=2, keepdims=True)),
             log_zeta=np.log(np.where(moves, self.saturation[first:], 1.0)),
-            log_value=np.full(spend.shape, np.log1p(self.budget_price)),
-            least=-bound,
-            most=bound,
+            log_value=self.log_worth[first:],
+            least=least,
+            most=np.maximum(bound, least),
             power=self.power,
-            at_plan=2.0 * np.log1p(np.where(moves, self.saturation[first:], 1.0)),
         )
 
     def _log_ratio(self, observation: Observation) -> FloatArray:
@@ -111,11 +118,9 @@ class ReplanningPolicy:
 
 
 def _dearest(ahead: FloatArray, starts: IntArray, asked: FloatArray) -> FloatArray:
-    """Spend of the day of each block on which most is asked for ``(K, R, S, C)``; of today in the first block."""
-    ends = [*starts[1:].tolist(), len(ahead)]
-    rows = [ahead[:1]]
-    for start, end in zip(starts[1:].tolist(), ends[1:], strict=True):
-        rows.append(np.take_along_axis(ahead[start:end], asked[start:end].argmax(axis=0)[None], axis=0))
+    """Spend of the day of each block on which most is asked for ``(K, R, S, C)``."""
+    parts = np.split(np.arange(len(ahead)), starts[1:])
+    rows = [np.take_along_axis(ahead[days], asked[days].argmax(axis=0)[None], axis=0) for days in parts]
     return np.concatenate(rows)
 
 
@@ -149,20 +154,20 @@ def replanning_around(
     level = blocks.level(plan.spend_base)
     model = model_at(expected, blocks, expected.play(plan), level)
     half = touching_cones(model, level).half.reshape(level.shape)
-    if budget_price is None:
-        spent = level * blocks.level_days
-        brought = (model.slope(level) / np.where(model.cost > 0.0, model.cost, 1.0) * spent).sum()
-        budget_price = max(float(brought / max(spent.sum(), 1e-300)) - 1.0, 0.0)
-    binds = float(plan.spend_base.sum()) >= limits.total_base * (1.0 - _SCARCE)
+    saturation = model.exposure(level) / half
+    free = (saturation > 0.0) & (level > 0.0) & ~limits.locked
+    marginal = model.slope(level) / np.where(model.cost > 0.0, model.cost, 1.0)
+    worth, price = money_worth(blocks, plan.spend_base, marginal, limits, free=free, budget_price=budget_price)
     return ReplanningPolicy(
         plan=plan,
         blocks=blocks,
         power=model.power,
-        saturation=model.exposure(level) / half,
+        saturation=saturation,
+        log_worth=np.log(worth),
         worth_of_value=_worth_of_value(market),
         response_feature=_pooled(market),
         limits=limits,
-        budget_price=budget_price if binds else 0.0,
+        budget_price=price,
     )
 
 

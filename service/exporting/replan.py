@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.agents.planner.reallocation import (
+    ALWAYS,
     FIRST_STEPS,
     FLATTEST,
     LARGEST_LOG_PRICE,
@@ -17,6 +18,7 @@ from xbopt.agents.planner.reallocation import (
     LEAST_ELASTICITY,
     LEAST_MONEY,
     SWEEPS,
+    SWEEPS_WITH_CAPS,
     CellsAhead,
 )
 from xbopt.agents.planner.replanning import ReplanningPolicy
@@ -93,10 +95,9 @@ class _Solve:
         budget_price: The plan's own price of money.
         power: ``w`` by channel ``(C,)``.
         log_zeta: ``log zeta``.
-        at_plan: ``2 log(1 + zeta)``.
-        most: Largest ``x``; the least is its negative.
         least: Least ``x``.
-        worth: ``log(m v)``.
+        most: Largest ``x``.
+        worth: ``log(m v) + 2 log(1 + zeta)``.
         limits: The limits that the scenario has, the budget last.
     """
 
@@ -104,9 +105,8 @@ class _Solve:
     budget_price: float
     power: FloatArray
     log_zeta: str
-    at_plan: str
-    most: str
     least: str
+    most: str
     worth: str
     limits: list[_Limit]
 
@@ -116,20 +116,20 @@ class _Solve:
         blocks = policy.blocks.count
         days = [policy.cells_ahead(day) for day in range(inputs.days)]
 
-        def by_day(name: str) -> str:
-            table = np.stack([_padded(getattr(day, name), blocks) for day in days])
+        def by_day(table_of: Callable[[CellsAhead], FloatArray]) -> str:
+            table = np.stack([_padded(table_of(day), blocks) for day in days])
             return graph.rows_of(as_float(table), inputs.day)
 
-        first: CellsAhead = days[0]
         return cls(
             graph=graph,
             budget_price=policy.budget_price,
-            power=first.power,
-            log_zeta=by_day("log_zeta"),
-            at_plan=by_day("at_plan"),
-            most=by_day("most"),
-            least=by_day("least"),
-            worth=graph.add("Add", log_ratio, by_day("log_value")),
+            power=policy.power,
+            log_zeta=by_day(lambda cells: cells.log_zeta),
+            least=by_day(lambda cells: cells.least),
+            most=by_day(lambda cells: cells.most),
+            worth=graph.add(
+                "Add", log_ratio, by_day(lambda cells: cells.log_value + 2.0 * np.log1p(np.exp(cells.log_zeta)))
+            ),
             limits=_limits(graph, inputs, policy, by_day),
         )
 
@@ -145,9 +145,9 @@ class _Solve:
         x, elasticity = zero, zero
         for _ in range(FIRST_STEPS):
             x, elasticity = self._towards_roots(cost, x)
-        for _ in range(SWEEPS):
+        for _ in range(SWEEPS if len(self.limits) == ALWAYS else SWEEPS_WITH_CAPS):
             for i, limit in enumerate(self.limits):
-                price = self._price(limit, x, elasticity, prices, i, dearest)
+                price = self._price(limit, x, elasticity, cost, prices[i], dearest)
                 dearer = graph.add("Add", cost, graph.add("Sub", price, prices[i]))
                 risen = graph.add("Log", graph.add("Div", dearer, cost))
                 x = self._within(graph.add("Sub", x, graph.add("Mul", elasticity, risen)))
@@ -155,57 +155,68 @@ class _Solve:
             x, elasticity = self._towards_roots(cost, x)
         return x
 
-    def _price(self, limit: _Limit, x: str, elasticity: str, prices: list[str], i: int, dearest: float) -> str:
+    def _price(self, limit: _Limit, x: str, elasticity: str, cost: str, price: str, dearest: float) -> str:
         """The price of a limit after one Newton step on the log of the money that it counts."""
         graph = self.graph
+
+        def summed(tensor: str) -> str:
+            return graph.total(tensor, *limit.axes, keep=True)
+
         money = graph.add("Mul", limit.counted, graph.add("Exp", x))
-        counted = graph.at_least(graph.total(money, *limit.axes, keep=True), LEAST_MONEY)
+        counted = graph.at_least(summed(money), LEAST_MONEY)
         over = graph.add("Sub", graph.add("Log", counted), limit.log_bound)
-        falls = graph.total(graph.add("Mul", money, elasticity), *limit.axes, keep=True)
-        falls = graph.at_least(graph.add("Div", falls, counted), LEAST_ELASTICITY)
+        given = graph.add("Mul", money, elasticity)
+        gives, by_price = summed(given), summed(graph.add("Div", given, cost))
+        falls = graph.at_least(graph.add("Div", gives, counted), LEAST_ELASTICITY)
         step = graph.at_most(graph.at_least(graph.add("Div", over, falls), -LARGEST_STEP), LARGEST_STEP)
-        own = graph.add("Add", prices[-1], graph.constant(1.0))
-        own = own if i == len(prices) - 1 else graph.add("Add", own, prices[i])
-        grown = graph.add("Sub", graph.add("Exp", step), graph.constant(1.0))
-        moved = graph.add("Add", prices[i], graph.add("Mul", own, grown))
-        return graph.at_most(graph.at_least(moved, 0.0), dearest)
+        some, one = graph.add("Greater", by_price, graph.constant(0.0)), graph.constant(1.0)
+        shared = graph.add("Div", gives, graph.add("Where", some, by_price, one))
+        mean = graph.add("Where", some, shared, graph.add("Add", price, one))
+        moved = graph.add("Mul", mean, graph.add("Sub", graph.add("Exp", step), one))
+        return graph.at_most(graph.at_least(graph.add("Add", price, moved), 0.0), dearest)
 
     def _towards_roots(self, cost: str, x: str) -> tuple[str, str]:
-        """``x`` after a Newton step, and its elasticity; as ``reallocation._towards_roots``."""
-        graph = self.graph
-        power, flat = graph.constant(self.power), graph.constant(1.0 - self.power)
+        """``x`` after a Newton step, and its elasticity; as ``reallocation``."""
+        graph, power = self.graph, self.power
         wanted = graph.add("Sub", self.worth, graph.add("Log", cost))
-        grown = graph.add("Exp", graph.add("Add", self.log_zeta, graph.add("Mul", power, x)))
+        grown = graph.add("Exp", graph.add("Add", graph.add("Mul", graph.constant(power), x), self.log_zeta))
         whole = graph.add("Add", grown, graph.constant(1.0))
-        slope = graph.add("Mul", graph.constant(2.0 * self.power), grown)
-        slope = graph.at_least(graph.add("Add", graph.add("Mul", flat, whole), slope), FLATTEST)
+        slope = graph.add("Mul", graph.constant(1.0 + power), grown)
+        slope = graph.at_least(graph.add("Add", slope, graph.constant(1.0 - power)), FLATTEST)
         elasticity = graph.add("Div", whole, slope)
-        value = graph.add("Sub", wanted, graph.add("Mul", flat, x))
+        value = graph.add("Sub", wanted, graph.add("Mul", graph.constant(1.0 - power), x))
         value = graph.add("Sub", value, graph.add("Mul", graph.constant(2.0), graph.add("Log", whole)))
-        value = graph.add("Add", value, self.at_plan)
         target = graph.add("Add", x, graph.add("Mul", value, elasticity))
-        inside = graph.add("And", graph.add("Greater", target, self.least), graph.add("Less", target, self.most))
-        return self._within(target), graph.add("Where", inside, elasticity, graph.constant(0.0))
+        x = self._within(target)
+        return x, graph.add("Where", graph.add("Equal", x, target), elasticity, graph.constant(0.0))
 
     def _within(self, x: str) -> str:
         return self.graph.add("Min", self.graph.add("Max", x, self.least), self.most)
 
 
-def _limits(graph: Graph, inputs: Inputs, policy: ReplanningPolicy, by_day: Callable[[str], str]) -> list[_Limit]:
+def _limits(
+    graph: Graph, inputs: Inputs, policy: ReplanningPolicy, by_day: Callable[[Callable[[CellsAhead], FloatArray]], str]
+) -> list[_Limit]:
     """The limits that the scenario has, the narrowest first and the budget last; as ``reallocation._limits``."""
     limits = policy.limits
 
     def limit(counted: str, axes: tuple[int, ...], bound: str) -> _Limit:
         return _Limit(counted=counted, axes=axes, log_bound=graph.add("Log", graph.at_least(bound, LEAST_MONEY)))
 
-    spend, rows = by_day("spend_base"), list[_Limit]()
+    spend, rows = by_day(lambda cells: cells.spend_base), list[_Limit]()
     if np.isfinite(limits.maximum_base).any():
-        rows.append(limit(by_day("place_base"), (3,), graph.constant(limits.maximum_base[None, None, :, None, :])))
+        rows.append(
+            limit(
+                by_day(lambda cells: cells.place_base),
+                (3,),
+                graph.constant(limits.maximum_base[None, None, :, None, :]),
+            )
+        )
     if np.isfinite(limits.region_cap_base).any():
         rows.append(limit(spend, (1, 3, 4), graph.unsqueeze(inputs.region, 1, 3, 4)))
     if np.isfinite(limits.channel_cap_base).any():
         rows.append(limit(spend, (1, 2, 3), graph.unsqueeze(inputs.channel, 1, 2, 3)))
-    rows.append(limit(by_day("dearest_base"), (2, 3, 4), graph.constant(limits.daily_base)))
+    rows.append(limit(by_day(lambda cells: cells.dearest_base), (2, 3, 4), graph.constant(limits.daily_base)))
     rows.append(limit(spend, (1, 2, 3, 4), graph.unsqueeze(inputs.budget, 1, 2, 3, 4)))
     return rows
 

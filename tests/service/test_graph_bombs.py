@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda model: model.graph.node.extend(
             helper.make_node("Identity", [ROWS], [f"i{i}"]) for i in range(10_000)
         ),
-        "more than 4096 times",
+        "more than 8192 times",
     ),
 }  # fmt: skip
 
