@@ -199,7 +199,7 @@ def test_the_log_has_a_row_a_cell_with_the_levels_that_its_result_depends_on(
     log = read_decision_log(tmp_path / "log.parquet")
     assert log.schema.anchor == "replan"
     assert [factor.name for factor in log.schema.factors] == [
-        "pace", "timing", "discount", "spend/search", "spend/social", "spend/marketplace",
+        "pace", "timing", "discount", "spend/search", "spend/social", "spend/email",
     ]  # fmt: skip
     made = allocator.allocate(with_channels(notched, decision_id="d0"))
     assert made.levels is not None
