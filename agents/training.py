@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from xbopt.agents.final_figures import FinalFigures
 from xbopt.agents.registry import AGENTS
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decisions.policy import Policy
@@ -21,7 +22,10 @@ DEFAULT_PLAN = "planner"
 TRAINING_WORLDS = 2**40
 """Global number of the first world to train on. Simulations play worlds below 100,000."""
 HELD_OUT_WORLDS = 2**41
-"""Global number of the first held-out world."""
+"""Global number of the first validation world: on these it is chosen which policy is kept."""
+VALIDATION_WORLDS = HELD_OUT_WORLDS
+TEST_WORLDS = 2**42
+"""Global number of the first test world: on these nothing is chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,21 +102,31 @@ class TrainingSummary:
         steps: Decisions learnt from.
         stopped: Why it ended: ``steps``, ``time`` or ``no improvement``.
         plan: Name of the plan.
-        held_out_worlds: Worlds of the held-out set.
-        gain_base: Mean held-out reward of the best policy above the plan's, base currency.
+        validation_worlds: Number of worlds on which it was chosen which policy is kept.
+        gain_base: Mean reward of the kept policy on the validation worlds above that of ``anchor``, base currency.
         gain_se_base: Standard error of that mean over worlds.
-        plan_reward_base: Mean held-out reward of the plan.
+        plan_reward_base: Mean reward of the plan there.
         missed: By how much the best policy misses soft constraints there; 0 where it meets them, or there are none.
+        anchor: Name of the policy that gains are above: the re-planner, or the plan itself.
+        over_plan_base: Mean reward of the kept policy there above that of the plan.
+        over_plan_se_base: Its standard error.
+        anchor_reward_base: Mean reward of ``anchor`` there.
+        test: Figures from worlds that chose nothing; None where none were played.
     """
 
     steps: int
     stopped: str
     plan: str
-    held_out_worlds: int
+    validation_worlds: int
     gain_base: float
     gain_se_base: float
     plan_reward_base: float
     missed: float = 0.0
+    anchor: str = ""
+    over_plan_base: float = float("nan")
+    over_plan_se_base: float = float("nan")
+    anchor_reward_base: float = float("nan")
+    test: FinalFigures | None = None
 
 
 OnProgress = Callable[[TrainingProgress], None]

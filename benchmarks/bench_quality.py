@@ -20,7 +20,7 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.studies.compare import measured
-from xbopt.studies.paired import ratio_of_gaps
+from xbopt.core.paired import ratio_of_gaps
 from xbopt.studies.simulate import simulate
 from xbopt.studies.totals import TotalsRecorder
 

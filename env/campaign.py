@@ -54,6 +54,9 @@ class CampaignSettings:
         expected_reward: Reward a day with what it brings on average in this world as it stands, instead of with what
             chance made of it. States, observations and customer value stay as drawn, and the mean of the return is the
             same (law of total expectation); its spread is smaller, which is what learning wants.
+        prompt_reward: Reward each step with the change since the last one of customer value and of what is carried
+            beyond, instead of all of it at the end. The return is the same (potential-based shaping: Ng, Harada,
+            Russell 1999, ICML), but a step that wins customers is told so at once.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
         first_world: Global number of the first world.
@@ -65,6 +68,7 @@ class CampaignSettings:
     objective: Objective = "margin_and_customers"
     relative_to_anchor: bool = False
     expected_reward: bool = False
+    prompt_reward: bool = False
     seed: int = 0
     world_seed: int | None = None
     first_world: int = 0
@@ -164,6 +168,9 @@ class Campaign:
         self._anchor_run: MarketRun | None = None
         self._bare_run: MarketRun | None = None
         self._counts_organic = False
+        nothing = np.zeros((worlds, regions, segments))
+        self._standing = _Standing(customers=nothing, beyond=nothing)
+        self._anchor_standing = self._standing
 
     def count_organic(self) -> None:
         """From the next episode on, play the same promotions without media as well; a day costs about twice as much."""
@@ -185,6 +192,8 @@ class Campaign:
             blind = isinstance(self.anchor_policy, BlindPolicy)
             self._anchor_run = self._run.twin() if blind else self._run.watched_twin()
         self._bare_run = self._run.without_limits() if self._counts_organic else None
+        nothing = np.zeros((self.worlds, *self.market.shape[:2]))
+        self._standing = self._anchor_standing = _Standing(customers=nothing, beyond=nothing)
         return self._run.observe()
 
     def step(self, actions: Actions) -> CampaignStep:
@@ -222,10 +231,11 @@ class Campaign:
         done = end == self.market.scenario.days
         # One reward by term and by cell: learning is judged by either, and the two sums round differently.
         earned = cells
-        if done and self.settings.objective == "margin_and_customers":
-            customers, beyond = self._evening(run)
+        if self._counts_standing(done=done):
+            evening, before = self._evening(run), self._standing
+            customers, beyond = evening.customers - before.customers, evening.beyond - before.beyond
             terms[CUSTOMER_VALUE], terms[CARRIED_BEYOND] = add_up(customers, 1, 2), add_up(beyond, 1, 2)
-            earned = earned + customers + beyond
+            earned, self._standing = earned + customers + beyond, evening
         if self._anchor_run is not None:
             planned = self._anchor_reward(self._anchor_run, end)
             terms[ANCHOR_REWARD] = -add_up(planned, 1, 2)
@@ -253,15 +263,31 @@ class Campaign:
         total = np.zeros((self.worlds, *self.market.shape[:2]))
         while run.state.day < end:
             total = total + self._played(run, self.anchor_policy.decide(run.observe())).contribution_margin
-        if end == self.market.scenario.days and self.settings.objective == "margin_and_customers":
-            customers, beyond = self._evening(run)
-            total = total + customers + beyond
+        if self._counts_standing(done=end == self.market.scenario.days):
+            evening, before = self._evening(run), self._anchor_standing
+            total = total + (evening.customers - before.customers) + (evening.beyond - before.beyond)
+            self._anchor_standing = evening
         return total
 
-    def _evening(self, run: MarketRun) -> tuple[FloatArray, FloatArray]:
-        """Change of customer value, and what is carried beyond the last day, ``(B, R, S)`` each, base currency."""
+    def _counts_standing(self, *, done: bool) -> bool:
+        return self.settings.objective == "margin_and_customers" and (done or self.settings.prompt_reward)
+
+    def _evening(self, run: MarketRun) -> "_Standing":
         beyond = carried_beyond(self.market).by_cell(run.state, run.world)
-        return cell_customer_value(self.market, run.state, self._value), beyond
+        return _Standing(customers=cell_customer_value(self.market, run.state, self._value), beyond=beyond)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """What stands beside the margin on an evening, by cell ``(B, R, S)``, base currency.
+
+    Attributes:
+        customers: Change of customer value since the first morning.
+        beyond: What is carried beyond the day.
+    """
+
+    customers: FloatArray
+    beyond: FloatArray
 
 
 def make_encoding(

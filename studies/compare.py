@@ -23,7 +23,7 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.frames import Frame, frame_of, kpi_rows
 from xbopt.studies.kpis import WorldRange
-from xbopt.studies.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
+from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 from xbopt.studies.totals import Totals, TotalsRecorder
 

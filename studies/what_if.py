@@ -30,7 +30,7 @@ from xbopt.studies.compare import CONFIDENCE, measured
 from xbopt.studies.edits import with_edits
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange
-from xbopt.studies.paired import PairedDifference, paired_differences
+from xbopt.core.paired import PairedDifference, paired_differences
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 from xbopt.studies.totals import CELL_COUNTS
 

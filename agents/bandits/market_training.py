@@ -151,7 +151,7 @@ class BanditTraining:
             steps=standing.rows,
             stopped=stopped,
             plan=self._plan.name,
-            held_out_worlds=self._own.held_out_worlds,
+            validation_worlds=self._own.held_out_worlds,
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
             plan_reward_base=float(self._held_out.planned.mean()),

@@ -14,9 +14,11 @@ from torch import nn
 from torch.distributions import Normal
 
 from xbopt.agents.ppo.credit import StepParts
+from xbopt.agents.ppo.ordinal_choices import OrdinalChoices
 from xbopt.agents.ppo.policy import PolicyParts
 from xbopt.env.actions import Actions
 from xbopt.env.features import Float32Array
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.env.tactic_actions import TacticActions
 
 
@@ -62,6 +64,7 @@ class CampaignActorCritic(ActorCriticPolicy):
     group: torch.Tensor
     entry_group: torch.Tensor
     first_scale: torch.Tensor
+    exists: torch.Tensor
 
     def __init__(
         self,
@@ -92,14 +95,19 @@ class CampaignActorCritic(ActorCriticPolicy):
         self.network = parts.network
         self._sizes = parts.encoding.components.sizes if isinstance(parts.encoding, TacticActions) else None
         self.register_buffer("entry_group", torch.from_numpy(parts.credit.group))
+        self._ordinal = isinstance(parts.encoding, ResidualActions)
+        if isinstance(parts.encoding, ResidualActions):
+            self.register_buffer("exists", torch.from_numpy(parts.encoding.factors.exists))
         if self._sizes is None:
             self.log_scale = nn.Parameter(torch.log(torch.tensor(parts.settings.exploration, dtype=torch.float32)))
             self.register_buffer("group", torch.from_numpy(parts.layout.groups))
             self.register_buffer("first_scale", torch.tensor(parts.layout.scale, dtype=torch.float32))
         self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1.0), eps=1e-5)
 
-    def _choices(self, features: torch.Tensor) -> CellChoices | Normal:
+    def _choices(self, features: torch.Tensor) -> CellChoices | OrdinalChoices | Normal:
         parameters = self.network.parameters_of(features)
+        if self._ordinal:
+            return OrdinalChoices(parameters, self.log_scale.exp()[self.group], self.exists)
         if self._sizes is None:
             return Normal(parameters, self.log_scale[self.group].exp().expand_as(parameters), validate_args=False)
         return CellChoices(parameters, self._sizes)
@@ -140,7 +148,7 @@ class CampaignActorCritic(ActorCriticPolicy):
         Squared differences in units of exploration for numbers, negative log likelihood for choices.
         """
         choices = self._choices(obs)
-        if isinstance(choices, CellChoices):
+        if not isinstance(choices, Normal):
             return -choices.log_prob(actions)
         return ((choices.mean - actions) / self.first_scale) ** 2
 
@@ -166,8 +174,11 @@ class CampaignActorCritic(ActorCriticPolicy):
         parameters = self.network.parameters_of(obs)
         if isinstance(self.action_dist, DiagGaussianDistribution):
             return self.action_dist.proba_distribution(parameters, self.log_scale[self.group])
-        assert isinstance(self.action_dist, MultiCategoricalDistribution), "there are two encodings"
-        return self.action_dist.proba_distribution(parameters)
+        assert isinstance(self.action_dist, MultiCategoricalDistribution), "all other entries are choices"
+        choices = self._choices(obs)
+        return self.action_dist.proba_distribution(
+            choices.library_logits if isinstance(choices, OrdinalChoices) else parameters
+        )
 
     def predict_values(self, obs: PyTorchObs) -> torch.Tensor:
         """Values."""

@@ -3,18 +3,18 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import cast
+from typing import Any, cast
 
 import torch
 from stable_baselines3 import PPO
 
-from xbopt.agents.ppo.held_out import Score
+from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.soft_constraints import PidMultiplier
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 
 _NAME = "latest.pt"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,7 +24,10 @@ class Checkpoint:
     Attributes:
         update: Updates done.
         steps: Decisions learnt from.
-        best: Best score so far.
+        seconds: Wall time so far, over all calls.
+        looks: Evaluations on the validation worlds.
+        best: Score of the policy that is kept.
+        highest_base: Highest mean gain so far, whether shown or not.
         waited: Evaluations since then.
         imitated: Whether the imitation before the first update is over.
         multipliers: The price of missing each soft constraint, by its name.
@@ -32,7 +35,10 @@ class Checkpoint:
 
     update: int
     steps: int
+    seconds: float
+    looks: int
     best: Score
+    highest_base: float
     waited: int
     imitated: bool
     multipliers: dict[str, PidMultiplier]
@@ -71,14 +77,17 @@ def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
         model.policy.load_state_dict(cast("dict[str, torch.Tensor]", content["policy"]))
         model.policy.optimizer.load_state_dict(cast("dict[str, object]", content["optimizer"]))
         state = cast("dict[str, object]", content["state"])
-        best = cast("dict[str, float]", state["best"])
+        best = cast("dict[str, Any]", state["best"])
         multipliers = cast("dict[str, dict[str, float]]", state["multipliers"])
         return Checkpoint(
             update=cast("int", state["update"]),
             steps=cast("int", state["steps"]),
+            seconds=cast("float", state["seconds"]),
+            looks=cast("int", state["looks"]),
             best=Score(**best),
+            highest_base=cast("float", state["highest_base"]),
             waited=cast("int", state["waited"]),
-            imitated=cast("bool", state.get("imitated", state.get("taught"))),  # the older name of the entry
+            imitated=cast("bool", state["imitated"]),
             multipliers={name: PidMultiplier(**one) for name, one in multipliers.items()},
         )
     except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, OSError) as error:

@@ -8,6 +8,7 @@ from xbopt.core.arrays import IntArray
 from xbopt.env.actions import Encoding
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.env.tactic_actions import TacticActions
 
 _LEAST_EDGE = 0.05
@@ -52,11 +53,14 @@ def action_layout(
         encoding: The encoding.
         features: Names the market's shape.
         neutral_share: Probability of each component's neutral choice before any training, for tactics.
-        exploration: First standard deviation of pace, spend, dayparts and discount, for continuous actions.
+        exploration: First standard deviation of pace, spend, dayparts (timing) and discount, in units of an entry: its
+            range for continuous actions, a level for residual ones.
     """
     if isinstance(encoding, TacticActions):
         return _tactic_layout(encoding, features.shape, neutral_share)
-    assert isinstance(encoding, ContinuousActions), "there are two encodings"
+    if isinstance(encoding, ResidualActions):
+        return _residual_layout(encoding, features.shape, exploration)
+    assert isinstance(encoding, ContinuousActions), "there are three encodings"
     return _continuous_layout(encoding, exploration)
 
 
@@ -80,6 +84,24 @@ def _tactic_layout(encoding: TacticActions, shape: tuple[int, int, int], neutral
         group_names=("logits",),
         bias=tuple(row * cells),
         scale=(1.0,) * (cells * width),
+    )
+
+
+def _residual_layout(
+    encoding: ResidualActions, shape: tuple[int, int, int], exploration: tuple[float, ...]
+) -> ActionLayout:
+    """One location a factor: of the whole, of regions, of cells, of channels, the order in which factors stand."""
+    factors = encoding.factors
+    kinds = ("pace", "spend", "timing", "discount")
+    groups = np.array([kinds.index(kind) for kind in factors.kinds], dtype=np.int64)
+    return ActionLayout(
+        shape=shape,
+        widths=(1, 1, 0, 1, 1),
+        order=np.arange(len(factors), dtype=np.int64),
+        groups=groups,
+        group_names=kinds,
+        bias=tuple(factors.neutral.astype(np.float64).tolist()),
+        scale=tuple(exploration[group] for group in groups),
     )
 
 
@@ -117,7 +139,9 @@ def entry_places(encoding: Encoding) -> IntArray:
     if isinstance(encoding, TacticActions):
         regions, segments = encoding.menu.base.cell_share.shape
         return np.repeat(_grid(regions, segments, None), len(encoding.components.sizes), axis=0)
-    assert isinstance(encoding, ContinuousActions), "there are two encodings"
+    if isinstance(encoding, ResidualActions):
+        return encoding.factors.places
+    assert isinstance(encoding, ContinuousActions), "there are three encodings"
     regions, segments, channels, hours = encoding.shape
     whole, region = _grid(None, None, None), _grid(regions, None, None)
     pair, cell = _grid(regions, None, channels), _grid(regions, segments, None)

@@ -110,7 +110,8 @@ class SharedNetwork(nn.Module):
         self.to_pair, self.to_cell = nn.Linear(width, width), nn.Linear(width, width)
         self.to_region, self.to_whole = nn.Linear(width, width), nn.Linear(width, width)
         # A head also reads the features themselves: a rule that is linear in them is learnt at once.
-        inputs = (width, width, width + channel, width + cell, width + channel)
+        # That of a channel reads its cell's too: what an order of the cell is worth says how much a visit is worth.
+        inputs = (width + whole, width + region, width + channel, width + cell, width + channel + cell)
         self.heads = nn.ModuleList(
             [_silent(size, outputs) for size, outputs in zip(inputs, layout.widths, strict=True) if outputs]
         )
@@ -133,12 +134,13 @@ class SharedNetwork(nn.Module):
         by_pair = torch.tanh(r[:, :, None] + self.to_pair(x.mean(dim=2)))
         by_region = torch.tanh(r + self.to_region(by_cell.mean(dim=2)))
         by_whole = torch.tanh(w + self.to_whole(by_region.mean(dim=1)))
+        around = cells[:, :, :, None].expand(-1, -1, -1, channels.shape[3], -1)
         states = (
-            by_whole,
-            by_region,
+            torch.cat([by_whole, whole], dim=1),
+            torch.cat([by_region, regions], dim=2),
             torch.cat([by_pair, channels.mean(dim=2)], dim=3),
             torch.cat([by_cell, cells], dim=3),
-            torch.cat([x, channels], dim=4),
+            torch.cat([x, channels, around], dim=4),
         )
         heads = iter(self.heads)
         outputs = [

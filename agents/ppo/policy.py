@@ -12,23 +12,26 @@ import numpy as np
 import torch
 
 from xbopt.agents.exploration import checked_exploration
+from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_policy_of
 from xbopt.agents.ppo.credit import Credit, credit_by
 from xbopt.agents.ppo.layout import ActionLayout, action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, Network, SharedNetwork
 from xbopt.agents.ppo.settings import RENAMED, PpoSettings, with_options
 from xbopt.agents.saved_policy import read_policy, write_arrays
 from xbopt.agents.saved_policy import save_policy as save_common_parts
-from xbopt.core.arrays import FloatArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.anchored_menu import AnchoredMenu
 from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.factors import Factors, one_notch_exploration
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import Observation, PolicyKind
+from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.env.actions import Encoding
 from xbopt.env.campaign import make_encoding
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.parameters import MarketParameters
 
@@ -46,6 +49,7 @@ class PolicyParts:
         credit: Which rewards they are judged by in training.
         features: What it reads.
         plan: The plan that it starts from.
+        anchor_policy: The policy that residual actions are relative to; the plan for other encodings.
         settings: How it is trained.
     """
 
@@ -55,14 +59,30 @@ class PolicyParts:
     credit: Credit
     features: FeatureLayout
     plan: ScheduledPolicy
+    anchor_policy: DirectPolicy
     settings: PpoSettings
 
 
-def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSettings) -> PolicyParts:
-    """An untrained policy for a market: it carries the plan on. The first weights are PyTorch's next draws."""
+def build_parts(
+    market: MarketParameters,
+    plan: ScheduledPolicy,
+    settings: PpoSettings,
+    anchor_policy: DirectPolicy | None = None,
+) -> PolicyParts:
+    """An untrained policy for a market: the anchor policy for residual actions, the plan for others.
+
+    The first weights are PyTorch's next draws.
+
+    Args:
+        market: The market.
+        plan: The plan that it starts from.
+        settings: How it is trained.
+        anchor_policy: The policy that residual actions are relative to; the plan where left out.
+    """
     scenario = market.scenario
     anchor = Anchor.of(plan, scenario.limits)
-    encoding = make_encoding(market, anchor, settings.campaign(), plan)
+    around = anchor_policy or plan
+    encoding = make_encoding(market, anchor, settings.campaign(), around)
     features = FeatureLayout.of(scenario, anchor, scenario.document.tactics.decide_every_days)
     layout = action_layout(encoding, features, neutral_share=settings.neutral_share, exploration=settings.exploration)
     credit = credit_by(settings.credit, encoding)
@@ -74,6 +94,7 @@ def build_parts(market: MarketParameters, plan: ScheduledPolicy, settings: PpoSe
         credit=credit,
         features=features,
         plan=plan,
+        anchor_policy=around,
         settings=settings,
     )
 
@@ -94,11 +115,29 @@ def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Te
         features=parts.features.names,
         actions=parts.encoding.names,
         files=[_WEIGHTS],
-        entries={"settings": asdict(parts.settings)},
+        entries={"settings": asdict(parts.settings), "anchor": anchor_entry(parts.anchor_policy)},
     )
 
 
-def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy":
+def anchor_entry(policy: DirectPolicy) -> dict[str, object]:
+    """What makes an anchor policy anew, beside its plan and the market: an entry of ``policy.json``."""
+    if isinstance(policy, ReplanningPolicy):
+        return {"name": policy.name, "budget_price": policy.budget_price, "budget_binds": policy.budget_binds}
+    return {"name": policy.name}
+
+
+def _anchor_of(entry: Mapping[str, object], plan: ScheduledPolicy, market: MarketParameters) -> DirectPolicy:
+    if "budget_price" not in entry:
+        return plan
+    return replanning_policy_of(
+        market,
+        plan,
+        budget_price=float(cast("float", entry["budget_price"])),
+        budget_binds=bool(entry["budget_binds"]),
+    )
+
+
+def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy":
     """Read a policy for a market.
 
     Raises:
@@ -108,7 +147,8 @@ def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | Pp
     named = cast("dict[str, object]", saved.entries["settings"])
     # Policies from before there was a choice were judged by everything.
     settings = with_options(PpoSettings(credit="whole"), {RENAMED.get(name, name): named[name] for name in named})
-    parts = build_parts(market, saved.plan, settings)
+    anchor = _anchor_of(cast("dict[str, object]", saved.entries.get("anchor", {})), saved.plan, market)
+    parts = build_parts(market, saved.plan, settings, anchor)
     saved.check_names(market.scenario, features=parts.features.names, actions=parts.encoding.names)
     weights = {name: torch.from_numpy(array) for name, array in saved.arrays(_WEIGHTS).items()}
     try:
@@ -118,13 +158,15 @@ def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | Pp
     return as_policy(parts)
 
 
-def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy":
+def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy":
     """The policy that a network is, once its encoding says what it answers."""
     # Double precision: an answer then depends on a world's own features alone, not on the batch it comes in.
     network = parts.network.double().eval()
     if isinstance(parts.encoding, TacticActions):
         return PpoTacticPolicy(network=network, encoding=parts.encoding, features=parts.features)
-    assert isinstance(parts.encoding, ContinuousActions), "there are two encodings"
+    if isinstance(parts.encoding, ResidualActions):
+        return PpoResidualPolicy(network=network, encoding=parts.encoding, features=parts.features)
+    assert isinstance(parts.encoding, ContinuousActions), "there are three encodings"
     return PpoDirectPolicy(network=network, encoding=parts.encoding, features=parts.features)
 
 
@@ -212,6 +254,67 @@ class PpoTacticPolicy:
             start += size
         greedy = components.joint(marginals)
         return (1.0 - self.exploration) * greedy + self.exploration / greedy.shape[3]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpoResidualPolicy:
+    """A trained network's levels around the anchor policy, with exact probabilities.
+
+    Its own level of a factor is the likeliest one. Exploration goes one notch to either side, each factor for itself.
+
+    Attributes:
+        network: The network.
+        encoding: What its outputs mean.
+        features: What it reads.
+        exploration: Share of a factor's decisions that go one notch to either side.
+        name: Name in reports and logs.
+        kind: What sort of policy it is.
+    """
+
+    network: Network
+    encoding: ResidualActions
+    features: FeatureLayout
+    exploration: float = 0.0
+    name: str = "ppo"
+    kind: PolicyKind = "ppo"
+
+    @property
+    def factors(self) -> Factors:
+        """What its probabilities are over."""
+        return self.encoding.factors
+
+    def exploring(self, share: float) -> "PpoResidualPolicy":
+        """The same policy, each factor of which goes one notch to either side with a share; 0 is the policy itself.
+
+        Raises:
+            PolicyError: The share is not within 0..1.
+        """
+        return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
+
+    def own_levels(self, observation: Observation) -> IntArray:
+        """The likeliest level of each factor ``(B, A)``: that nearest to its location, the lower of two as near.
+
+        Raises:
+            PolicyError: The observation holds a value that is no number.
+        """
+        locations = _outputs(self.network, self.features, observation)
+        return np.clip(np.ceil(locations - 0.5), 0, self.factors.levels - 1).astype(np.int64)
+
+    def factor_probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of every level of each factor ``(B, A, L)``.
+
+        Raises:
+            PolicyError: The observation holds a value that is no number.
+        """
+        return one_notch_exploration(self.factors, self.own_levels(observation), self.exploration)
+
+    def decode(self, levels: IntArray, observation: Observation) -> Decision:
+        """The day's decision of levels ``(B, A)``, before projection.
+
+        Raises:
+            DecisionError: A wrong shape, or a number that names no level.
+        """
+        return self.encoding.decode(self.encoding.check(levels), observation)
 
 
 def _outputs(network: Network, features: FeatureLayout, observation: Observation) -> FloatArray:

@@ -27,10 +27,11 @@ class PpoSettings:
     """How PPO learns.
 
     Attributes:
-        encoding: ``tactics`` or ``continuous``.
+        encoding: ``residual``, ``tactics`` or ``continuous``.
         form: ``factored`` or ``full``.
         objective: What is earned, see ``CampaignSettings``.
         expected_reward: Learn from what days bring on average in their world; see ``CampaignSettings``.
+        prompt_reward: Reward steps with what they change in customers and carry-over at once; see ``CampaignSettings``.
         imitation_steps: Gradient steps of imitating the re-planner before anything is tried; 0 for none. Only where the
             run starts from the planner's plan.
         credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
@@ -53,15 +54,17 @@ class PpoSettings:
         neutral_share: Probability of each component's neutral choice before training, for ``tactics``.
         pacing_slack: How far spend may run ahead of the plan's, as a share of all that the plan spends, before it has a
             price; 0 for no such constraint. See ``soft_constraints``.
-        held_out_worlds: Worlds of the held-out set.
-        evaluate_every: Updates between evaluations on it.
+        validation_worlds: Worlds on which it is chosen which policy is kept.
+        test_worlds: Worlds that choose nothing, on which the kept policy is told at the end; 0 for none.
+        evaluate_every: Updates between evaluations on the validation worlds.
         patience: Evaluations without improvement after which training stops.
     """
 
-    encoding: EncodingName = "tactics"
+    encoding: EncodingName = "residual"
     form: Form = "factored"
     objective: Objective = "margin_and_customers"
     expected_reward: bool = True
+    prompt_reward: bool = True
     imitation_steps: int = 500
     credit: CreditName = "region"
     network: NetworkName = "shared"
@@ -82,7 +85,8 @@ class PpoSettings:
     exploration_discount: float = 0.01
     neutral_share: float = 0.9
     pacing_slack: float = 0.0
-    held_out_worlds: int = 128
+    validation_worlds: int = 128
+    test_worlds: int = 256
     evaluate_every: int = 5
     patience: int = 40
 
@@ -100,7 +104,7 @@ class PpoSettings:
         for name in ("width", "worlds", "episodes", "epochs", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
-        for name in ("batch_size", "held_out_worlds"):
+        for name in ("batch_size", "validation_worlds"):
             if getattr(self, name) < 2:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 2 is wanted.")
         for name in ("learning_rate", "clip_range", "target_kl", *_EXPLORATIONS):
@@ -123,6 +127,7 @@ class PpoSettings:
             objective=self.objective,
             relative_to_anchor=True,
             expected_reward=self.expected_reward,
+            prompt_reward=self.prompt_reward,
         )
 
     def as_played(self) -> CampaignSettings:
@@ -130,7 +135,7 @@ class PpoSettings:
 
         Training holds numbers too: an action that stands for a week shows what it does.
         """
-        return replace(self.campaign(), days_per_step=None if self.encoding == "tactics" else 1)
+        return replace(self.campaign(), days_per_step=1 if self.encoding == "continuous" else None)
 
     @property
     def exploration(self) -> tuple[float, ...]:
@@ -139,7 +144,25 @@ class PpoSettings:
 
 
 Size = Literal["small", "medium", "large"]
+_RESIDUAL = PpoSettings(
+    worlds=64,
+    credit="cell",
+    imitation_steps=0,
+    epochs=6,
+    learning_rate=3e-3,
+    clip_range=0.3,
+    target_kl=0.5,
+    discount=0.9,
+    gae_lambda=0.8,
+    exploration_pace=0.6,
+    exploration_spend=1.2,
+    exploration_dayparts=0.4,
+    exploration_discount=0.4,
+)
 PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
+    ("residual", "small"): _RESIDUAL,
+    ("residual", "medium"): _RESIDUAL,
+    ("residual", "large"): _RESIDUAL,
     ("continuous", "small"): PpoSettings(encoding="continuous", form="full", worlds=64),
     ("continuous", "medium"): PpoSettings(
         encoding="continuous",
@@ -166,16 +189,16 @@ PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
         exploration_dayparts=0.158,
         exploration_discount=0.00437,
     ),
-    ("tactics", "small"): PpoSettings(worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
-    ("tactics", "medium"): PpoSettings(worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
-    ("tactics", "large"): PpoSettings(expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "small"): PpoSettings(encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "medium"): PpoSettings(encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "large"): PpoSettings(encoding="tactics", expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
 }
 """Hyperparameters by encoding and size of the market, as ``benchmarks/search_ppo_presets.py`` found them."""
 
 _SMALL, _MEDIUM = 40, 100
 
 
-def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
+def preset_for(scenario: Scenario, encoding: str = "residual") -> PpoSettings:
     """The preset for a scenario's size: cells times channels up to 40 are small, up to 100 medium.
 
     Raises:
@@ -189,7 +212,7 @@ def preset_for(scenario: Scenario, encoding: str = "tactics") -> PpoSettings:
     return PRESETS[encoding, size]
 
 
-RENAMED: Mapping[str, str] = {"lessons": "imitation_steps"}
+RENAMED: Mapping[str, str] = {"lessons": "imitation_steps", "held_out_worlds": "validation_worlds"}
 """Settings that once had another name: saved policies are read by it, options are told the new one."""
 
 

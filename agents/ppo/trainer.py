@@ -19,12 +19,12 @@ from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from xbopt.agents.ppo.credit import StepParts
-from xbopt.agents.ppo.held_out import HeldOut, Score
 from xbopt.agents.ppo.imitation import demonstrations, imitate
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
 from xbopt.agents.ppo.policy import PolicyParts, build_parts, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import PidMultiplier, soft_constraints
+from xbopt.agents.ppo.validation import Score, Validation
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
@@ -67,33 +67,43 @@ class PpoTraining:
         ppo: PpoSettings | None = None,
         shelf: PolicyShelf | None = None,
     ) -> None:
+        self._began = time.perf_counter()  # the time limit counts planning
         torch.set_num_threads(1)  # on shared cores two threads are slower than one
         if ppo is None:
-            encoding = str(settings.options.get("encoding", "tactics"))
+            encoding = str(settings.options.get("encoding", "residual"))
             ppo = with_options(preset_for(market.scenario, encoding), settings.options)
         shelf = shelf or PolicyShelf(market)
         plan = shelf.plan(settings.plan or DEFAULT_PLAN)
+        # From the planner's plan on, the policy to beat is the re-planner; another plan is its own yardstick.
+        anchor = shelf.policy("replan") if plan.name == DEFAULT_PLAN else plan
+        assert isinstance(anchor, DirectPolicy), "the re-planner decides spend itself"
         worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
-        campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan)
+        campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan, anchor_policy=anchor)
         constraints = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)
         if constraints:
             ppo = replace(ppo, credit="whole")  # the price of a constraint on the whole campaign has no parts
         self._ppo, self._settings, self._scenario_hash = ppo, settings, market.scenario.hash
-        self._teacher = shelf.policy("replan") if ppo.imitation_steps and plan.name == DEFAULT_PLAN else None
+        self._anchor, self._shelf = anchor, shelf
+        imitates = ppo.imitation_steps and anchor is not plan and ppo.encoding != "residual"
+        self._teacher = anchor if imitates else None
         torch.manual_seed(int(named_generator(settings.seed, "ppo/weights").integers(2**63)))
-        self._parts, step = build_parts(market, plan, ppo), StepParts()
+        self._parts, step = build_parts(market, plan, ppo, anchor), StepParts()
         self._envs = CampaignVecEnv(campaign, constraints, self._parts.credit, step)
         self._model = _model(self._envs, self._parts, step)
-        # Following the plan in worlds before the first ones to train on shows what features look like.
+        # The neutral action in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_anchor=False)
         neutral = np.tile(campaign.encoding.neutral, (ppo.worlds, 1))
-        shown, _ = demonstrations(Campaign(market, worlds=ppo.worlds, settings=before, plan=plan), lambda _: neutral)
+        look = Campaign(market, worlds=ppo.worlds, settings=before, plan=plan, anchor_policy=anchor)
+        shown, _ = demonstrations(look, lambda _: neutral)
         self._parts.network.take_in(torch.from_numpy(shown))
-        self._held_out = HeldOut(market, plan, ppo, seed=settings.seed)
+        self._validation = Validation(market, plan, anchor, ppo, seed=settings.seed)
         self._state = Checkpoint(
             update=0,
             steps=0,
+            seconds=0.0,
+            looks=0,
             best=Score.nothing(),
+            highest_base=float("-inf"),
             waited=0,
             imitated=False,
             multipliers={one.name: PidMultiplier() for one in constraints},
@@ -118,21 +128,22 @@ class PpoTraining:
         """
         if resume:
             self._resume(run)
-        started, state, ppo = time.perf_counter(), self._state, self._ppo
+        state, ppo = self._state, self._ppo
+        before = state.seconds
         with closing(SummaryWriter(str(run.tensorboard))) as board:
 
             def evaluate() -> None:
-                on_progress(self._evaluate(run, board, time.perf_counter() - started))
+                state.seconds = before + time.perf_counter() - self._began
+                on_progress(self._evaluate(run, board))
 
             if not state.imitated:
-                evaluate()
                 state.imitated = True
                 if self._teacher is not None:
                     self._imitate(self._teacher)
-                    evaluate()
+                evaluate()
             stopped = ""
             while not stopped:
-                stopped = self._settings.reached(state.steps, time.perf_counter() - started)
+                stopped = self._settings.reached(state.steps, time.perf_counter() - self._began)
                 if not stopped and state.waited >= ppo.patience:
                     stopped = "no improvement"
                 if not stopped:
@@ -141,16 +152,18 @@ class PpoTraining:
                         evaluate()
             if state.update % ppo.evaluate_every != 0:
                 evaluate()
-        if np.isnan(self._held_out.plan_reward_base):
-            self._held_out.score(self._model.policy)
         return TrainingSummary(
             steps=state.steps,
             stopped=stopped,
             plan=self._parts.plan.name,
-            held_out_worlds=ppo.held_out_worlds,
+            anchor=self._anchor.name,
+            validation_worlds=ppo.validation_worlds,
             gain_base=state.best.gain_base,
             gain_se_base=state.best.gain_se_base,
-            plan_reward_base=self._held_out.plan_reward_base,
+            over_plan_base=state.best.over_plan_base,
+            over_plan_se_base=state.best.over_plan_se_base,
+            plan_reward_base=self._validation.plan_reward_base,
+            anchor_reward_base=self._validation.anchor_reward_base,
             missed=state.best.missed,
         )
 
@@ -158,7 +171,7 @@ class PpoTraining:
         """Imitate the teacher in worlds before the first ones to train on."""
         assert isinstance(teacher, DirectPolicy), "the re-planner decides spend itself"
         own, ppo, seed = self._envs.campaign, self._ppo, self._settings.seed
-        shown = _SHOWN_DECISIONS_A_STEP * ppo.imitation_steps / self._held_out.decisions
+        shown = _SHOWN_DECISIONS_A_STEP * ppo.imitation_steps / self._validation.decisions
         worlds = int(np.clip(shown, *_SHOWN_WORLDS))
         settings = replace(
             ppo.as_played(),
@@ -167,7 +180,7 @@ class PpoTraining:
             expected_reward=False,
             first_world=TRAINING_WORLDS - ppo.worlds - worlds,
         )
-        campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan)
+        campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan, anchor_policy=own.anchor_policy)
         encoding = cast("ImitatingEncoding", campaign.encoding)
         features, actions = demonstrations(
             campaign, lambda seen: encoding.nearest(teacher.decide(seen).spend_base, seen)
@@ -184,36 +197,44 @@ class PpoTraining:
         for name, missed in self._envs.missed().items():
             state.multipliers[name].update(missed)
 
-    def _evaluate(self, run: RunDirectory, board: SummaryWriter, seconds: float) -> TrainingProgress:
-        """Score the policy on the held-out worlds, keep it if it is the best, write everything down."""
-        state = self._state
-        score = self._held_out.score(self._model.policy)
-        if score.is_better_than(state.best):
-            state.best, state.waited = score, 0
+    def _evaluate(self, run: RunDirectory, board: SummaryWriter) -> TrainingProgress:
+        """Score the policy on the validation worlds, keep it if it is the best, write everything down."""
+        state, residual = self._state, self._ppo.encoding == "residual"
+        # Before the first update a residual policy is the anchor, whose course is known.
+        first = state.looks == 0
+        score = self._validation.anchor() if first and residual else self._validation.score(self._model.policy)
+        state.looks += 1
+        # Residual actions can say the anchor itself, so nothing takes its place that is not shown to be better.
+        shown = first or not residual or score.missed < state.best.missed or score.beats_anchor(state.looks - 1)
+        kept = shown and score.is_better_than(state.best)
+        if kept:
+            state.best = score
             save_policy(run.policy, self._parts, self._parts.network.state_dict(), self._scenario_hash)
-        else:
-            state.waited += 1
+        rises = score.gain_base > state.highest_base + score.tolerance_base
+        state.highest_base = max(state.highest_base, score.gain_base)
+        state.waited = 0 if kept or rises else state.waited + 1
         progress = TrainingProgress.at(
             self._settings,
             steps=state.steps,
-            seconds=seconds,
+            seconds=time.perf_counter() - self._began,
             gain_base=score.gain_base,
             best_gain_base=state.best.gain_base,
-            planned_base=self._held_out.plan_reward_base,
+            planned_base=self._validation.anchor_reward_base,
         )
         logged = self._model.logger.name_to_value
         diagnostics = ("approx_kl", "clip_fraction", "explained_variance", "entropy_loss")
         figures = {
             "gain_base": score.gain_base,
             "gain_se_base": score.gain_se_base,
+            "over_plan_base": score.over_plan_base,
+            "over_plan_se_base": score.over_plan_se_base,
             "best_gain_base": state.best.gain_base,
-            "share_of_plan": progress.share_of_plan,
             "training_reward": self._envs.mean_reward,
             **{name: float(logged.get(f"train/{name}", float("nan"))) for name in diagnostics},
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
         }
-        run.add_progress({"update": state.update, "steps": state.steps, "seconds": seconds, **figures})
+        run.add_progress({"update": state.update, "steps": state.steps, "seconds": state.seconds, **figures})
         for name, value in figures.items():
             board.add_scalar(f"xbopt/{name}", value, state.steps)
         write_checkpoint(run.checkpoints, self._model, state)

@@ -5,7 +5,7 @@ import math
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.verdict import of_worlds
 from xbopt.studies.compare import ComparisonResult
-from xbopt.studies.paired import PairedDifference
+from xbopt.core.paired import PairedDifference
 
 MEASURE_WORDS = {
     "contribution_margin": "contribution margin",

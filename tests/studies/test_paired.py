@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from xbopt.studies import paired
-from xbopt.studies.paired import holm, is_hardly_positive, paired_differences, ratio_of_gaps, two_sided_p
+from xbopt.core.paired import holm, is_hardly_positive, paired_differences, ratio_of_gaps, two_sided_p
 
 
 def test_a_difference_worked_by_hand():
