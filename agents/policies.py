@@ -83,7 +83,9 @@ class PolicyShelf:
         return self._made[name_or_path]
 
     def plan(self, name: str) -> ScheduledPolicy:
-        """A built-in plan; see ``built_in_policy``."""
+        """A built-in plan, or a plan's file; see ``built_in_policy``."""
+        if is_plan_file(name):
+            return read_plan(name, self._market.scenario)
         return self._planned().schedule if name == "planner" else built_in_policy(name, self._market)
 
     def _make(self, name_or_path: str) -> Policy:

@@ -62,9 +62,9 @@ class TrainingProgress:
     Attributes:
         done_frac: Share of the limit that is used up, 0..1.
         steps: Decisions learnt from.
-        gain_base: Held-out reward of the current policy above the plan's, base currency.
+        gain_base: Validation reward of the current policy above that of the policy to beat, base currency.
         best_gain_base: The same of the policy that is kept.
-        share_of_plan: Held-out reward of the current policy over the plan's.
+        share_of_plan: Validation reward of the current policy over that of the policy to beat.
         seconds_left: At most this long still; NaN where nothing says.
     """
 
@@ -80,7 +80,7 @@ class TrainingProgress:
         cls, settings: TrainingSettings, *, steps: int, seconds: float, gain_base: float, best_gain_base: float,
         planned_base: float,
     ) -> "TrainingProgress":  # fmt: skip
-        """Where a run stands after so many steps and seconds, if the plan's held-out reward is ``planned_base``."""
+        """Where a run stands, if the policy to beat has a validation reward of ``planned_base``."""
         shares = [seconds / settings.time_limit_seconds] if settings.time_limit_seconds else []
         shares += [steps / settings.steps] if settings.steps else []
         done = min(max(shares), 1.0)
@@ -111,6 +111,7 @@ class TrainingSummary:
         over_plan_base: Mean reward of the kept policy there above that of the plan.
         over_plan_se_base: Its standard error.
         anchor_reward_base: Mean reward of ``anchor`` there.
+        tolerance_base: Gains up to this are rounding.
         test: Figures from worlds that chose nothing; None where none were played.
     """
 
@@ -126,6 +127,7 @@ class TrainingSummary:
     over_plan_base: float = float("nan")
     over_plan_se_base: float = float("nan")
     anchor_reward_base: float = float("nan")
+    tolerance_base: float = 0.0
     test: FinalFigures | None = None
 
 
@@ -168,11 +170,22 @@ def read_options(agent: str, options: Mapping[str, object], defaults: Mapping[st
             raise UsageError(f"{agent} has no setting {name!r}.{suggest(name, defaults)}")
         kind = cast("type[str | int | float]", type(defaults[name]))
         try:
-            # bool("False") is true.
-            read[name] = str(value) in ("True", "true", "1") if kind is bool else kind(cast("str", value))
-        except (TypeError, ValueError):
+            read[name] = _flag(value) if kind is bool else kind(cast("str", value))
+        except (TypeError, ValueError, KeyError):
             raise UsageError(f"{name} is {value!r}; a value like {defaults[name]!r} is wanted.") from None
     return read
+
+
+_FLAGS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _flag(value: object) -> bool:
+    """A flag as people write it.
+
+    Raises:
+        KeyError: It is none.
+    """
+    return _FLAGS[str(value).strip().lower()]
 
 
 def trained_policy(run: RunDirectory, market: MarketParameters) -> Policy:
@@ -220,8 +233,8 @@ def train(
             nothing gets better, so ``steps`` or ``time_limit_seconds`` has to be given.
         time_limit_seconds: Wall-clock limit.
         seed: Seed of everything: worlds, noise, the network's first weights, exploration.
-        plan: Name of the built-in plan that decisions are relative to and that the agent is measured against; the
-            planner's where left out.
+        plan: Name of the built-in plan that decisions are relative to, or a plan's file; the planner's where left
+            out.
         options: The agent's own options, by name; see ``docs/training.md``.
         resume: Go on with the run that is there.
         on_progress: Called after every evaluation.
@@ -247,14 +260,20 @@ def train(
     run = RunDirectory.open(Path(out)) if resume else RunDirectory.empty(Path(out))
     if resume:
         _check_same(run, loaded, settings)
+    started = time.perf_counter()
     # Nothing is written before the agent has taken every option.
     training = cast("Trainer", _loaded(AGENTS[agent].trainer))(build_market(loaded), settings)
     if not resume:
         run.create()
         run.write_scenario(loaded)
         run.write_config(_as_config(loaded, settings))
-    started = time.perf_counter()
-    summary = training.learn(run, on_progress or (lambda _: None), resume=resume)
+    try:
+        summary = training.learn(run, on_progress or (lambda _: None), resume=resume)
+    except OSError as error:
+        raise UsageError(
+            f"The run in {run.path} cannot be written on ({error.strerror or error}). Make room there, and go on with "
+            "--resume."
+        ) from error
     run.write_manifest(
         {
             "scenario": {"name": loaded.name, "hash": loaded.hash},

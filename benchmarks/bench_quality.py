@@ -16,11 +16,11 @@ from oracle_plans import WORLD_SEED, planned
 from xbopt.agents.policies import policy_from
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import Policy
+from xbopt.core.paired import ratio_of_gaps
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.studies.compare import measured
-from xbopt.core.paired import ratio_of_gaps
 from xbopt.studies.simulate import simulate
 from xbopt.studies.totals import TotalsRecorder
 

@@ -14,12 +14,13 @@ from xbopt.cli.terminal import print_json, result_console, say, table, terminal_
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from xbopt.agents.final_figures import FinalFigures
     from xbopt.agents.training import TrainingProgress, TrainingSummary
     from xbopt.core.scenario.scenario import Scenario
 
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[smh]?)")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DEFAULT_STEPS = 200_000
+_DEFAULT_STEPS, _DEFAULT_SECONDS = 200_000, 900.0
 
 
 def train_command(
@@ -28,17 +29,23 @@ def train_command(
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; new, unless --resume is given.")],
     steps: Annotated[
         int | None,
-        typer.Option("--steps", min=1, help="Decisions to learn from, worlds times steps. Without a limit: 200,000."),
+        typer.Option("--steps", min=1, help="Decisions to learn from, worlds times steps."),
     ] = None,
     time_limit: Annotated[
-        str | None, typer.Option("--time-limit", metavar="TIME", help="Stop after a time such as 90s, 10m or 2h.")
+        str | None,
+        typer.Option(
+            "--time-limit",
+            metavar="TIME",
+            help="Stop after a time such as 90s, 10m or 2h; planning counts, the final test does not. No limit: "
+            "15m or 200,000 decisions.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed and steps, same policy.")] = 0,
     plan: Annotated[
         str | None,
         typer.Option(
             "--plan",
-            help="Built-in plan that decisions are relative to: {plans}. [default: planner]",
+            help="Plan that decisions are relative to: {plans}, or a plan's CSV file. [default: planner]",
             show_default=False,
         ),
     ] = None,
@@ -58,21 +65,26 @@ def train_command(
 
     seconds = None if time_limit is None else _seconds(time_limit)
     if steps is None and seconds is None:
-        steps = _DEFAULT_STEPS
+        steps, seconds = _DEFAULT_STEPS, _DEFAULT_SECONDS
     loaded = load_scenario(scenario, overrides=changes or [])
-    with _bar(f"{loaded.name}, {agent}", loaded.base_currency, quiet=as_json) as on_progress:
-        summary = train(
-            loaded,
-            agent,
-            out,
-            steps=steps,
-            time_limit_seconds=seconds,
-            seed=seed,
-            plan=plan,
-            options=_options(options or []),
-            resume=resume,
-            on_progress=on_progress,
-        )
+    try:
+        with _bar(f"{loaded.name}, {agent}", loaded.base_currency) as on_progress:
+            summary = train(
+                loaded,
+                agent,
+                out,
+                steps=steps,
+                time_limit_seconds=seconds,
+                seed=seed,
+                plan=plan,
+                options=_options(options or []),
+                resume=resume,
+                on_progress=on_progress,
+            )
+    except KeyboardInterrupt:
+        if any((out / "checkpoints").glob("*")):
+            say(f"Go on from the last evaluation by the same command with --resume (--out {out}).")
+        raise
     if as_json:
         print_json(_as_json(loaded, agent, seed, out, summary))
     else:
@@ -99,12 +111,19 @@ def _options(texts: list[str]) -> dict[str, object]:
 
 
 @contextmanager
-def _bar(label: str, currency: str, *, quiet: bool) -> "Generator[Callable[[TrainingProgress], None]]":
-    """A progress bar on stderr with gain, share of the plan and time left; silent where nobody watches."""
+def _bar(label: str, currency: str) -> "Generator[Callable[[TrainingProgress], None]]":
+    """Progress on stderr: a bar where somebody watches, else a line each evaluation."""
     import sys
 
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
+    numbers = terminal_numbers(currency)
+
+    def standing(at: "TrainingProgress") -> str:
+        left = "" if at.seconds_left != at.seconds_left else f", {at.seconds_left:,.0f} s left"
+        gain, best = (numbers.number(amount, "money", symbol=False) for amount in (at.gain_base, at.best_gain_base))
+        return f"validation gain {gain}, of the kept policy {best}{left}"
+
+    if not sys.stderr.isatty():
+        yield lambda at: say(f"{label}: {at.steps:,} decisions, {standing(at)}")
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -116,47 +135,71 @@ def _bar(label: str, currency: str, *, quiet: bool) -> "Generator[Callable[[Trai
         TextColumn("{task.fields[standing]}"),
     )
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bar:
-        numbers = terminal_numbers(currency)
-        task = bar.add_task(label, total=1.0, standing="playing the plan")
-
-        def update(at: "TrainingProgress") -> None:
-            left = "" if at.seconds_left != at.seconds_left else f", {at.seconds_left:,.0f} s left"
-            gain = numbers.number(at.gain_base, "money", symbol=False)
-            words = f"gain {gain}, {numbers.share(at.share_of_plan)} of the plan{left}"
-            bar.update(task, completed=at.done_frac, standing=words)
-
-        yield update
+        task = bar.add_task(label, total=1.0, standing="planning")
+        yield lambda at: bar.update(task, completed=at.done_frac, standing=standing(at))
 
 
 def _as_json(scenario: "Scenario", agent: str, seed: int, out: Path, summary: "TrainingSummary") -> dict[str, object]:
+    from dataclasses import asdict
+
     return {
         "scenario": {"name": scenario.name, "hash": scenario.hash, "base_currency": scenario.base_currency},
         "agent": agent,
         "seed": seed,
         "run": str(out),
-        **{name: getattr(summary, name) for name in summary.__slots__},
+        **asdict(summary),
     }
 
 
 def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary") -> None:
-    console = result_console()
+    console, numbers = result_console(), terminal_numbers(scenario.base_currency)
+
+    def money(amount: float) -> str:
+        return numbers.number(amount, "money", symbol=False)
+
     console.print(
         f"{scenario.name}: {agent} learnt from {summary.steps:,} decisions; stopped: {summary.stopped}.", markup=False
     )
+    anchor = summary.anchor or summary.plan
     made = table(
-        f"On {summary.held_out_worlds} worlds that training never played", "", scenario.base_currency, "Standard error"
+        f"On {summary.validation_worlds} validation worlds, which chose the policy that is kept",
+        "",
+        scenario.base_currency,
+        "Standard error",
     )
-    reward, gain, error = (
-        terminal_numbers(scenario.base_currency).number(amount, "money", symbol=False)
-        for amount in (summary.plan_reward_base, summary.gain_base, summary.gain_se_base)
-    )
-    made.add_row(f"Reward of {summary.plan}", reward, "")
-    made.add_row(f"Gain of {agent}", gain, error)
+    made.add_row(f"Reward of {summary.plan}", money(summary.plan_reward_base), "")
+    if anchor != summary.plan:
+        made.add_row(f"Reward of {anchor}", money(summary.anchor_reward_base), "")
+        made.add_row(
+            f"Gain of {agent} over {summary.plan}", money(summary.over_plan_base), money(summary.over_plan_se_base)
+        )
+    made.add_row(f"Gain of {agent} over {anchor}", money(summary.gain_base), money(summary.gain_se_base))
     console.print(made)
+    if summary.test is not None:
+        _print_test(summary.test, scenario.base_currency, agent)
     if summary.missed > 0.0:
         say(
-            "No policy of this run meets the soft constraints on these worlds; the one that was kept misses "
+            "No policy of this run meets the soft constraints on the validation worlds; the one that was kept misses "
             f"them by {summary.missed:.3g} of their scale. More steps help, or a lower floor."
         )
-    if summary.gain_base <= 0.0:
-        say(f"The best policy is no better than {summary.plan}: more steps, or another encoding (docs/training.md).")
+    if not summary.gain_base > summary.tolerance_base:
+        say(f"Nothing was shown to be better than {anchor}: more time, or another encoding (docs/training.md).")
+
+
+def _print_test(test: "FinalFigures", currency: str, agent: str) -> None:
+    numbers = terminal_numbers(currency)
+
+    def money(amount: float) -> str:
+        return numbers.number(amount, "money", symbol=False)
+
+    made = table(
+        f"On {test.worlds} test worlds, which chose nothing", "", currency, f"{agent} ahead by", "95 %", "Verdict"
+    )
+    for name, reward in test.reward_base.items():
+        ahead = test.ahead.get(name)
+        if ahead is None:
+            made.add_row(f"Reward of {name}", money(reward), "", "", "")
+        else:
+            between = f"{money(ahead.low)} to {money(ahead.high)}"
+            made.add_row(f"Reward of {name}", money(reward), money(ahead.mean), between, ahead.verdict)
+    result_console().print(made)

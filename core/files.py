@@ -1,5 +1,6 @@
 """Files: writing so that nothing on disk is ever lost or half-written, and what they hold."""
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from xbopt.core.errors import UsageError
 
 _LONGEST_NAME = 255
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 
 def sha256_of(path: Path) -> str:
@@ -101,5 +103,9 @@ def replace_file(path: Path, *, private: bool = False) -> Generator[Path, None, 
             os.umask(mask)
             temporary.chmod(0o666 & ~mask)
         temporary.replace(target)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise UsageError(f"{path} cannot be written ({error.strerror}). Make room, or write elsewhere.") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import xbopt
 
 run = Path(tempfile.mkdtemp()) / "run"
 summary = xbopt.train("quickstart", "ppo", run, steps=512, seed=0)
-print(f"{summary.gain_base:,.0f} above {summary.plan} on {summary.held_out_worlds} worlds that training never played")
+print(f"{summary.gain_base:,.0f} above {summary.plan} on {summary.validation_worlds} validation worlds")
 
 played = xbopt.simulate("quickstart", str(run), runs=16)
 print(f"contribution margin {played.kpis['contribution_margin'].mean:,.0f} {played.scenario.base_currency}")

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
+from xbopt.core.paired import PairedDifference
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.words import GOAL_WORDS
 from xbopt.reports.simulation.document import number_or_none
 from xbopt.studies.kpis import WorldRange
 from xbopt.studies.labels import Unit
-from xbopt.core.paired import PairedDifference
 from xbopt.studies.what_if import Answer, WhatIf, WhatIfResult
 
 _MEASURES: Mapping[str, tuple[str, Unit]] = {

@@ -16,6 +16,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import UsageError
+from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import play_worlds
@@ -23,7 +24,6 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.frames import Frame, frame_of, kpi_rows
 from xbopt.studies.kpis import WorldRange
-from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 from xbopt.studies.totals import Totals, TotalsRecorder
 

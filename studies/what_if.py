@@ -20,6 +20,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.paired import PairedDifference, paired_differences
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
@@ -30,7 +31,6 @@ from xbopt.studies.compare import CONFIDENCE, measured
 from xbopt.studies.edits import with_edits
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.kpis import WorldRange
-from xbopt.core.paired import PairedDifference, paired_differences
 from xbopt.studies.simulate import Progress, SimulationResult, simulate
 from xbopt.studies.totals import CELL_COUNTS
 

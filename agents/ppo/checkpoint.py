@@ -1,6 +1,7 @@
 """Checkpoints: weights, optimiser and counters of a run, written whole and read without unpickling objects."""
 
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, cast
@@ -8,8 +9,8 @@ from typing import Any, cast
 import torch
 from stable_baselines3 import PPO
 
-from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.soft_constraints import PidMultiplier
+from xbopt.agents.ppo.validation import Score
 from xbopt.core.errors import PolicyError
 from xbopt.core.files import replace_file
 
@@ -57,7 +58,10 @@ def write_checkpoint(folder: Path, model: PPO, state: Checkpoint) -> None:
         "state": asdict(state),
     }
     with replace_file(folder / _NAME) as temporary:
-        torch.save(content, temporary)
+        # The library writes a file in C++, whose errors name neither file nor reason.
+        buffer = BytesIO()
+        torch.save(content, buffer)
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:

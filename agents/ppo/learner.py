@@ -13,6 +13,7 @@ from stable_baselines3.common.utils import explained_variance
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.credit import Credit, StepParts
 from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import PolicyError
 
 _MOST_KL = 1.5
 
@@ -130,6 +131,11 @@ class CreditPpo(PPO):
                 with torch.no_grad():
                     kl = float(((ratio - 1.0) - log_ratio).sum(dim=1).mean())
                     outside = float(((ratio - 1.0).abs() > clip).float().mean())
+                if not bool(torch.isfinite(loss.detach())):
+                    raise PolicyError(
+                        "Training went astray: the loss is no number any more. A smaller learning_rate helps; the best "
+                        "policy so far is kept."
+                    )
                 figures["approx_kl"].append(kl)
                 figures["clip_fraction"].append(outside)
                 figures["entropy_loss"].append(float(entropy_loss.detach()))

@@ -72,8 +72,9 @@ class FlatNetwork(nn.Module):
         self.register_buffer("bias", torch.tensor(layout.bias, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
 
-    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Parameters of the action distribution ``(B, P)``."""
+    def parameters_of(self, features: torch.Tensor, *, shallow: bool = False) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``; there is no shallow part."""
+        del shallow
         return self.bias + self.scale * self.head(self.actor(self.norm(features)))
 
     def values_of(self, features: torch.Tensor) -> torch.Tensor:
@@ -98,7 +99,7 @@ class SharedNetwork(nn.Module):
 
     def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int, credit: Credit) -> None:
         super().__init__()
-        self._credit = credit.name
+        self._credit, self._width = credit.name, width
         self._shape, self._widths = layout.shape, layout.widths
         names = (features.whole_names, features.region_names, features.cell_names, features.channel_names)
         self._sizes = tuple(len(block) for block in names)
@@ -122,9 +123,34 @@ class SharedNetwork(nn.Module):
         self.register_buffer("scale", torch.tensor(layout.scale, dtype=torch.float32))
         self.register_buffer("order", torch.from_numpy(np.ascontiguousarray(layout.order)))
 
-    def parameters_of(self, features: torch.Tensor) -> torch.Tensor:
-        """Parameters of the action distribution ``(B, P)``."""
-        whole, regions, cells, channels = self._normalised(features)
+    def parameters_of(self, features: torch.Tensor, *, shallow: bool = False) -> torch.Tensor:
+        """Parameters of the action distribution ``(B, P)``.
+
+        Args:
+            features: Flat rows ``(B, N)``.
+            shallow: Leave the hidden layers out, so that heads are linear in the features of what they are about.
+        """
+        blocks = self._normalised(features)
+        whole, regions, cells, channels = blocks
+        around = cells[:, :, :, None].expand(-1, -1, -1, channels.shape[3], -1)
+        seen = (whole, regions, channels.mean(dim=2), cells, torch.cat([channels, around], dim=4))
+        hidden = None if shallow else self._hidden(*blocks)
+        states = [
+            torch.cat([part.new_zeros(*part.shape[:-1], self._width) if hidden is None else hidden[i], part], dim=-1)
+            for i, part in enumerate(seen)
+        ]
+        heads = iter(self.heads)
+        outputs = [
+            next(heads)(state).reshape(len(features), -1)
+            for state, width in zip(states, self._widths, strict=True)
+            if width
+        ]
+        return self.bias + self.scale * torch.cat(outputs, dim=1)[:, self.order]
+
+    def _hidden(
+        self, whole: torch.Tensor, regions: torch.Tensor, cells: torch.Tensor, channels: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """Hidden states of the whole, regions, pairs of region and channel, cells, and channels of cells."""
         w = self.whole(whole)
         r = self.region(regions) + w[:, None]
         c = self.cell(cells) + r[:, :, None]
@@ -133,22 +159,7 @@ class SharedNetwork(nn.Module):
         by_cell = torch.tanh(c + self.to_cell(x.mean(dim=3)))
         by_pair = torch.tanh(r[:, :, None] + self.to_pair(x.mean(dim=2)))
         by_region = torch.tanh(r + self.to_region(by_cell.mean(dim=2)))
-        by_whole = torch.tanh(w + self.to_whole(by_region.mean(dim=1)))
-        around = cells[:, :, :, None].expand(-1, -1, -1, channels.shape[3], -1)
-        states = (
-            torch.cat([by_whole, whole], dim=1),
-            torch.cat([by_region, regions], dim=2),
-            torch.cat([by_pair, channels.mean(dim=2)], dim=3),
-            torch.cat([by_cell, cells], dim=3),
-            torch.cat([x, channels, around], dim=4),
-        )
-        heads = iter(self.heads)
-        outputs = [
-            next(heads)(state).reshape(len(features), -1)
-            for state, width in zip(states, self._widths, strict=True)
-            if width
-        ]
-        return self.bias + self.scale * torch.cat(outputs, dim=1)[:, self.order]
+        return torch.tanh(w + self.to_whole(by_region.mean(dim=1))), by_region, by_pair, by_cell, x
 
     @property
     def widths(self) -> tuple[int, int, int, int, int]:

@@ -1,8 +1,8 @@
 """Independent choices of ordinal levels: a discretised Gaussian for each entry of an action.
 
-``P(k) ~ exp(-(k - mu)^2 / (2 sigma^2))`` over the levels ``k`` of an entry. Neighbouring levels mean nearly the same, so
-what is learnt of one is learnt of its neighbours; a free logit a level would learn each for itself (compare the ordinal
-parameterisation of Tang, Agrawal 2020, AAAI 34, 5981-5988).
+``P(k) ~ exp(-(k - mu)^2 / (2 sigma^2))`` over the levels ``k`` of an entry. Neighbours mean nearly the same, so what
+is learnt of one is learnt of its neighbours; with a free logit a level each would be learnt for itself (compare the
+ordinal parameterisation of Tang, Agrawal 2020, AAAI 34, 5981-5988).
 """
 
 import torch

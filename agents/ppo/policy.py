@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from xbopt.agents.exploration import checked_exploration
-from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_policy_of
+from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.ppo.credit import Credit, credit_by
 from xbopt.agents.ppo.layout import ActionLayout, action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, Network, SharedNetwork
@@ -122,19 +122,14 @@ def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Te
 def anchor_entry(policy: DirectPolicy) -> dict[str, object]:
     """What makes an anchor policy anew, beside its plan and the market: an entry of ``policy.json``."""
     if isinstance(policy, ReplanningPolicy):
-        return {"name": policy.name, "budget_price": policy.budget_price, "budget_binds": policy.budget_binds}
+        return {"name": policy.name, "budget_price": policy.budget_price}
     return {"name": policy.name}
 
 
 def _anchor_of(entry: Mapping[str, object], plan: ScheduledPolicy, market: MarketParameters) -> DirectPolicy:
     if "budget_price" not in entry:
         return plan
-    return replanning_policy_of(
-        market,
-        plan,
-        budget_price=float(cast("float", entry["budget_price"])),
-        budget_binds=bool(entry["budget_binds"]),
-    )
+    return replanning_around(market, plan, budget_price=float(cast("float", entry["budget_price"])))
 
 
 def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy":

@@ -34,6 +34,10 @@ class PpoSettings:
         prompt_reward: Reward steps with what they change in customers and carry-over at once; see ``CampaignSettings``.
         imitation_steps: Gradient steps of imitating the re-planner before anything is tried; 0 for none. Only where the
             run starts from the planner's plan.
+        branch_rounds: Rounds of learning from branches before anything is tried, for ``residual``; 0 for none. See
+            ``branches``.
+        branch_worlds: Worlds of a round.
+        branch_steps: Gradient steps of a round.
         credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
@@ -66,6 +70,9 @@ class PpoSettings:
     expected_reward: bool = True
     prompt_reward: bool = True
     imitation_steps: int = 500
+    branch_rounds: int = 4
+    branch_worlds: int = 128
+    branch_steps: int = 400
     credit: CreditName = "region"
     network: NetworkName = "shared"
     width: int = 32
@@ -101,7 +108,16 @@ class PpoSettings:
             raise UsageError(f"network is {self.network!r}; one of {', '.join(NETWORKS)} is wanted.")
         if self.credit not in CREDITS:
             raise UsageError(f"credit is {self.credit!r}; one of {', '.join(CREDITS)} is wanted.")
-        for name in ("width", "worlds", "episodes", "epochs", "evaluate_every", "patience"):
+        for name in (
+            "branch_worlds",
+            "branch_steps",
+            "width",
+            "worlds",
+            "episodes",
+            "epochs",
+            "evaluate_every",
+            "patience",
+        ):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
         for name in ("batch_size", "validation_worlds"):
@@ -113,9 +129,13 @@ class PpoSettings:
         for name in ("discount", "gae_lambda"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number above 0 and up to 1 is wanted.")
-        for name in ("imitation_steps", "pacing_slack", "entropy"):
+        for name in ("imitation_steps", "branch_rounds", "test_worlds", "pacing_slack", "entropy"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number from 0 on is wanted.")
+        if self.learning_rate > 1.0:
+            raise UsageError(f"learning_rate is {self.learning_rate:g}; a number above 0 and up to 1 is wanted.")
+        if self.test_worlds == 1:
+            raise UsageError("test_worlds is 1; at least 2 are wanted to tell a standard error, or 0 for none.")
         if not 0.0 < self.neutral_share < 1.0:
             raise UsageError(f"neutral_share is {self.neutral_share}; a number between 0 and 1 is wanted.")
 
@@ -148,16 +168,17 @@ _RESIDUAL = PpoSettings(
     worlds=64,
     credit="cell",
     imitation_steps=0,
-    epochs=6,
-    learning_rate=3e-3,
-    clip_range=0.3,
-    target_kl=0.5,
-    discount=0.9,
-    gae_lambda=0.8,
-    exploration_pace=0.6,
-    exploration_spend=1.2,
+    epochs=4,
+    learning_rate=3e-4,
+    clip_range=0.2,
+    target_kl=1.0,
+    discount=0.95,
+    gae_lambda=0.6,
+    exploration_pace=0.4,
+    exploration_spend=0.8,
     exploration_dayparts=0.4,
     exploration_discount=0.4,
+    patience=12,
 )
 PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
     ("residual", "small"): _RESIDUAL,
@@ -189,9 +210,15 @@ PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
         exploration_dayparts=0.158,
         exploration_discount=0.00437,
     ),
-    ("tactics", "small"): PpoSettings(encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
-    ("tactics", "medium"): PpoSettings(encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
-    ("tactics", "large"): PpoSettings(encoding="tactics", expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5),
+    ("tactics", "small"): PpoSettings(
+        encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5
+    ),
+    ("tactics", "medium"): PpoSettings(
+        encoding="tactics", worlds=64, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5
+    ),
+    ("tactics", "large"): PpoSettings(
+        encoding="tactics", expected_reward=False, learning_rate=1e-3, target_kl=0.08, neutral_share=0.5
+    ),
 }
 """Hyperparameters by encoding and size of the market, as ``benchmarks/search_ppo_presets.py`` found them."""
 

@@ -6,6 +6,7 @@ move is where a time limit falls, and whether the last update of a run is follow
 """
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from typing import cast
@@ -15,13 +16,16 @@ import torch
 from stable_baselines3.common.logger import Logger
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from xbopt.agents.final_figures import FinalFigures, final_figures
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
+from xbopt.agents.ppo.branch_learning import BranchLearner
+from xbopt.agents.ppo.branches import BranchRows, branch_rows
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from xbopt.agents.ppo.credit import StepParts
 from xbopt.agents.ppo.imitation import demonstrations, imitate
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
-from xbopt.agents.ppo.policy import PolicyParts, build_parts, save_policy
+from xbopt.agents.ppo.policy import PolicyParts, build_parts, load_policy, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import PidMultiplier, soft_constraints
 from xbopt.agents.ppo.validation import Score, Validation
@@ -29,6 +33,7 @@ from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
+    TEST_WORLDS,
     TRAINING_WORLDS,
     OnProgress,
     TrainingProgress,
@@ -40,9 +45,12 @@ from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.env.actions import ImitatingEncoding
 from xbopt.env.campaign import Campaign
+from xbopt.env.market_run import MarketRun
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.simulator.parameters import MarketParameters
 
 _FEWEST_ROWS = 2
+_BRANCH_LEARNING_RATE = 3e-3
 _SHOWN_DECISIONS_A_STEP, _SHOWN_WORLDS = 20, (64, 256)
 
 
@@ -141,6 +149,7 @@ class PpoTraining:
                 if self._teacher is not None:
                     self._imitate(self._teacher)
                 evaluate()
+                self._learn_from_branches(evaluate)
             stopped = ""
             while not stopped:
                 stopped = self._settings.reached(state.steps, time.perf_counter() - self._began)
@@ -164,7 +173,20 @@ class PpoTraining:
             over_plan_se_base=state.best.over_plan_se_base,
             plan_reward_base=self._validation.plan_reward_base,
             anchor_reward_base=self._validation.anchor_reward_base,
+            tolerance_base=self._validation.tolerance_base,
             missed=state.best.missed,
+            test=self._tested(run),
+        )
+
+    def _tested(self, run: RunDirectory) -> FinalFigures | None:
+        """The kept policy, the plan and the policy to beat on worlds that chose nothing."""
+        if self._ppo.test_worlds == 0 or self._ppo.objective != "margin_and_customers":
+            return None
+        market = self._envs.campaign.market
+        policies: dict[str, Policy] = {"ppo": load_policy(run.policy, market)}
+        policies |= {one.name: one for one in (self._parts.plan, self._anchor)}
+        return final_figures(
+            market, policies, worlds=self._ppo.test_worlds, first_world=TEST_WORLDS, seed=self._settings.seed
         )
 
     def _imitate(self, teacher: Policy) -> None:
@@ -180,12 +202,33 @@ class PpoTraining:
             expected_reward=False,
             first_world=TRAINING_WORLDS - ppo.worlds - worlds,
         )
-        campaign = Campaign(own.market, worlds=worlds, settings=settings, plan=own.plan, anchor_policy=own.anchor_policy)
+        campaign = Campaign(
+            own.market, worlds=worlds, settings=settings, plan=own.plan, anchor_policy=own.anchor_policy
+        )
         encoding = cast("ImitatingEncoding", campaign.encoding)
         features, actions = demonstrations(
             campaign, lambda seen: encoding.nearest(teacher.decide(seen).spend_base, seen)
         )
         imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
+
+    def _learn_from_branches(self, evaluate: Callable[[], None]) -> None:
+        """Learn from branches in worlds before all others; each round plays what was learnt up to then."""
+        encoding, ppo, seed = self._parts.encoding, self._ppo, self._settings.seed
+        if not isinstance(encoding, ResidualActions):
+            return
+        market, plan, policy = self._envs.campaign.market, self._parts.plan, self._model.policy
+        learner = BranchLearner(self._parts.network, encoding.factors, self._parts.features.shape)
+        rows: BranchRows | None = None
+        for turn in range(ppo.branch_rounds):
+            first = TRAINING_WORLDS - ppo.worlds - (turn + 1) * ppo.branch_worlds
+            run = MarketRun(market, worlds=np.arange(first, first + ppo.branch_worlds, dtype=np.int64), seed=seed)
+            generator = named_generator(seed, f"ppo/branches/{turn}")
+            more = branch_rows(
+                encoding, self._parts.features, plan, run, lambda row: policy.likeliest(row).astype(np.int64), generator
+            )
+            rows = more if rows is None else rows.and_also(more)
+            learner.fit(rows, steps=ppo.branch_steps, learning_rate=_BRANCH_LEARNING_RATE, generator=generator)
+            evaluate()
 
     def _update(self) -> None:
         """Play some episodes and learn from them, with draws that depend on seed and number of the update alone."""

@@ -2,9 +2,9 @@
 
 from dataclasses import asdict
 
+from xbopt.core.paired import PairedDifference
 from xbopt.reports.simulation.document import figures_json, number_or_none, scenario_json, simulation_json
 from xbopt.studies.compare import MEASURES, ComparedPolicy, ComparisonResult
-from xbopt.core.paired import PairedDifference
 
 
 def comparison_json(result: ComparisonResult) -> dict[str, object]:

@@ -2,10 +2,10 @@
 
 import math
 
+from xbopt.core.paired import PairedDifference
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.simulation.verdict import of_worlds
 from xbopt.studies.compare import ComparisonResult
-from xbopt.core.paired import PairedDifference
 
 MEASURE_WORDS = {
     "contribution_margin": "contribution margin",

@@ -18,7 +18,15 @@ from xbopt.simulator.parameters import MarketParameters
 
 SHORT = ["horizon.days=15", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 OPTIONS = {
-    "ppo": {"worlds": 4, "width": 4, "held_out_worlds": 2, "imitation_steps": 0, "batch_size": 4},
+    "ppo": {
+        "worlds": 4,
+        "width": 4,
+        "validation_worlds": 2,
+        "test_worlds": 2,
+        "branch_rounds": 0,
+        "imitation_steps": 0,
+        "batch_size": 4,
+    },
     "lin_ts": {"worlds": 4, "held_out_worlds": 2},
 }
 

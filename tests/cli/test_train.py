@@ -2,7 +2,20 @@
 
 import json
 
-SMALL = ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"]
+SMALL = [
+    "--plan",
+    "greedy_roas",
+    "--option",
+    "worlds=8",
+    "--option",
+    "validation_worlds=4",
+    "--option",
+    "width=4",
+    "--option",
+    "test_worlds=2",
+    "--option",
+    "branch_worlds=4",
+]
 STEPS = 8 * 4
 
 

@@ -54,7 +54,20 @@ FEW_CHOICES = {
     "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
     "what-if": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
     "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
-    "train": ["--plan", "greedy_roas", "--option", "worlds=8", "--option", "held_out_worlds=4", "--option", "width=4"],
+    "train": [
+        "--plan",
+        "greedy_roas",
+        "--option",
+        "worlds=8",
+        "--option",
+        "validation_worlds=4",
+        "--option",
+        "width=4",
+        "--option",
+        "test_worlds=2",
+        "--option",
+        "branch_worlds=4",
+    ],
 }
 
 

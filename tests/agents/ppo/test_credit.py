@@ -24,7 +24,7 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
-SMALL = {"worlds": 4, "width": 4, "held_out_worlds": 2, "batch_size": 8, "epochs": 2}
+SMALL = {"worlds": 4, "width": 4, "validation_worlds": 2, "batch_size": 8, "epochs": 2}
 
 
 @pytest.fixture(scope="module")

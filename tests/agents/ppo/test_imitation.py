@@ -18,7 +18,16 @@ from xbopt.simulator.build import build_market
 
 ALL = [(encoding, form) for encoding in ("tactics", "continuous") for form in ("factored", "full")]
 SHORT = ["horizon.days=22", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-SMALL = {"worlds": 8, "width": 8, "held_out_worlds": 4, "batch_size": 8, "epochs": 1, "imitation_steps": 20}
+SMALL = {
+    "worlds": 8,
+    "width": 8,
+    "validation_worlds": 4,
+    "batch_size": 8,
+    "epochs": 1,
+    "imitation_steps": 20,
+    "test_worlds": 0,
+    "branch_rounds": 0,
+}
 
 
 def shelf_of(*overrides):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy, policy_from
-from xbopt.agents.ppo.held_out import Score
+from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.policy import load_policy
 from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import Pacing, PidMultiplier, ReturnFloor
@@ -29,7 +29,11 @@ UPDATE = WORLDS * STEPS
 SMALL = {
     "worlds": WORLDS,
     "width": 4,
-    "held_out_worlds": 4,
+    "validation_worlds": 4,
+    "test_worlds": 2,
+    "branch_rounds": 1,
+    "branch_worlds": 4,
+    "branch_steps": 5,
     "evaluate_every": 2,
     "epochs": 2,
     "batch_size": 12,
@@ -54,7 +58,7 @@ def ask(updates: int, **options: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["tactics", "continuous"])
+@pytest.fixture(scope="module", params=["residual", "tactics", "continuous"])
 def run(request, scenario, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / request.param
     train(scenario, out=folder, **ask(6, encoding=request.param))
@@ -211,7 +215,7 @@ def test_training_stops_at_the_time_limit(scenario, tmp_path):
         ({"width": "wide"}, "width is 'wide'"),
         ({"network": "deep"}, "shared, flat"),
         ({"epochs": 0}, "at least 1"),
-        ({"held_out_worlds": 1}, "at least 2"),
+        ({"validation_worlds": 1}, "at least 2"),
         ({"neutral_share": 1.0}, "between 0 and 1"),
         ({"clip_range": -1.0}, "above 0"),
         ({"exploration_spend": 0.0}, "exploration_spend is 0"),
@@ -235,11 +239,11 @@ def test_options_may_be_texts():
 def test_presets_go_by_size(scenario):
     for name, size in ((None, "small"), ("electronics_case", "medium"), ("us_eu_launch", "large")):
         sized = scenario if name is None else load_scenario(name)
-        for encoding in ("tactics", "continuous"):
+        for encoding in ("residual", "tactics", "continuous"):
             assert preset_for(sized, encoding) == PRESETS[encoding, size]
             assert preset_for(sized, encoding).encoding == encoding
-        assert preset_for(sized) == PRESETS["tactics", size]
-    with pytest.raises(UsageError, match="tactics, continuous"):
+        assert preset_for(sized) == PRESETS["residual", size]
+    with pytest.raises(UsageError, match="residual, tactics, continuous"):
         preset_for(scenario, "tactic")
 
 
