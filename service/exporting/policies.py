@@ -17,7 +17,7 @@ from xbopt.service.exporting.graph import Graph
 from xbopt.service.exporting.inputs import Inputs, declare_inputs
 from xbopt.service.exporting.market_bandit import market_bandit_graph
 from xbopt.service.exporting.replan import replan_decision, replan_graph
-from xbopt.service.exporting.residual import decode_levels, neutral_levels, one_notch
+from xbopt.service.exporting.residual import decode_levels, nearest_levels, neutral_levels, one_notch
 from xbopt.service.exporting.schedule import exploring_graph, schedule_decision, schedule_graph
 from xbopt.service.exporting.tail import finish_factors
 
@@ -62,11 +62,18 @@ def _builder(policy: Policy, sample: Observation) -> Builder:
         return lambda graph, scenario, inputs: market_bandit_graph(graph, scenario, inputs, policy, sample)
     if policy.kind == "ppo":
         # Its module loads PyTorch, which other policies do without.
-        from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoTacticPolicy
-        from xbopt.service.exporting.ppo import ppo_graph
+        from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoResidualPolicy, PpoTacticPolicy
+        from xbopt.service.exporting.ppo import network_parameters, ppo_graph
 
         if isinstance(policy, PpoDirectPolicy | PpoTacticPolicy):
             return lambda graph, scenario, inputs: ppo_graph(graph, scenario, inputs, policy, sample)
+        if isinstance(policy, PpoResidualPolicy):
+
+            def residual_graph(graph: Graph, scenario: Scenario, inputs: Inputs) -> None:
+                own = nearest_levels(graph, policy.factors, network_parameters(graph, inputs, policy, sample))
+                _finish_residual(graph, scenario, inputs, policy.encoding, own, policy.exploration, sample)
+
+            return residual_graph
     raise _no_graph(policy)
 
 

@@ -107,22 +107,29 @@ def test_the_size_of_a_batch_changes_nothing(tactic: Exported, batch: int) -> No
             assert largest_difference(array[0], together[name][row]) <= 1e-9, name
 
 
-@pytest.mark.parametrize("exploration", [0.0, 0.2])
-@pytest.mark.parametrize("form", ["factored", "full"])
-@pytest.mark.parametrize("encoding", ["tactics", "continuous"])
+@pytest.mark.parametrize(
+    ("encoding", "form", "exploration"),
+    [
+        ("tactics", "factored", 0.0),
+        ("tactics", "factored", 0.2),
+        ("residual", "factored", 0.0),
+        ("residual", "factored", 0.2),
+        ("continuous", "factored", 0.0),
+        ("continuous", "full", 0.0),
+    ],
+)
 @pytest.mark.parametrize("network", ["flat", "shared"])
 def test_a_trained_network_and_its_graph_agree(
     network: str, encoding: str, form: str, exploration: float, quickstart: MarketParameters
 ) -> None:
     """Every network and encoding, with weights and statistics far from their beginnings."""
     torch = pytest.importorskip("torch")
-    from xbopt.agents.ppo.policy import PpoTacticPolicy, as_policy, build_parts
+    from xbopt.agents.ppo.policy import PpoDirectPolicy, as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
 
-    if exploration and encoding == "continuous":
-        pytest.skip("a continuous policy names its decision; there is nothing to explore")
+    plan = BUILT_IN["calendar"](quickstart)
     settings = replace(PpoSettings(), network=network, encoding=encoding, form=form)  # type: ignore[arg-type]
-    parts = build_parts(quickstart, BUILT_IN["calendar"](quickstart), settings)
+    parts = build_parts(quickstart, plan, settings, replanning_around(quickstart, plan))
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in parts.network.parameters():
@@ -134,7 +141,7 @@ def test_a_trained_network_and_its_graph_agree(
                 buffer.copy_(torch.rand(buffer.shape, generator=noise))
     policy = as_policy(parts)
     if exploration:
-        assert isinstance(policy, PpoTacticPolicy)
+        assert not isinstance(policy, PpoDirectPolicy)
         policy = policy.exploring(exploration)
     check_parity(policy, quickstart, rows=1000, seed=4)
 
