@@ -52,6 +52,7 @@ class _BundleFace:
     """
 
     kind: PolicyKind = "bundle"
+    _for_plan = ""
 
     def __init__(self, allocator: Allocator, path: Path | str = "") -> None:
         schema = allocator.bundle.schema
@@ -94,7 +95,7 @@ class _BundleFace:
             return (f"The kill switch of the bundle {self.name} is on: its plan answers everything.",)
         if rules.on_drift != "fallback":
             return ()
-        where = "where a feature lies beyond what was seen when it was exported"
+        where = f"where a feature lies beyond what was seen when it was exported{self._for_plan}"
         return (f"The bundle {self.name} is asked with its guardrails: as in service, its plan answers {where}.",)
 
     @property
@@ -214,6 +215,8 @@ class FactoredBundlePolicy(_BundleFace):
     Raises:
         PolicyError: It is no bundle of factors, or reads inputs that no log of the market holds.
     """
+
+    _for_plan = "; neutral levels stand for it"
 
     def __init__(self, allocator: Allocator, path: Path | str = "") -> None:
         super().__init__(allocator, path)

@@ -39,7 +39,7 @@ def ppo_graph(
 
 
 def network_parameters(graph: Graph, inputs: Inputs, policy: Trained, sample: Observation) -> str:
-    """What a trained network says ``(B, P)``: parameters of its action distribution; for factors, locations of levels."""
+    """What a trained network says ``(B, P)``: parameters of its action distribution, or locations of levels."""
     features = feature_tensors(graph, inputs, policy.features, sample)
     state = policy.network.state_dict()
     weights: Weights = {name: as_float(tensor.detach().cpu().numpy()) for name, tensor in state.items()}
