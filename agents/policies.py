@@ -1,6 +1,7 @@
 """Policies by what users write: the name of a built-in one, a plan's file, or a training run."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from xbopt.agents.baselines.greedy_roas import greedy_roas_plan
 from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import average_plan, planner_policy
-from xbopt.agents.planner.replanning import replanning_policy
+from xbopt.agents.planner.replanning import replanning_around, replanning_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -33,8 +34,9 @@ BUILT_IN: Mapping[str, Callable[[MarketParameters], ScheduledPolicy]] = {
 }
 """Every plan that is made before the first day, by the name that ``--policy`` takes."""
 
+_REPLAN_OF = "replan:"
 REACTING: tuple[str, ...] = ("replan",)
-"""Built-in policies that react to results."""
+"""Built-in policies that react to results. ``replan:PLAN`` is the one that reacts around another plan."""
 
 NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
 """Names of all built-in policies."""
@@ -55,7 +57,7 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
 
 
 def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
-    """A policy by the name of a built-in one, by a plan's CSV file, or by the folder of a training run.
+    """A policy by the name of a built-in one, a plan's CSV file, ``replan:`` and either, or a training run's folder.
 
     Raises:
         PolicyError: There is none, or it is damaged or made for another market.
@@ -91,6 +93,8 @@ class PolicyShelf:
     def _make(self, name_or_path: str) -> Policy:
         if name_or_path == "replan":
             return replanning_policy(self._market, self._planned())
+        if name_or_path.startswith(_REPLAN_OF):
+            return self._replanning_of(name_or_path.removeprefix(_REPLAN_OF))
         if is_plan_file(name_or_path):
             return read_plan(name_or_path, self._market.scenario)
         if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
@@ -98,6 +102,18 @@ class PolicyShelf:
         if not (Path(name_or_path) / "config.yaml").is_file():
             raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
         return trained_policy(RunDirectory.open(Path(name_or_path)), self._market)
+
+    def _replanning_of(self, name_or_path: str) -> Policy:
+        """The re-planner around another plan than the planner's: a built-in one, or a plan's file."""
+        plan = self.policy(name_or_path)
+        if not isinstance(plan, ScheduledPolicy):
+            raise PolicyError(
+                f"{_REPLAN_OF}{name_or_path}: {plan.name} is no plan that is known before the first day. Name one of "
+                f"{', '.join(BUILT_IN)}, or a plan's CSV file."
+            )
+        if plan.name == "planner":
+            return self.policy("replan")
+        return replace(replanning_around(self._market, plan), name=f"{_REPLAN_OF}{plan.name}")
 
     def _planned(self) -> "CampaignPlan":
         if self._plan is None:

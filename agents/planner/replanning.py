@@ -4,7 +4,12 @@ The plan for the average market is the best that is known before the first day. 
 own model tells by how much each channel and cell does better or worse than the scenario says (``env/nominal.py``). The
 re-planner scales the response model of the plan by these ratios and solves for spend again, over all days that are
 left and within all that is left of budget, caps and pacing; ``reallocation.py`` says how. Days are separate:
-carry-over stands in the model.
+carry-over stands in the model. Its answer is a function of the observation alone, so it can take over a campaign on any
+day, whatever was done before: observe, ``decide``, and ``spend_ahead`` for what comes after.
+
+Discounts and dayparts stay as planned. No daypart's response differs between worlds, and nothing observed is told by
+daypart, so results cannot say that another timing is better; what discounts were found to bring stands in decision
+0094.
 """
 
 from dataclasses import dataclass, replace
@@ -15,12 +20,13 @@ import numpy as np
 from xbopt.agents.planner.blocks import Blocks, split_horizon
 from xbopt.agents.planner.envelope import touching_cones
 from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.floor_ahead import FloorAhead
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.policy import average_plan, usual_resolution
-from xbopt.agents.planner.reallocation import CellsAhead, reallocate
-from xbopt.agents.planner.response_model import model_at
+from xbopt.agents.planner.reallocation import CellsAhead, keeps_floor, reallocate
+from xbopt.agents.planner.response_model import ResponseModel, model_at
 from xbopt.agents.planner.revealed_prices import money_worth
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray, add_up
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -31,7 +37,10 @@ from xbopt.simulator.response import order_margin
 if TYPE_CHECKING:
     from xbopt.agents.planner.campaign import CampaignPlan
 
+_AT_FLOOR = 1e-3
 _RESPONSE = ("media_response", "half_saturation", "media_price")
+LARGEST_LOG_RATIO = 50.0
+"""Beyond this, what is observed is no ratio of values; every level stands at a bound long before."""
 LARGEST_LOG_MULTIPLE = 2.0
 """Held within a seventh and seven times the plan: the hyperbolas touch the response near the plan only."""
 
@@ -51,6 +60,8 @@ class ReplanningPolicy:
         limits: The scenario's limits.
         budget_price: What the last unit of the plan's budget brings beyond its cost; 0 where the plan does not use all
             of it.
+        roi_floor: The scenario's return floor; 0 where it has none, or one that asks nothing.
+        value_base: Margin before media that the plan's spend of a day brings ``(T, R, S, C)``; 0 without a floor.
     """
 
     plan: ScheduledPolicy
@@ -62,6 +73,8 @@ class ReplanningPolicy:
     response_feature: str
     limits: Limits
     budget_price: float
+    roi_floor: float
+    value_base: FloatArray
     name: str = "replan"
     kind: PolicyKind = "planner"
 
@@ -79,9 +92,51 @@ class ReplanningPolicy:
 
     def log_multiple(self, observation: Observation) -> FloatArray:
         """Log of the multiple of the plan's spend in each block that is left, today's first ``(B, K, R, S, C)``."""
-        cells = self.cells_ahead(observation.day)
-        log_ratio = self._log_ratio(observation)
-        return reallocate(cells, log_ratio, self.limits, observation.remaining, self.budget_price)
+        cells, log_ratio = self.cells_ahead(observation.day), self.log_ratio(observation)
+        floor = self._floor_ahead(observation, log_ratio)
+        return reallocate(cells, log_ratio, self.limits, observation.remaining, self.budget_price, floor)
+
+    def keeps_return_floor(self, observation: Observation) -> BoolArray:
+        """Whether what it would do keeps the scenario's return floor, by its own model ``(B,)``; true without a floor.
+
+        Where it does not, no spend of the days ahead would: the last unit of every cell brings what the floor wants.
+        """
+        log_ratio = self.log_ratio(observation)
+        floor = self._floor_ahead(observation, log_ratio)
+        if floor is None:
+            return np.ones(observation.worlds, dtype=np.bool_)
+        return keeps_floor(self.cells_ahead(observation.day), log_ratio, self.log_multiple(observation), floor)
+
+    def _floor_ahead(self, observation: Observation, log_ratio: FloatArray) -> FloorAhead | None:
+        if self.roi_floor <= 0.0:
+            return None  # money that brings less than it costs is never spent
+        day = observation.day
+        first = int(self.blocks.of_day[day])
+        starts = np.maximum(self.blocks.starts[first:] - day, 0)
+        spent = self.limits.total_base - observation.remaining.budget_base
+        planned = float(self.plan.spend_base[:day].sum())
+        # The world spent so much more or less than the plan; its value went with it as that of the days ahead does.
+        went = np.log(np.maximum(spent / planned, 1e-12)) if planned > 0.0 else np.zeros_like(spent)
+        x = np.clip(went, -LARGEST_LOG_MULTIPLE, LARGEST_LOG_MULTIPLE)[:, None, None, None]
+        zeta, w = self.saturation[first], self.power
+        grown = np.exp(w * x) * (1.0 + zeta) / (1.0 + zeta * np.exp(w * x))
+        past = add_up(self.value_base[:day].sum(axis=0) * np.exp(log_ratio) * grown, 1, 2, 3)
+        return FloorAhead(
+            rate=self.roi_floor,
+            value_base=np.add.reduceat(self.value_base[day:], starts, axis=0),
+            past_value_base=past,
+            past_spend_base=np.maximum(spent, 0.0),
+        )
+
+    def spend_ahead(self, observation: Observation) -> FloatArray:
+        """What it would spend on each day that is left if nothing new were seen ``(B, T', R, S, C)``, base currency.
+
+        The first of the days is ``decide``'s; all of them together keep what is left of budget and caps. A running
+        campaign books its next days from this.
+        """
+        day = observation.day
+        block = self.blocks.of_day[day:] - self.blocks.of_day[day]
+        return self.plan.spend_base[day:] * np.exp(self.log_multiple(observation)[:, block])
 
     def cells_ahead(self, day: int) -> CellsAhead:
         """The plan's cells of the days from ``day`` on."""
@@ -108,13 +163,13 @@ class ReplanningPolicy:
             power=self.power,
         )
 
-    def _log_ratio(self, observation: Observation) -> FloatArray:
+    def log_ratio(self, observation: Observation) -> FloatArray:
         """Log of observed over modelled value of spend ``(B, R, S, C)``: reach, conversion and margin of an order."""
         names, cells = observation.channel_names, observation.cell_names
         response = observation.channels[..., names.index(self.response_feature)]
         conversion = observation.cells[..., cells.index("conversion_log")]
         value = observation.cells[..., cells.index("order_value_log")] * self.worth_of_value
-        return response + (conversion + value)[..., None]
+        return np.clip(response + (conversion + value)[..., None], -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
 
 
 def _dearest(ahead: FloatArray, starts: IntArray, asked: FloatArray) -> FloatArray:
@@ -152,12 +207,23 @@ def replanning_around(
     blocks = split_horizon(market, usual_resolution(market))
     expected = ExpectedMarket(market, goal_named("reward"))
     level = blocks.level(plan.spend_base)
-    model = model_at(expected, blocks, expected.play(plan), level)
+    course = expected.play(plan)
+    model = model_at(expected, blocks, course, level)
     half = touching_cones(model, level).half.reshape(level.shape)
     saturation = model.exposure(level) / half
     free = (saturation > 0.0) & (level > 0.0) & ~limits.locked
     marginal = model.slope(level) / np.where(model.cost > 0.0, model.cost, 1.0)
-    worth, price = money_worth(blocks, plan.spend_base, marginal, limits, free=free, budget_price=budget_price)
+    roi_floor = max(market.scenario.document.budget.roi_floor or 0.0, 0.0)
+    spent = float(plan.spend_base.sum())
+    worth, price = money_worth(
+        blocks,
+        plan.spend_base,
+        marginal,
+        limits,
+        free=free,
+        budget_price=budget_price,
+        floor_binds=roi_floor > 0.0 and course.by_days <= (roi_floor + _AT_FLOOR) * spent,
+    )
     return ReplanningPolicy(
         plan=plan,
         blocks=blocks,
@@ -168,7 +234,18 @@ def replanning_around(
         response_feature=_pooled(market),
         limits=limits,
         budget_price=price,
+        roi_floor=roi_floor,
+        value_base=_value_of_media(model, level, plan, (course.by_days + spent) * (roi_floor > 0.0)),
     )
+
+
+def _value_of_media(model: ResponseModel, level: FloatArray, plan: ScheduledPolicy, total_base: float) -> FloatArray:
+    """What each day's spend brings ``(T, R, S, C)``: the model's share of a total, spread as the money is."""
+    blocks = model.blocks
+    value = np.maximum(model.ceiling * model.saturation.reached(model.exposure(level)) + model.linear * level, 0.0)
+    spend = np.add.reduceat(plan.spend_base, blocks.starts, axis=0)
+    per_money = value / np.where(spend > 0.0, spend, 1.0) * (total_base / max(float(value.sum()), 1e-300))
+    return per_money[blocks.of_day] * plan.spend_base
 
 
 def _worth_of_value(market: MarketParameters) -> FloatArray:

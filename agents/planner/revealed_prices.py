@@ -24,6 +24,7 @@ def money_worth(
     *,
     free: BoolArray,
     budget_price: float | None,
+    floor_binds: bool = False,
 ) -> tuple[FloatArray, float]:
     """What a unit of money is worth in each cell of a plan, and the price of its budget beyond money itself.
 
@@ -34,6 +35,7 @@ def money_worth(
         limits: The limits that the plan keeps.
         free: Cells that may move ``(K, R, S, C)``.
         budget_price: The budget's price where it is known. A budget that is not used up has none.
+        floor_binds: Whether a return floor holds the whole plan back.
 
     Returns:
         Worth ``(K, R, S, C)``, 1 where no limit holds money back, and the budget's price.
@@ -42,6 +44,7 @@ def money_worth(
     held_up = free & (spend <= np.add.reduceat(_least(spend_base, limits), blocks.starts, axis=0) * (1.0 + _BINDING))
     weight = np.where(free & ~held_up, spend, 0.0)
     groups = _binding_groups(blocks, spend_base, limits)
+    groups.append((np.full((1, 1, 1, 1), floor_binds), (0, 1, 2, 3)))
     budget_binds = float(spend_base.sum()) >= limits.total_base * (1.0 - _BINDING)
     known = 0.0 if not budget_binds else budget_price
     prices = [np.zeros(binds.shape) for binds, _ in groups]

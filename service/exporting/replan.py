@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xbopt.agents.planner.floor_ahead import LEAST_FALL, LEAST_VALUE
 from xbopt.agents.planner.reallocation import (
     ALWAYS,
     FIRST_STEPS,
@@ -17,11 +18,13 @@ from xbopt.agents.planner.reallocation import (
     LARGEST_STEP,
     LEAST_ELASTICITY,
     LEAST_MONEY,
+    LEAST_RISE,
+    SHORTER,
     SWEEPS,
     SWEEPS_WITH_CAPS,
     CellsAhead,
 )
-from xbopt.agents.planner.replanning import ReplanningPolicy
+from xbopt.agents.planner.replanning import LARGEST_LOG_MULTIPLE, LARGEST_LOG_RATIO, ReplanningPolicy
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
@@ -74,7 +77,8 @@ def _log_ratio(graph: Graph, inputs: Inputs, policy: ReplanningPolicy, sample: O
     value = feature(inputs.cells, sample.cell_names, "order_value_log", 3)
     value = graph.add("Mul", value, graph.constant(policy.worth_of_value))
     by_cell = graph.unsqueeze(graph.add("Add", conversion, value), 3)
-    return graph.unsqueeze(graph.add("Add", response, by_cell), 1)
+    ratio = graph.at_most(graph.at_least(graph.add("Add", response, by_cell), -LARGEST_LOG_RATIO), LARGEST_LOG_RATIO)
+    return graph.unsqueeze(ratio, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,23 @@ class _Limit:
     counted: str
     axes: tuple[int, ...]
     log_bound: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Floor:
+    """The return floor ahead; as ``FloorAhead``.
+
+    Attributes:
+        rate: ``f``.
+        value: Value of the plan's cells ahead, times ``m`` ``(B, K, R, S, C)``.
+        past_value: What the days before brought ``(B, 1, 1, 1, 1)``.
+        past_spend: What was spent ``(B, 1, 1, 1, 1)``.
+    """
+
+    rate: float
+    value: str
+    past_value: str
+    past_spend: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +119,8 @@ class _Solve:
         least: Least ``x``.
         most: Largest ``x``.
         worth: ``log(m v) + 2 log(1 + zeta)``.
+        whole: ``log(1 + zeta)``.
+        floor: The return floor, where the scenario has one.
         limits: The limits that the scenario has, the budget last.
     """
 
@@ -108,7 +131,9 @@ class _Solve:
     least: str
     most: str
     worth: str
+    whole: str
     limits: list[_Limit]
+    floor: _Floor | None
 
     @classmethod
     def of(cls, graph: Graph, inputs: Inputs, policy: ReplanningPolicy, log_ratio: str) -> "_Solve":
@@ -130,6 +155,8 @@ class _Solve:
             worth=graph.add(
                 "Add", log_ratio, by_day(lambda cells: cells.log_value + 2.0 * np.log1p(np.exp(cells.log_zeta)))
             ),
+            whole=by_day(lambda cells: np.log1p(np.exp(cells.log_zeta))) if policy.roi_floor > 0.0 else "",
+            floor=_floor(graph, inputs, policy, log_ratio) if policy.roi_floor > 0.0 else None,
             limits=_limits(graph, inputs, policy, by_day),
         )
 
@@ -145,17 +172,61 @@ class _Solve:
         x, elasticity = zero, zero
         for _ in range(FIRST_STEPS):
             x, elasticity = self._towards_roots(cost, x)
-        for _ in range(SWEEPS if len(self.limits) == ALWAYS else SWEEPS_WITH_CAPS):
+        floor_price = nothing
+        plain = len(self.limits) == ALWAYS and self.floor is None
+        for sweep in range(SWEEPS if plain else SWEEPS_WITH_CAPS):
+            longest = LARGEST_STEP * SHORTER**sweep
             for i, limit in enumerate(self.limits):
-                price = self._price(limit, x, elasticity, cost, prices[i], dearest)
-                dearer = graph.add("Add", cost, graph.add("Sub", price, prices[i]))
-                risen = graph.add("Log", graph.add("Div", dearer, cost))
-                x = self._within(graph.add("Sub", x, graph.add("Mul", elasticity, risen)))
-                prices[i], cost = price, dearer
+                price = self._price(limit, x, elasticity, cost, prices[i], dearest, longest)
+                x, cost = self._dearer(x, elasticity, cost, price, prices[i])
+                prices[i] = price
+            if self.floor is not None:
+                price = self._floor_price(self.floor, x, elasticity, floor_price, prices[-1], longest)
+                x, cost = self._dearer(x, elasticity, cost, price, floor_price)
+                floor_price = price
             x, elasticity = self._towards_roots(cost, x)
         return x
 
-    def _price(self, limit: _Limit, x: str, elasticity: str, cost: str, price: str, dearest: float) -> str:
+    def _dearer(self, x: str, elasticity: str, cost: str, price: str, before: str) -> tuple[str, str]:
+        """Levels by the tangent and what money costs, where a price was another before."""
+        graph = self.graph
+        dearer = graph.add("Add", cost, graph.add("Sub", price, before))
+        risen = graph.add("Log", graph.add("Div", dearer, cost))
+        return self._within(graph.add("Sub", x, graph.add("Mul", elasticity, risen))), dearer
+
+    def _floor_price(
+        self, floor: _Floor, x: str, elasticity: str, price: str, budget_price: str, longest: float
+    ) -> str:
+        """The price of the return floor after one Newton step; as ``FloorAhead`` and ``reallocate``."""
+        graph = self.graph
+        power = graph.constant(self.power)
+
+        def total(tensor: str) -> str:
+            return graph.total(tensor, 1, 2, 3, 4, keep=True)
+
+        moved = graph.add("Mul", power, x)
+        whole = graph.add("Add", graph.add("Exp", graph.add("Add", moved, self.log_zeta)), graph.constant(1.0))
+        bent = graph.add("Div", graph.add("Exp", graph.add("Add", moved, self.whole)), whole)
+        value = graph.add("Mul", floor.value, bent)
+        money = graph.add("Mul", self.limits[-1].counted, graph.add("Exp", x))
+        brought = graph.add("Add", floor.past_value, total(value))
+        spent = graph.add("Add", floor.past_spend, total(money))
+        wanted = graph.at_least(graph.add("Mul", spent, graph.constant(1.0 + floor.rate)), LEAST_VALUE)
+        brought, some_spent = graph.at_least(brought, LEAST_VALUE), graph.at_least(spent, LEAST_VALUE)
+        missing = graph.add("Sub", graph.add("Log", wanted), graph.add("Log", brought))
+        by_spend = graph.add("Div", total(graph.add("Mul", money, elasticity)), some_spent)
+        grows = graph.add("Mul", value, graph.add("Div", power, whole))
+        by_value = graph.add("Div", total(graph.add("Mul", grows, elasticity)), brought)
+        falls = graph.at_least(graph.add("Sub", by_spend, by_value), LEAST_FALL)
+        step = graph.at_most(graph.at_least(graph.add("Div", missing, falls), -longest), longest)
+        step = graph.add("Sub", graph.add("Exp", step), graph.constant(1.0))
+        own = graph.add("Add", graph.add("Add", price, graph.constant(1.0)), budget_price)
+        found = graph.add("Add", price, graph.add("Mul", own, step))
+        return graph.at_most(graph.at_least(found, 0.0), floor.rate)
+
+    def _price(
+        self, limit: _Limit, x: str, elasticity: str, cost: str, price: str, dearest: float, longest: float
+    ) -> str:
         """The price of a limit after one Newton step on the log of the money that it counts."""
         graph = self.graph
 
@@ -168,7 +239,7 @@ class _Solve:
         given = graph.add("Mul", money, elasticity)
         gives, by_price = summed(given), summed(graph.add("Div", given, cost))
         falls = graph.at_least(graph.add("Div", gives, counted), LEAST_ELASTICITY)
-        step = graph.at_most(graph.at_least(graph.add("Div", over, falls), -LARGEST_STEP), LARGEST_STEP)
+        step = graph.at_most(graph.at_least(graph.add("Div", over, falls), -longest), longest)
         some, one = graph.add("Greater", by_price, graph.constant(0.0)), graph.constant(1.0)
         shared = graph.add("Div", gives, graph.add("Where", some, by_price, one))
         mean = graph.add("Where", some, shared, graph.add("Add", price, one))
@@ -177,14 +248,14 @@ class _Solve:
 
     def _towards_roots(self, cost: str, x: str) -> tuple[str, str]:
         """``x`` after a Newton step, and its elasticity; as ``reallocation``."""
-        graph, power = self.graph, self.power
+        graph, power, flat = self.graph, self.power, np.maximum(1.0 - self.power, LEAST_RISE)
         wanted = graph.add("Sub", self.worth, graph.add("Log", cost))
         grown = graph.add("Exp", graph.add("Add", graph.add("Mul", graph.constant(power), x), self.log_zeta))
         whole = graph.add("Add", grown, graph.constant(1.0))
-        slope = graph.add("Mul", graph.constant(1.0 + power), grown)
-        slope = graph.at_least(graph.add("Add", slope, graph.constant(1.0 - power)), FLATTEST)
+        slope = graph.add("Mul", graph.constant(flat + 2.0 * power), grown)
+        slope = graph.at_least(graph.add("Add", slope, graph.constant(flat)), FLATTEST)
         elasticity = graph.add("Div", whole, slope)
-        value = graph.add("Sub", wanted, graph.add("Mul", graph.constant(1.0 - power), x))
+        value = graph.add("Sub", wanted, graph.add("Mul", graph.constant(flat), x))
         value = graph.add("Sub", value, graph.add("Mul", graph.constant(2.0), graph.add("Log", whole)))
         target = graph.add("Add", x, graph.add("Mul", value, elasticity))
         x = self._within(target)
@@ -219,6 +290,37 @@ def _limits(
     rows.append(limit(by_day(lambda cells: cells.dearest_base), (2, 3, 4), graph.constant(limits.daily_base)))
     rows.append(limit(spend, (1, 2, 3, 4), graph.unsqueeze(inputs.budget, 1, 2, 3, 4)))
     return rows
+
+
+def _floor(graph: Graph, inputs: Inputs, policy: ReplanningPolicy, log_ratio: str) -> _Floor:
+    """What the days before and the plan's cells ahead are worth; as ``ReplanningPolicy`` reckons the floor."""
+    blocks, days = policy.blocks, range(inputs.days)
+    first = [int(blocks.of_day[day]) for day in days]
+    starts = [np.maximum(blocks.starts[first[day] :] - day, 0) for day in days]
+    ahead = [np.add.reduceat(policy.value_base[day:], starts[day], axis=0) for day in days]
+    ratio = graph.add("Exp", log_ratio)  # (B, 1, R, S, C)
+    value = graph.rows_of(as_float(np.stack([_padded(one, blocks.count) for one in ahead])), inputs.day)
+
+    planned = np.array([float(policy.plan.spend_base[:day].sum()) for day in days])
+    began = planned > 0.0
+    spent = graph.add("Sub", graph.constant(policy.limits.total_base), inputs.budget)
+    share = graph.add("Div", spent, graph.rows_of(np.where(began, planned, 1.0), inputs.day))
+    went = graph.add("Mul", graph.add("Log", graph.at_least(share, 1e-12)), graph.rows_of(as_float(began), inputs.day))
+    went = graph.at_most(graph.at_least(went, -LARGEST_LOG_MULTIPLE), LARGEST_LOG_MULTIPLE)
+    moved = graph.add("Exp", graph.add("Mul", graph.unsqueeze(went, 1, 2, 3), graph.constant(policy.power)))
+    zeta = graph.rows_of(as_float(np.stack([policy.saturation[one] for one in first])), inputs.day)
+    one = graph.constant(1.0)
+    below = graph.add("Add", graph.add("Mul", zeta, moved), one)
+    grown = graph.add("Div", graph.add("Mul", moved, graph.add("Add", zeta, one)), below)
+    before = np.stack([policy.value_base[:day].sum(axis=0) for day in days])
+    past = graph.add("Mul", graph.rows_of(as_float(before), inputs.day), grown)
+    past = graph.add("Mul", graph.unsqueeze(past, 1), ratio)
+    return _Floor(
+        rate=policy.roi_floor,
+        value=graph.add("Mul", value, ratio),
+        past_value=graph.total(past, 1, 2, 3, 4, keep=True),
+        past_spend=graph.unsqueeze(graph.at_least(spent, 0.0), 1, 2, 3, 4),
+    )
 
 
 def _padded(cells: FloatArray, blocks: int) -> FloatArray:

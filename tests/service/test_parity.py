@@ -85,10 +85,11 @@ def test_an_exploring_plan_and_its_graph_agree(market: str, quickstart: MarketPa
     check_parity(ExploringPolicy(plan=plan, scenario=where.scenario, exploration=0.25), where, rows=ROWS, seed=2)
 
 
-@pytest.mark.parametrize("market", ["quickstart", "tight"])
+@pytest.mark.parametrize("market", ["quickstart", "tight", "floor"])
 def test_the_re_planner_and_its_graph_agree(market: str, quickstart: MarketParameters) -> None:
-    """All of its solve, with caps, maximums and locks, on ratios from ordinary to absurd; alone and with notches."""
-    where = quickstart if market == "quickstart" else market_of(TIGHT)
+    """All of its solve, with caps, maximums, locks and a return floor, on ratios from ordinary to absurd."""
+    floored = {**TIGHT, "budget": {**TIGHT["budget"], "roi_floor": 0.6}}
+    where = quickstart if market == "quickstart" else market_of(TIGHT if market == "tight" else floored)
     policy = replanning_around(where, BUILT_IN["calendar"](where))
     check_parity(policy, where, rows=1000, seed=5)
     check_parity(FactoredDirect.of(policy, where, 0.25), where, rows=1000, seed=6)

@@ -1,0 +1,195 @@
+"""The re-planner within limits: on random markets, around any plan, and on a campaign that is under way."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.random_markets import documents, random_policy
+from tests.worlds import scenario_of
+from xbopt.agents.planner.replanning import replanning_around
+from xbopt.agents.policies import PolicyShelf
+from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.feasibility import project
+from xbopt.core.decisions.policy import Observation
+from xbopt.core.errors import PolicyError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.plan_table import write_plan
+from xbopt.env.baseline_plan import scenario_plan
+from xbopt.env.market_run import MarketRun
+from xbopt.env.rollout import play_worlds
+from xbopt.simulator.build import build_market
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.totals import TotalsRecorder
+
+WORLDS = 4
+
+
+@st.composite
+def limited_markets(draw: Any) -> MarketParameters:
+    """A random market whose caps cut its own plan by up to a half, with a minimum and a lock at zero."""
+    doc = draw(documents())
+    budget = doc["budget"]["total_base"]
+    own = scenario_plan(build_market(scenario_of(doc))).spend_base
+    share = st.floats(0.5, 1.3)
+    doc["budget"] |= {
+        "region_caps_base": {"north": draw(share) * float(own[:, 0].sum())},
+        "channel_caps_base": {"search": draw(share) * float(own[..., 0].sum())},
+        "maximums": [
+            {
+                "region": "island",
+                "channel": "search",
+                "spend_per_day_base": draw(share) * float(own[:, 1, :, 0].sum(axis=1).mean()),
+            }
+        ],
+        "minimums": [
+            {
+                "region": "north",
+                "channel": "social",
+                "spend_per_day_base": draw(st.floats(0.0, 0.3)) * float(own[:, 0, :, 1].sum(axis=1).min()),
+            }
+        ],
+        "locks": [{"region": "island", "segment": "youth", "channel": "email", "spend_per_day_base": 0.0}],
+        "max_daily_multiple": max(1.0, draw(share) * float(own.sum(axis=(1, 2, 3)).max()) / (budget / len(own))),
+    }
+    return build_market(scenario_of(doc))
+
+
+@given(limited_markets(), st.integers(0, 2**31))
+@settings(max_examples=8)
+def test_nothing_is_left_for_the_projection_to_do(market: MarketParameters, seed: int):
+    """Whatever was done before: what is asked for may be spent. Minimums are owed on days on which there are ads."""
+    own, limits = scenario_plan(market), market.scenario.limits
+    promised = np.where(limits.locked, limits.lock_base, np.maximum(own.spend_base, limits.minimum_base))
+    plan = replace(own, spend_base=promised * market.shocks.available[:, :, None, :])
+    policy = replanning_around(market, plan)
+    run = MarketRun(market, worlds=np.arange(WORLDS), seed=seed)
+    before = random_policy(market.scenario, WORLDS, seed, spend=float(plan.spend_base.mean()))
+    for day in range(market.scenario.days):
+        seen = run.observe()
+        decision = policy.decide(seen)
+        _, changed = project(decision, limits, seen.remaining)
+        asked = np.maximum(decision.spend_base.sum(axis=(1, 2, 3)), 1e-9)
+        assert (changed.cut_base / asked).max() < 1e-5
+        assert not decision.spend_base[:, 1, 1, 2].any()
+        if market.shocks.available[day].all():
+            assert (changed.raised_base / asked).max() < 1e-9
+        run.play(before(day) if day < 2 else decision)
+
+
+def quickstart(*overrides: str) -> MarketParameters:
+    return build_market(load_scenario("quickstart", overrides=list(overrides)))
+
+
+def half_way(market: MarketParameters, worlds: int = 3) -> tuple[MarketRun, Observation]:
+    """Some worlds that were played by the scenario's own plan up to the middle."""
+    run, plan = MarketRun(market, worlds=np.arange(worlds), seed=7), scenario_plan(market)
+    for _ in range(market.scenario.days // 2):
+        run.play(plan.decide(run.morning()))
+    return run, run.observe()
+
+
+@pytest.fixture(scope="module")
+def scarce() -> MarketParameters:
+    return quickstart("budget.total_base=6000")
+
+
+def test_around_a_plan_of_ones_own_the_first_morning_is_that_plan(scarce: MarketParameters):
+    plan = scenario_plan(scarce)
+    policy = replanning_around(scarce, plan)
+    run = MarketRun(scarce, worlds=np.arange(2), seed=0)
+    assert np.allclose(policy.decide(run.observe()).spend_base, plan.spend_base[0], rtol=1e-9)
+    saved = replanning_around(scarce, plan, budget_price=policy.budget_price)
+    assert saved.log_worth == pytest.approx(policy.log_worth, rel=1e-12)
+
+
+def test_the_shelf_has_the_re_planner_around_a_plans_file(scarce: MarketParameters, tmp_path: Any):
+    path = tmp_path / "mine.csv"
+    write_plan(scenario_plan(scarce), scarce.scenario, path)
+    shelf = PolicyShelf(scarce)
+    policy = shelf.policy(f"replan:{path}")
+    assert policy.name == "replan:mine.csv"
+    assert policy is shelf.policy(f"replan:{path}")
+    with pytest.raises(PolicyError, match="no plan that is known before the first day"):
+        shelf.policy(f"replan:replan:{path}")
+
+
+def test_a_campaign_that_runs_is_taken_over_on_any_day(scarce: MarketParameters):
+    """The days left are today's decision and what follows; they use up what is left, and no more."""
+    policy = replanning_around(scarce, scenario_plan(scarce))
+    run, seen = half_way(scarce)
+    ahead = policy.spend_ahead(seen)
+    assert np.array_equal(ahead[:, 0], policy.decide(seen).spend_base)
+    assert ahead.sum(axis=(1, 2, 3, 4)) == pytest.approx(seen.remaining.budget_base, rel=1e-9)
+    for _ in range(seen.day, scarce.scenario.days):
+        run.play(policy.decide(run.observe()))
+    assert run.state.remaining.budget_base.max() < 1e-3 * scarce.scenario.limits.total_base
+
+
+def test_money_that_is_added_half_way_is_spent_and_money_taken_away_is_saved(scarce: MarketParameters):
+    policy = replanning_around(scarce, scenario_plan(scarce))
+    _, seen = half_way(scarce)
+    for factor in (0.5, 1.2):
+        left = replace(seen.remaining, budget_base=factor * seen.remaining.budget_base)
+        ahead = policy.spend_ahead(replace(seen, remaining=left))
+        assert ahead.sum(axis=(1, 2, 3, 4)) == pytest.approx(left.budget_base, rel=1e-9)
+
+
+def test_a_channel_without_response_gives_its_money_to_the_others(scarce: MarketParameters):
+    policy = replanning_around(scarce, scenario_plan(scarce))
+    _, seen = half_way(scarce)
+    channels = seen.channels.copy()
+    channels[..., 1, seen.channel_names.index(policy.response_feature)] = -3.0
+    dead, alive = policy.spend_ahead(replace(seen, channels=channels)), policy.spend_ahead(seen)
+    assert dead[..., 1].sum() < 0.5 * alive[..., 1].sum()
+    assert (dead[..., 0].sum(axis=(1, 2, 3)) > alive[..., 0].sum(axis=(1, 2, 3))).all()
+    assert (dead.sum(axis=(1, 2, 3, 4)) <= seen.remaining.budget_base * (1.0 + 1e-9)).all()
+
+
+class TakenOver:
+    """A plan for the first half, the re-planner for the rest."""
+
+    name, kind = "taken over", "planner"
+
+    def __init__(self, market: MarketParameters) -> None:
+        self._plan, self._half = scenario_plan(market), market.scenario.days // 2
+        self._rest = replanning_around(market, self._plan)
+
+    def decide(self, observation: Observation) -> Decision:
+        return (self._plan if observation.day < self._half else self._rest).decide(observation)
+
+
+def test_taking_over_half_way_earns_more_than_going_on(scarce: MarketParameters):
+    """Paired over 64 worlds; the mean gain is more than three standard errors above zero."""
+
+    def rewards(policy: Any) -> Any:
+        recorder = TotalsRecorder(scarce, 64)
+        play_worlds(scarce, policy, worlds=np.arange(64), seed=3, recorders=[recorder])
+        return recorder.totals().reward
+
+    gain = rewards(TakenOver(scarce)) - rewards(scenario_plan(scarce))
+    assert gain.mean() > 3.0 * gain.std(ddof=1) / 8.0
+
+
+def test_a_return_floor_is_asked_again_from_what_is_seen():
+    """Better results may spend more than worse ones by far more than without the floor; some floors cannot be kept."""
+    market = quickstart("budget.roi_floor=0.6")
+    policy = replanning_around(market, scenario_plan(market))
+    _, seen = half_way(market, worlds=1)
+    at = seen.channel_names.index(policy.response_feature)
+
+    def ahead(log_ratio: float, one: Any) -> tuple[float, bool]:
+        channels = seen.channels.copy()
+        channels[..., at] = log_ratio
+        told = replace(seen, channels=channels)
+        return float(one.spend_ahead(told).sum()), bool(one.keeps_return_floor(told)[0])
+
+    free = replace(policy, roi_floor=0.0)
+    (low, low_kept), (high, high_kept) = ahead(-0.8, policy), ahead(1.0, policy)
+    assert not low_kept
+    assert high_kept
+    assert low < ahead(-0.8, free)[0]
+    assert high / low > ahead(1.0, free)[0] / ahead(-0.8, free)[0]
