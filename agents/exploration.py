@@ -1,16 +1,15 @@
-"""Logged exploration: any plan as a stochastic logging policy with exact propensities."""
+"""Logged exploration: any policy as a stochastic logging policy with exact propensities."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
-from xbopt.core.decisions.decision import Decision
-from xbopt.core.decisions.menu import TacticMenu
+from xbopt.core.decisions.anchored_menu import PolicyMenu
 from xbopt.core.decisions.policy import (
-    BlindPolicy,
     CanExplore,
     DirectPolicy,
+    FactoredPolicy,
     Observation,
     Policy,
     PolicyKind,
@@ -20,24 +19,34 @@ from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 
 
-def over_the_menu(policy: Policy, scenario: Scenario, exploration: float | None) -> TacticPolicy:
-    """The policy over a menu, with a share of exploration; its own share where None.
+def over_the_menu(
+    policy: Policy, scenario: Scenario, exploration: float | None, *, mark: str = ""
+) -> TacticPolicy | FactoredPolicy:
+    """The policy as one that gives probabilities, with a share of exploration; its own share where None.
 
     Args:
-        policy: A plan is translated to the scenario's menu, and explores nothing where None.
+        policy: One that names its decisions explores the menu around itself, and nothing where None.
         scenario: The scenario.
         exploration: 0..1, or None.
+        mark: Tells policies of one name apart; see ``PolicyMenu``.
 
     Raises:
         PolicyError: The share is not within 0..1, or the policy cannot explore.
     """
     if isinstance(policy, DirectPolicy):
-        return ExploringPolicy(plan=policy, scenario=scenario, exploration=exploration or 0.0)
+        return ExploringPolicy(plan=policy, scenario=scenario, exploration=exploration or 0.0, mark=mark)
     if exploration is None:
         return policy
-    if not isinstance(policy, CanExplore):
+    if not isinstance(policy, FactoredPolicy | CanExplore):
         raise PolicyError(f"{policy.name} cannot take another share of exploration; leave it out.")
-    return policy.exploring(exploration)
+    return policy.exploring(checked_exploration(exploration))
+
+
+def without_exploration(policy: Policy) -> Policy:
+    """The policy as it acts where it explores nothing; itself where it cannot say."""
+    if isinstance(policy, ExploringPolicy):
+        return policy.plan
+    return policy.exploring(0.0) if isinstance(policy, FactoredPolicy | CanExplore) else policy
 
 
 def checked_exploration(share: float) -> float:
@@ -53,20 +62,23 @@ def checked_exploration(share: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExploringPolicy:
-    """A plan translated to the tactic menu, with a share of uniform exploration.
+    """A policy that names its decisions, over the tactic menu around itself, with a share of uniform exploration.
 
-    A tactic is held for the scenario's decision period, so it is compared with the plan's mean over that period. In
-    each cell the tactic nearest to it has probability ``1 - e + e/K``, every other one ``e/K``.
+    In each cell the neutral tactic, which is the policy itself, has probability ``1 - e + e/K``, every other one
+    ``e/K``. Tactics are held for the scenario's decision period, while the policy decides anew every day. Without
+    exploration it is the policy, to the last bit.
 
     Attributes:
-        plan: The plan.
+        plan: The policy.
         scenario: Its menu is drawn from.
         exploration: ``e``, 0..1.
+        mark: Tells policies of one name apart in the menu's labels.
     """
 
     plan: DirectPolicy
     scenario: Scenario
     exploration: float
+    mark: str = ""
 
     def __post_init__(self) -> None:
         """Check the share.
@@ -83,36 +95,36 @@ class ExploringPolicy:
 
     @property
     def kind(self) -> PolicyKind:
-        """The plan's kind."""
+        """The policy's kind."""
         return self.plan.kind
 
     @property
-    def menu(self) -> TacticMenu:
-        """The scenario's own menu."""
-        return self.scenario.menu
+    def menu(self) -> PolicyMenu:
+        """The scenario's menu around the policy."""
+        return PolicyMenu.of(self.scenario.menu, self.plan, self.mark)
 
     @property
     def reads_own_cell_only(self) -> bool:
-        """Of plans that are known from the first day."""
-        return isinstance(self.plan, BlindPolicy)
+        """Its probabilities are the same in every cell, whatever is seen."""
+        return True
+
+    @property
+    def shares(self) -> FloatArray:
+        """Probability of each tactic ``(K,)``, the same in every cell."""
+        menu = self.menu
+        own = np.arange(len(menu)) == menu.neutral
+        return (1.0 - self.exploration) * own + self.exploration / len(menu)
 
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``."""
-        menu = self.menu
-        nearest = menu.nearest(self.period(observation), observation.day_budget_base)
-        chosen = nearest[..., None] == np.arange(len(menu))
-        return (1.0 - self.exploration) * chosen + self.exploration / len(menu)
+        shares = self.shares
+        regions, segments, _, _ = self.scenario.shape
+        return np.broadcast_to(shares, (observation.worlds, regions, segments, len(shares)))
 
-    def period(self, observation: Observation) -> Decision:
-        """The plan's mean decision over the days that a tactic is held, as far as the plan is known today."""
-        end = min(observation.day + self.scenario.document.tactics.decide_every_days, observation.days)
-        days = [self.plan.decide(replace(observation, day=day)) for day in range(observation.day, end)]
-        # The mechanic is that of the deepest discount: a mean of names means nothing.
-        deepest = np.argmax(np.stack([day.discount_frac for day in days]), axis=0)
-        mechanics = np.stack([day.mechanic for day in days])
-        return Decision(
-            spend_base=np.mean([day.spend_base for day in days], axis=0),
-            daypart_weights=np.mean([day.daypart_weights for day in days], axis=0),
-            discount_frac=np.mean([day.discount_frac for day in days], axis=0),
-            mechanic=np.take_along_axis(mechanics, deepest[None], axis=0)[0],
-        )
+    def exploring(self, share: float) -> "ExploringPolicy":
+        """The same policy with another share.
+
+        Raises:
+            PolicyError: The share is not within 0..1.
+        """
+        return replace(self, exploration=share)

@@ -17,6 +17,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError
+from xbopt.core.files import sha256_of_content
 from xbopt.core.scenario.plan_table import is_plan_file, read_plan
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.simulator.parameters import MarketParameters
@@ -54,6 +55,15 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
             "or name a plan's CSV file or the folder of a training run."
         )
     return BUILT_IN[name](market)
+
+
+def mark_of(name_or_path: str) -> str:
+    """What tells a plan's file or a training run from others of its name: the first of its hash; empty for built in."""
+    path = Path(name_or_path)
+    if name_or_path in NAMES or not name_or_path:
+        return ""
+    content = path if path.is_file() else path / "policy"
+    return sha256_of_content(content)[:8] if content.exists() else ""
 
 
 def policy_from(name_or_path: str, market: MarketParameters) -> Policy:

@@ -7,11 +7,12 @@ import typer
 
 from xbopt.cli.completion import scenario_names
 from xbopt.cli.options import JsonOption, check_outputs, policy_or_bundle
-from xbopt.cli.terminal import print_json, progress_bar, say
+from xbopt.cli.terminal import print_json, progress_bar, say, tell_cost
 from xbopt.core.errors import SupportError, UsageError
 
 if TYPE_CHECKING:
     from xbopt.ope.logs.evaluation import LogEvaluation
+    from xbopt.studies.exploration_cost import ExplorationCost
 
 
 # The log
@@ -174,6 +175,7 @@ def evaluate_command(
     Exit code 3: the log cannot answer. No value is printed then, unless --force is given.
     """
     from xbopt.studies.evaluate import evaluate
+    from xbopt.studies.exploration_cost import cost_of_named
 
     check_outputs({"--report": (report, ".html,.md"), "--certificate": (certificate, ".json")}, source=Path(log))
     with progress_bar(f"{Path(log).name}, {policy or probabilities}", quiet=as_json, of="rows") as on_progress:
@@ -202,7 +204,11 @@ def evaluate_command(
             engine=engine,
             on_progress=on_progress,
         )
-    _show(evaluation, report, certificate, as_json=as_json)
+    cost: ExplorationCost | None = None
+    if exploration and policy is not None and (scenario is not None or (Path(policy) / "config.yaml").is_file()):
+        cost = cost_of_named(policy, scenario, exploration)
+        tell_cost(cost)
+    _show(evaluation, cost, report, certificate, as_json=as_json)
     if evaluation.verdict == "REFUSE":
         raise typer.Exit(SupportError.exit_code)
 
@@ -235,13 +241,23 @@ def _propensity(text: str | None) -> float | Literal["estimate"] | None:
         ) from None
 
 
-def _show(evaluation: "LogEvaluation", report: Path | None, certificate: Path | None, *, as_json: bool) -> None:
+def _show(
+    evaluation: "LogEvaluation",
+    cost: "ExplorationCost | None",
+    report: Path | None,
+    certificate: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     from xbopt.reports.evaluation import document
 
     for note in evaluation.rules:
         say(f"Note: {note}")
     if as_json:
-        print_json(document.evaluation_json(evaluation))
+        from xbopt.reports.simulation.document import cost_json
+
+        told = {} if cost is None else {"exploration_cost": cost_json(cost)}
+        print_json({**document.evaluation_json(evaluation), **told})
     else:
         from xbopt.cli.evaluation_text import print_evaluation
 

@@ -28,6 +28,14 @@ WorldSeedOption = Annotated[
     int | None, typer.Option("--world-seed", min=0, help="Seed of the uncertain parameters alone; else --seed.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")]
+ExplorationCostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--exploration-cost",
+        metavar="PART",
+        help="Most that exploration may take from the margin, as in 1% or 0.01; finds the largest share within it.",
+    ),
+]
 HtmlOption = Annotated[Path | None, typer.Option("--report", help="Write the report to this HTML file.")]
 XlsxOption = Annotated[Path | None, typer.Option("--xlsx", help="Write the figures to this Excel file.")]
 
@@ -82,6 +90,22 @@ def load_with_notes(scenario: str, changes: Sequence[str] | None) -> "Scenario":
     for note in (*scenario_notes(loaded), *(steady_notes(read_document(scenario), loaded) if changes else ())):
         say(f"Note: {note}")
     return loaded
+
+
+def part_of(option: str, text: str) -> float:
+    """A part of a whole, as in 1% or 0.01.
+
+    Raises:
+        UsageError: It is none.
+    """
+    number = text.strip()
+    try:
+        part = float(number.removesuffix("%")) / (100.0 if number.endswith("%") else 1.0)
+    except ValueError:
+        part = float("nan")
+    if not 0.0 < part <= 1.0:
+        raise UsageError(f"{option} is {text!r}; a part above 0 and up to all is wanted, as in 1% or 0.01.")
+    return part
 
 
 def policy_or_bundle(name: str) -> "str | TacticPolicy | FactoredPolicy":

@@ -7,6 +7,7 @@ import typer
 
 from xbopt.cli.completion import policy_names
 from xbopt.cli.options import (
+    ExplorationCostOption,
     HtmlOption,
     JsonOption,
     ScenarioArgument,
@@ -16,6 +17,7 @@ from xbopt.cli.options import (
     XlsxOption,
     check_outputs,
     load_with_notes,
+    part_of,
     policy_or_bundle,
 )
 from xbopt.cli.terminal import (
@@ -28,6 +30,7 @@ from xbopt.cli.terminal import (
     say,
     stage_bar,
     table,
+    tell_cost,
     terminal_numbers,
     write_files,
 )
@@ -81,9 +84,11 @@ def simulate_command(
             "--exploration",
             min=0.0,
             max=1.0,
-            help="Act through the tactic menu and draw this share of decisions at random. With --log, the scenario's.",
+            help="Draw this share of decisions at random from the tactic menu around the policy. With --log, the "
+            "scenario's.",
         ),
     ] = None,
+    exploration_cost: ExplorationCostOption = None,
     by: Annotated[
         Literal["factors", "menu"] | None,
         typer.Option(
@@ -126,12 +131,15 @@ def simulate_command(
     }
     check_outputs(files, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
-    explores = exploration is not None or log is not None
+    bound = None if exploration_cost is None else part_of("--exploration-cost", exploration_cost)
+    explores = exploration is not None or bound is not None or log is not None
     with stage_bar(quiet=as_json) as on_progress:
         market = build_market(loaded)
         chosen = policy_from(policy, market)
         by = by or ("factors" if explores and isinstance(chosen, FactoredPolicy) else None)
-        _explain_exploration(loaded, exploration, with_log=log is not None, by_factors=by == "factors")
+        if log is not None:
+            is_usual = exploration is None and bound is None
+            _explain_log(loaded, share_is_the_usual=is_usual, by_factors=by == "factors")
         result = simulate(
             market,
             chosen,
@@ -139,11 +147,14 @@ def simulate_command(
             seed=seed,
             world_seed=world_seed,
             exploration=exploration,
+            exploration_cost=bound,
             by=by,
             log=log,
             shadows=[policy_or_bundle(shadow) for shadow in shadows or ()],
             panel=panel,
+            origin=policy,
             on_progress=on_progress,
+            on_cost=tell_cost,
         )
         # An exploring policy has no twin without media that draws the same tactics.
         is_shown = not as_json or report is not None or xlsx is not None
@@ -175,28 +186,16 @@ def _print_json(result: "SimulationResult", marginals: "Marginals | None") -> No
     print_json({**simulation_json(result), **found})
 
 
-def _explain_exploration(scenario: "Scenario", exploration: float | None, *, with_log: bool, by_factors: bool) -> None:
+def _explain_log(scenario: "Scenario", *, share_is_the_usual: bool, by_factors: bool) -> None:
     from xbopt.core.scenario.notes import log_notes
 
-    if by_factors and (with_log or exploration is not None):
-        share = scenario.document.tactics.exploration if exploration is None else exploration
-        every = scenario.document.tactics.decide_every_days
-        say(
-            f"Every {every} days each factor (channel spend, discount, timing, pace) goes one notch aside with a share "
-            f"of {terminal_numbers(scenario.base_currency).share(share)}; the rest is the policy's own."
-        )
-        for note in log_notes(scenario) if with_log else ():
-            say(f"Note: {note}")
-        return
-    if with_log and exploration is None:
+    if share_is_the_usual:
         share = terminal_numbers(scenario.base_currency).share(scenario.document.tactics.exploration)
-        say(
-            f"Logging with {share} exploration over the {len(scenario.menu)} tactics of the menu "
-            "(tactics.exploration; change it with --exploration)."
-        )
-    if with_log or exploration is not None:
-        say("The plan is translated to the menu: each cell holds the nearest tactic of each decision period.")
-    for note in log_notes(scenario) if with_log else ():
+        over = f"over the {len(scenario.menu)} tactics of the menu around the policy"
+        if by_factors:
+            over = "of each factor (channel spend, discount, timing, pace), one notch around the policy's wish"
+        say(f"Logging with {share} exploration {over} (tactics.exploration; change it with --exploration).")
+    for note in log_notes(scenario):
         say(f"Note: {note}")
 
 

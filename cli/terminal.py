@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from xbopt.reports.kit.numbers import NumberFormat
     from xbopt.reports.kit.page_parts import PageContent
     from xbopt.simulator.parameters import MarketParameters
+    from xbopt.studies.exploration_cost import ExplorationCost
     from xbopt.studies.marginals import Marginals
     from xbopt.studies.rules_in_force import RulesInForce
     from xbopt.studies.simulate import Progress
@@ -137,6 +138,13 @@ def print_warnings(console: "Console", market: "MarketParameters") -> None:
 def say(message: str) -> None:
     """A message for people, on stderr."""
     sys.stderr.write(f"{message}\n")
+
+
+def tell_cost(cost: "ExplorationCost") -> None:
+    """What exploration costs, and how to pay less where it costs more than a few per cent."""
+    say(cost.sentence)
+    if cost.is_remarkable:
+        say("Note: That is much. --exploration-cost 1% of xbopt simulate finds the largest share that costs no more.")
 
 
 def print_json(document: Mapping[str, object] | Sequence[object]) -> None:

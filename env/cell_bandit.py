@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.anchored_menu import PolicyMenu
 from xbopt.core.decisions.policy import Menu
 from xbopt.core.errors import DecisionError, UsageError
+from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.market_run import MarketRun
 from xbopt.simulator.parameters import MarketParameters
@@ -56,7 +58,7 @@ class CellBandit:
             seed: Noise seed.
             world_seed: Seed of the uncertain parameters; the noise seed where left out.
             first_world: Global number of the first world.
-            menu: A menu relative to a plan; the scenario's own menu where left out.
+            menu: What the actions mean; the scenario's menu around its own plan where left out.
 
         Raises:
             UsageError: ``worlds`` makes no sense.
@@ -64,7 +66,8 @@ class CellBandit:
         if worlds < 1:
             raise UsageError(f"worlds is {worlds}; at least 1 is wanted.")
         scenario = market.scenario
-        self._market, self._menu = market, menu or scenario.menu
+        self._market = market
+        self._menu: Menu = menu or PolicyMenu.of(scenario.menu, scenario_plan(market))
         self._run = MarketRun(
             market, worlds=np.arange(first_world, first_world + worlds), seed=seed, world_seed=world_seed
         )
@@ -111,7 +114,7 @@ class CellBandit:
         self._open.append((self._step, first, self.contexts(), tactic.copy()))
         self._step += 1
         for day in range(first, min(first + scenario.document.tactics.decide_every_days, scenario.days)):
-            outcome = run.play(self._menu.decode(chosen, run.morning()))
+            outcome = run.play(self._menu.decode(chosen, run.observe()))
             self._margin[:, day] = outcome.money.contribution_margin
             self._spend[:, day] = -outcome.money.media
         return self._closed()

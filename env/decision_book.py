@@ -127,9 +127,9 @@ def open_book(
         if _choices(shadow.policy) != _choices(policy):
             raise PolicyError(
                 f"The shadow {shadow.about.name} chooses among other actions than {policy.name}: those of a trained "
-                "policy are relative to its plan, those of a plan are the scenario's, and notches are around one "
+                "policy are relative to its plan, those of a plan or a re-planner to itself, and notches to one "
                 "policy. Give shadows over the same menu or factors: trained policies of one plan beside a trained "
-                "policy of that plan, plans and replan beside a plan."
+                "policy of that plan. To set plans against each other, play them: xbopt compare."
             )
     scenario = market.scenario
     key = f"{scenario.hash}|{policy.name}|{seed}|{world_seed}"

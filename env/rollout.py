@@ -161,7 +161,7 @@ class _Chooser:
     def _tactics(self, policy: TacticPolicy, observation: Observation) -> TacticChoice:
         probabilities = policy.probabilities(observation)
         regions, segments, _, _ = self._scenario.shape
-        wanted = (observation.worlds, regions, segments, len(self._scenario.menu))
+        wanted = (observation.worlds, regions, segments, len(policy.menu))
         tactic, propensity = self._drawn(policy.name, probabilities, wanted, observation.day)
         return TacticChoice(
             day=observation.day,

@@ -136,7 +136,7 @@ def evaluate_factors(
     factors = tuple(_factor_support(data, policy[place], weight[:, place], place) for place in range(len(policy)))
     found = Findings(items=list(findings))
     for support, name in zip(factors, data.names, strict=True):
-        found.items.extend(_of_factor(support, name, rows, limits))
+        found.items.extend(_of_factor(support, name, rows, _among(limits, len(factors))))
     assumed = "rips" if by_position else "pi_dr"
     error = project(known[assumed], blocks, position).standard_error()
     half_width = NormalDist().inv_cdf(0.5 + confidence / 2.0) * error if np.isfinite(error) else 0.0
@@ -335,6 +335,22 @@ def _of_whole(findings: Sequence[Finding]) -> list[Finding]:
     codes = {"top_weight": "top_decision"}
     told = (replace(one, code=codes.get(one.code, one.code), action=None) for one in findings)
     return [one for one in told if one.level != "advice"]
+
+
+def _among(rules: SupportRules, tests: int) -> SupportRules:
+    """The rules where so many factors share each chance of a false alarm (Bonferroni)."""
+    normal = NormalDist()
+
+    def further(z: float) -> float:
+        return -normal.inv_cdf(normal.cdf(-z) / tests)
+
+    return replace(
+        rules,
+        missing_z=further(rules.missing_z),
+        lacking_z=further(rules.lacking_z),
+        near_lacking_z=further(rules.near_lacking_z),
+        false_alarms=rules.false_alarms / tests,
+    )
 
 
 def _of_factor(support: SupportDiagnostics, name: str, rows: int, rules: SupportRules) -> list[Finding]:

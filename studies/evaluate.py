@@ -10,6 +10,7 @@ import numpy as np
 from xbopt.core.decisions.policy import FactoredPolicy, TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.estimators import check_estimators, with_estimators
@@ -44,7 +45,7 @@ def evaluate(
     as_of: np.datetime64 | str | None = None,
     hold_out: float | None = None,
     cluster_days: int | None = None,
-    scenario: str | None = None,
+    scenario: str | Scenario | None = None,
     exploration: float | None = None,
     estimand: Estimand = "one-step",
     period: str | None = None,

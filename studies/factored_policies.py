@@ -12,6 +12,7 @@ from xbopt.core.decision_log.observations import StandsAlone
 from xbopt.core.decisions.policy import FactoredPolicy, anchor_name
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.factor_policies import levels_by_name, named_factor_policy, open_factor_probabilities
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
@@ -26,7 +27,7 @@ def factored_policy(
     probabilities: object,
     log: EvaluationLog,
     *,
-    scenario: str | None = None,
+    scenario: str | Scenario | None = None,
     exploration: float | None = None,
 ) -> LogPolicy:
     """What is asked about a log of factors.
@@ -65,7 +66,7 @@ def factored_policy(
     )
 
 
-def _named(name: str, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     known = named_factor_policy(name, log, exploration=exploration)
     if known is not None:
         if scenario is not None:
@@ -91,7 +92,7 @@ def _named(name: str, log: EvaluationLog, scenario: str | None, exploration: flo
     )
 
 
-def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     if scenario is not None:
         raise UsageError(f"--scenario is for built-in policies; the run in {path} knows its own.")
     run = RunDirectory.open(path)
@@ -115,7 +116,7 @@ def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: floa
 
 
 def _from_object(
-    policy: FactoredPolicy, log: EvaluationLog, scenario: str | None, exploration: float | None
+    policy: FactoredPolicy, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None
 ) -> LogPolicy:
     if isinstance(policy, StandsAlone):
         if scenario is not None or exploration is not None:

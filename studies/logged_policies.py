@@ -1,28 +1,23 @@
 """From ``--policy`` to a policy that can be asked about the decisions of a log."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from xbopt.agents.exploration import ExploringPolicy, over_the_menu
-from xbopt.agents.policies import BUILT_IN, NAMES, REACTING, built_in_policy, policy_from
+from xbopt.agents.policies import NAMES, mark_of, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
-from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.observations import StandAlonePolicy
-from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, PolicyKind, TacticPolicy
+from xbopt.core.decisions.policy import FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
-from xbopt.core.scenario.loading import load_scenario
-from xbopt.core.scenario.plan_table import is_plan_file, read_plan
+from xbopt.core.scenario.loading import scenario_of
+from xbopt.core.scenario.plan_table import is_plan_file
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
-from xbopt.ope.logs.policies import ALWAYS, FromContext, named_policy
+from xbopt.ope.logs.policies import ALWAYS, FixedProbabilities, named_policy
 from xbopt.ope.logs.shadows import SHADOWS
 from xbopt.simulator.build import build_market
 from xbopt.studies.observed_policies import axes_of, from_observation
@@ -36,7 +31,9 @@ BUNDLE_IN_PYTHON = (
 )
 
 
-def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploration: float | None) -> LogPolicy:
+def from_name(
+    name: str, log: EvaluationLog, *, scenario: str | Scenario | None, exploration: float | None
+) -> LogPolicy:
     """The policy that ``--policy`` means.
 
     Raises:
@@ -57,12 +54,8 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
         from xbopt.studies.saved_bandits import saved_bandit
 
         return saved_bandit(path, log)
-    if name in BUILT_IN or (is_plan_file(path) and scenario is not None):
-        return _plan(name, log, scenario, exploration or 0.0)
-    if name in REACTING:
-        loaded = scenario_of_log(name, log, scenario)
-        identity = PolicyIdentity.of_name(f"{name}|{loaded.hash}")
-        return _over_the_menu(policy_from(name, build_market(loaded)), log, loaded, exploration, identity)
+    if name in NAMES or (is_plan_file(path) and scenario is not None):
+        return _named(name, log, scenario, exploration)
     if (path / "config.yaml").is_file():
         return _run(path, log, scenario, exploration)
     if path.suffix == ".xbopt" or (path / "manifest.json").is_file():
@@ -79,7 +72,7 @@ def from_name(name: str, log: EvaluationLog, *, scenario: str | None, exploratio
 
 
 def from_object(
-    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | None, exploration: float | None
+    policy: TacticPolicy, log: EvaluationLog, *, scenario: str | Scenario | None, exploration: float | None
 ) -> LogPolicy:
     """A policy of the market, to be asked about a log.
 
@@ -103,36 +96,88 @@ def from_object(
     return _over_the_menu(policy, log, loaded, exploration, PolicyIdentity.of_name(policy.name, "object of a program"))
 
 
-def _run(path: Path, log: EvaluationLog, scenario: str | None, exploration: float | None) -> LogPolicy:
+def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     if scenario is not None:
         raise UsageError(f"--scenario is for plans; the run in {path} knows its own.")
     run = RunDirectory.open(path)
     loaded = run.scenario()
     identity = PolicyIdentity.of_path(run.policy, "run directory")
-    found = _over_the_menu(trained_policy(run, build_market(loaded)), log, loaded, exploration, identity)
+    policy = trained_policy(run, build_market(loaded))
+    found = _over_the_menu(policy, log, loaded, exploration, identity, mark=mark_of(str(path)))
     return replace(found, notes=(f"{found.name} is the policy of the training run {path}.", *found.notes))
 
 
+def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
+    """A built-in policy or a plan's file."""
+    loaded = scenario_of_log(name, log, scenario)
+    policy = policy_from(name, build_market(loaded))
+    shown = over_the_menu(policy, loaded, exploration).name if exploration else policy.name
+    identity = (
+        PolicyIdentity.of_name(f"{shown}|{loaded.hash}")
+        if name in NAMES
+        else PolicyIdentity.of_path(Path(name), "plan file")
+    )
+    return _over_the_menu(policy, log, loaded, exploration, identity, mark=mark_of(name))
+
+
 def _over_the_menu(
-    policy: Policy, log: EvaluationLog, scenario: Scenario, exploration: float | None, identity: PolicyIdentity
+    policy: Policy,
+    log: EvaluationLog,
+    scenario: Scenario,
+    exploration: float | None,
+    identity: PolicyIdentity,
+    *,
+    mark: str = "",
 ) -> LogPolicy:
-    """A policy of a scenario, asked from what the log says was seen."""
-    asked = over_the_menu(policy, scenario, exploration)
-    is_plan = isinstance(policy, DirectPolicy)
-    name = policy.name if is_plan and not exploration else asked.name
-    note = f"{policy.name} is translated to the tactic menu of {scenario.name}: in each cell the nearest tactic."
+    """A policy of a scenario, asked about a log of that scenario."""
+    asked = over_the_menu(policy, scenario, exploration, mark=mark)
+    if isinstance(asked, FactoredPolicy):
+        raise PolicyError(f"{asked.name} decides by factors, and the actions of this log are tactics of a menu.")
+    if isinstance(asked, ExploringPolicy):
+        return _of_its_own_log(asked, log, scenario, identity)
     return from_observation(
         asked,
         log,
         axes_of(scenario),
         scenario_hash=scenario.hash,
-        name=name,
-        identity=replace(identity, name=name),
-        notes=(note,) if is_plan else (),
+        name=asked.name,
+        identity=replace(identity, name=asked.name),
     )
 
 
-def scenario_of_log(name: str, log: EvaluationLog, scenario: str | None) -> Scenario:
+def _of_its_own_log(
+    asked: ExploringPolicy, log: EvaluationLog, scenario: Scenario, identity: PolicyIdentity
+) -> FixedProbabilities:
+    """A policy that names its decisions, about a log of tactics around itself: its own is always the neutral one.
+
+    Raises:
+        PolicyError: The log was made around another policy, or in another scenario.
+    """
+    policy, labels = asked.plan, asked.menu.labels
+    own = labels[asked.menu.neutral]
+    if log.scenario_hash != scenario.hash:
+        raise PolicyError(
+            f"{policy.name} was made for a scenario with the hash {scenario.hash}; the log was written in one with "
+            f"{log.scenario_hash or 'none'}."
+        )
+    if labels != log.action_labels:
+        raise PolicyError(
+            f"{policy.name} decides in amounts, and none of this log's actions is {own!r} (the first is "
+            f"{log.action_labels[0]!r}): the log was made around another policy, and the nearest of its tactics would "
+            f"be another policy than {policy.name}. Log {policy.name} itself: xbopt simulate SCENARIO --policy "
+            f"{policy.name} --log FILE; or play both: xbopt compare."
+        )
+    name = asked.name if asked.exploration else policy.name
+    notes = (f"{policy.name} takes the log's tactic {own!r} everywhere: it is the policy itself.",)
+    return FixedProbabilities(
+        name=name,
+        notes=(*notes, *(policy.notes if isinstance(policy, ScheduledPolicy) else ())),
+        identity=replace(identity, name=name),
+        shares=tuple(float(share) for share in asked.shares),
+    )
+
+
+def scenario_of_log(name: str, log: EvaluationLog, scenario: str | Scenario | None) -> Scenario:
     """The scenario that wrote the log."""
     if not (log.own and log.scenario_hash):
         raise PolicyError(
@@ -144,122 +189,10 @@ def scenario_of_log(name: str, log: EvaluationLog, scenario: str | None) -> Scen
             f"{name} is a policy for a scenario. Say which one wrote the log: --scenario NAME or FILE (its hash is "
             f"{log.scenario_hash})."
         )
-    loaded = load_scenario(scenario)
+    loaded = scenario_of(scenario)
     if loaded.hash != log.scenario_hash:
         raise PolicyError(
             f"The log was written in a scenario with the hash {log.scenario_hash}; {loaded.name} has {loaded.hash}. A "
             "policy can only be placed in the scenario that wrote the log, unchanged."
         )
     return loaded
-
-
-def _plan(name: str, log: EvaluationLog, scenario: str | None, exploration: float) -> LogPolicy:
-    loaded = scenario_of_log(name, log, scenario)
-    if loaded.menu.labels != log.action_labels:
-        raise PolicyError(f"The log's actions are not the tactics of {loaded.name}.")
-    schedule = built_in_policy(name, build_market(loaded)) if name in BUILT_IN else read_plan(name, loaded)
-    plan = PlanFromContext(plan=schedule, scenario=loaded, exploration=exploration)
-    note = f"{name} is translated to the tactic menu of {loaded.name}: in each cell the nearest tactic" + (
-        f", and {exploration:.0%} of the decisions at random." if exploration else "."
-    )
-    if name in BUILT_IN:
-        identity = replace(PolicyIdentity.of_name(f"{plan.name}|{loaded.hash}"), name=plan.name)
-    else:
-        identity = PolicyIdentity.of_path(Path(name), "plan file", name=plan.name)
-    return FromContext(
-        name=plan.name,
-        notes=(note, *schedule.notes),
-        identity=identity,
-        policy=plan,
-        names=log.context_names,
-        n_actions=len(log.action_labels),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanFromContext:
-    """A plan that is fixed from the first day on, translated to the tactic menu, as a policy of the context.
-
-    Which tactic is nearest to the plan depends on the day, on the money that is left, and on the cell. A decision log
-    of the simulator holds all three: ``time_left``, ``budget_left``, and the cell's region and segment.
-
-    Attributes:
-        plan: The plan.
-        scenario: The scenario that wrote the log.
-        exploration: Share of uniform exploration, 0..1.
-    """
-
-    plan: ScheduledPolicy
-    scenario: Scenario
-    exploration: float
-
-    @property
-    def name(self) -> str:
-        """Name in reports: the plan's, and its exploration if it has any."""
-        return self._exploring.name if self.exploration else self.plan.name
-
-    @property
-    def kind(self) -> PolicyKind:
-        """The plan's kind."""
-        return self.plan.kind
-
-    @property
-    def _exploring(self) -> ExploringPolicy:
-        return ExploringPolicy(plan=self.plan, scenario=self.scenario, exploration=self.exploration)
-
-    def probabilities_from_context(self, context: FloatArray, names: tuple[str, ...]) -> FloatArray:
-        """Probability of each tactic ``(n, K)`` given contexts ``(n, d)``.
-
-        Raises:
-            PolicyError: The context is not that of a decision log of this scenario.
-        """
-        scenario = self.scenario
-        region = self._cell(context, names, [f"region_{name}" for name in scenario.regions])
-        segment = self._cell(context, names, [f"segment_{name}" for name in scenario.segments])
-        day_float = scenario.days * (1.0 - self._column(context, names, "time_left"))
-        day = np.rint(day_float).astype(np.int64)
-        if not (np.abs(day_float - day) < 1e-6).all() or day.min(initial=0) < 0 or day.max(initial=0) >= scenario.days:
-            raise PolicyError(f"time_left does not fit the {scenario.days} days of scenario {scenario.name}.")
-        budget_left = self._column(context, names, "budget_left")
-        answer = np.empty((len(context), len(scenario.menu)))
-        for today in np.unique(day).tolist():
-            rows = np.flatnonzero(day == today)
-            levels, world = np.unique(budget_left[rows], return_inverse=True)
-            table = self._exploring.probabilities(self._observation(today, levels * scenario.limits.total_base))
-            answer[rows] = table[world, region[rows], segment[rows]]
-        return answer
-
-    def _observation(self, day: int, budget_base: FloatArray) -> Observation:
-        """A morning of which the day and the money left are known, and nothing else: a fixed plan asks for no more."""
-        scenario, worlds = self.scenario, len(budget_base)
-        regions, segments, channels, _ = scenario.shape
-        return Observation(
-            day=day,
-            days=scenario.days,
-            date=scenario.date_of(day),
-            remaining=Remaining(
-                budget_base=budget_base,
-                region_base=np.full((worlds, regions), np.nan),
-                channel_base=np.full((worlds, channels), np.nan),
-            ),
-            regions=np.full((worlds, regions, len(REGION_FEATURES)), np.nan),
-            cells=np.full((worlds, regions, segments, len(CELL_FEATURES)), np.nan),
-            channels=np.full((worlds, regions, segments, channels, len(CHANNEL_FEATURES)), np.nan),
-            region_names=REGION_FEATURES,
-            cell_names=CELL_FEATURES,
-            channel_names=CHANNEL_FEATURES,
-        )
-
-    def _column(self, context: FloatArray, names: tuple[str, ...], name: str) -> FloatArray:
-        if name not in names:
-            raise PolicyError(
-                f"The log's context has no field {name!r}, so the plan {self.plan.name} cannot be placed in it; it is "
-                f"no log of the scenario {self.scenario.name}."
-            )
-        return context[:, names.index(name)]
-
-    def _cell(self, context: FloatArray, names: tuple[str, ...], columns: list[str]) -> IntArray:
-        marks = np.stack([self._column(context, names, column) for column in columns], axis=1)
-        if not bool(((marks == 1.0).sum(axis=1) == 1).all()):
-            raise PolicyError(f"The columns {', '.join(columns)} should mark exactly one cell in each row.")
-        return np.argmax(marks, axis=1)

@@ -148,9 +148,9 @@ def from_observation(
     if isinstance(policy, TacticPolicy) and policy.menu.labels != log.action_labels:
         raise PolicyError(
             f"{name} chooses among other actions than the log's ({policy.menu.labels[0]!r}, not "
-            f"{log.action_labels[0]!r}): those of a trained policy are relative to its plan, those of a plan are the "
-            "scenario's. Let a policy with the same actions write the log: xbopt simulate SCENARIO --policy RUN_DIR "
-            "--exploration 0.4 --log FILE."
+            f"{log.action_labels[0]!r}): those of a trained policy are relative to its plan, those of a plan or a "
+            "re-planner to itself. Let a policy with the same actions write the log: xbopt simulate SCENARIO --policy "
+            "RUN_DIR --exploration 0.4 --log FILE."
         )
     return FromObservation(
         name=name,

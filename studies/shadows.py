@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xbopt.agents.exploration import over_the_menu
 from xbopt.agents.factored_direct import FactoredDirect
-from xbopt.agents.policies import NAMES, PolicyShelf
+from xbopt.agents.policies import NAMES, PolicyShelf, mark_of
 from xbopt.core.decision_log.observations import StandAlonePolicy
 from xbopt.core.decision_log.schema import LoggedShadow
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def shadows_of(asked: Sequence[str | Policy], market: MarketParameters, *, factored: bool = False) -> "list[Shadow]":
-    """The shadows that were asked for. A plan is translated to the menu, and explores nothing.
+    """The shadows that were asked for; one that names its decisions is over the menu, or factors, around itself.
 
     Args:
         asked: Names of built-in policies, plans' files, folders of training runs, or policies.
@@ -41,11 +41,11 @@ def shadows_of(asked: Sequence[str | Policy], market: MarketParameters, *, facto
         policy = shelf.policy(one) if isinstance(one, str) else one
         if isinstance(policy, StandAlonePolicy) and policy.scenario_hash != market.scenario.hash:
             raise PolicyError(f"{policy.name} was made for another scenario than {market.scenario.name}.")
+        answers: TacticPolicy | FactoredPolicy
         if factored and isinstance(policy, DirectPolicy):
-            answers: TacticPolicy | FactoredPolicy = FactoredDirect.of(policy, market)
+            answers = FactoredDirect.of(policy, market)
         else:
-            is_factored = isinstance(policy, FactoredPolicy)
-            answers = policy if is_factored else over_the_menu(policy, market.scenario, None)
+            answers = over_the_menu(policy, market.scenario, None, mark=mark_of(one) if isinstance(one, str) else "")
         found.append(Shadow(about=_about(one, market), policy=answers))
     name, count = Counter(shadow.about.name for shadow in found).most_common(1)[0]
     if count > 1:

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from xbopt.agents.exploration import ExploringPolicy
+from xbopt.agents.exploration import ExploringPolicy, over_the_menu, without_exploration
 from xbopt.agents.factored_direct import FactoredDirect
-from xbopt.agents.policies import policy_from
+from xbopt.agents.policies import mark_of, policy_from
 from xbopt.core.arrays import FloatArray
-from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import CanExplore, DirectPolicy, FactoredPolicy, Policy, PolicyKind, TacticPolicy
+from xbopt.core.decisions.policy import (
+    CanExplore,
+    DirectPolicy,
+    FactoredPolicy,
+    KnowsExploration,
+    Policy,
+    PolicyKind,
+    TacticPolicy,
+)
 from xbopt.core.errors import UsageError
 from xbopt.core.panel import PanelWriter, open_panel
 from xbopt.core.scenario.loading import scenario_of
@@ -22,6 +29,7 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import Recorder, play_worlds
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
+from xbopt.studies.exploration_cost import ExplorationCost, cost_of_exploration
 from xbopt.studies.frames import Frame, frame_of, kpi_rows
 from xbopt.studies.kpis import (
     Row,
@@ -83,6 +91,7 @@ class SimulationResult:
         totals: The sums by world behind all of it.
         performance: How fast it ran.
         notes: What was read otherwise than it stands in the plan's file, in sentences.
+        exploration_cost: What exploration takes from the margin; None where nothing explores, or nobody asked.
     """
 
     scenario: Scenario = field(repr=False)
@@ -102,6 +111,7 @@ class SimulationResult:
     totals: Totals = field(repr=False)
     performance: Performance
     notes: tuple[str, ...] = field(default=(), repr=False)
+    exploration_cost: ExplorationCost | None = None
 
     @property
     def margins(self) -> FloatArray:
@@ -126,11 +136,14 @@ def simulate(
     seed: int = 0,
     world_seed: int | None = None,
     exploration: float | None = None,
+    exploration_cost: float | None = None,
     by: Literal["factors", "menu"] | None = None,
     log: Path | str | None = None,
     shadows: Sequence[str | Policy] = (),
     panel: Path | str | None = None,
+    origin: str | None = None,
     on_progress: Progress | None = None,
+    on_cost: Callable[[ExplorationCost], None] | None = None,
 ) -> SimulationResult:
     """Play a policy in ``runs`` worlds and add up what it brought.
 
@@ -140,17 +153,22 @@ def simulate(
         runs: Number of worlds, 1..100,000. World ``i`` is the same world in any run with the same seed.
         seed: Noise seed.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
-        exploration: Translate the policy to the tactic menu and explore this share of decisions uniformly. Left out,
-            the policy acts as it is, unless a log is written: then the scenario's ``tactics.exploration`` holds,
-            because a log without propensities cannot be evaluated.
+        exploration: Explore this share of decisions uniformly, over the tactic menu around the policy; 0 is the policy
+            itself. Left out, the policy acts as it is, unless a log is written: then the scenario's
+            ``tactics.exploration`` holds, because a log without propensities cannot be evaluated.
+        exploration_cost: Largest cost of exploration, as a part of the policy's margin; without ``exploration`` the
+            largest share within it is searched for.
         by: What explores and is logged: ``factors``, each channel's spend, discount, timing and pace one notch around
             what the policy wishes; or ``menu``, one tactic a cell. Left out, what the policy chooses from: factors
             where it is made of them, the menu else.
         log: Write the decision log to this Parquet file.
         shadows: Policies, as for ``policy``, that are asked beside every decision; the log holds their probabilities.
-            They choose from the same menu as the policy; one that names its decisions is translated to it.
+            They choose from the same menu as the policy.
         panel: Write the panel of media and orders by day to this Parquet file.
+        origin: Name, plan's file or run's folder that a policy object came from; it tells policies of one name apart in
+            the log.
         on_progress: Called with the policy's name, worlds done and worlds in all.
+        on_cost: Called with what exploration costs, before anything is written.
 
     Returns:
         KPIs with ranges, the money bridge, tables and the sums behind them.
@@ -160,30 +178,50 @@ def simulate(
         PolicyError: The policy is unknown or does not fit.
         UsageError: ``runs`` or ``seed`` makes no sense.
         DecisionLogError: The log cannot be written.
+        ExplorationCostError: Exploration costs more than ``exploration_cost``.
     """
     if not 1 <= runs <= MAX_RUNS:
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
-    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
-    if log is not None and exploration is None:
+    notes: tuple[str, ...] = getattr(chosen, "notes", ())
+    if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
     if by is not None:
-        if exploration is None:
+        if exploration is None and exploration_cost is None:
             raise UsageError("--by says what explores: give --exploration or --log too.")
         chosen = _made_of(by, chosen, market)
-    if isinstance(chosen, FactoredPolicy):
-        chosen = chosen if exploration is None else chosen.exploring(exploration)
-    elif exploration is not None and isinstance(chosen, DirectPolicy):
-        chosen = ExploringPolicy(plan=chosen, scenario=loaded, exploration=exploration)
-    elif exploration is not None and isinstance(chosen, CanExplore):
-        chosen = chosen.exploring(exploration)
+    report: Progress = on_progress or (lambda _stage, _done, _total: None)
+    cost: ExplorationCost | None = None
+    if exploration is not None or exploration_cost is not None:
+        own, mark = chosen, mark_of(policy if isinstance(policy, str) else origin or "")
+
+        def explored(share: float) -> Policy:
+            return over_the_menu(own, loaded, share, mark=mark)
+
+        # A share of nothing costs nothing, and without log or bound nobody asks.
+        if exploration is None or (exploration > 0.0 and (log is not None or exploration_cost is not None)):
+            report("cost of exploration", 0, 0)
+            cost = cost_of_exploration(
+                market,
+                without_exploration(own),
+                explored,
+                share=exploration,
+                bound_frac=exploration_cost,
+                runs=runs,
+                seed=seed,
+                world_seed=world_seed,
+            )
+            if on_cost is not None:
+                on_cost(cost)
+        share = exploration if cost is None else cost.share
+        assert share is not None, "a share is given or searched for"
+        chosen = explored(share)
 
     if shadows and log is None:
         raise UsageError("Shadows are for the log: say where to write it (--log FILE).")
     beside = shadows_of(shadows, market, factored=isinstance(chosen, FactoredPolicy))
-    report: Progress = on_progress or (lambda _stage, _done, _total: None)
     report(chosen.name, 0, runs)
     started = time.perf_counter()
     parts: list[Totals] = []
@@ -230,7 +268,15 @@ def simulate(
         totals=totals,
         performance=Performance(env_days=runs * loaded.days, seconds=seconds),
         notes=notes,
+        exploration_cost=cost,
     )
+
+
+def _takes_the_usual_share(policy: Policy) -> bool:
+    """Whether a log of a policy explores by the scenario's share: not where the policy explores already, or cannot."""
+    if isinstance(policy, ExploringPolicy) or (isinstance(policy, KnowsExploration) and policy.exploration > 0.0):
+        return False
+    return isinstance(policy, DirectPolicy | FactoredPolicy | CanExplore)
 
 
 def _made_of(by: Literal["factors", "menu"], policy: Policy, market: MarketParameters) -> Policy:

@@ -30,7 +30,7 @@ class Checkpoint:
         best: Score of the policy that is kept.
         highest_base: Highest mean gain so far, whether shown or not.
         waited: Evaluations since then.
-        imitated: Whether the imitation before the first update is over.
+        prepared: Whether what comes before the first update is over.
         multipliers: The price of missing each soft constraint, by its name.
     """
 
@@ -41,7 +41,7 @@ class Checkpoint:
     best: Score
     highest_base: float
     waited: int
-    imitated: bool
+    prepared: bool
     multipliers: dict[str, PidMultiplier]
 
 
@@ -91,7 +91,7 @@ def read_checkpoint(folder: Path, model: PPO) -> Checkpoint:
             best=Score(**best),
             highest_base=cast("float", state["highest_base"]),
             waited=cast("int", state["waited"]),
-            imitated=cast("bool", state["imitated"]),
+            prepared=cast("bool", state["prepared"]),
             multipliers={name: PidMultiplier(**one) for name, one in multipliers.items()},
         )
     except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError, OSError) as error:

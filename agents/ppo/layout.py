@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import IntArray
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.env.actions import Encoding
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
@@ -28,6 +28,8 @@ class ActionLayout:
         bias: Parameters of the untrained policy, which is the plan ``(P,)``.
         scale: What one unit of a head's output moves a parameter by ``(P,)``: its first exploration scale, so that one
             learning rate suits entries that are explored widely and those that are hardly moved.
+        mixes: How much of each channel is in what a cell's output chooses ``(W, R, S, C)``, for tactics: a choice of a
+            mix is as good as the channels in it. None where channels have outputs of their own.
     """
 
     shape: tuple[int, int, int]
@@ -37,6 +39,7 @@ class ActionLayout:
     group_names: tuple[str, ...]
     bias: tuple[float, ...]
     scale: tuple[float, ...]
+    mixes: FloatArray | None = None
 
     @property
     def parameters(self) -> int:
@@ -84,7 +87,20 @@ def _tactic_layout(encoding: TacticActions, shape: tuple[int, int, int], neutral
         group_names=("logits",),
         bias=tuple(row * cells),
         scale=(1.0,) * (cells * width),
+        mixes=_channels_of_choices(encoding),
     )
+
+
+def _channels_of_choices(encoding: TacticActions) -> FloatArray:
+    """Channel weights of each output of a cell ``(W, R, S, C)``; 0 for outputs that choose no mix."""
+    components, menu = encoding.components, encoding.menu.base
+    parts: list[FloatArray] = []
+    for position, (name, size) in enumerate(zip(components.names, components.sizes, strict=True)):
+        part = np.zeros((size, *menu.mixes.shape[1:]))
+        if name in ("mix", "tactic"):
+            part[components.choice[:, position]] = menu.mixes[menu.mix]
+        parts.append(part)
+    return np.concatenate(parts)
 
 
 def _residual_layout(
@@ -100,8 +116,8 @@ def _residual_layout(
         order=np.arange(len(factors), dtype=np.int64),
         groups=groups,
         group_names=kinds,
-        bias=tuple(factors.neutral.astype(np.float64).tolist()),
-        scale=tuple(exploration[group] for group in groups),
+        bias=tuple(float(level) for level in factors.neutral),
+        scale=tuple(exploration[kinds.index(kind)] for kind in factors.kinds),
     )
 
 

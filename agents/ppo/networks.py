@@ -96,6 +96,7 @@ class SharedNetwork(nn.Module):
     bias: torch.Tensor
     scale: torch.Tensor
     order: torch.Tensor
+    mixes: torch.Tensor
 
     def __init__(self, features: FeatureLayout, layout: ActionLayout, width: int, credit: Credit) -> None:
         super().__init__()
@@ -116,6 +117,11 @@ class SharedNetwork(nn.Module):
         self.heads = nn.ModuleList(
             [_silent(size, outputs) for size, outputs in zip(inputs, layout.widths, strict=True) if outputs]
         )
+        # A mix is judged by its channels: pooled states cannot say which of them does well.
+        self._has_mixes = layout.mixes is not None
+        if layout.mixes is not None:
+            self.score = _silent(inputs[4], 1)
+            self.register_buffer("mixes", torch.tensor(layout.mixes, dtype=torch.float32))
         # The critic judges each part of the market alike: of what lies inside a part, means are enough.
         self.critic = _perceptron(sum(self._sizes), width)
         self.value = _silent(width, 1)
@@ -145,7 +151,11 @@ class SharedNetwork(nn.Module):
             for state, width in zip(states, self._widths, strict=True)
             if width
         ]
-        return self.bias + self.scale * torch.cat(outputs, dim=1)[:, self.order]
+        together = torch.cat(outputs, dim=1)[:, self.order]
+        if self._has_mixes:
+            scores = self.score(states[4])[..., 0]
+            together = together + torch.einsum("brsc,wrsc->brsw", scores, self.mixes).flatten(1)
+        return self.bias + self.scale * together
 
     def _hidden(
         self, whole: torch.Tensor, regions: torch.Tensor, cells: torch.Tensor, channels: torch.Tensor

@@ -181,7 +181,7 @@ _RESIDUAL = PpoSettings(
     patience=12,
 )
 PRESETS: Mapping[tuple[EncodingName, Size], PpoSettings] = {
-    ("residual", "small"): _RESIDUAL,
+    ("residual", "small"): replace(_RESIDUAL, branch_worlds=512, validation_worlds=256),
     ("residual", "medium"): _RESIDUAL,
     ("residual", "large"): _RESIDUAL,
     ("continuous", "small"): PpoSettings(encoding="continuous", form="full", worlds=64),

@@ -6,10 +6,9 @@ move is where a time limit falls, and whether the last update of a run is follow
 """
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -52,6 +51,12 @@ from xbopt.simulator.parameters import MarketParameters
 _FEWEST_ROWS = 2
 _BRANCH_LEARNING_RATE = 3e-3
 _SHOWN_DECISIONS_A_STEP, _SHOWN_WORLDS = 20, (64, 256)
+
+
+class _Evaluate(Protocol):
+    """Scores the policy as it is; a run goes on from its checkpoint."""
+
+    def __call__(self, *, checkpoint: bool = True) -> None: ...
 
 
 class PpoTraining:
@@ -113,7 +118,7 @@ class PpoTraining:
             best=Score.nothing(),
             highest_base=float("-inf"),
             waited=0,
-            imitated=False,
+            prepared=False,
             multipliers={one.name: PidMultiplier() for one in constraints},
         )
 
@@ -124,7 +129,7 @@ class PpoTraining:
             PolicyError: It is missing, damaged, or of another network.
         """
         self._state = read_checkpoint(run.checkpoints, self._model)
-        run.cut_progress("update", self._state.update)
+        run.cut_progress("look", self._state.looks)
         # An update plays whole episodes, so the next one begins with this number.
         self._envs.episode = self._state.update * self._ppo.episodes - 1
 
@@ -140,16 +145,14 @@ class PpoTraining:
         before = state.seconds
         with closing(SummaryWriter(str(run.tensorboard))) as board:
 
-            def evaluate() -> None:
+            def evaluate(*, checkpoint: bool = True) -> None:
                 state.seconds = before + time.perf_counter() - self._began
                 on_progress(self._evaluate(run, board))
+                if checkpoint:
+                    write_checkpoint(run.checkpoints, self._model, state)
 
-            if not state.imitated:
-                state.imitated = True
-                if self._teacher is not None:
-                    self._imitate(self._teacher)
-                evaluate()
-                self._learn_from_branches(evaluate)
+            if not state.prepared:
+                self._prepare(evaluate)
             stopped = ""
             while not stopped:
                 stopped = self._settings.reached(state.steps, time.perf_counter() - self._began)
@@ -211,15 +214,31 @@ class PpoTraining:
         )
         imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
 
-    def _learn_from_branches(self, evaluate: Callable[[], None]) -> None:
-        """Learn from branches in worlds before all others; each round plays what was learnt up to then."""
-        encoding, ppo, seed = self._parts.encoding, self._ppo, self._settings.seed
-        if not isinstance(encoding, ResidualActions):
+    def _prepare(self, evaluate: "_Evaluate") -> None:
+        """What comes before the first update: imitation, or learning from branches.
+
+        A run that was stopped in between begins it anew, so that there is one course of a run and no other.
+        """
+        state, encoding = self._state, self._parts.encoding
+        if isinstance(encoding, ResidualActions) and self._ppo.branch_rounds:
+            if state.looks == 0:
+                evaluate()
+            self._learn_from_branches(encoding, evaluate)
             return
+        if self._teacher is not None:
+            self._imitate(self._teacher)
+        state.prepared = True
+        evaluate()
+
+    def _learn_from_branches(self, encoding: ResidualActions, evaluate: "_Evaluate") -> None:
+        """Learn from branches in worlds before all others; each round plays what was learnt up to then."""
+        ppo, seed = self._ppo, self._settings.seed
         market, plan, policy = self._envs.campaign.market, self._parts.plan, self._model.policy
         learner = BranchLearner(self._parts.network, encoding.factors, self._parts.features.shape)
         rows: BranchRows | None = None
         for turn in range(ppo.branch_rounds):
+            if self._settings.reached(self._state.steps, time.perf_counter() - self._began):
+                return
             first = TRAINING_WORLDS - ppo.worlds - (turn + 1) * ppo.branch_worlds
             run = MarketRun(market, worlds=np.arange(first, first + ppo.branch_worlds, dtype=np.int64), seed=seed)
             generator = named_generator(seed, f"ppo/branches/{turn}")
@@ -228,7 +247,8 @@ class PpoTraining:
             )
             rows = more if rows is None else rows.and_also(more)
             learner.fit(rows, steps=ppo.branch_steps, learning_rate=_BRANCH_LEARNING_RATE, generator=generator)
-            evaluate()
+            self._state.prepared = turn == ppo.branch_rounds - 1
+            evaluate(checkpoint=self._state.prepared)
 
     def _update(self) -> None:
         """Play some episodes and learn from them, with draws that depend on seed and number of the update alone."""
@@ -276,11 +296,11 @@ class PpoTraining:
             **{name: float(logged.get(f"train/{name}", float("nan"))) for name in diagnostics},
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
+            "look": state.looks,
         }
         run.add_progress({"update": state.update, "steps": state.steps, "seconds": state.seconds, **figures})
         for name, value in figures.items():
             board.add_scalar(f"xbopt/{name}", value, state.steps)
-        write_checkpoint(run.checkpoints, self._model, state)
         return progress
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Limits
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Morning
@@ -76,6 +77,20 @@ class Anchor:
             return left * share
         planned = float(self.spend_base[morning.day :].sum())
         return np.minimum(left, planned) * share
+
+    def decide(self, morning: Morning) -> Decision:
+        """The plan carried on: the money of the day, split as the plan splits it."""
+        day, worlds = morning.day, morning.worlds
+
+        def everywhere(array: FloatArray) -> FloatArray:
+            return np.broadcast_to(array, (worlds, *array.shape))
+
+        return Decision(
+            spend_base=self.day_money_base(morning)[:, None, None, None] * self.split[day],
+            daypart_weights=everywhere(self.daypart_weights),
+            discount_frac=everywhere(self.discount_frac[day]),
+            mechanic=np.broadcast_to(self.mechanic[day], (worlds, *self.mechanic[day].shape)),
+        )
 
     def planned(self, day: int, *, days: int) -> FloatArray:
         """The plan's mean daily spend from ``day`` on, over an even share of the budget ``(R, S, C)``."""

@@ -80,7 +80,7 @@ class DirectPolicy(Protocol):
 
 
 class Menu(Protocol):
-    """``K`` tactics to choose from: the scenario's own (``TacticMenu``), or relative to a plan (``AnchoredMenu``)."""
+    """``K`` tactics to choose from: relative to a policy (``PolicyMenu``) or a plan (``AnchoredMenu``), or absolute."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ class Menu(Protocol):
         """Number of tactics, ``K``."""
         ...
 
-    def decode(self, tactic: IntArray, morning: Morning) -> Decision:
+    def decode(self, tactic: IntArray, observation: Observation, /) -> Decision:
         """The day's decision of tactics ``(B, R, S)``, before projection.
 
         Raises:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.studies.compare import GapClosed
+from xbopt.studies.exploration_cost import ExplorationCost
 from xbopt.studies.kpis import KPI_NAMES, Row, WorldRange
 from xbopt.studies.marginals import Marginals
 from xbopt.studies.simulate import SimulationResult
@@ -28,11 +29,26 @@ def simulation_json(result: SimulationResult) -> dict[str, object]:
         "by_segment": [_row(row) for row in result.by_segment],
         "by_channel": [_row(row) for row in result.by_channel],
         "notes": list(result.notes),
+        "exploration_cost": None if result.exploration_cost is None else cost_json(result.exploration_cost),
         "performance": {
             "env_days": performance.env_days,
             "seconds": performance.seconds,
             "env_days_per_second": performance.env_days_per_second,
         },
+    }
+
+
+def cost_json(cost: ExplorationCost) -> dict[str, object]:
+    """What a share of exploration takes from the margin."""
+    return {
+        "share": cost.share,
+        "worlds": cost.worlds,
+        "mean": cost.cost_base,
+        "low": number_or_none(cost.low_base),
+        "high": number_or_none(cost.high_base),
+        "frac_of_margin": number_or_none(cost.cost_frac),
+        "bound_frac": cost.bound_frac,
+        "sentence": cost.sentence,
     }
 
 

@@ -57,7 +57,7 @@ def method_notes(result: SimulationResult, comparison: BaselineComparison | None
     if "+explore" in result.policy:
         notes.insert(
             1,
-            "This policy explores. The plan was translated to the tactic menu, choosing for each cell and period the "
-            "nearest tactic, so that spend, mix, timing and dated discounts can differ from the plan's own.",
+            "This policy explores: a share of its decisions was drawn at random from the tactic menu, so that a log "
+            "can be evaluated. What that takes from the margin is in these figures.",
         )
     return tuple(notes)

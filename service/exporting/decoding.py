@@ -1,21 +1,22 @@
-"""From tactics to decisions inside a graph: the scenario's menu, and a menu relative to a plan.
+"""From tactics to decisions inside a graph, relative to what a plan wishes or has left.
 
-As ``Menu.decode`` of both: what does not depend on the request stands in tables.
+As ``decode`` of the menus: what does not depend on the request stands in tables.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decisions.anchor import Anchor
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
-from xbopt.core.decisions.menu import TacticMenu
+from xbopt.core.decisions.anchored_menu import AnchoredMenu, PolicyMenu, RelativeMenu
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Menu
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs
+from xbopt.service.exporting.projection import normalise_dayparts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,81 +42,61 @@ def decode(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, menu: 
     Raises:
         PolicyError: There is no graph for this kind of menu.
     """
-    if isinstance(menu, TacticMenu):
-        return _decode_menu(graph, scenario, inputs, tactic, menu)
     if isinstance(menu, AnchoredMenu):
-        return _decode_anchored(graph, scenario, inputs, tactic, menu)
+        anchor = menu.anchor
+        money = graph.unsqueeze(day_money(graph, inputs, anchor), 1, 2, 3)
+        spend = graph.add("Mul", money, graph.rows_of(as_float(anchor.split), inputs.day))
+        return decode_around(graph, scenario, tactic, menu, _wished(graph, scenario, inputs, anchor, spend))
+    if isinstance(menu, PolicyMenu) and isinstance(menu.policy, ScheduledPolicy):
+        plan = menu.policy
+        spend = graph.rows_of(as_float(plan.spend_base), inputs.day)
+        found = decode_around(graph, scenario, tactic, menu, _wished(graph, scenario, inputs, plan, spend))
+        # A plan's own weights may need what the projection does to them.
+        return replace(found, dayparts=normalise_dayparts(graph, found.dayparts, scenario.limits.audience))
     raise PolicyError(f"There is no graph for a {type(menu).__name__} yet, so its policy cannot be exported.")
 
 
-def _decode_menu(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, menu: TacticMenu) -> Decoded:
-    """The decision of tactics ``(B, R, S)`` of the scenario's own menu."""
-    regions, segments = menu.cell_share.shape
-    tactics = len(menu)
-    cell = graph.add("Add", tactic, graph.constant(_offsets(regions * segments, tactics).reshape(regions, segments)))
-    shares = menu.cell_share[:, :, None] * menu.intensity  # (R, S, K)
-    mixes = np.moveaxis(menu.mixes[menu.mix], 0, 2)  # (R, S, K, C)
-    table = (shares[..., None] * mixes).reshape(-1, mixes.shape[3])
-    spend = graph.add("Mul", graph.rows_of(table, cell), graph.unsqueeze(inputs.day_budget, 1, 2, 3))
-    region = graph.add("Add", tactic, graph.constant(_offsets(regions, tactics)[:, None]))
-    timings = menu.timings[menu.timing].swapaxes(0, 1).reshape(regions * tactics, -1)
-    depths = np.clip(menu.discount_frac, 0.0, scenario.limits.discount_ceiling[:, :, None])
+def _wished(graph: Graph, scenario: Scenario, inputs: Inputs, plan: Anchor | ScheduledPolicy, spend: str) -> Decoded:
+    """What a plan wishes on the day, given its spend ``(B, R, S, C)``."""
+    depth = np.clip(plan.discount_frac, 0.0, scenario.limits.discount_ceiling)
     return Decoded(
         spend=spend,
-        dayparts=_spread(graph, spend, graph.rows_of(as_float(timings), region)),
-        discount=graph.rows_of(as_float(depths.reshape(-1)), cell),
-        mechanic=graph.rows_of(menu.mechanic.astype(np.int64), tactic),
+        dayparts=graph.expand(graph.constant(as_float(plan.daypart_weights)), inputs.day, *plan.daypart_weights.shape),
+        discount=graph.rows_of(as_float(depth), inputs.day),
+        mechanic=graph.rows_of(_whole(plan.mechanic), inputs.day),
     )
 
 
-def _spread(graph: Graph, spend: str, timing: str) -> str:
-    """Daypart weights of a channel ``(B, R, C, H)``: its segments' timings ``(B, R, S, H)``, weighted by spend."""
-    weighted = graph.add("MatMul", graph.add("Transpose", spend, perm=[0, 1, 3, 2]), timing)
-    even = graph.add("ReduceMean", timing, graph.constant([2]), keepdims=1)
-    return _shares(graph, weighted, even)
+def decode_around(graph: Graph, scenario: Scenario, tactic: str, menu: RelativeMenu, wished: Decoded) -> Decoded:
+    """The decision of tactics ``(B, R, S)`` relative to a decision that is wished; as ``RelativeMenu.around``."""
+    base = menu.base
+    regions, segments = base.cell_share.shape
+    tactics, mixes = len(base), len(base.mixes)
+    # Where a cell's entries begin in tables that have one row a cell and tactic, or a cell and mix.
+    of_tactics = graph.constant(_offsets(regions * segments, tactics).reshape(regions, segments))
+    of_mixes = graph.constant(_offsets(regions * segments, mixes).reshape(regions, segments))
 
+    def is_own(flags: BoolArray) -> str:
+        return graph.add("Greater", graph.rows_of(as_float(flags), tactic), graph.constant(0.5))
 
-def _shares(graph: Graph, weighted: str, otherwise: str) -> str:
-    """Rows along the last axis, divided by their sums; ``otherwise`` where the sum is zero."""
-    totals = graph.total(weighted, 3, keep=True)
-    some = graph.add("Greater", totals, graph.constant(0.0))
-    safe = graph.add("Where", some, totals, graph.constant(1.0))
-    return graph.add("Where", some, graph.add("Div", weighted, safe), otherwise)
-
-
-def _decode_anchored(graph: Graph, scenario: Scenario, inputs: Inputs, tactic: str, anchored: AnchoredMenu) -> Decoded:
-    """The decision of tactics ``(B, R, S)`` of a menu relative to a plan."""
-    menu, anchor = anchored.base, anchored.anchor
-    days, regions, segments, channels = anchor.split.shape
-    tactics, mixes = len(menu), len(menu.mixes)
-    # Where a cell of the day stands in tables that have one row a day and cell.
-    places = _offsets(regions * segments, 1).reshape(regions, segments)
-    first = graph.unsqueeze(graph.add("Mul", inputs.day, graph.whole(regions * segments)), 1, 2)
-    place = graph.add("Add", first, graph.constant(places))
-
-    money = day_money(graph, inputs, anchor)
-    cell = anchor.split.sum(axis=3)  # (T, R, S)
-    planned = anchor.split / np.where(cell > 0.0, cell, 1.0)[..., None]
-    table = np.broadcast_to(menu.mixes[None], (days, mixes, regions, segments, channels)).copy()
-    own = anchored.own_mix
-    table[:, own] = np.where(cell[..., None] > 0.0, planned, table[:, own])
-    by_mix = np.moveaxis(table, 1, 3).reshape(days * regions * segments * mixes, channels)
-    mix_row = graph.add("Add", graph.add("Mul", place, graph.whole(mixes)), graph.rows_of(_whole(menu.mix), tactic))
-    amount = graph.add("Mul", graph.unsqueeze(money, 1, 2), graph.rows_of(as_float(cell), inputs.day))
-    amount = graph.add("Mul", amount, graph.rows_of(as_float(menu.intensity), tactic))
-    spend = graph.add("Mul", graph.unsqueeze(amount, 3), graph.rows_of(as_float(by_mix), mix_row))
-
-    # The smallest discount stands for the plan's own of the day.
-    is_own = menu.discount_frac == anchored.smallest_discount
-    depth = np.where(is_own, anchor.discount_frac[..., None], menu.discount_frac)  # (T, R, S, K)
-    depth = np.clip(depth, 0.0, scenario.limits.discount_ceiling[..., None])
-    mechanic = np.where(is_own, anchor.mechanic[..., None], menu.mechanic)
-    tactic_row = graph.add("Add", graph.add("Mul", place, graph.whole(tactics)), tactic)
+    intensity = graph.unsqueeze(graph.rows_of(as_float(base.intensity), tactic), 3)
+    by_mix = np.moveaxis(base.mixes, 0, 2).reshape(regions * segments * mixes, -1)
+    split = graph.rows_of(as_float(by_mix), graph.add("Add", of_mixes, graph.rows_of(_whole(base.mix), tactic)))
+    cell = graph.add("Mul", graph.total(wished.spend, 3, keep=True), intensity)
+    spend = graph.add(
+        "Where",
+        graph.unsqueeze(is_own(base.mix == menu.own_mix), 3),
+        graph.add("Mul", wished.spend, intensity),
+        graph.add("Mul", cell, split),
+    )
+    depth = np.clip(base.discount_frac, 0.0, scenario.limits.discount_ceiling[..., None])  # (R, S, K)
+    own_discount = is_own(base.discount_frac == menu.smallest_discount)
+    tier = graph.rows_of(as_float(depth.reshape(-1)), graph.add("Add", of_tactics, tactic))
     return Decoded(
         spend=spend,
-        dayparts=_anchored_dayparts(graph, spend, tactic, anchored),
-        discount=graph.rows_of(as_float(depth.reshape(-1)), tactic_row),
-        mechanic=graph.rows_of(_whole(mechanic.reshape(-1)), tactic_row),
+        dayparts=_dayparts_around(graph, spend, tactic, menu, wished.dayparts),
+        discount=graph.add("Where", own_discount, wished.discount, tier),
+        mechanic=graph.add("Where", own_discount, wished.mechanic, graph.rows_of(_whole(base.mechanic), tactic)),
     )
 
 
@@ -129,21 +110,22 @@ def day_money(graph: Graph, inputs: Inputs, anchor: Anchor) -> str:
     return graph.add("Mul", left, graph.rows_of(as_float(anchor.rest_share), inputs.day))
 
 
-def _anchored_dayparts(graph: Graph, spend: str, tactic: str, anchored: AnchoredMenu) -> str:
+def _dayparts_around(graph: Graph, spend: str, tactic: str, menu: RelativeMenu, wished: str) -> str:
     """Daypart weights ``(B, R, C, H)``: those of the segments' timings, weighted by their spend."""
-    menu, planned = anchored.base, anchored.anchor.daypart_weights
-    regions, channels, dayparts = planned.shape
-    rows = np.broadcast_to(menu.timings[:, :, None, :], (len(menu.timings), regions, channels, dayparts)).copy()
-    rows[anchored.own_timing] = planned
-    by_region = rows.swapaxes(0, 1)[:, menu.timing].reshape(regions * len(menu), channels, dayparts)
-    region = graph.add("Add", tactic, graph.constant(_offsets(regions, len(menu))[:, None]))
-    timing = graph.rows_of(as_float(by_region), region)  # (B, R, S, C, H)
-    weighted = graph.total(graph.add("Mul", graph.unsqueeze(spend, 4), timing), 2)
+    base = menu.base
+    regions, tactics = len(base.cell_share), len(base)
+    by_region = base.timings.swapaxes(0, 1)[:, base.timing].reshape(regions * tactics, -1)
+    region = graph.add("Add", tactic, graph.constant(_offsets(regions, tactics)[:, None]))
+    timing = graph.unsqueeze(graph.rows_of(as_float(by_region), region), 3)  # (B, R, S, 1, H)
+    moved = graph.unsqueeze(graph.rows_of(as_float(base.timing != menu.own_timing), tactic), 3, 4)
+    is_moved = graph.add("Greater", moved, graph.constant(0.5))
+    rows = graph.add("Where", is_moved, timing, graph.unsqueeze(wished, 2))  # (B, R, S, C, H)
+    weighted = graph.total(graph.add("Mul", graph.unsqueeze(spend, 4), rows), 2)
     # Divided by the spend, not by the sum of the products: rows of a timing may sum to 1 but for rounding.
     total = graph.unsqueeze(graph.total(spend, 2), 3)
     some = graph.add("Greater", total, graph.constant(0.0))
     safe = graph.add("Where", some, total, graph.constant(1.0))
-    return graph.add("Where", some, graph.add("Div", weighted, safe), graph.constant(as_float(planned)))
+    return graph.add("Where", some, graph.add("Div", weighted, safe), wished)
 
 
 def _offsets(rows: int, width: int) -> IntArray:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import UNSET
 
-from xbopt.agents.exploration import ExploringPolicy
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchored_menu import RelativeMenu
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
@@ -85,10 +84,16 @@ def build_schema(
         window_days=document.tactics.window_days,
         timezones={region.id: region.timezone for region in document.market.regions},
         daypart_hours=[(part.from_hour, part.to_hour) for part in document.calendar.dayparts],
-        discount_frac=scenario.menu.discount_frac.tolist() if shape == "tactic" else [],
+        discount_frac=_depths(scenario, choices) if shape == "tactic" else [],
         factors=describe_factors(drawn, axes) if isinstance(drawn, Factors) else UNSET,
         anchor=anchor if isinstance(drawn, Factors) else UNSET,
     )
+
+
+def _depths(scenario: Scenario, tactics: int) -> list[float]:
+    """Discount of each tactic; the neutral one that a menu around a policy may have besides gives none of its own."""
+    depths = scenario.menu.discount_frac.tolist()
+    return depths + [0.0] * (tactics - len(depths))
 
 
 def _outputs(scenario: Scenario, shape: PolicyShape, choices: int) -> list[Field]:
@@ -152,12 +157,8 @@ def build_plan(scenario: Scenario, plan: ScheduledPolicy, menu: Menu | None) -> 
         "discount_ceiling": limits.discount_ceiling,
         "audience": limits.audience,
     }
-    if isinstance(menu, AnchoredMenu):
+    if isinstance(menu, RelativeMenu):
         arrays["tactic"] = np.full((scenario.days, *scenario.shape[:2]), menu.neutral, dtype=np.int64)
-    elif menu is not None:
-        exact = ExploringPolicy(plan=plan, scenario=scenario, exploration=0.0)
-        chosen = [exact.probabilities(blank_observation(scenario, day)).argmax(axis=3) for day in range(scenario.days)]
-        arrays["tactic"] = np.concatenate(chosen)
     return Plan(
         plan_version=1,
         name=plan.name,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from xbopt.agents.planner.replanning import ReplanningPolicy
-from xbopt.core.decisions.anchored_menu import AnchoredMenu
+from xbopt.core.decisions.anchored_menu import AnchoredMenu, PolicyMenu
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import AnchoredPolicy, FactoredPolicy, Policy, TacticPolicy
@@ -201,6 +201,8 @@ def _fallback(settings: ExportSettings, market: MarketParameters, policy: Policy
     if isinstance(start, ScheduledPolicy) and start is not policy:
         return settings.fallback or start
     menu = policy.menu if isinstance(policy, TacticPolicy) else None
+    if isinstance(menu, PolicyMenu) and isinstance(menu.policy, ScheduledPolicy):
+        return menu.policy
     if not isinstance(menu, AnchoredMenu):
         return settings.fallback or scenario_plan(market)
     anchor = menu.anchor

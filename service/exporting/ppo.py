@@ -110,6 +110,11 @@ def _shared(
     together = outputs[0] if len(outputs) == 1 else graph.add("Concat", *outputs, axis=1)
     order: IntArray = weights["order"].astype(np.int64)
     ordered = graph.add("Gather", together, graph.constant(order), axis=1)
+    if "mixes" in weights:  # each choice of a mix by the scores of its channels
+        mixes = weights["mixes"]
+        scores = graph.unsqueeze(graph.reshape(_linear(graph, states[4], weights, "score"), -1, *mixes.shape[1:]), 3)
+        by_mix = graph.total(graph.add("Mul", scores, graph.constant(as_float(np.moveaxis(mixes, 0, 2)))), 4)
+        ordered = graph.add("Add", ordered, graph.add("Flatten", by_mix, axis=1))
     return _placed(graph, ordered, weights)
 
 

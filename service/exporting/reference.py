@@ -127,7 +127,7 @@ def _tactic(
     mass = own.sum(axis=3, keepdims=True)
     free: FloatArray = np.where(mass > 0.0, own / np.where(mass > 0.0, mass, 1.0), inputs["default"])
     forced = inputs["forced"][rows][..., None]
-    every: IntArray = np.arange(len(scenario.menu), dtype=np.int64)
+    every: IntArray = np.arange(len(policy.menu), dtype=np.int64)
     own_tactic: FloatArray = (forced == every).astype(np.float64)
     final = np.where(forced < 0, free, own_tactic)
     # The tactic that was drawn by the graph is given where it is known: a draw on an edge may fall to either side.

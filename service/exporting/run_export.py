@@ -127,7 +127,7 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
     A policy of factors and the re-planner go one notch aside, factor by factor; others draw from the menu uniformly.
 
     Raises:
-        PolicyError: It names its decisions outright, in numbers that no menu holds.
+        PolicyError: It cannot explore.
     """
     if policy.kind == "ppo" and isinstance(policy, TacticPolicy):
         from xbopt.agents.ppo.policy import PpoTacticPolicy

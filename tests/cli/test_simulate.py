@@ -23,7 +23,7 @@ def test_json_is_one_document_that_keeps_the_contract(xbopt_command: Command) ->
     document = json.loads(answer.out)
     assert set(document) == {
         "scenario", "policy", "runs", "seed", "kpis", "bridge", "beside_margin", "by_region", "by_segment",
-        "by_channel", "notes", "performance", "marginals", "vital_signs",
+        "by_channel", "notes", "performance", "marginals", "vital_signs", "exploration_cost",
     }  # fmt: skip
     assert set(document["scenario"]) == {
         "name", "hash", "base_currency", "days", "regions", "segments", "channels",
@@ -75,6 +75,26 @@ def test_all_files_are_written_and_named(xbopt_command: Command, tmp_path: Path)
     for name in ("a.parquet", "b.html", "c.xlsx"):
         assert name in answer.err
     assert (tmp_path / "b.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_what_exploration_costs_is_told_and_bounded(xbopt_command: Command, tmp_path: Path) -> None:
+    words = ("simulate", "quickstart", "--runs", "2", "--set", "horizon.days=14")
+    told = xbopt_command(*words, "--log", "a.parquet", "--json")
+    cost = json.loads(told.out)["exploration_cost"]
+    assert (cost["share"], cost["worlds"]) == (0.2, 2)
+    assert cost["sentence"] in told.err
+    assert cost["frac_of_margin"] == pytest.approx(cost["mean"] / (cost["mean"] + _margin(told.out)), rel=1e-9)
+    refused = xbopt_command(*words, "--policy", "replan", "--exploration", "1", "--exploration-cost", "0.1%")
+    assert refused.code == 3
+    assert "A share of 1 costs about" in refused.err
+    for bad in ("0", "-1%", "200%", "one", "nan"):
+        answer = xbopt_command(*words, "--exploration-cost", bad)
+        assert answer.code == 2
+        assert "as in 1% or 0.01" in answer.err
+
+
+def _margin(document: str) -> float:
+    return json.loads(document)["kpis"]["contribution_margin"]["mean"]
 
 
 def test_set_changes_the_market(xbopt_command: Command) -> None:

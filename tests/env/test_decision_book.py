@@ -88,7 +88,8 @@ def test_context_says_which_cell_it_is(log):
 
 
 def test_the_log_holds_only_what_is_on_the_list(log, scenario):
-    assert log.schema == log_schema(scenario)
+    policy = ExploringPolicy(plan=built_in_policy("baseline", build_market(scenario)), scenario=scenario, exploration=0)
+    assert log.schema == log_schema(scenario, policy.menu.labels)
     hidden = ("elasticity", "reference", "borrowed", "carried", "frequency", "truth")
     assert not [name for name in log.schema.context_names if any(word in name for word in hidden)]
 

@@ -38,10 +38,12 @@ def test_tactics_are_drawn_weekly_and_held(market, exploring):
     diary = Diary()
     play_worlds(market, exploring, worlds=np.arange(3), seed=1, recorders=[diary])
     assert [choice.day for choice in diary.choices] == [0, 7, 14, 21]
-    menu = market.scenario.menu
+    menu, planned = market.scenario.menu, exploring.plan.discount_frac
+    assert planned.any()
     for day, outcome in enumerate(diary.outcomes):
-        held = diary.choices[day // 7].tactic
-        assert np.array_equal(outcome.decision.discount_frac, menu.discount_frac[held])
+        held = menu.discount_frac[diary.choices[day // 7].tactic]
+        # A tier is held; a tactic without one leaves the day's own discount to the plan.
+        assert np.array_equal(outcome.decision.discount_frac, np.where(held == 0.0, planned[day], held))
 
 
 def test_the_propensity_is_that_of_the_drawn_tactic(market, exploring):

@@ -324,7 +324,7 @@ def test_paths_are_written_as_in_messages():
 def test_an_exploring_policy_is_explained(make_result):
     told = build_simulation_report(make_result(TEN_PROFITS, policy="baseline+explore0.1")).notes
     plain = build_simulation_report(make_result(TEN_PROFITS)).notes
-    words = "choosing for each cell and period the nearest tactic"
+    words = "a share of its decisions was drawn at random"
     assert sum(words in note for note in told) == 1
     assert not any(words in note for note in plain)
 

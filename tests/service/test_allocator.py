@@ -106,7 +106,7 @@ def test_a_held_tactic_is_carried_on_for_sure(allocator: Allocator, tactic: Expo
 def test_the_kill_switch_gives_the_plan(allocator: Allocator, tactic: Exported) -> None:
     made = allocator.allocate(tactic.request(), kill="plan")
     assert made.source == ["plan"]
-    assert made.policy == ["baseline"]
+    assert made.policy == ["calendar"]  # the plan that the bundle explores around
     assert made.guardrails == [["kill_switch"]]
     assert np.array_equal(made.tactic[0], allocator.bundle.plan.tactic[0])  # type: ignore[index]
     assert (made.propensity == 1.0).all()

@@ -30,7 +30,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from xbopt.studies.simulate import simulate
 
     path = tmp_path_factory.mktemp("evidence") / "log.parquet"
-    simulate("quickstart", "baseline", runs=60, exploration=1.0, log=path)
+    simulate("quickstart", PLAN, runs=60, exploration=1.0, log=path)
     return path
 
 

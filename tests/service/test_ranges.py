@@ -1,6 +1,7 @@
 """Numbers of the right type that cannot be: a planner's own file is a mistake of the call, a bundle's is broken."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -81,12 +82,21 @@ def test_guardrails_that_cannot_be_are_refused(
 
 
 def test_a_ceiling_that_forbids_every_tactic_is_seen_at_export(tmp_path: Path) -> None:
-    """A menu whose least discount is 5 %, and a ceiling of 4 %."""
+    """A menu whose least discount is 5 %, and a ceiling of 4 %; around a plan it holds the plan itself besides."""
+    pytest.importorskip("torch")
+    from xbopt.agents.ppo.policy import as_policy, build_parts
+    from xbopt.agents.ppo.settings import PpoSettings
+
     market = build_market(load_scenario("quickstart", overrides=["tactics.discount_frac=[0.05, 0.1]"]))
-    policy = ExploringPolicy(plan=BUILT_IN["calendar"](market), scenario=market.scenario, exploration=0.2)
+    plan = BUILT_IN["calendar"](market)
+    policy = as_policy(build_parts(market, plan, replace(PpoSettings(), encoding="tactics")))
     rules = msgspec.structs.replace(build_guardrails(market.scenario), discount_ceiling_frac={"DE/families": 0.04})
     with pytest.raises(UsageError, match="forbids every tactic"):
         export_to(tmp_path, policy, market, guardrails=rules)
+    around = ExploringPolicy(plan=plan, scenario=market.scenario, exploration=0.2)
+    assert len(around.menu) == len(market.scenario.menu) + 1
+    made = export_to(tmp_path, around, market, guardrails=rules).allocator()
+    assert (made.bundle.plan.tactic == around.menu.neutral).all()
 
 
 def test_a_file_of_one_s_own_is_a_mistake_of_the_call_and_a_bundle_s_is_broken(

@@ -15,7 +15,9 @@ from xbopt.agents.policies import BUILT_IN
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decision_log.schema import DecisionColumns
-from xbopt.core.errors import PolicyError, SupportError
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import Menu
+from xbopt.core.errors import PolicyError
 from xbopt.env.contexts import window_reward
 from xbopt.env.market_run import MarketRun
 from xbopt.ope.logs.evaluation_log import EvaluationLog
@@ -63,7 +65,7 @@ def guarded(folder: Path, market: MarketParameters, *, exploration: float, deepe
     return export_to(folder, policy, market, name=name, guardrails=rules)
 
 
-def serve_season(engine: Engine, market: MarketParameters) -> None:
+def serve_season(engine: Engine, market: MarketParameters, menu: Menu) -> None:
     """A season of every world, decided by the engine, and told what it brought."""
     scenario, worlds = market.scenario, range(WORLDS)
     tactics = scenario.document.tactics
@@ -90,7 +92,7 @@ def serve_season(engine: Engine, market: MarketParameters) -> None:
                     for world in worlds
                 ]
                 held = np.array([answer.tactic for answer in await engine.allocate(requests)])
-            outcome = run.play(scenario.menu.decode(held, run.morning()))
+            outcome = run.play(menu.decode(held, run.observe()))
             margin[:, day] = outcome.money.contribution_margin
         outcomes: list[Outcome] = []
         for day in range(0, scenario.days, tactics.decide_every_days):
@@ -115,7 +117,9 @@ def serve_season(engine: Engine, market: MarketParameters) -> None:
 def served(folder: Path, market: MarketParameters, bundle: Exported, shadow: Exported) -> ServedLog:
     url = f"sqlite:///{folder / 'decisions.sqlite'}"
     commit = GroupCommit(open_store(url))
-    serve_season(Engine(bundle.allocator(), commit, Metrics(), shadow=shadow.allocator()), market)
+    assert isinstance(bundle.policy, ExploringPolicy)
+    engine = Engine(bundle.allocator(), commit, Metrics(), shadow=shadow.allocator())
+    serve_season(engine, market, bundle.policy.menu)
     path = folder / "served.parquet"
     with closing(open_store(url, read_only=True)) as store:
         assert verify_chain(store).decisions == WORLDS * 4
@@ -192,17 +196,22 @@ def test_any_share_over_the_allowed_actions_is_supported(season: ServedLog) -> N
     assert evaluate(season.path, "uniform").result.support.unsupported_mass == 0.0
 
 
-def test_where_the_plan_s_own_choice_is_forbidden_its_log_cannot_tell_and_its_shadow_can(
+def test_where_no_discount_is_allowed_the_plan_s_own_deal_is_cut_and_the_log_still_tells(
     tmp_path: Path, quickstart: MarketParameters
 ) -> None:
-    """No discount allowed: in the week of the plan's own deal nothing but exploration is left of its draw."""
+    """The plan itself stays on the menu, also in the week of its deal; what may not be given of it is taken away."""
     bundle = guarded(tmp_path, quickstart, exploration=0.4, deepest=0.0)
+    assert isinstance(bundle.policy, ExploringPolicy)
+    assert isinstance(bundle.policy.plan, ScheduledPolicy)
+    deal = int(np.argmax(bundle.policy.plan.discount_frac.any(axis=(1, 2))))
+    made = bundle.allocator().allocate(bundle.request(step=deal), kill="plan")
+    assert not made.discount_frac.any()
+    assert "discount_ceiling" in made.guardrails[0]
     found = served(tmp_path, quickstart, bundle, guarded(tmp_path, quickstart, exploration=0.0, deepest=0.0))
     share = 0.4 * 18 / 54
-    np.testing.assert_allclose(np.unique(found.columns.exploration), [share / (0.6 + share), 1.0], rtol=1e-12)
-    with pytest.raises(SupportError, match=r"drawn uniformly from the allowed actions.*or a BUNDLE"):
-        named("logging", found.log, 0.0)
+    np.testing.assert_allclose(found.columns.exploration, share / (0.6 + share), rtol=1e-12)
     shadow = named("shadow:guarded-0", found.log)
+    np.testing.assert_allclose(named("logging", found.log, 0.0), shadow, atol=1e-12)
     assert found.columns.allowed is not None
     np.testing.assert_array_equal(shadow[~found.columns.allowed], 0.0)
     np.testing.assert_array_equal(shadow.max(axis=1), 1.0)

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import built_in_policy
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.decisions.menu import TacticMenu
 from xbopt.core.scenario.loading import load_scenario
@@ -16,9 +14,8 @@ from xbopt.ope.logs.episodes import evaluate_log_sequentially
 from xbopt.ope.logs.evaluation import evaluate_log
 from xbopt.ope.logs.log_policy import load_rows
 from xbopt.ope.logs.open_log import open_log
-from xbopt.ope.logs.policies import FixedProbabilities, FromContext
-from xbopt.simulator.build import build_market
-from xbopt.studies.logged_policies import PlanFromContext
+from xbopt.ope.logs.policies import FixedProbabilities
+from xbopt.studies.logged_policies import from_name
 from xbopt.studies.simulate import simulate
 
 pytestmark = pytest.mark.statistical
@@ -73,23 +70,18 @@ def baseline_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("plan", ["greedy_roas", "calendar"])
+@pytest.mark.parametrize("share", [0.0, 0.9])
 def test_the_first_decision_is_worth_what_running_the_policy_brings(
-    plan: str, baseline_log: Path, tmp_path: Path
+    share: float, baseline_log: Path, tmp_path: Path
 ) -> None:
     """One-step, in the situations of the first morning: they are the same under both policies."""
-    scenario = load_scenario("quickstart")
-    market = build_market(scenario)
-    log = open_log(baseline_log)
-    policy = PlanFromContext(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)
-    asked = FromContext(name=plan, policy=policy, names=log.context_names, n_actions=len(log.action_labels))
-    rows, probabilities = load_rows(log, asked)
+    asked = from_name("baseline", open_log(baseline_log), scenario="quickstart", exploration=share)
+    rows, probabilities = load_rows(open_log(baseline_log), asked)
     first = np.flatnonzero(rows.step == 0)
     result = evaluate_policy(rows.data.rows(first), probabilities[first])
     assert result.verdict != "REFUSE"
 
-    truth_policy = ExploringPolicy(plan=built_in_policy(plan, market), scenario=scenario, exploration=0.5)
-    simulate(scenario, truth_policy, runs=FIRST_MORNINGS, seed=2, log=tmp_path / "truth.parquet")
+    simulate("quickstart", runs=FIRST_MORNINGS, seed=2, exploration=share, log=tmp_path / "truth.parquet")
     truth = read_decision_log(tmp_path / "truth.parquet").columns
     first = truth.step == 0
     mean, error = mean_by_world(truth.reward[first], truth.episode_id[first])

@@ -1,16 +1,18 @@
 """A built-in plan asked about the decisions of a log answers as it did when it wrote them."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from xbopt.agents.policies import BUILT_IN, built_in_policy
+from xbopt.agents.policies import built_in_policy
+from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decision_log.reader import read_decision_log
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.plan_table import write_plan
+from xbopt.ope.logs.open_log import open_log
 from xbopt.simulator.build import build_market
-from xbopt.studies.logged_policies import PlanFromContext
+from xbopt.studies.evaluate import evaluate
+from xbopt.studies.logged_policies import from_name
 from xbopt.studies.simulate import simulate
 
 
@@ -20,49 +22,48 @@ def scenario():
     return load_scenario("quickstart", overrides=fewer_days)
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_the_answer_is_what_the_log_says(name, scenario, tmp_path):
-    simulate(scenario, name, runs=5, seed=3, exploration=0.3, log=tmp_path / "log.parquet")
-    log = read_decision_log(tmp_path / "log.parquet")
-    policy = PlanFromContext(plan=built_in_policy(name, build_market(scenario)), scenario=scenario, exploration=0.3)
-    answer = policy.probabilities_from_context(log.columns.context, log.schema.context_names)
-    np.testing.assert_allclose(answer, log.columns.action_probabilities, atol=1e-12)
+def answers(policy, log):
+    answer = policy.answers()
+    return np.concatenate([answer(rows) for part in log.parts() for rows in log.rows(part)])
 
 
 @pytest.fixture(scope="module")
-def log(scenario, tmp_path_factory):
-    path = tmp_path_factory.mktemp("log") / "log.parquet"
-    simulate(scenario, runs=2, log=path)
-    return read_decision_log(path)
+def file(scenario, tmp_path_factory):
+    """The scenario as a file, and a plan for it."""
+    folder = tmp_path_factory.mktemp("plans")
+    RunDirectory(folder).write_scenario(scenario)
+    write_plan(built_in_policy("calendar", build_market(scenario)), scenario, folder / "mine.csv")
+    return folder / "scenario.yaml"
 
 
-def test_without_exploration_it_bears_the_plan_s_name_and_decides(scenario, log):
-    plan = built_in_policy("greedy_roas", build_market(scenario))
-    policy = PlanFromContext(plan=plan, scenario=scenario, exploration=0.0)
-    assert (policy.name, policy.kind) == ("greedy_roas", "baseline")
-    answer = policy.probabilities_from_context(log.columns.context, log.schema.context_names)
-    assert set(np.unique(answer)) == {0.0, 1.0}
-    np.testing.assert_array_equal(answer.sum(axis=1), 1.0)
+@pytest.mark.parametrize("name", ["baseline", "calendar", "replan", "mine.csv"])
+def test_the_answer_is_what_the_log_says(name, scenario, file, tmp_path):
+    named = str(file.parent / name) if name.endswith(".csv") else name
+    simulate(scenario, named, runs=2, seed=3, exploration=0.3, log=tmp_path / "log.parquet")
+    log = open_log(tmp_path / "log.parquet")
+    columns = read_decision_log(tmp_path / "log.parquet").columns
+    with_share = from_name(named, log, scenario=str(file), exploration=0.3)
+    np.testing.assert_array_equal(answers(with_share, log), columns.action_probabilities)
+    without = from_name(named, log, scenario=str(file), exploration=None)
+    table = answers(without, log)
+    assert (without.name, with_share.name) == (name, f"{name}+explore0.3")
+    assert set(np.unique(table)) == {0.0, 1.0}
+    np.testing.assert_array_equal(table.argmax(axis=1), columns.action_probabilities.argmax(axis=1))
 
 
-def test_a_context_of_another_kind_is_refused(scenario, log):
-    plan = built_in_policy("baseline", build_market(scenario))
-    policy = PlanFromContext(plan=plan, scenario=scenario, exploration=0.1)
-    names, context = log.schema.context_names, log.columns.context
-    with pytest.raises(PolicyError, match="no field 'time_left'"):
-        policy.probabilities_from_context(context, tuple("x" if n == "time_left" else n for n in names))
-    with pytest.raises(PolicyError, match="does not fit the 14 days"):
-        policy.probabilities_from_context(np.where(np.array(names) == "time_left", 0.123, context), names)
-    with pytest.raises(PolicyError, match="exactly one cell"):
-        policy.probabilities_from_context(np.where(np.array(names) == "region_DE", 1.0, context), names)
-    other = replace(policy, scenario=load_scenario("us_eu_launch"))
-    with pytest.raises(PolicyError, match="no field 'region_"):
-        other.probabilities_from_context(context, names)
+def test_a_log_answers_for_nobody_but_whom_it_was_made_around(scenario, file, tmp_path):
+    """Not for another policy, and not for another plan under the same name."""
+    path = tmp_path / "log.parquet"
+    simulate(scenario, str(file.parent / "mine.csv"), runs=1, seed=3, log=path)
+    with pytest.raises(PolicyError, match=r"none of this log's actions is 'greedy_roas itself.*Log greedy_roas itself"):
+        evaluate(path, "greedy_roas", scenario=str(file))
+    write_plan(built_in_policy("uniform", build_market(scenario)), scenario, tmp_path / "mine.csv")
+    with pytest.raises(PolicyError, match=r"made around another policy"):
+        evaluate(path, str(tmp_path / "mine.csv"), scenario=str(file))
 
 
 def test_a_saved_bandit_is_judged_by_the_rows_that_it_has_not_seen(tmp_path):
     from xbopt.agents import LinUcb, learn_from_log
-    from xbopt.studies.evaluate import evaluate
 
     path, saved = tmp_path / "log.parquet", tmp_path / "bandit.npz"
     simulate("quickstart", runs=40, exploration=1.0, log=path)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from xbopt.agents.policies import built_in_policy, policy_from
-from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.policy import load_policy
 from xbopt.agents.ppo.settings import PRESETS, PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import Pacing, PidMultiplier, ReturnFloor
+from xbopt.agents.ppo.validation import Score
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import train
@@ -82,7 +82,10 @@ def test_a_run_leaves_everything_behind(run, scenario):
     assert manifest["seed"] == 3
     assert manifest["libraries"]["torch"]
     assert manifest["sha256"]["policy/weights.npz"]
-    assert [row[0] for row in progress_of(run)[1:]] == ["0", "2", "4", "6"]
+    residual = RunDirectory.open(run).config()["options"]["encoding"] == "residual"
+    # A residual run also tells what was learnt from branches, before the first update.
+    assert [row[0] for row in progress_of(run)[1:]] == ["0", *(["0"] if residual else []), "2", "4", "6"]
+    assert manifest["result"]["test"]["worlds"] == 2
     assert any((run / "tensorboard").iterdir())
 
 
@@ -97,8 +100,10 @@ def test_the_same_seed_trains_the_same_policy(run, scenario, tmp_path):
 def test_a_resumed_run_goes_on_to_the_bit(run, scenario, tmp_path):
     encoding = RunDirectory.open(run).config()["options"]["encoding"]
     train(scenario, out=tmp_path / "broken", **ask(2, encoding=encoding))
-    with (tmp_path / "broken" / "progress.csv").open("a") as file:
-        file.write("4,96,0,0,0,0,0,0,0,0,0,0,0\n")  # an evaluation after the checkpoint
+    progress = tmp_path / "broken" / "progress.csv"
+    last = progress.read_text().splitlines()[-1].split(",")
+    with progress.open("a") as file:
+        file.write(",".join(["4", "96", *last[2:-1], "99"]) + "\n")  # an evaluation after the checkpoint
     train(scenario, out=tmp_path / "broken", **ask(6, encoding=encoding), resume=True)
     assert progress_of(run) == progress_of(tmp_path / "broken")
     assert (run / "policy/weights.npz").read_bytes() == (tmp_path / "broken" / "policy/weights.npz").read_bytes()

@@ -1,11 +1,7 @@
-"""The tactic menu: what a tactic means in money, and which tactic a decision is closest to."""
-
-from dataclasses import replace
+"""The tactic menu read by itself: what a tactic means in money."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.menu import TacticMenu
@@ -70,32 +66,6 @@ def test_the_timing_of_a_channel_is_weighted_by_the_spend_of_its_segments():
 def test_a_channel_without_spend_takes_the_mean_of_the_timings():
     decision = MENU.decode(cells(4, 3), morning(np.array([0.0])))
     np.testing.assert_allclose(decision.daypart_weights, [[[[0.3, 0.7], [0.3, 0.7]]]])
-
-
-@pytest.mark.parametrize("tactic", range(len(MENU)))
-def test_the_nearest_tactic_to_a_decoded_tactic_is_itself(tactic):
-    decision = MENU.decode(cells(tactic, tactic), morning(BUDGET))
-    np.testing.assert_array_equal(MENU.nearest(decision, BUDGET), cells(tactic, tactic))
-
-
-@given(first=st.integers(0, 5), second=st.integers(0, 5), budget=st.floats(1e-3, 1e9))
-def test_cells_are_found_again_one_by_one_where_they_share_a_timing(first, second, budget):
-    menu = replace(MENU, timing=np.zeros(6, dtype=np.int64), discount_frac=np.array([0.0, 0.2, 0.0, 0.0, 0.4, 0.1]))
-    decision = menu.decode(cells(first, second), morning(np.array([budget])))
-    np.testing.assert_array_equal(menu.nearest(decision, np.array([budget])), cells(first, second))
-
-
-def test_a_decision_between_two_tactics_goes_to_the_closer_one():
-    decision = MENU.decode(cells(0, 0), morning(BUDGET))
-    near_deep = replace(decision, discount_frac=np.array([[[0.16, 0.02]]]))
-    np.testing.assert_array_equal(MENU.nearest(near_deep, BUDGET), cells(1, 0))
-
-
-def test_without_money_the_discount_alone_decides_and_nothing_overflows():
-    decision = MENU.decode(cells(1, 0), morning(np.array([0.0])))
-    assert MENU.nearest(decision, np.array([0.0]))[0, 0, 0] == 1
-    rich = replace(decision, spend_base=np.full((1, 1, 2, 2), 1e12))
-    assert MENU.nearest(rich, np.array([0.0])).shape == (1, 1, 2)
 
 
 @pytest.mark.parametrize(
