@@ -59,7 +59,6 @@ def export_command(
     from xbopt.reports.simulation.document import cost_json
     from xbopt.service.bundle.bundle import load_bundle
     from xbopt.service.exporting.run_export import export
-    from xbopt.studies.exploration_cost import cost_of_named
 
     manifest = export(
         run, output, scenario=scenario, evaluation=evaluation, unproven=unproven, exploration=exploration, name=name,
