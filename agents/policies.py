@@ -42,6 +42,8 @@ REACTING: tuple[str, ...] = ("replan",)
 NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
 """Names of all built-in policies."""
 
+_SAME_BUDGET = 1e-9  # relative
+
 
 def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
     """The built-in plan of that name for a market.
@@ -76,11 +78,35 @@ def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
     return PolicyShelf(market).policy(name_or_path)
 
 
+def run_notes(name_or_path: str, market: MarketParameters) -> tuple[str, ...]:
+    """What a reader must know of a training run that is played in a market: that it was trained for another budget.
+
+    Args:
+        name_or_path: As for ``policy_from``; nothing is said of what is no run.
+        market: Where it is played.
+
+    Raises:
+        ScenarioError: The run's scenario is damaged.
+    """
+    if name_or_path in NAMES or not (Path(name_or_path) / "config.yaml").is_file():
+        return ()
+    own, played = RunDirectory.open(Path(name_or_path)).scenario(), market.scenario
+    budgets = own.limits.total_base, played.limits.total_base
+    if abs(budgets[0] - budgets[1]) <= _SAME_BUDGET * max(budgets):
+        return ()
+    note = (
+        f"{name_or_path} was trained for a budget of {budgets[0]:,.0f} {own.base_currency} and is played with "
+        f"{budgets[1]:,.0f} {played.base_currency}. What it learnt and the plan inside it are for the other budget; "
+        "train it on this one."
+    )
+    return (note,)
+
+
 class PolicyShelf:
     """Policies of one market, each made once; the plan of ``planner`` and ``replan`` comes from one search."""
 
     def __init__(self, market: MarketParameters) -> None:
-        self._market = market
+        self.market = market
         self._made: dict[str, Policy] = {}
         self._plan: CampaignPlan | None = None
 
@@ -97,21 +123,21 @@ class PolicyShelf:
     def plan(self, name: str) -> ScheduledPolicy:
         """A built-in plan, or a plan's file; see ``built_in_policy``."""
         if is_plan_file(name):
-            return read_plan(name, self._market.scenario)
-        return self._planned().schedule if name == "planner" else built_in_policy(name, self._market)
+            return read_plan(name, self.market.scenario)
+        return self._planned().schedule if name == "planner" else built_in_policy(name, self.market)
 
     def _make(self, name_or_path: str) -> Policy:
         if name_or_path == "replan":
-            return replanning_policy(self._market, self._planned())
+            return replanning_policy(self.market, self._planned())
         if name_or_path.startswith(_REPLAN_OF):
             return self._replanning_of(name_or_path.removeprefix(_REPLAN_OF))
         if is_plan_file(name_or_path):
-            return read_plan(name_or_path, self._market.scenario)
+            return read_plan(name_or_path, self.market.scenario)
         if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
             return self.plan(name_or_path)
         if not (Path(name_or_path) / "config.yaml").is_file():
             raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
-        return trained_policy(RunDirectory.open(Path(name_or_path)), self._market)
+        return trained_policy(RunDirectory.open(Path(name_or_path)), self.market)
 
     def _replanning_of(self, name_or_path: str) -> Policy:
         """The re-planner around another plan than the planner's: a built-in one, or a plan's file."""
@@ -123,9 +149,9 @@ class PolicyShelf:
             )
         if plan.name == "planner":
             return self.policy("replan")
-        return replace(replanning_around(self._market, plan), name=f"{_REPLAN_OF}{plan.name}")
+        return replace(replanning_around(self.market, plan), name=f"{_REPLAN_OF}{plan.name}")
 
     def _planned(self) -> "CampaignPlan":
         if self._plan is None:
-            self._plan = average_plan(self._market)
+            self._plan = average_plan(self.market)
         return self._plan

@@ -17,7 +17,7 @@ class Agent:
     loader: str
 
 
-_BANDIT = Agent("xbopt.agents.bandits.market_training:BanditTraining", "xbopt.agents.bandits.market_policy:load_policy")
+_BANDIT = Agent("xbopt.agents.bandits.encodings:bandit_training", "xbopt.agents.bandits.encodings:load_policy")
 AGENTS: Mapping[str, Agent] = {
     "ppo": Agent("xbopt.agents.ppo.trainer:PpoTraining", "xbopt.agents.ppo.policy:load_policy"),
     "epsilon_greedy": _BANDIT,

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from oracle_plans import planned
 
-from xbopt.agents.bandits.market_policy import load_policy
-from xbopt.agents.bandits.market_training import HeldOutWorlds
+from xbopt.agents.bandits.encodings import load_policy
+from xbopt.agents.bandits.validation import HeldOutWorlds
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, train

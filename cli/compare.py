@@ -31,8 +31,8 @@ def compare_command(
         typer.Option(
             "--policies",
             metavar="P1,P2,...",
-            help="Built-in policies ({policies}), plans by their CSV file, and folders of training runs. The others "
-            "are compared with the first; all built-in ones take part in any case.",
+            help="Built-in policies ({policies}), plans by their CSV file, and run folders (xbopt train), named by "
+            "folder in the table. The others are compared with the first; all built-in ones take part in any case.",
             autocompletion=policy_names,
         ),
     ] = "baseline",

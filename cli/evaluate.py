@@ -67,13 +67,15 @@ _Policy = Annotated[
     typer.Option(
         "--policy",
         help="uniform, logging, always:ACTION, shadow:NAME; a run folder; a bundle; with --scenario, a built-in policy "
-        "or a plan's CSV file.",
+        "or a plan's CSV file. Of a log made of factors: the policy that its notches are around.",
     ),
 ]
 _Probabilities = Annotated[
     Path | None,
     typer.Option(
-        "--probabilities", help="File with columns action, probability and any columns of the log to join on."
+        "--probabilities",
+        help="File with columns action, probability and any columns of the log to join on; of a log made of factors: "
+        "factor, level, probability.",
     ),
 ]
 _Scenario = Annotated[

@@ -12,6 +12,7 @@ from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.compare import compare_command
 from xbopt.cli.completion import CommandWithNames
+from xbopt.cli.dataset import dataset_command
 from xbopt.cli.decisions import app as decisions_app
 from xbopt.cli.evaluate import evaluate_command
 from xbopt.cli.export import export_command
@@ -64,6 +65,7 @@ for _name, _command, _example in (
         evaluate_command,
         "log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
     ),
+    ("dataset", dataset_command, "quickstart --policy replan --exploration 0.2 --episodes 512 -o data"),
     ("train", train_command, "quickstart --agent ppo --time-limit 2m --out runs/first"),
 ):
     app.command(name=_name, cls=CommandWithNames, epilog=f"Example: xbopt {_name} {_example}")(_command)

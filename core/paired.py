@@ -154,6 +154,18 @@ def is_hardly_positive(whole: FloatArray) -> bool:
     return len(whole) > 1 and 0.0 < float(whole.mean()) < _STEADY * float(whole.std(ddof=1)) / np.sqrt(len(whole))
 
 
+def spread_of(values: FloatArray) -> dict[str, float]:
+    """How a figure is spread over worlds: quantiles, extremes, and the share of worlds with a loss."""
+    quantiles = np.percentile(values, [5.0, 25.0, 50.0, 75.0, 95.0])
+    names = ("p05", "p25", "p50", "p75", "p95")
+    return {
+        "min": float(values.min()),
+        **{name: float(value) for name, value in zip(names, quantiles, strict=True)},
+        "max": float(values.max()),
+        "loss_share": float((values < 0.0).mean()),
+    }
+
+
 def _bootstrap(differences: FloatArray, *, seed: int, confidence: float) -> tuple[FloatArray, FloatArray]:
     """Percentile bootstrap of the means ``(P,)`` each (Efron 1979, Ann. Statist. 7, 1-26)."""
     count = differences.shape[1]

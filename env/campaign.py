@@ -22,7 +22,7 @@ from xbopt.env.actions import ENCODINGS, FORMS, Actions, Encoding, EncodingName,
 from xbopt.env.baseline_plan import scenario_plan
 from xbopt.env.continuous_actions import ContinuousActions
 from xbopt.env.features import FeatureLayout
-from xbopt.env.market_run import MarketRun
+from xbopt.env.market_run import MarketRun, check_believed
 from xbopt.env.residual_actions import ResidualActions
 from xbopt.env.tactic_actions import TacticActions
 from xbopt.simulator.after import carried_beyond
@@ -127,6 +127,7 @@ class Campaign:
         settings: CampaignSettings | None = None,
         plan: ScheduledPolicy | None = None,
         anchor_policy: DirectPolicy | None = None,
+        believed: MarketParameters | None = None,
     ) -> None:
         """Set a batch up; ``reset`` begins the first episode.
 
@@ -137,16 +138,20 @@ class Campaign:
             plan: The plan that actions are relative to; the scenario's own where left out.
             anchor_policy: The policy that residual actions and relative rewards are relative to; the plan where left
                 out.
+            believed: The market as the seller believes it to be: plan, features and what actions mean come from it,
+                worlds and rewards from ``market``; the market itself where left out.
 
         Raises:
-            UsageError: ``worlds`` or a setting makes no sense, or the plan is for another scenario.
+            UsageError: ``worlds`` or a setting makes no sense, or the plan or ``believed`` is for another scenario.
         """
         if worlds < 1:
             raise UsageError(f"worlds is {worlds}; at least 1 is wanted.")
         scenario = market.scenario
         self.market, self.worlds = market, worlds
+        self.believed = believed or market
+        check_believed(market, self.believed)
         self.settings = settings or CampaignSettings()
-        self.plan = plan or scenario_plan(market)
+        self.plan = plan or scenario_plan(self.believed)
         self.anchor_policy: DirectPolicy = anchor_policy or self.plan
         regions, segments, channels, _ = scenario.shape
         wanted = (scenario.days, regions, segments, channels)
@@ -158,7 +163,7 @@ class Campaign:
             )
         self.anchor = Anchor.of(self.plan, scenario.limits)
         self.hold_days = self.settings.days_per_step or scenario.document.tactics.decide_every_days
-        self.encoding: Encoding = make_encoding(market, self.anchor, self.settings, self.anchor_policy)
+        self.encoding: Encoding = make_encoding(self.believed, self.anchor, self.settings, self.anchor_policy)
         # What is seen of the plan ahead is the scenario's decision period, however long an action is held.
         self.features = FeatureLayout.of(scenario, self.anchor, scenario.document.tactics.decide_every_days)
         self.steps = -(-scenario.days // self.hold_days)
@@ -185,7 +190,11 @@ class Campaign:
         """Begin an episode, by number from 0."""
         settings = self.settings
         self._run = MarketRun(
-            self.market, worlds=self.numbers(episode), seed=settings.seed, world_seed=settings.world_seed
+            self.market,
+            worlds=self.numbers(episode),
+            seed=settings.seed,
+            world_seed=settings.world_seed,
+            believed=self.believed,
         )
         self._anchor_run = None
         if settings.relative_to_anchor:

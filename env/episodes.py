@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation
+from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.campaign import Campaign, CampaignSettings
@@ -17,7 +18,7 @@ class Episodes:
 
     def __init__(
         self,
-        scenario: str | Path | Scenario | MarketParameters,
+        scenario: str | Path | Scenario | MarketParameters | Campaign,
         *,
         worlds: int,
         settings: CampaignSettings,
@@ -26,15 +27,22 @@ class Episodes:
         """Open a campaign.
 
         Args:
-            scenario: Name of a shipped scenario, path of a file, a loaded scenario, or a market.
+            scenario: Name of a shipped scenario, path of a file, a loaded scenario, or a market; or a campaign that is
+                set up already: then the others are left alone.
             worlds: Number of worlds in the batch.
             settings: What can be chosen.
             plan: The plan that actions are relative to; the scenario's own where left out.
 
         Raises:
             ScenarioError: The scenario cannot be used.
-            UsageError: A setting makes no sense.
+            UsageError: A setting makes no sense, or a campaign has another number of worlds.
         """
+        if isinstance(scenario, Campaign):
+            if scenario.worlds != worlds:
+                raise UsageError(f"The campaign has {scenario.worlds} worlds, and {worlds} are wanted.")
+            self.campaign = scenario
+            self.episode = -1
+            return
         market = scenario if isinstance(scenario, MarketParameters) else build_market(scenario_of(scenario))
         self.campaign = Campaign(market, worlds=worlds, settings=settings, plan=plan)
         self.episode = -1

@@ -9,7 +9,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
-from xbopt.env.campaign import CampaignSettings, Objective
+from xbopt.env.campaign import Campaign, CampaignSettings, Objective
 from xbopt.env.episodes import Episodes
 from xbopt.env.features import Float32Array
 from xbopt.env.spaces import NO_GYMNASIUM, action_space, observation_space
@@ -34,7 +34,7 @@ class CampaignEnv(gymnasium.Env[Float32Array, Actions]):
 
     def __init__(
         self,
-        scenario: str | Path | Scenario = "quickstart",
+        scenario: str | Path | Scenario | Campaign = "quickstart",
         *,
         encoding: EncodingName = "tactics",
         form: Form = "factored",

@@ -1,10 +1,14 @@
 """A batch of worlds being played: state, random numbers and the seller's books, moved on day by day."""
 
 from copy import copy
+from dataclasses import fields
+
+import numpy as np
 
 from xbopt.core.arrays import IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import Morning, Observation
+from xbopt.core.errors import UsageError
 from xbopt.env.attribution_counts import ClickCounts
 from xbopt.env.nominal import NominalRun
 from xbopt.env.observation import RecentResults, observe
@@ -29,6 +33,7 @@ class MarketRun:
         world_seed: int | None = None,
         expected: bool = False,
         compared: bool = True,
+        believed: MarketParameters | None = None,
     ) -> None:
         """Stand on the first morning.
 
@@ -40,8 +45,15 @@ class MarketRun:
             expected: Replace every draw by its mean, and play the scenario's own parameters.
             compared: Keep the scenario's model in lock step. Features that rest on it stay 0 otherwise; only a
                 policy that never looks may go without.
+            believed: The market as the seller believes it to be, from which calendar features and modelled results
+                come; the market itself where left out. Nothing that is played depends on it.
+
+        Raises:
+            UsageError: The believed market offers other decisions.
         """
         self.market, self.worlds = market, worlds
+        self._believed = believed or market
+        check_believed(market, self._believed)
         own_seed = seed if world_seed is None else world_seed
         self.world: WorldParameters = (
             average_world() if expected else draw_worlds(market.scenario, seed=own_seed, worlds=worlds)
@@ -50,7 +62,7 @@ class MarketRun:
         self._clicks = None
         if compared and not expected:
             self._clicks = ClickCounts(market.scenario, seed=seed, worlds=worlds)
-        self._nominal = NominalRun.start(market, len(worlds)) if compared else None
+        self._nominal = NominalRun.start(self._believed, len(worlds)) if compared else None
         self.state: MarketState = initial_state(market, len(worlds), self.world)
         self._recent = RecentResults.empty(market, len(worlds))
 
@@ -97,7 +109,7 @@ class MarketRun:
 
     def observe(self) -> Observation:
         """What a decision maker sees this morning."""
-        return observe(self.market, self.state, self._recent, self._nominal)
+        return observe(self.market, self.state, self._recent, self._nominal, believed=self._believed)
 
     def expect(self, decision: Decision) -> DayOutcome:
         """What a decision would bring today on average, in this world as it stands; nothing is moved on.
@@ -121,5 +133,27 @@ class MarketRun:
         self._recent = self._recent.after(outcome)
         if self._nominal is not None:
             counted = None if self._clicks is None else self._clicks.day(day, outcome)
-            self._nominal = self._nominal.after(self.market, morning, outcome, counted)
+            self._nominal = self._nominal.after(self._believed, morning, outcome, counted)
         return outcome
+
+
+def check_believed(market: MarketParameters, believed: MarketParameters) -> None:
+    """Refuse a believed market in which other decisions could be made.
+
+    Raises:
+        UsageError: Names, days, money or limits differ.
+    """
+    if believed is market:
+        return
+    own, other = market.scenario, believed.scenario
+    for name in ("start", "days", "base_currency", "regions", "segments", "channels", "dayparts"):
+        if getattr(own, name) != getattr(other, name):
+            raise UsageError(
+                f"The believed market has other {name} than the true one ({getattr(other, name)} for "
+                f"{getattr(own, name)}); both must offer the same decisions."
+            )
+    for part in fields(own.limits):
+        if not np.array_equal(getattr(own.limits, part.name), getattr(other.limits, part.name)):
+            raise UsageError(
+                f"The believed market has another limit {part.name} than the true one; both need the same."
+            )

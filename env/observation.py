@@ -120,7 +120,12 @@ class RecentResults:
 
 
 def observe(
-    market: MarketParameters, state: MarketState, recent: RecentResults, nominal: NominalRun | None = None
+    market: MarketParameters,
+    state: MarketState,
+    recent: RecentResults,
+    nominal: NominalRun | None = None,
+    *,
+    believed: MarketParameters | None = None,
 ) -> Observation:
     """What a decision maker sees on the morning of ``state``.
 
@@ -129,25 +134,28 @@ def observe(
         state: Where it stands.
         recent: The seller's own moving averages.
         nominal: Results against the scenario's model; None as on the first morning, when there is nothing to compare.
+        believed: The market that the seller believes in: its calendar, prices and model; the market where left out.
     """
     scenario, day = market.scenario, state.day
-    nominal = nominal or NominalRun.start(market, len(state.stock))
+    believed = believed or market
+    nominal = nominal or NominalRun.start(believed, len(state.stock))
     return Observation(
         day=day,
         days=scenario.days,
         date=scenario.date_of(day),
         remaining=state.remaining,
-        regions=_region_features(market, state),
-        cells=_cell_features(market, state, recent, nominal),
-        channels=_channel_features(market, nominal),
+        regions=_region_features(market, state, believed),
+        cells=_cell_features(believed, state, recent, nominal),
+        channels=_channel_features(believed, nominal),
         region_names=REGION_FEATURES,
         cell_names=CELL_FEATURES,
         channel_names=CHANNEL_FEATURES,
     )
 
 
-def _region_features(market: MarketParameters, state: MarketState) -> FloatArray:
-    scenario, calendar = market.scenario, market.calendar
+def _region_features(market: MarketParameters, state: MarketState, believed: MarketParameters) -> FloatArray:
+    # What competitors ask today is there to be seen; what the calendar will bring is the seller's own idea.
+    scenario, calendar = market.scenario, believed.calendar
     # On the evening of the last day the calendar ahead is over; its last day stands in.
     day = min(state.day, scenario.days - 1)
     worlds, regions = state.stock.shape

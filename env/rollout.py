@@ -90,6 +90,7 @@ def play_worlds(
     world_seed: int | None = None,
     expected: bool = False,
     recorders: Sequence[Recorder] = (),
+    believed: MarketParameters | None = None,
 ) -> MarketState:
     """Play one batch of worlds over the whole horizon.
 
@@ -101,6 +102,7 @@ def play_worlds(
         world_seed: Seed of the uncertain parameters; the noise seed where left out (the streams differ by name).
         expected: Play the market's average instead of drawing: one path, no noise, the scenario's own parameters.
         recorders: Who takes notes.
+        believed: The market as the seller believes it to be; what the policy sees rests on it.
 
     Returns:
         The state after the last day.
@@ -117,8 +119,9 @@ def play_worlds(
         world_seed=world_seed,
         expected=expected,
         compared=not isinstance(policy, BlindPolicy),
+        believed=believed,
     )
-    chooser = _Chooser(market, policy, seed=seed, worlds=worlds)
+    chooser = Chooser(market, policy, seed=seed, worlds=worlds)
     for day in range(scenario.days):
         decision, choice = chooser.decide(run.observe())
         outcome = run.play(decision)
@@ -129,7 +132,7 @@ def play_worlds(
     return run.state
 
 
-class _Chooser:
+class Chooser:
     """Asks the policy, and draws and holds what the policy gives probabilities of."""
 
     def __init__(self, market: MarketParameters, policy: Policy, *, seed: int, worlds: IntArray) -> None:
@@ -144,6 +147,11 @@ class _Chooser:
         self._held: IntArray | None = None
 
     def decide(self, observation: Observation) -> tuple[Decision, Choice | None]:
+        """The day's decision, and what was drawn for it today, if anything.
+
+        Raises:
+            PolicyError: The policy's probabilities are no distribution.
+        """
         policy = self._policy
         if isinstance(policy, DirectPolicy):
             return policy.decide(observation), None

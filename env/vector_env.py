@@ -10,7 +10,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
-from xbopt.env.campaign import CampaignSettings, CampaignStep, Objective
+from xbopt.env.campaign import Campaign, CampaignSettings, CampaignStep, Objective
 from xbopt.env.episodes import Episodes
 from xbopt.env.features import Float32Array
 from xbopt.env.spaces import NO_GYMNASIUM, action_space, observation_space
@@ -36,7 +36,7 @@ class CampaignVectorEnv(VectorEnv[Float32Array, Actions, FlagOrNumber]):
     def __init__(
         self,
         num_envs: int = 1,
-        scenario: str | Path | Scenario = "quickstart",
+        scenario: str | Path | Scenario | Campaign = "quickstart",
         *,
         encoding: EncodingName = "tactics",
         form: Form = "factored",

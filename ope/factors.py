@@ -332,9 +332,11 @@ def _weight_support(data: LoggedFactors, weight: FloatArray) -> SupportDiagnosti
 
 def _of_whole(findings: Sequence[Finding]) -> list[Finding]:
     """Findings about weights of whole decisions, which are no single action."""
-    codes = {"top_weight": "top_decision"}
-    told = (replace(one, code=codes.get(one.code, one.code), action=None) for one in findings)
-    return [one for one in told if one.level != "advice"]
+    return [
+        replace(one, code="top_decision", action=None) if one.code == "top_weight" else one
+        for one in findings
+        if one.level != "advice"
+    ]
 
 
 def _among(rules: SupportRules, tests: int) -> SupportRules:

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from xbopt.agents.planner.policy import usual_resolution
-from xbopt.agents.policies import NAMES, REACTING, PolicyShelf
+from xbopt.agents.policies import NAMES, REACTING, PolicyShelf, run_notes
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import UsageError
-from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps
+from xbopt.core.paired import PairedDifference, is_hardly_positive, paired_differences, ratio_of_gaps, spread_of
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.rollout import play_worlds
@@ -157,7 +157,7 @@ class ComparisonResult:
 
 
 def compare(
-    scenario: Scenario | str | Path,
+    scenario: Scenario | MarketParameters | str | Path,
     policies: Sequence[str | Policy] | str,
     *,
     runs: int = 256,
@@ -165,12 +165,14 @@ def compare(
     world_seed: int | None = None,
     oracle_worlds: int = 64,
     confidence: float = CONFIDENCE,
+    first_world: int = 0,
+    shelf: PolicyShelf | None = None,
     on_progress: Progress | None = None,
 ) -> ComparisonResult:
     """Play policies in the same worlds with the same luck. The built-in ones always take part.
 
     Args:
-        scenario: A loaded scenario, a path, or the name of a shipped one.
+        scenario: A loaded scenario, its market where that is built already, a path, or the name of a shipped one.
         policies: Names, files or policy objects; the others are compared with the first.
         runs: Number of worlds, at least 2.
         seed: Noise seed.
@@ -178,6 +180,9 @@ def compare(
         oracle_worlds: For so many of the first worlds the planner that knows their parameters is asked, 0..256. It is
             what takes longest.
         confidence: Of every interval, between 0 and 1.
+        first_world: Number of the first world.
+        shelf: Policies of the market as the seller believes it to be, which may differ from that of the scenario:
+            plans and what policies see come from it, worlds from the scenario.
         on_progress: Called with what is being done, how much of it is done, and how much there is in all.
 
     Raises:
@@ -195,9 +200,10 @@ def compare(
     if not 0.0 < confidence < 1.0:
         raise UsageError(f"confidence is {confidence:g}; a share between 0 and 1 is wanted.")
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
-    scenario = scenario_of(scenario)
-    market = build_market(scenario)
-    chosen = _chosen(policies, market, report)
+    market = scenario if isinstance(scenario, MarketParameters) else build_market(scenario_of(scenario))
+    scenario = market.scenario
+    shelf = shelf or PolicyShelf(market)
+    chosen = _chosen(policies, shelf, report)
     own_seed = seed if world_seed is None else world_seed
     results: list[SimulationResult] = []
     for n, one in enumerate(chosen):
@@ -205,13 +211,24 @@ def compare(
         def step(_stage: str, done: int, _total: int, n: int = n, name: str = one.name) -> None:
             report(name, n * runs + done, len(chosen) * runs)
 
-        results.append(simulate(market, one.policy, runs=runs, seed=seed, world_seed=own_seed, on_progress=step))
+        results.append(
+            simulate(
+                market,
+                one.policy,
+                runs=runs,
+                seed=seed,
+                world_seed=own_seed,
+                first_world=first_world,
+                believed=shelf.market,
+                on_progress=step,
+            )
+        )
     values = [measured(result.totals) for result in results]
     oracle: Oracle | None = None
     if oracle_worlds:
         start = chosen[_place(chosen, YARDSTICK)].policy
         assert isinstance(start, ScheduledPolicy), "the planner's plan is known from the first day on"
-        worlds = np.arange(min(oracle_worlds, runs), dtype=np.int64)
+        worlds = first_world + np.arange(min(oracle_worlds, runs), dtype=np.int64)
         oracle = _ask_oracle(market, worlds, seed=seed, world_seed=own_seed, start=start, on_progress=report)
     differences = {
         measure: paired_differences([one[measure] for one in values], seed=seed, confidence=confidence)
@@ -245,6 +262,7 @@ def compare(
         oracle=oracle,
         notes=(
             *(note for policy in compared for note in policy.result.notes),
+            *(note for one in chosen for note in run_notes(one.text, market)),
             *_notes(scenario, compared, oracle, runs, lower),
         ),
     )
@@ -274,21 +292,22 @@ class _Chosen:
     asked_for: bool
 
 
-def _chosen(policies: Sequence[str | Policy], market: MarketParameters, on_progress: Progress) -> list[_Chosen]:
+def _chosen(policies: Sequence[str | Policy], shelf: PolicyShelf, on_progress: Progress) -> list[_Chosen]:
     """Those asked for, then the built-in ones that are not yet there, each under a name of its own."""
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
     wanted += [(name, False) for name in NAMES if name not in policies]
     found: list[_Chosen] = []
-    shelf = PolicyShelf(market)
     for asked, asked_for in wanted:
         text = asked if isinstance(asked, str) else ""
         if text and text not in shelf:
             on_progress(f"{text}, made ready", 0, 0)
         policy = shelf.policy(asked) if isinstance(asked, str) else asked
-        name, count, taken = policy.name, 1, [one.name for one in found]
+        # Runs of one agent have one name; their folders tell them apart.
+        own = text.rstrip("/\\") if text and Path(text).is_dir() and text not in NAMES else policy.name
+        name, count, taken = own, 1, [one.name for one in found]
         while name in taken:
             count += 1
-            name = f"{policy.name} ({count})"
+            name = f"{own} ({count})"
         found.append(_Chosen(name=name, text=text, policy=policy, asked_for=asked_for))
     return found
 
@@ -379,15 +398,3 @@ def _notes(
             "Play more of them."
         )
     return tuple(notes)
-
-
-def spread_of(values: FloatArray) -> dict[str, float]:
-    """How a figure is spread over worlds: quantiles, extremes, and the share of worlds with a loss."""
-    quantiles = np.percentile(values, [5.0, 25.0, 50.0, 75.0, 95.0])
-    names = ("p05", "p25", "p50", "p75", "p95")
-    return {
-        "min": float(values.min()),
-        **{name: float(value) for name, value in zip(names, quantiles, strict=True)},
-        "max": float(values.max()),
-        "loss_share": float((values < 0.0).mean()),
-    }

@@ -11,8 +11,9 @@ import numpy as np
 
 from xbopt.agents.exploration import ExploringPolicy, over_the_menu, without_exploration
 from xbopt.agents.factored_direct import FactoredDirect
-from xbopt.agents.policies import mark_of, policy_from
+from xbopt.agents.policies import mark_of, policy_from, run_notes
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import (
     CanExplore,
     DirectPolicy,
@@ -90,7 +91,8 @@ class SimulationResult:
         by_channel: One row a channel.
         totals: The sums by world behind all of it.
         performance: How fast it ran.
-        notes: What was read otherwise than it stands in the plan's file, in sentences.
+        notes: What was read otherwise than it stands in the plan's file, and that a run was trained for another budget,
+            in sentences.
         exploration_cost: What exploration takes from the margin; None where nothing explores, or nobody asked.
     """
 
@@ -142,6 +144,8 @@ def simulate(
     shadows: Sequence[str | Policy] = (),
     panel: Path | str | None = None,
     origin: str | None = None,
+    first_world: int = 0,
+    believed: MarketParameters | None = None,
     on_progress: Progress | None = None,
     on_cost: Callable[[ExplorationCost], None] | None = None,
 ) -> SimulationResult:
@@ -167,6 +171,9 @@ def simulate(
         panel: Write the panel of media and orders by day to this Parquet file.
         origin: Name, plan's file or run's folder that a policy object came from; it tells policies of one name apart in
             the log.
+        first_world: Number of the first world.
+        believed: The market as the seller believes it to be: built-in policies and what policies see come from it,
+            worlds from the scenario.
         on_progress: Called with the policy's name, worlds done and worlds in all.
         on_cost: Called with what exploration costs, before anything is written.
 
@@ -184,8 +191,10 @@ def simulate(
         raise UsageError(f"runs is {runs}; a number from 1 to {MAX_RUNS:,} is wanted.")
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
-    chosen: Policy = policy_from(policy, market) if isinstance(policy, str) else policy
-    notes: tuple[str, ...] = getattr(chosen, "notes", ())
+    chosen: Policy = policy_from(policy, believed or market) if isinstance(policy, str) else policy
+    notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
+    if isinstance(policy, str):
+        notes = (*notes, *run_notes(policy, market))
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
     if by is not None:
@@ -237,14 +246,22 @@ def simulate(
                 open_book(Path(log), market, chosen, seed=seed, world_seed=world_seed, shadows=beside)
             )
         for first in range(0, runs, CHUNK_WORLDS):
-            worlds = np.arange(first, min(first + CHUNK_WORLDS, runs))
+            worlds = first_world + np.arange(first, min(first + CHUNK_WORLDS, runs))
             adder = TotalsRecorder(market, len(worlds))
             recorders: list[Recorder] = [adder] if book is None else [adder, book.recorder(worlds)]
             if rows is not None:
                 recorders.append(PanelRecorder(rows, market, seed=seed, worlds=worlds))
-            play_worlds(market, chosen, worlds=worlds, seed=seed, world_seed=world_seed, recorders=recorders)
+            play_worlds(
+                market,
+                chosen,
+                worlds=worlds,
+                seed=seed,
+                world_seed=world_seed,
+                recorders=recorders,
+                believed=believed,
+            )
             parts.append(adder.totals())
-            report(chosen.name, int(worlds[-1]) + 1, runs)
+            report(chosen.name, first + len(worlds), runs)
     totals = merge_totals(parts)
     seconds = time.perf_counter() - started
     return SimulationResult(

@@ -220,7 +220,10 @@ class Bandit(ABC):
         Raises:
             UsageError: The file cannot be written there.
         """
-        state = State(
+        write_state(Path(path), self._state())
+
+    def _state(self) -> State:
+        return State(
             kind=type(self).__name__,
             settings=dict(self.settings),
             rows=self._rows,
@@ -228,7 +231,10 @@ class Bandit(ABC):
             arrays=dict(self.arrays()),
             learnt_on=self.learnt_on,
         )
-        write_state(Path(path), state)
+
+    def __reduce__(self) -> "tuple[Callable[[type[Bandit], State], Bandit], tuple[type[Bandit], State]]":
+        """Copy and pickle as ``save`` and ``load_bandit`` do; attribute by attribute, arrays would lose their views."""
+        return _revived, (type(self), self._state())
 
     @classmethod
     def with_settings(cls, settings: Mapping[str, Setting]) -> "Bandit":
@@ -288,6 +294,13 @@ class Bandit(ABC):
             bad = int(np.argmax((actions < 0) | (actions >= self.n_actions)))
             raise UsageError(f"action is {actions[bad]} at row {bad}; 0..{self.n_actions - 1} is wanted.")
         return actions
+
+
+def _revived(kind: type[Bandit], state: State) -> Bandit:
+    """A bandit that continues from a state, bit for bit."""
+    bandit = kind.with_settings(state.settings)
+    bandit.take_over(state, where=kind.__name__)
+    return bandit
 
 
 def not_finite(context: FloatArray, row: int) -> PolicyError:

@@ -29,6 +29,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import BudgetError, UsageError
 
 _HALVINGS = 50  # of the interval that holds the price: relative error 1e-15
+_ROUNDING = 1e-12  # what sums of money may be off by, relative
 
 
 class DualPrice:
@@ -89,7 +90,7 @@ class DualPrice:
             BudgetError: The budget does not suffice; nothing is paid then.
         """
         total = math.fsum(cost.tolist())
-        if self._paid + total > self._budget * (1.0 + 1e-12):
+        if self._paid + total > self._budget * (1.0 + _ROUNDING):
             raise BudgetError(f"{total:g} is to be paid, but only {self.left:g} of {self._budget:g} is left.")
         if self._step > 0.0:
             for amount in cost.tolist():
@@ -97,6 +98,16 @@ class DualPrice:
                 self._paid, self._made = self._paid + amount, self._made + 1
         else:
             self._paid, self._made = self._paid + total, self._made + len(cost)
+
+    def refund(self, amount: float) -> None:
+        """Take back a part of what was paid; it may be paid again.
+
+        Raises:
+            UsageError: It is negative, or more than was paid.
+        """
+        if not 0.0 <= amount <= self._paid * (1.0 + _ROUNDING):
+            raise UsageError(f"The refund is {amount:g}; 0..{self._paid:g} (paid so far) is wanted.")
+        self._paid = max(0.0, self._paid - float(amount))
 
     def solve(self, reward: FloatArray, cost: FloatArray) -> float:
         """Set the price from predictions for a sample of contexts, and return it.
@@ -146,8 +157,10 @@ class BudgetedBandit(Bandit):
         x'r_k + alpha s_k - price max(x'c_k - alpha_cost s_k, 0)        s_k = sqrt(x'A_k^-1 x)
 
     optimistic in both (Agrawal & Devanur 2016, Algorithm 1). The price is solved anew on the contexts of late, on a
-    schedule that is dense at the start. Before each draw the largest possible cost of every decision not yet paid
-    is set aside; rows for which nothing would be left take the free action. So the cap holds for certain.
+    schedule that is dense at the start. Before each draw the largest possible cost of every decision that can still
+    cost something is set aside: of those drawn and not paid yet, but for the free action, and of the rows before it
+    in the same call. Rows for which nothing would be left take the free action. So the cap holds for certain, in
+    whatever order costs come in, and nothing is set aside that nobody can owe.
 
     Attributes:
         budget: What may be paid in all.
@@ -186,7 +199,7 @@ class BudgetedBandit(Bandit):
             n_actions=self.n_actions, n_features=self.n_features, ridge=self.ridge, discount=self.discount, outputs=2
         )
         self._recent = np.zeros((self.memory, self.n_features))
-        # Decisions drawn, of which unpaid, and the count at which the price is solved next.
+        # Decisions drawn, of which are yet to be paid, and the count at which the price is solved next.
         self._counts = np.array([0, 0, min(50, self.solve_every)], dtype=np.int64)
 
     @property
@@ -196,7 +209,7 @@ class BudgetedBandit(Bandit):
 
     @property
     def unpaid(self) -> int:
-        """Decisions that were drawn and are not paid yet."""
+        """Decisions that were drawn, that can cost something, and that are not paid yet."""
         return int(self._counts[1])
 
     def _values(self, context: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -212,9 +225,10 @@ class BudgetedBandit(Bandit):
         reward, cost = self._values(self._finite(context))
         scores = reward - self.price.price * cost
         probabilities = greedy_mix(scores, self.epsilon, TIE)
-        certain = self.price.left - self.largest_cost * self.unpaid
-        payable = max(0, math.floor(certain / self.largest_cost))
-        probabilities[payable:] = np.arange(self.n_actions) == self.free_action
+        # As tolerant of rounding as payments are: three decisions of 0.1 fit into 0.3.
+        payable = math.floor(self.price.left / self.largest_cost * (1.0 + _ROUNDING)) - self.unpaid
+        may_cost = probabilities[:, self.free_action] < 1.0
+        probabilities[np.cumsum(may_cost) > payable] = np.arange(self.n_actions) == self.free_action
         return probabilities
 
     def act_with_propensity(
@@ -229,7 +243,8 @@ class BudgetedBandit(Bandit):
         drawn, propensity = super().act_with_propensity(rows, rng)
         places = (int(self._counts[0]) + np.arange(len(rows))) % len(self._recent)
         self._recent[places] = rows
-        self._counts[:2] += len(rows)
+        self._counts[0] += len(rows)
+        self._counts[1] += np.count_nonzero(drawn != self.free_action)
         return drawn, propensity
 
     def update(
@@ -248,7 +263,8 @@ class BudgetedBandit(Bandit):
             action: ``(n,)``.
             reward: ``(n,)``.
             weight: How much a row counts ``(n,)``.
-            cost: What each decision cost ``(n,)``, 0..largest_cost.
+            cost: What each decision cost ``(n,)``, 0..largest_cost; 0 for the free action. Decisions may be paid in
+                any order. Money that comes back later is no cost: see ``refund``.
 
         Raises:
             PolicyError: The context has another shape, or holds a value that is no finite number.
@@ -263,13 +279,28 @@ class BudgetedBandit(Bandit):
         if outside.any():
             at = int(np.argmax(outside))
             raise UsageError(f"cost is {paid[at]:g} at row {at}; 0..{self.largest_cost:g} (largest_cost) is wanted.")
+        charged = (actions == self.free_action) & (paid > 0.0)
+        if charged.any():
+            at = int(np.argmax(charged))
+            raise UsageError(
+                f"cost is {paid[at]:g} at row {at}, whose action {self.free_action} is the free one: it costs 0. Name "
+                "an action that really costs nothing as free_action."
+            )
         outcomes = np.stack([checked_row(reward, "reward", len(rows)), paid], axis=1)
         weights = checked_weight(weight, len(rows))
         self.price.pay(paid)
         self.models.learn(rows, actions, outcomes, weights)
-        self._counts[1] = max(0, self.unpaid - len(rows))
+        self._counts[1] = max(0, self.unpaid - int(np.count_nonzero(actions != self.free_action)))
         self._rows += len(rows)
         self._solve_when_due()
+
+    def refund(self, amount: float) -> None:
+        """Take money back that decisions were paid with; it may be spent again.
+
+        Raises:
+            UsageError: It is negative, or more than was paid.
+        """
+        self.price.refund(amount)
 
     def _solve_when_due(self) -> None:
         drawn, _, due = self._counts.tolist()

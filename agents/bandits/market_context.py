@@ -12,7 +12,8 @@ from xbopt.core.errors import PolicyError
 from xbopt.env.features import FeatureLayout
 from xbopt.simulator.parameters import MarketParameters
 
-_WHOLE_CELL_SHARE = 0.25
+WHOLE_CELL_SHARE = 0.25
+"""Share of a mean period that counts towards a unit, beside the period that is decided about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class MarketContext:
 
     def unit_base(self, day: int) -> FloatArray:
         """Unit of each cell's reward ``(R, S)``, base currency, for a decision on a day."""
-        return self.planned_base(day) + _WHOLE_CELL_SHARE * self.usual_base
+        return self.planned_base(day) + WHOLE_CELL_SHARE * self.usual_base
 
     def planned_base(self, day: int) -> FloatArray:
         """What the plan spends in each cell in the decision period from a day on ``(R, S)``, base currency."""

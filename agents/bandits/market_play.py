@@ -80,7 +80,7 @@ def play_campaigns(
         rows = context.rows(run.observe())
         chosen = _drawn(bandit, rows, stream.uniforms(day)[:, order].reshape(-1))
         tactic = chosen.reshape(neutral.shape)
-        planned, tried = _Tally(run.branch()), _Tally(run.branch())
+        planned, tried = Tally(run.branch()), Tally(run.branch())
         held = min(day + hold, scenario.days)
         for _ in range(day, held):
             planned.play(context.menu.decode(neutral, planned.run.morning()))
@@ -115,7 +115,7 @@ def evening_worth(run: MarketRun, value: CustomerValue) -> FloatArray:
     return cell_customer_value(run.market, run.state, value) + beyond
 
 
-class _Tally:
+class Tally:
     """Margin and spend by cell ``(B, R, S)`` of a run from here on."""
 
     def __init__(self, run: MarketRun) -> None:
@@ -125,6 +125,7 @@ class _Tally:
         self.spend = np.zeros_like(self.margin)
 
     def play(self, decision: Decision) -> None:
+        """Play a day."""
         outcome = self.run.play(decision)
         self.margin = self.margin + outcome.money.contribution_margin
         self.spend = self.spend - outcome.money.media
@@ -150,7 +151,7 @@ def price_of_money(
 
 def _expected_value(market: MarketParameters, plan: ScheduledPolicy, customer_weight: float) -> float:
     run = MarketRun(market, worlds=np.arange(1), seed=0, expected=True, compared=False)
-    tally = _Tally(run)
+    tally = Tally(run)
     for _ in range(market.scenario.days):
         tally.play(plan.decide(run.morning()))
     return float(tally.margin.sum() + customer_weight * evening_worth(run, customer_value(market)).sum())

@@ -9,7 +9,7 @@ import numpy as np
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.exploration import checked_exploration
-from xbopt.agents.saved_policy import read_policy
+from xbopt.agents.saved_policy import SavedPolicy
 from xbopt.agents.saved_policy import save_policy as save_common_parts
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchor import Anchor
@@ -19,6 +19,9 @@ from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.env.actions import Form
 from xbopt.env.components import MenuComponents
 from xbopt.simulator.parameters import MarketParameters
+
+ENTRIES = ("agent", "form", "price", "pacing", "caution", "exploration")
+"""Entries of ``policy.json`` that are the bandit's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +125,13 @@ def save_policy(
     )
 
 
-def load_policy(folder: Path, market: MarketParameters) -> MarketBanditPolicy:
-    """Read a policy for a market.
+def read_tactics(folder: Path, saved: SavedPolicy, market: MarketParameters) -> MarketBanditPolicy:
+    """Make a policy of what was read.
 
     Raises:
         PolicyError: A file is missing, damaged or of another format, or the policy was trained for another market.
     """
     scenario = market.scenario
-    saved = read_policy(folder, scenario, ("agent", "form", "price", "pacing", "caution", "exploration"))
     context = MarketContext.of(market, Anchor.of(saved.plan, scenario.limits))
     saved.check_names(scenario, features=context.names, actions=scenario.menu.labels)
     components = MenuComponents.in_form(scenario.menu, cast("Form", saved.entries["form"]))

@@ -33,13 +33,16 @@ AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
 Rewards come in units of what a cell's linear model leaves open, so that ``alpha`` and ``spread`` of 1 are the book's.
 """
 
+BANDIT_ENCODINGS: tuple[str, ...] = ("residual", "tactics")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketBanditSettings:
     """How a bandit learns a market.
 
     Attributes:
-        form: ``factored`` (one bandit a component of the menu) or ``full`` (one over all tactics).
+        encoding: ``residual`` (notches around the re-planner) or ``tactics`` (the scenario's menu, around a plan).
+        form: Of tactics: ``factored`` (one bandit a component of the menu) or ``full`` (one over all tactics).
         worlds: Worlds played at once.
         window_days: Days that count as a decision's result.
         customer_weight: Weight of what is worth something after the window, customers and what is left behind: 1 as in
@@ -51,9 +54,10 @@ class MarketBanditSettings:
         bandit: Settings of the bandit's class, by name.
     """
 
+    encoding: str = "residual"
     form: Form = "factored"
     worlds: int = 32
-    window_days: int = 14
+    window_days: int = 28
     customer_weight: float = 1.0
     held_out_worlds: int = 48
     evaluate_every: int = 3
@@ -67,6 +71,8 @@ class MarketBanditSettings:
         Raises:
             UsageError: A value makes no sense.
         """
+        if self.encoding not in BANDIT_ENCODINGS:
+            raise UsageError(f"encoding is {self.encoding!r}; one of {', '.join(BANDIT_ENCODINGS)} is wanted.")
         if self.form not in FORMS:
             raise UsageError(f"form is {self.form!r}; one of {', '.join(FORMS)} is wanted.")
         for name in ("worlds", "window_days", "evaluate_every", "patience"):

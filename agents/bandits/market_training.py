@@ -15,7 +15,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -25,6 +24,7 @@ from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_play import Experience, play_campaigns, price_of_money
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, settings_for
+from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
@@ -36,20 +36,12 @@ from xbopt.agents.training import (
     TrainingSettings,
     TrainingSummary,
 )
-from xbopt.core.arrays import FloatArray, IntArray, add_up
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchor import Anchor
-from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import Policy
 from xbopt.core.errors import PolicyError
-from xbopt.core.files import replace_file, sha256_of
+from xbopt.core.files import replace_file
 from xbopt.env.components import MenuComponents
-from xbopt.env.rollout import Choice, play_worlds
-from xbopt.simulator.after import carried_beyond
-from xbopt.simulator.lifetime import CustomerValue, customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters
-from xbopt.simulator.state import MarketState
-from xbopt.simulator.step import DayOutcome
-from xbopt.simulator.worlds import WorldParameters
 
 CLOSED = 1e9
 """A degree of caution that never leaves the plan."""
@@ -120,7 +112,7 @@ class BanditTraining:
             self._standing = _Standing(**cast("dict[str, int]", stored))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PolicyError(f"{folder / 'standing.json'} is missing or damaged; train anew.") from error
-        if hashes != _hashes(folder):
+        if hashes != file_hashes(folder):
             raise PolicyError(
                 f"The files in {folder} are not of one moment: writing them was interrupted, or one was changed. "
                 "Restore them, or train anew."
@@ -241,56 +233,7 @@ class BanditTraining:
         self._bandit.save(folder)
         stored: Mapping[str, object] = {
             **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist(),
-            "caution": self._caution, "sha256": _hashes(folder),
+            "caution": self._caution, "sha256": file_hashes(folder),
         }  # fmt: skip
         with replace_file(folder / "standing.json") as temporary:
             temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    """What the bandits' files of a checkpoint hold."""
-    return {path.name: sha256_of(path) for path in sorted(folder.glob("bandit_*.npz"))}
-
-
-class HeldOutWorlds:
-    """What policies bring above the plan in worlds that training never plays, with the same luck.
-
-    Args:
-        market: The market.
-        plan: The plan.
-        worlds: Global numbers ``(B,)``.
-        seed: Noise seed.
-        weight: Weight of the change of customer value and of what is carried beyond the last day, 0..1.
-    """
-
-    def __init__(
-        self, market: MarketParameters, plan: ScheduledPolicy, worlds: IntArray, *, seed: int, weight: float
-    ) -> None:
-        self._market, self._worlds, self._seed, self._weight = market, worlds, seed, weight
-        self._value = customer_value(market)
-        self.planned = self._reward(plan)
-
-    def gain(self, policy: Policy) -> FloatArray:
-        """Reward above the plan's, world by world ``(B,)``, base currency."""
-        return self._reward(policy) - self.planned
-
-    def _reward(self, policy: Policy) -> FloatArray:
-        reward = _Reward(self._market, len(self._worlds), self._value)
-        play_worlds(self._market, policy, worlds=self._worlds, seed=self._seed, recorders=[reward])
-        return reward.margin + self._weight * reward.evening
-
-
-class _Reward:
-    """Adds up contribution margin by world ``(B,)``, and what stands beside it on the last evening."""
-
-    def __init__(self, market: MarketParameters, worlds: int, value: CustomerValue) -> None:
-        self._market, self._value = market, value
-        self.margin, self.evening = np.zeros(worlds), np.zeros(worlds)
-
-    def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
-        del day, choice
-        self.margin = self.margin + add_up(outcome.money.contribution_margin, 1, 2)
-
-    def finish(self, state: MarketState, world: WorldParameters) -> None:
-        beyond = carried_beyond(self._market).by_cell(state, world)
-        self.evening = customer_value_change(self._market, state, self._value) + add_up(beyond, 1, 2)

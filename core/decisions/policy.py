@@ -9,7 +9,7 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.limits import Remaining
 
-PolicyKind = Literal["baseline", "planner", "bandit", "ppo", "bundle"]
+PolicyKind = Literal["baseline", "planner", "bandit", "ppo", "bundle", "agent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

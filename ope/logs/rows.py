@@ -64,8 +64,7 @@ class LogRows:
         raw: The columns as they were read, for policies that look at more; None where they are not kept.
         window_end: Until when what follows counts for the decision ``(n,)``; None where the log does not say.
         keys: Columns as text, for joining; as they are stored where a ``StoredColumn`` asked for them.
-        levels: Level of each factor, of decisions made of factors ``(n, N)``; ``data`` then holds one action for all,
-            with the propensity of the whole decision. None where a decision is one action.
+        levels: Level of each factor ``(n, N)``; ``data`` then holds one action for all. None for single actions.
         level_probabilities: Probability of every level, factor after factor ``(n, K)``; None as for levels.
         kept: Positions of the rows among those of the file behind ``first_row`` ``(n,)``; None for the first n of them.
     """
@@ -157,12 +156,9 @@ class OwnRows(RowConverter):
 
         table = pa.Table.from_arrays([batch.columns[name] for name in self.columns], names=list(self.columns))
         found = decision_columns(table, self.schema, file=Path(batch.place), first_row=batch.first_row, checked=checked)
-        observed = ~np.isnan(found.reward)
-        if self.as_of is not None:
-            observed &= found.reward_ready_at <= self.as_of
-        factored = bool(self.schema.factors)
+        observed = ~np.isnan(found.reward) & (self.as_of is None or found.reward_ready_at <= self.as_of)
         units = texts(batch, "unit", may_be_empty=True)
-        run = hashed(texts(batch, "episode_id"))
+        run, factored = hashed(texts(batch, "episode_id")), bool(self.schema.factors)
         rows = LogRows(
             place=batch.place,
             first_row=batch.first_row,

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 
 import xbopt
-from xbopt.agents.policies import policy_from
+from xbopt.agents.policies import policy_from, run_notes
 from xbopt.agents.registry import AGENTS
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.errors import PolicyError, UsageError
@@ -19,15 +20,15 @@ from xbopt.simulator.parameters import MarketParameters
 SHORT = ["horizon.days=15", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 OPTIONS = {
     "ppo": {
+        "encoding": "tactics",
         "worlds": 4,
         "width": 4,
         "validation_worlds": 2,
-        "test_worlds": 2,
-        "branch_rounds": 0,
+        "test_worlds": 0,
         "imitation_steps": 0,
         "batch_size": 4,
     },
-    "lin_ts": {"worlds": 4, "held_out_worlds": 2},
+    "lin_ts": {"encoding": "tactics", "worlds": 4, "held_out_worlds": 2},
 }
 
 
@@ -109,6 +110,7 @@ def as_written_before(folder: Path) -> None:
     if "settings" in document:
         settings = document["settings"]
         settings["lessons"] = settings.pop("imitation_steps")
+        settings["held_out_worlds"] = settings.pop("validation_worlds")
     order = ("sha256", "actions", "features", "plan", "scenario_hash")
     path.write_text(json.dumps({**{name: document.pop(name) for name in order}, **document}))
 
@@ -139,3 +141,18 @@ def test_a_plan_saved_by_hand_is_read(run: Path, market: MarketParameters) -> No
     saved = read_policy(folder, market.scenario, ())
     np.testing.assert_array_equal(saved.plan.spend_base, 2.0 * kept["spend_base"])
     assert saved.plan.name == "baseline"
+
+
+def test_a_run_that_is_played_with_another_budget_is_told_of(run: Path, market: MarketParameters) -> None:
+    assert run_notes(str(run), market) == run_notes("planner", market) == ()
+    richer = build_market(xbopt.load_scenario("quickstart", overrides=[*SHORT, "budget.total_base=13000"]))
+    (note,) = run_notes(str(run), richer)
+    assert note.startswith(f"{run} was trained for a budget of 11,200 EUR and is played with 13,000 EUR.")
+    assert note in xbopt.simulate(richer.scenario, str(run), runs=1).notes
+
+
+def test_compared_runs_are_told_apart_by_their_folders(run: Path, market: MarketParameters, tmp_path: Path) -> None:
+    twin = tmp_path / "again"
+    copytree(run, twin)
+    result = xbopt.compare(market.scenario, [f"{run}/", str(twin), str(twin)], runs=2, oracle_worlds=0)
+    assert [policy.name for policy in result.policies[:3]] == [str(run), str(twin), f"{twin} (2)"]

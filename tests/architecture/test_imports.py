@@ -142,10 +142,10 @@ def _is_module(package: str | None, name: str) -> bool:
 
 
 def test_every_package_has_a_layer(package_folders: dict[str, Path], pyproject: dict[str, Any]) -> None:
-    """A new top-level package has to take its place among the layers; ``scenarios`` holds data, no code."""
+    """A new top-level package has to take its place among the layers; ``scenarios`` and ``cards`` hold data."""
     layers = {name for level in _levels(pyproject) for name in level}
     tops = {name for name in package_folders if name.count(".") == 1}
-    assert tops == {*layers, "xbopt.scenarios"}
+    assert tops == {*layers, "xbopt.scenarios", "xbopt.cards"}
 
 
 def test_torch_stays_in_the_ppo_modules(package_folders: dict[str, Path]) -> None:

@@ -16,6 +16,7 @@ from xbopt.core.scenario.loading import shipped_scenarios
 LISTED: list[tuple[str, str, Iterable[str]]] = [
     ("simulate", "--policy", NAMES),
     ("compare", "--policies", NAMES),
+    ("dataset", "--policy", NAMES),
     ("plan", "--goal", GOALS),
     ("plan", "--target", TARGETS),
     ("train", "--agent", AGENTS),

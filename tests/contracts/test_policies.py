@@ -94,13 +94,13 @@ def test_draws_that_differ_from_the_stated_probabilities_are_caught(market, monk
     from xbopt.env import rollout
 
     policy = Uneven(market, lambda _, shape: np.full(shape, 1.0 / shape[-1]))
-    honest = rollout._Chooser._tactics
+    honest = rollout.Chooser._tactics
 
     def cheating(self, chosen, observation):
         choice = honest(self, chosen, observation)
         return replace(choice, tactic=choice.tactic // 2)
 
-    monkeypatch.setattr(rollout._Chooser, "_tactics", cheating)
+    monkeypatch.setattr(rollout.Chooser, "_tactics", cheating)
     with pytest.raises(PolicyError, match="chi-square"):
         check_policy(policy, market, batch_sizes=(200,))
 

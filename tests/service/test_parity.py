@@ -155,7 +155,7 @@ def test_a_bandit_trained_in_the_market_and_its_graph_agree(
     from xbopt.agents.bandits.market_policy import MarketBanditPolicy
     from xbopt.agents.training import RunDirectory, train, trained_policy
 
-    train("quickstart", agent, tmp_path / "run", steps=300, seed=2)
+    train("quickstart", agent, tmp_path / "run", steps=300, seed=2, options={"encoding": "tactics"})
     policy = trained_policy(RunDirectory.open(tmp_path / "run"), quickstart)
     assert isinstance(policy, MarketBanditPolicy)
     check_parity(policy, quickstart, rows=1000, seed=1)

@@ -240,6 +240,18 @@ def test_every_face_shows_it(path, tmp_path):
     assert call("evaluate", path, "--policy", "uniform", folder=tmp_path).code == 3
 
 
+def test_the_command_says_what_explores_and_writes_the_log(tmp_path):
+    week = [part for change in WEEK for part in ("--set", change)]
+    asked = ("simulate", "quickstart", *week, "--by", "factors", "--runs", "2", "--log", "week.parquet", "--json")
+    done = call(*asked, folder=tmp_path)
+    assert done.code == 0, done.err
+    assert "each factor (channel spend, discount, timing, pace) goes one notch aside with a share of 20%" in done.err
+    assert "menu" not in done.err
+    assert json.loads(done.out)["policy"]["name"] == "baseline+explore0.2"
+    assert read_decision_log(tmp_path / "week.parquet").schema.anchor == "baseline"
+    assert call(*asked[:-3], folder=tmp_path).code == 2
+
+
 def test_an_asked_stub_keeps_the_contract(moved, market):
     check_policy(moved, market, batch_sizes=(1, 20))
 

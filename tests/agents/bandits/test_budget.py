@@ -106,3 +106,70 @@ def test_under_a_budget_it_reaches_most_of_what_is_possible():
         earned += knapsack_problem.MARGIN * problem.chance[i, k]
     assert bandit.price.paid <= problem.budget
     assert earned / knapsack_problem.dual_bound(problem) > 0.75
+
+
+def delayed(batches: int, *, rows: int = 40, behind: int = 2) -> tuple[BudgetedBandit, list[int]]:
+    """A bandit whose costs come two batches late, and how many decisions of each batch were no free ones."""
+    rng = np.random.default_rng(0)
+    bandit = BudgetedBandit(n_actions=3, n_features=2, budget=20.0, decisions=400, largest_cost=1.0)
+    waiting, bought = [], []
+    for _ in range(batches):
+        context = rng.normal(size=(rows, 2))
+        action = bandit.act(context, rng)
+        bought.append(int(np.count_nonzero(action)))
+        waiting.append((context, action))
+        if len(waiting) == behind:
+            context, action = waiting.pop(0)
+            bandit.update(context, action, action * (1.0 + context[:, 1]), cost=0.5 * (action > 0))
+    return bandit, bought
+
+
+def test_only_what_can_be_owed_is_set_aside() -> None:
+    # Two batches of 40 before the first cost. The first buys n of 20 rows at most; the free ones owe nothing, so the
+    # second batch may buy up to 20 - n more.
+    _, (first, second) = delayed(2)
+    assert 0 < first < 20
+    assert 0 < second <= 20 - first
+
+
+def test_late_costs_do_not_starve_it() -> None:
+    # Each decision costs half of the largest cost, so paying sets money free: more than 20 can be bought for 20.
+    bandit, bought = delayed(10)
+    assert sum(bought) > 20
+    assert bandit.price.paid <= 20.0
+
+
+def test_money_for_exactly_so_many_decisions_buys_so_many() -> None:
+    # 0.3 / 0.1 is 2.9999999999999996 in floating point.
+    bandit = BudgetedBandit(n_actions=2, n_features=1, budget=0.3, decisions=9, largest_cost=0.1, epsilon=1.0)
+    chances = bandit.probabilities(np.ones((9, 1)))[:, 1]
+    np.testing.assert_array_equal(chances > 0.0, np.arange(9) < 3)
+    for _ in range(3):
+        bandit.update([[1.0]], [1], [1.0], cost=[0.1])
+
+
+def test_the_free_action_costs_nothing(budgeted: BudgetedBandit) -> None:
+    with pytest.raises(UsageError, match=r"cost is 0.5 at row 1, whose action 0 is the free one"):
+        budgeted.update(np.ones((2, 3)), [1, 0], [1.0, 1.0], cost=[0.5, 0.5])
+    assert (budgeted.price.paid, budgeted.rows_seen) == (0.0, 0)
+
+
+def test_what_is_refunded_may_be_spent_again() -> None:
+    bandit = BudgetedBandit(n_actions=2, n_features=1, budget=0.5, decisions=10, largest_cost=0.5, epsilon=1.0)
+    bandit.update([[1.0]], [1], [1.0], cost=[0.5])
+    assert bandit.probabilities([[1.0]])[0, 1] == 0.0
+    bandit.refund(0.5)
+    assert bandit.probabilities([[1.0]])[0, 1] > 0.0
+    with pytest.raises(UsageError, match=r"The refund is 0.1; 0..0 \(paid so far\) is wanted"):
+        bandit.refund(0.1)
+
+
+def test_costs_may_come_in_any_order() -> None:
+    rng = np.random.default_rng(1)
+    bandit = BudgetedBandit(n_actions=3, n_features=2, budget=6.0, decisions=40, largest_cost=0.5, epsilon=0.5)
+    context = rng.normal(size=(30, 2))
+    action = bandit.act(context, rng)
+    for i in rng.permutation(30):
+        bandit.update(context[i : i + 1], action[i : i + 1], [1.0], cost=[0.5 * (action[i] > 0)])
+    assert bandit.unpaid == 0
+    assert bandit.price.paid == 0.5 * np.count_nonzero(action) <= 6.0

@@ -1,4 +1,4 @@
-"""Bandits in the market: what they see, what they are paid, the contract of policies, training, saving, resuming."""
+"""Bandits over tactics in the market: what they see and are paid, the contract, training, saving, resuming."""
 
 import json
 from dataclasses import replace
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from xbopt.agents.bandits.encodings import load_policy
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_play import play_campaigns, price_of_money
-from xbopt.agents.bandits.market_policy import MarketBanditPolicy, load_policy, save_policy
+from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings, settings_for
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.registry import AGENTS
@@ -25,7 +26,7 @@ from xbopt.env.policy_contract import check_policy
 from xbopt.simulator.build import build_market
 
 SHORT = ["horizon.days=21", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-QUICK = {"worlds": 8, "held_out_worlds": 4, "evaluate_every": 1}
+QUICK = {"encoding": "tactics", "worlds": 8, "held_out_worlds": 4, "evaluate_every": 1}
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,7 @@ def test_training_beats_the_plan_on_worlds_it_never_saw(scenario, market, tmp_pa
         tmp_path / "run",
         steps=4 * 64 * 3 * cells,
         plan="baseline",
-        options={"worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
+        options={"encoding": "tactics", "worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
     )
     assert summary.gain_base > 3.0 * summary.gain_se_base
 

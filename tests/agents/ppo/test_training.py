@@ -114,7 +114,9 @@ def test_the_trained_policy_keeps_the_contract(run, market):
     check_policy(policy, market, batch_sizes=(1, 7, 100))
     if hasattr(policy, "exploring"):
         check_policy(policy.exploring(0.5), market, batch_sizes=(1, 7, 200))
-        assert policy.exploring(0.3).probabilities(MarketRun(market, worlds=np.arange(1), seed=0).observe()).min() > 0.0
+        seen = MarketRun(market, worlds=np.arange(1), seed=0).observe()
+        if hasattr(policy, "probabilities"):
+            assert policy.exploring(0.3).probabilities(seen).min() > 0.0
         with pytest.raises(PolicyError, match="share"):
             policy.exploring(1.5)
 
@@ -122,10 +124,10 @@ def test_the_trained_policy_keeps_the_contract(run, market):
 def test_the_run_is_a_policy_by_its_folder(run, market):
     one, two = policy_from(str(run), market), load_policy(run / "policy", market)
     seen = MarketRun(market, worlds=np.arange(3), seed=0).observe()
-    for name in ("decide", "probabilities"):
+    for name in ("decide", "probabilities", "factor_probabilities"):
         if hasattr(one, name):
             first, second = getattr(one, name)(seen), getattr(two, name)(seen)
-            first, second = (x if name == "probabilities" else x.spend_base for x in (first, second))
+            first, second = (x.spend_base if name == "decide" else x for x in (first, second))
             assert np.array_equal(first, second)
 
 
@@ -171,7 +173,8 @@ def test_an_observation_that_is_no_number_is_told(run, market):
     seen = MarketRun(market, worlds=np.arange(2), seed=0).observe()
     cells = seen.cells.copy()
     cells[1, 0, 0, 4] = np.nan
-    answer = getattr(policy, "decide", None) or policy.probabilities
+    answers = ("decide", "probabilities", "factor_probabilities")
+    answer = next(getattr(policy, name) for name in answers if hasattr(policy, name))
     with pytest.raises(PolicyError, match="world 1 holds no number for DE/families/satisfaction"):
         answer(replace(seen, cells=cells))
 
@@ -230,11 +233,35 @@ def test_training_stops_at_the_time_limit(scenario, tmp_path):
         ({"batch_size": 1}, "at least 2"),
         ({"imitation_steps": -1}, "from 0 on"),
         ({"pacing_slack": float("nan")}, "from 0 on"),
+        ({"learning_rate": 1e38}, "up to 1"),
+        ({"test_worlds": 1}, "at least 2"),
+        ({"expected_reward": "maybe"}, "expected_reward is 'maybe'"),
     ],
 )
 def test_settings_that_make_no_sense_are_told(options, message):
     with pytest.raises(UsageError, match=f"(?i){message}"):
         with_options(PpoSettings(), options)
+
+
+@pytest.mark.parametrize("text", ["yes", "True", "ON", "1"])
+def test_flags_are_read_as_people_write_them(text):
+    assert with_options(PpoSettings(expected_reward=False), {"expected_reward": text}).expected_reward
+    off = {"yes": "no", "True": "False", "ON": "OFF", "1": "0"}[text]
+    assert not with_options(PpoSettings(), {"expected_reward": off}).expected_reward
+
+
+def test_a_run_played_under_another_budget_is_told(run, scenario, market):
+    assert load_policy(run / "policy", market).notes == ()
+    poorer = build_market(load_scenario("quickstart", overrides=[*SHORT, "budget.total_base=9000"]))
+    assert "trained for a budget of 11,200 EUR; here it is 9,000" in load_policy(run / "policy", poorer).notes[0]
+
+
+def test_a_plan_of_ones_own_is_a_beginning(scenario, market, tmp_path):
+    from xbopt.core.scenario.plan_table import read_plan, write_plan
+
+    write_plan(tmp_path / "own.csv", scenario, built_in_policy("greedy_roas", market))
+    summary = train(scenario, out=tmp_path / "run", **{**ask(1), "plan": str(tmp_path / "own.csv")})
+    assert summary.anchor == summary.plan == read_plan(tmp_path / "own.csv", scenario).name
 
 
 def test_options_may_be_texts():

@@ -1,0 +1,259 @@
+"""Training a bandit on notches around the re-planner: what ``xbopt train SCENARIO --agent lin_ts`` does by default.
+
+A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit
+is without exploring plays the validation worlds. Each time, one kind of notch is tried at several degrees of caution,
+the closed one included, and the best is kept for it. The policy that is kept begins as the re-planner itself: another
+takes its place only where its gain over the re-planner, less one standard error, is the best so far and above zero.
+
+Everything is numbered, as in ``market_training``: a run that goes on from a checkpoint learns what it would have
+learned without the break, bit for bit.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from xbopt.agents.bandits.market_play import price_of_money
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings
+from xbopt.agents.bandits.residual_bandits import CLOSED, ResidualBandits
+from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
+from xbopt.agents.bandits.residual_play import Credit, ResidualExperience, play_residuals
+from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_actions, save_policy
+from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
+from xbopt.agents.planner.policy import average_plan
+from xbopt.agents.planner.replanning import replanning_around, replanning_policy
+from xbopt.agents.policies import built_in_policy
+from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.training import (
+    DEFAULT_PLAN,
+    HELD_OUT_WORLDS,
+    TRAINING_WORLDS,
+    OnProgress,
+    TrainingProgress,
+    TrainingSettings,
+    TrainingSummary,
+)
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.anchor import Anchor
+from xbopt.core.decisions.factors import FactorKind
+from xbopt.core.errors import PolicyError
+from xbopt.core.files import replace_file
+from xbopt.simulator.parameters import MarketParameters
+
+CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
+"""Degrees of caution among which the validation worlds choose, for one kind of notch after the other."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Standing:
+    """Where a run stands; all of it is in a checkpoint."""
+
+    batch: int = 0
+    rows: int = 0
+    best_gain_base: float = 0.0
+    best_se_base: float = 0.0
+    waited: int = 0
+    clipped: int = 0
+    looks: int = 0
+
+    @property
+    def best_low(self) -> float:
+        return self.best_gain_base - self.best_se_base
+
+
+class ResidualTraining:
+    """One run: a bandit, the validation worlds, and what to do between batches.
+
+    Args:
+        market: The market.
+        settings: What to train, and until when.
+        own: The agent's own settings.
+
+    Raises:
+        UsageError: An option makes no sense.
+    """
+
+    def __init__(self, market: MarketParameters, settings: TrainingSettings, own: MarketBanditSettings) -> None:
+        self._market, self._own, self._settings = market, own, settings
+        name = settings.plan or DEFAULT_PLAN
+        if name == DEFAULT_PLAN:
+            self._anchor = replanning_policy(market, average_plan(market))
+        else:
+            self._anchor = replanning_around(market, built_in_policy(name, market))
+        plan = self._anchor.plan
+        self._context = ResidualContext.of(market, plan)
+        self._actions = residual_actions(market, self._anchor)
+        has_reserve = Anchor.of(plan, market.scenario.limits).has_reserve
+        self._price = price_of_money(market, plan, has_reserve=has_reserve, customer_weight=own.customer_weight)
+        self._bandits = ResidualBandits.of_kind(
+            self._actions.factors,
+            AGENT_KINDS[settings.agent][0],
+            names=self._context.names,
+            seed=settings.seed,
+            settings=own.bandit,
+        )
+        self._credit: Credit | None = None
+        self._standing = _Standing()
+        self._caution: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, CLOSED)
+        worlds = HELD_OUT_WORLDS + np.arange(own.held_out_worlds)
+        self._held_out = HeldOutWorlds(market, self._anchor, worlds, seed=settings.seed, weight=own.customer_weight)
+        self._over_plan = float((self._held_out.planned - self._held_out.reward(plan)).mean())
+
+    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+        """Train until a limit is met, or nothing gets better.
+
+        Raises:
+            PolicyError: The checkpoint to go on from is missing, damaged or does not fit.
+        """
+        if resume:
+            self._resume(run)
+        else:
+            self._keep(run, self._policy())
+        started, standing = time.perf_counter(), self._standing
+        stopped = ""
+        while not stopped:
+            self._batch()
+            stopped = self._settings.reached(standing.rows, time.perf_counter() - started)
+            on_schedule = standing.batch % self._own.evaluate_every == 0
+            if stopped or on_schedule:
+                on_progress(self._look(run, started, on_schedule=on_schedule))
+            if not stopped and standing.waited >= self._own.patience:
+                stopped = "no improvement"
+        return TrainingSummary(
+            steps=standing.rows,
+            stopped=stopped,
+            plan=self._anchor.name,
+            held_out_worlds=self._own.held_out_worlds,
+            gain_base=standing.best_gain_base,
+            gain_se_base=standing.best_se_base,
+            plan_reward_base=float(self._held_out.planned.mean()),
+        )
+
+    def _policy(self) -> ResidualBanditPolicy:
+        """The policy as it stands."""
+        return ResidualBanditPolicy(
+            bandits=self._bandits,
+            context=self._context,
+            actions=self._actions,
+            caution=dict(self._caution),
+            name=self._settings.agent,
+        )
+
+    def _keep(self, run: RunDirectory, policy: ResidualBanditPolicy) -> None:
+        kept = replace(policy, exploration=self._own.exploration)
+        save_policy(run.policy, kept, self._anchor, scenario_hash=self._market.scenario.hash)
+
+    def _batch(self) -> None:
+        """Play a batch of worlds and learn from it. The first one also tells how noisy each cell is."""
+        own, standing = self._own, self._standing
+        first = TRAINING_WORLDS + standing.batch * own.worlds
+        kept: list[ResidualExperience] = []
+        for experience in play_residuals(
+            self._market, self._context, self._actions, self._bandits,
+            worlds=np.arange(first, first + own.worlds), seed=self._settings.seed, caution=dict(self._caution),
+            price=self._price, window_days=own.window_days, customer_weight=own.customer_weight,
+        ):  # fmt: skip
+            if self._credit is None:
+                kept.append(experience)
+            else:
+                self._learn(experience, self._credit)
+        if self._credit is None:
+            self._credit = Credit.of(kept)
+            for experience in kept:
+                self._learn(experience, self._credit)
+        standing.batch += 1
+
+    def _learn(self, experience: ResidualExperience, credit: Credit) -> None:
+        rows, clipped = credit.learn(self._bandits, experience)
+        self._standing.rows += rows
+        self._standing.clipped += clipped
+
+    def _look(self, run: RunDirectory, started: float, *, on_schedule: bool) -> TrainingProgress:
+        """Score the policy on the validation worlds, keep it if it is the best, write everything down.
+
+        A look that is not on schedule, because the run stops there, moves nothing but the best policy: whoever goes on
+        goes on as the unbroken run did.
+        """
+        standing, caution = self._standing, dict(self._caution)
+        kind = LEARNT_KINDS[standing.looks % len(LEARNT_KINDS)]
+        gains: dict[float, FloatArray] = {}
+        for degree in CAUTIONS:
+            policy = replace(self._policy(), caution={**caution, kind: degree})
+            gains[degree] = self._held_out.gain(policy)
+        caution[kind] = max(gains, key=lambda degree: _lower(gains[degree]))
+        gain = gains[caution[kind]]
+        mean, error = float(gain.mean()), _error(gain)
+        is_best = mean - error > standing.best_low
+        if on_schedule:
+            self._caution = caution
+            standing.looks += 1
+            standing.waited = 0 if is_best else standing.waited + 1
+        if is_best:
+            standing.best_gain_base, standing.best_se_base = mean, error
+            self._keep(run, replace(self._policy(), caution=caution))
+        seconds = time.perf_counter() - started
+        progress = TrainingProgress.at(
+            self._settings, steps=standing.rows, seconds=seconds, gain_base=mean,
+            best_gain_base=standing.best_gain_base, planned_base=float(self._held_out.planned.mean()),
+        )  # fmt: skip
+        run.add_progress(
+            {
+                "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
+                "gain_se_base": error, "best_gain_base": standing.best_gain_base,
+                "replan_over_plan_base": self._over_plan, "clipped_rewards": standing.clipped,
+                **{f"caution_{one}": caution[one] for one in LEARNT_KINDS},
+            }
+        )  # fmt: skip
+        self._checkpoint(run)
+        return progress
+
+    def _checkpoint(self, run: RunDirectory) -> None:
+        folder, credit = run.checkpoints, self._credit
+        assert credit is not None, "the first batch sets it"
+        self._bandits.save(folder)
+        stored: Mapping[str, object] = {
+            "standing": asdict(self._standing), "caution": self._caution, "noise_base": credit.noise_base.tolist(),
+            "scale": credit.scale, "sha256": file_hashes(folder),
+        }  # fmt: skip
+        with replace_file(folder / "standing.json") as temporary:
+            temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+
+    def _resume(self, run: RunDirectory) -> None:
+        """Go on from the last checkpoint.
+
+        Raises:
+            PolicyError: It is missing or damaged.
+        """
+        folder = run.checkpoints
+        self._bandits = ResidualBandits.load(folder, self._actions.factors, names=self._context.names)
+        path = folder / "standing.json"
+        try:
+            stored = cast("dict[str, object]", json.loads(path.read_text(encoding="utf-8")))
+            self._standing = _Standing(**cast("dict[str, int]", stored["standing"]))
+            caution = cast("dict[FactorKind, float]", stored["caution"])
+            self._caution = {kind: float(caution[kind]) for kind in LEARNT_KINDS}
+            noise = np.array(stored["noise_base"], dtype=np.float64)
+            self._credit = Credit(noise_base=noise, scale=float(cast("float", stored["scale"])))
+            hashes = cast("dict[str, str]", stored["sha256"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PolicyError(f"{path} is missing or damaged; train anew.") from error
+        if hashes != file_hashes(folder):
+            raise PolicyError(
+                f"The files in {folder} are not of one moment: writing them was interrupted, or one was changed. "
+                "Restore them, or train anew."
+            )
+        if noise.shape != self._market.shape[:2]:
+            raise PolicyError(f"{path} is of another market; train anew.")
+        run.cut_progress("batch", self._standing.batch)
+
+
+def _error(gain: FloatArray) -> float:
+    return float(gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
+def _lower(gain: FloatArray) -> float:
+    return float(gain.mean()) - _error(gain)

@@ -1,0 +1,303 @@
+"""Foreign agents judged like our own: played in the test worlds of a task beside planner, re-planner and simple plans.
+
+All policies meet the same worlds with the same luck (``studies/compare.py``); the first, which the others are compared
+with, is the re-planner.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+
+from xbopt.agents.policies import NAMES
+from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.paired import PairedDifference
+from xbopt.env.actions import ENCODINGS, FORMS, EncodingName, Form
+from xbopt.env.campaign import Campaign
+from xbopt.env.features import Float32Array
+from xbopt.studies.agent_policy import AgentPolicy, Answer, Predicts
+from xbopt.studies.cards import Card, load_card, shipped_cards
+from xbopt.studies.compare import ComparedPolicy, ComparisonResult, GapClosed, compare
+from xbopt.studies.frames import Frame, frame_of
+from xbopt.studies.simulate import Progress
+from xbopt.studies.tasks import Task
+
+if TYPE_CHECKING:
+    import gymnasium
+
+TEST_WORLDS = 2**42
+"""Number of the first world of tests: nothing is trained or chosen in these worlds."""
+REFERENCE = "replan"
+
+
+@runtime_checkable
+class _HasSpaces(Protocol):
+    observation_space: "gymnasium.Space[object]"
+    action_space: "gymnasium.Space[object]"
+
+
+@runtime_checkable
+class _Normalised(Protocol):
+    def get_vec_normalize_env(self) -> object: ...
+
+
+class _Envs(Protocol):
+    def get_attr(self, attr_name: str) -> list[object]: ...
+
+
+@runtime_checkable
+class _HasEnvs(Protocol):
+    def get_env(self) -> _Envs | None: ...
+
+
+@runtime_checkable
+class Normalisation(Protocol):
+    """What ``VecNormalize`` of stable-baselines3 offers."""
+
+    def normalize_obs(self, obs: Float32Array) -> Float32Array:
+        """Rows ``(B, N)`` as the agent was trained on them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentEvaluation:
+    """What an agent brought in worlds that it never met.
+
+    Attributes:
+        task: Name of the card or scenario.
+        agent: Name of the agent.
+        encoding: Encoding of its actions.
+        metric: What policies are ranked by.
+        first_world: Number of the first test world.
+        notes: What a reader must know, in sentences.
+        comparison: All policies side by side; the first is the re-planner.
+    """
+
+    task: str
+    agent: str
+    encoding: EncodingName
+    metric: str
+    first_world: int
+    notes: tuple[str, ...]
+    comparison: ComparisonResult = field(repr=False)
+
+    @property
+    def row(self) -> ComparedPolicy:
+        """The agent's own part of the comparison."""
+        return next(one for one in self.comparison.policies if one.name == self.agent)
+
+    @property
+    def difference(self) -> PairedDifference:
+        """The metric less that of the re-planner, in the same worlds."""
+        return self.row.difference[self.metric]
+
+    @property
+    def gap_closed(self) -> GapClosed | None:
+        """How much of the way from the uniform plan to the planner that knows each world; None without an oracle."""
+        closed = self.row.gap_closed
+        return None if closed is None else closed[self.metric]
+
+    def to_frame(self) -> Frame:
+        """One row a policy, the best first; an Arrow table.
+
+        Columns: ``policy``, ``mean`` of the metric, ``difference`` to the re-planner with its ``low``, ``high`` and
+        ``verdict``, and ``gap_closed`` with its ends (null without an oracle).
+        """
+        rows: list[dict[str, object]] = []
+        for one in sorted(self.comparison.policies, key=lambda one: -one.figures[self.metric].mean):
+            less = one.difference[self.metric]
+            closed = None if one.gap_closed is None else one.gap_closed[self.metric]
+            rows.append(
+                {
+                    "policy": one.name,
+                    "mean": one.figures[self.metric].mean,
+                    "difference": less.mean,
+                    "low": less.low,
+                    "high": less.high,
+                    "verdict": less.verdict,
+                    "gap_closed": None if closed is None else closed.value,
+                    "gap_closed_low": None if closed is None else closed.low,
+                    "gap_closed_high": None if closed is None else closed.high,
+                }
+            )
+        return frame_of(rows)
+
+
+def evaluate_agent(
+    agent: Predicts | Answer,
+    card_or_scenario: Card | Task | str | Path,
+    *,
+    name: str = "agent",
+    encoding: EncodingName | None = None,
+    form: Form | None = None,
+    days_per_step: int | None = None,
+    plan: str | None = None,
+    anchor: str | None = None,
+    normalisation: Normalisation | Callable[[Float32Array], Float32Array] | None = None,
+    scaled: bool = False,
+    deterministic: bool = True,
+    batched: bool = True,
+    runs: int = 256,
+    first_world: int | None = None,
+    seed: int | None = None,
+    oracle_worlds: int = 0,
+    on_progress: Progress | None = None,
+) -> AgentEvaluation:
+    """Play an agent that was trained elsewhere, beside planner, re-planner and simple plans, in test worlds.
+
+    Args:
+        agent: A model of stable-baselines3 (recurrent ones keep their state), anything else with
+            ``predict(observation)``, or a function from observations ``(B, N)`` to actions ``(B, A)``.
+        card_or_scenario: A task card, a task, the name of either a card or a scenario, or a file of one.
+        name: Its name in the result.
+        encoding: What its actions mean. Left out with all of the next four, what they mean is read from the
+            environment that a model of stable-baselines3 still has; else from its action space; else the task says.
+        form: Form of the encoding.
+        days_per_step: Days for which its actions are held.
+        plan: Plan that its actions and features are relative to.
+        anchor: Policy that residual actions are relative to.
+        normalisation: A ``VecNormalize``, or what was done to its observations; that of the model's own environment
+            where left out.
+        scaled: Its answers are numbers from -1 to 1 for choices in order, as in data sets for d3rlpy.
+        deterministic: Ask for its likeliest action.
+        batched: It takes all worlds at once; else one observation at a time.
+        runs: Number of worlds, at most those of a card's test split.
+        first_world: Number of the first; the card's, or 2^42.
+        seed: Noise seed; the card's, or 0.
+        oracle_worlds: For so many worlds the planner that knows their parameters is asked, for the gap that is closed.
+        on_progress: As for ``compare``.
+
+    Raises:
+        UsageError: Card or scenario is unknown or has changed, or the agent's spaces are not those of the task.
+        PolicyError: ``name`` is that of a built-in policy.
+        DecisionError: An answer of the agent is no action.
+    """
+    card, task = _task_of(card_or_scenario)
+    if card is not None:
+        test = card.worlds.test
+        first_world = test.first if first_world is None else first_world
+        seed = card.seed if seed is None else seed
+        if test.first <= first_world < test.first + test.count < first_world + runs:
+            raise UsageError(f"runs is {runs}; the card {card.card} has {test.count} worlds to test in.")
+    first_world, seed = TEST_WORLDS if first_world is None else first_world, seed or 0
+    opened = task.opened()
+    given = {"encoding": encoding, "form": form, "days_per_step": days_per_step, "plan": plan, "anchor": anchor}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    trained = None if chosen else _trained_in(agent)
+    notes: tuple[str, ...] = ()
+    if trained is not None and trained.believed.scenario.hash != opened.shelf.market.scenario.hash:
+        notes = (f"The agent was trained on another scenario, {trained.believed.scenario.name}; here it is as told.",)
+        trained = None
+    if trained is None:
+        told = replace(task, **cast("dict[str, Any]", chosen))
+        trained = _fitting(agent, told, first_world, is_given="encoding" in chosen or "form" in chosen, scaled=scaled)
+    campaign, counts = trained, trained.encoding.choices
+    space = getattr(agent, "action_space", None)
+    if counts is not None and not hasattr(space, "nvec") and getattr(space, "shape", None) == counts.shape:
+        scaled = True  # a Box over choices was a Box of numbers that stand for them
+    policy = AgentPolicy(
+        agent,
+        campaign,
+        name=name,
+        normalise=_normaliser(agent, normalisation),
+        scaled=scaled,
+        deterministic=deterministic,
+        batched=batched,
+    )
+    if name in NAMES:
+        raise PolicyError(f"The agent cannot be called {name}: a built-in policy has this name.")
+    comparison = compare(
+        opened.market,
+        [REFERENCE, policy],
+        runs=runs,
+        seed=seed,
+        oracle_worlds=oracle_worlds,
+        first_world=first_world,
+        shelf=opened.shelf,
+        on_progress=on_progress,
+    )
+    return AgentEvaluation(
+        task=task.scenario if card is None else card.card,
+        agent=name,
+        encoding=campaign.settings.encoding,
+        metric="reward" if card is None else card.metric,
+        first_world=first_world,
+        notes=notes,
+        comparison=comparison,
+    )
+
+
+def _task_of(asked: Card | Task | str | Path) -> tuple[Card | None, Task]:
+    if isinstance(asked, Task):
+        return None, asked
+    if isinstance(asked, Card):
+        return asked, asked.task
+    if str(asked) in shipped_cards():
+        card = load_card(asked)
+        return card, card.task
+    return None, Task(scenario=str(asked))
+
+
+def _trained_in(agent: object) -> Campaign | None:
+    """The campaign that a model of stable-baselines3 was trained in, if it still has it."""
+    envs = agent.get_env() if isinstance(agent, _HasEnvs) else None
+    if envs is None:
+        return None
+    try:
+        campaign = envs.get_attr("campaign")[0]
+    except AttributeError:  # an environment of somebody else
+        return None
+    return campaign if isinstance(campaign, Campaign) else None
+
+
+def _fitting(agent: object, task: Task, first_world: int, *, is_given: bool, scaled: bool) -> Campaign:
+    """The campaign whose spaces are those of the agent.
+
+    Raises:
+        UsageError: There is none.
+    """
+    from xbopt.env.spaces import action_space, observation_space
+
+    own = task.campaign(1, first_world=first_world)
+    if not isinstance(agent, _HasSpaces):
+        return own
+    wanted = observation_space(own.features)
+    if agent.observation_space.shape != wanted.shape:
+        raise UsageError(
+            f"The agent observes {agent.observation_space}, and the task shows {wanted}: it was trained on another "
+            "scenario or version."
+        )
+    if scaled:
+        return own
+    choices = [(task.encoding, task.form)]
+    if not is_given:
+        choices += [(encoding, form) for encoding in ENCODINGS for form in FORMS if encoding != "residual"]
+    for encoding, form in choices:
+        campaign = replace(task, encoding=encoding, form=form).campaign(1, first_world=first_world)
+        if _same(agent.action_space, action_space(campaign.encoding)):
+            return campaign
+    raise UsageError(
+        f"The agent acts in {agent.action_space}, and the task takes {action_space(own.encoding)} "
+        f"(encoding {task.encoding}); no other encoding fits. Name the one that it was trained with (encoding=, "
+        "form=), or say scaled=True if its numbers stand for choices."
+    )
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two action spaces take the same actions; the bounds of Boxes are not looked at."""
+
+    def shape(space: object) -> object:
+        counts = getattr(space, "nvec", None)  # MultiDiscrete
+        return getattr(space, "shape", None) if counts is None else np.asarray(counts).tolist()
+
+    return type(one) is type(other) and shape(one) == shape(other)
+
+
+def _normaliser(
+    agent: object, given: Normalisation | Callable[[Float32Array], Float32Array] | None
+) -> Callable[[Float32Array], Float32Array] | None:
+    if given is None and isinstance(agent, _Normalised):
+        given = cast("Normalisation | None", agent.get_vec_normalize_env())
+    return given.normalize_obs if isinstance(given, Normalisation) else given
