@@ -1,7 +1,7 @@
 """``xbopt export``: a policy and its evidence as a bundle."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,8 +9,11 @@ from xbopt.cli.completion import scenario_names
 from xbopt.cli.options import JsonOption
 from xbopt.cli.terminal import print_json, result_console, say, tell_cost
 
+if TYPE_CHECKING:
+    from xbopt.studies.exploration_cost import ExplorationCost
+
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN_DIR", help="A training run; or, with --scenario, the name of a built-in plan.")
+    str, typer.Argument(metavar="RUN_DIR", help="A training run; or, with --scenario, the name of a built-in policy.")
 ]
 OutputOption = Annotated[
     Path, typer.Option("-o", "--output", help="The bundle: a new folder, or a file ending in .xbopt.")
@@ -22,7 +25,7 @@ WithoutProofOption = Annotated[
     bool, typer.Option("--unproven", help="Export without a certificate; the service wants the same option.")
 ]
 PlanScenarioOption = Annotated[
-    str | None, typer.Option("--scenario", help="The scenario of a built-in plan.", autocompletion=scenario_names)
+    str | None, typer.Option("--scenario", help="The scenario of a built-in policy.", autocompletion=scenario_names)
 ]
 ExplorationOption = Annotated[
     float | None,
@@ -56,7 +59,6 @@ def export_command(
     from xbopt.reports.simulation.document import cost_json
     from xbopt.service.bundle.bundle import load_bundle
     from xbopt.service.exporting.run_export import export
-    from xbopt.studies.exploration_cost import cost_of_named
 
     manifest = export(
         run, output, scenario=scenario, evaluation=evaluation, unproven=unproven, exploration=exploration, name=name,
@@ -66,9 +68,10 @@ def export_command(
     bundle = load_bundle(output, unproven=unproven)
     for note in bundle.notes:
         say(f"Note: {note}")
-    policy, cost = manifest.provenance.policy, cost_of_named(run, scenario, exploration) if exploration else None
+    policy, cost = manifest.provenance.policy, _cost_of(run, scenario, exploration)
     if cost is not None:
         tell_cost(cost)
+    choices = "factors" if manifest.shape == "factored" else "menu"
     if as_json:
         print_json(
             {
@@ -82,7 +85,7 @@ def export_command(
                 "signed": key is not None,
                 "exploration": bundle.exploration,
                 "exploration_cost": None if cost is None else cost_json(cost),
-                "log_can_judge": ["policies over its menu"] if bundle.log_can_judge else [],
+                "log_can_judge": [f"policies over its {choices}"] if bundle.log_can_judge else [],
                 "bytes": sum(entry.bytes for entry in manifest.files.values()),
             }
         )
@@ -90,3 +93,16 @@ def export_command(
     console = result_console()
     console.print(f"{manifest.name} {manifest.version}: {manifest.shape} policy {policy} in {output}", markup=False)
     console.print(manifest.content_address, markup=False)
+
+
+def _cost_of(run: str, scenario: str | None, share: float | None) -> "ExplorationCost | None":
+    """What the share costs, as the bundle explores: around a policy, or by factor."""
+    from xbopt.agents.exploration import without_exploration
+    from xbopt.service.exporting.run_export import explored, policy_of_run
+    from xbopt.studies.exploration_cost import cost_of_exploration
+
+    if not share:
+        return None
+    policy, market = policy_of_run(run, scenario=scenario, exploration=None)
+    own = without_exploration(policy)
+    return cost_of_exploration(market, own, lambda one: explored(policy, market, one), share=share)

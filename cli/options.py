@@ -11,7 +11,7 @@ from xbopt.cli.terminal import say
 from xbopt.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from xbopt.core.decisions.policy import TacticPolicy
+    from xbopt.core.decisions.policy import FactoredPolicy, TacticPolicy
     from xbopt.core.scenario.scenario import Scenario
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
@@ -108,7 +108,7 @@ def part_of(option: str, text: str) -> float:
     return part
 
 
-def policy_or_bundle(name: str) -> "str | TacticPolicy":
+def policy_or_bundle(name: str) -> "str | TacticPolicy | FactoredPolicy":
     """A policy as a user names it; a bundle is loaded, because what asks policies by name knows none.
 
     Raises:
@@ -121,6 +121,6 @@ def policy_or_bundle(name: str) -> "str | TacticPolicy":
     from xbopt.core.extras import need_extra
 
     need_extra("serve", "msgspec", "onnxruntime", "cryptography")
-    from xbopt.service.bundle_policy import BundlePolicy
+    from xbopt.service.bundle_policy import bundle_policy
 
-    return BundlePolicy.load(path)
+    return bundle_policy(path)

@@ -1,6 +1,7 @@
 from .bundle.bundle import Bundle as Bundle
 from .bundle.bundle import load_bundle as load_bundle
 from .bundle_policy import BundlePolicy as BundlePolicy
+from .bundle_policy import FactoredBundlePolicy as FactoredBundlePolicy
 from .deciding.allocator import Allocation as Allocation
 from .deciding.allocator import Allocator as Allocator
 from .deciding.reading import RequestError as RequestError

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+from msgspec import UnsetType
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.observations import MarketAxes
@@ -14,7 +16,8 @@ from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import Morning, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
 from xbopt.service.bundle.schema import INPUTS
-from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.deciding.beside import Beside
 from xbopt.service.deciding.reading import RequestError
 
 
@@ -37,47 +40,42 @@ class BundleMenu:
         raise PolicyError("A bundle can be asked what it would do, not be played; play the run that it came from.")
 
 
-class BundlePolicy:
-    """Answers as the service would: probabilities after mask and guardrails, the plan's where that would answer.
+class _BundleFace:
+    """What every bundle tells of itself, and how it is asked.
 
     Args:
         allocator: The loaded bundle.
         path: Where it was loaded from; another process loads it there again.
 
     Raises:
-        PolicyError: It names its decisions outright, or reads inputs that no log of the market holds.
+        PolicyError: It reads inputs that no log of the market holds.
     """
 
     kind: PolicyKind = "bundle"
+    _for_plan = ""
 
     def __init__(self, allocator: Allocator, path: Path | str = "") -> None:
-        schema, manifest = allocator.bundle.schema, allocator.bundle.manifest
-        self.name = manifest.name
-        if schema.shape != "tactic":
-            raise PolicyError(
-                f"The bundle {self.name} names its decisions outright and gives no probabilities. Export the policy "
-                "with --exploration 0: then it chooses from the menu."
-            )
+        schema = allocator.bundle.schema
+        self.name = allocator.bundle.manifest.name
         further = [field.name for field in schema.asked if field.name not in INPUTS]
         if further:
             raise PolicyError(f"The bundle {self.name} reads {further[0]}, which no observation of the market holds.")
         self._allocator, self._path = allocator, path
-        self.menu = BundleMenu(labels=tuple(schema.axes["K"]))
 
     @classmethod
-    def load(cls, path: Path | str) -> "BundlePolicy":
+    def load(cls, path: Path | str) -> Self:
         """Load a bundle, proven or not: whoever asks is about to find out.
 
         Raises:
             BundleError: The bundle was tampered with, or is broken or incompatible.
             UsageError: There is nothing of that name.
-            PolicyError: It names its decisions outright, or reads inputs that no log of the market holds.
+            PolicyError: It is of another shape, or reads inputs that no log of the market holds.
         """
         return cls(Allocator.load(path, unproven=True), path)
 
-    def __reduce__(self) -> tuple[Callable[[Path | str], "BundlePolicy"], tuple[Path | str]]:
+    def __reduce__(self) -> tuple[Callable[[Path | str], Self], tuple[Path | str]]:
         """A graph that is loaded cannot be sent to another process; the bundle can be loaded there."""
-        return BundlePolicy.load, (self._path,)
+        return type(self).load, (self._path,)
 
     @property
     def sha256(self) -> str:
@@ -97,7 +95,7 @@ class BundlePolicy:
             return (f"The kill switch of the bundle {self.name} is on: its plan answers everything.",)
         if rules.on_drift != "fallback":
             return ()
-        where = "where a feature lies beyond what was seen when it was exported"
+        where = f"where a feature lies beyond what was seen when it was exported{self._for_plan}"
         return (f"The bundle {self.name} is asked with its guardrails: as in service, its plan answers {where}.",)
 
     @property
@@ -121,8 +119,12 @@ class BundlePolicy:
             channel_features=named["E"],
         )
 
-    def probabilities(self, observation: Observation) -> FloatArray:
-        """Probability of each tactic in each cell ``(B, R, S, K)``.
+    def _asked(self, observation: Observation, held: IntArray | None = None) -> Allocation:
+        """What the service would answer.
+
+        Args:
+            observation: What is seen.
+            held: Levels that were drawn before ``(B, A)``; None where nothing is held.
 
         Raises:
             PolicyError: The observation lacks a feature, or the guardrails refuse it.
@@ -139,12 +141,10 @@ class BundlePolicy:
         if axes.channel_features:
             inputs["channels"] = self._picked(observation.channels, observation.channel_names, axes.channel_features)
         try:
-            batch = self._allocator.reader.batch([str(world) for world in range(worlds)], inputs)
-            answer = self._allocator.decide(batch).probabilities
+            batch = self._allocator.reader.batch([str(world) for world in range(worlds)], inputs, Beside(held=held))
+            return self._allocator.decide(batch)
         except RequestError as error:
             raise PolicyError(f"The bundle {self.name} gives no answer: {error}") from error
-        assert answer is not None, "a bundle of tactics gives their probabilities"
-        return answer
 
     def _picked(self, values: FloatArray, names: Sequence[str], wanted: Sequence[str]) -> FloatArray:
         missing = [name for name in wanted if name not in names]
@@ -153,3 +153,132 @@ class BundlePolicy:
                 f"The bundle {self.name} reads {missing[0]!r}, which this version of xbopt does not show."
             )
         return values if tuple(names) == tuple(wanted) else values[..., [names.index(name) for name in wanted]]
+
+
+class BundlePolicy(_BundleFace):
+    """Answers as the service would: probabilities after mask and guardrails, the plan's where that would answer.
+
+    Args:
+        allocator: The loaded bundle, of tactics.
+        path: Where it was loaded from; another process loads it there again.
+
+    Raises:
+        PolicyError: It is no bundle of tactics, or reads inputs that no log of the market holds.
+    """
+
+    def __init__(self, allocator: Allocator, path: Path | str = "") -> None:
+        super().__init__(allocator, path)
+        schema = allocator.bundle.schema
+        if schema.shape == "factored":
+            raise PolicyError(f"The bundle {self.name} draws levels of factors: load it as a FactoredBundlePolicy.")
+        if schema.shape != "tactic":
+            raise PolicyError(
+                f"The bundle {self.name} names its decisions outright and gives no probabilities. Export the policy "
+                "with --exploration 0: then it draws what it decides."
+            )
+        self.menu = BundleMenu(labels=tuple(schema.axes["K"]))
+
+    def probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of each tactic in each cell ``(B, R, S, K)``.
+
+        Raises:
+            PolicyError: The observation lacks a feature, or the guardrails refuse it.
+        """
+        answer = self._asked(observation).probabilities
+        assert answer is not None, "a bundle of tactics gives their probabilities"
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleAnchor:
+    """The policy that a bundle's factors are notches around: what the bundle decides at neutral levels."""
+
+    name: str
+    bundle: "FactoredBundlePolicy"
+    kind: PolicyKind = "bundle"
+
+    def decide(self, observation: Observation) -> Decision:
+        """The decision of the day at neutral levels, after projection and guardrails."""
+        neutral = self.bundle.factors.neutral
+        return self.bundle.decode(np.broadcast_to(neutral, (observation.worlds, len(neutral))), observation)
+
+
+class FactoredBundlePolicy(_BundleFace):
+    """Answers as the service would: probabilities of levels, and the decision of levels after every guardrail.
+
+    Where the plan would answer, no level is drawn: neutral levels stand for that, and decode to the plan.
+
+    Args:
+        allocator: The loaded bundle, of factors.
+        path: Where it was loaded from; another process loads it there again.
+
+    Raises:
+        PolicyError: It is no bundle of factors, or reads inputs that no log of the market holds.
+    """
+
+    _for_plan = "; neutral levels stand for it"
+
+    def __init__(self, allocator: Allocator, path: Path | str = "") -> None:
+        super().__init__(allocator, path)
+        factors = allocator.bundle.schema.decision_factors()
+        if factors is None:
+            raise PolicyError(f"The bundle {self.name} has no factors: load it as a BundlePolicy.")
+        self.factors = factors
+
+    @property
+    def anchor(self) -> BundleAnchor:
+        """The policy that neutral levels are."""
+        name = self._allocator.bundle.schema.anchor
+        return BundleAnchor(name="" if isinstance(name, UnsetType) else name, bundle=self)
+
+    def factor_probabilities(self, observation: Observation) -> FloatArray:
+        """Probability of every level of each factor ``(B, A, L)``.
+
+        Raises:
+            PolicyError: The observation lacks a feature, or the guardrails refuse it.
+        """
+        answer = self._asked(observation)
+        assert answer.probabilities is not None, "a bundle of factors gives the probabilities of their levels"
+        planned = np.array([source == "plan" for source in answer.source])[:, None, None]
+        neutral = np.arange(self.factors.most_levels) == self.factors.neutral[:, None]
+        return np.where(planned, neutral, answer.probabilities)
+
+    def decode(self, levels: IntArray, observation: Observation) -> Decision:
+        """The day's decision of levels ``(B, A)``, after projection and guardrails.
+
+        Raises:
+            DecisionError: A wrong shape, or a number that names no level.
+            PolicyError: The observation lacks a feature, or the guardrails refuse it.
+        """
+        self.factors.check(levels, observation.worlds)
+        done = self._asked(observation, levels)
+        return Decision(
+            spend_base=done.spend_base,
+            daypart_weights=done.daypart_weights,
+            discount_frac=done.discount_frac,
+            mechanic=done.mechanic,
+        )
+
+    def exploring(self, share: float) -> "FactoredBundlePolicy":
+        """The same; a bundle keeps the share with which it was exported.
+
+        Raises:
+            PolicyError: Another share is asked for.
+        """
+        own = self._allocator.bundle.exploration
+        if share != own:
+            raise PolicyError(f"The bundle {self.name} explores as it was exported ({own}); export it with {share:g}.")
+        return self
+
+
+def bundle_policy(path: Path | str) -> BundlePolicy | FactoredBundlePolicy:
+    """A bundle as a policy of its shape; see ``load``.
+
+    Raises:
+        BundleError: The bundle was tampered with, or is broken or incompatible.
+        UsageError: There is nothing of that name.
+        PolicyError: It names its decisions outright, or reads inputs that no log of the market holds.
+    """
+    allocator = Allocator.load(path, unproven=True)
+    factored = allocator.bundle.schema.shape == "factored"
+    return FactoredBundlePolicy(allocator, path) if factored else BundlePolicy(allocator, path)

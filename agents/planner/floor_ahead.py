@@ -15,8 +15,8 @@ import numpy as np
 from xbopt.core.arrays import BoolArray, FloatArray, add_up
 
 _KEPT = 1e-3
-_LEAST = 1e-12
-_LEAST_FALL = 0.1
+LEAST_VALUE = 1e-12
+LEAST_FALL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class FloorAhead:
         """
         brought = self.past_value_base + _total(value)
         spent = self.past_spend_base + _total(spend)
-        return np.log(np.maximum((1.0 + self.rate) * spent, _LEAST)) - np.log(np.maximum(brought, _LEAST))
+        return np.log(np.maximum((1.0 + self.rate) * spent, LEAST_VALUE)) - np.log(np.maximum(brought, LEAST_VALUE))
 
     def falls(self, value: FloatArray, spend: FloatArray, gives: FloatArray, grows: FloatArray) -> FloatArray:
         """By how much ``missing`` falls per log of the cost of money ``(B,)``.
@@ -53,9 +53,9 @@ class FloorAhead:
             gives: By how much the log of spend falls.
             grows: By how much the log of value grows with that of spend.
         """
-        by_spend = _total(spend * gives) / np.maximum(self.past_spend_base + _total(spend), _LEAST)
-        by_value = _total(value * grows * gives) / np.maximum(self.past_value_base + _total(value), _LEAST)
-        return np.maximum(by_spend - by_value, _LEAST_FALL)
+        by_spend = _total(spend * gives) / np.maximum(self.past_spend_base + _total(spend), LEAST_VALUE)
+        by_value = _total(value * grows * gives) / np.maximum(self.past_value_base + _total(value), LEAST_VALUE)
+        return np.maximum(by_spend - by_value, LEAST_FALL)
 
     def kept(self, value: FloatArray, spend: FloatArray) -> BoolArray:
         """Whether the floor is kept ``(B,)``."""

@@ -35,13 +35,13 @@ LARGEST_LOG_PRICE = 4.0
 LEAST_RISE = 0.1
 """Least ``1 - w`` that is reckoned with where value falls with a cell's own spend. A channel whose response is a
 straight line would jump between its bounds at one price; no plan knows its line so well."""
-_FLATTEST = 1e-9
+FLATTEST = 1e-9
 # A cell off its bounds gives way by at least 1/(1 + w) > 0.5; less is seen only where cells stand at their bounds.
 # There Newton steps can go round in circles, so that later ones are held ever shorter.
-_LEAST_ELASTICITY = 0.5
-_LARGEST_STEP, _SHORTER = 1.0, 0.85
-_LEAST_MONEY = 1e-12
-_ALWAYS = 2  # pacing and budget
+LEAST_ELASTICITY = 0.5
+LARGEST_STEP, SHORTER = 1.0, 0.85
+LEAST_MONEY = 1e-12
+ALWAYS = 2  # pacing and budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +101,18 @@ def reallocate(
     for _ in range(FIRST_STEPS):
         x, elasticity = here.towards_roots(worth - np.log(cost), x)
     growth, floor_price = np.exp(x), np.zeros_like(cost)
-    plain = len(rows) == _ALWAYS and floor is None
+    plain = len(rows) == ALWAYS and floor is None
     for sweep in range(SWEEPS if plain else SWEEPS_WITH_CAPS):
-        longest = _LARGEST_STEP * _SHORTER**sweep
+        longest = LARGEST_STEP * SHORTER**sweep
         for i, row in enumerate(rows):
             money = row.counted_base * growth
-            counted = np.maximum(row.summed(money), _LEAST_MONEY)
-            over = np.log(counted) - np.log(np.maximum(row.bound_base, _LEAST_MONEY))
+            counted = np.maximum(row.summed(money), LEAST_MONEY)
+            over = np.log(counted) - np.log(np.maximum(row.bound_base, LEAST_MONEY))
             if not some((over > 0.0) | (prices[i] > 0.0)):
                 continue  # a price of 0 that stays 0 moves nothing, to the bit
             given = money * elasticity
             gives, by_price = row.summed(given), row.summed(given * (1.0 / cost))
-            step = np.clip(over / np.maximum(gives / counted, _LEAST_ELASTICITY), -longest, longest)
+            step = np.clip(over / np.maximum(gives / counted, LEAST_ELASTICITY), -longest, longest)
             # Where all cells stand at a bound, nothing gives way yet, and the cost of the limit alone has to do.
             mean = np.where(by_price > 0.0, gives / np.where(by_price > 0.0, by_price, 1.0), 1.0 + prices[i])
             price = np.clip(prices[i] + mean * (np.exp(step) - 1.0), 0.0, dearest)
@@ -191,7 +191,7 @@ class _Standing:
         grown = np.exp(self.power * x + self.log_zeta)
         whole = 1.0 + grown
         # One over the slope of the left side, (1 - w) + 2 w grown / (1 + grown), in one division.
-        elasticity = whole / np.maximum((self.flat + 2.0 * self.power) * grown + self.flat, _FLATTEST)
+        elasticity = whole / np.maximum((self.flat + 2.0 * self.power) * grown + self.flat, FLATTEST)
         target = x + (wanted - self.flat * x - 2.0 * np.log(whole)) * elasticity
         x = self.within(target)
         return x, elasticity * (x == target)

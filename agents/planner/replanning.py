@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _AT_FLOOR = 1e-3
 _RESPONSE = ("media_response", "half_saturation", "media_price")
+LARGEST_LOG_RATIO = 50.0
+"""Beyond this, what is observed is no ratio of values; every level stands at a bound long before."""
 LARGEST_LOG_MULTIPLE = 2.0
 """Held within a seventh and seven times the plan: the hyperbolas touch the response near the plan only."""
 
@@ -167,7 +169,7 @@ class ReplanningPolicy:
         response = observation.channels[..., names.index(self.response_feature)]
         conversion = observation.cells[..., cells.index("conversion_log")]
         value = observation.cells[..., cells.index("order_value_log")] * self.worth_of_value
-        return response + (conversion + value)[..., None]
+        return np.clip(response + (conversion + value)[..., None], -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
 
 
 def _dearest(ahead: FloatArray, starts: IntArray, asked: FloatArray) -> FloatArray:

@@ -304,6 +304,11 @@ class PpoResidualPolicy:
         """What its probabilities are over."""
         return self.encoding.factors
 
+    @property
+    def anchor(self) -> DirectPolicy:
+        """The policy that all neutral levels are."""
+        return self.encoding.anchor
+
     def exploring(self, share: float) -> "PpoResidualPolicy":
         """The same policy, each factor of which goes one notch to either side with a share; 0 is the policy itself.
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import msgspec
+import numpy as np
 
 from xbopt.core.errors import BundleError, SupportError, UsageError
 from xbopt.service.bundle.evidence import Evidence, Subject, read_evidence
@@ -17,7 +18,7 @@ from xbopt.service.bundle.formats import (
     Provenance,
     lock_of,
 )
-from xbopt.service.bundle.golden import read_golden
+from xbopt.service.bundle.golden import free_rows, read_golden
 from xbopt.service.bundle.schema import Schema
 
 
@@ -61,7 +62,9 @@ def check_claims(files: Mapping[str, bytes], manifest: Manifest) -> None:
 
 
 def check_exploration(golden: Golden, schema: Schema, provenance: Provenance) -> None:
-    """A tactic that the policy did not choose has its share of the exploration that the manifest tells.
+    """What the policy did not choose has its share of the exploration that the manifest tells.
+
+    A tactic that is not the policy's own has the share over ``K``, and the policy's own level of a factor all but it.
 
     Raises:
         BundleError: Golden vectors say otherwise.
@@ -70,7 +73,15 @@ def check_exploration(golden: Golden, schema: Schema, provenance: Provenance) ->
     if isinstance(share, msgspec.UnsetType) or schema.shape == "direct":
         return
     inputs, outputs = read_golden(golden, schema)
-    free = (inputs["forced"] < 0).all(axis=(1, 2))
+    free = free_rows(inputs)
+    if schema.shape == "factored":
+        own = np.abs(outputs["probabilities"][free] - (1.0 - share)).min(axis=2)
+        if not float(own.max()) <= golden.tolerance:
+            raise BundleError(
+                f"{MANIFEST} says exploration {share:g}, so a level of each factor has probability {1.0 - share:.3g}; "
+                f"{GOLDEN} has one without."
+            )
+        return
     tactics = len(schema.axes["K"])
     # A menu of one tactic leaves nothing to choose: it is certain, whatever the share.
     least, wanted = float(outputs["probabilities"][free].min()), share / tactics if tactics > 1 else 1.0

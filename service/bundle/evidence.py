@@ -155,14 +155,21 @@ def exploration_note(shape: str, exploration: float | None, tactics: int) -> str
     """What the log of a bundle's decisions will not be able to tell; empty where it can judge any policy of its menu.
 
     Args:
-        shape: ``tactic`` or ``direct``.
-        exploration: Share of uniform exploration; None where it is not known.
+        shape: ``tactic``, ``factored`` or ``direct``.
+        exploration: Share of exploration; None where it is not known.
         tactics: Number of tactics on the menu.
     """
     if shape == "direct":
         return (
             "The log of this bundle will judge no policy: it names its decisions outright and has no probabilities. "
             "Export (and evaluate) with --exploration 0.2, where the policy can choose from a menu."
+        )
+    if shape == "factored":
+        return (
+            "The log of this bundle will judge no other policy: it takes one level of every factor with probability 1. "
+            "Evaluate and export with --exploration 0.1."
+            if exploration == 0.0
+            else ""
         )
     if tactics == 1:
         return (

@@ -11,7 +11,7 @@ from xbopt.core.errors import BundleError, UsageError
 FORMAT_VERSION = 1
 MOST_MISSING = 0.1
 """Share of a request's features that may be missing where the guardrails do not say."""
-PolicyShape = Literal["tactic", "direct"]
+PolicyShape = Literal["tactic", "direct", "factored"]
 OnTrouble = Literal["answer", "fallback", "refuse"]
 
 MANIFEST, POLICY, SCHEMA, GUARDRAILS = "manifest.json", "policy.onnx", "schema.json", "guardrails.json"
@@ -79,7 +79,8 @@ class Manifest(Strict, frozen=True, kw_only=True):
         name: Name of the policy in the service.
         version: Semantic version of the bundle.
         created: When it was made, UTC, as ``2026-11-24T09:00:00Z``.
-        shape: ``tactic`` (probabilities over the menu) or ``direct`` (names its decision).
+        shape: ``tactic`` (probabilities over the menu), ``factored`` (probabilities of the levels of many factors) or
+            ``direct`` (names its decision).
         files: Size and hash by file name.
         provenance: Where it comes from.
         content_address: ``sha256:`` and the SHA-256 of this manifest with this field empty.

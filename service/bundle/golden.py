@@ -1,14 +1,14 @@
 """Golden vectors: what the policy itself gave, compared with what the graph gives, alone and in batches.
 
-Golden rows allow every tactic. What a mask, a forced tactic and the draw do follows from the probabilities, and is
-checked as arithmetic.
+Golden rows allow every tactic. What a mask, a forced tactic or level and the draw do follows from the probabilities,
+and is checked as arithmetic.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GOLDEN, POLICY, Golden
 from xbopt.service.bundle.graph_session import ROWS_AT_ONCE, Arrays, GraphSession, floats_of, golden_difference
@@ -62,6 +62,8 @@ def check_graph(golden: Golden, session: GraphSession, schema: Schema, *, daily_
         _compare(session.named(part), wanted, golden.tolerance, daily_base)
     if schema.shape == "tactic":
         _check_draws(inputs, session, golden.tolerance, daily_base)
+    elif schema.shape == "factored":
+        _check_levels(inputs, session, golden.tolerance, daily_base)
 
 
 def read_golden(golden: Golden, schema: Schema) -> tuple[Arrays, Arrays]:
@@ -89,9 +91,14 @@ def read_golden(golden: Golden, schema: Schema) -> tuple[Arrays, Arrays]:
                 raise BundleError(f"{GOLDEN}: {field.name} holds values that are no numbers.")
         made.append(arrays)
     inputs, outputs = made
-    if schema.shape == "tactic" and (inputs["forced"] < 0).all(axis=(1, 2)).sum() < _FEWEST_FREE:
+    if schema.shape != "direct" and free_rows(inputs).sum() < _FEWEST_FREE:
         raise BundleError(f"{GOLDEN} leaves the policy its choice in fewer than {_FEWEST_FREE} rows.")
     return inputs, outputs
+
+
+def free_rows(inputs: Arrays) -> BoolArray:
+    """Rows in which all is drawn, and nothing forced ``(rows,)``."""
+    return np.asarray((inputs["forced"] < 0).reshape(len(inputs["forced"]), -1).all(axis=1))
 
 
 def _compare(found: Arrays, wanted: Mapping[str, FloatArray | IntArray], tolerance: float, daily_base: float) -> None:
@@ -140,10 +147,27 @@ def _check_draws(inputs: Arrays, session: GraphSession, tolerance: float, daily_
         _compare(forced, same | {"probabilities": must, "propensity": np.ones_like(propensity)}, tolerance, daily_base)
 
 
-def _is_drawn(tactic: IntArray, probabilities: FloatArray, uniform: FloatArray, tolerance: float) -> bool:
-    """Whether the uniform number lies in the tactic's interval of the cumulated probabilities, but for rounding."""
-    cumulative = np.cumsum(probabilities, axis=3)
+def _check_levels(inputs: Arrays, session: GraphSession, tolerance: float, daily_base: float) -> None:
+    """Draws and forced levels of factors against the arithmetic that they stand for."""
+    found = session.named(inputs | {"forced": np.full_like(inputs["forced"], -1)})
+    own, levels = floats_of(found, "probabilities"), found["levels"].astype(np.int64)
+    if not ((levels >= 0) & (levels < own.shape[-1])).all():
+        raise BundleError(f"{POLICY} draws a level that there is not.")
+    propensity = np.take_along_axis(own, levels[..., None], axis=2)[..., 0]
+    if not (propensity > 0.0).all() or not _is_drawn(levels, own, floats_of(inputs, "uniform"), tolerance):
+        raise BundleError(f"{POLICY} draws another level than its probabilities and the uniform number say.")
+    _compare(found, {"propensity": propensity}, tolerance, daily_base)
+    must: FloatArray = np.zeros_like(own)
+    np.put_along_axis(must, levels[..., None], 1.0, axis=2)
+    forced = session.named(inputs | {"forced": levels})
+    same = {name: found[name] for name in found if name not in {"probabilities", "propensity"}}
+    _compare(forced, same | {"probabilities": must, "propensity": np.ones_like(propensity)}, tolerance, daily_base)
+
+
+def _is_drawn(chosen: IntArray, probabilities: FloatArray, uniform: FloatArray, tolerance: float) -> bool:
+    """Whether the uniform number lies in the choice's interval of the cumulated probabilities, but for rounding."""
+    cumulative = np.cumsum(probabilities, axis=-1)
     at = uniform * cumulative[..., -1]
-    high = np.take_along_axis(cumulative, tactic[..., None], axis=3)[..., 0]
-    low = high - np.take_along_axis(probabilities, tactic[..., None], axis=3)[..., 0]
+    high = np.take_along_axis(cumulative, chosen[..., None], axis=-1)[..., 0]
+    low = high - np.take_along_axis(probabilities, chosen[..., None], axis=-1)[..., 0]
     return bool(((low - tolerance <= at) & (at <= high + tolerance)).all())

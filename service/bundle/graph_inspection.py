@@ -35,7 +35,7 @@ Message: TypeAlias = dict[int, list[Value]]
 
 # Field number: wire types, and how often it may come.
 _MODEL = {1: (_VARINT, 1), 2: (_BYTES, 1), 3: (_BYTES, 1), 7: (_BYTES, 1), 8: (_BYTES, 1), 14: (_BYTES, 64)}
-_GRAPH = {1: (_BYTES, 4096), 2: (_BYTES, 1), 5: (_BYTES, 4096), 11: (_BYTES, 64), 12: (_BYTES, 64)}
+_GRAPH = {1: (_BYTES, 8192), 2: (_BYTES, 1), 5: (_BYTES, 4096), 11: (_BYTES, 64), 12: (_BYTES, 64)}
 _NODE = {1: (_BYTES, 64), 2: (_BYTES, 1), 3: (_BYTES, 1), 4: (_BYTES, 1), 5: (_BYTES, 8), 7: (_BYTES, 1)}
 _ATTRIBUTE = {1: (_BYTES, 1), 3: (_VARINT, 1), 8: (_VARINT, 16), 20: (_VARINT, 1)}
 _TENSOR = {1: (_VARINT, 8), 2: (_VARINT, 1), 8: (_BYTES, 1), 9: (_BYTES, 1)}

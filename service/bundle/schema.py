@@ -5,11 +5,14 @@ here are only the arrays whose meaning the service knows. A schema may have furt
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import msgspec
 
+from xbopt.core.decisions.factors import Factors
 from xbopt.core.errors import BundleError
+from xbopt.service.bundle.factors import Factor, read_factors
 from xbopt.service.bundle.formats import SCHEMA, PolicyShape, Strict, decode
 
 SCHEMA_VERSIONS = (1,)
@@ -31,8 +34,32 @@ OUTPUTS: Mapping[str, str] = {
 TACTIC_OUTPUTS: Mapping[str, str] = {
     "tactic": "BRS", "propensity": "BRS", "probabilities": "BRSK", "allowed_mass": "BRS1",
 }  # fmt: skip
-KNOWN_AXES: Mapping[str, str] = {**INPUTS, **DRAW_INPUTS, **OUTPUTS, **TACTIC_OUTPUTS}
-INTEGERS = frozenset({"day", "forced", "mechanic", "tactic"})
+FACTOR_DRAW_INPUTS: Mapping[str, str] = {"uniform": "BA", "forced": "BA"}
+"""Axes of what the service adds for a policy of factors."""
+FACTOR_OUTPUTS: Mapping[str, str] = {"levels": "BA", "propensity": "BA", "probabilities": "BAL"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeArrays:
+    """What belongs to one shape of policies: axes, inputs of the draw, further outputs, axes of what is held."""
+
+    axes: str
+    draws: Mapping[str, str]
+    outputs: Mapping[str, str]
+    held: str
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Axes of every input and output whose meaning the service knows."""
+        return {**INPUTS, **self.draws, **OUTPUTS, **self.outputs}
+
+
+SHAPES: Mapping[PolicyShape, ShapeArrays] = {
+    "direct": ShapeArrays("RSCHFGE", {}, {}, "BRS"),
+    "tactic": ShapeArrays("RSCHFGEK", DRAW_INPUTS, TACTIC_OUTPUTS, "BRS"),
+    "factored": ShapeArrays("RSCHFGEAL", FACTOR_DRAW_INPUTS, FACTOR_OUTPUTS, "BA"),
+}
+INTEGERS = frozenset({"day", "forced", "mechanic", "tactic", "levels"})
 CAPS = frozenset({"region_base", "channel_base"})
 """Inputs that may be left out, which means no cap. JSON has no infinity to say so in the schema."""
 Rows = TypeVar("Rows", int, str)
@@ -96,7 +123,7 @@ class Schema(Strict, frozen=True, kw_only=True):
 
     Attributes:
         schema_version: Version of this format.
-        shape: ``tactic`` or ``direct``.
+        shape: ``tactic``, ``factored`` or ``direct``.
         axes: Names along each axis but ``B``.
         features: Features along ``F``, ``G`` and ``E``; ``E`` is empty where the policy reads none of channels.
         inputs: Inputs in order.
@@ -104,11 +131,13 @@ class Schema(Strict, frozen=True, kw_only=True):
         currency: The base currency.
         start: First day of the horizon.
         days: Length of the horizon.
-        decide_every_days: Days for which a drawn tactic is held.
+        decide_every_days: Days for which a drawn tactic or level is held.
         window_days: Days in which a decision's reward is counted.
         timezones: Time zone by region.
         daypart_hours: First hour and the hour after the last, by daypart.
-        discount_frac: Discount of each tactic ``(K,)``; empty for ``direct``.
+        discount_frac: Discount of each tactic ``(K,)``; empty for other shapes.
+        factors: The factors along ``A``; left out for other shapes than ``factored``.
+        anchor: Name of the policy that the neutral levels are; left out for other shapes, empty where nobody says.
     """
 
     schema_version: int
@@ -125,16 +154,33 @@ class Schema(Strict, frozen=True, kw_only=True):
     timezones: dict[str, str]
     daypart_hours: list[tuple[int, int]]
     discount_frac: list[float]
+    # Left out, not null: what older versions exported is spelt without it.
+    factors: list[Factor] | msgspec.UnsetType = msgspec.UNSET
+    anchor: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def asked(self) -> list[Field]:
         """The inputs that a request gives; those of the draw are the service's own."""
         return [field for field in self.inputs if field.name not in DRAW_INPUTS]
 
+    def decision_factors(self) -> Factors | None:
+        """What a factored policy draws levels of; None for other shapes.
+
+        Raises:
+            BundleError: They do not go with the axes.
+        """
+        return None if isinstance(self.factors, msgspec.UnsetType) else read_factors(self.factors, self.axes)
+
 
 def shape_of(field: Field, schema: Schema, rows: Rows) -> "tuple[Rows | int, ...]":
     """The shape of an input or output; ``rows`` stands for the batch axis."""
     return tuple(rows if axis == "B" else 1 if axis == "1" else len(schema.axes[axis]) for axis in field.axes)
+
+
+def same_choices(one: Schema, other: Schema) -> bool:
+    """Whether two policies draw from the same choices: one menu, or the same factors around the same policy."""
+    kinds = [(schema.shape, schema.axes.get("K"), schema.factors, schema.anchor) for schema in (one, other)]
+    return kinds[0] == kinds[1]
 
 
 class _Versioned(msgspec.Struct):
@@ -155,7 +201,7 @@ def read_schema(data: bytes) -> Schema:
         raise BundleError(f"{SCHEMA} has version {version}; known: {', '.join(map(str, SCHEMA_VERSIONS))}.")
     schema = decode(data, Schema, SCHEMA)
     tactic = schema.shape == "tactic"
-    axes = set("RSCHFGEK" if tactic else "RSCHFGE")
+    axes = set(SHAPES[schema.shape].axes)
     if set(schema.axes) != axes or not all(schema.axes[axis] for axis in axes - set(FEATURE_AXES)):
         raise BundleError(f"{SCHEMA} has to name the entries along {', '.join(sorted(axes))}.")
     names = {axis: [feature.name for feature in schema.features.get(axis, [])] for axis in FEATURE_AXES}
@@ -165,25 +211,29 @@ def read_schema(data: bytes) -> Schema:
         raise BundleError(f"{SCHEMA} has no days, or not one span of hours a daypart.")
     if tactic and len(schema.discount_frac) != len(schema.axes["K"]):
         raise BundleError(f"{SCHEMA} has not one discount a tactic.")
+    if isinstance(schema.factors, msgspec.UnsetType) == (schema.shape == "factored"):
+        raise BundleError(f"{SCHEMA} lists factors for a factored policy, and for no other.")
+    schema.decision_factors()
     _check_fields(schema, axes)
     return schema
 
 
 def _check_fields(schema: Schema, axes: set[str]) -> None:
-    tactic = schema.shape == "tactic"
+    arrays = SHAPES[schema.shape]
     wanted = (
-        [name for name in INPUTS if name != "channels" or schema.axes["E"]] + list(DRAW_INPUTS if tactic else ()),
-        [*OUTPUTS, *(TACTIC_OUTPUTS if tactic else ())],
+        [name for name in INPUTS if name != "channels" or schema.axes["E"]] + list(arrays.draws),
+        [*OUTPUTS, *arrays.outputs],
     )
-    listed = [field.name for field in schema.inputs if field.name in KNOWN_AXES]
+    listed = [field.name for field in schema.inputs if field.name in arrays.known]
     if (listed, [field.name for field in schema.outputs]) != wanted:
         raise BundleError(f"{SCHEMA} has to list the inputs and outputs {wanted} in this order.")
     for field in (*schema.inputs, *schema.outputs):
-        if field.name not in KNOWN_AXES and (field.axes[:1] != ["B"] or set(field.axes[1:]) - axes):
+        if field.name not in arrays.known and (field.axes[:1] != ["B"] or set(field.axes[1:]) - axes):
             raise BundleError(f"{SCHEMA}: {field.name} has the axes {field.axes}; the first is B, others are known.")
         dtype = "int64" if field.name in INTEGERS else "float64"
-        if field.name in KNOWN_AXES and (field.dtype, "".join(field.axes)) != (dtype, KNOWN_AXES[field.name]):
-            raise BundleError(f"{SCHEMA}: {field.name} has to be {dtype} with the axes {KNOWN_AXES[field.name]}.")
+        known = arrays.known.get(field.name)
+        if known is not None and (field.dtype, "".join(field.axes)) != (dtype, known):
+            raise BundleError(f"{SCHEMA}: {field.name} has to be {dtype} with the axes {known}.")
     day = next(field for field in schema.inputs if field.name == "day")
     if (day.low, day.high) != (0, schema.days - 1):
         raise BundleError(f"{SCHEMA}: day has to run from 0 to {schema.days - 1}.")

@@ -12,12 +12,13 @@ from xbopt.core.decisions.feasibility import project
 from xbopt.service.bundle.bundle import Bundle, load_bundle
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.keys import TrustedKeys
-from xbopt.service.bundle.schema import OUTPUTS, shape_of
+from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Schema, shape_of
 from xbopt.service.deciding.draws import new_decision_id, uniforms
 from xbopt.service.deciding.guardrails import DISCOUNT, DRIFT, KILL_SWITCH, MISSING, allowed_tactics, arm, stand_ins
 from xbopt.service.deciding.reading import Batch, RequestReader, is_featured
 from xbopt.service.deciding.requests import AllocationRequest, KillMode, RequestError, Source
 
+_STORED = "RSCHFGEK"
 STORE_FAILURE = "store_failure"
 """Written among the fired guardrails where the plan answered because a decision could not be stored."""
 STOPPED = "stopped"
@@ -68,17 +69,28 @@ class Allocation:
 
     @property
     def tactic(self) -> IntArray | None:
-        """Drawn tactic ``(B, R, S)``, -1 where all is stopped; None for a direct policy."""
+        """Drawn tactic ``(B, R, S)``, -1 where all is stopped; None for a policy without a menu."""
         return self.outputs["tactic"].astype(np.int64, copy=False) if "tactic" in self.outputs else None
 
     @property
+    def levels(self) -> IntArray | None:
+        """Drawn level of each factor ``(B, A)``, -1 where none was drawn; None for a policy without factors."""
+        return self.outputs["levels"].astype(np.int64, copy=False) if "levels" in self.outputs else None
+
+    @property
     def propensity(self) -> FloatArray | None:
-        """Probability of the tactic after guardrails ``(B, R, S)``, 0 where all is stopped; None for a direct one."""
+        """Probability of the tactic after guardrails ``(B, R, S)``, or of each level ``(B, A)``.
+
+        0 where nothing was drawn; None for a direct policy.
+        """
         return floats_of(self.outputs, "propensity") if "propensity" in self.outputs else None
 
     @property
     def probabilities(self) -> FloatArray | None:
-        """Probability of each tactic after guardrails ``(B, R, S, K)``; None for a direct policy."""
+        """Probability of each tactic after guardrails ``(B, R, S, K)``, or of each level ``(B, A, L)``.
+
+        None for a direct policy.
+        """
         return floats_of(self.outputs, "probabilities") if "probabilities" in self.outputs else None
 
 
@@ -102,9 +114,10 @@ class Allocator:
         self._armed = arm(bundle.guardrails, schema, bundle.plan.limits)
         self._tactics = schema.shape == "tactic"
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
-        self.lengths = tuple(len(schema.axes.get(axis, [])) for axis in "RSCHFGEK")
+        self.lengths = stored_lengths(schema)
         self._featured = {field.name for field in schema.asked if is_featured(field)}
-        self._free = np.full((1, *self._cells), -1, dtype=np.int64)
+        self._factors = len(schema.axes.get("A", []))
+        self._free = np.full((1, self._factors) if self._factors else (1, *self._cells), -1, dtype=np.int64)
         self._mask_is_open = True
         if self._tactics:
             wanted = bundle.plan.tactic
@@ -204,8 +217,8 @@ class Allocator:
                 zeros = np.zeros(shape_of(field, schema, rows))
                 outputs[field.name] = zeros.astype(np.int64) if field.dtype == "int64" else zeros
         outputs["daypart_weights"] = np.repeat(self.bundle.plan.daypart_weights[None], rows, axis=0)
-        if self._tactics:
-            outputs["tactic"] -= 1
+        for name in {"tactic", "levels"} & outputs.keys():
+            outputs[name] -= 1
         return Allocation(
             batch=batch,
             source=[STOPPED for _ in range(rows)],
@@ -250,14 +263,25 @@ class Allocator:
         return np.take_along_axis(self._stand_in[None], held[..., None].clip(0), axis=3)[..., 0]
 
     def _directly(self, batch: Batch, plan: BoolArray | None) -> Allocation:
+        """A policy that names its decision, or draws levels: where it may not, the plan's decision stands alone."""
         if plan is None:
-            found = self.bundle.session.named(self._inputs(batch, None))
+            found = self._answered(batch, None)
         elif plan.all():
             found = self._planned(batch)
         else:
-            own, other = self.bundle.session.named(self._inputs(batch, plan)), self._planned(batch)
+            own, other = self._answered(batch, plan), self._planned(batch)
             found = {name: np.where(_by_row(plan, own[name]), other[name], own[name]) for name in own}
         return self._guarded(batch, plan, found)
+
+    def _answered(self, batch: Batch, plan: BoolArray | None) -> Arrays:
+        """What the graph says, with draws of levels where it has any."""
+        inputs = self._inputs(batch, plan)
+        if self._factors:
+            rows = len(batch)
+            free = np.broadcast_to(self._free, (rows, self._factors))
+            drawn = {"uniform": uniforms(batch.decision_ids, self._factors), "forced": free}
+            inputs = {**inputs, **drawn, **({} if batch.held is None else {"forced": batch.held})}
+        return self.bundle.session.named(inputs)
 
     def _inputs(self, batch: Batch, plan: BoolArray | None) -> Arrays:
         """What the graph reads. The plan looks at no feature, so nothing strange may come in with its rows."""
@@ -269,7 +293,7 @@ class Allocator:
         }
 
     def _planned(self, batch: Batch) -> Arrays:
-        """The plan of each row's day, within the limits."""
+        """The plan of each row's day, within the limits; no level of it was drawn."""
         plan = self.bundle.plan
         asked = Decision(
             spend_base=plan.spend_base[batch.day],
@@ -278,7 +302,12 @@ class Allocator:
             mechanic=plan.mechanic[batch.day],
         )
         done, _ = project(asked, plan.limits, batch.remaining)
-        return {name: getattr(done, name) for name in OUTPUTS}
+        found: Arrays = {name: getattr(done, name) for name in OUTPUTS}
+        for field in self.bundle.schema.outputs:
+            if field.name not in found:
+                zeros = np.zeros(shape_of(field, self.bundle.schema, len(batch)))
+                found[field.name] = zeros if field.dtype == "float64" else zeros.astype(np.int64) - 1
+        return found
 
     def _guarded(self, batch: Batch, plan: BoolArray | None, found: Arrays) -> Allocation:
         rows = len(batch)
@@ -303,6 +332,12 @@ class Allocator:
             policy=[self.bundle.plan.name if one == "plan" else self.policy for one in source],
             outputs={**found, "spend_base": money, "daypart_weights": weights, "discount_frac": depth},
         )
+
+
+def stored_lengths(schema: Schema) -> tuple[int, ...]:
+    """Lengths of the axes in the order in which the store keeps them; those of factors only where there are any."""
+    axes = _STORED + ("AL" if "A" in SHAPES[schema.shape].axes else "")
+    return tuple(len(schema.axes.get(axis, [])) for axis in axes)
 
 
 def _by_row(flags: BoolArray, array: "FloatArray | IntArray") -> BoolArray:

@@ -1,4 +1,4 @@
-"""What a request may say beside the inputs of the graph: spend of the day before, tactics that hold, and cells."""
+"""What a request may say beside the inputs of the graph: spend of the day before, what is held, and cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
-from xbopt.service.bundle.schema import Field, Missing, Schema
+from xbopt.service.bundle.schema import SHAPES, Field, Missing, Schema
 from xbopt.service.deciding.requests import RequestError
 
 PREVIOUS, HELD, UNITS = "previous_spend_base", "held", "units"
@@ -20,7 +20,8 @@ class Beside:
 
     Attributes:
         previous_base: Spend of the day before ``(B, R, S, C)``, NaN where unknown.
-        held: Tactics that still hold ``(B, R, S)``; -1 where one is to be drawn. None where none holds.
+        held: Tactics ``(B, R, S)`` or levels ``(B, A)`` that still hold; -1 where one is to be drawn. None where none
+            holds.
         active: Which cells are decided ``(B, R, S)``.
     """
 
@@ -44,16 +45,21 @@ class BesideReader:
         self._position = {unit: i for i, unit in enumerate(self.units)}
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
         self._channels = len(schema.axes["C"])
-        self._tactics = len(schema.axes.get("K", []))
-        given = Missing(rule="refuse")
+        factors = schema.decision_factors()
+        # How many tactics a cell has, or each factor levels.
+        self._choices: IntArray = (
+            np.full(self._cells, len(schema.axes.get("K", [])), dtype=np.int64) if factors is None else factors.levels
+        )
+        what, given = ("tactics" if factors is None else "levels"), Missing(rule="refuse")
         self.fields = {
             PREVIOUS: Field(
                 name=PREVIOUS, dtype="float64", axes=list("BRSC"), unit=schema.currency, low=0.0, high=_MOST_MONEY,
                 about="spend of the day before; NaN where it is not known", missing=given,
             ),
             HELD: Field(
-                name=HELD, dtype="int64", axes=list("BRS"), unit="", low=-1.0, high=self._tactics - 1.0,
-                about="tactics that were drawn before and still hold; -1 to draw", missing=given,
+                name=HELD, dtype="int64", axes=list(SHAPES[schema.shape].held), unit="", low=-1.0,
+                high=self._choices.max() - 1.0, about=f"{what} that were drawn before and still hold; -1 to draw",
+                missing=given,
             ),
             UNITS: Field(
                 name=UNITS, dtype="int64", axes=list("BRS"), unit="", low=0.0, high=1.0,
@@ -78,7 +84,7 @@ class BesideReader:
     def nested(
         self,
         previous: Sequence[Sequence[Sequence[float | None]]] | None,
-        held: Sequence[Sequence[int]] | None,
+        held: Sequence[Sequence[int] | int] | None,
         units: Sequence[str] | None,
     ) -> "Beside":
         """What a JSON request says.
@@ -95,11 +101,11 @@ class BesideReader:
         )
 
     def _held(self, array: IntArray, rows: int) -> IntArray | None:
-        shape = (rows, *self._cells)
-        if array.shape != shape or not ((array >= -1) & (array < self._tactics)).all():
-            raise RequestError(
-                f"held needs one tactic from 0 to {self._tactics - 1} a cell, shape {shape[1:]}; -1 to draw."
-            )
+        shape = (rows, *self._choices.shape)
+        if array.shape != shape or not ((array >= -1) & (array < self._choices)).all():
+            wanted = "tactic" if self._choices.ndim > 1 else "level"
+            place, most = ("cell" if wanted == "tactic" else "factor"), self._choices.max() - 1
+            raise RequestError(f"held needs one {wanted} from 0 to {most} a {place}, shape {shape[1:]}; -1 to draw.")
         return array if (array >= 0).any() else None
 
     def _previous(self, array: FloatArray, rows: int) -> FloatArray:
@@ -143,5 +149,5 @@ def _integers(nested: object) -> IntArray:
     try:
         array: IntArray = np.array([nested], dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        raise RequestError("held has rows of unequal length, or no tactics.") from error
+        raise RequestError("held has rows of unequal length, or no whole numbers.") from error
     return array

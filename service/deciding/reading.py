@@ -17,7 +17,15 @@ from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Feature, Field, Sche
 from xbopt.service.deciding.beside import NOTHING, Beside, BesideReader
 from xbopt.service.deciding.requests import BESIDE, AllocationRequest, RequestError, request_type
 
-_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts", "K": "tactics"}
+_WORDS = {
+    "R": "regions",
+    "S": "segments",
+    "C": "channels",
+    "H": "dayparts",
+    "K": "tactics",
+    "A": "factors",
+    "L": "levels",
+}
 _LARGEST_INTEGER = 2.0**53
 _LARGEST_NUMBER = np.finfo(np.float64).max
 
@@ -33,7 +41,7 @@ class Batch:
     Attributes:
         decision_ids: ``(B,)``.
         inputs: What the schema asks of a request, by name and in its order; the schema gives shapes.
-        held: ``(B, R, S)``; -1 where a tactic is to be drawn. None where all are.
+        held: Tactics ``(B, R, S)`` or levels ``(B, A)``; -1 where one is to be drawn. None where all are.
         previous_base: Spend of the day before ``(B, R, S, C)``, NaN where unknown; None where nobody says.
         active: Which cells are decided ``(B, R, S)``; None for all.
         drifted: Rows whose inputs lie outside what was seen ``(B,)``; None where none do.

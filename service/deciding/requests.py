@@ -22,7 +22,7 @@ KillMode = Literal["off", "plan", "zero"]
 """What the kill switch does: nothing, the plan answers everything, or nothing is spent at all."""
 
 BESIDE = {"held": ("<i8", "BRS"), "previous_base": ("<f8", "BRSC"), "active": ("?", "BRS"), "drifted": ("?", "B")}
-"""Type and axes of the arrays of a batch that the graph does not read."""
+"""Type and axes of the arrays of a batch that the graph does not read; levels that are held have the axes B and A."""
 
 
 class RequestError(UsageError):
@@ -45,7 +45,7 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
         episode_id: The campaign or customer that the decision belongs to.
         step: Number of the decision in its episode; the day where left out.
         units: Cells that are decided, as ``region/segment``; all where empty. The others get no money.
-        held: Tactics that were drawn before and still hold ``(R, S)``.
+        held: Tactics that were drawn before and still hold ``(R, S)``, or levels ``(A,)``.
         previous_spend_base: Spend of the day before ``(R, S, C)``, for the guardrail of daily change; a cell with a
             ``null`` is free of it.
         schema_sha256: Hash of the schema that the request was written for; a request for another one is refused.
@@ -62,7 +62,7 @@ class AllocationRequest(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     episode_id: Text = ""
     step: Annotated[int, msgspec.Meta(ge=0, le=2**31)] | None = None
     units: list[Text] | None = None
-    held: list[list[int]] | None = None
+    held: list[list[int] | int] | None = None
     previous_spend_base: list[list[list[Number]]] | None = None
     schema_sha256: str | None = None
 
@@ -118,7 +118,7 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         decision_id: Name of the decision; outcomes refer to it.
         bundle: Content address of the bundle that decided.
         policy: Name of the policy, or of the plan that stood in for it.
-        source: ``policy``, ``held`` (a tactic drawn before), ``plan`` (the fallback), or ``stopped`` (no spend).
+        source: ``policy``, ``held`` (drawn before), ``plan`` (the fallback), or ``stopped`` (no spend).
         guardrails: Guardrails that changed something.
         off: Guardrails that could not work, because the request does not say what they need.
         filled: Number of inputs that were missing and were filled in by the rule of the schema.
@@ -130,9 +130,11 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
         daypart_weights: How a channel's spend is spread over the day ``(R, C, H)``.
         discount_frac: Discount ``(R, S)``.
         mechanic: Promotion mechanic ``(R, S)``: 0 percent off, 1 threshold, 2 bundle, 3 member only, 4 limited time.
-        tactic: Drawn tactic ``(R, S)``, -1 where all is stopped; empty for a direct policy.
-        propensity: Probability of the tactic after guardrails ``(R, S)``, 0 where all is stopped; empty for a direct
-            policy.
+        tactic: Drawn tactic ``(R, S)``, -1 where all is stopped; empty for a policy without a menu.
+        levels: Drawn level of each factor ``(A,)``, -1 where the plan answers or all is stopped; empty for a policy
+            without factors.
+        propensity: Probability of the tactic after guardrails ``(R, S)``, or of each level ``(A,)``; 0 where it is -1.
+            Empty for a direct policy.
         receipt: Where the decision stands in the store; empty where it is not stored.
         axes: Names along the axes of the arrays, where the bundle that decided has others than the one that is served.
     """
@@ -153,7 +155,8 @@ class AllocationAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     discount_frac: list[list[float]]
     mechanic: list[list[int]]
     tactic: list[list[int]] | None = None
-    propensity: list[list[float]] | None = None
+    levels: list[int] | None = None
+    propensity: list[list[float] | float] | None = None
     receipt: Receipt | None = None
     axes: dict[str, list[str]] | None = None
 

@@ -8,11 +8,13 @@ def write_card(
     schema: Schema, guardrails: Guardrails, provenance: Provenance, name: str, version: str, certificate: bytes | None
 ) -> bytes:
     """The card as UTF-8 text."""
-    how = (
-        f"For every region and segment it gives probabilities over {len(schema.axes['K'])} tactics; one is drawn."
-        if schema.shape == "tactic"
-        else "It names its decision outright, so that its log cannot be evaluated by weighting."
-    )
+    how = {
+        "tactic": f"For every region and segment it gives probabilities over {len(schema.axes.get('K', []))} tactics; "
+        "one is drawn.",
+        "factored": f"It gives probabilities of the levels of {len(schema.axes.get('A', []))} factors, notches around "
+        "another policy's decision; a level of each is drawn.",
+        "direct": "It names its decision outright, so that its log cannot be evaluated by weighting.",
+    }[schema.shape]
     proof = (
         "Evidence from logged decisions is in `ope.json`."
         if certificate is not None

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import UNSET
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.anchored_menu import RelativeMenu
+from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Menu
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.bundle.factors import describe_factors
 from xbopt.service.bundle.formats import MOST_MISSING, Guardrails, Plan, PolicyShape
-from xbopt.service.bundle.schema import FEATURE_AXES, Feature, Field, Missing, Schema
+from xbopt.service.bundle.schema import FEATURE_AXES, SHAPES, Feature, Field, Missing, Schema
 from xbopt.service.bundle.tensors import to_tensor
 from xbopt.service.exporting.inputs import describe, input_fields
 from xbopt.service.exporting.schedule import blank_observation
@@ -39,15 +42,17 @@ def build_schema(
     scenario: Scenario,
     shape: PolicyShape,
     features: dict[str, list[Feature]],
-    labels: Sequence[str],
+    drawn: Menu | Factors | None,
+    anchor: str = "",
 ) -> Schema:
     """``schema.json`` of a policy for this scenario.
 
     Args:
         scenario: The scenario.
-        shape: ``tactic`` or ``direct``.
+        shape: ``tactic``, ``factored`` or ``direct``.
         features: Features along ``F``, ``G`` and ``E``.
-        labels: Names of the tactics; they count for ``tactic`` only.
+        drawn: The menu of a tactic policy, or the factors of a factored one; None for a direct one.
+        anchor: Name of the policy that the neutral levels of factors are.
     """
     document = scenario.document
     axes = {
@@ -57,16 +62,21 @@ def build_schema(
         "H": list(scenario.dayparts),
         **{axis: [feature.name for feature in features[axis]] for axis in FEATURE_AXES},
     }
-    if shape == "tactic":
-        axes["K"] = list(labels)
+    choices = 0
+    if isinstance(drawn, Factors):
+        choices = drawn.most_levels
+        axes |= {"A": list(drawn.names), "L": [str(level) for level in range(choices)]}
+    elif drawn is not None:
+        choices = len(drawn)
+        axes["K"] = list(drawn.labels)
     money = scenario.base_currency
     return Schema(
         schema_version=1,
         shape=shape,
         axes=axes,
         features=features,
-        inputs=input_fields(scenario, shape, channels=bool(features["E"]), tactics=len(labels)),
-        outputs=_outputs(scenario, shape, len(labels)),
+        inputs=input_fields(scenario, shape, channels=bool(features["E"]), choices=choices),
+        outputs=_outputs(scenario, shape, choices),
         currency=money,
         start=scenario.start.isoformat(),
         days=scenario.days,
@@ -74,7 +84,9 @@ def build_schema(
         window_days=document.tactics.window_days,
         timezones={region.id: region.timezone for region in document.market.regions},
         daypart_hours=[(part.from_hour, part.to_hour) for part in document.calendar.dayparts],
-        discount_frac=_depths(scenario, len(labels)) if shape == "tactic" else [],
+        discount_frac=_depths(scenario, choices) if shape == "tactic" else [],
+        factors=describe_factors(drawn, axes) if isinstance(drawn, Factors) else UNSET,
+        anchor=anchor if isinstance(drawn, Factors) else UNSET,
     )
 
 
@@ -84,23 +96,25 @@ def _depths(scenario: Scenario, tactics: int) -> list[float]:
     return depths + [0.0] * (tactics - len(depths))
 
 
-def _outputs(scenario: Scenario, shape: PolicyShape, tactics: int) -> list[Field]:
-    money, most = scenario.base_currency, tactics - 1
+def _outputs(scenario: Scenario, shape: PolicyShape, choices: int) -> list[Field]:
+    money, what = scenario.base_currency, "tactic" if shape == "tactic" else "level"
     fields = [
         describe("spend_base", money, "spend of the day, within every cap", low=0.0),
         describe("daypart_weights", "", "how a channel's spend is spread over the day", low=0.0, high=1.0),
         describe("discount_frac", "", "discount", low=0.0, high=1.0),
         describe("mechanic", "", "promotion mechanic, 0..4", low=0, high=4),
     ]
-    if shape == "direct":
-        return fields
-    return [
-        *fields,
-        describe("tactic", "", "the drawn tactic", low=0, high=most),
-        describe("propensity", "", "its probability", low=0.0, high=1.0),
-        describe("probabilities", "", "probability of each tactic", low=0.0, high=1.0),
-        describe("allowed_mass", "", "probability that the guardrails left to the policy", low=0.0),
-    ]
+    drawn = {
+        "tactic": ("the drawn tactic", choices - 1),
+        "levels": ("the drawn level of each factor", choices - 1),
+        "propensity": ("its probability", 1),
+        "probabilities": (f"probability of each {what}", 1),
+        "allowed_mass": ("probability that the guardrails left to the policy", None),
+    }
+    for name, axes in SHAPES[shape].outputs.items():
+        about, high = drawn[name]
+        fields.append(describe(name, "", about, low=0, high=high, axes=axes))
+    return fields
 
 
 def build_guardrails(scenario: Scenario) -> Guardrails:

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from xbopt.agents.planner.replanning import ReplanningPolicy
 from xbopt.core.decisions.anchored_menu import AnchoredMenu, PolicyMenu
+from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import DirectPolicy, Menu, Policy
+from xbopt.core.decisions.policy import AnchoredPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import BundleError, UsageError
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
@@ -101,8 +103,9 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
     subject = settings.subject or subject_of(policy, scenario, None)
     if settings.certificate is not None:
         read_evidence(settings.certificate, CERTIFICATE, subject)
-    menu = None if isinstance(policy, DirectPolicy) else policy.menu
-    shape: PolicyShape = "direct" if menu is None else "tactic"
+    factors = policy.factors if isinstance(policy, FactoredPolicy) else None
+    menu = policy.menu if isinstance(policy, TacticPolicy) else None
+    shape: PolicyShape = "factored" if factors is not None else "direct" if menu is None else "tactic"
     seen = observe_policy(policy, market, worlds=_WORLDS, seed=settings.seed)
     sample = seen[0]
     channels = reads_channels(policy)
@@ -112,16 +115,19 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         "G": describe_features(sample.cell_names, floats_of(inputs, "cells")),
         "E": describe_features(sample.channel_names, floats_of(inputs, "channels")) if channels else [],
     }
-    schema = build_schema(scenario, shape, features, () if menu is None else menu.labels)
+    anchor = policy.anchor.name if isinstance(policy, AnchoredPolicy) else ""
+    schema = build_schema(scenario, shape, features, factors or menu, anchor)
     model = policy_graph(policy, scenario, sample, schema)
 
     rows = np.linspace(0, len(inputs["day"]) - 1, GOLDEN_ROWS).astype(np.int64)
     golden_inputs: Arrays = {name: array[rows] for name, array in inputs.items()}
     if menu is not None:
         golden_inputs |= golden_draws(scenario.shape[:2], len(menu), GOLDEN_ROWS, seed=settings.seed)
+    elif factors is not None:
+        golden_inputs |= golden_levels(factors, GOLDEN_ROWS, seed=settings.seed)
     session = GraphSession(model, schema)
     found = session.named(golden_inputs)
-    known = golden_inputs | ({"tactic": found["tactic"]} if shape == "tactic" else {})
+    known = golden_inputs | {name: found[name] for name in ("tactic", "levels") if name in found}
     outputs = reference_outputs(policy, scenario, sample, known)
     for name, array in found.items():
         difference = golden_difference(name, array, outputs[name], scenario.limits.daily_base)
@@ -135,7 +141,7 @@ def export_policy(policy: Policy, market: MarketParameters, settings: ExportSett
         outputs={name: to_tensor(outputs[name]) for name in found},
     )
     guardrails = _guardrails(settings, scenario, schema)
-    plan = build_plan(scenario, _fallback(settings, market, menu), menu)
+    plan = build_plan(scenario, _fallback(settings, market, policy), menu)
     check_plan(plan, schema)
     created = (settings.created or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     try_graph(Trial(model=model, schema=encode(schema), golden=encode(golden), daily_base=scenario.limits.daily_base))
@@ -187,8 +193,14 @@ def _guardrails(settings: ExportSettings, scenario: Scenario, schema: Schema) ->
     return guardrails
 
 
-def _fallback(settings: ExportSettings, market: MarketParameters, menu: Menu | None) -> ScheduledPolicy:
-    """The plan that stands in for the policy; for a menu relative to a plan it is that plan."""
+def _fallback(settings: ExportSettings, market: MarketParameters, policy: Policy) -> ScheduledPolicy:
+    """The plan that stands in for the policy: the one that it starts from, where it has one."""
+    start = policy.anchor if isinstance(policy, AnchoredPolicy) else policy
+    if isinstance(start, ReplanningPolicy):
+        return settings.fallback or start.plan
+    if isinstance(start, ScheduledPolicy) and start is not policy:
+        return settings.fallback or start
+    menu = policy.menu if isinstance(policy, TacticPolicy) else None
     if isinstance(menu, PolicyMenu) and isinstance(menu.policy, ScheduledPolicy):
         return menu.policy
     if not isinstance(menu, AnchoredMenu):
@@ -201,6 +213,14 @@ def _fallback(settings: ExportSettings, market: MarketParameters, menu: Menu | N
         discount_frac=anchor.discount_frac,
         mechanic=anchor.mechanic,
     )
+
+
+def golden_levels(factors: Factors, rows: int, *, seed: int) -> Arrays:
+    """Draws for a factored policy: most rows are free, some are forced."""
+    generator = named_generator(seed, "golden")
+    forced = np.full((rows, len(factors)), -1, dtype=np.int64)
+    forced[::8] = generator.integers(0, factors.levels, size=forced[::8].shape)
+    return {"uniform": generator.uniform(2.0**-53, 1.0 - 2.0**-53, size=forced.shape), "forced": forced}
 
 
 def golden_draws(cells: tuple[int, int], tactics: int, rows: int, *, seed: int) -> Arrays:

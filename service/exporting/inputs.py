@@ -16,7 +16,7 @@ from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.formats import PolicyShape
 from xbopt.service.bundle.graph_session import Arrays, joined
-from xbopt.service.bundle.schema import INTEGERS, KNOWN_AXES, Field, Missing, Schema, shape_of
+from xbopt.service.bundle.schema import INPUTS, INTEGERS, OUTPUTS, SHAPES, Field, Missing, Schema, shape_of
 from xbopt.service.exporting.graph import Graph
 
 Observed = Callable[[Observation], "FloatArray | IntArray"]
@@ -41,14 +41,14 @@ def describe(
         about: What it is, in one sentence.
         low: Least value allowed; None for none.
         high: Greatest value allowed; None for none.
-        axes: One letter an axis; left out where the service knows the array by name.
+        axes: One letter an axis; left out for inputs and outputs that every shape of policies has.
         whole: Whether it holds whole numbers; left out where the service knows the array by name.
         missing: What is done where a value is missing; a request is refused where None.
     """
     return Field(
         name=name,
         dtype="int64" if whole or name in INTEGERS else "float64",
-        axes=list(axes or KNOWN_AXES[name]),
+        axes=list(axes or {**INPUTS, **OUTPUTS}[name]),
         unit=unit,
         about=about,
         low=None if low is None else float(low),
@@ -84,18 +84,27 @@ def request_inputs(scenario: Scenario, *, channels: bool) -> list[tuple[Field, O
     return [one for one in every if channels or one[0].name != "channels"]
 
 
-def input_fields(scenario: Scenario, shape: PolicyShape, *, channels: bool, tactics: int) -> list[Field]:
-    """All inputs in the order of the schema; ``tactics`` is the length of the menu."""
+def input_fields(scenario: Scenario, shape: PolicyShape, *, channels: bool, choices: int) -> list[Field]:
+    """All inputs in the order of the schema.
+
+    Args:
+        scenario: The scenario.
+        shape: Shape of the policy.
+        channels: Whether the policy reads features of channels.
+        choices: Number of tactics, or the largest number of levels of a factor.
+    """
+    what = "tactic" if shape == "tactic" else "level"
+    drawn = {
+        "uniform": (f"a uniform number, which draws the {what}", 0, 1),
+        "forced": (f"a {what} that must be taken, or -1", -1, choices - 1),
+        "allowed": ("1 where the guardrails allow a tactic, else 0", 0, 1),
+        "default": ("1 at the tactic to take where nothing else is allowed", 0, 1),
+    }
     fields = [field for field, _ in request_inputs(scenario, channels=channels)]
-    if shape == "direct":
-        return fields
-    return [
-        *fields,
-        describe("uniform", "", "a uniform number, which draws the tactic", low=0.0, high=1.0),
-        describe("forced", "", "a tactic that must be taken, or -1", low=-1, high=tactics - 1),
-        describe("allowed", "", "1 where the guardrails allow a tactic, else 0", low=0.0, high=1.0),
-        describe("default", "", "1 at the tactic to take where nothing else is allowed", low=0.0, high=1.0),
-    ]
+    for name, axes in SHAPES[shape].draws.items():
+        about, low, high = drawn[name]
+        fields.append(describe(name, "", about, low=low, high=high, axes=axes))
+    return fields
 
 
 def inputs_of(observations: Sequence[Observation], scenario: Scenario, *, channels: bool) -> Arrays:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from xbopt.agents.ppo.networks import FlatNetwork
-from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoTacticPolicy
+from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoResidualPolicy, PpoTacticPolicy
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
@@ -24,21 +24,27 @@ from xbopt.service.exporting.tail import finish_direct, finish_tactics
 
 _NORM_LARGEST, _NORM_SMALLEST_SD = 5.0, 0.05
 Weights = Mapping[str, FloatArray]
+Trained = PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy
 
 
 def ppo_graph(
     graph: Graph, scenario: Scenario, inputs: Inputs, policy: PpoDirectPolicy | PpoTacticPolicy, sample: Observation
 ) -> None:
-    """The graph of a trained policy."""
-    features = feature_tensors(graph, inputs, policy.features, sample)
-    state = policy.network.state_dict()
-    weights: Weights = {name: as_float(tensor.detach().cpu().numpy()) for name, tensor in state.items()}
-    flat = "actor.0.weight" in weights
-    parameters = _flat(graph, features, weights) if flat else _shared(graph, features, weights, policy)
+    """The graph of a trained policy that names its decision or draws tactics."""
+    parameters = network_parameters(graph, inputs, policy, sample)
     if isinstance(policy, PpoTacticPolicy):
         _tactics(graph, scenario, inputs, policy, parameters)
     else:
         _continuous(graph, scenario, inputs, policy.encoding, parameters)
+
+
+def network_parameters(graph: Graph, inputs: Inputs, policy: Trained, sample: Observation) -> str:
+    """What a trained network says ``(B, P)``: parameters of its action distribution, or locations of levels."""
+    features = feature_tensors(graph, inputs, policy.features, sample)
+    state = policy.network.state_dict()
+    weights: Weights = {name: as_float(tensor.detach().cpu().numpy()) for name, tensor in state.items()}
+    flat = "actor.0.weight" in weights
+    return _flat(graph, features, weights) if flat else _shared(graph, features, weights, policy)
 
 
 def _linear(graph: Graph, tensor: str, weights: Weights, name: str) -> str:
@@ -65,7 +71,7 @@ def _shared(
     graph: Graph,
     features: FeatureTensors,
     weights: Weights,
-    policy: PpoDirectPolicy | PpoTacticPolicy,
+    policy: Trained,
 ) -> str:
     """Parameters of the action distribution ``(B, P)`` of the network that reads every cell alike."""
     whole, regions, cells, channels = (
@@ -87,12 +93,13 @@ def _shared(
     by_pair = joined(graph.unsqueeze(r, 2), "to_pair", mean(x, 2))
     by_region = joined(r, "to_region", mean(by_cell, 2))
     by_whole = joined(w, "to_whole", mean(by_region, 1))
+    around = graph.add("Expand", graph.unsqueeze(cells, 3), graph.constant([1, 1, 1, policy.features.shape[2], 1]))
     states = (
-        by_whole,
-        by_region,
+        graph.add("Concat", by_whole, whole, axis=1),
+        graph.add("Concat", by_region, regions, axis=2),
         graph.add("Concat", by_pair, mean(channels, 2), axis=3),
         graph.add("Concat", by_cell, cells, axis=3),
-        graph.add("Concat", x, channels, axis=4),
+        graph.add("Concat", x, channels, around, axis=4),
     )
     outputs: list[str] = []
     assert not isinstance(policy.network, FlatNetwork), "the other kind has no heads"

@@ -2,14 +2,22 @@
 
 import importlib.metadata
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from xbopt.core.decisions.policy import KnowsExploration, Policy
+from xbopt.core.decisions.policy import FactoredPolicy, KnowsExploration, Policy
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.version import __version__
 from xbopt.service.bundle.formats import Provenance, lock_of
 
 _LIBRARIES = ("numpy", "scipy", "onnx", "onnxruntime", "torch", "stable-baselines3", "gymnasium")
+
+
+def share_told(policy: Policy) -> float | UnsetType:
+    """The share of exploration of a policy that is a mixture with a known share; nothing where it is not."""
+    if isinstance(policy, KnowsExploration):
+        return policy.exploration
+    share: object = getattr(policy, "exploration", None) if isinstance(policy, FactoredPolicy) else None
+    return share if isinstance(share, float) else UNSET
 
 
 def build_provenance(
@@ -32,6 +40,6 @@ def build_provenance(
         seeds=dict(sorted(seeds.items())),
         data_sha256=dict(sorted(data_sha256.items())),
         libraries=libraries,
-        exploration=policy.exploration if isinstance(policy, KnowsExploration) else UNSET,
+        exploration=share_told(policy),
         policy_sha256=policy_sha256,
     )

@@ -8,7 +8,7 @@ from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
-from xbopt.core.decisions.policy import DirectPolicy, Observation, Policy, TacticPolicy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Observation, Policy, TacticPolicy
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.market_run import MarketRun
@@ -30,11 +30,21 @@ def observe_policy(policy: Policy, market: MarketParameters, *, worlds: int, see
         if isinstance(policy, DirectPolicy):
             run.play(policy.decide(observation))
             continue
+        if isinstance(policy, FactoredPolicy):
+            if day % scenario.document.tactics.decide_every_days == 0:
+                held = drawn(policy.factor_probabilities(observation), generator.random((worlds, len(policy.factors))))
+            run.play(policy.decode(held, observation))
+            continue
         if day % scenario.document.tactics.decide_every_days == 0:
-            cumulative = np.cumsum(policy.probabilities(observation), axis=3)
-            held = (cumulative < generator.random((*held.shape, 1)) * cumulative[..., -1:]).sum(axis=3)
+            held = drawn(policy.probabilities(observation), generator.random(held.shape))
         run.play(policy.menu.decode(held, observation))
     return seen
+
+
+def drawn(probabilities: FloatArray, uniform: FloatArray) -> IntArray:
+    """Which choice along the last axis a uniform number falls on ``(...,)``."""
+    cumulative = np.cumsum(probabilities, axis=-1)
+    return (cumulative < uniform[..., None] * cumulative[..., -1:]).sum(axis=-1)
 
 
 def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, inputs: Arrays) -> Arrays:
@@ -44,7 +54,7 @@ def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, i
         policy: The policy.
         scenario: The scenario.
         sample: An observation that lends the names of features.
-        inputs: Inputs of the graph; tactic policies need the draws and masks too.
+        inputs: Inputs of the graph; policies that draw need the draws and masks too.
     """
     day = inputs["day"]
     made: Arrays = {}
@@ -54,6 +64,8 @@ def reference_outputs(policy: Policy, scenario: Scenario, sample: Observation, i
         found = (
             _direct(policy, scenario, observation)
             if isinstance(policy, DirectPolicy)
+            else _factored(policy, scenario, observation, inputs, rows)
+            if isinstance(policy, FactoredPolicy)
             else _tactic(policy, scenario, observation, inputs, rows)
         )
         for name, array in found.items():
@@ -92,6 +104,22 @@ def _projected(decision: Decision, scenario: Scenario, remaining: Remaining) -> 
     return {name: getattr(done, name) for name in OUTPUTS}
 
 
+def _factored(
+    policy: FactoredPolicy, scenario: Scenario, observation: Observation, inputs: Arrays, rows: IntArray
+) -> Arrays:
+    forced = inputs["forced"][rows][..., None]
+    must: FloatArray = (forced == np.arange(policy.factors.most_levels)).astype(np.float64)
+    final = np.where(forced < 0, policy.factor_probabilities(observation), must)
+    own_draw = drawn(final, floats_of(inputs, "uniform")[rows])
+    levels = inputs["levels"][rows].astype(np.int64) if "levels" in inputs else own_draw
+    return {
+        **_projected(policy.decode(levels, observation), scenario, observation.remaining),
+        "levels": levels,
+        "propensity": np.take_along_axis(final, levels[..., None], axis=2)[..., 0],
+        "probabilities": final,
+    }
+
+
 def _tactic(
     policy: TacticPolicy, scenario: Scenario, observation: Observation, inputs: Arrays, rows: IntArray
 ) -> Arrays:
@@ -103,9 +131,8 @@ def _tactic(
     own_tactic: FloatArray = (forced == every).astype(np.float64)
     final = np.where(forced < 0, free, own_tactic)
     # The tactic that was drawn by the graph is given where it is known: a draw on an edge may fall to either side.
-    cumulative = np.cumsum(final, axis=3)
-    drawn: IntArray = (cumulative < inputs["uniform"][rows][..., None] * cumulative[..., -1:]).sum(axis=3)
-    tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else drawn
+    own_draw = drawn(final, floats_of(inputs, "uniform")[rows])
+    tactic = inputs["tactic"][rows].astype(np.int64) if "tactic" in inputs else own_draw
     decision = policy.menu.decode(tactic, observation)
     return {
         **_projected(decision, scenario, observation.remaining),

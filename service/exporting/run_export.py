@@ -1,4 +1,4 @@
-"""From a training run, or a built-in plan, to a bundle with its evidence."""
+"""From a training run, or a built-in policy, to a bundle with its evidence."""
 
 import hashlib
 import re
@@ -6,10 +6,12 @@ from pathlib import Path
 
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
-from xbopt.agents.policies import built_in_policy
+from xbopt.agents.factored_direct import FactoredDirect
+from xbopt.agents.planner.replanning import ReplanningPolicy
+from xbopt.agents.policies import REACTING, built_in_policy, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
-from xbopt.core.decisions.policy import DirectPolicy, Policy, TacticPolicy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.extras import need_extra
 from xbopt.core.scenario.loading import scenario_of
@@ -39,12 +41,12 @@ def export(
     """Put a policy and its evidence into a bundle.
 
     Args:
-        run_or_plan: A training run; or, with a scenario, the name of a built-in plan.
+        run_or_plan: A training run; or, with a scenario, the name of a built-in policy.
         output: The bundle: a new folder, or a file that ends in ``.xbopt``.
-        scenario: The scenario of a built-in plan; a run knows its own.
+        scenario: The scenario of a built-in policy; a run knows its own.
         evaluation: Certificate of ``xbopt evaluate`` for this policy, with this exploration, in this scenario.
         unproven: Export without a certificate.
-        exploration: Share of decisions drawn uniformly from the menu, 0 to 1; the policy's own where None.
+        exploration: Share of decisions drawn at random, 0 to 1; the policy's own where None.
         name: Name in the service; the policy's where None.
         version: Semantic version of the bundle.
         guardrails: A ``guardrails.json`` of one's own; the scenario's limits where None.
@@ -99,8 +101,8 @@ def policy_of_run(
     """The policy to export, and its market.
 
     Args:
-        run: A run directory, or with a scenario the name of a built-in plan.
-        scenario: The scenario of a built-in plan; a run knows its own.
+        run: A run directory, or with a scenario the name of a built-in policy.
+        scenario: The scenario of a built-in policy; a run knows its own.
         exploration: Share of decisions drawn uniformly from the menu; the policy's own where None.
 
     Raises:
@@ -110,7 +112,8 @@ def policy_of_run(
     """
     if scenario is not None:
         market = build_market(scenario_of(scenario))
-        policy: Policy = built_in_policy(str(run), market)
+        named = str(run)
+        policy: Policy = policy_from(named, market) if named in REACTING else built_in_policy(named, market)
     else:
         folder = RunDirectory.open(Path(run))
         market = build_market(folder.scenario())
@@ -119,7 +122,9 @@ def policy_of_run(
 
 
 def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
-    """The policy with a share of uniform exploration, so that its log can be evaluated.
+    """The policy with a share of exploration, so that its log can be evaluated.
+
+    A policy of factors and the re-planner go one notch aside, factor by factor; others draw from the menu uniformly.
 
     Raises:
         PolicyError: It cannot explore.
@@ -131,6 +136,10 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
             return policy.exploring(share)
     if isinstance(policy, MarketBanditPolicy):
         return policy.exploring(share)
+    if isinstance(policy, FactoredPolicy):
+        return policy.exploring(share)
+    if isinstance(policy, ReplanningPolicy):
+        return FactoredDirect.of(policy, market, share)
     if isinstance(policy, DirectPolicy) and policy.kind != "ppo":
         return ExploringPolicy(plan=policy, scenario=market.scenario, exploration=share)
     raise PolicyError(

@@ -9,6 +9,7 @@ from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.service.exporting.decoding import Decoded
 from xbopt.service.exporting.graph import Graph, as_float
 from xbopt.service.exporting.inputs import Inputs
 from xbopt.service.exporting.tail import finish_direct, finish_tactics
@@ -32,6 +33,22 @@ def schedule_graph(graph: Graph, scenario: Scenario, inputs: Inputs, policy: Sch
         discount=graph.rows_of(as_float(discount), inputs.day),
         mechanic=graph.rows_of(mechanic.astype(np.int64), inputs.day),
         dayparts_fine=True,
+    )
+
+
+def schedule_decision(graph: Graph, scenario: Scenario, inputs: Inputs, policy: ScheduledPolicy) -> Decoded:
+    """The plan of the day as the plan names it, for notches around it."""
+    days = [policy.decide(blank_observation(scenario, day)) for day in range(scenario.days)]
+
+    def of_day(name: str) -> str:
+        table = np.concatenate([getattr(day, name) for day in days])
+        return graph.rows_of(table.astype(np.int64) if name == "mechanic" else as_float(table), inputs.day)
+
+    return Decoded(
+        spend=of_day("spend_base"),
+        dayparts=of_day("daypart_weights"),
+        discount=of_day("discount_frac"),
+        mechanic=of_day("mechanic"),
     )
 
 

@@ -12,7 +12,7 @@ then         the arrays, one after the other, 8 bytes a number
 A request holds the inputs that the schema lists, in its order, with its types and shapes, but for those of the draw
 (``uniform``, ``forced``, ``allowed``, ``default``). After them come the arrays that the header announces under
 ``beside``, in its order: ``previous_spend_base`` (float64, B R S C, NaN where unknown), ``held`` (int64, B R S, -1 to
-draw), ``units`` (int64, B R S, 1 for a cell that is decided).
+draw; B A for a policy of factors), ``units`` (int64, B R S, 1 for a cell that is decided).
 
 An answer holds the outputs in the schema's order, but for ``probabilities`` and ``allowed_mass``.
 """
@@ -67,7 +67,8 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What the header of an answer says; ``guardrails`` by row, only rows where one changed something.
 
     ``off`` is the number of rows in which a guardrail could not work, by its name. ``filled`` is the number of inputs
-    that were missing and were filled in, by row, only rows where there were any.
+    that were missing and were filled in, by row, only rows where there were any. ``tactics`` and ``factors`` say
+    whether what was drawn is told, and its propensity, by cell or by factor.
     ``receipt`` is where the batch stands in the store. ``axes`` are the names along the axes of the arrays, where the
     bundle that decided has others than the one that is served.
     """
@@ -81,6 +82,7 @@ class BatchAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
     off: dict[str, int]
     filled: dict[int, int]
     tactics: bool
+    factors: bool = False
     receipt: Receipt | None = None
     axes: dict[str, list[str]] | None = None
 
@@ -163,6 +165,7 @@ def write_answer(
         off=count_off(allocation),
         filled={row: count for row, count in enumerate(allocation.batch.filled.tolist()) if count},
         tactics=allocation.tactic is not None,
+        factors=allocation.levels is not None,
         receipt=receipt,
         axes=axes,
     )

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.service.bundle.schema import OUTPUTS, TACTIC_OUTPUTS, Field, Schema
+from xbopt.service.bundle.schema import OUTPUTS, SHAPES, Field, Schema
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.draws import new_decision_id
 from xbopt.service.deciding.reading import Batch, RequestError, read_numbers, refuse_nan
@@ -107,7 +107,7 @@ def foreign_outputs(asked: InferenceRequest, schema: Schema) -> list[str]:
     own = told_outputs(schema)
     foreign = [wish.name for wish in asked.outputs or () if wish.name not in own]
     for name in foreign:
-        if name not in {*OUTPUTS, *TACTIC_OUTPUTS} - {"allowed_mass"}:
+        if name == "allowed_mass" or not any(name in {*OUTPUTS, *shape.outputs} for shape in SHAPES.values()):
             raise no_output(name, schema)
     return foreign
 

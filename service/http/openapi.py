@@ -10,7 +10,7 @@ from xbopt.core.version import __version__
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.requests import Outcome
 from xbopt.service.http.problems import CONTENT_TYPE, TITLES, Problem
-from xbopt.service.http.request_schemas import JsonSchema, example_request, fit_requests
+from xbopt.service.http.request_schemas import JsonSchema, example_request, fit_answers, fit_requests
 from xbopt.service.http.routes import JSON, MOST_REQUESTS, Route
 
 _REF = "#/components/schemas/{name}"
@@ -40,6 +40,7 @@ def describe(routes: Sequence[Route], allocator: Allocator, *, secured: bool) ->
     made, components = msgspec.json.schema_components([*types.values(), *named], ref_template=_REF)
     schemas = {name: _with_attributes(schema) for name, schema in components.items()}
     fit_requests(schemas, allocator)
+    fit_answers(schemas, allocator)
     by_type: dict[str, JsonSchema] = dict(zip(types, made, strict=False))
     paths: dict[str, dict[str, object]] = {}
     for route in routes:

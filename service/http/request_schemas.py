@@ -1,4 +1,4 @@
-"""JSON schemas of requests as a bundle takes them: shapes, ranges, units, and an example that it answers."""
+"""JSON schemas of requests and answers as a bundle has them: shapes, ranges, units, and an example that it answers."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
@@ -7,6 +7,7 @@ import numpy as np
 
 from xbopt.service.bundle.schema import Field, shape_of
 from xbopt.service.deciding.allocator import Allocator
+from xbopt.service.deciding.beside import HELD
 from xbopt.service.deciding.reading import if_missing, is_featured
 
 # A JSON schema is a mapping of anything, as far as Python's types can say.
@@ -33,10 +34,19 @@ def fit_requests(schemas: dict[str, JsonSchema], allocator: Allocator) -> None:
     about = "A cell, as `region/segment`."
     schemas["Unit"] = {"title": "Unit", "description": about, "type": "string", "enum": allocator.units}
     unit: JsonSchema = {"$ref": "#/components/schemas/Unit"}
-    tactic: JsonSchema = {"type": "integer", "minimum": -1, "maximum": len(schema.axes.get("K", [])) - 1}
+    held = allocator.reader.beside.fields[HELD]
+    choice: JsonSchema = {"type": "integer", "minimum": -1, "maximum": int(held.high or 0)}
     _put(properties, "units", _or_null({"type": "array", "items": unit, "minItems": 1}))
-    _put(properties, "held", _or_null(_array(tactic, (regions, segments))))
+    _put(properties, "held", _or_null(_array(choice, cast("Sequence[int]", shape_of(held, schema, 1)[1:]))))
     _size(properties["previous_spend_base"], (regions, segments, channels))
+
+
+def fit_answers(schemas: dict[str, JsonSchema], allocator: Allocator) -> None:
+    """Say how deep propensities are nested in the answers of a bundle: one a factor, or one a cell."""
+    number: JsonSchema = {"type": "number"}
+    form = number if allocator.bundle.schema.shape == "factored" else {"type": "array", "items": number}
+    properties: dict[str, JsonSchema] = schemas["AllocationAnswer"]["properties"]
+    _put(properties, "propensity", _or_null({"type": "array", "items": form}))
 
 
 def _put(properties: dict[str, JsonSchema], name: str, form: JsonSchema) -> None:

@@ -1,5 +1,7 @@
 """Whether requests that were written for one bundle mean the same to another one."""
 
+from msgspec import UnsetType
+
 from xbopt.core.errors import UsageError
 from xbopt.service.bundle.schema import Schema
 from xbopt.service.deciding.allocator import Allocator
@@ -19,8 +21,8 @@ _SHOWN = 6
 def schema_differences(old: Schema, new: Schema, *, tactics: bool = True) -> list[str]:
     """In what requests and answers for two bundles differ, in words; empty where one can stand for the other.
 
-    Tactics are compared where both have a menu: a direct policy may stand in for one of tactics. With ``tactics=False``
-    they are not.
+    Tactics are compared where both have a menu, and factors where both have some: a direct policy may stand in for one
+    that draws. With ``tactics=False`` they are not.
     """
     found: list[str] = []
     for axis, words in _WORDS.items():
@@ -29,6 +31,11 @@ def schema_differences(old: Schema, new: Schema, *, tactics: bool = True) -> lis
             continue
         if before != after:
             found.append(f"{words} (axis {axis}): {_change(before or [], after or [])}")
+    if tactics and "direct" not in {old.shape, new.shape}:
+        if old.shape != new.shape:
+            found.append(f"what is drawn and held: {_drawn(old)} before, {_drawn(new)} now")
+        elif old.factors != new.factors:
+            found.append(f"factors (axis A): {_change(_factors(old), _factors(new))}")
     inputs = [[(field.name, tuple(field.axes)) for field in schema.asked] for schema in (old, new)]
     if inputs[0] != inputs[1]:
         names = [[f"{name} ({', '.join(axes)})" for name, axes in one] for one in inputs]
@@ -90,6 +97,16 @@ async def _last_bundle(commit: GroupCommit) -> str:
             return address
     last = await commit.latest("bundle")
     return "" if last is None else last.key
+
+
+def _drawn(schema: Schema) -> str:
+    return "tactics of cells" if schema.shape == "tactic" else "levels of factors"
+
+
+def _factors(schema: Schema) -> list[str]:
+    """Factors with their levels, in words."""
+    listed = [] if isinstance(schema.factors, UnsetType) else schema.factors
+    return [f"{one.name} ({', '.join(one.labels)})" for one in listed]
 
 
 def _change(before: list[str], after: list[str]) -> str:

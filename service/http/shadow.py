@@ -9,6 +9,7 @@ import numpy as np
 
 from xbopt.core.arrays import BoolArray
 from xbopt.core.errors import XboptError
+from xbopt.service.bundle.schema import Schema, same_choices
 from xbopt.service.deciding.allocator import Allocation, Allocator
 from xbopt.service.deciding.beside import Beside
 from xbopt.service.deciding.reading import Batch
@@ -35,7 +36,7 @@ class ShadowRunner:
 
     def __init__(self, shadow: Allocator, commit: GroupCommit, metrics: Metrics) -> None:
         self._shadow, self._commit, self._metrics = shadow, commit, metrics
-        self._work: deque[tuple[str, Allocation, bool]] = deque(maxlen=_BACKLOG)
+        self._work: deque[tuple[str, Allocation, Schema, bool]] = deque(maxlen=_BACKLOG)
         self._keeping: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="xbopt-shadow")
         self._lock = threading.Lock()
@@ -56,13 +57,13 @@ class ShadowRunner:
         """
         if len(self._work) == _BACKLOG:
             self._metrics.shadow.labels("missed").inc()
-        # Probabilities over another menu, or none at all, say nothing about the actions of the log; tactics that are
-        # carried on with are in no log.
-        menu, held = allocator.bundle.schema.axes.get("K"), allocation.batch.held
-        is_drawn = bool(menu) and (held is None or bool((held < 0).any()))
-        is_kept = is_drawn and menu == self._shadow.bundle.schema.axes.get("K")
+        # Probabilities over another menu, or none at all, say nothing about the actions of the log; what is carried on
+        # with is in no log.
+        schema, held = allocator.bundle.schema, allocation.batch.held
+        is_drawn = schema.shape != "direct" and (held is None or bool((held < 0).any()))
+        is_kept = is_drawn and same_choices(schema, self._shadow.bundle.schema)
         with self._lock:
-            self._work.append((key, allocation, is_kept))
+            self._work.append((key, allocation, schema, is_kept))
             start, self._busy = not self._busy, True
         if start:
             self._thread.submit(self._run, asyncio.get_running_loop())
@@ -77,10 +78,10 @@ class ShadowRunner:
                     self._busy = False
                     return
             entries: list[NewEntry] = []
-            for key, allocation, is_kept in work:
+            for key, allocation, schema, is_kept in work:
                 batch = allocation.batch
                 try:
-                    other = shadow.decide(_read_by(shadow, batch))
+                    other = shadow.decide(_read_by(shadow, batch, schema))
                 except XboptError:
                     self._metrics.shadow.labels("failed").inc(len(batch))
                     continue
@@ -108,9 +109,14 @@ class ShadowRunner:
             self._metrics.shadow.labels("unstored").inc(len(entries))
 
 
-def _read_by(allocator: Allocator, batch: Batch) -> Batch:
-    """The batch as another bundle reads it: what counts as drift, and what stands for a gap, is its own matter."""
-    beside = Beside(held=batch.held, previous_base=batch.previous_base, active=batch.active)
+def _read_by(allocator: Allocator, batch: Batch, schema: Schema) -> Batch:
+    """The batch as another bundle reads it: what counts as drift, and what stands for a gap, is its own matter.
+
+    Levels that are held mean something only where the factors are the same.
+    """
+    has_factors = "factored" in {schema.shape, allocator.bundle.schema.shape}
+    held = None if has_factors and not same_choices(schema, allocator.bundle.schema) else batch.held
+    beside = Beside(held=held, previous_base=batch.previous_base, active=batch.active)
     return allocator.reader.batch(batch.decision_ids, batch.observed(), beside)
 
 

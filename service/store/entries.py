@@ -89,7 +89,8 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
         guardrails: Guardrails that changed something ``(B,)``.
         killed: Whether the kill switch was on.
         reason: Why the plan decided all of it; empty where it did not.
-        shape: Lengths of the axes R, S, C, H, F, G, E and K; K is 0 for a direct policy.
+        shape: Lengths of the axes R, S, C, H, F, G, E and K, and for a factored policy of A and L; K is 0 where there
+            is no menu.
         inputs: What was known, by name, gaps filled in; ``missing.NAME`` says which numbers of an input were gaps.
         outputs: What was decided, by name.
         actor: Name of the token that asked; empty where the service takes no tokens.
@@ -110,7 +111,7 @@ class DecisionEntry(msgspec.Struct, array_like=True, kw_only=True):
     guardrails: list[list[str]]
     killed: bool
     reason: str
-    shape: Annotated[tuple[int, ...], msgspec.Meta(min_length=8, max_length=8)]
+    shape: Annotated[tuple[int, ...], msgspec.Meta(min_length=8, max_length=10)]
     inputs: dict[str, bytes]
     outputs: dict[str, bytes]
     actor: str = ""
@@ -174,7 +175,8 @@ class ShadowEntry(msgspec.Struct, array_like=True, kw_only=True):
         decision: Name of the entry.
         address: Content address of the shadow.
         name: Its name.
-        probabilities: Of each tactic, after its mask and guardrails ``(B, R, S, K)``, float32.
+        probabilities: Of each tactic, after its mask and guardrails ``(B, R, S, K)``, or of each level ``(B, A, L)``;
+            float32.
     """
 
     version: int = ENTRY_VERSION

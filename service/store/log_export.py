@@ -5,20 +5,23 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import UnsetType
 
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.contexts import cell_contexts, context_names
 from xbopt.core.decision_log.observations import observation_names, observation_rows
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, LoggedShadow, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
+from xbopt.core.decisions.cell_factors import CellFactors
 from xbopt.core.errors import SupportError, UsageError
 from xbopt.service.bundle.graph_session import Arrays, floats_of
 from xbopt.service.bundle.schema import INPUTS, Field, Schema, read_schema
 from xbopt.service.deciding.reading import Batch
 from xbopt.service.store.contents import Contents
+from xbopt.service.store.drawn_rows import cell_factors, drawn_rows, logged_factors, shadow_rows
 from xbopt.service.store.entries import BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry
 from xbopt.service.store.interface import Store
-from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry, shadow_probabilities
+from xbopt.service.store.recording import allocation_of, decode_decision, decode_entry
 from xbopt.service.store.verification import verify_chain
 
 _ENTRIES_AT_ONCE = 512
@@ -36,7 +39,8 @@ class ExportReport:
         stopped: Cells of decisions that spent nothing because the kill switch said so; nothing was drawn.
         filled: Rows of decisions in which inputs were missing and were filled in.
         unsaid: Rows of decisions of an earlier version, which did not write down what was missing.
-        held: Cells that carried on with a tactic drawn before: no new decision.
+        planned: Cells of decisions of factors that the plan answered: no level was drawn.
+        held: Cells that carried on with what was drawn before: no new decision.
         idle: Cells that a request did not ask for.
         direct: Decisions of policies that give no probabilities: they cannot be evaluated by weighting.
         other_bundles: Decisions of other bundles than the one that was asked for.
@@ -50,6 +54,7 @@ class ExportReport:
     rows: int = 0
     waiting: int = 0
     stopped: int = 0
+    planned: int = 0
     filled: int = 0
     unsaid: int = 0
     held: int = 0
@@ -91,20 +96,25 @@ def _export(store: Store, path: Path, bundle: str | None) -> ExportReport:
     if schema.shape == "direct":
         raise SupportError(
             f"The bundle {about.name} names its decisions outright: they carry no propensity, so that no log of them "
-            "can be evaluated by weighting. Serve a tactic policy, or compare in an experiment."
+            "can be evaluated by weighting. Serve a policy that draws, or compare in an experiment."
         )
     outcomes, shadows = _outcomes(store), _Shadows(store)
     report = ExportReport()
-    explores, masked = about.exploration is not None, bool(about.allowed)
+    factors = cell_factors(schema)
+    explores, masked = factors is None and about.exploration is not None, bool(about.allowed)
     with DecisionLogWriter(
-        path, _log_schema(schema, shadows.about), with_exploration=explores, with_mask=masked, with_missing=True
+        path,
+        _log_schema(schema, factors, shadows.about),
+        with_exploration=explores,
+        with_mask=masked,
+        with_missing=True,
     ) as writer:
         waiting: list[DecisionColumns] = []
         for key, entry in _decisions(store, about.address, report):
             if entry.bundle != about.address:
                 report.other_bundles += len(entry.decision_ids)
                 continue
-            columns = _columns(entry, about, schema, outcomes, shadows.of(key), report)
+            columns = _columns(entry, about, schema, factors, outcomes, shadows.of(key), report)
             report.certain += int((columns.propensity == 1.0).sum())
             for one, answers in zip(shadows.about, _by_shadow(columns), strict=True):
                 missed = int(np.isnan(answers).any(axis=1).sum())
@@ -200,7 +210,7 @@ def _outcomes(store: Store) -> dict[tuple[str, str], OutcomeEntry]:
     return last
 
 
-def _log_schema(schema: Schema, shadows: list[LoggedShadow]) -> DecisionLogSchema:
+def _log_schema(schema: Schema, factors: CellFactors | None, shadows: list[LoggedShadow]) -> DecisionLogSchema:
     """The same context as in a log of the simulator, and what a bundle asks beyond that."""
     axes = schema.axes
     features = [*schema.features["F"], *schema.features["G"]]
@@ -212,7 +222,9 @@ def _log_schema(schema: Schema, shadows: list[LoggedShadow]) -> DecisionLogSchem
     return DecisionLogSchema(
         context_names=(*names, *(field.name for field in further)),
         context_units=units if any(units) else (),
-        action_labels=tuple(axes["K"]),
+        action_labels=tuple(axes.get("K", ())),
+        factors=logged_factors(factors),
+        anchor="" if isinstance(schema.anchor, UnsetType) else schema.anchor,
         reward_unit=schema.currency,
         cost_unit=schema.currency,
         observation_names=observation_names(axes["C"], axes["E"]),
@@ -224,6 +236,7 @@ def _columns(
     entry: DecisionEntry,
     about: BundleEntry,
     schema: Schema,
+    factors: CellFactors | None,
     outcomes: dict[tuple[str, str], OutcomeEntry],
     shadows: list[ShadowEntry | None],
     report: ExportReport,
@@ -231,28 +244,25 @@ def _columns(
     allocation = allocation_of(entry, schema)
     batch = allocation.batch
     rows, regions, segments = allocation.spend_base.shape[:3]
-    assert allocation.tactic is not None, "a bundle of tactics stores tactics"
-    assert allocation.propensity is not None, "and their propensities"
-    assert allocation.probabilities is not None, "and all probabilities"
+    drawn = drawn_rows(allocation, factors)
     cells = regions * segments
     stopped = np.array([source == "stopped" for source in allocation.source])
-    take = np.repeat(~stopped[:, None], cells, axis=1)
+    planned = np.array([factors is not None and source == "plan" for source in allocation.source])
+    take = np.repeat(~(stopped | planned)[:, None], cells, axis=1)
     report.stopped += int(stopped.sum()) * cells
+    report.planned += int(planned.sum()) * cells
     if batch.active is not None:
         report.idle += int((take & ~batch.active.reshape(rows, cells)).sum())
         take &= batch.active.reshape(rows, cells)
-    if batch.held is not None:
-        carried = (batch.held >= 0).reshape(rows, cells) & take
-        report.held += int(carried.sum())
-        take &= ~carried
+    report.held += int((drawn.held & take).sum())
+    take &= ~drawn.held
     row, cell = np.nonzero(take)
     names = [f"{region}/{segment}" for region in schema.axes["R"] for segment in schema.axes["S"]]
     units = [names[i] for i in cell.tolist()]
     ids = [entry.decision_ids[i] for i in row.tolist()]
     found = [outcomes.pop(place, None) for place in zip(ids, units, strict=True)]
-    table = allocation.probabilities.reshape(rows, cells, -1)
-    tactics = table.shape[2]
-    allowed = np.frombuffer(about.allowed, dtype=np.bool_).reshape(cells, tactics)[cell] if about.allowed else None
+    table = drawn.probabilities
+    allowed = np.frombuffer(about.allowed, dtype=np.bool_).reshape(cells, -1)[cell] if about.allowed else None
     # Cells that carry a tactic on are left out above; what stands beside them in such a row was drawn.
     own = np.array([source in {"policy", "held"} for source in allocation.source])[row]
     shape = (rows, regions, segments)
@@ -273,8 +283,8 @@ def _columns(
         step=np.array([entry.steps[i] for i in row.tolist()], dtype=np.int64),
         unit=_texts(units),
         context=context.reshape(rows, cells, -1)[row, cell],
-        action=allocation.tactic.reshape(rows, cells)[row, cell].astype(np.int64),
-        propensity=allocation.propensity.reshape(rows, cells)[row, cell],
+        action=drawn.action[row, cell].astype(np.int64),
+        propensity=drawn.propensity[row, cell],
         action_probabilities=table[row, cell],
         reward=np.array([np.nan if outcome is None else outcome.reward for outcome in found], dtype=np.float64),
         # Until the outcome tells what was paid, the day's planned spend stands for it.
@@ -287,12 +297,12 @@ def _columns(
         ),
         policy_id=_texts([entry.policy[i] for i in row.tolist()]),
         scenario_hash=_texts([about.scenario_hash] * len(row)),
-        exploration=None if about.exploration is None else _explored(about.exploration, table[row, cell], allowed, own),
+        exploration=_explored(about.exploration, table[row, cell], allowed, own)
+        if about.exploration is not None and factors is None
+        else None,
         allowed=allowed,
         observation=seen.reshape(rows, cells, -1)[row, cell],
-        shadows=_shadow_rows(shadows, (*shape, tactics)).reshape(rows, cells, len(shadows), tactics)[row, cell]
-        if shadows
-        else None,
+        shadows=shadow_rows(shadows, factors, schema, rows)[row, cell] if shadows else None,
         filled=filled,
         missing=_gaps(batch, schema, context.shape).reshape(rows, cells, -1)[row, cell],
     )
@@ -317,12 +327,6 @@ def _explored(share: float, table: FloatArray, allowed: BoolArray | None, own: B
     masked = table if allowed is None else np.where(allowed, table, np.nan)
     even = (np.nanmax(masked, axis=1) - np.nanmin(masked, axis=1) < _EVEN) & (count > 1)
     return np.where(own, np.where(even, 1.0, found), np.nan)
-
-
-def _shadow_rows(shadows: list[ShadowEntry | None], shape: tuple[int, ...]) -> FloatArray:
-    """Probabilities under each shadow ``(B, R, S, J, K)``; NaN where it missed the decisions."""
-    every = [np.full(shape, np.nan) if one is None else shadow_probabilities(one, shape) for one in shadows]
-    return np.stack(every, axis=3)
 
 
 def _further(schema: Schema) -> list[Field]:

@@ -86,7 +86,8 @@ def _input_complaint(allocation: Allocation, schema: Schema) -> str:
                 return complaint
         elif not np.isfinite(array).all():
             return f"{field.name} holds what is no finite number."
-    if batch.held is not None and (complaint := _outside("held", batch.held, -1, len(schema.axes.get("K", [])) - 1)):
+    most = len(schema.axes.get("L" if schema.shape == "factored" else "K", [])) - 1
+    if batch.held is not None and (complaint := _outside("held", batch.held, -1, most)):
         return complaint
     if batch.previous_base is not None:
         return _outside("previous_spend_base", np.nan_to_num(batch.previous_base, nan=0.0, posinf=np.inf), 0.0, None)
@@ -131,24 +132,29 @@ def _cap_complaint(allocation: Allocation, entry: DecisionEntry, schema: Schema)
 
 
 def _draw_complaint(allocation: Allocation, entry: DecisionEntry, schema: Schema, stopped: BoolArray) -> str:
-    tactic, propensity, table = allocation.tactic, allocation.propensity, allocation.probabilities
-    if tactic is None or propensity is None or table is None:
+    drawn, propensity, table = allocation.tactic, allocation.propensity, allocation.probabilities
+    name, choices, what, place = "tactic", len(schema.axes.get("K", [])), "tactic", "cell"
+    if schema.shape == "factored":
+        # Where the plan answers, no level was drawn; the plan of tactics is a tactic.
+        stopped = stopped | np.array([one == "plan" for one in entry.source])
+        drawn, name, choices, what, place = allocation.levels, "levels", len(schema.axes["L"]), "level", "factor"
+    if drawn is None or propensity is None or table is None:
         return ""
     complaint = (
-        _outside("tactic", tactic[~stopped], 0, len(schema.axes["K"]) - 1)
-        or _outside("tactic", tactic[stopped], -1, -1)
+        _outside(name, drawn[~stopped], 0, choices - 1)
+        or _outside(name, drawn[stopped], -1, -1)
         or _outside("propensity", propensity[~stopped], np.nextafter(0.0, 1.0), 1.0 + _ROUNDING)
         or _outside("propensity", propensity[stopped], 0.0, 0.0)
         or _outside("probabilities", table, 0.0, 1.0 + _PROBABILITY)
     )
     if complaint:
         return complaint
-    stored = np.frombuffer(entry.outputs["probabilities"], dtype="<f4").reshape(table.shape).sum(axis=3)
-    if not (np.abs(stored[~stopped] - 1.0) <= _PROBABILITY * table.shape[3]).all():
-        return "the probabilities of a cell do not sum to 1."
-    own = np.take_along_axis(table[~stopped], tactic[~stopped][..., None], axis=3)[..., 0]
+    stored = np.frombuffer(entry.outputs["probabilities"], dtype="<f4").reshape(table.shape).sum(axis=-1)
+    if not (np.abs(stored[~stopped] - 1.0) <= _PROBABILITY * table.shape[-1]).all():
+        return f"the probabilities of a {place} do not sum to 1."
+    own = np.take_along_axis(table[~stopped], drawn[~stopped][..., None], axis=-1)[..., 0]
     differs = np.abs(own - propensity[~stopped]) > _PROBABILITY
-    return "a propensity is not the probability of its tactic." if differs.any() else ""
+    return f"a propensity is not the probability of its {what}." if differs.any() else ""
 
 
 def outcome_complaint(key: str, payload: bytes, entry: OutcomeEntry) -> str:
@@ -196,10 +202,13 @@ def shadow_complaint(key: str, entry: ShadowEntry, rows: int, schema: Schema) ->
     raw = np.frombuffer(entry.probabilities, dtype="<f4") if not len(entry.probabilities) % 4 else np.zeros(0)
     if not ((raw >= 0.0) & (raw <= 1.0 + _PROBABILITY)).all():
         return "a probability lies outside 0 to 1."
-    shape = (rows, *(len(schema.axes.get(axis, [])) for axis in "RSK"))
+    factored = schema.shape == "factored"
+    shape = (rows, *(len(schema.axes.get(axis, [])) for axis in ("AL" if factored else "RSK")))
     shadow_probabilities(entry, shape)
-    sums = raw.reshape(shape).sum(axis=3)
-    return "" if (np.abs(sums - 1.0) <= _PROBABILITY * shape[3]).all() else "probabilities do not sum to 1."
+    sums = raw.reshape(shape).sum(axis=-1)
+    # Where its plan would have answered, a shadow of factors draws nothing.
+    fine = (np.abs(sums - 1.0) <= _PROBABILITY * shape[-1]) | (factored & (sums == 0.0))
+    return "" if fine.all() else "probabilities do not sum to 1."
 
 
 def act_complaint(key: str, entry: AdministrationEntry) -> str:

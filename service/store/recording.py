@@ -11,8 +11,8 @@ import numpy as np
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.graph_session import Arrays
-from xbopt.service.bundle.schema import INTEGERS, KNOWN_AXES, Schema
-from xbopt.service.deciding.allocator import Allocation, Allocator
+from xbopt.service.bundle.schema import INTEGERS, SHAPES, Schema
+from xbopt.service.deciding.allocator import Allocation, Allocator, stored_lengths
 from xbopt.service.deciding.reading import MISSING, Batch
 from xbopt.service.deciding.requests import BESIDE, AllocationAnswer, KillMode, Receipt, Source
 from xbopt.service.store.entries import (
@@ -30,7 +30,6 @@ from xbopt.service.store.entries import (
 _ENCODER = msgspec.msgpack.Encoder()
 EntryType = TypeVar("EntryType", AdministrationEntry, BundleEntry, DecisionEntry, OutcomeEntry, ShadowEntry)
 _SOURCES: tuple[Source, ...] = ("policy", "held", "plan", "stopped")
-_AXES = "RSCHFGEK"
 _BY_ROW = ("episode_ids", "steps", "policy", "source", "guardrails")
 _HALF = "<f4"
 
@@ -127,11 +126,11 @@ def shadow_entry(allocation: Allocation, shadow: Allocator, *, key: str) -> NewE
     """What a shadow would have done, as an entry of the store; it needs the decisions to be there.
 
     Args:
-        allocation: What the shadow, a bundle of tactics, decided.
+        allocation: What the shadow, a bundle of tactics or factors, decided.
         shadow: The shadow.
         key: Name of the entry with the decisions.
     """
-    assert allocation.probabilities is not None, "a bundle of tactics gives their probabilities"
+    assert allocation.probabilities is not None, "a bundle that draws gives probabilities"
     entry = ShadowEntry(
         decision=key,
         address=shadow.address,
@@ -142,7 +141,9 @@ def shadow_entry(allocation: Allocation, shadow: Allocator, *, key: str) -> NewE
 
 
 def shadow_probabilities(entry: ShadowEntry, shape: tuple[int, ...]) -> FloatArray:
-    """What a stored shadow would have done ``(B, R, S, K)``; each cell's sum is brought back to 1.
+    """What a stored shadow would have done ``(B, R, S, K)`` or ``(B, A, L)``; each sum is brought back to 1.
+
+    Probabilities of levels are all 0 where the shadow's plan would have answered.
 
     Raises:
         BundleError: It is of another shape.
@@ -151,7 +152,8 @@ def shadow_probabilities(entry: ShadowEntry, shape: tuple[int, ...]) -> FloatArr
     if flat.size != np.prod(shape):
         raise BundleError(f"A stored shadow of {entry.decision!r} has probabilities of another shape.")
     table = flat.reshape(shape)
-    return table / table.sum(axis=-1, keepdims=True)
+    total = table.sum(axis=-1, keepdims=True)
+    return table / np.where(total > 0.0, total, 1.0)
 
 
 def decode_entry(payload: bytes, kind: type[EntryType]) -> EntryType:
@@ -189,8 +191,8 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
         BundleError: An array is missing, or there is not one entry a row or place of the schema.
     """
     rows = len(entry.decision_ids)
-    lengths = {axis: len(schema.axes.get(axis, [])) for axis in _AXES} | {"B": rows, "1": 1}
-    if entry.shape != tuple(lengths[axis] for axis in _AXES):
+    lengths = {axis: len(names) for axis, names in schema.axes.items()} | {"B": rows, "1": 1}
+    if entry.shape != stored_lengths(schema):
         raise BundleError("A stored decision has other axes than the schema of its bundle.")
     by_row = [("off", entry.off)] if entry.off else []
     for name, found in (*by_row, *((name, getattr(entry, name)) for name in _BY_ROW)):
@@ -198,7 +200,9 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
             raise BundleError(f"A stored decision has {len(found)} entries in {name}, not {rows}.")
     for strange in set(entry.source).difference(_SOURCES):
         raise BundleError(f"A stored decision has the source {strange[:100]!r}.")
-    known = {name: ("<i8" if name in INTEGERS else "<f8", axes) for name, axes in KNOWN_AXES.items()} | BESIDE
+    shape = SHAPES[schema.shape]
+    known = {name: ("<i8" if name in INTEGERS else "<f8", axes) for name, axes in shape.known.items()} | BESIDE
+    known["held"] = ("<i8", shape.held)
     known |= {field.name: ("<i8" if field.dtype == "int64" else "<f8", "".join(field.axes)) for field in schema.inputs}
     known |= {MISSING + field.name: ("?", "".join(field.axes)) for field in schema.asked}
 
@@ -218,10 +222,10 @@ def allocation_of(entry: DecisionEntry, schema: Schema) -> Allocation:
     inputs = arrays(entry.inputs, (field.name for field in schema.asked))
     outputs = arrays(entry.outputs, (field.name for field in schema.outputs if field.name != "allowed_mass"))
     if "probabilities" in outputs:
-        # As they were rounded to be stored, each cell's sum brought back to 1.
+        # As they were rounded to be stored, each distribution's sum brought back to 1.
         wide = outputs["probabilities"].astype(np.float64)
-        total = wide.sum(axis=3, keepdims=True)
-        outputs["probabilities"] = wide / np.where(total > 0.0, total, 1.0)  # where all was stopped they are 0
+        total = wide.sum(axis=-1, keepdims=True)
+        outputs["probabilities"] = wide / np.where(total > 0.0, total, 1.0)  # where nothing was drawn they are 0
     beside: dict[str, Any] = {name: inputs.pop(name) for name in BESIDE if name in inputs}
     gaps = [name for name in inputs if name.startswith(MISSING)]
     beside["missing"] = {name.removeprefix(MISSING): inputs.pop(name) for name in gaps}

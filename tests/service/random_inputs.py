@@ -3,13 +3,21 @@
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.factors import Factors
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.graph_session import Arrays
 
 
 def random_inputs(
-    scenario: Scenario, sample: Observation, rows: int, *, seed: int, tactic: bool, channels: bool
+    scenario: Scenario,
+    sample: Observation,
+    rows: int,
+    *,
+    seed: int,
+    tactic: bool,
+    channels: bool,
+    factors: Factors | None = None,
 ) -> Arrays:
     """Features from ordinary to absurd, budgets from nothing to more than there is, caps from zero to none."""
     rng = np.random.default_rng(seed)
@@ -44,6 +52,10 @@ def random_inputs(
     }
     if channels:
         made["channels"] = features(regions, segments, media, sample.channels.shape[4])
+    if factors is not None:
+        forced = np.full((rows, len(factors)), -1, dtype=np.int64)
+        forced[::7] = rng.integers(0, factors.levels, size=forced[::7].shape)
+        made |= {"uniform": np.clip(rng.random(forced.shape), 2.0**-53, 1.0 - 2.0**-53), "forced": forced}
     if tactic:
         count = len(scenario.menu)
         uniform = rng.random((rows, regions, segments))

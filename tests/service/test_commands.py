@@ -30,6 +30,19 @@ def test_a_plan_becomes_a_bundle(command: Command, tmp_path: Path) -> None:
     assert "no certificate" in err
 
 
+def test_the_re_planner_becomes_a_bundle_whose_log_can_be_evaluated(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "replan.xbopt"
+    options = ("--scenario", "quickstart", "-o", path, "--exploration", "0.2", "--unproven", "--json")
+    code, out, err = command("export", "replan", *options)
+    assert code == 0
+    told = json.loads(out)
+    assert (told["name"], told["shape"], told["exploration"]) == ("replan-explore0.2", "factored", 0.2)
+    assert told["log_can_judge"] == ["policies over its factors"]
+    assert "will judge no" not in err
+    bundle = load_bundle(path, unproven=True)
+    assert (bundle.schema.anchor, bundle.plan.name) == ("replan", "planner")
+
+
 def test_a_plan_is_exported_from_python_as_by_the_command(tmp_path: Path) -> None:
     import xbopt
 

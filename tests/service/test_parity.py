@@ -9,8 +9,10 @@ from tests.service.conftest import TIGHT, Exported
 from tests.service.random_inputs import limit_violations, random_inputs
 from tests.worlds import market_of
 from xbopt.agents.exploration import ExploringPolicy
+from xbopt.agents.factored_direct import FactoredDirect
+from xbopt.agents.planner.replanning import replanning_around
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.decisions.policy import DirectPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy
 from xbopt.service.bundle.graph_session import GraphSession, largest_difference
 from xbopt.service.bundle.schema import Feature, Missing
 from xbopt.service.exporting.description import build_schema
@@ -36,28 +38,35 @@ def session_of(policy: Policy, market: MarketParameters) -> tuple[GraphSession, 
         "G": plain_features(sample.cell_names),
         "E": plain_features(sample.channel_names) if reads_channels(policy) else [],
     }
-    shape = "direct" if isinstance(policy, DirectPolicy) else "tactic"
-    schema = build_schema(market.scenario, shape, features, market.scenario.menu.labels)
+    if isinstance(policy, FactoredPolicy):
+        schema = build_schema(market.scenario, "factored", features, policy.factors)
+    elif isinstance(policy, DirectPolicy):
+        schema = build_schema(market.scenario, "direct", features, None)
+    else:
+        schema = build_schema(market.scenario, "tactic", features, policy.menu)
     return GraphSession(policy_graph(policy, market.scenario, sample, schema), schema), sample
 
 
 def check_parity(policy: Policy, market: MarketParameters, *, rows: int, seed: int) -> None:
     session, sample = session_of(policy, market)
     scenario = market.scenario
-    tactic = not isinstance(policy, DirectPolicy)
-    inputs = random_inputs(scenario, sample, rows, seed=seed, tactic=tactic, channels=reads_channels(policy))
+    factors = policy.factors if isinstance(policy, FactoredPolicy) else None
+    tactic = not isinstance(policy, DirectPolicy | FactoredPolicy)
+    inputs = random_inputs(
+        scenario, sample, rows, seed=seed, tactic=tactic, channels=reads_channels(policy), factors=factors
+    )
     found = session.named(inputs)
-    known = inputs | ({"tactic": found["tactic"]} if tactic else {})
+    known = inputs | {name: found[name] for name in ("tactic", "levels") if name in found}
     wanted = reference_outputs(policy, scenario, sample, known)
     for name, array in found.items():
         # Money is compared as a share of what a day may spend; everything else is of order 1.
         unit = scenario.limits.daily_base if name == "spend_base" else 1.0
         assert largest_difference(array, wanted[name]) / unit <= PARITY, name
     assert limit_violations(scenario, inputs, found["spend_base"], found["discount_frac"]) == 0
-    if tactic:
-        own = reference_outputs(policy, scenario, sample, inputs)["tactic"]
-        # A draw may fall on the edge between two tactics; then rounding decides.
-        assert (own != found["tactic"]).mean() < 1e-4
+    for name in known.keys() - inputs.keys():
+        own = reference_outputs(policy, scenario, sample, inputs)[name]
+        # A draw may fall on the edge between two choices; then rounding decides.
+        assert (own != found[name]).mean() < 1e-4
 
 
 @pytest.mark.parametrize("market", ["quickstart", "tight"])
@@ -76,6 +85,16 @@ def test_an_exploring_plan_and_its_graph_agree(market: str, quickstart: MarketPa
     check_parity(ExploringPolicy(plan=plan, scenario=where.scenario, exploration=0.25), where, rows=ROWS, seed=2)
 
 
+@pytest.mark.parametrize("market", ["quickstart", "tight", "floor"])
+def test_the_re_planner_and_its_graph_agree(market: str, quickstart: MarketParameters) -> None:
+    """All of its solve, with caps, maximums, locks and a return floor, on ratios from ordinary to absurd."""
+    floored = {**TIGHT, "budget": {**TIGHT["budget"], "roi_floor": 0.6}}
+    where = quickstart if market == "quickstart" else market_of(TIGHT if market == "tight" else floored)
+    policy = replanning_around(where, BUILT_IN["calendar"](where))
+    check_parity(policy, where, rows=1000, seed=5)
+    check_parity(FactoredDirect.of(policy, where, 0.25), where, rows=1000, seed=6)
+
+
 @pytest.mark.parametrize("batch", [1, 7, 65_536])
 def test_the_size_of_a_batch_changes_nothing(tactic: Exported, batch: int) -> None:
     """A row is answered the same alone and among 65,535 others."""
@@ -89,22 +108,29 @@ def test_the_size_of_a_batch_changes_nothing(tactic: Exported, batch: int) -> No
             assert largest_difference(array[0], together[name][row]) <= 1e-9, name
 
 
-@pytest.mark.parametrize("exploration", [0.0, 0.2])
-@pytest.mark.parametrize("form", ["factored", "full"])
-@pytest.mark.parametrize("encoding", ["tactics", "continuous"])
+@pytest.mark.parametrize(
+    ("encoding", "form", "exploration"),
+    [
+        ("tactics", "factored", 0.0),
+        ("tactics", "factored", 0.2),
+        ("residual", "factored", 0.0),
+        ("residual", "factored", 0.2),
+        ("continuous", "factored", 0.0),
+        ("continuous", "full", 0.0),
+    ],
+)
 @pytest.mark.parametrize("network", ["flat", "shared"])
 def test_a_trained_network_and_its_graph_agree(
     network: str, encoding: str, form: str, exploration: float, quickstart: MarketParameters
 ) -> None:
     """Every network and encoding, with weights and statistics far from their beginnings."""
     torch = pytest.importorskip("torch")
-    from xbopt.agents.ppo.policy import PpoTacticPolicy, as_policy, build_parts
+    from xbopt.agents.ppo.policy import PpoDirectPolicy, as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
 
-    if exploration and encoding == "continuous":
-        pytest.skip("a continuous policy names its decision; there is nothing to explore")
+    plan = BUILT_IN["calendar"](quickstart)
     settings = replace(PpoSettings(), network=network, encoding=encoding, form=form)  # type: ignore[arg-type]
-    parts = build_parts(quickstart, BUILT_IN["calendar"](quickstart), settings)
+    parts = build_parts(quickstart, plan, settings, replanning_around(quickstart, plan))
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in parts.network.parameters():
@@ -116,7 +142,7 @@ def test_a_trained_network_and_its_graph_agree(
                 buffer.copy_(torch.rand(buffer.shape, generator=noise))
     policy = as_policy(parts)
     if exploration:
-        assert isinstance(policy, PpoTacticPolicy)
+        assert not isinstance(policy, PpoDirectPolicy)
         policy = policy.exploring(exploration)
     check_parity(policy, quickstart, rows=1000, seed=4)
 
