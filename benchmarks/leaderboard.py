@@ -136,7 +136,8 @@ def leaderboard(
                 missing[row] = "not run"
                 continue
             asked.append(AgentPolicy(offline_agent(path), campaign, name=row, scaled=True))
-        elif row not in rows:
+            continue
+        if row not in rows:
             missing[row] = "not run"
         elif row == "random":
             asked.append(AgentPolicy(random_agent(card, budget.seed), campaign, name=row))
@@ -161,7 +162,7 @@ def leaderboard(
     )
     head = (
         f"{card.card}: {found.runs} test worlds, {card.metric} in {found.scenario.base_currency}; "
-        f"learners of stable-baselines3 took {budget.steps:,} decisions, ours {budget.seconds:g} s."
+        f"budget of learners: {budget.steps:,} decisions (stable-baselines3), {budget.seconds:g} s (ours)."
     )
     lines = [
         head,
