@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/bench_market_bandits.py SCENARIO AGENT MINUTES [ORACLE_WORLDS]``. Trains the agent, plays it,
 the uniform plan, the planner and the re-planner in 256 worlds that neither training nor the choice of the best policy
-has seen, and plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; ``oracle_plans.py`` keeps such plans).
+has seen, and plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; ``oracle_plans.py`` keeps
+such plans).
 ``gap_closed`` is (policy - uniform) / (oracle - uniform) in contribution margin, on the oracle's worlds.
 """
 
