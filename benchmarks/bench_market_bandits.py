@@ -1,8 +1,9 @@
 """How much of the way to a planner that knows everything a trained bandit goes.
 
 Run ``python benchmarks/bench_market_bandits.py SCENARIO AGENT MINUTES [ORACLE_WORLDS]``. Trains the agent, plays it,
-the uniform plan and the planner in 256 worlds that neither training nor the choice of the best policy has seen, and
-plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; ``oracle_plans.py`` keeps such plans).
+the uniform plan, the planner and the re-planner in 256 worlds that neither training nor the choice of the best policy
+has seen, and plans ``ORACLE_WORLDS`` of them with their own parameters (0 leaves that out; ``oracle_plans.py`` keeps
+such plans).
 ``gap_closed`` is (policy - uniform) / (oracle - uniform) in contribution margin, on the oracle's worlds.
 """
 
@@ -17,7 +18,7 @@ from oracle_plans import planned
 
 from xbopt.agents.bandits.encodings import load_policy
 from xbopt.agents.bandits.validation import HeldOutWorlds
-from xbopt.agents.policies import built_in_policy
+from xbopt.agents.policies import PolicyShelf, built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import TrainingProgress, train
 from xbopt.core.arrays import FloatArray
@@ -47,19 +48,22 @@ def main() -> None:
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         policy = load_policy(RunDirectory.open(Path(folder) / "run").policy, market)
     print(f"{name}, {agent}: {summary.steps:,} decisions in {wall:.0f} s ({processor:.0f} s of the processor)")
-    print(f"held out: {summary.gain_base:,.0f} (se {summary.gain_se_base:,.0f}) of reward above {summary.plan}")
-    planner = built_in_policy("planner", market)
+    print(f"validation: {summary.gain_base:,.0f} (se {summary.gain_se_base:,.0f}) of reward above {summary.plan}")
+    shelf = PolicyShelf(market)
+    planner, replan = shelf.policy("planner"), shelf.policy("replan")
     worlds = np.arange(WORLDS)
     margin = {
         "uniform": HeldOutWorlds(market, built_in_policy("uniform", market), worlds, seed=SEED, weight=0.0).planned
     }
     beside = HeldOutWorlds(market, planner, worlds, seed=SEED, weight=0.0)
     margin["planner"] = beside.planned
-    margin[agent] = beside.planned + beside.gain(policy)
-    with_customers = HeldOutWorlds(market, planner, worlds, seed=SEED, weight=1.0).gain(policy)
+    margin["replan"] = beside.reward(replan)
+    margin[agent] = beside.reward(policy)
+    with_customers = HeldOutWorlds(market, replan, worlds, seed=SEED, weight=1.0).gain(policy)
     for what, values in margin.items():
         line(f"contribution margin, {what}", values)
     line(f"{agent} above planner", margin[agent] - margin["planner"])
+    line(f"{agent} above replan", margin[agent] - margin["replan"])
     line("the same with the customers' value", with_customers)
     if known:
         oracle = planned(market, known)[1]

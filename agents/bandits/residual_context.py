@@ -19,8 +19,11 @@ from xbopt.simulator.parameters import MarketParameters
 ByKind = Mapping[FactorKind, FloatArray]
 LEARNT_KINDS: tuple[FactorKind, ...] = ("spend", "discount", "timing", "pace")
 """Kinds of factors in the order in which they are looked at; each has one model for all its factors."""
-_BY_CELL: tuple[str, ...] = ("planned_discount", "event_strength", "time_left", "conversion_log")
-"""What a deal is worth differs by cell on these."""
+_BY_CELL: Mapping[str, float] = {
+    "planned_discount": 1.0, "event_strength": 1.0, "time_left": 1.0, "conversion_log": 10.0
+}  # fmt: skip
+"""What a deal is worth differs by cell on these; each times a number that makes it of ordinary size, or the ridge would
+take a conversion that is a tenth better for nothing."""
 _LARGEST_MOVE = 2.0
 _LEAST_SHARE = 0.1
 
@@ -120,7 +123,7 @@ class ResidualContext:
         seen = np.concatenate(
             [np.broadcast_to(by_region[:, :, None], (*by_cell.shape[:3], by_region.shape[2])), by_cell], axis=3
         )
-        told = seen[..., [self._cell_seen.index(name) for name in _BY_CELL]]
+        told = seen[..., [self._cell_seen.index(name) for name in _BY_CELL]] * np.array(list(_BY_CELL.values()))
         own = (cell[..., None] * told[..., None, :]).reshape(worlds, regions, segments, -1)
         parts: dict[FactorKind, tuple[tuple[int, ...], tuple[FloatArray, ...]]] = {
             "spend": (

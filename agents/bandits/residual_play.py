@@ -9,8 +9,9 @@ being learnt would play it: what a deal costs depends on the deals before it, so
 policy will stand, not where drawn ones would have led.
 
 Who of a cell's factors earned it: all are drawn independently, so an additive model of the gain has one answer. A
-factor is credited with the gain less what the models expect of the others (backfitting; Buja, Hastie & Tibshirani 1989,
-"Linear smoothers and additive models"), which leaves its mean and takes their noise away.
+factor is credited with the gain of its cell (of its region for discount and timing; of the whole for pace, and for
+spend too where the budget binds) less what the models expect of the others, which leaves its mean and takes their noise
+away (backfitting; Buja, Hastie & Tibshirani 1989, "Linear smoothers and additive models").
 """
 
 from collections.abc import Iterator, Mapping
@@ -146,19 +147,22 @@ class Credit:
     Attributes:
         noise_base: Standard deviation of the gain by cell ``(R, S)``, base currency.
         scale: Size of a reward of 1, in a factor's unit.
+        shares_money: Whether the budget binds, so that what one channel spends is missing in every cell.
     """
 
     noise_base: FloatArray
     scale: float
+    shares_money: bool
 
     @classmethod
-    def of(cls, experience: list[ResidualExperience]) -> "Credit":
+    def of(cls, experience: list[ResidualExperience], *, shares_money: bool) -> "Credit":
         """By the noise of some decisions."""
         gains = np.concatenate([one.gain_base for one in experience])
         noise = gains.std(axis=0)
         noise = np.maximum(noise, 1e-3 * max(float(noise.max()), 1e-9))
         units = np.concatenate([one.units["spend"] for one in experience])
-        return cls(noise_base=noise, scale=float(np.median(noise[..., None] / units)))
+        scale = float(np.median(noise[..., None] / units))
+        return cls(noise_base=noise, scale=scale, shares_money=shares_money)
 
     def learn(self, bandits: ResidualBandits, one: ResidualExperience) -> tuple[int, int]:
         """Let every kind learn; gives how many rows they were, and how many rewards had to be cut."""
@@ -174,10 +178,15 @@ class Credit:
         explained = expected["spend"].sum(axis=3) + expected["discount"]
         explained = explained + expected["timing"][:, :, None] * own_share + expected["pace"][:, None, None] * share
         left = one.gain_base - explained
-        over = {"spend": left[..., None], "discount": left, "timing": left.sum(axis=2), "pace": left.sum(axis=(1, 2))}
+        # A deal for some people of a region takes orders from the others there.
+        region = left.sum(axis=2)
+        own = region.sum(axis=1)[:, None, None] if self.shares_money else left
+        over = {"spend": own[..., None], "discount": region[..., None], "timing": region, "pace": region.sum(axis=1)}
         variance = self.noise_base**2
+        regions = variance.sum(axis=1)
         noise = {
-            "spend": variance[..., None], "discount": variance, "timing": variance.sum(axis=1), "pace": variance.sum()
+            "spend": variance.sum() if self.shares_money else variance[..., None], "discount": regions[:, None],
+            "timing": regions, "pace": variance.sum(),
         }  # fmt: skip
         count = cut = 0
         for kind, rows in one.rows.items():

@@ -162,7 +162,7 @@ class ResidualTraining:
             else:
                 self._learn(experience, self._credit)
         if self._credit is None:
-            self._credit = Credit.of(kept)
+            self._credit = Credit.of(kept, shares_money=self._price > 0.0)
             for experience in kept:
                 self._learn(experience, self._credit)
         standing.batch += 1
@@ -237,7 +237,9 @@ class ResidualTraining:
             caution = cast("dict[FactorKind, float]", stored["caution"])
             self._caution = {kind: float(caution[kind]) for kind in LEARNT_KINDS}
             noise = np.array(stored["noise_base"], dtype=np.float64)
-            self._credit = Credit(noise_base=noise, scale=float(cast("float", stored["scale"])))
+            self._credit = Credit(
+                noise_base=noise, scale=float(cast("float", stored["scale"])), shares_money=self._price > 0.0
+            )
             hashes = cast("dict[str, str]", stored["sha256"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PolicyError(f"{path} is missing or damaged; train anew.") from error

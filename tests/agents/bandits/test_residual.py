@@ -87,7 +87,7 @@ def policy(
 ) -> ResidualBanditPolicy:
     bandits = bandits_for(context, actions, request.param)
     experience = played(market, context, actions, bandits, worlds=np.arange(1000, 1006))
-    credit = Credit.of(experience)
+    credit = Credit.of(experience, shares_money=False)
     for one in experience:
         credit.learn(bandits, one)
     return ResidualBanditPolicy(bandits=bandits, context=context, actions=actions, caution=OPEN)
