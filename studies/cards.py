@@ -17,8 +17,8 @@ from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.fields import Section, Text
 from xbopt.env.actions import Actions, EncodingName, Form
-from xbopt.env.campaign import Objective
 from xbopt.env.features import Float32Array
+from xbopt.env.settings import Objective
 from xbopt.studies.tasks import Task, scaled_env
 
 if TYPE_CHECKING:

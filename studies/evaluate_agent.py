@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from xbopt.agents.policies import NAMES
+from xbopt.agents.training import TEST_WORLDS
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.paired import PairedDifference
 from xbopt.env.actions import ENCODINGS, FORMS, EncodingName, Form
@@ -27,8 +28,6 @@ from xbopt.studies.tasks import Task
 if TYPE_CHECKING:
     import gymnasium
 
-TEST_WORLDS = 2**42
-"""Number of the first world of tests: nothing is trained or chosen in these worlds."""
 REFERENCE = "replan"
 
 

@@ -16,9 +16,10 @@ from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import DecisionError, PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.actions import Actions, EncodingName, Form
-from xbopt.env.campaign import Campaign, CampaignSettings, Objective
+from xbopt.env.campaign import Campaign
 from xbopt.env.drawn_actions import DrawnActions
 from xbopt.env.features import Float32Array
+from xbopt.env.settings import CampaignSettings, Objective
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 

@@ -48,6 +48,7 @@ class MarketBanditSettings:
         customer_weight: Weight of what is worth something after the window, customers and what is left behind: 1 as in
             every agent's objective.
         held_out_worlds: Worlds on which the best policy is chosen.
+        test_worlds: Worlds that choose nothing, on which the final figures are told; 0 for none.
         evaluate_every: Batches of worlds between two looks at them.
         patience: Looks without improvement after which training stops.
         exploration: Share of uniform exploration of the finished policy.
@@ -60,6 +61,7 @@ class MarketBanditSettings:
     window_days: int = 28
     customer_weight: float = 1.0
     held_out_worlds: int = 48
+    test_worlds: int = 256
     evaluate_every: int = 3
     patience: int = 20
     exploration: float = 0.0
@@ -80,6 +82,8 @@ class MarketBanditSettings:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
         if self.held_out_worlds < 2:
             raise UsageError("held_out_worlds must be at least 2.")
+        if self.test_worlds < 0 or self.test_worlds == 1:
+            raise UsageError(f"test_worlds is {self.test_worlds}; 0, or at least 2, is wanted.")
         for name in ("customer_weight", "exploration"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UsageError(f"{name} is {getattr(self, name)}; a share from 0 to 1 is wanted.")

@@ -25,16 +25,19 @@ from xbopt.agents.bandits.market_play import Experience, play_campaigns, price_o
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, settings_for
 from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
+from xbopt.agents.final_figures import FinalFigures, final_figures
 from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
     HELD_OUT_WORLDS,
+    TEST_WORLDS,
     TRAINING_WORLDS,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
     TrainingSummary,
+    trained_policy,
 )
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchor import Anchor
@@ -147,6 +150,22 @@ class BanditTraining:
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
             plan_reward_base=float(self._held_out.planned.mean()),
+            over_plan_base=standing.best_gain_base,
+            over_plan_se_base=standing.best_se_base,
+            test=self._tested(run),
+        )
+
+    def _tested(self, run: RunDirectory) -> FinalFigures | None:
+        """The kept policy and the plan on worlds that chose nothing."""
+        if self._own.test_worlds == 0:
+            return None
+        return final_figures(
+            self._market,
+            {self._settings.agent: trained_policy(run, self._market), self._plan.name: self._plan},
+            worlds=self._own.test_worlds,
+            first_world=TEST_WORLDS,
+            seed=self._settings.seed,
+            customer_weight=self._own.customer_weight,
         )
 
     def _batch(self) -> None:

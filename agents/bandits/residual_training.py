@@ -24,6 +24,7 @@ from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
 from xbopt.agents.bandits.residual_play import Credit, ResidualExperience, play_residuals
 from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_actions, save_policy
 from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
+from xbopt.agents.final_figures import FinalFigures, final_figures
 from xbopt.agents.planner.policy import average_plan
 from xbopt.agents.planner.replanning import replanning_around, replanning_policy
 from xbopt.agents.policies import built_in_policy
@@ -31,11 +32,13 @@ from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
     HELD_OUT_WORLDS,
+    TEST_WORLDS,
     TRAINING_WORLDS,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
     TrainingSummary,
+    trained_policy,
 )
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchor import Anchor
@@ -126,11 +129,30 @@ class ResidualTraining:
         return TrainingSummary(
             steps=standing.rows,
             stopped=stopped,
-            plan=self._anchor.name,
-            held_out_worlds=self._own.held_out_worlds,
+            plan=self._anchor.plan.name,
+            validation_worlds=self._own.held_out_worlds,
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
-            plan_reward_base=float(self._held_out.planned.mean()),
+            plan_reward_base=float(self._held_out.planned.mean()) - self._over_plan,
+            anchor=self._anchor.name,
+            anchor_reward_base=float(self._held_out.planned.mean()),
+            over_plan_base=standing.best_gain_base + self._over_plan,
+            test=self._tested(run),
+        )
+
+    def _tested(self, run: RunDirectory) -> FinalFigures | None:
+        """The kept policy, the plan and the re-planner on worlds that chose nothing."""
+        if self._own.test_worlds == 0:
+            return None
+        market, plan = self._market, self._anchor.plan
+        kept = trained_policy(run, market)
+        return final_figures(
+            market,
+            {self._settings.agent: kept, plan.name: plan, self._anchor.name: self._anchor},
+            worlds=self._own.test_worlds,
+            first_world=TEST_WORLDS,
+            seed=self._settings.seed,
+            customer_weight=self._own.customer_weight,
         )
 
     def _policy(self) -> ResidualBanditPolicy:

@@ -137,7 +137,7 @@ def test_what_is_no_certificate_is_told_so(command: Command, tmp_path: Path, tex
 
 def test_a_run_is_told_by_its_files_and_its_exploration(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    train("quickstart", "lin_ucb", run, steps=64, seed=1, options={"encoding": "tactics"})
+    train("quickstart", "lin_ucb", run, steps=64, seed=1, options={"encoding": "tactics", "test_worlds": 0})
     scenario = load_scenario("quickstart")
     plain, _ = policy_of_run(run, scenario=None, exploration=None)
     exploring, _ = policy_of_run(run, scenario=None, exploration=0.4)

@@ -188,7 +188,7 @@ def test_train_evaluate_export_serve_log_evaluate(serve: Serve, quickstart: Mark
     """The estimate from the service's log agrees with the simulator within its 99.9 % interval."""
     scenario = quickstart.scenario
     run = tmp_path / "run"
-    train("quickstart", "lin_ucb", run, steps=600, seed=5, options={"encoding": "tactics"})
+    train("quickstart", "lin_ucb", run, steps=600, seed=5, options={"encoding": "tactics", "test_worlds": 0})
     policy = trained_policy(RunDirectory.open(run), quickstart)
     assert isinstance(policy, MarketBanditPolicy)
 

@@ -31,7 +31,7 @@ def policies(market, tmp_path_factory):
 
     folder, plan = tmp_path_factory.mktemp("kinds"), built_in_policy("calendar", market)
     write_plan(plan, market.scenario, folder / "mine.csv")
-    train(market.scenario, "lin_ucb", folder / "bandit", steps=100, seed=5, plan="baseline")
+    train(market.scenario, "lin_ucb", folder / "bandit", steps=100, seed=5, plan="baseline", options={"test_worlds": 0})
     made = {name: policy_from(name, market) for name in ("baseline", "replan")}
     made |= {name: policy_from(str(folder / name), market) for name in ("mine.csv", "bandit")}
     for encoding in ("tactics", "continuous"):

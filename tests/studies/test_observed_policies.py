@@ -42,9 +42,9 @@ def scenario():
 def folder(tmp_path_factory, scenario):
     """Two runs, a log of the baseline, and a log of the first run with shadows."""
     where = tmp_path_factory.mktemp("logs")
-    options: dict[str, object] = {"encoding": "tactics"}
+    options: dict[str, object] = {"encoding": "tactics", "test_worlds": 0}
     train(scenario, "lin_ucb", where / "first", steps=200, seed=5, plan="baseline", options=options)
-    options |= {"width": 8, "test_worlds": 0}
+    options |= {"width": 8}
     train(scenario, "ppo", where / "net", steps=64, seed=5, plan="baseline", options=options)
     simulate(scenario, runs=6, seed=3, exploration=0.4, log=where / "base.parquet")
     runs = [str(where / "net"), str(where / "first")]

@@ -26,7 +26,7 @@ from xbopt.env.policy_contract import check_policy
 from xbopt.simulator.build import build_market
 
 SHORT = ["horizon.days=21", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-QUICK = {"encoding": "tactics", "worlds": 8, "held_out_worlds": 4, "evaluate_every": 1}
+QUICK = {"encoding": "tactics", "test_worlds": 0, "worlds": 8, "held_out_worlds": 4, "evaluate_every": 1}
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 SHORT = ["horizon.days=21", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-QUICK = {"worlds": 4, "held_out_worlds": 4, "evaluate_every": 1}
+QUICK = {"worlds": 4, "test_worlds": 4, "held_out_worlds": 4, "evaluate_every": 1}
 OPEN: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, 0.0)
 SHUT: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, CLOSED)
 
