@@ -4,7 +4,7 @@
 ``config.yaml``    what was asked for: agent, seed, limits, plan, hyperparameters
 ``scenario.yaml``  the scenario with every default and override written out
 ``draws.parquet``  joint draws of its uncertain parameters, where it names some
-``policy/``        the best policy so far, by its reward on held-out worlds
+``policy/``        the best policy so far, by its reward on validation worlds
 ``progress.csv``   one row an evaluation
 ``tensorboard/``   the same figures for TensorBoard, where the agent writes them
 ``checkpoints/``   what ``--resume`` goes on from

@@ -15,17 +15,18 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import scenario_of
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.settings import FIRST_WORLDS
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 DEFAULT_PLAN = "planner"
-TRAINING_WORLDS = 2**40
-"""Global number of the first world to train on. Simulations play worlds below 100,000."""
-HELD_OUT_WORLDS = 2**41
-"""Global number of the first validation world: on these it is chosen which policy is kept."""
-VALIDATION_WORLDS = HELD_OUT_WORLDS
-TEST_WORLDS = 2**42
-"""Global number of the first test world: on these nothing is chosen."""
+TRAINING_WORLDS, VALIDATION_WORLDS, TEST_WORLDS = (
+    FIRST_WORLDS["train"],
+    FIRST_WORLDS["validation"],
+    FIRST_WORLDS["test"],
+)
+"""Global numbers of the first world to train on, of the first validation world (on these it is chosen which policy is
+kept), and of the first test world (on these nothing is chosen). Simulations play worlds below 100,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

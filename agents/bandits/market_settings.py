@@ -47,7 +47,7 @@ class MarketBanditSettings:
         window_days: Days that count as a decision's result.
         customer_weight: Weight of what is worth something after the window, customers and what is left behind: 1 as in
             every agent's objective.
-        held_out_worlds: Worlds on which the best policy is chosen.
+        validation_worlds: Worlds on which the best policy is chosen.
         test_worlds: Worlds that choose nothing, on which the final figures are told; 0 for none.
         evaluate_every: Batches of worlds between two looks at them.
         patience: Looks without improvement after which training stops.
@@ -60,7 +60,7 @@ class MarketBanditSettings:
     worlds: int = 32
     window_days: int = 28
     customer_weight: float = 1.0
-    held_out_worlds: int = 48
+    validation_worlds: int = 48
     test_worlds: int = 256
     evaluate_every: int = 3
     patience: int = 20
@@ -80,8 +80,8 @@ class MarketBanditSettings:
         for name in ("worlds", "window_days", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")
-        if self.held_out_worlds < 2:
-            raise UsageError("held_out_worlds must be at least 2.")
+        if self.validation_worlds < 2:
+            raise UsageError("validation_worlds must be at least 2.")
         if self.test_worlds < 0 or self.test_worlds == 1:
             raise UsageError(f"test_worlds is {self.test_worlds}; 0, or at least 2, is wanted.")
         for name in ("customer_weight", "exploration"):

@@ -1,14 +1,14 @@
 """Training a bandit on a market: ``xbopt train SCENARIO --agent lin_ts`` and its siblings.
 
 A batch of worlds is played, every decision's experience is learned, and every few batches the policy that the bandit
-is without exploring plays the held-out worlds. Each time, one component of the menu is tried at several degrees of
+is without exploring plays the validation worlds. Each time, one component of the menu is tried at several degrees of
 caution, the closed one included, and the best is kept for it: what cannot be shown to beat the plan there is left to
 the plan.
 
 Everything is numbered: batch ``i`` plays worlds ``TRAINING_WORLDS + i * worlds`` onward, and the draws of a world
 depend on its number. So a run that goes on from a checkpoint learns what it would have learned without the break, bit
-for bit. What a break does move: one look more at the held-out worlds where it came between two, which may keep another
-policy as the best.
+for bit. What a break does move: one look more at the validation worlds where it came between two, which may keep
+another policy as the best.
 """
 
 import json
@@ -30,9 +30,9 @@ from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
-    HELD_OUT_WORLDS,
     TEST_WORLDS,
     TRAINING_WORLDS,
+    VALIDATION_WORLDS,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
@@ -49,7 +49,7 @@ from xbopt.simulator.parameters import MarketParameters
 CLOSED = 1e9
 """A degree of caution that never leaves the plan."""
 CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
-"""Degrees of caution among which the held-out worlds choose, for one component of the menu after the other."""
+"""Degrees of caution among which the validation worlds choose, for one component of the menu after the other."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class _Standing:
 
 
 class BanditTraining:
-    """One run: a bandit, the held-out worlds, and what to do between batches.
+    """One run: a bandit, the validation worlds, and what to do between batches.
 
     Args:
         market: The market.
@@ -95,7 +95,7 @@ class BanditTraining:
         self._noise = np.zeros(regions * segments)
         self._standing = _Standing()
         self._caution = [CLOSED] * len(self._bandit.components.sizes)
-        worlds = HELD_OUT_WORLDS + np.arange(own.held_out_worlds)
+        worlds = VALIDATION_WORLDS + np.arange(own.validation_worlds)
         self._held_out = HeldOutWorlds(market, self._plan, worlds, seed=settings.seed, weight=own.customer_weight)
 
     def _resume(self, run: RunDirectory) -> None:
@@ -146,7 +146,7 @@ class BanditTraining:
             steps=standing.rows,
             stopped=stopped,
             plan=self._plan.name,
-            validation_worlds=self._own.held_out_worlds,
+            validation_worlds=self._own.validation_worlds,
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
             plan_reward_base=float(self._held_out.planned.mean()),
@@ -204,7 +204,7 @@ class BanditTraining:
         self._standing.rows += len(reward)
 
     def _evaluate(self, run: RunDirectory, started: float, *, on_schedule: bool) -> TrainingProgress:
-        """Score the policy on the held-out worlds, keep it if it is the best, write everything down.
+        """Score the policy on the validation worlds, keep it if it is the best, write everything down.
 
         A look that is not on schedule, because the run stops there, moves nothing but the best policy: whoever goes on
         goes on as the unbroken run did.

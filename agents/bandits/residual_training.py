@@ -31,9 +31,9 @@ from xbopt.agents.policies import built_in_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
-    HELD_OUT_WORLDS,
     TEST_WORLDS,
     TRAINING_WORLDS,
+    VALIDATION_WORLDS,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
@@ -102,7 +102,7 @@ class ResidualTraining:
         self._credit: Credit | None = None
         self._standing = _Standing()
         self._caution: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, CLOSED)
-        worlds = HELD_OUT_WORLDS + np.arange(own.held_out_worlds)
+        worlds = VALIDATION_WORLDS + np.arange(own.validation_worlds)
         self._held_out = HeldOutWorlds(market, self._anchor, worlds, seed=settings.seed, weight=own.customer_weight)
         self._over_plan = float((self._held_out.planned - self._held_out.reward(plan)).mean())
 
@@ -130,7 +130,7 @@ class ResidualTraining:
             steps=standing.rows,
             stopped=stopped,
             plan=self._anchor.plan.name,
-            validation_worlds=self._own.held_out_worlds,
+            validation_worlds=self._own.validation_worlds,
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
             plan_reward_base=float(self._held_out.planned.mean()) - self._over_plan,

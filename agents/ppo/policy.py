@@ -17,7 +17,7 @@ from xbopt.agents.ppo.credit import Credit, credit_by
 from xbopt.agents.ppo.layout import ActionLayout, action_layout
 from xbopt.agents.ppo.networks import FlatNetwork, Network, SharedNetwork
 from xbopt.agents.ppo.settings import RENAMED, PpoSettings, with_options
-from xbopt.agents.saved_policy import SavedPolicy, read_policy, write_arrays
+from xbopt.agents.saved_policy import read_policy, write_arrays
 from xbopt.agents.saved_policy import save_policy as save_common_parts
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.anchor import Anchor
@@ -27,7 +27,6 @@ from xbopt.core.decisions.factors import Factors, one_notch_exploration
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.core.errors import PolicyError
-from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Encoding
 from xbopt.env.campaign import make_encoding
 from xbopt.env.continuous_actions import ContinuousActions
@@ -52,7 +51,6 @@ class PolicyParts:
         plan: The plan that it starts from.
         anchor_policy: The policy that residual actions are relative to; the plan for other encodings.
         settings: How it is trained.
-        budget_base: The budget that it is trained for, base currency.
     """
 
     network: Network
@@ -63,7 +61,6 @@ class PolicyParts:
     plan: ScheduledPolicy
     anchor_policy: DirectPolicy
     settings: PpoSettings
-    budget_base: float
 
 
 def build_parts(
@@ -99,7 +96,6 @@ def build_parts(
         plan=plan,
         anchor_policy=around,
         settings=settings,
-        budget_base=scenario.limits.total_base,
     )
 
 
@@ -122,7 +118,6 @@ def save_policy(folder: Path, parts: PolicyParts, weights: Mapping[str, torch.Te
         entries={
             "settings": asdict(parts.settings),
             "anchor": anchor_entry(parts.anchor_policy),
-            "budget_base": parts.budget_base,
         },
     )
 
@@ -158,19 +153,7 @@ def load_policy(folder: Path, market: MarketParameters) -> "PpoDirectPolicy | Pp
         parts.network.load_state_dict(weights)
     except RuntimeError as error:
         raise PolicyError(f"The weights in {folder} do not fit the network that policy.json names.") from error
-    return replace(as_policy(parts), notes=_notes(saved, market.scenario))
-
-
-def _notes(saved: SavedPolicy, scenario: Scenario) -> tuple[str, ...]:
-    """What a reader must know where a policy plays another scenario than it was trained for."""
-    if saved.entries["scenario_hash"] == scenario.hash:
-        return ()
-    trained, now = saved.entries.get("budget_base"), scenario.limits.total_base
-    told = f"The policy in {saved.folder} was trained for another version of {scenario.name}: train it anew."
-    if isinstance(trained, float) and trained != now:
-        money = f"a budget of {trained:,.0f} {scenario.base_currency}; here it is {now:,.0f}"
-        told = f"The policy in {saved.folder} was trained for {money}. Its plan is for the other one: train it anew."
-    return (told,)
+    return as_policy(parts)
 
 
 def as_policy(parts: PolicyParts) -> "PpoDirectPolicy | PpoTacticPolicy | PpoResidualPolicy":
@@ -195,7 +178,6 @@ class PpoDirectPolicy:
         features: What it reads.
         name: Name in reports.
         kind: What sort of policy it is.
-        notes: What a reader must know, in sentences.
     """
 
     network: Network
@@ -203,7 +185,6 @@ class PpoDirectPolicy:
     features: FeatureLayout
     name: str = "ppo"
     kind: PolicyKind = "ppo"
-    notes: tuple[str, ...] = ()
 
     def decide(self, observation: Observation) -> Decision:
         """The day's decision, before projection.
@@ -230,7 +211,6 @@ class PpoTacticPolicy:
         exploration: Share of decisions drawn uniformly from the menu; propensities are then at least this over ``K``.
         name: Name in reports and logs.
         kind: What sort of policy it is.
-        notes: What a reader must know, in sentences.
     """
 
     network: Network
@@ -239,7 +219,6 @@ class PpoTacticPolicy:
     exploration: float = 0.0
     name: str = "ppo"
     kind: PolicyKind = "ppo"
-    notes: tuple[str, ...] = ()
 
     @property
     def menu(self) -> AnchoredMenu:
@@ -288,7 +267,6 @@ class PpoResidualPolicy:
         exploration: Share of a factor's decisions that go one notch to either side.
         name: Name in reports and logs.
         kind: What sort of policy it is.
-        notes: What a reader must know, in sentences.
     """
 
     network: Network
@@ -297,7 +275,6 @@ class PpoResidualPolicy:
     exploration: float = 0.0
     name: str = "ppo"
     kind: PolicyKind = "ppo"
-    notes: tuple[str, ...] = ()
 
     @property
     def factors(self) -> Factors:

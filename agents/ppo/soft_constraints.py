@@ -1,7 +1,7 @@
 """Soft constraints: goals of a whole campaign that a projection of single days cannot secure.
 
 Each has a cost on the scale of the reward, which a multiplier prices, and tells by how much it was missed since it was
-last asked, which moves the multiplier. The same constraints judge a policy on the held-out worlds.
+last asked, which moves the multiplier. The same constraints judge a policy on the validation worlds.
 """
 
 from dataclasses import dataclass

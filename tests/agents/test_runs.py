@@ -28,7 +28,7 @@ OPTIONS = {
         "imitation_steps": 0,
         "batch_size": 4,
     },
-    "lin_ts": {"encoding": "tactics", "test_worlds": 0, "worlds": 4, "held_out_worlds": 2},
+    "lin_ts": {"encoding": "tactics", "test_worlds": 0, "worlds": 4, "validation_worlds": 2},
 }
 
 

@@ -14,7 +14,7 @@ def test_data_for_minari(xbopt_command, tmp_path):
     )
     assert answer.code == 0, answer.err
     told = json.loads(answer.out)
-    assert told["id"] == "xbopt/quickstart/greedy_roas_notch0_3-v0"
+    assert told["id"] == "xbopt/quickstart/greedy_roas_explore0_3-v0"
     assert told["first_world"] == 2**40
     data = minari.MinariDataset(tmp_path / told["path"])
     assert data.total_episodes == told["episodes"] == 3

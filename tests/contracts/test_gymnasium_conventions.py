@@ -15,7 +15,7 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics as RecordVectorSta
 
 import xbopt
 from xbopt.agents import CampaignVecEnv
-from xbopt.agents.training import HELD_OUT_WORLDS, TRAINING_WORLDS
+from xbopt.agents.training import TRAINING_WORLDS, VALIDATION_WORLDS
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import folded_seed
 from xbopt.core.scenario.loading import scenario_text
@@ -92,7 +92,7 @@ def test_a_seed_that_streams_take_is_folded_to_itself():
 
 
 def test_splits_share_no_world_with_each_other_or_with_comparisons():
-    assert (FIRST_WORLDS["train"], FIRST_WORLDS["validation"]) == (TRAINING_WORLDS, HELD_OUT_WORLDS)
+    assert (FIRST_WORLDS["train"], FIRST_WORLDS["validation"]) == (TRAINING_WORLDS, VALIDATION_WORLDS)
     firsts = sorted(FIRST_WORLDS.values())
     assert firsts[0] >= 2**40
     assert min(np.diff(firsts)) >= 2**40

@@ -26,7 +26,7 @@ from xbopt.env.policy_contract import check_policy
 from xbopt.simulator.build import build_market
 
 SHORT = ["horizon.days=21", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-QUICK = {"encoding": "tactics", "test_worlds": 0, "worlds": 8, "held_out_worlds": 4, "evaluate_every": 1}
+QUICK = {"encoding": "tactics", "test_worlds": 0, "worlds": 8, "validation_worlds": 4, "evaluate_every": 1}
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_training_beats_the_plan_on_worlds_it_never_saw(scenario, market, tmp_pa
         tmp_path / "run",
         steps=4 * 64 * 3 * cells,
         plan="baseline",
-        options={"encoding": "tactics", "worlds": 64, "held_out_worlds": 64, "evaluate_every": 1},
+        options={"encoding": "tactics", "worlds": 64, "validation_worlds": 64, "evaluate_every": 1},
     )
     assert summary.gain_base > 3.0 * summary.gain_se_base
 
@@ -281,7 +281,7 @@ def test_a_nan_in_the_observation_is_named(market, context, plan):
         ({"colour": 1}, "lin_ucb has no setting 'colour'"),
         ({"worlds": "many"}, "worlds is 'many'"),
         ({"form": "loose"}, "form is 'loose'"),
-        ({"held_out_worlds": 1}, "at least 2"),
+        ({"validation_worlds": 1}, "at least 2"),
         ({"customer_weight": 2.0}, "customer_weight is 2"),
     ],
 )

@@ -28,7 +28,7 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
 SHORT = ["horizon.days=21", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-QUICK = {"worlds": 4, "test_worlds": 4, "held_out_worlds": 4, "evaluate_every": 1}
+QUICK = {"worlds": 4, "test_worlds": 4, "validation_worlds": 4, "evaluate_every": 1}
 OPEN: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, 0.0)
 SHUT: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, CLOSED)
 
@@ -214,7 +214,9 @@ def test_what_is_not_shown_to_be_better_stays_the_anchor(
     summary = train(scenario, "lin_ts", tmp_path / "run", steps=1, plan="baseline", options=QUICK)
     kept = policy_from(str(tmp_path / "run"), market)
     assert isinstance(kept, ResidualBanditPolicy)
-    assert summary.plan == "replan"
+    assert (summary.plan, summary.anchor) == ("baseline", "replan")
+    assert summary.test is not None
+    assert set(summary.test.ahead) == {"baseline", "replan"}
     assert summary.gain_base - summary.gain_se_base >= 0.0
     if summary.gain_base == 0.0:
         assert all(degree >= CLOSED for degree in kept.caution.values())

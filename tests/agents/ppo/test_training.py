@@ -243,12 +243,6 @@ def test_settings_that_make_no_sense_are_told(options, message):
         with_options(PpoSettings(), options)
 
 
-def test_a_run_played_under_another_budget_is_told(run, scenario, market):
-    assert load_policy(run / "policy", market).notes == ()
-    poorer = build_market(load_scenario("quickstart", overrides=[*SHORT, "budget.total_base=9000"]))
-    assert "trained for a budget of 11,200 EUR; here it is 9,000" in load_policy(run / "policy", poorer).notes[0]
-
-
 def test_a_plan_of_ones_own_is_a_beginning(scenario, market, tmp_path):
     from xbopt.core.scenario.plan_table import read_plan, write_plan
 
