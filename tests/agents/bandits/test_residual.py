@@ -214,7 +214,7 @@ def test_what_is_not_shown_to_be_better_stays_the_anchor(
     summary = train(scenario, "lin_ts", tmp_path / "run", steps=1, plan="baseline", options=QUICK)
     kept = policy_from(str(tmp_path / "run"), market)
     assert isinstance(kept, ResidualBanditPolicy)
-    assert summary.plan == "replan"
+    assert (summary.anchor, summary.plan) == ("replan", "baseline")
     assert summary.gain_base - summary.gain_se_base >= 0.0
     if summary.gain_base == 0.0:
         assert all(degree >= CLOSED for degree in kept.caution.values())
