@@ -98,11 +98,6 @@ class _BundleFace:
         where = f"where a feature lies beyond what was seen when it was exported{self._for_plan}"
         return (f"The bundle {self.name} is asked with its guardrails: as in service, its plan answers {where}.",)
 
-    @property
-    def reads_own_cell_only(self) -> bool:
-        """Of bandits, which read the cells one by one, and of plans, which read none."""
-        return self._allocator.bundle.manifest.provenance.policy_kind == "bandit" or not self.axes.channel_features
-
     @cached_property
     def axes(self) -> MarketAxes:
         """The names along the axes of the schema."""
@@ -177,6 +172,11 @@ class BundlePolicy(_BundleFace):
                 "with --exploration 0: then it draws what it decides."
             )
         self.menu = BundleMenu(labels=tuple(schema.axes["K"]))
+
+    @property
+    def reads_own_cell_only(self) -> bool:
+        """Of bandits, which read the cells one by one, and of plans, which read none."""
+        return self._allocator.bundle.manifest.provenance.policy_kind == "bandit" or not self.axes.channel_features
 
     def probabilities(self, observation: Observation) -> FloatArray:
         """Probability of each tactic in each cell ``(B, R, S, K)``.

@@ -26,7 +26,7 @@ from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, settings_for
 from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
 from xbopt.agents.final_figures import FinalFigures, final_figures
-from xbopt.agents.policies import built_in_policy
+from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
@@ -79,7 +79,7 @@ class BanditTraining:
     def __init__(self, market: MarketParameters, settings: TrainingSettings) -> None:
         own = settings_for(settings.agent, settings.options)
         self._market, self._own, self._settings = market, own, settings
-        self._plan = built_in_policy(settings.plan or DEFAULT_PLAN, market)
+        self._plan = PolicyShelf(market).plan(settings.plan or DEFAULT_PLAN)
         anchor = Anchor.of(self._plan, market.scenario.limits)
         self._context = MarketContext.of(market, anchor)
         self._price = price_of_money(

@@ -19,12 +19,13 @@ from xbopt.simulator.parameters import MarketParameters
 ByKind = Mapping[FactorKind, FloatArray]
 LEARNT_KINDS: tuple[FactorKind, ...] = ("spend", "discount", "timing", "pace")
 """Kinds of factors in the order in which they are looked at; each has one model for all its factors."""
-_BY_CELL: Mapping[str, float] = {
+BY_CELL: Mapping[str, float] = {
     "planned_discount": 1.0, "event_strength": 1.0, "time_left": 1.0, "conversion_log": 10.0
 }  # fmt: skip
 """What a deal is worth differs by cell on these; each times a number that makes it of ordinary size, or the ridge would
 take a conversion that is a tenth better for nothing."""
-_LARGEST_MOVE = 2.0
+LARGEST_MOVE = 2.0
+"""Log of the largest multiple of a plan's spend that a context tells."""
 _LEAST_SHARE = 0.1
 
 
@@ -88,14 +89,15 @@ class ResidualContext:
             "spend": ("constant", *self.cells, *self.channels, *seen, *spend),
             "discount": (
                 "constant", *self.cells, *seen, *layout.cell_names,
-                *(f"{cell} {name}" for cell in self.cells for name in _BY_CELL),
+                *(f"{cell} {name}" for cell in self.cells for name in BY_CELL),
             ),
             "timing": ("constant", *self.regions, *seen),
             "pace": ("constant", *layout.whole_names, *means),
         }  # fmt: skip
 
     @property
-    def _cell_seen(self) -> tuple[str, ...]:
+    def cell_seen(self) -> tuple[str, ...]:
+        """Names of what a cell sees: its region's features, and its own."""
         return (*self.layout.region_names, *self.layout.cell_names)
 
     def rows(self, observation: Observation, wish: Decision) -> ByKind:
@@ -116,14 +118,14 @@ class ResidualContext:
         planned = self.plan.spend_base[observation.day]
         has = (planned > 0.0) & (wish.spend_base > 0.0)
         move = np.log(np.where(has, wish.spend_base, 1.0) / np.where(has, planned, 1.0))
-        shown = np.concatenate([by_channel, np.clip(move, -_LARGEST_MOVE, _LARGEST_MOVE)[..., None]], axis=4)
+        shown = np.concatenate([by_channel, np.clip(move, -LARGEST_MOVE, LARGEST_MOVE)[..., None]], axis=4)
         trust = layout.channel_names.index("counted_log")
         trusted = np.delete(shown, trust, axis=4) * shown[..., trust : trust + 1]
         cell = np.eye(regions * segments).reshape(regions, segments, -1)
         seen = np.concatenate(
             [np.broadcast_to(by_region[:, :, None], (*by_cell.shape[:3], by_region.shape[2])), by_cell], axis=3
         )
-        told = seen[..., [self._cell_seen.index(name) for name in _BY_CELL]] * np.array(list(_BY_CELL.values()))
+        told = seen[..., [self.cell_seen.index(name) for name in BY_CELL]] * np.array(list(BY_CELL.values()))
         own = (cell[..., None] * told[..., None, :]).reshape(worlds, regions, segments, -1)
         parts: dict[FactorKind, tuple[tuple[int, ...], tuple[FloatArray, ...]]] = {
             "spend": (

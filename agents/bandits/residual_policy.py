@@ -14,7 +14,7 @@ from xbopt.agents.saved_policy import save_policy as save_common_parts
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.factors import FactorKind, Factors, one_notch_exploration
-from xbopt.core.decisions.policy import Observation, PolicyKind
+from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
 from xbopt.env.residual_actions import ResidualActions
 from xbopt.simulator.parameters import MarketParameters
 
@@ -51,6 +51,11 @@ class ResidualBanditPolicy:
     def factors(self) -> Factors:
         """What its probabilities are over."""
         return self.actions.factors
+
+    @property
+    def anchor(self) -> DirectPolicy:
+        """The policy that all neutral levels are."""
+        return self.actions.anchor
 
     def own_levels(self, observation: Observation) -> IntArray:
         """The levels that it takes without exploring ``(B, A)``.

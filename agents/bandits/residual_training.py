@@ -27,7 +27,7 @@ from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
 from xbopt.agents.final_figures import FinalFigures, final_figures
 from xbopt.agents.planner.policy import average_plan
 from xbopt.agents.planner.replanning import replanning_around, replanning_policy
-from xbopt.agents.policies import built_in_policy
+from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
@@ -86,7 +86,7 @@ class ResidualTraining:
         if name == DEFAULT_PLAN:
             self._anchor = replanning_policy(market, average_plan(market))
         else:
-            self._anchor = replanning_around(market, built_in_policy(name, market))
+            self._anchor = replanning_around(market, PolicyShelf(market).plan(name))
         plan = self._anchor.plan
         self._context = ResidualContext.of(market, plan)
         self._actions = residual_actions(market, self._anchor)

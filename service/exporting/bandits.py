@@ -14,22 +14,32 @@ from xbopt.service.exporting.graph import Graph, as_float
 _LARGEST_LOGIT = 30.0
 
 
-def bandit_predictions(graph: Graph, bandit: Bandit, context: str) -> tuple[str, str]:
+def bandit_predictions(graph: Graph, bandit: Bandit, context: str, *, doubted: bool) -> tuple[str, str]:
     """Expected reward of every action and its standard deviation, ``(n, K)`` each, for contexts ``(n, d)``.
+
+    Args:
+        graph: The graph.
+        bandit: The bandit.
+        context: The contexts.
+        doubted: Whether the deviations are wanted; they are an empty text where not.
 
     Raises:
         PolicyError: There is no graph for this kind of bandit.
     """
-    if isinstance(bandit, LinearBandit):
-        return _means(graph, bandit.models, context), _deviations(graph, bandit.models, context)
-    if isinstance(bandit, NeuralLinear):
-        features = _learned_features(graph, bandit, context)
-        return _means(graph, bandit.models, features), _deviations(graph, bandit.models, features)
     if isinstance(bandit, FastCb):
         rates = _rates(graph, bandit, context)
+        if not doubted:
+            return rates, ""
         slope = graph.add("Mul", rates, graph.add("Sub", graph.constant(1.0), rates))
         return rates, graph.add("Mul", slope, _deviations(graph, bandit.models, context))
-    raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
+    if isinstance(bandit, NeuralLinear):
+        features = _learned_features(graph, bandit, context)
+    elif isinstance(bandit, LinearBandit):
+        features = context
+    else:
+        raise PolicyError(f"There is no graph for a {type(bandit).__name__} yet, so it cannot be exported.")
+    means = _means(graph, bandit.models, features)
+    return means, _deviations(graph, bandit.models, features) if doubted else ""
 
 
 def _means(graph: Graph, models: LinearModels, context: str) -> str:
@@ -37,13 +47,19 @@ def _means(graph: Graph, models: LinearModels, context: str) -> str:
 
 
 def _deviations(graph: Graph, models: LinearModels, context: str) -> str:
-    """``sqrt(x'A_k^-1 x)`` of every action ``(n, K)``, from packed upper triangles."""
-    first, second = np.triu_indices(models.theta.shape[2])
-    left = graph.add("Gather", context, graph.constant(first.astype(np.int64)), axis=1)
-    right = graph.add("Gather", context, graph.constant(second.astype(np.int64)), axis=1)
-    products = graph.add("Mul", graph.add("Mul", left, right), graph.constant(np.where(first == second, 1.0, 2.0)))
-    forms = graph.add("MatMul", products, graph.constant(as_float(models.inverse.T)))
-    return graph.add("Sqrt", graph.at_least(forms, 0.0))
+    """``sqrt(x'A_k^-1 x)`` of every action ``(n, K)``.
+
+    Action by action: all products of two features at once would take ``n d^2`` numbers, gigabytes in a large market.
+    """
+    width = models.theta.shape[2]
+    first, second = np.triu_indices(width)
+    forms: list[str] = []
+    for packed in models.inverse:
+        inverse = np.zeros((width, width))
+        inverse[first, second] = inverse[second, first] = packed
+        product = graph.add("Mul", graph.add("MatMul", context, graph.constant(inverse)), context)
+        forms.append(graph.total(product, 1, keep=True))
+    return graph.add("Sqrt", graph.at_least(graph.add("Concat", *forms, axis=1), 0.0))
 
 
 def _rates(graph: Graph, bandit: FastCb, context: str) -> str:

@@ -29,16 +29,17 @@ def market_bandit_graph(
     best: list[str] = []
     for position, bandit in enumerate(policy.bandit.bandits):
         own = graph.constant([int(neutral[position])])
-        mean, spread = bandit_predictions(graph, bandit, rows)
+        caution = policy.caution[position]
+        mean, spread = bandit_predictions(graph, bandit, rows, doubted=caution > 0.0)
         if shift:
             dearer = graph.add("Mul", graph.unsqueeze(shift, 1, 2, 3), _marginal(graph, inputs, policy, position))
             mean = graph.add("Sub", mean, graph.reshape(dearer, -1, components.sizes[position]))
         gain = graph.add("Sub", mean, graph.add("Gather", mean, own, axis=1))
-        if policy.caution[position]:
+        if caution > 0.0:
             of_own = graph.add("Gather", spread, own, axis=1)
             both = graph.add("Add", graph.add("Mul", spread, spread), graph.add("Mul", of_own, of_own))
             other = (np.arange(components.sizes[position]) != neutral[position]).astype(np.float64)
-            doubt = graph.add("Mul", graph.add("Sqrt", both), graph.constant(policy.caution[position] * other))
+            doubt = graph.add("Mul", graph.add("Sqrt", both), graph.constant(caution * other))
             gain = graph.add("Sub", gain, doubt)
         chosen = graph.add("ArgMax", gain, axis=1, keepdims=1)
         best.append(graph.reshape(chosen, -1, regions, segments, 1))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy
+from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.planner.replanning import ReplanningPolicy
@@ -18,6 +19,7 @@ from xbopt.service.exporting.inputs import Inputs, declare_inputs
 from xbopt.service.exporting.market_bandit import market_bandit_graph
 from xbopt.service.exporting.replan import replan_decision, replan_graph
 from xbopt.service.exporting.residual import decode_levels, nearest_levels, neutral_levels, one_notch
+from xbopt.service.exporting.residual_bandit import bandit_levels
 from xbopt.service.exporting.schedule import exploring_graph, schedule_decision, schedule_graph
 from xbopt.service.exporting.tail import finish_factors
 
@@ -60,6 +62,8 @@ def _builder(policy: Policy, sample: Observation) -> Builder:
         return lambda graph, scenario, inputs: _notches_graph(graph, scenario, inputs, policy, sample)
     if isinstance(policy, MarketBanditPolicy):
         return lambda graph, scenario, inputs: market_bandit_graph(graph, scenario, inputs, policy, sample)
+    if isinstance(policy, ResidualBanditPolicy):
+        return lambda graph, scenario, inputs: _residual_bandit_graph(graph, scenario, inputs, policy, sample)
     if policy.kind == "ppo":
         # Its module loads PyTorch, which other policies do without.
         from xbopt.agents.ppo.policy import PpoDirectPolicy, PpoResidualPolicy, PpoTacticPolicy
@@ -71,7 +75,8 @@ def _builder(policy: Policy, sample: Observation) -> Builder:
 
             def residual_graph(graph: Graph, scenario: Scenario, inputs: Inputs) -> None:
                 own = nearest_levels(graph, policy.factors, network_parameters(graph, inputs, policy, sample))
-                _finish_residual(graph, scenario, inputs, policy.encoding, own, policy.exploration, sample)
+                anchor = _anchor_decision(graph, scenario, inputs, policy.anchor, sample)
+                _finish_residual(graph, scenario, inputs, policy.encoding, anchor, own, policy.exploration)
 
             return residual_graph
     raise _no_graph(policy)
@@ -82,7 +87,17 @@ def _notches_graph(
 ) -> None:
     """A policy that names its decisions, with a share of each factor one notch aside."""
     own = neutral_levels(graph, inputs, policy.factors)
-    _finish_residual(graph, scenario, inputs, policy.actions, own, policy.exploration, sample)
+    anchor = _anchor_decision(graph, scenario, inputs, policy.anchor, sample)
+    _finish_residual(graph, scenario, inputs, policy.actions, anchor, own, policy.exploration)
+
+
+def _residual_bandit_graph(
+    graph: Graph, scenario: Scenario, inputs: Inputs, policy: ResidualBanditPolicy, sample: Observation
+) -> None:
+    """A bandit's levels around the re-planner, whose wish is one of the things that it reads."""
+    anchor = _anchor_decision(graph, scenario, inputs, policy.anchor, sample)
+    own = bandit_levels(graph, inputs, policy, anchor.spend, sample)
+    _finish_residual(graph, scenario, inputs, policy.actions, anchor, own, policy.exploration)
 
 
 def _finish_residual(
@@ -90,12 +105,11 @@ def _finish_residual(
     scenario: Scenario,
     inputs: Inputs,
     actions: ResidualActions,
+    anchor: Decoded,
     own: str,
     exploration: float,
-    sample: Observation,
 ) -> None:
-    """From the policy's own levels ``(B, A)`` around an anchor to the drawn decision."""
-    anchor = _anchor_decision(graph, scenario, inputs, actions.anchor, sample)
+    """From an anchor's decision and the policy's own levels ``(B, A)`` around it to the drawn decision."""
     finish_factors(
         graph,
         scenario,

@@ -144,7 +144,8 @@ def explored(policy: Policy, market: MarketParameters, share: float) -> Policy:
         return ExploringPolicy(plan=policy, scenario=market.scenario, exploration=share)
     raise PolicyError(
         f"{policy.name} names its decisions outright and reacts to what it sees; a bundle explores around plans that "
-        "are known from the first day. Leave --exploration out; simulate --log explores around any policy."
+        "are known from the first day. Leave --exploration out, or train it with --option encoding=residual: such a "
+        "bundle explores by factor. simulate --log explores around any policy."
     )
 
 

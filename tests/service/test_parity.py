@@ -10,14 +10,17 @@ from tests.service.random_inputs import limit_violations, random_inputs
 from tests.worlds import market_of
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.factored_direct import FactoredDirect
-from xbopt.agents.planner.replanning import replanning_around
+from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import BUILT_IN
-from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy
+from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.core.decisions.policy import AnchoredPolicy, CanExplore, DirectPolicy, FactoredPolicy, Policy
+from xbopt.core.errors import PolicyError
 from xbopt.service.bundle.graph_session import GraphSession, largest_difference
 from xbopt.service.bundle.schema import Feature, Missing
 from xbopt.service.exporting.description import build_schema
 from xbopt.service.exporting.policies import policy_graph, reads_channels
 from xbopt.service.exporting.reference import observe_policy, reference_outputs
+from xbopt.service.exporting.run_export import explored
 from xbopt.simulator.parameters import MarketParameters
 
 PARITY = 1e-6
@@ -124,13 +127,44 @@ def test_a_trained_network_and_its_graph_agree(
     network: str, encoding: str, form: str, exploration: float, quickstart: MarketParameters
 ) -> None:
     """Every network and encoding, with weights and statistics far from their beginnings."""
-    torch = pytest.importorskip("torch")
-    from xbopt.agents.ppo.policy import PpoDirectPolicy, as_policy, build_parts
+    pytest.importorskip("torch")
+    anchor = replanning_around(quickstart, BUILT_IN["calendar"](quickstart))
+    policy = disturbed_network(quickstart, anchor, network=network, encoding=encoding, form=form)
+    if exploration:
+        assert isinstance(policy, FactoredPolicy | CanExplore)
+        policy = policy.exploring(exploration)
+    check_parity(policy, quickstart, rows=1000, seed=4)
+
+
+def test_notches_of_a_network_around_a_plan_of_one_s_own_and_their_graph_agree(quickstart: MarketParameters) -> None:
+    """What a run has that was trained with --plan: its anchor is the plan, which does not react."""
+    pytest.importorskip("torch")
+    policy = disturbed_network(quickstart, BUILT_IN["calendar"](quickstart), encoding="residual")
+    assert isinstance(policy, AnchoredPolicy)
+    assert policy.anchor.name == "calendar"
+    check_parity(policy.exploring(0.2), quickstart, rows=1000, seed=4)
+
+
+def test_a_continuous_network_explores_in_no_bundle_and_its_owner_is_told_what_does(
+    quickstart: MarketParameters,
+) -> None:
+    pytest.importorskip("torch")
+    policy = disturbed_network(quickstart, BUILT_IN["calendar"](quickstart), encoding="continuous")
+    with pytest.raises(PolicyError, match="train it with --option encoding=residual"):
+        explored(policy, quickstart, 0.2)
+
+
+def disturbed_network(
+    market: MarketParameters, anchor: ScheduledPolicy | ReplanningPolicy, **settings: object
+) -> Policy:
+    """A network with weights and statistics far from their beginnings, around a plan or a re-planner."""
+    import torch
+
+    from xbopt.agents.ppo.policy import as_policy, build_parts
     from xbopt.agents.ppo.settings import PpoSettings
 
-    plan = BUILT_IN["calendar"](quickstart)
-    settings = replace(PpoSettings(), network=network, encoding=encoding, form=form)  # type: ignore[arg-type]
-    parts = build_parts(quickstart, plan, settings, replanning_around(quickstart, plan))
+    plan = anchor.plan if isinstance(anchor, ReplanningPolicy) else anchor
+    parts = build_parts(market, plan, replace(PpoSettings(), **settings), anchor)  # type: ignore[arg-type]
     noise = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in parts.network.parameters():
@@ -140,11 +174,7 @@ def test_a_trained_network_and_its_graph_agree(
                 buffer.copy_(0.1 * torch.randn(buffer.shape, generator=noise))
             elif name.endswith("variance"):
                 buffer.copy_(torch.rand(buffer.shape, generator=noise))
-    policy = as_policy(parts)
-    if exploration:
-        assert not isinstance(policy, PpoDirectPolicy)
-        policy = policy.exploring(exploration)
-    check_parity(policy, quickstart, rows=1000, seed=4)
+    return as_policy(parts)
 
 
 @pytest.mark.parametrize("agent", ["lin_ucb", "fast_cb", "neural_linear"])

@@ -16,11 +16,13 @@ from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_
 from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import built_in_policy, policy_from
 from xbopt.agents.run_directory import RunDirectory
+from xbopt.agents.saved_policy import read_policy
 from xbopt.agents.training import train
 from xbopt.core.arrays import IntArray
 from xbopt.core.decisions.factors import FactorKind
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.plan_table import read_plan, write_plan
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.market_run import MarketRun
 from xbopt.env.residual_actions import ResidualActions
@@ -220,6 +222,18 @@ def test_what_is_not_shown_to_be_better_stays_the_anchor(
     assert summary.gain_base - summary.gain_se_base >= 0.0
     if summary.gain_base == 0.0:
         assert all(degree >= CLOSED for degree in kept.caution.values())
+
+
+@pytest.mark.parametrize("encoding", ["residual", "tactics"])
+def test_a_plan_of_one_s_own_is_what_decisions_start_from(
+    scenario: Scenario, market: MarketParameters, encoding: str, tmp_path: Path
+) -> None:
+    own = built_in_policy("greedy_roas", market)
+    write_plan(own, scenario, tmp_path / "own.csv")
+    options = {**QUICK, "test_worlds": 0, "encoding": encoding}
+    train(scenario, "lin_ts", tmp_path / "run", steps=1, plan=str(tmp_path / "own.csv"), options=options)
+    plan = read_policy(tmp_path / "run" / "policy", scenario, ()).plan
+    np.testing.assert_array_equal(plan.spend_base, read_plan(tmp_path / "own.csv", scenario).spend_base)
 
 
 def test_tactics_can_still_be_asked_for(scenario: Scenario, market: MarketParameters, tmp_path: Path) -> None:
