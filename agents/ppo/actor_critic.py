@@ -116,6 +116,12 @@ class CampaignActorCritic(ActorCriticPolicy):
         self.network.scale.copy_(torch.where(is_open, self.first_scale, 0.0))
         self.exists.copy_(torch.where(is_open[:, None], torch.from_numpy(factors.exists), neutral))
 
+    @property
+    def learns_discounts(self) -> bool:
+        """Whether discounts may leave the neutral level, where there is one."""
+        places = self.group == self._parts.layout.group_names.index("discount")
+        return bool(self.network.scale[places].any())
+
     def _choices(self, features: torch.Tensor) -> CellChoices | OrdinalChoices | Normal:
         parameters = self.network.parameters_of(features)
         if self._ordinal:

@@ -333,6 +333,7 @@ class PpoTraining:
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
             "look": state.looks,
+            **({"learns_discounts": float(self._model.policy.learns_discounts)} if residual else {}),
         }
         run.add_progress({"update": state.update, "steps": state.steps, "seconds": state.seconds, **figures})
         for name, value in figures.items():

@@ -1,14 +1,19 @@
 """Discounts are learnt by holding a depth from a morning on, and only where that pays."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 
 from xbopt.agents.policies import built_in_policy
+from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.branches import branch_rows
+from xbopt.agents.ppo.credit import StepParts
 from xbopt.agents.ppo.deal_branches import DealRows, fit_deals
 from xbopt.agents.ppo.networks import SharedNetwork
-from xbopt.agents.ppo.policy import PolicyParts, PpoResidualPolicy, as_policy, build_parts
+from xbopt.agents.ppo.policy import PolicyParts, PpoResidualPolicy, as_policy, build_parts, load_policy, save_policy
 from xbopt.agents.ppo.settings import PpoSettings
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
@@ -29,7 +34,7 @@ def market() -> MarketParameters:
 def parts(market: MarketParameters) -> PolicyParts:
     """Notches around a plan with deals of a tenth from the second week on."""
     torch.manual_seed(0)
-    settings = PpoSettings(width=8, exploration_discount=0.5)
+    settings = PpoSettings(width=8, exploration_spend=1.0, exploration_discount=0.5)
     return build_parts(market, built_in_policy("baseline", market), settings)
 
 
@@ -113,3 +118,40 @@ def test_deeper_deals_are_learnt_for_markets_that_answer(market: MarketParameter
 def test_kinds_that_make_no_sense_are_refused(options: dict[str, str], told: str) -> None:
     with pytest.raises(UsageError, match=told):
         PpoSettings(**options)
+
+
+def test_closed_kinds_stay_at_the_anchor_in_play_and_in_what_is_saved(
+    market: MarketParameters, parts: PolicyParts, tmp_path: Path
+) -> None:
+    """A head that wants the deepest deal says nothing once its kind is closed, and all of it when it is open again."""
+    policy = actor_critic(parts)
+    assert isinstance(parts.network, SharedNetwork)
+    parts.network.set_cell_head(torch.zeros(len(parts.features.cell_names)), 100.0)
+    rows = parts.features.flat(MarketRun(market, worlds=np.arange(4), seed=0).observe())
+    at = np.array([kind == "discount" for kind in parts.encoding.factors.kinds])
+    neutral = parts.encoding.neutral
+    policy.learn_only(("spend",))
+    assert (policy.likeliest(rows) == neutral).all()
+    drawn = policy._choices(torch.from_numpy(rows)).sample().numpy()
+    assert (drawn[:, at] == neutral[at]).all()
+    assert (drawn[:, np.array([kind == "spend" for kind in parts.encoding.factors.kinds])] != 4).any()
+    assert not policy.learns_discounts
+    save_policy(tmp_path / "policy", parts, parts.network.state_dict(), market.scenario.hash)
+    loaded = load_policy(tmp_path / "policy", market)
+    assert isinstance(loaded, PpoResidualPolicy)
+    seen = MarketRun(market, worlds=np.arange(4), seed=0).observe()
+    assert (loaded.own_levels(seen) == neutral).all()
+    policy.learn_only(("spend", "discount"))
+    assert (policy.likeliest(rows)[:, at] == 4).all()
+    assert policy.learns_discounts
+
+
+def actor_critic(parts: PolicyParts) -> CampaignActorCritic:
+    size = len(parts.features.names)
+    return CampaignActorCritic(
+        spaces.Box(-5.0, 5.0, (size,), np.float32),
+        spaces.MultiDiscrete(parts.encoding.factors.levels),
+        lambda _: 1e-3,
+        parts=parts,
+        step=StepParts(),
+    )
