@@ -332,8 +332,8 @@ class PpoTraining:
             **{name: float(logged.get(f"train/{name}", float("nan"))) for name in diagnostics},
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
-            "look": state.looks,
             **({"learns_discounts": float(self._model.policy.learns_discounts)} if residual else {}),
+            "look": state.looks,
         }
         run.add_progress({"update": state.update, "steps": state.steps, "seconds": state.seconds, **figures})
         for name, value in figures.items():
