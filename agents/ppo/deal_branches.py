@@ -147,4 +147,4 @@ def _ridge(x: FloatArray, y: FloatArray) -> FloatArray:
     """Least squares with a small penalty in units of each column's own size."""
     square = x.T @ x
     penalty = _RIDGE * np.diag(square) + 1e-12 * np.trace(square)
-    return np.linalg.solve(square + np.diag(penalty), x.T @ y)
+    return np.linalg.solve(square + np.diag(penalty), x.T @ y).astype(np.float64)

@@ -275,7 +275,7 @@ class PpoTraining:
         if rows.deals is None or not isinstance(network, SharedNetwork):
             return kinds
         fit_deals(network, rows.features, rows.deals, unit=self._ppo.exploration_discount)
-        closed = tuple(kind for kind in kinds if kind != "discount")
+        closed: tuple[FactorKind, ...] = tuple(kind for kind in kinds if kind != "discount")
         rewards: list[FloatArray] = []
         for chosen in (closed, kinds):
             policy.learn_only(chosen)

@@ -1,6 +1,7 @@
 """Discounts are learnt by holding a depth from a morning on, and only where that pays."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from xbopt.agents.ppo.credit import StepParts
 from xbopt.agents.ppo.deal_branches import DealRows, fit_deals
 from xbopt.agents.ppo.networks import SharedNetwork
 from xbopt.agents.ppo.policy import PolicyParts, PpoResidualPolicy, as_policy, build_parts, load_policy, save_policy
-from xbopt.agents.ppo.settings import PpoSettings
+from xbopt.agents.ppo.settings import PpoSettings, with_options
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.loading import load_scenario
+from xbopt.env.features import Float32Array
 from xbopt.env.market_run import MarketRun
 from xbopt.env.observation import CELL_FEATURES
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 
@@ -38,10 +41,15 @@ def parts(market: MarketParameters) -> PolicyParts:
     return build_parts(market, built_in_policy("baseline", market), settings)
 
 
-def rows_of(parts: PolicyParts, run: MarketRun, worlds: int) -> tuple[np.ndarray, DealRows]:
-    neutral = parts.encoding.neutral
+def encoding_of(parts: PolicyParts) -> ResidualActions:
+    assert isinstance(parts.encoding, ResidualActions)
+    return parts.encoding
+
+
+def rows_of(parts: PolicyParts, run: MarketRun, worlds: int) -> tuple[Float32Array, DealRows]:
+    neutral = encoding_of(parts).neutral
     rows = branch_rows(
-        parts.encoding,
+        encoding_of(parts),
         parts.features,
         parts.plan,
         run,
@@ -83,8 +91,8 @@ def test_the_fit_finds_the_depth_that_was_best(parts: PolicyParts) -> None:
     deals = DealRows(notches=notches, squares=notches**2, gain_base=gain, revenue_base=revenue)
     assert fit_deals(network, features, deals, unit=0.5) < 0.05
     with torch.no_grad():
-        said = network.parameters_of(torch.from_numpy(features)).numpy() - parts.encoding.neutral
-    at = [kind == "discount" for kind in parts.encoding.factors.kinds]
+        said = network.parameters_of(torch.from_numpy(features)).numpy() - encoding_of(parts).neutral
+    at = [kind == "discount" for kind in encoding_of(parts).factors.kinds]
     assert said[:, at].reshape(top.shape) == pytest.approx(top, abs=0.25)
     assert not said[:, np.logical_not(at)].any()
 
@@ -117,7 +125,7 @@ def test_deeper_deals_are_learnt_for_markets_that_answer(market: MarketParameter
 )
 def test_kinds_that_make_no_sense_are_refused(options: dict[str, str], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        PpoSettings(**options)
+        with_options(PpoSettings(), options)
 
 
 def test_closed_kinds_stay_at_the_anchor_in_play_and_in_what_is_saved(
@@ -128,13 +136,13 @@ def test_closed_kinds_stay_at_the_anchor_in_play_and_in_what_is_saved(
     assert isinstance(parts.network, SharedNetwork)
     parts.network.set_cell_head(torch.zeros(len(parts.features.cell_names)), 100.0)
     rows = parts.features.flat(MarketRun(market, worlds=np.arange(4), seed=0).observe())
-    at = np.array([kind == "discount" for kind in parts.encoding.factors.kinds])
-    neutral = parts.encoding.neutral
+    at = np.array([kind == "discount" for kind in encoding_of(parts).factors.kinds])
+    neutral = encoding_of(parts).neutral
     policy.learn_only(("spend",))
     assert (policy.likeliest(rows) == neutral).all()
-    drawn = policy._choices(torch.from_numpy(rows)).sample().numpy()
+    drawn = policy(torch.from_numpy(rows))[0].numpy()
     assert (drawn[:, at] == neutral[at]).all()
-    assert (drawn[:, np.array([kind == "spend" for kind in parts.encoding.factors.kinds])] != 4).any()
+    assert (drawn[:, np.array([kind == "spend" for kind in encoding_of(parts).factors.kinds])] != 4).any()
     assert not policy.learns_discounts
     save_policy(tmp_path / "policy", parts, parts.network.state_dict(), market.scenario.hash)
     loaded = load_policy(tmp_path / "policy", market)
@@ -150,7 +158,7 @@ def actor_critic(parts: PolicyParts) -> CampaignActorCritic:
     size = len(parts.features.names)
     return CampaignActorCritic(
         spaces.Box(-5.0, 5.0, (size,), np.float32),
-        spaces.MultiDiscrete(parts.encoding.factors.levels),
+        cast("spaces.Space[Float32Array]", spaces.MultiDiscrete(encoding_of(parts).factors.levels)),
         lambda _: 1e-3,
         parts=parts,
         step=StepParts(),
