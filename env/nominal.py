@@ -12,6 +12,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, add_up
 from xbopt.env.attribution_counts import visit_shares
+from xbopt.env.deal_response import DealTally, deal_lift
 from xbopt.simulator.history import initial_state
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
@@ -112,6 +113,7 @@ class NominalRun:
         modelled: Sums of what the model expected.
         expected_orders: Orders that the model expects from the visits that were counted ``(B, R, S)``, summed.
         expected_revenue_base: Revenue that it expects from the orders that were observed ``(B, R, S)``, summed.
+        deals: Orders on days with and without deals, beside those that it expects.
         reached: Share of the ceiling that the model's carried exposure reaches ``(B, R, S, C)``, this morning.
         order_rate: Orders a visit by source on the last day, as the model expects ``(B, R, S, C + 1)``.
         recent_spend_base: Spend by channel with a half-life of a week ``(B, R, S, C)``, base currency, summed.
@@ -122,6 +124,7 @@ class NominalRun:
     modelled: Tallies
     expected_orders: FloatArray
     expected_revenue_base: FloatArray
+    deals: DealTally
     reached: FloatArray
     order_rate: FloatArray
     recent_spend_base: FloatArray
@@ -136,6 +139,7 @@ class NominalRun:
             modelled=empty,
             expected_orders=empty.orders,
             expected_revenue_base=empty.orders,
+            deals=DealTally.empty(empty.orders.shape),
             reached=empty.impressions,
             order_rate=empty.visits,
             recent_spend_base=empty.impressions,
@@ -157,6 +161,8 @@ class NominalRun:
         visits = visit_shares(outcome) * outcome.visits[..., None] if counted_visits is None else counted_visits
         orders, model_orders = add_up(outcome.orders, 3), add_up(model.orders, 3)
         rate = _orders_per_visit(model, model_orders, expected_visits)
+        from_visits = add_up(rate * visits, 3)
+        lift = deal_lift(market, morning.day, outcome.decision.discount_frac)
         model_value = model.money.gross_revenue / np.where(model_orders > 0.0, model_orders, 1.0)
         reached = market.media.saturation.reached(evening.carried / market.media.saturation.half)
         return NominalRun(
@@ -170,8 +176,9 @@ class NominalRun:
                 orders=model_orders,
                 revenue=model.money.gross_revenue,
             ),
-            expected_orders=self.expected_orders + add_up(rate * visits, 3),
+            expected_orders=self.expected_orders + from_visits,
             expected_revenue_base=self.expected_revenue_base + orders * model_value,
+            deals=self.deals.plus(lift=lift, orders=orders, expected=from_visits),
             reached=reached,
             order_rate=rate,
             recent_spend_base=RECENT_KEEP * self.recent_spend_base + outcome.decision.spend_base,

@@ -55,11 +55,14 @@ CELL_FEATURES: tuple[str, ...] = (
     "media_visits_log",
     "conversion_log",
     "order_value_log",
+    "deal_response",
 )
 """Features of a cell. ``known_share``: customers in the population; the next three: shares of the customers; ``recent``
 is a moving average with a half-life of a week; ``recent_spend`` is relative to the cell's even share of the budget.
-The last four are logs of observed over modelled results since the first day (``env/nominal.py``), 0 where all is as on
-average: organic visits, visits that media brought, orders from the visits that were counted, revenue from orders."""
+The four that end in ``_log`` after these are logs of observed over modelled results since the first day
+(``env/nominal.py``), 0 where all is as on average: organic visits, visits that media brought, orders from the visits
+that were counted, revenue from orders. ``deal_response``: by how much more than stated orders answer to deals, as a
+share of it (``env/deal_response.py``)."""
 
 CHANNEL_FEATURES: tuple[str, ...] = (
     "visits_log",
@@ -215,6 +218,7 @@ def _cell_features(
         "media_visits_log": log_ratio(media_seen, media_modelled, PRIOR_VISITS),
         "conversion_log": log_ratio(seen.orders, nominal.expected_orders, PRIOR_ORDERS),
         "order_value_log": log_ratio(seen.revenue_base, nominal.expected_revenue_base, PRIOR_ORDERS * order_value),
+        "deal_response": nominal.deals.response,
     }
     return np.stack([columns[name] for name in CELL_FEATURES], axis=3)
 

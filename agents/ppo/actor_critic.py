@@ -16,6 +16,7 @@ from torch.distributions import Normal
 from xbopt.agents.ppo.credit import StepParts
 from xbopt.agents.ppo.ordinal_choices import OrdinalChoices
 from xbopt.agents.ppo.policy import PolicyParts
+from xbopt.core.decisions.factors import FactorKind
 from xbopt.env.actions import Actions
 from xbopt.env.features import Float32Array
 from xbopt.env.residual_actions import ResidualActions
@@ -103,6 +104,23 @@ class CampaignActorCritic(ActorCriticPolicy):
             self.register_buffer("group", torch.from_numpy(parts.layout.groups))
             self.register_buffer("first_scale", torch.tensor(parts.layout.scale, dtype=torch.float32))
         self.optimizer = torch.optim.Adam(self.parameters(), lr=lr_schedule(1.0), eps=1e-5)
+
+    @torch.no_grad()
+    def learn_only(self, kinds: tuple[FactorKind, ...]) -> None:
+        """Hold all factors of other kinds at neutral, in play and in what is saved; for residual encodings."""
+        encoding = self._parts.encoding
+        assert isinstance(encoding, ResidualActions), "the other encodings have no neutral level of a kind"
+        factors = encoding.factors
+        is_open = torch.tensor([kind in kinds for kind in factors.kinds])
+        neutral = torch.from_numpy(np.arange(self.exists.shape[1]) == factors.neutral[:, None])
+        self.network.scale.copy_(torch.where(is_open, self.first_scale, 0.0))
+        self.exists.copy_(torch.where(is_open[:, None], torch.from_numpy(factors.exists), neutral))
+
+    @property
+    def learns_discounts(self) -> bool:
+        """Whether discounts may leave the neutral level, where there is one."""
+        places = self.group == self._parts.layout.group_names.index("discount")
+        return bool(self.network.scale[places].any())
 
     def _choices(self, features: torch.Tensor) -> CellChoices | OrdinalChoices | Normal:
         parameters = self.network.parameters_of(features)

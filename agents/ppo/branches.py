@@ -15,21 +15,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xbopt.agents.ppo.branch_play import Branch, HeldWish
+from xbopt.agents.ppo.deal_branches import DealRows, deal_rows
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.decision import Decision
+from xbopt.core.decisions.factors import FACTOR_KINDS, FactorKind
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import DirectPolicy, Observation, PolicyKind
+from xbopt.core.decisions.policy import Observation
 from xbopt.env.features import FeatureLayout, Float32Array
 from xbopt.env.market_run import MarketRun
 from xbopt.env.residual_actions import ResidualActions
-from xbopt.simulator.after import carried_beyond
-from xbopt.simulator.lifetime import CustomerValue, cell_customer_value, customer_value
+from xbopt.simulator.lifetime import customer_value
 
 _DAYS_AFTER = 7
 _REACH = {"pace": 0, "timing": 1, "discount": 0, "spend": 2}
 """How far from a policy's own level the notches that are tried go, by kind. The pace is that of all spend together. A
-discount that pays in one week alone does not pay in every week, because people remember it: one decision at a time
-says nothing about it, and it is left to the policy gradient."""
+discount that pays in one week alone does not pay in every week, because people remember it: ``deal_branches`` holds it
+for longer."""
 _NEARLY_ALL = 0.97
 _PRICED_NOTCHES = 1
 
@@ -43,12 +44,14 @@ class BranchRows:
         notches: What was tried, in notches from the anchor's wish ``(N, A)``.
         gain_base: Reward above that of the anchor's wish, less the price of more money ``(N, R, S)``, base currency.
         money_base: What the anchor would have spent over the period ``(N, R, S, C)``.
+        deals: What other depths of discount brought on the same mornings, none where they are not tried.
     """
 
     features: Float32Array
     notches: FloatArray
     gain_base: FloatArray
     money_base: FloatArray
+    deals: DealRows | None = None
 
     def and_also(self, other: "BranchRows") -> "BranchRows":
         """Both together."""
@@ -57,49 +60,8 @@ class BranchRows:
             notches=np.concatenate([self.notches, other.notches]),
             gain_base=np.concatenate([self.gain_base, other.gain_base]),
             money_base=np.concatenate([self.money_base, other.money_base]),
+            deals=None if self.deals is None or other.deals is None else self.deals.and_also(other.deals),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _HeldWish:
-    """The anchor's wish of a morning, carried on along the plan: nobody observes a branch, so nobody reacts in it."""
-
-    plan: ScheduledPolicy
-    multiple: FloatArray
-    daypart_weights: FloatArray
-    name: str = "held wish"
-    kind: PolicyKind = "planner"
-
-    @classmethod
-    def of(cls, plan: ScheduledPolicy, anchor: DirectPolicy, observation: Observation) -> "_HeldWish":
-        planned, wish = plan.decide(observation).spend_base, anchor.decide(observation)
-        has = planned > 0.0
-        multiple = np.where(has, wish.spend_base / np.where(has, planned, 1.0), 1.0)
-        return cls(plan=plan, multiple=multiple, daypart_weights=wish.daypart_weights)
-
-    def decide(self, observation: Observation) -> Decision:
-        planned = self.plan.decide(observation)
-        return replace(planned, spend_base=planned.spend_base * self.multiple, daypart_weights=self.daypart_weights)
-
-
-class _Branch:
-    """A run from a morning on, and the margin and spend by cell that it brings ``(B, R, S)``."""
-
-    def __init__(self, run: MarketRun) -> None:
-        self._run = run.branch()
-        shape = (len(run.worlds), *run.market.shape[:2])
-        self._margin_base, self.media_base = np.zeros(shape), np.zeros(shape)
-
-    def play(self, encoding: ResidualActions, levels: IntArray, days: int) -> None:
-        for _ in range(days):
-            money = self._run.play(encoding.decode(levels, self._run.observe())).money
-            self._margin_base = self._margin_base + money.contribution_margin
-            self.media_base = self.media_base - money.media
-
-    def worth_base(self, value: CustomerValue) -> FloatArray:
-        run = self._run
-        beyond = carried_beyond(run.market).by_cell(run.state, run.world)
-        return self._margin_base + cell_customer_value(run.market, run.state, value) + beyond
 
 
 def branch_rows(
@@ -109,6 +71,8 @@ def branch_rows(
     run: MarketRun,
     own_levels: Callable[[Float32Array], IntArray],
     generator: np.random.Generator,
+    *,
+    kinds: tuple[FactorKind, ...] = FACTOR_KINDS,
 ) -> BranchRows:
     """Play worlds over the horizon with a policy's own levels, and try notches around them at every decision.
 
@@ -119,24 +83,30 @@ def branch_rows(
         run: The worlds, on the first morning.
         own_levels: A policy's levels ``(B, A)`` for rows of features ``(B, F)``.
         generator: Draws the notches.
+        kinds: Kinds of notches that are tried.
     """
     scenario, factors = run.market.scenario, encoding.factors
     hold, days = scenario.document.tactics.decide_every_days, scenario.days
-    value, reach = customer_value(run.market), np.array([_REACH[kind] for kind in factors.kinds])
+    value, reach = customer_value(run.market), np.array([_REACH[kind] * (kind in kinds) for kind in factors.kinds])
     neutral = np.tile(factors.neutral, (len(run.worlds), 1))
     more = neutral + _PRICED_NOTCHES * np.array([kind == "spend" for kind in factors.kinds])
+    is_discount = np.array([kind == "discount" for kind in factors.kinds])
     rows: list[BranchRows] = []
     for day in range(0, days, hold):
         seen = run.observe()
         row = features.flat(seen)
         own = own_levels(row)
         tried = np.clip(own + generator.integers(-reach, reach + 1, size=own.shape), 0, factors.levels - 1)
-        wish = _HeldWish.of(plan, encoding.anchor, seen)
+        tried = np.where(is_discount, neutral, tried)
+        wish = HeldWish.of(plan, encoding.anchor, seen)
+        deals = None
+        if "discount" in kinds and encoding.ceiling.any():
+            deals = deal_rows(replace(encoding, anchor=wish), plan, run, value, generator)
         around = replace(encoding, anchor=wish)
         held = min(hold, days - day)
         scarce = _is_scarce(wish, seen)
         levels = [neutral, tried, more] if bool(scarce.any()) else [neutral, tried]
-        branches = [_Branch(run) for _ in levels]
+        branches = [Branch(run) for _ in levels]
         for branch, chosen in zip(branches, levels, strict=True):
             branch.play(around, chosen, held)
             branch.play(around, neutral, min(_DAYS_AFTER, days - day - held))
@@ -153,6 +123,7 @@ def branch_rows(
                 notches=(tried - factors.neutral).astype(np.float64),
                 gain_base=gain,
                 money_base=plan.spend_base[day : day + held].sum(axis=0) * wish.multiple,
+                deals=deals,
             )
         )
         for _ in range(held):
@@ -163,7 +134,7 @@ def branch_rows(
     return found
 
 
-def _is_scarce(wish: _HeldWish, seen: Observation) -> FloatArray:
+def _is_scarce(wish: HeldWish, seen: Observation) -> FloatArray:
     """Whether the days ahead, at the wishes of this morning, take all the money that is left ``(B,)``."""
     ahead = wish.plan.spend_base[seen.day :].sum(axis=0)
     return (ahead * wish.multiple).sum(axis=(1, 2, 3)) >= _NEARLY_ALL * seen.remaining.budget_base

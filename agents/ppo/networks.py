@@ -171,6 +171,18 @@ class SharedNetwork(nn.Module):
         by_region = torch.tanh(r + self.to_region(by_cell.mean(dim=2)))
         return torch.tanh(w + self.to_whole(by_region.mean(dim=1))), by_region, by_pair, by_cell, x
 
+    def cell_features(self, features: torch.Tensor) -> torch.Tensor:
+        """What the head of cells reads beside their hidden state ``(B, R, S, E)``."""
+        return self._normalised(features)[2]
+
+    @torch.no_grad()
+    def set_cell_head(self, weights: torch.Tensor, constant: float) -> None:
+        """Make the only output of a cell a line in its features, in units of that output ``(E,)``."""
+        head = cast("nn.Linear", self.heads[sum(width > 0 for width in self._widths[:3])])
+        head.weight[0, : self._width] = 0.0
+        head.weight[0, self._width :] = weights
+        head.bias[0] = constant
+
     @property
     def widths(self) -> tuple[int, int, int, int, int]:
         """Outputs of the heads for each kind of entity; 0 where there is no head."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from xbopt.agents.ppo.credit import CREDITS, CreditName
 from xbopt.agents.training import read_options
+from xbopt.core.decisions.factors import FACTOR_KINDS, FactorKind
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import ENCODINGS, EncodingName, Form
@@ -38,6 +39,7 @@ class PpoSettings:
             ``branches``.
         branch_worlds: Worlds of a round.
         branch_steps: Gradient steps of a round.
+        learn: Kinds of notches that are learnt, set apart by commas, for ``residual``; all others stay at neutral.
         credit: Which rewards an entry of an action is judged by: ``whole``, ``region`` or ``cell``; see ``credit``.
         network: ``shared`` (one small network for all cells) or ``flat`` (one perceptron over the whole row).
         width: Units of a hidden layer.
@@ -73,6 +75,7 @@ class PpoSettings:
     branch_rounds: int = 4
     branch_worlds: int = 128
     branch_steps: int = 400
+    learn: str = ",".join(FACTOR_KINDS)
     credit: CreditName = "region"
     network: NetworkName = "shared"
     width: int = 32
@@ -132,12 +135,25 @@ class PpoSettings:
         for name in ("imitation_steps", "branch_rounds", "test_worlds", "pacing_slack", "entropy"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise UsageError(f"{name} is {getattr(self, name)}; a number from 0 on is wanted.")
+        unknown = set(self.kinds) - set(FACTOR_KINDS)
+        if unknown or not self.kinds:
+            raise UsageError(
+                f"learn is {self.learn!r}; some of {', '.join(FACTOR_KINDS)}, set apart by commas, are wanted."
+            )
+        if self.encoding != "residual" and len(self.kinds) < len(FACTOR_KINDS):
+            raise UsageError(f"learn chooses kinds of notches, which encoding={self.encoding} does not have.")
         if self.learning_rate > 1.0:
             raise UsageError(f"learning_rate is {self.learning_rate:g}; a number above 0 and up to 1 is wanted.")
         if self.test_worlds == 1:
             raise UsageError("test_worlds is 1; at least 2 are wanted to tell a standard error, or 0 for none.")
         if not 0.0 < self.neutral_share < 1.0:
             raise UsageError(f"neutral_share is {self.neutral_share}; a number between 0 and 1 is wanted.")
+
+    @property
+    def kinds(self) -> tuple[FactorKind, ...]:
+        """Kinds of notches that are learnt."""
+        named = {name.strip() for name in self.learn.split(",")}
+        return cast("tuple[FactorKind, ...]", tuple(sorted(named - {""})))
 
     def campaign(self) -> CampaignSettings:
         """The environment's part, without seeds."""

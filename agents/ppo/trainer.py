@@ -22,8 +22,10 @@ from xbopt.agents.ppo.branch_learning import BranchLearner
 from xbopt.agents.ppo.branches import BranchRows, branch_rows
 from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from xbopt.agents.ppo.credit import StepParts
+from xbopt.agents.ppo.deal_branches import fit_deals
 from xbopt.agents.ppo.imitation import demonstrations, imitate
 from xbopt.agents.ppo.learner import CreditBuffer, CreditPpo
+from xbopt.agents.ppo.networks import SharedNetwork
 from xbopt.agents.ppo.policy import PolicyParts, build_parts, load_policy, save_policy
 from xbopt.agents.ppo.settings import PpoSettings, preset_for, with_options
 from xbopt.agents.ppo.soft_constraints import PidMultiplier, soft_constraints
@@ -39,6 +41,8 @@ from xbopt.agents.training import (
     TrainingSettings,
     TrainingSummary,
 )
+from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.factors import FactorKind
 from xbopt.core.decisions.policy import DirectPolicy, Policy
 from xbopt.core.errors import UsageError
 from xbopt.core.randomness import named_generator
@@ -50,6 +54,7 @@ from xbopt.simulator.parameters import MarketParameters
 
 _FEWEST_ROWS = 2
 _BRANCH_LEARNING_RATE = 3e-3
+_SHOWN_ERRORS = 2.0
 _SHOWN_DECISIONS_A_STEP, _SHOWN_WORLDS = 20, (64, 256)
 
 
@@ -103,6 +108,8 @@ class PpoTraining:
         self._parts, step = build_parts(market, plan, ppo, anchor), StepParts()
         self._envs = CampaignVecEnv(campaign, constraints, self._parts.credit, step)
         self._model = _model(self._envs, self._parts, step)
+        if ppo.encoding == "residual":
+            self._model.policy.learn_only(ppo.kinds)
         # The neutral action in worlds before the first ones to train on shows what features look like.
         before = replace(worlds, first_world=TRAINING_WORLDS - ppo.worlds, relative_to_anchor=False)
         neutral = np.tile(campaign.encoding.neutral, (ppo.worlds, 1))
@@ -236,6 +243,7 @@ class PpoTraining:
         market, plan, policy = self._envs.campaign.market, self._parts.plan, self._model.policy
         learner = BranchLearner(self._parts.network, encoding.factors, self._parts.features.shape)
         rows: BranchRows | None = None
+        kinds = ppo.kinds
         for turn in range(ppo.branch_rounds):
             if self._settings.reached(self._state.steps, time.perf_counter() - self._began):
                 return
@@ -243,12 +251,40 @@ class PpoTraining:
             run = MarketRun(market, worlds=np.arange(first, first + ppo.branch_worlds, dtype=np.int64), seed=seed)
             generator = named_generator(seed, f"ppo/branches/{turn}")
             more = branch_rows(
-                encoding, self._parts.features, plan, run, lambda row: policy.likeliest(row).astype(np.int64), generator
+                encoding,
+                self._parts.features,
+                plan,
+                run,
+                lambda row: policy.likeliest(row).astype(np.int64),
+                generator,
+                kinds=kinds,
             )
             rows = more if rows is None else rows.and_also(more)
             learner.fit(rows, steps=ppo.branch_steps, learning_rate=_BRANCH_LEARNING_RATE, generator=generator)
+            kinds = self._learn_discounts(rows, kinds)
             self._state.prepared = turn == ppo.branch_rounds - 1
             evaluate(checkpoint=self._state.prepared)
+
+    def _learn_discounts(self, rows: BranchRows, kinds: tuple[FactorKind, ...]) -> tuple[FactorKind, ...]:
+        """Set the discount head, and close it for good where the validation worlds do not show that it pays.
+
+        Returns:
+            The kinds that are still learnt.
+        """
+        network, policy = self._parts.network, self._model.policy
+        if rows.deals is None or not isinstance(network, SharedNetwork):
+            return kinds
+        fit_deals(network, rows.features, rows.deals, unit=self._ppo.exploration_discount)
+        closed: tuple[FactorKind, ...] = tuple(kind for kind in kinds if kind != "discount")
+        rewards: list[FloatArray] = []
+        for chosen in (closed, kinds):
+            policy.learn_only(chosen)
+            rewards.append(self._validation.rewards(policy))
+        gain = rewards[1] - rewards[0]
+        if gain.mean() > _SHOWN_ERRORS * gain.std(ddof=1) / np.sqrt(len(gain)):
+            return kinds
+        policy.learn_only(closed)
+        return closed
 
     def _update(self) -> None:
         """Play some episodes and learn from them, with draws that depend on seed and number of the update alone."""
@@ -296,6 +332,7 @@ class PpoTraining:
             **{name: float(logged.get(f"train/{name}", float("nan"))) for name in diagnostics},
             "missed": score.missed,
             **{f"{name}_multiplier": one.value for name, one in state.multipliers.items()},
+            **({"learns_discounts": float(self._model.policy.learns_discounts)} if residual else {}),
             "look": state.looks,
         }
         run.add_progress({"update": state.update, "steps": state.steps, "seconds": state.seconds, **figures})

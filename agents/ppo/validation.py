@@ -155,6 +155,10 @@ class Validation:
         reward, missed = self._own[self._anchor]
         return self._compared(reward, missed)
 
+    def rewards(self, policy: Actor) -> FloatArray:
+        """Reward of each world ``(B,)``, base currency."""
+        return self._played(self._campaign, policy)[0]
+
     def score(self, policy: Actor) -> Score:
         """Play the worlds once."""
         return self._compared(*self._played(self._campaign, policy))

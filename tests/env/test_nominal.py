@@ -11,7 +11,7 @@ from xbopt.env.market_run import MarketRun
 from xbopt.env.nominal import LARGEST_LOG_RATIO, NominalRun, log_ratio
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES
 
-COMPARED_CELL = CELL_FEATURES[-4:]
+COMPARED_CELL = CELL_FEATURES[-5:]
 COMPARED_CHANNEL = tuple(name for name in CHANNEL_FEATURES if name.endswith("_log") and name != "modelled_return_log")
 
 
