@@ -28,8 +28,7 @@ from xbopt.core.decisions.limits import Limits, Remaining
 
 FIRST_STEPS, SWEEPS, SWEEPS_WITH_CAPS = 2, 8, 24
 """Newton steps at the plan's prices, and sweeps after them: without and with caps of regions, channels or places, which
-cross each other. On shipped scenarios levels then stand to 1e-9; on random markets with caps, the projection finds at
-most 5e-7 of a day's money to cut."""
+cross each other. On shipped scenarios levels then stand to 1e-9; what is left is scaled down at the end."""
 LARGEST_LOG_PRICE = 4.0
 """Largest log of what money costs against what it costs in the plan; beyond it all cells stand at their least."""
 LEAST_RISE = 0.1
@@ -41,6 +40,10 @@ FLATTEST = 1e-9
 LEAST_ELASTICITY = 0.5
 LARGEST_STEP, SHORTER = 1.0, 0.85
 LEAST_MONEY = 1e-12
+ROUNDING = 1e-9
+"""Share of a limit by which it counts as kept."""
+LEAST_SHARE = 1e-12
+"""Least share of a cell's money that scaling down leaves, so that its log is a number."""
 ALWAYS = 2  # pacing and budget
 
 
@@ -56,6 +59,7 @@ class CellsAhead:
         log_value: ``log v`` ``(K, R, S, C)``.
         least: Least ``x`` ``(K, R, S, C)``; cells that cannot move have 0 here and below.
         most: Largest ``x`` ``(K, R, S, C)``.
+        promised: Share of the plan's spend that minimums and locks ask for ``(K, R, S, C)``.
         power: ``w`` by channel ``(C,)``.
     """
 
@@ -66,6 +70,7 @@ class CellsAhead:
     log_value: FloatArray
     least: FloatArray
     most: FloatArray
+    promised: FloatArray
     power: FloatArray
 
 
@@ -87,7 +92,7 @@ def reallocate(
         budget_price: What the last unit of the plan's budget brings beyond its cost; where the search begins.
         floor: The return floor, where the scenario has one.
     """
-    rows = _limits(cells, limits, remaining)
+    rows = limits_ahead(cells.spend_base, cells.dearest_base, cells.place_base, limits, remaining)
     # Inside, worlds are the last axis: arithmetic runs along them and meets each cell's numbers as scalars.
     here = _Standing.of(cells)
     worth = np.ascontiguousarray(np.moveaxis(log_ratio, 0, -1)) + _inside(cells.log_value)
@@ -102,12 +107,16 @@ def reallocate(
         x, elasticity = here.towards_roots(worth - np.log(cost), x)
     growth, floor_price = np.exp(x), np.zeros_like(cost)
     plain = len(rows) == ALWAYS and floor is None
+    # What is promised gives no way, so prices work on what is above it.
+    promised = _inside(cells.promised)
+    owed = [row.summed(row.counted_base * promised) for row in rows]
+    room = [np.log(np.maximum(row.bound_base - owed[i], LEAST_MONEY)) for i, row in enumerate(rows)]
     for sweep in range(SWEEPS if plain else SWEEPS_WITH_CAPS):
         longest = LARGEST_STEP * SHORTER**sweep
         for i, row in enumerate(rows):
             money = row.counted_base * growth
-            counted = np.maximum(row.summed(money), LEAST_MONEY)
-            over = np.log(counted) - np.log(np.maximum(row.bound_base, LEAST_MONEY))
+            counted = np.maximum(row.summed(money) - owed[i], LEAST_MONEY)
+            over = np.log(counted) - room[i]
             if not some((over > 0.0) | (prices[i] > 0.0)):
                 continue  # a price of 0 that stays 0 moves nothing, to the bit
             given = money * elasticity
@@ -132,7 +141,32 @@ def reallocate(
             floor_price, cost = price, dearer
         x, elasticity = here.towards_roots(worth - np.log(cost), x)
         growth = np.exp(x)
-    return np.moveaxis(x, -1, 0)
+    scaled = scaled_to_limits(rows, promised, growth) / growth
+    return np.moveaxis(x + np.log(np.maximum(scaled, LEAST_SHARE)), -1, 0)
+
+
+def scaled_to_limits(rows: "list[LimitAhead]", promised: FloatArray, growth: FloatArray) -> FloatArray:
+    """Multiples of a plan's spend ``(K, R, S, C, B)`` scaled down to each limit in turn, as the projection does.
+
+    What is above the promised is scaled first; where even that is more than a limit allows, it is scaled as well, and
+    nothing else is left. Scaling only takes away, so that a later limit breaks no earlier one. Multiples that keep
+    all limits stay as they are, to the bit.
+
+    Args:
+        rows: The limits.
+        promised: Multiples that minimums and locks ask for ``(K, R, S, C, 1)``.
+        growth: Multiples, none below the promised.
+    """
+    kept, above = promised, np.maximum(growth - promised, 0.0)
+    cut = np.zeros(growth.shape, dtype=np.bool_)
+    for row in rows:
+        owed, more = row.summed(row.counted_base * kept), row.summed(row.counted_base * above)
+        over = owed + more > row.bound_base * (1.0 + ROUNDING)
+        pays = np.where(over, np.minimum(row.bound_base / np.maximum(owed, LEAST_MONEY), 1.0), 1.0)
+        room = np.maximum(row.bound_base - owed, 0.0) / np.maximum(more, LEAST_MONEY)
+        kept, above = kept * pays, above * np.where(over, np.minimum(room, 1.0), 1.0)
+        cut = cut | over
+    return np.where(cut, kept + above, growth)
 
 
 def keeps_floor(cells: CellsAhead, log_ratio: FloatArray, x: FloatArray, floor: FloorAhead) -> BoolArray:
@@ -198,7 +232,7 @@ class _Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Limit:
+class LimitAhead:
     """A kind of limit: the money it counts, over which axes of ``(K, R, S, C, B)``, and its bounds."""
 
     counted_base: FloatArray
@@ -216,19 +250,21 @@ class _Limit:
         return np.expand_dims(np.moveaxis(sums, 0, -1), self.axes)
 
 
-def _limits(cells: CellsAhead, limits: Limits, remaining: Remaining) -> list[_Limit]:
-    """The limits that the scenario has, the narrowest first and the budget last."""
-    rows: list[_Limit] = []
+def limits_ahead(
+    spend_base: FloatArray, dearest_base: FloatArray, place_base: FloatArray, limits: Limits, remaining: Remaining
+) -> list[LimitAhead]:
+    """The limits that the scenario has, the narrowest first and the budget last; money as in ``CellsAhead``."""
+    rows: list[LimitAhead] = []
 
     def add(counted: FloatArray, axes: tuple[int, ...], bound: FloatArray) -> None:
-        rows.append(_Limit(counted_base=_inside(counted), axes=axes, bound_base=bound))
+        rows.append(LimitAhead(counted_base=_inside(counted), axes=axes, bound_base=bound))
 
     if some(np.isfinite(limits.maximum_base)):
-        add(cells.place_base, (2,), limits.maximum_base[None, :, None, :, None])
+        add(place_base, (2,), limits.maximum_base[None, :, None, :, None])
     if some(np.isfinite(limits.region_cap_base)):
-        add(cells.spend_base, (0, 2, 3), remaining.region_base.T[None, :, None, None])
+        add(spend_base, (0, 2, 3), remaining.region_base.T[None, :, None, None])
     if some(np.isfinite(limits.channel_cap_base)):
-        add(cells.spend_base, (0, 1, 2), remaining.channel_base.T[None, None, None])
-    add(cells.dearest_base, (1, 2, 3), np.full((1, 1, 1, 1, 1), limits.daily_base))
-    add(cells.spend_base, (0, 1, 2, 3), remaining.budget_base[None, None, None, None])
+        add(spend_base, (0, 1, 2), remaining.channel_base.T[None, None, None])
+    add(dearest_base, (1, 2, 3), np.full((1, 1, 1, 1, 1), limits.daily_base))
+    add(spend_base, (0, 1, 2, 3), remaining.budget_base[None, None, None, None])
     return rows

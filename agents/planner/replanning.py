@@ -20,12 +20,13 @@ import numpy as np
 from xbopt.agents.planner.blocks import Blocks, split_horizon
 from xbopt.agents.planner.envelope import touching_cones
 from xbopt.agents.planner.expected import ExpectedMarket
+from xbopt.agents.planner.feasible_plan import feasible_plan, promised_base
 from xbopt.agents.planner.floor_ahead import FloorAhead
 from xbopt.agents.planner.goals import goal_named
 from xbopt.agents.planner.policy import average_plan, usual_resolution
 from xbopt.agents.planner.reallocation import CellsAhead, keeps_floor, reallocate
 from xbopt.agents.planner.response_model import ResponseModel, model_at
-from xbopt.agents.planner.revealed_prices import money_worth
+from xbopt.agents.planner.revealed_prices import BINDING, money_worth
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray, add_up
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.limits import Limits
@@ -50,7 +51,7 @@ class ReplanningPolicy:
     """The re-planner of one market.
 
     Attributes:
-        plan: The plan for the average market.
+        plan: The plan that is moved, within the limits.
         blocks: Its cells.
         power: ``w`` by channel ``(C,)``.
         saturation: ``zeta`` ``(K, R, S, C)``.
@@ -146,11 +147,9 @@ class ReplanningPolicy:
         spend = np.add.reduceat(ahead, starts, axis=0)
         moves = (self.saturation[first:] > 0.0) & ~self.limits.locked & (spend > 0.0)
         bound = np.where(moves, LARGEST_LOG_MULTIPLE, 0.0)
-        # A minimum is a day's amount: in the first block today's has to be kept, later ones on the whole.
-        promised = np.where(ahead > 0.0, self.limits.minimum_base, 0.0)
-        least_spend, usual = np.add.reduceat(promised, starts, axis=0), spend.copy()
-        least_spend[0], usual[0] = promised[0], ahead[0]
-        share = np.where(usual > 0.0, least_spend / np.where(usual > 0.0, usual, 1.0), 0.0)
+        # A minimum is a day's amount: one multiple has to keep it on every day of a block.
+        owed = promised_base(self.limits, ahead > 0.0) / np.where(ahead > 0.0, ahead, 1.0)
+        share = np.minimum(np.maximum.reduceat(owed, starts, axis=0), 1.0)
         least = np.where(moves, np.log(np.maximum(share, np.exp(-LARGEST_LOG_MULTIPLE))), 0.0)
         return CellsAhead(
             spend_base=spend,
@@ -160,6 +159,7 @@ class ReplanningPolicy:
             log_value=self.log_worth[first:],
             least=least,
             most=np.maximum(bound, least),
+            promised=share,
             power=self.power,
         )
 
@@ -198,12 +198,15 @@ def replanning_around(
 
     Args:
         market: The market.
-        plan: What is done where all is as expected.
+        plan: What is done where all is as expected. Where it is not within the limits, it is first brought there
+            (``feasible_plan``), and what they refuse of it is money to spend elsewhere.
         budget_price: What the last unit of the plan's budget brings beyond its cost, as ``CampaignPlan.budget_price``
-            and ``ReplanningPolicy.budget_price`` say it. Where left out, it is read off the model. A plan that leaves
-            money unspent has a price of 0 whatever is given.
+            and ``ReplanningPolicy.budget_price`` say it. Where left out, it is read off the model; a plan that leaves
+            money unspent of its own accord then has a price of 0.
     """
     limits = market.scenario.limits
+    asked = float(plan.spend_base.sum())
+    plan = feasible_plan(plan, limits, market.shocks.available)
     blocks = split_horizon(market, usual_resolution(market))
     expected = ExpectedMarket(market, goal_named("reward"))
     level = blocks.level(plan.spend_base)
@@ -222,6 +225,7 @@ def replanning_around(
         limits,
         free=free,
         budget_price=budget_price,
+        uses_budget=max(asked, spent) >= limits.total_base * (1.0 - BINDING),
         floor_binds=roi_floor > 0.0 and course.by_days <= (roi_floor + _AT_FLOOR) * spent,
     )
     return ReplanningPolicy(

@@ -12,7 +12,8 @@ from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decisions.limits import Limits
 
 _ROUNDS = 30
-_BINDING = 1e-3
+BINDING = 1e-3
+"""Share of a limit that may be left where it still binds."""
 _LEAST_VALUE = 1e-3
 
 
@@ -24,6 +25,7 @@ def money_worth(
     *,
     free: BoolArray,
     budget_price: float | None,
+    uses_budget: bool,
     floor_binds: bool = False,
 ) -> tuple[FloatArray, float]:
     """What a unit of money is worth in each cell of a plan, and the price of its budget beyond money itself.
@@ -34,19 +36,19 @@ def money_worth(
         marginal: What the response model says that the last unit brings ``(K, R, S, C)``.
         limits: The limits that the plan keeps.
         free: Cells that may move ``(K, R, S, C)``.
-        budget_price: The budget's price where it is known. A budget that is not used up has none.
+        budget_price: The budget's price where it is known.
+        uses_budget: Whether the plan wants the whole budget. One that it does not want has no price.
         floor_binds: Whether a return floor holds the whole plan back.
 
     Returns:
         Worth ``(K, R, S, C)``, 1 where no limit holds money back, and the budget's price.
     """
     spend = np.add.reduceat(spend_base, blocks.starts, axis=0)
-    held_up = free & (spend <= np.add.reduceat(_least(spend_base, limits), blocks.starts, axis=0) * (1.0 + _BINDING))
+    held_up = free & (spend <= np.add.reduceat(_least(spend_base, limits), blocks.starts, axis=0) * (1.0 + BINDING))
     weight = np.where(free & ~held_up, spend, 0.0)
     groups = _binding_groups(blocks, spend_base, limits)
     groups.append((np.full((1, 1, 1, 1), floor_binds), (0, 1, 2, 3)))
-    budget_binds = float(spend_base.sum()) >= limits.total_base * (1.0 - _BINDING)
-    known = 0.0 if not budget_binds else budget_price
+    known = 0.0 if budget_price is None and not uses_budget else budget_price
     prices = [np.zeros(binds.shape) for binds, _ in groups]
     worth = np.full(spend.shape, 1.0 + (known or 0.0))
     budget = known or 0.0
@@ -64,7 +66,7 @@ def _binding_groups(blocks: Blocks, spend_base: FloatArray, limits: Limits) -> l
     """Which caps, maximums and pacing limits bind, and the axes of ``(K, R, S, C)`` over which each counts money."""
 
     def binds(spent: FloatArray, bound: FloatArray | float) -> BoolArray:
-        return spent >= np.asarray(bound) * (1.0 - _BINDING)
+        return spent >= np.asarray(bound) * (1.0 - BINDING)
 
     by_place = np.maximum.reduceat(spend_base.sum(axis=2, keepdims=True), blocks.starts, axis=0)
     by_day = np.maximum.reduceat(spend_base.sum(axis=(1, 2, 3), keepdims=True), blocks.starts, axis=0)

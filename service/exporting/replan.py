@@ -19,6 +19,8 @@ from xbopt.agents.planner.reallocation import (
     LEAST_ELASTICITY,
     LEAST_MONEY,
     LEAST_RISE,
+    LEAST_SHARE,
+    ROUNDING,
     SHORTER,
     SWEEPS,
     SWEEPS_WITH_CAPS,
@@ -83,11 +85,21 @@ def _log_ratio(graph: Graph, inputs: Inputs, policy: ReplanningPolicy, sample: O
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Limit:
-    """A kind of limit: the money it counts, its axes of ``(B, K, R, S, C)``, the log of its bounds, and its prices."""
+    """A kind of limit: the money it counts, its axes of ``(B, K, R, S, C)``, its bounds, and what is promised of them.
+
+    Attributes:
+        counted: The money it counts.
+        axes: The axes over which it counts.
+        bound: Its bounds.
+        owed: What minimums and locks ask for.
+        log_room: Log of the bounds less what is promised.
+    """
 
     counted: str
     axes: tuple[int, ...]
-    log_bound: str
+    bound: str
+    owed: str
+    log_room: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +130,7 @@ class _Solve:
         log_zeta: ``log zeta``.
         least: Least ``x``.
         most: Largest ``x``.
+        promised: Multiples that minimums and locks ask for.
         worth: ``log(m v) + 2 log(1 + zeta)``.
         whole: ``log(1 + zeta)``.
         floor: The return floor, where the scenario has one.
@@ -130,6 +143,7 @@ class _Solve:
     log_zeta: str
     least: str
     most: str
+    promised: str
     worth: str
     whole: str
     limits: list[_Limit]
@@ -145,6 +159,7 @@ class _Solve:
             table = np.stack([_padded(table_of(day), blocks) for day in days])
             return graph.rows_of(as_float(table), inputs.day)
 
+        promised = by_day(lambda cells: cells.promised)
         return cls(
             graph=graph,
             budget_price=policy.budget_price,
@@ -152,12 +167,13 @@ class _Solve:
             log_zeta=by_day(lambda cells: cells.log_zeta),
             least=by_day(lambda cells: cells.least),
             most=by_day(lambda cells: cells.most),
+            promised=promised,
             worth=graph.add(
                 "Add", log_ratio, by_day(lambda cells: cells.log_value + 2.0 * np.log1p(np.exp(cells.log_zeta)))
             ),
             whole=by_day(lambda cells: np.log1p(np.exp(cells.log_zeta))) if policy.roi_floor > 0.0 else "",
             floor=_floor(graph, inputs, policy, log_ratio) if policy.roi_floor > 0.0 else None,
-            limits=_limits(graph, inputs, policy, by_day),
+            limits=_limits(graph, inputs, policy, by_day, promised),
         )
 
     def levels(self) -> str:
@@ -185,7 +201,29 @@ class _Solve:
                 x, cost = self._dearer(x, elasticity, cost, price, floor_price)
                 floor_price = price
             x, elasticity = self._towards_roots(cost, x)
-        return x
+        growth = graph.add("Exp", x)
+        share = graph.add("Div", self._scaled_to_limits(growth), growth)
+        return graph.add("Add", x, graph.add("Log", graph.at_least(share, LEAST_SHARE)))
+
+    def _scaled_to_limits(self, growth: str) -> str:
+        """Multiples scaled down to each limit in turn; as ``scaled_to_limits``."""
+        graph, one = self.graph, self.graph.constant(1.0)
+        kept, above = self.promised, graph.at_least(graph.add("Sub", growth, self.promised), 0.0)
+        cut = graph.add("Mul", growth, graph.constant(0.0))
+        for limit in self.limits:
+            owed = graph.total(graph.add("Mul", limit.counted, kept), *limit.axes, keep=True)
+            more = graph.total(graph.add("Mul", limit.counted, above), *limit.axes, keep=True)
+            bound = graph.add("Mul", limit.bound, graph.constant(1.0 + ROUNDING))
+            over = graph.add("Greater", graph.add("Add", owed, more), bound)
+            pays = graph.at_most(graph.add("Div", limit.bound, graph.at_least(owed, LEAST_MONEY)), 1.0)
+            room = graph.at_least(graph.add("Sub", limit.bound, owed), 0.0)
+            room = graph.at_most(graph.add("Div", room, graph.at_least(more, LEAST_MONEY)), 1.0)
+            kept = graph.add("Mul", kept, graph.add("Where", over, pays, one))
+            above = graph.add("Mul", above, graph.add("Where", over, room, one))
+            cut = graph.add("Where", over, one, cut)
+        return graph.add(
+            "Where", graph.add("Greater", cut, graph.constant(0.0)), graph.add("Add", kept, above), growth
+        )
 
     def _dearer(self, x: str, elasticity: str, cost: str, price: str, before: str) -> tuple[str, str]:
         """Levels by the tangent and what money costs, where a price was another before."""
@@ -234,8 +272,8 @@ class _Solve:
             return graph.total(tensor, *limit.axes, keep=True)
 
         money = graph.add("Mul", limit.counted, graph.add("Exp", x))
-        counted = graph.at_least(summed(money), LEAST_MONEY)
-        over = graph.add("Sub", graph.add("Log", counted), limit.log_bound)
+        counted = graph.at_least(graph.add("Sub", summed(money), limit.owed), LEAST_MONEY)
+        over = graph.add("Sub", graph.add("Log", counted), limit.log_room)
         given = graph.add("Mul", money, elasticity)
         gives, by_price = summed(given), summed(graph.add("Div", given, cost))
         falls = graph.at_least(graph.add("Div", gives, counted), LEAST_ELASTICITY)
@@ -266,13 +304,19 @@ class _Solve:
 
 
 def _limits(
-    graph: Graph, inputs: Inputs, policy: ReplanningPolicy, by_day: Callable[[Callable[[CellsAhead], FloatArray]], str]
+    graph: Graph,
+    inputs: Inputs,
+    policy: ReplanningPolicy,
+    by_day: Callable[[Callable[[CellsAhead], FloatArray]], str],
+    promised: str,
 ) -> list[_Limit]:
-    """The limits that the scenario has, the narrowest first and the budget last; as ``reallocation._limits``."""
+    """The limits that the scenario has, the narrowest first and the budget last; as ``limits_ahead``."""
     limits = policy.limits
 
     def limit(counted: str, axes: tuple[int, ...], bound: str) -> _Limit:
-        return _Limit(counted=counted, axes=axes, log_bound=graph.add("Log", graph.at_least(bound, LEAST_MONEY)))
+        owed = graph.total(graph.add("Mul", counted, promised), *axes, keep=True)
+        room = graph.at_least(graph.add("Sub", bound, owed), LEAST_MONEY)
+        return _Limit(counted=counted, axes=axes, bound=bound, owed=owed, log_room=graph.add("Log", room))
 
     spend, rows = by_day(lambda cells: cells.spend_base), list[_Limit]()
     if np.isfinite(limits.maximum_base).any():

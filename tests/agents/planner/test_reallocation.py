@@ -25,6 +25,7 @@ def cells(*, least: float = -2.0, seed: int = 5) -> CellsAhead:
         log_value=np.zeros(SHAPE),
         least=np.full(SHAPE, least),
         most=np.full(SHAPE, 2.0),
+        promised=np.zeros(SHAPE),
         power=POWER,
     )
 
