@@ -111,9 +111,10 @@ def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, explo
     """A built-in policy or a plan's file."""
     loaded = scenario_of_log(name, log, scenario)
     policy = policy_from(name, build_market(loaded))
-    shown = over_the_menu(policy, loaded, exploration).name if exploration else policy.name
+    asked = over_the_menu(policy, loaded, exploration) if exploration else None
+    shown, labels = (policy.name, ()) if asked is None else (asked.name, log.action_labels)
     identity = (
-        PolicyIdentity.of_name(f"{shown}|{loaded.hash}")
+        PolicyIdentity.of_built_in(shown, loaded.hash, labels=labels)
         if name in NAMES
         else PolicyIdentity.of_path(Path(name), "plan file")
     )

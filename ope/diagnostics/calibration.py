@@ -23,6 +23,7 @@ FALSE_CAUTIONS, FALSE_REFUSALS = 0.003, 0.0003
 _FEWEST_ROWS = 40
 _FEWEST_CLUSTERS = 4.0  # fewer do not tell their own spread
 _STATED_BINS = 8
+_ALIKE = 1e-6  # relative
 _UNBALANCED = 2.5  # standard errors from which a column is named among those that carry a difference of estimators
 
 
@@ -199,7 +200,8 @@ class CalibrationTest:
     def _by_stated(self, away: FloatArray, table: FloatArray) -> _Deviations:
         """Pairs of row and action by their stated probability: probabilities that are too bold or too timid."""
         edges = np.unique(np.quantile(table, np.linspace(0.0, 1.0, _STATED_BINS + 1)[1:-1]))
-        place = np.searchsorted(edges, table, side="right")
+        # Probabilities that differ by rounding only are one: which side they fall on may depend on what was drawn.
+        place = np.searchsorted(edges * (1.0 - _ALIKE), table, side="right")
         bins = np.unique(place)
         sums = np.stack([np.where(place == one, away, 0.0).sum(axis=1) for one in bins.tolist()], axis=1)
         spread = np.array([[float((table * (1.0 - table))[place == one].sum()) for one in bins.tolist()]])

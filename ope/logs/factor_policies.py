@@ -73,8 +73,8 @@ def named_factor_policy(name: str, log: EvaluationLog, *, exploration: float | N
         note = f"{name} is what the log's notches are around: all factors at their neutral level" + (
             f", each one notch aside with a share of {share:.0%}." if share else "."
         )
-        identity = PolicyIdentity.of_name(f"{called}|{log.scenario_hash}")
-        identity = PolicyIdentity(name=called, kind=identity.kind, sha256=identity.sha256)
+        drawn = log.factors if share else ()
+        identity = PolicyIdentity.of_built_in(called, log.scenario_hash, factors=drawn, anchor=anchor)
         return _fixed(called, [around_neutral(one, share) for one in log.factors], identity, (note,))
     return None
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decision_log.schema import LoggedFactor
 from xbopt.core.files import sha256_of_content
 from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.rows import LogRows, together
@@ -34,6 +35,32 @@ class PolicyIdentity:
     def of_name(cls, name: str, kind: str = "built in") -> "PolicyIdentity":
         """A policy that its name says everything about."""
         return cls(name=name, kind=kind, sha256=sha256(name.encode()).hexdigest())
+
+    @classmethod
+    def of_built_in(
+        cls,
+        name: str,
+        scenario_hash: str,
+        *,
+        labels: tuple[str, ...] = (),
+        factors: tuple[LoggedFactor, ...] = (),
+        anchor: str = "",
+    ) -> "PolicyIdentity":
+        """A built-in policy of a scenario.
+
+        One that explores is another policy over a menu than over notches: it is bound to what it draws from.
+
+        Args:
+            name: Its name, with its exploration.
+            scenario_hash: Hash of its scenario.
+            labels: The menu from which it explores; none without exploration.
+            factors: The factors that it moves; none without exploration.
+            anchor: The policy that their neutral levels are.
+        """
+        drawn = [repr((one.name, one.labels, one.neutral)) for one in factors]
+        choices = (["menu", *labels] if labels else []) + (["factors", anchor, *drawn] if drawn else [])
+        found = cls.of_name("|".join([name, scenario_hash, *choices]))
+        return replace(found, name=name)
 
     @classmethod
     def of_path(cls, path: Path, kind: str, *, name: str = "") -> "PolicyIdentity":

@@ -162,7 +162,8 @@ def exploration_note(shape: str, exploration: float | None, tactics: int) -> str
     if shape == "direct":
         return (
             "The log of this bundle will judge no policy: it names its decisions outright and has no probabilities. "
-            "Export (and evaluate) with --exploration 0.2, where the policy can choose from a menu."
+            "Plans and re-planners explore with --exploration 0.2; a run does where it was trained with --option "
+            "encoding=residual or tactics."
         )
     if shape == "factored":
         return (

@@ -46,6 +46,7 @@ class BesideReader:
         self._cells = (len(schema.axes["R"]), len(schema.axes["S"]))
         self._channels = len(schema.axes["C"])
         factors = schema.decision_factors()
+        self._names = () if factors is None else factors.names
         # How many tactics a cell has, or each factor levels.
         self._choices: IntArray = (
             np.full(self._cells, len(schema.axes.get("K", [])), dtype=np.int64) if factors is None else factors.levels
@@ -102,10 +103,23 @@ class BesideReader:
 
     def _held(self, array: IntArray, rows: int) -> IntArray | None:
         shape = (rows, *self._choices.shape)
-        if array.shape != shape or not ((array >= -1) & (array < self._choices)).all():
-            wanted = "tactic" if self._choices.ndim > 1 else "level"
-            place, most = ("cell" if wanted == "tactic" else "factor"), self._choices.max() - 1
+        wrong = None if array.shape != shape else ~((array >= -1) & (array < self._choices))
+        if wrong is None or (wrong.any() and not self._names):
+            wanted, place = ("level", "factor") if self._names else ("tactic", "cell")
+            most = self._choices.max() - 1
             raise RequestError(f"held needs one {wanted} from 0 to {most} a {place}, shape {shape[1:]}; -1 to draw.")
+        if wrong.any():
+            row, factor = np.argwhere(wrong)[0].tolist()
+            raise RequestError(
+                f"held is {array[row, factor]} for the factor {self._names[factor]}; a level from 0 to "
+                f"{self._choices[factor] - 1} is possible, or -1 to draw."
+            )
+        if self._names and bool((mixed := (array >= 0).any(axis=1) & (array < 0).any(axis=1)).any()):
+            free = self._names[int(np.argmin(array[int(mixed.argmax())]))]
+            raise RequestError(
+                f"held draws the factor {free} and holds others; the levels of a decision are drawn together and held "
+                "together, so that a log can tell what was chosen. Hold all of them, or none."
+            )
         return array if (array >= 0).any() else None
 
     def _previous(self, array: FloatArray, rows: int) -> FloatArray:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from xbopt.core.decisions.policy import Policy
+from xbopt.core.decisions.cell_factors import CellFactors
+from xbopt.core.decisions.policy import FactoredPolicy, Policy, TacticPolicy, anchor_name
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.ope.logs.log_policy import PolicyIdentity
 from xbopt.service.bundle.evidence import EXPLORES, Subject, read_evidence, share_of
+from xbopt.service.store.drawn_rows import logged_factors
 
 
 def subject_of(policy: Policy, scenario: Scenario, run: Path | None) -> Subject:
@@ -24,14 +26,31 @@ def subject_of(policy: Policy, scenario: Scenario, run: Path | None) -> Subject:
     if run is not None:
         wanted, option = PolicyIdentity.of_path(run / "policy", "run directory").sha256, str(run)
     else:
-        wanted = PolicyIdentity.of_name(f"{policy.name if explores else base}|{scenario.hash}").sha256
+        wanted = (
+            _built_in(policy, scenario).sha256 if explores else PolicyIdentity.of_built_in(base, scenario.hash).sha256
+        )
         option = f"{base} --scenario SCENARIO"
     option += f" --exploration {share:g}" if explores else ""
+    by = "factors" if isinstance(policy, FactoredPolicy) else "menu"
+    where = f", on a log of simulate --by {by}" if explores and run is None else ""
     return Subject(
         policy=policy.name,
         policy_sha256=wanted,
         scenario_hash=scenario.hash,
-        again=f"Evaluate it: xbopt evaluate LOG --policy {option} --certificate FILE",
+        again=f"Evaluate it: xbopt evaluate LOG --policy {option} --certificate FILE{where}",
+    )
+
+
+def _built_in(policy: Policy, scenario: Scenario) -> PolicyIdentity:
+    """A built-in policy that explores, and what it draws from."""
+    if isinstance(policy, TacticPolicy):
+        return PolicyIdentity.of_built_in(policy.name, scenario.hash, labels=policy.menu.labels)
+    if not isinstance(policy, FactoredPolicy):
+        return PolicyIdentity.of_built_in(policy.name, scenario.hash)
+    regions, segments = len(scenario.regions), len(scenario.segments)
+    cells = CellFactors.of(policy.factors, regions=regions, segments=segments, channels=scenario.channels)
+    return PolicyIdentity.of_built_in(
+        policy.name, scenario.hash, factors=logged_factors(cells), anchor=anchor_name(policy)
     )
 
 

@@ -48,32 +48,35 @@ def logged_factors(factors: CellFactors | None) -> tuple[LoggedFactor, ...]:
 
 def drawn_rows(allocation: Allocation, factors: CellFactors | None) -> DrawnRows:
     """What a batch drew, by cell."""
-    batch, propensity, table = allocation.batch, allocation.propensity, allocation.probabilities
-    assert propensity is not None, "a bundle that draws stores propensities"
-    assert table is not None, "and all probabilities"
+    batch, table = allocation.batch, allocation.probabilities
+    assert table is not None, "a bundle that draws stores all probabilities"
     rows, regions, segments = allocation.spend_base.shape[:3]
     cells = regions * segments
+    # Probabilities are stored in half their digits, and the propensity in all of them. A log that mixed the two would
+    # tell by the digits what was drawn, so it has the half ones throughout.
     if factors is None:
         tactic = allocation.tactic
         assert tactic is not None, "a bundle of tactics stores tactics"
         return DrawnRows(
             action=tactic.reshape(rows, cells),
-            propensity=propensity.reshape(rows, cells),
+            propensity=_taken(table, tactic).reshape(rows, cells),
             probabilities=table.reshape(rows, cells, -1),
             held=_held(batch.held, (rows, cells)),
         )
     levels = allocation.levels
     assert levels is not None, "a bundle of factors stores levels"
-    # Probabilities are stored in half their digits; those of what was drawn stand beside them with all of them.
-    exact = table.copy()
-    np.put_along_axis(exact, np.maximum(levels, 0)[..., None], propensity[..., None], axis=2)
     held = None if batch.held is None else batch.held[:, factors.places] >= 0
     return DrawnRows(
         action=levels[:, factors.places],
-        propensity=propensity[:, factors.places].prod(axis=2),
-        probabilities=factors.probabilities(exact),
+        propensity=_taken(table, levels)[:, factors.places].prod(axis=2),
+        probabilities=factors.probabilities(table),
         held=np.zeros((rows, cells), dtype=np.bool_) if held is None else np.asarray(held.any(axis=2)),
     )
+
+
+def _taken(table: FloatArray, drawn: IntArray) -> FloatArray:
+    """Of each draw its probability ``(...,)`` in a table ``(..., K)``; where nothing was drawn, any of them."""
+    return np.take_along_axis(table, np.maximum(drawn, 0)[..., None], axis=-1)[..., 0]
 
 
 def _held(held: IntArray | None, shape: tuple[int, int]) -> BoolArray:

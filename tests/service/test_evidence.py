@@ -11,7 +11,9 @@ import pytest
 
 from tests.service.conftest import Command, Exported, certificate_for
 from tests.service.test_bundle import resealed, saved
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.training import train
+from xbopt.core.decisions.policy import DirectPolicy
 from xbopt.core.documents.seal import sealed
 from xbopt.core.errors import BundleError, SupportError, UsageError
 from xbopt.core.scenario.loading import load_scenario
@@ -166,6 +168,37 @@ def test_a_run_is_told_by_its_files_and_its_exploration(tmp_path: Path) -> None:
     (run / "policy" / "policy.json").write_text((run / "policy" / "policy.json").read_text() + " ")
     with pytest.raises(UsageError, match="another policy"):
         read_certificate(path(), subject_of(exploring, scenario, run))
+
+
+def test_a_certificate_from_a_menu_proves_no_notches_and_the_other_way_round(command: Command, tmp_path: Path) -> None:
+    """The name and the share are the same; what is drawn is not."""
+    from xbopt.studies.simulate import simulate
+
+    scenario = load_scenario("quickstart")
+    plan, market = policy_of_run(PLAN, scenario=scenario, exploration=None)
+    assert isinstance(plan, DirectPolicy)
+    exported = {
+        "factors": FactoredDirect.of(plan, market, 0.3),
+        "menu": policy_of_run(PLAN, scenario=scenario, exploration=0.3)[0],
+    }
+    for by in ("menu", "factors"):
+        simulate("quickstart", PLAN, runs=16, exploration=1.0, by=by, log=tmp_path / f"{by}.parquet")
+        path = tmp_path / f"{by}.json"
+        code = command(
+            "evaluate", tmp_path / f"{by}.parquet", "--policy", PLAN, "--scenario", "quickstart", "--exploration",
+            0.3, "--certificate", path,
+        )[0]  # fmt: skip
+        assert code in {0, 3}
+        given = json.loads(path.read_text())["policy"]
+        assert given["name"] == f"{PLAN}+explore0.3"
+        proof = certificate(tmp_path, policy=given)
+        for kind, policy in exported.items():
+            subject = subject_of(policy, scenario, None)
+            if kind == by:
+                assert read_certificate(proof, subject) == proof.read_bytes()
+                continue
+            with pytest.raises(UsageError, match=rf"another policy.*simulate --by {kind}"):
+                read_certificate(proof, subject)
 
 
 def vars_of(identity: PolicyIdentity) -> dict[str, str]:

@@ -102,7 +102,9 @@ def test_levels_that_are_held_stay_and_are_told_as_held(allocator: Allocator, no
     ("held", "words"),
     [
         ([2] * 18, "held needs one level"),
-        ([5] + [2] * 18, "held needs one level"),  # pace has five levels, 0 to 4; spend has nine
+        ([5] + [2] * 18, "held is 5 for the factor pace; a level from 0 to 4 is possible"),  # spend has nine
+        ([2] * 18 + [-2], "held is -2 for the factor spend/"),
+        ([-1] + [2] * 18, "held draws the factor pace and holds others"),
         ([[2, 2], [2, 2]], "held needs one level"),
         ([[2], 3], "rows of unequal length"),
     ],
@@ -207,7 +209,8 @@ def test_the_log_has_a_row_a_cell_with_the_levels_that_its_result_depends_on(
     # The second cell of the second region: pace, its region's timing, its own discount, and its three channels.
     places, row = [0, 2, 3 + 3, 7 + 9, 7 + 10, 7 + 11], 3
     np.testing.assert_array_equal(log.columns.action[row], made.levels[0, places])
-    assert log.columns.propensity[row] == pytest.approx(float(made.propensity[0, places].prod()), rel=1e-12)
+    # Half the digits: a rounding of each of six probabilities, and one of the sum that is brought back to 1.
+    assert log.columns.propensity[row] == pytest.approx(float(made.propensity[0, places].prod()), rel=12 * 2.0**-24)
     assert log.columns.shadows is not None
     assert log.columns.action_probabilities is not None
     np.testing.assert_allclose(log.columns.shadows[:4, 0], log.columns.action_probabilities[:4], atol=1e-6)

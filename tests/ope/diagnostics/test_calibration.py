@@ -258,3 +258,20 @@ def test_small_shares_and_unknown_intervals_are_told_as_they_are() -> None:
     assert "takes it with 0.01%, the log with 0% (0 rows" in step
     with pytest.raises(UsageError, match="one of skewed, bootstrap-t"):
         evaluate_policy(log_of(np.ones(50)), np.full((50, 2), 0.5), interval="x")  # pyright: ignore[reportArgumentType]
+
+
+def test_digits_that_tell_what_was_drawn_accuse_nobody() -> None:
+    """The taken of two alike probabilities stands with all digits, the other one rounded: they are one group."""
+    random = np.random.default_rng(3)
+    action = random.choice(3, size=3000, p=[0.15, 0.7, 0.15])
+    stated = np.tile(np.float64(np.float32([0.15, 0.7, 0.15])), (3000, 1))
+    stated[np.arange(3000), action] = np.array([0.15, 0.7, 0.15])[action]
+    data = LoggedBanditData(
+        context=np.zeros((3000, 0)),
+        action=action,
+        reward=random.normal(size=3000),
+        propensity=stated[np.arange(3000), action],
+        n_actions=3,
+        action_probabilities=stated,
+    )
+    assert codes(evaluate_policy(data, np.tile([0.1, 0.8, 0.1], (3000, 1)))) == []
