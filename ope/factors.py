@@ -48,7 +48,7 @@ from xbopt.ope.estimators.ratios import Formula, Ratio, mean_of, project
 from xbopt.ope.intervals.skewed import with_interval
 from xbopt.ope.results.estimates import Estimate
 from xbopt.ope.results.evaluation import Judgement, SupportDiagnostics
-from xbopt.ope.results.findings import Finding, Findings, note
+from xbopt.ope.results.findings import Figure, Finding, Findings, note
 from xbopt.ope.results.frames import line_of
 from xbopt.ope.reward_models.protocol import FOLDS
 
@@ -174,8 +174,9 @@ def evaluate_factors(
         judged = Findings()
         judge_weights(support, rows, limits, judged)
         judge_clusters(support, limits, judged)
-        told = {"z": z} if sound else {}
-        found.add("caution", "cascading_rewards" if by_position else "additive_rewards", **told)
+        figures: dict[str, Figure] = {"z": z} if sound else {}
+        code = "cascading_rewards" if by_position else "additive_rewards"
+        found.items.append(Finding(code=code, level="caution", figures=figures))
     found.items.extend(_of_whole(judged.items))
     rewards = RewardRange()
     size = np.abs(columns["pi_weight"])
