@@ -37,16 +37,18 @@ from xbopt.ope.diagnostics.support import SupportSums, robust_error, with_cluste
 from xbopt.ope.diagnostics.verdict import (
     SupportRules,
     judge_clusters,
+    judge_mean_weight,
     judge_rewards,
     judge_support,
     judge_weights,
+    student_bound,
 )
 from xbopt.ope.diagnostics.weights import WeightedRows
 from xbopt.ope.estimators.ratios import Formula, Ratio, mean_of, project
 from xbopt.ope.intervals.skewed import with_interval
 from xbopt.ope.results.estimates import Estimate
 from xbopt.ope.results.evaluation import Judgement, SupportDiagnostics
-from xbopt.ope.results.findings import Finding, Findings, note
+from xbopt.ope.results.findings import Figure, Finding, Findings, note
 from xbopt.ope.results.frames import line_of
 from xbopt.ope.reward_models.protocol import FOLDS
 
@@ -59,6 +61,7 @@ _THIN = {
     "heavy_tail",
     "thin_support",
     "unseen_actions",
+    "unseen_decisions",
     "no_weight",
 }
 _APART = 3.0  # standard errors to whole weights from which an assumption is not believed; those are right in any case
@@ -78,7 +81,8 @@ class FactorEvaluation(Judgement):
         logging_policy: Mean logged reward.
         difference: The recommended estimate less the logging policy, on the same rows; None where withheld.
         differences: The same for every estimator.
-        factors: Support of each factor by itself ``(L,)``; ``support`` is that of the weights of the recommended value.
+        factors: Support of each factor by itself ``(L,)``; ``support`` is that of the weights of the recommended value,
+            and its unsupported mass that of decisions with any level that lacks support.
     """
 
     rows: int
@@ -136,23 +140,31 @@ def evaluate_factors(
     known = _formulas(len(data.n_actions), by_position=by_position)
 
     factors = tuple(_factor_support(data, policy[place], weight[:, place], place) for place in range(len(policy)))
+    # Factors are drawn independently: a decision has support where each of them has.
+    unseen = 1.0 - float(np.prod([1.0 - one.unsupported_mass for one in factors]))
     found = Findings(items=list(findings))
     for support, name in zip(factors, data.names, strict=True):
         found.items.extend(_of_factor(support, name, rows, _among(limits, len(factors))))
+    if unseen > limits.unsupported_mass >= max(one.unsupported_mass for one in factors):
+        found.add("refuse", "unseen_decisions", share=unseen, bound=limits.unsupported_mass)
     assumed = "rips" if by_position else "pi_dr"
     error = project(known[assumed], blocks, position).standard_error()
     half_width = NormalDist().inv_cdf(0.5 + confidence / 2.0) * error if np.isfinite(error) else 0.0
     audit = {"half_width": half_width, "unsupported_mass": limits.unsupported_mass}
     found.items.extend(factor_findings(data, policy, weight, reward - columns["predicted"], **audit, seed=seed))
-    # The whole weights assume nothing: where they can speak, they tell whether the others may.
+    # The whole weights assume nothing of rewards, but that every decision has support: without it their mean falls
+    # short, and says nothing against the others.
     whole = _weight_support(data, columns["product"])
     whole_findings = Findings()
     judge_weights(whole, rows, limits, whole_findings)
     judge_clusters(whole, limits, whole_findings)
+    mean_findings = Findings()
+    judge_mean_weight(whole, limits, mean_findings)
+    sound = unseen <= limits.negligible_mass and not mean_findings.refuses
     apart = project((*known[assumed], *_less(known["ips"])), blocks, position)
     least = _ROUNDING * float(np.abs(reward).mean())  # rounded sums differ by as much
     z = abs(apart.value()) / apart.standard_error() if apart.standard_error() > least else 0.0
-    contradicted = z > _APART and not whole_findings.refuses
+    contradicted = sound and z > student_bound(_APART, whole.clusters) and not whole_findings.refuses
     recommended = "ips" if contradicted else assumed
     if contradicted:
         support, judged = whole, whole_findings
@@ -162,7 +174,9 @@ def evaluate_factors(
         judged = Findings()
         judge_weights(support, rows, limits, judged)
         judge_clusters(support, limits, judged)
-        found.add("caution", "cascading_rewards" if by_position else "additive_rewards", z=z)
+        figures: dict[str, Figure] = {"z": z} if sound else {}
+        code = "cascading_rewards" if by_position else "additive_rewards"
+        found.items.append(Finding(code=code, level="caution", figures=figures))
     found.items.extend(_of_whole(judged.items))
     rewards = RewardRange()
     size = np.abs(columns["pi_weight"])
@@ -182,7 +196,7 @@ def evaluate_factors(
     differences = {name: estimate((*known[name], *_less(_LOGGING))) for name in values}
     return FactorEvaluation(
         findings=tuple(found.items),
-        support=support,
+        support=replace(support, unsupported_mass=unseen),
         values=values,
         withheld=withheld,
         rows=rows,
@@ -217,6 +231,9 @@ def _columns(
     pseudo = 1.0 + (weight - 1.0).sum(axis=1)
     running: FloatArray = np.multiply.accumulate(weight, axis=1)
     predicted, value = _additive_model(data, policy, reward, seed=seed)
+    if bool((np.abs(weight - 1.0) <= _ROUNDING).all()):
+        # The policy that wrote the log: its mean reward is the answer, to which a model adds noise alone.
+        predicted, value = np.zeros(len(data)), np.zeros(len(data))
     columns: dict[str, FloatArray] = {
         "one": np.ones(len(data)),
         "reward": reward,
@@ -304,7 +321,8 @@ def _factor_support(data: LoggedFactors, policy: FloatArray, weight: FloatArray,
     taken = policy[np.arange(len(data)), action]
     sums = SupportSums(policy.shape[1])
     some = WeightedRows(weight=weight, propensity=data.propensity[:, place], evaluation=policy, taken=taken)
-    sums.add(some, action, first_row=0, logging=None, segment=data.segment)
+    logging = None if data.probabilities is None else data.probabilities[place]
+    sums.add(some, action, first_row=0, logging=logging, segment=data.segment)
     if data.cluster is None:
         return sums.diagnostics(0)
     missing = policy.copy()

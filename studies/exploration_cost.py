@@ -61,13 +61,25 @@ class ExplorationCost:
         """The cost as a part of the policy's own margin; NaN where that is not above 0."""
         return self.cost_base / self.margin_base if self.margin_base > 0.0 else float("nan")
 
+    def keeps(self, bound_frac: float) -> bool:
+        """Whether the upper end of the interval stays within a part of the policy's own margin."""
+        return self.high_base <= bound_frac * self.margin_base
+
     @property
     def sentence(self) -> str:
         """The cost in words."""
         part = f", {self.cost_frac:.1%} of the margin" if isfinite(self.cost_frac) else ""
         sure = f", 95% {self.low_base:,.0f} to {self.high_base:,.0f}" if isfinite(self.low_base) else ""
         worlds = "1 world" if self.worlds == 1 else f"{self.worlds} worlds"
-        told = f"A share of {self.share:g} costs about {self.cost_base:,.0f} {self.currency}{part} ({worlds}{sure})."
+        if self.cost_base < 0.0:
+            told = (
+                f"No cost of a share of {self.share:g} can be told: it brought {-self.cost_base:,.0f} "
+                f"{self.currency} more ({worlds}{sure.replace('95%', '95% of the cost')})."
+            )
+        else:
+            told = (
+                f"A share of {self.share:g} costs about {self.cost_base:,.0f} {self.currency}{part} ({worlds}{sure})."
+            )
         if self.bound_frac is None:
             return told
         return (
@@ -133,7 +145,7 @@ def cost_of_exploration(
 
     Raises:
         UsageError: The bound is no part of a whole.
-        ExplorationCostError: The share costs more than the bound, or every share does.
+        ExplorationCostError: The upper end of the share's interval is beyond the bound, or that of every share.
     """
     if bound_frac is not None and not 0.0 < bound_frac <= 1.0:
         raise UsageError(f"The bound of the cost of exploration is {bound_frac:g}; above 0 and up to 1 is wanted.")
@@ -142,10 +154,10 @@ def cost_of_exploration(
         cost = paired_cost(market, own, explored(share), share, worlds=worlds, seed=seed, world_seed=world_seed)
         if bound_frac is not None:
             _check_margin(cost)
-            if cost.cost_frac > bound_frac:
+            if not cost.keeps(bound_frac):
                 raise ExplorationCostError(
-                    f"{cost.sentence} That is more than {bound_frac:.3g} of the margin. Leave --exploration out, and "
-                    "the largest share within the bound is searched for; or allow more."
+                    f"{cost.sentence} The upper end is more than {bound_frac:.3g} of the margin. Leave --exploration "
+                    "out, and the largest share within the bound is searched for; or allow more."
                 )
         return cost
     assert bound_frac is not None, "a share or a bound is given"
@@ -190,18 +202,18 @@ def largest_within(at: Callable[[float], ExplorationCost], bound_frac: float) ->
         middle = 0.5 * (low + high)
         tried = at(_two_digits(float(np.exp(middle))))
         _check_margin(tried)
-        if tried.high_base <= bound_frac * tried.margin_base:
+        if tried.keeps(bound_frac):
             best, low = tried, middle
         else:
             high = middle
     if best is None:
         best = at(LEAST_SHARE)
-        if best.high_base > bound_frac * best.margin_base:
+        if not best.keeps(bound_frac):
             raise ExplorationCostError(
                 f"{best.sentence} No share was found whose 95% interval stays within {bound_frac:.3g} of the margin; "
                 "allow more."
             )
-    elif high == 0.0 and (whole := at(1.0)).high_base <= bound_frac * whole.margin_base:
+    elif high == 0.0 and (whole := at(1.0)).keeps(bound_frac):
         best = whole
     return best
 

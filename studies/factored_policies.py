@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from xbopt.agents.policies import NAMES
+from xbopt.agents.factored_direct import FactoredDirect
+from xbopt.agents.policies import NAMES, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decision_log.observations import StandsAlone
-from xbopt.core.decisions.policy import FactoredPolicy, anchor_name
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, anchor_name
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
@@ -21,6 +22,8 @@ from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.logged_policies import BUNDLE_IN_PYTHON, scenario_of_log
 from xbopt.studies.observed_policies import axes_of, from_observation
+
+_HOW_CHECKED = "with --scenario the first morning of a built-in policy is held against the log's."
 
 
 def factored_policy(
@@ -70,9 +73,8 @@ def factored_policy(
 def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
     known = named_factor_policy(name, log, exploration=exploration)
     if known is not None:
-        if scenario is not None:
-            scenario_of_log(name, log, scenario)  # it has to be the one that wrote the log
-        return known
+        loaded = None if scenario is None else scenario_of_log(name, log, scenario)  # has to be the one that wrote it
+        return known if name != anchor_of(log) else _checked_by_name(name, known, loaded, log)
     path, around = Path(name), anchor_of(log)
     if (path / "config.yaml").is_file():
         return _run(path, log, scenario, exploration)
@@ -91,6 +93,21 @@ def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, explo
         f"{', '.join(names)}; the folder of a run with such decisions; --probabilities FILE with the columns factor, "
         "level and probability."
     )
+
+
+def _checked_by_name(name: str, known: LogPolicy, scenario: Scenario | None, log: EvaluationLog) -> LogPolicy:
+    """The anchor of a log, asked for by its name: held against the built-in policy where the scenario is known.
+
+    Raises:
+        PolicyError: The built-in policy of the name wishes something else on the first morning.
+    """
+    if scenario is not None and name in NAMES and _states_wish(log):
+        market = build_market(scenario)
+        asked = policy_from(name, market)
+        if isinstance(asked, DirectPolicy):
+            _check_anchor(FactoredDirect.of(asked, market), market, log)
+            return known
+    return replace(known, notes=(*known.notes, f"That the log's anchor is {name} is the log's word; {_HOW_CHECKED}"))
 
 
 def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
@@ -158,6 +175,10 @@ def _check_anchor(policy: FactoredPolicy, market: MarketParameters, log: Evaluat
     stated = log.converter.schema.anchor_spend if isinstance(log.converter, OwnRows) else ()
     if anchor_of(log) == anchor_name(policy) and not same_wish(first_wish(policy, market), stated):
         raise PolicyError(OTHER_ANCHOR.format(policy.name, anchor_of(log)))
+
+
+def _states_wish(log: EvaluationLog) -> bool:
+    return isinstance(log.converter, OwnRows) and bool(log.converter.schema.anchor_spend)
 
 
 def anchor_of(log: EvaluationLog) -> str:

@@ -181,11 +181,20 @@ def _factors_of(policy: FactoredPolicy, log: EvaluationLog, axes: MarketAxes, na
     )
     assert isinstance(log.converter, OwnRows), "only logs of xbopt hold what was seen"
     anchor, wanted = anchor_name(policy), log.converter.schema.anchor
-    if made != log.factors or (anchor and wanted and anchor != wanted):
-        around = f" around {anchor}" if anchor else ""
+    write = "write the log: xbopt simulate SCENARIO --policy RUN_DIR --exploration 0.4 --log FILE."
+    if made != log.factors:
         raise PolicyError(
-            f"{name} chooses among other levels{around} than the log's"
-            f"{f' around {wanted}' if wanted else ''}. Let a policy with the same factors write the log: xbopt "
-            "simulate SCENARIO --policy RUN_DIR --exploration 0.4 --log FILE."
+            f"{name} chooses among other levels than the log's. Let a policy with the same factors {write}"
+        )
+    if not (anchor and wanted):
+        silent = "the log does not say" if anchor else f"{name} does not say"
+        raise PolicyError(
+            f"{silent} which policy its notches are around, so that nothing tells whether its levels mean the same. "
+            f"Let a policy that has an anchor {write}"
+        )
+    if anchor != wanted:
+        raise PolicyError(
+            f"The notches of {name} are around {anchor}, those of the log around {wanted}: the same levels mean other "
+            f"decisions. Let a policy around {anchor} {write}"
         )
     return found

@@ -1,6 +1,9 @@
 """What a decision log holds: its columns, their names, units and types."""
 
+import re
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from math import isfinite
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -17,6 +20,8 @@ OBSERVATION_VERSION = 1
 CONTEXT_PREFIX = "context_"
 SHADOW_PREFIX = "shadow."
 METADATA_KEY = b"xbopt.decision_log"
+_NOTCH = re.compile(r"x(?P<times>\d+(\.\d+)?)|(?P<points>[+-]\d+(\.\d+)?) points")
+"""Names of notches: multiples, as x1.19, and points, as +2.5 points."""
 
 TextArray: TypeAlias = NDArray[np.str_]
 TimeArray: TypeAlias = NDArray[np.datetime64]
@@ -131,6 +136,15 @@ class DecisionLogSchema:
                 raise DecisionLogError(
                     f"factor {factor.name} has {len(factor.labels)} levels, neutral {factor.neutral}."
                 )
+            _check_notches(factor)
+        channels = sum(factor.name.startswith("spend/") for factor in self.factors)
+        if channels and len(self.anchor_spend) % channels:
+            raise DecisionLogError(
+                f"anchor_spend has {len(self.anchor_spend)} entries; one for each cell and each of {channels} channels "
+                "is wanted."
+            )
+        if not all(isfinite(spend) and spend >= 0.0 for spend in self.anchor_spend):
+            raise DecisionLogError("anchor_spend holds a number that is no amount.")
         if self.context_units and len(self.context_units) != len(self.context_names):
             raise DecisionLogError(
                 f"context_units has {len(self.context_units)} entries for {len(self.context_names)} context fields."
@@ -262,6 +276,25 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
         anchor_spend=_numbers(values, "anchor_spend") if version == FACTOR_VERSION else (),
         version=version,
     )
+
+
+def _check_notches(factor: LoggedFactor) -> None:
+    """Levels that are called by multiples or points say themselves how they lie, and which one changes nothing.
+
+    Raises:
+        DecisionLogError: They are out of order, or the neutral level is another one.
+    """
+    found = [_NOTCH.fullmatch(label) for label in factor.labels]
+    notches = [float(one["times"] or one["points"]) for one in found if one is not None]
+    if len(notches) < len(factor.labels):
+        return
+    if any(low >= high for low, high in pairwise(notches)):
+        raise DecisionLogError(f"the levels of factor {factor.name} are out of order: {', '.join(factor.labels)}.")
+    nothing = 1.0 if factor.labels[0].startswith("x") else 0.0
+    if notches[factor.neutral] != nothing:
+        raise DecisionLogError(
+            f"factor {factor.name} is said to change nothing at {factor.labels[factor.neutral]!r}, which does."
+        )
 
 
 def _observation_names(about: dict[str, object]) -> tuple[str, ...]:

@@ -211,16 +211,27 @@ def judge_mass(support: SupportDiagnostics, rules: SupportRules, findings: Findi
 def judge_mean_weight(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
     """The mean weight is 1 where propensities are right and nothing lacks support."""
     off, z = support.mean_weight - 1.0, support.mean_weight_z
-    lacking = off < -rules.unsupported_mass and z < -rules.near_lacking_z
-    if not lacking and (abs(z) <= rules.missing_z or abs(off) <= 1e-3):
+    lacking = off < -rules.unsupported_mass and z < -student_bound(rules.near_lacking_z, support.clusters)
+    if not lacking and (abs(z) <= student_bound(rules.missing_z, support.clusters) or abs(off) <= 1e-3):
         return
-    beyond = z < -rules.lacking_z if lacking else abs(off) > rules.unsupported_mass
+    beyond = z < -student_bound(rules.lacking_z, support.clusters) if lacking else abs(off) > rules.unsupported_mass
     findings.add(
         "refuse" if beyond else "caution",
         "mean_weight_low" if off < 0 else "mean_weight_high",
         mean_weight=support.mean_weight,
         z=abs(z),
     )
+
+
+def student_bound(z: float, clusters: int) -> float:
+    """What a z value of so many clusters is held against: as rare by Student's t as ``z`` by the normal distribution.
+
+    A standard error that a few clusters tell is itself uncertain. 0 or 1 clusters leave ``z`` as it is: rows are
+    independent, or there is no error at all.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return z if clusters < 2 else -float(stdtrit(clusters - 1, ndtr(-z)))
 
 
 def _judge_actions(support: SupportDiagnostics, rules: SupportRules, findings: Findings) -> None:
@@ -232,7 +243,9 @@ def _judge_actions(support: SupportDiagnostics, rules: SupportRules, findings: F
     if not tested.any():
         return
     # Few effective rows hardly tell the spread of weights: Student's quantile with as many degrees of freedom.
-    bound = stdtrit(np.maximum(actions.ess - 1.0, 1.0), 1.0 - rules.false_alarms / 2.0 / int(tested.sum()))
+    # The rows of a cluster count once.
+    worth = np.minimum(actions.ess, support.clusters) if support.clusters > 1 else actions.ess
+    bound = stdtrit(np.maximum(worth - 1.0, 1.0), 1.0 - rules.false_alarms / 2.0 / int(tested.sum()))
     missing = actions.policy_share - actions.weight_share
     wrong = np.flatnonzero(tested & (np.abs(actions.missing_z) > bound) & (np.abs(missing) > 1e-3))
     if not wrong.size:

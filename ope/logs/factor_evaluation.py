@@ -122,9 +122,7 @@ def _as_evaluation(
         field.name: np.concatenate([getattr(one.actions, field.name) for one in found.factors])
         for field in fields(ActionSupport)
     }
-    # What no level of a factor was logged for is the worst of the factors; the whole weights cannot tell.
-    unsupported = max(one.unsupported_mass for one in found.factors)
-    support = replace(placed(found.support), actions=ActionSupport(**joined), unsupported_mass=unsupported)
+    support = replace(placed(found.support), actions=ActionSupport(**joined))
     return PolicyEvaluation(
         findings=tuple(moved(one) for one in found.findings),
         support=support,

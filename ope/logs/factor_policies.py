@@ -100,7 +100,7 @@ def levels_by_name(
     """The same probabilities in every row, given by names of factor and level; a level that is left out has 0.
 
     Raises:
-        PolicyError: A factor is missing, a name is unknown, or the levels of one do not sum to 1.
+        PolicyError: A factor is missing, a name is unknown, or the shares of one are no distribution.
     """
     known = [one.name for one in log.factors]
     for given in shares:
@@ -119,8 +119,12 @@ def levels_by_name(
                     f"{name}: factor {factor.name} has no level {label!r}.{suggest(label, factor.labels)} It has: "
                     f"{', '.join(factor.labels)}."
                 )
+            if not 0.0 <= (share := float(given[label])) <= 1.0 + _SUM_TOLERANCE:
+                raise PolicyError(
+                    f"{name}: level {label!r} of factor {factor.name} has the probability {share:g}; 0 to 1 is wanted."
+                )
         line = np.array([float(given.get(label, 0.0)) for label in factor.labels])
-        if not (bool((line >= 0.0).all()) and abs(float(line.sum()) - 1.0) <= _SUM_TOLERANCE):
+        if abs(float(line.sum()) - 1.0) > _SUM_TOLERANCE:
             raise PolicyError(f"{name}: the levels of factor {factor.name} sum to {float(line.sum()):g}; 1 is wanted.")
         found.append(line)
     return _fixed(name, found, identity, ())

@@ -77,7 +77,12 @@ def _own(
     as_of: np.datetime64 | None,
     cluster_days: int | None,
 ) -> EvaluationLog:
-    if wanted or propensity is not None:
+    if propensity is not None:
+        raise UsageError(
+            f"{path} is a decision log of xbopt and says itself what was drawn with which probability; give no "
+            "propensity."
+        )
+    if wanted:
         raise UsageError(f"{path} is a decision log of xbopt and says itself what its columns are; give no columns.")
     schemas = [stated_schema(dict(file.metadata), file.path) for file in files]
     for file, schema in zip(files, schemas, strict=True):

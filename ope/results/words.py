@@ -1,9 +1,9 @@
 """The words of findings: the one place where an evaluation's meaning becomes English."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from xbopt.ope.results.findings import Finding, Level
+from xbopt.ope.results.findings import Figure, Finding, Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +132,12 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     },
     "log_such_days": "Log at that time of year, with its events; or ask for a period like the days of the log.",
     "additive_rewards": "The reward is taken to be a sum over the factors: what one brings must not depend on the "
-    "others. Weights of whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such "
-    "decisions were logged, they can hardly tell.",
-    "cascading_rewards": "The reward of a position is taken to depend on it and those before it alone. Weights of "
-    "whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such decisions were logged, "
-    "they can hardly tell.",
+    "others. {whole}",
+    "cascading_rewards": "The reward of a position is taken to depend on it and those before it alone. {whole}",
     "factors_interact": "The factors interact: the value of {estimator} is {z:.0f} standard errors from that of whole "
     "decisions, which assumes nothing. The latter is quoted.",
+    "unseen_decisions": "The evaluation policy puts {share:.1%} of its probability on decisions with a level that the "
+    "log cannot speak about (bound {bound:.0%}): little in each factor adds up over them.",
     # Rewards
     "few_events": "Only {events} of {rows:,} rewards differ from the usual one; the spread of rewards is hardly known.",
     "few_effective_events": "The {events:,} rewards that differ from the usual one are worth {worth:.1f} of the "
@@ -263,6 +262,7 @@ def sentence(finding: Finding, names: Names) -> str:
         action="" if finding.action is None else names.action(finding.action),
         unseen=_unseen(finding, names),
         weakest=_weakest_segment(finding, names),
+        whole=_whole(figures),
         all_actions=" ({total:.1%} over all such actions, bound {bound:.0%})".format(**figures)
         if finding.level == "refuse" and "total" in figures
         else "",
@@ -282,6 +282,16 @@ def sentences(findings: Iterable[Finding], names: Names, *levels: Level) -> tupl
 def _errors(z: float | str) -> str:
     """So many standard errors; without any spread there is no such number."""
     return f"{z:.0f} standard errors" if float(z) < 1000.0 else "over 1,000 standard errors"
+
+
+def _whole(figures: Mapping[str, Figure]) -> str:
+    """What weights of whole decisions say of an assumption about rewards."""
+    if "z" not in figures:
+        return "Weights of whole decisions cannot check that: the log lacks support for some of them."
+    return (
+        "Weights of whole decisions, which assume nothing, differ by {z:.1f} standard errors; where few such decisions "
+        "were logged, they can hardly tell."
+    ).format(**figures)
 
 
 def _small(share: float | str) -> str:

@@ -90,6 +90,8 @@ def carry_over_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> st
     if found is None:
         return ""
     p_value = "p < 0.0001" if found.p_value < 1e-4 else f"p = {found.p_value:.4f}"
+    if found.p_value > 0.99:  # of the clearest of several tests it is a bound
+        p_value = "p > 0.99"
     if found.p_value < 0.01 and found.relative_effect >= 0.01:
         return (
             f"The action before moves the reward after it by about {numbers.numbers.share(found.relative_effect)} of "

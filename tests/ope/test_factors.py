@@ -116,6 +116,74 @@ def test_the_caution_stands_where_nothing_can_tell():
     assert "The reward is taken to be a sum over the factors" in " ".join(result.reasons)
 
 
+def beyond(share, *, factors=5, rows=8_000):
+    """Three values are drawn evenly in each factor and a fourth never; the policy has a share on the fourth.
+
+    Rewards are high and add up. The whole weights lose ``1 - (1 - share)^L`` of their mass, and their value as much.
+    """
+    random = np.random.default_rng(5)
+    action = random.integers(0, 3, (rows, factors))
+    data = LoggedFactors(
+        action=action, propensity=np.full(action.shape, 1 / 3), n_actions=(4,) * factors,
+        reward=20.0 + 0.1 * action.sum(axis=1) + 0.3 * random.normal(size=rows),
+    )  # fmt: skip
+    return data, [np.tile([*[(1.0 - share) / 3] * 3, share], (rows, 1))] * factors
+
+
+def test_little_in_each_factor_that_was_never_logged_is_much_of_whole_decisions():
+    """4 % in each of five factors: 1 - 0.96^5 = 18.5 % of decisions, though each factor stays below 5 %."""
+    result = evaluate_factors(*beyond(0.04))
+    codes = {finding.code: finding for finding in result.findings}
+    assert result.verdict == "REFUSE"
+    assert result.recommended is None
+    assert result.support.unsupported_mass == pytest.approx(1.0 - 0.96**5)
+    assert codes["unseen_decisions"].figures["share"] == pytest.approx(1.0 - 0.96**5)
+    assert "18.5% of its probability on decisions with a level" in " ".join(result.reasons)
+    assert result.next_steps
+
+
+@pytest.mark.parametrize("share", [0.009, 0.003])
+def test_whole_weights_that_lack_support_contradict_nothing(share):
+    """Their value falls short by a part of a reward of 20, which is no interaction of factors."""
+    data, chances = beyond(share)
+    result = evaluate_factors(data, chances)
+    assert result.recommended == "pi_dr"
+    assert "factors_interact" not in [finding.code for finding in result.findings]
+    said = " ".join(result.reasons)
+    assert "cannot check that: the log lacks support" in said
+    assert "which assume nothing" not in said
+    # The policy is the log's but for that share: what it brings is known to within the effects of the levels.
+    assert abs(result.difference.value) < 0.5
+    short = result.differences["ips"].value
+    assert short == pytest.approx(-20.5 * (1.0 - (1.0 - share) ** 5), abs=0.05)
+
+
+def test_the_policy_that_wrote_the_log_differs_from_itself_by_nothing():
+    data = drawn(500, 4)
+    result = evaluate_factors(data, [np.full((500, size), 1.0 / size) for size in SIZES])
+    assert {name: one.value for name, one in result.differences.items()} == dict.fromkeys(result.differences, 0.0)
+    assert result.estimates["pi_dr"].value == pytest.approx(float(data.reward.mean()), rel=1e-12)
+
+
+@pytest.mark.statistical
+def test_honest_logs_of_four_clusters_are_not_refused_for_their_mean_weight():
+    """A z value of 5 is as rare as one of 130 with 3 degrees of freedom: four clusters hardly tell their own spread."""
+    alarms = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        cluster = np.repeat(np.arange(4), 250)
+        action = (random.random((1_000, 1)) < 0.5).astype(int)
+        data = LoggedFactors(
+            action=action, propensity=np.full((1_000, 1), 0.5), reward=random.normal(size=1_000), n_actions=(2,),
+            cluster=cluster,
+        )  # fmt: skip
+        result = evaluate_factors(data, [np.tile([0.1, 0.9], (1_000, 1))])
+        codes = [finding.code for finding in result.findings]
+        alarms += bool({"mean_weight_low", "mean_weight_high", "weights_of_action"} & set(codes))
+        assert "few_clusters" in codes
+    assert alarms == 0
+
+
 def cascade(rows, seed):
     """Three positions; each earns by its own value and, where the one before was 0, half as much."""
     random = np.random.default_rng(seed)

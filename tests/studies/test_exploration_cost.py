@@ -11,6 +11,7 @@ from xbopt.agents.training import train
 from xbopt.core.errors import ExplorationCostError, UsageError
 from xbopt.core.scenario.plan_table import write_plan
 from xbopt.simulator.build import build_market
+from xbopt.studies import exploration_cost
 from xbopt.studies.exploration_cost import ExplorationCost, cost_of_exploration, largest_within, paired_cost
 from xbopt.studies.totals import Totals
 
@@ -109,6 +110,22 @@ def test_a_share_that_costs_more_than_the_bound_is_refused(market, policies, tmp
     assert not list(tmp_path.iterdir())
     with pytest.raises(UsageError, match="above 0 and up to 1"):
         cost_of_exploration(market, None, None, share=0.1, bound_frac=2.0)
+
+
+def test_a_given_share_keeps_the_bound_by_the_rule_of_the_search(market, policies, monkeypatch):
+    """The mean of 50 is within a tenth of 1000, the upper end of 130 is not."""
+    monkeypatch.setattr(exploration_cost, "paired_cost", lambda *_, **__: linear(0.05, reach=80.0))
+    asked = {"own": policies["replan"], "explored": lambda _: policies["replan"], "share": 0.05}
+    with pytest.raises(ExplorationCostError, match=r"The upper end is more than 0\.1 of the margin"):
+        cost_of_exploration(market, **asked, bound_frac=0.1)
+    assert cost_of_exploration(market, **asked, bound_frac=0.2).cost_base == 50.0
+
+
+def test_what_brings_more_has_no_cost_that_can_be_told():
+    assert linear(0.2, slope=-95.0, reach=60.0).sentence == (
+        "No cost of a share of 0.2 can be told: it brought 19 EUR more (32 worlds, 95% of the cost -79 to 41)."
+    )
+    assert linear(0.0).sentence == "A share of 0 costs about 0 EUR, 0.0% of the margin (32 worlds, 95% 0 to 0)."
 
 
 def test_a_bound_alone_chooses_the_share(market, policies):

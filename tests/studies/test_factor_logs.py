@@ -14,8 +14,9 @@ from xbopt.agents import LinUcb, learn_from_log
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import policy_from
 from xbopt.core.decision_log.reader import read_decision_log
+from xbopt.core.decision_log.schema import METADATA_KEY
 from xbopt.core.decisions.cell_factors import CellFactors
-from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.errors import DecisionLogError, PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.policy_contract import check_policy
 from xbopt.ope.logs.open_log import open_log
@@ -167,6 +168,7 @@ def test_draws_of_one_factor_that_are_not_the_stated_ones_are_refused_by_its_nam
         ({"sequence": True}, "--sequence has no rule"),
         ({"period": "2026-12-01..2026-12-31"}, "--for has no rule"),
         ({"reward_model": "trees"}, "--reward-model trees has no rule"),
+        ({"propensity": 0.5}, "says itself what was drawn with which probability; give no propensity"),
         ({"estimators": ["dr"]}, "dr was not computed for this question; there are: pi_dr, pi, snpi, ips"),
     ],
 )
@@ -185,6 +187,7 @@ def test_what_a_log_of_factors_cannot_answer_is_refused(path, options, message):
         ({"pase": {"x1": 1.0}}, "the log has no factor 'pase'"),
         ({"pace": {"x3": 1.0}}, "factor pace has no level 'x3'"),
         ({"pace": {"x1": 0.7}}, "the levels of factor pace sum to 0.7"),
+        ({"pace": {"x1": -0.5, "x1.19": 1.5}}, "level 'x1' of factor pace has the probability -0.5; 0 to 1 is wanted"),
     ],
 )
 def test_a_policy_that_means_nothing_here_is_named(path, name, message):
@@ -194,7 +197,7 @@ def test_a_policy_that_means_nothing_here_is_named(path, name, message):
 
 def test_notches_around_another_policy_are_not_taken_for_those_of_the_log(path, market):
     other = FactoredDirect.of(policy_from("baseline", market), market)
-    with pytest.raises(PolicyError, match="other levels around baseline than the log's around replan"):
+    with pytest.raises(PolicyError, match="notches of baseline are around baseline, those of the log around replan"):
         evaluate(path, other, scenario=market.scenario)
     with pytest.raises(PolicyError, match="The shadow baseline chooses among other actions"):
         simulate(market, "replan", runs=1, by="factors", log=path.parent / "no.parquet", shadows=["baseline"])
@@ -207,6 +210,48 @@ def test_an_anchor_of_the_same_name_that_was_made_from_another_plan_is_another(p
         evaluate(path, other, scenario=market.scenario)
     with pytest.raises(PolicyError, match="The notches of replan are around another replan"):
         simulate(market, around, runs=1, exploration=0.1, log=tmp_path / "log.parquet", shadows=[other])
+
+
+def restated(path, where, **changes):
+    """The log with another description."""
+    table = parquet.read_table(path)
+    told = json.loads(table.schema.metadata[METADATA_KEY])
+    for name, value in changes.items():
+        if name == "pace":
+            told["factors"][0] |= value
+        else:
+            told[name] = value
+    parquet.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(told).encode()}), where)
+    return where
+
+
+def test_an_anchor_that_nobody_names_agrees_with_none(path, around, market, tmp_path):
+    silent = restated(path, tmp_path / "silent.parquet", anchor="")
+    with pytest.raises(PolicyError, match="the log does not say which policy its notches are around"):
+        evaluate(silent, around, scenario=market.scenario)
+
+
+def test_the_anchor_by_name_is_held_against_the_first_morning(path, log, market, tmp_path):
+    assert evaluate(path, "replan", scenario=market.scenario).verdict == "CAUTION"
+    assert any("is the log's word" in note for note in evaluate(path, "replan").rules)
+    wished = [1.1 * spend for spend in log.schema.anchor_spend]
+    dearer = restated(path, tmp_path / "dearer.parquet", anchor_spend=wished)
+    with pytest.raises(PolicyError, match="around another replan than those of the log"):
+        evaluate(dearer, "replan", scenario=market.scenario)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pace": {"neutral": 1}}, "factor pace is said to change nothing at 'x0.841', which does"),
+        ({"pace": {"labels": ["x1.41", "x1.19", "x1", "x0.841", "x0.707"]}}, "factor pace are out of order"),
+        ({"anchor_spend": [1.0]}, "anchor_spend has 1 entries"),
+        ({"anchor_spend": [1.0, 2.0, -3.0]}, "anchor_spend holds a number that is no amount"),
+    ],
+)  # fmt: skip
+def test_a_description_that_contradicts_itself_is_refused(path, tmp_path, changes, message):
+    with pytest.raises(DecisionLogError, match=message):
+        evaluate(restated(path, tmp_path / "damaged.parquet", **changes), "replan")
 
 
 class Dearer:
