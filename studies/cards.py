@@ -68,9 +68,8 @@ class Truth(Section):
 class Card(Section):
     """A frozen task.
 
-    ``steps`` counts decisions that were played to learn from: one world on one decision morning is one. A branch, which
-    tries another choice from a morning on, counts one for every decision morning that it plays. Validation and test
-    worlds do not count.
+    ``steps`` counts decisions that were played to learn from: one is a world on one decision morning, once for each way
+    in which it was played on, so a branch counts as one. Validation and test worlds do not count.
     """
 
     card: str = Field(pattern=r"^[a-z][a-z0-9_]*-v[0-9]+$", description="name and version")
