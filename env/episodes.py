@@ -137,12 +137,13 @@ class Episodes:
         if cycle is None:
             campaign.settings = replace(campaign.settings, first_world=world)
             return
-        campaign.entered = world - self._first_world
-        if not 0 <= campaign.entered < cycle:
+        entered = world - self._first_world
+        if not 0 <= entered < cycle:
             raise UsageError(
                 f"world is {world}; the worlds of this environment are {self._first_world} to "
                 f"{self._first_world + cycle - 1}. Open it with another first_world to play on from there."
             )
+        campaign.entered = entered
 
     def step(self, actions: object) -> CampaignStep:
         """Hold an action for some days; anything that NumPy reads as numbers ``(B, A)``.

@@ -135,6 +135,7 @@ def test_no_environment_of_a_card_leaves_its_worlds():
         card.vector_env(4, split="test")
     with pytest.raises(UsageError, match="another first_world"):
         env.reset(options={"world": 0})
+    assert env.reset()[1]["world"] - first == 1  # what is refused changes nothing
 
 
 def test_pictures_are_drawn_where_they_are_asked_for():
