@@ -117,7 +117,7 @@ def _wrappers(envs: _Envs) -> list[str]:
     # All environments of a batch are made alike, but nothing makes sure of it.
     singles = cast("list[Env[object, object]]", getattr(layer, "__dict__", {}).get("envs", []))
     stacks = [_of_single(single) for single in singles]
-    return found + max(stacks, key=lambda names: len(set(names) - _HARMLESS), default=[])
+    return found + max([*stacks, list[str]()], key=lambda names: len(set(names) - _HARMLESS))
 
 
 def _of_single(env: "Env[object, object]") -> list[str]:
@@ -126,8 +126,8 @@ def _of_single(env: "Env[object, object]") -> list[str]:
     found: list[str] = []
     layer = env
     while isinstance(layer, gymnasium.Wrapper):
-        found.append(_name(layer))
-        layer = cast("Env[object, object]", layer.env)
+        found.append(_name(cast("object", layer)))
+        layer = layer.env
     return found if _name(layer) == _ENTRY_POINTS[0] else [*found, _name(layer)]
 
 

@@ -193,10 +193,10 @@ def evaluate_agent(
         campaign = _fitting(agent, told, first_world, is_given=is_given, scaled=scaled, is_normalised=is_normalised)
     else:
         campaign = trained
-        if isinstance(agent, _HasSpaces):
-            _check_seen(agent, campaign, is_normalised=is_normalised)
-            if not _same(agent.action_space, taken := _taken(campaign, scaled=scaled)):
-                raise UsageError(f"The agent acts in {agent.action_space}, and its environment takes {taken}.")
+        if isinstance(model := cast("object", agent), _HasSpaces):
+            _check_seen(model, campaign, is_normalised=is_normalised)
+            if not _same(model.action_space, taken := _taken(campaign, scaled=scaled)):
+                raise UsageError(f"The agent acts in {model.action_space}, and its environment takes {taken}.")
     policy = AgentPolicy(
         agent,
         campaign,
