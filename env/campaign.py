@@ -67,7 +67,10 @@ class CampaignStep:
 
 
 class Campaign:
-    """A batch of campaigns: reset, step, reset."""
+    """A batch of campaigns: reset, step, reset.
+
+    ``entered`` is how many worlds of a cycle the first episode leaves out.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class Campaign:
         plan: ScheduledPolicy | None = None,
         anchor_policy: DirectPolicy | None = None,
         believed: MarketParameters | None = None,
+        encoding: Encoding | None = None,
     ) -> None:
         """Set a batch up; ``reset`` begins the first episode.
 
@@ -90,6 +94,7 @@ class Campaign:
                 out.
             believed: The market as the seller believes it to be: plan, features and what actions mean come from it,
                 worlds and rewards from ``market``; the market itself where left out.
+            encoding: What actions mean, in place of what the settings say: the choices that a policy draws from.
 
         Raises:
             UsageError: ``worlds`` or a setting makes no sense, or the plan or ``believed`` is for another scenario.
@@ -101,6 +106,10 @@ class Campaign:
         self.believed = believed or market
         check_believed(market, self.believed)
         self.settings = settings or CampaignSettings()
+        self.entered = 0
+        cycle = self.settings.cycle
+        if cycle is not None and worlds > cycle:
+            raise UsageError(f"There are {worlds} worlds at a time, and {cycle} in all: some would be played twice.")
         self.plan = plan or scenario_plan(self.believed)
         self.anchor_policy: DirectPolicy = anchor_policy or self.plan
         regions, segments, channels, _ = scenario.shape
@@ -113,16 +122,12 @@ class Campaign:
             )
         self.anchor = Anchor.of(self.plan, scenario.limits)
         self.hold_days = self.settings.days_per_step or scenario.document.tactics.decide_every_days
-        self.encoding: Encoding = make_encoding(self.believed, self.anchor, self.settings, self.anchor_policy)
+        self._encoding = encoding or make_encoding(self.believed, self.anchor, self.settings, self.anchor_policy)
         # What is seen of the plan ahead is the scenario's decision period, however long an action is held.
         self.features = FeatureLayout.of(scenario, self.anchor, scenario.document.tactics.decide_every_days)
         self.steps = -(-scenario.days // self.hold_days)
         self.reward_unit_base = scenario.limits.total_base
         self._value = customer_value(market)
-        # Only an anchor that reacts looks at features between the days on which actions are chosen.
-        self._reads_features = isinstance(self.encoding, ResidualActions) and not isinstance(
-            self.anchor_policy, BlindPolicy
-        )
         self._run: MarketRun | None = None
         self._seen: Observation | None = None
         self._anchor_run: MarketRun | None = None
@@ -136,10 +141,18 @@ class Campaign:
         """From the next episode on, play the same promotions without media as well; a day costs about twice as much."""
         self._counts_organic = True
 
+    @property
+    def encoding(self) -> Encoding:
+        """What actions mean; fixed, since spaces and names are made from it."""
+        return self._encoding
+
     def numbers(self, episode: int) -> IntArray:
-        """Global numbers of the worlds of an episode ``(B,)``."""
-        first = self.settings.first_world + episode * self.worlds
-        return np.arange(first, first + self.worlds, dtype=np.int64)
+        """Global numbers of the worlds of an episode ``(B,)``; those of a cycle begin again after the last."""
+        since = np.arange(episode * self.worlds, (episode + 1) * self.worlds, dtype=np.int64)
+        settings = self.settings
+        if settings.cycle is not None:
+            since = (self.entered + since) % settings.cycle
+        return settings.first_world + since
 
     def reset(self, episode: int) -> Observation:
         """Begin an episode, by number from 0."""
@@ -240,7 +253,13 @@ class Campaign:
 
     def _morning(self, run: MarketRun) -> Observation:
         """What the encoding sees of a day between two choices: all, or day and money where that is all it looks at."""
-        return run.observe() if self._reads_features else cast("Observation", run.morning())
+        encoding = self.encoding
+        # Plans carried on look at no features, however actions change them; whatever else acts may react to any.
+        if isinstance(encoding, TacticActions | ContinuousActions):
+            is_blind = True
+        else:
+            is_blind = isinstance(encoding, ResidualActions) and isinstance(encoding.anchor, BlindPolicy)
+        return cast("Observation", run.morning()) if is_blind else run.observe()
 
     def _played(self, run: MarketRun, decision: Decision) -> tuple[DayOutcome, MoneyBridge]:
         """Play a day; gives what it brought, and the money that is rewarded."""

@@ -19,7 +19,7 @@ from xbopt.env.actions import Actions
 from xbopt.env.anchors import AnchoredMarket
 from xbopt.env.campaign import Campaign, CampaignStep
 from xbopt.env.rendering import RENDER_MODES, Course
-from xbopt.env.settings import FIRST_WORLDS, CampaignSettings, Split, as_whole, one_of, whole_number
+from xbopt.env.settings import FIRST_WORLDS, JUDGED_WORLDS, CampaignSettings, Split, as_whole, one_of, whole_number
 
 RESET_OPTIONS: tuple[str, ...] = ("world",)
 PASSED_ON: tuple[str, ...] = ("reset_mask", "minari_autoseed")
@@ -34,6 +34,13 @@ def first_world_of(split: Split, first_world: int | None) -> int:
     """
     one_of("split", split, tuple(FIRST_WORLDS))
     return FIRST_WORLDS[split] if first_world is None else whole_number("first_world", first_world, least=0)
+
+
+def cycle_of(split: Split, first_world: int | None, cycle: int | None) -> int | None:
+    """Number of worlds after which they begin again: as given, or that of the split; None for no end."""
+    if cycle is None and first_world is None and split != "train":
+        return JUDGED_WORLDS
+    return cycle
 
 
 def open_campaign(
@@ -103,17 +110,17 @@ class Episodes:
             options: ``world``: number of the world from which this episode and the next ones are played.
 
         Raises:
-            UsageError: An option makes no sense.
+            UsageError: An option makes no sense, or the world is none of the cycle.
         """
         campaign = self.campaign
         if seed is not None:
             self.episode = -1
             campaign.settings = replace(campaign.settings, seed=folded_seed(seed), first_world=self._first_world)
+            campaign.entered = 0
         for name, value in (options or {}).items():
             if name == "world":
+                self._enter(whole_number("world", value, least=0))
                 self.episode = -1
-                first = whole_number("world", value, least=0)
-                campaign.settings = replace(campaign.settings, first_world=first)
             elif name not in PASSED_ON:
                 # Options are each environment's own, so a foreign one is no error; but a slip should show.
                 known = f"The one option of reset is {RESET_OPTIONS[0]}."
@@ -124,6 +131,19 @@ class Episodes:
         if self.course is not None:
             self.course = Course.begin(campaign.market, campaign.worlds)
         return campaign.reset(self.episode)
+
+    def _enter(self, world: int) -> None:
+        campaign, cycle = self.campaign, self.campaign.settings.cycle
+        if cycle is None:
+            campaign.settings = replace(campaign.settings, first_world=world)
+            return
+        entered = world - self._first_world
+        if not 0 <= entered < cycle:
+            raise UsageError(
+                f"world is {world}; the worlds of this environment are {self._first_world} to "
+                f"{self._first_world + cycle - 1}. Open it with another first_world to play on from there."
+            )
+        campaign.entered = entered
 
     def step(self, actions: object) -> CampaignStep:
         """Hold an action for some days; anything that NumPy reads as numbers ``(B, A)``.

@@ -10,7 +10,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
 from xbopt.env.campaign import Campaign
-from xbopt.env.episodes import Episodes, as_actions, first_seed, first_world_of, noise_seed, open_campaign
+from xbopt.env.episodes import Episodes, as_actions, cycle_of, first_seed, first_world_of, noise_seed, open_campaign
 from xbopt.env.features import Float32Array
 from xbopt.env.rendering import FRAMES_PER_SECOND, RENDER_MODES, Frame
 from xbopt.env.settings import CampaignSettings, Objective, Split
@@ -50,6 +50,7 @@ class CampaignEnv(WritableSpec, gymnasium.Env[Float32Array, Actions]):  # pyrigh
         world_seed: int | None = None,
         split: Split = "train",
         first_world: int | None = None,
+        cycle: int | None = None,
         render_mode: str | None = None,
     ) -> None:
         """Open the environment.
@@ -69,6 +70,8 @@ class CampaignEnv(WritableSpec, gymnasium.Env[Float32Array, Actions]):  # pyrigh
             world_seed: See there.
             split: Which worlds are played: ``train``, ``validation`` or ``test``. They share none.
             first_world: Global number of the first world, in place of the split's.
+            cycle: Number of worlds after which they begin again. Left out: 256 for validation and test, no end for
+                training or with ``first_world``.
             render_mode: ``ansi``, ``rgb_array``, or None.
 
         Raises:
@@ -85,6 +88,7 @@ class CampaignEnv(WritableSpec, gymnasium.Env[Float32Array, Actions]):  # pyrigh
             expected_reward=expected_reward,
             world_seed=world_seed,
             first_world=first_world_of(split, first_world),
+            cycle=cycle_of(split, first_world, cycle),
         )
         self._first_seed = first_seed(seed)
         self.render_mode = render_mode

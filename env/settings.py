@@ -17,6 +17,8 @@ OBJECTIVES: tuple[Objective, ...] = ("margin_and_customers", "margin")
 Split = Literal["train", "validation", "test"]
 FIRST_WORLDS: Mapping[Split, int] = MappingProxyType({"train": 2**40, "validation": 2**41, "test": 2**42})
 """Global number of the first world of each split. ``simulate`` and ``compare`` play worlds from 0 on: none of these."""
+JUDGED_WORLDS = 256
+"""Number of worlds of validation and of test; after the last one they begin again, so scores are of the same worlds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,7 @@ class CampaignSettings:
         seed: Noise seed, 0..2**63-1.
         world_seed: Seed of the uncertain parameters; the noise seed where left out.
         first_world: Global number of the first world; the first to train on where left out.
+        cycle: Number of worlds after which they begin again; no end where left out.
     """
 
     encoding: EncodingName = "residual"
@@ -53,6 +56,7 @@ class CampaignSettings:
     seed: int = 0
     world_seed: int | None = None
     first_world: int = FIRST_WORLDS["train"]
+    cycle: int | None = None
 
     def __post_init__(self) -> None:
         """Check the choices; numbers and flags of NumPy become Python's.
@@ -69,8 +73,10 @@ class CampaignSettings:
                 if not isinstance(value, bool | np.bool_):
                     raise UsageError(f"{name} is {value!r}; True or False is wanted.")
                 object.__setattr__(self, name, value is True or value == np.True_)
-            elif name in {"seed", "first_world"} or (name in {"days_per_step", "world_seed"} and value is not None):
-                least = 1 if name == "days_per_step" else 0
+            elif name in {"seed", "first_world"} or (
+                name in {"days_per_step", "world_seed", "cycle"} and value is not None
+            ):
+                least = 1 if name in {"days_per_step", "cycle"} else 0
                 object.__setattr__(self, name, whole_number(name, value, least=least))
 
 

@@ -12,7 +12,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
 from xbopt.env.campaign import Campaign
-from xbopt.env.episodes import Episodes, first_seed, first_world_of, noise_seed, open_campaign
+from xbopt.env.episodes import Episodes, cycle_of, first_seed, first_world_of, noise_seed, open_campaign
 from xbopt.env.features import Float32Array
 from xbopt.env.rendering import FRAMES_PER_SECOND, RENDER_MODES, Frame
 from xbopt.env.settings import CampaignSettings, Objective, Split
@@ -55,6 +55,7 @@ class CampaignVectorEnv(  # pyright: ignore[reportIncompatibleVariableOverride]
         world_seed: int | None = None,
         split: Split = "train",
         first_world: int | None = None,
+        cycle: int | None = None,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     ) -> None:
@@ -75,6 +76,7 @@ class CampaignVectorEnv(  # pyright: ignore[reportIncompatibleVariableOverride]
             expected_reward=expected_reward,
             world_seed=world_seed,
             first_world=first_world_of(split, first_world),
+            cycle=cycle_of(split, first_world, cycle),
         )
         self._first_seed = first_seed(seed)
         self.autoreset_mode = _mode(autoreset_mode)

@@ -5,10 +5,11 @@ A card names the hash of its scenario. A scenario that has changed is another ta
 
 from dataclasses import replace
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xbopt.core.documents.problems import suggest
 from xbopt.core.documents.validation import validate_document
@@ -46,6 +47,16 @@ class Splits(Section):
     validation: Worlds
     test: Worlds
 
+    @model_validator(mode="after")
+    def _share_no_world(self) -> "Splits":
+        ranges = sorted((getattr(self, name).first, getattr(self, name).count, name) for name in SPLITS)
+        for (first, count, name), (then, _, other) in pairwise(ranges):
+            if first + count > then:
+                raise ValueError(f"{name} and {other} share worlds from {then} on; who learns must not know the test")
+        if ranges[-1][0] + ranges[-1][1] > 2**63:
+            raise ValueError(f"{ranges[-1][2]} ends beyond world 2^63-1")
+        return self
+
 
 class Truth(Section):
     """What holds in the worlds and the seller does not know."""
@@ -55,7 +66,11 @@ class Truth(Section):
 
 
 class Card(Section):
-    """A frozen task."""
+    """A frozen task.
+
+    ``steps`` counts decisions that were played to learn from: one is a world on one decision morning, once for each way
+    in which it was played on, so a branch counts as one. Validation and test worlds do not count.
+    """
 
     card: str = Field(pattern=r"^[a-z][a-z0-9_]*-v[0-9]+$", description="name and version")
     title: Text
@@ -70,7 +85,7 @@ class Card(Section):
     objective: Objective = "margin_and_customers"
     worlds: Splits
     seed: Annotated[int, _WORLD] = Field(default=0, description="noise seed, and seed of the uncertain parameters")
-    steps: int = Field(ge=1, description="decisions that a learner may take in the training worlds")
+    steps: int = Field(ge=1, description="decisions that a learner may take: worlds times decision mornings played")
     metric: Literal["reward", "contribution_margin"] = Field(description="what policies are compared by")
 
     @property
@@ -101,7 +116,9 @@ class Card(Section):
     def env(
         self, *, split: Split = "train", relative_to_anchor: bool = False, scaled: bool = False
     ) -> "gymnasium.Env[Float32Array, Actions]":
-        """One world at a time, beginning with the first of the split.
+        """One world at a time, beginning with the first of the split, and again with it after the last.
+
+        Without a seed, resets play under the card's: every environment of a split meets the same worlds.
 
         Args:
             split: Where the worlds come from.
@@ -113,15 +130,17 @@ class Card(Section):
             UsageError: The scenario has changed since the card was frozen.
         """
         task = replace(self.task, relative_to_anchor=relative_to_anchor)
-        env = task.env(first_world=self.split(split).first, seed=self.seed)
+        worlds = self.split(split)
+        env = task.env(first_world=worlds.first, seed=self.seed, cycle=worlds.count)
         return scaled_env(env) if scaled else env
 
     def vector_env(
         self, num_envs: int, *, split: Split = "train", relative_to_anchor: bool = False
     ) -> "CampaignVectorEnv":
-        """Many worlds at a time; see ``env``."""
+        """Many worlds at a time, at most those of the split; see ``env``."""
         task = replace(self.task, relative_to_anchor=relative_to_anchor)
-        return task.vector_env(num_envs, first_world=self.split(split).first, seed=self.seed)
+        worlds = self.split(split)
+        return task.vector_env(num_envs, first_world=worlds.first, seed=self.seed, cycle=worlds.count)
 
 
 def shipped_cards() -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from xbopt.core.paired import PairedDifference
 from xbopt.env.actions import ENCODINGS, FORMS, EncodingName, Form
 from xbopt.env.campaign import Campaign
 from xbopt.env.features import Float32Array
+from xbopt.studies.agent_environment import environment_of
 from xbopt.studies.agent_policy import AgentPolicy, Answer, Predicts
 from xbopt.studies.cards import Card, load_card, shipped_cards
 from xbopt.studies.compare import ComparedPolicy, ComparisonResult, GapClosed, compare
@@ -40,15 +41,6 @@ class _HasSpaces(Protocol):
 @runtime_checkable
 class _Normalised(Protocol):
     def get_vec_normalize_env(self) -> object: ...
-
-
-class _Envs(Protocol):
-    def get_attr(self, attr_name: str) -> list[object]: ...
-
-
-@runtime_checkable
-class _HasEnvs(Protocol):
-    def get_env(self) -> _Envs | None: ...
 
 
 @runtime_checkable
@@ -159,7 +151,8 @@ def evaluate_agent(
         anchor: Policy that residual actions are relative to.
         normalisation: A ``VecNormalize``, or what was done to its observations; that of the model's own environment
             where left out.
-        scaled: Its answers are numbers from -1 to 1 for choices in order, as in data sets for d3rlpy.
+        scaled: Its answers are numbers from -1 to 1 for choices in order, as in data sets for d3rlpy; known where a
+            model still has ``card.env(scaled=True)``.
         deterministic: Ask for its likeliest action.
         batched: It takes all worlds at once; else one observation at a time.
         runs: Number of worlds, at most those of a card's test split.
@@ -169,7 +162,8 @@ def evaluate_agent(
         on_progress: As for ``compare``.
 
     Raises:
-        UsageError: Card or scenario is unknown or has changed, or the agent's spaces are not those of the task.
+        UsageError: Card or scenario is unknown or has changed, the agent's spaces are not those of the task, or a
+            wrapper stood between it and the environment that it was trained in.
         PolicyError: ``name`` is that of a built-in policy.
         DecisionError: An answer of the agent is no action.
     """
@@ -184,23 +178,30 @@ def evaluate_agent(
     opened = task.opened()
     given = {"encoding": encoding, "form": form, "days_per_step": days_per_step, "plan": plan, "anchor": anchor}
     chosen = {key: value for key, value in given.items() if value is not None}
-    trained = None if chosen else _trained_in(agent)
+    environment = environment_of(agent)
+    scaled = scaled or (environment is not None and environment.is_scaled)
+    trained = None if chosen or environment is None else environment.campaign
+    normalise = _normaliser(agent, normalisation)
+    is_normalised = normalise is not None
     notes: tuple[str, ...] = ()
     if trained is not None and trained.believed.scenario.hash != opened.shelf.market.scenario.hash:
         notes = (f"The agent was trained on another scenario, {trained.believed.scenario.name}; here it is as told.",)
         trained = None
     if trained is None:
         told = replace(task, **cast("dict[str, Any]", chosen))
-        trained = _fitting(agent, told, first_world, is_given="encoding" in chosen or "form" in chosen, scaled=scaled)
-    campaign, counts = trained, trained.encoding.choices
-    space = getattr(agent, "action_space", None)
-    if counts is not None and not hasattr(space, "nvec") and getattr(space, "shape", None) == counts.shape:
-        scaled = True  # a Box over choices was a Box of numbers that stand for them
+        is_given = "encoding" in chosen or "form" in chosen
+        campaign = _fitting(agent, told, first_world, is_given=is_given, scaled=scaled, is_normalised=is_normalised)
+    else:
+        campaign = trained
+        if isinstance(model := cast("object", agent), _HasSpaces):
+            _check_seen(model, campaign, is_normalised=is_normalised)
+            if not _same(model.action_space, taken := _taken(campaign, scaled=scaled)):
+                raise UsageError(f"The agent acts in {model.action_space}, and its environment takes {taken}.")
     policy = AgentPolicy(
         agent,
         campaign,
         name=name,
-        normalise=_normaliser(agent, normalisation),
+        normalise=normalise,
         scaled=scaled,
         deterministic=deterministic,
         batched=batched,
@@ -239,59 +240,69 @@ def _task_of(asked: Card | Task | str | Path) -> tuple[Card | None, Task]:
     return None, Task(scenario=str(asked))
 
 
-def _trained_in(agent: object) -> Campaign | None:
-    """The campaign that a model of stable-baselines3 was trained in, if it still has it."""
-    envs = agent.get_env() if isinstance(agent, _HasEnvs) else None
-    if envs is None:
-        return None
-    try:
-        campaign = envs.get_attr("campaign")[0]
-    except AttributeError:  # an environment of somebody else
-        return None
-    return campaign if isinstance(campaign, Campaign) else None
-
-
-def _fitting(agent: object, task: Task, first_world: int, *, is_given: bool, scaled: bool) -> Campaign:
-    """The campaign whose spaces are those of the agent.
+def _fitting(
+    agent: object, task: Task, first_world: int, *, is_given: bool, scaled: bool, is_normalised: bool
+) -> Campaign:
+    """The campaign that takes the actions of the agent.
 
     Raises:
         UsageError: There is none.
     """
-    from xbopt.env.spaces import action_space, observation_space
-
     own = task.campaign(1, first_world=first_world)
     if not isinstance(agent, _HasSpaces):
         return own
-    wanted = observation_space(own.features)
-    if agent.observation_space.shape != wanted.shape:
-        raise UsageError(
-            f"The agent observes {agent.observation_space}, and the task shows {wanted}: it was trained on another "
-            "scenario or version."
-        )
-    if scaled:
-        return own
+    _check_seen(agent, own, is_normalised=is_normalised)
     choices = [(task.encoding, task.form)]
-    if not is_given:
+    if not is_given and not scaled:
         choices += [(encoding, form) for encoding in ENCODINGS for form in FORMS if encoding != "residual"]
     for encoding, form in choices:
         campaign = replace(task, encoding=encoding, form=form).campaign(1, first_world=first_world)
-        if _same(agent.action_space, action_space(campaign.encoding)):
+        if _same(agent.action_space, _taken(campaign, scaled=scaled)):
             return campaign
     raise UsageError(
-        f"The agent acts in {agent.action_space}, and the task takes {action_space(own.encoding)} "
+        f"The agent acts in {agent.action_space}, and the task takes {_taken(own, scaled=scaled)} "
         f"(encoding {task.encoding}); no other encoding fits. Name the one that it was trained with (encoding=, "
-        "form=), or say scaled=True if its numbers stand for choices."
+        "form=), or say scaled=True if its numbers from -1 to 1 stand for choices."
     )
 
 
+def _check_seen(agent: _HasSpaces, campaign: Campaign, *, is_normalised: bool) -> None:
+    """Refuse an agent that sees other things than the campaign shows.
+
+    Raises:
+        UsageError: Its space is another.
+    """
+    from xbopt.env.spaces import observation_space
+
+    shown = observation_space(campaign.features)
+    # What is normalised may have any bounds.
+    is_seen = agent.observation_space.shape == shown.shape if is_normalised else _same(agent.observation_space, shown)
+    if not is_seen:
+        raise UsageError(
+            f"The agent observes {agent.observation_space}, and the task shows {shown}: it was trained on another "
+            "scenario or version, or behind a wrapper."
+        )
+
+
+def _taken(campaign: Campaign, *, scaled: bool) -> object:
+    """The space of actions; with ``scaled``, of numbers that stand for choices."""
+    from gymnasium.spaces import Box
+
+    from xbopt.env.spaces import action_space
+
+    choices = campaign.encoding.choices
+    if scaled and choices is not None:
+        return Box(low=-1.0, high=1.0, shape=choices.shape, dtype=np.float32)
+    return action_space(campaign.encoding)
+
+
 def _same(one: object, other: object) -> bool:
-    """Whether two action spaces take the same actions; the bounds of Boxes are not looked at."""
+    """Whether two spaces hold the same values, bounds and counts of choices alike."""
 
-    def shape(space: object) -> object:
-        counts = getattr(space, "nvec", None)  # MultiDiscrete
-        return getattr(space, "shape", None) if counts is None else np.asarray(counts).tolist()
+    def limits(space: object) -> list[object]:
+        return [np.asarray(getattr(space, name, None)).tolist() for name in ("shape", "low", "high", "nvec", "start")]
 
-    return type(one) is type(other) and shape(one) == shape(other)
+    return type(one) is type(other) and limits(one) == limits(other)
 
 
 def _normaliser(

@@ -4,8 +4,9 @@ Two markets may stand behind a task: what the seller believes, from which the pl
 results come, and the truth, in which the worlds play. They are one where ``truth`` names no changes.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from xbopt.simulator.parameters import MarketParameters
 if TYPE_CHECKING:
     import gymnasium
     from gymnasium.envs.registration import EnvSpec
+    from gymnasium.vector import AutoresetMode
 
     from xbopt.env.gym_env import CampaignEnv
     from xbopt.env.vector_env import CampaignVectorEnv
@@ -75,12 +77,12 @@ class Task:
         """
         return _open(self)
 
-    def campaign(self, worlds: int, *, first_world: int, seed: int = 0) -> Campaign:
-        """A batch of worlds of the task.
+    def campaign(self, worlds: int, *, first_world: int, seed: int = 0, cycle: int | None = None) -> Campaign:
+        """A batch of worlds of the task; with ``cycle`` they begin again after so many.
 
         Raises:
             ScenarioError: The scenario cannot be used.
-            PolicyError: Plan or anchor is unknown or broken, or the anchor does not fit the encoding.
+            PolicyError: Plan or anchor is unknown or broken, or rewards are to be relative to an anchor that draws.
             UsageError: A setting makes no sense, or the scenario is another one.
         """
         task = self.opened()
@@ -95,37 +97,64 @@ class Task:
             relative_to_anchor=self.relative_to_anchor,
             seed=seed,
             first_world=first_world,
+            cycle=cycle,
         )
         direct = anchor if isinstance(anchor, DirectPolicy) else None
-        campaign = Campaign(
-            task.market, worlds=worlds, settings=settings, plan=plan, anchor_policy=direct, believed=task.shelf.market
+        drawn = None if isinstance(anchor, DirectPolicy) else DrawnActions.of(anchor, task.shelf.market.scenario)
+        if drawn is not None and self.relative_to_anchor:
+            raise PolicyError(f"{self.anchor} draws its choices, so rewards cannot be relative to what it brings.")
+        return Campaign(
+            task.market,
+            worlds=worlds,
+            settings=settings,
+            plan=plan,
+            anchor_policy=direct,
+            believed=task.shelf.market,
+            encoding=drawn,
         )
-        if not isinstance(anchor, DirectPolicy):
-            campaign.encoding = DrawnActions.of(anchor, campaign.believed.scenario)
-        return campaign
 
-    def env(self, *, first_world: int, seed: int = 0) -> "CampaignEnv":
-        """The task as a ``gymnasium.Env`` that knows how to be made again (``env.spec``)."""
+    def env(
+        self, *, first_world: int, seed: int = 0, cycle: int | None = None, render_mode: str | None = None
+    ) -> "CampaignEnv":
+        """The task as a ``gymnasium.Env`` that knows how to be made again (``env.spec``).
+
+        A reset without a seed plays under ``seed``, from the first world on: who makes it again meets the same worlds.
+        """
         from xbopt.env.gym_env import CampaignEnv
 
-        env = CampaignEnv(self.campaign(1, first_world=first_world, seed=seed))
-        env.spec = self.spec(first_world=first_world, seed=seed)
+        campaign = self.campaign(1, first_world=first_world, seed=seed, cycle=cycle)
+        env = CampaignEnv(campaign, seed=seed, render_mode=render_mode)
+        env.spec = self.spec(first_world=first_world, seed=seed, cycle=cycle)
         return env
 
-    def vector_env(self, num_envs: int, *, first_world: int, seed: int = 0) -> "CampaignVectorEnv":
-        """The task as a native ``gymnasium.vector.VectorEnv``."""
+    def vector_env(
+        self,
+        num_envs: int,
+        *,
+        first_world: int,
+        seed: int = 0,
+        cycle: int | None = None,
+        render_mode: str | None = None,
+        autoreset_mode: "AutoresetMode | str" = "NextStep",
+    ) -> "CampaignVectorEnv":
+        """The task as a native ``gymnasium.vector.VectorEnv``; see ``env``."""
         from xbopt.env.vector_env import CampaignVectorEnv
 
-        envs = CampaignVectorEnv(num_envs, self.campaign(num_envs, first_world=first_world, seed=seed))
-        envs.spec = self.spec(first_world=first_world, seed=seed)
+        campaign = self.campaign(num_envs, first_world=first_world, seed=seed, cycle=cycle)
+        envs = CampaignVectorEnv(num_envs, campaign, seed=seed, render_mode=render_mode, autoreset_mode=autoreset_mode)
+        envs.spec = self.spec(first_world=first_world, seed=seed, cycle=cycle)
         return envs
 
-    def spec(self, *, first_world: int, seed: int = 0) -> "EnvSpec":
-        """What ``gymnasium.make`` builds the environment from; it can be written as JSON."""
+    def spec(self, *, first_world: int, seed: int = 0, cycle: int | None = None) -> "EnvSpec":
+        """What ``gymnasium.make`` and ``make_vec`` build the environment from; it can be written as JSON."""
         from gymnasium.envs.registration import EnvSpec
 
-        kwargs = {**self.as_json(), "first_world": first_world, "seed": seed}
-        return EnvSpec(id=TASK_ENV_ID, entry_point="xbopt.studies.tasks:task_env", kwargs=kwargs)
+        return EnvSpec(
+            id=TASK_ENV_ID,
+            entry_point="xbopt.studies.tasks:task_env",
+            vector_entry_point="xbopt.studies.tasks:task_vector_env",
+            kwargs={**self.as_json(), "first_world": first_world, "seed": seed, "cycle": cycle},
+        )
 
     def as_json(self) -> dict[str, object]:
         """The attributes, ready for JSON."""
@@ -155,20 +184,55 @@ class OpenTask:
         return policy_from(name_or_path, self.shelf.market)
 
 
-def task_env(*, first_world: int, seed: int = 0, **chosen: object) -> "CampaignEnv":
+def task_env(
+    *,
+    first_world: int,
+    seed: int = 0,
+    cycle: int | None = None,
+    render_mode: str | None = None,
+    **chosen: object,
+) -> "CampaignEnv":
     """The environment of a task's attributes, as ``gymnasium.make`` calls it; see ``Task``.
 
     Raises:
         UsageError: An attribute is unknown.
     """
+    return _task(chosen).env(first_world=first_world, seed=seed, cycle=cycle, render_mode=render_mode)
+
+
+def task_vector_env(
+    num_envs: int,
+    *,
+    first_world: int,
+    seed: int = 0,
+    cycle: int | None = None,
+    render_mode: str | None = None,
+    autoreset_mode: "AutoresetMode | str" = "NextStep",
+    **chosen: object,
+) -> "CampaignVectorEnv":
+    """The same worlds as one batch, as ``gymnasium.make_vec`` calls it.
+
+    Raises:
+        UsageError: An attribute is unknown.
+    """
+    return _task(chosen).vector_env(
+        num_envs,
+        first_world=first_world,
+        seed=seed,
+        cycle=cycle,
+        render_mode=render_mode,
+        autoreset_mode=autoreset_mode,
+    )
+
+
+def _task(chosen: Mapping[str, object]) -> Task:
     known = {field.name for field in fields(Task)}
-    unknown = set(chosen) - known - {"render_mode"}
+    unknown = set(chosen) - known
     if unknown:
         raise UsageError(f"A task has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
-    given: dict[str, Any] = {name: value for name, value in chosen.items() if name in known}
+    given = cast("dict[str, Any]", dict(chosen))
     given |= {name: tuple(given[name]) for name in ("changes", "truth") if name in given}
-    task = Task(**given)
-    return task.env(first_world=first_world, seed=seed)
+    return Task(**given)
 
 
 def scaled_env(env: "CampaignEnv") -> "gymnasium.Env[Float32Array, Actions]":
@@ -177,14 +241,9 @@ def scaled_env(env: "CampaignEnv") -> "gymnasium.Env[Float32Array, Actions]":
     Raises:
         UsageError: Its actions are numbers already.
     """
-    from gymnasium.spaces import Box
-    from gymnasium.wrappers import TransformAction
+    from xbopt.studies.scaled_actions import ScaledActions
 
-    choices = env.campaign.encoding.choices
-    if choices is None:
-        raise UsageError("The actions are numbers from -1 to 1 already.")
-    space = Box(low=-1.0, high=1.0, shape=(len(choices),), dtype=np.float32)
-    return TransformAction(env, lambda action: levels_of(np.asarray(action, dtype=np.float64), choices), space)
+    return ScaledActions(env)
 
 
 def scaled_of(levels: IntArray, choices: IntArray) -> Float32Array:

@@ -20,7 +20,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.randomness import folded_seed
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.campaign import Campaign, CampaignStep
-from xbopt.env.episodes import Episodes, first_seed, first_world_of, open_campaign
+from xbopt.env.episodes import Episodes, cycle_of, first_seed, first_world_of, open_campaign
 from xbopt.env.features import Float32Array
 from xbopt.env.rendering import Frame
 from xbopt.env.settings import CampaignSettings, Split
@@ -81,6 +81,7 @@ class CampaignVecEnv(VecEnv):
         seed: int | None = None,
         split: Split = "train",
         first_world: int | None = None,
+        cycle: int | None = None,
         render_mode: str | None = None,
     ) -> "CampaignVecEnv":
         """Open a batch as ``gymnasium.make_vec`` does.
@@ -89,10 +90,13 @@ class CampaignVecEnv(VecEnv):
             scenario: Name of a shipped scenario, path or text of a file, or a loaded scenario.
             num_envs: Number of worlds.
             plan: What actions are relative to; the re-planner of the planner's plan where left out.
-            settings: What else can be chosen. Its seed and first world are not read: they come from the options below.
+            settings: What else can be chosen. Its seed, first world and cycle are not read: they come from the options
+                below.
             seed: Noise seed, of any size; from the system's entropy where left out.
             split: Which worlds are played: ``train``, ``validation`` or ``test``. They share none.
             first_world: Global number of the first world, in place of the split's.
+            cycle: Number of worlds after which they begin again. Left out: 256 for validation and test, no end for
+                training or with ``first_world``.
             render_mode: ``ansi``, ``rgb_array``, or None.
 
         Raises:
@@ -105,6 +109,7 @@ class CampaignVecEnv(VecEnv):
             settings or CampaignSettings(),
             seed=secrets.randbits(63) if given is None else folded_seed(given),
             first_world=first_world_of(split, first_world),
+            cycle=cycle_of(split, first_world, cycle),
         )
         return cls(open_campaign(scenario, worlds=num_envs, settings=chosen, plan=plan), render_mode=render_mode)
 
@@ -118,11 +123,16 @@ class CampaignVecEnv(VecEnv):
         self._episodes.episode = episode
 
     def reset(self) -> Float32Array:
-        """Begin the next episode, in new worlds.
+        """Begin the next episode, in new worlds; where they are a cycle, its first one: who evaluates resets first.
 
         Raises:
             UsageError: Options that make no sense, or that differ between worlds.
         """
+        if self.campaign.settings.cycle is not None:
+            self._episodes.episode = -1
+        return self._next()
+
+    def _next(self) -> Float32Array:
         seed, options = self._seeds[0], self._shared_options()
         self._reset_seeds()
         self._reset_options()
@@ -160,7 +170,7 @@ class CampaignVecEnv(VecEnv):
             for world, info in enumerate(infos):
                 info |= {"terminal_observation": features[world], "TimeLimit.truncated": False}
                 info["episode"] = {"r": float(self._earned[world]), "l": self.campaign.steps}
-            features = self.reset()
+            features = self._next()
         done = np.full(self.num_envs, step.done)
         return features, reward.astype(np.float32), done, infos  # pyright: ignore[reportReturnType]
 

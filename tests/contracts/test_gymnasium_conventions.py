@@ -304,3 +304,27 @@ def test_actions_may_be_lists_and_any_whole_numbers():
     box = CampaignEnv(encoding="continuous", **SHORT)
     box.reset(seed=1)
     box.step(np.nextafter(np.ones(17, dtype=np.float32), np.float32(2.0)))  # the next float32 above 1
+
+
+def test_worlds_that_judge_begin_again_and_an_evaluation_always_meets_the_same():
+    """A batch that is reset begins with the first world; validation and test end after 256 worlds."""
+    for split in ("validation", "test"):
+        assert CampaignEnv(split=split, **SHORT).campaign.settings.cycle == 256
+    assert CampaignEnv(**SHORT).campaign.settings.cycle is None
+    settings = CampaignSettings(days_per_step=14)
+    judged = CampaignVecEnv.of("quickstart", 2, plan="baseline", settings=settings, split="validation")
+    first = FIRST_WORLDS["validation"]
+
+    def evaluated(episodes):
+        """The worlds of so many episodes, as ``evaluate_policy`` plays them."""
+        judged.reset()
+        worlds = [[info["world"] - first for info in judged.reset_infos]]
+        while len(worlds) < episodes:
+            step = judged.step(np.tile(judged.campaign.encoding.neutral, (2, 1)))
+            if step[2].all():
+                worlds.append([info["world"] - first for info in judged.reset_infos])
+        return worlds
+
+    assert evaluated(3) == evaluated(3) == [[0, 1], [2, 3], [4, 5]]
+    with pytest.raises(UsageError, match="cycle"):
+        CampaignEnv(cycle=0, **SHORT)

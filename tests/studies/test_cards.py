@@ -1,9 +1,13 @@
 """Task cards: frozen, disjoint worlds, and one whose seller is wrong."""
 
+import pickle
+from importlib import resources
 from itertools import pairwise
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 from xbopt.core.errors import ScenarioError, UsageError
 from xbopt.core.scenario.loading import load_scenario
@@ -54,9 +58,6 @@ def test_the_splits_play_their_own_worlds():
 
 
 def test_an_environment_tells_how_to_make_it_again():
-    import gymnasium
-    from gymnasium.envs.registration import EnvSpec
-
     env = small(load_card("quickstart-v0")).env()
     again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
     np.testing.assert_array_equal(again.reset(seed=0)[0], env.reset(seed=0)[0])
@@ -95,3 +96,77 @@ def test_where_the_seller_is_wrong_the_re_planner_can_be_beaten():
 
     found = evaluate_agent(lambda seen: np.broadcast_to(action, (len(seen), len(action))), card, runs=24)
     assert found.difference.low > 0.0  # 95 %; measured over 64 worlds: +4,890 +-412
+
+
+def first_reward(env):
+    action = env.unwrapped.campaign.encoding.neutral
+    env.reset()
+    return float(env.step(action)[1])
+
+
+def test_a_frozen_task_plays_its_seed():
+    """Whoever makes it, by whatever way, meets the same worlds with the same luck."""
+    card = small(load_card("quickstart-v0"))
+    for split in ("train", "validation"):
+        envs = [card.env(split=split) for _ in range(2)]
+        again = gymnasium.make(EnvSpec.from_json(envs[0].spec.to_json()))
+        assert len({first_reward(env) for env in (*envs, again)}) == 1
+    batches = [card.vector_env(2), card.vector_env(2)]
+    batches.append(gymnasium.make_vec(EnvSpec.from_json(batches[0].spec.to_json()), num_envs=2))
+    middle = np.tile(batches[0].campaign.encoding.neutral, (2, 1))
+    for envs in batches:
+        envs.reset()
+    rewards = [envs.step(middle)[1].tolist() for envs in batches]
+    assert rewards[0] == rewards[1] == rewards[2]
+    assert rewards[0][0] == pytest.approx(first_reward(card.env()), rel=1e-12)
+
+
+def test_no_environment_of_a_card_leaves_its_worlds():
+    card = small(load_card("quickstart-v0"))
+    few = card.worlds.model_copy(update={"test": card.worlds.test.model_copy(update={"count": 3})})
+    card = card.model_copy(update={"worlds": few})
+    first = card.worlds.test.first
+    env = card.env(split="test")
+    assert [env.reset()[1]["world"] - first for _ in range(5)] == [0, 1, 2, 0, 1]
+    assert [env.reset(options=options)[1]["world"] - first for options in ({"world": first + 2}, None)] == [2, 0]
+    envs = card.vector_env(2, split="test")
+    assert [(envs.reset()[1]["world"] - first).tolist() for _ in range(3)] == [[0, 1], [2, 0], [1, 2]]
+    with pytest.raises(UsageError, match="played twice"):
+        card.vector_env(4, split="test")
+    with pytest.raises(UsageError, match="another first_world"):
+        env.reset(options={"world": 0})
+    assert env.reset()[1]["world"] - first == 1  # what is refused changes nothing
+
+
+def test_pictures_are_drawn_where_they_are_asked_for():
+    env = small(load_card("quickstart-v0")).env()
+    again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()), render_mode="rgb_array")
+    again.reset()
+    assert again.render().shape[-1] == 3
+
+
+def test_an_environment_of_numbers_can_be_pickled_and_made_again():
+    env = small(load_card("quickstart-v0")).env(scaled=True)
+    numbers = np.full(env.action_space.shape, 0.4, dtype=np.float32)
+    rewards = []
+    for one in (env, pickle.loads(pickle.dumps(env)), gymnasium.make(EnvSpec.from_json(env.spec.to_json()))):  # noqa: S301 - our own
+        one.reset()
+        rewards.append(float(one.step(numbers)[1]))
+    assert rewards[0] == rewards[1] == rewards[2]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [
+        ("4398046511104", "2199023255600", "share worlds"),
+        ("4398046511104", "9223372036854775800", "ends beyond"),
+        ("steps: 100000", "steps: 0", "steps"),
+        ("metric: reward", "metric: revenue", "metric"),
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused(tmp_path, before, after, place):
+    text = (resources.files("xbopt.cards") / "quickstart-v0.yaml").read_text(encoding="utf-8")
+    assert before in text
+    (tmp_path / "mine.yaml").write_text(text.replace(before, after), encoding="utf-8")
+    with pytest.raises(ScenarioError, match=place):
+        load_card(tmp_path / "mine.yaml")

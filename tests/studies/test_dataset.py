@@ -2,16 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.studies.behaviour import behaviour_of
 from xbopt.studies.compare import measured
 from xbopt.studies.dataset import record_episodes
 from xbopt.studies.dataset_files import D3RLPY_FILE, dataset_id, write_d3rlpy, write_minari
 from xbopt.studies.simulate import simulate
-from xbopt.studies.tasks import Task, levels_of, scaled_of
+from xbopt.studies.tasks import OpenTask, Task, levels_of, scaled_of
 
 # A fortnight around a plan that takes no search.
 TASK = Task(changes=("plan.discounts=[]", "horizon.days=14"), plan="greedy_roas", anchor="greedy_roas")
@@ -95,7 +97,7 @@ def test_minari_reads_the_data_and_builds_the_environment_again(logged, tmp_path
         np.testing.assert_array_equal(episode.observations, logged.observations[e])
         np.testing.assert_array_equal(episode.infos["propensity"][1:], logged.propensity[e])
         assert episode.infos["world"][0] == FIRST + e
-        seen, info = env.reset(seed=logged.seed if e == 0 else None)
+        seen, info = env.reset()
         assert info["world"] == FIRST + e
         np.testing.assert_array_equal(seen, episode.observations[0])
         for t, action in enumerate(episode.actions):
@@ -140,3 +142,48 @@ def test_nothing_is_written_over(logged, tmp_path, write):
     with pytest.raises(UsageError, match="exists already"):
         write(logged, tmp_path / "data")
     assert D3RLPY_FILE not in [path.name for path in tmp_path.iterdir() if path.name.startswith(".xbopt")]
+
+
+class Reacting:
+    """A factored policy whose anchor looks at results every morning, as a trained one around the re-planner does."""
+
+    kind = "ppo"
+    name = "reacting"
+
+    def __init__(self, task):
+        opened = task.opened()
+        market = opened.shelf.market
+        value = market.media.daypart_effect * market.media.daypart_supply
+        anchor = opened.policy("replan")
+        self.own = behaviour_of(anchor, market.scenario, value, 0.2)
+        self.factors = self.own.factors
+
+    def factor_probabilities(self, observation):
+        return self.own.factor_probabilities(observation)
+
+    def decode(self, levels, observation):
+        assert observation.channel_names  # all of it, on every day
+        return self.own.decode(levels, observation)
+
+    def exploring(self, share):
+        return self
+
+
+def test_a_trained_policy_around_the_re_planner_is_recorded(monkeypatch):
+    """What it decodes between two decisions reads results, whatever the plan beneath it reads."""
+    reacting = Reacting(TASK)
+    own = OpenTask.policy
+    monkeypatch.setattr(OpenTask, "policy", lambda self, name: reacting if name == "run" else own(self, name))
+    logged = record_episodes(TASK, "run", episodes=2)
+    assert logged.action_names == reacting.factors.names
+    assert logged.task.campaign(1, first_world=0).encoding.names == reacting.factors.names
+    with pytest.raises(PolicyError, match="draws its choices"):
+        replace(logged.task, relative_to_anchor=True).campaign(1, first_world=0)
+
+
+def test_an_environment_that_was_recovered_meets_the_same_worlds_without_a_word(logged):
+    env = logged.task.env(first_world=FIRST, seed=logged.seed)
+    for e in range(2):
+        np.testing.assert_array_equal(env.reset()[0], logged.observations[e, 0])
+        for t, action in enumerate(logged.actions[e]):
+            assert env.step(action)[1] == logged.rewards[e, t]
