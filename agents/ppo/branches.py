@@ -43,12 +43,14 @@ class BranchRows:
         notches: What was tried, in notches from the anchor's wish ``(N, A)``.
         gain_base: Reward above that of the anchor's wish, less the price of more money ``(N, R, S)``, base currency.
         money_base: What the anchor would have spent over the period ``(N, R, S, C)``.
+        played: Branches that were played for them, all worlds together: two or three a decision.
     """
 
     features: Float32Array
     notches: FloatArray
     gain_base: FloatArray
     money_base: FloatArray
+    played: int = 0
 
     def and_also(self, other: "BranchRows") -> "BranchRows":
         """Both together."""
@@ -57,6 +59,7 @@ class BranchRows:
             notches=np.concatenate([self.notches, other.notches]),
             gain_base=np.concatenate([self.gain_base, other.gain_base]),
             money_base=np.concatenate([self.money_base, other.money_base]),
+            played=self.played + other.played,
         )
 
 
@@ -153,6 +156,7 @@ def branch_rows(
                 notches=(tried - factors.neutral).astype(np.float64),
                 gain_base=gain,
                 money_base=plan.spend_base[day : day + held].sum(axis=0) * wish.multiple,
+                played=len(branches) * len(row),
             )
         )
         for _ in range(held):

@@ -41,7 +41,7 @@ def shelf():
 
 def campaign_of(shelf, encoding, form, worlds=3):
     settings = CampaignSettings(encoding=encoding, form=form)
-    return Campaign(shelf._market, worlds=worlds, settings=settings, plan=shelf.plan("planner"))
+    return Campaign(shelf.market, worlds=worlds, settings=settings, plan=shelf.plan("planner"))
 
 
 @pytest.mark.parametrize(("encoding", "form"), ALL)
@@ -90,7 +90,7 @@ def test_weights_are_shares_of_the_plans_money(shelf, encoding, form):
 @pytest.mark.parametrize("encoding", ["tactics", "continuous"])
 def test_a_policy_learns_to_do_as_it_was_shown(shelf: PolicyShelf, encoding: str) -> None:
     settings = with_options(PpoSettings(encoding=encoding, form="full"), SMALL)
-    policy = PpoTraining(shelf._market, TrainingSettings(agent="ppo", steps=1), ppo=settings, shelf=shelf)._model.policy
+    policy = PpoTraining(shelf.market, TrainingSettings(agent="ppo", steps=1), ppo=settings, shelf=shelf)._model.policy
     campaign = campaign_of(shelf, encoding, "full", worlds=32)
     teacher = shelf.policy("replan")
     rows, shown = demonstrations(

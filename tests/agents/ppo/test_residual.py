@@ -37,7 +37,7 @@ def shelf() -> PolicyShelf:
 def parts_of(shelf: PolicyShelf, encoding: str = "residual", network: str = "shared") -> PolicyParts:
     settings = PpoSettings(encoding=encoding, network=network, width=8, exploration_spend=1.0)
     torch.manual_seed(0)
-    return build_parts(shelf._market, shelf.plan("planner"), settings, shelf.policy("replan"))
+    return build_parts(shelf.market, shelf.plan("planner"), settings, shelf.policy("replan"))
 
 
 def disturbed(parts: PolicyParts) -> PolicyParts:
@@ -48,7 +48,7 @@ def disturbed(parts: PolicyParts) -> PolicyParts:
 
 
 def seen_after(shelf: PolicyShelf, days: int, worlds: int = 3) -> MarketRun:
-    run = MarketRun(shelf._market, worlds=np.arange(worlds), seed=0)
+    run = MarketRun(shelf.market, worlds=np.arange(worlds), seed=0)
     for _ in range(days):
         run.play(shelf.policy("replan").decide(run.observe()))
     return run
@@ -84,8 +84,8 @@ def test_the_untrained_policy_is_the_re_planner_to_the_last_bit(shelf: PolicyShe
 
 def test_a_saved_policy_answers_as_before_and_keeps_the_contract(shelf: PolicyShelf, tmp_path: Path) -> None:
     parts = disturbed(parts_of(shelf))
-    save_policy(tmp_path, parts, parts.network.state_dict(), shelf._market.scenario.hash)
-    seen, again = seen_after(shelf, 8).observe(), load_policy(tmp_path, shelf._market)
+    save_policy(tmp_path, parts, parts.network.state_dict(), shelf.market.scenario.hash)
+    seen, again = seen_after(shelf, 8).observe(), load_policy(tmp_path, shelf.market)
     before = as_policy(parts)
     assert isinstance(again, PpoResidualPolicy)
     assert isinstance(before, PpoResidualPolicy)
@@ -94,7 +94,7 @@ def test_a_saved_policy_answers_as_before_and_keeps_the_contract(shelf: PolicySh
     assert np.array_equal(again.own_levels(seen), levels)
     assert np.array_equal(again.decode(levels, seen).spend_base, before.decode(levels, seen).spend_base)
     for policy in (again, again.exploring(0.2)):
-        check_policy(policy, shelf._market, batch_sizes=(1, 7, 40))
+        check_policy(policy, shelf.market, batch_sizes=(1, 7, 40))
     beside = again.exploring(0.2).factor_probabilities(seen)
     assert np.take_along_axis(beside, levels[..., None], axis=2) == pytest.approx(0.8)
     assert np.array_equal(again.exploring(0.0).factor_probabilities(seen), again.factor_probabilities(seen))
@@ -149,7 +149,7 @@ def test_choices_of_a_mix_see_which_channel_does_well(shelf: PolicyShelf) -> Non
 def test_branches_start_from_nothing_and_learn_the_best_notch(shelf: PolicyShelf) -> None:
     """Gains made of parabolas with their tops at notch 1: the fit finds the tops."""
     parts = parts_of(shelf)
-    encoding, market = parts.encoding, shelf._market
+    encoding, market = parts.encoding, shelf.market
     run = MarketRun(market, worlds=np.arange(40), seed=0)
     neutral = encoding.factors.neutral
     rows = branch_rows(
@@ -183,7 +183,7 @@ class MoreForAll:
 def test_money_that_will_be_missing_has_a_price(shelf: PolicyShelf) -> None:
     """The plan uses the whole budget, so more for all channels alike brings just what more money costs: nothing."""
     parts = parts_of(shelf)
-    run = MarketRun(shelf._market, worlds=np.arange(3), seed=0)
+    run = MarketRun(shelf.market, worlds=np.arange(3), seed=0)
     rows = branch_rows(
         parts.encoding,
         parts.features,
