@@ -320,11 +320,23 @@ def _as_config(scenario: Scenario, settings: TrainingSettings) -> dict[str, obje
     return {"scenario": scenario.name, "scenario_hash": scenario.hash, **asdict(settings)}
 
 
+def _as_read(value: object) -> object:
+    """A value however it was written: texts of a command line and Python's own values compare."""
+    if isinstance(value, Mapping):
+        return {name: _as_read(one) for name, one in cast("Mapping[str, object]", value).items()}
+    text = str(value).strip().lower()
+    try:
+        return _FLAGS[text] if text in _FLAGS else float(text)
+    except ValueError:
+        return value
+
+
 def _check_same(run: RunDirectory, scenario: Scenario, settings: TrainingSettings) -> None:
     """A run goes on as it began: other limits are fine, another scenario, agent, seed or option is not."""
     then, now = run.config(), _as_config(scenario, settings)
     for name in ("scenario_hash", "agent", "seed", "plan", "options"):
-        if then.get(name) != now[name]:
+        same = _as_read if name == "options" else lambda value: value
+        if same(then.get(name)) != same(now[name]):
             raise PolicyError(
                 f"The run in {run.path} had {name} {then.get(name)!r}, and {now[name]!r} is asked for now. "
                 "Go on with what it began with, or begin a new run."

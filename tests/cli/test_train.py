@@ -67,6 +67,19 @@ def test_a_bandit_tells_all_it_knows_as_json(xbopt_command, tmp_path):
     assert seconds[0] < seconds[1] < manifest["wall_seconds"] + seconds[1]
 
 
+def test_a_run_without_test_worlds_says_so(capsys):
+    from xbopt.agents.training import TrainingSummary
+    from xbopt.cli.train import _print_summary
+    from xbopt.core.scenario.loading import load_scenario
+
+    summary = TrainingSummary(
+        steps=1, stopped="steps", plan="baseline", validation_worlds=4, gain_base=2.0, gain_se_base=1.0,
+        plan_reward_base=5.0,
+    )  # fmt: skip
+    _print_summary(load_scenario("quickstart"), "ppo", summary)
+    assert "No test worlds were played: test_worlds is 0, or the objective is margin alone." in capsys.readouterr().err
+
+
 def test_bad_calls_are_told(xbopt_command, tmp_path):
     for arguments, message in (
         (["--agent", "pp"], "Did you mean 'ppo'?"),
