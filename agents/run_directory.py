@@ -13,7 +13,6 @@
 """
 
 import csv
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ import yaml
 
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.files import replace_file, sha256_of
+from xbopt.core.json_text import json_text
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.version import __version__
@@ -157,7 +157,7 @@ class RunDirectory:
             **entries,
             "sha256": hashes,
         }
-        self._write("manifest.json", json.dumps(document, indent=2) + "\n")
+        self._write("manifest.json", json_text(document))
 
     def add_progress(self, row: Mapping[str, Plain]) -> None:
         """Append a row to ``progress.csv``; the first row sets the columns."""

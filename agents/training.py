@@ -36,7 +36,8 @@ class TrainingSettings:
     Attributes:
         agent: Name of the agent.
         seed: Seed of everything.
-        steps: Decisions to learn from; None for no limit.
+        steps: Decisions to learn from; None for no limit. One is a world on a decision morning, once for each way in
+            which it was played on to learn from: a branch counts as one.
         time_limit_seconds: Wall-clock limit; None for none.
         plan: Name of the plan that decisions are relative to; the planner's where None.
         options: The agent's own options, by name.
@@ -135,11 +136,37 @@ class TrainingSummary:
 OnProgress = Callable[[TrainingProgress], None]
 
 
+class Clock:
+    """Wall time of a call of ``train``, planning included, and of the whole run over all calls.
+
+    Attributes:
+        before_seconds: What earlier calls took; whoever goes on sets it.
+    """
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self._began = time.perf_counter()
+        self.before_seconds = 0.0
+
+    @property
+    def call_seconds(self) -> float:
+        """Seconds of this call; a time limit is one for these."""
+        return time.perf_counter() - self._began
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds of the run, earlier calls included."""
+        return self.before_seconds + self.call_seconds
+
+
 class Training(Protocol):
     """An agent that is ready to learn; it leaves its best policy in ``run.policy``."""
 
-    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+    def learn(self, run: RunDirectory, on_progress: OnProgress, clock: Clock, *, resume: bool) -> TrainingSummary:
         """Train until a limit is met, or nothing gets better.
+
+        The first thing to learn from is done whatever the time says, so that a run under a short limit gets on when it
+        is resumed.
 
         Raises:
             PolicyError: The checkpoint to go on from is missing, damaged or does not fit.
@@ -230,8 +257,9 @@ def train(
         scenario: A loaded scenario, a path, or the name of a shipped one.
         agent: Name of the agent: one of ``xbopt.agents.registry.AGENTS``.
         out: The run's folder; new, unless ``resume``.
-        steps: Decisions to learn from, counted in worlds times steps. Without any limit an agent would go on until
-            nothing gets better, so ``steps`` or ``time_limit_seconds`` has to be given.
+        steps: Decisions to learn from, see ``TrainingSettings``; whole batches are played, so the last one may go
+            beyond. Without any limit an agent would go on until nothing gets better, so ``steps`` or
+            ``time_limit_seconds`` has to be given.
         time_limit_seconds: Wall-clock limit.
         seed: Seed of everything: worlds, noise, the network's first weights, exploration.
         plan: Name of the built-in plan that decisions are relative to, or a plan's file; the planner's where left
@@ -261,7 +289,7 @@ def train(
     run = RunDirectory.open(Path(out)) if resume else RunDirectory.empty(Path(out))
     if resume:
         _check_same(run, loaded, settings)
-    started = time.perf_counter()
+    clock = Clock()
     # Nothing is written before the agent has taken every option.
     training = cast("Trainer", _loaded(AGENTS[agent].trainer))(build_market(loaded), settings)
     if not resume:
@@ -269,7 +297,7 @@ def train(
         run.write_scenario(loaded)
         run.write_config(_as_config(loaded, settings))
     try:
-        summary = training.learn(run, on_progress or (lambda _: None), resume=resume)
+        summary = training.learn(run, on_progress or (lambda _: None), clock, resume=resume)
     except OSError as error:
         raise UsageError(
             f"The run in {run.path} cannot be written on ({error.strerror or error}). Make room there, and go on with "
@@ -281,7 +309,7 @@ def train(
             "agent": agent,
             "seed": seed,
             "resumed": resume,
-            "wall_seconds": time.perf_counter() - started,
+            "wall_seconds": clock.run_seconds,
             "result": asdict(summary),
         }
     )
@@ -292,11 +320,23 @@ def _as_config(scenario: Scenario, settings: TrainingSettings) -> dict[str, obje
     return {"scenario": scenario.name, "scenario_hash": scenario.hash, **asdict(settings)}
 
 
+def _as_read(value: object) -> object:
+    """A value however it was written: texts of a command line and Python's own values compare."""
+    if isinstance(value, Mapping):
+        return {name: _as_read(one) for name, one in cast("Mapping[str, object]", value).items()}
+    text = str(value).strip().lower()
+    try:
+        return _FLAGS[text] if text in _FLAGS else float(text)
+    except ValueError:
+        return value
+
+
 def _check_same(run: RunDirectory, scenario: Scenario, settings: TrainingSettings) -> None:
     """A run goes on as it began: other limits are fine, another scenario, agent, seed or option is not."""
     then, now = run.config(), _as_config(scenario, settings)
     for name in ("scenario_hash", "agent", "seed", "plan", "options"):
-        if then.get(name) != now[name]:
+        same = _as_read if name == "options" else lambda value: value
+        if same(then.get(name)) != same(now[name]):
             raise PolicyError(
                 f"The run in {run.path} had {name} {then.get(name)!r}, and {now[name]!r} is asked for now. "
                 "Go on with what it began with, or begin a new run."

@@ -1,6 +1,5 @@
 """What reaches the terminal: results on stdout, messages and progress on stderr."""
 
-import json
 import shutil
 import sys
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xbopt.core.errors import XboptError
+from xbopt.core.json_text import json_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,8 +148,8 @@ def tell_cost(cost: "ExplorationCost") -> None:
 
 
 def print_json(document: Mapping[str, object] | Sequence[object]) -> None:
-    """One JSON document on stdout, and nothing else."""
-    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """One JSON document on stdout, and nothing else; what is not known is null."""
+    sys.stdout.write(json_text(document))
 
 
 def fail(error: XboptError) -> int:

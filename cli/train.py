@@ -177,6 +177,11 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
     console.print(made)
     if summary.test is not None:
         _print_test(summary.test, scenario.base_currency, agent)
+    else:
+        say(
+            "No test worlds were played: test_worlds is 0, or the objective is margin alone. The validation figures "
+            "above chose the policy, so they flatter it."
+        )
     if summary.missed > 0.0:
         say(
             "No policy of this run meets the soft constraints on the validation worlds; the one that was kept misses "

@@ -40,7 +40,9 @@ def action_masks(
         today = np.maximum(wished.spend_base, 0.0) > 0.0
         later = plan.spend_base[days][1:] > 0.0
         spends = _on_some_day(market, days, np.concatenate([today[None], np.stack([later] * len(today), axis=1)]))
-        return _residual(encoding, market, seen, spends, wished.discount_frac)
+        coming = np.broadcast_to(plan.discount_frac[days][1:, None], (len(later), *wished.discount_frac.shape))
+        discounts = np.concatenate([wished.discount_frac[None], coming])
+        return _residual(encoding, market, seen, spends, discounts)
     if isinstance(encoding, TacticActions):
         return _tactics(encoding, market, plan, seen, days)
     raise UsageError("Actions of this encoding are numbers: any of them may be chosen, so there is no mask.")
@@ -74,8 +76,8 @@ def _residual(
     ):
         notch = np.arange(levels, dtype=np.int64) - neutral
         if kind == "discount":
-            moved = discount[:, r, s, None] + DISCOUNT_STEP * notch
-            changes = (moved >= least) & (moved <= most[r, s])
+            moved = discount[:, :, r, s, None] + DISCOUNT_STEP * notch
+            changes = _any((moved >= least) & (moved <= most[r, s]), 0)
         elif kind == "spend":
             changes = np.broadcast_to(moves[:, r, s, c, None], (len(moves), levels))
         elif kind == "timing":

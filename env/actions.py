@@ -83,7 +83,7 @@ def check_choices(actions: Actions, choices: IntArray, names: tuple[str, ...]) -
     if bad.any():
         row, entry = (int(i) for i in np.argwhere(bad)[0])
         raise DecisionError(
-            f"The action of world {row} is {whole[row, entry]} for {names[entry]}; "
+            f"The action in row {row} of the batch is {whole[row, entry]} for {names[entry]}; "
             f"0 to {choices[entry] - 1} are its choices."
         )
     return whole
@@ -102,7 +102,8 @@ def check_numbers(actions: Actions, names: tuple[str, ...]) -> NDArray[np.float6
     if bad.any():
         row, entry = (int(i) for i in np.argwhere(bad)[0])
         raise DecisionError(
-            f"The action of world {row} is {values[row, entry]:g} for {names[entry]}; a number from -1 to 1 is wanted."
+            f"The action in row {row} of the batch is {values[row, entry]:g} for {names[entry]}; "
+            "a number from -1 to 1 is wanted."
         )
     return np.clip(values, -1.0, 1.0)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from xbopt.core.decisions.plan import ScheduledPolicy
-from xbopt.core.decisions.policy import DirectPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.simulator.build import build_market
@@ -57,14 +57,15 @@ class AnchoredMarket:
         """The plan that features and actions know, and the policy that decisions are relative to.
 
         Args:
-            wanted: Name of a built-in policy, path of a plan's file or of a training run, a plan, or a policy;
+            wanted: Name of a built-in policy, path of a plan's file or of a training run of
+                ``encoding=continuous``, a plan, or a policy that decides every day by what it sees;
                 ``DEFAULT_ANCHOR`` where None.
 
         Returns:
             A plan is both. A policy comes with the plan that it moves, its attribute ``plan``, or with the planner's.
 
         Raises:
-            PolicyError: There is no such policy, it does not fit the market, or it draws what it does.
+            PolicyError: There is no such policy, it does not fit the market, or it holds what it chose.
             PlanTableError: The plan's file cannot be used.
         """
         policy: object = DEFAULT_ANCHOR if wanted is None else wanted
@@ -73,9 +74,16 @@ class AnchoredMarket:
         if isinstance(policy, ScheduledPolicy):
             return policy, policy
         if not isinstance(policy, DirectPolicy):
+            given: object = policy
+            if isinstance(given, TacticPolicy | FactoredPolicy):
+                raise PolicyError(
+                    f"{given.name} chooses for some days at once and holds what it chose; actions can be relative "
+                    "only to a policy that decides every day by what it sees: a plan, replan, or a run of "
+                    "encoding=continuous."
+                )
             raise PolicyError(
                 f"plan is {getattr(policy, 'name', policy)!r}; the name of a policy, the path of a plan, a plan, or a "
-                "policy that decides without drawing is wanted."
+                "policy that decides by itself is wanted."
             )
         moved: object = getattr(policy, "plan", None)
         return moved if isinstance(moved, ScheduledPolicy) else self._policies().plan(DEFAULT_PLAN), policy

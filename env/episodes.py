@@ -113,6 +113,8 @@ class Episodes:
             UsageError: An option makes no sense, or the world is none of the cycle.
         """
         campaign = self.campaign
+        if options is not None and not isinstance(cast("object", options), Mapping):
+            raise UsageError(f"options is {options!r}; a mapping such as {{'world': 5}} is wanted.")
         if seed is not None:
             self.episode = -1
             campaign.settings = replace(campaign.settings, seed=folded_seed(seed), first_world=self._first_world)

@@ -28,6 +28,9 @@ from xbopt.simulator.draws import sorted_positions
 from xbopt.simulator.lifetime import CustomerValue, cell_customer_value, customer_value
 from xbopt.simulator.parameters import MarketParameters
 
+BRANCHES = 2
+"""Ways in which a world is played on from a decision morning: with the plan, and with tactics."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experience:

@@ -12,7 +12,6 @@ another policy as the best.
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import cast
@@ -21,7 +20,7 @@ import numpy as np
 
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
-from xbopt.agents.bandits.market_play import Experience, play_campaigns, price_of_money
+from xbopt.agents.bandits.market_play import BRANCHES, Experience, play_campaigns, price_of_money
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, settings_for
 from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
@@ -33,6 +32,7 @@ from xbopt.agents.training import (
     TEST_WORLDS,
     TRAINING_WORLDS,
     VALIDATION_WORLDS,
+    Clock,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
@@ -57,7 +57,8 @@ class _Standing:
     """Where a run stands; all of it is in a checkpoint."""
 
     batch: int = 0
-    rows: int = 0
+    decisions: int = 0
+    seconds: float = 0.0
     best_gain_base: float = -np.inf
     best_se_base: float = np.nan
     waited: int = 0
@@ -124,7 +125,7 @@ class BanditTraining:
             raise PolicyError(f"{folder / 'standing.json'} is of another market; train anew.")
         run.cut_progress("batch", self._standing.batch)
 
-    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+    def learn(self, run: RunDirectory, on_progress: OnProgress, clock: Clock, *, resume: bool) -> TrainingSummary:
         """Train until a limit is met, or nothing gets better.
 
         Raises:
@@ -132,24 +133,30 @@ class BanditTraining:
         """
         if resume:
             self._resume(run)
-        started, standing = time.perf_counter(), self._standing
-        stopped = ""
+        standing = self._standing
+        clock.before_seconds = standing.seconds
+        begun = bool(np.isfinite(standing.best_gain_base))
+        # Before the first look everything is closed, which is the plan itself.
+        on_progress(self._progress(standing.best_gain_base if begun else 0.0, clock))
+        stopped = self._settings.reached(standing.decisions, 0.0)
         while not stopped:
             self._batch()
-            stopped = self._settings.reached(standing.rows, time.perf_counter() - started)
+            stopped = self._settings.reached(standing.decisions, clock.call_seconds)
             on_schedule = standing.batch % self._own.evaluate_every == 0
             if stopped or on_schedule:
-                on_progress(self._evaluate(run, started, on_schedule=on_schedule))
+                on_progress(self._evaluate(run, clock, on_schedule=on_schedule))
             if not stopped and standing.waited >= self._own.patience:
                 stopped = "no improvement"
         return TrainingSummary(
-            steps=standing.rows,
+            steps=standing.decisions,
             stopped=stopped,
             plan=self._plan.name,
             validation_worlds=self._own.validation_worlds,
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
             plan_reward_base=float(self._held_out.planned.mean()),
+            anchor=self._plan.name,
+            anchor_reward_base=float(self._held_out.planned.mean()),
             over_plan_base=standing.best_gain_base,
             over_plan_se_base=standing.best_se_base,
             test=self._tested(run),
@@ -201,9 +208,17 @@ class BanditTraining:
             self._standing.clipped += int((inside != 0.5 + reward / 8.0).sum())
             reward = inside
         self._bandit.update(experience.context, experience.tactic, reward, weight)
-        self._standing.rows += len(reward)
+        self._standing.decisions += BRANCHES * self._own.worlds
 
-    def _evaluate(self, run: RunDirectory, started: float, *, on_schedule: bool) -> TrainingProgress:
+    def _progress(self, gain_base: float, clock: Clock) -> TrainingProgress:
+        standing = self._standing
+        return TrainingProgress.at(
+            self._settings, steps=standing.decisions, seconds=clock.call_seconds, gain_base=gain_base,
+            best_gain_base=best if np.isfinite(best := standing.best_gain_base) else gain_base,
+            planned_base=float(self._held_out.planned.mean()),
+        )  # fmt: skip
+
+    def _evaluate(self, run: RunDirectory, clock: Clock, *, on_schedule: bool) -> TrainingProgress:
         """Score the policy on the validation worlds, keep it if it is the best, write everything down.
 
         A look that is not on schedule, because the run stops there, moves nothing but the best policy: whoever goes on
@@ -231,14 +246,11 @@ class BanditTraining:
             standing.best_gain_base, standing.best_se_base = mean, error
             best = replace(policy, caution=tuple(caution), exploration=own.exploration)
             save_policy(run.policy, best, self._plan, form=own.form, scenario_hash=self._market.scenario.hash)
-        seconds = time.perf_counter() - started
-        progress = TrainingProgress.at(
-            self._settings, steps=standing.rows, seconds=seconds, gain_base=mean,
-            best_gain_base=standing.best_gain_base, planned_base=float(self._held_out.planned.mean()),
-        )  # fmt: skip
+        standing.seconds = clock.run_seconds
+        progress = self._progress(mean, clock)
         run.add_progress(
             {
-                "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
+                "batch": standing.batch, "steps": standing.decisions, "seconds": standing.seconds, "gain_base": mean,
                 "gain_se_base": error, "best_gain_base": standing.best_gain_base,
                 "share_of_plan": progress.share_of_plan, "clipped_rewards": standing.clipped,
                 **{f"caution_{n}": c for n, c in zip(self._bandit.components.names, caution, strict=True)},

@@ -33,6 +33,9 @@ from xbopt.env.residual_actions import ResidualActions
 from xbopt.simulator.lifetime import customer_value
 from xbopt.simulator.parameters import MarketParameters
 
+BRANCHES = 2
+"""Ways in which a world is played on from a decision morning: as the anchor wishes, and with notches."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResidualExperience:
@@ -164,8 +167,8 @@ class Credit:
         scale = float(np.median(noise[..., None] / units))
         return cls(noise_base=noise, scale=scale, shares_money=shares_money)
 
-    def learn(self, bandits: ResidualBandits, one: ResidualExperience) -> tuple[int, int]:
-        """Let every kind learn; gives how many rows they were, and how many rewards had to be cut."""
+    def learn(self, bandits: ResidualBandits, one: ResidualExperience) -> int:
+        """Let every kind learn; gives how many rewards had to be cut."""
         worlds = len(one.levels)
         expected: dict[str, FloatArray] = {}
         for kind, rows in one.rows.items():
@@ -188,11 +191,10 @@ class Credit:
             "spend": variance.sum() if self.shares_money else variance[..., None], "discount": regions[:, None],
             "timing": regions, "pace": variance.sum(),
         }  # fmt: skip
-        count = cut = 0
+        cut = 0
         for kind, rows in one.rows.items():
             unit = one.units[kind] * self.scale
             reward, weight = (over[kind] + expected[kind]) / unit, unit**2 / noise[kind]
             level = one.levels[:, bandits.at(kind)].reshape(worlds, -1)
             cut += bandits.update(kind, rows, level.reshape(-1), reward.reshape(-1), weight.reshape(-1))
-            count += len(rows)
-        return count, cut
+        return cut

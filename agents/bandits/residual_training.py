@@ -10,7 +10,6 @@ learned without the break, bit for bit.
 """
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import cast
@@ -21,7 +20,7 @@ from xbopt.agents.bandits.market_play import price_of_money
 from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings
 from xbopt.agents.bandits.residual_bandits import CLOSED, ResidualBandits
 from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
-from xbopt.agents.bandits.residual_play import Credit, ResidualExperience, play_residuals
+from xbopt.agents.bandits.residual_play import BRANCHES, Credit, ResidualExperience, play_residuals
 from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_actions, save_policy
 from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
 from xbopt.agents.final_figures import FinalFigures, final_figures
@@ -34,6 +33,7 @@ from xbopt.agents.training import (
     TEST_WORLDS,
     TRAINING_WORLDS,
     VALIDATION_WORLDS,
+    Clock,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
@@ -56,9 +56,11 @@ class _Standing:
     """Where a run stands; all of it is in a checkpoint."""
 
     batch: int = 0
-    rows: int = 0
+    decisions: int = 0
+    seconds: float = 0.0
     best_gain_base: float = 0.0
     best_se_base: float = 0.0
+    best_over_plan_se_base: float = float("nan")
     waited: int = 0
     clipped: int = 0
     looks: int = 0
@@ -100,13 +102,13 @@ class ResidualTraining:
             settings=own.bandit,
         )
         self._credit: Credit | None = None
-        self._standing = _Standing()
         self._caution: dict[FactorKind, float] = dict.fromkeys(LEARNT_KINDS, CLOSED)
         worlds = VALIDATION_WORLDS + np.arange(own.validation_worlds)
         self._held_out = HeldOutWorlds(market, self._anchor, worlds, seed=settings.seed, weight=own.customer_weight)
-        self._over_plan = float((self._held_out.planned - self._held_out.reward(plan)).mean())
+        self._over_plan = self._held_out.planned - self._held_out.reward(plan)
+        self._standing = _Standing(best_over_plan_se_base=_error(self._over_plan))
 
-    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+    def learn(self, run: RunDirectory, on_progress: OnProgress, clock: Clock, *, resume: bool) -> TrainingSummary:
         """Train until a limit is met, or nothing gets better.
 
         Raises:
@@ -116,27 +118,30 @@ class ResidualTraining:
             self._resume(run)
         else:
             self._keep(run, self._policy())
-        started, standing = time.perf_counter(), self._standing
-        stopped = ""
+        standing = self._standing
+        clock.before_seconds = standing.seconds
+        on_progress(self._progress(standing.best_gain_base, clock))
+        stopped = self._settings.reached(standing.decisions, 0.0)
         while not stopped:
             self._batch()
-            stopped = self._settings.reached(standing.rows, time.perf_counter() - started)
+            stopped = self._settings.reached(standing.decisions, clock.call_seconds)
             on_schedule = standing.batch % self._own.evaluate_every == 0
             if stopped or on_schedule:
-                on_progress(self._look(run, started, on_schedule=on_schedule))
+                on_progress(self._look(run, clock, on_schedule=on_schedule))
             if not stopped and standing.waited >= self._own.patience:
                 stopped = "no improvement"
         return TrainingSummary(
-            steps=standing.rows,
+            steps=standing.decisions,
             stopped=stopped,
             plan=self._anchor.plan.name,
             validation_worlds=self._own.validation_worlds,
             gain_base=standing.best_gain_base,
             gain_se_base=standing.best_se_base,
-            plan_reward_base=float(self._held_out.planned.mean()) - self._over_plan,
+            plan_reward_base=float((self._held_out.planned - self._over_plan).mean()),
             anchor=self._anchor.name,
             anchor_reward_base=float(self._held_out.planned.mean()),
-            over_plan_base=standing.best_gain_base + self._over_plan,
+            over_plan_base=standing.best_gain_base + float(self._over_plan.mean()),
+            over_plan_se_base=standing.best_over_plan_se_base,
             test=self._tested(run),
         )
 
@@ -190,11 +195,17 @@ class ResidualTraining:
         standing.batch += 1
 
     def _learn(self, experience: ResidualExperience, credit: Credit) -> None:
-        rows, clipped = credit.learn(self._bandits, experience)
-        self._standing.rows += rows
-        self._standing.clipped += clipped
+        self._standing.clipped += credit.learn(self._bandits, experience)
+        self._standing.decisions += BRANCHES * len(experience.levels)
 
-    def _look(self, run: RunDirectory, started: float, *, on_schedule: bool) -> TrainingProgress:
+    def _progress(self, gain_base: float, clock: Clock) -> TrainingProgress:
+        standing = self._standing
+        return TrainingProgress.at(
+            self._settings, steps=standing.decisions, seconds=clock.call_seconds, gain_base=gain_base,
+            best_gain_base=standing.best_gain_base, planned_base=float(self._held_out.planned.mean()),
+        )  # fmt: skip
+
+    def _look(self, run: RunDirectory, clock: Clock, *, on_schedule: bool) -> TrainingProgress:
         """Score the policy on the validation worlds, keep it if it is the best, write everything down.
 
         A look that is not on schedule, because the run stops there, moves nothing but the best policy: whoever goes on
@@ -216,22 +227,19 @@ class ResidualTraining:
             standing.waited = 0 if is_best else standing.waited + 1
         if is_best:
             standing.best_gain_base, standing.best_se_base = mean, error
+            standing.best_over_plan_se_base = _error(gain + self._over_plan)
             self._keep(run, replace(self._policy(), caution=caution))
-        seconds = time.perf_counter() - started
-        progress = TrainingProgress.at(
-            self._settings, steps=standing.rows, seconds=seconds, gain_base=mean,
-            best_gain_base=standing.best_gain_base, planned_base=float(self._held_out.planned.mean()),
-        )  # fmt: skip
+        standing.seconds = clock.run_seconds
         run.add_progress(
             {
-                "batch": standing.batch, "steps": standing.rows, "seconds": seconds, "gain_base": mean,
+                "batch": standing.batch, "steps": standing.decisions, "seconds": standing.seconds, "gain_base": mean,
                 "gain_se_base": error, "best_gain_base": standing.best_gain_base,
-                "replan_over_plan_base": self._over_plan, "clipped_rewards": standing.clipped,
+                "replan_over_plan_base": float(self._over_plan.mean()), "clipped_rewards": standing.clipped,
                 **{f"caution_{one}": caution[one] for one in LEARNT_KINDS},
             }
         )  # fmt: skip
         self._checkpoint(run)
-        return progress
+        return self._progress(mean, clock)
 
     def _checkpoint(self, run: RunDirectory) -> None:
         folder, credit = run.checkpoints, self._credit

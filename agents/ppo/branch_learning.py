@@ -50,6 +50,19 @@ class BranchLearner:
         self._at = {kind: [i for i, own in enumerate(factors.kinds) if own == kind] for kind in _FIRST_CURVATURE}
         self._curvatures = nn.ModuleDict({kind: _Curvature(kind, len(at)) for kind, at in self._at.items()})
 
+    @property
+    def curvatures(self) -> dict[str, torch.Tensor]:
+        """The curvatures as they stand; with the network's weights all that is learnt."""
+        return self._curvatures.state_dict()
+
+    def go_on_with(self, curvatures: dict[str, torch.Tensor]) -> None:
+        """Take curvatures from before a break.
+
+        Raises:
+            RuntimeError: They are of other factors.
+        """
+        self._curvatures.load_state_dict(curvatures)
+
     def _explained(self, features: torch.Tensor, notches: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
         """Gain of cells over the money that the anchor spends in them ``(N, R, S)``."""
         mu = self._network.parameters_of(features, shallow=True) - self._neutral

@@ -45,6 +45,7 @@ class BranchRows:
         gain_base: Reward above that of the anchor's wish, less the price of more money ``(N, R, S)``, base currency.
         money_base: What the anchor would have spent over the period ``(N, R, S, C)``.
         deals: What other depths of discount brought on the same mornings, none where they are not tried.
+        played: Branches that were played for them, all worlds together: two or three a decision.
     """
 
     features: Float32Array
@@ -52,6 +53,7 @@ class BranchRows:
     gain_base: FloatArray
     money_base: FloatArray
     deals: DealRows | None = None
+    played: int = 0
 
     def and_also(self, other: "BranchRows") -> "BranchRows":
         """Both together."""
@@ -61,6 +63,7 @@ class BranchRows:
             gain_base=np.concatenate([self.gain_base, other.gain_base]),
             money_base=np.concatenate([self.money_base, other.money_base]),
             deals=None if self.deals is None or other.deals is None else self.deals.and_also(other.deals),
+            played=self.played + other.played,
         )
 
 
@@ -124,6 +127,7 @@ def branch_rows(
                 gain_base=gain,
                 money_base=plan.spend_base[day : day + held].sum(axis=0) * wish.multiple,
                 deals=deals,
+                played=len(branches) * len(row),
             )
         )
         for _ in range(held):

@@ -5,10 +5,10 @@ on from a checkpoint does, update by update, what it would have done without the
 move is where a time limit falls, and whether the last update of a run is followed by an evaluation.
 """
 
-import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,7 +20,14 @@ from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.branch_learning import BranchLearner
 from xbopt.agents.ppo.branches import BranchRows, branch_rows
-from xbopt.agents.ppo.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from xbopt.agents.ppo.checkpoint import (
+    Checkpoint,
+    forget_branches,
+    read_branches,
+    read_checkpoint,
+    write_branches,
+    write_checkpoint,
+)
 from xbopt.agents.ppo.credit import StepParts
 from xbopt.agents.ppo.deal_branches import fit_deals
 from xbopt.agents.ppo.imitation import demonstrations, imitate
@@ -36,6 +43,7 @@ from xbopt.agents.training import (
     DEFAULT_PLAN,
     TEST_WORLDS,
     TRAINING_WORLDS,
+    Clock,
     OnProgress,
     TrainingProgress,
     TrainingSettings,
@@ -56,12 +64,6 @@ _FEWEST_ROWS = 2
 _BRANCH_LEARNING_RATE = 3e-3
 _SHOWN_ERRORS = 2.0
 _SHOWN_DECISIONS_A_STEP, _SHOWN_WORLDS = 20, (64, 256)
-
-
-class _Evaluate(Protocol):
-    """Scores the policy as it is; a run goes on from its checkpoint."""
-
-    def __call__(self, *, checkpoint: bool = True) -> None: ...
 
 
 class PpoTraining:
@@ -85,7 +87,6 @@ class PpoTraining:
         ppo: PpoSettings | None = None,
         shelf: PolicyShelf | None = None,
     ) -> None:
-        self._began = time.perf_counter()  # the time limit counts planning
         torch.set_num_threads(1)  # on shared cores two threads are slower than one
         if ppo is None:
             encoding = str(settings.options.get("encoding", "residual"))
@@ -126,6 +127,8 @@ class PpoTraining:
             highest_base=float("-inf"),
             waited=0,
             prepared=False,
+            rounds=0,
+            curvatures={},
             multipliers={one.name: PidMultiplier() for one in constraints},
         )
 
@@ -140,7 +143,7 @@ class PpoTraining:
         # An update plays whole episodes, so the next one begins with this number.
         self._envs.episode = self._state.update * self._ppo.episodes - 1
 
-    def learn(self, run: RunDirectory, on_progress: OnProgress, *, resume: bool) -> TrainingSummary:
+    def learn(self, run: RunDirectory, on_progress: OnProgress, clock: Clock, *, resume: bool) -> TrainingSummary:
         """Train until a limit is met, or nothing gets better.
 
         Raises:
@@ -149,20 +152,25 @@ class PpoTraining:
         if resume:
             self._resume(run)
         state, ppo = self._state, self._ppo
-        before = state.seconds
+        clock.before_seconds = state.seconds
+        begun_with = state.steps
+
+        def reached() -> str:
+            # The first thing to learn from is done whatever the time says: a run that is resumed gets on.
+            return self._settings.reached(state.steps, clock.call_seconds if state.steps > begun_with else 0.0)
+
         with closing(SummaryWriter(str(run.tensorboard))) as board:
 
-            def evaluate(*, checkpoint: bool = True) -> None:
-                state.seconds = before + time.perf_counter() - self._began
-                on_progress(self._evaluate(run, board))
-                if checkpoint:
-                    write_checkpoint(run.checkpoints, self._model, state)
+            def evaluate() -> None:
+                state.seconds = clock.run_seconds
+                on_progress(self._evaluate(run, board, clock))
+                write_checkpoint(run.checkpoints, self._model, state)
 
             if not state.prepared:
-                self._prepare(evaluate)
+                self._prepare(run, evaluate, reached)
             stopped = ""
             while not stopped:
-                stopped = self._settings.reached(state.steps, time.perf_counter() - self._began)
+                stopped = reached()
                 if not stopped and state.waited >= ppo.patience:
                     stopped = "no improvement"
                 if not stopped:
@@ -219,42 +227,46 @@ class PpoTraining:
         features, actions = demonstrations(
             campaign, lambda seen: encoding.nearest(teacher.decide(seen).spend_base, seen)
         )
+        self._state.steps += len(features)
         imitate(self._model.policy, campaign, features, actions, steps=ppo.imitation_steps, seed=seed)
 
-    def _prepare(self, evaluate: "_Evaluate") -> None:
-        """What comes before the first update: imitation, or learning from branches.
-
-        A run that was stopped in between begins it anew, so that there is one course of a run and no other.
-        """
+    def _prepare(self, run: RunDirectory, evaluate: Callable[[], None], reached: Callable[[], str]) -> None:
+        """What comes before the first update: imitation, or learning from branches, a round at a time."""
         state, encoding = self._state, self._parts.encoding
         if isinstance(encoding, ResidualActions) and self._ppo.branch_rounds:
             if state.looks == 0:
                 evaluate()
-            self._learn_from_branches(encoding, evaluate)
+            self._learn_from_branches(encoding, run, evaluate, reached)
             return
         if self._teacher is not None:
             self._imitate(self._teacher)
         state.prepared = True
         evaluate()
 
-    def _learn_from_branches(self, encoding: ResidualActions, evaluate: "_Evaluate") -> None:
+    def _learn_from_branches(
+        self, encoding: ResidualActions, run: RunDirectory, evaluate: Callable[[], None], reached: Callable[[], str]
+    ) -> None:
         """Learn from branches in worlds before all others; each round plays what was learnt up to then."""
-        ppo, seed = self._ppo, self._settings.seed
+        state, ppo, seed = self._state, self._ppo, self._settings.seed
         market, plan, policy = self._envs.campaign.market, self._parts.plan, self._model.policy
         learner = BranchLearner(self._parts.network, encoding.factors, self._parts.features.shape)
-        rows: BranchRows | None = None
+        rows = read_branches(run.checkpoints, state.rounds) if state.rounds else None
+        if state.curvatures:
+            learner.go_on_with(state.curvatures)
         kinds = ppo.kinds
-        for turn in range(ppo.branch_rounds):
-            if self._settings.reached(self._state.steps, time.perf_counter() - self._began):
+        if state.rounds and not policy.learns_discounts:
+            kinds = tuple(kind for kind in kinds if kind != "discount")
+        for turn in range(state.rounds, ppo.branch_rounds):
+            if reached():
                 return
             first = TRAINING_WORLDS - ppo.worlds - (turn + 1) * ppo.branch_worlds
-            run = MarketRun(market, worlds=np.arange(first, first + ppo.branch_worlds, dtype=np.int64), seed=seed)
+            worlds = MarketRun(market, worlds=np.arange(first, first + ppo.branch_worlds, dtype=np.int64), seed=seed)
             generator = named_generator(seed, f"ppo/branches/{turn}")
             more = branch_rows(
                 encoding,
                 self._parts.features,
                 plan,
-                run,
+                worlds,
                 lambda row: policy.likeliest(row).astype(np.int64),
                 generator,
                 kinds=kinds,
@@ -262,8 +274,12 @@ class PpoTraining:
             rows = more if rows is None else rows.and_also(more)
             learner.fit(rows, steps=ppo.branch_steps, learning_rate=_BRANCH_LEARNING_RATE, generator=generator)
             kinds = self._learn_discounts(rows, kinds)
-            self._state.prepared = turn == ppo.branch_rounds - 1
-            evaluate(checkpoint=self._state.prepared)
+            write_branches(run.checkpoints, turn, more)
+            state.steps += more.played
+            state.rounds, state.curvatures = turn + 1, learner.curvatures
+            state.prepared = state.rounds == ppo.branch_rounds
+            evaluate()
+        forget_branches(run.checkpoints)
 
     def _learn_discounts(self, rows: BranchRows, kinds: tuple[FactorKind, ...]) -> tuple[FactorKind, ...]:
         """Set the discount head, and close it for good where the validation worlds do not show that it pays.
@@ -296,7 +312,7 @@ class PpoTraining:
         for name, missed in self._envs.missed().items():
             state.multipliers[name].update(missed)
 
-    def _evaluate(self, run: RunDirectory, board: SummaryWriter) -> TrainingProgress:
+    def _evaluate(self, run: RunDirectory, board: SummaryWriter, clock: Clock) -> TrainingProgress:
         """Score the policy on the validation worlds, keep it if it is the best, write everything down."""
         state, residual = self._state, self._ppo.encoding == "residual"
         # Before the first update a residual policy is the anchor, whose course is known.
@@ -315,7 +331,7 @@ class PpoTraining:
         progress = TrainingProgress.at(
             self._settings,
             steps=state.steps,
-            seconds=time.perf_counter() - self._began,
+            seconds=clock.call_seconds,
             gain_base=score.gain_base,
             best_gain_base=state.best.gain_base,
             planned_base=self._validation.anchor_reward_base,

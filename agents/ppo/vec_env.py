@@ -195,8 +195,13 @@ class CampaignVecEnv(VecEnv):
         return [getattr(self, attr_name)] * len(self._rows(indices))
 
     def set_attr(self, attr_name: str, value: object, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of the batch."""
-        del indices
+        """Set an attribute of the batch.
+
+        Raises:
+            UsageError: Only some worlds are named: they share all attributes.
+        """
+        if set(self._rows(indices)) != set(range(self.num_envs)):
+            raise UsageError(f"{attr_name} is one for all worlds of the batch; it cannot be set for some of them.")
         setattr(self, attr_name, value)
 
     def env_method(

@@ -56,6 +56,17 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
+def test_a_run_of_python_goes_on_from_the_command_line(run: Path, scenario: Scenario, tmp_path: Path) -> None:
+    """Options are compared as they are read: 4 and the text "4" are one value."""
+    copytree(run, tmp_path / "run")
+    agent = run.name
+    texts = {name: str(value) for name, value in OPTIONS[agent].items()}
+    xbopt.train(scenario, agent, tmp_path / "run", steps=1, plan="baseline", options=texts, resume=True)
+    other = {**texts, "worlds": "5"}
+    with pytest.raises(PolicyError, match="options"):
+        xbopt.train(scenario, agent, tmp_path / "run", steps=1, plan="baseline", options=other, resume=True)
+
+
 def test_loading_a_run_writes_nothing(run: Path, market: MarketParameters) -> None:
     before, folders = contents(run), sorted(run.rglob("*"))
     policy_from(str(run), market)

@@ -15,8 +15,11 @@ SMALL = [
     "test_worlds=2",
     "--option",
     "branch_worlds=4",
+    "--option",
+    "branch_rounds=1",
 ]
-STEPS = 8 * 4
+UPDATE = 8 * 4
+STEPS = 4 * 4 * 3 + UPDATE  # 4 worlds, 4 mornings and 3 branches come first: this plan takes all the money
 
 
 def test_train_resume_and_play(xbopt_command, tmp_path):
@@ -31,7 +34,7 @@ def test_train_resume_and_play(xbopt_command, tmp_path):
     for name in ("config.yaml", "scenario.yaml", "manifest.json", "progress.csv"):
         assert (tmp_path / "run" / name).is_file()
     again = xbopt_command(
-        "train", "quickstart", "--agent", "ppo", "--steps", 2 * STEPS, "--out", "run", "--resume", *SMALL
+        "train", "quickstart", "--agent", "ppo", "--steps", STEPS + UPDATE, "--out", "run", "--resume", *SMALL
     )
     assert again.code == 0, again.err
     assert "Validation, 4 worlds" in again.out
@@ -41,6 +44,40 @@ def test_train_resume_and_play(xbopt_command, tmp_path):
     played = xbopt_command("simulate", "quickstart", "--policy", "run", "--runs", "2", "--json")
     assert played.code == 0, played.err
     assert json.loads(played.out)["policy"] == {"name": "ppo", "kind": "ppo"}
+
+
+def test_a_bandit_tells_all_it_knows_as_json(xbopt_command, tmp_path):
+    small = [f"--option={text}" for text in ("worlds=4", "validation_worlds=4", "test_worlds=2")]
+    asked = ["train", "quickstart", "--agent", "lin_ts", "--plan", "greedy_roas", "--out", "run", *small]
+    first = xbopt_command(*asked, "--steps", "1", "--json")
+    assert first.code == 0, first.err
+    document = json.loads(first.out)
+    assert document["steps"] == 4 * 4 * 2  # worlds, mornings, and with notches and without
+    assert document["anchor"] == "replan"
+    assert document["over_plan_se_base"] > 0.0
+    assert "lin_ts: 0 decisions" in first.err  # planning is over
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text(), parse_constant=lambda text: f"no JSON: {text}")
+    assert manifest["result"] == {name: document[name] for name in manifest["result"]}
+    again = xbopt_command(*asked, "--steps", "64", "--resume")
+    assert again.code == 0, again.err
+    rows = (tmp_path / "run/progress.csv").read_text().splitlines()
+    at = rows[0].split(",").index("seconds")
+    seconds = [float(row.split(",")[at]) for row in rows[1:]]
+    assert len(seconds) == 2
+    assert seconds[0] < seconds[1] < manifest["wall_seconds"] + seconds[1]
+
+
+def test_a_run_without_test_worlds_says_so(capsys):
+    from xbopt.agents.training import TrainingSummary
+    from xbopt.cli.train import _print_summary
+    from xbopt.core.scenario.loading import load_scenario
+
+    summary = TrainingSummary(
+        steps=1, stopped="steps", plan="baseline", validation_worlds=4, gain_base=2.0, gain_se_base=1.0,
+        plan_reward_base=5.0,
+    )  # fmt: skip
+    _print_summary(load_scenario("quickstart"), "ppo", summary)
+    assert "No test worlds were played: test_worlds is 0, or the objective is margin alone." in capsys.readouterr().err
 
 
 def test_bad_calls_are_told(xbopt_command, tmp_path):

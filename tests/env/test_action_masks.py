@@ -61,6 +61,15 @@ def test_discounts_are_open_between_none_and_the_ceiling():
     assert by_entry(campaign)["discount/DE/families"].tolist() == [False, False, True, True, True]
 
 
+def test_a_discount_that_begins_within_the_held_days_can_be_less_deep():
+    """The plan's 10 % begin on the third day: an action that is held for a week can take five points off them."""
+    begins = "plan.discounts=[{discount_frac: 0.1, start: 2026-10-07, end: 2026-10-08}]"
+    week, two_days = campaign_of("residual", begins), campaign_of("residual", begins, days_per_step=2)
+    for campaign, is_open in ((week, True), (two_days, False)):
+        campaign.reset(0)
+        assert by_entry(campaign)["discount/DE/families"].tolist() == [is_open, is_open, True, True, True]
+
+
 def test_a_channel_that_is_out_is_masked_until_it_is_back_within_the_held_days():
     out = "shocks=[{kind: channel_outage, day: 2026-10-05, days: 9, channel: social}]"
     whole, back = campaign_of("residual", out, days_per_step=7), campaign_of("residual", out, days_per_step=14)

@@ -200,7 +200,7 @@ def test_a_saved_policy_answers_the_same(
 
 @pytest.mark.parametrize("agent", ["lin_ucb", "neural_linear"])
 def test_a_run_that_went_on_learns_what_an_unbroken_one_does(scenario: Scenario, agent: str, tmp_path: Path) -> None:
-    steps = 3 * 4 * 3 * (12 + 4 + 2 + 1)  # three batches of 4 worlds, 3 decisions, 19 factors
+    steps = 3 * 4 * 3 * 2  # three batches of 4 worlds, 3 mornings, with notches and without
     train(scenario, agent, tmp_path / "whole", steps=steps, plan="baseline", options=QUICK)
     train(scenario, agent, tmp_path / "parts", steps=steps // 3, plan="baseline", options=QUICK)
     train(scenario, agent, tmp_path / "parts", steps=steps, plan="baseline", options=QUICK, resume=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from xbopt.agents.policies import built_in_policy, policy_from
 from xbopt.agents.ppo.policy import load_policy
@@ -26,6 +27,9 @@ from xbopt.simulator.build import build_market
 SHORT = ["horizon.days=15", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
 WORLDS, STEPS = 8, 3
 UPDATE = WORLDS * STEPS
+BRANCHED = 4 * STEPS * 3
+"""Decisions of a round of branches: 4 worlds, each morning played on without notches, with them, and, because this plan
+takes all the money, with more in every channel."""
 SMALL = {
     "worlds": WORLDS,
     "width": 4,
@@ -53,8 +57,10 @@ def market(scenario):
 
 def ask(updates: int, **options: object) -> dict[str, Any]:
     """What to ask of ``train``, beside scenario and folder."""
+    first = BRANCHED if options.get("encoding", "residual") == "residual" else 0
     return {
-        "agent": "ppo", "seed": 3, "steps": updates * UPDATE, "plan": "greedy_roas", "options": {**SMALL, **options}
+        "agent": "ppo", "seed": 3, "steps": first + updates * UPDATE, "plan": "greedy_roas",
+        "options": {**SMALL, **options},
     }  # fmt: skip
 
 
@@ -192,6 +198,38 @@ def test_resuming_something_else_is_refused(run, scenario, tmp_path):
         train(scenario, out=run, **same)
     with pytest.raises(UsageError, match="when to stop"):
         train(scenario, out=tmp_path / "new", **{**same, "steps": None})
+
+
+def test_branches_count_as_decisions_and_steps_end_their_rounds(scenario, tmp_path):
+    """Two of three rounds reach the limit; who goes on later learns the third to the bit."""
+    asked = {**ask(1, branch_rounds=3), "steps": BRANCHED + 1}
+    summary = train(scenario, out=tmp_path / "parts", **asked)
+    assert (summary.steps, summary.stopped) == (2 * BRANCHED, "steps")
+    assert [row[:2] for row in progress_of(tmp_path / "parts")[1:]] == [["0", "0"], ["0", "36"], ["0", "72"]]
+    more = {**asked, "steps": 3 * BRANCHED + UPDATE}
+    train(scenario, out=tmp_path / "parts", **more, resume=True)
+    whole = train(scenario, out=tmp_path / "whole", **more)
+    assert whole.steps == 3 * BRANCHED + UPDATE
+    assert progress_of(tmp_path / "parts") == progress_of(tmp_path / "whole")
+    first, second = (torch.load(tmp_path / name / "checkpoints/latest.pt") for name in ("parts", "whole"))
+    for name, weights in first["policy"].items():
+        assert torch.equal(weights, second["policy"][name]), name
+    assert not list((tmp_path / "whole/checkpoints").glob("branches*"))
+
+
+def test_damaged_branches_are_refused(scenario, tmp_path):
+    asked = {**ask(1, branch_rounds=2), "steps": 1}
+    train(scenario, out=tmp_path / "run", **asked)
+    (tmp_path / "run/checkpoints/branches-0.npz").write_bytes(b"PK")
+    with pytest.raises(PolicyError, match=r"branches-0.npz is missing or damaged"):
+        train(scenario, out=tmp_path / "run", **{**asked, "steps": 1000}, resume=True)
+
+
+def test_a_run_under_a_limit_that_planning_takes_gets_on_when_it_is_resumed(scenario, tmp_path):
+    asked = {**ask(1, branch_rounds=3), "steps": None, "time_limit_seconds": 1e-6}
+    steps = [train(scenario, out=tmp_path / "run", **asked).steps]
+    steps += [train(scenario, out=tmp_path / "run", **asked, resume=True).steps for _ in range(3)]
+    assert steps == [BRANCHED, 2 * BRANCHED, 3 * BRANCHED, 3 * BRANCHED + UPDATE]
 
 
 def test_a_damaged_checkpoint_is_refused(scenario, tmp_path):
@@ -379,12 +417,12 @@ def test_one_decision_of_one_world_is_too_little_to_learn_from(tmp_path):
 def test_rows_that_no_batch_divides_are_learnt_from(scenario, tmp_path):
     """7 worlds of 3 decisions are 21 rows; 5 does not divide them, and nothing from 3 to 5 does but 3."""
     summary = train(scenario, out=tmp_path / "run", **ask(1, worlds=7, batch_size=5))
-    assert summary.steps == 42  # two updates reach the 24 that were asked for
+    assert summary.steps == BRANCHED + 42  # two updates reach the 24 that were asked for
 
 
 def test_a_market_shorter_than_a_decision_period_trains(tmp_path):
     """A run writes its scenario out with every default, and reads it again."""
     short = load_scenario("quickstart", overrides=[*SHORT[1:], "horizon.days=5", "tactics={}"])
     summary = train(short, out=tmp_path / "run", **ask(1))
-    assert summary.steps == 3 * WORLDS  # one decision an episode
+    assert summary.steps == 4 * 3 + 6 * WORLDS  # one decision a world and branch; the sixth update reaches 36 + 24
     assert load_scenario(tmp_path / "run" / "scenario.yaml").days == 5
