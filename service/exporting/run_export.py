@@ -8,13 +8,14 @@ from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.planner.replanning import ReplanningPolicy
-from xbopt.agents.policies import REACTING, built_in_policy, policy_from
+from xbopt.agents.policies import NAMES, REACTING, built_in_policy, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.extras import need_extra
 from xbopt.core.scenario.loading import scenario_of
+from xbopt.core.scenario.plan_table import is_plan_file
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.archive import write_files
 from xbopt.service.bundle.formats import GUARDRAILS, Guardrails, Manifest, read_document
@@ -107,12 +108,17 @@ def policy_of_run(
 
     Raises:
         PolicyError: There is no such policy, or it cannot explore.
-        UsageError: There is no such run, or a scenario is missing.
+        UsageError: There is no such run, a scenario is missing, or a plan's file is named.
         ScenarioError: The scenario cannot be used.
     """
     if scenario is not None:
         market = build_market(scenario_of(scenario))
         named = str(run)
+        if is_plan_file(named):
+            raise UsageError(
+                f"{named}: a plan's file cannot be exported; name a built-in policy ({', '.join(NAMES)}), or the "
+                "folder of a training run, which may have learnt around it: xbopt train --plan FILE."
+            )
         policy: Policy = policy_from(named, market) if named in REACTING else built_in_policy(named, market)
     else:
         folder = RunDirectory.open(Path(run))

@@ -201,6 +201,12 @@ def test_a_certificate_from_a_menu_proves_no_notches_and_the_other_way_round(com
                 read_certificate(proof, subject)
 
 
+@pytest.mark.parametrize("name", ["plan.csv", "replan:plan.csv"])
+def test_a_plan_s_file_is_refused_without_advice_to_name_one(name: str) -> None:
+    with pytest.raises(UsageError, match="a plan's file cannot be exported; name a built-in policy"):
+        policy_of_run(name, scenario="quickstart", exploration=None)
+
+
 def vars_of(identity: PolicyIdentity) -> dict[str, str]:
     return {"name": identity.name, "kind": identity.kind, "sha256": identity.sha256}
 
