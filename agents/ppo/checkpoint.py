@@ -130,11 +130,7 @@ def write_branches(folder: Path, turn: int, rows: BranchRows) -> None:
             gain_base=rows.gain_base,
             money_base=rows.money_base,
             played=np.array(rows.played),
-            **(
-                {}
-                if rows.deals is None
-                else {_DEALS + one.name: getattr(rows.deals, one.name) for one in fields(DealRows)}
-            ),
+            **deals,
         )
 
 
