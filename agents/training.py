@@ -335,8 +335,10 @@ def _check_same(run: RunDirectory, scenario: Scenario, settings: TrainingSetting
     """A run goes on as it began: other limits are fine, another scenario, agent, seed or option is not."""
     then, now = run.config(), _as_config(scenario, settings)
     for name in ("scenario_hash", "agent", "seed", "plan", "options"):
-        same = _as_read if name == "options" else lambda value: value
-        if same(then.get(name)) != same(now[name]):
+        before, wanted = then.get(name), now[name]
+        if name == "options":
+            before, wanted = _as_read(before), _as_read(wanted)
+        if before != wanted:
             raise PolicyError(
                 f"The run in {run.path} had {name} {then.get(name)!r}, and {now[name]!r} is asked for now. "
                 "Go on with what it began with, or begin a new run."

@@ -29,7 +29,7 @@ def train_command(
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; new, unless --resume is given.")],
     steps: Annotated[
         int | None,
-        typer.Option("--steps", min=1, help="Decisions to learn from, worlds times steps."),
+        typer.Option("--steps", min=1, help="Decisions to learn from, branches included."),
     ] = None,
     time_limit: Annotated[
         str | None,

@@ -74,7 +74,7 @@ class AnchoredMarket:
         if isinstance(policy, ScheduledPolicy):
             return policy, policy
         if not isinstance(policy, DirectPolicy):
-            given: object = policy
+            given = cast("object", policy)
             if isinstance(given, TacticPolicy | FactoredPolicy):
                 raise PolicyError(
                     f"{given.name} chooses for some days at once and holds what it chose; actions can be relative "
