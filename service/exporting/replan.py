@@ -221,9 +221,7 @@ class _Solve:
             kept = graph.add("Mul", kept, graph.add("Where", over, pays, one))
             above = graph.add("Mul", above, graph.add("Where", over, room, one))
             cut = graph.add("Where", over, one, cut)
-        return graph.add(
-            "Where", graph.add("Greater", cut, graph.constant(0.0)), graph.add("Add", kept, above), growth
-        )
+        return graph.add("Where", graph.add("Greater", cut, graph.constant(0.0)), graph.add("Add", kept, above), growth)
 
     def _dearer(self, x: str, elasticity: str, cost: str, price: str, before: str) -> tuple[str, str]:
         """Levels by the tangent and what money costs, where a price was another before."""
