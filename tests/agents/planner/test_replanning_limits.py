@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from tests.random_markets import documents, random_policy
 from tests.worlds import scenario_of
 from xbopt.agents.planner.replanning import replanning_around
-from xbopt.agents.policies import PolicyShelf
+from xbopt.agents.policies import PolicyShelf, built_in_policy
+from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.feasibility import project
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Observation
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.loading import load_scenario
@@ -203,3 +205,102 @@ def test_a_return_floor_is_asked_again_from_what_is_seen():
     assert high_kept
     assert low < ahead(-0.8, free)[0]
     assert high / low > ahead(1.0, free)[0] / ahead(-0.8, free)[0]
+
+
+@st.composite
+def far_plans(draw: Any) -> tuple[MarketParameters, ScheduledPolicy]:
+    """A random market whose limits can all be kept, and a plan up to a hundred times beyond or below them."""
+    doc = draw(documents())
+    days = doc["horizon"]["days"]
+    day = float(doc["budget"]["total_base"]) / days
+    minimum, lock = draw(st.floats(0.0, 0.05)) * day, draw(st.floats(0.0, 0.05)) * day
+    doc["budget"] |= {
+        "total_base": draw(st.floats(0.11, 1.0)) * day * days,
+        "max_daily_multiple": draw(st.floats(1.0, 3.0)),
+        "region_caps_base": {"north": days * (minimum + draw(st.floats(0.01, 1.0)) * day)},
+        "channel_caps_base": {"search": draw(st.floats(0.001, 1.0)) * day * days},
+        "maximums": [{"region": "north", "channel": "search", "spend_per_day_base": draw(st.floats(0.001, 1.0)) * day}],
+        "minimums": [{"region": "north", "channel": "social", "spend_per_day_base": minimum}],
+        "locks": [{"region": "island", "segment": "youth", "channel": "email", "spend_per_day_base": lock}],
+    }
+    market = build_market(scenario_of(doc))
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    own = scenario_plan(market)
+    return market, replace(own, spend_base=own.spend_base * 10.0 ** rng.uniform(-2.0, 2.0, own.spend_base.shape[1:]))
+
+
+@given(far_plans(), st.integers(0, 2**31))
+@settings(max_examples=15)
+def test_around_a_plan_far_from_its_limits_all_are_kept_to_the_end(
+    drawn: tuple[MarketParameters, ScheduledPolicy], seed: int
+):
+    """Each morning the whole proposal is within what is left, minimums and locks included."""
+    market, plan = drawn
+    limits, policy = market.scenario.limits, replanning_around(market, plan)
+    run = MarketRun(market, worlds=np.arange(WORLDS), seed=seed)
+    owed = np.where(limits.locked, limits.lock_base, limits.minimum_base)
+    for day in range(market.scenario.days):
+        seen = run.observe()
+        decision, ahead, left = policy.decide(seen), policy.spend_ahead(seen), seen.remaining
+        assert np.allclose(ahead[:, 0], decision.spend_base, rtol=1e-12)
+        room = 1.0 + 1e-8
+        assert (ahead.sum(axis=(1, 2, 3, 4)) <= left.budget_base * room).all()
+        assert (ahead.sum(axis=(1, 3, 4)) <= left.region_base * room).all()
+        assert (ahead.sum(axis=(1, 2, 3)) <= left.channel_base * room).all()
+        open_now = market.shocks.available[day:, :, None, :]
+        assert (ahead >= owed * open_now * (1.0 - 1e-6) - 1e-9).all()
+        assert np.allclose(ahead[..., limits.locked], (owed * open_now)[..., limits.locked], rtol=1e-6)
+        run.play(decision)
+
+
+@pytest.mark.parametrize("cap", [900, 500])
+def test_a_regions_cap_far_below_the_plan_lasts_to_the_last_day(cap: int):
+    """The plan wants 6,944 for the region: more than e^2 times the cap."""
+    market = quickstart(f"budget.region_caps_base={{DE: {cap}}}")
+    policy = replanning_around(market, scenario_plan(market))
+    run = MarketRun(market, worlds=np.arange(2), seed=1)
+    spent: list[FloatArray] = []
+    for _ in range(market.scenario.days):
+        decision = policy.decide(run.observe())
+        spent.append(decision.spend_base[:, 0].sum(axis=(1, 2)))
+        run.play(decision)
+    assert np.sum(spent, axis=0) == pytest.approx(np.full(2, cap), rel=1e-6)
+    assert np.min(spent) > 0.5 * cap / market.scenario.days
+
+
+def test_a_lock_replaces_what_the_plan_says():
+    market = quickstart("budget.locks=[{region: DE, channel: search, spend_per_day_base: 90}]")
+    plan = built_in_policy("greedy_roas", market)
+    asked = replanning_around(market, plan).spend_ahead(MarketRun(market, worlds=np.arange(2), seed=1).observe())
+    assert asked[:, :, 0, :, 0].sum(axis=2) == pytest.approx(np.full(asked.shape[:2], 90.0), rel=1e-9)
+
+
+def test_minimums_come_before_everything_where_money_is_short():
+    """3,000 in all, of which 28 days of 100 are owed."""
+    market = quickstart(
+        "budget.total_base=3000",
+        "budget.minimums=[{region: UK, channel: email, spend_per_day_base: 40},"
+        "{region: DE, channel: social, spend_per_day_base: 60}]",
+    )
+    policy = replanning_around(market, built_in_policy("greedy_roas", market))
+    run = MarketRun(market, worlds=np.arange(2), seed=1)
+    for _ in range(market.scenario.days):
+        seen = run.observe()
+        assert (policy.spend_ahead(seen).sum(axis=(1, 2, 3, 4)) <= seen.remaining.budget_base * (1.0 + 1e-8)).all()
+        decision = policy.decide(seen)
+        _, changed = project(decision, market.scenario.limits, seen.remaining)
+        assert changed.unmet_base.max() == 0.0
+        assert max(changed.cut_base.max(), changed.raised_base.max()) < 1e-6
+        run.play(decision)
+
+
+def test_a_plan_within_its_limits_stays_as_it_is_and_one_brought_there_is_found_there(scarce: MarketParameters):
+    """What is saved is the plan within the limits and its price; made anew from them, the re-planner is the same."""
+    plan = scenario_plan(scarce)
+    assert replanning_around(scarce, plan).plan is plan
+    capped = quickstart("budget.region_caps_base={DE: 500}")
+    made = replanning_around(capped, scenario_plan(capped))
+    again = replanning_around(capped, made.plan, budget_price=made.budget_price)
+    assert made.budget_price > 0.0
+    assert again.plan is made.plan
+    assert np.allclose(again.plan.spend_base, made.plan.spend_base, rtol=1e-12)
