@@ -32,6 +32,7 @@ _REACH = {"pace": 0, "timing": 1, "discount": 0, "spend": 2}
 discount that pays in one week alone does not pay in every week, because people remember it: ``deal_branches`` holds it
 for longer."""
 _NEARLY_ALL = 0.97
+_DEAL_BRANCHES = 2  # the depth of the plan, and another
 _PRICED_NOTCHES = 1
 
 
@@ -45,7 +46,7 @@ class BranchRows:
         gain_base: Reward above that of the anchor's wish, less the price of more money ``(N, R, S)``, base currency.
         money_base: What the anchor would have spent over the period ``(N, R, S, C)``.
         deals: What other depths of discount brought on the same mornings, none where they are not tried.
-        played: Branches that were played for them, all worlds together: two or three a decision.
+        played: Branches that were played for them, all worlds together: two to five a decision.
     """
 
     features: Float32Array
@@ -127,7 +128,7 @@ def branch_rows(
                 gain_base=gain,
                 money_base=plan.spend_base[day : day + held].sum(axis=0) * wish.multiple,
                 deals=deals,
-                played=len(branches) * len(row),
+                played=(len(branches) + (0 if deals is None else _DEAL_BRANCHES)) * len(row),
             )
         )
         for _ in range(held):
