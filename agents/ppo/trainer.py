@@ -253,7 +253,7 @@ class PpoTraining:
         rows = read_branches(run.checkpoints, state.rounds) if state.rounds else None
         if state.curvatures:
             learner.go_on_with(state.curvatures)
-        kinds = ppo.kinds
+        kinds: tuple[FactorKind, ...] = ppo.kinds
         if state.rounds and not policy.learns_discounts:
             kinds = tuple(kind for kind in kinds if kind != "discount")
         for turn in range(state.rounds, ppo.branch_rounds):

@@ -17,8 +17,8 @@ from xbopt.service.bundle.schema import CAPS, FEATURE_AXES, Feature, Field, Sche
 from xbopt.service.deciding.beside import NOTHING, Beside, BesideReader
 from xbopt.service.deciding.requests import BESIDE, AllocationRequest, RequestError, request_type
 
-_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
-_WORDS |= {"K": "tactics", "A": "factors", "L": "levels"}
+_MARKET_WORDS = {"R": "regions", "S": "segments", "C": "channels", "H": "dayparts"}
+_WORDS = {**_MARKET_WORDS, "K": "tactics", "A": "factors", "L": "levels"}
 _LARGEST_INTEGER = 2.0**53
 _LARGEST_NUMBER = np.finfo(np.float64).max
 
