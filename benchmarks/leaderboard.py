@@ -24,8 +24,8 @@ import xbopt
 from xbopt.agents.ppo.credit import Credit
 from xbopt.agents.ppo.vec_env import CampaignVecEnv
 from xbopt.core.randomness import named_generator
+from xbopt.env.actions import levels_of
 from xbopt.studies.agent_policy import AgentPolicy
-from xbopt.studies.tasks import levels_of
 
 BUILT_IN = ("replan", "planner", "baseline", "uniform")
 ONLINE = ("random", "sb3_ppo", "sac", "tqc", "lin_ts", "ppo")

@@ -108,6 +108,17 @@ def check_numbers(actions: Actions, names: tuple[str, ...]) -> NDArray[np.float6
     return np.clip(values, -1.0, 1.0)
 
 
+def levels_of(scaled: FloatArray, choices: IntArray) -> IntArray:
+    """The choices nearest to numbers from -1 to 1 ``(..., A)``; the way back from ``scaled_of``.
+
+    Raises:
+        DecisionError: A value is no number.
+    """
+    if not np.isfinite(scaled).all():
+        raise DecisionError("An answer is no number; numbers from -1 to 1 are wanted.")
+    return np.rint((np.clip(scaled, -1.0, 1.0) + 1.0) / 2.0 * (choices - 1)).astype(np.int64)
+
+
 def _whole(actions: Actions) -> IntArray:
     if not np.isfinite(actions).all() or bool((actions != np.rint(actions)).any()):
         raise DecisionError("actions must be whole numbers that name choices; they hold something else.")

@@ -9,10 +9,9 @@ import numpy as np
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.decisions.policy import Observation, PolicyKind
 from xbopt.core.errors import DecisionError, PolicyError, UsageError
-from xbopt.env.actions import Actions, Encoding
+from xbopt.env.actions import Actions, Encoding, levels_of
 from xbopt.env.campaign import Campaign
 from xbopt.env.features import Float32Array
-from xbopt.studies.tasks import levels_of
 
 Answer = Callable[[Float32Array], object]
 

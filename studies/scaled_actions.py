@@ -7,9 +7,8 @@ from gymnasium.utils import RecordConstructorArgs
 
 from xbopt.core.arrays import IntArray
 from xbopt.core.errors import UsageError
-from xbopt.env.actions import Actions
+from xbopt.env.actions import Actions, levels_of
 from xbopt.env.features import Float32Array
-from xbopt.studies.tasks import levels_of
 
 
 class ScaledActions(

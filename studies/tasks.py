@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from xbopt.agents.policies import NAMES, PolicyShelf, policy_from
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import IntArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import DirectPolicy, Policy
-from xbopt.core.errors import DecisionError, PolicyError, UsageError
+from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.actions import Actions, EncodingName, Form
 from xbopt.env.campaign import Campaign
@@ -249,17 +249,6 @@ def scaled_env(env: "CampaignEnv") -> "gymnasium.Env[Float32Array, Actions]":
 def scaled_of(levels: IntArray, choices: IntArray) -> Float32Array:
     """Choices ``(..., A)`` as numbers from -1 to 1, evenly spaced: for learners that know no MultiDiscrete actions."""
     return (2.0 * levels / np.maximum(choices - 1, 1) - 1.0).astype(np.float32)
-
-
-def levels_of(scaled: FloatArray, choices: IntArray) -> IntArray:
-    """The choices nearest to numbers from -1 to 1 ``(..., A)``; the way back from ``scaled_of``.
-
-    Raises:
-        DecisionError: A value is no number.
-    """
-    if not np.isfinite(scaled).all():
-        raise DecisionError("An answer is no number; numbers from -1 to 1 are wanted.")
-    return np.rint((np.clip(scaled, -1.0, 1.0) + 1.0) / 2.0 * (choices - 1)).astype(np.int64)
 
 
 _KEPT = 4

@@ -17,6 +17,7 @@ from .core.hold_out import held_out as held_out
 from .core.scenario.loading import load_scenario as load_scenario
 from .core.scenario.loading import shipped_scenarios as shipped_scenarios
 from .core.scenario.scenario import Scenario as Scenario
+from .env.actions import levels_of as levels_of
 from .env.campaign import Campaign as Campaign
 from .env.campaign import CampaignSettings as CampaignSettings
 from .env.cell_bandit import CellBandit as CellBandit
@@ -41,7 +42,6 @@ from .studies.sign_values import VitalSigns as VitalSigns
 from .studies.simulate import SimulationResult as SimulationResult
 from .studies.simulate import simulate as simulate
 from .studies.tasks import Task as Task
-from .studies.tasks import levels_of as levels_of
 from .studies.vital_signs import check as check
 from .studies.what_if import WhatIfResult as WhatIfResult
 from .studies.what_if import what_if as what_if

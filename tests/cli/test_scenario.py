@@ -73,7 +73,7 @@ def test_show_json_is_the_whole_document_with_defaults(xbopt_command):
 def test_list_json(xbopt_command):
     rows = json.loads(xbopt_command("scenario", "list", "--json").out)["scenarios"]
     assert [row["name"] for row in rows] == list(xbopt.shipped_scenarios())
-    assert len(rows) == 6
+    assert len(rows) == 7
 
 
 def test_completion_offers_scenarios_and_policies():

@@ -282,7 +282,7 @@ def test_options_of_a_batch_that_make_no_sense_are_told(options, message):
 def test_bad_actions_and_resets_are_told():
     envs = CampaignVectorEnv(2, encoding="continuous", plan="baseline")
     envs.reset()
-    with pytest.raises(DecisionError, match="world 1 is nan for pace"):
+    with pytest.raises(DecisionError, match="row 1 of the batch is nan for pace"):
         envs.step(np.array([[0.0] * 17, [np.nan] * 17]))
     with pytest.raises(UsageError, match="1 actions for 2 worlds"):
         envs.step(np.zeros((1, 17)))

@@ -22,6 +22,7 @@ def test_the_document_has_the_promised_names(played):
         "by_segment",
         "by_channel",
         "notes",
+        "exploration_cost",
         "performance",
     ]
     wanted = {"name", "hash", "base_currency", "days", "regions", "segments", "channels"}

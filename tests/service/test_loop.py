@@ -85,7 +85,8 @@ class ServedMarket:
             new = day % every == 0
             answers = self._ask(run, None if new else held)
             if new:
-                held = np.array([answer["tactic"] for answer in answers])
+                drawn = "levels" if "levels" in answers[0] else "tactic"
+                held = np.array([answer[drawn] for answer in answers])
                 self.tactics.append(held)
             outcome = run.play(
                 Decision(

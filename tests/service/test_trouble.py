@@ -102,7 +102,7 @@ def test_the_plan_answers_where_the_guardrails_say_so(falling_back: Exported, tm
             assert answer["stored"] is False
             assert answer["source"] == "plan"
             assert answer["guardrails"] == ["store_failure"]
-            assert answer["policy"] == "baseline"
+            assert answer["policy"] == "calendar"  # the plan that the bundle explores around
             metrics = (await client.get("/metrics")).text
             assert 'xbopt_store_failures_total{action="fallback"} 1.0' in metrics
             assert 'xbopt_guardrails_fired_total{guardrail="store_failure"} 1.0' in metrics

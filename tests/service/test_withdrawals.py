@@ -102,7 +102,7 @@ def test_a_decision_that_was_stored_too_late_does_not_count(falling_back: Export
     columns = read_decision_log(tmp_path / "log.parquet").columns
     late = np.array([name.startswith("late/") for name in columns.decision_id.tolist()])
     assert late.sum() == 4
-    assert set(columns.policy_id[late].tolist()) == {"baseline"}
+    assert set(columns.policy_id[late].tolist()) == {"calendar"}
     assert np.nanmax(np.where(late, columns.reward, np.nan)) == 3.0
 
 

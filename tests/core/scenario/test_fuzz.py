@@ -9,7 +9,7 @@ from tests.core.scenario import fuzz
 
 
 def test_mutants_are_refused_with_a_place_or_played_without_a_wrong_number(tmp_path: Path) -> None:
-    verdicts, failures = fuzz.run(150, 7, folder=tmp_path)
+    verdicts, failures = fuzz.run(160, 7, folder=tmp_path)
     assert failures == []
     assert verdicts["accepted"] >= 50, "too few mutants reach the simulator"
     assert verdicts["refused"] >= 50, "too few mutants are refused"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from xbopt.core import paired
 from xbopt.core.paired import holm, is_hardly_positive, paired_differences, ratio_of_gaps, two_sided_p
-from xbopt.studies import paired
 
 
 def test_a_difference_worked_by_hand():
