@@ -15,7 +15,7 @@ from xbopt.agents.exploration import over_the_menu, without_exploration
 from xbopt.agents.policies import policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.policy import Policy
+from xbopt.core.decisions.policy import FactoredPolicy, Policy
 from xbopt.core.errors import ExplorationCostError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
@@ -30,6 +30,9 @@ NOTED_FRAC = 0.03
 CONFIDENCE = 0.95
 LEAST_SHARE = 1e-3
 _HALVINGS = 6
+MOST_NOTCHED = 2.0 / 3.0
+"""Share of notches at which a level and its two neighbours are drawn alike. Beyond it the policy's own level is drawn
+ever less, and at 1 never: such a log could not judge the policy itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,8 @@ def cost_of_exploration(
         found = margins - _margins(market, explored(one), worlds, seed, world_seed)
         return _cost(market, margins, found, one)
 
-    return replace(largest_within(at, bound_frac), bound_frac=bound_frac)
+    most = MOST_NOTCHED if isinstance(own, FactoredPolicy) else 1.0
+    return replace(largest_within(at, bound_frac, most=most), bound_frac=bound_frac)
 
 
 def cost_of_named(policy: str, scenario: str | None, share: float) -> ExplorationCost:
@@ -186,18 +190,19 @@ def cost_of_named(policy: str, scenario: str | None, share: float) -> Exploratio
     )
 
 
-def largest_within(at: Callable[[float], ExplorationCost], bound_frac: float) -> ExplorationCost:
+def largest_within(at: Callable[[float], ExplorationCost], bound_frac: float, *, most: float = 1.0) -> ExplorationCost:
     """The largest share within a bound, by halving the range of shares in the logarithm.
 
     Args:
         at: What a share costs.
         bound_frac: Largest cost, as a part of the policy's own margin; the upper end of the interval has to keep it.
+        most: The largest share that is asked about.
 
     Raises:
         ExplorationCostError: No share keeps it.
     """
     best: ExplorationCost | None = None
-    low, high = np.log(LEAST_SHARE), 0.0
+    low, high = np.log(LEAST_SHARE), np.log(most)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         tried = at(_two_digits(float(np.exp(middle))))
@@ -213,7 +218,7 @@ def largest_within(at: Callable[[float], ExplorationCost], bound_frac: float) ->
                 f"{best.sentence} No share was found whose 95% interval stays within {bound_frac:.3g} of the margin; "
                 "allow more."
             )
-    elif high == 0.0 and (whole := at(1.0)).keeps(bound_frac):
+    elif high == np.log(most) and (whole := at(_two_digits(most))).keeps(bound_frac):
         best = whole
     return best
 

@@ -95,6 +95,7 @@ def test_the_largest_share_within_the_bound_is_found_to_a_tenth():
     assert 0.1 / 1.24 < largest_within(linear, 0.1).share <= 0.1
     assert 0.06 / 1.24 < largest_within(lambda share: linear(share, reach=40.0), 0.1).share <= 0.06
     assert largest_within(lambda share: linear(share, slope=10.0), 0.1).share == 1.0
+    assert largest_within(lambda share: linear(share, slope=10.0), 0.1, most=2.0 / 3.0).share == 0.66
 
 
 def test_a_bound_that_no_share_keeps_is_refused():
