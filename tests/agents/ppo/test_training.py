@@ -336,5 +336,5 @@ def test_a_market_shorter_than_a_decision_period_trains(tmp_path):
     """A run writes its scenario out with every default, and reads it again."""
     short = load_scenario("quickstart", overrides=[*SHORT[1:], "horizon.days=5", "tactics={}"])
     summary = train(short, out=tmp_path / "run", **ask(1))
-    assert summary.steps == 4 * 3 + 6 * WORLDS  # one decision a world and branch; the sixth update reaches 36 + 24
+    assert summary.steps == 4 * 5 + 8 * WORLDS  # one decision a world and branch; the eighth update reaches 60 + 24
     assert load_scenario(tmp_path / "run" / "scenario.yaml").days == 5
