@@ -9,7 +9,7 @@ from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import NAMES, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
-from xbopt.core.decision_log.observations import StandsAlone
+from xbopt.core.decision_log.observations import StandAloneFactoredPolicy
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, anchor_name
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
@@ -21,7 +21,7 @@ from xbopt.ope.logs.rows import OwnRows
 from xbopt.simulator.build import build_market
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.logged_policies import BUNDLE_IN_PYTHON, scenario_of_log
-from xbopt.studies.observed_policies import axes_of, from_observation
+from xbopt.studies.observed_policies import axes_of, from_observation, standing_alone
 
 _HOW_CHECKED = "with --scenario the first morning of a built-in policy is held against the log's."
 
@@ -138,18 +138,8 @@ def _run(path: Path, log: EvaluationLog, scenario: str | Scenario | None, explor
 def _from_object(
     policy: FactoredPolicy, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None
 ) -> LogPolicy:
-    if isinstance(policy, StandsAlone):
-        if scenario is not None or exploration is not None:
-            raise UsageError(f"{policy.name} brings its scenario and its exploration; give none.")
-        return from_observation(
-            policy,
-            log,
-            policy.axes,
-            scenario_hash=policy.scenario_hash,
-            name=policy.name,
-            identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
-            notes=policy.notes,
-        )
+    if isinstance(policy, StandAloneFactoredPolicy):
+        return standing_alone(policy, log, scenario, exploration)
     loaded = scenario_of_log(policy.name, log, scenario)
     _check_anchor(policy, build_market(loaded), log)
     asked = policy if exploration is None else policy.exploring(exploration)

@@ -20,7 +20,7 @@ from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
 from xbopt.ope.logs.policies import ALWAYS, FixedProbabilities, named_policy
 from xbopt.ope.logs.shadows import SHADOWS
 from xbopt.simulator.build import build_market
-from xbopt.studies.observed_policies import axes_of, from_observation
+from xbopt.studies.observed_policies import axes_of, from_observation, standing_alone
 
 HOW_TO_GIVE_PROBABILITIES = (
     "Any policy can be evaluated from a file of its probabilities: write the columns decision_id, action and "
@@ -81,17 +81,7 @@ def from_object(
         UsageError: Its scenario is missing.
     """
     if isinstance(policy, StandAlonePolicy):
-        if scenario is not None or exploration is not None:
-            raise UsageError(f"{policy.name} brings its scenario and its exploration; give none.")
-        return from_observation(
-            policy,
-            log,
-            policy.axes,
-            scenario_hash=policy.scenario_hash,
-            name=policy.name,
-            identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
-            notes=policy.notes,
-        )
+        return standing_alone(policy, log, scenario, exploration)
     loaded = scenario_of_log(policy.name, log, scenario)
     return _over_the_menu(policy, log, loaded, exploration, PolicyIdentity.of_name(policy.name, "object of a program"))
 

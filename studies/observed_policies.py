@@ -5,11 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decision_log.observations import MarketAxes, ObservedRows
+from xbopt.core.decision_log.observations import (
+    MarketAxes,
+    ObservedRows,
+    StandAloneFactoredPolicy,
+    StandAlonePolicy,
+)
 from xbopt.core.decision_log.schema import LoggedFactor
 from xbopt.core.decisions.cell_factors import CellFactors
 from xbopt.core.decisions.policy import CellwisePolicy, FactoredPolicy, Observation, TacticPolicy, anchor_name
-from xbopt.core.errors import PolicyError
+from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 from xbopt.ope.logs.conversion import number_lists, words
@@ -111,6 +116,31 @@ def moments(batch: RawBatch) -> IntArray:
     names = zip(words(batch, DECISION), words(batch, UNIT), strict=True)
     wholes = [name.removesuffix(unit) for name, unit in names]
     return np.unique(np.array(wholes), return_inverse=True)[1].astype(np.int64)
+
+
+def standing_alone(
+    policy: StandAlonePolicy | StandAloneFactoredPolicy,
+    log: EvaluationLog,
+    scenario: str | Scenario | None,
+    exploration: float | None,
+) -> FromObservation:
+    """A policy that brings its scenario and its exploration, as one that can be asked about a log.
+
+    Raises:
+        UsageError: A scenario or a share of exploration was given.
+        PolicyError: The log is of another market or holds no observation, or its actions are not the policy's.
+    """
+    if scenario is not None or exploration is not None:
+        raise UsageError(f"{policy.name} brings its scenario and its exploration; give none.")
+    return from_observation(
+        policy,
+        log,
+        policy.axes,
+        scenario_hash=policy.scenario_hash,
+        name=policy.name,
+        identity=PolicyIdentity(name=policy.name, kind=policy.kind, sha256=policy.sha256),
+        notes=policy.notes,
+    )
 
 
 def from_observation(

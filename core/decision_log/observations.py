@@ -14,7 +14,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.limits import Remaining
-from xbopt.core.decisions.policy import Observation, TacticPolicy
+from xbopt.core.decisions.policy import FactoredPolicy, Observation, TacticPolicy
 from xbopt.core.errors import PolicyError
 
 _MONEY = ("day", "budget_base", "region_base")
@@ -112,6 +112,11 @@ class StandsAlone(Protocol):
 @runtime_checkable
 class StandAlonePolicy(TacticPolicy, StandsAlone, Protocol):
     """A policy over a menu that stands alone."""
+
+
+@runtime_checkable
+class StandAloneFactoredPolicy(FactoredPolicy, StandsAlone, Protocol):
+    """A policy of factors that stands alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
