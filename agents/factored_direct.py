@@ -34,8 +34,7 @@ class FactoredDirect:
         Raises:
             PolicyError: The share is not within 0..1.
         """
-        value = market.media.daypart_effect * market.media.daypart_supply
-        actions = ResidualActions.of(market.scenario, policy, value)
+        actions = ResidualActions.of(market, policy)
         return cls(actions=actions, exploration=checked_exploration(exploration))
 
     @property

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, add_up
+from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.core.decisions.policy import Policy
 from xbopt.core.paired import PairedDifference, paired_differences
 from xbopt.env.rollout import Choice, play_worlds
 from xbopt.simulator.after import carried_beyond
-from xbopt.simulator.lifetime import cell_customer_value, customer_value
+from xbopt.simulator.lifetime import customer_value, customer_value_change
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.state import MarketState
 from xbopt.simulator.step import DayOutcome
@@ -58,11 +58,10 @@ def final_figures(
         customer_weight: Weight of what stands beside the margin on the last evening, 0..1.
     """
     numbers = np.arange(first_world, first_world + worlds, dtype=np.int64)
-    rewards: dict[str, FloatArray] = {}
-    for name, policy in policies.items():
-        recorder = _RewardRecorder(market, worlds, customer_weight)
-        play_worlds(market, policy, worlds=numbers, seed=seed, recorders=[recorder])
-        rewards[name] = recorder.reward_base
+    rewards = {
+        name: rewards_of(market, policy, worlds=numbers, seed=seed, customer_weight=customer_weight)
+        for name, policy in policies.items()
+    }
     own = next(iter(rewards))
     return FinalFigures(
         worlds=worlds,
@@ -75,21 +74,37 @@ def final_figures(
     )
 
 
-class _RewardRecorder:
-    """Adds up the reward of each world ``(B,)``: margin of the days, customers and what is carried beyond the end."""
+def rewards_of(
+    market: MarketParameters, policy: Policy, *, worlds: IntArray, seed: int, customer_weight: float
+) -> FloatArray:
+    """What a policy brings, world by world ``(B,)``, base currency.
 
-    def __init__(self, market: MarketParameters, worlds: int, customer_weight: float) -> None:
-        self._market, self._weight = market, customer_weight
-        self.reward_base: FloatArray = np.zeros(worlds)
+    Args:
+        market: The market.
+        policy: The policy.
+        worlds: Global numbers ``(B,)``.
+        seed: Noise seed.
+        customer_weight: Weight of what stands beside the margin on the last evening, 0..1: the change of customer
+            value, and what is carried beyond the last day.
+    """
+    reward = _Reward(market, len(worlds))
+    play_worlds(market, policy, worlds=worlds, seed=seed, recorders=[reward])
+    return reward.margin + customer_weight * reward.evening
+
+
+class _Reward:
+    """Adds up contribution margin by world ``(B,)``, and what stands beside it on the last evening."""
+
+    def __init__(self, market: MarketParameters, worlds: int) -> None:
+        self._market, self._value = market, customer_value(market)
+        self.margin, self.evening = np.zeros(worlds), np.zeros(worlds)
 
     def record(self, day: int, outcome: DayOutcome, choice: Choice | None) -> None:
         """Take note of a day."""
         del day, choice
-        self.reward_base = self.reward_base + add_up(outcome.money.contribution_margin, 1, 2)
+        self.margin = self.margin + add_up(outcome.money.contribution_margin, 1, 2)
 
     def finish(self, state: MarketState, world: WorldParameters) -> None:
         """Take note of the state after the last day."""
-        market = self._market
-        evening = cell_customer_value(market, state, customer_value(market))
-        evening = evening + carried_beyond(market).by_cell(state, world)
-        self.reward_base = self.reward_base + self._weight * add_up(evening, 1, 2)
+        beyond = carried_beyond(self._market).by_cell(state, world)
+        self.evening = customer_value_change(self._market, state, self._value) + add_up(beyond, 1, 2)

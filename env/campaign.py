@@ -307,7 +307,7 @@ def make_encoding(
     scenario = market.scenario
     if settings.encoding == "tactics":
         return TacticActions.of(scenario, AnchoredMenu(base=scenario.menu, anchor=anchor), settings.form)
-    value = market.media.daypart_effect * market.media.daypart_supply
     if settings.encoding == "residual":
-        return ResidualActions.of(scenario, policy, value)
+        return ResidualActions.of(market, policy)
+    value = market.media.daypart_effect * market.media.daypart_supply
     return ContinuousActions.of(scenario, anchor, settings.form, value)

@@ -14,6 +14,7 @@ from xbopt.core.decisions.factors import FactorKind, Factors
 from xbopt.core.decisions.policy import DirectPolicy, Observation
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, check_choices
+from xbopt.simulator.parameters import MarketParameters
 
 SPEND_LEVELS, SPEND_STEP = 9, 2.0**0.25
 """Levels of a channel's spend in a cell, and the factor between two of them: a half to the double of the anchor's."""
@@ -48,15 +49,10 @@ class ResidualActions:
     ceiling: FloatArray
 
     @classmethod
-    def of(cls, scenario: Scenario, anchor: DirectPolicy, daypart_value: FloatArray) -> "ResidualActions":
-        """The encoding of a scenario.
-
-        Args:
-            scenario: Names the axes.
-            anchor: The policy that decisions are relative to.
-            daypart_value: Effect per money by daypart in the scenario's model ``(R, C, H)``.
-        """
-        log_value = np.log(np.maximum(daypart_value, _LEAST_WEIGHT))
+    def of(cls, market: MarketParameters, anchor: DirectPolicy) -> "ResidualActions":
+        """The notches of a market around a policy."""
+        scenario, media = market.scenario, market.media
+        log_value = np.log(np.maximum(media.daypart_effect * media.daypart_supply, _LEAST_WEIGHT))
         tilt = log_value - log_value.mean(axis=2, keepdims=True)
         size = np.abs(tilt).max(axis=2, keepdims=True)
         return cls(

@@ -8,8 +8,7 @@ from xbopt.agents.exploration import checked_exploration, over_the_menu
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Observation, Policy, TacticPolicy
-from xbopt.core.scenario.scenario import Scenario
-from xbopt.env.residual_actions import ResidualActions
+from xbopt.simulator.parameters import MarketParameters
 
 RANDOM = "random"
 """The behaviour that draws every notch around the re-planner alike."""
@@ -32,8 +31,7 @@ class RandomNotches(FactoredDirect):
 
 def behaviour_of(
     policy: Policy,
-    scenario: Scenario,
-    daypart_value: FloatArray,
+    market: MarketParameters,
     exploration: float | None,
     *,
     is_uniform: bool = False,
@@ -42,8 +40,7 @@ def behaviour_of(
 
     Args:
         policy: Names decisions (notches around them are explored), or draws choices.
-        scenario: The scenario.
-        daypart_value: Effect per money by daypart ``(R, C, H)``.
+        market: The market as the seller believes it to be.
         exploration: Share of exploration, 0..1; that of the policy itself where None.
         is_uniform: Draw every notch around it alike.
 
@@ -51,10 +48,7 @@ def behaviour_of(
         PolicyError: The share is not within 0..1, or the policy cannot explore.
     """
     if isinstance(policy, DirectPolicy):
-        actions = ResidualActions.of(scenario, policy, daypart_value)
-        if is_uniform:
-            return RandomNotches(actions=actions)
-        return FactoredDirect(actions=actions, exploration=checked_exploration(exploration or 0.0))
+        return (RandomNotches if is_uniform else FactoredDirect).of(policy, market, exploration or 0.0)
     if isinstance(policy, FactoredPolicy):
         return policy if exploration is None else policy.exploring(checked_exploration(exploration))
-    return over_the_menu(policy, scenario, exploration)
+    return over_the_menu(policy, market.scenario, exploration)

@@ -100,8 +100,7 @@ def record_episodes(
     anchor = task.anchor if is_uniform else policy
     acting = opened.policy(anchor)
     believed = opened.shelf.market
-    value = believed.media.daypart_effect * believed.media.daypart_supply
-    behaviour = behaviour_of(acting, believed.scenario, value, exploration, is_uniform=is_uniform)
+    behaviour = behaviour_of(acting, believed, exploration, is_uniform=is_uniform)
     own = replace(
         task,
         scenario_hash=believed.scenario.hash,

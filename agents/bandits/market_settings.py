@@ -33,6 +33,10 @@ AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
 Rewards come in units of what a cell's linear model leaves open, so that ``alpha`` and ``spread`` of 1 are the book's.
 """
 
+CLOSED = 1e9
+"""A degree of caution that never leaves the policy that choices are around."""
+CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
+"""Degrees of caution among which the validation worlds choose, for one kind of choice after the other."""
 BANDIT_ENCODINGS: tuple[str, ...] = ("residual", "tactics")
 
 

@@ -11,25 +11,29 @@ for bit. What a break does move: one look more at the validation worlds where it
 another policy as the best.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import numpy as np
 
+from xbopt.agents.bandits.batches import (
+    damaged_standing,
+    figures_on_test_worlds,
+    foreign_standing,
+    learn_by_batches,
+    read_standing,
+    write_standing,
+)
 from xbopt.agents.bandits.factored import FactoredBandit
 from xbopt.agents.bandits.market_context import MarketContext
 from xbopt.agents.bandits.market_play import BRANCHES, Experience, play_campaigns, price_of_money
 from xbopt.agents.bandits.market_policy import MarketBanditPolicy, save_policy
-from xbopt.agents.bandits.market_settings import AGENT_KINDS, settings_for
-from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
-from xbopt.agents.final_figures import FinalFigures, final_figures
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, CAUTIONS, CLOSED, settings_for
+from xbopt.agents.bandits.validation import HeldOutWorlds, standard_error
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
-    TEST_WORLDS,
     TRAINING_WORLDS,
     VALIDATION_WORLDS,
     Clock,
@@ -37,19 +41,11 @@ from xbopt.agents.training import (
     TrainingProgress,
     TrainingSettings,
     TrainingSummary,
-    trained_policy,
 )
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchor import Anchor
-from xbopt.core.errors import PolicyError
-from xbopt.core.files import replace_file
 from xbopt.env.components import MenuComponents
 from xbopt.simulator.parameters import MarketParameters
-
-CLOSED = 1e9
-"""A degree of caution that never leaves the plan."""
-CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
-"""Degrees of caution among which the validation worlds choose, for one component of the menu after the other."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,22 +103,16 @@ class BanditTraining:
         """
         folder = run.checkpoints
         self._bandit = FactoredBandit.load(folder, self._bandit.components, n_features=len(self._context.names))
+        stored = read_standing(folder)
         try:
-            stored = cast("dict[str, float]", json.loads((folder / "standing.json").read_text(encoding="utf-8")))
             noise = cast("list[float]", stored.pop("noise"))
             self._noise = np.array(noise, dtype=np.float64)
             self._caution = list(cast("list[float]", stored.pop("caution")))
-            hashes = cast("dict[str, str]", stored.pop("sha256"))
             self._standing = _Standing(**cast("dict[str, int]", stored))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PolicyError(f"{folder / 'standing.json'} is missing or damaged; train anew.") from error
-        if hashes != file_hashes(folder):
-            raise PolicyError(
-                f"The files in {folder} are not of one moment: writing them was interrupted, or one was changed. "
-                "Restore them, or train anew."
-            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged_standing(folder) from error
         if self._noise.shape != (self._market.shape[0] * self._market.shape[1],):
-            raise PolicyError(f"{folder / 'standing.json'} is of another market; train anew.")
+            raise foreign_standing(folder)
         run.cut_progress("batch", self._standing.batch)
 
     def learn(self, run: RunDirectory, on_progress: OnProgress, clock: Clock, *, resume: bool) -> TrainingSummary:
@@ -138,15 +128,15 @@ class BanditTraining:
         begun = bool(np.isfinite(standing.best_gain_base))
         # Before the first look everything is closed, which is the plan itself.
         on_progress(self._progress(standing.best_gain_base if begun else 0.0, clock))
-        stopped = self._settings.reached(standing.decisions, 0.0)
-        while not stopped:
-            self._batch()
-            stopped = self._settings.reached(standing.decisions, clock.call_seconds)
-            on_schedule = standing.batch % self._own.evaluate_every == 0
-            if stopped or on_schedule:
-                on_progress(self._evaluate(run, clock, on_schedule=on_schedule))
-            if not stopped and standing.waited >= self._own.patience:
-                stopped = "no improvement"
+        stopped = learn_by_batches(
+            standing,
+            self._settings,
+            self._own,
+            clock,
+            on_progress,
+            play=self._batch,
+            look=lambda on_schedule: self._evaluate(run, clock, on_schedule=on_schedule),
+        )
         return TrainingSummary(
             steps=standing.decisions,
             stopped=stopped,
@@ -159,20 +149,7 @@ class BanditTraining:
             anchor_reward_base=float(self._held_out.planned.mean()),
             over_plan_base=standing.best_gain_base,
             over_plan_se_base=standing.best_se_base,
-            test=self._tested(run),
-        )
-
-    def _tested(self, run: RunDirectory) -> FinalFigures | None:
-        """The kept policy and the plan on worlds that chose nothing."""
-        if self._own.test_worlds == 0:
-            return None
-        return final_figures(
-            self._market,
-            {self._settings.agent: trained_policy(run, self._market), self._plan.name: self._plan},
-            worlds=self._own.test_worlds,
-            first_world=TEST_WORLDS,
-            seed=self._settings.seed,
-            customer_weight=self._own.customer_weight,
+            test=figures_on_test_worlds(self._market, self._settings, self._own, run, {self._plan.name: self._plan}),
         )
 
     def _batch(self) -> None:
@@ -236,7 +213,7 @@ class BanditTraining:
             gains[one] = self._held_out.gain(replace(policy, caution=tuple(caution)))
         caution[component] = max(gains, key=lambda c: float(gains[c].mean()))
         gain = gains[caution[component]]
-        mean, error = float(gain.mean()), float(gain.std(ddof=1) / np.sqrt(len(gain)))
+        mean, error = float(gain.mean()), standard_error(gain)
         is_best = mean > standing.best_gain_base
         if on_schedule:
             self._caution = caution
@@ -262,9 +239,4 @@ class BanditTraining:
     def _checkpoint(self, run: RunDirectory) -> None:
         folder, standing = run.checkpoints, self._standing
         self._bandit.save(folder)
-        stored: Mapping[str, object] = {
-            **{name: getattr(standing, name) for name in standing.__slots__}, "noise": self._noise.tolist(),
-            "caution": self._caution, "sha256": file_hashes(folder),
-        }  # fmt: skip
-        with replace_file(folder / "standing.json") as temporary:
-            temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+        write_standing(folder, {**asdict(standing), "noise": self._noise.tolist(), "caution": self._caution})

@@ -9,13 +9,12 @@ import numpy as np
 from xbopt.agents.bandits.bandit import Bandit
 from xbopt.agents.bandits.gap_weighting import FastCb
 from xbopt.agents.bandits.kinds import KINDS, load_bandit
+from xbopt.agents.bandits.market_settings import CLOSED
 from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ByKind
 from xbopt.agents.bandits.storage import Setting
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decisions.factors import FactorKind, Factors
 
-CLOSED = 1e9
-"""A degree of caution that never leaves the anchor."""
 RATE_SPREAD = 8.0
 """A learner of rates sees 0 and 1 at half so many standard deviations below and above."""
 _PARABOLIC: tuple[FactorKind, ...] = ("spend", "pace")

@@ -91,11 +91,6 @@ class ResidualBanditPolicy:
         return replace(self, exploration=checked_exploration(share), name=f"{self.name}+explore{share:g}")
 
 
-def residual_actions(market: MarketParameters, anchor: ReplanningPolicy) -> ResidualActions:
-    """Notches around the re-planner of a market."""
-    return ResidualActions.of(market.scenario, anchor, market.media.daypart_effect * market.media.daypart_supply)
-
-
 def save_policy(folder: Path, policy: ResidualBanditPolicy, anchor: ReplanningPolicy, *, scenario_hash: str) -> None:
     """Write a policy; each file appears whole or not at all, ``policy.json`` last.
 
@@ -128,7 +123,7 @@ def read_residual(folder: Path, saved: SavedPolicy, market: MarketParameters) ->
     """
     about = cast("dict[str, float]", saved.entries["anchor"])
     anchor = replanning_around(market, saved.plan, budget_price=float(about["budget_price"]))
-    context, actions = ResidualContext.of(market, saved.plan), residual_actions(market, anchor)
+    context, actions = ResidualContext.of(market, saved.plan), ResidualActions.of(market, anchor)
     names = context.names
     saved.check_names(
         market.scenario,

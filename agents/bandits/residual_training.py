@@ -9,28 +9,31 @@ Everything is numbered, as in ``market_training``: a run that goes on from a che
 learned without the break, bit for bit.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 import numpy as np
 
+from xbopt.agents.bandits.batches import (
+    damaged_standing,
+    figures_on_test_worlds,
+    foreign_standing,
+    learn_by_batches,
+    read_standing,
+    write_standing,
+)
 from xbopt.agents.bandits.market_play import price_of_money
-from xbopt.agents.bandits.market_settings import AGENT_KINDS, MarketBanditSettings
-from xbopt.agents.bandits.residual_bandits import CLOSED, ResidualBandits
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, CAUTIONS, CLOSED, MarketBanditSettings
+from xbopt.agents.bandits.residual_bandits import ResidualBandits
 from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
 from xbopt.agents.bandits.residual_play import BRANCHES, Credit, ResidualExperience, play_residuals
-from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_actions, save_policy
-from xbopt.agents.bandits.validation import HeldOutWorlds, file_hashes
-from xbopt.agents.final_figures import FinalFigures, final_figures
-from xbopt.agents.planner.policy import average_plan
-from xbopt.agents.planner.replanning import replanning_around, replanning_policy
+from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, save_policy
+from xbopt.agents.bandits.validation import HeldOutWorlds, standard_error
+from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
     DEFAULT_PLAN,
-    TEST_WORLDS,
     TRAINING_WORLDS,
     VALIDATION_WORLDS,
     Clock,
@@ -38,17 +41,12 @@ from xbopt.agents.training import (
     TrainingProgress,
     TrainingSettings,
     TrainingSummary,
-    trained_policy,
 )
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.anchor import Anchor
 from xbopt.core.decisions.factors import FactorKind
-from xbopt.core.errors import PolicyError
-from xbopt.core.files import replace_file
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.simulator.parameters import MarketParameters
-
-CAUTIONS = (0.0, 1.0, 3.0, CLOSED)
-"""Degrees of caution among which the validation worlds choose, for one kind of notch after the other."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,13 +83,16 @@ class ResidualTraining:
     def __init__(self, market: MarketParameters, settings: TrainingSettings, own: MarketBanditSettings) -> None:
         self._market, self._own, self._settings = market, own, settings
         name = settings.plan or DEFAULT_PLAN
+        shelf = PolicyShelf(market)
         if name == DEFAULT_PLAN:
-            self._anchor = replanning_policy(market, average_plan(market))
+            anchor = shelf.policy("replan")
+            assert isinstance(anchor, ReplanningPolicy), "it is built in"
+            self._anchor = anchor
         else:
-            self._anchor = replanning_around(market, PolicyShelf(market).plan(name))
+            self._anchor = replanning_around(market, shelf.plan(name))
         plan = self._anchor.plan
         self._context = ResidualContext.of(market, plan)
-        self._actions = residual_actions(market, self._anchor)
+        self._actions = ResidualActions.of(market, self._anchor)
         has_reserve = Anchor.of(plan, market.scenario.limits).has_reserve
         self._price = price_of_money(market, plan, has_reserve=has_reserve, customer_weight=own.customer_weight)
         self._bandits = ResidualBandits.of_kind(
@@ -106,7 +107,7 @@ class ResidualTraining:
         worlds = VALIDATION_WORLDS + np.arange(own.validation_worlds)
         self._held_out = HeldOutWorlds(market, self._anchor, worlds, seed=settings.seed, weight=own.customer_weight)
         self._over_plan = self._held_out.planned - self._held_out.reward(plan)
-        self._standing = _Standing(best_over_plan_se_base=_error(self._over_plan))
+        self._standing = _Standing(best_over_plan_se_base=standard_error(self._over_plan))
 
     def learn(self, run: RunDirectory, on_progress: OnProgress, clock: Clock, *, resume: bool) -> TrainingSummary:
         """Train until a limit is met, or nothing gets better.
@@ -121,15 +122,15 @@ class ResidualTraining:
         standing = self._standing
         clock.before_seconds = standing.seconds
         on_progress(self._progress(standing.best_gain_base, clock))
-        stopped = self._settings.reached(standing.decisions, 0.0)
-        while not stopped:
-            self._batch()
-            stopped = self._settings.reached(standing.decisions, clock.call_seconds)
-            on_schedule = standing.batch % self._own.evaluate_every == 0
-            if stopped or on_schedule:
-                on_progress(self._look(run, clock, on_schedule=on_schedule))
-            if not stopped and standing.waited >= self._own.patience:
-                stopped = "no improvement"
+        stopped = learn_by_batches(
+            standing,
+            self._settings,
+            self._own,
+            clock,
+            on_progress,
+            play=self._batch,
+            look=lambda on_schedule: self._look(run, clock, on_schedule=on_schedule),
+        )
         return TrainingSummary(
             steps=standing.decisions,
             stopped=stopped,
@@ -142,22 +143,13 @@ class ResidualTraining:
             anchor_reward_base=float(self._held_out.planned.mean()),
             over_plan_base=standing.best_gain_base + float(self._over_plan.mean()),
             over_plan_se_base=standing.best_over_plan_se_base,
-            test=self._tested(run),
-        )
-
-    def _tested(self, run: RunDirectory) -> FinalFigures | None:
-        """The kept policy, the plan and the re-planner on worlds that chose nothing."""
-        if self._own.test_worlds == 0:
-            return None
-        market, plan = self._market, self._anchor.plan
-        kept = trained_policy(run, market)
-        return final_figures(
-            market,
-            {self._settings.agent: kept, plan.name: plan, self._anchor.name: self._anchor},
-            worlds=self._own.test_worlds,
-            first_world=TEST_WORLDS,
-            seed=self._settings.seed,
-            customer_weight=self._own.customer_weight,
+            test=figures_on_test_worlds(
+                self._market,
+                self._settings,
+                self._own,
+                run,
+                {one.name: one for one in (self._anchor.plan, self._anchor)},
+            ),
         )
 
     def _policy(self) -> ResidualBanditPolicy:
@@ -219,7 +211,7 @@ class ResidualTraining:
             gains[degree] = self._held_out.gain(policy)
         caution[kind] = max(gains, key=lambda degree: _lower(gains[degree]))
         gain = gains[caution[kind]]
-        mean, error = float(gain.mean()), _error(gain)
+        mean, error = float(gain.mean()), standard_error(gain)
         is_best = mean - error > standing.best_low
         if on_schedule:
             self._caution = caution
@@ -227,7 +219,7 @@ class ResidualTraining:
             standing.waited = 0 if is_best else standing.waited + 1
         if is_best:
             standing.best_gain_base, standing.best_se_base = mean, error
-            standing.best_over_plan_se_base = _error(gain + self._over_plan)
+            standing.best_over_plan_se_base = standard_error(gain + self._over_plan)
             self._keep(run, replace(self._policy(), caution=caution))
         standing.seconds = clock.run_seconds
         run.add_progress(
@@ -245,12 +237,15 @@ class ResidualTraining:
         folder, credit = run.checkpoints, self._credit
         assert credit is not None, "the first batch sets it"
         self._bandits.save(folder)
-        stored: Mapping[str, object] = {
-            "standing": asdict(self._standing), "caution": self._caution, "noise_base": credit.noise_base.tolist(),
-            "scale": credit.scale, "sha256": file_hashes(folder),
-        }  # fmt: skip
-        with replace_file(folder / "standing.json") as temporary:
-            temporary.write_text(json.dumps(stored) + "\n", encoding="utf-8")
+        write_standing(
+            folder,
+            {
+                "standing": asdict(self._standing),
+                "caution": self._caution,
+                "noise_base": credit.noise_base.tolist(),
+                "scale": credit.scale,
+            },
+        )
 
     def _resume(self, run: RunDirectory) -> None:
         """Go on from the last checkpoint.
@@ -260,9 +255,8 @@ class ResidualTraining:
         """
         folder = run.checkpoints
         self._bandits = ResidualBandits.load(folder, self._actions.factors, names=self._context.names)
-        path = folder / "standing.json"
+        stored = read_standing(folder)
         try:
-            stored = cast("dict[str, object]", json.loads(path.read_text(encoding="utf-8")))
             self._standing = _Standing(**cast("dict[str, int]", stored["standing"]))
             caution = cast("dict[FactorKind, float]", stored["caution"])
             self._caution = {kind: float(caution[kind]) for kind in LEARNT_KINDS}
@@ -270,22 +264,12 @@ class ResidualTraining:
             self._credit = Credit(
                 noise_base=noise, scale=float(cast("float", stored["scale"])), shares_money=self._price > 0.0
             )
-            hashes = cast("dict[str, str]", stored["sha256"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PolicyError(f"{path} is missing or damaged; train anew.") from error
-        if hashes != file_hashes(folder):
-            raise PolicyError(
-                f"The files in {folder} are not of one moment: writing them was interrupted, or one was changed. "
-                "Restore them, or train anew."
-            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise damaged_standing(folder) from error
         if noise.shape != self._market.shape[:2]:
-            raise PolicyError(f"{path} is of another market; train anew.")
+            raise foreign_standing(folder)
         run.cut_progress("batch", self._standing.batch)
 
 
-def _error(gain: FloatArray) -> float:
-    return float(gain.std(ddof=1) / np.sqrt(len(gain)))
-
-
 def _lower(gain: FloatArray) -> float:
-    return float(gain.mean()) - _error(gain)
+    return float(gain.mean()) - standard_error(gain)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from xbopt.agents.bandits.gap_weighting import FastCb
-from xbopt.agents.bandits.residual_bandits import CLOSED, RATE_SPREAD
+from xbopt.agents.bandits.market_settings import CLOSED
+from xbopt.agents.bandits.residual_bandits import RATE_SPREAD
 from xbopt.agents.bandits.residual_context import BY_CELL, LARGEST_MOVE, LEARNT_KINDS
 from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy
 from xbopt.core.arrays import FloatArray, IntArray

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from xbopt.agents.bandits.residual_policy import residual_actions
 from xbopt.agents.bandits.validation import HeldOutWorlds
 from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import built_in_policy
@@ -72,7 +71,7 @@ def with_depth(actions: ResidualActions, notch: FloatArray) -> FixedLevels:
 def test_who_knows_the_elasticity_of_a_market_earns_more_by_discounts_alone(
     market: MarketParameters, anchor: ReplanningPolicy
 ) -> None:
-    actions = residual_actions(market, anchor)
+    actions = ResidualActions.of(market, anchor)
     beside = HeldOutWorlds(market, anchor, WORLDS, seed=0, weight=1.0)
     known = draw_worlds(market.scenario, seed=0, worlds=WORLDS).elasticity.reshape(len(WORLDS), 2, -1)[:, :, 0]
     informed = beside.gain(with_depth(actions, np.where(known > 1.1, 2.0, np.where(known < 1.0, -2.0, 0.0))))

@@ -10,10 +10,10 @@ import pytest
 
 from tests.service.conftest import Command, export_to
 from tests.service.test_parity import check_parity
-from xbopt.agents.bandits.market_settings import AGENT_KINDS
-from xbopt.agents.bandits.residual_bandits import CLOSED, ResidualBandits
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, CLOSED
+from xbopt.agents.bandits.residual_bandits import ResidualBandits
 from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
-from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_actions, save_policy
+from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, save_policy
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import BUILT_IN
@@ -26,6 +26,7 @@ from xbopt.core.decisions.policy import AnchoredPolicy, Observation
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.market_run import MarketRun
 from xbopt.env.policy_contract import check_policy
+from xbopt.env.residual_actions import ResidualActions
 from xbopt.service.bundle.bundle import load_bundle
 from xbopt.service.deciding.allocator import Allocator
 from xbopt.service.deciding.requests import AllocationRequest, Outcome
@@ -47,7 +48,7 @@ def taught(
     agent: str, market: MarketParameters, anchor: ReplanningPolicy, days: list[Observation]
 ) -> ResidualBanditPolicy:
     """A policy whose models learnt noise, of what the anchor sees: levels differ in every feature."""
-    context, actions = ResidualContext.of(market, anchor.plan), residual_actions(market, anchor)
+    context, actions = ResidualContext.of(market, anchor.plan), ResidualActions.of(market, anchor)
     kind, settings = AGENT_KINDS[agent]
     bandits = ResidualBandits.of_kind(actions.factors, kind, names=context.names, seed=0, settings=settings)
     rng = np.random.default_rng(3)

@@ -154,9 +154,8 @@ class Reacting:
     def __init__(self, task):
         opened = task.opened()
         market = opened.shelf.market
-        value = market.media.daypart_effect * market.media.daypart_supply
         anchor = opened.policy("replan")
-        self.own = behaviour_of(anchor, market.scenario, value, 0.2)
+        self.own = behaviour_of(anchor, market, 0.2)
         self.factors = self.own.factors
 
     def factor_probabilities(self, observation):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from xbopt.agents.bandits.encodings import load_policy
-from xbopt.agents.bandits.market_settings import AGENT_KINDS
-from xbopt.agents.bandits.residual_bandits import CLOSED, ResidualBandits
+from xbopt.agents.bandits.market_settings import AGENT_KINDS, CLOSED
+from xbopt.agents.bandits.residual_bandits import ResidualBandits
 from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
 from xbopt.agents.bandits.residual_play import Credit, ResidualExperience, play_residuals
-from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, residual_actions, save_policy
+from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, save_policy
 from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import built_in_policy, policy_from
 from xbopt.agents.run_directory import RunDirectory
@@ -52,7 +52,7 @@ def anchor(market: MarketParameters) -> ReplanningPolicy:
 
 @pytest.fixture(scope="module")
 def actions(market: MarketParameters, anchor: ReplanningPolicy) -> ResidualActions:
-    return residual_actions(market, anchor)
+    return ResidualActions.of(market, anchor)
 
 
 @pytest.fixture(scope="module")
