@@ -208,7 +208,7 @@ def evaluate_command(
         )
     cost: ExplorationCost | None = None
     if exploration and policy is not None and (scenario is not None or (Path(policy) / "config.yaml").is_file()):
-        cost = cost_of_named(policy, scenario, exploration)
+        cost = cost_of_named(policy, scenario, exploration, by_factors=bool(evaluation.log.factors))
         tell_cost(cost)
     _show(evaluation, cost, report, certificate, as_json=as_json)
     if evaluation.verdict == "REFUSE":

@@ -12,10 +12,11 @@ import numpy as np
 from scipy.special import stdtrit
 
 from xbopt.agents.exploration import over_the_menu, without_exploration
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.decisions.policy import FactoredPolicy, Policy
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy
 from xbopt.core.errors import ExplorationCostError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.env.rollout import play_worlds
@@ -175,8 +176,14 @@ def cost_of_exploration(
     return replace(largest_within(at, bound_frac, most=most), bound_frac=bound_frac)
 
 
-def cost_of_named(policy: str, scenario: str | None, share: float) -> ExplorationCost:
+def cost_of_named(policy: str, scenario: str | None, share: float, *, by_factors: bool = False) -> ExplorationCost:
     """What a share costs a policy that is named: with a scenario a built-in one or a plan's file; else a training run.
+
+    Args:
+        policy: Its name, file or folder.
+        scenario: The scenario of a built-in policy or a plan's file.
+        share: The share.
+        by_factors: A policy that names its decisions goes a notch aside by factor, instead of over the menu.
 
     Raises:
         PolicyError: There is no such policy, or it cannot explore.
@@ -185,6 +192,8 @@ def cost_of_named(policy: str, scenario: str | None, share: float) -> Exploratio
     loaded = RunDirectory.open(Path(policy)).scenario() if scenario is None else load_scenario(scenario)
     market = build_market(loaded)
     found = policy_from(policy, market)
+    if by_factors and isinstance(found, DirectPolicy):
+        found = FactoredDirect.of(found, market)
     return cost_of_exploration(
         market, without_exploration(found), lambda one: over_the_menu(found, loaded, one), share=share
     )

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import xbopt
+from xbopt.agents.exploration import over_the_menu
+from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.policies import built_in_policy, policy_from
 from xbopt.agents.training import train
 from xbopt.core.errors import ExplorationCostError, UsageError
@@ -127,6 +129,17 @@ def test_what_brings_more_has_no_cost_that_can_be_told():
         "No cost of a share of 0.2 can be told: it brought 19 EUR more (32 worlds, 95% of the cost -79 to 41)."
     )
     assert linear(0.0).sentence == "A share of 0 costs about 0 EUR, 0.0% of the margin (32 worlds, 95% 0 to 0)."
+
+
+def test_a_named_policy_costs_what_it_explores_by():
+    """A notch by factor is told as a notch, not as a tactic of the menu."""
+    market = build_market(xbopt.load_scenario("quickstart"))
+    direct = policy_from("calendar", market)
+    worlds = np.arange(exploration_cost.TOLD_WORLDS)
+    notched = FactoredDirect.of(direct, market)
+    for by_factors, exploring in ((False, over_the_menu(direct, market.scenario, 0.3)), (True, notched.exploring(0.3))):
+        told = exploration_cost.cost_of_named("calendar", "quickstart", 0.3, by_factors=by_factors)
+        assert told == paired_cost(market, direct, exploring, 0.3, worlds=worlds, seed=0)
 
 
 def test_a_bound_alone_chooses_the_share(market, policies):
