@@ -116,7 +116,7 @@ def simulate_command(
     as_json: JsonOption = False,
 ) -> None:
     """Play a campaign plan in many worlds: what it earns, with ranges, by region, segment and channel."""
-    from xbopt.agents.policies import policy_from, run_notes
+    from xbopt.agents.policies import policy_from
     from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy
     from xbopt.simulator.build import build_market
     from xbopt.studies.marginals import plan_marginals
@@ -162,7 +162,7 @@ def simulate_command(
         gain = media_effect(result, chosen, on_progress=on_progress) if has_gain else None
         # What is explored is drawn anew each time, so no change of one per cent leaves it as it was.
         marginals = None if explores else plan_marginals(market, chosen)
-    for note in (*result.notes, *run_notes(policy, market)):
+    for note in result.notes:
         say(f"Note: {note}")
     _print_json(result, marginals) if as_json else _print_result(result, gain, marginals)
     _write_reports(result, None if gain is None else gain.margin, marginals, report, xlsx, quiet=as_json)

@@ -170,7 +170,7 @@ def simulate(
             They choose from the same menu as the policy.
         panel: Write the panel of media and orders by day to this Parquet file.
         origin: Name, plan's file or run's folder that a policy object came from; it tells policies of one name apart in
-            the log.
+            the log, and what a run was trained for.
         first_world: Number of the first world.
         believed: The market as the seller believes it to be: built-in policies and what policies see come from it,
             worlds from the scenario.
@@ -192,9 +192,10 @@ def simulate(
     market = scenario if isinstance(scenario, MarketParameters) else market_of(scenario)
     loaded = market.scenario
     chosen: Policy = policy_from(policy, believed or market) if isinstance(policy, str) else policy
+    named = policy if isinstance(policy, str) else origin or ""
     notes = chosen.notes if isinstance(chosen, ScheduledPolicy) else ()
-    if isinstance(policy, str):
-        notes = (*notes, *run_notes(policy, market))
+    if named:
+        notes = (*notes, *run_notes(named, market))
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
     if by is not None:
@@ -204,7 +205,7 @@ def simulate(
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     cost: ExplorationCost | None = None
     if exploration is not None or exploration_cost is not None:
-        own, mark = chosen, mark_of(policy if isinstance(policy, str) else origin or "")
+        own, mark = chosen, mark_of(named)
 
         def explored(share: float) -> Policy:
             return over_the_menu(own, loaded, share, mark=mark)
