@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.decision_log.observations import (
     MarketAxes,
     ObservedRows,
@@ -19,9 +19,10 @@ from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.observation import CELL_FEATURES, CHANNEL_FEATURES, REGION_FEATURES
 from xbopt.ope.logs.conversion import number_lists, words
 from xbopt.ope.logs.evaluation_log import EvaluationLog
-from xbopt.ope.logs.files import RawBatch
+from xbopt.ope.logs.files import RawBatch, read_part
 from xbopt.ope.logs.log_policy import Answers, LogPolicy, PolicyIdentity
 from xbopt.ope.logs.rows import LogRows, OwnRows
+from xbopt.ope.results.findings import Finding
 
 DECISION, UNIT, OBSERVATION = "decision_id", "unit", "observation"
 _MOMENTS = 4096
@@ -73,7 +74,7 @@ class FromObservation(LogPolicy):
         return self._asked
 
     def _asked(self, rows: LogRows) -> FloatArray:
-        """What the policy answers ``(n, K)``.
+        """What the policy answers ``(n, K)``; NaN in rows of decisions that do not hold all the cells that it reads.
 
         Raises:
             PolicyError: The log lacks what the policy reads, or the answer is no distribution.
@@ -81,10 +82,14 @@ class FromObservation(LogPolicy):
         assert rows.raw is not None, "the columns that a policy reads are kept"
         seen = number_lists(rows.raw, OBSERVATION, len(self.observation_names), may_be_infinite=True)
         moment = moments(rows.raw)
-        answer = np.empty((len(rows), sum(self.sizes)))
-        own_cell_only = isinstance(self.policy, CellwisePolicy) and self.policy.reads_own_cell_only
+        answer = np.full((len(rows), sum(self.sizes)), np.nan)
+        own_cell_only = reads_own_cell_only(self.policy)
+        enough = 1 if own_cell_only else self.axes.cells
+        asked: BoolArray = np.bincount(moment)[moment] >= enough
         for first in range(0, int(moment.max()) + 1, _MOMENTS):
-            some = np.flatnonzero((moment >= first) & (moment < first + _MOMENTS))
+            some = np.flatnonzero(asked & (moment >= first) & (moment < first + _MOMENTS))
+            if not len(some):
+                continue
             observed = ObservedRows.of(
                 self.axes,
                 moment=moment[some],
@@ -98,7 +103,7 @@ class FromObservation(LogPolicy):
                 answer[some[within]] = by_cell[observed.world(within), observed.cell[within]]
         first = np.cumsum([0, *self.sizes[:-1]])
         sums = np.add.reduceat(answer, first, axis=1)
-        if not (bool((answer >= 0.0).all()) and bool((np.abs(sums - 1.0) <= _SUM_TOLERANCE).all())):
+        if not (bool((answer[asked] >= 0.0).all()) and bool((np.abs(sums[asked] - 1.0) <= _SUM_TOLERANCE).all())):
             raise PolicyError(f"{self.name} gave probabilities that are negative or do not sum to 1.")
         return answer
 
@@ -116,6 +121,31 @@ def moments(batch: RawBatch) -> IntArray:
     names = zip(words(batch, DECISION), words(batch, UNIT), strict=True)
     wholes = [name.removesuffix(unit) for name, unit in names]
     return np.unique(np.array(wholes), return_inverse=True)[1].astype(np.int64)
+
+
+def reads_own_cell_only(policy: TacticPolicy | FactoredPolicy) -> bool:
+    """Whether what a policy answers for a cell depends on that cell alone."""
+    return isinstance(policy, CellwisePolicy) and policy.reads_own_cell_only
+
+
+def _partial_decisions(log: EvaluationLog, cells: int) -> tuple[Finding, ...]:
+    """What to say of decisions that are about a part of the market's cells: a policy that reads all cannot be asked.
+
+    Raises:
+        PolicyError: No decision of the log holds all cells.
+    """
+    sizes = [
+        np.bincount(moments(batch)) for part in log.parts() for batch in read_part(part, (DECISION, UNIT)) if batch.rows
+    ]
+    rows = np.concatenate(sizes)
+    missed, total = int(rows[rows < cells].sum()), int(rows.sum())
+    if missed == total:
+        raise PolicyError(
+            "The decisions of the log are about a part of the market's cells, and the policy reads all of them at "
+            "once. Let it run as a shadow (serve --shadow, simulate --shadow), and ask for shadow:NAME."
+        )
+    figures = {"missed": missed, "share": missed / total}
+    return (Finding(code="partial_decisions", level="caution", figures=figures),) if missed else ()
 
 
 def standing_alone(
@@ -165,7 +195,8 @@ def from_observation(
         notes: What a reader should know about it.
 
     Raises:
-        PolicyError: The log is of another market or holds no observation, or its actions are not the policy's.
+        PolicyError: The log is of another market or holds no observation, its actions are not the policy's, or no
+            decision holds all the cells that the policy reads.
     """
     if not isinstance(log.converter, OwnRows) or not log.converter.schema.observation_names:
         raise PolicyError(f"{name} {NO_OBSERVATION}")
@@ -187,6 +218,7 @@ def from_observation(
         reads=(DECISION, UNIT, OBSERVATION),
         notes=notes,
         identity=identity,
+        findings=() if reads_own_cell_only(policy) else _partial_decisions(log, axes.cells),
         policy=policy,
         axes=axes,
         context_names=log.context_names,

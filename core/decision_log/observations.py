@@ -181,7 +181,7 @@ class ObservedRows:
                 one that is there stands for them.
 
         Raises:
-            PolicyError: Cells are missing, or the rows of one moment contradict each other.
+            PolicyError: The rows of one moment contradict each other.
         """
         found: list[tuple[IntArray, Observation]] = []
         day = self.seen[:, 0]
@@ -206,11 +206,7 @@ class ObservedRows:
         if np.count_nonzero(row_of >= 0) != len(rows):
             raise PolicyError("Two rows of one decision are about the same cell; the log's decisions are mixed up.")
         if (row_of < 0).any():
-            if not own_cell_only:
-                raise PolicyError(
-                    "Some decisions of the log are about a part of the market's cells, and the policy reads all of "
-                    "them at once. Let it run as a shadow (serve --shadow, simulate --shadow), and ask for shadow:NAME."
-                )
+            assert own_cell_only, "decisions that are about a part of the cells are not asked about"
             # A cell of the same region first: it knows the region's features.
             by_region = row_of.reshape(worlds, len(axes.regions), -1)
             near = np.where(by_region < 0, by_region.max(axis=2, keepdims=True), by_region).reshape(worlds, cells)

@@ -180,6 +180,8 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "exploration=NAME), and where some actions were forbidden, one of the role allowed.",
     "shadow_missed": "The shadow was not asked in {missed:,} decisions ({share:.1%}), which are left out: if that was "
     "because the service had much to do, busy times are missing.",
+    "partial_decisions": "{missed:,} rows ({share:.1%}) are of decisions about a part of the market's cells, and the "
+    "policy reads all of them at once: they are left out. If such requests came at special times, these are missing.",
     # What to do
     "log_action": "Log action {action} more often: the evaluation policy takes it with {policy_takes}, the log with "
     "{log_takes} ({rows} rows, worth {ess:.1f}){weakest}.",

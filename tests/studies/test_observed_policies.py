@@ -153,9 +153,28 @@ def test_a_log_of_part_of_the_cells_answers_cell_by_cell_or_is_refused(folder, t
     opened = open_log(tmp_path / "part.parquet")
     bandit = from_name(str(folder / "first"), opened, scenario=None, exploration=None)
     np.testing.assert_array_equal(answers(bandit, opened), log.columns.shadows[kept, 1])
-    network = from_name(str(folder / "net"), opened, scenario=None, exploration=None)
     with pytest.raises(PolicyError, match="about a part of the market's cells"):
-        answers(network, opened)
+        from_name(str(folder / "net"), opened, scenario=None, exploration=None)
+
+
+def test_decisions_about_a_part_of_the_cells_are_left_out_and_counted(folder, tmp_path):
+    """A service may be asked for some units only: one such request leaves the other decisions as good as they were."""
+    log = read_decision_log(folder / "run.parquet")
+    kept = np.ones(len(log.columns.unit), dtype=bool)
+    kept[np.flatnonzero(log.columns.unit == "UK/students")[0]] = False
+    names = [name for name in log.columns.__slots__ if getattr(log.columns, name) is not None]
+    part = replace(log.columns, **{name: getattr(log.columns, name)[kept] for name in names})
+    with DecisionLogWriter(tmp_path / "part.parquet", log.schema, with_exploration=True) as writer:
+        writer.append(part)
+    opened = open_log(tmp_path / "part.parquet")
+    network = from_name(str(folder / "net"), opened, scenario=None, exploration=None)
+    whole = open_log(folder / "run.parquet")
+    expected = answers(from_name(str(folder / "net"), whole, scenario=None, exploration=None), whole)[kept]
+    found = answers(network, opened)
+    missed = np.isnan(found[:, 0])
+    assert missed.sum() == 3
+    assert [(one.code, one.figures["missed"]) for one in network.findings] == [("partial_decisions", 3)]
+    np.testing.assert_array_equal(found[~missed], expected[~missed])
 
 
 def test_policies_that_do_not_fit_are_refused_by_name(folder, file, scenario):
