@@ -100,8 +100,8 @@ TRAPS: Mapping[str, str] = {
         "never added to them."
     ),
     "names_elsewhere": (
-        "The table has no names of campaigns; they are told apart by their numbers. Names stand in the connector's tables of "
-        "campaigns."
+        "The table has no names of campaigns; they are told apart by their numbers. Names stand in the connector's "
+        "tables of campaigns."
     ),
 }
 """Sentence by code."""
