@@ -290,6 +290,8 @@ class RowReader:
             self.tally.drop(rule, count)
         for sentence, count in context.noted.items():
             self.tally.note("step", sentence, count)
+        for code, count in context.trapped.items():
+            self.tally.note(code, rows=count)
         return rows
 
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
