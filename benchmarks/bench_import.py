@@ -1,7 +1,7 @@
 """How long the import of many orders takes, and how much memory: five million rows in 60 s and 1.5 GB.
 
-Two files are made: a plain table whose columns are named by hand, and an export as Shopify writes it, whose order fields
-stand on the first of an order's lines only. Each is imported in a process of its own.
+Two files are made: a plain table whose columns are named by hand, and an export as Shopify writes it, whose fields of
+an order stand on its first line only. Each is imported in a process of its own.
 
     python -m benchmarks.bench_import [--tiny] [--rows 5000000]
 
@@ -34,7 +34,7 @@ COLUMNS: Mapping[str, str] = {
 
 
 def table_chunk(start: int, rows: int, draw: np.random.Generator) -> pl.DataFrame:
-    """Some rows of a plain table of orders with two and a half lines each; an address in each, and a column of no use."""
+    """Some rows of a plain table of orders with two and a half lines each, with addresses and a column of no use."""
     order = (start + np.arange(rows)) * 2 // 5
     numbers = pl.Series(order)
     return pl.DataFrame(

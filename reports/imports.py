@@ -101,9 +101,7 @@ def file_lines(record: FileRecord, *, names_ignored: bool = True) -> list[str]:
         parts = ", ".join(f"{rows:,} {rule}" for rule, rows in record.dropped.items())
         lines.append(f"Rows left out: {parts}.")
     lines += [f"{_SAID_BY[each.by].capitalize()}: {each.what}" for each in record.assumptions]
-    lines += [
-        f"Note: {each.message}{f' ({_counted(each.rows, 'rows')})' if each.rows else ''}" for each in record.notes
-    ]
+    lines += [f"Note: {each.message}{_of_rows(each.rows)}" for each in record.notes]
     if record.ignored:
         names = f": {', '.join(record.ignored)}" if names_ignored else "; --json and --report name them"
         lines.append(f"Not read: {_counted(len(record.ignored), 'columns')}{names}.")

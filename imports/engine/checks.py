@@ -1,12 +1,13 @@
 """What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
 
 from xbopt.imports.engine.recognise import first_name
-from xbopt.imports.engine.rows import FUTURE_DAY, NO_DAY, RowReader
+from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader
 from xbopt.imports.refusals import RefusedFileError
 
 # A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
 _ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
+_MOST_LONG = 0.01
 _MOST_QUOTED = 8
 
 
@@ -30,12 +31,18 @@ def check_file(reader: RowReader) -> None:
         RefusedFileError: It is; ``code`` says why.
     """
     tally, profile = reader.tally, reader.profile
-    if not tally.read - sum(tally.dropped[rule] for rule in ("totals", "no data: a remark or an explanation")):
+    if not tally.read - sum(tally.dropped[rule] for rule in NO_DATA):
         _refuse(
             reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
         )
     _check_whole(reader)
     _check_days(reader)
+    if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
+        _refuse(
+            reader, "shifted_cells",
+            f"{tally.dropped[LONG_ROW]:,} of its rows have more cells than the head, so that cells stand under wrong "
+            "names: a separator within a cell is not in quotation marks. Export it again.",
+        )  # fmt: skip
     for name, unread in tally.unread.items():
         if not unread or profile.fields[name].kind in ("date", "time"):
             continue
@@ -53,6 +60,24 @@ def check_file(reader: RowReader) -> None:
             f"Values of the column {reader.header(name)!r} that are not known: {shown}.",
             values.total(),
         )
+    if tally.damaged:
+        if reader.opened.encoding.startswith("utf"):
+            tally.note(
+                "damaged_letters", "Letters were damaged when it was saved again; figures are not.", tally.damaged
+            )
+        else:
+            _refuse(
+                reader, "mixed_encodings",
+                f"Parts of it are in UTF-8 and others in {reader.opened.encoding}, as where files were joined. Import "
+                "them one by one.",
+            )  # fmt: skip
+    if tally.alike:
+        tally.note(
+            "rows_alike",
+            "Rows that are alike in every column that is read are added up. Where the file was joined from exports that "
+            "overlap, import these one by one: then they count once.",
+            tally.alike,
+        )
     if tally.e_mails:
         tally.note("e_mails_removed", "Texts that held an e-mail address were emptied.", tally.e_mails)
     for i, trap in enumerate(profile.traps):
@@ -65,9 +90,20 @@ def check_file(reader: RowReader) -> None:
     if len(tally.currencies) > 1:
         tally.note(
             "mixed_currencies",
-            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up without "
-            "exchange rates (--rates FILE).",
+            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up "
+            "without exchange rates (--rates FILE).",
         )
+
+
+def check_kept(reader: RowReader) -> None:
+    """Refuse a file of which nothing was kept.
+
+    Raises:
+        RefusedFileError: Nothing was.
+    """
+    if not reader.tally.kept:
+        rules = ", ".join(f"{rows:,} {rule}" for rule, rows in reader.tally.dropped.items())
+        raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
 
 
 def _check_days(reader: RowReader) -> None:
@@ -94,9 +130,7 @@ def _check_whole(reader: RowReader) -> None:
     again = "Export it again."
     if tally.short_at_end and tally.short <= max(1, 0.01 * tally.read):
         _refuse(reader, "cut_file", f"Its last row ends in the middle: the file is cut off. {again}")
-    data = tally.read - sum(
-        tally.dropped[rule] for rule in ("totals", "no data: a remark or an explanation", "the head once more")
-    )
+    data = tally.read - sum(tally.dropped[rule] for rule in NO_DATA)
     # What platforms call a row may be an order and not a line, so that fewer are declared than stand there.
     if tally.declared is not None and data < tally.declared:
         _refuse(

@@ -1,5 +1,9 @@
 """Tables that are no text: workbooks, JSON rows, Parquet. All become records of texts."""
 
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
+
 import io
 import json
 import math

@@ -97,8 +97,8 @@ def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
     """Empty the region of orders where fewer than ``k`` customers share country and region.
 
     This is k-anonymity (Sweeney 2002) of the one quasi-identifier that a scenario can do without: money, goods and days
-    of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it; countries with fewer
-    customers are named. Where a customer is unknown, each order counts as one.
+    of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it; countries with
+    fewer customers are named. Where a customer is unknown, each order counts as one.
     """
     import polars as pl
 

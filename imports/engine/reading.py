@@ -128,7 +128,7 @@ _KINDS = {"text": "a text file", "workbook": "a workbook", "json": "JSON", "parq
 
 def _opened(
     source: Source, profiles: Sequence[Profile], chosen: Mapping[str, str]
-) -> tuple[Opened | None, list[Sequence[str | None]]]:
+) -> tuple[Opened | None, Sequence[Sequence[str | None]]]:
     """The file with the format that fits it best, and the records that could be its head."""
     if source.container == "text":
         return _opened_text(source, profiles, chosen)
@@ -153,7 +153,7 @@ def _opened(
 
 def _opened_text(
     source: Source, profiles: Sequence[Profile], chosen: Mapping[str, str]
-) -> tuple[Opened | None, list[Sequence[str | None]]]:
+) -> tuple[Opened | None, Sequence[Sequence[str | None]]]:
     found: dict[int, tuple[str, Start]] = {}
     fits: list[Fit] = []
     heads: list[Sequence[str | None]] = []
@@ -179,7 +179,7 @@ def _opened_text(
 
 def _opened_workbook(
     source: Source, profiles: Sequence[Profile], chosen: Mapping[str, str]
-) -> tuple[Opened | None, list[Sequence[str | None]]]:
+) -> tuple[Opened | None, Sequence[Sequence[str | None]]]:
     import re
 
     sheets = workbook_sheets(source)

@@ -23,6 +23,10 @@ from xbopt.imports.steps.step import Prices, StepContext
 
 ROW = "__row"
 NO_DAY, FUTURE_DAY = "no day that can be read", "a day in the future"
+LONG_ROW, TOTALS = "more cells than the head", "totals"
+NO_DATA = (TOTALS, "no data: a remark or an explanation", "the head once more")
+"""Rules for rows that were never meant as data."""
+_DAMAGED = r"[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]"
 _KINDS: Mapping[FieldKind, pl.DataType] = {
     "date": pl.Date(), "time": pl.Datetime("us"), "hour": pl.Int8(), "money": pl.Float64(), "number": pl.Float64(),
     "count": pl.Float64(), "flag": pl.Boolean(),
@@ -84,7 +88,11 @@ class RowReader:
             RefusedFileError: The rows cannot be what they should be.
             UnreadFileError: The user has to say something first.
         """
-        rows = self._read(self._data_rows(batch)).with_row_index(ROW)
+        texts = self._data_rows(batch)
+        if "media" in self.profile.tables:
+            names = list(self.layout.bound)
+            self.tally.alike += texts.height - texts.n_unique(subset=names)
+        rows = self._read(texts).with_row_index(ROW)
         rows = self._on_real_days(rows)
         for name, share in self.profile.shares.items():
             weight = _expression(share.by)
@@ -106,16 +114,18 @@ class RowReader:
         for remark in self.profile.remarks:
             for text in texts.filter(matches(FIRST, remark.pattern))[FIRST].to_list():
                 self.read_remark(remark, text)
-        texts = self._taken_out(texts, layout.is_remark(), "no data: a remark or an explanation")
-        texts = self._taken_out(texts, layout.is_head(), "the head once more")
+        texts = self._taken_out(texts, layout.is_remark(), NO_DATA[1])
+        texts = self._taken_out(texts, layout.is_head(), NO_DATA[2])
         if texts.height:
             tally.short_at_end = bool(texts[SHORT][-1])
             tally.short += int(texts[SHORT].sum())
-        texts = self._taken_out(texts, pl.col(LONG), "more cells than the head")
+        texts = self._taken_out(texts, pl.col(LONG), LONG_ROW)
         self._add_totals(texts.filter(layout.is_total()))
-        rows = self._taken_out(texts, layout.is_total(), "totals")
+        rows = self._taken_out(texts, layout.is_total(), TOTALS)
         for name in self._sums():
-            tally.sums[name] += float(cells.numbers_of(rows[name], self.settled.decimal).sum() or 0.0)
+            tally.sums[name] = tally.sums.get(name, 0.0) + float(
+                cells.numbers_of(rows[name], self.settled.decimal).sum()
+            )
         return layout.picked(rows)
 
     def _taken_out(self, rows: pl.DataFrame, which: pl.Expr, rule: str) -> pl.DataFrame:
@@ -214,6 +224,8 @@ class RowReader:
                     "different ones became alike. Export the file again, and do not open it in a spreadsheet before.",
                 )
             texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
+        if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
+            self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
         texts, emptied = cells.without_e_mails(texts)
         self.tally.e_mails += emptied
         return texts

@@ -14,7 +14,7 @@ from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.imports.data_folder import write_tables
 from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import check_columns, check_file
+from xbopt.imports.engine.checks import check_columns, check_file, check_kept
 from xbopt.imports.engine.generic import generic_profile, save_profile
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
@@ -126,6 +126,8 @@ def import_files(
         UsageError: The call makes no sense.
     """
     folder = Path(into)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the tables.")
     known = dict(load_profiles([Path(each) for each in profiles]))
     saved = None
     if columns and profile is None:
@@ -212,18 +214,19 @@ def _check_call(
 
 
 def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple[str, pl.LazyFrame]]]:
-    """What the folder holds already, by the file that it came from."""
+    """What the folder holds already, by the source that it came from."""
     parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = {}
     for table in TABLES:
         path = folder / f"{table}.parquet"
         if path.is_file():
             rows = pl.scan_parquet(path)
-            for record in before.files:
-                source = f"{record.profile}:{record.sha256[:8]}"
-                if table in record.tables:
-                    parts.setdefault(cast("TableKey", table), []).append(
-                        (source, rows.filter(pl.col("source") == source))
-                    )
+            sources = rows.select(pl.col("source").unique()).collect(engine="streaming")["source"].to_list()
+            order = {f"{record.profile}:{record.sha256[:8]}": i for i, record in enumerate(before.files)}
+            of_table = parts.setdefault(cast("TableKey", table), [])
+            for source in sorted(sources, key=lambda each: (order.get(each or "", -1), each or "")):
+                of_table.append(
+                    (source or "", rows.filter(pl.col("source").eq_missing(pl.lit(source, dtype=pl.String))))
+                )
     return parts
 
 
@@ -248,6 +251,7 @@ def _import_one(
         except OutOfOrderError:
             whole = True
     check_file(reader)
+    check_kept(reader)
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
         name: frame for name, (frame, count) in tables.items() if count
     }
@@ -314,7 +318,7 @@ def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
         rows_read=tally.read,
         rows_kept=tally.kept,
         dropped=dict(sorted(tally.dropped.items())),
-        tables=dict(tables),
+        tables={str(name): rows for name, rows in tables.items()},
         columns={name: fit.head[i] for name, i in fit.columns.items()},
         ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name),
         first=tally.first,
@@ -364,8 +368,8 @@ def _write(
     fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
     if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
         raise UsageError(
-            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the key "
-            "file of then (--key-file), or import into a new folder."
+            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
+            "key file of then (--key-file), or import into a new folder."
         )
     provenance = Provenance(
         files=(*before.files, *records),

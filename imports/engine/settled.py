@@ -22,6 +22,7 @@ _ORDER_BY_CURRENCY: Mapping[str, str] = {
         "DD/MM/YYYY",
     ),
 }
+_SERIALS = frozenset({"days since 1900", "days since 1904"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,8 @@ class Survey:
     def _currency(self, file: str) -> str | None:
         if not self.signs:
             return None
-        common = frozenset.intersection(*self.signs)
+        first, *others = self.signs
+        common = first.intersection(*others)
         if not common and "currency" not in self.profile.fields:
             raise RefusedFileError(
                 file,
@@ -143,6 +145,9 @@ class Survey:
         if len(forms) == 1:
             return forms[0]
         fixed = self.profile.date_order or (self.profile.date_order_12h if self.halves else None)
+        if {form.name for form in forms} <= _SERIALS:
+            assumed.append(f"Numbers in {name} are read as days since 1900, as Excel counts them on Windows.")
+            return forms[0]
         wanted = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY"}.get(order or fixed or "")
         if order is None and fixed is not None:
             assumed.append(f"Dates in {name} are read as {wanted}, as is usual in files of {self.profile.title}.")

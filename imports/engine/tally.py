@@ -25,6 +25,8 @@ class Tally:
         short_at_end: Whether the last row has fewer cells than the head.
         short: How many rows have fewer.
         e_mails: Texts that were emptied because an address stood in them.
+        damaged: Texts whose letters were damaged by a wrong encoding.
+        alike: Rows of media that are alike in every column that is read, and say something.
         first: First day.
         last: Last day.
         currencies: Currencies of the rows.
@@ -41,11 +43,13 @@ class Tally:
     cells: Counter[str] = field(default_factory=Counter[str])
     unknown_values: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
-    sums: Counter[str] = field(default_factory=Counter[str])
+    sums: dict[str, float] = field(default_factory=dict[str, float])
     declared: int | None = None
     short_at_end: bool = False
     short: int = 0
     e_mails: int = 0
+    damaged: int = 0
+    alike: int = 0
     first: date | None = None
     last: date | None = None
     currencies: set[str] = field(default_factory=set[str])
