@@ -3,7 +3,7 @@
 A profile stands in ``profiles/ID.yaml``. Expressions are SQL over the profile's fields, as ``item_price / quantity`` or
 ``case when status = 'sold' then 1 end``; numbers are already numbers in them, and an unknown value is null. Every field
 of the profile can be named, also where the file lacks its column. Besides them there are ``currency`` and ``zone`` as
-they were settled, and ``prices``: ``with_tax`` or ``without_tax`` where the user said so, else null.
+they were settled, and ``prices``: ``with-tax`` or ``without-tax`` where the user said so, else null.
 
 A file's rows pass through: fields read, filled down; ``shares``; ``steps``; ``traps``; ``tables``.
 """
@@ -168,6 +168,15 @@ class Profile(Section):
     notes: tuple[str, ...] = Field(default=(), description="told with every import of the format")
     refuse: str = Field(default="", description="for files that are known and hold nothing to import: what to do")
     tables: Mapping[TableKey, Target] = Field(default={})
+
+    @property
+    def is_by_order(self) -> bool:
+        """Whether rows can be read an order at a time, since nothing reaches over several."""
+        over_orders = any(
+            (target.group and "order_id" not in target.group) or (target.once_per and "order_id" not in target.once_per)
+            for target in self.tables.values()
+        )
+        return "order_id" in self.fields and not over_orders
 
     @model_validator(mode="after")
     def _names_hang_together(self) -> "Profile":

@@ -59,7 +59,7 @@ def numbers_of(column: pl.Series, decimal: Decimal) -> pl.Series:
     if rest.is_empty():
         return fast
     return fast.fill_null(
-        _by_text(column.set(plain.fill_null(value=True), None), lambda text: _number(text, decimal), pl.Float64)
+        by_text(column.set(plain.fill_null(value=True), None), lambda text: _number(text, decimal), pl.Float64)
     )
 
 
@@ -75,7 +75,7 @@ def day_texts(column: pl.Series) -> pl.Series:
 
 def days_of(column: pl.Series, form: DateForm) -> pl.Series:
     """Days of texts in one form; null where a text is none."""
-    return _by_text(day_texts(column), form.read, pl.Date)
+    return by_text(day_texts(column), form.read, pl.Date)
 
 
 def times_of(column: pl.Series, form: DateForm) -> pl.DataFrame:
@@ -92,7 +92,7 @@ def times_of(column: pl.Series, form: DateForm) -> pl.DataFrame:
         hour * 3600 + pl.col("minute").cast(pl.Int32).fill_null(0) * 60 + pl.col("second").cast(pl.Int32).fill_null(0)
     )
     return (
-        parts.with_columns(day=_by_text(parts["day"], form.read, pl.Date))
+        parts.with_columns(day=by_text(parts["day"], form.read, pl.Date))
         .with_columns(offset_minutes=pl.when(named).then(0).otherwise(minutes))
         .with_columns(
             time=pl.when(hour < 24).then(pl.col("day").cast(pl.Datetime("us")) + pl.duration(seconds=seconds))
@@ -123,14 +123,16 @@ def flags_of(column: pl.Series) -> pl.Series:
 def mapped(column: pl.Series, values: Mapping[str, str | None]) -> pl.Series:
     """What texts mean by a profile's list, without regard to case; null where they are not in it."""
     meanings = {name.strip().casefold(): value for name, value in values.items()}
-    return _by_text(column, lambda text: meanings.get(text.strip().casefold()), pl.String)
+    return by_text(column, lambda text: meanings.get(text.strip().casefold()), pl.String)
 
 
-def _by_text(column: pl.Series, read: "Callable[[str], object]", kind: "pl.DataType | type[pl.DataType]") -> pl.Series:
+def by_text(column: pl.Series, read: "Callable[[str], object]", kind: "pl.DataType | type[pl.DataType]") -> pl.Series:
     """Read each distinct text once."""
     texts = column.drop_nulls().unique()
     meaning = pl.Series([read(text) for text in texts], dtype=kind)
     return column.replace_strict(texts, meaning, default=None, return_dtype=kind)
 
 
-by_text = _by_text
+def number_in(text: str | None, decimal: Decimal) -> float | None:
+    """The number in one cell."""
+    return None if text is None else _number(text, decimal)

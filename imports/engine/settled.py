@@ -75,7 +75,9 @@ class Survey:
     def _forms(self, texts: Iterable[str]) -> Sequence[DateForm]:
         return possible_forms(sorted(texts), FIRST_DAY, self.today + timedelta(days=1))
 
-    def settle(self, file: str, *, machine_numbers: bool, currency: str | None, dates: str | None) -> Settled:
+    def settle(
+        self, file: str, *, machine_numbers: bool, currency: str | None, decimal: str | None, dates: str | None
+    ) -> Settled:
         """What the evidence says; what it leaves open follows from the profile, the user's word, or the currency.
 
         Raises:
@@ -85,7 +87,7 @@ class Survey:
         assumed: list[str] = []
         proven = self._currency(file)
         return Settled(
-            decimal="." if machine_numbers else self._decimal(file, currency or proven, assumed),
+            decimal="." if machine_numbers else self._decimal(file, decimal, assumed),
             dates={name: self._date_form(file, name, currency or proven, dates, assumed) for name in self.days},
             currency=proven,
             assumed=tuple(assumed),
@@ -104,13 +106,15 @@ class Survey:
             )
         return next(iter(common)) if len(common) == 1 else None
 
-    def _decimal(self, file: str, currency: str | None, assumed: list[str]) -> Decimal:
+    def _decimal(self, file: str, asked: str | None, assumed: list[str]) -> Decimal:
         if self.profile.decimal is not None:
             return self.profile.decimal
         if self.decimals & {".", ","}:
             return "," if "," in self.decimals and "." not in self.decimals else "."
         if "open" not in self.decimals:
             return "."
+        if asked is not None:
+            return "," if asked == "," else "."
         if self.separator == ",":
             assumed.append("1,234 is read as a thousand and more: a file separated by commas has a decimal point.")
             return "."

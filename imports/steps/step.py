@@ -9,7 +9,7 @@ from xbopt.imports.profile import Profile
 if TYPE_CHECKING:
     import polars as pl
 
-Prices = Literal["with_tax", "without_tax"]
+Prices = Literal["with-tax", "without-tax"]
 
 
 @dataclass(slots=True, kw_only=True)
