@@ -20,6 +20,7 @@ from xbopt.imports.profile import FieldKind, Profile, ProfileField, Remark, Tabl
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 from xbopt.imports.steps.registry import STEPS
 from xbopt.imports.steps.step import Prices, StepContext
+from xbopt.imports.traps import TRAPS
 
 ROW = "__row"
 _KINDS: Mapping[FieldKind, pl.DataType] = {
@@ -148,7 +149,7 @@ class RowReader:
         bound = self.layout.bound
         for name, column in bound.items():
             if column.fill_down and column.fill_down in texts.columns:
-                filled = pl.col(name).forward_fill().over(column.fill_down)
+                filled = pl.col(name).forward_fill().backward_fill().over(column.fill_down)
                 texts = texts.with_columns(filled)
         values: dict[str, pl.Series] = {}
         offsets: pl.Series | None = None
@@ -290,6 +291,8 @@ class RowReader:
             self.tally.drop(rule, count)
         for sentence, count in context.noted.items():
             self.tally.note("step", sentence, count)
+        for code, count in context.trapped.items():
+            self.tally.note(code, TRAPS[code], count)
         return rows
 
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:

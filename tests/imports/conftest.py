@@ -45,7 +45,7 @@ Importing = Callable[..., Imported]
 @pytest.fixture
 def importing(tmp_path: Path) -> Importing:
     """Write a file (text, bytes, or rows of a workbook) and import it."""
-    from xbopt.imports.engine.files import import_files
+    from xbopt.imports.engine.run import import_files
 
     def run(
         content: str | bytes | Sequence[Sequence[Any]],
@@ -61,7 +61,7 @@ def importing(tmp_path: Path) -> Importing:
             path.write_bytes(content)
         else:
             _write_workbook(path, content)
-        import_files([path], into=tmp_path / "data", key=b"a key of the tests" * 2, **options)
+        import_files([path], into=tmp_path / "data", key=tmp_path / "customer.key", **options)
         return Imported(folder=tmp_path / "data")
 
     return run

@@ -22,7 +22,9 @@ Gesamt: Konto\t\t\t\tEUR\t12,38\t2.184,50\t89.214\t3.532\t3,96 %\t176,50\t16.525
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8", "cp1252"])
 def test_a_german_google_report_is_read_in_every_encoding(importing: Importing, encoding: str) -> None:
     made = importing(GOOGLE_DE, encoding=encoding, zone="Europe/Berlin")
-    assert made.rows("media", "date", "campaign", "campaign_id", "spend", "clicks", "conversions", "currency", "margin") == [
+    assert made.rows(
+        "media", "date", "campaign", "campaign_id", "spend", "clicks", "conversions", "currency", "margin"
+    ) == [
         (DAY, "Gesamtpaket", "11100000000000001", 1204.5, 1930, 96.0, "EUR", "campaign"),
         (date(2026, 9, 14), "Total Rewards", "11100000000000002", 980.0, 1602, 80.5, "EUR", "campaign"),
     ]
@@ -31,7 +33,7 @@ def test_a_german_google_report_is_read_in_every_encoding(importing: Importing, 
 
 def test_a_google_report_that_lost_rows_does_not_match_its_totals(importing: Importing) -> None:
     cut = "".join(line for line in GOOGLE_DE.splitlines(keepends=True) if "Total Rewards" not in line)
-    with pytest.raises((RefusedFileError, UnreadFileError), match="Gesamt|total"):
+    with pytest.raises((RefusedFileError, UnreadFileError), match=r"(?i)gesamt|totals"):
         importing(cut, zone="Europe/Berlin")
 
 
@@ -92,7 +94,17 @@ def test_a_meta_report_without_days_is_refused(importing: Importing) -> None:
 
 def test_a_chinese_meta_workbook_is_read_whatever_its_name(importing: Importing) -> None:
     rows = [
-        ["报告开始日期", "报告结束日期", "广告系列名称", "单日", "国家/地区", "已花费金额 (USD)", "展示次数", "链接点击量", "购物次数"],
+        [
+            "报告开始日期",
+            "报告结束日期",
+            "广告系列名称",
+            "单日",
+            "国家/地区",
+            "已花费金额 (USD)",
+            "展示次数",
+            "链接点击量",
+            "购物次数",
+        ],
         ["2026-09-03", "2026-09-03", "灯具", "2026-09-03", "德国", 301.2, 44000, 600, 18],
     ]
     made = importing(rows, name="report.csv", zone="Asia/Shanghai")
@@ -162,8 +174,10 @@ def test_meta_purchases_under_several_names_count_once(importing: Importing) -> 
 
 
 def test_totals_of_a_period_from_the_meta_interface_are_refused(importing: Importing) -> None:
-    line = '{"date_start":"2026-09-01","date_stop":"2026-09-30","account_currency":"EUR","spend":"1.5","impressions":"9"}'
-    with pytest.raises(RefusedFileError, match="time_increment|one row a day"):
+    line = (
+        '{"date_start":"2026-09-01","date_stop":"2026-09-30","account_currency":"EUR","spend":"1.5","impressions":"9"}'
+    )
+    with pytest.raises(RefusedFileError, match=r"time_increment|one row a day"):
         importing(line, name="rows.jsonl", zone="UTC")
 
 
