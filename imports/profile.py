@@ -73,9 +73,12 @@ class Anchors(Section):
 class Totals(Section):
     """Rows that sum up others. They are taken out and compared with the sums."""
 
-    pattern: str = Field(default="", description="regex that one of `fields` matches from its start in a totals row")
-    fields: tuple[str, ...] = Field(default=(), description="text fields to look in; `pattern` may stand in any")
-    empty: tuple[str, ...] = Field(default=(), description="fields that are all empty in a totals row")
+    pattern: str = Field(
+        default="",
+        description="regex that the first column or one of `fields` matches from its start in a row without day",
+    )
+    fields: tuple[str, ...] = Field(default=(), description="fields to look in for `pattern`")
+    empty: tuple[str, ...] = Field(default=(), description="or: fields that are all empty in a totals row")
     sums: tuple[str, ...] = Field(default=(), description="fields whose sum one of the totals rows must show")
 
 
@@ -147,6 +150,9 @@ class Profile(Section):
     decimal: Literal[".", ","] | None = Field(default=None, description="decimal sign, where the format fixes it")
     date_order: Literal["DMY", "MDY"] | None = Field(
         default=None, description="of 03/04/2026, where the format fixes it"
+    )
+    date_order_12h: Literal["DMY", "MDY"] | None = Field(
+        default=None, description="the same for files whose times are written with AM and PM"
     )
     zone: str = Field(
         default="given",

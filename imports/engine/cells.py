@@ -21,6 +21,10 @@ _MOMENT = (
 )
 _CENSORED = re.compile(r"\s*[<>]")
 _E_MAIL = r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>]+"
+_FLAGS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "yes", "y", "1", "new", "ja", "wahr", "是"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "returning", "nein", "falsch", "否"), False),
+}
 RUINED_ID = r"^\d(?:[.,]\d+)?[eE]\+?\d{2}$"
 """A long number as spreadsheets shorten it."""
 
@@ -111,13 +115,7 @@ def hours_of(column: pl.Series) -> pl.Series:
 
 def flags_of(column: pl.Series) -> pl.Series:
     """Truth values of texts."""
-    small = column.str.to_lowercase()
-    true, false = (
-        ["true", "yes", "1", "new", "ja", "wahr", "是"],
-        ["false", "no", "0", "returning", "nein", "falsch", "否"],
-    )
-    found = pl.select(pl.when(small.is_in(true)).then(True).when(small.is_in(false)).then(False)).to_series()
-    return found
+    return by_text(column, lambda text: _FLAGS.get(text.casefold()), pl.Boolean)
 
 
 def mapped(column: pl.Series, values: Mapping[str, str | None]) -> pl.Series:

@@ -1,7 +1,7 @@
 """What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
 
 from xbopt.imports.engine.recognise import first_name
-from xbopt.imports.engine.rows import RowReader
+from xbopt.imports.engine.rows import FUTURE_DAY, NO_DAY, RowReader
 from xbopt.imports.refusals import RefusedFileError
 
 # A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
@@ -35,10 +35,7 @@ def check_file(reader: RowReader) -> None:
             reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
         )
     _check_whole(reader)
-    bad_days = sum(count for rule, count in tally.dropped.items() if "day" in rule)
-    if bad_days > _MOST_UNREAD * tally.read:
-        code = "future_dates" if tally.dropped["a day in the future"] * 2 > bad_days else "unreadable_days"
-        _refuse(reader, code, f"{bad_days:,} of its {tally.read:,} rows have no day that can be read and has happened.")
+    _check_days(reader)
     for name, unread in tally.unread.items():
         if not unread or profile.fields[name].kind in ("date", "time"):
             continue
@@ -71,6 +68,25 @@ def check_file(reader: RowReader) -> None:
             f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up without "
             "exchange rates (--rates FILE).",
         )
+
+
+def _check_days(reader: RowReader) -> None:
+    """Days that are no days are damage; rows that leave the day out may be headings of their own."""
+    tally = reader.tally
+    days = [name for name, column in reader.profile.fields.items() if column.kind in ("date", "time")]
+    unread = max((tally.unread[name] for name in days if name in ("date", "time")), default=0)
+    late = tally.dropped[FUTURE_DAY]
+    if late > _MOST_UNREAD * tally.read:
+        _refuse(
+            reader, "future_dates",
+            f"{late:,} of its {tally.read:,} rows are of days that have not come yet. Are day and month in the right "
+            "order (--dates), and is this machine's clock right?",
+        )  # fmt: skip
+    if unread > _MOST_UNREAD * tally.read or tally.dropped[NO_DAY] > 0.5 * tally.read:
+        _refuse(
+            reader, "unreadable_days",
+            f"{tally.dropped[NO_DAY]:,} of its {tally.read:,} rows have no day that can be read.",
+        )  # fmt: skip
 
 
 def _check_whole(reader: RowReader) -> None:
@@ -112,5 +128,5 @@ def _refuse(reader: RowReader, code: str, message: str) -> None:
     if code in reader.answers.accept:
         reader.tally.note(code, f"Accepted: {message}")
         return
-    remedy = "" if code in ("no_rows",) else f" To read it all the same: --accept {code}."
+    remedy = "" if code == "no_rows" else f" To read it all the same: --accept {code}."
     raise RefusedFileError(reader.opened.source.name, code, f"{message}{remedy}")

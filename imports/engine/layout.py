@@ -57,15 +57,15 @@ class Layout:
         totals = self.profile.totals
         if totals is None:
             return pl.lit(value=False)
-        conditions: list[pl.Expr] = []
+        is_total = pl.lit(value=False)
         if totals.pattern:
             start = f"^(?:{totals.pattern})"
             named = [matches(name, start) for name in totals.fields if name in self.bound]
-            conditions.append(pl.any_horizontal(matches(FIRST, start), *named))
+            # A campaign may be called so too, but its rows have a day.
+            dated = matches("date", r"\d") if "date" in self.bound else pl.lit(value=False)
+            is_total = pl.any_horizontal(matches(FIRST, start), *named) & ~dated
         empty = [pl.col(name).is_null() for name in totals.empty if name in self.bound]
-        if empty:
-            conditions.append(pl.all_horizontal(*empty))
-        return pl.all_horizontal(*conditions) if conditions else pl.lit(value=False)
+        return is_total | pl.all_horizontal(*empty) if empty else is_total
 
     def data(self, texts: pl.DataFrame) -> pl.DataFrame:
         """The rows that hold data, each cell as far as its field reads it."""

@@ -10,7 +10,15 @@ from xbopt.imports.engine.containers import Source, look_into
 from xbopt.imports.engine.other_rows import Records, json_records, parquet_head, parquet_rows, workbook_sheets
 from xbopt.imports.engine.recognise import HEAD_AMONG, Fit, best_fit, fit, header_name, nearest
 from xbopt.imports.engine.text_rows import (
-    BATCH_ROWS, FAST_FROM, LONG, SHORT, Start, careful_rows, fast_rows, frame_of, starts,
+    BATCH_ROWS,
+    FAST_FROM,
+    LONG,
+    SHORT,
+    Start,
+    careful_rows,
+    fast_rows,
+    frame_of,
+    starts,
 )  # fmt: skip
 from xbopt.imports.profile import Profile
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
@@ -163,8 +171,8 @@ def _opened_text(
         return None, heads
     encoding, start = found[id(best)]
     opened = Opened(
-        source=source, fit=best, encoding=encoding, delimiter=start.delimiter, above=_above(start.records[: best.record]),
-        _lines_above=start.lines[best.record],
+        source=source, fit=best, encoding=encoding, delimiter=start.delimiter,
+        above=_above(start.records[: best.record]), _lines_above=start.lines[best.record],
     )  # fmt: skip
     return opened, heads
 
@@ -202,14 +210,13 @@ def _opened_workbook(
 
 
 def _fits(profiles: Sequence[Profile], records: Sequence[Sequence[str | None]], chosen: Mapping[str, str]) -> list[Fit]:
-    found = [
+    return [
         each
         for i, cells in enumerate(records)
         if any(cells)
         for profile in profiles
         if (each := fit(profile, i, cells, chosen)) is not None
     ]
-    return found
 
 
 def _above(records: Sequence[Sequence[str | None]]) -> tuple[tuple[str, ...], ...]:

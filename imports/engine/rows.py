@@ -20,9 +20,9 @@ from xbopt.imports.profile import FieldKind, Profile, ProfileField, Remark, Tabl
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 from xbopt.imports.steps.registry import STEPS
 from xbopt.imports.steps.step import Prices, StepContext
-from xbopt.imports.traps import TRAPS
 
 ROW = "__row"
+NO_DAY, FUTURE_DAY = "no day that can be read", "a day in the future"
 _KINDS: Mapping[FieldKind, pl.DataType] = {
     "date": pl.Date(), "time": pl.Datetime("us"), "hour": pl.Int8(), "money": pl.Float64(), "number": pl.Float64(),
     "count": pl.Float64(), "flag": pl.Boolean(),
@@ -60,6 +60,7 @@ class RowReader:
     settled: Settled
     answers: Answers
     tally: Tally = field(default_factory=Tally)
+    _asked_currency: bool = False
 
     @property
     def layout(self) -> Layout:
@@ -69,7 +70,7 @@ class RowReader:
     @property
     def used_currency_answer(self) -> bool:
         """Whether amounts are in the currency that the user named because the file names none."""
-        return not (self.opened.fit.currency or self.tally.stated.get("currency") or self.settled.currency)
+        return self._asked_currency
 
     @property
     def profile(self) -> Profile:
@@ -260,10 +261,11 @@ class RowReader:
         stated = self.tally.stated.get("currency")
         whole = self.opened.fit.currency or stated or self.settled.currency or self.answers.currency
         own = pl.col("currency") if "currency" in rows.columns else pl.lit(None, dtype=pl.String())
-        if "currency" not in self.layout.bound:
-            return rows.with_columns(pl.coalesce(own, pl.lit(whole, dtype=pl.String())).alias("currency"))
-        given = pl.lit(self.answers.currency, dtype=pl.String())
-        return rows.with_columns(pl.coalesce(own, given).alias("currency"))
+        if "currency" in self.layout.bound:
+            whole = self.answers.currency
+        rows = rows.with_columns(own.alias("currency"))
+        self._asked_currency |= whole == self.answers.currency and rows["currency"].null_count() > 0
+        return rows.with_columns(pl.col("currency").fill_null(pl.lit(whole, dtype=pl.String())))
 
     def _on_real_days(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows whose day is known and has happened."""
@@ -271,9 +273,9 @@ class RowReader:
             return rows
         tomorrow = self.answers.today + timedelta(days=1)
         known = rows.filter(pl.col("date").is_not_null())
-        self.tally.drop("no readable day", rows.height - known.height)
+        self.tally.drop(NO_DAY, rows.height - known.height)
         past = known.filter(pl.col("date").is_between(FIRST_DAY, tomorrow))
-        self.tally.drop("a day in the future", int((known["date"] > tomorrow).sum()))
+        self.tally.drop(FUTURE_DAY, int((known["date"] > tomorrow).sum()))
         self.tally.drop(f"a day before {FIRST_DAY.year}", int((known["date"] < FIRST_DAY).sum()))
         return past
 
@@ -292,7 +294,7 @@ class RowReader:
         for sentence, count in context.noted.items():
             self.tally.note("step", sentence, count)
         for code, count in context.trapped.items():
-            self.tally.note(code, TRAPS[code], count)
+            self.tally.note(code, rows=count)
         return rows
 
     def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:

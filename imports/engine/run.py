@@ -134,7 +134,7 @@ def import_files(
             saved = save_profile(made, save_as)
             made = made.model_copy(update={"id": save_as})
         known[made.id] = made
-        profile, columns = made.id, None
+        profile = made.id
     elif save_as is not None:
         raise UsageError("--save-profile keeps what --columns says; name columns, and no --as.")
     _check_call(files, known, profile, columns, currency, zone)
