@@ -44,7 +44,10 @@ def test_a_chinese_google_report_saved_by_excel_is_read(importing: Importing) ->
 
 
 def test_a_report_without_a_day_is_refused(importing: Importing) -> None:
-    text = 'Campaign report\n"September 3, 2026 - September 4, 2026"\nCampaign,Currency code,Cost,Impr.,Clicks\nA,EUR,1.00,2,3\n'
+    text = (
+        'Campaign report\n"September 3, 2026 - September 4, 2026"\n'
+        "Campaign,Currency code,Cost,Impr.,Clicks\nA,EUR,1.00,2,3\n"
+    )
     with pytest.raises((RefusedFileError, UnreadFileError), match="Day"):
         importing(text, zone="Europe/Berlin")
 
@@ -57,7 +60,8 @@ def test_a_report_without_a_currency_or_a_zone_is_refused(importing: Importing) 
         importing(text, currency="USD")
 
 
-META = """Reporting starts,Reporting ends,Campaign name,Country,Day,Results,Result indicator,Reach,Impressions,Amount spent (EUR),Link clicks
+META = """Reporting starts,Reporting ends,Campaign name,Country,Day,Results,Result indicator,Reach,\
+Impressions,Amount spent (EUR),Link clicks
 2026-09-03,2026-09-04,,,,,,41000,55000,322.30,640
 2026-09-03,2026-09-03,Lamps,DE,2026-09-03,18,actions:link_click,20100,44000,301.20,600
 2026-09-04,2026-09-04,Lamps,Österreich,2026-09-04,5,actions:link_click,6100,11000,21.10,40
@@ -87,7 +91,10 @@ def test_hours_and_countries_of_the_same_money_are_two_margins(importing: Import
 
 
 def test_a_meta_report_without_days_is_refused(importing: Importing) -> None:
-    text = "Reporting starts,Reporting ends,Campaign name,Amount spent (EUR),Impressions,Reach\n2026-09-01,2026-09-30,A,5.00,6,7\n"
+    text = (
+        "Reporting starts,Reporting ends,Campaign name,Amount spent (EUR),Impressions,Reach\n"
+        "2026-09-01,2026-09-30,A,5.00,6,7\n"
+    )
     with pytest.raises((RefusedFileError, UnreadFileError), match="Day"):
         importing(text, zone="Europe/Berlin")
 
@@ -114,7 +121,8 @@ def test_a_chinese_meta_workbook_is_read_whatever_its_name(importing: Importing)
 
 
 MICROSOFT = (
-    '"Report Name: Campaigns"\n"Report Time: 9/3/2026,9/4/2026"\n"Time Zone: (GMT+01:00)"\n"Last Completed Available Day: 9/4/2026"\n'
+    '"Report Name: Campaigns"\n"Report Time: 9/3/2026,9/4/2026"\n"Time Zone: (GMT+01:00)"\n'
+    '"Last Completed Available Day: 9/4/2026"\n'
     '"Report Aggregation: Hourly"\n"Report Filter: "\n"Potential Incomplete Data: true"\n"Rows: 2"\n\n'
     '"TimePeriod","CampaignName","CurrencyCode","Impressions","Clicks","Spend","Conversions"\n'
     '"2026-09-03|7","Lamps","EUR","1,200","31","21.40","1"\n"2026-09-03|19","Lamps","EUR","5210","240","140.10","12"\n\n'
@@ -138,7 +146,8 @@ def test_a_zone_that_is_described_in_two_ways_has_to_be_given(importing: Importi
 def test_tiktok_dashes_are_unknown_and_its_last_row_is_the_sum(importing: Importing) -> None:
     text = (
         "Campaign name,By Day,Cost,Impressions,Clicks (destination),Complete payment,Currency\n"
-        "Lamps,2026-09-03,301.20,44000,600,-,USD\nLamps,2026-09-04,10.00,500,6,1,USD\nTotal of 2 results,-,311.20,44500,606,1,-\n"
+        "Lamps,2026-09-03,301.20,44000,600,-,USD\nLamps,2026-09-04,10.00,500,6,1,USD\n"
+        "Total of 2 results,-,311.20,44500,606,1,-\n"
     )
     made = importing(text, zone="UTC")
     assert made.rows("media", "spend", "conversions") == [(301.2, None), (10.0, 1.0)]
@@ -146,7 +155,8 @@ def test_tiktok_dashes_are_unknown_and_its_last_row_is_the_sum(importing: Import
 
 def test_amazon_ads_spend_is_not_the_cost_per_click(importing: Importing) -> None:
     text = (
-        "Date,Currency,Campaign Name,Impressions,Clicks,Cost Per Click (CPC),Spend,7 Day Total Sales ,7 Day Total Orders (#)\n"
+        "Date,Currency,Campaign Name,Impressions,Clicks,Cost Per Click (CPC),Spend,"
+        "7 Day Total Sales ,7 Day Total Orders (#)\n"
         '"Sep 03, 2026",USD,Lamps,"12,040",310,$0.52,$161.20,"$1,234.50",41\n'
     )
     made = importing(text, zone="America/Los_Angeles")

@@ -74,7 +74,8 @@ def test_an_amazon_price_is_of_the_line_and_other_shops_orders_are_left_out(impo
     text = AMAZON + (
         "302-1\t2026-09-03T08:14:00+00:00\tShipped\tAmazon.de\tLampe für Küche\tL\t2\tEUR\t119.00\t19.00\t\tDE\r\n"
         "302-2\t2026-09-03T08:14:00+00:00\tShipped\tNon-Amazon\tLampe\tL\t1\tEUR\t50.00\t\t\tDE\r\n"
-        "302-3\t2026-09-03T08:14:00+00:00\tShipped - Delivered to Buyer\tAmazon.com\tLamp\tL\t1\tUSD\t100.00\t8.00\t\tUS\r\n"
+        "302-3\t2026-09-03T08:14:00+00:00\tShipped - Delivered to Buyer\tAmazon.com\tLamp\t"
+        "L\t1\tUSD\t100.00\t8.00\t\tUS\r\n"
     )
     made = importing(text, name="orders.txt", encoding="cp1252")
     assert made.rows("transactions", "order_id", "place", "product", "unit_price", "net_revenue", "currency") == [
@@ -114,7 +115,8 @@ def test_a_settlement_gives_refunds_by_their_own_day_with_a_decimal_comma(import
 
 def test_a_british_ebay_report_is_read_and_its_tax_taken_off_on_demand(importing: Importing) -> None:
     text = (
-        ",,,,,,,\nSales record number,Order number,Buyer username,Post to country,Item number,Custom label,Quantity,Sold for,"
+        ",,,,,,,\n"
+        "Sales record number,Order number,Buyer username,Post to country,Item number,Custom label,Quantity,Sold for,"
         "Postage and packaging,Sale date\n,,,,,,,,,\n"
         "501,11-1,buyer_a,United Kingdom,318,LMP,2,£60.00,£5.97,Sep-03-26\n,,,,,,,,,\n1 record(s) downloaded,,,,,,,,,\n"
         "Seller ID : test,,,,,,,,,\n"
@@ -126,8 +128,9 @@ def test_a_british_ebay_report_is_read_and_its_tax_taken_off_on_demand(importing
 
 
 TIKTOK_HEAD = [
-    "Order ID", "Order Status", "Order Substatus", "Seller SKU", "Quantity", "SKU Unit Original Price", "SKU Subtotal Before Discount",
-    "SKU Platform Discount", "SKU Seller Discount", "Taxes", "Order Amount", "Order Refund Amount", "Created Time", "Country",
+    "Order ID", "Order Status", "Order Substatus", "Seller SKU", "Quantity", "SKU Unit Original Price",
+    "SKU Subtotal Before Discount", "SKU Platform Discount", "SKU Seller Discount", "Taxes", "Order Amount", "Order Refund Amount",
+    "Created Time", "Country",
 ]  # fmt: skip
 
 
@@ -165,8 +168,8 @@ def test_ids_that_a_spreadsheet_shortened_are_refused(importing: Importing) -> N
 
 
 def test_shopee_vouchers_are_shared_out_and_its_rebate_is_paid_by_shopee(importing: Importing) -> None:
-    head = ["No. Pesanan", "Status Pesanan", "Waktu Pesanan Dibuat", "Nomor Referensi SKU", "Harga Awal", "Harga Setelah Diskon",
-            "Jumlah", "Shopee Rebate(IDR)", "Seller Voucher(IDR)"]  # fmt: skip
+    head = ["No. Pesanan", "Status Pesanan", "Waktu Pesanan Dibuat", "Nomor Referensi SKU",
+            "Harga Awal", "Harga Setelah Diskon", "Jumlah", "Shopee Rebate(IDR)", "Seller Voucher(IDR)"]  # fmt: skip
     rows = [
         ["A1", "Selesai", "2026-09-03 10:14", "L", 50000, 40000, 2, 5000, 12000],
         ["A1", "Selesai", "2026-09-03 10:14", "S", 40000, 40000, 1, 0, 12000],
@@ -181,11 +184,14 @@ def test_shopee_vouchers_are_shared_out_and_its_rebate_is_paid_by_shopee(importi
 
 def test_orders_of_woocommerce_in_german_and_from_its_interface(importing: Importing) -> None:
     text = (
-        "Datum,Bestellung #,N. Revenue (formatted),Status,Kunde,Kundentyp,Produkt(e),Verkaufte Artikel,Gutschein(e),Nettoumsatz\n"
-        '"2026-09-03 10:14:00",3101,"€54.00",abgeschlossen,"A Käufer",neu,"2× Lampe",2,,54\n'
+        "Datum,Bestellung #,N. Revenue (formatted),Status,Kunde,Kundentyp,Produkt(e),"
+        "Verkaufte Artikel,Gutschein(e),Nettoumsatz\n"
+        '"2026-09-03 10:14:00",3101,"€54.00",abgeschlossen,"A Käufer",neu,"2\u00d7 Lampe",2,,54\n'
     )
     made = importing(text, currency="EUR", zone="Europe/Berlin")
-    assert made.rows("transactions", "order_id", "status", "is_new", "product") == [("3101", "sold", True, "2× Lampe")]
+    assert made.rows("transactions", "order_id", "status", "is_new", "product") == [
+        ("3101", "sold", True, "2\u00d7 Lampe")
+    ]
     order = (
         '[{"id":7,"status":"completed","currency":"EUR","date_created_gmt":"2026-09-03T08:14:00","customer_id":5,"billing":{"email":'
         '"a@x.test","country":"DE"},"shipping":{"country":"AT"},"shipping_total":"4.90","refunds":[{"id":1,"total":"-10.00"}],'
@@ -204,7 +210,8 @@ def test_orders_of_woocommerce_in_german_and_from_its_interface(importing: Impor
 
 def test_a_report_that_compares_two_periods_is_refused(importing: Importing) -> None:
     text = (
-        "# ----\n# Start date: 20260801\n# ----\nSession primary channel group (Default Channel Group),Date,Date range,Sessions,Total revenue\n"
+        "# ----\n# Start date: 20260801\n# ----\nSession primary channel group (Default Channel Group),"
+        "Date,Date range,Sessions,Total revenue\n"
         "Direct,20260801,Aug 1 - Aug 31,100,50.0\nDirect,20250801,Aug 1 - Aug 31,90,40.0\n"
     )
     with pytest.raises(RefusedFileError, match="two periods"):
@@ -212,12 +219,15 @@ def test_a_report_that_compares_two_periods_is_refused(importing: Importing) -> 
 
 
 def test_sessions_without_a_date_are_refused_and_with_one_are_read(importing: Importing) -> None:
-    head = "# ----\n# Traffic acquisition\n# Start date: 20260903\n# ----\nSession primary channel group (Default Channel Group),"
+    head = (
+        "# ----\n# Traffic acquisition\n# Start date: 20260903\n# ----\n"
+        "Session primary channel group (Default Channel Group),"
+    )
     with pytest.raises((RefusedFileError, UnreadFileError), match="Date"):
         importing(head + "Sessions,Total revenue\nDirect,100,50.0\n", currency="EUR", zone="Europe/Berlin")
     text = (
-        head
-        + "Date,Sessions,Engaged sessions,Total revenue\n,,150,90,70.0\nDirect,20260903,100,60,50.0\n(not set),20260903,50,30,20.0\n"
+        head + "Date,Sessions,Engaged sessions,Total revenue\n,,150,90,70.0\n"
+        "Direct,20260903,100,60,50.0\n(not set),20260903,50,30,20.0\n"
     )
     made = importing(text, currency="EUR", zone="Europe/Berlin")
     assert made.rows("sessions", "channel", "date", "sessions", "revenue") == [
