@@ -75,6 +75,7 @@ def test_meta_results_are_no_orders_and_its_first_row_is_the_sum(importing: Impo
         ("AT", 21.1, 6100, None, "country", "EUR"),
     ]
     assert made.says("results_are_no_orders")
+    assert not made.says("conversions_are_claims")
     assert made.says("reach_does_not_add")
 
 
@@ -138,6 +139,11 @@ def test_microsoft_hours_stand_behind_the_day(importing: Importing) -> None:
     ]
 
 
+def test_a_microsoft_report_with_fewer_rows_than_it_says_was_cut_off(importing: Importing) -> None:
+    with pytest.raises(RefusedFileError, match="3 rows"):
+        importing(MICROSOFT.replace("Rows: 2", "Rows: 3"), zone="UTC")
+
+
 def test_a_zone_that_is_described_in_two_ways_has_to_be_given(importing: Importing) -> None:
     with pytest.raises((RefusedFileError, UnreadFileError), match="zone"):
         importing(MICROSOFT)
@@ -181,6 +187,8 @@ def test_meta_purchases_under_several_names_count_once(importing: Importing) -> 
     )
     made = importing(line, name="rows.jsonl", zone="UTC")
     assert made.table("media")["conversions"].to_list() == [3.0]
+    assert made.says("conversions_are_claims")
+    assert made.says("one_purchase_type")
 
 
 def test_totals_of_a_period_from_the_meta_interface_are_refused(importing: Importing) -> None:
