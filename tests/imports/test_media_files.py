@@ -37,6 +37,37 @@ def test_a_google_report_that_lost_rows_does_not_match_its_totals(importing: Imp
         importing(cut, zone="Europe/Berlin")
 
 
+def test_a_japanese_google_report_saved_by_excel_is_read(importing: Importing) -> None:
+    text = (
+        "日,キャンペーン,通貨コード,費用,表示回数,クリック数\n2026/09/03,検索、照明,JPY,20450,8210,930\n"
+        "合計: アカウント,,JPY,20450,8210,930\n"
+    )
+    made = importing(text, encoding="cp932", zone="Asia/Tokyo")
+    assert made.rows("media", "date", "campaign", "spend", "currency") == [(DAY, "検索、照明", 20450.0, "JPY")]
+
+
+def test_a_spanish_meta_report_has_a_mean_and_a_sum_at_its_end(importing: Importing) -> None:
+    text = (
+        "Nombre de la campaña;Día;Importe gastado (EUR);Impresiones;Alcance;Clics en el enlace;Compras\n"
+        "Lámparas;13/09/2026;1.301,20;44.000;20.100;600;18\nLámparas;14/09/2026;21,10;11.000;6.100;40;5\n"
+        "Media;;661,15;27.500;13.100;320;11,5\nTotal;;1.322,30;55.000;22.000;640;23\n"
+    )
+    made = importing(text, encoding="cp1252", zone="Europe/Madrid")
+    assert made.rows("media", "date", "campaign", "spend", "conversions") == [
+        (date(2026, 9, 13), "Lámparas", 1301.2, 18.0),
+        (date(2026, 9, 14), "Lámparas", 21.1, 5.0),
+    ]
+
+
+def test_a_french_meta_report_is_read_with_its_narrow_blanks(importing: Importing) -> None:
+    text = (
+        "Jour;Nom de la campagne;Pays;Montant dépensé (EUR);Impressions;Clics sur un lien;Couverture\n"
+        "2026-09-03;Lampes;Allemagne;1\u202f301,20;44\u202f000;600;20\u00a0100\n"
+    )
+    made = importing(text, encoding="utf-8-sig", zone="Europe/Paris")
+    assert made.rows("media", "country", "spend", "impressions", "reach") == [("DE", 1301.2, 44000, 20100)]
+
+
 def test_a_chinese_google_report_saved_by_excel_is_read(importing: Importing) -> None:
     text = "日期,广告系列,币种代码,费用,展示次数,点击次数,转化次数\n2026/9/3,搜索 灯具,EUR,204.50,8210,930,6\n"
     made = importing(text, encoding="gbk", zone="Asia/Shanghai")
