@@ -33,8 +33,8 @@ class Layout:
             name: cells.MISSING | {each.casefold() for each in column.missing} for name, column in self.bound.items()
         }
         texts = batch.with_columns(
-            cells.text_of(pl.col(FIRST), frozenset({""})),
-            *(cells.text_of(pl.col(name), of) for name, of in missing.items()),
+            cells.texts_of(batch[FIRST], frozenset({""})),
+            *(cells.texts_of(batch[name], of) for name, of in missing.items()),
         )
         filled = pl.any_horizontal(pl.col(FIRST).is_not_null(), *(pl.col(name).is_not_null() for name in missing))
         return texts.filter(filled | pl.col(LONG))
@@ -46,10 +46,8 @@ class Layout:
 
     def is_head(self) -> pl.Expr:
         """Whether a row is the head once more, as where files were joined."""
-        heads = {name: self.opened.fit.head[i].lower() for name, i in self.opened.fit.columns.items()}
-        same = pl.sum_horizontal(
-            *((pl.col(name).str.to_lowercase() == head).fill_null(value=False) for name, head in heads.items())
-        )
+        heads = {name: self.opened.fit.head[i] for name, i in self.opened.fit.columns.items()}
+        same = pl.sum_horizontal(*((pl.col(name) == head).fill_null(value=False) for name, head in heads.items()))
         return same > min(1, len(heads) - 1)
 
     def is_total(self) -> pl.Expr:

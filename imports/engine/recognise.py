@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from xbopt.imports.profile import Profile, ProfileField
 from xbopt.imports.refusals import UnreadFileError
@@ -70,11 +71,13 @@ class _Names:
         return None
 
 
+@lru_cache(maxsize=8192)
 def header_name(text: str) -> str:
     """A header as it is compared: without regard to case, width of letters, and blanks around or doubled."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().strip().strip('"').split())
 
 
+@lru_cache(maxsize=8192)
 def _pattern(name: str) -> re.Pattern[str] | None:
     if len(name) > 2 and name.startswith("/") and name.endswith("/"):
         return re.compile(name[1:-1], re.IGNORECASE)

@@ -37,7 +37,7 @@ class Answers:
         currency: Of amounts, where the file does not say it.
         zone: Of days and hours, where the file does not say it; instants are turned into it.
         prices: Whether prices contain the tax.
-        hash_of: Pseudonym of a customer.
+        pseudonyms_of: Pseudonyms of customers.
         channels: Channel by the start of a campaign's name, or by its platform.
         accept: Codes of refusals that the user accepts.
         today: The last day that can have happened.
@@ -46,7 +46,7 @@ class Answers:
     currency: str | None
     zone: str | None
     prices: Prices | None
-    hash_of: Callable[[str], str]
+    pseudonyms_of: Callable[[pl.Series], pl.Series]
     channels: Mapping[str, str]
     accept: frozenset[str]
     today: date
@@ -200,7 +200,7 @@ class RowReader:
             self._count_unread(name, texts, countries)
             return countries
         if kind == "customer":
-            return cells.by_text(texts, self.answers.hash_of, pl.String)
+            return self.answers.pseudonyms_of(texts)
         if kind == "flag":
             return cells.flags_of(texts)
         if kind == "currency":
@@ -214,10 +214,8 @@ class RowReader:
                     "different ones became alike. Export the file again, and do not open it in a spreadsheet before.",
                 )
             texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
-        with_mail = cells.holds_e_mail(texts)
-        if with_mail:
-            self.tally.e_mails += with_mail
-            texts = pl.select(cells.without_e_mails(pl.lit(texts))).to_series()
+        texts, emptied = cells.without_e_mails(texts)
+        self.tally.e_mails += emptied
         return texts
 
     def header(self, name: str) -> str:

@@ -142,7 +142,7 @@ def import_files(
     before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
     lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
-        currency=currency, zone=zone, prices=prices, hash_of=lazy_key.hash_of, channels=channels or {},
+        currency=currency, zone=zone, prices=prices, pseudonyms_of=lazy_key.pseudonyms_of, channels=channels or {},
         accept=frozenset(accept), today=today or datetime.now(UTC).date(),
     )  # fmt: skip
     listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
@@ -180,10 +180,10 @@ class _LazyKey:
     folder: Path
     made: Pseudonyms | None = None
 
-    def hash_of(self, customer: str) -> str:
+    def pseudonyms_of(self, customers: pl.Series) -> pl.Series:
         if self.made is None:
             self.made = pseudonyms(self.file, into=self.folder)
-        return self.made.of(customer)
+        return self.made.of(customers)
 
 
 def _check_call(
