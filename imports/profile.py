@@ -54,7 +54,7 @@ class ProfileField(Section):
         default="as_written", description="positive: -3 and 3 are both 3; negated: -3 is 3"
     )
     pattern: str = Field(default="", description="regex of which the group 'value' is read; else the whole cell")
-    fill_down: str = Field(default="", description="an empty cell takes the value above, as long as this field is same")
+    fill_down: str = Field(default="", description="an empty cell takes the value of rows that share this field")
     constant: str | None = Field(default=None, description="the value of every row where no header is named")
     values: Mapping[str, str | None] = Field(
         default={}, description="what values mean, without regard to case; others are unknown, counted and told"
@@ -182,7 +182,8 @@ class Profile(Section):
             (target.group and "order_id" not in target.group) or (target.once_per and "order_id" not in target.once_per)
             for target in self.tables.values()
         )
-        return "order_id" in self.fields and not over_orders
+        filled_over = any(field.fill_down not in ("", "order_id") for field in self.fields.values())
+        return "order_id" in self.fields and not over_orders and not filled_over
 
     @model_validator(mode="after")
     def _names_hang_together(self) -> "Profile":

@@ -22,6 +22,7 @@ from xbopt.imports.engine.text_rows import (
 )  # fmt: skip
 from xbopt.imports.profile import Profile
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
+from xbopt.imports.undescribed import undescribed
 
 FIRST = "__first"
 
@@ -239,6 +240,8 @@ def _unknown(
             "no_such_column",
             f"None of the first {HEAD_AMONG} lines has a column named {', '.join(absent)}.",
         )
+    if said := undescribed(source.name):
+        return UnreadFileError(source.name, "undescribed_format", said)
     near = nearest(profiles, heads)
     mend = "map its columns yourself, as in --columns date=Day,order_id=Order,unit_price=Price,quantity=Pieces"
     if near is None:

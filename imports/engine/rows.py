@@ -160,7 +160,7 @@ class RowReader:
         bound = self.layout.bound
         for name, column in bound.items():
             if column.fill_down and column.fill_down in texts.columns:
-                filled = pl.col(name).forward_fill().over(column.fill_down)
+                filled = pl.col(name).forward_fill().backward_fill().over(column.fill_down)
                 texts = texts.with_columns(filled)
         values: dict[str, pl.Series] = {}
         offsets: pl.Series | None = None

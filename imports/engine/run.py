@@ -30,6 +30,7 @@ from xbopt.imports.provenance import NAME, Assumption, FileRecord, Note, Overlap
 from xbopt.imports.steps.step import Prices
 from xbopt.imports.tables import TABLES, TableName
 from xbopt.imports.traps import TRAPS
+from xbopt.imports.undescribed import undescribed
 
 DEFAULT_K = 5
 Progress = Callable[[str, int, int], None]
@@ -198,6 +199,8 @@ def _check_call(
     if not files:
         raise UsageError("Name at least one file to import.")
     if profile is not None and profile not in known:
+        if said := undescribed(profile):
+            raise UsageError(said)
         raise UsageError(f"There is no format {profile!r}.{suggest(profile, known)} `xbopt import formats` lists them.")
     if profile is not None and columns:
         for name in columns:
