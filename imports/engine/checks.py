@@ -8,7 +8,6 @@ from xbopt.imports.refusals import RefusedFileError
 _ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
-_MOST_QUOTED = 8
 
 
 def check_columns(reader: RowReader) -> None:
@@ -46,19 +45,19 @@ def check_file(reader: RowReader) -> None:
     for name, unread in tally.unread.items():
         if not unread or profile.fields[name].kind in ("date", "time"):
             continue
-        header = reader.header(name)
+        header = reader.values.header(name)
         if profile.fields[name].kind == "money" and unread > _MOST_UNREAD * tally.cells[name]:
             _refuse(
                 reader, "unreadable_numbers",
                 f"{unread:,} of {tally.cells[name]:,} cells of its column {header!r} are no amounts.",
             )  # fmt: skip
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
-    for name, values in tally.unknown_values.items():
-        shown = ", ".join(repr(value[:40]) for value, _ in values.most_common(_MOST_QUOTED))
+    for name, rows in (+tally.unknown_values).items():
+        # Which values they are is not said: where columns are mixed up they may be persons.
         tally.note(
             "unknown_values",
-            f"Values of the column {reader.header(name)!r} that are not known: {shown}.",
-            values.total(),
+            f"Values of the column {reader.values.header(name)!r} that are not known count as unknown.",
+            rows,
         )
     if tally.damaged:
         if reader.opened.encoding.startswith("utf"):
@@ -74,8 +73,8 @@ def check_file(reader: RowReader) -> None:
     if tally.alike:
         tally.note(
             "rows_alike",
-            "Rows that are alike in every column that is read are added up. Where the file was joined from exports that "
-            "overlap, import these one by one: then they count once.",
+            "Rows that are alike in every column that is read are added up. Where the file was joined from exports "
+            "that overlap, import these one by one: then they count once.",
             tally.alike,
         )
     if tally.e_mails:
@@ -152,7 +151,7 @@ def _check_whole(reader: RowReader) -> None:
         _refuse(
             reader,
             "totals_differ",
-            f"Its row of totals says {stated:,.2f} for {reader.header(shown)!r}, and its rows sum up to "
+            f"Its row of totals says {stated:,.2f} for {reader.values.header(shown)!r}, and its rows sum up to "
             f"{tally.sums[shown]:,.2f}: rows are missing, as in a file that is cut off, or filtered. {again}",
         )
 

@@ -19,7 +19,8 @@ A2,2026-09-04,bob@example.test,1,10.00,Austria
 A2,2026-09-14,bob@example.test,-1,10.00,Austria
 """
 ROLES = {
-    "order_id": "Order", "date": "Day", "customer": "Buyer", "quantity": "Pieces", "unit_price": "Price", "country": "Land",
+    "order_id": "Order", "date": "Day", "customer": "Buyer", "quantity": "Pieces", "unit_price": "Price",
+    "country": "Land",
 }  # fmt: skip
 
 
