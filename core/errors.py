@@ -2,7 +2,8 @@
 
 XboptError                      1  internal error
 ├── UsageError                  2  a call or option that makes no sense
-│   └── RequestError            2  a request to the service that makes no sense
+│   ├── RequestError            2  a request to the service that makes no sense
+│   └── UnreadFileError         2  a file of a shop or platform that cannot be read as it was asked
 ├── ScenarioError               2  a scenario that cannot be used; carries every problem found, with its place
 ├── DecisionError               2  a decision of the wrong shape, or with values that are no numbers
 ├── DecisionLogError            2  a decision log that cannot be read or written
@@ -10,6 +11,7 @@ XboptError                      1  internal error
 ├── PolicyError                 2  an unknown policy, or one that does not fit the scenario
 │   └── PlanTableError          2  a plan's file that cannot be used; carries every problem found, with its place
 ├── SupportError                3  the log cannot answer the question
+│   └── RefusedFileError        3  a file of a shop or platform that lacks what is asked of it
 ├── ExplorationCostError        3  exploration costs more than was allowed
 ├── BudgetError                 4  constraints that no plan can meet
 │   └── InfeasiblePlanError     4  names the limits in conflict and the cheapest way out
