@@ -4,6 +4,9 @@ A region is a country here. Media that name no country are shared over the count
 period, a share that does not follow the day's orders: else spend would seem to bring what it was computed from.
 """
 
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
