@@ -58,8 +58,8 @@ _MARKETPLACE = re.compile(r"(?:https?://)?(?:www\.)?amazon\.(?:com?\.)?([a-z]{2,
 def country_code(text: str) -> str | None:
     """The ISO 3166-1 alpha-2 code of a country; None where the text names none.
 
-    Read are codes of two and three letters and of three digits, names in fourteen languages with or without accents, and
-    the criterion ids of Google Ads (2276 is Germany). ``UK`` is ``GB``.
+    Read are codes of two and three letters and of three digits, names in fourteen languages with or without accents,
+    and the criterion ids of Google Ads (2276 is Germany). ``UK`` is ``GB``.
     """
     plain = _plain(text)
     google = _GOOGLE_CRITERION.fullmatch(plain)

@@ -3,7 +3,7 @@
 A profile stands in ``profiles/ID.yaml``. Expressions are SQL over the profile's fields, as ``item_price / quantity`` or
 ``case when status = 'sold' then 1 end``; numbers are already numbers in them, and an unknown value is null. Every field
 of the profile can be named, also where the file lacks its column. Besides them there are ``currency`` and ``zone`` as
-they were settled, and ``prices``: ``with_tax`` or ``without_tax`` where the user said so, else null.
+they were settled, and ``prices``: ``with-tax`` or ``without-tax`` where the user said so, else null.
 
 A file's rows pass through: fields read, filled down; ``shares``; ``steps``; ``traps``; ``tables``.
 """
@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from xbopt.core.documents.validation import DocumentProblems
 from xbopt.core.scenario.fields import Section
 from xbopt.imports.tables import TABLES
+from xbopt.imports.traps import TRAPS
 
 Evidence = Literal["doc", "code", "thread", "memory"]
 EVIDENCE_MEANS: Mapping[Evidence, str] = {
@@ -103,7 +104,14 @@ class Trap(Section):
     when: str = Field(description="expression that is true in a row it holds for")
     share: float = Field(default=0.0, ge=0.0, lt=1.0, description="more than this part of the rows must be so")
     refuse: bool = Field(default=False, description="refuse the file; --accept CODE reads it all the same")
-    message: str = Field(description="what is the matter and what to do, in one or two sentences")
+    message: str = Field(
+        default="", description="what is the matter and what to do, in one or two sentences; empty: as in ``traps.py``"
+    )
+
+    @property
+    def sentence(self) -> str:
+        """The message, or that of the code."""
+        return self.message or TRAPS[self.code]
 
 
 class Target(Section):
@@ -161,6 +169,15 @@ class Profile(Section):
     refuse: str = Field(default="", description="for files that are known and hold nothing to import: what to do")
     tables: Mapping[TableKey, Target] = Field(default={})
 
+    @property
+    def is_by_order(self) -> bool:
+        """Whether rows can be read an order at a time, since nothing reaches over several."""
+        over_orders = any(
+            (target.group and "order_id" not in target.group) or (target.once_per and "order_id" not in target.once_per)
+            for target in self.tables.values()
+        )
+        return "order_id" in self.fields and not over_orders
+
     @model_validator(mode="after")
     def _names_hang_together(self) -> "Profile":
         problems: list[tuple[tuple[str | int, ...], str]] = []
@@ -174,6 +191,9 @@ class Profile(Section):
             problems += [(("fields", name, "pattern"), why) for why in _pattern_problems(field.pattern, "value")]
             if field.fill_down and field.fill_down not in self.fields:
                 problems.append((("fields", name, "fill_down"), f"{field.fill_down!r} is no field of this profile."))
+        for i, trap in enumerate(self.traps):
+            if not trap.message and trap.code not in TRAPS:
+                problems.append((("traps", i, "message"), f"Say what is the matter; {trap.code!r} is not known."))
         for i, remark in enumerate(self.remarks):
             problems += [(("remarks", i, "pattern"), why) for why in _pattern_problems(remark.pattern)]
         for i, pattern in enumerate(self.noise):

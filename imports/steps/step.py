@@ -9,7 +9,7 @@ from xbopt.imports.profile import Profile
 if TYPE_CHECKING:
     import polars as pl
 
-Prices = Literal["with_tax", "without_tax"]
+Prices = Literal["with-tax", "without-tax"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,12 +21,14 @@ class StepContext:
         prices: Whether prices contain the tax, where the user said so.
         dropped: Rows that steps took out, by rule; a rule is a few words as 'summary of an order'.
         noted: Rows that a note of the step holds for, by sentence.
+        trapped: Rows (or orders) that one of `TRAPS` holds for, by its code.
     """
 
     profile: Profile
     prices: Prices | None = None
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     noted: dict[str, int] = field(default_factory=dict[str, int])
+    trapped: dict[str, int] = field(default_factory=dict[str, int])
 
     def drop(self, rule: str, rows: int) -> None:
         """Count rows that the step takes out."""
@@ -37,6 +39,11 @@ class StepContext:
         """Tell something; the same sentence of several batches is told once, with the rows summed."""
         if rows:
             self.noted[sentence] = self.noted.get(sentence, 0) + rows
+
+    def note_trap(self, code: str, rows: int) -> None:
+        """Tell the sentence of a code of `TRAPS`, once for all batches, with the rows (or orders) summed."""
+        if rows:
+            self.trapped[code] = self.trapped.get(code, 0) + rows
 
 
 Step: TypeAlias = "Callable[[pl.DataFrame, StepContext], pl.DataFrame]"

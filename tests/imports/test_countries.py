@@ -24,7 +24,7 @@ from xbopt.imports.countries import country_code, marketplace_country
         ("美国", "US"),
         ("Österreich", "AT"),
         ("osterreich", "AT"),
-        ("Côte d’Ivoire", "CI"),
+        ("Côte d\N{RIGHT SINGLE QUOTATION MARK}Ivoire", "CI"),
         ("Czech Republic", "CZ"),
         ("Turkey", "TR"),
         ("Türkiye", "TR"),

@@ -1,0 +1,382 @@
+"""Import files of shops and platforms into a data folder."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from xbopt.core.documents.problems import suggest
+from xbopt.core.errors import UsageError
+from xbopt.imports.data_folder import write_tables
+from xbopt.imports.engine.canonical import schema, summed
+from xbopt.imports.engine.checks import check_columns, check_file
+from xbopt.imports.engine.generic import generic_profile, save_profile
+from xbopt.imports.engine.layout import Layout
+from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
+from xbopt.imports.engine.overlaps import counted_once
+from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
+from xbopt.imports.engine.reading import Opened, open_file
+from xbopt.imports.engine.rows import Answers, RowReader
+from xbopt.imports.engine.settled import Settled, Survey
+from xbopt.imports.engine.text_rows import NotPlainError
+from xbopt.imports.profile import Profile, TableKey
+from xbopt.imports.profile_files import load_profiles, user_folder
+from xbopt.imports.provenance import NAME, Assumption, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
+from xbopt.imports.steps.step import Prices
+from xbopt.imports.tables import TABLES, TableName
+from xbopt.imports.traps import TRAPS
+
+DEFAULT_K = 5
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """What an import did.
+
+    Attributes:
+        folder: The data folder.
+        files: A record of each file that was read now.
+        repeated: Names of files that the folder held already, byte by byte; they were left out.
+        provenance: The record of the whole folder.
+        key_file: Where the key of the pseudonyms lies; None where no customer was read.
+        key_is_new: Whether it was made just now.
+        saved_profile: Where the user's own profile was saved.
+    """
+
+    folder: Path
+    files: tuple[FileRecord, ...]
+    repeated: tuple[str, ...]
+    provenance: Provenance
+    key_file: Path | None = None
+    key_is_new: bool = False
+    saved_profile: Path | None = None
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row a file: its format, rows read and kept, period, currencies and zones."""
+        return pl.DataFrame(
+            [
+                {
+                    "file": each.file,
+                    "profile": each.profile,
+                    "evidence": each.evidence,
+                    "rows_read": each.rows_read,
+                    "rows_kept": each.rows_kept,
+                    "first": each.first,
+                    "last": each.last,
+                    "currencies": " ".join(each.currencies),
+                    "zones": " ".join(each.zones),
+                }
+                for each in self.files
+            ]
+        )
+
+
+def import_files(
+    files: Sequence[Path | str],
+    *,
+    into: Path | str,
+    profile: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    currency: str | None = None,
+    zone: str | None = None,
+    prices: Prices | None = None,
+    rates: Path | str | None = None,
+    key: Path | str | None = None,
+    k: int = DEFAULT_K,
+    channels: Mapping[str, str] | None = None,
+    decimal: str | None = None,
+    dates: str | None = None,
+    accept: Iterable[str] = (),
+    profiles: Sequence[Path | str] = (),
+    save_as: str | None = None,
+    today: date | None = None,
+    on_progress: Progress | None = None,
+) -> ImportResult:
+    """Read files into canonical tables. All of them are read, or nothing is written.
+
+    Args:
+        files: The files; what was imported into the folder before stays there.
+        into: The data folder.
+        profile: Id of the format of all files; found out by itself where left out.
+        columns: Header by role. Alone: the format is what they say; with ``profile``: they replace its headers.
+        currency: Of amounts, where a file does not say it.
+        zone: IANA time zone of days and hours where a file does not say it; instants are turned into it.
+        prices: Whether prices contain the tax, where a file does not say it.
+        rates: A file of exchange rates, imported as well.
+        key: File with the key of the pseudonyms; the user's own where left out.
+        k: Fewest customers that share a region; 0 leaves regions as they are.
+        channels: Channel by the start of a campaign's name, or by platform.
+        decimal: Decimal sign, where nothing in a file tells it.
+        dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
+        accept: Codes of refusals that are accepted.
+        profiles: Folders with further profiles.
+        save_as: Keep the profile that ``columns`` make among the user's own, under this name.
+        today: The last day that can have happened; by the clock where left out.
+        on_progress: Called with the file's name, files done and files in all.
+
+    Raises:
+        UnreadFileError: A file cannot be read, or the user has to say something about it.
+        RefusedFileError: A file cannot answer what a table needs.
+        UsageError: The call makes no sense.
+    """
+    folder = Path(into)
+    known = dict(load_profiles([Path(each) for each in profiles]))
+    saved = None
+    if columns and profile is None:
+        made = generic_profile(columns)
+        if save_as is not None:
+            saved = save_profile(made, save_as)
+            made = made.model_copy(update={"id": save_as})
+        known[made.id] = made
+        profile, columns = made.id, None
+    elif save_as is not None:
+        raise UsageError("--save-profile keeps what --columns says; name columns, and no --as.")
+    _check_call(files, known, profile, columns, currency, zone)
+    before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
+    lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
+    answers = Answers(
+        currency=currency, zone=zone, prices=prices, hash_of=lazy_key.hash_of, channels=channels or {},
+        accept=frozenset(accept), today=today or datetime.now(UTC).date(),
+    )  # fmt: skip
+    listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
+    with tempfile.TemporaryDirectory(prefix="xbopt-import-") as scratch:
+        parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = _parts_before(folder, before)
+        seen = {each.sha256: each.file for each in before.files}
+        records: list[FileRecord] = []
+        repeated: list[str] = []
+        for i, (path, of_profile) in enumerate(listed):
+            if on_progress is not None:
+                on_progress(path.name, i, len(listed))
+            opened = open_file(path, known, profile=of_profile, columns=columns if of_profile else None)
+            if opened.source.sha256 in seen:
+                repeated.append(path.name)
+                continue
+            seen[opened.source.sha256] = path.name
+            record, tables = _import_one(opened, answers, Path(scratch) / str(i), decimal, dates)
+            records.append(record)
+            for table, part in tables.items():
+                parts.setdefault(table, []).append((f"{record.profile}:{record.sha256[:8]}", part))
+        if on_progress is not None:
+            on_progress("", len(listed), len(listed))
+        provenance = _write(folder, parts, before, records, lazy_key, k)
+    return ImportResult(
+        folder=folder, files=tuple(records), repeated=tuple(repeated), provenance=provenance, saved_profile=saved,
+        key_file=lazy_key.made.file if lazy_key.made else None, key_is_new=bool(lazy_key.made and lazy_key.made.is_new),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _LazyKey:
+    """The key, made once a customer is met."""
+
+    file: Path
+    folder: Path
+    made: Pseudonyms | None = None
+
+    def hash_of(self, customer: str) -> str:
+        if self.made is None:
+            self.made = pseudonyms(self.file, into=self.folder)
+        return self.made.of(customer)
+
+
+def _check_call(
+    files: Sequence[Path | str],
+    known: Mapping[str, Profile],
+    profile: str | None,
+    columns: Mapping[str, str] | None,
+    currency: str | None,
+    zone: str | None,
+) -> None:
+    if not files:
+        raise UsageError("Name at least one file to import.")
+    if profile is not None and profile not in known:
+        raise UsageError(f"There is no format {profile!r}.{suggest(profile, known)} `xbopt import formats` lists them.")
+    if profile is not None and columns:
+        for name in columns:
+            if name not in known[profile].fields:
+                fields = ", ".join(known[profile].fields)
+                raise UsageError(f"--columns: the format {profile} has no {name!r}; it has {fields}.")
+    if currency is not None and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+        raise UsageError(f"--currency {currency!r} is no code of three capital letters, as EUR.")
+    if zone is not None:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):
+            raise UsageError(f"--zone {zone!r} is no IANA time zone, as Europe/Berlin or UTC.") from None
+
+
+def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple[str, pl.LazyFrame]]]:
+    """What the folder holds already, by the file that it came from."""
+    parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = {}
+    for table in TABLES:
+        path = folder / f"{table}.parquet"
+        if path.is_file():
+            rows = pl.scan_parquet(path)
+            for record in before.files:
+                source = f"{record.profile}:{record.sha256[:8]}"
+                if table in record.tables:
+                    parts.setdefault(cast("TableKey", table), []).append(
+                        (source, rows.filter(pl.col("source") == source))
+                    )
+    return parts
+
+
+def _import_one(
+    opened: Opened, answers: Answers, scratch: Path, decimal: str | None, dates: str | None
+) -> tuple[FileRecord, dict[TableKey, pl.LazyFrame]]:
+    """Canonical rows of one file, in files of its own until all are read."""
+    whole = not opened.fit.profile.is_by_order
+    fast = opened.may_be_fast
+    while True:
+        try:
+            settled = _settled(opened, answers, decimal, dates, fast=fast)
+            reader = RowReader(opened, settled, answers)
+            check_columns(reader)
+            for line in opened.above:
+                for remark in reader.profile.remarks:
+                    reader.read_remark(remark, " ".join(line))
+            tables = _written(reader, scratch, fast=fast, whole=whole)
+            break
+        except NotPlainError:
+            fast = False
+        except OutOfOrderError:
+            whole = True
+    check_file(reader)
+    return _record(reader, {name: count for name, (_, count) in tables.items()}), {
+        name: frame for name, (frame, count) in tables.items() if count
+    }
+
+
+def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:
+    survey = Survey(opened.fit.profile, opened.delimiter, answers.today)
+    layout = Layout(opened)
+    for batch in opened.batches(fast=fast):
+        if survey.look(layout.data(layout.texts(batch))):
+            break
+    return survey.settle(
+        opened.source.name,
+        machine_numbers=opened.machine_numbers,
+        currency=opened.fit.currency or answers.currency,
+        decimal=decimal,
+        dates=dates,
+    )
+
+
+def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> dict[TableKey, tuple[pl.LazyFrame, int]]:
+    """Rows of each table as a lazy frame over scratch files, and how many there are."""
+    scratch.mkdir(exist_ok=True)
+    for old in scratch.iterdir():
+        old.unlink()
+    found: dict[TableKey, tuple[pl.LazyFrame, int]] = {}
+    counts: dict[TableKey, int] = {}
+    batches = reader.opened.batches(fast=fast)
+    for i, batch in enumerate(in_orders(batches, "order_id", whole=whole)):
+        for table, rows in reader.tables_of(batch).items():
+            counts[table] = counts.get(table, 0) + rows.height
+            if rows.height:
+                rows.write_parquet(scratch / f"{table}.{i:06d}.parquet", compression="lz4")
+    for table, count in counts.items():
+        files = sorted(scratch.glob(f"{table}.*.parquet"))
+        rows = pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema(table))
+        if table not in ("transactions", "refunds"):
+            frame = summed(table, rows.collect())
+            rows, count = frame.lazy(), frame.height  # noqa: PLW2901 - one row for each key from here on
+        found[table] = (rows, count)
+    return found
+
+
+def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
+    opened, tally, profile = reader.opened, reader.tally, reader.profile
+    fit, source = opened.fit, opened.source
+    for repeated in fit.repeated:
+        tally.note("column_twice", f"The column {repeated!r} stands there more than once; the first is read.")
+    for note in opened.notes:
+        tally.note("reading", note)
+    notes = [Note(code=code, message=message, rows=rows) for (code, message), rows in tally.notes.items()]
+    notes += [Note(code="format", message=TRAPS.get(note, note)) for note in profile.notes]
+    read = set(fit.columns.values())
+    return FileRecord(
+        file=source.name,
+        sha256=source.sha256,
+        bytes=source.size,
+        container=source.container,
+        encoding=opened.encoding,
+        profile=profile.id,
+        title=profile.title,
+        evidence=profile.evidence,
+        evidence_source=profile.source,
+        rows_read=tally.read,
+        rows_kept=tally.kept,
+        dropped=dict(sorted(tally.dropped.items())),
+        tables=dict(tables),
+        columns={name: fit.head[i] for name, i in fit.columns.items()},
+        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name),
+        first=tally.first,
+        last=tally.last,
+        currencies=tuple(sorted(tally.currencies)),
+        zones=tuple(sorted(tally.zones)),
+        assumptions=tuple(_assumptions(reader)),
+        notes=tuple(notes),
+    )
+
+
+def _assumptions(reader: RowReader) -> Iterator[Assumption]:
+    profile, tally, answers = reader.profile, reader.tally, reader.answers
+    yield from (Assumption(what=what, by="default") for what in reader.settled.assumed)
+    if answers.currency in tally.currencies and reader.used_currency_answer:
+        yield Assumption(what=f"Amounts are in {answers.currency}, where the file does not say it.", by="flag")
+    if answers.zone in tally.zones:
+        yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
+    elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
+        yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
+    if answers.prices is not None:
+        yield Assumption(what=f"Prices are {answers.prices.replace('-', ' ')}.", by="flag")
+    if "transactions" in profile.tables and "status" not in reader.filled_columns("transactions"):
+        yield Assumption(what="Every order counts as sold: no column says whether it was paid.", by="default")
+
+
+def _write(
+    folder: Path,
+    parts: Mapping[TableKey, Sequence[tuple[str, pl.LazyFrame]]],
+    before: Provenance,
+    records: Sequence[FileRecord],
+    key: _LazyKey,
+    k: int,
+) -> Provenance:
+    tables: dict[TableName, pl.LazyFrame] = {}
+    overlaps: list[Overlap] = []
+    emptied, small = 0, ()
+    for table, of_table in parts.items():
+        once = counted_once(table, of_table)
+        overlaps += once.overlaps
+        rows = once.rows
+        if table == "transactions" and k > 1:
+            done = coarsened(rows, k)
+            rows, emptied, small = done.rows, done.emptied, done.small_countries
+        tables[table] = rows
+    counts = {name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()}
+    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
+    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
+        raise UsageError(
+            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the key "
+            "file of then (--key-file), or import into a new folder."
+        )
+    provenance = Provenance(
+        files=(*before.files, *records),
+        tables=counts,
+        overlaps=(*before.overlaps, *overlaps),
+        privacy=Privacy(
+            key_fingerprint=fingerprint,
+            k=k,
+            rows_coarsened=before.privacy.rows_coarsened + emptied,
+            small_countries=small,
+        ),
+    )
+    write_tables(folder, tables, provenance)
+    return provenance
