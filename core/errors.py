@@ -12,6 +12,7 @@ XboptError                      1  internal error
 │   └── PlanTableError          2  a plan's file that cannot be used; carries every problem found, with its place
 ├── SupportError                3  the log cannot answer the question
 │   └── RefusedFileError        3  a file of a shop or platform that lacks what is asked of it
+├── CalibrationError            3  a seller's data cannot answer what is asked of them
 ├── ExplorationCostError        3  exploration costs more than was allowed
 ├── BudgetError                 4  constraints that no plan can meet
 │   └── InfeasiblePlanError     4  names the limits in conflict and the cheapest way out
@@ -100,6 +101,12 @@ class PolicyError(XboptError):
 
 class SupportError(XboptError):
     """Raised when a log cannot answer the question that is asked of it."""
+
+    exit_code = 3
+
+
+class CalibrationError(XboptError):
+    """Raised when a seller's data cannot answer what is asked of them; the message says what would."""
 
     exit_code = 3
 
