@@ -7,6 +7,7 @@ XboptError                      1  internal error
 ├── ScenarioError               2  a scenario that cannot be used; carries every problem found, with its place
 ├── DecisionError               2  a decision of the wrong shape, or with values that are no numbers
 ├── DecisionLogError            2  a decision log that cannot be read or written
+├── PanelError                  2  a panel of media and orders that cannot be read, or is not about the scenario
 ├── TableError                  2  a dated table (taxes, duties, events) that is broken or lacks a date
 ├── PolicyError                 2  an unknown policy, or one that does not fit the scenario
 │   └── PlanTableError          2  a plan's file that cannot be used; carries every problem found, with its place
@@ -83,6 +84,12 @@ class DecisionError(XboptError):
 
 class DecisionLogError(XboptError):
     """Raised when a decision log cannot be read or written."""
+
+    exit_code = 2
+
+
+class PanelError(XboptError):
+    """Raised when a panel of media and orders cannot be read, or is not about the scenario; the message says where."""
 
     exit_code = 2
 
