@@ -18,6 +18,7 @@ from xbopt.calibration.price_lines import (
     without_breaks,
 )
 from xbopt.calibration.price_pooling import GroupElasticity, pooled_groups
+from xbopt.calibration.time_controls import Control, control_terms, numbered, rows_with_sales, time_control
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.studies.frames import Frame, frame_of
 
@@ -28,10 +29,8 @@ PRIOR_ONLY = 0.8
 """Posterior over prior standard deviation from which on nothing was learnt."""
 _FEW_CLUSTERS = 20
 _BLOCK_WEEKS = 8
-_LEFT_SHARE = 0.05
 _LEAST_MOVE = 1e-3
 
-Control = Literal["region_week", "week", "smooth"]
 Reason = Literal["", "prices_never_moved", "prices_moved_together", "too_little_data", "no_convergence", "wide"]
 PriceCode = Literal[
     "quantity_breaks",
@@ -246,13 +245,15 @@ class _PriceFit:
 def _fit(cells: PriceCells, instruments: FloatArray | None) -> _PriceFit:
     if len(cells) < 2 * _BLOCK_WEEKS:
         return _PriceFit(reason="too_little_data")
-    control = _control(cells, cells.log_price if instruments is None else instruments)
+    places = cells.series, cells.region, cells.week
+    control = time_control(cells.log_price if instruments is None else instruments, *places)
     if control is None:
         return _PriceFit(reason="prices_moved_together" if cells.price_changes else "prices_never_moved")
-    kept = _with_sales(cells, control)
+    kept = rows_with_sales(cells.units, control, *places)
     if len(kept) < 2 * _BLOCK_WEEKS:
         return _PriceFit(reason="too_little_data")
-    regressors, groups = _regressors(cells, control, kept)
+    smooth, groups = control_terms(control, *(place[kept] for place in places))
+    regressors = np.column_stack([cells.log_price[kept], smooth])
     exposure = cells.days[kept] / 7.0
     try:
         fit = fit_counts(cells.units[kept], regressors, groups, exposure=exposure)
@@ -284,54 +285,6 @@ def _fit(cells: PriceCells, instruments: FloatArray | None) -> _PriceFit:
     )
 
 
-def _control(cells: PriceCells, moved: FloatArray) -> Control | None:
-    """The strictest control over time that leaves enough of what moves; None where nothing does.
-
-    It looks at prices alone and never at demand, so that it cannot choose a result.
-    """
-    weights = np.ones(len(cells))
-    columns = moved.reshape(len(cells), -1)
-    own = absorb(columns, [cells.series], weights)
-    size = np.sqrt((own**2).mean(axis=0))
-    if not size.max(initial=0.0) > _LEAST_MOVE:
-        return None
-    candidates: tuple[Control, ...] = ("region_week", "week", "smooth")
-    for control in candidates:
-        extra, groups = _regressors(cells, control, np.arange(len(cells)))
-        left = absorb(np.column_stack([columns, extra[:, 1:]]), groups, weights)
-        rest, smooth = left[:, : columns.shape[1]], left[:, columns.shape[1] :]
-        if smooth.shape[1]:
-            rest = rest - smooth @ np.linalg.lstsq(smooth, rest, rcond=None)[0]
-        share = np.sqrt((rest**2).mean(axis=0)) / np.maximum(size, 1e-12)
-        if share.max(initial=0.0) > np.sqrt(_LEFT_SHARE):
-            return control
-    return None
-
-
-def _regressors(cells: PriceCells, control: Control, rows: IntArray) -> tuple[FloatArray, list[IntArray]]:
-    """Regressors ``(N, K)`` whose first is the price, and the groups whose effects are absorbed."""
-    price, series, week = cells.log_price[rows], _numbered(cells.series[rows]), cells.week[rows]
-    if control == "smooth":
-        turn = 2.0 * np.pi * week / 52.18
-        smooth = np.column_stack([week / 52.18, np.sin(turn), np.cos(turn)])
-        return np.column_stack([price, smooth[:, : 1 if week.max(initial=0) < 26 else 3]]), [series]
-    period = week if control == "week" else cells.region[rows] * 100_000 + week
-    return price[:, None], [series, _numbered(period)]
-
-
-def _with_sales(cells: PriceCells, control: Control) -> IntArray:
-    """Rows of groups in which something was sold; others have no finite effect."""
-    rows = np.arange(len(cells))
-    while True:
-        _, groups = _regressors(cells, control, rows)
-        good = np.ones(len(rows), dtype=bool)
-        for group in groups:
-            good &= np.bincount(group, cells.units[rows])[group] > 0.0
-        if good.all():
-            return rows
-        rows = rows[good]
-
-
 def _clusters(cells: PriceCells, control: Control) -> IntArray:
     """What may hang together: all of a product, else a product in a region, else eight weeks of it.
 
@@ -355,7 +308,7 @@ def _naive(cells: PriceCells) -> float:
     sold = np.flatnonzero((cells.units > 0.0) & np.isfinite(cells.log_average))
     if not len(sold):
         return np.nan
-    groups = [_numbered(cells.series[sold]), _numbered(cells.region[sold] * 100_000 + cells.week[sold])]
+    groups = [numbered(cells.series[sold]), numbered(cells.region[sold] * 100_000 + cells.week[sold])]
     within = absorb(np.column_stack([np.log(cells.units[sold]), cells.log_average[sold]]), groups, np.ones(len(sold)))
     below = float(within[:, 1] @ within[:, 1])
     return float(within[:, 0] @ within[:, 1]) / below if below > _LEAST_MOVE * len(sold) * 1e-3 else np.nan
@@ -393,7 +346,3 @@ def _findings(
     if fit.usable and np.isfinite(fit.of_orders) and abs(fit.value - fit.of_orders) > 2.0 * fit.wide_se + 0.2:
         found.append(PriceFinding(code="orders_differ", figures={"units": fit.value, "orders": fit.of_orders}))
     return found
-
-
-def _numbered(values: IntArray) -> IntArray:
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
