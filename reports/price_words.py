@@ -45,8 +45,8 @@ def price_sentences(estimate: PriceEstimate, numbers: NumberFormat) -> tuple[str
     else:
         taken = "" if estimate.control is None else f", with {_CONTROLS[estimate.control]} taken out"
         told = (
-            f"from {numbers.count(estimate.price_changes)} price changes of {numbers.count(estimate.products)} products "
-            f"in {numbers.count(estimate.weeks)} weeks"
+            f"from {numbers.count(estimate.price_changes)} price changes of {numbers.count(estimate.products)} "
+            f"products in {numbers.count(estimate.weeks)} weeks"
         )
         verdict = f"Price elasticity: {interval}, {told}{taken}."
     return (verdict, *(_PRICE_FINDINGS[finding.code](finding, numbers) for finding in estimate.findings))
