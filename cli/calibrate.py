@@ -93,7 +93,11 @@ def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | 
 
     write_calibration(result, out)
     if as_json:
-        files = {"scenario": out} | ({} if report is None else {"report": report}) | ({} if xlsx is None else {"xlsx": xlsx})
+        files = (
+            {"scenario": out}
+            | ({} if report is None else {"report": report})
+            | ({} if xlsx is None else {"xlsx": xlsx})
+        )
         print_json(calibration_json(result, files))
     else:
         _print(result)

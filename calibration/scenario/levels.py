@@ -170,7 +170,9 @@ _BY_DEFINITION = Source(evidence="M", source="By definition: scales visits_per_1
 def _write(draft: Draft, replay: Draft, period: str) -> None:
     note = "Orders are counted, and visits set to fit them at the conversion assumed and the media's assumed effect"
     fitted = Source(evidence="E", source=f"Orders of {period}", note=note)
-    types = Source(evidence="E", source=f"Repeat orders of {period}", note=f"Ratios of types by the repeat model. {note}")
+    types = Source(
+        evidence="E", source=f"Repeat orders of {period}", note=f"Ratios of types by the repeat model. {note}"
+    )
     why = "How many frequent buyers of long standing there are tells how slowly customers leave"
     leaving = Source(evidence="E", source=f"BG/NBD fit, and repeat orders of {period}", note=why)
     regions = cast("list[Plain]", cast("Plain", replay.data["market"])["regions"])

@@ -95,9 +95,7 @@ class CustomerBase:
         return np.bincount(again, minlength=self.purchases.days)[: self.purchases.days].astype(np.float64)
 
 
-def customer_base(
-    purchases: Purchases, regions: Sequence[str], segments: Segments, label: IntArray
-) -> CustomerBase:
+def customer_base(purchases: Purchases, regions: Sequence[str], segments: Segments, label: IntArray) -> CustomerBase:
     """The base of the regions, with the repeat models of its segments.
 
     Args:

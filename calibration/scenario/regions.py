@@ -152,7 +152,10 @@ def put_order_levels(draft: Draft, shop: Shop, segment_of: pl.DataFrame) -> None
 
 
 def put_people(
-    draft: Draft, prospects: Mapping[tuple[int, int], float], customers: Sequence[Sequence[Mapping[str, int]]], day: date
+    draft: Draft,
+    prospects: Mapping[tuple[int, int], float],
+    customers: Sequence[Sequence[Mapping[str, int]]],
+    day: date,
 ) -> None:
     """Write population and first customers of each cell.
 

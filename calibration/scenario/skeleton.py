@@ -135,7 +135,11 @@ def build_skeleton(
         segments=tuple(id_ for id_, _ in segments),
         panel=named.with_columns(pl.col("channel").replace(ids)),
         bought=bought,
-        past=tuple(past_rows(panel.filter(pl.col("region").is_in(list(shop.regions))), channels=ids, segments=parts, start=start)),
+        past=tuple(
+            past_rows(
+                panel.filter(pl.col("region").is_in(list(shop.regions))), channels=ids, segments=parts, start=start
+            )
+        ),
         season=season,
         levels=levels,
         counted=counted,
@@ -204,7 +208,9 @@ def _counted(
     return counted, prospects
 
 
-def _unnamed_orders(panel: pl.DataFrame, regions: Sequence[str], first: date, days: int) -> tuple[FloatArray, FloatArray]:
+def _unnamed_orders(
+    panel: pl.DataFrame, regions: Sequence[str], first: date, days: int
+) -> tuple[FloatArray, FloatArray]:
     """First and repeat orders ``(R, 1)`` where orders name no customer: all first ones, unless the shop says."""
     rows = panel.filter(
         pl.col("channel").is_null()
