@@ -1,4 +1,7 @@
-"""Reference rates of currencies: yearly means of the ECB's euro rates. Source: ECB."""
+"""Reference rates of currencies: yearly means of the ECB's euro rates; of other currencies, rates of one day.
+
+Source: ECB; The Economist (Big Mac index) where the ECB gives none.
+"""
 
 from functools import cache
 from pathlib import Path
