@@ -21,7 +21,7 @@ from xbopt.core.errors import UsageError
 if TYPE_CHECKING:
     from datetime import date
 
-    from xbopt.calibration.scenario.calibrate import Calibration, Options
+    from xbopt.calibration.scenario.calibrate import Calibration
 
 
 def calibrate_command(
@@ -33,9 +33,18 @@ def calibrate_command(
     like: Annotated[
         str | None,
         typer.Option(
-            "--like", help="Scenario to start from, for what the data do not tell.", autocompletion=scenario_names
+            "--like",
+            help="Scenario to start from, for what the data do not tell; else public facts.",
+            autocompletion=scenario_names,
         ),
     ] = None,
+    trade: Annotated[
+        str | None,
+        typer.Option("--trade", metavar="home", help="What is sold, for facts where no --like is named."),
+    ] = None,
+    origin: Annotated[
+        str, typer.Option("--origin", metavar="CN", help="Where the goods come from, for these facts.")
+    ] = "any",
     regions: Annotated[
         str | None, typer.Option("--regions", metavar="DE,FR", help="Countries to take; those with enough orders.")
     ] = None,
@@ -72,6 +81,8 @@ def calibrate_command(
         name=_name(out),
         currency=currency,
         like=like,
+        trade=trade,
+        origin=origin,
         regions=None if regions is None else tuple(part.strip().upper() for part in regions.split(",")),
         start=None if start is None else _day("--start", start),
         days=days,

@@ -10,9 +10,12 @@ import polars as pl
 
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded, shares
 from xbopt.calibration.scenario.shop import Shop
+from xbopt.core.arrays import FloatArray
 
 BANDS = 3
-_NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+_NICE = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_LEAST_BAND = 0.1
+"""Share of the revenue that a band has to bring."""
 _LEAST_REFUNDS = 30
 """Refunds of a shop below which its return rate is not measured."""
 
@@ -44,11 +47,30 @@ def price_bands(lines: pl.DataFrame) -> tuple[float, ...]:
     edges: list[float] = []
     for n in range(1, BANDS):
         wanted = float(price[order][int(np.searchsorted(part, n / BANDS))])
-        power = 10.0 ** np.floor(np.log10(wanted))
-        edge = min((power * step for step in (*_NICE, 10.0)), key=lambda nice: abs(np.log(nice / wanted)))
-        if price.min() < edge <= price.max() and edge not in edges:
-            edges.append(float(rounded(edge)))
-    return tuple(edges)
+        for edge in (_nice(wanted), _between(price, wanted)):
+            bands = np.bincount(np.digitize(price, sorted([*edges, edge])), value, minlength=len(edges) + 2)
+            if bands.min() >= _LEAST_BAND * value.sum():
+                edges.append(edge)
+                break
+    return tuple(sorted(edges))
+
+
+def _nice(wanted: float) -> float:
+    """The round number next to a price."""
+    power = 10.0 ** np.floor(np.log10(wanted))
+    return float(rounded(min((power * step for step in _NICE), key=lambda nice: abs(np.log(nice / wanted)))))
+
+
+def _between(price: FloatArray, wanted: float) -> float:
+    """A number as short as can be between a price and the next one: above it, or below where it is the dearest."""
+    above, below = price[price > wanted], price[price < wanted]
+    low, high = (wanted, float(above.min())) if above.size else (float(below.max(initial=0.0)), wanted)
+    for digits in range(1, 7):
+        step = 10.0 ** (np.floor(np.log10(high)) - digits + 1)
+        found = float(rounded((np.floor(low / step) + 1.0) * step, 8))
+        if found <= high:
+            return found
+    return high
 
 
 def with_band(lines: pl.DataFrame, edges: Sequence[float]) -> pl.DataFrame:

@@ -13,20 +13,22 @@ from xbopt.calibration.customers.profiles import customer_table
 from xbopt.calibration.customers.purchases import purchases_of
 from xbopt.calibration.customers.segments import Segments, learn_segments
 from xbopt.calibration.scenario.assortment import Costs
+from xbopt.calibration.scenario.channels import kinds_of
 from xbopt.calibration.scenario.draft import Draft, Plain
 from xbopt.calibration.scenario.findings import Finding
-from xbopt.calibration.scenario.like import started_from
+from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
+from xbopt.calibration.scenario.plan import MEDIA_SHARE
 from xbopt.calibration.scenario.shop import Shop, read_shop
 from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton
 from xbopt.core.documents.document import Document
-from xbopt.core.errors import CalibrationError, UsageError
+from xbopt.core.errors import CalibrationError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
 from xbopt.core.scenario.provenance import numeric_paths, provenance_of
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.imports.data_folder import read_data_folder
-from xbopt.imports.panel import ImportedPanel, PanelNote, build_panel, only_currency
+from xbopt.imports.panel import ImportedPanel, build_panel, only_currency
 from xbopt.imports.rates import converted
 from xbopt.simulator.build import build_market
 from xbopt.studies.frames import Frame, frame_of
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from xbopt.studies.simulate import Progress
 
 LEAST_DAYS = 28
+GENERAL = "general"
+"""The trade whose facts hold where nobody says what is sold."""
 _YEAR_WEEKS = 52
 _NAMED_SHARE = 0.5
 """Share of orders that must name a customer before customers are told apart."""
@@ -50,7 +54,9 @@ class Options:
     Attributes:
         name: Name of the scenario.
         currency: Currency to count in; that of the orders where None.
-        like: Scenario to start from, for what the data do not tell.
+        like: Scenario to start from, for what the data do not tell; facts of trade and countries where None.
+        trade: What is sold, for these facts; general merchandise where None.
+        origin: Where the goods come from, for these facts: an ISO code, ``EU`` or ``any``.
         regions: Countries to take; those with enough orders where None.
         start: First day of the scenario; the day after the last of the data where None.
         days: Days of the scenario.
@@ -62,6 +68,8 @@ class Options:
     name: str = "calibrated"
     currency: str | None = None
     like: str | Path | None = None
+    trade: str | None = None
+    origin: str = "any"
     regions: tuple[str, ...] | None = None
     start: date | None = None
     days: int = 90
@@ -176,7 +184,7 @@ def calibrate_tables(
     tell("customers", 0, 0)
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
-    draft = _started(chosen, currency, start)
+    draft = _started(chosen, shop, panel.frame, start)
     tell("levels", 0, 0)
     skeleton = build_skeleton(
         draft,
@@ -259,10 +267,26 @@ def _customers(cleaned: Cleaned, shop: Shop, seed: int) -> tuple[CustomerBase | 
     return customer_base(purchases, shop.regions, segments, segments.of(table)), segments
 
 
-def _started(chosen: Options, currency: str, start: date) -> Draft:
-    if chosen.like is None:
-        raise UsageError("Name a scenario to start from, for what the data do not tell: --like SCENARIO.")
-    return started_from(chosen.like, currency=currency, day=start)
+def _started(chosen: Options, shop: Shop, panel: pl.DataFrame, start: date) -> Draft:
+    """The market to start from: another scenario's, or that of facts for a seller of this size."""
+    if chosen.like is not None:
+        return started_from(chosen.like, currency=shop.currency, day=start)
+    media = panel.filter(pl.col("channel").is_not_null() & pl.col("region").is_in(list(shop.regions)))
+    spent = float(media["spend"].sum() or 0.0)
+    revenue = float(shop.orders["value"].sum())
+    return started_from_facts(
+        trade=chosen.trade or GENERAL,
+        origin=chosen.origin,
+        countries=shop.regions,
+        currency=shop.currency,
+        day=start,
+        days=chosen.days,
+        spend_a_day=max(spent, MEDIA_SHARE * revenue * (spent == 0.0)) / shop.days,
+        order_value=revenue / shop.orders.height,
+        orders_a_month=30.4 * shop.orders.height / shop.days,
+        gross_margin=chosen.costs.gross_margin,
+        channels=kinds_of([str(name) for name in media["channel"].unique()]),
+    )
 
 
 def _findings(
@@ -280,6 +304,8 @@ def _findings(
 
     if not skeleton.bought:
         add("no_media", is_loud=True)
+    if chosen.like is None and chosen.trade is None:
+        add("trade_assumed", GENERAL)
     if base is None:
         add("no_customers", is_loud=True)
     elif base.market is None:

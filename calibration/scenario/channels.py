@@ -10,17 +10,18 @@ import polars as pl
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.like import by_kind
 
+_BEFORE_SATURATION = 2.0
 _LEAST_DAYS = 14
 """Days of spend that a channel needs; one that is bought more rarely is a test and not part of the mix."""
 _KINDS = (
     ("retarget", "retargeting"), ("remarket", "retargeting"), ("criteo", "retargeting"), ("email", "email"),
     ("e-mail", "email"), ("klaviyo", "email"), ("mailchimp", "email"), ("newsletter", "email"), ("youtube", "video"),
-    ("video", "video"), ("tv", "video"), ("influencer", "influencer"), ("creator", "influencer"),
-    ("affiliate", "affiliate"), ("compar", "comparison"), ("shopping", "search"), ("search", "search"),
-    ("google", "search"), ("microsoft", "search"), ("bing", "search"), ("amazon", "search"), ("apple", "search"),
-    ("meta", "social"), ("facebook", "social"), ("instagram", "social"), ("tiktok", "social"), ("pinterest", "social"),
-    ("snapchat", "social"), ("reddit", "social"), ("linkedin", "social"), ("twitter", "social"), ("social", "social"),
-    ("display", "retargeting"),
+    ("tiktok", "short_video"), ("reels", "short_video"), ("short_video", "short_video"), ("video", "video"),
+    ("tv", "video"), ("influencer", "influencer"), ("creator", "influencer"), ("affiliate", "affiliate"),
+    ("compar", "shopping"), ("shopping", "shopping"), ("search", "search"), ("google", "search"),
+    ("microsoft", "search"), ("bing", "search"), ("amazon", "search"), ("apple", "search"), ("meta", "social"),
+    ("facebook", "social"), ("instagram", "social"), ("pinterest", "social"), ("snapchat", "social"),
+    ("reddit", "social"), ("linkedin", "social"), ("twitter", "social"), ("social", "social"), ("display", "display"),
 )  # fmt: skip
 """Words in names of platforms and channels, and the kind of media that they tell; the first that fits counts."""
 
@@ -49,6 +50,12 @@ class Bought:
     by_region: dict[str, float]
     cost_by_region: dict[str, float]
     by_click: bool
+
+
+def kinds_of(names: Sequence[str]) -> tuple[str, ...]:
+    """Kinds of media that some names tell, each once; names that tell none are left out."""
+    found = (next((kind for word, kind in _KINDS if word in name.lower()), "") for name in sorted(names))
+    return tuple(dict.fromkeys(kind for kind in found if kind))
 
 
 def identifier(name: str, taken: Sequence[str] = ()) -> str:
@@ -117,6 +124,7 @@ def put_channels(draft: Draft, bought: Sequence[Bought], panel: pl.DataFrame, pe
         per_1000 = 1000.0 * one.spend / days / max(reachable, 1.0)
         source = Source(evidence="M", source=f"Spend {period}", note="Mean spend a day: the price paid holds there")
         draft.put(("channels", c, "price", "reference_per_1000"), max(rounded(per_1000), 1e-9), source)
+        _put_response(draft, c, one, days * max(reachable, 1.0), period)
 
 
 def _put_price(draft: Draft, c: int, one: Bought, period: str) -> None:
@@ -132,14 +140,33 @@ def _put_price(draft: Draft, c: int, one: Bought, period: str) -> None:
     levels = {region: min(max(level, 0.01), 100.0) for region, level in levels.items()}
     if len(levels) > 1:
         draft.put(("channels", c, "price", "by_region"), levels, source)
+
+
+def _put_response(draft: Draft, c: int, one: Bought, head_days: float, period: str) -> None:
+    """Put the half-saturation at the mean exposure, where the click rate seen is half of that of the first exposures.
+
+    A prior: only spend that varies tells how response bends.
+    """
+    channel = cast("list[Plain]", draft.data["channels"])[c]
+    stated = cast("float", channel["visits_per_1000_impressions"])
+    seen = one.impressions or (1000.0 * one.clicks / stated if one.clicks else 0.0)
+    if not seen:
+        return
+    half = min(max(rounded(seen / head_days), 1e-4), 100.0)
+    draft.put(
+        ("channels", c, "saturation", "half_saturation"),
+        half,
+        Source(
+            evidence="src",
+            source="Half saturation near the usual exposure: 0.5 to 1.5 times median spend in public media-mix models",
+            note=f"Mean impressions a head and day, {period}",
+        ),
+    )
     if one.clicks and one.impressions:
-        rate = min(max(rounded(1000.0 * one.clicks / one.impressions), 1e-4), 900.0)
-        note = "Clicks as the platform counts them; what they bring is told by the fit"
-        draft.put(
-            ("channels", c, "visits_per_1000_impressions"),
-            rate,
-            Source(evidence="M", source=f"Clicks and impressions of {one.channel}, {period}", note=note),
-        )
+        rate = min(max(rounded(_BEFORE_SATURATION * 1000.0 * one.clicks / one.impressions), 1e-4), 900.0)
+        note = "Twice the click rate seen, since that is at half saturation"
+        source = Source(evidence="E", source=f"Clicks and impressions of {one.channel}, {period}", note=note)
+        draft.put(("channels", c, "visits_per_1000_impressions"), rate, source)
 
 
 def _people(draft: Draft) -> tuple[float, float]:

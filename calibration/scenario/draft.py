@@ -39,12 +39,14 @@ class Draft:
         taken_over: Entries of the market that it was started from, which speak where no source of ours does.
         sources: Our own, by path.
         unsourced: What to say of a number that nobody speaks for.
+        usual_mix: Weights of its channels in the plan of the market started from.
     """
 
     data: Plain
     taken_over: tuple[Plain, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     unsourced: Source = Source(evidence="E", source="Assumption")
+    usual_mix: dict[str, float] = field(default_factory=dict[str, float])
 
     def put(self, path: Path, value: object, source: Source, *, pattern: str = "") -> None:
         """Set a value, and say where it comes from.
@@ -65,8 +67,9 @@ class Draft:
         Raises:
             ScenarioError: The data are no scenario.
         """
+        # Of entries that say as much about a path the last one counts, and that has to be ours.
         own = [source.entry(path) for path, source in self.sources.items()]
-        whole: Plain = {**self.data, "provenance": [*own, *self.taken_over]}
+        whole: Plain = {**self.data, "provenance": [*self.taken_over, *own]}
         model = check_document(Document(data=whole, file="calibrated scenario"))
         used = _used(model, whole["provenance"])
         missing = [self.unsourced.entry(path) for path in uncovered(model)]

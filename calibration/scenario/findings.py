@@ -7,6 +7,7 @@ from typing import Literal
 FindingCode = Literal[
     "no_media",
     "no_customers",
+    "trade_assumed",
     "few_weeks",
     "no_repeat_model",
     "countries_left_out",

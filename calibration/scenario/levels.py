@@ -47,6 +47,7 @@ class Counted:
         customers: Customers by bucket on the first morning, by region and segment.
         spend: Media spend ``(R, C)`` over the days.
         discount_frac: Mean discount ``(R,)``.
+        visits: Visits of these days, all regions together; None where nobody counted them.
     """
 
     first: date
@@ -56,6 +57,7 @@ class Counted:
     customers: Sequence[Sequence[dict[str, int]]]
     spend: FloatArray
     discount_frac: FloatArray
+    visits: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,27 @@ def _write(draft: Draft, replay: Draft, period: str) -> None:
         for k, kind in enumerate(cast("list[Plain]", segment["customer_types"])):
             draft.put(("segments", s, "customer_types", k, "visits_per_1000"), kind["visits_per_1000"], types)
             draft.put(("segments", s, "customer_types", k, "daily_dropout"), kind["daily_dropout"], leaving)
+
+
+def put_conversion(draft: Draft, counted: Counted, period: str) -> None:
+    """Write the cart rate at which the visits counted bring the orders counted; the checkout rate stays.
+
+    A customer's visit leads to an order ``customer_conversion`` times as often as a prospect's, so that visits are
+    ``(first + repeat / customer_conversion) / (cart * checkout)``.
+    """
+    if not counted.visits:
+        return
+    first, again = counted.first_orders.sum(axis=0), counted.repeat_orders.sum(axis=0)
+    segments = cast("list[Plain]", draft.data["segments"])
+    gain = np.array([cast("float", segment.get("customer_conversion", 1.5)) for segment in segments])
+    stated = np.array([_per_visit(segment) for segment in segments])
+    # What each segment's orders need of visits at its own conversion tells how far all of them are off.
+    scale = float(((first + again / gain) / stated).sum()) / counted.visits
+    note = "One factor for all segments: sessions do not tell segments apart. Sessions are counted after consent"
+    source = Source(evidence="M", source=f"{counted.visits:,.0f} sessions and the orders of {period}", note=note)
+    for s, segment in enumerate(segments):
+        rate = _number(segment, "cart_rate") * scale
+        draft.put(("segments", s, "cart_rate"), _bounded(rate, 1e-6, 0.9), source)
 
 
 def _replay(draft: Draft, counted: Counted) -> Draft:

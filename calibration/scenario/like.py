@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import cast
 
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, scaled_money
+from xbopt.core.defaults.money_words import Money
+from xbopt.core.defaults.wish import Wish
 from xbopt.core.documents.document import Document
 from xbopt.core.errors import UsageError
+from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.loading import check_document, read_document
 from xbopt.core.tables.reference_rates import reference_rate
+from xbopt.studies.new_for.answers import LAST_DAYS, Answers
+from xbopt.studies.new_for.scenario import new_for
 
+LEAST_DAYS = 7
 _DROPPED = ("history", "plan", "shocks", "vital_signs", "places", "synergies")
 """What was done there, what went on there, and what names its own channels: nothing of it is this shop's."""
 
@@ -31,25 +37,65 @@ def started_from(like: str | Path, *, currency: str, day: date) -> Draft:
     """
     document = read_document(like)
     model = check_document(Document(data=document.data, file=document.file))
-    plain = cast("Plain", model.model_dump(mode="json", exclude_unset=True))
     own = model.market.base_currency
     rate = 1.0 if own == currency else reference_rate(own, currency, day.year)
     if rate is None:
         raise UsageError(f"No rate of {own} against {currency} is known; name a --like scenario in {currency}.")
-    entries = tuple(_elsewhere(entry, model.name) for entry in cast("list[Plain]", plain.pop("provenance", [])))
-    for name in _DROPPED:
-        plain.pop(name, None)
+    return _draft(model, rate, name=model.name)
+
+
+def started_from_facts(
+    *,
+    trade: str,
+    origin: str,
+    countries: Sequence[str],
+    currency: str,
+    day: date,
+    days: int,
+    spend_a_day: float,
+    order_value: float,
+    orders_a_month: float,
+    gross_margin: float | None,
+    channels: Sequence[str],
+) -> Draft:
+    """A draft from the tables of facts, as ``scenario new --for`` makes one for a seller of this size.
+
+    Raises:
+        TableError: The trade, a country or the origin is in no table of facts.
+        UsageError: A figure is out of range.
+    """
+    money = Money(amount=spend_a_day, currency=currency, period_days=1.0)
+    kinds = {"channels": tuple(channels)} if channels else {}
+    answers = Answers(
+        wish=Wish(trade=trade, origin=origin, countries=tuple(countries), money=money),
+        start=day,
+        days=min(max(days, LEAST_DAYS), LAST_DAYS),
+        order_value_base=order_value,
+        orders_a_month=orders_a_month,
+        gross_margin_frac=gross_margin,
+        **kinds,
+    )
+    return _draft(new_for(answers, name="facts").scenario.document, 1.0, name="")
+
+
+def _draft(model: ScenarioDocument, rate: float, *, name: str) -> Draft:
+    """A draft of a document, its money times a rate; where a name is given, measured numbers are of another market."""
+    plain = cast("Plain", model.model_dump(mode="json", exclude_unset=True))
+    entries = cast("list[Plain]", plain.pop("provenance", []))
+    plan = cast("Plain", plain.get("plan", {}))
+    for part in _DROPPED:
+        plain.pop(part, None)
     plain["budget"] = {"total_base": 1.0, "max_daily_multiple": model.budget.max_daily_multiple}
-    uncertainty = cast("Plain", plain.get("uncertainty", {}))
-    uncertainty.pop("draws", None)
-    cast("Plain", plain["calendar"]).pop("custom_events", None)
-    cast("Plain", plain["calendar"]).pop("regions", None)
+    cast("Plain", plain.get("uncertainty", {})).pop("draws", None)
+    for part in ("custom_events", "regions"):
+        cast("Plain", plain["calendar"]).pop(part, None)
     cast("Plain", plain["horizon"]).pop("after", None)
     cast("Plain", plain.get("tactics", {})).pop("menu", None)
     return Draft(
         data=plain if rate == 1.0 else cast("Plain", scaled_money(plain, rate)),
-        taken_over=entries,
-        unsourced=Source(evidence="E", source=f"Taken over from {model.name}"),
+        taken_over=tuple(_elsewhere(entry, name) for entry in entries) if name else tuple(entries),
+        unsourced=Source(evidence="E", source=f"Taken over from {name}" if name else "Assumption"),
+        usual_mix=cast("dict[str, float]", plan.get("channels", {})),
     )
 
 

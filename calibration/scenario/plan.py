@@ -65,7 +65,8 @@ def put_plan(
         note = "No advertising is in the data: give the spend of platforms, or set the budget"
         assumed = Source(evidence="E", source=f"Assumption: {MEDIA_SHARE:.0%} of late revenue", note=note)
         draft.put(("budget", "total_base"), rounded(MEDIA_SHARE * revenue_a_day * days, 3), assumed)
-        draft.put(("plan", "channels"), shares(dict.fromkeys(ids, 1.0)), Source(evidence="E", source="Assumption"))
+        mix = {name: draft.usual_mix.get(name, 0.0) for name in ids}
+        draft.put(("plan", "channels"), shares(mix), Source(evidence="E", source="Taken over", note=note))
     draft.put(("plan", "segments"), dict(segments), told)
 
 
@@ -124,13 +125,9 @@ def past_rows(
 
 def spend_of(panel: pl.DataFrame, regions: Sequence[str], channels: Mapping[str, str]) -> FloatArray:
     """Spend of a panel ``(R, C)``, in the order of regions and of the channels' ids."""
-    cells = dict(
-        ((r, c), s)
-        for r, c, s in panel.filter(pl.col("channel").is_in(list(channels)))
-        .group_by("region", "channel")
-        .agg(pl.col("spend").sum())
-        .iter_rows()
-    )
+    media = panel.filter(pl.col("channel").is_in(list(channels)))
+    sums = media.group_by("region", "channel").agg(pl.col("spend").sum())
+    cells = {(region, channel): spend for region, channel, spend in sums.iter_rows()}
     return np.array([[float(cells.get((r, name), 0.0)) for name in channels] for r in regions]).reshape(
         len(regions), len(channels)
     )

@@ -11,7 +11,7 @@ import polars as pl
 from xbopt.calibration.scenario.assortment import Costs, price_bands, put_baskets, put_products
 from xbopt.calibration.scenario.channels import Bought, bought_media, put_channels
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
-from xbopt.calibration.scenario.levels import Counted, LevelFit, put_levels
+from xbopt.calibration.scenario.levels import Counted, LevelFit, put_conversion, put_levels
 from xbopt.calibration.scenario.people import CustomerBase, put_customers, rates_of
 from xbopt.calibration.scenario.plan import past_rows, put_plan, revenue_shares, spend_of
 from xbopt.calibration.scenario.regions import put_order_levels, put_people, put_regions
@@ -23,6 +23,8 @@ FIRST_ORDERS_PER_1000 = 0.03
 """First orders a day per 1,000 prospects: assumed, and what alone turns first orders into a number of prospects."""
 _LEVEL_DAYS = 182
 _LEAST_PROSPECTS = 100.0
+_MOST_UNTOLD = 0.1
+"""Share of days without sessions up to which the others stand for them."""
 _BUCKETS = ("new", "active", "at_risk", "lapsed")
 
 
@@ -125,8 +127,11 @@ def build_skeleton(
         customers=counted.customers,
         spend=spend,
         discount_frac=_discounts(window, shop.regions),
+        visits=_visits(window, shop.regions),
     )
-    levels = put_levels(draft, counted, rates_of(draft, base), f"{counted.first} to {_after(counted, last=True)}")
+    replayed = f"{counted.first} to {_after(counted, last=True)}"
+    put_conversion(draft, counted, replayed)
+    levels = put_levels(draft, counted, rates_of(draft, base), replayed)
     named = panel.filter(pl.col("region").is_in(list(shop.regions))).filter(
         pl.col("channel").is_null() | pl.col("channel").is_in(list(ids))
     )
@@ -278,6 +283,14 @@ def _discounts(window: pl.DataFrame, regions: Sequence[str]) -> FloatArray:
     rows = window.filter(pl.col("channel").is_null()).group_by("region").agg(pl.col("discount_frac").mean())
     table: Mapping[str, float | None] = dict(rows.iter_rows())
     return np.array([table.get(r) or 0.0 for r in regions])
+
+
+def _visits(window: pl.DataFrame, regions: Sequence[str]) -> float | None:
+    """All visits of some days; None where a day or region has none told."""
+    rows = window.filter(pl.col("channel").is_null() & pl.col("region").is_in(list(regions)))
+    if rows.is_empty() or rows["visits"].null_count() > _MOST_UNTOLD * rows.height:
+        return None
+    return float(rows["visits"].sum()) / (1.0 - rows["visits"].null_count() / rows.height)
 
 
 def _assumed_spend(draft: Draft, counted: Counted) -> FloatArray:

@@ -4,6 +4,11 @@ from xbopt.reports.calibration.report import CalibrationReport
 from xbopt.reports.kit.figures import Fact
 from xbopt.reports.kit.page_parts import PageContent, Section, TileText, table_text
 
+_MEANING = (
+    "Measured (M) is what the data tell. A number that they do not tell is an estimate (E) or taken from published "
+    "figures, and is never called measured."
+)
+
 
 def calibration_content(report: CalibrationReport) -> PageContent:
     """The whole page."""
@@ -23,10 +28,7 @@ def calibration_content(report: CalibrationReport) -> PageContent:
         below_verdict=(*report.loud, *report.warnings),
         tiles=_tiles(report),
         sections=tuple(section for section in _sections(report) if section is not None),
-        notes=(
-            "Measured (M) is what the data tell. A number that they do not tell is an estimate (E) or taken from "
-            "published figures, and is never called measured.",
-        ),
+        notes=(_MEANING,),
         numbers=numbers,
     )
 

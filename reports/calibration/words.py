@@ -59,7 +59,11 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     ),
     "no_customers": lambda _f, _n: (
         "Too few orders name a customer, so nobody can tell first orders from repeat ones: how often customers come "
-        "back is taken over (evidence E). Export orders with an e-mail or customer number; it is turned into a pseudonym."
+        "back is taken over (evidence E). Export orders with an e-mail or customer number; both become pseudonyms."
+    ),
+    "trade_assumed": lambda _f, _n: (
+        "Nobody said what is sold: margins, returns and elasticities of general merchandise were taken. Say it with "
+        "--trade, and with --origin where the goods come from, or name a scenario like this market with --like."
     ),
     "no_repeat_model": lambda f, n: (
         f"{n.count(f.figures['customers'])} customers are too few to tell how often they come back; types of customers "
