@@ -13,6 +13,7 @@ from xbopt.calibration.fit.likelihood import Likelihood, sampled_noise
 from xbopt.calibration.fit.noise import WEEK, inflated, weekly
 from xbopt.calibration.fit.optimum import DIFFERENCE, Optimum, find_mode
 from xbopt.calibration.fit.parameters import Parameter, ParameterSpace, parameter_space
+from xbopt.calibration.fit.predictive import PriorSign, prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.replay import Replay, replay_of
 from xbopt.calibration.fit.returns import IncrementalReturns, incremental_returns
@@ -39,6 +40,7 @@ class MarketFit:
         likelihood: The records and the noise around what a market expects.
         optimum: The mode, in standardised coordinates.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
+        prior_signs: Vital signs of the prior.
         returns: What channels add.
         identification: What the records told.
         findings: What a reader must know before using any of it.
@@ -49,6 +51,7 @@ class MarketFit:
     likelihood: Likelihood = field(repr=False)
     optimum: Optimum = field(repr=False)
     covariance: FloatArray = field(repr=False)
+    prior_signs: tuple[PriorSign, ...] = field(repr=False)
     returns: IncrementalReturns = field(repr=False)
     identification: Identification = field(repr=False)
     findings: tuple[Finding, ...]
@@ -118,11 +121,13 @@ def fit_market(
         seed: Seed of the noise that is simulated.
 
     Raises:
-        CalibrationError: The panel is too short, sells nothing, or a test is not about it.
+        CalibrationError: The panel is too short or sells nothing, a test is not about it, or the prior says nonsense.
     """
-    replay = replay_of(scenario, panel)
     first = first_scored(panel)
-    fitted = _fitted(replay, prior or Prior(), tests, first, seed)
+    replay, belief = replay_of(scenario, panel), prior or Prior()
+    signs = prior_predictive(replay, parameter_space(replay.market, panel, belief, first), first, seed=seed)
+    refuse_nonsense(signs)
+    fitted = _fitted(replay, belief, tests, first, seed)
     for _ in range(_MOST_EXTENSIONS):
         longer = first + 4 * WEEK
         if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
@@ -130,7 +135,7 @@ def fit_market(
         if any((test.start - panel.start).days < longer for test in tests):
             break
         first = longer
-        fitted = _fitted(replay, prior or Prior(), tests, first, seed)
+        fitted = _fitted(replay, belief, tests, first, seed)
     likelihood, optimum, worlds = fitted
     covariance = _covariance(optimum, worlds)
     spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
@@ -142,6 +147,7 @@ def fit_market(
         likelihood=likelihood,
         optimum=optimum,
         covariance=covariance,
+        prior_signs=signs,
         returns=returns,
         identification=judged,
         findings=findings_of(likelihood, optimum, covariance, judged, first_scored(panel)),
