@@ -12,15 +12,20 @@ from xbopt.calibration.customers.cleaning import Cleaned, clean
 from xbopt.calibration.customers.profiles import customer_table
 from xbopt.calibration.customers.purchases import purchases_of
 from xbopt.calibration.customers.segments import Segments, learn_segments
+from xbopt.calibration.fit.draws import MarketDraws
+from xbopt.calibration.fit.lift_tests import LiftTest
+from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.channels import kinds_of
 from xbopt.calibration.scenario.draft import Draft, Plain
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.like import started_from, started_from_facts
+from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
 from xbopt.calibration.scenario.shop import Shop, read_shop
-from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton
+from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton, count_days
 from xbopt.core.documents.document import Document
 from xbopt.core.errors import CalibrationError
 from xbopt.core.scenario.build import build_scenario
@@ -62,6 +67,8 @@ class Options:
         days: Days of the scenario.
         until: Rows after this day are left out; none where None.
         costs: What goods cost.
+        tests: Lift tests on days of the data.
+        fits_media: Whether the market is fitted to the panel where media are in the data.
         seed: Same seed, same result.
     """
 
@@ -75,6 +82,8 @@ class Options:
     days: int = 90
     until: date | None = None
     costs: Costs = field(default_factory=lambda: Costs(by_sku={}, gross_margin=None))
+    tests: tuple[LiftTest, ...] = ()
+    fits_media: bool = True
     seed: int = 0
 
 
@@ -90,7 +99,10 @@ class Calibration:
         shop: What was sold in its regions.
         base: Known customers; None where orders name too few.
         segments: How segments were found; None likewise.
+        price: What orders say of prices.
         skeleton: What was measured on the way.
+        fit: The market fitted to the panel; None without media, or where the days are too few.
+        draws: Joint draws of its numbers: a file of their own once written.
         signs: Vital signs of the scenario.
         findings: What a reader has to know, the loudest first.
     """
@@ -102,7 +114,10 @@ class Calibration:
     shop: Shop = field(repr=False)
     base: CustomerBase | None = field(repr=False)
     segments: Segments | None = field(repr=False)
+    price: PriceEstimate = field(repr=False)
     skeleton: Skeleton = field(repr=False)
+    fit: MarketFit | None = field(repr=False)
+    draws: MarketDraws | None = field(repr=False)
     signs: VitalSigns = field(repr=False)
     findings: tuple[Finding, ...]
 
@@ -185,6 +200,8 @@ def calibrate_tables(
     base, segments = _customers(cleaned, shop, chosen.seed)
     start = chosen.start or shop.last + timedelta(days=1)
     draft = _started(chosen, shop, panel.frame, start)
+    tell("prices", 0, 0)
+    price = estimate_elasticity(cleaned.sales, stock=tables.get("stock"))
     tell("levels", 0, 0)
     skeleton = build_skeleton(
         draft,
@@ -195,8 +212,10 @@ def calibrate_tables(
         start=start,
         days=chosen.days,
         costs=chosen.costs,
+        price=price,
         rates=tables.get("rates"),
     )
+    fit, draws = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
     document = skeleton.draft.document()
     if skeleton.past:
         history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}
@@ -211,7 +230,10 @@ def calibrate_tables(
         shop=shop,
         base=base,
         segments=segments,
+        price=price,
         skeleton=skeleton,
+        fit=fit,
+        draws=draws,
         signs=vital_signs(build_market(scenario)),
         findings=tuple(
             sorted(_findings(chosen, shop, base, segments, skeleton, panel), key=lambda finding: not finding.is_loud)
@@ -287,6 +309,35 @@ def _started(chosen: Options, shop: Shop, panel: pl.DataFrame, start: date) -> D
         gross_margin=chosen.costs.gross_margin,
         channels=kinds_of([str(name) for name in media["channel"].unique()]),
     )
+
+
+def _fitted(
+    chosen: Options,
+    draft: Draft,
+    skeleton: Skeleton,
+    shop: Shop,
+    panel: pl.DataFrame,
+    base: CustomerBase | None,
+    price: PriceEstimate,
+    tell: "Progress",
+) -> tuple[MarketFit | None, MarketDraws | None]:
+    """Fit the market to its panel, and put what was found into the draft."""
+    first, days = fit_days(shop.first, shop.last, 0 if base is None else base.burn_in_days)
+    if not chosen.fits_media or not skeleton.bought or days < LEAST_FIT_DAYS:
+        return None, None
+    tell("fit", 0, 0)
+    ids = {one.channel: one.id for one in skeleton.bought}
+    counted = count_days(draft, shop, panel, base, ids, first, days)
+    rows = skeleton.panel.filter(pl.col("date") >= first).filter(pl.col("date") <= shop.last)
+    fit = fit_media(draft, rows, counted, tests=_named_tests(chosen.tests, ids), price=price, seed=chosen.seed)
+    draws = fit.draws(DRAWS)
+    put_fit(draft, fit, draws, f"{first} to {shop.last}")
+    return fit, draws
+
+
+def _named_tests(tests: Sequence[LiftTest], ids: Mapping[str, str]) -> list[LiftTest]:
+    """Tests with their channels by id; a seller may name a channel as his files do."""
+    return [replace(test, channel=ids.get(test.channel, test.channel)) for test in tests]
 
 
 def _findings(

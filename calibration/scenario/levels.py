@@ -85,7 +85,7 @@ def put_levels(draft: Draft, counted: Counted, type_rates: Sequence[FloatArray],
         type_rates: Orders a day of a customer by type, by segment.
         period: The days in words.
     """
-    replay = _replay(draft, counted)
+    replay = replayed(draft, counted)
     segments = cast("list[Plain]", draft.data["segments"])
     regions = cast("list[Plain]", cast("Plain", draft.data["market"])["regions"])
     known = np.ones(len(segments))
@@ -210,7 +210,7 @@ def put_conversion(draft: Draft, counted: Counted, period: str) -> None:
         draft.put(("segments", s, "cart_rate"), _bounded(rate, 1e-6, 0.9), source)
 
 
-def _replay(draft: Draft, counted: Counted) -> Draft:
+def replayed(draft: Draft, counted: Counted) -> Draft:
     """The document as it was on the counted days: their first morning, their spend, their discount."""
     replay = Draft(data=draft.data, taken_over=draft.taken_over, sources=dict(draft.sources))
     data = dict(replay.data)

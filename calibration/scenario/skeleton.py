@@ -8,12 +8,14 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.assortment import Costs, price_bands, put_baskets, put_products
 from xbopt.calibration.scenario.channels import Bought, bought_media, put_channels
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.levels import Counted, LevelFit, put_conversion, put_levels
 from xbopt.calibration.scenario.people import CustomerBase, put_customers, rates_of
 from xbopt.calibration.scenario.plan import past_rows, put_plan, revenue_shares, spend_of
+from xbopt.calibration.scenario.price import put_price
 from xbopt.calibration.scenario.regions import put_order_levels, put_people, put_regions
 from xbopt.calibration.scenario.season import Season, fit_season
 from xbopt.calibration.scenario.shop import Shop
@@ -67,6 +69,7 @@ def build_skeleton(
     start: date,
     days: int,
     costs: Costs,
+    price: PriceEstimate | None = None,
     rates: pl.DataFrame | None = None,
 ) -> Skeleton:
     """Fill a draft from a shop.
@@ -80,6 +83,7 @@ def build_skeleton(
         start: First day of the scenario.
         days: Its days.
         costs: What goods cost.
+        price: What the orders say of prices.
         rates: The imported exchange rates.
     """
     period = shop.period
@@ -90,19 +94,19 @@ def build_skeleton(
     edges = price_bands(shop.lines)
     put_products(draft, shop, edges, costs)
     put_baskets(draft, shop, edges, segment_of)
+    if price is not None:
+        put_price(draft, price, period)
     foreign = put_regions(draft, shop, rates, start)
     put_order_levels(draft, shop, segment_of)
     if base is not None:
         put_customers(draft, base, period)
-    counted, prospects = _counted(shop, panel, base, start, days, len(segments))
+    first, length = level_days(shop, start, days)
+    fresh = _first_orders(shop, panel, base, first, length)
     bought, rare = bought_media(panel, shop.regions)
     ids = {one.channel: one.id for one in bought}
-    then = _buckets(base, start, len(shop.regions), len(segments))
-    put_people(draft, prospects, then, start)
+    put_people(draft, _prospects(fresh, length), _buckets(base, start, len(shop.regions), len(segments)), start)
     if bought:
         put_channels(draft, bought, panel, period)
-    else:
-        ids = {}
     _prune(draft)
     season = _put_season(draft, shop, base)
     parts = revenue_shares(draft, shop.orders, segment_of, period)
@@ -117,19 +121,8 @@ def build_skeleton(
         revenue_a_day=float(late["value"].sum()) / seen,
         segments=parts,
     )
-    window = panel.filter((pl.col("date") >= counted.first) & (pl.col("date") < _after(counted)))
-    spend = spend_of(window, shop.regions, ids) if bought else _assumed_spend(draft, counted)
-    counted = Counted(
-        first=counted.first,
-        days=counted.days,
-        first_orders=counted.first_orders,
-        repeat_orders=counted.repeat_orders,
-        customers=counted.customers,
-        spend=spend,
-        discount_frac=_discounts(window, shop.regions),
-        visits=_visits(window, shop.regions),
-    )
-    replayed = f"{counted.first} to {_after(counted, last=True)}"
+    counted = count_days(draft, shop, panel, base, ids, first, length)
+    replayed = f"{first} to {first + timedelta(days=length - 1)}"
     put_conversion(draft, counted, replayed)
     levels = put_levels(draft, counted, rates_of(draft, base), replayed)
     named = panel.filter(pl.col("region").is_in(list(shop.regions))).filter(
@@ -171,63 +164,85 @@ def _start_segments(draft: Draft, segments: Sequence[tuple[str, str]]) -> None:
     ]
 
 
-def _counted(
-    shop: Shop, panel: pl.DataFrame, base: CustomerBase | None, start: date, days: int, segments: int
-) -> tuple[Counted, dict[tuple[int, int], float]]:
-    """What was counted on the days on which levels are fitted, and prospects by cell.
+def level_days(shop: Shop, start: date, days: int) -> tuple[date, int]:
+    """First day and number of the days on which levels are fitted.
 
-    The days are the scenario's own where they lie in the data, else the last ones of the data, after a first part in
-    which nobody can tell old customers from new ones.
+    They are the scenario's own where they lie in the data, else the last ones of the data, after a first part in which
+    nobody can tell old customers from new ones.
     """
-    inside = start >= shop.first and start + timedelta(days=days - 1) <= shop.last
-    if inside:
-        first, length = start, days
-    else:
-        burn_in = min(shop.days // 4, 180)
-        length = max(min(_LEVEL_DAYS, shop.days - burn_in), 1)
-        first = shop.last - timedelta(days=length - 1)
-    regions = len(shop.regions)
+    if start >= shop.first and start + timedelta(days=days - 1) <= shop.last:
+        return start, days
+    burn_in = min(shop.days // 4, 180)
+    length = max(min(_LEVEL_DAYS, shop.days - burn_in), 1)
+    return shop.last - timedelta(days=length - 1), length
+
+
+def count_days(
+    draft: Draft,
+    shop: Shop,
+    panel: pl.DataFrame,
+    base: CustomerBase | None,
+    channels: Mapping[str, str],
+    first: date,
+    days: int,
+) -> Counted:
+    """What was counted on some days.
+
+    Args:
+        draft: Has segments; where no media are in the data, also the plan that says what is assumed.
+        shop: Its orders.
+        panel: Its panel, channels by name.
+        base: Known customers, if any.
+        channels: Ids by name; empty where no media are in the data.
+        first: The first of the days.
+        days: How many.
+    """
+    regions, segments = len(shop.regions), len(cast("list[Plain]", draft.data["segments"]))
+    window = panel.filter((pl.col("date") >= first) & (pl.col("date") < first + timedelta(days=days)))
     if base is None:
-        fresh, again = _unnamed_orders(panel, shop.regions, first, length)
+        fresh, again = _unnamed_orders(window, shop.regions)
     else:
-        fresh, again = base.orders(first, length, regions)
+        fresh, again = base.orders(first, days, regions)
         # Orders of unknown customers are as new and as old as those of known ones.
-        scale = _all_orders(shop, first, length) / np.maximum((fresh + again).sum(axis=1), 1.0)
+        scale = _all_orders(shop, first, days) / np.maximum((fresh + again).sum(axis=1), 1.0)
         fresh, again = fresh * scale[:, None], again * scale[:, None]
-    spread = 0.5  # half an order more a segment than were seen keeps a cell that nobody joined lately alive
-    a_day = (fresh + spread * (fresh == 0.0)) / length
-    prospects = {
-        (r, s): max(1000.0 * float(a_day[r, s]) / FIRST_ORDERS_PER_1000, _LEAST_PROSPECTS)
-        for r in range(regions)
-        for s in range(segments)
-    }
-    counted = Counted(
+    return Counted(
         first=first,
-        days=length,
+        days=days,
         first_orders=fresh,
         repeat_orders=again,
         customers=_buckets(base, first, regions, segments),
-        spend=np.zeros((regions, 0)),
-        discount_frac=np.zeros(regions),
+        spend=spend_of(window, shop.regions, channels) if channels else _assumed_spend(draft, days),
+        discount_frac=_discounts(window, shop.regions),
+        visits=_visits(window, shop.regions),
     )
-    return counted, prospects
 
 
-def _unnamed_orders(
-    panel: pl.DataFrame, regions: Sequence[str], first: date, days: int
-) -> tuple[FloatArray, FloatArray]:
+def _prospects(fresh: FloatArray, days: int) -> dict[tuple[int, int], float]:
+    """Prospects by cell. Half an order more than none keeps a cell alive that nobody joined lately."""
+    a_day = np.where(fresh > 0.0, fresh, 0.5) / days
+    return {
+        (r, s): max(1000.0 * float(a_day[r, s]) / FIRST_ORDERS_PER_1000, _LEAST_PROSPECTS)
+        for r, s in np.ndindex(*fresh.shape)
+    }
+
+
+def _unnamed_orders(window: pl.DataFrame, regions: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     """First and repeat orders ``(R, 1)`` where orders name no customer: all first ones, unless the shop says."""
-    rows = panel.filter(
-        pl.col("channel").is_null()
-        & (pl.col("date") >= first)
-        & (pl.col("date") < first + timedelta(days=days))
-        & pl.col("region").is_in(list(regions))
-    )
+    rows = window.filter(pl.col("channel").is_null() & pl.col("region").is_in(list(regions)))
     sums = rows.group_by("region").agg(pl.col("orders").sum(), pl.col("new_customers").sum())
     told = rows["new_customers"].is_not_null().any()
     table = {r: (float(n), float(new) if told else float(n)) for r, n, new in sums.iter_rows()}
     orders = np.array([table.get(r, (0.0, 0.0)) for r in regions])
     return orders[:, 1:], np.maximum(orders[:, :1] - orders[:, 1:], 0.0)
+
+
+def _first_orders(shop: Shop, panel: pl.DataFrame, base: CustomerBase | None, first: date, days: int) -> FloatArray:
+    """First orders of some days ``(R, S)``."""
+    if base is not None:
+        return base.orders(first, days, len(shop.regions))[0]
+    window = panel.filter((pl.col("date") >= first) & (pl.col("date") < first + timedelta(days=days)))
+    return _unnamed_orders(window, shop.regions)[0]
 
 
 def _all_orders(shop: Shop, first: date, days: int) -> FloatArray:
@@ -293,11 +308,11 @@ def _visits(window: pl.DataFrame, regions: Sequence[str]) -> float | None:
     return float(rows["visits"].sum()) / (1.0 - rows["visits"].null_count() / rows.height)
 
 
-def _assumed_spend(draft: Draft, counted: Counted) -> FloatArray:
-    """Spend on the counted days as the plan assumes it, since no table tells any ``(R, C)``."""
+def _assumed_spend(draft: Draft, on_days: int) -> FloatArray:
+    """Spend on some days as the plan assumes it, since no table tells any ``(R, C)``."""
     plan, history = cast("Plain", draft.data["plan"]), cast("Plain", draft.data["history"])
     days = cast("int", cast("Plain", draft.data["horizon"])["days"])
-    total = cast("float", cast("Plain", draft.data["budget"])["total_base"]) / days * counted.days
+    total = cast("float", cast("Plain", draft.data["budget"])["total_base"]) / days * on_days
     regions = np.array(list(cast("dict[str, float]", history["revenue_by_region"]).values()))
     channels = np.array(list(cast("dict[str, float]", plan["channels"]).values()))
     return total * np.outer(regions / regions.sum(), channels / channels.sum())
@@ -323,7 +338,3 @@ def _keep(holder: Plain, name: str, known: set[str]) -> None:
     kept = {key: value for key, value in cast("Plain", holder.pop(name, {})).items() if key in known}
     if kept:
         holder[name] = kept
-
-
-def _after(counted: Counted, *, last: bool = False) -> date:
-    return counted.first + timedelta(days=counted.days - (1 if last else 0))

@@ -18,7 +18,7 @@ from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import provenance_of, uncovered, unused_patterns
 
 Tables = dict[str, pl.DataFrame]
-OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30)
+OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
 
 
 @pytest.fixture(scope="module")
