@@ -54,7 +54,7 @@ class ProfileField(Section):
         default="as_written", description="positive: -3 and 3 are both 3; negated: -3 is 3"
     )
     pattern: str = Field(default="", description="regex of which the group 'value' is read; else the whole cell")
-    fill_down: str = Field(default="", description="an empty cell takes the value above, as long as this field is same")
+    fill_down: str = Field(default="", description="an empty cell takes the value of rows that share this field")
     constant: str | None = Field(default=None, description="the value of every row where no header is named")
     values: Mapping[str, str | None] = Field(
         default={}, description="what values mean, without regard to case; others are unknown, counted and told"
@@ -73,9 +73,12 @@ class Anchors(Section):
 class Totals(Section):
     """Rows that sum up others. They are taken out and compared with the sums."""
 
-    pattern: str = Field(default="", description="regex that one of `fields` matches from its start in a totals row")
-    fields: tuple[str, ...] = Field(default=(), description="text fields to look in; `pattern` may stand in any")
-    empty: tuple[str, ...] = Field(default=(), description="fields that are all empty in a totals row")
+    pattern: str = Field(
+        default="",
+        description="regex that the first column or one of `fields` matches from its start in a row without day",
+    )
+    fields: tuple[str, ...] = Field(default=(), description="fields to look in for `pattern`")
+    empty: tuple[str, ...] = Field(default=(), description="or: fields that are all empty in a totals row")
     sums: tuple[str, ...] = Field(default=(), description="fields whose sum one of the totals rows must show")
 
 
@@ -148,6 +151,9 @@ class Profile(Section):
     date_order: Literal["DMY", "MDY"] | None = Field(
         default=None, description="of 03/04/2026, where the format fixes it"
     )
+    date_order_12h: Literal["DMY", "MDY"] | None = Field(
+        default=None, description="the same for files whose times are written with AM and PM"
+    )
     zone: str = Field(
         default="given",
         description="time zone of days and hours: 'UTC' or another IANA name; 'offset', each time carries its own; "
@@ -176,7 +182,8 @@ class Profile(Section):
             (target.group and "order_id" not in target.group) or (target.once_per and "order_id" not in target.once_per)
             for target in self.tables.values()
         )
-        return "order_id" in self.fields and not over_orders
+        filled_over = any(field.fill_down not in ("", "order_id") for field in self.fields.values())
+        return "order_id" in self.fields and not over_orders and not filled_over
 
     @model_validator(mode="after")
     def _names_hang_together(self) -> "Profile":

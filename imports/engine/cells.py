@@ -14,53 +14,52 @@ MISSING = frozenset(
     ("", "-", "--", "\N{EM DASH}", "\N{EN DASH}", "n/a", "#n/a", "na", "nan", "null", "none", "(not set)", "not set")
 )
 """Texts that mean unknown, in small letters."""
-PLAIN: Mapping[str, str] = {".": r"^[+-]?\d+(\.\d+)?$", ",": r"^[+-]?\d+$"}
+_AROUND = " \t\r\n\v\f\u00a0\u2007\u2009\u202f\u3000\ufeff\u200b\u2060"
+_WHOLE = r"^[+-]?\d+$"
 _MOMENT = (
     r"^(?P<day>.+?)(?:[T\s]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?:\|\d{1,2})?$"
 )
 _CENSORED = re.compile(r"\s*[<>]")
 _E_MAIL = r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>]+"
+_FLAGS: Mapping[str, bool] = {
+    **dict.fromkeys(("true", "yes", "y", "1", "new", "ja", "wahr", "是"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "returning", "nein", "falsch", "否"), False),
+}
 RUINED_ID = r"^\d(?:[.,]\d+)?[eE]\+?\d{2}$"
 """A long number as spreadsheets shorten it."""
 
 
-def text_of(column: pl.Expr, missing: frozenset[str] = MISSING) -> pl.Expr:
+def texts_of(column: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
     """A column's texts without what spreadsheets and exports put around them; null where they mean unknown."""
-    plain = column.str.strip_chars().str.strip_chars("\ufeff\u200b\u2060")
-    plain = (
-        pl.when(plain.str.starts_with('="')).then(plain.str.strip_prefix('="').str.strip_suffix('"')).otherwise(plain)
-    )
-    plain = plain.str.strip_prefix("'").str.strip_chars()
-    return (
-        pl.when(plain.str.len_chars() > 9)
-        .then(plain)
-        .when(plain.str.to_lowercase().is_in(sorted(missing)))
-        .then(None)
-        .otherwise(plain)
-    )
+    plain = column.str.strip_chars(_AROUND)
+    if plain.str.starts_with('="').any():
+        bare = plain.str.strip_prefix('="').str.strip_suffix('"')
+        plain = plain.zip_with(~plain.str.starts_with('="').fill_null(value=False), bare)
+    if plain.str.starts_with("'").any():
+        plain = plain.str.strip_prefix("'").str.strip_chars(_AROUND)
+    spelled = {form for text in missing for form in (text, text.upper(), text.capitalize(), "NaN")}
+    return plain.set(plain.is_in(sorted(spelled)), None)
 
 
-def without_e_mails(column: pl.Expr) -> pl.Expr:
-    """A text is unknown where it holds an e-mail address."""
-    return pl.when(column.str.contains(_E_MAIL)).then(None).otherwise(column)
-
-
-def holds_e_mail(column: pl.Series) -> int:
-    """How many texts hold an e-mail address."""
-    return int(column.str.contains(_E_MAIL).sum())
+def without_e_mails(column: pl.Series) -> tuple[pl.Series, int]:
+    """A column whose texts with an e-mail address are unknown, and how many these are."""
+    if not column.str.contains("@", literal=True).any():
+        return column, 0
+    has_one = column.str.contains(_E_MAIL).fill_null(value=False)
+    return column.set(has_one, None), int(has_one.sum())
 
 
 def numbers_of(column: pl.Series, decimal: Decimal) -> pl.Series:
     """Numbers of texts; null where a text is none, or says only that a value is below or above something."""
-    plain = column.str.contains(PLAIN[decimal])
-    fast = column.set(~plain.fill_null(value=False), None).cast(pl.Float64, strict=False)
-    rest = column.filter(~plain & column.is_not_null())
-    if rest.is_empty():
+    # What a machine wrote needs no thought, and that is nearly all of a large file.
+    plain = column if decimal == "." else column.set(~column.str.contains(_WHOLE).fill_null(value=False), None)
+    fast = plain.cast(pl.Float64, strict=False)
+    fast = fast.set(~fast.is_finite().fill_null(value=True), None)
+    rest = column.is_not_null() & fast.is_null()
+    if not rest.any():
         return fast
-    return fast.fill_null(
-        by_text(column.set(plain.fill_null(value=True), None), lambda text: _number(text, decimal), pl.Float64)
-    )
+    return fast.fill_null(by_text(column.set(~rest, None), lambda text: _number(text, decimal), pl.Float64))
 
 
 def _number(text: str, decimal: Decimal) -> float | None:
@@ -111,13 +110,7 @@ def hours_of(column: pl.Series) -> pl.Series:
 
 def flags_of(column: pl.Series) -> pl.Series:
     """Truth values of texts."""
-    small = column.str.to_lowercase()
-    true, false = (
-        ["true", "yes", "1", "new", "ja", "wahr", "是"],
-        ["false", "no", "0", "returning", "nein", "falsch", "否"],
-    )
-    found = pl.select(pl.when(small.is_in(true)).then(True).when(small.is_in(false)).then(False)).to_series()
-    return found
+    return by_text(column, lambda text: _FLAGS.get(text.casefold()), pl.Boolean)
 
 
 def mapped(column: pl.Series, values: Mapping[str, str | None]) -> pl.Series:

@@ -1,13 +1,13 @@
 """What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
 
 from xbopt.imports.engine.recognise import first_name
-from xbopt.imports.engine.rows import RowReader
+from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader
 from xbopt.imports.refusals import RefusedFileError
 
 # A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
 _ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
-_MOST_QUOTED = 8
+_MOST_LONG = 0.01
 
 
 def check_columns(reader: RowReader) -> None:
@@ -30,31 +30,52 @@ def check_file(reader: RowReader) -> None:
         RefusedFileError: It is; ``code`` says why.
     """
     tally, profile = reader.tally, reader.profile
-    if not tally.read - sum(tally.dropped[rule] for rule in ("totals", "no data: a remark or an explanation")):
+    if not tally.read - sum(tally.dropped[rule] for rule in NO_DATA):
         _refuse(
             reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
         )
     _check_whole(reader)
-    bad_days = sum(count for rule, count in tally.dropped.items() if "day" in rule)
-    if bad_days > _MOST_UNREAD * tally.read:
-        code = "future_dates" if tally.dropped["a day in the future"] * 2 > bad_days else "unreadable_days"
-        _refuse(reader, code, f"{bad_days:,} of its {tally.read:,} rows have no day that can be read and has happened.")
+    _check_days(reader)
+    if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
+        _refuse(
+            reader, "shifted_cells",
+            f"{tally.dropped[LONG_ROW]:,} of its rows have more cells than the head, so that cells stand under wrong "
+            "names: a separator within a cell is not in quotation marks. Export it again.",
+        )  # fmt: skip
     for name, unread in tally.unread.items():
         if not unread or profile.fields[name].kind in ("date", "time"):
             continue
-        header = reader.header(name)
+        header = reader.values.header(name)
         if profile.fields[name].kind == "money" and unread > _MOST_UNREAD * tally.cells[name]:
             _refuse(
                 reader, "unreadable_numbers",
                 f"{unread:,} of {tally.cells[name]:,} cells of its column {header!r} are no amounts.",
             )  # fmt: skip
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
-    for name, values in tally.unknown_values.items():
-        shown = ", ".join(repr(value[:40]) for value, _ in values.most_common(_MOST_QUOTED))
+    for name, rows in (+tally.unknown_values).items():
+        # Which values they are is not said: where columns are mixed up they may be persons.
         tally.note(
             "unknown_values",
-            f"Values of the column {reader.header(name)!r} that are not known: {shown}.",
-            values.total(),
+            f"Values of the column {reader.values.header(name)!r} that are not known count as unknown.",
+            rows,
+        )
+    if tally.damaged:
+        if reader.opened.encoding.startswith("utf"):
+            tally.note(
+                "damaged_letters", "Letters were damaged when it was saved again; figures are not.", tally.damaged
+            )
+        else:
+            _refuse(
+                reader, "mixed_encodings",
+                f"Parts of it are in UTF-8 and others in {reader.opened.encoding}, as where files were joined. Import "
+                "them one by one.",
+            )  # fmt: skip
+    if tally.alike:
+        tally.note(
+            "rows_alike",
+            "Rows that are alike in every column that is read are added up. Where the file was joined from exports "
+            "that overlap, import these one by one: then they count once.",
+            tally.alike,
         )
     if tally.e_mails:
         tally.note("e_mails_removed", "Texts that held an e-mail address were emptied.", tally.e_mails)
@@ -68,9 +89,39 @@ def check_file(reader: RowReader) -> None:
     if len(tally.currencies) > 1:
         tally.note(
             "mixed_currencies",
-            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up without "
-            "exchange rates (--rates FILE).",
+            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up "
+            "without exchange rates (--rates FILE).",
         )
+
+
+def check_kept(reader: RowReader) -> None:
+    """Refuse a file of which nothing was kept.
+
+    Raises:
+        RefusedFileError: Nothing was.
+    """
+    if not reader.tally.kept:
+        rules = ", ".join(f"{rows:,} {rule}" for rule, rows in reader.tally.dropped.items())
+        raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
+
+
+def _check_days(reader: RowReader) -> None:
+    """Days that are no days are damage; rows that leave the day out may be headings of their own."""
+    tally = reader.tally
+    days = [name for name, column in reader.profile.fields.items() if column.kind in ("date", "time")]
+    unread = max((tally.unread[name] for name in days if name in ("date", "time")), default=0)
+    late = tally.dropped[FUTURE_DAY]
+    if late > _MOST_UNREAD * tally.read:
+        _refuse(
+            reader, "future_dates",
+            f"{late:,} of its {tally.read:,} rows are of days that have not come yet. Are day and month in the right "
+            "order (--dates), and is this machine's clock right?",
+        )  # fmt: skip
+    if unread > _MOST_UNREAD * tally.read or tally.dropped[NO_DAY] > 0.5 * tally.read:
+        _refuse(
+            reader, "unreadable_days",
+            f"{tally.dropped[NO_DAY]:,} of its {tally.read:,} rows have no day that can be read.",
+        )  # fmt: skip
 
 
 def _check_whole(reader: RowReader) -> None:
@@ -78,9 +129,7 @@ def _check_whole(reader: RowReader) -> None:
     again = "Export it again."
     if tally.short_at_end and tally.short <= max(1, 0.01 * tally.read):
         _refuse(reader, "cut_file", f"Its last row ends in the middle: the file is cut off. {again}")
-    data = tally.read - sum(
-        tally.dropped[rule] for rule in ("totals", "no data: a remark or an explanation", "the head once more")
-    )
+    data = tally.read - sum(tally.dropped[rule] for rule in NO_DATA)
     # What platforms call a row may be an order and not a line, so that fewer are declared than stand there.
     if tally.declared is not None and data < tally.declared:
         _refuse(
@@ -102,7 +151,7 @@ def _check_whole(reader: RowReader) -> None:
         _refuse(
             reader,
             "totals_differ",
-            f"Its row of totals says {stated:,.2f} for {reader.header(shown)!r}, and its rows sum up to "
+            f"Its row of totals says {stated:,.2f} for {reader.values.header(shown)!r}, and its rows sum up to "
             f"{tally.sums[shown]:,.2f}: rows are missing, as in a file that is cut off, or filtered. {again}",
         )
 
@@ -112,5 +161,5 @@ def _refuse(reader: RowReader, code: str, message: str) -> None:
     if code in reader.answers.accept:
         reader.tally.note(code, f"Accepted: {message}")
         return
-    remedy = "" if code in ("no_rows",) else f" To read it all the same: --accept {code}."
+    remedy = "" if code == "no_rows" else f" To read it all the same: --accept {code}."
     raise RefusedFileError(reader.opened.source.name, code, f"{message}{remedy}")

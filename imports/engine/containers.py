@@ -84,8 +84,11 @@ def look_into(path: Path, legacy: Sequence[str]) -> Source:
     if start[:4] == _ZIP:
         return _zipped(path, source)
     if start[:2] == _GZIP:
-        opened = lambda: cast("BinaryIO", gzip.open(path, "rb"))  # noqa: E731 - one call, named for its use twice
-        return source(_text_or_json(name, opened), opened, packed=True)
+
+        def unpacked() -> BinaryIO:
+            return cast("BinaryIO", gzip.GzipFile(path, "rb"))
+
+        return source(_text_or_json(name, unpacked), unpacked, packed=True)
     return source(_text_or_json(name, lambda: path.open("rb")), lambda: path.open("rb"))
 
 

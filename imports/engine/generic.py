@@ -76,11 +76,13 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
             raise UsageError(
                 f"--columns: {role!r} is no role.{suggest(role, sorted(roles))} Roles: {', '.join(sorted(roles))}."
             )
-    table = next((table for table, telling in _TELLING.items() if any(role in columns for role in telling)), None)
+    table: TableKey | None = next(
+        (table for table, telling in _TELLING.items() if any(role in columns for role in telling)), None
+    )
     if table is None:
         raise UsageError(
-            "--columns: these roles make no table. Orders have order_id, unit_price, quantity; media have spend; visits "
-            "have sessions; mailings have recipients; stock has on_hand; exchange rates have per_euro."
+            "--columns: these roles make no table. Orders have order_id, unit_price, quantity; media have spend; "
+            "visits have sessions; mailings have recipients; stock has on_hand; exchange rates have per_euro."
         )
     lacking = [role for role in _NEEDED[table] if role not in columns]
     if "date" not in columns and "time" not in columns:
@@ -89,7 +91,9 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
         lacking.append("unit_price")
     if lacking:
         raise UsageError(f"--columns: the table {table} needs {', '.join(lacking)} too.")
-    allowed = {**TABLES[table], **({"line_price": "money"} if table == "transactions" else {})}
+    allowed: dict[str, ColumnKind] = dict(TABLES[table])
+    if table == "transactions":
+        allowed["line_price"] = "money"
     for role in columns:
         if role not in allowed:
             raise UsageError(f"--columns: the table {table} has no {role!r}; it has {', '.join(allowed)}.")

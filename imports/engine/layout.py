@@ -33,8 +33,8 @@ class Layout:
             name: cells.MISSING | {each.casefold() for each in column.missing} for name, column in self.bound.items()
         }
         texts = batch.with_columns(
-            cells.text_of(pl.col(FIRST), frozenset({""})),
-            *(cells.text_of(pl.col(name), of) for name, of in missing.items()),
+            cells.texts_of(batch[FIRST], frozenset({""})),
+            *(cells.texts_of(batch[name], of) for name, of in missing.items()),
         )
         filled = pl.any_horizontal(pl.col(FIRST).is_not_null(), *(pl.col(name).is_not_null() for name in missing))
         return texts.filter(filled | pl.col(LONG))
@@ -46,10 +46,8 @@ class Layout:
 
     def is_head(self) -> pl.Expr:
         """Whether a row is the head once more, as where files were joined."""
-        heads = {name: self.opened.fit.head[i].lower() for name, i in self.opened.fit.columns.items()}
-        same = pl.sum_horizontal(
-            *((pl.col(name).str.to_lowercase() == head).fill_null(value=False) for name, head in heads.items())
-        )
+        heads = {name: self.opened.fit.head[i] for name, i in self.opened.fit.columns.items()}
+        same = pl.sum_horizontal(*((pl.col(name) == head).fill_null(value=False) for name, head in heads.items()))
         return same > min(1, len(heads) - 1)
 
     def is_total(self) -> pl.Expr:
@@ -57,15 +55,15 @@ class Layout:
         totals = self.profile.totals
         if totals is None:
             return pl.lit(value=False)
-        conditions: list[pl.Expr] = []
+        is_total = pl.lit(value=False)
         if totals.pattern:
             start = f"^(?:{totals.pattern})"
             named = [matches(name, start) for name in totals.fields if name in self.bound]
-            conditions.append(pl.any_horizontal(matches(FIRST, start), *named))
+            # A campaign may be called so too, but its rows have a day.
+            dated = matches("date", r"\d") if "date" in self.bound else pl.lit(value=False)
+            is_total = pl.any_horizontal(matches(FIRST, start), *named) & ~dated
         empty = [pl.col(name).is_null() for name in totals.empty if name in self.bound]
-        if empty:
-            conditions.append(pl.all_horizontal(*empty))
-        return pl.all_horizontal(*conditions) if conditions else pl.lit(value=False)
+        return is_total | pl.all_horizontal(*empty) if empty else is_total
 
     def data(self, texts: pl.DataFrame) -> pl.DataFrame:
         """The rows that hold data, each cell as far as its field reads it."""

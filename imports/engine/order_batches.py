@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterable
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 
 class OutOfOrderError(Exception):
@@ -29,8 +30,9 @@ def in_orders(batches: Iterable[pl.DataFrame], order: str, *, whole: bool) -> Ge
         if order in rows.columns and rows.height:
             # An order's further lines may leave its id out.
             known = rows[order].str.strip_chars().forward_fill()
-            ends = known.ne_missing(known[-1]).arg_true()
-            cut = int(ends[-1]) + 1 if ends.len() else 0
+            goes_on: NDArray[np.bool_] = (known == known[-1]).fill_null(value=known[-1] is None).to_numpy()
+            others = np.flatnonzero(~goes_on)
+            cut = int(others[-1]) + 1 if others.size else 0
             rows, pending = rows[:cut], rows[cut:]
         if rows.height:
             seen = _with(seen, rows, order)
@@ -40,7 +42,7 @@ def in_orders(batches: Iterable[pl.DataFrame], order: str, *, whole: bool) -> Ge
         yield pending
 
 
-def _with(seen: np.ndarray, rows: pl.DataFrame, order: str) -> np.ndarray:
+def _with(seen: NDArray[np.uint64], rows: pl.DataFrame, order: str) -> NDArray[np.uint64]:
     if order not in rows.columns:
         return seen
     new = np.unique(rows[order].drop_nulls().str.strip_chars().hash(seed=0).to_numpy())

@@ -1,7 +1,12 @@
 """Tables that are no text: workbooks, JSON rows, Parquet. All become records of texts."""
 
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
+
 import io
 import json
+import math
 import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -30,7 +35,7 @@ def cell_text(value: object) -> str | None:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        if value != value or abs(value) == float("inf"):
+        if not math.isfinite(value):
             return None
         if not value.is_integer():
             return repr(value)
@@ -76,7 +81,7 @@ def json_records(source: Source, rows: str) -> Records:
 
     Nested names are joined by dots and written with underscores: ``metrics.costMicros`` is ``metrics.cost_micros``. A
     list of objects that have ``action_type``, ``key`` or ``name`` gives one column each: ``actions.purchase`` is its
-    ``value``, or the one of its ``..._value`` that is filled; other entries stand behind, as ``actions.purchase.7d_click``.
+    ``value``, or the one of its ``..._value`` that is filled; other entries follow, as ``actions.purchase.7d_click``.
 
     Args:
         source: The file.

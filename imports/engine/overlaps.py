@@ -29,8 +29,8 @@ def counted_once(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> 
     """Put the parts of a table together.
 
     A key that two files hold is taken from the later one: the one whose rows reach further, since platforms correct
-    recent days; of two that reach as far, from the one that was read last. Lines of an order that a file was cut through
-    are kept from both, as long as they have none in common. Where formats differ, orders are taken from the first one.
+    recent days; of two that reach as far, from the one that was read last. Lines of an order that was cut between two
+    files are kept from both, as long as they have none in common. Orders in two formats are taken from the first one.
 
     Args:
         table: The table.

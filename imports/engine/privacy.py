@@ -30,9 +30,15 @@ class Pseudonyms:
     file: Path
     is_new: bool = False
 
-    def of(self, customer: str) -> str:
-        """The pseudonym of an id or e-mail address, whatever its case: 32 hexadecimal letters."""
-        return hmac.digest(self.key, customer.strip().casefold().encode(), "sha256").hex()[:_HASH_LETTERS]
+    def of(self, customers: "pl.Series") -> "pl.Series":
+        """The pseudonyms of ids or e-mail addresses, whatever their case: 32 hexadecimal letters."""
+        import polars as pl
+
+        plain = customers.str.to_lowercase()
+        texts = plain.drop_nulls().unique()
+        key = self.key
+        hashes = [hmac.digest(key, text.encode(), "sha256").hex()[:_HASH_LETTERS] for text in texts.to_list()]
+        return plain.replace_strict(texts, pl.Series(hashes, dtype=pl.String), default=None, return_dtype=pl.String)
 
     @property
     def fingerprint(self) -> str:
@@ -91,8 +97,8 @@ def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
     """Empty the region of orders where fewer than ``k`` customers share country and region.
 
     This is k-anonymity (Sweeney 2002) of the one quasi-identifier that a scenario can do without: money, goods and days
-    of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it; countries with fewer
-    customers are named. Where a customer is unknown, each order counts as one.
+    of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it; countries with
+    fewer customers are named. Where a customer is unknown, each order counts as one.
     """
     import polars as pl
 

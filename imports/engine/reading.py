@@ -10,10 +10,19 @@ from xbopt.imports.engine.containers import Source, look_into
 from xbopt.imports.engine.other_rows import Records, json_records, parquet_head, parquet_rows, workbook_sheets
 from xbopt.imports.engine.recognise import HEAD_AMONG, Fit, best_fit, fit, header_name, nearest
 from xbopt.imports.engine.text_rows import (
-    BATCH_ROWS, FAST_FROM, LONG, SHORT, Start, careful_rows, fast_rows, frame_of, starts,
+    BATCH_ROWS,
+    FAST_FROM,
+    LONG,
+    SHORT,
+    Start,
+    careful_rows,
+    fast_rows,
+    frame_of,
+    starts,
 )  # fmt: skip
 from xbopt.imports.profile import Profile
 from xbopt.imports.refusals import RefusedFileError, UnreadFileError
+from xbopt.imports.undescribed import undescribed
 
 FIRST = "__first"
 
@@ -120,7 +129,7 @@ _KINDS = {"text": "a text file", "workbook": "a workbook", "json": "JSON", "parq
 
 def _opened(
     source: Source, profiles: Sequence[Profile], chosen: Mapping[str, str]
-) -> tuple[Opened | None, list[Sequence[str | None]]]:
+) -> tuple[Opened | None, Sequence[Sequence[str | None]]]:
     """The file with the format that fits it best, and the records that could be its head."""
     if source.container == "text":
         return _opened_text(source, profiles, chosen)
@@ -145,7 +154,7 @@ def _opened(
 
 def _opened_text(
     source: Source, profiles: Sequence[Profile], chosen: Mapping[str, str]
-) -> tuple[Opened | None, list[Sequence[str | None]]]:
+) -> tuple[Opened | None, Sequence[Sequence[str | None]]]:
     found: dict[int, tuple[str, Start]] = {}
     fits: list[Fit] = []
     heads: list[Sequence[str | None]] = []
@@ -163,15 +172,15 @@ def _opened_text(
         return None, heads
     encoding, start = found[id(best)]
     opened = Opened(
-        source=source, fit=best, encoding=encoding, delimiter=start.delimiter, above=_above(start.records[: best.record]),
-        _lines_above=start.lines[best.record],
+        source=source, fit=best, encoding=encoding, delimiter=start.delimiter,
+        above=_above(start.records[: best.record]), _lines_above=start.lines[best.record],
     )  # fmt: skip
     return opened, heads
 
 
 def _opened_workbook(
     source: Source, profiles: Sequence[Profile], chosen: Mapping[str, str]
-) -> tuple[Opened | None, list[Sequence[str | None]]]:
+) -> tuple[Opened | None, Sequence[Sequence[str | None]]]:
     import re
 
     sheets = workbook_sheets(source)
@@ -202,14 +211,13 @@ def _opened_workbook(
 
 
 def _fits(profiles: Sequence[Profile], records: Sequence[Sequence[str | None]], chosen: Mapping[str, str]) -> list[Fit]:
-    found = [
+    return [
         each
         for i, cells in enumerate(records)
         if any(cells)
         for profile in profiles
         if (each := fit(profile, i, cells, chosen)) is not None
     ]
-    return found
 
 
 def _above(records: Sequence[Sequence[str | None]]) -> tuple[tuple[str, ...], ...]:
@@ -232,6 +240,8 @@ def _unknown(
             "no_such_column",
             f"None of the first {HEAD_AMONG} lines has a column named {', '.join(absent)}.",
         )
+    if said := undescribed(source.name):
+        return UnreadFileError(source.name, "undescribed_format", said)
     near = nearest(profiles, heads)
     mend = "map its columns yourself, as in --columns date=Day,order_id=Order,unit_price=Price,quantity=Pieces"
     if near is None:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from xbopt.imports.profile import Profile, ProfileField
 from xbopt.imports.refusals import UnreadFileError
@@ -70,11 +71,13 @@ class _Names:
         return None
 
 
+@lru_cache(maxsize=8192)
 def header_name(text: str) -> str:
     """A header as it is compared: without regard to case, width of letters, and blanks around or doubled."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().strip().strip('"').split())
 
 
+@lru_cache(maxsize=8192)
 def _pattern(name: str) -> re.Pattern[str] | None:
     if len(name) > 2 and name.startswith("/") and name.endswith("/"):
         return re.compile(name[1:-1], re.IGNORECASE)
@@ -149,6 +152,9 @@ def nearest(
 ) -> tuple[Profile, tuple[str, ...]] | None:
     """The profile most of whose required columns some record has, and the names of those it lacks."""
     best: tuple[float, Profile, tuple[str, ...]] | None = None
+    profiles = list(profiles)
+    # One common word, as Date, is no likeness, unless the user says which it is.
+    least = -1 if len(profiles) == 1 else 1
     listed = [_Names.of(cells) for cells in records]
     for profile in profiles:
         required = profile.anchors.required
@@ -156,8 +162,7 @@ def nearest(
             columns, _ = _bound(profile, names, {})
             missing = tuple(first_name(profile.fields[name]) for name in required if name not in columns)
             share = 1.0 - len(missing) / len(required)
-            # One common word, as Date, is no likeness.
-            if len(required) - len(missing) > 1 and (best is None or share > best[0]):
+            if len(required) - len(missing) > least and (best is None or share > best[0]):
                 best = (share, profile, missing)
     return None if best is None else best[1:]
 

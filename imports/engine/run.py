@@ -1,7 +1,7 @@
 """Import files of shops and platforms into a data folder."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,23 +13,18 @@ import polars as pl
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import UsageError
 from xbopt.imports.data_folder import write_tables
-from xbopt.imports.engine.canonical import schema, summed
-from xbopt.imports.engine.checks import check_columns, check_file
 from xbopt.imports.engine.generic import generic_profile, save_profile
-from xbopt.imports.engine.layout import Layout
-from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
+from xbopt.imports.engine.one_file import import_one
 from xbopt.imports.engine.overlaps import counted_once
 from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
-from xbopt.imports.engine.reading import Opened, open_file
-from xbopt.imports.engine.rows import Answers, RowReader
-from xbopt.imports.engine.settled import Settled, Survey
-from xbopt.imports.engine.text_rows import NotPlainError
+from xbopt.imports.engine.reading import open_file
+from xbopt.imports.engine.values import Answers
 from xbopt.imports.profile import Profile, TableKey
 from xbopt.imports.profile_files import load_profiles, user_folder
-from xbopt.imports.provenance import NAME, Assumption, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
+from xbopt.imports.provenance import NAME, FileRecord, Overlap, Privacy, Provenance, read_provenance
 from xbopt.imports.steps.step import Prices
 from xbopt.imports.tables import TABLES, TableName
-from xbopt.imports.traps import TRAPS
+from xbopt.imports.undescribed import undescribed
 
 DEFAULT_K = 5
 Progress = Callable[[str, int, int], None]
@@ -126,6 +121,8 @@ def import_files(
         UsageError: The call makes no sense.
     """
     folder = Path(into)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the tables.")
     known = dict(load_profiles([Path(each) for each in profiles]))
     saved = None
     if columns and profile is None:
@@ -134,14 +131,14 @@ def import_files(
             saved = save_profile(made, save_as)
             made = made.model_copy(update={"id": save_as})
         known[made.id] = made
-        profile, columns = made.id, None
+        profile = made.id
     elif save_as is not None:
         raise UsageError("--save-profile keeps what --columns says; name columns, and no --as.")
     _check_call(files, known, profile, columns, currency, zone)
     before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
     lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
-        currency=currency, zone=zone, prices=prices, hash_of=lazy_key.hash_of, channels=channels or {},
+        currency=currency, zone=zone, prices=prices, pseudonyms_of=lazy_key.pseudonyms_of, channels=channels or {},
         accept=frozenset(accept), today=today or datetime.now(UTC).date(),
     )  # fmt: skip
     listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
@@ -158,7 +155,7 @@ def import_files(
                 repeated.append(path.name)
                 continue
             seen[opened.source.sha256] = path.name
-            record, tables = _import_one(opened, answers, Path(scratch) / str(i), decimal, dates)
+            record, tables = import_one(opened, answers, Path(scratch) / str(i), decimal, dates)
             records.append(record)
             for table, part in tables.items():
                 parts.setdefault(table, []).append((f"{record.profile}:{record.sha256[:8]}", part))
@@ -179,10 +176,10 @@ class _LazyKey:
     folder: Path
     made: Pseudonyms | None = None
 
-    def hash_of(self, customer: str) -> str:
+    def pseudonyms_of(self, customers: pl.Series) -> pl.Series:
         if self.made is None:
             self.made = pseudonyms(self.file, into=self.folder)
-        return self.made.of(customer)
+        return self.made.of(customers)
 
 
 def _check_call(
@@ -196,6 +193,8 @@ def _check_call(
     if not files:
         raise UsageError("Name at least one file to import.")
     if profile is not None and profile not in known:
+        if said := undescribed(profile):
+            raise UsageError(said)
         raise UsageError(f"There is no format {profile!r}.{suggest(profile, known)} `xbopt import formats` lists them.")
     if profile is not None and columns:
         for name in columns:
@@ -212,133 +211,20 @@ def _check_call(
 
 
 def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple[str, pl.LazyFrame]]]:
-    """What the folder holds already, by the file that it came from."""
+    """What the folder holds already, by the source that it came from."""
     parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = {}
     for table in TABLES:
         path = folder / f"{table}.parquet"
         if path.is_file():
             rows = pl.scan_parquet(path)
-            for record in before.files:
-                source = f"{record.profile}:{record.sha256[:8]}"
-                if table in record.tables:
-                    parts.setdefault(cast("TableKey", table), []).append(
-                        (source, rows.filter(pl.col("source") == source))
-                    )
+            sources = rows.select(pl.col("source").unique()).collect(engine="streaming")["source"].to_list()
+            order = {f"{record.profile}:{record.sha256[:8]}": i for i, record in enumerate(before.files)}
+            of_table = parts.setdefault(cast("TableKey", table), [])
+            for source in sorted(sources, key=lambda each: (order.get(each or "", -1), each or "")):
+                of_table.append(
+                    (source or "", rows.filter(pl.col("source").eq_missing(pl.lit(source, dtype=pl.String))))
+                )
     return parts
-
-
-def _import_one(
-    opened: Opened, answers: Answers, scratch: Path, decimal: str | None, dates: str | None
-) -> tuple[FileRecord, dict[TableKey, pl.LazyFrame]]:
-    """Canonical rows of one file, in files of its own until all are read."""
-    whole = not opened.fit.profile.is_by_order
-    fast = opened.may_be_fast
-    while True:
-        try:
-            settled = _settled(opened, answers, decimal, dates, fast=fast)
-            reader = RowReader(opened, settled, answers)
-            check_columns(reader)
-            for line in opened.above:
-                for remark in reader.profile.remarks:
-                    reader.read_remark(remark, " ".join(line))
-            tables = _written(reader, scratch, fast=fast, whole=whole)
-            break
-        except NotPlainError:
-            fast = False
-        except OutOfOrderError:
-            whole = True
-    check_file(reader)
-    return _record(reader, {name: count for name, (_, count) in tables.items()}), {
-        name: frame for name, (frame, count) in tables.items() if count
-    }
-
-
-def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:
-    survey = Survey(opened.fit.profile, opened.delimiter, answers.today)
-    layout = Layout(opened)
-    for batch in opened.batches(fast=fast):
-        if survey.look(layout.data(layout.texts(batch))):
-            break
-    return survey.settle(
-        opened.source.name,
-        machine_numbers=opened.machine_numbers,
-        currency=opened.fit.currency or answers.currency,
-        decimal=decimal,
-        dates=dates,
-    )
-
-
-def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> dict[TableKey, tuple[pl.LazyFrame, int]]:
-    """Rows of each table as a lazy frame over scratch files, and how many there are."""
-    scratch.mkdir(exist_ok=True)
-    for old in scratch.iterdir():
-        old.unlink()
-    found: dict[TableKey, tuple[pl.LazyFrame, int]] = {}
-    counts: dict[TableKey, int] = {}
-    batches = reader.opened.batches(fast=fast)
-    for i, batch in enumerate(in_orders(batches, "order_id", whole=whole)):
-        for table, rows in reader.tables_of(batch).items():
-            counts[table] = counts.get(table, 0) + rows.height
-            if rows.height:
-                rows.write_parquet(scratch / f"{table}.{i:06d}.parquet", compression="lz4")
-    for table, count in counts.items():
-        files = sorted(scratch.glob(f"{table}.*.parquet"))
-        rows = pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema(table))
-        if table not in ("transactions", "refunds"):
-            frame = summed(table, rows.collect())
-            rows, count = frame.lazy(), frame.height  # noqa: PLW2901 - one row for each key from here on
-        found[table] = (rows, count)
-    return found
-
-
-def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
-    opened, tally, profile = reader.opened, reader.tally, reader.profile
-    fit, source = opened.fit, opened.source
-    for repeated in fit.repeated:
-        tally.note("column_twice", f"The column {repeated!r} stands there more than once; the first is read.")
-    for note in opened.notes:
-        tally.note("reading", note)
-    notes = [Note(code=code, message=message, rows=rows) for (code, message), rows in tally.notes.items()]
-    notes += [Note(code="format", message=TRAPS.get(note, note)) for note in profile.notes]
-    read = set(fit.columns.values())
-    return FileRecord(
-        file=source.name,
-        sha256=source.sha256,
-        bytes=source.size,
-        container=source.container,
-        encoding=opened.encoding,
-        profile=profile.id,
-        title=profile.title,
-        evidence=profile.evidence,
-        evidence_source=profile.source,
-        rows_read=tally.read,
-        rows_kept=tally.kept,
-        dropped=dict(sorted(tally.dropped.items())),
-        tables=dict(tables),
-        columns={name: fit.head[i] for name, i in fit.columns.items()},
-        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name),
-        first=tally.first,
-        last=tally.last,
-        currencies=tuple(sorted(tally.currencies)),
-        zones=tuple(sorted(tally.zones)),
-        assumptions=tuple(_assumptions(reader)),
-        notes=tuple(notes),
-    )
-
-
-def _assumptions(reader: RowReader) -> Iterator[Assumption]:
-    profile, tally, answers = reader.profile, reader.tally, reader.answers
-    yield from (Assumption(what=what, by="default") for what in reader.settled.assumed)
-    if answers.currency in tally.currencies and reader.used_currency_answer:
-        yield Assumption(what=f"Amounts are in {answers.currency}, where the file does not say it.", by="flag")
-    if answers.zone in tally.zones:
-        yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
-    elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
-        yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
-    if answers.prices is not None:
-        yield Assumption(what=f"Prices are {answers.prices.replace('-', ' ')}.", by="flag")
-    if "transactions" in profile.tables and "status" not in reader.filled_columns("transactions"):
-        yield Assumption(what="Every order counts as sold: no column says whether it was paid.", by="default")
 
 
 def _write(
@@ -364,8 +250,8 @@ def _write(
     fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
     if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
         raise UsageError(
-            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the key "
-            "file of then (--key-file), or import into a new folder."
+            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
+            "key file of then (--key-file), or import into a new folder."
         )
     provenance = Provenance(
         files=(*before.files, *records),

@@ -18,11 +18,11 @@ _ORDER_BY_CURRENCY: Mapping[str, str] = {
     "USD": "MM/DD/YYYY",
     "PHP": "MM/DD/YYYY",
     **dict.fromkeys(
-        "EUR GBP CHF AUD NZD INR SGD MYR THB IDR VND BRL MXN ARS TRY PLN CZK HUF RON BGN DKK NOK SEK ILS AED SAR".split(),
+        "EUR GBP CHF AUD NZD INR SGD MYR THB IDR VND BRL MXN ARS TRY PLN CZK HUF RON DKK NOK SEK ILS AED SAR".split(),
         "DD/MM/YYYY",
     ),
 }
-_SLASHED = ("MM/DD/YYYY", "DD/MM/YYYY")
+_SERIALS = frozenset({"days since 1900", "days since 1904"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ class Survey:
     decimals: set[str] = field(default_factory=set[str])
     signs: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
     days: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    halves: bool = False
 
     def look(self, rows: pl.DataFrame) -> bool:
         """Take up the texts of some rows, one column a field; True once everything is settled."""
@@ -68,6 +69,7 @@ class Survey:
                     if column.kind == "money" and (codes := currencies_of(text)):
                         self.signs.add(codes)
             elif column.kind in ("date", "time"):
+                self.halves = self.halves or bool(rows[name].str.contains(r"(?i)\d\s*[ap]\.?m\.?\b").any())
                 self.days.setdefault(name, set()).update(day_texts(rows[name]).drop_nulls().unique().to_list())
         one_form = all(len(self._forms(texts)) <= 1 for texts in self.days.values())
         return one_form and (self.profile.decimal is not None or "." in self.decimals)
@@ -96,7 +98,8 @@ class Survey:
     def _currency(self, file: str) -> str | None:
         if not self.signs:
             return None
-        common = frozenset.intersection(*self.signs)
+        first, *others = self.signs
+        common = first.intersection(*others)
         if not common and "currency" not in self.profile.fields:
             raise RefusedFileError(
                 file,
@@ -141,9 +144,17 @@ class Survey:
             return self._main_form(file, name, texts)
         if len(forms) == 1:
             return forms[0]
-        wanted = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY"}.get(order or self.profile.date_order or "")
-        if wanted is None and currency in _ORDER_BY_CURRENCY:
-            wanted = _ORDER_BY_CURRENCY[currency or ""]
+        fixed = self.profile.date_order or (self.profile.date_order_12h if self.halves else None)
+        if {form.name for form in forms} <= _SERIALS:
+            assumed.append(f"Numbers in {name} are read as days since 1900, as Excel counts them on Windows.")
+            return forms[0]
+        wanted = {"DMY": "DD/MM/YYYY", "MDY": "MM/DD/YYYY"}.get(order or fixed or "")
+        if order is None and fixed is not None:
+            assumed.append(f"Dates in {name} are read as {wanted}, as is usual in files of {self.profile.title}.")
+        # AM and PM speak for the month first, so that a currency that speaks for the day proves nothing.
+        usual = _ORDER_BY_CURRENCY.get(currency or "")
+        if wanted is None and usual is not None and (usual == "MM/DD/YYYY" or not self.halves):
+            wanted = usual
             assumed.append(f"Dates in {name} are read as {wanted}, as is usual where {currency} is paid.")
         found = [form for form in forms if form.name == wanted]
         if not found:

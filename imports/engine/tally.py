@@ -18,13 +18,15 @@ class Tally:
         notes: Rows that a note holds for, by code and sentence; 0 where it is about the whole file.
         traps: Rows of each trap of the profile.
         unread: Cells that could not be read, by field.
-        unknown_values: Values that a profile's list does not have, by field.
+        unknown_values: Cells whose value the profile's list does not have, by field.
         totals: Figures of each row of totals, by field.
         sums: Sums of the rows, by field.
         declared: How many rows the file says that it has.
         short_at_end: Whether the last row has fewer cells than the head.
         short: How many rows have fewer.
         e_mails: Texts that were emptied because an address stood in them.
+        damaged: Texts whose letters were damaged by a wrong encoding.
+        alike: Rows of media that are alike in every column that is read, and say something.
         first: First day.
         last: Last day.
         currencies: Currencies of the rows.
@@ -39,13 +41,15 @@ class Tally:
     traps: Counter[int] = field(default_factory=Counter[int])
     unread: Counter[str] = field(default_factory=Counter[str])
     cells: Counter[str] = field(default_factory=Counter[str])
-    unknown_values: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    unknown_values: Counter[str] = field(default_factory=Counter[str])
     totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
-    sums: Counter[str] = field(default_factory=Counter[str])
+    sums: dict[str, float] = field(default_factory=dict[str, float])
     declared: int | None = None
     short_at_end: bool = False
     short: int = 0
     e_mails: int = 0
+    damaged: int = 0
+    alike: int = 0
     first: date | None = None
     last: date | None = None
     currencies: set[str] = field(default_factory=set[str])

@@ -1,5 +1,9 @@
 """Tables as text: the records at the start, and all rows below the head, in batches of texts."""
 
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
+
 import csv
 import io
 from collections.abc import Generator, Sequence

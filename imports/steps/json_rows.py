@@ -26,13 +26,20 @@ def sum_of_refunds(frame: pl.DataFrame, _context: StepContext) -> pl.DataFrame:
     return listed.with_columns(refunded=refunded).drop("refunds")
 
 
-def count_orders_once(frame: pl.DataFrame, context: StepContext) -> pl.DataFrame:
-    """Count each order of Analytics events once, though opening its page again reports it again.
+def sessions_of_events(frame: pl.DataFrame, context: StepContext) -> pl.DataFrame:
+    """Give all Analytics events of a session its day, place and source, and count each order once.
 
-    Added are ``counted_order`` on the first purchase of each ``order_id``, and ``order_revenue`` on such rows and on
-    those of purchases without a number.
+    Opening the page of an order again reports it again. Added are ``visit`` (visitor and session), ``counted_order`` on
+    the first purchase of each ``order_id``, and ``order_revenue`` on such rows and on those of purchases without one.
     """
     rows = frame.sort("date", "micros", maintain_order=True)
+    rows = rows.with_columns(visit=pl.col("visitor") + "." + pl.col("session"))
+    # A session belongs to its first day, also where it passes midnight.
+    of_visit = [pl.col(name).drop_nulls().first().over("visit") for name in ("date", "country", "source", "medium")]
+    rows = rows.with_columns(*of_visit, pl.col("order_currency").str.to_uppercase())
+    paid_in = rows["order_currency"].drop_nulls().unique()
+    if len(paid_in) == 1:
+        rows = rows.with_columns(order_currency=pl.lit(paid_in.item()))
     bought = (pl.col("event") == "purchase").fill_null(value=False)
     numbered = pl.when(bought).then(pl.col("order_id"))
     counted = pl.when(numbered.is_first_distinct()).then(numbered)

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from xbopt.imports.profile_files import load_profiles
-from xbopt.imports.steps.json_rows import count_orders_once, sum_of_refunds
+from xbopt.imports.steps.json_rows import sessions_of_events, sum_of_refunds
 from xbopt.imports.steps.shopify import shopify_order_money
 from xbopt.imports.steps.step import Prices, StepContext
 from xbopt.imports.steps.taxes import tax_by_answer, tax_by_rate
@@ -150,13 +150,21 @@ def test_an_order_that_is_reported_again_counts_once() -> None:
             "event": ["purchase", "purchase", "page_view", "purchase"],
             "order_id": ["9", "9", None, "8"],
             "revenue": [54.0, 54.0, None, 31.0],
+            "visitor": ["v", "v", "w", "w"],
+            "session": ["1", "1", "1", "1"],
+            "country": ["DE", None, None, "FR"],
+            "source": [None] * 4,
+            "medium": [None] * 4,
+            "order_currency": ["eur", None, None, None],
         }
     )
     context = _context()
-    made = count_orders_once(events, context)
+    made = sessions_of_events(events, context)
     assert made["order_revenue"].sum() == pytest.approx(85.0)
     assert made["counted_order"].n_unique() - 1 == 2
     assert context.trapped == {"order_twice": 1}
+    assert made.select("visit", "country").unique().sort("visit").rows() == [("v.1", "DE"), ("w.1", "FR")]
+    assert set(made["order_currency"]) == {"EUR"}
 
 
 def test_currencies_in_columns_become_rows() -> None:

@@ -1,15 +1,19 @@
 """The shipped formats: each is told from all others, in every language whose headers it knows."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from xbopt.core.documents.validation import DocumentProblems
+from xbopt.core.errors import UsageError
 from xbopt.imports import steps
 from xbopt.imports.engine.recognise import fit
+from xbopt.imports.engine.run import import_files
 from xbopt.imports.profile import Profile, Trap
 from xbopt.imports.profile_files import load_profiles
+from xbopt.imports.refusals import UnreadFileError
 from xbopt.imports.steps.registry import STEPS
 from xbopt.imports.traps import TRAPS
 
@@ -81,3 +85,24 @@ def test_a_code_without_a_sentence_is_no_trap() -> None:
 @pytest.mark.parametrize("platform", ["aliexpress", "temu"])
 def test_formats_that_nobody_described_are_not_made_up(platform: str) -> None:
     assert not [profile.id for profile in PROFILES.values() if profile.platform == platform]
+    with pytest.raises(UsageError, match="--columns"):
+        import_files([Path("orders.csv")], into=Path("data"), profile=platform)
+
+
+def test_a_file_of_such_a_platform_is_told_from_other_unknown_ones(tmp_path: Path) -> None:
+    path = tmp_path / "Temu_orders_2026.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(UnreadFileError, match="Temu describes"):
+        import_files([path], into=tmp_path / "data")
+
+
+def test_every_format_is_told_to_planners(repository: Path) -> None:
+    page = (repository / "docs" / "imports.md").read_text(encoding="utf-8")
+    assert not [profile for profile in PROFILES if f"`{profile}`" not in page]
+
+
+def test_every_code_of_the_page_is_one_of_a_format_or_of_the_reader(repository: Path) -> None:
+    page = (repository / "docs" / "imports.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"\(`([a-z_]+)`", page)) | set(re.findall(r"`([a-z_]+)`\)", page))
+    codes = {trap.code for profile in PROFILES.values() for trap in profile.traps} | set(TRAPS)
+    assert told <= codes
