@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
+from typing import cast
 
 from babel import Locale
 from babel.core import get_global
@@ -81,7 +82,8 @@ def _codes() -> Mapping[str, str]:
     known = frozenset(country_codes())
     codes: dict[str, str] = {}
     for language in _LANGUAGES:
-        for code, name in Locale(language).territories.items():
+        names = cast("Mapping[str, str]", Locale(language).territories)
+        for code, name in names.items():
             if code in known:
                 codes.setdefault(_plain(name), code)
     # Codes of three letters and three digits are aliases in Unicode's list; several targets mean a country of the past.

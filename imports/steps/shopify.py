@@ -58,7 +58,7 @@ def _tax_inside(context: StepContext) -> pl.Expr:
     """Whether prices contain the taxes: False where there are none, empty where the total leaves it open."""
     base = pl.sum_horizontal("subtotal", "shipping", "duties")
     inside, on_top = (pl.col("total") - base).abs() <= CENT, (pl.col("total") - base - pl.col("taxes")).abs() <= CENT
-    answer = {"with_tax": True, "without_tax": False}.get(context.prices or "")
+    answer = {"with-tax": True, "without-tax": False}.get(context.prices or "")
     return (
         pl.when(pl.col("taxes").fill_null(0.0) <= CENT)
         .then(pl.lit(value=False))

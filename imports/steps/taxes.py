@@ -39,7 +39,7 @@ def tax_by_rate(frame: pl.DataFrame, context: StepContext) -> pl.DataFrame:
     rows = rows.with_columns(_share=pl.when(is_of_paid).then(of_paid).otherwise(tax / price))
     to_inside = (pl.col("_share") - inside).abs()
     to_top = pl.min_horizontal((tax / price - rate).abs(), (of_paid - rate).abs())
-    answer = {"with_tax": True, "without_tax": False}.get(context.prices or "")
+    answer = {"with-tax": True, "without-tax": False}.get(context.prices or "")
     verdict = (
         pl.when(to_inside * _NEARER < to_top)
         .then(pl.lit(value=True))
@@ -63,7 +63,7 @@ def tax_by_answer(frame: pl.DataFrame, context: StepContext) -> pl.DataFrame:
     Added is ``tax_share``, the part of a price that is tax; 0 where nothing is taken off, and empty where the country's
     rate is not known.
     """
-    if context.prices != "with_tax":
+    if context.prices != "with-tax":
         if context.prices is None:
             context.note_trap("tax_not_in_file", frame.height)
         return frame.with_columns(tax_share=pl.lit(0.0))

@@ -1,7 +1,9 @@
 """Reports of advertising platforms, as they are written in other countries."""
 
 from datetime import date
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.imports.conftest import Importing
@@ -117,7 +119,7 @@ def test_hours_and_countries_of_the_same_money_are_two_margins(importing: Import
         "Lamps,2026-09-03,00:00:00 - 00:59:59,100.00,14000,200\nLamps,2026-09-03,19:00:00 - 19:59:59,201.20,30000,400\n"
     )
     made = importing(hours, name="hours.csv", zone="Europe/Berlin")
-    by_margin = made.table("media").filter(date=DAY).group_by("margin").agg(spend=_sum("spend")).sort("margin")
+    by_margin = made.table("media").filter(date=DAY).group_by("margin").agg(spend=pl.col("spend").sum()).sort("margin")
     assert by_margin.rows() == [("country", pytest.approx(301.2)), ("hour", pytest.approx(301.2))]
     assert made.table("media").filter(margin="hour")["hour"].to_list() == [0, 19]
 
@@ -150,6 +152,19 @@ def test_a_chinese_meta_workbook_is_read_whatever_its_name(importing: Importing)
     assert made.rows("media", "date", "country", "spend", "currency", "clicks", "conversions") == [
         (DAY, "DE", 301.2, "USD", 600, 18.0)
     ]
+
+
+def test_of_a_meta_workbook_the_raw_sheet_is_read(importing: Importing, tmp_path: Path) -> None:
+    import xlsxwriter
+
+    head = ["Campaign name", "Day", "Amount spent (EUR)", "Impressions", "Link clicks"]
+    with xlsxwriter.Workbook(str(tmp_path / "report.xlsx")) as book:
+        for name, spend in (("Formatted Report", 3), ("Raw Data Report", 301.2)):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, head)
+            sheet.write_row(1, 0, ["Lamps", "2026-09-03", spend, 44000, 600])
+    made = importing((tmp_path / "report.xlsx").read_bytes(), name="copy.xlsx", zone="UTC")
+    assert made.table("media")["spend"].to_list() == [301.2]
 
 
 MICROSOFT = (
@@ -228,9 +243,3 @@ def test_totals_of_a_period_from_the_meta_interface_are_refused(importing: Impor
     )
     with pytest.raises(RefusedFileError, match=r"time_increment|one row a day"):
         importing(line, name="rows.jsonl", zone="UTC")
-
-
-def _sum(name: str) -> object:
-    import polars as pl
-
-    return pl.col(name).sum()

@@ -37,7 +37,7 @@ def test_shopify_asks_about_the_tax_where_totals_do_not_tell(importing: Importin
     text = _shopify("#1,a@x.test,paid,EUR,20.00,0.00,3.19,99.00,0,2026-09-03 10:00:00 +0200,1,Lamp,20.00,L,DE,,0.00,A")
     with pytest.raises(RefusedFileError, match="--prices"):
         importing(text)
-    made = importing(text, prices="with_tax")
+    made = importing(text, prices="with-tax")
     assert made.table("transactions")["net_revenue"].to_list() == pytest.approx([20 - 3.19])
 
 
@@ -121,7 +121,7 @@ def test_a_british_ebay_report_is_read_and_its_tax_taken_off_on_demand(importing
         "501,11-1,buyer_a,United Kingdom,318,LMP,2,£60.00,£5.97,Sep-03-26\n,,,,,,,,,\n1 record(s) downloaded,,,,,,,,,\n"
         "Seller ID : test,,,,,,,,,\n"
     )
-    made = importing(text, zone="Europe/London", prices="with_tax")
+    made = importing(text, zone="Europe/London", prices="with-tax")
     assert made.rows("transactions", "order_id", "date", "net_revenue", "currency") == [
         ("11-1", DAY, pytest.approx(100.0), "GBP")
     ]

@@ -59,7 +59,7 @@ def test_the_parts_of_an_order_sum_to_its_total(inside: bool, duties: float) -> 
 def test_an_order_that_leaves_the_tax_open_has_no_revenue_until_someone_says() -> None:
     unsettled = _shopify_order(77.0)
     assert shopify_order_money(unsettled, _context())["net_revenue"].to_list() == [None, None]
-    assert shopify_order_money(unsettled, _context("without_tax"))["net_revenue"].to_list() == pytest.approx([36, 18])
+    assert shopify_order_money(unsettled, _context("without-tax"))["net_revenue"].to_list() == pytest.approx([36, 18])
 
 
 def test_a_discount_of_a_line_is_not_taken_off_twice() -> None:
@@ -111,7 +111,7 @@ def test_a_reduced_rate_follows_the_law_and_that_is_told() -> None:
     context = _context()
     assert tax_by_rate(_line("DE", 107.0, 7.0), context)["tax_share"].item() == pytest.approx(7 / 107)
     assert context.trapped == {"tax_by_law": 1}
-    assert tax_by_rate(_line("DE", 100.0, 7.0), _context("without_tax"))["tax_share"].item() == 0.0
+    assert tax_by_rate(_line("DE", 100.0, 7.0), _context("without-tax"))["tax_share"].item() == 0.0
 
 
 def test_a_row_is_judged_without_regard_to_others() -> None:
@@ -128,11 +128,11 @@ def test_tax_is_taken_off_only_when_someone_says_that_it_is_there() -> None:
     context = _context()
     assert tax_by_answer(rows, context)["tax_share"].to_list() == [0.0, 0.0]
     assert context.trapped == {"tax_not_in_file": 2}
-    assert tax_by_answer(rows, _context("with_tax"))["tax_share"].to_list() == pytest.approx([20 / 120, 0.0])
+    assert tax_by_answer(rows, _context("with-tax"))["tax_share"].to_list() == pytest.approx([20 / 120, 0.0])
 
 
 def test_revenue_is_unknown_where_the_rate_is() -> None:
-    context = _context("with_tax")
+    context = _context("with-tax")
     assert tax_by_answer(_line("AQ", 120.0, 0.0), context)["tax_share"].to_list() == [None]
     assert context.trapped["tax_rate_missing"] == 1
 

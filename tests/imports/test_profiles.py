@@ -106,3 +106,19 @@ def test_every_code_of_the_page_is_one_of_a_format_or_of_the_reader(repository: 
     told = set(re.findall(r"\(`([a-z_]+)`", page)) | set(re.findall(r"`([a-z_]+)`\)", page))
     codes = {trap.code for profile in PROFILES.values() for trap in profile.traps} | set(TRAPS)
     assert told <= codes
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        ["Date", "Campaign name", "Impressions", "Clicks", "Spend"],
+        ["Day", "Campaign", "Impressions", "Clicks", "Cost"],
+        ["Date", "Campaign name", "Impressions", "Clicks", "Cost", "Currency"],
+        ["Day", "Sessions", "Visitors", "Orders"],
+        ["date", "campaign_id", "cost", "impressions", "clicks"],
+        ["date", "campaign_id", "spend", "impressions", "clicks"],
+        ["Date", "Order", "Price", "Quantity"],
+    ],
+)
+def test_everyday_columns_are_of_no_platform(head: list[str]) -> None:
+    assert not [profile.id for profile in PROFILES.values() if fit(profile, 0, head, {}) is not None]

@@ -171,7 +171,7 @@ def test_connector_tables(
     raw = raw.rename({column: column.lower() for column in raw.columns})
     column, factor = next((c, f) for c, f in (("spend", 1.0), ("cost", 1.0), ("cost_micros", 1e-6)) if c in raw.columns)
     assert made.table("media")["spend"].sum() == pytest.approx(
-        raw[column].cast(pl.Float64, strict=False).sum() * factor
+        (raw[column].cast(pl.Float64, strict=False) * factor).sum()
     )
     assert set(made.table("media")["margin"]) == {margin}
     assert made.provenance["files"][0]["rows_read"] == rows
