@@ -61,6 +61,13 @@ def calibrate_command(
     gross_margin: Annotated[
         str | None, typer.Option("--gross-margin", metavar="45%", help="Gross margin of what --costs does not list.")
     ] = None,
+    tests: Annotated[
+        Path | None, typer.Option("--tests", help="Lift tests: a CSV table; docs/calibration.md has its columns.")
+    ] = None,
+    no_fit: Annotated[
+        bool, typer.Option("--no-fit", help="Leave media as facts or --like say them; takes seconds.")
+    ] = False,
+    title: Annotated[str | None, typer.Option("--title", help="Title of the scenario, for people.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
     report: HtmlOption = None,
     xlsx: XlsxOption = None,
@@ -70,6 +77,7 @@ def calibrate_command(
     from xbopt.core.extras import need_extra
 
     need_extra("data", "polars", "sklearn")
+    from xbopt.calibration.fit.lift_tests import read_lift_tests
     from xbopt.calibration.scenario.assortment import Costs
     from xbopt.calibration.scenario.calibrate import Options, calibrate
     from xbopt.calibration.scenario.costs import read_costs
@@ -91,6 +99,9 @@ def calibrate_command(
             by_sku={} if costs is None else read_costs(costs),
             gross_margin=None if gross_margin is None else part_of("--gross-margin", gross_margin),
         ),
+        tests=() if tests is None else read_lift_tests(tests),
+        fits_media=not no_fit,
+        title=title,
         seed=seed,
     )
     with stage_bar(quiet=as_json) as on_progress:
@@ -114,12 +125,14 @@ def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | 
         _print(result)
         say(f"Wrote {out}. Next: xbopt scenario check {out}, and: xbopt plan {out} -o plan.csv --report plan.html")
     if report is not None or xlsx is not None:
+        from xbopt.calibration.scenario.review import review_fit
         from xbopt.reports.calibration.page import calibration_content
         from xbopt.reports.calibration.report import build_calibration_report
         from xbopt.reports.calibration.workbook import write_calibration_xlsx
 
-        built = build_calibration_report(result)
         with stage_bar(quiet=as_json) as on_progress:
+            on_progress("report", 0, 0)
+            built = build_calibration_report(result, None if result.fit is None else review_fit(result.fit))
             write_files(
                 report,
                 lambda: calibration_content(built),
@@ -137,10 +150,10 @@ def _print(result: "Calibration") -> None:
     console.print(built.verdict)
     for line in built.loud:
         console.print(f"! {line}", soft_wrap=True)
-    for table in (built.quality, built.regions, built.segments, built.channels):
+    for table in (built.quality, built.regions, built.segments, built.channels, built.told):
         if table.rows:
             console.print(figures_table(table, numbers))
-    for line in (*built.lines, *built.warnings):
+    for line in (*built.lines, *built.price_lines, *built.fit_lines, *built.warnings):
         console.print(f"- {line}", soft_wrap=True)
 
 

@@ -58,6 +58,7 @@ class Options:
 
     Attributes:
         name: Name of the scenario.
+        title: Its title, for people; period and countries where None.
         currency: Currency to count in; that of the orders where None.
         like: Scenario to start from, for what the data do not tell; facts of trade and countries where None.
         trade: What is sold, for these facts; general merchandise where None.
@@ -73,6 +74,7 @@ class Options:
     """
 
     name: str = "calibrated"
+    title: str | None = None
     currency: str | None = None
     like: str | Path | None = None
     trade: str | None = None
@@ -209,6 +211,7 @@ def calibrate_tables(
         panel.frame,
         base,
         name=chosen.name,
+        title=chosen.title,
         start=start,
         days=chosen.days,
         costs=chosen.costs,

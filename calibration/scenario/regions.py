@@ -16,6 +16,8 @@ from xbopt.core.tables.taxes import tax_ids
 
 _YEAR = 260
 """Days of the week's five on which rates are set, in a year."""
+_RATE_YEARS = 5
+"""Volatility is that of so many last years."""
 _LEAST_RATES = 60
 _LEAST_VISITS_SHARE = 0.5
 
@@ -87,7 +89,8 @@ def _put_currencies(draft: Draft, base: str, rates: pl.DataFrame | None, start: 
                 stated = cast("float", known.get(code, {}).get("rate", 1.0))
                 draft.put((*path, "rate"), stated, Source(evidence="E", source="Taken over: no table has this rate"))
             else:
-                source = Source(evidence="M", source="ECB euro reference rates, mean of the year")
+                note = "Of the nearest year that the table has"
+                source = Source(evidence="W", source="ECB euro reference rates, mean of a year", note=note)
                 draft.put((*path, "rate"), rounded(yearly), source)
         if len(series) >= _LEAST_RATES:
             moves = float(np.diff(np.log(series)).std() * np.sqrt(_YEAR))
@@ -107,7 +110,7 @@ def _cross(rates: pl.DataFrame | None, code: str, base: str, start: date) -> lis
     table = pl.concat([rates.select("date", "currency", "per_euro").filter(pl.col("currency") != "EUR"), euro])
     both = [table.filter(pl.col("currency") == name).select("date", pl.col("per_euro")) for name in (base, code)]
     joined = both[0].join(both[1], on="date", suffix="_code").filter(pl.col("date") <= start).sort("date")
-    return (joined["per_euro"] / joined["per_euro_code"]).drop_nulls().to_list()
+    return (joined["per_euro"] / joined["per_euro_code"]).drop_nulls().tail(_RATE_YEARS * _YEAR).to_list()
 
 
 def _put_shipping(draft: Draft, shop: Shop) -> None:

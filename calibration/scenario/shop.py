@@ -12,6 +12,8 @@ from xbopt.core.errors import CalibrationError, UsageError
 LEAST_ORDERS, LEAST_CUSTOMERS, LARGEST_SHARE = 100, 20, 0.5
 """A country with fewer orders or customers, or of which one customer buys more than this share, is no market yet."""
 MOST_REGIONS = 12
+LEAST_SHOWN = 5
+"""A country of fewer customers has no figures of its own in any output."""
 
 Reason = Literal["few_orders", "few_customers", "one_customer", "not_chosen", "beyond_the_largest"]
 
@@ -35,6 +37,11 @@ class Country:
     revenue: float
     largest_share: float
     reason: Reason | None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its figures would be those of a few persons."""
+        return self.reason is not None and self.customers is not None and self.customers < LEAST_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ def build_skeleton(
     base: CustomerBase | None,
     *,
     name: str,
+    title: str | None = None,
     start: date,
     days: int,
     costs: Costs,
@@ -80,6 +81,7 @@ def build_skeleton(
         panel: Panel of all countries, in the shop's currency.
         base: Known customers; None where orders name none.
         name: Name of the scenario.
+        title: Its title; period and countries where None.
         start: First day of the scenario.
         days: Its days.
         costs: What goods cost.
@@ -87,7 +89,7 @@ def build_skeleton(
         rates: The imported exchange rates.
     """
     period = shop.period
-    _put_head(draft, name, shop, start, days)
+    _put_head(draft, name, title, shop, start, days)
     segments = [("all", "All customers")] if base is None else list(zip(base.ids, base.names, strict=True))
     segment_of = pl.DataFrame(schema={"customer": pl.String, "segment": pl.Int64}) if base is None else base.segment_of
     _start_segments(draft, segments)
@@ -146,9 +148,9 @@ def build_skeleton(
     )
 
 
-def _put_head(draft: Draft, name: str, shop: Shop, start: date, days: int) -> None:
+def _put_head(draft: Draft, name: str, title: str | None, shop: Shop, start: date, days: int) -> None:
     places = ", ".join(shop.regions)
-    title = f"Calibrated from orders of {shop.period}: {places}"
+    title = title or f"Calibrated from orders of {shop.period}: {places}"
     words = f"Made by xbopt calibrate from {shop.orders.height:,} orders of {shop.period}; money in {shop.currency}."
     head: Plain = {"version": 1, "name": name, "title": title, "description": words}
     draft.data = head | {key: value for key, value in draft.data.items() if key not in head}

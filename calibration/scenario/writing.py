@@ -1,4 +1,4 @@
-"""A calibrated scenario as files: the YAML, and beside it what was done before the first day."""
+"""A calibrated scenario as files: the YAML, and beside it what was done before the first day and joint draws."""
 
 import tempfile
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import cast
 import polars as pl
 import yaml
 
+from xbopt.calibration.fit.draws import write_draws
 from xbopt.calibration.scenario.calibrate import Calibration
 from xbopt.calibration.scenario.draft import Plain
 from xbopt.core.files import replace_file
@@ -21,7 +22,7 @@ _HEAD = """\
 
 
 def write_calibration(calibration: Calibration, path: Path) -> Scenario:
-    """Write the scenario, and ``NAME.past.parquet`` beside it where media are in the data; read it back as it is used.
+    """Write the scenario, and ``NAME.past.parquet`` and ``NAME.draws.parquet`` beside it; read it back as it is used.
 
     Raises:
         UsageError: A file cannot be written there.
@@ -34,6 +35,12 @@ def write_calibration(calibration: Calibration, path: Path) -> Scenario:
             data["history"] = {**cast("Plain", data["history"]), "before": {"file": past.name}}
             _past_frame(calibration).write_parquet(Path(folder) / past.name, compression="zstd")
             beside.append((Path(folder) / past.name, past))
+        if calibration.draws is not None:
+            draws = path.with_suffix(".draws.parquet")
+            uncertainty = cast("Plain", data.get("uncertainty", {}))
+            data["uncertainty"] = {"draws": draws.name, **uncertainty}
+            write_draws(Path(folder) / draws.name, calibration.draws)
+            beside.append((Path(folder) / draws.name, draws))
         trial = Path(folder) / path.name
         trial.write_text(scenario_yaml(data), encoding="utf-8")
         load_scenario(trial)  # nothing appears under its name that cannot be loaded

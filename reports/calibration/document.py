@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.reports.calibration.fit_words import fit_sentences
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.price_words import price_sentences
 from xbopt.reports.simulation.document import scenario_json
 from xbopt.reports.simulation.vital_signs import warnings_json
 
@@ -35,6 +39,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
                 "left_out": country.reason,
             }
             for country in shop.countries
+            if not country.is_small
         ],
         "segments": []
         if calibration.segments is None
@@ -57,6 +62,14 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             {"id": one.id, "name": one.channel, "spend": one.spend, "days": one.days}
             for one in calibration.skeleton.bought
         ],
+        "price": {
+            "elasticity": calibration.price.elasticity,
+            "low": calibration.price.low,
+            "high": calibration.price.high,
+            "status": calibration.price.status,
+            "sentences": list(price_sentences(calibration.price, numbers)),
+        },
+        "fit": _fit_json(calibration, numbers),
         "numbers_by_evidence": dict(calibration.by_evidence()),
         "findings": [
             {
@@ -69,4 +82,25 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             for finding in calibration.findings
         ],
         "vital_signs": warnings_json(calibration.signs),
+    }
+
+
+def _fit_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, object] | None:
+    fit = calibration.fit
+    if fit is None:
+        return None
+    told = fit.identification
+    return {
+        "chi_square": fit.chi_square,
+        "returns": [
+            {"channel": one.name, "value": float(np.exp(at)), "log_sd": float(sd), "verdict": one.verdict}
+            for one, at, sd in zip(told.returns, fit.returns.log, fit.returns.sd(fit.covariance), strict=True)
+        ],
+        "contrasts": [{"of": one.name, "ratio": one.ratio, "verdict": one.verdict} for one in told.contrasts],
+        "parameters": [
+            {"name": one.name, "log_factor": float(at), "log_sd": float(sd), "ratio": one.ratio, "verdict": one.verdict}
+            for one, at, sd in zip(told.parameters, fit.mode, fit.sd, strict=True)
+        ],
+        "findings": [{"code": one.code, "place": one.place, "figure": one.figure} for one in fit.findings],
+        "sentences": list(fit_sentences(fit, numbers)),
     }

@@ -1,8 +1,9 @@
 """The calibration report laid out for its page."""
 
+from xbopt.reports.calibration.charts import CURVE_HEIGHT, FIT_HEIGHT, curves_chart, fit_chart
 from xbopt.reports.calibration.report import CalibrationReport
 from xbopt.reports.kit.figures import Fact
-from xbopt.reports.kit.page_parts import PageContent, Section, TileText, table_text
+from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TileText, table_text
 
 _MEANING = (
     "Measured (M) is what the data tell. A number that they do not tell is an estimate (E) or taken from published "
@@ -80,6 +81,8 @@ def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
             takeaway="What was bought, and what reach cost.",
             tables=(table_text(report.channels, numbers),),
         ),
+        Section(key="prices", title="Prices", takeaway=report.price_lines[0], lines=report.price_lines[1:]),
+        *_fit_sections(report),
         Section(
             key="signs",
             title="Vital signs",
@@ -90,5 +93,64 @@ def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
             key="evidence",
             title="How solid the numbers are",
             tables=(table_text(report.evidence, numbers),),
+        ),
+    )
+
+
+def _fit_sections(report: CalibrationReport) -> tuple[Section, ...]:
+    """What media bring, and what of it is known; nothing where no market was fitted."""
+    numbers, review = report.numbers, report.review
+    if not report.told.rows:
+        return ()
+    told = Section(
+        key="told",
+        title="What media bring, and how far the data tell it",
+        takeaway=report.fit_lines[0] if report.fit_lines else "",
+        tables=(table_text(report.told, numbers),),
+        lines=report.fit_lines[1:],
+    )
+    if review is None:
+        return (told,)
+    fitted = (
+        "Dots: recorded net revenue of a week. Line: what the fitted market expects; band: 95 % of its weekly noise."
+    )
+    bent = "Net revenue that a channel adds over its spend a week; band: 95 % of the posterior."
+    return (
+        told,
+        Section(
+            key="fitted",
+            title="Fitted against actual",
+            takeaway="A good fit alone proves nothing: xbopt backtest says how well the model foresees.",
+            charts=(
+                ChartPart(
+                    key="chart-fitted",
+                    title="Net revenue by week",
+                    description=fitted,
+                    spec=fit_chart(review.revenue, fitted),
+                    table=table_text(report.weeks, numbers),
+                    height=FIT_HEIGHT + 40,
+                ),
+            ),
+            legend=fitted,
+        ),
+        Section(
+            key="causes",
+            title="Where sales came from",
+            tables=(table_text(report.causes, numbers),),
+        ),
+        Section(
+            key="curves",
+            title="How response bends",
+            charts=(
+                ChartPart(
+                    key="chart-curves",
+                    title="Response of channels",
+                    description=bent,
+                    spec=curves_chart(review.curves, bent),
+                    table=table_text(report.curves, numbers),
+                    height=(CURVE_HEIGHT + 70) * -(-len(review.curves) // 3),
+                ),
+            ),
+            legend=f"{bent} Grey: the range of weeks that were seen; beyond it the curve is no observation.",
         ),
     )

@@ -2,11 +2,20 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.review import FitReview
+from xbopt.calibration.scenario.shop import LEAST_SHOWN, Country
+from xbopt.reports.calibration.fit_tables import causes_table, curves_table, weeks_table
+from xbopt.reports.calibration.fit_words import VERDICT_WORDS, fit_sentences
 from xbopt.reports.calibration.words import EVIDENCE_WORDS, finding_sentence, reason_words, rule_words, verdict_sentence
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.price_words import price_sentences
 from xbopt.reports.simulation.vital_signs import signs_table, warning_lines
+
+_WIDE = 1.96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +33,14 @@ class CalibrationReport:
         regions: What each country bought.
         segments: Groups of customers and how they repeat.
         channels: Media bought and what reach cost.
+        told: How far the data told what channels bring, and how one compares with another.
+        parameters: The same of each number that was fitted.
+        price_lines: What orders say of prices.
+        fit_lines: What the fit told, and what would tell more.
+        review: The fit played for the page; None without one.
+        causes: Sales by cause.
+        weeks: Fitted against actual.
+        curves: Response of channels over spend.
         evidence: Numbers of the scenario by how solid they are.
         signs: Vital signs.
         sources: Every number with its source.
@@ -39,6 +56,14 @@ class CalibrationReport:
     regions: Table
     segments: Table
     channels: Table
+    told: Table
+    parameters: Table
+    price_lines: tuple[str, ...]
+    fit_lines: tuple[str, ...]
+    review: FitReview | None
+    causes: Table
+    weeks: Table
+    curves: Table
     evidence: Table
     signs: Table
     sources: Table
@@ -50,14 +75,27 @@ class CalibrationReport:
             "Countries": self.regions,
             "Segments": self.segments,
             "Media": self.channels,
+            "Told": self.told,
+            "Fitted": self.parameters,
+            "Causes": self.causes,
+            "Weeks": self.weeks,
+            "Response": self.curves,
             "Evidence": self.evidence,
             "Vital signs": self.signs,
             "Numbers": self.sources,
         }
 
 
-def build_calibration_report(calibration: Calibration, *, locale: str = "en") -> CalibrationReport:
-    """Gather everything that the report shows."""
+def build_calibration_report(
+    calibration: Calibration, review: FitReview | None = None, *, locale: str = "en"
+) -> CalibrationReport:
+    """Gather everything that the report shows.
+
+    Args:
+        calibration: The calibration.
+        review: Its fit, played for a page; without it the charts of the fit are left out.
+        locale: How numbers are written.
+    """
     numbers = NumberFormat(locale=locale, currency=calibration.shop.currency)
     said = [(finding.is_loud, finding_sentence(finding, numbers)) for finding in calibration.findings]
     return CalibrationReport(
@@ -71,6 +109,14 @@ def build_calibration_report(calibration: Calibration, *, locale: str = "en") ->
         regions=_regions(calibration),
         segments=_segments(calibration),
         channels=_channels(calibration),
+        told=_told(calibration),
+        parameters=_parameters(calibration),
+        price_lines=price_sentences(calibration.price, numbers),
+        fit_lines=() if calibration.fit is None else fit_sentences(calibration.fit, numbers),
+        review=review,
+        causes=causes_table(review),
+        weeks=weeks_table(review),
+        curves=curves_table(review),
         evidence=_evidence(calibration),
         signs=signs_table(calibration.signs, numbers),
         sources=_sources(calibration),
@@ -101,6 +147,20 @@ def _quality(calibration: Calibration) -> Table:
 
 
 def _regions(calibration: Calibration) -> Table:
+    countries = calibration.shop.countries
+    small = [country for country in countries if country.is_small]
+    rows = [
+        (
+            country.code,
+            country.orders,
+            country.customers,
+            country.revenue,
+            country.largest_share,
+            "region" if country.reason is None else f"left out: {reason_words(country.reason)}",
+        )
+        for country in countries
+        if not country.is_small
+    ]
     return Table(
         key="countries",
         title="Countries",
@@ -112,18 +172,15 @@ def _regions(calibration: Calibration) -> Table:
             Column("largest", "Largest customer", "share", "Share of the revenue of known customers"),
             Column("use", "In the scenario", "text"),
         ),
-        rows=tuple(
-            (
-                country.code,
-                country.orders,
-                country.customers,
-                country.revenue,
-                country.largest_share,
-                "region" if country.reason is None else f"left out: {reason_words(country.reason)}",
-            )
-            for country in calibration.shop.countries
-        ),
+        rows=(*rows, *([] if not small else [_together(small)])),
+        note=f"Countries of fewer than {LEAST_SHOWN} customers stand together." if small else "",
     )
+
+
+def _together(small: list[Country]) -> tuple[str | float | None, ...]:
+    """One row for countries so small that a figure would be somebody's."""
+    orders, revenue = sum(country.orders for country in small), sum(country.revenue for country in small)
+    return (f"{len(small)} small countries", orders, None, revenue, None, "left out")
 
 
 def _segments(calibration: Calibration) -> Table:
@@ -180,6 +237,61 @@ def _channels(calibration: Calibration) -> Table:
             Column("cpc", "A click", "price"),
         ),
         rows=tuple(rows),
+    )
+
+
+def _told(calibration: Calibration) -> Table:
+    fit = calibration.fit
+    rows: list[tuple[str | float | None, ...]] = []
+    if fit is not None:
+        log, sd = fit.returns.log, fit.returns.sd(fit.covariance)
+        for one, at, width in zip(fit.identification.returns, log, sd, strict=True):
+            low, high = np.exp(at - _WIDE * width), np.exp(at + _WIDE * width)
+            rows.append((one.name, float(np.exp(at)), float(low), float(high), one.ratio, VERDICT_WORDS[one.verdict]))
+        rows += [
+            (one.name, None, None, None, one.ratio, VERDICT_WORDS[one.verdict]) for one in fit.identification.contrasts
+        ]
+    return Table(
+        key="told",
+        title="What media bring, and how far the data tell it",
+        columns=(
+            Column("of", "Channel", "text"),
+            Column("return", "Revenue per unit of spend", "ratio", "Net revenue with the channel less without it"),
+            Column("low", "95 % from", "ratio"),
+            Column("high", "to", "ratio"),
+            Column("ratio", "Left of the prior", "ratio", "Posterior over prior standard deviation: 1 told nothing"),
+            Column("verdict", "Told", "text"),
+        ),
+        rows=tuple(rows),
+        note="Pairs say whether the data tell two channels apart.",
+    )
+
+
+def _parameters(calibration: Calibration) -> Table:
+    fit = calibration.fit
+    judged = () if fit is None else zip(fit.identification.parameters, fit.mode, fit.sd, strict=True)
+    return Table(
+        key="parameters",
+        title="Fitted numbers against where they started",
+        columns=(
+            Column("parameter", "Number", "text"),
+            Column("factor", "Times", "ratio", "Fitted over what the scenario started from"),
+            Column("low", "95 % from", "ratio"),
+            Column("high", "to", "ratio"),
+            Column("ratio", "Left of the prior", "ratio"),
+            Column("verdict", "Told", "text"),
+        ),
+        rows=tuple(
+            (
+                one.name,
+                float(np.exp(at)),
+                float(np.exp(at - _WIDE * sd)),
+                float(np.exp(at + _WIDE * sd)),
+                one.ratio,
+                VERDICT_WORDS[one.verdict],
+            )
+            for one, at, sd in judged
+        ),
     )
 
 
