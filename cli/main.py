@@ -10,12 +10,14 @@ import typer
 
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
+from xbopt.cli.calibrate import calibrate_command
 from xbopt.cli.compare import compare_command
 from xbopt.cli.completion import CommandWithNames
 from xbopt.cli.dataset import dataset_command
 from xbopt.cli.decisions import app as decisions_app
 from xbopt.cli.evaluate import evaluate_command
 from xbopt.cli.export import export_command
+from xbopt.cli.import_data import import_command
 from xbopt.cli.keys import app as keys_app
 from xbopt.cli.plan import plan_command
 from xbopt.cli.scenario import app as scenario_app
@@ -59,6 +61,7 @@ for _name, _command, _example in (
     ("verify", verify_command, "policy.xbopt"),
     ("serve", serve_command, "policy.xbopt --store sqlite:///decisions.sqlite"),
     ("plan", plan_command, "quickstart -o plan.csv --report plan.html"),
+    ("calibrate", calibrate_command, "data --like us_eu_launch -o my_market.yaml --report calibration.html"),
     ("compare", compare_command, "quickstart --policies baseline,plan.csv --report comparison.html"),
     (
         "evaluate",
@@ -66,6 +69,7 @@ for _name, _command, _example in (
         "log.parquet --policy greedy_roas --scenario quickstart --report evaluation.html",
     ),
     ("dataset", dataset_command, "quickstart --policy replan --exploration 0.2 --episodes 512 -o data"),
+    ("import", import_command, "orders_export.csv meta.csv -o data --zone Europe/Berlin"),
     ("train", train_command, "quickstart --agent ppo --time-limit 2m --out runs/first"),
 ):
     app.command(name=_name, cls=CommandWithNames, epilog=f"Example: xbopt {_name} {_example}")(_command)

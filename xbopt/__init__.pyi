@@ -21,6 +21,10 @@ from .env.actions import levels_of as levels_of
 from .env.campaign import Campaign as Campaign
 from .env.campaign import CampaignSettings as CampaignSettings
 from .env.cell_bandit import CellBandit as CellBandit
+from .imports.data_folder import DataFolder as DataFolder
+from .imports.data_folder import read_data_folder as read_data_folder
+from .imports.engine.run import ImportResult as ImportResult
+from .imports.engine.run import import_files as import_files
 from .ope.logs.evaluation import LogEvaluation as LogEvaluation
 from .service.exporting.run_export import export as export
 from .simulator.build import build_market as build_market

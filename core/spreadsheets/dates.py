@@ -39,6 +39,7 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
     "Month D, YYYY": re.compile(rf"{_MONTH}\s+(?P<D>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<Y>\d{{4}})", re.IGNORECASE),
+    "Mon-DD-YY": re.compile(r"(?P<M>[^\W\d_]{3,})-(?P<D>\d{1,2})-(?P<Y>\d{4}|\d{2})", re.IGNORECASE),
 }
 
 

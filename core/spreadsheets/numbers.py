@@ -72,6 +72,15 @@ def is_in_another_currency(text: Cell, currency: str) -> bool:
     return any(currency not in _CURRENCIES.get(sign, {sign.upper()}) for sign in signs)
 
 
+def currencies_of(text: str) -> frozenset[str] | None:
+    """The currencies that an amount may be in by its sign or code; None where it has none. A ``$`` is many."""
+    found = _SIGN.search(text)
+    if found is None:
+        return None
+    sign = found[0].casefold().rstrip(".")
+    return _CURRENCIES.get(sign, frozenset({sign.upper()}))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A number's text without what decorates it."""

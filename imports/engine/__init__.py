@@ -1,0 +1,1 @@
+"""From files to canonical tables: containers, headers, cells, rows, duplicates, what is told about them."""

@@ -1,0 +1,163 @@
+"""What is looked at once all rows of a file were read: was it whole, and can its figures be trusted."""
+
+from xbopt.imports.engine.recognise import first_name
+from xbopt.imports.engine.rows import FUTURE_DAY, LONG_ROW, NO_DATA, NO_DAY, RowReader
+from xbopt.imports.refusals import RefusedFileError
+
+# A cent a row is what rounding can move, and a thousandth what platforms correct while they write.
+_ROUNDING, _CORRECTION = 0.01, 1e-3
+_MOST_UNREAD = 0.05
+_MOST_LONG = 0.01
+
+
+def check_columns(reader: RowReader) -> None:
+    """Refuse a file that lacks a column without which nothing can be imported.
+
+    Raises:
+        RefusedFileError: It lacks one; the profile says what to do.
+    """
+    fit = reader.opened.fit
+    for name, column in fit.profile.fields.items():
+        if column.required and name not in fit.columns and column.constant is None:
+            remedy = column.without or f"Export it with the column {first_name(column)!r}."
+            raise RefusedFileError(reader.opened.source.name, f"missing_{name}", f"{remedy}")
+
+
+def check_file(reader: RowReader) -> None:
+    """Refuse a file that is cut off, or most of which cannot be read; note what a reader must know.
+
+    Raises:
+        RefusedFileError: It is; ``code`` says why.
+    """
+    tally, profile = reader.tally, reader.profile
+    if not tally.read - sum(tally.dropped[rule] for rule in NO_DATA):
+        _refuse(
+            reader, "no_rows", "It has a head and no rows. Choose the right account and period, and export it again."
+        )
+    _check_whole(reader)
+    _check_days(reader)
+    if tally.dropped[LONG_ROW] > _MOST_LONG * tally.read:
+        _refuse(
+            reader, "shifted_cells",
+            f"{tally.dropped[LONG_ROW]:,} of its rows have more cells than the head, so that cells stand under wrong "
+            "names: a separator within a cell is not in quotation marks. Export it again.",
+        )  # fmt: skip
+    for name, unread in tally.unread.items():
+        if not unread or profile.fields[name].kind in ("date", "time"):
+            continue
+        header = reader.values.header(name)
+        if profile.fields[name].kind == "money" and unread > _MOST_UNREAD * tally.cells[name]:
+            _refuse(
+                reader, "unreadable_numbers",
+                f"{unread:,} of {tally.cells[name]:,} cells of its column {header!r} are no amounts.",
+            )  # fmt: skip
+        tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
+    for name, rows in (+tally.unknown_values).items():
+        # Which values they are is not said: where columns are mixed up they may be persons.
+        as_what = "as pending, which is no sale" if name == "status" else "as unknown"
+        header = reader.values.header(name)
+        tally.note("unknown_values", f"Values of the column {header!r} that are not known count {as_what}.", rows)
+    if tally.damaged:
+        if reader.opened.encoding.startswith("utf"):
+            tally.note(
+                "damaged_letters", "Letters were damaged when it was saved again; figures are not.", tally.damaged
+            )
+        else:
+            _refuse(
+                reader, "mixed_encodings",
+                f"Parts of it are in UTF-8 and others in {reader.opened.encoding}, as where files were joined. Import "
+                "them one by one.",
+            )  # fmt: skip
+    if tally.alike:
+        tally.note(
+            "rows_alike",
+            "Rows that are alike in every column that is read are added up. Where the file was joined from exports "
+            "that overlap, import these one by one: then they count once.",
+            tally.alike,
+        )
+    if tally.e_mails:
+        tally.note("e_mails_removed", "Texts that held an e-mail address were emptied.", tally.e_mails)
+    for i, trap in enumerate(profile.traps):
+        rows = tally.traps[i]
+        if not rows or rows <= trap.share * tally.kept:
+            continue
+        if trap.refuse:
+            _refuse(reader, trap.code, trap.sentence)
+        tally.note(trap.code, trap.sentence, rows)
+    if len(tally.currencies) > 1:
+        tally.note(
+            "mixed_currencies",
+            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up "
+            "without exchange rates (--rates FILE).",
+        )
+
+
+def check_kept(reader: RowReader) -> None:
+    """Refuse a file of which nothing was kept.
+
+    Raises:
+        RefusedFileError: Nothing was.
+    """
+    if not reader.tally.kept:
+        rules = ", ".join(f"{rows:,} {rule}" for rule, rows in reader.tally.dropped.items())
+        raise RefusedFileError(reader.opened.source.name, "no_rows", f"None of its rows can be used ({rules}).")
+
+
+def _check_days(reader: RowReader) -> None:
+    """Days that are no days are damage; rows that leave the day out may be headings of their own."""
+    tally = reader.tally
+    days = [name for name, column in reader.profile.fields.items() if column.kind in ("date", "time")]
+    unread = max((tally.unread[name] for name in days if name in ("date", "time")), default=0)
+    late = tally.dropped[FUTURE_DAY]
+    if late > _MOST_UNREAD * tally.read:
+        _refuse(
+            reader, "future_dates",
+            f"{late:,} of its {tally.read:,} rows are of days that have not come yet. Are day and month in the right "
+            "order (--dates), and is this machine's clock right?",
+        )  # fmt: skip
+    if unread > _MOST_UNREAD * tally.read or tally.dropped[NO_DAY] > 0.5 * tally.read:
+        _refuse(
+            reader, "unreadable_days",
+            f"{tally.dropped[NO_DAY]:,} of its {tally.read:,} rows have no day that can be read.",
+        )  # fmt: skip
+
+
+def _check_whole(reader: RowReader) -> None:
+    tally = reader.tally
+    again = "Export it again."
+    if tally.short_at_end and tally.short <= max(1, 0.01 * tally.read):
+        _refuse(reader, "cut_file", f"Its last row ends in the middle: the file is cut off. {again}")
+    data = tally.read - sum(tally.dropped[rule] for rule in NO_DATA)
+    # What platforms call a row may be an order and not a line, so that fewer are declared than stand there.
+    if tally.declared is not None and data < tally.declared:
+        _refuse(
+            reader,
+            "cut_file",
+            f"It says that it has {tally.declared:,} rows, and {data:,} are there: it is cut off. {again}",
+        )
+    if not tally.totals:
+        return
+    names = tally.sums.keys()
+    slack = {name: _ROUNDING * (data + 1) + _CORRECTION * abs(tally.sums[name]) for name in names}
+    agrees = any(
+        all(abs(total[name] - tally.sums[name]) <= slack[name] for name in names if name in total)
+        for total in tally.totals
+    )
+    if not agrees and names:
+        shown = max(names, key=lambda name: abs(tally.sums[name]))
+        stated = max((total.get(shown, 0.0) for total in tally.totals), default=0.0)
+        _refuse(
+            reader,
+            "totals_differ",
+            f"Its row of totals says {stated:,.2f} for {reader.values.header(shown)!r}, and its rows sum up to "
+            f"{tally.sums[shown]:,.2f}: rows are missing, as in a file that is cut off, or filtered. {again}",
+        )
+
+
+def _refuse(reader: RowReader, code: str, message: str) -> None:
+    """Refuse, or note what was accepted."""
+    if code in reader.answers.accept:
+        reader.tally.note(code, f"Accepted: {message}")
+        return
+    remedy = "" if code == "no_rows" else f" To read it all the same: --accept {code}."
+    raise RefusedFileError(reader.opened.source.name, code, f"{message}{remedy}")

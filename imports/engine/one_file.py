@@ -1,0 +1,152 @@
+"""One file into canonical rows, and the record of what was done to it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from xbopt.core.errors import UsageError
+from xbopt.imports.engine.canonical import schema, summed
+from xbopt.imports.engine.checks import check_columns, check_file, check_kept
+from xbopt.imports.engine.layout import Layout
+from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
+from xbopt.imports.engine.reading import Opened
+from xbopt.imports.engine.rows import RowReader
+from xbopt.imports.engine.settled import Settled, Survey
+from xbopt.imports.engine.text_rows import NotPlainError
+from xbopt.imports.engine.values import Answers
+from xbopt.imports.profile import TableKey
+from xbopt.imports.provenance import Assumption, FileRecord, Note
+from xbopt.imports.traps import TRAPS
+
+
+def import_one(
+    opened: Opened, answers: Answers, scratch: Path, decimal: str | None, dates: str | None
+) -> tuple[FileRecord, dict[TableKey, pl.LazyFrame]]:
+    """Canonical rows of one file, in files of its own until all are read.
+
+    Args:
+        opened: The file.
+        answers: What the user says about it.
+        scratch: Folder for its rows.
+        decimal: Decimal sign, where nothing in the file tells it.
+        dates: ``DMY`` or ``MDY``, where nothing in the file tells it.
+
+    Raises:
+        UnreadFileError: The user has to say something about it.
+        RefusedFileError: It cannot answer what a table needs.
+    """
+    whole = not opened.fit.profile.is_by_order
+    fast = opened.may_be_fast
+    while True:
+        try:
+            settled = _settled(opened, answers, decimal, dates, fast=fast)
+            reader = RowReader(opened, settled, answers)
+            check_columns(reader)
+            for line in opened.above:
+                for remark in reader.profile.remarks:
+                    reader.read_remark(remark, " ".join(line))
+            tables = _written(reader, scratch, fast=fast, whole=whole)
+            break
+        except NotPlainError:
+            fast = False
+        except pl.exceptions.PolarsError as error:
+            # What polars says may quote cells, and cells may name persons; the name of a column is a profile's own.
+            which = f" ({error})" if isinstance(error, pl.exceptions.ColumnNotFoundError) else ""
+            name = opened.fit.profile.id
+            raise UsageError(f"An expression or step of the format {name} does not fit its fields{which}.") from None
+        except OutOfOrderError:
+            whole = True
+    check_file(reader)
+    check_kept(reader)
+    return _record(reader, {name: count for name, (_, count) in tables.items()}), {
+        name: frame for name, (frame, count) in tables.items() if count
+    }
+
+
+def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:
+    survey = Survey(opened.fit.profile, opened.delimiter, answers.today)
+    layout = Layout(opened)
+    for batch in opened.batches(fast=fast):
+        if survey.look(layout.data(layout.texts(batch))):
+            break
+    return survey.settle(
+        opened.source.name,
+        machine_numbers=opened.machine_numbers,
+        currency=opened.fit.currency or answers.currency,
+        decimal=decimal,
+        dates=dates,
+    )
+
+
+def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> dict[TableKey, tuple[pl.LazyFrame, int]]:
+    """Rows of each table as a lazy frame over scratch files, and how many there are."""
+    scratch.mkdir(exist_ok=True)
+    for old in scratch.iterdir():
+        old.unlink()
+    found: dict[TableKey, tuple[pl.LazyFrame, int]] = {}
+    counts: dict[TableKey, int] = {}
+    batches = reader.opened.batches(fast=fast)
+    for i, batch in enumerate(in_orders(batches, "order_id", whole=whole)):
+        for table, rows in reader.tables_of(batch).items():
+            counts[table] = counts.get(table, 0) + rows.height
+            if rows.height:
+                rows.write_parquet(scratch / f"{table}.{i:06d}.parquet", compression="lz4")
+    for table, count in counts.items():
+        files = sorted(scratch.glob(f"{table}.*.parquet"))
+        rows = pl.scan_parquet(files) if files else pl.LazyFrame(schema=schema(table))
+        if table not in ("transactions", "refunds"):
+            frame = summed(table, rows.collect())
+            rows, count = frame.lazy(), frame.height  # noqa: PLW2901 - one row for each key from here on
+        found[table] = (rows, count)
+    return found
+
+
+def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
+    opened, tally, profile = reader.opened, reader.tally, reader.profile
+    fit, source = opened.fit, opened.source
+    for repeated in fit.repeated:
+        tally.note("column_twice", f"The column {repeated!r} stands there more than once; the first is read.")
+    for note in opened.notes:
+        tally.note("reading", note)
+    notes = [Note(code=code, message=message, rows=rows) for (code, message), rows in tally.notes.items()]
+    notes += [Note(code="format", message=TRAPS.get(note, note)) for note in profile.notes]
+    read = set(fit.columns.values())
+    return FileRecord(
+        file=source.name,
+        sha256=source.sha256,
+        bytes=source.size,
+        container=source.container,
+        encoding=opened.encoding,
+        profile=profile.id,
+        title=profile.title,
+        evidence=profile.evidence,
+        evidence_source=profile.source,
+        rows_read=tally.read,
+        rows_kept=tally.kept,
+        dropped=dict(sorted(tally.dropped.items())),
+        tables={str(name): rows for name, rows in tables.items()},
+        columns={name: fit.head[i] for name, i in fit.columns.items()},
+        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name and "@" not in name),
+        first=tally.first,
+        last=tally.last,
+        currencies=tuple(sorted(tally.currencies)),
+        zones=tuple(sorted(tally.zones)),
+        assumptions=tuple(_assumptions(reader)),
+        notes=tuple(notes),
+    )
+
+
+def _assumptions(reader: RowReader) -> Iterator[Assumption]:
+    profile, tally, answers = reader.profile, reader.tally, reader.answers
+    yield from (Assumption(what=what, by="default") for what in reader.settled.assumed)
+    if answers.currency in tally.currencies and reader.values.asked_currency:
+        yield Assumption(what=f"Amounts are in {answers.currency}, where the file does not say it.", by="flag")
+    if answers.zone in tally.zones:
+        yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
+    elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
+        yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
+    if answers.prices is not None:
+        yield Assumption(what=f"Prices are {answers.prices.replace('-', ' ')}.", by="flag")
+    if "transactions" in profile.tables and "status" not in reader.targets.filled_columns("transactions"):
+        yield Assumption(what="Every order counts as sold: no column says whether it was paid.", by="default")

@@ -1,0 +1,104 @@
+"""Rows that several files hold: an order or a day's figures in two exports is one fact."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from xbopt.imports.engine.canonical import KEYS
+from xbopt.imports.profile import TableKey
+from xbopt.imports.provenance import Overlap
+
+_LINE: Mapping[TableKey, Sequence[str]] = {"transactions": ("sku", "product", "quantity")}
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A table in which every fact stands once.
+
+    Attributes:
+        rows: Its rows.
+        overlaps: What was left out.
+    """
+
+    rows: pl.LazyFrame
+    overlaps: tuple[Overlap, ...]
+
+
+def counted_once(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> Once:
+    """Put the parts of a table together.
+
+    A key that two files hold is taken from the later one: the one whose rows reach further, since platforms correct
+    recent days; of two that reach as far, from the one that was read last. Lines of an order that was cut between two
+    files are kept from both, as long as they have none in common. Orders in two formats are taken from the first one.
+
+    Args:
+        table: The table.
+        parts: Name of the source and its rows, in the order in which they were read.
+    """
+    rows = pl.concat([part for _, part in parts], how="vertical")
+    if len(parts) < 2:
+        return Once(rows, ())
+    keys, lines = list(KEYS[table]), list(_LINE.get(table, ()))
+    seen = rows.select(*keys, *(name for name in lines if name not in keys), "source")
+    several = (
+        seen.group_by(keys).agg(pl.col("source").n_unique().alias("__n")).filter(pl.col("__n") > 1).drop("__n")
+    ).collect(engine="streaming")
+    if several.is_empty():
+        return Once(rows, ())
+    rank = _ranks(table, parts)
+    held = (
+        seen.join(several.lazy(), on=keys, how="semi", nulls_equal=True)
+        .join(rank.lazy(), on="source", how="left")
+        .collect(engine="streaming")
+    )
+    if lines:
+        # Orders whose lines are spread over two files, none of them in both, were cut by the export.
+        line = [*keys, *(name for name in lines if name not in keys)]
+        common = held.group_by(line).agg(
+            pl.col("source").n_unique().alias("__n"), pl.col("__format").n_unique().alias("__f")
+        )
+        doubled = common.filter(pl.col("__n") > 1).select(keys).unique()
+        other_format = (
+            held.group_by(keys).agg(pl.col("__format").n_unique().alias("__f")).filter(pl.col("__f") > 1).select(keys)
+        )
+        held = held.join(pl.concat([doubled, other_format]).unique(), on=keys, how="semi", nulls_equal=True)
+    best = held.group_by(keys).agg(pl.col("source").sort_by("__rank").last().alias("__kept"))
+    marked = held.join(best, on=keys, how="left", nulls_equal=True).filter(pl.col("source") != pl.col("__kept"))
+    if marked.is_empty():
+        return Once(rows, ())
+    told = marked.group_by("__kept", "source").len().sort("__kept", "source")
+    formats = {source: source.partition(":")[0] for source, _ in parts}
+    overlaps = tuple(
+        Overlap(
+            table=table,
+            rule="the same order in two formats" if formats[kept] != formats[left] else "the same rows in two files",
+            rows=count,
+            kept_from=kept,
+            left_out_of=left,
+        )
+        for kept, left, count in told.iter_rows()
+    )
+    dropped = marked.select(*keys, "source").unique().lazy()
+    return Once(rows.join(dropped, on=[*keys, "source"], how="anti", nulls_equal=True, maintain_order="left"), overlaps)
+
+
+def _ranks(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> pl.DataFrame:
+    """Which source counts more: orders by the first format, then by how far the source reaches, then the last read."""
+    formats = list(dict.fromkeys(source.partition(":")[0] for source, _ in parts))
+    last = [part.select(pl.col("date").max()).collect().item() for _, part in parts]
+    of_format = [-formats.index(source.partition(":")[0]) if table in _LINE else 0 for source, _ in parts]
+    return (
+        pl.DataFrame(
+            {
+                "source": [source for source, _ in parts],
+                "__format": [source.partition(":")[0] for source, _ in parts],
+                "__f": of_format,
+                "__last": pl.Series(last, dtype=pl.Date),
+                "__read": range(len(parts)),
+            }
+        )
+        .sort("__f", "__last", "__read", nulls_last=False)
+        .with_row_index("__rank")
+        .select("source", "__format", "__rank")
+    )

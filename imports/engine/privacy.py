@@ -1,0 +1,118 @@
+"""Persons: keyed pseudonyms at the door, and regions that too few share."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xbopt.core.errors import UsageError
+from xbopt.core.files import replace_file
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_KEY_BYTES, _HASH_LETTERS = 32, 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonyms:
+    """Names customers by HMAC-SHA256 (RFC 2104) under a key; without the key nobody can try out who is who.
+
+    Attributes:
+        key: The secret.
+        file: Where it lies.
+        is_new: Whether it was made just now.
+    """
+
+    key: bytes
+    file: Path
+    is_new: bool = False
+
+    def of(self, customers: "pl.Series") -> "pl.Series":
+        """The pseudonyms of ids or e-mail addresses, whatever their case: 32 hexadecimal letters."""
+        import polars as pl
+
+        plain = customers.str.to_lowercase()
+        texts = plain.drop_nulls().unique()
+        key = self.key
+        hashes = [hmac.digest(key, text.encode(), "sha256").hex()[:_HASH_LETTERS] for text in texts.to_list()]
+        return plain.replace_strict(texts, pl.Series(hashes, dtype=pl.String), default=None, return_dtype=pl.String)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells keys apart without giving them away."""
+        return hashlib.sha256(b"xbopt key fingerprint" + self.key).hexdigest()[:16]
+
+
+def pseudonyms(file: Path, *, into: Path) -> Pseudonyms:
+    """The key of a file; a new one, readable by its owner alone, where there is no such file.
+
+    Args:
+        file: The key file.
+        into: The data folder, in which no key may lie: whoever gets the data would get it too.
+
+    Raises:
+        UsageError: The file lies in the data folder, cannot be read or made, or holds too little for a key.
+    """
+    if into.resolve() in file.resolve().parents:
+        raise UsageError(f"--key-file {file} lies in the data folder; keep the key apart from the data.")
+    if file.is_file():
+        try:
+            key = file.read_bytes().strip()
+        except OSError as error:
+            raise UsageError(f"The key file {file} cannot be read ({error.strerror}).") from None
+        if len(key) < _KEY_BYTES:
+            raise UsageError(f"The key file {file} holds {len(key)} bytes; a key has at least {_KEY_BYTES}.")
+        return Pseudonyms(key, file)
+    key = secrets.token_hex(_KEY_BYTES).encode()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replace_file(file, private=True) as temporary:
+            temporary.write_bytes(key)
+    except OSError as error:
+        raise UsageError(
+            f"The key file {file} cannot be made ({error.strerror}); name another by --key-file."
+        ) from None
+    return Pseudonyms(key, file, is_new=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Coarsened:
+    """Orders whose regions enough customers share.
+
+    Attributes:
+        rows: The orders.
+        emptied: How many rows lost their region.
+        small_countries: Countries with fewer customers than that.
+    """
+
+    rows: "pl.LazyFrame"
+    emptied: int
+    small_countries: tuple[str, ...]
+
+
+def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
+    """Empty the region of orders where fewer than ``k`` customers share country and region.
+
+    This is k-anonymity (Sweeney 2002) of the one quasi-identifier that a scenario can do without: money, goods and days
+    of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it; countries with
+    fewer customers are named. Where a customer is unknown, each order counts as one.
+    """
+    import polars as pl
+
+    person = pl.coalesce("customer", "order_id").n_unique().alias("__persons")
+    by_region = orders.group_by("country", "region").agg(person, pl.len().alias("__rows")).collect(engine="streaming")
+    small = by_region.filter((pl.col("__persons") < k) & pl.col("region").is_not_null())
+    by_country = orders.group_by("country").agg(person).collect(engine="streaming")
+    rare = by_country.filter((pl.col("__persons") < k) & pl.col("country").is_not_null())["country"].sort().to_list()
+    if small.is_empty():
+        return Coarsened(orders, 0, tuple(rare))
+    marked = small.lazy().select("country", "region", pl.lit(value=True).alias("__small"))
+    rows = (
+        orders.join(marked, on=["country", "region"], how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(pl.when(pl.col("__small")).then(None).otherwise("region").alias("region"))
+        .drop("__small")
+    )
+    return Coarsened(rows, int(small["__rows"].sum()), tuple(rare))

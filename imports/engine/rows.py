@@ -1,0 +1,170 @@
+"""Rows of a file, batch by batch: what is no data is taken out, cells are read, canonical rows are made."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import polars as pl
+
+from xbopt.core.errors import UsageError
+from xbopt.imports.engine import cells
+from xbopt.imports.engine.layout import Layout, matches
+from xbopt.imports.engine.reading import FIRST, Opened
+from xbopt.imports.engine.settled import FIRST_DAY, Settled
+from xbopt.imports.engine.tally import Tally
+from xbopt.imports.engine.targets import TargetMaker, expression
+from xbopt.imports.engine.text_rows import LONG, SHORT
+from xbopt.imports.engine.values import Answers, ValueReader
+from xbopt.imports.profile import Profile, Remark, TableKey
+from xbopt.imports.steps.registry import STEPS
+from xbopt.imports.steps.step import StepContext
+
+ROW = "__row"
+NO_DAY, FUTURE_DAY = "no day that can be read", "a day in the future"
+LONG_ROW, TOTALS = "more cells than the head", "totals"
+NO_DATA = (TOTALS, "no data: a remark or an explanation", "the head once more")
+"""Rules for rows that were never meant as data."""
+
+
+@dataclass(slots=True)
+class RowReader:
+    """Makes canonical rows of batches of one file, and tallies what it does."""
+
+    opened: Opened
+    settled: Settled
+    answers: Answers
+    tally: Tally = field(default_factory=Tally)
+    values: ValueReader = field(init=False)
+    targets: TargetMaker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = ValueReader(self.opened, self.settled, self.answers, self.tally)
+        self.targets = TargetMaker(self.opened, self.answers.channels, self.tally)
+
+    @property
+    def layout(self) -> Layout:
+        """Tells its rows apart."""
+        return Layout(self.opened)
+
+    @property
+    def profile(self) -> Profile:
+        """The file's format."""
+        return self.opened.fit.profile
+
+    def tables_of(self, batch: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
+        """Canonical rows of some rows of texts.
+
+        Raises:
+            RefusedFileError: The rows cannot be what they should be.
+            UnreadFileError: The user has to say something first.
+        """
+        texts = self._data_rows(batch)
+        if "media" in self.profile.tables:
+            names = list(self.layout.bound)
+            self.tally.alike += texts.height - texts.n_unique(subset=names)
+        rows = self.values.read(texts).with_row_index(ROW)
+        rows = self._on_real_days(rows)
+        for name, share in self.profile.shares.items():
+            weight = expression(share.by)
+            of_order = weight.sum().over(share.within)
+            part = pl.when(of_order.abs() > 0).then(weight / of_order).otherwise(1.0 / pl.len().over(share.within))
+            rows = rows.with_columns((pl.col(share.field).drop_nulls().first().over(share.within) * part).alias(name))
+        rows = self._stepped(rows)
+        for i, trap in enumerate(self.profile.traps):
+            self.tally.traps[i] += rows.select(expression(trap.when).fill_null(value=False).sum()).item()
+        return self._targets(rows)
+
+    # ---- from texts to data ----------------------------------------------------------------------------------
+
+    def _data_rows(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """The rows that hold data, as texts; the others are counted, and totals kept for comparison."""
+        layout, tally = self.layout, self.tally
+        texts = layout.texts(batch)
+        tally.read += texts.height
+        for remark in self.profile.remarks:
+            for text in texts.filter(matches(FIRST, remark.pattern))[FIRST].to_list():
+                self.read_remark(remark, text)
+        texts = self._taken_out(texts, layout.is_remark(), NO_DATA[1])
+        texts = self._taken_out(texts, layout.is_head(), NO_DATA[2])
+        if texts.height:
+            tally.short_at_end = bool(texts[SHORT][-1])
+            tally.short += int(texts[SHORT].sum())
+        texts = self._taken_out(texts, pl.col(LONG), LONG_ROW)
+        self._add_totals(texts.filter(layout.is_total()))
+        rows = self._taken_out(texts, layout.is_total(), TOTALS)
+        for name in self._sums():
+            tally.sums[name] = tally.sums.get(name, 0.0) + float(
+                cells.numbers_of(rows[name], self.settled.decimal).sum()
+            )
+        return layout.picked(rows)
+
+    def _taken_out(self, rows: pl.DataFrame, which: pl.Expr, rule: str) -> pl.DataFrame:
+        left = rows.filter(~which)
+        self.tally.drop(rule, rows.height - left.height)
+        return left
+
+    def read_remark(self, remark: Remark, text: str) -> None:
+        """Take up what a line beside the table says, if it is the one."""
+        match = re.search(remark.pattern, text)
+        if match is None:
+            return
+        said = {name: value for name, value in match.groupdict().items() if value}
+        if "rows" in said:
+            self.tally.declared = int(re.sub(r"\D", "", said.pop("rows")) or 0)
+        self.tally.stated.update(said)
+        if remark.note:
+            self.tally.note("remark", remark.note)
+
+    def _sums(self) -> list[str]:
+        totals = self.profile.totals
+        return [] if totals is None else [name for name in totals.sums if name in self.layout.bound]
+
+    def _add_totals(self, rows: pl.DataFrame) -> None:
+        for row in rows.select(self._sums()).iter_rows(named=True):
+            figures = {name: cells.number_in(text, self.settled.decimal) for name, text in row.items()}
+            self.tally.totals.append({name: value for name, value in figures.items() if value is not None})
+
+    # ---- from values to tables -------------------------------------------------------------------------------
+
+    def _on_real_days(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows whose day is known and has happened."""
+        if rows.is_empty():
+            return rows
+        tomorrow = self.answers.today + timedelta(days=1)
+        known = rows.filter(pl.col("date").is_not_null())
+        self.tally.drop(NO_DAY, rows.height - known.height)
+        past = known.filter(pl.col("date").is_between(FIRST_DAY, tomorrow))
+        self.tally.drop(FUTURE_DAY, int((known["date"] > tomorrow).sum()))
+        self.tally.drop(f"a day before {FIRST_DAY.year}", int((known["date"] < FIRST_DAY).sum()))
+        return past
+
+    def _stepped(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if not self.profile.steps:
+            return rows
+        context = StepContext(profile=self.profile, prices=self.answers.prices)
+        for name in self.profile.steps:
+            if name not in STEPS:
+                raise UsageError(f"Profile {self.profile.id}: there is no step {name!r}; known: {', '.join(STEPS)}.")
+            rows = STEPS[name](rows, context)
+        for rule, count in context.dropped.items():
+            self.tally.drop(rule, count)
+        for sentence, count in context.noted.items():
+            self.tally.note("step", sentence, count)
+        for code, count in context.trapped.items():
+            self.tally.note(code, rows=count)
+        return rows
+
+    def _targets(self, rows: pl.DataFrame) -> dict[TableKey, pl.DataFrame]:
+        made: dict[TableKey, pl.DataFrame] = {}
+        used = pl.lit(value=False)
+        for table, target in self.profile.tables.items():
+            of_table = expression(target.where).fill_null(value=False) if target.where else pl.lit(value=True)
+            made[table] = self.targets.table(table, target, rows.filter(of_table))
+            used = used | of_table
+        kept = rows.filter(used)
+        rules = [target.dropped for target in self.profile.tables.values() if target.dropped]
+        # A step may make several rows of one, which count once.
+        counted = (kept[ROW].n_unique(), rows[ROW].n_unique()) if ROW in rows.columns else (kept.height, rows.height)
+        self.tally.kept += counted[0]
+        self.tally.drop(rules[0] if rules else "for none of the tables", counted[1] - counted[0])
+        return made

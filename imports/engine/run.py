@@ -1,0 +1,294 @@
+"""Import files of shops and platforms into a data folder."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from xbopt.core.documents.problems import suggest
+from xbopt.core.errors import UsageError
+from xbopt.imports.data_folder import write_tables
+from xbopt.imports.engine.generic import generic_profile, save_profile
+from xbopt.imports.engine.one_file import import_one
+from xbopt.imports.engine.overlaps import counted_once
+from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
+from xbopt.imports.engine.reading import open_file
+from xbopt.imports.engine.values import Answers
+from xbopt.imports.panel import build_panel, write_panel
+from xbopt.imports.profile import Profile, TableKey
+from xbopt.imports.profile_files import load_profiles, user_folder
+from xbopt.imports.provenance import NAME, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
+from xbopt.imports.steps.step import Prices
+from xbopt.imports.tables import TABLES, TableName
+from xbopt.imports.undescribed import undescribed
+
+DEFAULT_K = 5
+PANEL = "panel.parquet"
+_MOST_PANEL_ROWS = 1_000_000
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """What an import did.
+
+    Attributes:
+        folder: The data folder.
+        files: A record of each file that was read now.
+        repeated: Names of files that the folder held already, byte by byte; they were left out.
+        provenance: The record of the whole folder.
+        key_file: Where the key of the pseudonyms lies; None where no customer was read.
+        key_is_new: Whether it was made just now.
+        saved_profile: Where the user's own profile was saved.
+    """
+
+    folder: Path
+    files: tuple[FileRecord, ...]
+    repeated: tuple[str, ...]
+    provenance: Provenance
+    key_file: Path | None = None
+    key_is_new: bool = False
+    saved_profile: Path | None = None
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row a file: its format, rows read and kept, period, currencies and zones."""
+        return pl.DataFrame(
+            [
+                {
+                    "file": each.file,
+                    "profile": each.profile,
+                    "evidence": each.evidence,
+                    "rows_read": each.rows_read,
+                    "rows_kept": each.rows_kept,
+                    "first": each.first,
+                    "last": each.last,
+                    "currencies": " ".join(each.currencies),
+                    "zones": " ".join(each.zones),
+                }
+                for each in self.files
+            ]
+        )
+
+
+def import_files(
+    files: Sequence[Path | str],
+    *,
+    into: Path | str,
+    profile: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    currency: str | None = None,
+    zone: str | None = None,
+    prices: Prices | None = None,
+    rates: Path | str | None = None,
+    key: Path | str | None = None,
+    k: int = DEFAULT_K,
+    channels: Mapping[str, str] | None = None,
+    decimal: str | None = None,
+    dates: str | None = None,
+    accept: Iterable[str] = (),
+    profiles: Sequence[Path | str] = (),
+    save_as: str | None = None,
+    today: date | None = None,
+    on_progress: Progress | None = None,
+) -> ImportResult:
+    """Read files into canonical tables. All of them are read, or nothing is written.
+
+    Args:
+        files: The files; what was imported into the folder before stays there.
+        into: The data folder.
+        profile: Id of the format of all files; found out by itself where left out.
+        columns: Header by role. Alone: the format is what they say; with ``profile``: they replace its headers.
+        currency: Of amounts, where a file does not say it.
+        zone: IANA time zone of days and hours where a file does not say it; instants are turned into it.
+        prices: Whether prices contain the tax, where a file does not say it.
+        rates: A file of exchange rates, imported as well.
+        key: File with the key of the pseudonyms; the user's own where left out.
+        k: Fewest customers that share a region; 0 leaves regions as they are.
+        channels: Channel by the start of a campaign's name, or by platform.
+        decimal: Decimal sign, where nothing in a file tells it.
+        dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
+        accept: Codes of refusals that are accepted.
+        profiles: Folders with further profiles.
+        save_as: Keep the profile that ``columns`` make among the user's own, under this name.
+        today: The last day that can have happened; by the clock where left out.
+        on_progress: Called with the file's name, files done and files in all.
+
+    Raises:
+        UnreadFileError: A file cannot be read, or the user has to say something about it.
+        RefusedFileError: A file cannot answer what a table needs.
+        UsageError: The call makes no sense.
+    """
+    folder = Path(into)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the tables.")
+    known = dict(load_profiles([Path(each) for each in profiles]))
+    saved = None
+    if columns and profile is None:
+        made = generic_profile(columns)
+        if save_as is not None:
+            saved = save_profile(made, save_as)
+            made = made.model_copy(update={"id": save_as})
+        known[made.id] = made
+        profile = made.id
+    elif save_as is not None:
+        raise UsageError("--save-profile keeps what --columns says; name columns, and no --as.")
+    _check_call(files, known, profile, columns, currency, zone)
+    before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
+    lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
+    answers = Answers(
+        currency=currency, zone=zone, prices=prices, pseudonyms_of=lazy_key.pseudonyms_of, channels=channels or {},
+        accept=frozenset(accept), today=today or datetime.now(UTC).date(),
+    )  # fmt: skip
+    listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
+    with tempfile.TemporaryDirectory(prefix="xbopt-import-") as scratch:
+        parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = _parts_before(folder, before)
+        seen = {each.sha256: each.file for each in before.files}
+        records: list[FileRecord] = []
+        repeated: list[str] = []
+        for i, (path, of_profile) in enumerate(listed):
+            if on_progress is not None:
+                on_progress(path.name, i, len(listed))
+            opened = open_file(path, known, profile=of_profile, columns=columns if of_profile else None)
+            if opened.source.sha256 in seen:
+                repeated.append(path.name)
+                continue
+            seen[opened.source.sha256] = path.name
+            record, tables = import_one(opened, answers, Path(scratch) / str(i), decimal, dates)
+            records.append(record)
+            for table, part in tables.items():
+                parts.setdefault(table, []).append((f"{record.profile}:{record.sha256[:8]}", part))
+        if on_progress is not None:
+            on_progress("", len(listed), len(listed))
+        provenance = _write(folder, parts, before, records, lazy_key, k)
+    return ImportResult(
+        folder=folder, files=tuple(records), repeated=tuple(repeated), provenance=provenance, saved_profile=saved,
+        key_file=lazy_key.made.file if lazy_key.made else None, key_is_new=bool(lazy_key.made and lazy_key.made.is_new),
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _LazyKey:
+    """The key, made once a customer is met."""
+
+    file: Path
+    folder: Path
+    made: Pseudonyms | None = None
+
+    def pseudonyms_of(self, customers: pl.Series) -> pl.Series:
+        if self.made is None:
+            self.made = pseudonyms(self.file, into=self.folder)
+        return self.made.of(customers)
+
+
+def _check_call(
+    files: Sequence[Path | str],
+    known: Mapping[str, Profile],
+    profile: str | None,
+    columns: Mapping[str, str] | None,
+    currency: str | None,
+    zone: str | None,
+) -> None:
+    if not files:
+        raise UsageError("Name at least one file to import.")
+    if profile is not None and profile not in known:
+        if said := undescribed(profile):
+            raise UsageError(said)
+        raise UsageError(f"There is no format {profile!r}.{suggest(profile, known)} `xbopt import formats` lists them.")
+    if profile is not None and columns:
+        for name in columns:
+            if name not in known[profile].fields:
+                fields = ", ".join(known[profile].fields)
+                raise UsageError(f"--columns: the format {profile} has no {name!r}; it has {fields}.")
+    if currency is not None and not (len(currency) == 3 and currency.isalpha() and currency.isupper()):
+        raise UsageError(f"--currency {currency!r} is no code of three capital letters, as EUR.")
+    if zone is not None:
+        try:
+            ZoneInfo(zone)
+        except (ValueError, OSError, KeyError):
+            raise UsageError(f"--zone {zone!r} is no IANA time zone, as Europe/Berlin or UTC.") from None
+
+
+def _parts_before(folder: Path, before: Provenance) -> dict[TableKey, list[tuple[str, pl.LazyFrame]]]:
+    """What the folder holds already, by the source that it came from."""
+    parts: dict[TableKey, list[tuple[str, pl.LazyFrame]]] = {}
+    for table in TABLES:
+        path = folder / f"{table}.parquet"
+        if path.is_file():
+            rows = pl.scan_parquet(path)
+            sources = rows.select(pl.col("source").unique()).collect(engine="streaming")["source"].to_list()
+            order = {f"{record.profile}:{record.sha256[:8]}": i for i, record in enumerate(before.files)}
+            of_table = parts.setdefault(cast("TableKey", table), [])
+            for source in sorted(sources, key=lambda each: (order.get(each or "", -1), each or "")):
+                of_table.append(
+                    (source or "", rows.filter(pl.col("source").eq_missing(pl.lit(source, dtype=pl.String))))
+                )
+    return parts
+
+
+def _write(
+    folder: Path,
+    parts: Mapping[TableKey, Sequence[tuple[str, pl.LazyFrame]]],
+    before: Provenance,
+    records: Sequence[FileRecord],
+    key: _LazyKey,
+    k: int,
+) -> Provenance:
+    tables: dict[TableName, pl.LazyFrame] = {}
+    overlaps: list[Overlap] = []
+    emptied, small = 0, ()
+    for table, of_table in parts.items():
+        once = counted_once(table, of_table)
+        overlaps += once.overlaps
+        rows = once.rows
+        if table == "transactions" and k > 1:
+            done = coarsened(rows, k)
+            rows, emptied, small = done.rows, done.emptied, done.small_countries
+        tables[table] = rows
+    counts = {name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()}
+    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
+    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
+        raise UsageError(
+            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
+            "key file of then (--key-file), or import into a new folder."
+        )
+    panel, notes = _panel(tables, counts)
+    provenance = Provenance(
+        files=(*before.files, *records),
+        tables=counts,
+        overlaps=(*before.overlaps, *overlaps),
+        notes=notes,
+        privacy=Privacy(
+            key_fingerprint=fingerprint,
+            k=k,
+            rows_coarsened=before.privacy.rows_coarsened + emptied,
+            small_countries=small,
+        ),
+    )
+    write_tables(folder, tables, provenance)
+    if panel is None:
+        # A panel of fewer files would contradict the tables.
+        (folder / PANEL).unlink(missing_ok=True)
+    else:
+        write_panel(panel, folder / PANEL)
+    return provenance
+
+
+def _panel(
+    tables: Mapping[TableName, pl.LazyFrame], counts: Mapping[TableName, int]
+) -> tuple[pl.DataFrame | None, tuple[Note, ...]]:
+    """The panel of orders and media, and what to say about it; None where they allow none."""
+    if not {"transactions", "media"} <= counts.keys():
+        return None, ()
+    if counts["transactions"] > _MOST_PANEL_ROWS:
+        said = f"No panel is written for more than {_MOST_PANEL_ROWS:,} lines of orders; xbopt calibrate makes its own."
+        return None, (Note(code="no_panel", message=said),)
+    try:
+        made = build_panel({name: rows.collect() for name, rows in tables.items()})
+    except UsageError as error:
+        return None, (Note(code="no_panel", message=f"No panel was made of these tables. {error}"),)
+    return made.frame, tuple(Note(code=note.code, message=note.sentence, rows=note.count) for note in made.notes)

@@ -1,0 +1,72 @@
+"""What happened to the rows of a file: counted by rule, told by code."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+
+from xbopt.imports.traps import TRAPS
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one file.
+
+    Attributes:
+        read: Rows below the head that hold anything.
+        kept: Rows that went into a table.
+        dropped: Rows that did not, by rule.
+        notes: Rows that a note holds for, by code and sentence; 0 where it is about the whole file.
+        traps: Rows of each trap of the profile.
+        unread: Cells that could not be read, by field.
+        unknown_values: Cells whose value the profile's list does not have, by field.
+        totals: Figures of each row of totals, by field.
+        sums: Sums of the rows, by field.
+        declared: How many rows the file says that it has.
+        short_at_end: Whether the last row has fewer cells than the head.
+        short: How many rows have fewer.
+        e_mails: Texts that were emptied because an address stood in them.
+        damaged: Texts whose letters were damaged by a wrong encoding.
+        alike: Rows of media that are alike in every column that is read, and say something.
+        first: First day.
+        last: Last day.
+        currencies: Currencies of the rows.
+        zones: Zones of the rows.
+        stated: What lines above or below the table say: currency, zone.
+    """
+
+    read: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    notes: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    traps: Counter[int] = field(default_factory=Counter[int])
+    unread: Counter[str] = field(default_factory=Counter[str])
+    cells: Counter[str] = field(default_factory=Counter[str])
+    unknown_values: Counter[str] = field(default_factory=Counter[str])
+    totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    sums: dict[str, float] = field(default_factory=dict[str, float])
+    declared: int | None = None
+    short_at_end: bool = False
+    short: int = 0
+    e_mails: int = 0
+    damaged: int = 0
+    alike: int = 0
+    first: date | None = None
+    last: date | None = None
+    currencies: set[str] = field(default_factory=set[str])
+    zones: set[str] = field(default_factory=set[str])
+    stated: dict[str, str] = field(default_factory=dict[str, str])
+
+    def drop(self, rule: str, rows: int) -> None:
+        """Count rows that are left out."""
+        if rows:
+            self.dropped[rule] += rows
+
+    def note(self, code: str, sentence: str = "", rows: int = 0) -> None:
+        """Tell something; the same in several batches is told once, with the rows added up."""
+        key = (code, sentence or TRAPS[code])
+        self.notes[key] = self.notes.get(key, 0) + rows
+
+    def span(self, first: date | None, last: date | None) -> None:
+        """Widen the period."""
+        self.first = min(filter(None, (self.first, first)), default=None)
+        self.last = max(filter(None, (self.last, last)), default=None)

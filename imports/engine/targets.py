@@ -1,0 +1,147 @@
+"""Rows of a file as rows of a canonical table, with what the format and the user say where the file is silent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from xbopt.core.errors import UsageError
+from xbopt.imports.engine.canonical import money_columns, shaped
+from xbopt.imports.engine.layout import Layout
+from xbopt.imports.engine.reading import Opened
+from xbopt.imports.engine.tally import Tally
+from xbopt.imports.profile import Profile, TableKey, Target
+from xbopt.imports.refusals import UnreadFileError
+
+
+def expression(text: str) -> pl.Expr:
+    """A profile's expression.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return pl.sql_expr(text)
+    except pl.exceptions.PolarsError as error:
+        raise UsageError(f"The expression {text!r} of a profile cannot be read: {error}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMaker:
+    """Makes the canonical tables of one file.
+
+    Attributes:
+        opened: The file.
+        channels: The seller's own channel by the start of a campaign's name, or by platform.
+        tally: Where period, currencies and zones are noted.
+    """
+
+    opened: Opened
+    channels: Mapping[str, str]
+    tally: Tally
+
+    @property
+    def profile(self) -> Profile:
+        """The file's format."""
+        return self.opened.fit.profile
+
+    def table(self, table: TableKey, target: Target, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows of one table.
+
+        Raises:
+            UnreadFileError: Currency or zone of some rows is not known.
+        """
+        if target.once_per:
+            rows = rows.unique(subset=list(target.once_per), keep="first", maintain_order=True)
+        exprs = {name: expression(text) for name, text in target.columns.items()}
+        if target.group:
+            keys = [
+                exprs.get(name, pl.col(name) if name in rows.columns else pl.lit(None)).alias(f"__{name}")
+                for name in target.group
+            ]
+            rows = (
+                rows.with_columns(keys)
+                .group_by([f"__{name}" for name in target.group], maintain_order=True)
+                .agg(
+                    *(expr.alias(name) for name, expr in exprs.items() if name not in target.group),
+                    *(
+                        pl.col(name).first()
+                        for name in ("currency", "zone")
+                        if name not in (*target.group, *exprs) and name in rows.columns
+                    ),
+                )
+                .rename({f"__{name}": name for name in target.group})
+            )
+        else:
+            rows = rows.with_columns(expr.alias(name) for name, expr in exprs.items())
+        return self._with_defaults(table, shaped(table, rows))
+
+    def _with_defaults(self, table: TableKey, rows: pl.DataFrame) -> pl.DataFrame:
+        profile = self.profile
+        source = f"{profile.id}:{self.opened.source.sha256[:8]}"
+        filled: dict[str, pl.Expr] = {"source": pl.lit(source)}
+        if table == "transactions":
+            filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
+            filled["line"] = pl.col("line").fill_null(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("order_id"))
+            has_status = "status" in self.filled_columns(table)
+            filled["status"] = pl.col("status").fill_null("pending" if has_status else "sold")
+        if table == "refunds":
+            filled["dated_by"] = pl.col("dated_by").fill_null("refund")
+            filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
+        if table in ("media", "sends"):
+            filled["platform"] = pl.col("platform").fill_null(profile.platform)
+        if table == "media":
+            margin = pl.when(pl.col("hour").is_not_null()).then(pl.lit("hour")).when(pl.col("country").is_not_null())
+            filled["margin"] = pl.col("margin").fill_null(margin.then(pl.lit("country")).otherwise(pl.lit("campaign")))
+            window = self.opened.fit.attribution or profile.attribution or None
+            filled["attribution"] = pl.col("attribution").fill_null(pl.lit(window, dtype=pl.String()))
+            filled["channel"] = self._channel()
+        rows = rows.with_columns(**filled)
+        self._check_currency(table, rows)
+        self.tally.span(*rows.select(pl.col("date").min().alias("a"), pl.col("date").max().alias("b")).row(0))
+        for name, seen in (("currency", self.tally.currencies), ("zone", self.tally.zones)):
+            if name in rows.columns:
+                self._check_zone(rows)
+                seen.update(rows[name].drop_nulls().unique().to_list())
+        return rows
+
+    def filled_columns(self, table: TableKey) -> set[str]:
+        """The columns of a table that the file or its format fills."""
+        return {*self.profile.tables[table].columns, *Layout(self.opened).bound}
+
+    def _channel(self) -> pl.Expr:
+        """The seller's own channel: by the longest start of a campaign, else by platform, else the platform itself."""
+        platform = pl.col("platform").fill_null(self.profile.platform)
+        channel = pl.coalesce(pl.col("channel"), platform)
+        names = sorted(self.channels.items(), key=lambda each: len(each[0]))
+        for name, own in names:
+            channel = pl.when(platform.str.to_lowercase() == name.casefold()).then(pl.lit(own)).otherwise(channel)
+        for start, own in names:
+            starts = pl.col("campaign").str.to_lowercase().str.starts_with(start.casefold()).fill_null(value=False)
+            channel = pl.when(starts).then(pl.lit(own)).otherwise(channel)
+        return channel
+
+    def _check_zone(self, rows: pl.DataFrame) -> None:
+        if "zone" not in rows.columns or not rows["zone"].null_count():
+            return
+        question = f" {self.profile.zone_question}." if self.profile.zone_question else ""
+        raise UnreadFileError(
+            self.opened.source.name,
+            "missing_zone",
+            "It does not say in which time zone its days are. Say it, as in --zone Europe/Berlin; the account's or "
+            f"shop's settings name it.{question}",
+        )
+
+    def _check_currency(self, table: TableKey, rows: pl.DataFrame) -> None:
+        if table == "rates" or "currency" not in rows.columns:
+            return
+        amounts = [pl.col(name).fill_null(0.0) != 0.0 for name in money_columns(table)]
+        bare = rows.filter(pl.col("currency").is_null() & pl.any_horizontal(*amounts))
+        if bare.is_empty():
+            return
+        raise UnreadFileError(
+            self.opened.source.name,
+            "missing_currency",
+            f"It does not say in which currency {bare.height:,} of its rows are. Say it, as in --currency EUR; the "
+            "account's or shop's settings name it.",
+        )

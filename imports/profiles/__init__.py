@@ -1,0 +1,1 @@
+"""Formats that are known, one YAML file each; ``imports/profile.py`` says what stands in them."""
