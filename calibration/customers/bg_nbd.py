@@ -8,6 +8,9 @@ Intervals: the observed information in the logarithms of the parameters, and the
 scale and for counts on the log scale.
 """
 
+# scipy ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp

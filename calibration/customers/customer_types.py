@@ -5,6 +5,9 @@ and drop-out of up to three types are chosen so that the chance of a second orde
 several horizons, are those of the fitted BG/NBD model; the chances within 90 and 365 days come first.
 """
 
+# scipy ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
 from dataclasses import dataclass
 from typing import Literal
 

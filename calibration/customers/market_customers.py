@@ -182,7 +182,12 @@ def _ageing(
 ) -> Mapping[str, float]:
     """Own ageing where a bucket was watched long enough, else that of all customers; nobody is forgotten."""
     found: dict[str, float] = {}
-    for bucket, after in (("new", "at_risk"), ("active", "at_risk"), ("at_risk", "lapsed")):
+    moves: tuple[tuple[KnownBucket, KnownBucket], ...] = (
+        ("new", "at_risk"),
+        ("active", "at_risk"),
+        ("at_risk", "lapsed"),
+    )
+    for bucket, after in moves:
         own = rates[bucket]
         watched = own if own.customer_days - own.orders >= LEAST_AGEING_DAYS else all_rates[bucket]
         if watched.aged > 0:

@@ -5,6 +5,9 @@ Analysis 52 (2007), for the Jaccard similarity by cluster; the adjusted Rand ind
 whole.
 """
 
+# scikit-learn ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
 from dataclasses import dataclass
 
 import numpy as np
