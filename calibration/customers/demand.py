@@ -176,7 +176,7 @@ def _lagged(known: FloatArray, calendar: FloatArray) -> FloatArray:
     by_weekday = known[-4 * _WEEK :].reshape(-1, _WEEK).mean(axis=0)[days % _WEEK]
     last, month = known[-_WEEK:].mean(), known[-4 * _WEEK :].mean()
     same = np.column_stack([np.full(len(days), last), np.full(len(days), month), by_weekday, days])
-    return np.column_stack([same, calendar])
+    return np.asarray(np.column_stack([same, calendar]), dtype=np.float64)
 
 
 def _score(name: str, forecast: FloatArray, actual: FloatArray) -> ForecastScore:

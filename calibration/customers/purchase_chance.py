@@ -124,9 +124,10 @@ def purchase_chance(cleaned: Cleaned, *, horizon_days: int = HORIZON_DAYS, seed:
     for morning in (then, later):
         buyers = int(morning.bought.sum())
         if len(morning.bought) < LEAST_CUSTOMERS or min(buyers, len(morning.bought) - buyers) < LEAST_BUYERS:
+            people = len(morning.bought)
             raise CalibrationError(
-                f"{len(morning.bought)} customers on {morning.day}, of whom {buyers} bought within {horizon_days} days: at "
-                f"least {LEAST_CUSTOMERS}, and {LEAST_BUYERS} of either kind, are needed to tell who buys."
+                f"{people} customers on {morning.day}, of whom {buyers} bought within {horizon_days} days: at least "
+                f"{LEAST_CUSTOMERS}, and {LEAST_BUYERS} of either kind, are needed to tell who buys."
             )
     chances = _chances(then, later, seed, horizon_days)
     actual = later.bought.astype(np.float64)

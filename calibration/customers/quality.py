@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from xbopt.calibration.customers.cleaning import Cleaned, first_and_last_day
+from xbopt.calibration.customers.cleaning_rules import Rule
 from xbopt.core.arrays import IntArray
 
 FindingCode = Literal[
@@ -155,11 +156,12 @@ def _of_rules(cleaned: Cleaned) -> list[QualityFinding]:
     if out / given > MUCH_LEFT_OUT:
         figures = {"rows": out, "share": out / given}
         found.append(QualityFinding(code="much_left_out", severity="limits", figures=figures))
-    for rule, code in (
+    noted: tuple[tuple[Rule, FindingCode], ...] = (
         ("future_date", "future_dates"),
         ("exact_duplicate", "duplicates"),
         ("price_outlier", "price_outliers"),
-    ):
+    )
+    for rule, code in noted:
         rows = cleaned.rows_of(rule)
         if rows:
             found.append(QualityFinding(code=code, severity="note", figures={"rows": rows}))

@@ -1,8 +1,8 @@
 """What reviews, returns and service contacts say of a shop, as a monthly index by region.
 
 Cheap on purpose: stars where there are stars, else words of a small list (`sentiment_words.csv`: English, German,
-French, Spanish, Chinese), which knows negation by one word before and neither irony nor grammar. A text that holds none of its
-words has no score. Texts are dropped once they are scored.
+French, Spanish, Chinese), which knows negation by one word before and neither irony nor grammar. A text that holds
+none of its words has no score. Texts are dropped once they are scored.
 
 The index is in standard deviations of single scores around the shop's own mean, so that 0 is the shop as usual, as in
 ``market.regions.sentiment`` of a scenario. Months of few scores are drawn to 0.
@@ -153,8 +153,8 @@ def _moves(index: FloatArray) -> tuple[float | None, float | None]:
 def _months(rows: pl.DataFrame) -> tuple[date, ...]:
     """Every month from the first of the rows to the last."""
     days = np.array(rows["date"].drop_nulls().to_list(), dtype="datetime64[M]")
-    span = np.arange(days.min(), days.max() + 1).astype("datetime64[D]")
-    return tuple(date.fromisoformat(str(day)) for day in span)
+    span: list[date] = np.arange(days.min(), days.max() + 1).astype("datetime64[D]").tolist()
+    return tuple(span)
 
 
 def _by_month(rows: pl.DataFrame, at: Mapping[date, int]) -> list[tuple[float, float]]:

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from xbopt.calibration.customers.customer_types import CustomerTypes
 from xbopt.calibration.customers.purchases import RepeatSummary
 
 FIRST = date(2025, 1, 1)
@@ -61,6 +62,28 @@ def simulated_summary(
         offer=np.zeros(people, dtype=np.bool_),
         cohort=np.zeros(people, dtype=np.int64),
         second=second,
+        burn_in_days=0,
+    )
+
+
+def simulated_types(types: CustomerTypes, people: int, days: int, seed: int) -> RepeatSummary:
+    """Customers won evenly over three quarters of the days, of types that order and leave by the day."""
+    generator = np.random.default_rng(seed)
+    kind = generator.choice(len(types.share), size=people, p=types.share)
+    rate, leave = -np.log1p(-types.order_rate)[kind], -np.log1p(-types.dropout)[kind]
+    age = days - generator.uniform(0.0, 0.75 * days, people)
+    stay = np.minimum(generator.exponential(1.0 / leave), age)
+    again = generator.poisson(rate * stay)
+    # The last of x purchases, even over the stay, lies at its x-th root.
+    last = np.where(again > 0, stay * generator.uniform(size=people) ** (1.0 / np.maximum(again, 1)), 0.0)
+    return RepeatSummary(
+        again=again.astype(np.int64),
+        last=last,
+        age=age,
+        mean_value=np.where(again > 0, 20.0, 0.0),
+        offer=np.zeros(people, dtype=np.bool_),
+        cohort=np.zeros(people, dtype=np.int64),
+        second=np.where(again == 1, last, 0.0),
         burn_in_days=0,
     )
 
