@@ -1,9 +1,11 @@
 """Small tables of orders, and simulated customers who buy as the BG/NBD model says."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
 from xbopt.calibration.customers.customer_types import CustomerTypes
 from xbopt.calibration.customers.purchases import RepeatSummary
@@ -34,6 +36,27 @@ def line(order: str, customer: str | None, day: int, sku: str = "lamp", quantity
 def table(*lines: dict) -> pl.DataFrame:
     """Orders of lines."""
     return pl.DataFrame(list(lines), infer_schema_length=None)
+
+
+def summary_of(again: ArrayLike, last: ArrayLike, age: ArrayLike, value: ArrayLike | None = None) -> RepeatSummary:
+    """A summary of so many purchases after the first, the last at, watched up to, worth on average."""
+    people = len(np.asarray(again))
+    return RepeatSummary(
+        again=np.asarray(again, dtype=np.int64),
+        last=np.asarray(last, dtype=np.float64),
+        age=np.asarray(age, dtype=np.float64),
+        mean_value=np.zeros(people) if value is None else np.asarray(value, dtype=np.float64),
+        offer=np.zeros(people, dtype=np.bool_),
+        cohort=np.zeros(people, dtype=np.int64),
+        second=np.zeros(people),
+        burn_in_days=0,
+    )
+
+
+def cdnow_summary(data: Path) -> RepeatSummary:
+    """The 2,357 customers of CDNOW's sample, in weeks."""
+    rows = pl.read_csv(data / "cdnow" / "cdnow_customers_summary_with_transactions.csv")
+    return summary_of(*(rows[name].to_numpy() for name in ("x", "t_x", "T", "zbar")))
 
 
 def simulated_summary(
