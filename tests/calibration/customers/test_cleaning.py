@@ -75,6 +75,21 @@ def test_several_currencies_are_refused():
         clean(table(line("1", "a", 1), line("2", "a", 1, currency="GBP")))
 
 
+def test_orders_that_only_say_what_they_brought_are_sales():
+    unknown = {"quantity": None, "unit_price": None}
+    rows = [line("1", "a", 1, net_revenue=30.0) | unknown, line("2", "a", 1, net_revenue=None) | unknown]
+    cleaned = clean(table(*rows))
+    assert cleaned.transactions["net_revenue"].to_list() == [30.0]
+    assert cleaned.rows_of("quantity_missing_or_not_positive") == 1
+
+
+def test_figures_that_are_no_numbers_are_unknown():
+    rows = [line("1", "a", 1, unit_price=float("inf")), line("2", "a", 1, net_revenue=float("nan"))]
+    cleaned = clean(table(*rows))
+    assert cleaned.rows_of("price_missing_or_not_positive") == 1
+    assert cleaned.transactions["net_revenue"].to_list() == [10.0]
+
+
 def test_samples_name_nobody():
     rows = table(*(row | {"customer": "hash-of-a-person"} for row in RULE_ROWS.values()))
     for count in clean(rows).counts:
