@@ -1,15 +1,22 @@
 """Fit a market to a panel: the verb of this package."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from xbopt.calibration.fit.draws import MarketDraws, market_draws
-from xbopt.calibration.fit.noise import WEEK, WeeklyNoise, inflated, noise_of, weekly
-from xbopt.calibration.fit.optimum import Optimum, Residuals, find_mode
+from xbopt.calibration.fit.findings import Finding, findings_of, restless_start
+from xbopt.calibration.fit.identification import Identification, identification
+from xbopt.calibration.fit.lift_tests import LiftTest, placed_tests
+from xbopt.calibration.fit.likelihood import Likelihood, sampled_noise
+from xbopt.calibration.fit.noise import WEEK, inflated, weekly
+from xbopt.calibration.fit.optimum import DIFFERENCE, Optimum, find_mode
 from xbopt.calibration.fit.parameters import Parameter, ParameterSpace, parameter_space
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.replay import Replay, replay_of
+from xbopt.calibration.fit.returns import IncrementalReturns, incremental_returns
+from xbopt.calibration.fit.slack import slack_of
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
@@ -19,10 +26,8 @@ from xbopt.core.scenario.scenario import Scenario
 WARM_UP_DAYS = 28
 """Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
 _LEAST_WEEKS = 8
+_MOST_EXTENSIONS = 3
 _WORLDS = (64, 256, 256)
-# Away from the numbers that simulated panels have: noise is never read off the records' own luck.
-_FIRST_WORLD = 5_000_000
-_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +36,33 @@ class MarketFit:
 
     Attributes:
         scenario: The scenario that was fitted.
-        replay: The panel's days, to be played again.
-        space: The parameters and their prior.
+        likelihood: The records and the noise around what a market expects.
         optimum: The mode, in standardised coordinates.
-        noise: What chance does to weekly counts.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
-        first: First day that is scored.
+        returns: What channels add.
+        identification: What the records told.
+        findings: What a reader must know before using any of it.
         seed: Seed of the noise and of the draws.
     """
 
     scenario: Scenario = field(repr=False)
-    replay: Replay = field(repr=False)
-    space: ParameterSpace = field(repr=False)
+    likelihood: Likelihood = field(repr=False)
     optimum: Optimum = field(repr=False)
-    noise: WeeklyNoise = field(repr=False)
     covariance: FloatArray = field(repr=False)
-    first: int
+    returns: IncrementalReturns = field(repr=False)
+    identification: Identification = field(repr=False)
+    findings: tuple[Finding, ...]
     seed: int
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The parameters and their prior."""
+        return self.likelihood.space
+
+    @property
+    def replay(self) -> Replay:
+        """The panel's days, to be played again."""
+        return self.likelihood.replay
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -64,33 +79,81 @@ class MarketFit:
         """Posterior standard deviations of the logs ``(P,)``."""
         return np.sqrt(np.einsum("pq,qr,pr->p", self.space.factor, self.covariance, self.space.factor))
 
+    @property
+    def chi_square(self) -> float:
+        """Mean square of the whitened residuals; 1 where the market's noise explains what the mode does not."""
+        count = self.likelihood.noise.scored + len(self.likelihood.tests)
+        return float(self.optimum.residuals @ self.optimum.residuals) / max(count, 1)
+
+    def theta_draws(self, rows: int) -> FloatArray:
+        """Draws of the logs ``(N, P)``, the same for the same fit."""
+        normals = named_generator(self.seed, "calibration/draws").standard_normal((rows, len(self.parameters)))
+        return self.space.theta(self.optimum.z + normals @ np.linalg.cholesky(self.covariance).T)
+
     def draws(self, rows: int = 512) -> MarketDraws:
         """Joint draws of the scenario's own numbers, one row a world; the same for the same fit.
 
         Args:
             rows: Number of draws, 2 at least.
         """
-        normals = named_generator(self.seed, "calibration/draws").standard_normal(
-            (rows, len(self.parameters) + int(np.prod(self.space.exposure.shape)))
-        )
-        own, prices = np.split(normals, [len(self.parameters)], axis=1)
-        z = self.optimum.z + own @ np.linalg.cholesky(self.covariance).T
-        return market_draws(
-            self.replay, self.space, self.space.theta(z), prices.reshape(rows, *self.space.exposure.shape)
-        )
+        prices = named_generator(self.seed, "calibration/prices").standard_normal((rows, *self.space.exposure.shape))
+        return market_draws(self.replay, self.space, self.theta_draws(rows), prices)
 
 
-def fit_market(scenario: Scenario, panel: CalibrationPanel, *, prior: Prior | None = None, seed: int = 0) -> MarketFit:
+def fit_market(
+    scenario: Scenario,
+    panel: CalibrationPanel,
+    *,
+    tests: Sequence[LiftTest] = (),
+    prior: Prior | None = None,
+    seed: int = 0,
+) -> MarketFit:
     """Fit a scenario's market to a panel.
 
     Args:
         scenario: What is fitted; its numbers are the prior's centre.
         panel: The records.
+        tests: Lift tests on days of the panel.
         prior: How sure anybody is beforehand; published ranges where left out.
         seed: Seed of the noise that is simulated.
 
     Raises:
-        CalibrationError: The panel is too short.
+        CalibrationError: The panel is too short, sells nothing, or a test is not about it.
+    """
+    replay = replay_of(scenario, panel)
+    first = first_scored(panel)
+    fitted = _fitted(replay, prior or Prior(), tests, first, seed)
+    for _ in range(_MOST_EXTENSIONS):
+        longer = first + 4 * WEEK
+        if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
+            break
+        if any((test.start - panel.start).days < longer for test in tests):
+            break
+        first = longer
+        fitted = _fitted(replay, prior or Prior(), tests, first, seed)
+    likelihood, optimum, worlds = fitted
+    covariance = _covariance(optimum, worlds)
+    spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
+    returns = incremental_returns(likelihood, optimum.z)
+    slack = _with_slack(likelihood, optimum, covariance)
+    judged = identification(likelihood.space, returns, covariance, slack, spend)
+    return MarketFit(
+        scenario=scenario,
+        likelihood=likelihood,
+        optimum=optimum,
+        covariance=covariance,
+        returns=returns,
+        identification=judged,
+        findings=findings_of(likelihood, optimum, covariance, judged, first_scored(panel)),
+        seed=seed,
+    )
+
+
+def first_scored(panel: CalibrationPanel) -> int:
+    """First day that is scored: whole weeks up to the panel's last day, after four weeks at least.
+
+    Raises:
+        CalibrationError: The panel is too short, or sells nothing.
     """
     first = WARM_UP_DAYS + (panel.days - WARM_UP_DAYS) % WEEK
     if panel.days - first < _LEAST_WEEKS * WEEK:
@@ -98,63 +161,58 @@ def fit_market(scenario: Scenario, panel: CalibrationPanel, *, prior: Prior | No
             f"The panel has {panel.days} days; {WARM_UP_DAYS} of them warm up, and {_LEAST_WEEKS} weeks at least must "
             f"be left to compare. Give {WARM_UP_DAYS + _LEAST_WEEKS * WEEK} days or more."
         )
-    replay = replay_of(scenario, panel)
-    space = parameter_space(replay.market, panel, prior or Prior(), first)
-    observed = weekly(replay.observed(), first)
+    if not np.nansum(panel.orders[first:]) > 0.0:
+        raise CalibrationError("The panel has no orders after its first four weeks: nothing can be said of a response.")
+    return first
+
+
+def _fitted(
+    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int
+) -> tuple[Likelihood, Optimum, FloatArray]:
+    """The mode from one first scored day on, and whitened residuals of sampled worlds ``(B, N)`` there."""
+    space = parameter_space(replay.market, replay.panel, prior, first)
+    placed = placed_tests(replay, tests, first)
     z = np.zeros(len(space.parameters))
-    noise = optimum = None
-    for worlds in _WORLDS:
-        noise = _noise(replay, space, z, observed, first, worlds=worlds, seed=seed)
-        optimum = find_mode(_residuals(replay, space, noise, observed, first), z)
-        z = optimum.z
-    assert noise is not None, "at least one round"
-    assert optimum is not None, "at least one round"
-    larger = inflated(noise, _deviations(replay, space, noise, observed, first, z), _told(optimum))
+    found: tuple[Likelihood, Optimum, FloatArray] | None = None
+    for count in _WORLDS:
+        noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
+        likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
+        optimum = find_mode(likelihood.residuals, z)
+        z, found = optimum.z, (likelihood, optimum, worlds)
+    assert found is not None, "at least one round"
+    likelihood, optimum, worlds = found
+    told = round(len(z) - float(np.trace(np.linalg.inv(optimum.precision))))
+    larger = inflated(likelihood.noise, likelihood.deviations(z), told)
     if (larger.inflation > 1.0).any():
-        noise = larger
-        optimum = find_mode(_residuals(replay, space, noise, observed, first), z)
-    return MarketFit(
-        scenario=scenario,
-        replay=replay,
-        space=space,
-        optimum=optimum,
-        noise=noise,
-        covariance=np.linalg.inv(optimum.precision),
-        first=first,
-        seed=seed,
-    )
+        likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=larger)
+        optimum = find_mode(likelihood.residuals, z)
+    return likelihood, optimum, worlds
 
 
-def _noise(
-    replay: Replay, space: ParameterSpace, z: FloatArray, observed: FloatArray, first: int, *, worlds: int, seed: int
-) -> WeeklyNoise:
-    at = space.sampled(space.theta(z[None]))
-    expected = weekly(replay.play(at), first)[0]
-    numbers = _FIRST_WORLD + np.arange(worlds)
-    sampled = weekly(replay.play(at, seed=seed, worlds=numbers), first)
-    return noise_of(sampled, expected, observed)
+def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
+    """Posterior covariance: Gauss-Newton, widened where sampled worlds scatter more than it says (Godambe 1960).
+
+    The score of a sampled world is ``J' u``; where its variance passes the information ``J' J``, the sandwich
+    ``H^-1 (V + I) H^-1`` is the wider one. Each parameter takes the larger, beyond what 256 worlds leave to chance.
+    """
+    inverse = np.linalg.inv(optimum.precision)
+    scores = worlds @ optimum.jacobian[: worlds.shape[1]]
+    count = len(worlds)
+    variance = np.cov(scores, rowvar=False) + np.eye(len(optimum.z))
+    tested = optimum.jacobian[worlds.shape[1] :]
+    sandwich = inverse @ (variance + tested.T @ tested) @ inverse
+    ratio = np.diag(sandwich) / np.diag(inverse)
+    wider = np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
+    return inverse * np.outer(wider, wider)
 
 
-def _residuals(
-    replay: Replay, space: ParameterSpace, noise: WeeklyNoise, observed: FloatArray, first: int
-) -> Residuals:
-    def residuals(z: FloatArray) -> FloatArray:
-        parts: list[FloatArray] = []
-        for start in range(0, len(z), _BATCH):
-            counts = weekly(replay.play(space.sampled(space.theta(z[start : start + _BATCH]))), first)
-            parts.append(noise.whitened(noise.standardised(counts, observed)))
-        return np.concatenate(parts)
-
-    return residuals
-
-
-def _deviations(
-    replay: Replay, space: ParameterSpace, noise: WeeklyNoise, observed: FloatArray, first: int, z: FloatArray
-) -> FloatArray:
-    counts = weekly(replay.play(space.sampled(space.theta(z[None]))), first)[0]
-    return noise.standardised(counts, observed)
-
-
-def _told(optimum: Optimum) -> int:
-    """How many parameters the data have told: the trace of what the prior's variance lost."""
-    return round(len(optimum.z) - float(np.trace(np.linalg.inv(optimum.precision))))
+def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:
+    """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one."""
+    regions, _, channels, _ = likelihood.replay.market.shape
+    slack = slack_of(likelihood.replay.days, regions, channels)
+    derivatives = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE)
+    both = np.concatenate([optimum.jacobian, derivatives], axis=1)
+    count = len(optimum.z)
+    wider = np.linalg.inv(both.T @ both + np.eye(both.shape[1]))[:count, :count]
+    # What slack adds, on top of what the covariance holds already.
+    return covariance + (wider - np.linalg.inv(optimum.precision))

@@ -27,7 +27,7 @@ class WeeklyNoise:
         lag: ``A`` ``(R, K, K)``.
         first: Whitens the first week ``(R, K, K)``.
         later: Whitens ``u`` of the others ``(R, K, K)``.
-        used: Which counts are scored ``(R, K)``.
+        used: Which counts are scored ``(W, R, K)``.
         inflation: What the records' own scatter multiplies the variances by ``(K,)``; 1 where the market's noise does.
     """
 
@@ -42,7 +42,7 @@ class WeeklyNoise:
     @property
     def scored(self) -> int:
         """Number of weekly counts that are scored."""
-        return int(self.used.sum()) * self.sd.shape[0]
+        return int(self.used.sum())
 
     def standardised(self, counts: FloatArray, observed: FloatArray) -> FloatArray:
         """Deviation of observed from expected counts in standard deviations ``(..., W, R, K)``; 0 where not scored."""
@@ -72,21 +72,21 @@ def noise_of(sampled: FloatArray, expected: FloatArray, observed: FloatArray) ->
     Args:
         sampled: Weekly counts of ``B`` sampled worlds ``(B, W, R, K)``, drawn at the market that is fitted.
         expected: The same in expected mode ``(W, R, K)``.
-        observed: The records ``(W, R, K)``; counts with a NaN are not scored, nor those that are never above 0.
+        observed: The records ``(W, R, K)``; NaN is not scored, nor what is never above 0.
     """
     worlds = len(sampled)
-    used = np.isfinite(observed).all(axis=0) & (expected.max(axis=0) > _LEAST_MEAN)
+    used = np.isfinite(observed) & (expected.max(axis=0) > _LEAST_MEAN)
     mean = sampled.mean(axis=0)
     ratio = np.where(expected > _LEAST_MEAN, mean / np.maximum(expected, _LEAST_MEAN), 1.0)
     # A count cannot be told to less than one; a week that nobody expects to bring any still has that much noise.
     sd = np.sqrt(sampled.var(axis=0, ddof=1) + 1.0)
-    deviation = np.where(used, (sampled - mean) / sd, 0.0)
+    deviation = (sampled - mean) / sd
     weeks, regions, kinds = expected.shape
     lag, first, later = (np.zeros((regions, kinds, kinds)) for _ in range(3))
     for region in range(regions):
         one = deviation[:, :, region]
         now = np.einsum("bwk,bwl->kl", one, one) / (worlds * weeks)
-        now += np.diag(np.where(used[region], _RIDGE, 1.0))
+        now += _RIDGE * np.eye(kinds)
         then = np.einsum("bwk,bwl->kl", one[:, 1:], one[:, :-1]) / (worlds * max(weeks - 1, 1))
         lag[region] = np.linalg.solve(now, then.T).T
         news = now - lag[region] @ now @ lag[region].T
@@ -104,7 +104,7 @@ def inflated(noise: WeeklyNoise, standardised: FloatArray, fitted: int) -> Weekl
         fitted: Number of parameters that the data have told; they took as many degrees of freedom.
     """
     white = noise.whitened(standardised).reshape(standardised.shape)
-    count = noise.used.sum(axis=0) * len(standardised)
+    count = noise.used.sum(axis=(0, 1))
     left = np.maximum(count * (1.0 - fitted / max(noise.scored, 1)), 1.0)
     excess = (white**2).sum(axis=(0, 1)) / left
     beyond = excess > 1.0 + _CERTAIN * np.sqrt(2.0 / left)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from xbopt.calibration.fit.parameters import SampledMarket
+from xbopt.calibration.fit.slack import Slack
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray, IntArray, add_up
 from xbopt.core.decisions.decision import Decision
@@ -76,6 +77,7 @@ class Replay:
         days: int | None = None,
         seed: int | None = None,
         worlds: IntArray | None = None,
+        slack: tuple[Slack, FloatArray] | None = None,
     ) -> FloatArray:
         """What each market counts by day, region and kind ``(B, T, R, K)``.
 
@@ -85,22 +87,23 @@ class Replay:
             days: Days that are played, all where left out.
             seed: Seed of the noise; the expected mode where left out.
             worlds: Numbers of the worlds ``(B,)`` of a noisy play.
+            slack: Slow movements and the amounts of each ``(B, Q)``.
         """
-        return np.stack([counts for counts, _ in self._days(sampled, spend, days, seed, worlds)], axis=1)
+        return np.stack([counts for counts, _ in self._days(sampled, spend, days, seed, worlds, slack)], axis=1)
 
     def evening(self, sampled: SampledMarket) -> MarketState:
         """The state after the last day, in expected mode."""
-        for _, last in self._days(sampled, None, None, None, None):
-            state = last
+        *_, (_, state) = self._days(sampled)
         return state
 
     def _days(
         self,
         sampled: SampledMarket,
-        spend: FloatArray | None,
-        days: int | None,
-        seed: int | None,
-        worlds: IntArray | None,
+        spend: FloatArray | None = None,
+        days: int | None = None,
+        seed: int | None = None,
+        worlds: IntArray | None = None,
+        slack: tuple[Slack, FloatArray] | None = None,
     ) -> Iterator[tuple[FloatArray, MarketState]]:
         batch = len(sampled.customers) if worlds is None else len(worlds)
         paid = self.panel.spend if spend is None else spend
@@ -112,7 +115,9 @@ class Replay:
             clicks = ClickCounts(self.market.scenario, seed=seed, worlds=worlds)
         weights = np.repeat(self.market.scenario.plan.daypart_weights[None], batch, axis=0)
         mechanic = np.zeros((batch, *self.market.shape[:2]), dtype=np.int64)
-        market = self.market
+        market, (regions, _, channels, _) = self.market, self.market.shape
+        prices = None if slack is None else np.exp(slack[0].media_price(slack[1], channels))
+        demand = None if slack is None else np.exp(slack[0].demand(slack[1], regions))
         for day in range(self.days if days is None else days):
             if day == 0 or (self.list_price[day] != self.list_price[day - 1]).any():
                 market = _priced(self.market, self.list_price[day])
@@ -124,6 +129,12 @@ class Replay:
             )
             state = self._conditioned(state, day)
             world = self._world(sampled.world, day)
+            if prices is not None and demand is not None:
+                world = replace(
+                    world,
+                    media_price=world.media_price * prices[:, day, None, None, :],
+                    organic_traffic=world.organic_traffic * demand[:, day, :, None],
+                )
             outcome, state = play_day(market, world, state, decision, None if draws is None else draws.day(day))
             counted = outcome.channel_visits if clicks is None else clicks.day(day, outcome)[..., :-1]
             yield _counts(outcome, counted, sampled), state

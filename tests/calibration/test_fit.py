@@ -26,17 +26,17 @@ def test_records_without_noise_give_their_market_back(small: Scenario) -> None:
     planned = planned_panel(date(2026, 3, 2), varied_spend(small, DAYS, seed=3))
     replay = replay_of(small, planned)
     space = parameter_space(replay.market, planned, Prior(), 28)
-    z = np.zeros(len(space.parameters))
+    truth = np.zeros(len(space.parameters))
     told = {"return.north.search": 0.4, "organic_traffic.island": -0.3, "conversion.north": 0.2, "clicks.social": 0.1}
     for name, value in told.items():
         position = [parameter.name for parameter in space.parameters].index(name)
-        z[position] = value
-    counts = replay.play(space.sampled(space.mean + z[None]))[0]
+        truth[position] = value
+    counts = replay.play(space.sampled(truth[None]))[0]
     fit = fit_market(small, recorded(replay, counts), seed=1)
     # No noise, so what is left of a parameter's way to the truth is the pull of the prior: within one posterior sd.
     assert fit.optimum.converged
-    assert (np.abs(fit.mode - z) < fit.sd).all()
-    assert fit.mode[[p.name for p in fit.parameters].index("organic_traffic.island")] == pytest.approx(-0.3, abs=0.02)
+    assert (np.abs(fit.mode - truth) < fit.sd).all()
+    assert fit.mode[[p.name for p in fit.parameters].index("organic_traffic.island")] == pytest.approx(-0.3, abs=0.1)
 
 
 def test_the_same_seed_gives_the_same_fit(small: Scenario) -> None:
