@@ -8,6 +8,7 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
+from xbopt.cli.backtest import backtest_command
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.compare import compare_command
@@ -60,6 +61,7 @@ for _name, _command, _example in (
     ("serve", serve_command, "policy.xbopt --store sqlite:///decisions.sqlite"),
     ("plan", plan_command, "quickstart -o plan.csv --report plan.html"),
     ("compare", compare_command, "quickstart --policies baseline,plan.csv --report comparison.html"),
+    ("backtest", backtest_command, "scenario.yaml data --report backtest.html"),
     (
         "evaluate",
         evaluate_command,
