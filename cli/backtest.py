@@ -18,7 +18,7 @@ from xbopt.cli.options import (
 from xbopt.cli.terminal import figures_table, print_json, result_console, say, stage_bar, terminal_numbers
 
 if TYPE_CHECKING:
-    from xbopt.calibration.backtest import Backtest
+    from xbopt.calibration.backtest.backtest import Backtest
 
 
 def backtest_command(
@@ -43,6 +43,9 @@ def backtest_command(
         ),
     ] = "level",
     windows: Annotated[int, typer.Option("--windows", min=0, max=26, help="Most rolling forecasts of 8 weeks.")] = 4,
+    tests: Annotated[
+        Path | None, typer.Option("--tests", help="CSV file of lift tests; each is predicted without itself.")
+    ] = None,
     runs: Annotated[int, typer.Option("--runs", min=2, max=10_000, help="Worlds behind each band.")] = 128,
     world: Annotated[
         int | None, typer.Option("--world", min=0, help="Which world of a simulated panel is taken.")
@@ -53,7 +56,7 @@ def backtest_command(
     as_json: JsonOption = False,
 ) -> None:
     """Compare what really came with what a scenario expected: where it differs and why, and whether to trust it."""
-    from xbopt.calibration.backtest import backtest
+    from xbopt.calibration.backtest.backtest import backtest
 
     check_outputs({"--report": (report, ".html")}, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
@@ -64,6 +67,7 @@ def backtest_command(
             plan=plan,
             refit=refit,
             windows=windows,
+            tests=tests,
             runs=runs,
             seed=seed,
             world=world,
@@ -80,7 +84,7 @@ def backtest_command(
 
 
 def _print(result: "Backtest") -> None:
-    from xbopt.reports.backtest.tables import cause_table, score_table, total_table
+    from xbopt.reports.backtest.tables import cause_table, score_table, test_table, total_table
     from xbopt.reports.backtest.words import backtest_sentences
 
     scenario = result.scenario
@@ -91,9 +95,9 @@ def _print(result: "Backtest") -> None:
     if result.held_out is not None:
         console.print(figures_table(total_table(scenario, result.held_out), numbers))
         console.print(figures_table(cause_table(scenario, result.held_out), numbers))
-    scores = score_table(result)
-    if scores.rows:
-        console.print(figures_table(scores, numbers))
+    for source in (score_table(result), test_table(result)):
+        if source.rows:
+            console.print(figures_table(source, numbers))
 
 
 def _write_report(result: "Backtest", report: Path, *, quiet: bool) -> None:

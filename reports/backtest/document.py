@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
-from xbopt.calibration.backtest import Backtest
-from xbopt.calibration.forecast_scores import ErrorDifference, ForecastScores
-from xbopt.calibration.held_out_days import MEASURES, WEEK, Compared, HeldOutDays
-from xbopt.calibration.rolling_origin import RollingForecasts
+from xbopt.calibration.backtest.backtest import Backtest
+from xbopt.calibration.backtest.forecast_scores import ErrorDifference, ForecastScores
+from xbopt.calibration.backtest.held_out_days import MEASURES, WEEK, Compared, HeldOutDays
+from xbopt.calibration.backtest.rolling_origin import RollingForecasts
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.backtest.words import backtest_sentences, finding_sentence
@@ -39,6 +39,22 @@ def backtest_json(result: Backtest) -> dict[str, object]:
         "rolling": None
         if result.rolling is None or result.rolling_scores is None
         else _rolling(result.scenario, result.rolling, result.rolling_scores),
+        "tests": [
+            {
+                "channel": one.test.channel,
+                "regions": list(one.test.regions),
+                "start": one.test.start.isoformat(),
+                "end": one.test.end.isoformat(),
+                "metric": one.test.metric,
+                "measured": one.test.lift,
+                "se": one.test.se,
+                "predicted": number_or_none(one.predicted),
+                "low": number_or_none(one.low),
+                "high": number_or_none(one.high),
+                "refit": one.refit,
+            }
+            for one in result.tests
+        ],
         "runs": result.runs,
         "seed": result.seed,
     }

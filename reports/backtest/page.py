@@ -4,11 +4,11 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from xbopt.calibration.backtest import Backtest
-from xbopt.calibration.held_out_days import WEEK, HeldOutDays
-from xbopt.calibration.rolling_origin import RollingForecasts
+from xbopt.calibration.backtest.backtest import Backtest
+from xbopt.calibration.backtest.held_out_days import WEEK, HeldOutDays
+from xbopt.calibration.backtest.rolling_origin import RollingForecasts
 from xbopt.reports.backtest.charts import WeekSeries, week_chart
-from xbopt.reports.backtest.tables import cause_table, channel_table, score_table, total_table, week_table
+from xbopt.reports.backtest.tables import cause_table, channel_table, score_table, test_table, total_table, week_table
 from xbopt.reports.backtest.words import CAUSE_WORDS, REFIT_WORDS, backtest_sentences, held_out_sentence
 from xbopt.reports.kit.chart_bridge import BridgeStep, bridge_chart
 from xbopt.reports.kit.figures import Column, Table
@@ -208,9 +208,8 @@ def _chart(key: str, region: str, series: WeekSeries, table: Table, numbers: Num
 
 
 def _scores(result: Backtest, numbers: NumberFormat) -> Section | None:
-    table = score_table(result)
-    return (
-        Section(key="scores", title="Against forecasts without a model", tables=(table_text(table, numbers),))
-        if (table.rows)
-        else None
-    )
+    tables = [table for table in (score_table(result), test_table(result)) if table.rows]
+    if not tables:
+        return None
+    texts = tuple(table_text(table, numbers) for table in tables)
+    return Section(key="scores", title="Against forecasts without a model, and against tests", tables=texts)

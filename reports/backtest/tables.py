@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from xbopt.calibration.backtest import Backtest
-from xbopt.calibration.forecast_scores import ErrorDifference, ForecastScores
-from xbopt.calibration.held_out_days import MEASURES, WEEK, HeldOutDays, Measure
+from xbopt.calibration.backtest.backtest import Backtest
+from xbopt.calibration.backtest.forecast_scores import ErrorDifference, ForecastScores
+from xbopt.calibration.backtest.held_out_days import MEASURES, WEEK, HeldOutDays, Measure
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.reports.backtest.words import CAUSE_WORDS, MEASURE_WORDS
 from xbopt.reports.kit.figures import Column, Table, Value
@@ -135,6 +135,30 @@ def week_table(scenario: Scenario, held: HeldOutDays) -> Table:
             for r, region in enumerate(scenario.regions)
         ),
         note=_BAND_NOTE,
+    )
+
+
+def test_table(result: Backtest) -> Table:
+    """Lift tests and what was predicted of each without it."""
+    units: tuple[Unit, ...] = tuple("count" if one.test.metric == "orders" else "money" for one in result.tests)
+    return Table(
+        key="tests",
+        title="Lift tests, each predicted without itself",
+        columns=(
+            Column("test", "Test", "text"),
+            Column("metric", "Counted", "text"),
+            Column("measured", "Measured", "number"),
+            Column("se", "Standard error", "number"),
+            Column("predicted", "Predicted", "number"),
+            Column("low", "Low", "number"),
+            Column("high", "High", "number"),
+        ),
+        rows=tuple(
+            (one.test.name, one.test.metric, one.test.lift, one.test.se, one.predicted, one.low, one.high)
+            for one in result.tests
+        ),
+        row_units=units,
+        note="Low and high are the ends of 90% bands of the test's result: the market's parameters and its own error.",
     )
 
 

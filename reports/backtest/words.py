@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from xbopt.calibration.backtest import Backtest, BacktestCode, BacktestFinding, BacktestVerdict
-from xbopt.calibration.held_out_days import CauseCode, HeldOutDays, Measure
-from xbopt.calibration.rolling_origin import WINDOW_WEEKS, Refit
+from xbopt.calibration.backtest.backtest import Backtest
+from xbopt.calibration.backtest.findings import BacktestCode, BacktestFinding, BacktestVerdict
+from xbopt.calibration.backtest.held_out_days import CauseCode, HeldOutDays, Measure
+from xbopt.calibration.backtest.rolling_origin import WINDOW_WEEKS, Refit
 from xbopt.reports.kit.numbers import NumberFormat
 
 MEASURE_WORDS: Mapping[Measure, str] = {
@@ -90,6 +91,7 @@ _FAILURES: Mapping[BacktestCode, str] = {
     "worse_than_naive": f"{_RECENT} forecasts better",
     "worse_than_seasonal_naive": f"{_YEAR} forecast better",
     "bands_too_narrow": "its bands are too narrow",
+    "tests_outside": "it does not predict lift tests",
 }
 
 
@@ -99,6 +101,11 @@ def _covered(finding: BacktestFinding, numbers: NumberFormat) -> str:
         f"{_PARTS[finding.about]} the bands hold {numbers.share(finding.figures['covered'])} of the weeks, where "
         f"{numbers.share(finding.figures['wanted'])} are promised: they are too {word}."
     )
+
+
+def _tests(finding: BacktestFinding, numbers: NumberFormat) -> str:
+    outside, tests = (numbers.count(finding.figures[name]) for name in ("outside", "tests"))
+    return f"Of {tests} lift tests, each predicted without itself, {outside} lie outside their 90% band."
 
 
 _SENTENCES: Mapping[BacktestCode, Callable[[BacktestFinding, NumberFormat], str]] = {
@@ -141,6 +148,8 @@ _SENTENCES: Mapping[BacktestCode, Callable[[BacktestFinding, NumberFormat], str]
         f"{numbers.count(finding.figures['rows'])} rows of the {finding.text} were left out: the scenario does not "
         "have it."
     ),
+    "tests_outside": _tests,
+    "tests_inside": _tests,
     "few_weeks": lambda finding, numbers: (
         f"{_PARTS[finding.about]} {numbers.count(finding.figures['weeks'])} weeks of regions are too few for a verdict "
         "on the bands."

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import xbopt
-from xbopt.calibration.backtest import backtest
-from xbopt.calibration.held_out_days import MEASURES
+from xbopt.calibration.backtest.backtest import backtest
+from xbopt.calibration.backtest.held_out_days import MEASURES
 from xbopt.core.errors import PanelError, SupportError, UsageError
 
 START, DAYS, BUDGET = "horizon.start=2026-05-25", "horizon.days=161", "budget.total_base=350000"

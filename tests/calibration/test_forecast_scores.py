@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from xbopt.calibration.forecast_scores import ForecastWindow, rolling_origins, score, window_of
-from xbopt.calibration.rolling_origin import level_forecast
+from xbopt.calibration.backtest.forecast_scores import ForecastWindow, rolling_origins, score, window_of
+from xbopt.calibration.backtest.rolling_origin import level_forecast
 
 
 def window(actual: list[float], forecast: list[float], history: list[float], reach: float = 1.0) -> ForecastWindow:

@@ -6,12 +6,12 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.calibration.backtest_records import days_of
+from xbopt.calibration.backtest.forecast_scores import ForecastWindow, rolling_origins, window_of
+from xbopt.calibration.backtest.held_out_days import WEEK, as_stated
+from xbopt.calibration.backtest.records import days_of
 from xbopt.calibration.fit.market_fit import MarketFit, fit_market
 from xbopt.calibration.fit.noise import weekly
 from xbopt.calibration.fit.replay import replay_of
-from xbopt.calibration.forecast_scores import ForecastWindow, rolling_origins, window_of
-from xbopt.calibration.held_out_days import WEEK, as_stated
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
@@ -121,14 +121,14 @@ def level_forecast(known: FloatArray, expected: FloatArray) -> tuple[FloatArray,
 
 def _market_worlds(fit: MarketFit, panel: CalibrationPanel, seed: int) -> FloatArray:
     """Weekly orders of the panel's last weeks in draws of the fitted market, each with its luck ``(B, W, R)``."""
-    theta = fit.draws(_DRAWS).theta
+    theta = fit.theta_draws(_DRAWS)
     replay = replay_of(fit.scenario, panel)
     counts = replay.play(fit.space.sampled(theta), seed=seed, worlds=_FIRST_WORLD + np.arange(_DRAWS))
     first, further = replay.kinds.index("first"), replay.kinds.index("repeat")
     worlds = weekly(counts[..., [first, further]], panel.days - WINDOW_WEEKS * WEEK).sum(axis=-1)
     mean = worlds.mean(axis=0)
     # Records that scatter more than the market's own noise go on doing so.
-    wider = float(np.sqrt(fit.noise.inflation[[first, further]].max()))
+    wider = float(np.sqrt(fit.likelihood.noise.inflation[[first, further]].max()))
     return np.maximum(mean + (worlds - mean) * wider, 0.0)
 
 

@@ -156,8 +156,8 @@ def _difference(
     """Errors side by side; the interval resamples windows of regions, whose weeks hang together."""
     both = np.isfinite(actual) & np.isfinite(forecast) & np.isfinite(other)
     regions = actual.shape[1]
-    numbers: IntArray = blocks[:, None] * regions + np.arange(regions)[None, :]
-    block = _numbered(numbers[both])
+    at = np.nonzero(both)
+    block = _numbered(blocks[at[0]] * regions + at[1])
     size = int(block.max(initial=-1)) + 1
     own = np.bincount(block, np.abs(actual - forecast)[both], size)
     others = np.bincount(block, np.abs(actual - other)[both], size)

@@ -3,15 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
 
 from xbopt.agents.policies import policy_from
-from xbopt.calibration.backtest_records import Records, days_of, read_records
-from xbopt.calibration.forecast_scores import BAND, ErrorDifference, ForecastScores, score, window_of
-from xbopt.calibration.held_out_days import MEASURES, WEEK, HeldOutDays, compare_days, horizon_days
-from xbopt.calibration.rolling_origin import WINDOW_WEEKS, Refit, RollingForecasts, rolling_forecasts
+from xbopt.calibration.backtest.findings import (
+    BacktestFinding,
+    BacktestVerdict,
+    about_forecasts,
+    about_records,
+    about_tests,
+    verdict_of,
+)
+from xbopt.calibration.backtest.forecast_scores import ForecastScores, score, window_of
+from xbopt.calibration.backtest.held_out_days import MEASURES, WEEK, HeldOutDays, compare_days, horizon_days
+from xbopt.calibration.backtest.left_out_tests import LeftOutTest, left_out_tests
+from xbopt.calibration.backtest.records import days_of, read_records
+from xbopt.calibration.backtest.rolling_origin import WINDOW_WEEKS, Refit, RollingForecasts, rolling_forecasts
+from xbopt.calibration.fit.lift_tests import read_lift_tests
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import SupportError, UsageError
@@ -21,41 +28,7 @@ from xbopt.simulator.build import build_market
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.simulate import Progress
 
-_NARROW, _WIDE = 0.8, 0.985
-_LARGE_BIAS = 0.1
-_FEWEST_JUDGED = 12
 MAX_RUNS = 10_000
-
-BacktestVerdict = Literal["passes", "undecided", "fails"]
-BacktestCode = Literal[
-    "no_days_of_the_horizon",
-    "records_too_short",
-    "no_weeks_before",
-    "no_year_before",
-    "better_than_naive",
-    "not_told_from_naive",
-    "worse_than_naive",
-    "better_than_seasonal_naive",
-    "not_told_from_seasonal_naive",
-    "worse_than_seasonal_naive",
-    "bands_too_narrow",
-    "bands_too_wide",
-    "biased",
-    "level_only",
-    "knew_these_days",
-    "rows_left_out",
-    "few_weeks",
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestFinding:
-    """Something to know about a back-test: a code, which of the two parts it is about, and its figures."""
-
-    code: BacktestCode
-    about: Literal["held_out", "rolling", ""] = ""
-    figures: Mapping[str, float] = field(default_factory=dict[str, float])
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +43,7 @@ class Backtest:
         held_out_scores: Scores of their whole weeks; None where there is no whole week.
         rolling: Forecasts from rolling origins over all records; None where they are too short.
         rolling_scores: Their scores.
+        tests: Lift tests and what was predicted of each without it.
         verdict: ``passes`` where a forecast of unseen weeks beats every forecast without a model beyond chance and its
             bands hold; ``fails`` where one is worse or its bands do not hold; else ``undecided``. A good fit of days
             that were seen never passes.
@@ -85,6 +59,7 @@ class Backtest:
     held_out_scores: ForecastScores | None
     rolling: RollingForecasts | None = field(repr=False)
     rolling_scores: ForecastScores | None
+    tests: tuple[LeftOutTest, ...]
     verdict: BacktestVerdict
     findings: tuple[BacktestFinding, ...]
     runs: int
@@ -133,6 +108,7 @@ def backtest(
     plan: str = "baseline",
     refit: Refit = "level",
     windows: int = 4,
+    tests: Path | str | None = None,
     runs: int = 128,
     seed: int = 0,
     world: int | None = None,
@@ -151,6 +127,8 @@ def backtest(
         refit: What is fitted before each window: the level takes seconds, the market minutes; only the market can prove
             anything about days that the scenario was calibrated on.
         windows: Most windows; 0 leaves the rolling forecasts out.
+        tests: File of lift tests, each of which is predicted without it; with ``refit="market"`` from a fit to all
+            else, otherwise from the scenario as it is.
         runs: Worlds that are played for the days of the horizon.
         seed: Seed of worlds, noise and fits.
         world: Which world of a simulated panel is taken.
@@ -159,6 +137,8 @@ def backtest(
     Raises:
         ScenarioError: The scenario cannot be used.
         PanelError: The records cannot be used.
+        TableError: The file of tests cannot be used.
+        CalibrationError: A test is not about the records.
         PolicyError: There is no such plan, or it does not fit.
         UsageError: A number makes no sense, or the plan is none that is fixed beforehand.
         SupportError: The records hold nothing that can be compared.
@@ -172,6 +152,7 @@ def backtest(
     records = read_records(data, loaded, world=world)
     panel = records.panel
     inside = horizon_days(loaded, panel)
+    listed = () if tests is None else read_lift_tests(tests)
     held, held_scores = None, None
     if inside is not None:
         first, stop = inside
@@ -199,14 +180,26 @@ def backtest(
             seed=seed,
             on_window=lambda done, total: report("rolling origins", done, total),
         )
-    if held is None and rolling is None:
+    predicted = left_out_tests(
+        loaded,
+        panel,
+        listed,
+        refit=refit,
+        seed=seed,
+        on_test=lambda done, total: report("lift tests", done, total),
+    )
+    if held is None and rolling is None and not predicted:
         raise SupportError(
             f"Nothing can be compared: the records ({panel.start}, {panel.days} days) hold no day of the scenario's "
             f"horizon ({loaded.start}, {loaded.days} days), and are too short for a forecast of {WINDOW_WEEKS} weeks "
             "from twelve weeks before. Import later files, or more of them."
         )
     rolling_scores = score(rolling.windows, seed=seed) if rolling else None
-    findings = (*_about_records(records), *_about(held, held_scores, rolling, rolling_scores))
+    findings = (
+        *about_records(records),
+        *about_forecasts(held, held_scores, rolling, rolling_scores),
+        *about_tests(predicted),
+    )
     return Backtest(
         scenario=loaded,
         start=panel.start.isoformat(),
@@ -215,7 +208,8 @@ def backtest(
         held_out_scores=held_scores,
         rolling=rolling,
         rolling_scores=rolling_scores,
-        verdict=_verdict(held_scores, rolling, rolling_scores),
+        tests=predicted,
+        verdict=verdict_of(held_scores, rolling, rolling_scores, findings),
         findings=findings,
         runs=runs,
         seed=seed,
@@ -230,90 +224,3 @@ def _score_held_out(held: HeldOutDays, before: FloatArray, seed: int) -> Forecas
     known = before[len(before) % WEEK :]
     history = known.reshape(-1, WEEK, known.shape[1]).sum(axis=1)
     return score([window_of(history, orders.actual, orders.expected, orders.low, orders.high)], seed=seed)
-
-
-def _about_records(records: Records) -> list[BacktestFinding]:
-    return [
-        BacktestFinding(code="rows_left_out", text=name, figures={"rows": float(count)})
-        for name, count in records.left_out.items()
-    ]
-
-
-def _about(
-    held: HeldOutDays | None,
-    held_scores: ForecastScores | None,
-    rolling: RollingForecasts | None,
-    rolling_scores: ForecastScores | None,
-) -> list[BacktestFinding]:
-    found: list[BacktestFinding] = []
-    if held is None:
-        found.append(BacktestFinding(code="no_days_of_the_horizon", about="held_out"))
-    if held_scores is not None:
-        found += _about_scores("held_out", held_scores)
-    if rolling is None:
-        found.append(BacktestFinding(code="records_too_short", about="rolling"))
-    elif rolling_scores is not None:
-        if rolling.refit == "level":
-            found.append(BacktestFinding(code="level_only", about="rolling", text=rolling.reason))
-            found.append(BacktestFinding(code="knew_these_days", about="rolling"))
-        found += _about_scores("rolling", rolling_scores)
-    return found
-
-
-def _about_scores(about: Literal["held_out", "rolling"], scores: ForecastScores) -> list[BacktestFinding]:
-    found: list[BacktestFinding] = []
-
-    def add(code: BacktestCode, **figures: float) -> None:
-        found.append(BacktestFinding(code=code, about=about, figures=figures))
-
-    def against(other: ErrorDifference, worse: BacktestCode, better: BacktestCode, even: BacktestCode) -> None:
-        code = worse if other.is_worse else better if other.is_better else even
-        add(code, model=other.model, other=other.other)
-
-    if not np.isfinite(scores.naive.other):
-        add("no_weeks_before")
-    else:
-        against(scores.naive, "worse_than_naive", "better_than_naive", "not_told_from_naive")
-    if scores.seasonal_naive is None and np.isfinite(scores.naive.other):
-        add("no_year_before")
-    elif scores.seasonal_naive is not None:
-        against(
-            scores.seasonal_naive,
-            "worse_than_seasonal_naive",
-            "better_than_seasonal_naive",
-            "not_told_from_seasonal_naive",
-        )
-    if scores.weeks < _FEWEST_JUDGED:
-        add("few_weeks", weeks=float(scores.weeks))
-    elif scores.covered < _NARROW:
-        add("bands_too_narrow", covered=scores.covered, wanted=BAND)
-    elif scores.covered > _WIDE and scores.weeks >= 4 * _FEWEST_JUDGED:
-        add("bands_too_wide", covered=scores.covered, wanted=BAND)
-    if abs(scores.bias) > _LARGE_BIAS:
-        add("biased", bias=scores.bias)
-    return found
-
-
-def _verdict(
-    held: ForecastScores | None, rolling: RollingForecasts | None, rolling_scores: ForecastScores | None
-) -> BacktestVerdict:
-    unseen = [held] if held is not None else []
-    if rolling is not None and rolling.refit == "market" and rolling_scores is not None:
-        unseen.append(rolling_scores)
-    judged = [*unseen, *([rolling_scores] if rolling_scores is not None else [])]
-    if any(_fails(scores) for scores in judged):
-        return "fails"
-    return "passes" if unseen and any(_passes(scores) for scores in unseen) else "undecided"
-
-
-def _others(scores: ForecastScores) -> list[ErrorDifference]:
-    return [scores.naive, *([scores.seasonal_naive] if scores.seasonal_naive is not None else [])]
-
-
-def _fails(scores: ForecastScores) -> bool:
-    narrow = scores.weeks >= _FEWEST_JUDGED and scores.covered < _NARROW
-    return narrow or any(other.is_worse for other in _others(scores))
-
-
-def _passes(scores: ForecastScores) -> bool:
-    return scores.weeks >= _FEWEST_JUDGED and all(other.is_better for other in _others(scores))
