@@ -47,3 +47,8 @@ def reference_rate(currency: str, base_currency: str, year: int) -> float | None
 
 def _nearest(by_year: dict[int, float], year: int) -> float:
     return by_year[min(by_year, key=lambda known: abs(known - year))]
+
+
+def rated_currencies() -> tuple[str, ...]:
+    """ISO codes of the currencies of which a rate is known, sorted."""
+    return tuple(sorted(_table()))
