@@ -1,4 +1,4 @@
-"""The scenario of a seller without data, before its volumes are fitted: facts, answers, and a plan of ordinary shape."""
+"""The scenario of a seller without data before its volumes are fitted: facts, answers, a plan of ordinary shape."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -160,8 +160,8 @@ def _state_the_rest(made: Draft) -> None:
     made.state(
         "market.regions.*.population.*",
         "E",
-        "Assumption: the audience that the budget reaches as often as usual, at most the country's online buyers of the "
-        "trade (World Bank population, shares of online buyers from memory)",
+        "Assumption: the audience that the budget reaches as often as usual, at most the country's online buyers of "
+        "the trade (World Bank population, shares of online buyers from memory)",
     )
     if answers.country_shares:
         made.state("plan.regions.*", "M", _STATED)
