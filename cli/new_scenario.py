@@ -163,11 +163,11 @@ def _print(new: "NewScenario") -> None:
     numbers, console = terminal_numbers(new.scenario.base_currency), result_console()
     console.print(f"{new.scenario.title}; money in {new.scenario.base_currency}")
     for source in (
-        assumptions_table(assumptions(new.scenario), new, numbers),
+        assumptions_table(assumptions(new.scenario), numbers),
         influences_table(influences(new.scenario), new, _MATTER_MOST),
     ):
         listing = figures_table(source, numbers)
-        for column in listing.columns[2:]:
+        for column in listing.columns[1:]:
             column.justify = "left"
         console.print(listing)
     console.print(implied_sentence(new, numbers))

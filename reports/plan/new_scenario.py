@@ -1,6 +1,6 @@
 """A scenario made without data, in words: what was assumed, what does not fit, what is worth looking up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
@@ -63,14 +63,13 @@ _WHERE = {
 _A_TEST = "no report has it: a geo holdout does, regions drawn by lot that see no ads"
 
 
-def assumptions_table(found: Sequence[Assumption], new: NewScenario, numbers: NumberFormat) -> Table:
+def assumptions_table(found: Sequence[Assumption], numbers: NumberFormat) -> Table:
     """Number, value, from where, how sure."""
-    names = _names(new)
     groups: dict[tuple[str, str, str], list[Assumption]] = {}
     for one in found:
         groups.setdefault((one.code, one.source, one.evidence), []).append(one)
     rows = [
-        (_WORDS[alike[0].code], _values(alike, names, numbers), _shortened(alike[0].source), _how_sure(alike[0]))
+        (_WORDS[alike[0].code], _values(alike, numbers), _shortened(alike[0].source), _how_sure(alike[0]))
         for alike in groups.values()
     ]
     return Table(
@@ -158,11 +157,9 @@ def _finding(one: Finding) -> str:
     )
 
 
-def _values(alike: Sequence[Assumption], names: Mapping[str, str], numbers: NumberFormat) -> str:
-    """Each value with its place, as in ``Germany 8.26, France 8.26``."""
-    written = [numbers.number(one.value, one.unit, symbol=False) for one in alike]
-    places = [names.get(one.place, one.place) for one in alike]
-    return ", ".join(f"{place} {value}".strip() for place, value in zip(places, written, strict=True))
+def _values(alike: Sequence[Assumption], numbers: NumberFormat) -> str:
+    """Each value with its place, as in ``DE 8.26, FR 8.26``."""
+    return ", ".join(f"{one.place} {numbers.number(one.value, one.unit, symbol=False)}".strip() for one in alike)
 
 
 def _names(new: NewScenario) -> dict[str, str]:

@@ -27,7 +27,8 @@ class Assumption:
         value: The number.
         unit: What it is measured in.
         evidence: Evidence mark of its provenance.
-        source: Where it comes from, with its note.
+        source: Where it comes from.
+        note: What else to know of it.
         spread: Relative standard deviation between worlds; None where the scenario states none for it.
     """
 
@@ -38,6 +39,7 @@ class Assumption:
     unit: Unit
     evidence: str
     source: str
+    note: str
     spread: float | None
 
 
@@ -106,6 +108,7 @@ def _assumption(
         value=value,
         unit=unit,
         evidence="" if entry is None else entry.evidence,
-        source="" if entry is None else f"{entry.source}. {entry.note}".removesuffix(". "),
+        source="" if entry is None else entry.source,
+        note="" if entry is None else entry.note,
         spread=None if spread is None else spread.spread,
     )
