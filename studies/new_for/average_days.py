@@ -21,8 +21,8 @@ from xbopt.simulator.response import steady_visits_per_head
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
 
-COUNTED_DAYS = 28
-"""Days that are counted, after as many that let the market settle."""
+SETTLING_DAYS, COUNTED_DAYS = 28, 7
+"""Days that let the market settle, and the week after them that is counted: average days are all alike."""
 _YEAR = 365
 
 
@@ -47,7 +47,7 @@ class Counts:
     duty: FloatArray
 
 
-def average_market(document: ScenarioDocument, days: int) -> MarketParameters:
+def average_market(document: ScenarioDocument, days: int = SETTLING_DAYS + COUNTED_DAYS) -> MarketParameters:
     """The market of a scenario without seasons, events, deals and limits on spend, for some days."""
     calendar = Calendar(dayparts=document.calendar.dayparts)
     horizon = document.horizon.model_copy(update={"days": days})
@@ -60,7 +60,7 @@ def count(market: MarketParameters, factors: FloatArray, world: WorldParameters 
     """Play the plan's mean spend times factors, arm by arm in one batch.
 
     Args:
-        market: A market of `average_market`, of twice the counted days.
+        market: A market of `average_market`, of ``SETTLING_DAYS + COUNTED_DAYS``.
         factors: Multiples of spend ``(A, R, 1, C)``.
         world: Parameters of each arm; the average world where left out.
     """
@@ -71,9 +71,9 @@ def count(market: MarketParameters, factors: FloatArray, world: WorldParameters 
     regions = market.shape[0]
     orders, revenue, margin = np.zeros((3, arms, regions))
     visits, spend, duty = np.zeros((3, arms))
-    for day in range(2 * COUNTED_DAYS):
+    for day in range(market.scenario.days):
         outcome, state = play_day(market, average_world() if world is None else world, state, decision, None)
-        if day >= COUNTED_DAYS:
+        if day >= SETTLING_DAYS:
             money = outcome.money
             orders += outcome.orders.sum(axis=(2, 3))
             revenue += money.net_revenue.sum(axis=2)

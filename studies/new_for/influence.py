@@ -9,7 +9,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.uncertainty import GROUP_AXES, ParameterGroup
 from xbopt.simulator.worlds import WorldParameters, average_world, select_worlds
-from xbopt.studies.new_for.average_days import COUNTED_DAYS, average_market, count
+from xbopt.studies.new_for.average_days import average_market, count
 
 _STEP = 0.05
 _ARMS_AT_ONCE = 512
@@ -43,7 +43,7 @@ def influences(scenario: Scenario) -> tuple[Influence, ...]:
     Each is moved alone by one standard deviation, and the margin of the next unit of spend is read off for each channel
     and each country.
     """
-    market = average_market(scenario.document, 2 * COUNTED_DAYS)
+    market = average_market(scenario.document)
     regions, _, channels, _ = market.shape
     arms = _arms(regions, channels)
     moved = [(Influence(group="elasticity", axis="", place="", spread=0.0, moves=0.0), average_world())]

@@ -94,7 +94,7 @@ def fit_volumes(made: Draft) -> Volumes:
         moved = _fit_repeats(made, made.document(), wanted)
         _fill_customers(made)
         _fit_exposure(made)
-        counts = count(average_market(made.document(), 2 * COUNTED_DAYS), factors)
+        counts = count(average_market(made.document()), factors)
         if n == 0 and made.answers.gross_margin_frac is None:
             _take_duty_out(made, counts)
             continue
@@ -240,7 +240,7 @@ def _move_channel(made: Draft, channel: Fields, factor: float) -> bool:
 
 def _fit_repeats(made: Draft, document: ScenarioDocument, wanted: _Wanted) -> float:
     """Move how often customers come by until as many order again as wanted; the move before the last."""
-    market = average_market(document, COUNTED_DAYS)
+    market = average_market(document, 1)
     found = (repeat_probability(market, 365).by_cell * market.scenario.population).sum(axis=0)
     found = found / market.scenario.population.sum(axis=0)
     odds = wanted.repeat_by_segment / (1.0 - wanted.repeat_by_segment) / (found / (1.0 - found))
@@ -275,7 +275,7 @@ def _fit_exposure(made: Draft) -> None:
 
 def _volumes(made: Draft, counts: Counts, wanted: _Wanted, held: tuple[str, ...], miss: float) -> Volumes:
     orders = counts.orders.sum(axis=1)
-    again = repeat_probability(average_market(made.document(), COUNTED_DAYS), 365).weighted
+    again = repeat_probability(average_market(made.document(), 1), 365).weighted
     return Volumes(
         orders_a_month=float(orders[0]) * DAYS_OF_A_MONTH / COUNTED_DAYS,
         media_share=float(1.0 - orders[1] / orders[0]),
