@@ -27,7 +27,7 @@ from xbopt.studies.new_for.average_days import (
 )
 from xbopt.studies.new_for.document import Draft
 
-_ROUNDS, _SETTLED, _CLOSE = 16, 4, 0.01
+_ROUNDS, _SETTLED, _CLOSE = 12, 4, 0.02
 _STEP = 0.05
 _BUCKETS = ("new", "active", "at_risk", "lapsed")
 _MEDIA_SHARE = (0.01, 0.9)

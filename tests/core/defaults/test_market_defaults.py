@@ -89,7 +89,13 @@ def test_a_country_without_a_duty_rule_is_told():
 
 @pytest.mark.parametrize(
     ("origin", "country", "route"),
-    [("DE", "DE", "domestic"), ("CN", "DE", "EA-EU"), ("US", "CN", "EA-NA"), ("EU", "FR", "EU-EU"), ("any", "DE", "any")],
+    [
+        ("DE", "DE", "domestic"),
+        ("CN", "DE", "EA-EU"),
+        ("US", "CN", "EA-NA"),
+        ("EU", "FR", "EU-EU"),
+        ("any", "DE", "any"),
+    ],
 )
 def test_a_parcel_takes_the_route_between_the_zones(origin, country, route):
     assert route_of(origin, country) == route

@@ -13,7 +13,12 @@ MONTH, QUARTER = 365.25 / 12, 365.25 / 4
     ("text", "trade", "origin", "countries"),
     [
         ("home goods, CN to DE FR US, 30k EUR a month", "home", "CN", ("DE", "FR", "US")),
-        ("€30,000/month beauty from China to Germany, France and the United Kingdom", "beauty", "CN", ("DE", "FR", "GB")),
+        (
+            "€30,000/month beauty from China to Germany, France and the United Kingdom",
+            "beauty",
+            "CN",
+            ("DE", "FR", "GB"),
+        ),
         ("electronics CN -> us ca, 1m CNY in 90 days", "electronics", "CN", ("US", "CA")),
         ("fashion from Italy to us, de, it and jp with USD 12.5k per week", "apparel", "IT", ("US", "DE", "IT", "JP")),
         ("pet supplies, cn to de it no, 30.000 EUR a month", "pets", "CN", ("DE", "IT", "NO")),
@@ -54,7 +59,10 @@ def test_money_of_a_period_is_understood(text, amount, currency, days):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("widgets, CN to DE, 30k EUR a month", "'widgets' is not understood. Understood: from CN; to DE; budget 30,000"),
+        (
+            "widgets, CN to DE, 30k EUR a month",
+            "'widgets' is not understood. Understood: from CN; to DE; budget 30,000",
+        ),
         ("home goods, CN to Narnia, 3k EUR a month", "'Narnia' is not understood"),
         ("home goods, CN to DE, 30k a month", "one amount above 0 with its currency and period"),
         ("home goods, CN to DE, 30k EUR", "one amount above 0 with its currency and period"),
