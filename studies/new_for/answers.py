@@ -41,7 +41,7 @@ class Answers:
     conversion: float | None = None
     repeat_frac: float | None = None
     return_rate: float | None = None
-    country_shares: Mapping[str, float] = field(default_factory=dict)
+    country_shares: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         """Check each answer alone.

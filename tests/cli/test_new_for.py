@@ -20,8 +20,8 @@ NOTHING = dict.fromkeys(
 def test_a_sentence_makes_a_scenario_and_says_what_was_assumed(xbopt_command, tmp_path):
     """Without a terminal nothing is asked."""
     answer = xbopt_command(
-        "scenario", "new", "mine", "--for", WISH, "--channels", "search,e-mail", "--gross-margin", "50%", "--days", "28",
-        "--start", "2027-02-01",
+        "scenario", "new", "mine", "--for", WISH, "--channels", "search,e-mail", "--gross-margin", "50%", "--days",
+        "28", "--start", "2027-02-01",
     )  # fmt: skip
     assert answer.code == 0, answer.err
     assert "Wrote mine.yaml" in answer.err
