@@ -10,6 +10,7 @@ import typer
 
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
+from xbopt.cli.calibrate import calibrate_command
 from xbopt.cli.compare import compare_command
 from xbopt.cli.completion import CommandWithNames
 from xbopt.cli.dataset import dataset_command
@@ -60,6 +61,7 @@ for _name, _command, _example in (
     ("verify", verify_command, "policy.xbopt"),
     ("serve", serve_command, "policy.xbopt --store sqlite:///decisions.sqlite"),
     ("plan", plan_command, "quickstart -o plan.csv --report plan.html"),
+    ("calibrate", calibrate_command, "data --like us_eu_launch -o my_market.yaml --report calibration.html"),
     ("compare", compare_command, "quickstart --policies baseline,plan.csv --report comparison.html"),
     (
         "evaluate",

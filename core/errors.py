@@ -7,11 +7,13 @@ XboptError                      1  internal error
 ├── ScenarioError               2  a scenario that cannot be used; carries every problem found, with its place
 ├── DecisionError               2  a decision of the wrong shape, or with values that are no numbers
 ├── DecisionLogError            2  a decision log that cannot be read or written
+├── PanelError                  2  a panel of media and orders that cannot be read, or is not about the scenario
 ├── TableError                  2  a dated table (taxes, duties, events) that is broken or lacks a date
 ├── PolicyError                 2  an unknown policy, or one that does not fit the scenario
 │   └── PlanTableError          2  a plan's file that cannot be used; carries every problem found, with its place
 ├── SupportError                3  the log cannot answer the question
 │   └── RefusedFileError        3  a file of a shop or platform that lacks what is asked of it
+├── CalibrationError            3  a seller's data cannot answer what is asked of them
 ├── ExplorationCostError        3  exploration costs more than was allowed
 ├── BudgetError                 4  constraints that no plan can meet
 │   └── InfeasiblePlanError     4  names the limits in conflict and the cheapest way out
@@ -86,6 +88,12 @@ class DecisionLogError(XboptError):
     exit_code = 2
 
 
+class PanelError(XboptError):
+    """Raised when a panel of media and orders cannot be read, or is not about the scenario; the message says where."""
+
+    exit_code = 2
+
+
 class TableError(XboptError):
     """Raised when a dated table is broken, or has no row for the place and day asked for."""
 
@@ -100,6 +108,12 @@ class PolicyError(XboptError):
 
 class SupportError(XboptError):
     """Raised when a log cannot answer the question that is asked of it."""
+
+    exit_code = 3
+
+
+class CalibrationError(XboptError):
+    """Raised when a seller's data cannot answer what is asked of them; the message says what would."""
 
     exit_code = 3
 

@@ -17,6 +17,7 @@ from xbopt.simulator.curves.fatigue import fatigue_bank
 from xbopt.simulator.curves.saturation import saturation_bank
 from xbopt.simulator.customer_types import first_living
 from xbopt.simulator.lifetime import won_by_discount_again
+from xbopt.simulator.outside import fx_centre
 from xbopt.simulator.parameters import (
     CustomerParameters,
     DemandParameters,
@@ -84,7 +85,7 @@ def _outside(scenario: Scenario) -> OutsideParameters:
         fx_sd=fx_sd,
         jump_chance=jump_chance,
         jump_log=jump_log,
-        fx_centre=_fx_centre(fx_keep, fx_sd, jump_chance, jump_log, scenario.days),
+        fx_centre=fx_centre(fx_keep, fx_sd, jump_chance, jump_log, scenario.days),
         region_currency=tuple(names.index(region.currency) for region in regions),
         competitor_keep=keep(np.array([r.competitor.half_life_days for r in regions])),
         competitor_sd=np.array([r.competitor.volatility for r in regions]),
@@ -96,19 +97,6 @@ def _outside(scenario: Scenario) -> OutsideParameters:
         media_price_keep=float(keep(noise.media_price_half_life_days)),
         media_price_sd=float(np.sqrt(np.log1p(noise.media_price_cv**2))),
     )
-
-
-def _fx_centre(
-    fx_keep: FloatArray, fx_sd: FloatArray, jump_chance: FloatArray, jump_log: FloatArray, days: int
-) -> FloatArray:
-    """Minus the log of the mean of ``exp(x)`` by day ``(T + 1, K)``, ``x`` the centred log rate without shocks.
-
-    A day's normal step that is ``k`` days old multiplies the mean by ``exp(sd^2 keep^(2k)/2)``, its jump by
-    ``1 + chance (cosh(size keep^k) - 1)``.
-    """
-    faded = fx_keep ** np.arange(days, dtype=np.float64)[:, None]
-    log_mean = 0.5 * (fx_sd * faded) ** 2 + np.log1p(jump_chance * (np.cosh(jump_log * faded) - 1.0))
-    return -np.concatenate([np.zeros((1, len(fx_keep))), np.cumsum(log_mean, axis=0)])
 
 
 def _media(scenario: Scenario) -> MediaParameters:

@@ -71,7 +71,7 @@ def expected_demand(
     )
     mood = bounded_exp(log_mood) * world.conversion
     contentment = np.exp(demand.repurchase_effect * (state.satisfaction - kinds.satisfaction_start))
-    readiness = (kinds.conversion * contentment)[..., None]
+    readiness = (kinds.conversion * contentment * world.customer_conversion)[..., None]
 
     living = add_up(state.living, 3)  # (B, R, S, 4)
     visiting = add_up(outer(state.living, kinds.type_visits_per_head[..., None]), 3)

@@ -1,7 +1,7 @@
 """The market on the days before the first one and after the last one, and the plan's average day."""
 
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from xbopt.core.decisions.decision import Decision
 from xbopt.core.errors import TableError
 from xbopt.simulator.calendar import CalendarArrays
+from xbopt.simulator.outside import fx_centre
 from xbopt.simulator.parameters import MarketParameters
 from xbopt.simulator.rules import FeeArrays, TradeRules, build_trade_rules
 from xbopt.simulator.seasons import scenario_calendar
@@ -23,9 +24,17 @@ def market_before(market: MarketParameters, days: int) -> MarketParameters:
 
     Calendar and trade rules are those of the past days. Where a table does not reach back so far, its first day holds.
     """
+    return market_between(market, market.scenario.start - timedelta(days=days), days)
+
+
+def market_between(market: MarketParameters, start: date, days: int) -> MarketParameters:
+    """The market on ``days`` days from ``start`` on; no limit on spend, no shocks.
+
+    Calendar and trade rules are those of these days. Where a table does not reach so far, its first day holds.
+    """
     scenario = market.scenario
     quiet = scenario.document.model_copy(update={"shocks": []})
-    past = replace(scenario, document=quiet, start=scenario.start - timedelta(days=days), days=days)
+    past = replace(scenario, document=quiet, start=start, days=days)
     try:
         rules = build_trade_rules(past)
     except TableError:
@@ -43,6 +52,16 @@ def market_before(market: MarketParameters, days: int) -> MarketParameters:
         calendar=calendar,
         rules=rules,
         shocks=build_shocks(past),
+        outside=replace(
+            market.outside,
+            fx_centre=fx_centre(
+                market.outside.fx_keep,
+                market.outside.fx_sd,
+                market.outside.jump_chance,
+                market.outside.jump_log,
+                days,
+            ),
+        ),
     )
 
 

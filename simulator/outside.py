@@ -68,3 +68,16 @@ def _centring(sd: FloatArray | float, keep: FloatArray | float, day: int) -> Flo
     today = 0.5 * sd**2 * (1.0 - keep ** (2 * day))
     tomorrow = 0.5 * sd**2 * (1.0 - keep ** (2 * day + 2))
     return tomorrow - keep * today
+
+
+def fx_centre(
+    fx_keep: FloatArray, fx_sd: FloatArray, jump_chance: FloatArray, jump_log: FloatArray, days: int
+) -> FloatArray:
+    """Minus the log of the mean of ``exp(x)`` by day ``(T + 1, K)``, ``x`` the centred log rate without shocks.
+
+    A day's normal step that is ``k`` days old multiplies the mean by ``exp(sd^2 keep^(2k)/2)``, its jump by
+    ``1 + chance (cosh(size keep^k) - 1)``.
+    """
+    faded = fx_keep ** np.arange(days, dtype=np.float64)[:, None]
+    log_mean = 0.5 * (fx_sd * faded) ** 2 + np.log1p(jump_chance * (np.cosh(jump_log * faded) - 1.0))
+    return -np.concatenate([np.zeros((1, len(fx_keep))), np.cumsum(log_mean, axis=0)])

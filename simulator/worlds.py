@@ -24,6 +24,7 @@ class WorldParameters:
     Attributes:
         elasticity: Own-price elasticity ``(B, R, S)``.
         conversion: Carts per visit ``(B, R, S)``.
+        customer_conversion: Cart rate of customers against prospects ``(B, R, S)``.
         organic_traffic: Organic visits ``(B, R, S)``.
         order_value: Value of an order, its cost of goods too ``(B, R, S)``.
         media_response: Visits per impression ``(B, R, S, C)``.
@@ -47,6 +48,7 @@ class WorldParameters:
 
     elasticity: FloatArray
     conversion: FloatArray
+    customer_conversion: FloatArray
     organic_traffic: FloatArray
     order_value: FloatArray
     media_response: FloatArray

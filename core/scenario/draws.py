@@ -36,6 +36,7 @@ PARAMETERS: Mapping[str, tuple[ParameterGroup, ...]] = {
     "market.regions.REGION.elasticity_level": ("elasticity",),
     "segments.SEGMENT.cart_rate": ("conversion",),
     "segments.SEGMENT.checkout_rate": ("conversion",),
+    "segments.SEGMENT.customer_conversion": ("customer_conversion",),
     "market.regions.REGION.conversion_level": ("conversion",),
     "market.regions.REGION.traffic_level": ("organic_traffic",),
     "channels.CHANNEL.visits_per_1000_impressions": ("media_response",),

@@ -10,6 +10,7 @@ from xbopt.core.scenario.fields import Section, Spread, Text
 ParameterGroup = Literal[
     "elasticity",
     "conversion",
+    "customer_conversion",
     "organic_traffic",
     "order_value",
     "media_response",
@@ -37,6 +38,7 @@ _MEDIA: tuple[Axis, ...] = ("region", "segment", "channel")
 GROUP_AXES: Mapping[ParameterGroup, tuple[Axis, ...]] = {
     "elasticity": _CELL,
     "conversion": _CELL,
+    "customer_conversion": _CELL,
     "organic_traffic": _CELL,
     "order_value": _CELL,
     "media_response": _MEDIA,
@@ -82,6 +84,9 @@ class Uncertainty(Section):
     )
     elasticity: GroupSpread | None = Field(default=None, description="own-price elasticity")
     conversion: GroupSpread | None = Field(default=None, description="carts per visit")
+    customer_conversion: GroupSpread | None = Field(
+        default=None, description="cart rate of customers against prospects: how often they buy again"
+    )
     organic_traffic: GroupSpread | None = Field(default=None, description="organic visits")
     order_value: GroupSpread | None = Field(default=None, description="value of an order, its cost of goods too")
     media_response: GroupSpread | None = Field(default=None, description="visits per impression")

@@ -1,4 +1,7 @@
-"""Reference rates of currencies: yearly means of the ECB's euro rates. Source: ECB."""
+"""Reference rates of currencies: yearly means of the ECB's euro rates; of other currencies, rates of one day.
+
+Source: ECB; The Economist (Big Mac index) where the ECB gives none.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -44,3 +47,8 @@ def reference_rate(currency: str, base_currency: str, year: int) -> float | None
 
 def _nearest(by_year: dict[int, float], year: int) -> float:
     return by_year[min(by_year, key=lambda known: abs(known - year))]
+
+
+def rated_currencies() -> tuple[str, ...]:
+    """ISO codes of the currencies of which a rate is known, sorted."""
+    return tuple(sorted(_table()))

@@ -19,6 +19,7 @@ GOAL_WORDS = {
 GROUP_WORDS = {
     "elasticity": "Price elasticity",
     "conversion": "Conversion",
+    "customer_conversion": "How often customers buy again",
     "organic_traffic": "Organic traffic",
     "order_value": "Order value",
     "media_response": "Response to media",

@@ -28,23 +28,30 @@ def delayed_weights(half_life_days: float, peak_days: float, window_days: int) -
 
     ``theta`` is set so that half of the peak's effect is left ``half_life_days`` after the peak.
     """
-    log_theta = -np.log(2.0) / half_life_days**2
-    return _normalised(log_theta * (np.arange(window_days) - peak_days) ** 2)
+    return _normalised(_log_delayed(np.arange(window_days, dtype=np.float64), half_life_days, peak_days))
 
 
 def weibull_weights(shape: float, scale_days: float, window_days: int) -> FloatArray:
     """Weibull density at ``lag + 1``, normalised over the window (the density form used by Robyn)."""
-    lag = np.arange(1, window_days + 1) / scale_days
-    return _normalised((shape - 1.0) * np.log(lag) - lag**shape)
+    return _normalised(_log_weibull(np.arange(window_days, dtype=np.float64), shape, scale_days))
+
+
+def _log_delayed(lag: FloatArray, half_life_days: FloatArray | float, peak_days: FloatArray | float) -> FloatArray:
+    return -np.log(2.0) * ((lag - peak_days) / half_life_days) ** 2
+
+
+def _log_weibull(lag: FloatArray, shape: float, scale_days: FloatArray | float) -> FloatArray:
+    age = (lag + 1.0) / scale_days
+    return (shape - 1.0) * np.log(age) - age**shape
 
 
 def _normalised(log_weights: FloatArray) -> FloatArray:
-    """Weights that sum to 1, from their logs.
+    """Weights that sum to 1 over the lags, the first axis, from their logs.
 
     A narrow curve is smaller than any float at every whole day; against the largest entry it still has a shape.
     """
-    weights = np.exp(log_weights - log_weights.max())
-    return weights / weights.sum()
+    weights = np.exp(log_weights - log_weights.max(axis=0))
+    return weights / (add_up(weights, 0) if weights.ndim > 1 else weights.sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +67,13 @@ class AdstockBank:
             for those without carry-over.
         windowed: Positions of the channels with a window ``(W,)``.
         weights: Their weights by lag ``(N, W)`` or ``(N, B, R, S, W)``, lag 0 first; empty when there are none.
+        curves: Their curves ``(W,)``.
     """
 
     retention: FloatArray
     windowed: tuple[int, ...]
     weights: FloatArray
+    curves: tuple[DelayedAdstock | WeibullAdstock, ...]
 
     @property
     def window_days(self) -> int:
@@ -98,21 +107,25 @@ class AdstockBank:
     def stretched(self, factor: FloatArray) -> "AdstockBank":
         """The same curves on a time scale that is ``factor`` times as long ``(B, R, S, C)``; sums of weights stay 1.
 
-        A half-life is multiplied by the factor. Curves with a window are stretched in time, peak and all, between their
-        days linearly; what leaves the window is lost to the days within it.
+        A half-life or time scale is multiplied by the factor, a peak too; what leaves the window is lost to the days
+        within it. The weights are smooth in the factor, which fits need.
         """
         if every(factor == 1.0):
             return self
         longer = replace(self, retention=self.retention ** (1.0 / factor))
         if not self.windowed:
             return longer
-        lags = np.arange(self.window_days, dtype=np.float64)
         by_channel: list[FloatArray] = []
-        for position, channel in enumerate(self.windowed):
+        for curve, channel in zip(self.curves, self.windowed, strict=True):
             own = factor[..., channel if factor.shape[-1] > 1 else 0]  # (B, R, S)
-            at = lags.reshape(-1, 1, 1, 1) / own
-            weights = np.interp(at.ravel(), lags, self.weights[:, position], right=0.0).reshape(at.shape)
-            by_channel.append(weights / add_up(weights, 0))
+            lags = np.arange(curve.window_days, dtype=np.float64).reshape(-1, 1, 1, 1)
+            if isinstance(curve, DelayedAdstock):
+                log_weights = _log_delayed(lags, curve.half_life_days * own, curve.peak_days * own)
+            else:
+                log_weights = _log_weibull(lags, curve.shape, curve.scale_days * own)
+            weights = np.zeros((self.window_days, *own.shape))
+            weights[: curve.window_days] = _normalised(log_weights)
+            by_channel.append(weights)
         return replace(longer, weights=np.stack(by_channel, axis=-1))
 
 
@@ -120,15 +133,18 @@ def adstock_bank(curves: list[Adstock]) -> AdstockBank:
     """Gather the carry-over of all channels, one curve a channel."""
     retention = np.zeros(len(curves))
     rows: dict[int, FloatArray] = {}
+    windowed: list[DelayedAdstock | WeibullAdstock] = []
     for c, curve in enumerate(curves):
         if isinstance(curve, GeometricAdstock):
             retention[c] = geometric_retention(curve.half_life_days)
         elif isinstance(curve, DelayedAdstock):
             rows[c] = delayed_weights(curve.half_life_days, curve.peak_days, curve.window_days)
+            windowed.append(curve)
         elif isinstance(curve, WeibullAdstock):
             rows[c] = weibull_weights(curve.shape, curve.scale_days, curve.window_days)
+            windowed.append(curve)
     length = max((len(row) for row in rows.values()), default=0)
     weights = np.zeros((length, len(rows)))
     for w, row in enumerate(rows.values()):
         weights[: len(row), w] = row
-    return AdstockBank(retention=retention, windowed=tuple(rows), weights=weights)
+    return AdstockBank(retention=retention, windowed=tuple(rows), weights=weights, curves=tuple(windowed))

@@ -1,0 +1,153 @@
+"""Rules of cleaning: which rows of orders are no sale of goods to somebody, one expression a rule.
+
+Each rule sees the rows that earlier rules left, so that every row is counted once, under the first rule that takes it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+import polars as pl
+
+from xbopt.imports.tables import TRANSACTIONS
+
+Rule = Literal[
+    "missing_order_id",
+    "missing_date",
+    "future_date",
+    "exact_duplicate",
+    "not_goods",
+    "pending",
+    "cancelled",
+    "reversal",
+    "quantity_missing_or_not_positive",
+    "price_missing_or_not_positive",
+    "price_outlier",
+    "quantity_outlier",
+    "voided_same_day",
+    "missing_customer",
+]
+RULES: tuple[Rule, ...] = (
+    "missing_order_id",
+    "missing_date",
+    "future_date",
+    "exact_duplicate",
+    "not_goods",
+    "pending",
+    "cancelled",
+    "reversal",
+    "quantity_missing_or_not_positive",
+    "price_missing_or_not_positive",
+    "voided_same_day",
+    "price_outlier",
+    "quantity_outlier",
+    "missing_customer",
+)
+"""In the order in which they are applied. ``reversal`` and ``missing_customer`` set rows aside, the others drop."""
+ALWAYS: frozenset[Rule] = frozenset({"missing_order_id", "missing_date", "pending", "cancelled", "reversal"})
+"""Rules that cannot be switched off: such rows are no sale on a day."""
+
+PAPER_CODES: frozenset[str] = frozenset(
+    "post postage dot carriage c2 shipping versand porto manual m discount d samples s test testartikel sample "
+    "amazonfee cruk adjust adjust2 b fee tip giftcard gift_card bank_charges".split()
+)
+"""Article codes of money and paperwork, lower case, spaces as underscores: carriage, fees, discounts, tests."""
+PAPER_NAMES: frozenset[str] = PAPER_CODES - {"m", "d", "s", "b", "c2", "dot"} | {
+    "bank_charges",
+    "dotcom_postage",
+    "next_day_carriage",
+    "gift_voucher",
+    "gift_card",
+    "shipping_fee",
+    "shipping_cost",
+    "versandkosten",
+    "gutschein",
+    "test_product",
+    "test_order",
+    "adjust_bad_debt",
+    "route_package_protection",
+    "\u8fd0\u8d39",
+    "\u90ae\u8d39",
+}
+"""The same as names of products; a whole name only, since a postage stamp mug is goods."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleaningRules:
+    """What is taken for a sale.
+
+    Attributes:
+        off: Rules that are not applied; those in `ALWAYS` are applied all the same.
+        as_of: Last day that can have happened; later ones are ``future_date``. Without it nothing is in the future.
+        goods_pattern: A regular expression for the article codes of goods, upper case; what does not match is
+            ``not_goods``. Without it, codes and names of `PAPER_CODES` and `PAPER_NAMES` are.
+        price_factor: A unit price beyond this many times the product's usual price, or below the same part of it, and
+            beyond eight robust standard deviations, is an outlier: a decimal point lost.
+        quantity_factor: The same of the pieces of a line. Large orders are the trade of some shops: only absurd ones.
+        least_rows: Rows of a product from which its usual price and number are known.
+    """
+
+    off: frozenset[Rule] = frozenset()
+    as_of: date | None = None
+    goods_pattern: str | None = None
+    price_factor: float = 20.0
+    quantity_factor: float = 1000.0
+    least_rows: int = 10
+
+    def applied(self) -> tuple[Rule, ...]:
+        """The rules that are applied, in order."""
+        return tuple(rule for rule in RULES if rule not in self.off or rule in ALWAYS)
+
+
+def marked_rows(rule: Rule, rules: CleaningRules) -> Callable[[pl.DataFrame], pl.Series]:
+    """The rows that a rule takes, as a function of the rows that are left."""
+    expressions = _expressions(rules)
+    if rule == "voided_same_day":
+        raise AssertionError("pairs of rows are found in cleaning.py")
+    return lambda rows: rows.select(expressions[rule].fill_null(value=False)).to_series()
+
+
+def _expressions(rules: CleaningRules) -> dict[Rule, pl.Expr]:
+    sku, name = pl.col("sku"), pl.col("product")
+    quantity, price, status = pl.col("quantity"), pl.col("unit_price"), pl.col("status").fill_null("sold")
+    future = pl.lit(value=False) if rules.as_of is None else pl.col("date") > rules.as_of
+    if rules.goods_pattern is None:
+        paper = (
+            _plain(sku).is_in(list(PAPER_CODES))
+            | _plain(sku).str.contains(r"^gift_\d")
+            | _plain(name).is_in(list(PAPER_NAMES))
+        )
+    else:
+        paper = ~sku.str.to_uppercase().str.contains(rules.goods_pattern)
+    reverses = (quantity < 0) & (status == "cancelled")
+    same = [column for column in TRANSACTIONS if column not in ("line", "source")]
+    return {
+        "missing_order_id": pl.col("order_id").is_null() | (pl.col("order_id").str.strip_chars() == ""),
+        "missing_date": pl.col("date").is_null(),
+        "future_date": future,
+        # The same line twice: a file given twice, or two files that overlap. The first one stays.
+        "exact_duplicate": ~pl.struct(same).is_first_distinct(),
+        "not_goods": paper,
+        "pending": status == "pending",
+        "cancelled": (status == "cancelled") & ~reverses.fill_null(value=False),
+        "reversal": reverses,
+        "quantity_missing_or_not_positive": quantity.is_null() | quantity.is_nan() | (quantity <= 0),
+        "price_missing_or_not_positive": price.is_null() | price.is_nan() | (price <= 0),
+        "price_outlier": _far_from_usual(price, rules.price_factor, rules.least_rows),
+        "quantity_outlier": _far_from_usual(quantity, rules.quantity_factor, rules.least_rows),
+        "missing_customer": pl.col("customer").is_null() | (pl.col("customer").str.strip_chars() == ""),
+    }
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
+    return text.str.strip_chars().str.to_lowercase().str.replace_all(r"[\s\-]+", "_")
+
+
+def _far_from_usual(value: pl.Expr, factor: float, least: int) -> pl.Expr:
+    """Further from the product's median, on the log scale, than a factor and eight robust standard deviations."""
+    product = ["sku", "currency"]
+    away = (value.log() - value.log().median().over(product)).abs()
+    spread = 1.4826 * away.median().over(product)
+    known = (pl.len().over(product) >= least) & pl.col("sku").is_not_null()
+    return known & (away > pl.max_horizontal(8.0 * spread, pl.lit(factor).log()))

@@ -1,0 +1,190 @@
+"""Customers as a market's segments need them: types, ageing, and how many stand in each bucket by region."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xbopt.calibration.customers.bg_nbd import BgNbdFit, fit_bg_nbd
+from xbopt.calibration.customers.customer_types import CustomerTypes, customer_types
+from xbopt.calibration.customers.lifecycle import (
+    BucketRates,
+    KnownBucket,
+    Spells,
+    bucket_counts,
+    bucket_rates,
+)
+from xbopt.calibration.customers.order_index import OrderIndex, order_index
+from xbopt.calibration.customers.purchases import (
+    Purchases,
+    RepeatSummary,
+    repeat_summary,
+    second_order_seen,
+    usual_burn_in_days,
+)
+from xbopt.core.arrays import IntArray
+from xbopt.core.errors import CalibrationError
+
+SEEN_DAYS = (30, 90, 180, 365)
+LEAST_AGEING_DAYS = 2000
+"""Customer-days without a purchase from which a segment's own ageing is taken; below it, that of all customers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentCustomers:
+    """Customers of one segment.
+
+    Attributes:
+        segment: Its id.
+        fit: The repeat model, of its own newly won customers or of all.
+        is_pooled: Whether it is that of all customers, since the segment's own are too few.
+        offer_fit: Of customers won on an offer; None where they are too few.
+        types: What the fits make of a market's customer types.
+        second_order_seen: Share with a second purchase within so many days, by Kaplan and Meier, in days of an index of
+            1; to be held against ``fit.second_order``. Not a number beyond the data.
+        rates: What customers of each bucket did.
+        ageing: ``segments.ageing`` of a scenario: daily chances of those who do not buy.
+        customers: Customers by region and bucket on the morning after the last day.
+        first_orders_per_day: First purchases a day after the burn-in, by region.
+    """
+
+    segment: str
+    fit: BgNbdFit
+    is_pooled: bool
+    offer_fit: BgNbdFit | None
+    types: CustomerTypes
+    second_order_seen: Mapping[int, float]
+    rates: Mapping[KnownBucket, BucketRates]
+    ageing: Mapping[str, float]
+    customers: Mapping[str, Mapping[KnownBucket, int]]
+    first_orders_per_day: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketCustomers:
+    """Customers of all segments.
+
+    Attributes:
+        segments: In the order asked for.
+        index: How ready known customers are to buy, by day, weekday and month.
+        burn_in_days: First days of the data in which a first purchase seen may be a later one.
+        elsewhere: Customers of regions that were not asked for.
+    """
+
+    segments: tuple[SegmentCustomers, ...]
+    index: OrderIndex
+    burn_in_days: int
+    elsewhere: int
+
+    def __getitem__(self, segment: str) -> SegmentCustomers:
+        """The customers of a segment."""
+        return next(one for one in self.segments if one.segment == segment)
+
+
+def market_customers(
+    purchases: Purchases, segments: Sequence[str], label: IntArray, regions: Sequence[str]
+) -> MarketCustomers:
+    """Customers by region and segment on the morning after the last day of some purchases.
+
+    Repeat models are those of all regions: a segment's types are one list in a scenario.
+
+    Args:
+        purchases: Of all customers; cut off by ``Purchases.until`` where a scenario starts earlier.
+        segments: Ids of the segments.
+        label: Segment of each customer ``(U,)``, as ``Segments.of`` of the customer table gives it.
+        regions: Names as in ``Purchases.region``.
+
+    Raises:
+        CalibrationError: All customers together are too few for a repeat model.
+    """
+    burn_in = usual_burn_in_days(purchases)
+    index = order_index(purchases, burn_in)
+    together = _repeats(repeat_summary(purchases, index=index.by_day))
+    home = np.array(purchases.region)
+    spells = Spells.of(purchases)
+    all_rates = bucket_rates(spells, burn_in)
+    return MarketCustomers(
+        segments=tuple(
+            _of_segment(name, purchases, spells, label == number, home, regions, together, all_rates, index, burn_in)
+            for number, name in enumerate(segments)
+        ),
+        index=index,
+        burn_in_days=burn_in,
+        elsewhere=int((~np.isin(home, list(regions))).sum()),
+    )
+
+
+def offer_fit(summary: RepeatSummary) -> BgNbdFit | None:
+    """The model of customers won on an offer, where some were won on one and some not; None where they are too few."""
+    if summary.offer.all():
+        return None
+    try:
+        return fit_bg_nbd(summary.of(summary.offer))
+    except CalibrationError:
+        return None
+
+
+def cohort_fits(summary: RepeatSummary, months: int = 3) -> Mapping[str, BgNbdFit | None]:
+    """The model by acquisition cohort of so many months, ``2011-04`` for the first month; None for one too small."""
+    cohort = summary.cohort // months * months
+    fits: dict[str, BgNbdFit | None] = {}
+    for month in np.unique(cohort).tolist():
+        name = f"{month // 12}-{month % 12 + 1:02d}"
+        try:
+            fits[name] = fit_bg_nbd(summary.of(cohort == month))
+        except CalibrationError:
+            fits[name] = None
+    return fits
+
+
+def _repeats(summary: RepeatSummary) -> tuple[RepeatSummary, BgNbdFit, BgNbdFit | None]:
+    return summary, fit_bg_nbd(summary), offer_fit(summary)
+
+
+def _of_segment(
+    name: str,
+    purchases: Purchases,
+    spells: Spells,
+    mine: np.ndarray,
+    home: np.ndarray,
+    regions: Sequence[str],
+    together: tuple[RepeatSummary, BgNbdFit, BgNbdFit | None],
+    all_rates: Mapping[KnownBucket, BucketRates],
+    index: OrderIndex,
+    burn_in: int,
+) -> SegmentCustomers:
+    is_pooled = False
+    try:
+        summary, fit, on_offer = _repeats(repeat_summary(purchases.of(mine), index=index.by_day))
+    except CalibrationError:
+        (summary, fit, on_offer), is_pooled = together, True
+    rates = bucket_rates(spells.kept(mine), burn_in)
+    first = purchases.day[purchases.first_row]
+    new = mine & (first >= burn_in)
+    days = max(purchases.days - burn_in, 1)
+    cells = {region: spells.kept(mine & (home == region)) for region in regions}
+    return SegmentCustomers(
+        segment=name,
+        fit=fit,
+        is_pooled=is_pooled,
+        offer_fit=on_offer,
+        types=customer_types(fit, on_offer),
+        second_order_seen={at: second_order_seen(summary, at) for at in SEEN_DAYS},
+        rates=rates,
+        ageing=_ageing(rates, all_rates),
+        customers={region: bucket_counts(cell, purchases.days) for region, cell in cells.items()},
+        first_orders_per_day={region: float((new & (home == region)).sum() / days) for region in regions},
+    )
+
+
+def _ageing(
+    rates: Mapping[KnownBucket, BucketRates], all_rates: Mapping[KnownBucket, BucketRates]
+) -> Mapping[str, float]:
+    """Own ageing where a bucket was watched long enough, else that of all customers; nobody is forgotten."""
+    found: dict[str, float] = {}
+    for bucket, after in (("new", "at_risk"), ("active", "at_risk"), ("at_risk", "lapsed")):
+        own = rates[bucket]
+        watched = own if own.customer_days - own.orders >= LEAST_AGEING_DAYS else all_rates[bucket]
+        if watched.aged > 0:
+            found[f"{bucket}_to_{after}"] = float(f"{watched.ageing:.5g}")
+    return {**found, "lapsed_to_prospect": 0.0}

@@ -1,0 +1,135 @@
+"""What a reader of a fit must know: codes with figures; faces turn them into sentences."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification
+from xbopt.calibration.fit.likelihood import Likelihood
+from xbopt.calibration.fit.noise import WEEK
+from xbopt.calibration.fit.optimum import Optimum
+from xbopt.core.arrays import FloatArray
+
+FindingCode = Literal[
+    "not_converged",
+    "cold_start",
+    "longer_warm_up",
+    "more_scatter",
+    "poor_fit",
+    "short_panel",
+    "few_regions",
+    "no_tests",
+    "contrast_unknown",
+    "steady_spend",
+    "test_disagrees",
+]
+_CERTAIN = 3.0
+_EARLY_WEEKS = 6
+_RESTLESS = 1.3
+_LEAST_WEEKS, _LEAST_REGIONS = 52, 8
+_POOR = 1.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to know.
+
+    Attributes:
+        code: What it is.
+        place: Region, channel, kind of count or contrast that it is about; empty for the whole fit.
+        figure: Its size: a multiple, a ratio, weeks or regions.
+    """
+
+    code: FindingCode
+    place: str = ""
+    figure: float = field(default=float("nan"))
+
+
+def restless_start(likelihood: Likelihood, optimum: Optimum) -> bool:
+    """Whether the first scored weeks deviate more than the others do: the days before still show."""
+    early, late, count = _early_and_late(likelihood, optimum)
+    return early > _RESTLESS * max(late, 1.0) and early / max(late, 1.0) > 1.0 + _CERTAIN * np.sqrt(2.0 / count)
+
+
+def _early_and_late(likelihood: Likelihood, optimum: Optimum) -> tuple[float, float, int]:
+    """Mean squares of the whitened residuals of the first six weeks and of the others, and how many the first are."""
+    used = likelihood.noise.used
+    white = optimum.residuals[: used.size].reshape(used.shape) ** 2
+    early, late = used[:_EARLY_WEEKS], used[_EARLY_WEEKS:]
+    return (
+        float(white[:_EARLY_WEEKS].sum() / max(early.sum(), 1)),
+        float(white[_EARLY_WEEKS:].sum() / max(late.sum(), 1)),
+        max(int(early.sum()), 1),
+    )
+
+
+def findings_of(
+    likelihood: Likelihood, optimum: Optimum, covariance: FloatArray, judged: Identification, least_first: int
+) -> tuple[Finding, ...]:
+    """Everything worth telling.
+
+    Args:
+        likelihood: The records.
+        optimum: The mode.
+        covariance: Posterior covariance in standardised coordinates ``(P, P)``.
+        judged: What is known.
+        least_first: First day that would be scored without a longer warm-up.
+    """
+    space, noise = likelihood.space, likelihood.noise
+    found: list[Finding] = []
+    if not optimum.converged:
+        found.append(Finding(code="not_converged", figure=optimum.decrement))
+    found += _cold_starts(likelihood, optimum, covariance)
+    if likelihood.first > least_first:
+        found.append(Finding(code="longer_warm_up", figure=float(likelihood.first)))
+    found += [
+        Finding(code="more_scatter", place=kind, figure=float(np.sqrt(inflation)))
+        for kind, inflation in zip(likelihood.replay.kinds, noise.inflation, strict=True)
+        if inflation > 1.0
+    ]
+    white = optimum.residuals[: noise.used.size]
+    fit = float(white @ white) / max(noise.scored, 1)
+    if fit > _POOR:
+        found.append(Finding(code="poor_fit", figure=fit))
+    weeks, regions = likelihood.replay.days // WEEK, noise.sd.shape[1]
+    if weeks < _LEAST_WEEKS:
+        found.append(Finding(code="short_panel", figure=float(weeks)))
+    if regions < _LEAST_REGIONS:
+        found.append(Finding(code="few_regions", figure=float(regions)))
+    if not likelihood.tests:
+        found.append(Finding(code="no_tests"))
+    found += [
+        Finding(code="contrast_unknown", place=one.name, figure=one.ratio)
+        for one in judged.contrasts
+        if one.ratio > PRIOR_ONLY
+    ]
+    channels = space.market.scenario.channels
+    steady = {one.name.rpartition(".")[2] for one in judged.parameters if one.held_back == "steady_spend"}
+    found += [
+        Finding(code="steady_spend", place=channel, figure=float(judged.moved[:, c].max()))
+        for c, channel in enumerate(channels)
+        if channel in steady
+    ]
+    for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
+        if abs(residual) > _CERTAIN:
+            found.append(Finding(code="test_disagrees", place=test.test.name, figure=float(residual)))
+    return tuple(found)
+
+
+def _cold_starts(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> list[Finding]:
+    """Regions whose first day has other customers than the scenario says, beyond three standard errors."""
+    space = likelihood.space
+    theta = space.theta(optimum.z)
+    sd = np.sqrt(np.einsum("pq,qr,pr->p", space.factor, covariance, space.factor))
+    found: list[Finding] = []
+    for kind in ("customers", "recent_customers"):
+        for p in space.of_kind(kind):
+            # The prior pulls towards the scenario; what the data alone say lies further off and is less certain.
+            data_variance = 1.0 / max(1.0 / sd[p] ** 2 - 1.0 / space.sd[p] ** 2, 1e-12)
+            data_log = theta[p] * data_variance / sd[p] ** 2
+            if abs(data_log) > _CERTAIN * np.sqrt(data_variance):
+                region = space.parameters[p].region
+                assert region is not None, "customers belong to a region"
+                found.append(Finding(code="cold_start", place=region, figure=float(np.exp(theta[p]))))
+    return found

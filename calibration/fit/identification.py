@@ -1,0 +1,206 @@
+"""What the records have told and what is prior only: by parameter, by contrast of channels, by direction.
+
+A ratio of 1 says that the data told nothing, 0 that they told everything: posterior over prior standard deviation. A
+parameter alone can hide that only a sum is known: two channels that always ran together have a ratio of 0.71 each, and
+their contrast one of 1. So contrasts and the directions of the whole posterior are looked at too, and everything is
+looked at again with slack in what the model takes for granted.
+"""
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from xbopt.calibration.fit.parameters import ParameterSpace
+from xbopt.calibration.fit.returns import IncrementalReturns
+from xbopt.core.arrays import FloatArray
+
+PRIOR_ONLY = 0.8
+"""A larger ratio is no measurement."""
+MEASURED = 0.5
+MOVED = 1.5
+"""Spend of the 90th over the 10th percentile of weeks; below it curvature and carry-over are not measured."""
+
+Verdict = Literal["measured", "partly", "prior_only"]
+_SHOWN = 3
+_LEAST_WEIGHT = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identified:
+    """How far the data told one thing.
+
+    Attributes:
+        kind: One parameter, a channel's incremental return, the contrast of two returns, or a direction.
+        name: The parameter, the channel, ``channel - channel``, or the direction's largest parts.
+        ratio: Posterior over prior standard deviation, with slack.
+        without_slack: The same if the model is taken at its word.
+        verdict: What may be said of it.
+        held_back: Why a verdict is worse than its ratio; empty where it is not.
+    """
+
+    kind: Literal["parameter", "return", "contrast", "direction"]
+    name: str
+    ratio: float
+    without_slack: float
+    verdict: Verdict
+    held_back: Literal["", "contrast", "steady_spend"] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identification:
+    """What is known.
+
+    Attributes:
+        parameters: One each, in the fit's order.
+        returns: The incremental return of each channel that was paid, over all regions.
+        contrasts: Of each pair of these.
+        directions: Of the posterior, the least known first; those with a ratio above `PRIOR_ONLY`.
+        moved: How far each channel's spend moved from week to week in each region ``(R, C)``: the 90th over the 10th
+            percentile; infinite where it paused, 1 where nothing was spent.
+    """
+
+    parameters: tuple[Identified, ...] = field(repr=False)
+    returns: tuple[Identified, ...] = field(repr=False)
+    contrasts: tuple[Identified, ...] = field(repr=False)
+    directions: tuple[Identified, ...] = field(repr=False)
+    moved: FloatArray = field(repr=False)
+
+    def verdict_of(self, name: str) -> Verdict:
+        """The verdict on a parameter.
+
+        Raises:
+            KeyError: The fit has no such parameter.
+        """
+        return {one.name: one.verdict for one in self.parameters}[name]
+
+
+def identification(
+    space: ParameterSpace,
+    returns: IncrementalReturns,
+    covariance: FloatArray,
+    with_slack: FloatArray,
+    weekly_spend: FloatArray,
+) -> Identification:
+    """Judge a posterior.
+
+    Args:
+        space: The parameters.
+        returns: What channels add.
+        covariance: Posterior covariance in standardised coordinates ``(P, P)``.
+        with_slack: The same with slack.
+        weekly_spend: Spend by week, region and channel ``(W, R, C)``.
+    """
+    moved = _moved(weekly_spend)
+    contrasts = _contrasts(returns, covariance, with_slack)
+    unknown = {channel for one in contrasts if one.ratio > PRIOR_ONLY for channel in one.name.split(" - ")}
+    steady = {
+        channel for c, channel in enumerate(space.market.scenario.channels) if moved[:, c].max(initial=1.0) < MOVED
+    }
+    parameters: list[Identified] = []
+    for p, parameter in enumerate(space.parameters):
+        row = space.factor[p]
+        ratio, plain = _ratio(row, with_slack), _ratio(row, covariance)
+        verdict, held = _verdict(ratio), ""
+        if parameter.channel in steady and parameter.kind in ("half_saturation", "carry_over"):
+            verdict, held = "prior_only", "steady_spend"
+        elif parameter.channel in unknown and parameter.kind in ("return", "visit_quality"):
+            verdict, held = "prior_only", "contrast"
+        parameters.append(
+            Identified(
+                kind="parameter",
+                name=parameter.name,
+                ratio=ratio,
+                without_slack=plain,
+                verdict=verdict,
+                held_back=held if verdict != _verdict(ratio) else "",
+            )
+        )
+    return Identification(
+        parameters=tuple(parameters),
+        returns=_returns(returns, covariance, with_slack, unknown),
+        contrasts=contrasts,
+        directions=_directions(space, covariance, with_slack),
+        moved=moved,
+    )
+
+
+def _verdict(ratio: float) -> Verdict:
+    return "measured" if ratio <= MEASURED else "partly" if ratio <= PRIOR_ONLY else "prior_only"
+
+
+def _ratio(direction: FloatArray, covariance: FloatArray) -> float:
+    """Posterior over prior sd of a linear combination, given in standardised coordinates ``(P,)``."""
+    return float(np.sqrt(direction @ covariance @ direction / (direction @ direction)))
+
+
+def _returns(
+    returns: IncrementalReturns, covariance: FloatArray, with_slack: FloatArray, unknown: set[str]
+) -> tuple[Identified, ...]:
+    found: list[Identified] = []
+    for channel, direction in zip(returns.channels, returns.gradient, strict=True):
+        ratio = _ratio(direction, with_slack)
+        held: Literal["", "contrast"] = "contrast" if channel in unknown and ratio <= PRIOR_ONLY else ""
+        found.append(
+            Identified(
+                kind="return",
+                name=channel,
+                ratio=ratio,
+                without_slack=_ratio(direction, covariance),
+                verdict="prior_only" if held else _verdict(ratio),
+                held_back=held,
+            )
+        )
+    return tuple(found)
+
+
+def _contrasts(returns: IncrementalReturns, covariance: FloatArray, with_slack: FloatArray) -> tuple[Identified, ...]:
+    found: list[Identified] = []
+    for one, other in combinations(range(len(returns.channels)), 2):
+        direction = returns.gradient[one] - returns.gradient[other]
+        ratio = _ratio(direction, with_slack)
+        found.append(
+            Identified(
+                kind="contrast",
+                name=f"{returns.channels[one]} - {returns.channels[other]}",
+                ratio=ratio,
+                without_slack=_ratio(direction, covariance),
+                verdict=_verdict(ratio),
+            )
+        )
+    return tuple(found)
+
+
+def _directions(space: ParameterSpace, covariance: FloatArray, with_slack: FloatArray) -> tuple[Identified, ...]:
+    """The least known directions; their parts are given by how much of each parameter's prior they move."""
+    values, vectors = np.linalg.eigh(with_slack)
+    found: list[Identified] = []
+    for position in np.argsort(values)[::-1]:
+        ratio, vector = float(np.sqrt(values[position])), vectors[:, position]
+        if ratio <= PRIOR_ONLY:
+            break
+        parts = space.factor @ vector / space.sd
+        largest = np.argsort(-np.abs(parts))[:_SHOWN]
+        sign = np.sign(parts[largest[0]])
+        named = [
+            f"{'+' if parts[p] * sign > 0.0 else '-'}{space.parameters[p].name}"
+            for p in largest
+            if abs(parts[p]) >= _LEAST_WEIGHT
+        ] or [f"+{space.parameters[largest[0]].name}"]
+        found.append(
+            Identified(
+                kind="direction",
+                name=" ".join(named),
+                ratio=ratio,
+                without_slack=_ratio(vector, covariance),
+                verdict="prior_only",
+            )
+        )
+    return tuple(found)
+
+
+def _moved(weekly_spend: FloatArray) -> FloatArray:
+    low, high = np.quantile(weekly_spend, [0.1, 0.9], axis=0)
+    paused = np.where(high > 0.0, np.inf, 1.0)
+    return np.where(low > 0.0, high / np.where(low > 0.0, low, 1.0), paused)

@@ -1,0 +1,182 @@
+"""Lift tests: what a channel was measured to add, in some regions and days, by a trial with a control.
+
+A test enters the likelihood through what the market says about the same days played with and without the change, on
+the days of the test and after it: so it informs the level of a response and how long it lasts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from xbopt.calibration.fit.noise import WEEK
+from xbopt.calibration.fit.parameters import SampledMarket
+from xbopt.calibration.fit.replay import Replay
+from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.errors import CalibrationError
+from xbopt.core.tables.rows import Row, read_rows
+
+COLUMNS = ("channel", "regions", "start", "end", "days_after", "change", "metric", "lift", "se")
+"""Columns of a file of tests."""
+_USUAL_DAYS = 28
+_LARGEST = 1e12
+_METRICS: Sequence[Literal["orders", "revenue"]] = ("orders", "revenue")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftTest:
+    """A finished test.
+
+    Attributes:
+        channel: The channel whose spend was changed.
+        regions: Where.
+        start: First day of the change.
+        end: Last one.
+        days_after: Days after it that the lift counts too.
+        change: Relative change of spend: -1 is off, 0.5 is half as much again.
+        metric: What was counted.
+        lift: What the change added over these regions and days; below 0 where less was spent.
+        se: Its standard error.
+    """
+
+    channel: str
+    regions: tuple[str, ...]
+    start: date
+    end: date
+    days_after: int
+    change: float
+    metric: Literal["orders", "revenue"]
+    lift: float
+    se: float
+
+    @property
+    def name(self) -> str:
+        """Channel, regions and days."""
+        return f"{self.channel} in {', '.join(self.regions)} from {self.start} to {self.end}"
+
+
+def read_lift_tests(path: Path | str) -> tuple[LiftTest, ...]:
+    """Read a CSV file of tests; regions are separated by semicolons, ``change`` is a number or ``off``.
+
+    Raises:
+        TableError: Says file, row and column.
+    """
+    return tuple(_read(row) for row in read_rows(Path(path), COLUMNS))
+
+
+def _read(row: Row) -> LiftTest:
+    start, end = row.day("start"), row.day("end")
+    if end < start:
+        raise row.error("end", f"must not lie before the start, {start}.")
+    change = -1.0 if row.text("change") == "off" else row.number("change", low=-1.0, high=100.0)
+    if change == 0.0:
+        raise row.error("change", "is 0: nothing was tested. Write off, or the relative change of spend such as -0.5.")
+    return LiftTest(
+        channel=row.text("channel"),
+        regions=tuple(part.strip() for part in row.text("regions").split(";")),
+        start=start,
+        end=end,
+        days_after=row.integer("days_after", low=0, high=365),
+        change=change,
+        metric="orders" if row.choice("metric", _METRICS) == "orders" else "revenue",
+        lift=row.number("lift", low=-_LARGEST, high=_LARGEST),
+        se=row.number("se", low=1e-9, high=_LARGEST),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedTest:
+    """A test on the days of a panel.
+
+    Attributes:
+        test: The test.
+        days: First day that counts and the one after the last.
+        regions: Positions of its regions.
+        without: Spend as it would have been without the change ``(T, R, S, C)``.
+    """
+
+    test: LiftTest
+    days: tuple[int, int]
+    regions: tuple[int, ...]
+    without: FloatArray
+
+    def residual(self, replay: Replay, sampled: SampledMarket, played: FloatArray) -> FloatArray:
+        """Measured less modelled lift in standard errors ``(B,)``.
+
+        Args:
+            replay: The panel's days.
+            sampled: The markets, ``B`` of them.
+            played: What they count on the panel's days ``(B, T, R, K)``.
+        """
+        first, end = self.days
+        otherwise = replay.play(sampled, spend=self.without, days=end)
+        difference = (played[:, first:end] - otherwise[:, first:end])[:, :, list(self.regions)].sum(axis=(1, 2))
+        first_orders, further, revenue = difference[:, -3], difference[:, -2], difference[:, -1]
+        lift = revenue if self.test.metric == "revenue" else first_orders + further
+        return (self.test.lift - lift) / self.test.se
+
+
+def placed_tests(replay: Replay, tests: Sequence[LiftTest], first: int) -> tuple[PlacedTest, ...]:
+    """Lay tests on a panel's days.
+
+    Raises:
+        CalibrationError: A test is about days, regions or a channel that the panel does not hold.
+    """
+    return tuple(_placed(replay, test, first) for test in tests)
+
+
+def _placed(replay: Replay, test: LiftTest, first: int) -> PlacedTest:
+    scenario, panel = replay.market.scenario, replay.panel
+    for what, names, known in (
+        ("channel", (test.channel,), scenario.channels),
+        ("region", test.regions, scenario.regions),
+    ):
+        for name in names:
+            if name not in known:
+                raise CalibrationError(
+                    f"The lift test of {test.name} names the {what} {name!r}; the panel has {known}."
+                )
+    begins, ends = (test.start - panel.start).days, (test.end - panel.start).days + 1
+    last = panel.start + timedelta(days=panel.days - 1)
+    if begins < first or ends + test.days_after > panel.days:
+        raise CalibrationError(
+            f"The lift test of {test.name} with {test.days_after} days after it does not lie within the panel's scored "
+            f"days, {panel.start + timedelta(days=first)} to {last}. Give a panel that holds it."
+        )
+    regions = tuple(scenario.regions.index(region) for region in test.regions)
+    channel = scenario.channels.index(test.channel)
+    without = panel.spend.copy()
+    for region in regions:
+        before = panel.spend[max(begins - _USUAL_DAYS, 0) : begins, region, :, channel].mean(axis=0)
+        changed = panel.spend[begins:ends, region, :, channel]
+        without[begins:ends, region, :, channel] = before if test.change == -1.0 else changed / (1.0 + test.change)
+    if float(np.abs(without - panel.spend).sum()) == 0.0:
+        raise CalibrationError(
+            f"The lift test of {test.name}: the panel shows the same spend with and without the change. Its spend must "
+            "be that of the test."
+        )
+    return PlacedTest(test=test, days=(begins, ends + test.days_after), regions=regions, without=without)
+
+
+def outside_tests(replay: Replay, tests: Sequence[PlacedTest], first: int) -> BoolArray:
+    """Weekly counts that no test has told already ``(W, R, K)``.
+
+    The orders of a test's days are what its lift was read off; scoring both would count them twice.
+    """
+    kinds = replay.kinds
+    weeks = (replay.days - first) // WEEK
+    free = np.ones((weeks, len(replay.market.scenario.regions), len(kinds)), dtype=np.bool_)
+    sold = [kinds.index(kind) for kind in ("first", "repeat", "revenue")]
+    for test in tests:
+        begin, end = (test.days[0] - first) // WEEK, -(-(test.days[1] - first) // WEEK)
+        for region in test.regions:
+            free[begin:end, region, sold] = False
+    return free
+
+
+def with_result(test: LiftTest, lift: float, se: float) -> LiftTest:
+    """The same test with another result."""
+    return replace(test, lift=lift, se=se)

@@ -1,0 +1,224 @@
+"""Fit a market to a panel: the verb of this package."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xbopt.calibration.fit.draws import MarketDraws, market_draws
+from xbopt.calibration.fit.findings import Finding, findings_of, restless_start
+from xbopt.calibration.fit.identification import Identification, identification
+from xbopt.calibration.fit.lift_tests import LiftTest, placed_tests
+from xbopt.calibration.fit.likelihood import Likelihood, sampled_noise
+from xbopt.calibration.fit.noise import WEEK, inflated, weekly
+from xbopt.calibration.fit.optimum import DIFFERENCE, Optimum, find_mode
+from xbopt.calibration.fit.parameters import Parameter, ParameterSpace, parameter_space
+from xbopt.calibration.fit.predictive import PriorSign, prior_predictive, refuse_nonsense
+from xbopt.calibration.fit.prior import Prior
+from xbopt.calibration.fit.replay import Replay, replay_of
+from xbopt.calibration.fit.returns import IncrementalReturns, incremental_returns
+from xbopt.calibration.fit.slack import slack_of
+from xbopt.calibration.panel import CalibrationPanel
+from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import CalibrationError
+from xbopt.core.randomness import named_generator
+from xbopt.core.scenario.scenario import Scenario
+
+WARM_UP_DAYS = 28
+"""Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
+_LEAST_WEEKS = 8
+_MOST_EXTENSIONS = 3
+_WORLDS = (64, 256, 256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketFit:
+    """A market fitted to a panel.
+
+    Attributes:
+        scenario: The scenario that was fitted.
+        likelihood: The records and the noise around what a market expects.
+        optimum: The mode, in standardised coordinates.
+        covariance: Posterior covariance in standardised coordinates ``(P, P)``.
+        prior_signs: Vital signs of the prior.
+        returns: What channels add.
+        identification: What the records told.
+        findings: What a reader must know before using any of it.
+        seed: Seed of the noise and of the draws.
+    """
+
+    scenario: Scenario = field(repr=False)
+    likelihood: Likelihood = field(repr=False)
+    optimum: Optimum = field(repr=False)
+    covariance: FloatArray = field(repr=False)
+    prior_signs: tuple[PriorSign, ...] = field(repr=False)
+    returns: IncrementalReturns = field(repr=False)
+    identification: Identification = field(repr=False)
+    findings: tuple[Finding, ...]
+    seed: int
+
+    @property
+    def space(self) -> ParameterSpace:
+        """The parameters and their prior."""
+        return self.likelihood.space
+
+    @property
+    def replay(self) -> Replay:
+        """The panel's days, to be played again."""
+        return self.likelihood.replay
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters in their order."""
+        return self.space.parameters
+
+    @property
+    def mode(self) -> FloatArray:
+        """Logs of the multipliers at the mode ``(P,)``."""
+        return self.space.theta(self.optimum.z)
+
+    @property
+    def sd(self) -> FloatArray:
+        """Posterior standard deviations of the logs ``(P,)``."""
+        return np.sqrt(np.einsum("pq,qr,pr->p", self.space.factor, self.covariance, self.space.factor))
+
+    @property
+    def chi_square(self) -> float:
+        """Mean square of the whitened residuals; 1 where the market's noise explains what the mode does not."""
+        count = self.likelihood.noise.scored + len(self.likelihood.tests)
+        return float(self.optimum.residuals @ self.optimum.residuals) / max(count, 1)
+
+    def theta_draws(self, rows: int) -> FloatArray:
+        """Draws of the logs ``(N, P)``, the same for the same fit."""
+        normals = named_generator(self.seed, "calibration/draws").standard_normal((rows, len(self.parameters)))
+        return self.space.theta(self.optimum.z + normals @ np.linalg.cholesky(self.covariance).T)
+
+    def draws(self, rows: int = 512) -> MarketDraws:
+        """Joint draws of the scenario's own numbers, one row a world; the same for the same fit.
+
+        Args:
+            rows: Number of draws, 2 at least.
+        """
+        prices = named_generator(self.seed, "calibration/prices").standard_normal((rows, *self.space.exposure.shape))
+        return market_draws(self.replay, self.space, self.theta_draws(rows), prices)
+
+
+def fit_market(
+    scenario: Scenario,
+    panel: CalibrationPanel,
+    *,
+    tests: Sequence[LiftTest] = (),
+    prior: Prior | None = None,
+    seed: int = 0,
+) -> MarketFit:
+    """Fit a scenario's market to a panel.
+
+    Args:
+        scenario: What is fitted; its numbers are the prior's centre.
+        panel: The records.
+        tests: Lift tests on days of the panel.
+        prior: How sure anybody is beforehand; published ranges where left out.
+        seed: Seed of the noise that is simulated.
+
+    Raises:
+        CalibrationError: The panel is too short or sells nothing, a test is not about it, or the prior says nonsense.
+    """
+    first = first_scored(panel)
+    replay, belief = replay_of(scenario, panel), prior or Prior()
+    signs = prior_predictive(replay, parameter_space(replay.market, panel, belief, first), first, seed=seed)
+    refuse_nonsense(signs)
+    fitted = _fitted(replay, belief, tests, first, seed)
+    for _ in range(_MOST_EXTENSIONS):
+        longer = first + 4 * WEEK
+        if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
+            break
+        if any((test.start - panel.start).days < longer for test in tests):
+            break
+        first = longer
+        fitted = _fitted(replay, belief, tests, first, seed)
+    likelihood, optimum, worlds = fitted
+    covariance = _covariance(optimum, worlds)
+    spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
+    returns = incremental_returns(likelihood, optimum.z)
+    slack = _with_slack(likelihood, optimum, covariance)
+    judged = identification(likelihood.space, returns, covariance, slack, spend)
+    return MarketFit(
+        scenario=scenario,
+        likelihood=likelihood,
+        optimum=optimum,
+        covariance=covariance,
+        prior_signs=signs,
+        returns=returns,
+        identification=judged,
+        findings=findings_of(likelihood, optimum, covariance, judged, first_scored(panel)),
+        seed=seed,
+    )
+
+
+def first_scored(panel: CalibrationPanel) -> int:
+    """First day that is scored: whole weeks up to the panel's last day, after four weeks at least.
+
+    Raises:
+        CalibrationError: The panel is too short, or sells nothing.
+    """
+    first = WARM_UP_DAYS + (panel.days - WARM_UP_DAYS) % WEEK
+    if panel.days - first < _LEAST_WEEKS * WEEK:
+        raise CalibrationError(
+            f"The panel has {panel.days} days; {WARM_UP_DAYS} of them warm up, and {_LEAST_WEEKS} weeks at least must "
+            f"be left to compare. Give {WARM_UP_DAYS + _LEAST_WEEKS * WEEK} days or more."
+        )
+    if not np.nansum(panel.orders[first:]) > 0.0:
+        raise CalibrationError("The panel has no orders after its first four weeks: nothing can be said of a response.")
+    return first
+
+
+def _fitted(
+    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int
+) -> tuple[Likelihood, Optimum, FloatArray]:
+    """The mode from one first scored day on, and whitened residuals of sampled worlds ``(B, N)`` there."""
+    space = parameter_space(replay.market, replay.panel, prior, first)
+    placed = placed_tests(replay, tests, first)
+    z = np.zeros(len(space.parameters))
+    found: tuple[Likelihood, Optimum, FloatArray] | None = None
+    for count in _WORLDS:
+        noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
+        likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
+        optimum = find_mode(likelihood.residuals, z)
+        z, found = optimum.z, (likelihood, optimum, worlds)
+    assert found is not None, "at least one round"
+    likelihood, optimum, worlds = found
+    told = round(len(z) - float(np.trace(np.linalg.inv(optimum.precision))))
+    larger = inflated(likelihood.noise, likelihood.deviations(z), told)
+    if (larger.inflation > 1.0).any():
+        likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=larger)
+        optimum = find_mode(likelihood.residuals, z)
+    return likelihood, optimum, worlds
+
+
+def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
+    """Posterior covariance: Gauss-Newton, widened where sampled worlds scatter more than it says (Godambe 1960).
+
+    The score of a sampled world is ``J' u``; where its variance passes the information ``J' J``, the sandwich
+    ``H^-1 (V + I) H^-1`` is the wider one. Each parameter takes the larger, beyond what 256 worlds leave to chance.
+    """
+    inverse = np.linalg.inv(optimum.precision)
+    scores = worlds @ optimum.jacobian[: worlds.shape[1]]
+    count = len(worlds)
+    variance = np.cov(scores, rowvar=False) + np.eye(len(optimum.z))
+    tested = optimum.jacobian[worlds.shape[1] :]
+    sandwich = inverse @ (variance + tested.T @ tested) @ inverse
+    ratio = np.diag(sandwich) / np.diag(inverse)
+    wider = np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
+    return inverse * np.outer(wider, wider)
+
+
+def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:
+    """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one."""
+    regions, _, channels, _ = likelihood.replay.market.shape
+    slack = slack_of(likelihood.replay.days, regions, channels)
+    derivatives = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE)
+    both = np.concatenate([optimum.jacobian, derivatives], axis=1)
+    count = len(optimum.z)
+    wider = np.linalg.inv(both.T @ both + np.eye(both.shape[1]))[:count, :count]
+    # What slack adds, on top of what the covariance holds already.
+    return covariance + (wider - np.linalg.inv(optimum.precision))

@@ -1,0 +1,111 @@
+"""What chance does to a week's counts: read off the market's own sampled mode.
+
+Counts of a week hang together: a good week has more visits and more orders, and the week after is good too. Each
+region's standardised counts follow a vector autoregression of one lag, ``e_w = A e_(w-1) + u_w``. Given the weeks
+before, ``u_w`` says whether a market fits; so spend may react to what past weeks brought without biasing anything.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from xbopt.core.arrays import BoolArray, FloatArray
+
+WEEK = 7
+_RIDGE = 1e-6
+_LEAST_MEAN = 1e-9
+_CERTAIN = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeeklyNoise:
+    """Noise of weekly counts by region and kind.
+
+    Attributes:
+        ratio: Mean of sampled over expected counts ``(W, R, K)``.
+        sd: Standard deviation ``(W, R, K)``.
+        lag: ``A`` ``(R, K, K)``.
+        first: Whitens the first week ``(R, K, K)``.
+        later: Whitens ``u`` of the others ``(R, K, K)``.
+        used: Which counts are scored ``(W, R, K)``.
+        inflation: What the records' own scatter multiplies the variances by ``(K,)``; 1 where the market's noise does.
+    """
+
+    ratio: FloatArray = field(repr=False)
+    sd: FloatArray = field(repr=False)
+    lag: FloatArray = field(repr=False)
+    first: FloatArray = field(repr=False)
+    later: FloatArray = field(repr=False)
+    used: BoolArray = field(repr=False)
+    inflation: FloatArray
+
+    @property
+    def scored(self) -> int:
+        """Number of weekly counts that are scored."""
+        return int(self.used.sum())
+
+    def standardised(self, counts: FloatArray, observed: FloatArray) -> FloatArray:
+        """Deviation of observed from expected counts in standard deviations ``(..., W, R, K)``; 0 where not scored."""
+        scale = self.sd * np.sqrt(self.inflation)
+        return np.where(self.used, (np.nan_to_num(observed) - counts * self.ratio) / scale, 0.0)
+
+    def whitened(self, standardised: FloatArray) -> FloatArray:
+        """Independent deviations of unit variance ``(..., W * R * K)``."""
+        before = np.zeros_like(standardised)
+        before[..., 1:, :, :] = standardised[..., :-1, :, :]
+        news = standardised - np.einsum("rkl,...wrl->...wrk", self.lag, before)
+        white = np.einsum("rkl,...wrl->...wrk", self.later, news)
+        white[..., 0, :, :] = np.einsum("rkl,...rl->...rk", self.first, standardised[..., 0, :, :])
+        return np.where(self.used, white, 0.0).reshape(*standardised.shape[:-3], -1)
+
+
+def weekly(counts: FloatArray, first: int) -> FloatArray:
+    """Sums over weeks ``(..., W, R, K)`` of daily counts ``(..., T, R, K)`` from a first day on; whole weeks."""
+    scored = counts[..., first:, :, :]
+    weeks = scored.shape[-3] // WEEK
+    return scored.reshape(*scored.shape[:-3], weeks, WEEK, *scored.shape[-2:]).sum(axis=-3)
+
+
+def noise_of(sampled: FloatArray, expected: FloatArray, observed: FloatArray) -> WeeklyNoise:
+    """Noise from sampled worlds.
+
+    Args:
+        sampled: Weekly counts of ``B`` sampled worlds ``(B, W, R, K)``, drawn at the market that is fitted.
+        expected: The same in expected mode ``(W, R, K)``.
+        observed: The records ``(W, R, K)``; NaN is not scored, nor what is never above 0.
+    """
+    worlds = len(sampled)
+    used = np.isfinite(observed) & (expected.max(axis=0) > _LEAST_MEAN)
+    mean = sampled.mean(axis=0)
+    ratio = np.where(expected > _LEAST_MEAN, mean / np.maximum(expected, _LEAST_MEAN), 1.0)
+    # A count cannot be told to less than one; a week that nobody expects to bring any still has that much noise.
+    sd = np.sqrt(sampled.var(axis=0, ddof=1) + 1.0)
+    deviation = (sampled - mean) / sd
+    weeks, regions, kinds = expected.shape
+    lag, first, later = (np.zeros((regions, kinds, kinds)) for _ in range(3))
+    for region in range(regions):
+        one = deviation[:, :, region]
+        now = np.einsum("bwk,bwl->kl", one, one) / (worlds * weeks)
+        now += _RIDGE * np.eye(kinds)
+        then = np.einsum("bwk,bwl->kl", one[:, 1:], one[:, :-1]) / (worlds * max(weeks - 1, 1))
+        lag[region] = np.linalg.solve(now, then.T).T
+        news = now - lag[region] @ now @ lag[region].T
+        first[region] = np.linalg.inv(np.linalg.cholesky(now))
+        later[region] = np.linalg.inv(np.linalg.cholesky(news + _RIDGE * np.eye(kinds)))
+    return WeeklyNoise(ratio=ratio, sd=sd, lag=lag, first=first, later=later, used=used, inflation=np.ones(kinds))
+
+
+def inflated(noise: WeeklyNoise, standardised: FloatArray, fitted: int) -> WeeklyNoise:
+    """The same noise, larger where the records scatter more than the market's own sampled mode.
+
+    Args:
+        noise: Noise of the market.
+        standardised: Deviations of the records from the fit ``(W, R, K)``.
+        fitted: Number of parameters that the data have told; they took as many degrees of freedom.
+    """
+    white = noise.whitened(standardised).reshape(standardised.shape)
+    count = noise.used.sum(axis=(0, 1))
+    left = np.maximum(count * (1.0 - fitted / max(noise.scored, 1)), 1.0)
+    excess = (white**2).sum(axis=(0, 1)) / left
+    beyond = excess > 1.0 + _CERTAIN * np.sqrt(2.0 / left)
+    return replace(noise, inflation=noise.inflation * np.where(beyond & (count > 0), excess, 1.0))

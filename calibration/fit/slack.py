@@ -1,0 +1,67 @@
+"""Slack: what the model might get wrong, played as further unknowns before anything is called measured.
+
+Spend that never moves tells nothing about curvature, yet a model with a fixed season of media prices reads some off it.
+With slack in the price of reach and in the season of demand, such knowledge by functional form alone is gone.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from xbopt.core.arrays import FloatArray
+
+SlackKind = Literal["media_price", "demand"]
+_YEAR = 365.25
+_PRICE_SD = 0.15
+_DEMAND_SD = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slack:
+    """Slow movements that the model does not know, ``Q`` of them.
+
+    Attributes:
+        kinds: What each moves.
+        place: Position of the channel or region that it moves ``(Q,)``.
+        course: Its course in logs, one prior standard deviation large ``(Q, T)``.
+    """
+
+    kinds: tuple[SlackKind, ...]
+    place: tuple[int, ...]
+    course: FloatArray = field(repr=False)
+
+    def media_price(self, amounts: FloatArray, channels: int) -> FloatArray:
+        """Log of what the price of reach is multiplied by ``(B, T, C)``, for amounts ``(B, Q)``."""
+        return self._of("media_price", amounts, channels)
+
+    def demand(self, amounts: FloatArray, regions: int) -> FloatArray:
+        """Log of what organic demand is multiplied by ``(B, T, R)``."""
+        return self._of("demand", amounts, regions)
+
+    def _of(self, kind: SlackKind, amounts: FloatArray, length: int) -> FloatArray:
+        moved = np.zeros((len(amounts), self.course.shape[1], length))
+        for q, (one, place) in enumerate(zip(self.kinds, self.place, strict=True)):
+            if one == kind:
+                moved[..., place] += amounts[:, q, None] * self.course[q]
+        return moved
+
+
+def slack_of(days: int, regions: int, channels: int) -> Slack:
+    """A trend and a yearly wave in each channel's price of reach and in each region's demand."""
+    day = np.arange(days)
+    shapes = [
+        2.0 * day / max(days - 1, 1) - 1.0,
+        np.sin(2.0 * np.pi * day / _YEAR),
+        np.cos(2.0 * np.pi * day / _YEAR),
+    ]
+    kinds: list[SlackKind] = []
+    place: list[int] = []
+    course: list[FloatArray] = []
+    for kind, length, sd in (("media_price", channels, _PRICE_SD), ("demand", regions, _DEMAND_SD)):
+        for position in range(length):
+            for shape in shapes:
+                kinds.append(kind)
+                place.append(position)
+                course.append(sd * shape)
+    return Slack(kinds=tuple(kinds), place=tuple(place), course=np.stack(course))

@@ -1,0 +1,125 @@
+"""A scenario document in the making: plain data, and where each number comes from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import floor, log10
+from typing import cast
+
+from xbopt.core.documents.document import Document, Path, put_value
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.fields import Evidence
+from xbopt.core.scenario.loading import check_document
+from xbopt.core.scenario.provenance import uncovered
+
+Plain = dict[str, object]
+_DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where numbers come from, as a provenance entry says it."""
+
+    evidence: Evidence
+    source: str
+    note: str = ""
+
+    def entry(self, path: str) -> Plain:
+        """The entry for a path or pattern."""
+        return {"path": path, "evidence": self.evidence, "source": self.source} | (
+            {"note": self.note} if self.note else {}
+        )
+
+
+@dataclass(slots=True)
+class Draft:
+    """Plain data of a scenario, and the source of each path or pattern.
+
+    Attributes:
+        data: The document without its ``provenance``.
+        taken_over: Entries of the market that it was started from, which speak where no source of ours does.
+        sources: Our own, by path.
+        unsourced: What to say of a number that nobody speaks for.
+        usual_mix: Weights of its channels in the plan of the market started from.
+    """
+
+    data: Plain
+    taken_over: tuple[Plain, ...] = ()
+    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    unsourced: Source = Source(evidence="E", source="Assumption")
+    usual_mix: dict[str, float] = field(default_factory=dict[str, float])
+
+    def put(self, path: Path, value: object, source: Source, *, pattern: str = "") -> None:
+        """Set a value, and say where it comes from.
+
+        Args:
+            path: Where it stands.
+            value: A number, or plain data.
+            source: Where the numbers in it come from.
+            pattern: Path or pattern of the entry; the path, and all below it if the value holds more, where empty.
+        """
+        self.data = cast("Plain", put_value(self.data, path, value))
+        below = ".**" if isinstance(value, dict | list) else ""
+        self.sources[pattern or ".".join(map(str, path)) + below] = source
+
+    def document(self) -> Document:
+        """The document with an entry for every number that it states.
+
+        Raises:
+            ScenarioError: The data are no scenario.
+        """
+        # Of entries that say as much about a path the last one counts, and that has to be ours.
+        own = [source.entry(path) for path, source in self.sources.items()]
+        whole: Plain = {**self.data, "provenance": [*self.taken_over, *own]}
+        model = check_document(Document(data=whole, file="calibrated scenario"))
+        used = _used(model, whole["provenance"])
+        missing = [self.unsourced.entry(path) for path in uncovered(model)]
+        return Document(data={**self.data, "provenance": [*used, *missing]}, file="calibrated scenario")
+
+
+def _used(model: ScenarioDocument, entries: object) -> list[Plain]:
+    """Entries that speak for something; one that a renamed or dropped part has left behind would only mislead."""
+    from xbopt.core.scenario.provenance import unused_patterns
+
+    idle = set(unused_patterns(model))
+    return [entry for entry in cast("list[Plain]", entries) if entry["path"] not in idle]
+
+
+def rounded(value: float, digits: int = _DIGITS) -> float:
+    """A number to so many significant digits: more would feign a precision that no count has."""
+    if value == 0.0:
+        return 0.0
+    return round(float(value), digits - 1 - floor(log10(abs(value))))
+
+
+def shares(values: Mapping[str, float], digits: int = _DIGITS) -> dict[str, float]:
+    """Weights as shares that sum to 1 exactly at so many decimals: the largest takes what rounding leaves."""
+    total = sum(values.values())
+    if total <= 0.0:
+        return {name: round(1.0 / len(values), digits) for name in values}
+    parts = {name: round(value / total, digits) for name, value in values.items()}
+    largest = max(parts, key=lambda name: parts[name])
+    parts[largest] = round(parts[largest] + 1.0 - sum(parts.values()), digits)
+    return parts
+
+
+def scaled_money(value: object, factor: float, *, name: str = "") -> object:
+    """Plain data with its base-currency money times a factor: what is named ``*_base``, and all below such a name.
+
+    ``reference_per_1000``, spend at which a price holds, is money too.
+    """
+    is_money = name.endswith("_base") or name == "reference_per_1000"
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return rounded(value * factor) if is_money else value
+    if isinstance(value, dict):
+        items = cast("Mapping[str, object]", value).items()
+        return {key: scaled_money(item, factor, name=name if is_money else key) for key, item in items}
+    if isinstance(value, list):
+        return [scaled_money(item, factor, name=name) for item in cast("Sequence[object]", value)]
+    return value
+
+
+def items(value: object) -> Iterator[tuple[int, Plain]]:
+    """The mappings of a plain list, with their place."""
+    yield from enumerate(cast("list[Plain]", value))

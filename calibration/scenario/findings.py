@@ -1,0 +1,39 @@
+"""What a reader of a calibrated scenario has to know: codes and figures, worded by the faces that show them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+FindingCode = Literal[
+    "no_media",
+    "no_customers",
+    "trade_assumed",
+    "few_weeks",
+    "no_repeat_model",
+    "countries_left_out",
+    "foreign_region",
+    "rare_channels",
+    "media_exceed_orders",
+    "costs_assumed",
+    "visits_assumed",
+    "panel_note",
+    "segments_few",
+    "levels_differ",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to know.
+
+    Attributes:
+        code: What it is.
+        subjects: What it is about: countries, segments, channels, parameters.
+        figures: Numbers of it, by name.
+        is_loud: Whether it stands before everything else: a part of the scenario that the data do not speak about.
+    """
+
+    code: FindingCode
+    subjects: tuple[str, ...] = ()
+    figures: Mapping[str, float] = field(default_factory=dict[str, float])
+    is_loud: bool = False

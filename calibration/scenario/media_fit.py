@@ -1,0 +1,145 @@
+"""The fitted market put into a draft: values at the mode's draws, their sources by what the records told."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import cast
+
+import polars as pl
+
+from xbopt.calibration.fit.draws import MarketDraws, scenario_paths
+from xbopt.calibration.fit.identification import Verdict
+from xbopt.calibration.fit.lift_tests import LiftTest
+from xbopt.calibration.fit.market_fit import MarketFit, fit_market
+from xbopt.calibration.fit.prior import Prior
+from xbopt.calibration.panel import read_panel
+from xbopt.calibration.prices import PriceEstimate
+from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
+from xbopt.calibration.scenario.levels import Counted, replayed
+from xbopt.core.documents.document import Path
+from xbopt.core.panel import panel_schema
+from xbopt.core.scenario.build import build_scenario
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.draws import PARAMETERS
+from xbopt.core.scenario.loading import check_document
+from xbopt.core.scenario.uncertainty import GROUP_AXES
+
+LEAST_FIT_DAYS = 84
+"""Four weeks to warm up and eight to compare: fewer days are not fitted."""
+DRAWS = 512
+_MOST_FIT_DAYS = 730
+_MARKS: dict[Verdict, tuple[str, str]] = {
+    "measured": ("M", "measured by the fit"),
+    "partly": ("E", "partly told by the data; the rest is prior"),
+    "prior_only": ("E", "prior only: the data do not tell it"),
+}
+
+
+def fit_media(
+    draft: Draft,
+    panel: pl.DataFrame,
+    counted: Counted,
+    *,
+    tests: Sequence[LiftTest],
+    price: PriceEstimate | None,
+    seed: int,
+) -> MarketFit:
+    """Fit the market of a draft to its panel.
+
+    Args:
+        draft: Whole; its numbers are the prior's centre.
+        panel: Rows of the days to fit, channels by their ids.
+        counted: Customers on the first of these days, and what was spent.
+        tests: Lift tests.
+        price: What orders say of prices; a measured elasticity is held as well as it is known.
+        seed: Of the noise and the draws.
+
+    Raises:
+        CalibrationError: The panel is too short, or a test is not about it.
+    """
+    scenario = build_scenario(check_document(replayed(draft, counted).document()), None)
+    prior = Prior()
+    if price is not None and price.status == "measured":
+        known = max(min(price.sd / abs(price.elasticity), 3.0), 0.02)
+        prior = replace(prior, sd={**prior.sd, "elasticity": known})
+    table = panel.to_arrow().cast(panel_schema())
+    return fit_market(scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed)
+
+
+def fit_days(first: date, last: date, burn_in_days: int) -> tuple[date, int]:
+    """First day and number of the days to fit: after the burn-in of the customer base, two years at most."""
+    start = max(first + timedelta(days=burn_in_days), last - timedelta(days=_MOST_FIT_DAYS - 1))
+    return start, (last - start).days + 1
+
+
+def put_fit(draft: Draft, fit: MarketFit, draws: MarketDraws, period: str) -> None:
+    """Write the fitted values, and of each how far the data told it; spreads of drawn groups go."""
+    document = fit.scenario.document
+    marks = _verdicts(document, fit)
+    for path, value in draws.values.items():
+        verdict = marks.get(path, "measured" if ".price.by_region." in path else "partly")
+        mark, words = _MARKS[verdict]
+        if ".price.by_region." in path:
+            words = "spend over impressions"
+        source = Source(
+            evidence="M" if mark == "M" else "E", source=f"Fit of the market to the panel of {period}", note=words
+        )
+        draft.put(_by_index(document, path), _kept(value), source, pattern=path)
+    drawn = {group for path in draws.columns for group in _groups(path)}
+    uncertainty = cast("Plain", draft.data.setdefault("uncertainty", {}))
+    for group in drawn:
+        uncertainty.pop(group, None)
+
+
+def _verdicts(document: ScenarioDocument, fit: MarketFit) -> dict[str, Verdict]:
+    """What the records told, by path of the scenario."""
+    found: dict[str, Verdict] = {}
+    of_channel = {one.name: one.verdict for one in fit.identification.returns}
+    for parameter, judged in zip(fit.parameters, fit.identification.parameters, strict=True):
+        if parameter.kind == "return" and parameter.channel and parameter.region:
+            # A region's own return is no better known than the sum of all regions lets it be.
+            worse = _worse(judged.verdict, of_channel.get(parameter.channel, "prior_only"))
+            found[f"channels.{parameter.channel}.region_response.{parameter.region}"] = worse
+        for path in scenario_paths(document, parameter):
+            found[path] = judged.verdict
+    return found
+
+
+def _worse(one: Verdict, other: Verdict) -> Verdict:
+    order: tuple[Verdict, ...] = ("measured", "partly", "prior_only")
+    return max(one, other, key=order.index)
+
+
+def _by_index(document: ScenarioDocument, path: str) -> Path:
+    """A path by id as one by position, as plain data are addressed."""
+    steps = path.split(".")
+    lists = {
+        "channels": [channel.id for channel in document.channels],
+        "segments": [segment.id for segment in document.segments],
+        "regions": [region.id for region in document.market.regions],
+    }
+    found: list[str | int] = []
+    for step in steps:
+        before = found[-1] if found else ""
+        if isinstance(before, str) and before in lists and step in lists[before]:
+            found.append(lists[before].index(step))
+        else:
+            found.append(step)
+    return tuple(found)
+
+
+def _groups(path: str) -> tuple[str, ...]:
+    """Parameter groups that a column of draws works through."""
+    if path in GROUP_AXES:
+        return (path,)
+    steps = path.split(".")
+    for pattern, groups in PARAMETERS.items():
+        wanted = pattern.split(".")
+        if len(wanted) == len(steps) and all(w.isupper() or w == s for w, s in zip(wanted, steps, strict=True)):
+            return groups
+    return ()
+
+
+def _kept(value: float) -> float:
+    # Draws work through their ratio to the value stated, so it keeps more digits than a count would.
+    return rounded(float(value), 6)

@@ -1,0 +1,133 @@
+"""Budget, own plan and history: what the shop spent lately goes on, and the weeks before are a table."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded, shares
+from xbopt.core.arrays import FloatArray
+
+LATE_WEEKS = 8
+"""The own plan is what was done in so many last weeks."""
+HISTORY_DAYS = 120
+MEDIA_SHARE = 0.05
+"""Media money as a share of revenue where no media are in the data: assumed."""
+
+
+def put_plan(
+    draft: Draft,
+    panel: pl.DataFrame,
+    *,
+    channels: Mapping[str, str],
+    start: date,
+    days: int,
+    revenue_a_day: float,
+    segments: Mapping[str, float],
+) -> None:
+    """Write ``budget`` and ``plan``.
+
+    Args:
+        draft: Has regions, segments and channels.
+        panel: Media rows of the regions.
+        channels: Ids by name in the panel; empty where no media are in the data.
+        start: First day of the scenario.
+        days: Its days.
+        revenue_a_day: Mean net revenue of late days.
+        segments: Share of revenue by segment: media are shared so over them.
+    """
+    regions = [str(region["id"]) for region in cast("list[Plain]", cast("Plain", draft.data["market"])["regions"])]
+    late = start - timedelta(weeks=LATE_WEEKS)
+    rows = panel.filter(pl.col("channel").is_in(list(channels)) & (pl.col("date") >= late) & (pl.col("date") < start))
+    spent = float(rows["spend"].sum() or 0.0)
+    told = Source(evidence="E", source="By choice: the shares of revenue", note="No table tells media by segment")
+    if spent > 0.0:
+        period = Source(evidence="M", source=f"Media of the {LATE_WEEKS} weeks before {start}, carried on")
+        seen = rows["date"].n_unique()
+        draft.put(("budget", "total_base"), rounded(spent / seen * days), period)
+        cells = rows.group_by("region", "channel").agg(pl.col("spend").sum())
+        by_region, by_channel = (dict(rows.group_by(k).agg(pl.col("spend").sum()).iter_rows()) for k in _KEYS)
+        draft.put(("plan", "regions"), shares({r: float(by_region.get(r, 0.0)) for r in regions}), period)
+        mix = {id_: float(by_channel.get(name, 0.0)) for name, id_ in channels.items()}
+        draft.put(("plan", "channels"), shares(mix), period)
+        table = {(r, channels[c]): float(s) for r, c, s in cells.iter_rows()}
+        overrides: list[Plain] = []
+        for r in regions:
+            own = {id_: table.get((r, id_), 0.0) for id_ in channels.values()}
+            if sum(own.values()) > 0.0:
+                overrides.append({"regions": [r], "channels": shares(own)})
+        draft.put(("plan", "channel_overrides"), overrides, period)
+        draft.put(("history", "spend_by_channel"), shares(mix), period)
+    else:
+        ids = [str(channel["id"]) for channel in cast("list[Plain]", draft.data["channels"])]
+        note = "No advertising is in the data: give the spend of platforms, or set the budget"
+        assumed = Source(evidence="E", source=f"Assumption: {MEDIA_SHARE:.0%} of late revenue", note=note)
+        draft.put(("budget", "total_base"), rounded(MEDIA_SHARE * revenue_a_day * days, 3), assumed)
+        mix = {name: draft.usual_mix.get(name, 0.0) for name in ids}
+        draft.put(("plan", "channels"), shares(mix), Source(evidence="E", source="Taken over", note=note))
+    draft.put(("plan", "segments"), dict(segments), told)
+
+
+_KEYS = ("region", "channel")
+
+
+def revenue_shares(draft: Draft, orders: pl.DataFrame, segment_of: pl.DataFrame, period: str) -> dict[str, float]:
+    """Write past revenue by region and segment; gives the shares of segments."""
+    regions = [str(region["id"]) for region in cast("list[Plain]", cast("Plain", draft.data["market"])["regions"])]
+    segments = [str(segment["id"]) for segment in cast("list[Plain]", draft.data["segments"])]
+    source = Source(evidence="M", source=f"{orders.height:,} orders, {period}", note="Paid goods before refunds")
+    by_region = dict(orders.group_by("country").agg(pl.col("value").sum()).iter_rows())
+    draft.put(
+        ("history", "revenue_by_region"), shares({r: max(float(by_region.get(r, 0.0)), 0.0) for r in regions}), source
+    )
+    parts = {segments[0]: 1.0}
+    if len(segments) > 1:
+        known = orders.join(segment_of, on="customer", how="inner")
+        by_segment = dict(known.group_by("segment").agg(pl.col("value").sum()).iter_rows())
+        parts = shares({name: max(float(by_segment.get(s, 0.0)), 0.0) for s, name in enumerate(segments)})
+    draft.put(("history", "revenue_by_segment"), parts, source)
+    return parts
+
+
+def past_rows(
+    panel: pl.DataFrame, *, channels: Mapping[str, str], segments: Mapping[str, float], start: date
+) -> list[Plain]:
+    """The rows of ``history.before``: spend and discount of the days before the first one, by cell.
+
+    Spend is shared over segments as the plan shares it. Empty where no media are in the data.
+    """
+    since = start - timedelta(days=HISTORY_DAYS)
+    days = panel.filter((pl.col("date") >= since) & (pl.col("date") < start))
+    media = days.filter(pl.col("channel").is_in(list(channels)))
+    if media.is_empty():
+        return []
+    offers = days.filter(pl.col("channel").is_null()).select("date", "region", "discount_frac")
+    depth = {(d, r): round(float(f), 3) for d, r, f in offers.iter_rows() if f is not None and f > 0.0}
+    first = cast("date", media["date"].min())
+    spans = (start - first).days
+    rows: list[Plain] = []
+    table = {(d, r, c): float(s) for d, r, c, s in media.select("date", "region", "channel", "spend").iter_rows()}
+    regions = sorted({str(r) for r in media["region"].unique()})
+    for n in range(spans):
+        day = first + timedelta(days=n)
+        for r in regions:
+            for name, id_ in channels.items():
+                for segment, part in segments.items():
+                    row: Plain = {"date": day.isoformat(), "region": r, "segment": segment, "channel": id_}
+                    row["spend_base"] = round(table.get((day, r, name), 0.0) * part, 4)
+                    if (day, r) in depth:
+                        row["discount_frac"] = depth[day, r]
+                    rows.append(row)
+    return rows
+
+
+def spend_of(panel: pl.DataFrame, regions: Sequence[str], channels: Mapping[str, str]) -> FloatArray:
+    """Spend of a panel ``(R, C)``, in the order of regions and of the channels' ids."""
+    media = panel.filter(pl.col("channel").is_in(list(channels)))
+    sums = media.group_by("region", "channel").agg(pl.col("spend").sum())
+    cells = {(region, channel): spend for region, channel, spend in sums.iter_rows()}
+    return np.array([[float(cells.get((r, name), 0.0)) for name in channels] for r in regions]).reshape(
+        len(regions), len(channels)
+    )

@@ -1,0 +1,342 @@
+"""From a shop's tables to a scenario document: every number measured, fitted, stated or taken over, with its source."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from xbopt.calibration.prices import PriceEstimate
+from xbopt.calibration.scenario.assortment import Costs, price_bands, put_baskets, put_products
+from xbopt.calibration.scenario.channels import Bought, bought_media, put_channels
+from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
+from xbopt.calibration.scenario.levels import Counted, LevelFit, put_conversion, put_levels
+from xbopt.calibration.scenario.people import CustomerBase, put_customers, rates_of
+from xbopt.calibration.scenario.plan import past_rows, put_plan, revenue_shares, spend_of
+from xbopt.calibration.scenario.price import put_price
+from xbopt.calibration.scenario.regions import put_order_levels, put_people, put_regions
+from xbopt.calibration.scenario.season import Season, fit_season
+from xbopt.calibration.scenario.shop import Shop
+from xbopt.core.arrays import FloatArray
+
+FIRST_ORDERS_PER_1000 = 0.03
+"""First orders a day per 1,000 prospects: assumed, and what alone turns first orders into a number of prospects."""
+_LEVEL_DAYS = 182
+_LEAST_PROSPECTS = 100.0
+_MOST_UNTOLD = 0.1
+"""Share of days without sessions up to which the others stand for them."""
+_BUCKETS = ("new", "active", "at_risk", "lapsed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skeleton:
+    """A scenario without a media fit.
+
+    Attributes:
+        draft: The document.
+        segments: Ids of its segments.
+        panel: The panel of its regions, channels by their ids.
+        bought: The channels that are bought; empty where no media are in the data.
+        past: Rows of ``history.before``.
+        season: Indices of demand.
+        levels: How near the expected market comes to what was counted.
+        counted: What was counted.
+        foreign: Countries that the market started from does not have.
+        rare_channels: Channels that were left out because they were hardly bought.
+    """
+
+    draft: Draft
+    segments: tuple[str, ...]
+    panel: pl.DataFrame
+    bought: tuple[Bought, ...]
+    past: tuple[Plain, ...]
+    season: Season
+    levels: LevelFit
+    counted: Counted
+    foreign: tuple[str, ...]
+    rare_channels: tuple[str, ...]
+
+
+def build_skeleton(
+    draft: Draft,
+    shop: Shop,
+    panel: pl.DataFrame,
+    base: CustomerBase | None,
+    *,
+    name: str,
+    title: str | None = None,
+    start: date,
+    days: int,
+    costs: Costs,
+    price: PriceEstimate | None = None,
+    rates: pl.DataFrame | None = None,
+) -> Skeleton:
+    """Fill a draft from a shop.
+
+    Args:
+        draft: The market that it is started from, in the shop's currency.
+        shop: What was sold.
+        panel: Panel of all countries, in the shop's currency.
+        base: Known customers; None where orders name none.
+        name: Name of the scenario.
+        title: Its title; period and countries where None.
+        start: First day of the scenario.
+        days: Its days.
+        costs: What goods cost.
+        price: What the orders say of prices.
+        rates: The imported exchange rates.
+    """
+    period = shop.period
+    _put_head(draft, name, title, shop, start, days)
+    segments = [("all", "All customers")] if base is None else list(zip(base.ids, base.names, strict=True))
+    segment_of = pl.DataFrame(schema={"customer": pl.String, "segment": pl.Int64}) if base is None else base.segment_of
+    _start_segments(draft, segments)
+    edges = price_bands(shop.lines)
+    put_products(draft, shop, edges, costs)
+    put_baskets(draft, shop, edges, segment_of)
+    if price is not None:
+        put_price(draft, price, period)
+    foreign = put_regions(draft, shop, rates, start)
+    put_order_levels(draft, shop, segment_of)
+    if base is not None:
+        put_customers(draft, base, period)
+    first, length = level_days(shop, start, days)
+    fresh = _first_orders(shop, panel, base, first, length)
+    bought, rare = bought_media(panel, shop.regions)
+    ids = {one.channel: one.id for one in bought}
+    put_people(draft, _prospects(fresh, length), _buckets(base, start, len(shop.regions), len(segments)), start)
+    if bought:
+        put_channels(draft, bought, panel, period)
+    _prune(draft)
+    season = _put_season(draft, shop, base)
+    parts = revenue_shares(draft, shop.orders, segment_of, period)
+    late = shop.orders.filter(pl.col("date") >= shop.last - timedelta(days=_LEVEL_DAYS))
+    seen = min(shop.days, _LEVEL_DAYS)
+    put_plan(
+        draft,
+        panel,
+        channels=ids,
+        start=start,
+        days=days,
+        revenue_a_day=float(late["value"].sum()) / seen,
+        segments=parts,
+    )
+    counted = count_days(draft, shop, panel, base, ids, first, length)
+    replayed = f"{first} to {first + timedelta(days=length - 1)}"
+    put_conversion(draft, counted, replayed)
+    levels = put_levels(draft, counted, rates_of(draft, base), replayed)
+    named = panel.filter(pl.col("region").is_in(list(shop.regions))).filter(
+        pl.col("channel").is_null() | pl.col("channel").is_in(list(ids))
+    )
+    return Skeleton(
+        draft=draft,
+        segments=tuple(id_ for id_, _ in segments),
+        panel=named.with_columns(pl.col("channel").replace(ids)),
+        bought=bought,
+        past=tuple(
+            past_rows(
+                panel.filter(pl.col("region").is_in(list(shop.regions))), channels=ids, segments=parts, start=start
+            )
+        ),
+        season=season,
+        levels=levels,
+        counted=counted,
+        foreign=foreign,
+        rare_channels=rare,
+    )
+
+
+def _put_head(draft: Draft, name: str, title: str | None, shop: Shop, start: date, days: int) -> None:
+    places = ", ".join(shop.regions)
+    title = title or f"Calibrated from orders of {shop.period}: {places}"
+    words = f"Made by xbopt calibrate from {shop.orders.height:,} orders of {shop.period}; money in {shop.currency}."
+    head: Plain = {"version": 1, "name": name, "title": title, "description": words}
+    draft.data = head | {key: value for key, value in draft.data.items() if key not in head}
+    draft.data["horizon"] = {"start": start.isoformat(), "days": days}
+    draft.sources["horizon.days"] = Source(evidence="E", source="By choice")
+
+
+def _start_segments(draft: Draft, segments: Sequence[tuple[str, str]]) -> None:
+    """Segments from those of the market started from, in order; the last one stands for all beyond."""
+    model = cast("list[Plain]", draft.data["segments"])
+    draft.data["segments"] = [
+        {**model[min(s, len(model) - 1)], "id": id_, "name": name} for s, (id_, name) in enumerate(segments)
+    ]
+
+
+def level_days(shop: Shop, start: date, days: int) -> tuple[date, int]:
+    """First day and number of the days on which levels are fitted.
+
+    They are the scenario's own where they lie in the data, else the last ones of the data, after a first part in which
+    nobody can tell old customers from new ones.
+    """
+    if start >= shop.first and start + timedelta(days=days - 1) <= shop.last:
+        return start, days
+    burn_in = min(shop.days // 4, 180)
+    length = max(min(_LEVEL_DAYS, shop.days - burn_in), 1)
+    return shop.last - timedelta(days=length - 1), length
+
+
+def count_days(
+    draft: Draft,
+    shop: Shop,
+    panel: pl.DataFrame,
+    base: CustomerBase | None,
+    channels: Mapping[str, str],
+    first: date,
+    days: int,
+) -> Counted:
+    """What was counted on some days.
+
+    Args:
+        draft: Has segments; where no media are in the data, also the plan that says what is assumed.
+        shop: Its orders.
+        panel: Its panel, channels by name.
+        base: Known customers, if any.
+        channels: Ids by name; empty where no media are in the data.
+        first: The first of the days.
+        days: How many.
+    """
+    regions, segments = len(shop.regions), len(cast("list[Plain]", draft.data["segments"]))
+    window = panel.filter((pl.col("date") >= first) & (pl.col("date") < first + timedelta(days=days)))
+    if base is None:
+        fresh, again = _unnamed_orders(window, shop.regions)
+    else:
+        fresh, again = base.orders(first, days, regions)
+        # Orders of unknown customers are as new and as old as those of known ones.
+        scale = _all_orders(shop, first, days) / np.maximum((fresh + again).sum(axis=1), 1.0)
+        fresh, again = fresh * scale[:, None], again * scale[:, None]
+    return Counted(
+        first=first,
+        days=days,
+        first_orders=fresh,
+        repeat_orders=again,
+        customers=_buckets(base, first, regions, segments),
+        spend=spend_of(window, shop.regions, channels) if channels else _assumed_spend(draft, days),
+        discount_frac=_discounts(window, shop.regions),
+        visits=_visits(window, shop.regions),
+    )
+
+
+def _prospects(fresh: FloatArray, days: int) -> dict[tuple[int, int], float]:
+    """Prospects by cell. Half an order more than none keeps a cell alive that nobody joined lately."""
+    a_day = np.where(fresh > 0.0, fresh, 0.5) / days
+    return {
+        (r, s): max(1000.0 * float(a_day[r, s]) / FIRST_ORDERS_PER_1000, _LEAST_PROSPECTS)
+        for r, s in np.ndindex(*fresh.shape)
+    }
+
+
+def _unnamed_orders(window: pl.DataFrame, regions: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """First and repeat orders ``(R, 1)`` where orders name no customer: all first ones, unless the shop says."""
+    rows = window.filter(pl.col("channel").is_null() & pl.col("region").is_in(list(regions)))
+    sums = rows.group_by("region").agg(pl.col("orders").sum(), pl.col("new_customers").sum())
+    told = rows["new_customers"].is_not_null().any()
+    table = {r: (float(n), float(new) if told else float(n)) for r, n, new in sums.iter_rows()}
+    orders = np.array([table.get(r, (0.0, 0.0)) for r in regions])
+    return orders[:, 1:], np.maximum(orders[:, :1] - orders[:, 1:], 0.0)
+
+
+def _first_orders(shop: Shop, panel: pl.DataFrame, base: CustomerBase | None, first: date, days: int) -> FloatArray:
+    """First orders of some days ``(R, S)``."""
+    if base is not None:
+        return base.orders(first, days, len(shop.regions))[0]
+    window = panel.filter((pl.col("date") >= first) & (pl.col("date") < first + timedelta(days=days)))
+    return _unnamed_orders(window, shop.regions)[0]
+
+
+def _all_orders(shop: Shop, first: date, days: int) -> FloatArray:
+    rows = shop.orders.filter((pl.col("date") >= first) & (pl.col("date") < first + timedelta(days=days)))
+    counts = dict(rows.group_by("country").len().iter_rows())
+    return np.array([float(counts.get(code, 0)) for code in shop.regions])
+
+
+def _buckets(base: CustomerBase | None, day: date, regions: int, segments: int) -> list[list[dict[str, int]]]:
+    if base is None:
+        return [[dict.fromkeys(_BUCKETS, 0) for _ in range(segments)] for _ in range(regions)]
+    return base.buckets(day, regions)
+
+
+def _put_season(draft: Draft, shop: Shop, base: CustomerBase | None) -> Season:
+    calendar = cast("Plain", draft.data["calendar"])
+    prior = cast("list[float]", calendar.get("month", [1.0] * 12))
+    expected = None if base is None else base.expected_by_day()
+    if base is None or expected is None:
+        span = pl.DataFrame({"date": pl.date_range(shop.first, shop.last, "1d", eager=True)})
+        counts = span.join(shop.orders.group_by("date").len(), on="date", how="left")["len"].fill_null(0)
+        season = fit_season(counts.to_numpy().astype(np.float64), shop.first, prior_month=prior)
+        what = "orders"
+    else:
+        skip = base.burn_in_days
+        season = fit_season(
+            base.repeats_by_day()[skip:],
+            base.purchases.first_date + timedelta(days=skip),
+            prior_month=prior,
+            expected=expected[skip:],
+        )
+        what = "orders of known customers, net of the growth of their number"
+    if season.weekday is not None:
+        source = Source(evidence="M", source=f"Days of the week of {what}, {shop.period}")
+        draft.put(("calendar", "weekday"), [rounded(value, 3) for value in season.weekday], source)
+    if season.measured.any():
+        draft.put(
+            ("calendar", "month"),
+            [rounded(value, 3) for value in season.month],
+            Source(evidence="E", source="Taken over for months that the data do not hold"),
+            pattern="calendar.month.*",
+        )
+        note = "One year cannot tell a season from a trend" if shop.days < 700 else ""
+        for month in np.flatnonzero(season.measured):
+            measured = Source(evidence="M", source=f"Months of {what}, {shop.period}", note=note)
+            draft.sources[f"calendar.month.{month}"] = measured
+    noise = Source(evidence="M", source=f"Daily {what} beyond counting noise, {shop.period}")
+    draft.put(("noise", "demand_cv"), min(rounded(season.demand_cv, 2), 3.0), noise)
+    return season
+
+
+def _discounts(window: pl.DataFrame, regions: Sequence[str]) -> FloatArray:
+    rows = window.filter(pl.col("channel").is_null()).group_by("region").agg(pl.col("discount_frac").mean())
+    table: Mapping[str, float | None] = dict(rows.iter_rows())
+    return np.array([table.get(r) or 0.0 for r in regions])
+
+
+def _visits(window: pl.DataFrame, regions: Sequence[str]) -> float | None:
+    """All visits of some days; None where a day or region has none told."""
+    rows = window.filter(pl.col("channel").is_null() & pl.col("region").is_in(list(regions)))
+    if rows.is_empty() or rows["visits"].null_count() > _MOST_UNTOLD * rows.height:
+        return None
+    return float(rows["visits"].sum()) / (1.0 - rows["visits"].null_count() / rows.height)
+
+
+def _assumed_spend(draft: Draft, on_days: int) -> FloatArray:
+    """Spend on some days as the plan assumes it, since no table tells any ``(R, C)``."""
+    plan, history = cast("Plain", draft.data["plan"]), cast("Plain", draft.data["history"])
+    days = cast("int", cast("Plain", draft.data["horizon"])["days"])
+    total = cast("float", cast("Plain", draft.data["budget"])["total_base"]) / days * on_days
+    regions = np.array(list(cast("dict[str, float]", history["revenue_by_region"]).values()))
+    channels = np.array(list(cast("dict[str, float]", plan["channels"]).values()))
+    return total * np.outer(regions / regions.sum(), channels / channels.sum())
+
+
+def _prune(draft: Draft) -> None:
+    """Leave out what speaks of regions, segments and channels that this scenario does not have."""
+    regions, segments, channels = (
+        {str(item["id"]) for item in cast("list[Plain]", listed)}
+        for listed in (cast("Plain", draft.data["market"])["regions"], draft.data["segments"], draft.data["channels"])
+    )
+    for channel in cast("list[Plain]", draft.data["channels"]):
+        _keep(channel, "segment_response", segments)
+        _keep(channel, "region_response", regions)
+        _keep(cast("Plain", channel["price"]), "by_region", regions)
+    tactics = cast("Plain", draft.data.get("tactics", {}))
+    for mix in list(cast("Plain", tactics.get("mixes", {})).values()):
+        if set(cast("Plain", mix)) - channels:
+            tactics.pop("mixes", None)
+
+
+def _keep(holder: Plain, name: str, known: set[str]) -> None:
+    kept = {key: value for key, value in cast("Plain", holder.pop(name, {})).items() if key in known}
+    if kept:
+        holder[name] = kept

@@ -1,0 +1,173 @@
+"""``xbopt calibrate``: from data folders to a scenario."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xbopt.cli.completion import scenario_names
+from xbopt.cli.options import HtmlOption, JsonOption, XlsxOption, check_outputs
+from xbopt.cli.terminal import (
+    figures_table,
+    print_json,
+    result_console,
+    say,
+    stage_bar,
+    terminal_numbers,
+    write_files,
+)
+from xbopt.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from xbopt.calibration.scenario.calibrate import Calibration
+
+
+def calibrate_command(
+    data: Annotated[list[Path], typer.Argument(metavar="DATA_DIR...", help="Folders that xbopt import wrote.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Write the scenario to this file: .yaml.")],
+    currency: Annotated[
+        str | None, typer.Option("--currency", metavar="GBP", help="Count in this currency; that of the orders.")
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like",
+            help="Scenario to start from, for what the data do not tell; else public facts.",
+            autocompletion=scenario_names,
+        ),
+    ] = None,
+    trade: Annotated[
+        str | None,
+        typer.Option("--trade", metavar="home", help="What is sold, for facts where no --like is named."),
+    ] = None,
+    origin: Annotated[
+        str, typer.Option("--origin", metavar="CN", help="Where the goods come from, for these facts.")
+    ] = "any",
+    regions: Annotated[
+        str | None, typer.Option("--regions", metavar="DE,FR", help="Countries to take; those with enough orders.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="DATE", help="First day; the day after the last of the data.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=1100, help="Days of the scenario.")] = 90,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Leave out what the data hold after this day.")
+    ] = None,
+    costs: Annotated[
+        Path | None, typer.Option("--costs", help="Table of unit costs: columns sku and cost, in the currency.")
+    ] = None,
+    gross_margin: Annotated[
+        str | None, typer.Option("--gross-margin", metavar="45%", help="Gross margin of what --costs does not list.")
+    ] = None,
+    tests: Annotated[
+        Path | None, typer.Option("--tests", help="Lift tests: a CSV table; docs/calibration.md has its columns.")
+    ] = None,
+    no_fit: Annotated[
+        bool, typer.Option("--no-fit", help="Leave media as facts or --like say them; takes seconds.")
+    ] = False,
+    title: Annotated[str | None, typer.Option("--title", help="Title of the scenario, for people.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same result.")] = 0,
+    report: HtmlOption = None,
+    xlsx: XlsxOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Calibrate a scenario: what the data tell is measured, the rest is taken over, and every number says so."""
+    from xbopt.core.extras import need_extra
+
+    need_extra("data", "polars", "sklearn")
+    from xbopt.calibration.fit.lift_tests import read_lift_tests
+    from xbopt.calibration.scenario.assortment import Costs
+    from xbopt.calibration.scenario.calibrate import Options, calibrate
+    from xbopt.calibration.scenario.costs import read_costs
+    from xbopt.cli.options import part_of
+
+    outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
+    check_outputs(outputs)
+    options = Options(
+        name=_name(out),
+        currency=currency,
+        like=like,
+        trade=trade,
+        origin=origin,
+        regions=None if regions is None else tuple(part.strip().upper() for part in regions.split(",")),
+        start=None if start is None else _day("--start", start),
+        days=days,
+        until=None if until is None else _day("--until", until),
+        costs=Costs(
+            by_sku={} if costs is None else read_costs(costs),
+            gross_margin=None if gross_margin is None else part_of("--gross-margin", gross_margin),
+        ),
+        tests=() if tests is None else read_lift_tests(tests),
+        fits_media=not no_fit,
+        title=title,
+        seed=seed,
+    )
+    with stage_bar(quiet=as_json) as on_progress:
+        result = calibrate(data, options=options, on_progress=on_progress)
+    _finish(result, out, report, xlsx, as_json=as_json)
+
+
+def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | None, *, as_json: bool) -> None:
+    from xbopt.calibration.scenario.writing import write_calibration
+    from xbopt.reports.calibration.document import calibration_json
+
+    write_calibration(result, out)
+    if as_json:
+        files = (
+            {"scenario": out}
+            | ({} if report is None else {"report": report})
+            | ({} if xlsx is None else {"xlsx": xlsx})
+        )
+        print_json(calibration_json(result, files))
+    else:
+        _print(result)
+        say(f"Wrote {out}. Next: xbopt scenario check {out}, and: xbopt plan {out} -o plan.csv --report plan.html")
+    if report is not None or xlsx is not None:
+        from xbopt.calibration.scenario.review import review_fit
+        from xbopt.reports.calibration.page import calibration_content
+        from xbopt.reports.calibration.report import build_calibration_report
+        from xbopt.reports.calibration.workbook import write_calibration_xlsx
+
+        with stage_bar(quiet=as_json) as on_progress:
+            on_progress("report", 0, 0)
+            built = build_calibration_report(result, None if result.fit is None else review_fit(result.fit))
+            write_files(
+                report,
+                lambda: calibration_content(built),
+                xlsx,
+                lambda file: write_calibration_xlsx(built, file),
+                on_progress,
+            )
+
+
+def _print(result: "Calibration") -> None:
+    from xbopt.reports.calibration.report import build_calibration_report
+
+    console, numbers = result_console(), terminal_numbers(result.shop.currency)
+    built = build_calibration_report(result)
+    console.print(built.verdict)
+    for line in built.loud:
+        console.print(f"! {line}", soft_wrap=True)
+    for table in (built.quality, built.regions, built.segments, built.channels, built.told):
+        if table.rows:
+            console.print(figures_table(table, numbers))
+    for line in (*built.lines, *built.price_lines, *built.fit_lines, *built.warnings):
+        console.print(f"- {line}", soft_wrap=True)
+
+
+def _name(out: Path) -> str:
+    import re
+
+    name = re.sub(r"[^A-Za-z0-9_]", "_", out.stem)[:40]
+    return name if name[:1].isalpha() else f"m_{name}"[:40]
+
+
+def _day(option: str, text: str) -> "date":
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} is {text!r}; a day is written YYYY-MM-DD, as in 2026-11-27.") from None

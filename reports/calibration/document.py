@@ -1,0 +1,106 @@
+"""What ``xbopt calibrate --json`` prints."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.reports.calibration.fit_words import fit_sentences
+from xbopt.reports.calibration.words import finding_sentence
+from xbopt.reports.kit.numbers import NumberFormat
+from xbopt.reports.price_words import price_sentences
+from xbopt.reports.simulation.document import scenario_json
+from xbopt.reports.simulation.vital_signs import warnings_json
+
+
+def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dict[str, object]:
+    """The whole document; see docs/semantics.md."""
+    shop, cleaned = calibration.shop, calibration.cleaned
+    numbers = NumberFormat(locale="en", currency=shop.currency, is_for_terminal=True)
+    base = calibration.base
+    return {
+        "scenario": scenario_json(calibration.scenario),
+        "files": {name: str(path) for name, path in files.items()},
+        "period": {"first": shop.first.isoformat(), "last": shop.last.isoformat(), "days": shop.days},
+        "quality": {
+            "rows_in": cleaned.rows_in,
+            "rows_by_rule": {count.rule: count.rows for count in cleaned.counts},
+            "rows_kept": cleaned.transactions.height,
+            "rows_without_customer": cleaned.anonymous.height,
+            "refunds": shop.refunds.height,
+        },
+        "countries": [
+            {
+                "country": country.code,
+                "orders": country.orders,
+                "customers": country.customers,
+                "revenue": country.revenue,
+                "left_out": country.reason,
+            }
+            for country in shop.countries
+            if not country.is_small
+        ],
+        "segments": []
+        if calibration.segments is None
+        else [
+            {"id": one.id, "customers": one.customers, "revenue_share": one.revenue_share, "stability": one.stability}
+            for one in calibration.segments.segments
+        ],
+        "repeat": []
+        if base is None or base.market is None
+        else [
+            {
+                "segment": own.segment,
+                "second_order_90": own.fit.second_order(90).value,
+                "second_order_365": own.fit.second_order(365).value,
+                "customers": own.fit.customers,
+            }
+            for own in base.market.segments
+        ],
+        "channels": [
+            {"id": one.id, "name": one.channel, "spend": one.spend, "days": one.days}
+            for one in calibration.skeleton.bought
+        ],
+        "price": {
+            "elasticity": calibration.price.elasticity,
+            "low": calibration.price.low,
+            "high": calibration.price.high,
+            "status": calibration.price.status,
+            "sentences": list(price_sentences(calibration.price, numbers)),
+        },
+        "fit": _fit_json(calibration, numbers),
+        "numbers_by_evidence": dict(calibration.by_evidence()),
+        "findings": [
+            {
+                "code": finding.code,
+                "loud": finding.is_loud,
+                "subjects": list(finding.subjects),
+                "figures": dict(finding.figures),
+                "text": finding_sentence(finding, numbers),
+            }
+            for finding in calibration.findings
+        ],
+        "vital_signs": warnings_json(calibration.signs),
+    }
+
+
+def _fit_json(calibration: Calibration, numbers: NumberFormat) -> dict[str, object] | None:
+    fit = calibration.fit
+    if fit is None:
+        return None
+    told = fit.identification
+    return {
+        "chi_square": fit.chi_square,
+        "returns": [
+            {"channel": one.name, "value": float(np.exp(at)), "log_sd": float(sd), "verdict": one.verdict}
+            for one, at, sd in zip(told.returns, fit.returns.log, fit.returns.sd(fit.covariance), strict=True)
+        ],
+        "contrasts": [{"of": one.name, "ratio": one.ratio, "verdict": one.verdict} for one in told.contrasts],
+        "parameters": [
+            {"name": one.name, "log_factor": float(at), "log_sd": float(sd), "ratio": one.ratio, "verdict": one.verdict}
+            for one, at, sd in zip(told.parameters, fit.mode, fit.sd, strict=True)
+        ],
+        "findings": [{"code": one.code, "place": one.place, "figure": one.figure} for one in fit.findings],
+        "sentences": list(fit_sentences(fit, numbers)),
+    }

@@ -1,0 +1,74 @@
+"""Tables of a fit: sales by cause, fitted against actual, response over spend."""
+
+from xbopt.calibration.scenario.review import FitReview
+from xbopt.reports.kit.figures import Column, Table
+
+_CAUSES = {"base": "Base: what comes without media", "discounts": "Discounts", "season": "Season"}
+
+
+def causes_table(review: FitReview | None) -> Table:
+    """Net revenue by cause."""
+    causes = () if review is None else review.causes
+    whole = sum(cause.total for cause in causes)
+    rows = [(_CAUSES.get(c.name, c.name), c.total, c.low, c.high, c.total / whole if whole else None) for c in causes]
+    return Table(
+        key="causes",
+        title="Sales by cause",
+        columns=(
+            Column("cause", "Cause", "text"),
+            Column("total", "Net revenue", "money", "What would be missing without it; the base is what is left"),
+            Column("low", "95 % from", "money"),
+            Column("high", "to", "money"),
+            Column("share", "Of all", "share"),
+        ),
+        rows=(*rows, *([("All", whole, None, None, 1.0)] if rows else [])),
+        last_is_total=bool(rows),
+    )
+
+
+def weeks_table(review: FitReview | None) -> Table:
+    """Fitted against actual by week."""
+    revenue = None if review is None else review.revenue
+    return Table(
+        key="weeks",
+        title="Net revenue by week, fitted against actual",
+        columns=(
+            Column("week", "Week of", "date"),
+            Column("observed", "Recorded", "money"),
+            Column("expected", "Fitted", "money"),
+            Column("low", "95 % from", "money"),
+            Column("high", "to", "money"),
+        ),
+        rows=()
+        if revenue is None
+        else tuple(
+            (week, *(float(series[n]) for series in (revenue.observed, revenue.expected, revenue.low, revenue.high)))
+            for n, week in enumerate(revenue.weeks)
+        ),
+    )
+
+
+def curves_table(review: FitReview | None) -> Table:
+    """What each channel adds at several levels of spend."""
+    curves = () if review is None else review.curves
+    return Table(
+        key="curves",
+        title="Response of channels",
+        columns=(
+            Column("channel", "Channel", "text"),
+            Column("spend", "Spend a week", "money"),
+            Column("revenue", "Net revenue added", "money"),
+            Column("low", "95 % from", "money"),
+            Column("high", "to", "money"),
+            Column("seen", "In the weeks' range", "text", "Whether weeks of so much spend were seen"),
+        ),
+        rows=tuple(
+            (
+                curve.channel,
+                *(float(series[n]) for series in (curve.spend, curve.revenue, curve.low, curve.high)),
+                "yes" if curve.seen[0] <= curve.spend[n] <= curve.seen[1] else "no",
+            )
+            for curve in curves
+            for n in range(len(curve.spend))
+        ),
+    )

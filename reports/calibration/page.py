@@ -1,0 +1,156 @@
+"""The calibration report laid out for its page."""
+
+from xbopt.reports.calibration.charts import CURVE_HEIGHT, FIT_HEIGHT, curves_chart, fit_chart
+from xbopt.reports.calibration.report import CalibrationReport
+from xbopt.reports.kit.figures import Fact
+from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TileText, table_text
+
+_MEANING = (
+    "Measured (M) is what the data tell. A number that they do not tell is an estimate (E) or taken from published "
+    "figures, and is never called measured."
+)
+
+
+def calibration_content(report: CalibrationReport) -> PageContent:
+    """The whole page."""
+    calibration, numbers = report.calibration, report.numbers
+    shop = calibration.shop
+    return PageContent(
+        kind="Calibration",
+        title=calibration.scenario.title,
+        description=calibration.scenario.document.description,
+        facts=(
+            Fact("Orders of", shop.period),
+            Fact("Scenario", f"{calibration.scenario.start}, {calibration.scenario.days} days"),
+            Fact("Money", shop.currency),
+        ),
+        verdict=report.verdict,
+        tone="bad" if report.loud else "good",
+        below_verdict=(*report.loud, *report.warnings),
+        tiles=_tiles(report),
+        sections=tuple(section for section in _sections(report) if section is not None),
+        notes=(_MEANING,),
+        numbers=numbers,
+    )
+
+
+def _tiles(report: CalibrationReport) -> tuple[TileText, ...]:
+    shop, numbers = report.calibration.shop, report.numbers
+    counts = report.calibration.by_evidence()
+    whole = sum(counts.values())
+    tiles = [
+        TileText(name="Orders", figure=numbers.count(shop.orders.height), range=f"in {numbers.count(shop.days)} days"),
+        TileText(name="Revenue", figure=numbers.money(float(shop.orders["value"].sum())), range="of the regions"),
+        TileText(name="Regions", figure=numbers.count(len(shop.regions))),
+        TileText(
+            name="Measured numbers",
+            figure=numbers.count(counts.get("M", 0)),
+            range=f"of {numbers.count(whole)}",
+            meaning="the others say what they rest on",
+        ),
+    ]
+    spent = sum(one.spend for one in report.calibration.skeleton.bought)
+    if spent > 0.0:
+        tiles.append(TileText(name="Media spend", figure=numbers.money(spent), range="in the regions"))
+    return tuple(tiles)
+
+
+def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
+    numbers = report.numbers
+    return (
+        Section(key="findings", title="What the data do not tell, and what would", lines=(*report.loud, *report.lines)),
+        Section(
+            key="quality",
+            title="Data quality",
+            takeaway="Every line of orders is accounted for.",
+            tables=(table_text(report.quality, numbers), table_text(report.regions, numbers)),
+        ),
+        None
+        if not report.segments.rows
+        else Section(
+            key="segments",
+            title="Customers",
+            takeaway="Groups of customers, and how often they come back.",
+            tables=(table_text(report.segments, numbers),),
+        ),
+        None
+        if not report.channels.rows
+        else Section(
+            key="media",
+            title="Media",
+            takeaway="What was bought, and what reach cost.",
+            tables=(table_text(report.channels, numbers),),
+        ),
+        Section(key="prices", title="Prices", takeaway=report.price_lines[0], lines=report.price_lines[1:]),
+        *_fit_sections(report),
+        Section(
+            key="signs",
+            title="Vital signs",
+            takeaway="What the scenario implies, beside what trade and research have measured elsewhere.",
+            tables=(table_text(report.signs, numbers),),
+        ),
+        Section(
+            key="evidence",
+            title="How solid the numbers are",
+            tables=(table_text(report.evidence, numbers),),
+        ),
+    )
+
+
+def _fit_sections(report: CalibrationReport) -> tuple[Section, ...]:
+    """What media bring, and what of it is known; nothing where no market was fitted."""
+    numbers, review = report.numbers, report.review
+    if not report.told.rows:
+        return ()
+    told = Section(
+        key="told",
+        title="What media bring, and how far the data tell it",
+        takeaway=report.fit_lines[0] if report.fit_lines else "",
+        tables=(table_text(report.told, numbers),),
+        lines=report.fit_lines[1:],
+    )
+    if review is None:
+        return (told,)
+    fitted = (
+        "Dots: recorded net revenue of a week. Line: what the fitted market expects; band: 95 % of its weekly noise."
+    )
+    bent = "Net revenue that a channel adds over its spend a week; band: 95 % of the posterior."
+    return (
+        told,
+        Section(
+            key="fitted",
+            title="Fitted against actual",
+            takeaway="A good fit alone proves nothing: xbopt backtest says how well the model foresees.",
+            charts=(
+                ChartPart(
+                    key="chart-fitted",
+                    title="Net revenue by week",
+                    description=fitted,
+                    spec=fit_chart(review.revenue, fitted),
+                    table=table_text(report.weeks, numbers),
+                    height=FIT_HEIGHT + 40,
+                ),
+            ),
+            legend=fitted,
+        ),
+        Section(
+            key="causes",
+            title="Where sales came from",
+            tables=(table_text(report.causes, numbers),),
+        ),
+        Section(
+            key="curves",
+            title="How response bends",
+            charts=(
+                ChartPart(
+                    key="chart-curves",
+                    title="Response of channels",
+                    description=bent,
+                    spec=curves_chart(review.curves, bent),
+                    table=table_text(report.curves, numbers),
+                    height=(CURVE_HEIGHT + 70) * -(-len(review.curves) // 3),
+                ),
+            ),
+            legend=f"{bent} Grey: the range of weeks that were seen; beyond it the curve is no observation.",
+        ),
+    )

@@ -1,0 +1,140 @@
+"""Findings of a calibration in sentences, each with what to do."""
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.findings import Finding, FindingCode
+from xbopt.calibration.scenario.shop import Reason
+from xbopt.reports.kit.numbers import NumberFormat
+
+_REASONS: Mapping[Reason, str] = {
+    "few_orders": "too few orders",
+    "few_customers": "too few customers",
+    "one_customer": "one customer buys more than half",
+    "not_chosen": "not chosen",
+    "beyond_the_largest": "beyond the twelve largest",
+}
+EVIDENCE_WORDS: Mapping[str, str] = {
+    "M": "measured in the data",
+    "S": "published research or law",
+    "S-": "published statistics, second-hand",
+    "W": "trade sources",
+    "W+": "trade sources",
+    "E": "estimates and assumptions",
+    "mem": "from memory",
+    "src": "other programs' defaults",
+}
+_MOST_NAMED = 6
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"{', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def _countries(finding: Finding, numbers: NumberFormat) -> str:
+    pairs = [subject.split(":") for subject in finding.subjects]
+    named = tuple(f"{code} ({_REASONS[cast('Reason', reason)]})" for code, reason in pairs)
+    return (
+        f"Left out, with {numbers.share(finding.figures['share'])} of the revenue: {_listed(named)}. Take others with "
+        "--regions."
+    )
+
+
+def _levels(finding: Finding, numbers: NumberFormat) -> str:
+    parts = tuple(
+        f"{name} ({numbers.decimal(finding.figures[f'scale_{n}'])} times)" for n, name in enumerate(finding.subjects)
+    )
+    return (
+        f"Known customers order at another rate than the repeat model of newly won ones says: {_listed(parts)}. The "
+        "rates follow the orders counted, so second orders of new customers may be off by as much."
+    )
+
+
+_SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
+    "no_media": lambda _f, _n: (
+        "No advertising is in these data. What media cost and bring is taken over and nothing of it measured (evidence "
+        "E): do not trust a split of money by it. Import the spend of the ad platforms by day, and calibrate again."
+    ),
+    "no_customers": lambda _f, _n: (
+        "Too few orders name a customer, so nobody can tell first orders from repeat ones: how often customers come "
+        "back is taken over (evidence E). Export orders with an e-mail or customer number; both become pseudonyms."
+    ),
+    "trade_assumed": lambda _f, _n: (
+        "Nobody said what is sold: margins, returns and elasticities of general merchandise were taken. Say it with "
+        "--trade, and with --origin where the goods come from, or name a scenario like this market with --like."
+    ),
+    "no_repeat_model": lambda f, n: (
+        f"{n.count(f.figures['customers'])} customers are too few to tell how often they come back; types of customers "
+        "are taken over (evidence E). More months of orders would tell."
+    ),
+    "few_weeks": lambda f, n: (
+        f"The orders cover {n.count(f.figures['weeks'])} weeks. A season needs 52: months that were not seen are taken "
+        "over, and what grew cannot be told from what was in season."
+    ),
+    "segments_few": lambda f, _n: (
+        "Customers are one segment: "
+        + {
+            "too_few_customers": "there are too few of them to tell groups apart.",
+            "no_stable_clusters": "no groups were found that come back when the sample changes.",
+            "no_differences": "their orders do not differ in what segments are cut on.",
+        }[f.subjects[0]]
+    ),
+    "countries_left_out": _countries,
+    "foreign_region": lambda f, _n: (
+        f"The scenario started from does not have {_listed(f.subjects)}: delivery, fees and media prices there are "
+        "those of its first region, the time zone is UTC. Set them under market.regions, or start from another one."
+    ),
+    "rare_channels": lambda f, _n: f"Bought on fewer than 14 days, and left out as tests: {_listed(f.subjects)}.",
+    "media_exceed_orders": lambda f, _n: (
+        f"The media alone, as assumed, bring more first orders than were counted in {_listed(f.subjects)}: what media "
+        "bring is assumed too high there. A test that stops a channel in a region for some weeks would tell."
+    ),
+    "costs_assumed": lambda _f, _n: (
+        "Nobody said what the goods cost: the gross margin is taken over. Give --costs FILE (sku,cost) or "
+        "--gross-margin; every split of money rests on it."
+    ),
+    "visits_assumed": lambda _f, _n: (
+        "No sessions are in these data. Orders are counted, visits and conversion are not: their product is measured, "
+        "each of them assumed. An export of sessions by day and country would tell."
+    ),
+    "levels_differ": _levels,
+    "panel_note": lambda f, _n: f.subjects[0],
+}
+
+
+def finding_sentence(finding: Finding, numbers: NumberFormat) -> str:
+    """What a finding says, and what to do."""
+    return _SENTENCES[finding.code](finding, numbers)
+
+
+def verdict_sentence(calibration: Calibration, numbers: NumberFormat) -> str:
+    """What was made of what."""
+    shop = calibration.shop
+    counts = calibration.by_evidence()
+    whole, measured = sum(counts.values()), counts.get("M", 0)
+    return (
+        f"{numbers.count(shop.orders.height)} orders of {shop.period} to {_listed(shop.regions)} make the scenario "
+        f"{calibration.scenario.name}: {numbers.count(measured)} of its {numbers.count(whole)} numbers are measured, "
+        f"the others say what they rest on."
+    )
+
+
+def reason_words(reason: Reason) -> str:
+    """Why a country is no region."""
+    return _REASONS[reason]
+
+
+_RULES: Mapping[str, str] = {
+    "missing_customer": "Kept apart: sales without a customer",
+    "reversal": "Reversals and cancellations, taken as refunds",
+    "voided_same_day": "Undone on the day they were made",
+    "not_goods": "No goods: postage, fees, tests",
+    "duplicate": "Repeat another line exactly",
+}
+
+
+def rule_words(rule: str) -> str:
+    """What a rule of cleaning took, in words."""
+    return _RULES.get(rule, rule.replace("_", " ").capitalize())

@@ -1,0 +1,115 @@
+"""A draft's market on average days: no season, event or deal, with the plan's mean spend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xbopt.core.arrays import FloatArray
+from xbopt.core.axes import Bucket
+from xbopt.core.scenario.build import build_scenario
+from xbopt.core.scenario.document import ScenarioDocument
+from xbopt.core.scenario.schedule import Calendar
+from xbopt.simulator.build import build_market
+from xbopt.simulator.customer_types import order_chances
+from xbopt.simulator.customers import aged
+from xbopt.simulator.edges import average_decision, without_limits
+from xbopt.simulator.history import initial_state
+from xbopt.simulator.media import per_channel_sum
+from xbopt.simulator.parameters import MarketParameters
+from xbopt.simulator.response import steady_visits_per_head
+from xbopt.simulator.step import play_day
+from xbopt.simulator.worlds import WorldParameters, average_world
+
+COUNTED_DAYS = 28
+"""Days that are counted, after as many that let the market settle."""
+_YEAR = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Sums over the counted days, by arm ``(A, ...)``.
+
+    Attributes:
+        orders: Shipped orders ``(A, R)``.
+        visits: Visits ``(A,)``.
+        revenue: Net revenue ``(A, R)``.
+        margin: Contribution margin before media ``(A, R)``.
+        spend: Media spend ``(A,)``.
+    """
+
+    orders: FloatArray
+    visits: FloatArray
+    revenue: FloatArray
+    margin: FloatArray
+    spend: FloatArray
+
+
+def average_market(document: ScenarioDocument, days: int) -> MarketParameters:
+    """The market of a scenario without seasons, events, deals and limits on spend, for some days."""
+    calendar = Calendar(dayparts=document.calendar.dayparts)
+    horizon = document.horizon.model_copy(update={"days": days})
+    plan = document.plan.model_copy(update={"discounts": []})
+    calm = document.model_copy(update={"calendar": calendar, "horizon": horizon, "plan": plan, "shocks": []})
+    return without_limits(build_market(build_scenario(calm)))
+
+
+def count(market: MarketParameters, factors: FloatArray, world: WorldParameters | None = None) -> Counts:
+    """Play the plan's mean spend times factors, arm by arm in one batch.
+
+    Args:
+        market: A market of `average_market`, of twice the counted days.
+        factors: Multiples of spend ``(A, R, 1, C)``.
+        world: Parameters of each arm; the average world where left out.
+    """
+    arms = len(factors)
+    own = average_decision(market, arms)
+    decision = replace(own, spend_base=own.spend_base * factors)
+    state = initial_state(market, arms, world)
+    regions = market.shape[0]
+    orders, revenue, margin = np.zeros((3, arms, regions))
+    visits, spend = np.zeros((2, arms))
+    for day in range(2 * COUNTED_DAYS):
+        outcome, state = play_day(market, average_world() if world is None else world, state, decision, None)
+        if day >= COUNTED_DAYS:
+            money = outcome.money
+            orders += outcome.orders.sum(axis=(2, 3))
+            revenue += money.net_revenue.sum(axis=2)
+            margin += (money.contribution_margin - money.media).sum(axis=2)
+            visits += outcome.visits.sum(axis=(1, 2))
+            spend += outcome.decision.spend_base.sum(axis=(1, 2, 3))
+    return Counts(orders=orders, visits=visits, revenue=revenue, margin=margin, spend=spend)
+
+
+def customers_after_a_year(document: ScenarioDocument) -> FloatArray:
+    """Customers by bucket ``(R, S, 4)`` whom a year of the plan's mean spend leaves, from none, in expectation.
+
+    The daily chances are those of an average day with the customers that the scenario states by now: who wants the
+    year's own customers asks again with these.
+    """
+    market = average_market(document, 1)
+    kinds, channels = market.customers, market.media
+    spend = average_decision(market, 1).spend_base[0]
+    visits = steady_visits_per_head(market, average_world(), spend)[0]
+    stranger, customer = order_chances(market, per_channel_sum(visits * channels.quality, channels.reach))
+    people = market.scenario.population
+    living, gone = np.zeros(customer.shape), np.zeros((*people.shape, 4))
+    for _ in range(_YEAR):
+        buyers, back = living * customer, gone * stranger[..., 1:]
+        first = np.maximum(people - living.sum(axis=(2, 3)) - gone.sum(axis=2), 0.0) * stranger[..., 0]
+        living, _ = aged(living - buyers, kinds.ageing[:, None])
+        gone, _ = aged(gone - back, kinds.ageing)
+        living[..., Bucket.ACTIVE - 1] += buyers.sum(axis=3) + back.sum(axis=2)[..., None] * kinds.type_share
+        living[..., Bucket.NEW - 1] += first[..., None] * kinds.type_share
+        out = living * kinds.dropout[..., None]
+        living, gone = living - out, gone + out.sum(axis=2)
+    return living.sum(axis=2) + gone
+
+
+def arms_of(shape: tuple[int, ...], off: Sequence[int], step: float) -> FloatArray:
+    """Spend factors: the plan, no media, each of the channels ``off``, then less and more of all ``(A, 1, 1, C)``."""
+    channels = shape[2]
+    rows = [np.ones(channels), np.zeros(channels)]
+    rows += [np.where(np.arange(channels) == c, 0.0, 1.0) for c in off]
+    rows += [np.full(channels, 1.0 - step), np.full(channels, 1.0 + step)]
+    return np.stack(rows)[:, None, None, :]

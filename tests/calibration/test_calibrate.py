@@ -1,0 +1,157 @@
+"""From a shop's tables to a scenario: valid, with a source for each number, and near what was sold."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.calibration.canonical_tables import table
+from tests.calibration.simulated_shop import shop_tables, simulated_panel
+from xbopt.calibration.scenario.assortment import Costs
+from xbopt.calibration.scenario.calibrate import Calibration, Options, calibrate_tables
+from xbopt.calibration.scenario.writing import write_calibration
+from xbopt.core.errors import CalibrationError, UsageError
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.provenance import provenance_of, uncovered, unused_patterns
+
+Tables = dict[str, pl.DataFrame]
+OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """Half a year of a small shop in two countries."""
+    panel = simulated_panel(tmp_path_factory.mktemp("panel") / "panel.parquet", days=150, budget=150_000.0)
+    return shop_tables(panel, thinned=0.02)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tables: Tables) -> Calibration:
+    """Its calibration."""
+    return calibrate_tables(tables, options=OPTIONS)
+
+
+def codes(calibration: Calibration) -> set[str]:
+    return {finding.code for finding in calibration.findings}
+
+
+def test_every_number_has_a_source_and_every_source_a_number(calibrated: Calibration) -> None:
+    document = calibrated.scenario.document
+    assert not uncovered(document)
+    assert not unused_patterns(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "evidence"),
+    [
+        ("products.0.price_base", "M"),
+        ("segments.0.items_per_order", "M"),
+        ("channels.search.price.amount_base", "M"),
+        ("channels.search.saturation.half_saturation", "src"),
+        ("channels.search.adstock.half_life_days", "E"),
+        ("segments.0.elasticity", "E"),
+        ("products.0.unit_cost_base", "E"),
+        ("market.regions.DE.population.all", "E"),
+        ("market.regions.DE.customers.all.active", "M"),
+        ("budget.total_base", "M"),
+    ],
+)
+def test_only_what_the_data_tell_is_called_measured(calibrated: Calibration, path: str, evidence: str) -> None:
+    entry = provenance_of(calibrated.scenario.document, path)
+    assert entry is not None
+    assert entry.evidence == evidence
+
+
+def test_the_scenario_starts_after_the_data_and_carries_their_media_on(calibrated: Calibration, tables: Tables) -> None:
+    last = tables["transactions"]["date"].max()
+    assert isinstance(last, date)
+    assert calibrated.scenario.start == last + timedelta(days=1)
+    late = tables["media"].filter(pl.col("date") > last - timedelta(weeks=8))
+    assert calibrated.scenario.limits.total_base == pytest.approx(late["spend"].sum() / 56 * 30, rel=1e-3)
+    assert calibrated.scenario.past is not None
+
+
+def test_the_expected_market_brings_the_orders_counted(calibrated: Calibration) -> None:
+    levels, counted = calibrated.skeleton.levels, calibrated.skeleton.counted
+    assert levels.first_orders.sum() == pytest.approx(counted.first_orders.sum(), rel=0.02)
+    assert levels.repeat_orders.sum() == pytest.approx(counted.repeat_orders.sum(), rel=0.02)
+    both = levels.first_orders + levels.repeat_orders
+    np.testing.assert_allclose(both.sum(axis=1), (counted.first_orders + counted.repeat_orders).sum(axis=1), rtol=0.03)
+
+
+def test_what_is_written_is_read_back_as_it_was_made(calibrated: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "shop.yaml"
+    written = write_calibration(calibrated, path)
+    assert written.document.model_dump(exclude={"history"}) == calibrated.scenario.document.model_dump(
+        exclude={"history"}
+    )
+    assert written.past is not None
+    assert calibrated.scenario.past is not None
+    np.testing.assert_allclose(written.past.spend_base, calibrated.scenario.past.spend_base)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["shop.past.parquet", "shop.yaml"]
+    assert load_scenario(path).regions == ("DE", "GB")
+
+
+def test_no_pseudonym_stands_in_any_file(calibrated: Calibration, tables: Tables, tmp_path: Path) -> None:
+    write_calibration(calibrated, tmp_path / "shop.yaml")
+    somebody = str(tables["transactions"]["customer"][0]).encode()
+    assert all(somebody not in file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_row_order_changes_nothing(calibrated: Calibration, tables: Tables) -> None:
+    turned = calibrate_tables({name: rows.reverse() for name, rows in tables.items()}, options=OPTIONS)
+    assert turned.document.data == calibrated.document.data
+
+
+def test_orders_without_media_leave_media_as_they_were_and_say_so_loudly(tables: Tables) -> None:
+    found = calibrate_tables({"transactions": tables["transactions"]}, options=OPTIONS)
+    assert "no_media" in codes(found)
+    assert next(finding for finding in found.findings if finding.code == "no_media").is_loud
+    for channel in found.scenario.channels:
+        entry = provenance_of(found.scenario.document, f"channels.{channel}.price.amount_base")
+        assert entry is not None
+        assert entry.evidence != "M"
+
+
+def test_orders_without_customers_have_no_repeat_model_and_say_so_loudly(tables: Tables) -> None:
+    nameless = tables["transactions"].with_columns(pl.lit(None, dtype=pl.String).alias("customer"))
+    found = calibrate_tables({**tables, "transactions": nameless}, options=OPTIONS)
+    assert "no_customers" in codes(found)
+    assert found.base is None
+    assert found.scenario.segments == ("all",)
+
+
+def test_a_list_of_costs_is_measured_and_the_rest_stated(tables: Tables) -> None:
+    skus = {"lamps": 10.0, "textiles": 11.0, "shade": 2.0}
+    found = calibrate_tables(tables, options=replace(OPTIONS, costs=Costs(by_sku=skus, gross_margin=None)))
+    costs = {product.price_base: product.unit_cost_base for product in found.scenario.document.products}
+    assert costs[39.0] == 10.0  # lamps are a band of their own
+    assert all(2.0 <= cost <= 11.0 for cost in costs.values())
+    entry = provenance_of(found.scenario.document, "products.0.unit_cost_base")
+    assert entry is not None
+    assert entry.evidence == "M"
+    assert "costs_assumed" not in codes(found)
+
+
+def _line(day: date, number: int, **columns: object) -> dict[str, object]:
+    plain = {"country": "DE", "sku": "a", "quantity": 1.0, "unit_price": 9.0, "net_revenue": 9.0, "status": "sold"}
+    return {"date": day, "order_id": str(number), "customer": f"c{number}", "currency": "EUR", **plain, **columns}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([], "no orders"),
+        ([_line(date(2026, 3, 1), n) for n in range(200)], "cover 1 days"),
+        ([_line(date(2026, 3, 1) + timedelta(days=n), n, customer="one") for n in range(200)], "No country has"),
+        ([_line(date(2026, 3, 1) + timedelta(days=n % 60), n, quantity=0.0) for n in range(200)], "is a sale"),
+        ([_line(date(2026, 3, 1) + timedelta(days=n % 60), n, status="cancelled") for n in range(200)], "currency"),
+    ],
+    ids=["nothing", "one day", "one customer", "zero sales", "all cancelled"],
+)
+def test_data_that_tell_nothing_are_refused_with_what_to_do(rows: list[dict[str, object]], message: str) -> None:
+    with pytest.raises((CalibrationError, UsageError), match=message):
+        calibrate_tables({"transactions": table("transactions", rows)}, options=OPTIONS)
