@@ -198,7 +198,7 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "decide_less_often": "Decide less often, or let the logging policy explore more, so that weights multiply less.",
     "widen_state": "Put what carries over (adstock, fatigue, remaining budget) into the state.",
     "ask_sequential": "Ask the sequential question: {sequential}.",
-    "longer_rewards": "Log with rewards over {days:.0f} days or more: tactics.window_days in the scenario's file.",
+    "longer_rewards": "Log rewards of {days:.0f} days or more: tactics.window_days in the scenario's file.",
     "log_events": "Log until some hundred rewards differ from the usual one.",
     "drawn_by_id": "Rows of one {column} took the same action far more often than independent draws would "
     "({distinct:,} different ones in {rows:,} rows): the arm was drawn once for each, so that rows are not "
