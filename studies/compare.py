@@ -296,14 +296,18 @@ def _chosen(policies: Sequence[str | Policy], shelf: PolicyShelf, on_progress: P
     """Those asked for, then the built-in ones that are not yet there, each under a name of its own."""
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
     wanted += [(name, False) for name in NAMES if name not in policies]
-    found: list[_Chosen] = []
+    made: list[tuple[str, Policy, bool]] = []
     for asked, asked_for in wanted:
         text = asked if isinstance(asked, str) else ""
         if text and text not in shelf:
             on_progress(f"{text}, made ready", 0, 0)
-        policy = shelf.policy(asked) if isinstance(asked, str) else asked
-        # Runs of one agent have one name; their folders tell them apart.
-        own = text.rstrip("/\\") if text and Path(text).is_dir() and text not in NAMES else policy.name
+        made.append((text, shelf.policy(asked) if isinstance(asked, str) else asked, asked_for))
+    found: list[_Chosen] = []
+    for text, policy, asked_for in made:
+        # Runs of one agent have one name, and so have files of one name; their folders tell them apart.
+        alike = {mine for mine, other, _ in made if mine and other.name == policy.name}
+        is_path = text not in NAMES and (Path(text).is_dir() or len(alike) > 1)
+        own = text.rstrip("/\\") if text and is_path else policy.name
         name, count, taken = own, 1, [one.name for one in found]
         while name in taken:
             count += 1

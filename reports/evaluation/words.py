@@ -198,15 +198,16 @@ def estimand_words(evaluation: LogEvaluation) -> tuple[str, ...]:
                 "for as in the log, and what a decision does to later situations is not in it."
             ),
         )
+    reach = evaluation.log.reward_reach
+    later = "where spend carries over, customers tire or a budget is shared, ask the sequential question."
+    if reach is not None and reach.overlaps:  # that question refuses such a log
+        later = f"it is told by the {reach.reward_days} days that a reward covers, and by nothing after them."
     return (
         (
             f"The mean reward of one decision{unit} if {evaluation.policy} chose the action, in the situations that "
             "the log visited."
         ),
-        (
-            "What a decision does to later situations is not in it: where spend carries over, customers tire or a "
-            "budget is shared, ask the sequential question."
-        ),
+        f"What a decision does to later situations is not in it: {later}",
     )
 
 
