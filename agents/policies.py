@@ -10,7 +10,7 @@ from xbopt.agents.baselines.greedy_roas import greedy_roas_plan
 from xbopt.agents.baselines.proportional import proportional_plan
 from xbopt.agents.baselines.uniform import uniform_plan
 from xbopt.agents.planner.policy import average_plan, planner_policy
-from xbopt.agents.planner.replanning import replanning_around, replanning_policy
+from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around, replanning_policy
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.plan import ScheduledPolicy
@@ -42,6 +42,7 @@ REACTING: tuple[str, ...] = ("replan",)
 NAMES: tuple[str, ...] = (*BUILT_IN, *REACTING)
 """Names of all built-in policies."""
 
+_HOW_TO_NAME_PLANS = f"Built in: {', '.join(BUILT_IN)}; or name a plan's CSV file."
 _SAME_BUDGET = 1e-9  # relative
 
 
@@ -52,20 +53,29 @@ def built_in_policy(name: str, market: MarketParameters) -> ScheduledPolicy:
         PolicyError: There is none.
     """
     if name not in BUILT_IN:
-        raise PolicyError(
-            f"There is no policy {name!r}.{suggest(name, NAMES)} Built in: {', '.join(NAMES)}; "
-            "or name a plan's CSV file or the folder of a training run."
-        )
+        raise PolicyError(f"There is no plan {name!r}.{suggest(name, BUILT_IN)} {_HOW_TO_NAME_PLANS}")
     return BUILT_IN[name](market)
 
 
 def mark_of(name_or_path: str) -> str:
-    """What tells a plan's file or a training run from others of its name: the first of its hash; empty for built in."""
-    path = Path(name_or_path)
-    if name_or_path in NAMES or not name_or_path:
+    """What tells a plan's file or a training run from others of its name: the first of its hash; empty for built in.
+
+    A re-planner has the mark of the plan that it starts from.
+    """
+    named = planned_under(name_or_path)
+    if named in NAMES or not named:
         return ""
+    path = Path(named)
     content = path if path.is_file() else path / "policy"
     return sha256_of_content(content)[:8] if content.exists() else ""
+
+
+def called(name_or_path: str) -> str:
+    """What the policy of a built-in name, of a plan's file, or of a re-planner of either is called in a log."""
+    if not reacts(name_or_path):
+        return Path(name_or_path).name if is_plan_file(name_or_path) else name_or_path
+    plan = called(planned_under(name_or_path))
+    return "replan" if plan == "planner" else f"{_REPLAN_OF}{plan}"
 
 
 def policy_from(name_or_path: str, market: MarketParameters) -> Policy:
@@ -102,6 +112,16 @@ def run_notes(name_or_path: str, market: MarketParameters) -> tuple[str, ...]:
     return (note,)
 
 
+def reacts(name_or_path: str) -> bool:
+    """Whether a name is that of the re-planner, of the planner's plan or of another."""
+    return name_or_path in REACTING or name_or_path.startswith(_REPLAN_OF)
+
+
+def planned_under(name_or_path: str) -> str:
+    """The plan that a re-planner starts from, by name or path; what is no re-planner is a plan itself."""
+    return "planner" if name_or_path in REACTING else name_or_path.removeprefix(_REPLAN_OF)
+
+
 class PolicyShelf:
     """Policies of one market, each made once; the plan of ``planner`` and ``replan`` comes from one search."""
 
@@ -121,10 +141,28 @@ class PolicyShelf:
         return self._made[name_or_path]
 
     def plan(self, name: str) -> ScheduledPolicy:
-        """A built-in plan, or a plan's file; see ``built_in_policy``."""
+        """A plan that is known before the first day: a built-in one, or a plan's file.
+
+        Raises:
+            PolicyError: There is none of that name, or it names a policy that reacts.
+        """
         if is_plan_file(name):
             return read_plan(name, self.market.scenario)
+        if reacts(name) or (Path(name) / "config.yaml").is_file():
+            what = "a training run" if Path(name).is_dir() else "a policy that reacts to results"
+            raise PolicyError(
+                f"{name} is {what}, and a plan that is known before the first day is wanted. {_HOW_TO_NAME_PLANS}"
+            )
         return self._planned().schedule if name == "planner" else built_in_policy(name, self.market)
+
+    def replanner(self, name: str) -> ReplanningPolicy:
+        """The re-planner of a plan, or of the plan that ``replan`` and ``replan:PLAN`` mean; see ``plan``."""
+        name = planned_under(name)
+        if name == "planner":
+            found = self.policy("replan")
+            assert isinstance(found, ReplanningPolicy), "it is built in"
+            return found
+        return replanning_around(self.market, self.plan(name))
 
     def _make(self, name_or_path: str) -> Policy:
         if name_or_path == "replan":
@@ -133,8 +171,13 @@ class PolicyShelf:
             return self._replanning_of(name_or_path.removeprefix(_REPLAN_OF))
         if is_plan_file(name_or_path):
             return read_plan(name_or_path, self.market.scenario)
-        if name_or_path in BUILT_IN or not Path(name_or_path).is_dir():
+        if name_or_path in BUILT_IN:
             return self.plan(name_or_path)
+        if not Path(name_or_path).is_dir():
+            raise PolicyError(
+                f"There is no policy {name_or_path!r}.{suggest(name_or_path, NAMES)} Built in: {', '.join(NAMES)}; "
+                "or name a plan's CSV file or the folder of a training run."
+            )
         if not (Path(name_or_path) / "config.yaml").is_file():
             raise PolicyError(f"The folder {name_or_path} is no training run: config.yaml is missing.")
         return trained_policy(RunDirectory.open(Path(name_or_path)), self.market)

@@ -39,7 +39,7 @@ class TrainingSettings:
         steps: Decisions to learn from; None for no limit. One is a world on a decision morning, once for each way in
             which it was played on to learn from: a branch counts as one.
         time_limit_seconds: Wall-clock limit; None for none.
-        plan: Name of the plan that decisions are relative to; the planner's where None.
+        plan: What decisions are relative to: a plan, or ``replan:`` and a plan; the planner's where None.
         options: The agent's own options, by name.
     """
 
@@ -131,6 +131,11 @@ class TrainingSummary:
     anchor_reward_base: float = float("nan")
     tolerance_base: float = 0.0
     test: FinalFigures | None = None
+
+    @property
+    def keeps_anchor(self) -> bool:
+        """Whether the policy that was kept does what ``anchor`` does: nothing better was found."""
+        return abs(self.gain_base) <= self.tolerance_base
 
 
 OnProgress = Callable[[TrainingProgress], None]
@@ -262,8 +267,9 @@ def train(
             ``time_limit_seconds`` has to be given.
         time_limit_seconds: Wall-clock limit.
         seed: Seed of everything: worlds, noise, the network's first weights, exploration.
-        plan: Name of the built-in plan that decisions are relative to, or a plan's file; the planner's where left
-            out.
+        plan: Name of the built-in plan that decisions are relative to, or a plan's file; ``replan:`` and either is the
+            re-planner of that plan. A bandit learns around the re-planner of a plan, and PPO around a plan itself, but
+            around the re-planner of the planner's, which is taken where this is left out.
         options: The agent's own options, by name; see ``docs/training.md``.
         resume: Go on with the run that is there.
         on_progress: Called after every evaluation.

@@ -80,6 +80,7 @@ def dataset_command(
             "format": data_format,
             "id": dataset_id(logged) if data_format == "minari" else None,
             "scenario_hash": logged.scenario_hash,
+            "truth_hash": logged.task.truth_hash,
             "policy": logged.policy,
             "episodes": logged.episodes,
             "steps": int(logged.actions.shape[0] * logged.actions.shape[1]),

@@ -195,7 +195,7 @@ def _explain_log(scenario: "Scenario", *, share_is_the_usual: bool, by_factors: 
         if by_factors:
             over = "of each factor (channel spend, discount, timing, pace), one notch around the policy's wish"
         say(f"Logging with {share} exploration {over} (tactics.exploration; change it with --exploration).")
-    for note in log_notes(scenario):
+    for note in log_notes(scenario, by_factors=by_factors):
         say(f"Note: {note}")
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbopt.cli.completion import agent_names
-from xbopt.cli.options import JsonOption, ScenarioArgument, SetOption
+from xbopt.cli.completion import agent_names, scenario_names
+from xbopt.cli.options import JsonOption, SetOption
 from xbopt.cli.terminal import print_json, result_console, say, table, terminal_numbers
 from xbopt.core.errors import UsageError
 
@@ -24,7 +24,14 @@ _DEFAULT_STEPS, _DEFAULT_SECONDS = 200_000, 900.0
 
 
 def train_command(
-    scenario: ScenarioArgument,
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="A YAML file, the name of a shipped scenario, or that of a task card (quickstart-v0).",
+            autocompletion=scenario_names,
+        ),
+    ],
     agent: Annotated[str, typer.Option("--agent", help="Who learns: {agents}.", autocompletion=agent_names)],
     out: Annotated[Path, typer.Option("--out", help="Folder of the run; new, unless --resume is given.")],
     steps: Annotated[
@@ -45,7 +52,8 @@ def train_command(
         str | None,
         typer.Option(
             "--plan",
-            help="Plan that decisions are relative to: {plans}, or a plan's CSV file. [default: planner]",
+            help="What decisions are relative to: {plans}, or a plan's CSV file. ppo learns around the plan, a bandit "
+            "around its re-planner; with replan:PLAN both do. The default, planner, is re-planned for both.",
             show_default=False,
         ),
     ] = None,
@@ -62,11 +70,15 @@ def train_command(
     """Train an agent on a scenario, and keep its best policy on worlds that it never trained on."""
     from xbopt.agents.training import train
     from xbopt.core.scenario.loading import load_scenario
+    from xbopt.studies.cards import shipped_cards
 
     seconds = None if time_limit is None else _seconds(time_limit)
-    if steps is None and seconds is None:
-        steps, seconds = _DEFAULT_STEPS, _DEFAULT_SECONDS
-    loaded = load_scenario(scenario, overrides=changes or [])
+    if scenario in shipped_cards():
+        loaded, steps = _of_card(scenario, steps, changes)
+    else:
+        loaded = load_scenario(scenario, overrides=changes or [])
+        if steps is None and seconds is None:
+            steps, seconds = _DEFAULT_STEPS, _DEFAULT_SECONDS
     try:
         with _bar(f"{loaded.name}, {agent}", loaded.base_currency) as on_progress:
             summary = train(
@@ -84,12 +96,31 @@ def train_command(
     except KeyboardInterrupt:
         if any((out / "checkpoints").glob("*")):
             say(f"Go on from the last evaluation by the same command with --resume (--out {out}).")
+        elif not (out / "config.yaml").is_file():
+            say(f"Interrupted while planning: nothing was begun, and nothing written to {out}.")
+        else:
+            say(f"Interrupted before the first evaluation: nothing was learnt. Remove {out}, or name another folder.")
         raise
     if as_json:
         print_json(_as_json(loaded, agent, seed, out, summary))
     else:
         _print_summary(loaded, agent, summary)
-    say(f"Run: {out}. Play its policy: xbopt simulate {scenario} --policy {out}")
+    is_card = scenario in shipped_cards()
+    say(f"Run: {out}. Play its policy: xbopt simulate {loaded.name if is_card else scenario} --policy {out}")
+    if is_card:
+        say(f'Judge it in the test worlds of the card: evaluate_agent("{out}", "{scenario}") in Python.')
+
+
+def _of_card(name: str, steps: int | None, changes: list[str] | None) -> "tuple[Scenario, int]":
+    """The scenario of a card, and the steps to take: no more than its budget."""
+    from xbopt.studies.cards import load_card
+
+    if changes:
+        raise UsageError(f"{name} is frozen: a card takes no --set. Name its scenario instead.")
+    card = load_card(name)
+    if steps is not None and steps > card.steps:
+        raise UsageError(f"--steps {steps} is more than the budget of {name}, {card.steps:,} decisions.")
+    return card.training_scenario(), steps or card.steps
 
 
 def _seconds(text: str) -> float:
@@ -147,6 +178,7 @@ def _as_json(scenario: "Scenario", agent: str, seed: int, out: Path, summary: "T
         "agent": agent,
         "seed": seed,
         "run": str(out),
+        "keeps_anchor": summary.keeps_anchor,
         **asdict(summary),
     }
 
@@ -157,10 +189,20 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
     def money(amount: float) -> str:
         return numbers.number(amount, "money", symbol=False)
 
-    console.print(
-        f"{scenario.name}: {agent} learnt from {summary.steps:,} decisions; stopped: {summary.stopped}.", markup=False
-    )
     anchor = summary.anchor or summary.plan
+    # What is kept where nothing was better is the anchor: its gain over the plan is not the agent's.
+    own = anchor if summary.keeps_anchor else agent
+    if summary.keeps_anchor:
+        console.print(
+            f"The policy of this run is {anchor} itself: {agent} found nothing that was shown to be better. More time, "
+            "or another encoding (docs/training.md).",
+            markup=False,
+        )
+    console.print(
+        f"{scenario.name}: {agent} learnt from {summary.steps:,} decisions; policy to beat: {anchor}; stopped: "
+        f"{summary.stopped}.",
+        markup=False,
+    )
     made = table(
         f"Validation, {summary.validation_worlds} worlds",
         "",
@@ -171,12 +213,12 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
     if anchor != summary.plan:
         made.add_row(f"Reward of {anchor}", money(summary.anchor_reward_base), "")
         made.add_row(
-            f"Gain of {agent} over {summary.plan}", money(summary.over_plan_base), money(summary.over_plan_se_base)
+            f"Gain of {own} over {summary.plan}", money(summary.over_plan_base), money(summary.over_plan_se_base)
         )
     made.add_row(f"Gain of {agent} over {anchor}", money(summary.gain_base), money(summary.gain_se_base))
     console.print(made)
     if summary.test is not None:
-        _print_test(summary.test, scenario.base_currency, agent)
+        _print_test(summary.test, scenario.base_currency, own)
     else:
         say(
             "No test worlds were played: test_worlds is 0, or the objective is margin alone. The validation figures "
@@ -187,22 +229,23 @@ def _print_summary(scenario: "Scenario", agent: str, summary: "TrainingSummary")
             "No policy of this run meets the soft constraints on the validation worlds; the one that was kept misses "
             f"them by {summary.missed:.3g} of their scale. More steps help, or a lower floor."
         )
-    if not summary.gain_base > summary.tolerance_base:
+    if not summary.keeps_anchor and not summary.gain_base > summary.tolerance_base:
         say(f"Nothing was shown to be better than {anchor}: more time, or another encoding (docs/training.md).")
 
 
-def _print_test(test: "FinalFigures", currency: str, agent: str) -> None:
+def _print_test(test: "FinalFigures", currency: str, own: str) -> None:
+    """The test worlds' figures; ``own`` is the policy that was kept, be it the agent's or the one it began with."""
     numbers = terminal_numbers(currency)
 
     def money(amount: float) -> str:
         return numbers.number(amount, "money", symbol=False)
 
-    made = table(f"Test, {test.worlds} worlds that chose nothing", "", currency, f"{agent} ahead by", "95 %", "Verdict")
+    made = table(f"Test, {test.worlds} worlds that chose nothing", "", currency, f"{own} ahead by", "95 %", "Verdict")
     for name, reward in test.reward_base.items():
         ahead = test.ahead.get(name)
         if ahead is None:
-            made.add_row(f"Reward of {name}", money(reward), "", "", "")
-        else:
+            made.add_row(f"Reward of {own}", money(reward), "", "", "")
+        elif name != own:
             between = f"{money(ahead.low)} to {money(ahead.high)}"
             made.add_row(f"Reward of {name}", money(reward), money(ahead.mean), between, ahead.verdict)
     result_console().print(made)

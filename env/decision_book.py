@@ -33,6 +33,7 @@ from xbopt.core.decisions.policy import (
     anchor_name,
 )
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.memory import reward_reach
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.contexts import cell_contexts, context_names, window_reward
 from xbopt.env.observation import CHANNEL_FEATURES, RecentResults, observe
@@ -65,6 +66,7 @@ def log_schema(
     factors: CellFactors | None = None,
     anchor: str = "",
     anchor_spend: tuple[float, ...] = (),
+    anchor_mark: str = "",
 ) -> DecisionLogSchema:
     """Names and units of a scenario's decision log. The context is what a cell sees, and which cell it is.
 
@@ -75,18 +77,22 @@ def log_schema(
         factors: What decisions are made of; None where they are tactics.
         anchor: The policy that the neutral levels of the factors are; empty where nobody says.
         anchor_spend: What it wishes on the first morning; see ``first_wish``.
+        anchor_mark: Tells it from another file's policy of its name; empty where the name says it all.
     """
     made = () if factors is None else zip(factors.names, factors.labels, factors.neutral, strict=True)
+    deals = bool(scenario.menu.discount_frac.any()) if factors is None else "discount" in factors.names
     return DecisionLogSchema(
         context_names=context_names(scenario),
         action_labels=() if factors is not None else action_labels or scenario.menu.labels,
         factors=tuple(LoggedFactor(name=name, labels=labels, neutral=neutral) for name, labels, neutral in made),
         anchor=anchor,
         anchor_spend=anchor_spend,
+        anchor_mark=anchor_mark,
         reward_unit=scenario.base_currency,
         cost_unit=scenario.base_currency,
         observation_names=observation_names(scenario.channels, CHANNEL_FEATURES),
         shadows=tuple(shadow.about for shadow in shadows),
+        reward_reach=reward_reach(scenario.document, deals=deals),
     )
 
 
@@ -118,8 +124,11 @@ def open_book(
     seed: int,
     world_seed: int | None,
     shadows: Sequence[Shadow] = (),
+    anchor_mark: str = "",
 ) -> Generator[DecisionBook]:
     """Open a decision log; the file appears only when the block ends without an exception.
+
+    ``anchor_mark`` tells the policy that notches are around from another file's of its name.
 
     Raises:
         UsageError: The policy gives no probabilities, or the file cannot be written there.
@@ -147,6 +156,7 @@ def open_book(
             factors=factors,
             anchor=anchor_name(policy),
             anchor_spend=first_wish(policy, market),
+            anchor_mark=anchor_mark,
         )
         for shadow in shadows:
             if isinstance(shadow.policy, FactoredPolicy) and not same_wish(

@@ -66,6 +66,7 @@ class CampaignSettings:
         """
         one_of("encoding", self.encoding, ENCODINGS)
         one_of("form", self.form, FORMS)
+        check_form(self.encoding, self.form)
         one_of("objective", self.objective, OBJECTIVES)
         for field in fields(self):
             name, value = field.name, cast("object", getattr(self, field.name))
@@ -78,6 +79,19 @@ class CampaignSettings:
             ):
                 least = 1 if name in {"days_per_step", "cycle"} else 0
                 object.__setattr__(self, name, whole_number(name, value, least=least))
+
+
+def check_form(encoding: str, form: str) -> None:
+    """Refuse a form that would do nothing.
+
+    Raises:
+        UsageError: Residual actions have one form.
+    """
+    if encoding == "residual" and form != "factored":
+        raise UsageError(
+            f"form is {form!r}, and residual actions have one form: leave it out, or name another encoding, as in "
+            "encoding=tactics."
+        )
 
 
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:

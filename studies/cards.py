@@ -17,10 +17,12 @@ from xbopt.core.documents.yaml_files import load_yaml
 from xbopt.core.documents.yaml_text import parse_yaml
 from xbopt.core.errors import UsageError
 from xbopt.core.scenario.fields import Section, Text
+from xbopt.core.scenario.loading import load_scenario
+from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.actions import Actions, EncodingName, Form
 from xbopt.env.features import Float32Array
-from xbopt.env.settings import Objective
-from xbopt.studies.tasks import Task, scaled_env
+from xbopt.env.settings import FIRST_WORLDS, Objective
+from xbopt.studies.tasks import CHANGED, Task, scaled_env
 
 if TYPE_CHECKING:
     import gymnasium
@@ -102,6 +104,29 @@ class Card(Section):
             form=self.form,
             objective=self.objective,
         )
+
+    def training_scenario(self) -> Scenario:
+        """The scenario that agents of xbopt train on; ``xbopt.agents.train`` plays the worlds of the train split.
+
+        Raises:
+            UsageError: The scenario has changed since the card was frozen, or training knows no such task.
+        """
+        other = {name: self.split(name).first for name in SPLITS} != {name: FIRST_WORLDS[name] for name in SPLITS}
+        reasons = {
+            "its seller is wrong about the worlds, and training here takes the scenario for the truth": self.truth,
+            "its splits begin with other worlds than those that training plays": other,
+            f"its objective is {self.objective}": self.objective != "margin_and_customers",
+            f"its noise seed is {self.seed}": self.seed != 0,
+        }
+        if why := [reason for reason, holds in reasons.items() if holds]:
+            raise UsageError(
+                f"{self.card} is no task for xbopt train: {why[0]}. Train on its scenario, {self.scenario}, and judge "
+                f'the run by the card: evaluate_agent("RUN_DIR", "{self.card}"). To learn in its worlds: card.env().'
+            )
+        loaded = load_scenario(self.scenario)
+        if loaded.hash != self.scenario_hash:
+            raise UsageError(CHANGED.format("scenario", self.scenario, loaded.hash, self.scenario_hash))
+        return loaded
 
     def split(self, name: Split) -> Worlds:
         """The worlds of a split.

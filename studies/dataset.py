@@ -106,7 +106,8 @@ def record_episodes(
         scenario_hash=believed.scenario.hash,
         truth_hash=opened.market.scenario.hash if task.truth else "",
         anchor=anchor,
-        encoding="residual" if isinstance(acting, DirectPolicy) else task.encoding,
+        encoding="residual" if (names := isinstance(acting, DirectPolicy)) else task.encoding,
+        form="factored" if names else task.form,
     )
     parts: list[LoggedEpisodes] = []
     for start in range(0, episodes, CHUNK_WORLDS):

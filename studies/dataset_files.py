@@ -1,5 +1,6 @@
 """Logged episodes as files that offline reinforcement learning libraries read: Minari and d3rlpy, both HDF5."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from xbopt.agents.policies import mark_of
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import UsageError
 from xbopt.core.extras import need_extra
@@ -26,15 +28,31 @@ _D3RLPY_VERSION = "2.1"  # of the file format that d3rlpy 2 reads
 
 
 def dataset_id(logged: LoggedEpisodes) -> str:
-    """Name by which ``minari.load_dataset`` finds it: ``xbopt/SCENARIO/POLICY-v0``."""
-    plain = [
-        re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") for name in (Path(logged.task.scenario).stem, logged.policy)
-    ]
-    return f"xbopt/{plain[0]}/{plain[1]}-v0"
+    """Name by which ``minari.load_dataset`` finds it: ``xbopt/SCENARIO/POLICY_HASH-v0``.
+
+    The hash is of all that makes the data what it is: the scenario by its own hash with what was changed, the truth
+    that the seller does not know, policy, objective, seed, worlds and episodes. Other data has another name.
+    """
+    task = logged.task
+    what = {
+        **task.as_json(),
+        "scenario": logged.scenario_hash,  # wherever its file lies
+        "plan": [Path(task.plan).name, mark_of(task.plan)],
+        "anchor": [Path(task.anchor).name, mark_of(task.anchor)],
+        "policy": logged.policy,
+        "seed": logged.seed,
+        "first_world": int(logged.world[0]),
+        "episodes": logged.episodes,
+    }
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:8]
+    plain = [re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") for name in (Path(task.scenario).stem, logged.policy)]
+    return f"xbopt/{plain[0]}/{plain[1]}_{digest}-v0"
 
 
 def about(logged: LoggedEpisodes, *, author: str) -> dict[str, Any]:
     """What a reader of the data must know, ready for JSON."""
+    truth = logged.task.truth
+    hidden = f", in worlds where this holds, and the seller does not know it: {'; '.join(truth)}" if truth else ""
     return {
         "author": [author],
         "license": LICENSE,
@@ -42,6 +60,7 @@ def about(logged: LoggedEpisodes, *, author: str) -> dict[str, Any]:
         "algorithm_name": logged.policy,
         "scenario": logged.task.scenario,
         "scenario_hash": logged.scenario_hash,
+        "truth_hash": logged.task.truth_hash,
         "task": logged.task.as_json(),
         "seed": logged.seed,
         "first_world": int(logged.world[0]),
@@ -51,9 +70,9 @@ def about(logged: LoggedEpisodes, *, author: str) -> dict[str, Any]:
         "action_names": list(logged.action_names),
         "choices": logged.choices.tolist(),
         "description": (
-            f"Simulated campaigns of {logged.task.scenario} under {logged.policy}. Entries of an action are drawn "
-            "independently; infos hold the probability of each (propensity), the world, the day and the reward's terms "
-            "in base currency. Simulated data: no person or shop stands behind them."
+            f"Simulated campaigns of {logged.task.scenario} under {logged.policy}{hidden}. Entries of an action are "
+            "drawn independently; infos hold the probability of each (propensity), the world, the day and the reward's "
+            "terms in base currency. Simulated data: no person or shop stands behind them."
         ),
     }
 

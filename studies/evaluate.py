@@ -7,9 +7,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decisions.policy import FactoredPolicy, TacticPolicy
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.loading import scenario_of
+from xbopt.core.scenario.memory import reward_reach
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.workers import Engine
 from xbopt.ope.logs.episodes import evaluate_log_sequentially
@@ -134,6 +137,7 @@ def evaluate(
             as_of=parse_moment(as_of) if isinstance(as_of, str) else as_of,
             cluster_days=cluster_days,
         )
+    log = _with_reach(log, policy, scenario)
     for what, wanted in (
         ("--estimand sequential", estimand == "sequential"),
         ("--sequence", sequence),
@@ -200,6 +204,20 @@ def evaluate(
     if self_test:
         evaluation = with_self_test(evaluation, asked)
     return evaluation if estimators is None else with_estimators(evaluation, tuple(estimators))
+
+
+def _with_reach(log: EvaluationLog, policy: object, scenario: str | Scenario | None) -> EvaluationLog:
+    """A log that does not say how far its rewards reach, with what the scenario that wrote it says."""
+    if not log.own or log.reward_reach is not None:
+        return log
+    wrote = None if scenario is None else scenario_of(scenario)
+    if wrote is None and isinstance(policy, str | Path) and (Path(policy) / "config.yaml").is_file():
+        wrote = RunDirectory.open(Path(policy)).scenario()
+    if wrote is None or wrote.hash != log.scenario_hash:
+        return log  # another one is refused where the policy is placed in it
+    factors = [factor.name for factor in log.factors]
+    deals = "discount" in factors if factors else bool(wrote.menu.discount_frac.any())
+    return log.with_reward_reach(reward_reach(wrote.document, deals=deals))
 
 
 def _check_bounds(bounds: tuple[float, float] | None) -> None:

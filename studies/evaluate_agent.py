@@ -4,7 +4,7 @@ All policies meet the same worlds with the same luck (``studies/compare.py``); t
 with, is the re-planner.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
@@ -13,6 +13,7 @@ import numpy as np
 
 from xbopt.agents.policies import NAMES
 from xbopt.agents.training import TEST_WORLDS
+from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.paired import PairedDifference
 from xbopt.env.actions import ENCODINGS, FORMS, EncodingName, Form
@@ -24,7 +25,7 @@ from xbopt.studies.cards import Card, load_card, shipped_cards
 from xbopt.studies.compare import ComparedPolicy, ComparisonResult, GapClosed, compare
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.simulate import Progress
-from xbopt.studies.tasks import Task
+from xbopt.studies.tasks import OpenTask, Task
 
 if TYPE_CHECKING:
     import gymnasium
@@ -59,7 +60,7 @@ class AgentEvaluation:
     Attributes:
         task: Name of the card or scenario.
         agent: Name of the agent.
-        encoding: Encoding of its actions.
+        encoding: Encoding of its actions; None for a policy of xbopt.
         metric: What policies are ranked by.
         first_world: Number of the first test world.
         notes: What a reader must know, in sentences.
@@ -68,7 +69,7 @@ class AgentEvaluation:
 
     task: str
     agent: str
-    encoding: EncodingName
+    encoding: EncodingName | None
     metric: str
     first_world: int
     notes: tuple[str, ...]
@@ -117,10 +118,10 @@ class AgentEvaluation:
 
 
 def evaluate_agent(
-    agent: Predicts | Answer,
+    agent: Predicts | Answer | Policy | str | Path,
     card_or_scenario: Card | Task | str | Path,
     *,
-    name: str = "agent",
+    name: str | None = None,
     encoding: EncodingName | None = None,
     form: Form | None = None,
     days_per_step: int | None = None,
@@ -136,13 +137,14 @@ def evaluate_agent(
     oracle_worlds: int = 0,
     on_progress: Progress | None = None,
 ) -> AgentEvaluation:
-    """Play an agent that was trained elsewhere, beside planner, re-planner and simple plans, in test worlds.
+    """Play an agent that was trained elsewhere, or here, beside planner, re-planner and simple plans, in test worlds.
 
     Args:
         agent: A model of stable-baselines3 (recurrent ones keep their state), anything else with
-            ``predict(observation)``, or a function from observations ``(B, N)`` to actions ``(B, A)``.
+            ``predict(observation)``, or a function from observations ``(B, N)`` to actions ``(B, A)``. Or a policy of
+            xbopt: the folder of a training run, a plan's file, the name of a built-in policy, or a policy.
         card_or_scenario: A task card, a task, the name of either a card or a scenario, or a file of one.
-        name: Its name in the result.
+        name: Its name in the result; ``agent``, or that of the policy of xbopt, where left out.
         encoding: What its actions mean. Left out with all of the next four, what they mean is read from the
             environment that a model of stable-baselines3 still has; else from its action space; else the task says.
         form: Form of the encoding.
@@ -164,7 +166,7 @@ def evaluate_agent(
     Raises:
         UsageError: Card or scenario is unknown or has changed, the agent's spaces are not those of the task, or a
             wrapper stood between it and the environment that it was trained in.
-        PolicyError: ``name`` is that of a built-in policy.
+        PolicyError: ``name`` is that of a built-in policy, or there is no policy of xbopt like this for the market.
         DecisionError: An answer of the agent is no action.
     """
     card, task = _task_of(card_or_scenario)
@@ -178,6 +180,14 @@ def evaluate_agent(
     opened = task.opened()
     given = {"encoding": encoding, "form": form, "days_per_step": days_per_step, "plan": plan, "anchor": anchor}
     chosen = {key: value for key, value in given.items() if value is not None}
+    if isinstance(agent, str | Path | DirectPolicy | TacticPolicy | FactoredPolicy):
+        foreign = {**given, "name": name, "normalisation": normalisation, "scaled": scaled or None}
+        own = str(agent) if isinstance(agent, Path) else agent
+        return _judged(
+            card, task, opened, _own(own, foreign), None,
+            runs=runs, seed=seed, oracle_worlds=oracle_worlds, first_world=first_world, on_progress=on_progress,
+        )  # fmt: skip
+    name = "agent" if name is None else name
     environment = environment_of(agent)
     scaled = scaled or (environment is not None and environment.is_scaled)
     trained = None if chosen or environment is None else environment.campaign
@@ -208,9 +218,45 @@ def evaluate_agent(
     )
     if name in NAMES:
         raise PolicyError(f"The agent cannot be called {name}: a built-in policy has this name.")
+    found = _judged(
+        card, task, opened, policy, campaign.settings.encoding,
+        runs=runs, seed=seed, oracle_worlds=oracle_worlds, first_world=first_world, on_progress=on_progress,
+    )  # fmt: skip
+    return replace(found, notes=notes)
+
+
+def _own(policy: Policy | str, foreign: Mapping[str, object]) -> Policy | str:
+    """A policy of xbopt, which needs nobody to say what its answers mean.
+
+    Raises:
+        UsageError: Somebody did.
+    """
+    given = [key for key, value in foreign.items() if value is not None]
+    if given:
+        raise UsageError(
+            f"{given[0]} is for agents that were trained elsewhere; {getattr(policy, 'name', policy)} is a policy of "
+            "xbopt and knows it itself."
+        )
+    return policy
+
+
+def _judged(
+    card: Card | None,
+    task: Task,
+    opened: OpenTask,
+    policy: Policy | str,
+    encoding: EncodingName | None,
+    *,
+    runs: int,
+    seed: int,
+    oracle_worlds: int,
+    first_world: int,
+    on_progress: Progress | None,
+) -> AgentEvaluation:
+    """The policy beside the others in the test worlds."""
     comparison = compare(
         opened.market,
-        [REFERENCE, policy],
+        [policy] if policy == REFERENCE else [REFERENCE, policy],
         runs=runs,
         seed=seed,
         oracle_worlds=oracle_worlds,
@@ -218,13 +264,14 @@ def evaluate_agent(
         shelf=opened.shelf,
         on_progress=on_progress,
     )
+    asked = [one.name for one in comparison.policies if one.asked_for]
     return AgentEvaluation(
         task=task.scenario if card is None else card.card,
-        agent=name,
-        encoding=campaign.settings.encoding,
+        agent=asked[-1],
+        encoding=encoding,
         metric="reward" if card is None else card.metric,
         first_world=first_world,
-        notes=notes,
+        notes=(),
         comparison=comparison,
     )
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import cast
 
 from xbopt.agents.factored_direct import FactoredDirect
-from xbopt.agents.policies import NAMES, policy_from
+from xbopt.agents.policies import BUILT_IN, NAMES, called, mark_of, planned_under, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decision_log.observations import StandAloneFactoredPolicy
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, anchor_name
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.plan_table import is_plan_file
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.env.decision_book import OTHER_ANCHOR, first_wish, same_wish
 from xbopt.ope.logs.evaluation_log import EvaluationLog
 from xbopt.ope.logs.factor_policies import levels_by_name, named_factor_policy, open_factor_probabilities
 from xbopt.ope.logs.log_policy import LogPolicy, PolicyIdentity
@@ -23,7 +25,7 @@ from xbopt.simulator.parameters import MarketParameters
 from xbopt.studies.logged_policies import BUNDLE_IN_PYTHON, scenario_of_log
 from xbopt.studies.observed_policies import axes_of, from_observation, standing_alone
 
-_HOW_CHECKED = "with --scenario the first morning of a built-in policy is held against the log's."
+_HOW_CHECKED = "with --scenario the first morning of a built-in policy or a plan's file is held against the log's."
 
 
 def factored_policy(
@@ -71,10 +73,10 @@ def factored_policy(
 
 
 def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, exploration: float | None) -> LogPolicy:
-    known = named_factor_policy(name, log, exploration=exploration)
+    known = named_factor_policy(called(name), log, exploration=exploration)
     if known is not None:
         loaded = None if scenario is None else scenario_of_log(name, log, scenario)  # has to be the one that wrote it
-        return known if name != anchor_of(log) else _checked_by_name(name, known, loaded, log)
+        return known if called(name) != anchor_of(log) else _checked_by_name(name, known, loaded, log)
     path, around = Path(name), anchor_of(log)
     if (path / "config.yaml").is_file():
         return _run(path, log, scenario, exploration)
@@ -96,12 +98,22 @@ def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, explo
 
 
 def _checked_by_name(name: str, known: LogPolicy, scenario: Scenario | None, log: EvaluationLog) -> LogPolicy:
-    """The anchor of a log, asked for by its name: held against the built-in policy where the scenario is known.
+    """The anchor of a log, asked for by its name, or by the file that it came from.
+
+    A file is held against the log's mark; without one, and for a built-in policy, the first morning's wish is.
 
     Raises:
-        PolicyError: The built-in policy of the name wishes something else on the first morning.
+        PolicyError: Another plan lies under the policy of that name.
     """
-    if scenario is not None and name in NAMES and _states_wish(log):
+    plan, stated = planned_under(name), _mark(log)
+    own = mark_of(name)
+    if not own and name != anchor_of(log) and is_plan_file(plan):
+        raise PolicyError(f"{plan}: there is no such file. Without a folder, {called(name)} is the log's own anchor.")
+    if own and stated:
+        if own != stated:
+            raise PolicyError(OTHER_ANCHOR.format(name, anchor_of(log)))
+        return known
+    if scenario is not None and (plan in BUILT_IN or Path(plan).is_file()) and _states_wish(log):
         market = build_market(scenario)
         asked = policy_from(name, market)
         if isinstance(asked, DirectPolicy):
@@ -160,11 +172,13 @@ def _check_anchor(policy: FactoredPolicy, market: MarketParameters, log: Evaluat
     Raises:
         PolicyError: It wishes something else on the first morning.
     """
-    from xbopt.env.decision_book import OTHER_ANCHOR, first_wish, same_wish
-
     stated = log.converter.schema.anchor_spend if isinstance(log.converter, OwnRows) else ()
     if anchor_of(log) == anchor_name(policy) and not same_wish(first_wish(policy, market), stated):
         raise PolicyError(OTHER_ANCHOR.format(policy.name, anchor_of(log)))
+
+
+def _mark(log: EvaluationLog) -> str:
+    return log.converter.schema.anchor_mark if isinstance(log.converter, OwnRows) else ""
 
 
 def _states_wish(log: EvaluationLog) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from xbopt.agents.exploration import ExploringPolicy, over_the_menu
-from xbopt.agents.policies import NAMES, mark_of, policy_from
+from xbopt.agents.policies import NAMES, mark_of, planned_under, policy_from, reacts
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decision_log.observations import StandAlonePolicy
@@ -54,7 +54,7 @@ def from_name(
         from xbopt.studies.saved_bandits import saved_bandit
 
         return saved_bandit(path, log)
-    if name in NAMES or (is_plan_file(path) and scenario is not None):
+    if planned_under(name) in NAMES or (is_plan_file(path) and scenario is not None):
         return _named(name, log, scenario, exploration)
     if (path / "config.yaml").is_file():
         return _run(path, log, scenario, exploration)
@@ -103,11 +103,13 @@ def _named(name: str, log: EvaluationLog, scenario: str | Scenario | None, explo
     policy = policy_from(name, build_market(loaded))
     asked = over_the_menu(policy, loaded, exploration) if exploration else None
     shown, labels = (policy.name, ()) if asked is None else (asked.name, log.action_labels)
-    identity = (
-        PolicyIdentity.of_built_in(shown, loaded.hash, labels=labels)
-        if name in NAMES
-        else PolicyIdentity.of_path(Path(name), "plan file")
-    )
+    plan = planned_under(name)
+    if plan in NAMES:
+        identity = PolicyIdentity.of_built_in(shown, loaded.hash, labels=labels)
+    else:
+        identity = PolicyIdentity.of_path(Path(plan), "plan file")
+        if reacts(name):  # another policy than the plan that it starts from
+            identity = PolicyIdentity.of_name(f"{policy.name}|{identity.sha256}", "plan file")
     return _over_the_menu(policy, log, loaded, exploration, identity, mark=mark_of(name))
 
 

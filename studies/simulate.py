@@ -198,9 +198,12 @@ def simulate(
         notes = (*notes, *run_notes(named, market))
     if log is not None and exploration is None and exploration_cost is None and _takes_the_usual_share(chosen):
         exploration = loaded.document.tactics.exploration
+    anchor_mark = ""
     if by is not None:
         if exploration is None and exploration_cost is None:
             raise UsageError("--by says what explores: give --exploration or --log too.")
+        # Notches around what was named: a run of factors has an anchor of its own, which is not the run.
+        anchor_mark = mark_of(named) if isinstance(chosen, DirectPolicy) else ""
         chosen = _made_of(by, chosen, market)
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     cost: ExplorationCost | None = None
@@ -244,7 +247,15 @@ def simulate(
             from xbopt.env.decision_book import open_book  # pyarrow is slow to load
 
             book = stack.enter_context(
-                open_book(Path(log), market, chosen, seed=seed, world_seed=world_seed, shadows=beside)
+                open_book(
+                    Path(log),
+                    market,
+                    chosen,
+                    seed=seed,
+                    world_seed=world_seed,
+                    shadows=beside,
+                    anchor_mark=anchor_mark,
+                )
             )
         for first in range(0, runs, CHUNK_WORLDS):
             worlds = first_world + np.arange(first, min(first + CHUNK_WORLDS, runs))

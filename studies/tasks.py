@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from xbopt.env.vector_env import CampaignVectorEnv
 
 TASK_ENV_ID = "xbopt/Task-v0"
+CHANGED = (
+    "The {} {} has hash {}, and the task was written for {}: results would not be comparable. Use the version of xbopt "
+    "that the task came with, or write a new task."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,10 +265,7 @@ def _open(task: Task) -> OpenTask:
     wanted = (("scenario", believed, task.scenario_hash), ("true scenario", true, task.truth_hash))
     for what, found, expected in wanted:
         if expected and found.hash != expected:
-            raise UsageError(
-                f"The {what} {task.scenario} has hash {found.hash}, and the task was written for {expected}: results "
-                "would not be comparable. Use the version of xbopt that the task came with, or write a new task."
-            )
+            raise UsageError(CHANGED.format(what, task.scenario, found.hash, expected))
     # By content, so that a file that was edited is another task.
     key = (believed.hash, true.hash)
     if key not in _OPENED:

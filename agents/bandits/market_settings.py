@@ -8,6 +8,7 @@ from xbopt.agents.bandits.storage import Setting
 from xbopt.agents.training import read_options
 from xbopt.core.errors import UsageError
 from xbopt.env.actions import FORMS, Form
+from xbopt.env.settings import check_form
 
 AGENT_KINDS: Mapping[str, tuple[str, Mapping[str, Setting]]] = {
     "epsilon_greedy": ("EpsilonGreedy", {"epsilon": 0.6, "floor": 0.3, "half_rows": 1e6, "ridge": 30.0}),
@@ -81,6 +82,7 @@ class MarketBanditSettings:
             raise UsageError(f"encoding is {self.encoding!r}; one of {', '.join(BANDIT_ENCODINGS)} is wanted.")
         if self.form not in FORMS:
             raise UsageError(f"form is {self.form!r}; one of {', '.join(FORMS)} is wanted.")
+        check_form(self.encoding, self.form)
         for name in ("worlds", "window_days", "evaluate_every", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; at least 1 is wanted.")

@@ -29,7 +29,6 @@ from xbopt.agents.bandits.residual_context import LEARNT_KINDS, ResidualContext
 from xbopt.agents.bandits.residual_play import BRANCHES, Credit, ResidualExperience, play_residuals
 from xbopt.agents.bandits.residual_policy import ResidualBanditPolicy, save_policy
 from xbopt.agents.bandits.validation import HeldOutWorlds, standard_error
-from xbopt.agents.planner.replanning import ReplanningPolicy, replanning_around
 from xbopt.agents.policies import PolicyShelf
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import (
@@ -82,14 +81,7 @@ class ResidualTraining:
 
     def __init__(self, market: MarketParameters, settings: TrainingSettings, own: MarketBanditSettings) -> None:
         self._market, self._own, self._settings = market, own, settings
-        name = settings.plan or DEFAULT_PLAN
-        shelf = PolicyShelf(market)
-        if name == DEFAULT_PLAN:
-            anchor = shelf.policy("replan")
-            assert isinstance(anchor, ReplanningPolicy), "it is built in"
-            self._anchor = anchor
-        else:
-            self._anchor = replanning_around(market, shelf.plan(name))
+        self._anchor = PolicyShelf(market).replanner(settings.plan or DEFAULT_PLAN)
         plan = self._anchor.plan
         self._context = ResidualContext.of(market, plan)
         self._actions = ResidualActions.of(market, self._anchor)

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import Logger
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from xbopt.agents.final_figures import FinalFigures, final_figures
-from xbopt.agents.policies import PolicyShelf
+from xbopt.agents.policies import PolicyShelf, planned_under, reacts
 from xbopt.agents.ppo.actor_critic import CampaignActorCritic
 from xbopt.agents.ppo.branch_learning import BranchLearner
 from xbopt.agents.ppo.branches import BranchRows, branch_rows
@@ -92,10 +92,11 @@ class PpoTraining:
             encoding = str(settings.options.get("encoding", "residual"))
             ppo = with_options(preset_for(market.scenario, encoding), settings.options)
         shelf = shelf or PolicyShelf(market)
-        plan = shelf.plan(settings.plan or DEFAULT_PLAN)
-        # From the planner's plan on, the policy to beat is the re-planner; another plan is its own yardstick.
-        anchor = shelf.policy("replan") if plan.name == DEFAULT_PLAN else plan
-        assert isinstance(anchor, DirectPolicy), "the re-planner decides spend itself"
+        name = settings.plan or DEFAULT_PLAN
+        plan = shelf.plan(planned_under(name))
+        # From the planner's plan on, and where it is asked for, the policy to beat is the re-planner; another plan is
+        # its own yardstick.
+        anchor: DirectPolicy = shelf.replanner(name) if reacts(name) or plan.name == DEFAULT_PLAN else plan
         worlds = replace(ppo.campaign(), seed=settings.seed, first_world=TRAINING_WORLDS)
         campaign = Campaign(market, worlds=ppo.worlds, settings=worlds, plan=plan, anchor_policy=anchor)
         constraints = soft_constraints(campaign, pacing_slack=ppo.pacing_slack)

@@ -122,7 +122,7 @@ class Validation:
         self._campaign = Campaign(
             market, worlds=ppo.validation_worlds, settings=settings, plan=plan, anchor_policy=anchor_policy
         )
-        neutral = replace(settings, encoding="residual", days_per_step=None)
+        neutral = replace(settings, encoding="residual", form="factored", days_per_step=None)
         self._own: dict[str, tuple[FloatArray, float]] = {}
         for policy in (plan, anchor_policy):
             if policy.name not in self._own:

@@ -13,6 +13,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.decision_log.checks import check_columns, repeated
+from xbopt.core.decision_log.reward_reach import joined_reach
 from xbopt.core.decision_log.schema import (
     METADATA_KEY,
     OPTIONAL_COLUMNS,
@@ -62,7 +63,8 @@ def read_decision_log(path: Path) -> DecisionLog:
         raise DecisionLogError(
             f"{file}: decision {str(columns.decision_id[again[0]])!r} stands in an earlier file too."
         )
-    return DecisionLog(schema=schema, columns=columns)
+    reach = joined_reach(log.schema.reward_reach for log in logs)
+    return DecisionLog(schema=replace(schema, reward_reach=reach), columns=columns)
 
 
 def log_files(path: Path, suffixes: tuple[str, ...] = (".parquet",)) -> list[Path]:

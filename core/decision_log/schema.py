@@ -1,7 +1,7 @@
 """What a decision log holds: its columns, their names, units and types."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from math import isfinite
 from typing import TypeAlias, cast
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
+from xbopt.core.decision_log.reward_reach import RewardReach, reach_from_plain
 from xbopt.core.errors import DecisionLogError
 
 SCHEMA_VERSION, FACTOR_VERSION = 2, 3
@@ -88,6 +89,9 @@ class DecisionLogSchema:
         anchor: The policy that the neutral levels are; empty where nobody says.
         anchor_spend: What it wishes to spend on the first morning, base currency, by cell and channel, so that another
             policy of its name is told from it; empty where nobody says.
+        anchor_mark: The first of the hash of the file that the anchor came from; empty for one that its name says.
+        reward_reach: Which days a reward covers, and what decisions set off that may come later; None where nobody
+            says. Files of one log may differ in it.
         version: Version of the format.
     """
 
@@ -102,6 +106,8 @@ class DecisionLogSchema:
     factors: tuple[LoggedFactor, ...] = ()
     anchor: str = ""
     anchor_spend: tuple[float, ...] = ()
+    anchor_mark: str = ""
+    reward_reach: RewardReach | None = field(default=None, compare=False)
     version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -243,6 +249,9 @@ def schema_to_plain(schema: DecisionLogSchema) -> dict[str, object]:
     """The schema as JSON-ready data, with the version of the format."""
     values = asdict(schema)
     version, names = values.pop("version"), values.pop("observation_names")
+    for optional in ("reward_reach", "anchor_mark"):
+        if not values[optional]:
+            del values[optional]
     if not schema.factors:
         del values["factors"], values["anchor"], values["anchor_spend"]
     observation = {"version": OBSERVATION_VERSION, "names": names}
@@ -274,6 +283,8 @@ def schema_from_plain(data: object) -> DecisionLogSchema:
         factors=_factors(values) if version == FACTOR_VERSION else (),
         anchor=_text(values, "anchor") if version == FACTOR_VERSION else "",
         anchor_spend=_numbers(values, "anchor_spend") if version == FACTOR_VERSION else (),
+        anchor_mark=_text(values, "anchor_mark") if "anchor_mark" in values else "",
+        reward_reach=reach_from_plain(values["reward_reach"]) if "reward_reach" in values else None,
         version=version,
     )
 

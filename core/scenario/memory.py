@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterator
 
+from xbopt.core.decision_log.reward_reach import LateEffect, RewardReach
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.media import DelayedAdstock, GeometricAdstock, WeibullAdstock
 
+# Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
+_PAYBACK_HALF_LIVES = 2.0
 LEFT = 0.01
 """Share of a memory at which it counts as faded."""
 MOST_DAYS_AFTER = 60
@@ -20,6 +23,21 @@ def days_after(document: ScenarioDocument) -> int:
     """Days after the last one that are counted; see ``horizon.after.days``."""
     asked = document.horizon.after.days
     return min(memory_days(document), MOST_DAYS_AFTER) if asked == "auto" else asked
+
+
+def reward_reach(document: ScenarioDocument, *, deals: bool) -> RewardReach:
+    """Which days the reward of a logged decision covers, and what decisions set off that comes later.
+
+    Args:
+        document: The scenario.
+        deals: Whether the logged choices give discounts.
+    """
+    tactics, pull = document.tactics, document.discounts.pull_forward
+    borrows = deals and document.discounts.ceiling_frac > 0.0 and pull.borrowed_frac > 0.0
+    payback = LateEffect(cause="deals", days=_PAYBACK_HALF_LIVES * pull.half_life_days)
+    return RewardReach(
+        reward_days=tactics.window_days, step_days=tactics.decide_every_days, effects=(payback,) if borrows else ()
+    )
 
 
 def _memories(document: ScenarioDocument) -> Iterator[float]:

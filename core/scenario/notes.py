@@ -6,12 +6,10 @@ from datetime import timedelta
 import numpy as np
 
 from xbopt.core.documents.document import Document, value_at
-from xbopt.core.scenario.memory import days_after, memory_days
+from xbopt.core.scenario.memory import days_after, memory_days, reward_reach
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.trade import mixed_limits, origin_of_orders
 
-# Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
-_PAYBACK_HALF_LIVES = 2.0
 _FAR_FROM_MEAN = 0.1
 _SHOWN = 5
 _LEVEL = {"budget", "budget.total_base", "plan", "plan.spend_frac"}
@@ -150,17 +148,30 @@ def after_words(scenario: Scenario) -> str:
     return f"{days} days count for what the last day leaves behind; {how}."
 
 
-def log_notes(scenario: Scenario) -> list[str]:
-    """What to know about a decision log of this scenario before it is evaluated."""
-    tactics, pull = scenario.document.tactics, scenario.document.discounts.pull_forward
+def log_notes(scenario: Scenario, *, by_factors: bool = False) -> list[str]:
+    """What to know about a decision log of this scenario before it is evaluated.
+
+    Args:
+        scenario: The scenario.
+        by_factors: Whether its decisions are made of factors, for which the sequential question has no rule.
+    """
+    deals = by_factors or bool(scenario.menu.discount_frac.any())
+    reach = reward_reach(scenario.document, deals=deals)
+    sequential = not by_factors and not reach.overlaps
     notes: list[str] = []
-    window, wanted = tactics.window_days, _PAYBACK_HALF_LIVES * pull.half_life_days
-    if scenario.menu.discount_frac.any() and pull.borrowed_frac > 0.0 and window < wanted:
-        notes.append(
-            f"Rewards cover {window} days, but promotions are paid back over weeks (half-life {pull.half_life_days:g} "
-            f"days): these rewards flatter discounts. A tactics.window_days of {wanted:.0f} or more, or a sequential "
-            "evaluation, does not."
+    for effect in reach.missed:
+        instead = (
+            "; or ask --estimand sequential of this log, which needs more support and refuses where that lacks"
+            if sequential
+            else ""
         )
-    if window > tactics.decide_every_days:
-        notes.append("Reward windows overlap: a reward and its cost hold the next decisions' days too.")
+        notes.append(
+            f"Rewards cover {reach.reward_days} days, but promotions are paid back over weeks (half-life "
+            f"{scenario.document.discounts.pull_forward.half_life_days:g} days): these rewards flatter discounts, so "
+            "that the value of a next decision comes with a caution. Log with tactics.window_days: "
+            f"{math.ceil(effect.days)} or more in the scenario's file{instead}."
+        )
+    if reach.overlaps:
+        only = "" if by_factors else " The sequential question refuses them."
+        notes.append(f"Reward windows overlap: a reward and its cost hold the next decisions' days too.{only}")
     return notes

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xbopt.core.decision_log.reward_reach import RewardReach
 from xbopt.ope.data.reward_range import RewardRange
 from xbopt.ope.diagnostics.support import CERTAIN
 from xbopt.ope.results.evaluation import CarryOver, SupportDiagnostics
@@ -317,12 +318,33 @@ def _enough_uniform(support: SupportDiagnostics) -> float:
     return ANSWERING_ESS * len(support.actions.rows) * support.policy_concentration
 
 
-def judge_carry_over(carry_over: CarryOver | None, findings: Findings, *, confidence: float = 0.99) -> None:
-    """A one-step question about a log with carry-over deserves a warning."""
-    if carry_over is None or carry_over.p_value > 1.0 - confidence or carry_over.relative_effect < 0.01:
-        return
-    findings.add("caution", "carry_over", p_value=carry_over.p_value, effect=carry_over.relative_effect)
-    findings.add("advice", "ask_sequential")
+def judge_carry_over(
+    carry_over: CarryOver | None,
+    findings: Findings,
+    *,
+    reach: RewardReach | None = None,
+    sequential: bool = True,
+    confidence: float = 0.99,
+) -> None:
+    """A one-step question deserves a warning where a test finds carry-over, or the log's maker knows of it.
+
+    Args:
+        carry_over: The test; None without one. One that finds nothing says nothing against what the maker knows.
+        findings: Where the warning goes.
+        reach: What the maker says; None where nobody says.
+        sequential: Whether the sequential question has a rule for this log.
+        confidence: Of the test.
+    """
+    late, reward_days = ((), 0) if reach is None else (reach.missed, reach.reward_days)
+    for effect in late:
+        findings.add("caution", "late_effect", source=effect.cause, days=effect.days, reward_days=reward_days)
+    found = carry_over is not None and carry_over.p_value <= 1.0 - confidence and carry_over.relative_effect >= 0.01
+    if carry_over is not None and found:
+        findings.add("caution", "carry_over", p_value=carry_over.p_value, effect=carry_over.relative_effect)
+    if late:
+        findings.add("advice", "longer_rewards", days=float(np.ceil(late[0].days)))
+    if sequential and (found or late) and not (reach is not None and reach.overlaps):
+        findings.add("advice", "ask_sequential")
 
 
 def judge_rewards(rewards: RewardRange, rules: SupportRules, findings: Findings) -> None:

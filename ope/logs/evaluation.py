@@ -329,7 +329,7 @@ def _judged(
     """The result, with the test for carry-over, and what it gives reason to."""
     findings = Findings()
     carry_over = None if samples.episodes is None else samples.episodes.test(question.n_actions)
-    judge_carry_over(carry_over, findings)
+    judge_carry_over(carry_over, findings, reach=question.log.reward_reach)
     findings.items.extend(question.log.findings)
     result = evaluator.result(force=force, findings=(*cautions, *findings.items), sequence=question.sequence)
     if question.log.converter.cluster.kind != "days":

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decision_log.reward_reach import RewardReach
 from xbopt.core.decision_log.schema import LoggedFactor
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.files import LogFile, LogPart, read_part, split
@@ -96,6 +97,18 @@ class EvaluationLog:
     def factors(self) -> tuple[LoggedFactor, ...]:
         """What its decisions are made of; empty where a decision is one action."""
         return self.converter.schema.factors if isinstance(self.converter, OwnRows) else ()
+
+    @property
+    def reward_reach(self) -> RewardReach | None:
+        """How far rewards reach, and which effects come later; None where nobody says."""
+        return self.converter.schema.reward_reach if isinstance(self.converter, OwnRows) else None
+
+    def with_reward_reach(self, reach: RewardReach) -> "EvaluationLog":
+        """The same log, whose maker says how far its rewards reach; a log that was written by others stays as it is."""
+        if not isinstance(self.converter, OwnRows):
+            return self
+        schema = replace(self.converter.schema, reward_reach=reach)
+        return replace(self, converter=replace(self.converter, schema=schema))
 
     @property
     def context_names(self) -> tuple[str, ...]:

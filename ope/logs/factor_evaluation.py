@@ -69,15 +69,15 @@ def evaluate_factor_log(
         segment=data.segment,
     )
     carry_over, findings = _carry_over(rows, schema.levels), Findings()
-    judge_carry_over(carry_over, findings)
+    # The sequential question has no rule for factors, so that nothing is advised about it.
+    judge_carry_over(carry_over, findings, reach=log.reward_reach, sequential=False)
     asked = schema.by_factor(answer[kept])
     found = evaluate_factors(
         decisions,
         asked,
         confidence=confidence,
         seed=seed,
-        # The sequential question has no rule for factors, so that nothing is advised about it.
-        findings=(*policy.findings, *log.findings, *(one for one in findings.items if one.level != "advice")),
+        findings=(*policy.findings, *log.findings, *findings.items),
         force=force,
     )
     result = _as_evaluation(found, decisions, schema.levels, kept, censored=len(rows) - len(kept))

@@ -4,7 +4,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -49,7 +49,8 @@ def named_factor_policy(name: str, log: EvaluationLog, *, exploration: float | N
         PolicyError: There is no such shadow, or the name means nothing for factors.
         UsageError: The share is asked of a policy that takes none.
     """
-    anchor = log.converter.schema.anchor if isinstance(log.converter, OwnRows) else ""
+    stated = log.converter.schema if isinstance(log.converter, OwnRows) else None
+    anchor, mark = ("", "") if stated is None else (stated.anchor, stated.anchor_mark)
     if exploration is not None and name != anchor and (name in ("uniform", "logging") or name.startswith(SHADOWS)):
         raise UsageError(
             f"--exploration is for a policy that the notches of this log are around, or a run's; {name} takes none."
@@ -74,7 +75,10 @@ def named_factor_policy(name: str, log: EvaluationLog, *, exploration: float | N
             f", each one notch aside with a share of {share:.0%}." if share else "."
         )
         drawn = log.factors if share else ()
-        identity = PolicyIdentity.of_built_in(called, log.scenario_hash, factors=drawn, anchor=anchor)
+        # Plans of one name in two files are two policies.
+        marked = f"{called} {mark}".strip()
+        identity = PolicyIdentity.of_built_in(marked, log.scenario_hash, factors=drawn, anchor=anchor)
+        identity = replace(identity, name=called)
         return _fixed(called, [around_neutral(one, share) for one in log.factors], identity, (note,))
     return None
 

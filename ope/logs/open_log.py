@@ -13,6 +13,7 @@ import numpy as np
 
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decision_log.reader import stated_schema
+from xbopt.core.decision_log.reward_reach import joined_reach
 from xbopt.core.decision_log.schema import DecisionLogSchema
 from xbopt.core.errors import DecisionLogError, UsageError
 from xbopt.ope.logs.clusters import ENOUGH_CLUSTERS, ClusterCounts, ClusterRule
@@ -114,7 +115,7 @@ def _own(
         files=tuple(files),
         own=True,
         converter=OwnRows(
-            schema=schemas[0],
+            schema=replace(schemas[0], reward_reach=joined_reach(schema.reward_reach for schema in schemas)),
             action_labels=schemas[0].choice_labels,
             context_names=schemas[0].context_names,
             segments=tuple(profile.segments) if len(profile.segments) > 1 else (),

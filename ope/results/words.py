@@ -156,6 +156,8 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "not logged may move it; the greatest is that of {row}, {reward:,.4g}.",
     "carry_over": "Yesterday's action still moves today's reward (p = {p_value:.2g}, about {effect:.0%} of the mean "
     "reward): a one-step value leaves out what an action does later.",
+    "late_effect": "Rewards cover {reward_days:g} days, and what deals borrow from later orders comes back for longer "
+    "(three quarters of it within {days:g} days): the value flatters actions with deals, and its sign may be wrong.",
     # Episodes and continuous actions
     "marginal_weights": "Over {steps} steps weights multiply until {episodes} episodes are worth {ess:.1f}. The value "
     "leans on marginal weights (worth {marginal_ess:.0f} episodes), which are right only if the state holds all of "
@@ -196,6 +198,7 @@ SENTENCES: dict[str, str | dict[Level, str]] = {
     "decide_less_often": "Decide less often, or let the logging policy explore more, so that weights multiply less.",
     "widen_state": "Put what carries over (adstock, fatigue, remaining budget) into the state.",
     "ask_sequential": "Ask the sequential question: {sequential}.",
+    "longer_rewards": "Log rewards of {days:.0f} days or more: tactics.window_days in the scenario's file.",
     "log_events": "Log until some hundred rewards differ from the usual one.",
     "drawn_by_id": "Rows of one {column} took the same action far more often than independent draws would "
     "({distinct:,} different ones in {rows:,} rows): the arm was drawn once for each, so that rows are not "

@@ -97,7 +97,9 @@ def carry_over_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> st
             f"The action before moves the reward after it by about {numbers.numbers.share(found.relative_effect)} of "
             f"the mean reward ({p_value}): this log has carry-over."
         )
-    return f"No carry-over of earlier actions can be told from chance ({p_value}, {found.rows:,} decisions)."
+    reach = evaluation.log.reward_reach
+    later = " What comes later than the next reward it cannot see." if reach is not None and reach.missed else ""
+    return f"No carry-over of earlier actions can be told from chance ({p_value}, {found.rows:,} decisions).{later}"
 
 
 def model_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:
@@ -198,15 +200,16 @@ def estimand_words(evaluation: LogEvaluation) -> tuple[str, ...]:
                 "for as in the log, and what a decision does to later situations is not in it."
             ),
         )
+    reach = evaluation.log.reward_reach
+    later = "where spend carries over, customers tire or a budget is shared, ask the sequential question."
+    if reach is not None and reach.overlaps:  # that question refuses such a log
+        later = f"it is told by the {reach.reward_days} days that a reward covers, and by nothing after them."
     return (
         (
             f"The mean reward of one decision{unit} if {evaluation.policy} chose the action, in the situations that "
             "the log visited."
         ),
-        (
-            "What a decision does to later situations is not in it: where spend carries over, customers tire or a "
-            "budget is shared, ask the sequential question."
-        ),
+        f"What a decision does to later situations is not in it: {later}",
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 
 import numpy as np
+from msgspec import UnsetType
 
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.formats import GUARDRAILS, PLAN, SCHEMA, Guardrails, Plan, QuietHours
@@ -141,6 +142,8 @@ def check_schema_ranges(schema: Schema) -> None:
         _check_field(field)
     _check_number(SCHEMA, "decide_every_days", schema.decide_every_days, 1, math.inf)
     _check_number(SCHEMA, "window_days", schema.window_days, 1, math.inf)
+    for effect in [] if isinstance(schema.late_effects, UnsetType) else schema.late_effects:
+        _check_number(SCHEMA, f"days of the late effect {effect.cause}", effect.days, 0.0, math.inf)
     for first, end in schema.daypart_hours:
         if not 0 <= first < end <= _HOURS:
             raise BundleError(f"{SCHEMA}: a daypart runs from {first} to {end}; hours from 0 to 24 are possible.")

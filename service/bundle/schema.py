@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from xbopt.core.decision_log.reward_reach import LateEffect
 from xbopt.core.decisions.factors import Factors
 from xbopt.core.errors import BundleError
 from xbopt.service.bundle.factors import Factor, read_factors
@@ -138,6 +139,7 @@ class Schema(Strict, frozen=True, kw_only=True):
         discount_frac: Discount of each tactic ``(K,)``; empty for other shapes.
         factors: The factors along ``A``; left out for other shapes than ``factored``.
         anchor: Name of the policy that the neutral levels are; left out for other shapes, empty where nobody says.
+        late_effects: What decisions set off that may come after the rewards' window; left out where nobody says.
     """
 
     schema_version: int
@@ -157,6 +159,7 @@ class Schema(Strict, frozen=True, kw_only=True):
     # Left out, not null: what older versions exported is spelt without it.
     factors: list[Factor] | msgspec.UnsetType = msgspec.UNSET
     anchor: str | msgspec.UnsetType = msgspec.UNSET
+    late_effects: list[LateEffect] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def asked(self) -> list[Field]:

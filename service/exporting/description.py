@@ -12,6 +12,7 @@ from xbopt.core.decisions.feasibility import project
 from xbopt.core.decisions.limits import Remaining
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.decisions.policy import Menu
+from xbopt.core.scenario.memory import reward_reach
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.service.bundle.factors import describe_factors
 from xbopt.service.bundle.formats import MOST_MISSING, Guardrails, Plan, PolicyShape
@@ -69,6 +70,7 @@ def build_schema(
     elif drawn is not None:
         choices = len(drawn)
         axes["K"] = list(drawn.labels)
+    deals = "discount" in drawn.kinds if isinstance(drawn, Factors) else bool(scenario.menu.discount_frac.any())
     money = scenario.base_currency
     return Schema(
         schema_version=1,
@@ -87,6 +89,7 @@ def build_schema(
         discount_frac=_depths(scenario, choices) if shape == "tactic" else [],
         factors=describe_factors(drawn, axes) if isinstance(drawn, Factors) else UNSET,
         anchor=anchor if isinstance(drawn, Factors) else UNSET,
+        late_effects=UNSET if drawn is None else list(reward_reach(document, deals=deals).effects),
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import UnsetType
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.decision_log.contexts import cell_contexts, context_names
 from xbopt.core.decision_log.observations import observation_names, observation_rows
+from xbopt.core.decision_log.reward_reach import RewardReach
 from xbopt.core.decision_log.schema import DecisionColumns, DecisionLogSchema, LoggedShadow, TextArray, TimeArray
 from xbopt.core.decision_log.writer import DecisionLogWriter
 from xbopt.core.decisions.cell_factors import CellFactors
@@ -229,6 +230,13 @@ def _log_schema(schema: Schema, factors: CellFactors | None, shadows: list[Logge
         cost_unit=schema.currency,
         observation_names=observation_names(axes["C"], axes["E"]),
         shadows=tuple(shadows),
+        reward_reach=None
+        if isinstance(schema.late_effects, UnsetType)
+        else RewardReach(
+            reward_days=schema.window_days,
+            step_days=schema.decide_every_days,
+            effects=tuple(effect for effect in schema.late_effects if effect.days > 0.0),
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """``xbopt dataset`` from end to end, as a user runs it."""
 
 import json
+import re
 
 import pytest
 
@@ -14,7 +15,7 @@ def test_data_for_minari(xbopt_command, tmp_path):
     )
     assert answer.code == 0, answer.err
     told = json.loads(answer.out)
-    assert told["id"] == "xbopt/quickstart/greedy_roas_explore0_3-v0"
+    assert re.fullmatch(r"xbopt/quickstart/greedy_roas_explore0_3_[0-9a-f]{8}-v0", told["id"])
     assert told["first_world"] == 2**40
     data = minari.MinariDataset(tmp_path / told["path"])
     assert data.total_episodes == told["episodes"] == 3

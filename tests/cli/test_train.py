@@ -1,6 +1,10 @@
 """``xbopt train`` from end to end, as a user runs it."""
 
 import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
 
 SMALL = [
     "--plan",
@@ -78,6 +82,77 @@ def test_a_run_without_test_worlds_says_so(capsys):
     )  # fmt: skip
     _print_summary(load_scenario("quickstart"), "ppo", summary)
     assert "No test worlds were played: test_worlds is 0, or the objective is margin alone." in capsys.readouterr().err
+
+
+def test_a_run_that_kept_the_re_planner_says_so_first_and_claims_nothing(capsys):
+    from xbopt.agents.final_figures import FinalFigures
+    from xbopt.agents.training import TrainingSummary
+    from xbopt.cli.train import _print_summary
+    from xbopt.core.paired import paired_differences
+    from xbopt.core.scenario.loading import load_scenario
+
+    rewards = np.arange(8.0)
+    ahead = paired_differences([rewards - 3.0, rewards], seed=0, confidence=0.95)[1]
+    same = paired_differences([rewards, rewards], seed=0, confidence=0.95)[1]
+    summary = TrainingSummary(
+        steps=9, stopped="steps", plan="planner", validation_worlds=4, gain_base=0.0, gain_se_base=0.0,
+        plan_reward_base=5.0, anchor="replan", over_plan_base=3.0, over_plan_se_base=1.0, anchor_reward_base=8.0,
+        test=FinalFigures(
+            worlds=8, reward_base={"lin_ts": 3.5, "planner": 0.5, "replan": 3.5},
+            ahead={"planner": ahead, "replan": same},
+        ),
+    )  # fmt: skip
+    assert summary.keeps_anchor
+    _print_summary(load_scenario("quickstart"), "lin_ts", summary)
+    shown = capsys.readouterr().out
+    assert shown.startswith("The policy of this run is replan itself")
+    assert "Gain of replan over planner" in shown
+    assert "replan ahead by" in shown
+    assert "lin_ts over planner" not in shown
+    assert "Reward of lin_ts" not in shown
+    better = replace(summary, gain_base=2.0)
+    assert not better.keeps_anchor
+    _print_summary(load_scenario("quickstart"), "lin_ts", better)
+    assert "Gain of lin_ts over planner" in capsys.readouterr().out
+
+
+def test_a_card_is_trained_on_within_its_budget(xbopt_command, tmp_path):
+    small = [f"--option={text}" for text in ("worlds=4", "validation_worlds=4", "test_worlds=0")]
+    asked = ["train", "quickstart-v0", "--agent", "lin_ts", "--plan", "greedy_roas", "--out", "run", *small]
+    first = xbopt_command(*asked, "--steps", "1")
+    assert first.code == 0, first.err
+    assert "xbopt simulate quickstart --policy run" in first.err
+    assert 'evaluate_agent("run", "quickstart-v0")' in first.err
+    for arguments, message in (
+        (["--steps", "100000001"], "more than the budget of quickstart-v0"),
+        (["--set", "horizon.days=7"], "frozen"),
+    ):
+        answer = xbopt_command(*asked, *arguments)
+        assert answer.code == 2
+        assert message in answer.err
+
+
+@pytest.mark.parametrize(
+    ("left", "message"),
+    [
+        ((), "Interrupted while planning: nothing was begun, and nothing written to"),
+        (("config.yaml",), "Interrupted before the first evaluation: nothing was learnt"),
+        (("config.yaml", "checkpoints/1"), "Go on from the last evaluation by the same command with --resume"),
+    ],
+)
+def test_an_interrupted_run_says_what_is_left_of_it(left, message, tmp_path, monkeypatch, capsys):
+    from xbopt.cli.train import train_command
+
+    def interrupted(_scenario, _agent, out, **_):
+        for name in left:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xbopt.agents.training.train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_command("quickstart", "lin_ts", tmp_path / "run")
+    assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_bad_calls_are_told(xbopt_command, tmp_path):

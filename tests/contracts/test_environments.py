@@ -36,6 +36,19 @@ def test_the_env_passes_the_checkers_of_both_libraries(encoding, form):
     check_env_of_stable_baselines(env.unwrapped)
 
 
+def test_a_form_that_would_do_nothing_is_refused():
+    from xbopt.agents.bandits.market_settings import settings_for
+    from xbopt.agents.ppo.settings import PpoSettings
+
+    for made in (
+        lambda: gymnasium.make("xbopt/Campaign-v0", scenario="quickstart", form="full", plan="baseline"),
+        lambda: settings_for("lin_ts", {"form": "full"}),
+        lambda: PpoSettings(form="full").campaign(),
+    ):
+        with pytest.raises(UsageError, match="residual actions have one form"):
+            made()
+
+
 def test_make_vec_finds_the_native_vector_env():
     envs = gymnasium.make_vec(
         "xbopt/Campaign-v0",

@@ -200,6 +200,8 @@ def test_the_log_has_a_row_a_cell_with_the_levels_that_its_result_depends_on(
     assert (report.rows, report.held, report.planned, report.stopped, report.idle) == (9, 4, 4, 4, 3)
     log = read_decision_log(tmp_path / "log.parquet")
     assert log.schema.anchor == "replan"
+    assert log.schema.reward_reach is not None
+    assert [effect.cause for effect in log.schema.reward_reach.effects] == ["deals"]
     assert [factor.name for factor in log.schema.factors] == [
         "pace", "timing", "discount", "spend/search", "spend/social", "spend/email",
     ]  # fmt: skip

@@ -305,7 +305,9 @@ def test_the_log_holds_what_was_decided(tactic: Exported, filled: Store, tmp_pat
     report = export_log(filled, tmp_path / "log.parquet")
     assert (report.rows, report.held, report.idle, report.waiting) == (27, 2, 3, 26)
     log = read_decision_log(tmp_path / "log.parquet")
-    assert log.schema.context_names == log_schema(tactic.market.scenario).context_names
+    simulated = log_schema(tactic.market.scenario)
+    assert log.schema.context_names == simulated.context_names
+    assert log.schema.reward_reach == simulated.reward_reach is not None  # what the bundle was told of its scenario
     assert log.schema.action_labels == tuple(tactic.allocator().bundle.schema.axes["K"])
     columns = log.columns
     first = columns.decision_id.tolist().index("d0/DE/families")

@@ -47,6 +47,20 @@ def test_a_changed_scenario_makes_a_card_refuse():
         card.env()
 
 
+def test_agents_train_on_a_cards_scenario_where_its_worlds_are_theirs():
+    card = load_card("quickstart-v0")
+    assert card.training_scenario().hash == card.scenario_hash
+    for other, why in (
+        (load_card(WRONG), "seller is wrong"),
+        (card.model_copy(update={"seed": 3}), "noise seed is 3"),
+        (card.model_copy(update={"objective": "margin"}), "objective is margin"),
+    ):
+        with pytest.raises(UsageError, match=f"{why}.*Train on its scenario, quickstart, and judge"):
+            other.training_scenario()
+    with pytest.raises(UsageError, match="not be comparable"):
+        card.model_copy(update={"scenario_hash": "0" * 16}).training_scenario()
+
+
 def test_the_splits_play_their_own_worlds():
     card = small(load_card("quickstart-v0"))
     for split in SPLITS:

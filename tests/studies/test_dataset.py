@@ -12,7 +12,7 @@ from xbopt.env.actions import levels_of
 from xbopt.studies.behaviour import behaviour_of
 from xbopt.studies.compare import measured
 from xbopt.studies.dataset import record_episodes
-from xbopt.studies.dataset_files import D3RLPY_FILE, dataset_id, write_d3rlpy, write_minari
+from xbopt.studies.dataset_files import D3RLPY_FILE, about, dataset_id, write_d3rlpy, write_minari
 from xbopt.studies.simulate import simulate
 from xbopt.studies.tasks import OpenTask, Task, scaled_of
 
@@ -80,6 +80,26 @@ def test_choices_survive_the_way_to_numbers_and_back():
     assert scaled.dtype == np.float32
     assert np.abs(scaled).max() == 1.0
     np.testing.assert_array_equal(levels_of(scaled.astype(np.float64), choices), levels)
+
+
+def test_other_data_has_another_name_and_says_what_is_hidden(logged):
+    task = logged.task
+    others = [
+        replace(logged, seed=1),
+        replace(logged, world=logged.world[:4]),
+        replace(logged, world=logged.world + 1),
+        replace(logged, task=replace(task, truth=("segments.families.elasticity=-4.2",), truth_hash="1" * 16)),
+        replace(logged, task=replace(task, changes=(*task.changes, "budget.total_base=1"))),
+        replace(logged, task=replace(task, objective="margin")),
+        replace(logged, scenario_hash="0" * 16),
+    ]
+    names = [dataset_id(one) for one in (logged, *others)]
+    assert len(set(names)) == len(names)
+    assert dataset_id(replace(logged, task=replace(task, scenario="/elsewhere/quickstart.yaml"))) == names[0]
+    told = about(others[3], author="someone")
+    assert told["truth_hash"] == "1" * 16
+    assert "the seller does not know it: segments.families.elasticity=-4.2" in told["description"]
+    assert about(logged, author="someone")["truth_hash"] == ""
 
 
 def test_minari_reads_the_data_and_builds_the_environment_again(logged, tmp_path, monkeypatch):

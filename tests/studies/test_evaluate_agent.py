@@ -8,7 +8,9 @@ import pytest
 from stable_baselines3 import A2C
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from xbopt.agents.policies import built_in_policy
 from xbopt.core.errors import DecisionError, PolicyError, UsageError
+from xbopt.core.scenario.plan_table import write_plan
 from xbopt.studies.agent_policy import AgentPolicy
 from xbopt.studies.evaluate_agent import TEST_WORLDS, evaluate_agent
 from xbopt.studies.simulate import simulate
@@ -36,6 +38,25 @@ def test_the_neutral_answer_is_the_anchor_to_the_last_bit(campaign):
     assert {"mine", "replan", "planner", "uniform", "baseline"} <= set(frame["policy"])
     assert frame["mean"] == sorted(frame["mean"], reverse=True)
     assert found.difference.mean == frame["difference"][frame["policy"].index("mine")]
+
+
+def test_a_policy_of_ones_own_is_judged_by_name_file_or_object(campaign, tmp_path):
+    market = TASK.opened().market
+    plan = built_in_policy("calendar", market)
+    write_plan(plan, market.scenario, tmp_path / "pl.csv")
+    found = {
+        what: evaluate_agent(agent, TASK, runs=4)
+        for what, agent in (("name", "calendar"), ("file", tmp_path / "pl.csv"), ("object", plan))
+    }
+    assert [one.agent for one in found.values()] == ["calendar", "pl.csv", "calendar"]
+    assert found["name"].encoding is None
+    for one in found.values():
+        np.testing.assert_allclose(one.row.values["reward"], found["name"].row.values["reward"], rtol=1e-9)
+    assert evaluate_agent("replan", TASK, runs=4).difference.mean == 0.0
+    with pytest.raises(UsageError, match="encoding is for agents that were trained elsewhere"):
+        evaluate_agent("calendar", TASK, runs=4, encoding="tactics")
+    with pytest.raises(PolicyError, match=r"no policy 'calender'\. Did you mean"):
+        evaluate_agent("calender", TASK, runs=4)
 
 
 def test_the_worlds_are_those_that_were_asked_for(campaign):

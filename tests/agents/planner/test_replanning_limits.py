@@ -117,6 +117,22 @@ def test_the_shelf_has_the_re_planner_around_a_plans_file(scarce: MarketParamete
     assert policy is shelf.policy(f"replan:{path}")
     with pytest.raises(PolicyError, match="no plan that is known before the first day"):
         shelf.policy(f"replan:replan:{path}")
+    around = shelf.replanner(f"replan:{path}")
+    assert np.array_equal(around.log_worth, shelf.replanner(str(path)).log_worth)
+
+
+def test_where_a_plan_is_wanted_only_plans_are_suggested(scarce: MarketParameters):
+    shelf = PolicyShelf(scarce)
+    for name in ("replan", "replan:baseline"):
+        with pytest.raises(
+            PolicyError, match=f"^{name} is a policy that reacts to results.*Built in: baseline"
+        ) as told:
+            shelf.plan(name)
+        assert "Did you mean" not in str(told.value)
+    with pytest.raises(PolicyError, match=r"There is no plan 'replam'\. Built in"):
+        shelf.plan("replam")
+    with pytest.raises(PolicyError, match=r"no policy 'replam'\. Did you mean 'replan'"):
+        shelf.policy("replam")
 
 
 def test_a_campaign_that_runs_is_taken_over_on_any_day(scarce: MarketParameters):

@@ -289,6 +289,22 @@ def test_a_plan_of_ones_own_is_a_beginning(scenario, market, tmp_path):
     assert summary.anchor == summary.plan == read_plan(tmp_path / "own.csv", scenario).name
 
 
+def test_the_re_planner_of_a_plan_of_ones_own_is_a_beginning(market, tmp_path):
+    from xbopt.agents.planner.replanning import ReplanningPolicy
+    from xbopt.agents.ppo.policy import anchor_entry
+    from xbopt.agents.ppo.trainer import PpoTraining
+    from xbopt.agents.training import TrainingSettings
+    from xbopt.core.scenario.plan_table import write_plan
+
+    write_plan(built_in_policy("greedy_roas", market), market.scenario, tmp_path / "own.csv")
+    options = ask(1)["options"]
+    plan = f"replan:{tmp_path / 'own.csv'}"
+    parts = PpoTraining(market, TrainingSettings(agent="ppo", plan=plan, options=options))._parts
+    assert isinstance(parts.anchor_policy, ReplanningPolicy)
+    assert parts.plan.name == "own.csv"
+    assert "budget_price" in anchor_entry(parts.anchor_policy)
+
+
 def test_options_may_be_texts():
     assert with_options(PpoSettings(), {"width": "12", "learning_rate": "0.01"}).width == 12
 

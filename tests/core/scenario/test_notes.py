@@ -48,6 +48,18 @@ def test_short_windows_are_said_to_flatter_discounts():
     assert ["overlap" in note for note in log_notes(long)] == [True]
 
 
+def test_what_a_log_note_advises_has_a_rule_for_that_log():
+    short = xbopt.load_scenario("quickstart")
+    assert "--estimand sequential" in log_notes(short)[0]
+    assert "sequential" not in " ".join(log_notes(short, by_factors=True))
+    between = xbopt.load_scenario("quickstart", overrides=["tactics.window_days=10"])  # too short, and overlapping
+    late, overlap = log_notes(between)
+    assert "sequential" not in late
+    assert "refuses" in overlap
+    slow = xbopt.load_scenario("quickstart", overrides=["discounts.pull_forward.half_life_days=10.2"])
+    assert "tactics.window_days: 21 or more" in log_notes(slow)[0]  # 20.4 days, and windows are whole ones
+
+
 @pytest.mark.parametrize(
     ("changes", "level"),
     [
