@@ -296,22 +296,17 @@ def _chosen(policies: Sequence[str | Policy], shelf: PolicyShelf, on_progress: P
     """Those asked for, then the built-in ones that are not yet there, each under a name of its own."""
     wanted: list[tuple[str | Policy, bool]] = [(policy, True) for policy in policies]
     wanted += [(name, False) for name in NAMES if name not in policies]
-    made: list[tuple[str, Policy, bool]] = []
-    for asked, asked_for in wanted:
-        text = asked if isinstance(asked, str) else ""
-        if text and text not in shelf:
-            on_progress(f"{text}, made ready", 0, 0)
-        made.append((text, shelf.policy(asked) if isinstance(asked, str) else asked, asked_for))
+    for text in (one for one, _ in wanted if isinstance(one, str) and one not in shelf):
+        on_progress(f"{text}, made ready", 0, 0)
+        shelf.policy(text)
+    made = [(one, shelf.policy(one), asked) if isinstance(one, str) else ("", one, asked) for one, asked in wanted]
     found: list[_Chosen] = []
     for text, policy, asked_for in made:
         # Runs of one agent have one name, and so have files of one name; their folders tell them apart.
         alike = {mine for mine, other, _ in made if mine and other.name == policy.name}
-        is_path = text not in NAMES and (Path(text).is_dir() or len(alike) > 1)
-        own = text.rstrip("/\\") if text and is_path else policy.name
-        name, count, taken = own, 1, [one.name for one in found]
-        while name in taken:
-            count += 1
-            name = f"{own} ({count})"
+        own = text if text and text not in NAMES and (Path(text).is_dir() or len(alike) > 1) else policy.name
+        names = (own.rstrip("/\\") + (f" ({count})" if count > 1 else "") for count in range(1, len(found) + 2))
+        name = next(name for name in names if name not in {one.name for one in found})
         found.append(_Chosen(name=name, text=text, policy=policy, asked_for=asked_for))
     return found
 

@@ -13,6 +13,7 @@ from xbopt.core.decision_log.observations import StandAloneFactoredPolicy
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, anchor_name
 from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
+from xbopt.core.scenario.plan_table import is_plan_file
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.env.decision_book import OTHER_ANCHOR, first_wish, same_wish
 from xbopt.ope.logs.evaluation_log import EvaluationLog
@@ -106,6 +107,8 @@ def _checked_by_name(name: str, known: LogPolicy, scenario: Scenario | None, log
     """
     plan, stated = planned_under(name), _mark(log)
     own = mark_of(name)
+    if not own and name != anchor_of(log) and is_plan_file(plan):
+        raise PolicyError(f"{plan}: there is no such file. Without a folder, {called(name)} is the log's own anchor.")
     if own and stated:
         if own != stated:
             raise PolicyError(OTHER_ANCHOR.format(name, anchor_of(log)))

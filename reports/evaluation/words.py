@@ -97,7 +97,9 @@ def carry_over_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> st
             f"The action before moves the reward after it by about {numbers.numbers.share(found.relative_effect)} of "
             f"the mean reward ({p_value}): this log has carry-over."
         )
-    return f"No carry-over of earlier actions can be told from chance ({p_value}, {found.rows:,} decisions)."
+    reach = evaluation.log.reward_reach
+    later = " What comes later than the next reward it cannot see." if reach is not None and reach.missed else ""
+    return f"No carry-over of earlier actions can be told from chance ({p_value}, {found.rows:,} decisions).{later}"
 
 
 def model_sentence(evaluation: LogEvaluation, numbers: RewardNumbers) -> str:

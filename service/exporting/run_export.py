@@ -8,10 +8,11 @@ from xbopt.agents.bandits.market_policy import MarketBanditPolicy
 from xbopt.agents.exploration import ExploringPolicy
 from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.planner.replanning import ReplanningPolicy
-from xbopt.agents.policies import NAMES, REACTING, built_in_policy, policy_from
+from xbopt.agents.policies import NAMES, policy_from
 from xbopt.agents.run_directory import RunDirectory
 from xbopt.agents.training import trained_policy
 from xbopt.core.decisions.policy import DirectPolicy, FactoredPolicy, Policy, TacticPolicy
+from xbopt.core.documents.problems import suggest
 from xbopt.core.errors import PolicyError, UsageError
 from xbopt.core.extras import need_extra
 from xbopt.core.scenario.loading import scenario_of
@@ -119,7 +120,12 @@ def policy_of_run(
                 f"{named}: a plan's file cannot be exported; name a built-in policy ({', '.join(NAMES)}), or the "
                 "folder of a training run, which may have learnt around it: xbopt train --plan FILE."
             )
-        policy: Policy = policy_from(named, market) if named in REACTING else built_in_policy(named, market)
+        if named not in NAMES:
+            raise PolicyError(
+                f"There is no policy {named!r} to export.{suggest(named, NAMES)} Built in: {', '.join(NAMES)}; a "
+                "training run is named without --scenario."
+            )
+        policy: Policy = policy_from(named, market)
     else:
         folder = RunDirectory.open(Path(run))
         market = build_market(folder.scenario())

@@ -15,7 +15,7 @@ from xbopt.agents.factored_direct import FactoredDirect
 from xbopt.agents.training import train
 from xbopt.core.decisions.policy import DirectPolicy
 from xbopt.core.documents.seal import sealed
-from xbopt.core.errors import BundleError, SupportError, UsageError
+from xbopt.core.errors import BundleError, PolicyError, SupportError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope.logs.log_policy import PolicyIdentity
 from xbopt.service.bundle.bundle import load_bundle
@@ -205,6 +205,12 @@ def test_a_certificate_from_a_menu_proves_no_notches_and_the_other_way_round(com
 def test_a_plan_s_file_is_refused_without_advice_to_name_one(name: str) -> None:
     with pytest.raises(UsageError, match="a plan's file cannot be exported; name a built-in policy"):
         policy_of_run(name, scenario="quickstart", exploration=None)
+
+
+def test_for_export_only_what_can_be_exported_is_suggested() -> None:
+    with pytest.raises(PolicyError, match=r"no policy 'replam' to export\. Did you mean 'replan'") as told:
+        policy_of_run("replam", scenario="quickstart", exploration=None)
+    assert "CSV" not in str(told.value)
 
 
 def vars_of(identity: PolicyIdentity) -> dict[str, str]:

@@ -176,6 +176,7 @@ def test_limits_that_cannot_be_are_refused(tactic: Exported, tmp_path: Path, fie
         (("daypart_hours", 0), [7, 7], "a daypart runs from 7 to 7"),
         (("decide_every_days",), 0, "decide_every_days is 0"),
         (("window_days",), -1, "window_days is -1"),
+        (("late_effects", 0, "days"), -1.0, "days of the late effect deals is -1"),
         (("discount_frac", 0), -0.1, "discount_frac is -0.1"),
         (("start",), "yesterday", "no date"),
         (("currency",), "euro", "three capital letters"),

@@ -1,11 +1,14 @@
 """A log around a plan's file, or its re-planner, is found by the file's path and refuses a file of another plan."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from xbopt.agents.policies import built_in_policy
+from xbopt.core.decision_log.schema import METADATA_KEY
 from xbopt.core.errors import PolicyError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.plan_table import write_plan
@@ -76,6 +79,23 @@ def test_notches_need_no_scenario_to_tell_two_files_apart(
     assert any("is the log's word" in note for note in evaluate(log, f"{prefix}pl.csv").rules)  # no file of that name
     with pytest.raises(PolicyError, match="another plan lies under it"):
         evaluate(log, named(folder, "b", prefix))
+    with pytest.raises(PolicyError, match="there is no such file"):
+        evaluate(log, named(folder, "d", prefix))
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_log_without_a_mark_is_held_against_the_first_morning(
+    prefix: str, written: Callable[[str, str, str], Path], scenario: Scenario, folder: Path
+) -> None:
+    table = parquet.read_table(written("a", prefix, "factors"))
+    about = json.loads(table.schema.metadata[METADATA_KEY])
+    del about["anchor_mark"]
+    older = folder / f"older-{prefix.rstrip(':')}.parquet"
+    parquet.write_table(table.replace_schema_metadata({METADATA_KEY: json.dumps(about).encode()}), older)
+    found = evaluate(older, named(folder, "c", prefix), scenario=scenario)
+    assert not any("is the log's word" in note for note in found.rules)
+    with pytest.raises(PolicyError, match="another plan lies under it"):
+        evaluate(older, named(folder, "b", prefix), scenario=scenario)
 
 
 def test_plans_of_one_name_are_two_policies_in_a_certificate(

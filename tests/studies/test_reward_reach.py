@@ -1,6 +1,7 @@
 """A log whose rewards end before deals are paid back gives no one-step ANSWER, whoever opens it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +12,13 @@ from xbopt.agents.run_directory import RunDirectory
 from xbopt.core.decision_log.schema import METADATA_KEY
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.ope.logs.evaluation import LogEvaluation
+from xbopt.ope.results.evaluation import CarryOver
+from xbopt.reports.evaluation.reward_numbers import RewardNumbers
+from xbopt.reports.evaluation.words import carry_over_sentence
 from xbopt.studies.evaluate import evaluate
 from xbopt.studies.simulate import simulate
 
+QUIET = CarryOver(rows=900, statistic=0.5, p_value=0.7, effect=0.0, relative_effect=0.0)
 SHORT = ("horizon.days=21", "plan.discounts=[]")
 
 
@@ -49,6 +54,8 @@ def test_the_log_itself_warns_and_a_scenario_speaks_for_an_older_one(
     assert found.verdict != "ANSWER"
     assert "Rewards cover 7 days, and what deals borrow" in " ".join(found.result.reasons)
     assert "longer_rewards" in codes(found)
+    quiet = replace(found, result=replace(found.result, carry_over=QUIET))
+    assert "it cannot see" in carry_over_sentence(quiet, RewardNumbers.fitting([1.0], unit="EUR", locale="en"))
     assert ("ask_sequential" in codes(found)) == (by == "menu")  # no rule for factors
     older = forgetful(log)
     assert "late_effect" not in codes(evaluate(older, "logging"))  # nobody says
