@@ -99,10 +99,6 @@ class BgNbdFit:
         x = summary.again
         return self.alive(summary) * _expected(r + x, alpha + summary.age, a, b + x, days)
 
-    def draws(self, count: int, generator: np.random.Generator) -> FloatArray:
-        """Draws of the four parameters from the normal approximation in logarithms ``(count, 4)``."""
-        return np.exp(generator.multivariate_normal(np.log(self.parameters), self.covariance, size=count))
-
 
 def fit_bg_nbd(summary: RepeatSummary) -> BgNbdFit:
     """Fit the model.

@@ -101,10 +101,6 @@ class TypesFit:
         made = self._interval(lambda at: float(np.log(_types_at(at).expected_orders(days))), level)
         return Interval(value=float(np.exp(made.value)), low=float(np.exp(made.low)), high=float(np.exp(made.high)))
 
-    def draws(self, count: int, generator: np.random.Generator) -> tuple[CustomerTypes, ...]:
-        """Types drawn from the Laplace approximation."""
-        return tuple(_types_at(at) for at in generator.multivariate_normal(self.at, self.covariance, size=count))
-
     def _interval(self, figure: Callable[[FloatArray], float], level: float) -> Interval:
         steps = _STEP * np.eye(len(self.at))
         slope = np.array([(figure(self.at + s) - figure(self.at - s)) / (2.0 * _STEP) for s in steps])

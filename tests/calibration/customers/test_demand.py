@@ -8,7 +8,7 @@ import pytest
 from tests.calibration.customers.orders import FIRST, line, simulated_orders, table
 from xbopt.calibration.customers.calendar_terms import calendar_terms, fit_calendar
 from xbopt.calibration.customers.cleaning import clean
-from xbopt.calibration.customers.demand import daily_orders, demand_model
+from xbopt.calibration.customers.demand import daily_orders, demand_model, order_shares
 from xbopt.calibration.customers.purchase_chance import purchase_chance
 from xbopt.core.errors import CalibrationError
 
@@ -75,6 +75,11 @@ def test_an_order_of_two_lines_is_one_order_of_its_day():
     first, orders = daily_orders(clean(table(line("1", "a", 0), line("1", "a", 0, sku="x"), line("2", "b", 2))).sales)
     assert first == date(2025, 1, 1)
     assert orders.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_countries_weigh_by_their_orders_and_unknown_ones_by_nothing():
+    rows = [line(str(i), "a", i, country="DE" if i < 3 else "FR") for i in range(4)] + [line("9", "a", 1, country="QQ")]
+    assert order_shares(clean(table(*rows)).sales, ("DE", "FR")) == {"DE": 0.75, "FR": 0.25}
 
 
 def test_chances_beat_the_bucket_are_honest_and_do_not_depend_on_row_order():

@@ -10,8 +10,8 @@ from xbopt.calibration.customers.bg_nbd import fit_bg_nbd
 from xbopt.calibration.customers.cleaning import clean
 from xbopt.calibration.customers.customer_types import CustomerTypes, _by_type, _log_likelihood, fit_types
 from xbopt.calibration.customers.lifecycle import BUCKETS, Spells, bucket_counts, bucket_rates, spell_days
-from xbopt.calibration.customers.market_customers import market_customers
-from xbopt.calibration.customers.purchases import RepeatSummary, purchases_of
+from xbopt.calibration.customers.market_customers import cohort_fits, market_customers
+from xbopt.calibration.customers.purchases import RepeatSummary, purchases_of, repeat_summary
 from xbopt.calibration.customers.settle import settle_types
 from xbopt.core.documents.document import Document
 from xbopt.core.scenario.build import build_scenario
@@ -137,6 +137,13 @@ def test_pseudonyms_and_row_order_change_nothing_and_regions_are_counted_apart()
     assert found[0].segments[0].repeat.at == pytest.approx(found[1].segments[0].repeat.at, rel=1e-6)
     assert sum(found[0].segments[0].customers["DE"].values()) == 500
     assert sum(found[0].segments[0].customers["FR"].values()) == 0
+
+
+def test_cohorts_are_named_by_their_first_month_and_small_ones_are_none():
+    cohorts = cohort_fits(repeat_summary(purchases_of(clean(simulated_orders(600, 300, 4))), burn_in_days=0))
+    assert list(cohorts) == ["2025-01", "2025-04", "2025-07", "2025-10"]
+    assert cohorts["2025-01"] is not None
+    assert cohorts["2025-10"] is None
 
 
 def _market_of(orders):
