@@ -212,7 +212,7 @@ def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
     sandwich = inverse @ (variance + tested.T @ tested) @ inverse
     ratio = np.diag(sandwich) / np.diag(inverse)
     wider = np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
-    return inverse * np.outer(wider, wider)
+    return np.asarray(inverse * np.outer(wider, wider), dtype=np.float64)
 
 
 def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:

@@ -274,9 +274,9 @@ def _prices(market: MarketParameters, panel: CalibrationPanel) -> tuple[FloatArr
             told = np.isfinite(panel.price_index[:, region])
             rates[told, currency] = -log_index[told, region] / orders.pass_through[region]
     moved = np.nan_to_num(rates[:, currencies])
-    log_list = log_index + orders.pass_through * moved
+    log_list: FloatArray = log_index + orders.pass_through * moved
     # Weekly steps: every level makes a market of its own.
-    log_list = np.round(log_list / _WORTH_A_MARKET) * _WORTH_A_MARKET
+    log_list = np.rint(log_list / _WORTH_A_MARKET) * _WORTH_A_MARKET
     return np.exp(log_list), rates
 
 
