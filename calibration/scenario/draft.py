@@ -25,9 +25,8 @@ class Source:
 
     def entry(self, path: str) -> Plain:
         """The entry for a path or pattern."""
-        return {"path": path, "evidence": self.evidence, "source": self.source} | (
-            {"note": self.note} if self.note else {}
-        )
+        plain: Plain = {"path": path, "evidence": self.evidence, "source": self.source}
+        return {**plain, "note": self.note} if self.note else plain
 
 
 @dataclass(slots=True)

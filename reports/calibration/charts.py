@@ -57,7 +57,6 @@ def curves_chart(curves: Sequence[ResponseCurve], description: str) -> charts.Sp
     )
     line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(x="spend:Q", y="revenue:Q")
     layered = alt.layer(seen, band, line).properties(width=230, height=CURVE_HEIGHT)
-    faceted = layered.facet(facet=alt.Facet("channel:N", title=None), columns=_CURVES_A_ROW).resolve_scale(
-        x="independent", y="independent"
-    )
-    return charts.finished(faceted, description)
+    faceted = layered.facet(facet=alt.Facet("channel:N", title=None), columns=_CURVES_A_ROW)
+    apart: alt.FacetChart = faceted.resolve_scale(x="independent", y="independent")
+    return charts.finished(apart, description)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.reports.calibration.fit_words import fit_sentences
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat

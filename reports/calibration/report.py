@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.review import FitReview
 from xbopt.calibration.scenario.shop import LEAST_SHOWN, Country
 from xbopt.reports.calibration.fit_tables import causes_table, curves_table, weeks_table

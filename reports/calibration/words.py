@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.shop import Reason
 from xbopt.reports.kit.numbers import NumberFormat
