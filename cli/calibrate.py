@@ -98,7 +98,7 @@ def calibrate_command(
 
     outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs)
-    files = {"transactions": transactions, "sessions": sessions, "media": spend}
+    files: Mapping[TableName, Path | None] = {"transactions": transactions, "sessions": sessions, "media": spend}
     with _with_files(data or [], files, columns, currency) as folders, stage_bar(quiet=as_json) as on_progress:
         result = calibrate(
             folders,

@@ -1,6 +1,7 @@
 """Charts of a fit: fitted against actual, and the response of channels over their spend."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import altair as alt
 
@@ -57,6 +58,7 @@ def curves_chart(curves: Sequence[ResponseCurve], description: str) -> charts.Sp
     )
     line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(x="spend:Q", y="revenue:Q")
     layered = alt.layer(seen, band, line).properties(width=230, height=CURVE_HEIGHT)
-    faceted = layered.facet(facet=alt.Facet("channel:N", title=None), columns=_CURVES_A_ROW)
-    apart: alt.FacetChart = faceted.resolve_scale(x="independent", y="independent")
+    # The library says too little of what these calls give.
+    faceted = cast("alt.FacetChart", layered.facet(facet=alt.Facet("channel:N", title=None), columns=_CURVES_A_ROW))
+    apart = cast("alt.FacetChart", faceted.resolve_scale(x="independent", y="independent"))
     return charts.finished(apart, description)

@@ -1,7 +1,7 @@
 """The measured scenario: ``xbopt calibrate`` makes it from the transactions, and its baseline plays back what was sold.
 
-The pinned figures are of the Online Retail transactions of 2011-09-01 to 2011-12-09 in the six regions, orders without a
-customer included.
+The pinned figures are of the Online Retail transactions of 2011-09-01 to 2011-12-09 in the six regions, orders without
+a customer included.
 """
 
 from collections.abc import Mapping, Sequence
