@@ -130,7 +130,7 @@ def _with_files(
     from xbopt.imports.engine.run import import_files
     from xbopt.imports.tables import TABLES
 
-    given = {table: file for table, file in files.items() if file is not None}
+    given: dict[TableName, Path] = {table: file for table, file in files.items() if file is not None}
     if not given and not folders:
         raise UsageError("Name a folder that xbopt import wrote, or a file of orders: --transactions FILE.")
     if columns is not None and not given:

@@ -49,7 +49,7 @@ def curves_chart(curves: Sequence[ResponseCurve], description: str) -> charts.Sp
         for curve in curves
         for n in range(len(curve.spend))
     ]
-    base = charts.chart_of(records)
+    base = alt.Chart()
     money = alt.Axis(labelExpr=charts.MONEY_AXIS, title="Spend a week", tickCount=4)
     gain = alt.Axis(labelExpr=charts.MONEY_AXIS, title="Net revenue added", tickCount=4)
     seen = base.mark_rect(color=charts.HAIRLINE).encode(x=alt.X("from:Q", axis=money), x2="to:Q")
@@ -57,8 +57,10 @@ def curves_chart(curves: Sequence[ResponseCurve], description: str) -> charts.Sp
         x=alt.X("spend:Q", axis=money), y=alt.Y("low:Q", axis=gain), y2="high:Q"
     )
     line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(x="spend:Q", y="revenue:Q")
-    layered = alt.layer(seen, band, line).properties(width=230, height=CURVE_HEIGHT)
+    # A faceted chart looks for its data at the top, not in its layers.
+    data = charts.chart_of(records).data
+    layered = alt.layer(seen, band, line, data=data).properties(width=230, height=CURVE_HEIGHT)
     # The library says too little of what these calls give.
     faceted = cast("alt.FacetChart", layered.facet(facet=alt.Facet("channel:N", title=None), columns=_CURVES_A_ROW))
-    apart = cast("alt.FacetChart", faceted.resolve_scale(x="independent", y="independent"))
+    apart = faceted.resolve_scale(x="independent", y="independent")
     return charts.finished(apart, description)
