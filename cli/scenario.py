@@ -1,6 +1,5 @@
 """``xbopt scenario``: list, new, validate, migrate, check, schema, show."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from xbopt.cli.completion import scenario_names
+from xbopt.cli.new_scenario import new_command
 from xbopt.cli.options import JsonOption, ScenarioArgument, SetOption, load_with_notes
 from xbopt.cli.terminal import print_json, print_trade_rules, result_console, say, table, terminal_numbers
-from xbopt.core.errors import ScenarioError, UsageError
+from xbopt.core.errors import ScenarioError
 
 REFUSED = 3
-_SCHEMA_FILE = "xbopt.schema.json"
 
 app = typer.Typer(help="List, create, check and show scenarios.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -50,55 +48,7 @@ def list_command(as_json: JsonOption = False) -> None:
         console.print(f"{s.name}: {s.title}", markup=False)
 
 
-@app.command("new", epilog="Example: xbopt scenario new my_market --like us_eu_launch")
-def new_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new scenario; writes NAME.yaml.")],
-    like: Annotated[
-        str, typer.Option("--like", help="Shipped scenario to start from.", autocompletion=scenario_names)
-    ] = "quickstart",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it is there.")] = False,
-) -> None:
-    """Write a new scenario file to start from: a shipped one's numbers, unsure of what a newcomer cannot know."""
-    import re
-
-    from xbopt.core.files import replace_file
-    from xbopt.core.scenario.loading import shipped_file
-    from xbopt.core.scenario.new_scenario import new_scenario_text
-
-    stem = name.removesuffix(".yaml").removesuffix(".yml")
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,39}", Path(stem).name):
-        raise UsageError(
-            f"{Path(stem).name!r} is no scenario name. Use letters, digits and _, starting with a letter, 40 at most."
-        )
-    path = Path(f"{stem}.yaml")
-    if path.exists() and not force:
-        raise UsageError(f"{path} is already there. Choose another name, or use --force to overwrite it.")
-    other = shipped_file(like).read_text(encoding="utf-8")
-    schema = _schema_beside(path)
-    text = new_scenario_text(other, name=Path(stem).name, like=like, schema_file=schema)
-    with replace_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    beside = f", and beside it {schema} for editors" if schema else ""
-    say(f"Wrote {path}{beside}. Change it, then: xbopt scenario validate {path}, and: xbopt scenario check {path}")
-
-
-def _schema_beside(path: Path) -> str:
-    """Write the schema beside a scenario, so that editors know its fields; gives the file's name.
-
-    Empty where it cannot be written, or where a file of that name is somebody else's.
-    """
-    from xbopt.core.files import replace_file
-    from xbopt.core.scenario.document import scenario_schema
-
-    schema = path.with_name(_SCHEMA_FILE)
-    try:
-        if schema.exists() and '"title": "ScenarioDocument"' not in schema.read_text(encoding="utf-8"):
-            return ""
-        with replace_file(schema) as temporary:
-            temporary.write_text(json.dumps(scenario_schema(), indent=2) + "\n", encoding="utf-8")
-    except (OSError, UsageError, UnicodeDecodeError):
-        return ""
-    return _SCHEMA_FILE
+app.command("new", epilog="Example: xbopt scenario new my_market --like us_eu_launch")(new_command)
 
 
 @app.command("validate", epilog="Example: xbopt scenario validate my_market.yaml")

@@ -24,7 +24,7 @@ from xbopt.core.defaults.channels import (
 )
 from xbopt.core.defaults.demand import product_fields, segment_fields, segment_shares
 from xbopt.core.defaults.ledger import Ledger, Source
-from xbopt.core.defaults.regions import buyers, currency_fields, duty_of, region_fields
+from xbopt.core.defaults.regions import buyers, currency_fields, duty_of, region_fields, rule_currencies
 from xbopt.core.tables.market_names import Trade, channel_kinds, named, trades
 from xbopt.core.tables.market_names import countries as known_countries
 
@@ -41,6 +41,7 @@ class MarketDefaults:
         market: ``base_currency``, ``origin``, ``currencies`` and ``discount_rate``.
         regions: Region by country, without ``population`` and ``customers``.
         audience: People by country who buy goods of this trade online within a season.
+        online_buyers: People by country who buy anything online within a year.
         segments: Segments by id. ``visits_per_1000``, of prospects and customers, fit no amount of orders yet.
         segment_share: Share of each segment among the people.
         product: The one product line.
@@ -58,6 +59,7 @@ class MarketDefaults:
     market: Fields
     regions: dict[str, Fields]
     audience: dict[str, float]
+    online_buyers: dict[str, float]
     segments: dict[str, Fields]
     segment_share: dict[str, float]
     product: Fields
@@ -119,7 +121,14 @@ def market_defaults(
     market: Fields = {
         "base_currency": base_currency,
         "origin": origin,
-        "currencies": currency_fields(ledger, [place.currency for place in places]),
+        "currencies": currency_fields(
+            ledger,
+            [
+                code
+                for place in places
+                for code in (place.currency, *rule_currencies(ledger, duty_of(origin, place.id) or "none", place.id))
+            ],
+        ),
         "discount_rate": ledger.take_general("market.discount_rate", "discount_rate"),
     }
     regions = {place.id: region_fields(ledger, kind.id, origin, place) for place in places}
@@ -136,7 +145,8 @@ def market_defaults(
         trade=kind,
         market=market,
         regions=regions,
-        audience={code: buyers(ledger, code) for code in codes},
+        audience={code: buyers(ledger, code) * ledger.general("trade_buyers_frac") for code in codes},
+        online_buyers={code: buyers(ledger, code) for code in codes},
         segments=segments,
         segment_share=segment_shares(ledger),
         product=product,

@@ -79,7 +79,9 @@ def _code(word: str) -> str:
 def _number(text: str) -> float:
     """A number with either decimal sign; the last separator is decimal unless three digits follow it."""
     plain = re.sub(r"[' ]", "", text)
-    whole, _, last = plain.rpartition(max((",", "."), key=plain.rfind)) if re.search(r"[,.]", plain) else (plain, "", "")
+    whole, _, last = (
+        plain.rpartition(max((",", "."), key=plain.rfind)) if re.search(r"[,.]", plain) else (plain, "", "")
+    )
     if whole and len(last) == 3:  # thousands: 30,000 and 30.000
         return float(re.sub(r"[,.]", "", plain))
     return float(re.sub(r"[,.]", "", whole) + (f".{last}" if last else ""))

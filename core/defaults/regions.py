@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from math import sqrt
 
 from xbopt.core.defaults.ledger import Ledger, figures
-from xbopt.core.tables.duties import duty_ids
+from xbopt.core.tables.duties import duty_ids, duty_rule
+from xbopt.core.tables.import_fees import import_fees
 from xbopt.core.tables.market_facts import has_fact
 from xbopt.core.tables.market_names import Country, countries
 from xbopt.core.tables.reference_rates import reference_rate
@@ -27,6 +28,14 @@ def duty_of(origin: str, country: str) -> str | None:
     if known in duty_ids():
         return known
     return "none" if country == "HK" else None  # Hong Kong is a free port
+
+
+def rule_currencies(ledger: Ledger, duty: str, country: str) -> tuple[str, ...]:
+    """Currencies in which a country's duty rule and import fees are written; their limits are turned into money."""
+    if duty == "none":
+        return ()
+    fees = (fee.currency for fee in import_fees(duty, country) if fee.by_default)
+    return (duty_rule(duty, ledger.day).currency, *fees)
 
 
 def route_of(origin: str, country: str) -> str:
@@ -88,10 +97,10 @@ def region_fields(ledger: Ledger, trade: str, origin: str, country: Country) -> 
 
 
 def buyers(ledger: Ledger, country: str) -> float:
-    """People of a country who buy goods of one trade online within a season."""
+    """People of a country who buy anything online within a year."""
     people = ledger.look_up("country", country, "population").value
     online = ledger.look_up("country", country, "online_buyers_frac").value
-    return people * online * ledger.general("trade_buyers_frac")
+    return people * online
 
 
 def _elasticity_level(ledger: Ledger, path: str, country: str) -> float:

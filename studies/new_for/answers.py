@@ -41,7 +41,7 @@ class Answers:
     conversion: float | None = None
     repeat_frac: float | None = None
     return_rate: float | None = None
-    country_shares: Mapping[str, float] = field(default_factory=dict)
+    country_shares: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         """Check each answer alone.
@@ -55,7 +55,9 @@ class Answers:
         if not self.channels:
             raise UsageError("--channels names no channel.")
         object.__setattr__(
-            self, "channels", tuple(dict.fromkeys(named(one, channel_kinds(), what="channel").id for one in self.channels))
+            self,
+            "channels",
+            tuple(dict.fromkeys(named(one, channel_kinds(), what="channel").id for one in self.channels)),
         )
         ranges = {
             "order_value_base": (0.01, 1e7, "--order-value"),

@@ -21,8 +21,8 @@ from xbopt.simulator.response import steady_visits_per_head
 from xbopt.simulator.step import play_day
 from xbopt.simulator.worlds import WorldParameters, average_world
 
-COUNTED_DAYS = 28
-"""Days that are counted, after as many that let the market settle."""
+SETTLING_DAYS, COUNTED_DAYS = 28, 7
+"""Days that let the market settle, and the week after them that is counted: average days are all alike."""
 _YEAR = 365
 
 
@@ -36,6 +36,7 @@ class Counts:
         revenue: Net revenue ``(A, R)``.
         margin: Contribution margin before media ``(A, R)``.
         spend: Media spend ``(A,)``.
+        duty: Duty that the seller pays ``(A,)``.
     """
 
     orders: FloatArray
@@ -43,9 +44,10 @@ class Counts:
     revenue: FloatArray
     margin: FloatArray
     spend: FloatArray
+    duty: FloatArray
 
 
-def average_market(document: ScenarioDocument, days: int) -> MarketParameters:
+def average_market(document: ScenarioDocument, days: int = SETTLING_DAYS + COUNTED_DAYS) -> MarketParameters:
     """The market of a scenario without seasons, events, deals and limits on spend, for some days."""
     calendar = Calendar(dayparts=document.calendar.dayparts)
     horizon = document.horizon.model_copy(update={"days": days})
@@ -58,7 +60,7 @@ def count(market: MarketParameters, factors: FloatArray, world: WorldParameters 
     """Play the plan's mean spend times factors, arm by arm in one batch.
 
     Args:
-        market: A market of `average_market`, of twice the counted days.
+        market: A market of `average_market`, of ``SETTLING_DAYS + COUNTED_DAYS``.
         factors: Multiples of spend ``(A, R, 1, C)``.
         world: Parameters of each arm; the average world where left out.
     """
@@ -68,17 +70,18 @@ def count(market: MarketParameters, factors: FloatArray, world: WorldParameters 
     state = initial_state(market, arms, world)
     regions = market.shape[0]
     orders, revenue, margin = np.zeros((3, arms, regions))
-    visits, spend = np.zeros((2, arms))
-    for day in range(2 * COUNTED_DAYS):
+    visits, spend, duty = np.zeros((3, arms))
+    for day in range(market.scenario.days):
         outcome, state = play_day(market, average_world() if world is None else world, state, decision, None)
-        if day >= COUNTED_DAYS:
+        if day >= SETTLING_DAYS:
             money = outcome.money
             orders += outcome.orders.sum(axis=(2, 3))
             revenue += money.net_revenue.sum(axis=2)
             margin += (money.contribution_margin - money.media).sum(axis=2)
             visits += outcome.visits.sum(axis=(1, 2))
+            duty -= money.duty.sum(axis=(1, 2))
             spend += outcome.decision.spend_base.sum(axis=(1, 2, 3))
-    return Counts(orders=orders, visits=visits, revenue=revenue, margin=margin, spend=spend)
+    return Counts(orders=orders, visits=visits, revenue=revenue, margin=margin, spend=spend, duty=duty)
 
 
 def customers_after_a_year(document: ScenarioDocument) -> FloatArray:

@@ -1,15 +1,20 @@
-"""The scenario of a seller without data, before its volumes are fitted: facts, answers, and a plan of ordinary shape."""
+"""The scenario of a seller without data before its volumes are fitted: facts, answers, a plan of ordinary shape."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import cast
 
 from xbopt.core.defaults.ledger import Source, figures
 from xbopt.core.defaults.market import Fields, MarketDefaults, market_defaults
+from xbopt.core.errors import UsageError
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.studies.new_for.answers import Answers
 
 _STATED = "Stated by the seller"
+_PEOPLE_AN_ORDER = 36.0
+"""People whom an order a month needs at least: three times those who order within a year."""
+_MOST_CURRENCIES = 30
 
 
 @dataclass(slots=True)
@@ -49,6 +54,7 @@ def draft(answers: Answers, name: str) -> Draft:
 
     Raises:
         TableError: Something that was asked for is in no table of facts.
+        UsageError: There are more currencies or orders than a market can hold.
     """
     wish = answers.wish
     defaults = market_defaults(
@@ -65,6 +71,11 @@ def draft(answers: Answers, name: str) -> Draft:
         conversion=answers.conversion,
         known=_known_groups(answers),
     )
+    if (count := len(cast("Fields", defaults.market["currencies"]))) > _MOST_CURRENCIES:
+        raise UsageError(
+            f"These countries and their trade rules need {count} currencies, and a scenario holds {_MOST_CURRENCIES}: "
+            "make two scenarios of them."
+        )
     made = Draft(answers=answers, defaults=defaults, data={})
     made.sources.update((source.path, source) for source in defaults.sources)
     total = figures(answers.spend_per_day_base * answers.days, 6)
@@ -125,21 +136,29 @@ def _known_groups(answers: Answers) -> tuple[str, ...]:
 def _audience(made: Draft) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """People by country and segment whom the budget can reach, and share of spend by country.
 
-    Without shares of his own a seller is taken to press on each head alike: spend goes by people times the price of
-    reach. The audience is as large as makes the usual contacts a week, and no larger than the country's buyers.
+    Without shares of his own a seller is taken to spend by the root of what the same pressure on each head would cost:
+    small sellers do not grow with their countries. The audience is as large as makes the usual contacts a week, and no
+    larger than the country's buyers.
     """
     defaults, stated = made.defaults, made.answers.country_shares
     price = {code: cast("float", region["media_price_level"]) for code, region in defaults.regions.items()}
     buyers = defaults.audience
-    weight = {code: stated.get(code, buyers[code] * price[code]) for code in buyers}
+    weight = {code: stated.get(code, sqrt(buyers[code] * price[code])) for code in buyers}
     total = sum(weight.values())
     shares = {code: each / total for code, each in weight.items()}
     per_head = defaults.spend_per_1000_base / 1000.0
     spend = made.answers.spend_per_day_base
-    wanted = {code: spend * shares[code] / (per_head * price[code]) for code in buyers}
-    people = {code: min(wanted[code], buyers[code]) for code in buyers}
+    pressed = {code: spend * shares[code] / (per_head * price[code]) for code in buyers}
+    needed = {code: _PEOPLE_AN_ORDER * (made.answers.orders_a_month or 0.0) * shares[code] for code in buyers}
+    for code, most in defaults.online_buyers.items():
+        if needed[code] > most:
+            raise UsageError(
+                f"--orders-a-month {made.answers.orders_a_month:,.0f}: with {shares[code]:.0%} of them in {code} "
+                f"that is more than its {most:,.0f} online buyers can bring. Check the orders, or --shares."
+            )
+    people = {code: max(min(pressed[code], buyers[code]), needed[code]) for code in buyers}
     usual = defaults.ledger.general("contacts_a_week")
-    made.contacts_a_week = usual * max(wanted[code] / people[code] for code in buyers)
+    made.contacts_a_week = usual * max(pressed[code] / people[code] for code in buyers)
     by_segment = {
         code: {segment: figures(count * share) for segment, share in defaults.segment_share.items()}
         for code, count in people.items()
@@ -158,13 +177,15 @@ def _state_the_rest(made: Draft) -> None:
     made.state(
         "market.regions.*.population.*",
         "E",
-        "Assumption: the audience that the budget reaches as often as usual, at most the country's online buyers of the "
-        "trade (World Bank population, shares of online buyers from memory)",
+        "Assumption: the audience that the budget reaches as often as usual, at most the country's online buyers of "
+        "the trade (World Bank population, shares of online buyers from memory)",
     )
     if answers.country_shares:
         made.state("plan.regions.*", "M", _STATED)
     else:
-        made.state("plan.regions.*", "E", "Assumption: the same pressure on each head: buyers times the price of reach")
+        made.state(
+            "plan.regions.*", "E", "Assumption: by the root of the country's online buyers times its price of reach"
+        )
     made.state("plan.segments.*", "E", "Assumption: as the people")
     made.state("plan.channels.*", "E", "Estimate: a media plan of ordinary shape")
     made.state("plan.spend_frac", "M", "By choice: the plan spends the budget")

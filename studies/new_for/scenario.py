@@ -76,17 +76,18 @@ def new_for(answers: Answers, *, name: str, schema_file: str = "") -> NewScenari
     made = draft(answers, name)
     volumes = fit_volumes(made)
     _state_volumes(made, volumes)
-    text = _text(made, schema_file)
+    text = scenario_text(made, schema_file)
     unused = set(unused_patterns(load_scenario(text).document))
     for path in [path for path in made.sources if path in unused]:
         del made.sources[path]
-    text = _text(made, schema_file)
+    text = scenario_text(made, schema_file)
     return NewScenario(
         scenario=load_scenario(text), text=text, answers=answers, volumes=volumes, findings=_findings(made, volumes)
     )
 
 
-def _text(made: Draft, schema_file: str) -> str:
+def scenario_text(made: Draft, schema_file: str = "") -> str:
+    """The file of a draft, with its provenance."""
     defaults = made.defaults
     ids = {
         "market.regions": list(defaults.regions),
@@ -115,7 +116,10 @@ def _state_volumes(made: Draft, volumes: Volumes) -> None:
         )
         known = made.sources[f"{path}.cart_rate"]
         made.state(
-            f"{path}.cart_rate", known.evidence, known.source, f"Fitted so that {volumes.conversion:.2%} of visits order"
+            f"{path}.cart_rate",
+            known.evidence,
+            known.source,
+            f"Fitted so that {volumes.conversion:.2%} of visits order",
         )
         for kind in ("regular", "occasional"):
             there = f"{path}.customer_types.{kind}.visits_per_1000"

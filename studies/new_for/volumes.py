@@ -27,13 +27,14 @@ from xbopt.studies.new_for.average_days import (
 )
 from xbopt.studies.new_for.document import Draft
 
-_ROUNDS, _SETTLED, _CLOSE = 16, 4, 0.01
+_ROUNDS, _SETTLED, _CLOSE = 12, 4, 0.02
 _STEP = 0.05
 _BUCKETS = ("new", "active", "at_risk", "lapsed")
 _MEDIA_SHARE = (0.01, 0.9)
 _MOST_OF_VISITS = 0.6
 """Media bring at most this share of the visits; where they would bring more, visits convert worse than was said."""
 _MOST_HELD = 0.5
+_LEAST_COST = 0.25
 _LARGEST_MOVE = 4.0
 
 
@@ -93,7 +94,10 @@ def fit_volumes(made: Draft) -> Volumes:
         moved = _fit_repeats(made, made.document(), wanted)
         _fill_customers(made)
         _fit_exposure(made)
-        counts = count(average_market(made.document(), 2 * COUNTED_DAYS), factors)
+        counts = count(average_market(made.document()), factors)
+        if n == 0 and made.answers.gross_margin_frac is None:
+            _take_duty_out(made, counts)
+            continue
         if n >= _SETTLED and sum(made.defaults.plan_share[channel] for channel in held) > _MOST_HELD:
             wanted = _given_way(counts, wanted)
         orders = _orders_wanted(made, counts, wanted)
@@ -126,6 +130,21 @@ def _wanted(made: Draft) -> _Wanted:
         most_orders=np.inf,
         by_channel=by_channel / by_channel.sum(),
     )
+
+
+def _take_duty_out(made: Draft, counts: Counts) -> None:
+    """Lower the cost of goods by an order's mean duty: the margins of a trade count it among the cost of goods."""
+    product, trade = made.items("products")[0], made.defaults.trade.id
+    items = made.defaults.ledger.look_up("trade", trade, "items_per_order").value
+    duty = float(counts.duty[0] / counts.orders[0].sum()) / items
+    if duty <= 0.0:
+        return
+    price, cost = cast("float", product["price_base"]), cast("float", product["unit_cost_base"])
+    product["unit_cost_base"] = figures(max(cost - duty, _LEAST_COST * price), 4)
+    path = f"products.{product['id']}.unit_cost_base"
+    known = made.sources[path]
+    note = f"{known.note}, less {duty:.3g} of duty an item: margins of a trade count it among the cost of goods"
+    made.state(path, known.evidence, known.source, note)
 
 
 def _given_way(counts: Counts, wanted: _Wanted) -> _Wanted:
@@ -204,7 +223,10 @@ def _move_channel(made: Draft, channel: Fields, factor: float) -> bool:
     facts, name, price = made.defaults.ledger, str(channel["id"]), cast("Fields", channel["price"])
     paid_by_click = price["model"] == "cpc"
     part = factor ** (1.0 / (2.0 if paid_by_click else 3.0))
-    places = [(price, "amount_base", "price_usd", 1.0 / part, facts.usd(1.0)), (channel, "visit_quality", "visit_quality", part, 1.0)]
+    places = [
+        (price, "amount_base", "price_usd", 1.0 / part, facts.usd(1.0)),
+        (channel, "visit_quality", "visit_quality", part, 1.0),
+    ]
     if not paid_by_click:
         places.append((channel, "visits_per_1000_impressions", "clicks_per_1000", part, 1.0))
     inside = True
@@ -218,7 +240,7 @@ def _move_channel(made: Draft, channel: Fields, factor: float) -> bool:
 
 def _fit_repeats(made: Draft, document: ScenarioDocument, wanted: _Wanted) -> float:
     """Move how often customers come by until as many order again as wanted; the move before the last."""
-    market = average_market(document, COUNTED_DAYS)
+    market = average_market(document, 1)
     found = (repeat_probability(market, 365).by_cell * market.scenario.population).sum(axis=0)
     found = found / market.scenario.population.sum(axis=0)
     odds = wanted.repeat_by_segment / (1.0 - wanted.repeat_by_segment) / (found / (1.0 - found))
@@ -253,7 +275,7 @@ def _fit_exposure(made: Draft) -> None:
 
 def _volumes(made: Draft, counts: Counts, wanted: _Wanted, held: tuple[str, ...], miss: float) -> Volumes:
     orders = counts.orders.sum(axis=1)
-    again = repeat_probability(average_market(made.document(), COUNTED_DAYS), 365).weighted
+    again = repeat_probability(average_market(made.document(), 1), 365).weighted
     return Volumes(
         orders_a_month=float(orders[0]) * DAYS_OF_A_MONTH / COUNTED_DAYS,
         media_share=float(1.0 - orders[1] / orders[0]),

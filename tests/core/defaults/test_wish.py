@@ -1,0 +1,86 @@
+"""Sentences that ask for a scenario, and those that say too little, too much or nothing."""
+
+import pytest
+
+from xbopt.core.defaults.money_words import find_money
+from xbopt.core.defaults.wish import read_wish
+from xbopt.core.errors import UsageError
+
+MONTH, QUARTER = 365.25 / 12, 365.25 / 4
+
+
+@pytest.mark.parametrize(
+    ("text", "trade", "origin", "countries"),
+    [
+        ("home goods, CN to DE FR US, 30k EUR a month", "home", "CN", ("DE", "FR", "US")),
+        (
+            "€30,000/month beauty from China to Germany, France and the United Kingdom",
+            "beauty",
+            "CN",
+            ("DE", "FR", "GB"),
+        ),
+        ("electronics CN -> us ca, 1m CNY in 90 days", "electronics", "CN", ("US", "CA")),
+        ("fashion from Italy to us, de, it and jp with USD 12.5k per week", "apparel", "IT", ("US", "DE", "IT", "JP")),
+        ("pet supplies, cn to de it no, 30.000 EUR a month", "pets", "CN", ("DE", "IT", "NO")),
+        ("toys, to DE, 5000 GBP monthly", "toys", "any", ("DE",)),
+        ("sports, EU to US, 1.5m yen a day", "sport", "EU", ("US",)),
+        ("we sell home goods in DE, 30k EUR per month", "home", "any", ("DE",)),
+        ("consumer electronics, Hong Kong to South Korea and UK, 3k USD/mo", "electronics", "HK", ("KR", "GB")),
+        ("home goods, CN to DE DE FR, 30k EUR a month", "home", "CN", ("DE", "FR")),
+    ],
+)
+def test_trade_origin_and_countries_are_understood_in_any_order(text, trade, origin, countries):
+    wish = read_wish(text)
+    assert (wish.trade, wish.origin, wish.countries) == (trade, origin, countries)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "currency", "days"),
+    [
+        ("30k EUR a month", 30_000, "EUR", MONTH),
+        ("€30,000/month", 30_000, "EUR", MONTH),
+        ("30.000 EUR monthly", 30_000, "EUR", MONTH),
+        ("1m CNY in 90 days", 1_000_000, "CNY", 90),
+        ("USD 12.5k per week", 12_500, "USD", 7),
+        ("12,5k usd a week", 12_500, "USD", 7),
+        ("1,000.50 pounds a day", 1_000.5, "GBP", 1),
+        ("200 thousand dollars a quarter", 200_000, "USD", QUARTER),
+        ("2 million yen per year", 2_000_000, "JPY", 365.25),
+        ("£5000 every 2 weeks", 5_000, "GBP", 14),
+    ],
+)
+def test_money_of_a_period_is_understood(text, amount, currency, days):
+    money, rest = find_money(f"toys {text} DE")
+    assert money is not None
+    assert (money.amount, money.currency, money.period_days) == (amount, currency, days)
+    assert rest.split() == ["toys", ",", "DE"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "widgets, CN to DE, 30k EUR a month",
+            "'widgets' is not understood. Understood: from CN; to DE; budget 30,000",
+        ),
+        ("home goods, CN to Narnia, 3k EUR a month", "'Narnia' is not understood"),
+        ("home goods, CN to DE, 30k a month", "one amount above 0 with its currency and period"),
+        ("home goods, CN to DE, 30k EUR", "one amount above 0 with its currency and period"),
+        ("home goods, CN to DE, 0 EUR a month", "one amount above 0"),
+        ("home goods, CN to DE, -3k EUR a month", "'-' is not understood"),
+        ("home goods, CN to DE, 3k EUR a month or 2k USD a week", "one amount above 0"),
+        ("home goods, CN to DE, ¥1m a month", "¥ is yen or yuan: write JPY or CNY"),
+        ("home goods, CN to DE", "the budget is missing"),
+        ("home goods, 3k EUR a month", "the countries to sell to are missing"),
+        ("CN to DE, 3k EUR a month", "what is sold is missing: one of electronics,"),
+        ("toys and shoes, CN to DE, 3k EUR a month", "made for one trade"),
+        ("shoes, CN FR to DE, 1k EUR a month", "the goods come from one country"),
+        ("home goods, CN to EU, 3k EUR a month", "the European Union is many markets"),
+        ("", "what is sold is missing"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_what_was_understood(text, words):
+    with pytest.raises(UsageError, match="Understood: ") as caught:
+        read_wish(text)
+    assert words in str(caught.value)
+    assert 'Write it as in "home goods, CN to DE FR US, 30k EUR a month"' in str(caught.value)
