@@ -19,6 +19,8 @@ _ALSO: Mapping[str, str] = {
     "u.s.a.": "US",
     "united states of america": "US",
     "great britain": "GB",
+    "eire": "IE",
+    "rsa": "ZA",
     "england": "GB",
     "scotland": "GB",
     "wales": "GB",

@@ -83,6 +83,7 @@ class Provenance(Section):
     files: tuple[FileRecord, ...] = ()
     tables: Mapping[str, int] = Field(default={}, description="rows by table")
     overlaps: tuple[Overlap, ...] = ()
+    notes: tuple[Note, ...] = Field(default=(), description="about the tables together, as the panel made of them")
     privacy: Privacy = Privacy()
 
 

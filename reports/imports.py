@@ -32,6 +32,7 @@ def import_json(result: "ImportResult") -> dict[str, object]:
         "repeated": list(result.repeated),
         "tables": dict(result.provenance.tables),
         "overlaps": [overlap.model_dump(mode="json") for overlap in result.provenance.overlaps],
+        "notes": [note.model_dump(mode="json") for note in result.provenance.notes],
         "privacy": {
             **result.provenance.privacy.model_dump(mode="json"),
             "key_file": None if result.key_file is None else str(result.key_file),
@@ -117,6 +118,7 @@ def folder_lines(result: "ImportResult") -> list[str]:
         f"({each.rule}); the former counts."
         for each in found.overlaps
     ]
+    lines += [f"Note: {each.message}{_of_rows(each.rows)}" for each in found.notes]
     privacy = found.privacy
     if result.key_file is not None:
         made = "A new key was made" if result.key_is_new else "The key lies"

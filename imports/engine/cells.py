@@ -21,7 +21,8 @@ _MOMENT = (
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?:\|\d{1,2})?$"
 )
 _CENSORED = re.compile(r"\s*[<>]")
-_E_MAIL = r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>]+"
+E_MAIL = r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>]+"
+"""An e-mail address."""
 _FLAGS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "yes", "y", "1", "new", "ja", "wahr", "是"), True),
     **dict.fromkeys(("false", "no", "n", "0", "returning", "nein", "falsch", "否"), False),
@@ -46,7 +47,7 @@ def without_e_mails(column: pl.Series) -> tuple[pl.Series, int]:
     """A column whose texts with an e-mail address are unknown, and how many these are."""
     if not column.str.contains("@", literal=True).any():
         return column, 0
-    has_one = column.str.contains(_E_MAIL).fill_null(value=False)
+    has_one = column.str.contains(E_MAIL).fill_null(value=False)
     return column.set(has_one, None), int(has_one.sum())
 
 

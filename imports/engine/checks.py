@@ -54,11 +54,9 @@ def check_file(reader: RowReader) -> None:
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
     for name, rows in (+tally.unknown_values).items():
         # Which values they are is not said: where columns are mixed up they may be persons.
-        tally.note(
-            "unknown_values",
-            f"Values of the column {reader.values.header(name)!r} that are not known count as unknown.",
-            rows,
-        )
+        as_what = "as pending, which is no sale" if name == "status" else "as unknown"
+        header = reader.values.header(name)
+        tally.note("unknown_values", f"Values of the column {header!r} that are not known count {as_what}.", rows)
     if tally.damaged:
         if reader.opened.encoding.startswith("utf"):
             tally.note(

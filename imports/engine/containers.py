@@ -4,6 +4,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from xbopt.core.spreadsheets.sheet import OLD_WORKBOOK
+from xbopt.imports.engine import cells
 from xbopt.imports.profile import Container
 from xbopt.imports.refusals import UnreadFileError
 
@@ -54,7 +56,8 @@ def look_into(path: Path, legacy: Sequence[str]) -> Source:
     Raises:
         UnreadFileError: It is not there, empty, locked, of an old kind, damaged, or an archive of several files.
     """
-    name = path.name
+    # A file may be named after a customer.
+    name = re.sub(cells.E_MAIL, "(address)", path.name)
     if path.is_dir():
         raise UnreadFileError(name, "folder", "This is a folder; name the files in it.")
     try:
@@ -82,7 +85,7 @@ def look_into(path: Path, legacy: Sequence[str]) -> Source:
     if start[:4] == _PARQUET:
         return source("parquet", lambda: path.open("rb"))
     if start[:4] == _ZIP:
-        return _zipped(path, source)
+        return _zipped(path, name, source)
     if start[:2] == _GZIP:
 
         def unpacked() -> BinaryIO:
@@ -92,7 +95,7 @@ def look_into(path: Path, legacy: Sequence[str]) -> Source:
     return source(_text_or_json(name, lambda: path.open("rb")), lambda: path.open("rb"))
 
 
-def _zipped(path: Path, source: Callable[..., Source]) -> Source:
+def _zipped(path: Path, name: str, source: Callable[..., Source]) -> Source:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [
@@ -103,19 +106,19 @@ def _zipped(path: Path, source: Callable[..., Source]) -> Source:
                 return source("workbook", lambda: path.open("rb"))
             if len(members) != 1:
                 what = f"{len(members)} files" if members else "no file"
-                raise UnreadFileError(path.name, "archive", f"The archive holds {what}; unpack it and name them.")
+                raise UnreadFileError(name, "archive", f"The archive holds {what}; unpack it and name them.")
             member = members[0].filename
             if members[0].flag_bits & 1:
-                raise UnreadFileError(path.name, "archive", "The archive is locked by a password; unpack it.")
+                raise UnreadFileError(name, "archive", "The archive is locked by a password; unpack it.")
     except (zipfile.BadZipFile, OSError):
         raise UnreadFileError(
-            path.name, "damaged", "The archive or workbook is damaged or cut off. Export it again."
+            name, "damaged", "The archive or workbook is damaged or cut off. Export it again."
         ) from None
 
     def opened() -> BinaryIO:
         return cast("BinaryIO", zipfile.ZipFile(path).open(member))
 
-    return source(_text_or_json(path.name, opened), opened, packed=True)
+    return source(_text_or_json(name, opened), opened, packed=True)
 
 
 def _text_or_json(name: str, opened: Callable[[], BinaryIO]) -> Container:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
 from xbopt.imports.engine.checks import check_columns, check_file, check_kept
 from xbopt.imports.engine.layout import Layout
@@ -49,6 +50,11 @@ def import_one(
             break
         except NotPlainError:
             fast = False
+        except pl.exceptions.PolarsError as error:
+            # What polars says may quote cells, and cells may name persons; the name of a column is a profile's own.
+            which = f" ({error})" if isinstance(error, pl.exceptions.ColumnNotFoundError) else ""
+            name = opened.fit.profile.id
+            raise UsageError(f"An expression or step of the format {name} does not fit its fields{which}.") from None
         except OutOfOrderError:
             whole = True
     check_file(reader)
@@ -121,7 +127,7 @@ def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
         dropped=dict(sorted(tally.dropped.items())),
         tables={str(name): rows for name, rows in tables.items()},
         columns={name: fit.head[i] for name, i in fit.columns.items()},
-        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name),
+        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name and "@" not in name),
         first=tally.first,
         last=tally.last,
         currencies=tuple(sorted(tally.currencies)),

@@ -25,6 +25,8 @@ from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 from xbopt.imports.undescribed import undescribed
 
 FIRST = "__first"
+# A chart of a year by day may stand above the table that is wanted.
+_LOOKED_AT = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +164,11 @@ def _opened_text(
         is_legacy = not encoding.startswith("utf")
         able = [each for each in profiles if not is_legacy or encoding in each.encodings]
         delimiters = tuple(dict.fromkeys(delimiter for each in able for delimiter in each.delimiters))
-        for start in starts(source, encoding, delimiters, HEAD_AMONG * 2):
-            of_start = _fits(able, start.records[:HEAD_AMONG], chosen)
+        for start in starts(source, encoding, delimiters, _LOOKED_AT):
+            of_start = _fits(able, start.records, chosen)
             found.update((id(each), (encoding, start)) for each in of_start)
             fits += of_start
-            heads += start.records[:HEAD_AMONG]
+            heads += [cells for _, cells in _possible_heads(start.records)]
     best = best_fit(fits, source.name)
     if best is None:
         return None, heads
@@ -213,11 +215,22 @@ def _opened_workbook(
 def _fits(profiles: Sequence[Profile], records: Sequence[Sequence[str | None]], chosen: Mapping[str, str]) -> list[Fit]:
     return [
         each
-        for i, cells in enumerate(records)
-        if any(cells)
+        for i, cells in _possible_heads(records)
         for profile in profiles
         if (each := fit(profile, i, cells, chosen)) is not None
     ]
+
+
+def _possible_heads(
+    records: Sequence[Sequence[str | None]],
+) -> Generator[tuple[int, Sequence[str | None]]]:
+    """Records that may be a head: the first ones, and those right below a comment, as of a second table in a file."""
+    since_comment = HEAD_AMONG
+    for i, cells in enumerate(records):
+        is_comment = bool(cells) and (cells[0] or "").startswith("#")
+        since_comment = 0 if is_comment else since_comment + 1
+        if any(cells) and (i < HEAD_AMONG or since_comment in (1, 2)):
+            yield i, cells
 
 
 def _above(records: Sequence[Sequence[str | None]]) -> tuple[tuple[str, ...], ...]:

@@ -19,14 +19,17 @@ from xbopt.imports.engine.overlaps import counted_once
 from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
 from xbopt.imports.engine.reading import open_file
 from xbopt.imports.engine.values import Answers
+from xbopt.imports.panel import build_panel, write_panel
 from xbopt.imports.profile import Profile, TableKey
 from xbopt.imports.profile_files import load_profiles, user_folder
-from xbopt.imports.provenance import NAME, FileRecord, Overlap, Privacy, Provenance, read_provenance
+from xbopt.imports.provenance import NAME, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
 from xbopt.imports.steps.step import Prices
 from xbopt.imports.tables import TABLES, TableName
 from xbopt.imports.undescribed import undescribed
 
 DEFAULT_K = 5
+PANEL = "panel.parquet"
+_MOST_PANEL_ROWS = 1_000_000
 Progress = Callable[[str, int, int], None]
 
 
@@ -253,10 +256,12 @@ def _write(
             f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
             "key file of then (--key-file), or import into a new folder."
         )
+    panel, notes = _panel(tables, counts)
     provenance = Provenance(
         files=(*before.files, *records),
         tables=counts,
         overlaps=(*before.overlaps, *overlaps),
+        notes=notes,
         privacy=Privacy(
             key_fingerprint=fingerprint,
             k=k,
@@ -265,4 +270,25 @@ def _write(
         ),
     )
     write_tables(folder, tables, provenance)
+    if panel is None:
+        # A panel of fewer files would contradict the tables.
+        (folder / PANEL).unlink(missing_ok=True)
+    else:
+        write_panel(panel, folder / PANEL)
     return provenance
+
+
+def _panel(
+    tables: Mapping[TableName, pl.LazyFrame], counts: Mapping[TableName, int]
+) -> tuple[pl.DataFrame | None, tuple[Note, ...]]:
+    """The panel of orders and media, and what to say about it; None where they allow none."""
+    if not {"transactions", "media"} <= counts.keys():
+        return None, ()
+    if counts["transactions"] > _MOST_PANEL_ROWS:
+        said = f"No panel is written for more than {_MOST_PANEL_ROWS:,} lines of orders; xbopt calibrate makes its own."
+        return None, (Note(code="no_panel", message=said),)
+    try:
+        made = build_panel({name: rows.collect() for name, rows in tables.items()})
+    except UsageError as error:
+        return None, (Note(code="no_panel", message=f"No panel was made of these tables. {error}"),)
+    return made.frame, tuple(Note(code=note.code, message=note.sentence, rows=note.count) for note in made.notes)

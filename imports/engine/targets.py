@@ -83,8 +83,8 @@ class TargetMaker:
         if table == "transactions":
             filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
             filled["line"] = pl.col("line").fill_null(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("order_id"))
-            if "status" not in self.filled_columns(table):
-                filled["status"] = pl.lit("sold")
+            has_status = "status" in self.filled_columns(table)
+            filled["status"] = pl.col("status").fill_null("pending" if has_status else "sold")
         if table == "refunds":
             filled["dated_by"] = pl.col("dated_by").fill_null("refund")
             filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -24,6 +24,7 @@ BATCH_ROWS = 200_000
 # From so many bytes on a plain file is read by a faster reader.
 FAST_FROM = 8 << 20
 _MOST_INVALID = 1000
+_END = "\x1e"
 SHORT, LONG = "__fewer_cells", "__more_cells"
 
 
@@ -90,19 +91,25 @@ def careful_rows(
         RefusedFileError: A quotation mark is never closed: the file is cut off, or damaged.
     """
     with text_stream(source, encoding) as stream:
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        # Behind the last line stands a mark: an open quotation mark swallows it.
+        reader = csv.reader(chain(stream, ["\n", _END]), delimiter=delimiter)
         try:
             for _ in range(head + 1):
                 next(reader, None)
+            ended = False
             while batch := [cells for cells in islice(reader, BATCH_ROWS) if cells]:
+                ended = batch[-1] == [_END]
+                if ended:
+                    batch.pop()
                 yield frame_of(batch, width, wanted)
         except csv.Error as error:
-            raise RefusedFileError(
-                source.name,
-                "cut_file",
-                f"From about line {reader.line_num} on this is no table ({error}): the file is cut off, or a quotation "
-                "mark within a cell is not doubled. Export it again.",
-            ) from None
+            raise _cut(source, f"about line {reader.line_num} is no line of a table ({error})") from None
+    if not ended:
+        raise _cut(source, "a quotation mark is never closed")
+
+
+def _cut(source: Source, why: str) -> RefusedFileError:
+    return RefusedFileError(source.name, "cut_file", f"The file is cut off or damaged: {why}. Export it again.")
 
 
 def frame_of(batch: Sequence[Sequence[str | None]], width: int, wanted: Sequence[int]) -> pl.DataFrame:

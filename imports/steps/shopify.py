@@ -22,14 +22,25 @@ def shopify_order_money(frame: pl.DataFrame, context: StepContext) -> pl.DataFra
     rows = rows.with_columns(
         _gross=(pl.col("quantity") * pl.col("unit_price")).fill_null(0.0), _line=pl.col("line_discount").fill_null(0.0)
     )
-    rows = rows.with_columns(_cost=pl.col("_gross").sum().over("order_id") - pl.col("_line").sum().over("order_id"))
-    stated, missing = pl.col("order_discount").fill_null(0.0), pl.col("_cost") - pl.col("subtotal")
-    lines = pl.col("_line").sum().over("order_id")
-    agrees = ((missing - stated).abs() <= CENT) | ((missing - stated + lines).abs() <= CENT)
+    rows = rows.with_columns(
+        pl.col("_gross").sum().over("order_id").alias("_whole"),
+        pl.col("_line").sum().over("order_id").alias("_off_lines"),
+        pl.len().over("order_id").alias("_lines"),
+    )
+    # Evenly where nothing in the order has a price.
+    rows = rows.with_columns(
+        _part=pl.when(pl.col("_whole").abs() > 0)
+        .then(pl.col("_gross") / pl.col("_whole"))
+        .otherwise(1 / pl.col("_lines"))
+    )
+    stated = pl.col("order_discount").fill_null(0.0)
+    missing = pl.col("_whole") - pl.col("_off_lines") - pl.col("subtotal")
+    agrees = ((missing - stated).abs() <= CENT) | ((missing - stated + pl.col("_off_lines")).abs() <= CENT)
     rows = rows.with_columns(_agrees=agrees.fill_null(value=True), _off=pl.when(agrees).then(missing).otherwise(stated))
     context.note_trap("order_changed", rows.filter(~pl.col("_agrees"))["order_id"].n_unique())
-    rows = rows.with_columns(_after=pl.col("_gross") - pl.col("_line") - _shared("_off", "_gross"))
-    rows = rows.with_columns(tax_inside=_tax_inside(context))
+    rows = rows.with_columns(
+        _after=pl.col("_gross") - pl.col("_line") - pl.col("_off") * pl.col("_part"), tax_inside=_tax_inside(context)
+    )
     base = pl.sum_horizontal("subtotal", "shipping")
     within = (
         pl.when(pl.col("tax_inside") & (base > 0))
@@ -40,18 +51,10 @@ def shopify_order_money(frame: pl.DataFrame, context: StepContext) -> pl.DataFra
     return rows.with_columns(
         discount=pl.col("_gross") - pl.col("_after"),
         net_revenue=pl.col("_after") * (1 - within),
-        tax=_shared("taxes", "_gross"),
-        shipping_net=_shared("shipping", "_gross") * (1 - within),
-        duty=_shared("duties", "_gross"),
-    ).drop("_gross", "_line", "_cost", "_agrees", "_off", "_after")
-
-
-def _shared(amount: str, value: str) -> pl.Expr:
-    """An amount of the order by the lines' share of a value; evenly where no line has any."""
-    whole = pl.col(value).sum().over("order_id")
-    return pl.col(amount) * (
-        pl.when(whole.abs() > 0).then(pl.col(value) / whole).otherwise(1.0 / pl.len().over("order_id"))
-    )
+        tax=pl.col("taxes") * pl.col("_part"),
+        shipping_net=pl.col("shipping") * pl.col("_part") * (1 - within),
+        duty=pl.col("duties") * pl.col("_part"),
+    ).drop("_gross", "_line", "_whole", "_off_lines", "_lines", "_part", "_agrees", "_off", "_after")
 
 
 def _tax_inside(context: StepContext) -> pl.Expr:

@@ -171,6 +171,25 @@ def test_instants_are_turned_into_the_zone_that_is_asked_for(tmp_path: Path) -> 
     assert rows["time"].dt.hour().to_list() == [1, 1, 12]
 
 
+def test_a_status_that_is_not_known_is_no_sale(tmp_path: Path) -> None:
+    head, *lines = SHOP.splitlines()
+    states = ("State", "paid", "Bezahlt?", "voided", "paid")
+    text = "".join(f"{line},{state}\n" for line, state in zip((head, *lines), states, strict=True))
+    result = shop(tmp_path, text, columns={**ROLES, "status": "State"})
+    assert table(tmp_path)["status"].to_list() == ["sold", "pending", "cancelled"]
+    assert [note.rows for note in result.files[0].notes if note.code == "unknown_values"] == [1]
+
+
+def test_orders_and_media_make_a_panel(tmp_path: Path) -> None:
+    shop(tmp_path)
+    assert not (tmp_path / "data" / "panel.parquet").exists()
+    report = "Date,Where,Cost\n2026-09-03,DE,5.00\n2026-09-04,AT,7.00\n"
+    shop(tmp_path, report, name="media.csv", columns={"date": "Date", "country": "Where", "spend": "Cost"})
+    panel = pl.read_parquet(tmp_path / "data" / "panel.parquet")
+    assert panel["spend"].sum() == 12.0
+    assert panel["net_revenue"].sum() == 1230.5
+
+
 def test_a_saved_format_is_known_the_next_time(tmp_path: Path) -> None:
     result = shop(tmp_path, save_as="till")
     assert result.saved_profile is not None

@@ -60,6 +60,15 @@ def test_a_session_past_midnight_belongs_to_its_first_day_and_an_order_counts_on
     assert not made.says("a.person")
 
 
+def test_the_table_below_a_long_chart_is_the_one_that_is_read(importing: Importing) -> None:
+    chart = "# ----\n# Traffic acquisition\n# Start date: 20260803\n# ----\nNth day,Direct\n"
+    chart += "".join(f"{day:04d},5\n" for day in range(90))
+    table = "\n# Start date: 20260803\nSession primary channel group (Default Channel Group),Date,Sessions\n"
+    table += "Direct,20260903,100\n"
+    made = importing(chart + table, zone="Europe/Berlin")
+    assert made.rows("sessions", "date", "sessions") == [(DAY, 100)]
+
+
 def test_key_events_are_no_orders(importing: Importing) -> None:
     text = "Session primary channel group (Default Channel Group),Date,Sessions,Key events\nDirect,20260903,100,12\n"
     made = importing(text, zone="Europe/Berlin")
