@@ -8,7 +8,7 @@ Customers are keyed hashes; nothing else about persons is kept.
 from collections.abc import Mapping
 from typing import Literal
 
-TableName = Literal["transactions", "refunds", "media", "sessions", "sends", "stock", "rates", "decisions"]
+TableName = Literal["transactions", "refunds", "media", "sessions", "sends", "stock", "rates", "feedback", "decisions"]
 ColumnKind = Literal["date", "time", "hour", "text", "money", "number", "count", "flag", "share"]
 
 TRANSACTIONS: Mapping[str, ColumnKind] = {
@@ -131,6 +131,17 @@ STOCK: Mapping[str, ColumnKind] = {
 RATES: Mapping[str, ColumnKind] = {"date": "date", "currency": "text", "per_euro": "number", "source": "text"}
 """Exchange rates, units of ``currency`` for one euro."""
 
+FEEDBACK: Mapping[str, ColumnKind] = {
+    "date": "date",
+    "zone": "text",
+    "country": "text",
+    "kind": "text",
+    "score": "number",
+    "source": "text",
+}
+"""One row a review or a contact with the service: ``kind`` is ``review`` or ``contact``. ``score`` runs from -1 to 1,
+by stars or words; texts are dropped once they are scored."""
+
 TABLES: Mapping[TableName, Mapping[str, ColumnKind]] = {
     "transactions": TRANSACTIONS,
     "refunds": REFUNDS,
@@ -139,5 +150,6 @@ TABLES: Mapping[TableName, Mapping[str, ColumnKind]] = {
     "sends": SENDS,
     "stock": STOCK,
     "rates": RATES,
+    "feedback": FEEDBACK,
 }
 """Columns of each table in their order, with the kind of each. Decision logs have their own schema."""

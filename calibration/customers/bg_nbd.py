@@ -8,6 +8,9 @@ Intervals: the observed information in the logarithms of the parameters, and the
 scale and for counts on the log scale.
 """
 
+# scipy ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp
@@ -17,13 +20,10 @@ from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, gammaln, logit
 from scipy.stats import norm
 
-from xbopt.calibration.customers.intervals import Interval, inverse_information
+from xbopt.calibration.customers.intervals import Interval, inverse_information, need_repeaters
 from xbopt.calibration.customers.purchases import RepeatSummary
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.errors import CalibrationError
 
-LEAST_CUSTOMERS, LEAST_REPEATERS = 100, 25
-"""Fewer of them and the four parameters are anything."""
 _LOG_BOUND = 8.0
 """Parameters lie within e^-8 .. e^8 of their starting unit; one that runs there is not told by the data."""
 _STEP = 1e-4
@@ -99,24 +99,14 @@ class BgNbdFit:
         x = summary.again
         return self.alive(summary) * _expected(r + x, alpha + summary.age, a, b + x, days)
 
-    def draws(self, count: int, generator: np.random.Generator) -> FloatArray:
-        """Draws of the four parameters from the normal approximation in logarithms ``(count, 4)``."""
-        return np.exp(generator.multivariate_normal(np.log(self.parameters), self.covariance, size=count))
-
 
 def fit_bg_nbd(summary: RepeatSummary) -> BgNbdFit:
     """Fit the model.
 
     Raises:
-        CalibrationError: Fewer than `LEAST_CUSTOMERS` customers, or `LEAST_REPEATERS` who bought again.
+        CalibrationError: Too few customers, or too few who bought again.
     """
-    people, repeaters = len(summary.again), int((summary.again > 0).sum())
-    if people < LEAST_CUSTOMERS or repeaters < LEAST_REPEATERS:
-        raise CalibrationError(
-            f"{people} customers whose first purchase was seen, of whom {repeaters} bought again: at least "
-            f"{LEAST_CUSTOMERS} and {LEAST_REPEATERS} are needed to tell how often customers come back. Give a longer "
-            "period of orders, or take the usual figures of the trade."
-        )
+    people, repeaters = need_repeaters(summary.again)
     rows, weight = np.unique(
         np.stack([summary.again.astype(np.float64), summary.last, summary.age], axis=1), axis=0, return_counts=True
     )

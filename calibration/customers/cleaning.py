@@ -32,7 +32,7 @@ class RuleCount:
     Attributes:
         rule: Its name.
         rows: Rows taken.
-        value: Quantity times unit price of these rows; negative for reversals.
+        value: Quantity times unit price of these rows, or their net revenue; negative for reversals.
         samples: Up to `SAMPLES` of the rows by `SAMPLE_COLUMNS`.
         codes: Rows by article code for ``not_goods``, the most frequent first; at most 20.
     """
@@ -101,6 +101,8 @@ def clean(
     """
     rules = rules or CleaningRules()
     rows = in_canonical_columns(transactions, TRANSACTIONS).with_row_index("row")
+    money = [name for name, kind in TRANSACTIONS.items() if kind in ("money", "number")]
+    rows = rows.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name in money)
     stated = in_canonical_columns(pl.DataFrame() if refunds is None else refunds, REFUNDS)
     usable = stated.filter(
         pl.struct([name for name in REFUNDS if name != "source"]).is_first_distinct()
@@ -224,5 +226,5 @@ def _count(rule: Rule, gone: pl.DataFrame) -> RuleCount:
     if rule == "not_goods":
         by_code = gone.group_by(pl.col("sku").str.to_uppercase()).len().sort(["len", "sku"], descending=[True, False])
         codes = {str(sku): int(rows) for sku, rows in by_code.head(20).iter_rows()}
-    value = (gone["quantity"] * gone["unit_price"]).fill_nan(None).sum()
+    value = gone.select(pl.coalesce(pl.col("quantity") * pl.col("unit_price"), "net_revenue").sum()).item()
     return RuleCount(rule=rule, rows=gone.height, value=float(value), samples=tuple(sample.to_dicts()), codes=codes)

@@ -120,6 +120,8 @@ def _expressions(rules: CleaningRules) -> dict[Rule, pl.Expr]:
         )
     else:
         paper = ~sku.str.to_uppercase().str.contains(rules.goods_pattern)
+    # Some exports hold what an order brought and neither pieces nor prices.
+    unpaid = ~(pl.col("net_revenue") > 0).fill_null(value=False)
     reverses = (quantity < 0) & (status == "cancelled")
     same = [column for column in TRANSACTIONS if column not in ("line", "source")]
     return {
@@ -132,8 +134,8 @@ def _expressions(rules: CleaningRules) -> dict[Rule, pl.Expr]:
         "pending": status == "pending",
         "cancelled": (status == "cancelled") & ~reverses.fill_null(value=False),
         "reversal": reverses,
-        "quantity_missing_or_not_positive": quantity.is_null() | quantity.is_nan() | (quantity <= 0),
-        "price_missing_or_not_positive": price.is_null() | price.is_nan() | (price <= 0),
+        "quantity_missing_or_not_positive": (quantity <= 0) | (quantity.is_null() & unpaid),
+        "price_missing_or_not_positive": (price <= 0) | (price.is_null() & unpaid),
         "price_outlier": _far_from_usual(price, rules.price_factor, rules.least_rows),
         "quantity_outlier": _far_from_usual(quantity, rules.quantity_factor, rules.least_rows),
         "missing_customer": pl.col("customer").is_null() | (pl.col("customer").str.strip_chars() == ""),

@@ -1,27 +1,46 @@
-"""From a repeat model's spread of customers to the few types of a market.
+"""Customer types of a market, from purchases: the market's own behaviour as the likelihood.
 
-A type of a market orders with the same chance every day and drops out with the same chance every night. Shares, rates
-and drop-out of up to three types are chosen so that the chance of a second order and the expected number of orders, at
-several horizons, are those of the fitted BG/NBD model; the chances within 90 and 365 days come first.
+A type of a market orders with the same chance every day and drops out with the same chance every night, whether it
+ordered or not. Of a customer of a type with purchase rate l and drop-out rate m, who bought again x times, last at t,
+and was watched up to T, the likelihood is that of "buy till you die" for one customer (Schmittlein, Morrison and
+Colombo, Management Science 33, 1987)
+
+    l^x (m exp(-(l + m) t) + l exp(-(l + m) T)) / (l + m)
+
+and of a customer of unknown type the mean over the types. Shares, rates and drop-out have wide normal priors in
+logarithms, since three types are more than most data tell apart; intervals are those of the Laplace approximation.
+
+BG/NBD is not translated into types: it lets nobody leave before a second purchase. Where customers leave silently, as a
+market's do, its chance of a second order is off by a tenth, and its intervals do not cover.
 """
 
+# scipy ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import brentq, least_squares
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+from scipy.stats import norm
 
-from xbopt.calibration.customers.bg_nbd import BgNbdFit
-from xbopt.core.arrays import FloatArray
+from xbopt.calibration.customers.intervals import Interval, need_repeaters
+from xbopt.calibration.customers.purchases import RepeatSummary
+from xbopt.core.arrays import FloatArray, IntArray
 
 TypeId = Literal["frequent", "regular", "rare"]
 TYPE_IDS: tuple[TypeId, ...] = ("frequent", "regular", "rare")
-HORIZONS_DAYS: tuple[int, ...] = (30, 90, 180, 365)
-_FIRST_HORIZONS = (90, 365)
-_HEAVY = 50.0
-"""Weight of the chances of a second order within `_FIRST_HORIZONS` against the other figures."""
-LARGEST_RATE, SMALLEST_RATE = 0.5, 1e-6
-LARGEST_DROPOUT, SMALLEST_DROPOUT = 0.2, 1e-6
+_KINDS = len(TYPE_IDS)
+_SHARE_SD, _RATE_SD, _DROPOUT_SD = 1.0, 1.5, 1.2
+_USUAL_STAY_DAYS = 400.0
+"""Prior median of the days that a customer stays; a factor of ten either way is two standard deviations."""
+_SPREAD = (6.0, 1.0, 0.15)
+"""Prior medians of the types' rates, in multiples of the mean rate."""
+_OFFER_PRIOR = 20.0
+"""Customers won on an offer are drawn to the mix of all as if so many more had been like it."""
+_STEP = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +49,7 @@ class CustomerTypes:
 
     Attributes:
         share: Share among newly won customers.
-        promotion_share: Share among those whom only an offer won; None where the data do not tell it apart.
+        promotion_share: Share among those won on an offer; None where the data do not tell it apart.
         order_rate: Chance of an order a day while the customer is there.
         dropout: Chance a day to drop out.
     """
@@ -42,75 +61,158 @@ class CustomerTypes:
 
     def second_order(self, days: int, share: FloatArray | None = None) -> float:
         """Chance of a second order within some days, by the types' shares or others ``(K,)``."""
-        return float((self.share if share is None else share) @ _second_orders(self.order_rate, self.dropout, days))
+        stay = (1.0 - self.order_rate) * (1.0 - self.dropout)
+        chance = self.order_rate * (1.0 - stay**days) / (1.0 - stay)
+        return float((self.share if share is None else share) @ chance)
 
     def expected_orders(self, days: int) -> float:
         """Orders after the first in some days of somebody newly won."""
-        return float(self.share @ _orders(self.order_rate, self.dropout, days))
+        gone = -np.expm1(days * np.log1p(-self.dropout))
+        return float(self.share @ (self.order_rate * gone / self.dropout))
 
 
-def customer_types(fit: BgNbdFit, offer: BgNbdFit | None = None) -> CustomerTypes:
-    """The types that repeat as a fitted model says.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypesFit:
+    """Types and how far the data tell them.
+
+    Attributes:
+        types: At the posterior mode.
+        log_likelihood: There.
+        covariance: Of the logits of shares against the last type's, log rates and log drop-out rates ``(8, 8)``.
+        at: These parameters at the mode ``(8,)``.
+        customers: Customers fitted.
+        repeaters: Of these, the ones who bought again.
+    """
+
+    types: CustomerTypes
+    log_likelihood: float
+    covariance: FloatArray
+    at: FloatArray
+    customers: int
+    repeaters: int
+
+    def second_order(self, days: int, level: float = 0.95) -> Interval:
+        """Chance of a second order within some days of the first, with its interval."""
+        made = self._interval(lambda at: float(logit(_types_at(at).second_order(days))), level)
+        return Interval(value=float(expit(made.value)), low=float(expit(made.low)), high=float(expit(made.high)))
+
+    def expected_orders(self, days: int, level: float = 0.95) -> Interval:
+        """Orders after the first in some days of somebody newly won, with their interval."""
+        made = self._interval(lambda at: float(np.log(_types_at(at).expected_orders(days))), level)
+        return Interval(value=float(np.exp(made.value)), low=float(np.exp(made.low)), high=float(np.exp(made.high)))
+
+    def _interval(self, figure: Callable[[FloatArray], float], level: float) -> Interval:
+        steps = _STEP * np.eye(len(self.at))
+        slope = np.array([(figure(self.at + s) - figure(self.at - s)) / (2.0 * _STEP) for s in steps])
+        half = float(norm.ppf(0.5 + level / 2.0) * np.sqrt(max(slope @ self.covariance @ slope, 0.0)))
+        value = figure(self.at)
+        return Interval(value=value, low=value - half, high=value + half)
+
+
+def fit_types(summary: RepeatSummary) -> TypesFit:
+    """Fit the types to newly won customers; those won on an offer get shares of their own where some were not.
 
     Args:
-        fit: Of all newly won customers, in days.
-        offer: Of those won on an offer, if they were many enough to be fitted by themselves.
+        summary: Times in days.
+
+    Raises:
+        CalibrationError: Too few customers, or too few who bought again.
     """
-    wanted_second = np.array([fit.second_order(days).value for days in HORIZONS_DAYS])
-    wanted_orders = np.array([fit.expected_purchases(days).value for days in HORIZONS_DAYS])
-    weight = np.where(np.isin(HORIZONS_DAYS, _FIRST_HORIZONS), _HEAVY, 1.0)
+    people, repeaters = need_repeaters(summary.again)
+    rows, weight = np.unique(
+        np.stack([summary.again.astype(np.float64), summary.last, summary.age], axis=1), axis=0, return_counts=True
+    )
+    x, last, age = rows[:, 0], rows[:, 1], rows[:, 2]
+    mean_rate = float(summary.again.sum() / max(summary.age.sum(), 1.0))
+    centre = np.concatenate(
+        [np.zeros(_KINDS - 1), np.log(mean_rate * np.array(_SPREAD)), np.full(_KINDS, -np.log(_USUAL_STAY_DAYS))]
+    )
+    sd = np.concatenate([np.full(_KINDS - 1, _SHARE_SD), np.full(_KINDS, _RATE_SD), np.full(_KINDS, _DROPOUT_SD)])
 
-    def misses(at: FloatArray) -> FloatArray:
-        share, rate, dropout = _unpacked(at)
-        second = np.array([share @ _second_orders(rate, dropout, days) for days in HORIZONS_DAYS])
-        orders = np.array([share @ _orders(rate, dropout, days) for days in HORIZONS_DAYS])
-        # The last figures hold what the horizons leave open near where it started.
-        return np.concatenate(
-            [weight * np.log(second / wanted_second), np.log(orders / wanted_orders), 0.01 * (at - begin)]
-        )
+    def loss(at: FloatArray) -> tuple[float, FloatArray]:
+        value, slope = _log_likelihood(at, x, last, age, weight)
+        away = (at - centre) / sd
+        return 0.5 * float(away @ away) - value, away / sd - slope
 
-    mean = wanted_orders[1] / HORIZONS_DAYS[1]
-    rates = np.clip(mean * np.array([8.0, 1.0, 0.1]), SMALLEST_RATE * 2, LARGEST_RATE / 2)
-    begin = np.concatenate([[-1.5, -0.5], np.log(rates), np.log([0.001, 0.002, 0.004])])
-    low = [-6.0] * 2 + [np.log(SMALLEST_RATE)] * 3 + [np.log(SMALLEST_DROPOUT)] * 3
-    high = [6.0] * 2 + [np.log(LARGEST_RATE)] * 3 + [np.log(LARGEST_DROPOUT)] * 3
-    found = least_squares(misses, begin, bounds=(low, high), xtol=1e-12, ftol=1e-12)
-    share, rate, dropout = _unpacked(np.asarray(found.x))
-    order = np.argsort(-rate, kind="stable")
-    types = CustomerTypes(share=share[order], promotion_share=None, order_rate=rate[order], dropout=dropout[order])
-    if offer is None:
-        return types
-    tilted = _tilted(types, offer.second_order(90).value)
-    return CustomerTypes(share=types.share, promotion_share=tilted, order_rate=types.order_rate, dropout=types.dropout)
-
-
-def _tilted(types: CustomerTypes, wanted: float) -> FloatArray:
-    """Shares with another chance of a second order within 90 days, the least changed ones in relative entropy."""
-    chance = _second_orders(types.order_rate, types.dropout, 90)
-
-    def shares(tilt: float) -> FloatArray:
-        exponent = tilt * (chance - chance.mean())
-        weight = types.share * np.exp(exponent - exponent.max())
-        return weight / weight.sum()
-
-    def miss(tilt: float) -> float:
-        return float(shares(tilt) @ chance) - wanted
-
-    reach = 200.0
-    if miss(-reach) >= 0.0:
-        return shares(-reach)
-    return shares(reach) if miss(reach) <= 0.0 else shares(float(brentq(miss, -reach, reach)))
+    starts = (centre, centre + np.concatenate([np.array([-1.0, 0.0]), np.zeros(_KINDS), np.array([-1.5, 0.0, 1.0])]))
+    found = min(
+        (minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000}) for start in starts),
+        key=lambda result: float(result.fun),
+    )
+    at = np.asarray(found.x, dtype=np.float64)
+    information = np.array([(loss(at + s)[1] - loss(at - s)[1]) / (2.0 * _STEP) for s in _STEP * np.eye(len(at))])
+    values, vectors = np.linalg.eigh(0.5 * (information + information.T))
+    # A direction that the mode leaves flat is as wide as its prior.
+    covariance = (vectors / np.maximum(values, 1.0 / _RATE_SD**2)) @ vectors.T
+    types = _types_at(at)
+    order = np.argsort(-types.order_rate, kind="stable")
+    offers = _offer_share(at, summary) if summary.offer.any() and not summary.offer.all() else None
+    return TypesFit(
+        types=CustomerTypes(
+            share=types.share[order],
+            promotion_share=None if offers is None else offers[order],
+            order_rate=types.order_rate[order],
+            dropout=types.dropout[order],
+        ),
+        log_likelihood=_log_likelihood(at, x, last, age, weight)[0],
+        covariance=covariance,
+        at=at,
+        customers=people,
+        repeaters=repeaters,
+    )
 
 
-def _second_orders(rate: FloatArray, dropout: FloatArray, days: int) -> FloatArray:
-    stay = (1.0 - rate) * (1.0 - dropout)
-    return np.asarray(rate * (1.0 - stay**days) / (1.0 - stay), dtype=np.float64)
+def _offer_share(at: FloatArray, summary: RepeatSummary) -> FloatArray:
+    """Shares among customers won on an offer, the types given, by expectation-maximisation ``(K,)``."""
+    share, rate, dropout = _unpacked(at)
+    won = summary.of(summary.offer)
+    each, _, _ = _by_type(rate, dropout, won.again.astype(np.float64), won.last, won.age)
+    chance = np.exp(each - each.max(axis=1, keepdims=True))
+    now = share
+    for _ in range(200):
+        weight = chance * now
+        mine = (weight / weight.sum(axis=1, keepdims=True)).sum(axis=0)
+        now = (mine + _OFFER_PRIOR * share) / (len(chance) + _OFFER_PRIOR)
+    return now
 
 
-def _orders(rate: FloatArray, dropout: FloatArray, days: int) -> FloatArray:
-    return np.asarray(rate * -np.expm1(days * np.log1p(-dropout)) / dropout, dtype=np.float64)
+def _types_at(at: FloatArray) -> CustomerTypes:
+    share, rate, dropout = _unpacked(at)
+    return CustomerTypes(share=share, promotion_share=None, order_rate=-np.expm1(-rate), dropout=-np.expm1(-dropout))
 
 
 def _unpacked(at: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    weight = np.exp(np.append(at[:2], 0.0))
-    return weight / weight.sum(), np.exp(at[2:5]), np.exp(at[5:])
+    free = np.append(at[: _KINDS - 1], 0.0)
+    weight = np.exp(free - free.max())
+    return weight / weight.sum(), np.exp(at[_KINDS - 1 : 2 * _KINDS - 1]), np.exp(at[2 * _KINDS - 1 :])
+
+
+def _by_type(
+    rate: FloatArray, dropout: FloatArray, x: FloatArray, last: FloatArray, age: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Log-likelihood of each customer as each type, and its slopes in log rate and log drop-out; ``(N, K)`` each."""
+    both = rate + dropout
+    left = np.log(dropout) - both * last[:, None]
+    stays = np.log(rate) - both * age[:, None]
+    total = np.logaddexp(left, stays)
+    gone = np.exp(left - total)
+    here = 1.0 - gone
+    time = gone * last[:, None] + here * age[:, None]
+    by_rate = x[:, None] + here - rate * (time + 1.0 / both)
+    by_dropout = gone - dropout * (time + 1.0 / both)
+    return x[:, None] * np.log(rate) + total - np.log(both), by_rate, by_dropout
+
+
+def _log_likelihood(
+    at: FloatArray, x: FloatArray, last: FloatArray, age: FloatArray, weight: IntArray
+) -> tuple[float, FloatArray]:
+    """Log-likelihood of rows with weights, and its slope ``(8,)``."""
+    share, rate, dropout = _unpacked(at)
+    each, by_rate, by_dropout = _by_type(rate, dropout, x, last, age)
+    each = each + np.log(share)
+    top = each.max(axis=1, keepdims=True)
+    total = top[:, 0] + np.log(np.exp(each - top).sum(axis=1))
+    mine = np.exp(each - total[:, None]) * weight[:, None]
+    by_share = mine.sum(axis=0) - share * weight.sum()
+    slope = np.concatenate([by_share[:-1], (mine * by_rate).sum(axis=0), (mine * by_dropout).sum(axis=0)])
+    return float(weight @ total), slope

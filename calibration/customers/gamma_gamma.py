@@ -7,6 +7,9 @@ gamma distributed with shape q and rate gamma. Value and frequency must not go t
 how far they do.
 """
 
+# scipy ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
 from collections.abc import Callable
 from dataclasses import dataclass
 

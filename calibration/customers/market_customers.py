@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xbopt.calibration.customers.bg_nbd import BgNbdFit, fit_bg_nbd
-from xbopt.calibration.customers.customer_types import CustomerTypes, customer_types
+from xbopt.calibration.customers.customer_types import CustomerTypes, TypesFit, fit_types
 from xbopt.calibration.customers.lifecycle import (
     BucketRates,
     KnownBucket,
@@ -22,7 +23,7 @@ from xbopt.calibration.customers.purchases import (
     second_order_seen,
     usual_burn_in_days,
 )
-from xbopt.core.arrays import IntArray
+from xbopt.core.arrays import BoolArray, IntArray
 from xbopt.core.errors import CalibrationError
 
 SEEN_DAYS = (30, 90, 180, 365)
@@ -36,12 +37,12 @@ class SegmentCustomers:
 
     Attributes:
         segment: Its id.
-        fit: The repeat model, of its own newly won customers or of all.
-        is_pooled: Whether it is that of all customers, since the segment's own are too few.
-        offer_fit: Of customers won on an offer; None where they are too few.
-        types: What the fits make of a market's customer types.
+        repeat: The types by maximum likelihood, of its own newly won customers or of all.
+        fit: BG/NBD of the same customers, which the field knows; its chance of a second order is held against.
+        is_pooled: Whether both are of all customers, since the segment's own are too few.
+        offer: Types of customers won on an offer by themselves; None where they are too few.
         second_order_seen: Share with a second purchase within so many days, by Kaplan and Meier, in days of an index of
-            1; to be held against ``fit.second_order``. Not a number beyond the data.
+            1; to be held against ``repeat.second_order``. Not a number beyond the data.
         rates: What customers of each bucket did.
         ageing: ``segments.ageing`` of a scenario: daily chances of those who do not buy.
         customers: Customers by region and bucket on the morning after the last day.
@@ -49,15 +50,25 @@ class SegmentCustomers:
     """
 
     segment: str
+    repeat: TypesFit
     fit: BgNbdFit
     is_pooled: bool
-    offer_fit: BgNbdFit | None
-    types: CustomerTypes
+    offer: TypesFit | None
     second_order_seen: Mapping[int, float]
     rates: Mapping[KnownBucket, BucketRates]
     ageing: Mapping[str, float]
     customers: Mapping[str, Mapping[KnownBucket, int]]
     first_orders_per_day: Mapping[str, float]
+
+    @property
+    def types(self) -> CustomerTypes:
+        """The types, for ``settle_types``."""
+        return self.repeat.types
+
+    @property
+    def disagreement(self) -> float:
+        """Chance of a second order within 90 days by BG/NBD less that by the types: what the model moves."""
+        return self.fit.second_order(90).value - self.repeat.second_order(90).value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,50 +125,63 @@ def market_customers(
     )
 
 
-def offer_fit(summary: RepeatSummary) -> BgNbdFit | None:
-    """The model of customers won on an offer, where some were won on one and some not; None where they are too few."""
+def offer_fit(summary: RepeatSummary) -> TypesFit | None:
+    """Types of customers won on an offer, where some were won on one and some not; None where they are too few."""
     if summary.offer.all():
         return None
+    return _fit_or_none(summary.of(summary.offer))
+
+
+def cohort_fits(summary: RepeatSummary, months: int = 3) -> Mapping[str, TypesFit | None]:
+    """Types by acquisition cohort of so many months, ``2011-04`` for the first month; None for one too small."""
+    cohort = summary.cohort // months * months
+    months_seen: list[int] = np.unique(cohort).tolist()
+    return {f"{month // 12}-{month % 12 + 1:02d}": _fit_or_none(summary.of(cohort == month)) for month in months_seen}
+
+
+def _fit_or_none(summary: RepeatSummary) -> TypesFit | None:
     try:
-        return fit_bg_nbd(summary.of(summary.offer))
+        return fit_types(summary)
     except CalibrationError:
         return None
 
 
-def cohort_fits(summary: RepeatSummary, months: int = 3) -> Mapping[str, BgNbdFit | None]:
-    """The model by acquisition cohort of so many months, ``2011-04`` for the first month; None for one too small."""
-    cohort = summary.cohort // months * months
-    fits: dict[str, BgNbdFit | None] = {}
-    for month in np.unique(cohort).tolist():
-        name = f"{month // 12}-{month % 12 + 1:02d}"
-        try:
-            fits[name] = fit_bg_nbd(summary.of(cohort == month))
-        except CalibrationError:
-            fits[name] = None
-    return fits
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Repeats:
+    summary: RepeatSummary
+    types: TypesFit
+    bg_nbd: BgNbdFit
+    offer: TypesFit | None
 
 
-def _repeats(summary: RepeatSummary) -> tuple[RepeatSummary, BgNbdFit, BgNbdFit | None]:
-    return summary, fit_bg_nbd(summary), offer_fit(summary)
+def _repeats(summary: RepeatSummary) -> _Repeats:
+    return _Repeats(summary=summary, types=fit_types(summary), bg_nbd=fit_bg_nbd(summary), offer=offer_fit(summary))
+
+
+def _summary_of(purchases: Purchases, mine: BoolArray, index: OrderIndex) -> RepeatSummary:
+    """Newly won customers of a mask ``(U,)``; a segment without a customer has none."""
+    if not mine.any():
+        raise CalibrationError("A segment without a customer has no repeat model.")
+    return repeat_summary(purchases.of(mine), index=index.by_day)
 
 
 def _of_segment(
     name: str,
     purchases: Purchases,
     spells: Spells,
-    mine: np.ndarray,
-    home: np.ndarray,
+    mine: BoolArray,
+    home: NDArray[np.str_],
     regions: Sequence[str],
-    together: tuple[RepeatSummary, BgNbdFit, BgNbdFit | None],
+    together: _Repeats,
     all_rates: Mapping[KnownBucket, BucketRates],
     index: OrderIndex,
     burn_in: int,
 ) -> SegmentCustomers:
     is_pooled = False
     try:
-        summary, fit, on_offer = _repeats(repeat_summary(purchases.of(mine), index=index.by_day))
+        repeats = _repeats(_summary_of(purchases, mine, index))
     except CalibrationError:
-        (summary, fit, on_offer), is_pooled = together, True
+        repeats, is_pooled = together, True
     rates = bucket_rates(spells.kept(mine), burn_in)
     first = purchases.day[purchases.first_row]
     new = mine & (first >= burn_in)
@@ -165,11 +189,11 @@ def _of_segment(
     cells = {region: spells.kept(mine & (home == region)) for region in regions}
     return SegmentCustomers(
         segment=name,
-        fit=fit,
+        repeat=repeats.types,
+        fit=repeats.bg_nbd,
         is_pooled=is_pooled,
-        offer_fit=on_offer,
-        types=customer_types(fit, on_offer),
-        second_order_seen={at: second_order_seen(summary, at) for at in SEEN_DAYS},
+        offer=repeats.offer,
+        second_order_seen={at: second_order_seen(repeats.summary, at) for at in SEEN_DAYS},
         rates=rates,
         ageing=_ageing(rates, all_rates),
         customers={region: bucket_counts(cell, purchases.days) for region, cell in cells.items()},
@@ -182,7 +206,12 @@ def _ageing(
 ) -> Mapping[str, float]:
     """Own ageing where a bucket was watched long enough, else that of all customers; nobody is forgotten."""
     found: dict[str, float] = {}
-    for bucket, after in (("new", "at_risk"), ("active", "at_risk"), ("at_risk", "lapsed")):
+    moves: tuple[tuple[KnownBucket, KnownBucket], ...] = (
+        ("new", "at_risk"),
+        ("active", "at_risk"),
+        ("at_risk", "lapsed"),
+    )
+    for bucket, after in moves:
         own = rates[bucket]
         watched = own if own.customer_days - own.orders >= LEAST_AGEING_DAYS else all_rates[bucket]
         if watched.aged > 0:

@@ -70,7 +70,9 @@ def customer_table(cleaned: Cleaned, as_of: date | None = None) -> pl.DataFrame:
         pl.col("net_revenue").sum().alias("gross"),
         pl.col("net_revenue").mean().alias("order_value"),
         pl.col("quantity").mean().alias("units_per_order"),
-        (pl.col("net_revenue").sum() / pl.col("quantity").sum()).alias("unit_value"),
+        (pl.col("net_revenue").sum() / pl.when(pl.col("quantity").sum() > 0.0).then(pl.col("quantity").sum())).alias(
+            "unit_value"
+        ),
         pl.col("offer").mean().alias("discount_share"),
     )
     places = (
@@ -96,7 +98,10 @@ def customer_table(cleaned: Cleaned, as_of: date | None = None) -> pl.DataFrame:
             (pl.lit(end) - pl.col("last_day")).dt.total_days().alias("recency_days"),
             (pl.lit(end) - pl.col("first_day")).dt.total_days().alias("tenure_days"),
             (pl.col("gross") - refunded).alias("monetary"),
-            (refunded / pl.col("gross")).clip(0.0, 1.0).fill_nan(0.0).alias("return_share"),
+            pl.when(pl.col("gross") > 0.0)
+            .then((refunded / pl.col("gross")).clip(0.0, 1.0))
+            .otherwise(0.0)
+            .alias("return_share"),
         )
         .sort("customer")
     )

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 
 StudyGroup = Literal["high_end", "loyal", "mid_range", "entry"]
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -62,12 +62,13 @@ def study_groups(customers: pl.DataFrame, label: IntArray, segments: int) -> tup
         for column in ("order_value", "frequency", "discount_share")
     )
     found: list[StudyGroup | None] = [None] * segments
-    for group, score, fits in (
+    asked: tuple[tuple[StudyGroup, FloatArray, BoolArray], ...] = (
         ("high_end", value, value >= _HIGH),
         ("loyal", often, often >= _HIGH),
         ("mid_range", deals, (deals >= 1.0 + _MORE_DEALS) & (value > _LOW) & (value < _HIGH)),
         ("entry", -value, (value <= _LOW) & (often <= 1.0 + 1e-9)),
-    ):
+    )
+    for group, score, fits in asked:
         open_ones = [k for k in range(segments) if fits[k] and found[k] is None]
         if open_ones:
             found[max(open_ones, key=lambda k: float(score[k]))] = group

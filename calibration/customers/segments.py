@@ -207,7 +207,7 @@ def segment_drift(cleaned: Cleaned, segments: Segments, *, skip_months: int = 3)
 
 def feature_matrix(customers: pl.DataFrame, features: Sequence[str]) -> FloatArray:
     """Features of customers ``(N, P)``: logarithms, but for shares. Unknown values are those of the middle customer."""
-    columns = []
+    columns: list[pl.Expr] = []
     for name in features:
         value = pl.col(name).cast(pl.Float64)
         # Days and counts from 0; money has no natural smallest unit, so that it is floored, not shifted.

@@ -11,12 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xbopt.calibration.customers.customer_types import (
-    LARGEST_DROPOUT,
-    SMALLEST_DROPOUT,
-    TYPE_IDS,
-    CustomerTypes,
-)
+from xbopt.calibration.customers.customer_types import TYPE_IDS, CustomerTypes
 from xbopt.core.arrays import FloatArray
 from xbopt.simulator.customer_types import order_chances
 from xbopt.simulator.lifetime import repeat_probability
@@ -27,6 +22,8 @@ ROUNDS = 30
 CLOSE = 1e-5
 """How far the market's chances may be from those asked for."""
 _STEP = 0.02
+_DROPOUTS = (1e-7, 0.5)
+"""Bounds of a daily chance to drop out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +102,7 @@ def settle_types(
         wanted[i] = of_types if asked is None else asked[name]
 
     def scaled(at: FloatArray) -> tuple[FloatArray, FloatArray]:
-        out = np.clip(base_dropout * np.exp(at[:, 1:]), SMALLEST_DROPOUT, LARGEST_DROPOUT)
+        out = np.clip(base_dropout * np.exp(at[:, 1:]), *_DROPOUTS)
         return base_visits * np.exp(at[:, :1]), out
 
     def reached(at: FloatArray) -> FloatArray:

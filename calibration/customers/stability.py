@@ -5,7 +5,11 @@ Analysis 52 (2007), for the Jaccard similarity by cluster; the adjusted Rand ind
 whole.
 """
 
+# scikit-learn ships without complete type information.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +90,9 @@ def _k_means(points: FloatArray, clusters: int, generator: np.random.Generator) 
     """Centres ``(K, P)``, sorted by their first coordinate, then the next."""
     from sklearn.cluster import KMeans
 
-    model = KMeans(clusters, n_init=STARTS, random_state=int(generator.integers(2**31)), algorithm="lloyd")
+    # The library's own hint about n_init knows text only.
+    starts: Any = STARTS
+    model = KMeans(clusters, n_init=starts, random_state=int(generator.integers(2**31)), algorithm="lloyd")
     centres = np.asarray(model.fit(points).cluster_centers_, dtype=np.float64)
     return centres[np.lexsort(centres.T[::-1])]
 

@@ -1,10 +1,13 @@
 """Small tables of orders, and simulated customers who buy as the BG/NBD model says."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike
 
+from xbopt.calibration.customers.customer_types import CustomerTypes
 from xbopt.calibration.customers.purchases import RepeatSummary
 
 FIRST = date(2025, 1, 1)
@@ -35,6 +38,27 @@ def table(*lines: dict) -> pl.DataFrame:
     return pl.DataFrame(list(lines), infer_schema_length=None)
 
 
+def summary_of(again: ArrayLike, last: ArrayLike, age: ArrayLike, value: ArrayLike | None = None) -> RepeatSummary:
+    """A summary of so many purchases after the first, the last at, watched up to, worth on average."""
+    people = len(np.asarray(again))
+    return RepeatSummary(
+        again=np.asarray(again, dtype=np.int64),
+        last=np.asarray(last, dtype=np.float64),
+        age=np.asarray(age, dtype=np.float64),
+        mean_value=np.zeros(people) if value is None else np.asarray(value, dtype=np.float64),
+        offer=np.zeros(people, dtype=np.bool_),
+        cohort=np.zeros(people, dtype=np.int64),
+        second=np.zeros(people),
+        burn_in_days=0,
+    )
+
+
+def cdnow_summary(data: Path) -> RepeatSummary:
+    """The 2,357 customers of CDNOW's sample, in weeks."""
+    rows = pl.read_csv(data / "cdnow" / "cdnow_customers_summary_with_transactions.csv")
+    return summary_of(*(rows[name].to_numpy() for name in ("x", "t_x", "T", "zbar")))
+
+
 def simulated_summary(
     people: int, parameters: tuple[float, float, float, float], days: float, seed: int
 ) -> RepeatSummary:
@@ -61,6 +85,28 @@ def simulated_summary(
         offer=np.zeros(people, dtype=np.bool_),
         cohort=np.zeros(people, dtype=np.int64),
         second=second,
+        burn_in_days=0,
+    )
+
+
+def simulated_types(types: CustomerTypes, people: int, days: int, seed: int) -> RepeatSummary:
+    """Customers won evenly over three quarters of the days, of types that order and leave by the day."""
+    generator = np.random.default_rng(seed)
+    kind = generator.choice(len(types.share), size=people, p=types.share)
+    rate, leave = -np.log1p(-types.order_rate)[kind], -np.log1p(-types.dropout)[kind]
+    age = days - generator.uniform(0.0, 0.75 * days, people)
+    stay = np.minimum(generator.exponential(1.0 / leave), age)
+    again = generator.poisson(rate * stay)
+    # The last of x purchases, even over the stay, lies at its x-th root.
+    last = np.where(again > 0, stay * generator.uniform(size=people) ** (1.0 / np.maximum(again, 1)), 0.0)
+    return RepeatSummary(
+        again=again.astype(np.int64),
+        last=last,
+        age=age,
+        mean_value=np.where(again > 0, 20.0, 0.0),
+        offer=np.zeros(people, dtype=np.bool_),
+        cohort=np.zeros(people, dtype=np.int64),
+        second=np.where(again == 1, last, 0.0),
         burn_in_days=0,
     )
 

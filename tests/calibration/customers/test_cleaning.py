@@ -2,11 +2,11 @@
 
 from datetime import date, datetime, timedelta
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.calibration.customers.online_retail import SHOP_RULES, online_retail
 from tests.calibration.customers.orders import FIRST, line, table
 from xbopt.calibration.customers.cleaning import clean
 from xbopt.calibration.customers.cleaning_rules import CleaningRules
@@ -75,6 +75,21 @@ def test_several_currencies_are_refused():
         clean(table(line("1", "a", 1), line("2", "a", 1, currency="GBP")))
 
 
+def test_orders_that_only_say_what_they_brought_are_sales():
+    unknown = {"quantity": None, "unit_price": None}
+    rows = [line("1", "a", 1, net_revenue=30.0) | unknown, line("2", "a", 1, net_revenue=None) | unknown]
+    cleaned = clean(table(*rows))
+    assert cleaned.transactions["net_revenue"].to_list() == [30.0]
+    assert cleaned.rows_of("quantity_missing_or_not_positive") == 1
+
+
+def test_figures_that_are_no_numbers_are_unknown():
+    rows = [line("1", "a", 1, unit_price=float("inf")), line("2", "a", 1, net_revenue=float("nan"))]
+    cleaned = clean(table(*rows))
+    assert cleaned.rows_of("price_missing_or_not_positive") == 1
+    assert cleaned.transactions["net_revenue"].to_list() == [10.0]
+
+
 def test_samples_name_nobody():
     rows = table(*(row | {"customer": "hash-of-a-person"} for row in RULE_ROWS.values()))
     for count in clean(rows).counts:
@@ -122,26 +137,7 @@ def test_rows_in_are_rows_kept_and_rows_by_rule_in_any_order(rows, random):
 
 @pytest.mark.realdata
 def test_online_retail_is_accounted_for_to_the_row(data_folder):
-    raw = pl.read_parquet(data_folder / "online_retail" / "online_retail.parquet")
-    rows = raw.select(
-        pl.col("InvoiceDate").cast(pl.Date).alias("date"),
-        pl.col("InvoiceDate").alias("time"),
-        pl.col("InvoiceNo").alias("order_id"),
-        pl.col("CustomerID").cast(pl.String).alias("customer"),
-        pl.when(pl.col("InvoiceNo").str.starts_with("C"))
-        .then(pl.lit("cancelled"))
-        .otherwise(pl.lit("sold"))
-        .alias("status"),
-        pl.col("Country").alias("country"),
-        pl.col("StockCode").alias("sku"),
-        pl.col("Description").alias("product"),
-        pl.col("Quantity").alias("quantity"),
-        pl.col("UnitPrice").alias("unit_price"),
-    )
-    shop = CleaningRules(
-        goods_pattern=r"^([0-9]{5}[A-Z]{0,2}|DCGS.*|PADS)$", off=frozenset({"price_outlier", "quantity_outlier"})
-    )
-    cleaned = clean(rows, rules=shop)
+    cleaned = clean(online_retail(data_folder), rules=SHOP_RULES)
     assert cleaned.rows_in == 541_909
     assert cleaned.transactions.height + sum(count.rows for count in cleaned.counts) == 541_909
     # The counts that an independent reader of the same file reaches (tests/realdata/online_retail).

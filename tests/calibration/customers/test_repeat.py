@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 from scipy.special import betaln, gammaln
 
-from tests.calibration.customers.orders import FIRST, line, simulated_summary, table
+from tests.calibration.customers.orders import FIRST, cdnow_summary, line, simulated_summary, summary_of, table
 from xbopt.calibration.customers.bg_nbd import fit_bg_nbd
 from xbopt.calibration.customers.cleaning import clean
 from xbopt.calibration.customers.gamma_gamma import fit_gamma_gamma
@@ -15,24 +14,9 @@ from xbopt.calibration.customers.purchases import RepeatSummary, purchases_of, r
 from xbopt.core.errors import CalibrationError
 
 
-def summary_of(again, last, age, value=None) -> RepeatSummary:
-    people = len(again)
-    return RepeatSummary(
-        again=np.asarray(again, dtype=np.int64),
-        last=np.asarray(last, dtype=np.float64),
-        age=np.asarray(age, dtype=np.float64),
-        mean_value=np.zeros(people) if value is None else np.asarray(value, dtype=np.float64),
-        offer=np.zeros(people, dtype=np.bool_),
-        cohort=np.zeros(people, dtype=np.int64),
-        second=np.zeros(people),
-        burn_in_days=0,
-    )
-
-
 @pytest.fixture(scope="module")
 def cdnow(data_folder) -> RepeatSummary:
-    rows = pl.read_csv(data_folder / "cdnow" / "cdnow_customers_summary_with_transactions.csv")
-    return summary_of(rows["x"].to_numpy(), rows["t_x"].to_numpy(), rows["T"].to_numpy(), rows["zbar"].to_numpy())
+    return cdnow_summary(data_folder)
 
 
 @pytest.mark.realdata

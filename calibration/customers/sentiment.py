@@ -1,0 +1,179 @@
+"""What reviews, returns and service contacts say of a shop, as a monthly index by region.
+
+Cheap on purpose: stars where there are stars, else words of a small list (`sentiment_words.csv`: English, German,
+French, Spanish, Chinese), which knows negation by one word before and neither irony nor grammar. A text that holds
+none of its words has no score. Texts are dropped once they are scored.
+
+The index is in standard deviations of single scores around the shop's own mean, so that 0 is the shop as usual, as in
+``market.regions.sentiment`` of a scenario. Months of few scores are drawn to 0.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from math import log
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from xbopt.core.arrays import FloatArray
+from xbopt.core.tables.rows import read_rows
+from xbopt.imports.tables import FEEDBACK
+
+PRIOR_SCORES = 20.0
+"""A month's mean is drawn to the usual one as if so many usual scores had been seen besides."""
+PRIOR_EVENTS = 10.0
+"""The same for rates of returns and contacts."""
+LEAST_MONTHS = 12
+LARGEST = 2.0
+_NEGATIONS = frozenset("not no never nicht kein keine pas non no ni 不 没 没有".split())
+_DAYS_A_MONTH = 30.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentimentIndex:
+    """Index of one region.
+
+    Attributes:
+        region: Country.
+        months: First days of the months ``(M,)``.
+        index: ``(M,)``, 0 for the shop as usual, within -2 and 2.
+        scores: Scored reviews of each month ``(M,)``.
+        start: The last month's index: ``sentiment.start`` of a scenario.
+        volatility: Standard deviation of the index over the months; None below `LEAST_MONTHS`.
+        half_life_days: By its correlation from month to month; None below `LEAST_MONTHS` or where there is none.
+    """
+
+    region: str
+    months: tuple[date, ...]
+    index: FloatArray
+    scores: FloatArray
+    start: float
+    volatility: float | None
+    half_life_days: float | None
+
+
+def text_score(text: str) -> float | None:
+    """Mean score of the known words of a text, -1 to 1; None where it holds none."""
+    lowered = text.lower()
+    words = re.findall(r"[^\W\d_]+", lowered)
+    known = _words()
+    found: list[float] = []
+    for place, word in enumerate(words):
+        if word in known and not _is_han(word):
+            turned = any(before in _NEGATIONS for before in words[max(place - 1, 0) : place])
+            found.append(-known[word] if turned else known[word])
+    # Chinese writes no spaces: its words are looked for inside the text, and turned by the sign before.
+    for word, score in known.items():
+        if _is_han(word):
+            found += [-score if before in _NEGATIONS else score for before in re.findall(f"(.?){word}", lowered)]
+    return float(np.mean(found)) if found else None
+
+
+def scored_feedback(rows: pl.DataFrame, *, best: float = 5.0, worst: float = 1.0) -> pl.DataFrame:
+    """Feedback as a table that holds no text: ``score`` from -1 to 1, by stars where given, else by words.
+
+    Args:
+        rows: Columns of `FEEDBACK` as far as known, and ``rating`` and ``text``.
+        best: The best rating there is.
+        worst: The worst.
+    """
+    middle, half = (best + worst) / 2.0, (best - worst) / 2.0
+    rating = pl.col("rating").cast(pl.Float64) if "rating" in rows.columns else pl.lit(None, dtype=pl.Float64)
+    stars = rows.select(((rating - middle) / half).clip(-1.0, 1.0).alias("score"))["score"]
+    texts = rows["text"].to_list() if "text" in rows.columns else [None] * rows.height
+    by_words = pl.Series("score", [None if text is None else text_score(str(text)) for text in texts], dtype=pl.Float64)
+    scored = rows.with_columns(stars.fill_null(by_words))
+    return scored.select(
+        [pl.col(name) if name in scored.columns else pl.lit(None, dtype=pl.String).alias(name) for name in FEEDBACK]
+    )
+
+
+def sentiment_index(
+    feedback: pl.DataFrame, orders: pl.DataFrame | None = None, returns: pl.DataFrame | None = None
+) -> tuple[SentimentIndex, ...]:
+    """Monthly index of each region that has feedback or returns.
+
+    Args:
+        feedback: Columns of `FEEDBACK`; kinds ``review`` (with a score) and ``contact``.
+        orders: Clean sales, against which returns and contacts are counted; without them only reviews count.
+        returns: Refunds.
+    """
+    reviews = feedback.filter((pl.col("kind") == "review") & pl.col("score").is_not_null())
+    score = reviews["score"].to_numpy().astype(np.float64)
+    usual, spread = (float(score.mean()), max(float(score.std()), 0.1)) if len(score) else (0.0, 1.0)
+    regions = sorted({str(c) for c in feedback["country"].drop_nulls().to_list()})
+    sold = None if orders is None else orders.unique("order_id")
+    found: list[SentimentIndex] = []
+    for region in regions:
+        own = feedback.filter(pl.col("country") == region)
+        months = _months(own)
+        at = {month: number for number, month in enumerate(months)}
+        stars = _by_month(own.filter((pl.col("kind") == "review") & pl.col("score").is_not_null()), at)
+        index = np.array([((s - n * usual) / spread) / (n + PRIOR_SCORES) for n, s in stars])
+        if sold is not None:
+            base = np.array([n for n, _ in _by_month(sold.filter(pl.col("country") == region), at)])
+            events = [own.filter(pl.col("kind") == "contact")]
+            events += [] if returns is None else [returns.filter(pl.col("country") == region)]
+            for rows in events:
+                count = np.array([n for n, _ in _by_month(rows, at)])
+                if count.sum() > 0.0 and base.sum() > 0.0:
+                    expected = base * count.sum() / base.sum()
+                    index = index - np.log((count + PRIOR_EVENTS) / (expected + PRIOR_EVENTS))
+        index = np.clip(index, -LARGEST, LARGEST)
+        volatility, half_life = _moves(index)
+        found.append(
+            SentimentIndex(
+                region=region,
+                months=months,
+                index=index,
+                scores=np.array([n for n, _ in stars], dtype=np.float64),
+                start=float(index[-1]),
+                volatility=volatility,
+                half_life_days=half_life,
+            )
+        )
+    return tuple(found)
+
+
+def _moves(index: FloatArray) -> tuple[float | None, float | None]:
+    if len(index) < LEAST_MONTHS:
+        return None, None
+    spread = float(index.std(ddof=1))
+    if spread < 1e-9:
+        return 0.0, None
+    away = index - index.mean()
+    keep = float(away[1:] @ away[:-1] / (away @ away))
+    return spread, _DAYS_A_MONTH * log(0.5) / log(keep) if 0.0 < keep < 1.0 else None
+
+
+def _months(rows: pl.DataFrame) -> tuple[date, ...]:
+    """Every month from the first of the rows to the last."""
+    days = np.array(rows["date"].drop_nulls().to_list(), dtype="datetime64[M]")
+    span: list[date] = np.arange(days.min(), days.max() + 1).astype("datetime64[D]").tolist()
+    return tuple(span)
+
+
+def _by_month(rows: pl.DataFrame, at: Mapping[date, int]) -> list[tuple[float, float]]:
+    """Rows of each month, and the sum of their scores where they have one."""
+    score = pl.col("score").sum() if "score" in rows.columns else pl.lit(0.0)
+    found = [(0.0, 0.0)] * len(at)
+    for month, number, total in (
+        rows.group_by(pl.col("date").dt.month_start().alias("month")).agg(pl.len(), score.alias("total")).iter_rows()
+    ):
+        if month in at:
+            found[at[month]] = (float(number), float(total or 0.0))
+    return found
+
+
+def _is_han(word: str) -> bool:
+    return "\u4e00" <= word[0] <= "\u9fff"
+
+
+@cache
+def _words() -> Mapping[str, float]:
+    rows = read_rows(Path(__file__).with_name("sentiment_words.csv"), ("language", "word", "score"))
+    return {row.text("word"): row.number("score", low=-1.0, high=1.0) for row in rows}
