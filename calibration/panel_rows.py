@@ -2,6 +2,7 @@
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class PanelRows:
         values = self.values(name)[rows]
         at = np.ravel_multi_index(tuple(place[rows] for place in places), shape)
         size = int(np.prod(shape))
-        total = np.bincount(at, weights=values, minlength=size)
+        total = np.asarray(np.bincount(at, weights=values, minlength=size), dtype=np.float64)
         total[np.bincount(at, minlength=size) == 0] = absent
         return total.reshape(shape)
 

@@ -28,7 +28,8 @@ WARM_UP_DAYS = 28
 """Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
 _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
-_WORLDS = (64, 256, 256)
+NOISE_WORLDS = 256
+"""Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,7 @@ def fit_market(
     tests: Sequence[LiftTest] = (),
     prior: Prior | None = None,
     seed: int = 0,
+    worlds: int = NOISE_WORLDS,
 ) -> MarketFit:
     """Fit a scenario's market to a panel.
 
@@ -119,6 +121,7 @@ def fit_market(
         tests: Lift tests on days of the panel.
         prior: How sure anybody is beforehand; published ranges where left out.
         seed: Seed of the noise that is simulated.
+        worlds: Sampled worlds that the noise is read off, 32 at least.
 
     Raises:
         CalibrationError: The panel is too short or sells nothing, a test is not about it, or the prior says nonsense.
@@ -127,7 +130,7 @@ def fit_market(
     replay, belief = replay_of(scenario, panel), prior or Prior()
     signs = prior_predictive(replay, parameter_space(replay.market, panel, belief, first), first, seed=seed)
     refuse_nonsense(signs)
-    fitted = _fitted(replay, belief, tests, first, seed)
+    fitted = _fitted(replay, belief, tests, first, seed, worlds)
     for _ in range(_MOST_EXTENSIONS):
         longer = first + 4 * WEEK
         if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
@@ -135,9 +138,9 @@ def fit_market(
         if any((test.start - panel.start).days < longer for test in tests):
             break
         first = longer
-        fitted = _fitted(replay, belief, tests, first, seed)
-    likelihood, optimum, worlds = fitted
-    covariance = _covariance(optimum, worlds)
+        fitted = _fitted(replay, belief, tests, first, seed, worlds)
+    likelihood, optimum, noise = fitted
+    covariance = _covariance(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
     returns = incremental_returns(likelihood, optimum.z)
     slack = _with_slack(likelihood, optimum, covariance)
@@ -173,14 +176,14 @@ def first_scored(panel: CalibrationPanel) -> int:
 
 
 def _fitted(
-    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int
+    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int, most: int
 ) -> tuple[Likelihood, Optimum, FloatArray]:
     """The mode from one first scored day on, and whitened residuals of sampled worlds ``(B, N)`` there."""
     space = parameter_space(replay.market, replay.panel, prior, first)
     placed = placed_tests(replay, tests, first)
     z = np.zeros(len(space.parameters))
     found: tuple[Likelihood, Optimum, FloatArray] | None = None
-    for count in _WORLDS:
+    for count in (most // 4, most, most):
         noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
         optimum = find_mode(likelihood.residuals, z)
@@ -209,7 +212,7 @@ def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
     sandwich = inverse @ (variance + tested.T @ tested) @ inverse
     ratio = np.diag(sandwich) / np.diag(inverse)
     wider = np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
-    return inverse * np.outer(wider, wider)
+    return np.asarray(inverse * np.outer(wider, wider), dtype=np.float64)
 
 
 def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:

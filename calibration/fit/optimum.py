@@ -72,7 +72,7 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
     for iteration in range(1, most + 1):
         gradient = jacobian.T @ r + z
         precision = jacobian.T @ jacobian + np.eye(count)
-        full = np.linalg.solve(precision, gradient)
+        full: FloatArray = np.linalg.solve(precision, gradient)
         decrement = 0.5 * float(gradient @ full)
         if decrement < _DECREMENT:
             return Optimum(
@@ -108,7 +108,8 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
 
 
 def _damped(precision: FloatArray, gradient: FloatArray, damping: float) -> FloatArray:
-    return np.linalg.solve(precision + damping * np.diag(np.diag(precision)), gradient)
+    damped: FloatArray = np.linalg.solve(precision + damping * np.diag(np.diag(precision)), gradient)
+    return damped
 
 
 def _clipped(step: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xbopt.calibration.fit.parameters import ParameterSpace
 from xbopt.calibration.fit.replay import Replay
+from xbopt.calibration.fit.returns import sold_with
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
 from xbopt.core.randomness import named_generator
@@ -17,7 +18,7 @@ from xbopt.core.tables.published_ranges import published_ranges
 from xbopt.simulator.lifetime import repeat_probability
 from xbopt.simulator.parameters import MarketParameters
 
-_DRAWS = 48
+_DRAWS = 32
 _STEP = 0.05
 _LEAST_INSIDE = 0.05
 _WIDER = 3.0
@@ -58,7 +59,7 @@ def prior_predictive(replay: Replay, space: ParameterSpace, first: int, *, seed:
     """
     z = named_generator(seed, "calibration/prior").standard_normal((_DRAWS, len(space.parameters)))
     theta = space.theta(z)
-    return (*_of_media(replay, space, theta, first), *_of_prices(space, theta), *_of_repeats(space, theta))
+    return (*_of_media(replay, space, z, first), *_of_prices(space, theta), *_of_repeats(space, theta))
 
 
 def refuse_nonsense(signs: tuple[PriorSign, ...]) -> None:
@@ -78,32 +79,23 @@ def refuse_nonsense(signs: tuple[PriorSign, ...]) -> None:
             )
 
 
-def _of_media(replay: Replay, space: ParameterSpace, theta: FloatArray, first: int) -> Iterator[PriorSign]:
-    spend, channels = replay.panel.spend, replay.market.scenario.document.channels
-    paid = spend[first:].sum(axis=(0, 1, 2))
-
-    def sold(factor: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Orders and revenue of the scored days ``(B,)`` with each channel's spend multiplied."""
-        changed = spend.copy()
-        changed[first:] *= factor
-        played = replay.play(space.sampled(theta), spend=changed)[:, first:]
-        return played[..., -3].sum(axis=(1, 2)) + played[..., -2].sum(axis=(1, 2)), played[..., -1].sum(axis=(1, 2))
-
+def _of_media(replay: Replay, space: ParameterSpace, z: FloatArray, first: int) -> Iterator[PriorSign]:
+    channels = replay.market.scenario.document.channels
+    paid = replay.panel.spend[first:].sum(axis=(0, 1, 2))
     if not paid.any():
         return
     every = np.ones(len(channels))
-    orders, revenue = sold(every)
-    off, _ = sold(0.0 * every)
-    less, _ = sold((1.0 - _STEP) * every)
-    more, _ = sold((1.0 + _STEP) * every)
-    yield _sign("media_share", "", 1.0 - off / orders)
+    whole = [factor * every for factor in (1.0, 0.0, 1.0 - _STEP, 1.0 + _STEP)]
+    sold = sold_with(replay, space, z, first, np.stack([*whole, *(1.0 - np.eye(len(channels)))]))
+    orders, revenue = sold[..., -3] + sold[..., -2], sold[..., -1]
+    own, off, less, more = orders[:, :4].T
+    yield _sign("media_share", "", 1.0 - off / own)
     yield _sign("advertising_elasticity", "", np.log(more / less) / np.log((1.0 + _STEP) / (1.0 - _STEP)))
     for c, channel in enumerate(channels):
         if paid[c] > 0.0:
-            _, without = sold(np.where(np.arange(len(channels)) == c, 0.0, 1.0))
             own_list = channel.reach.prospect <= _OWN_LIST * channel.reach.active
             sign = "owned_roas" if own_list else "incremental_roas"
-            yield _sign(sign, channel.id, (revenue - without) / paid[c])
+            yield _sign(sign, channel.id, (revenue[:, 0] - revenue[:, 4 + c]) / paid[c])
 
 
 def _of_prices(space: ParameterSpace, theta: FloatArray) -> Iterator[PriorSign]:
