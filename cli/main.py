@@ -8,6 +8,7 @@ from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
+from xbopt.cli.backtest import backtest_command
 from xbopt.cli.bundles import app as tokens_app
 from xbopt.cli.bundles import serve_command, verify_command
 from xbopt.cli.calibrate import calibrate_command
@@ -63,6 +64,7 @@ for _name, _command, _example in (
     ("plan", plan_command, "quickstart -o plan.csv --report plan.html"),
     ("calibrate", calibrate_command, "data --like us_eu_launch -o my_market.yaml --report calibration.html"),
     ("compare", compare_command, "quickstart --policies baseline,plan.csv --report comparison.html"),
+    ("backtest", backtest_command, "scenario.yaml data --report backtest.html"),
     (
         "evaluate",
         evaluate_command,

@@ -1,0 +1,1 @@
+"""The back-test: how a scenario stands against what really came."""
