@@ -75,7 +75,8 @@ class PanelRows:
         values = self.values(name)[rows]
         at = np.ravel_multi_index(tuple(place[rows] for place in places), shape)
         size = int(np.prod(shape))
-        total = np.asarray(np.bincount(at, weights=values, minlength=size), dtype=np.float64)
+        # Without a single row numpy counts in whole numbers, weights or not.
+        total = np.bincount(at, weights=values, minlength=size).astype(np.float64)
         total[np.bincount(at, minlength=size) == 0] = absent
         return total.reshape(shape)
 

@@ -150,16 +150,16 @@ def backtest(
     loaded = scenario_of(scenario)
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     records = read_records(data, loaded, world=world)
-    panel = records.panel
+    market = build_market(loaded)
+    chosen = policy_from(plan, market)
+    if not isinstance(chosen, ScheduledPolicy):
+        raise UsageError(f"{plan} decides as it goes; a back-test compares with a plan that was fixed beforehand.")
+    panel = records.with_media(chosen, loaded.start)
     inside = horizon_days(loaded, panel)
     listed = () if tests is None else read_lift_tests(tests)
     held, held_scores = None, None
     if inside is not None:
         first, stop = inside
-        market = build_market(loaded)
-        chosen = policy_from(plan, market)
-        if not isinstance(chosen, ScheduledPolicy):
-            raise UsageError(f"{plan} decides as it goes; a back-test compares with a plan that was fixed beforehand.")
         held = compare_days(
             loaded,
             market,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from scipy.stats import binom
 
 from xbopt.calibration.backtest.forecast_scores import BAND, ErrorDifference, ForecastScores
 from xbopt.calibration.backtest.held_out_days import HeldOutDays
@@ -14,7 +15,8 @@ from xbopt.calibration.backtest.rolling_origin import RollingForecasts
 
 _NARROW, _WIDE = 0.8, 0.985
 _LARGE_BIAS = 0.1
-_FEWEST_JUDGED = 12
+_FEWEST_JUDGED = 8
+_CHANCE = 0.01
 _MOST_TESTS_OUTSIDE = 0.25
 
 BacktestVerdict = Literal["passes", "undecided", "fails"]
@@ -35,10 +37,12 @@ BacktestCode = Literal[
     "level_only",
     "knew_these_days",
     "rows_left_out",
+    "media_unknown",
     "few_weeks",
     "tests_outside",
     "tests_inside",
 ]
+WORSE: tuple[BacktestCode, ...] = ("worse_than_naive", "worse_than_seasonal_naive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +54,21 @@ class BacktestFinding:
     figures: Mapping[str, float] = field(default_factory=dict[str, float])
     text: str = ""
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether it makes the model fail: it missed bands or lift tests, or others forecast enough weeks better."""
+        if self.code in ("bands_too_narrow", "tests_outside"):
+            return True
+        return self.code in WORSE and self.figures["weeks"] >= _FEWEST_JUDGED
+
 
 def about_records(records: Records) -> list[BacktestFinding]:
-    """Rows that are about what the scenario does not have."""
-    return [
+    """What the records do not tell, and rows about what the scenario does not have."""
+    left_out = [
         BacktestFinding(code="rows_left_out", text=name, figures={"rows": float(count)})
         for name, count in records.left_out.items()
     ]
+    return left_out if records.knows_media else [BacktestFinding(code="media_unknown"), *left_out]
 
 
 def about_tests(tests: Sequence[LeftOutTest]) -> list[BacktestFinding]:
@@ -98,7 +110,7 @@ def _about_scores(about: Literal["held_out", "rolling"], scores: ForecastScores)
 
     def against(other: ErrorDifference, worse: BacktestCode, better: BacktestCode, even: BacktestCode) -> None:
         code = worse if other.is_worse else better if other.is_better else even
-        add(code, model=other.model, other=other.other)
+        add(code, model=other.model, other=other.other, weeks=float(other.weeks))
 
     if not np.isfinite(scores.naive.other):
         add("no_weeks_before")
@@ -113,11 +125,12 @@ def _about_scores(about: Literal["held_out", "rolling"], scores: ForecastScores)
             "better_than_seasonal_naive",
             "not_told_from_seasonal_naive",
         )
+    inside = round(scores.covered * scores.weeks)
     if scores.weeks < _FEWEST_JUDGED:
         add("few_weeks", weeks=float(scores.weeks))
-    elif scores.covered < _NARROW:
+    elif scores.covered < _NARROW and binom.cdf(inside, scores.weeks, BAND) < _CHANCE:
         add("bands_too_narrow", covered=scores.covered, wanted=BAND)
-    elif scores.covered > _WIDE and scores.weeks >= 4 * _FEWEST_JUDGED:
+    elif scores.covered > _WIDE and binom.sf(inside - 1, scores.weeks, BAND) < _CHANCE:
         add("bands_too_wide", covered=scores.covered, wanted=BAND)
     if abs(scores.bias) > _LARGE_BIAS:
         add("biased", bias=scores.bias)
@@ -134,23 +147,16 @@ def verdict_of(
 
     Forecasts of days that the scenario may have been calibrated on can fail it, and never pass it.
     """
+    if any(finding.is_failure for finding in findings):
+        return "fails"
     unseen = [held] if held is not None else []
     if rolling is not None and rolling.refit == "market" and rolling_scores is not None:
         unseen.append(rolling_scores)
-    judged = [*unseen, *([rolling_scores] if rolling_scores is not None else [])]
-    if any(finding.code == "tests_outside" for finding in findings) or any(_fails(scores) for scores in judged):
-        return "fails"
-    return "passes" if unseen and any(_passes(scores) for scores in unseen) else "undecided"
-
-
-def _others(scores: ForecastScores) -> list[ErrorDifference]:
-    return [scores.naive, *([scores.seasonal_naive] if scores.seasonal_naive is not None else [])]
-
-
-def _fails(scores: ForecastScores) -> bool:
-    narrow = scores.weeks >= _FEWEST_JUDGED and scores.covered < _NARROW
-    return narrow or any(other.is_worse for other in _others(scores))
+    return "passes" if any(_passes(scores) for scores in unseen) else "undecided"
 
 
 def _passes(scores: ForecastScores) -> bool:
-    return scores.weeks >= _FEWEST_JUDGED and all(other.is_better for other in _others(scores))
+    """Whether the model is better beyond chance than each forecast that knows enough of the weeks."""
+    others = [scores.naive, *([scores.seasonal_naive] if scores.seasonal_naive is not None else [])]
+    judged = [other for other in others if other.weeks >= _FEWEST_JUDGED]
+    return bool(judged) and all(other.is_better for other in judged)

@@ -13,6 +13,8 @@ BAND = 0.9
 YEAR_WEEKS = 52
 RECENT_WEEKS = 4
 _RESAMPLED = 2000
+_BLOCK_WEEKS, _MOST_BLOCKS = 4, 1000
+_FEWEST_BLOCKS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class ErrorDifference:
     Attributes:
         model: The model's weighted mean absolute percentage error over these weeks.
         other: That of the other forecast.
-        low: Lower end of the 95 % interval of ``model - other``; NaN where there are too few windows and regions.
+        low: Lower end of the 95 % interval of ``model - other``; NaN where there are too few weeks and regions.
         high: Upper end.
         weeks: Weeks of regions that both forecast.
     """
@@ -131,7 +133,9 @@ def score(windows: Sequence[ForecastWindow], *, seed: int = 0) -> ForecastScores
         np.concatenate([getattr(window, name) for window in windows])
         for name in ("actual", "forecast", "low", "high", "recent", "year_before")
     )
-    blocks = np.concatenate([np.full(len(window.actual), i) for i, window in enumerate(windows)])
+    blocks = np.concatenate(
+        [i * _MOST_BLOCKS + np.arange(len(one.actual)) // _BLOCK_WEEKS for i, one in enumerate(windows)]
+    )
     seen = np.isfinite(actual) & np.isfinite(forecast)
     total = float(actual[seen].sum())
     inside = (actual >= low) & (actual <= high)
@@ -153,7 +157,7 @@ def score(windows: Sequence[ForecastWindow], *, seed: int = 0) -> ForecastScores
 def _difference(
     actual: FloatArray, forecast: FloatArray, other: FloatArray, blocks: IntArray, seed: int
 ) -> ErrorDifference:
-    """Errors side by side; the interval resamples windows of regions, whose weeks hang together."""
+    """Errors side by side; the interval resamples runs of four weeks of a region, which hang together."""
     both = np.isfinite(actual) & np.isfinite(forecast) & np.isfinite(other)
     regions = actual.shape[1]
     at = np.nonzero(both)
@@ -163,7 +167,7 @@ def _difference(
     others = np.bincount(block, np.abs(actual - other)[both], size)
     came = np.bincount(block, actual[both], size)
     low = high = float("nan")
-    if size >= RECENT_WEEKS:
+    if size >= _FEWEST_BLOCKS:
         drawn = named_generator(seed, "backtest/blocks").integers(0, size, (_RESAMPLED, size))
         sums = came[drawn].sum(axis=1)
         values = (own - others)[drawn].sum(axis=1)[sums > 0.0] / sums[sums > 0.0]

@@ -1,7 +1,7 @@
 """The records that a scenario is held against: a data folder's panel, cut to its regions and channels."""
 
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from xbopt.calibration.panel import CalibrationPanel, read_panel  # pyright: ignore[reportUnknownVariableType]
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import PanelError
 from xbopt.core.extras import need_extra
 from xbopt.core.scenario.scenario import Scenario
@@ -25,11 +26,28 @@ class Records:
 
     Attributes:
         panel: The panel.
+        knows_media: Whether it tells what was spent.
         left_out: Rows of regions and channels that the scenario does not have, by ``region ID`` and ``channel ID``.
     """
 
     panel: CalibrationPanel = field(repr=False)
+    knows_media: bool
     left_out: dict[str, int]
+
+    def with_media(self, plan: ScheduledPolicy, start: date) -> CalibrationPanel:
+        """The panel; where it does not tell media, with those of a plan, and its average day before and after.
+
+        Args:
+            plan: The plan.
+            start: Its first day.
+        """
+        if self.knows_media:
+            return self.panel
+        spend = np.repeat(plan.spend_base.mean(axis=0)[None], self.panel.days, axis=0)
+        day = np.arange(self.panel.days) - (start - self.panel.start).days
+        planned = (day >= 0) & (day < len(plan.spend_base))
+        spend[planned] = plan.spend_base[day[planned]]
+        return replace(self.panel, spend=spend)
 
 
 def read_records(data: Path | str, scenario: Scenario, *, world: int | None = None) -> Records:
@@ -52,7 +70,11 @@ def read_records(data: Path | str, scenario: Scenario, *, world: int | None = No
             "SCENARIO --panel FILE` one of a simulated market."
         )
     table, left_out = _of_scenario(file, scenario)
-    return Records(panel=read_panel(table.to_arrow(), scenario, world=world), left_out=left_out)
+    return Records(
+        panel=read_panel(table.to_arrow(), scenario, world=world),
+        knows_media="channel" in table.columns and bool(table["channel"].is_not_null().any()),
+        left_out=left_out,
+    )
 
 
 def days_of(panel: CalibrationPanel, first: int, stop: int) -> CalibrationPanel:

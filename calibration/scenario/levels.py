@@ -177,7 +177,7 @@ def _write(draft: Draft, replay: Draft, period: str) -> None:
         evidence="E", source=f"Repeat orders of {period}", note=f"Ratios of types by the repeat model. {note}"
     )
     why = "How many frequent buyers of long standing there are tells how slowly customers leave"
-    leaving = Source(evidence="E", source=f"BG/NBD fit, and repeat orders of {period}", note=why)
+    leaving = Source(evidence="E", source=f"Types of customers as fitted, and repeat orders of {period}", note=why)
     regions = cast("list[Plain]", cast("Plain", replay.data["market"])["regions"])
     for r, region in enumerate(regions):
         draft.put(("market", "regions", r, "traffic_level"), region["traffic_level"], _BY_DEFINITION)

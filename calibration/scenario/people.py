@@ -127,7 +127,8 @@ def put_customers(draft: Draft, base: CustomerBase, period: str) -> None:
         draft.put(("segments", s, "ageing"), {name: rounded(a, 3) for name, a in own.ageing.items()}, source)
         whose = "all customers, since its own are too few" if own.is_pooled else "its customers"
         note = f"{own.fit.customers:,} won and {own.fit.repeaters:,} of them bought again; of {whose}"
-        model = Source(evidence="M", source=f"BG/NBD fit to purchases of {period}, as types", note=note)
+        said = f"Types of customers fitted to purchases of {period} by maximum likelihood"
+        model = Source(evidence="M", source=said, note=note)
         draft.put(("segments", s, "customer_types"), _type_rows(own.types), model)
 
 

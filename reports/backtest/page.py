@@ -9,7 +9,7 @@ from xbopt.calibration.backtest.held_out_days import WEEK, HeldOutDays
 from xbopt.calibration.backtest.rolling_origin import RollingForecasts
 from xbopt.reports.backtest.charts import WeekSeries, week_chart
 from xbopt.reports.backtest.tables import cause_table, channel_table, score_table, test_table, total_table, week_table
-from xbopt.reports.backtest.words import CAUSE_WORDS, REFIT_WORDS, backtest_sentences, held_out_sentence
+from xbopt.reports.backtest.words import REFIT_WORDS, backtest_sentences, cause_name, held_out_sentence
 from xbopt.reports.kit.chart_bridge import BridgeStep, bridge_chart
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
@@ -60,7 +60,7 @@ def backtest_content(result: Backtest, *, locale: str = "en") -> PageContent:
             ),
             (
                 "The error is the sum of absolute errors over the sum of orders, of weeks and regions. Whether it is "
-                "smaller beyond chance is told by resampling windows of regions, whose weeks hang together."
+                "smaller beyond chance is told by resampling runs of four weeks of a region, which hang together."
             ),
             (
                 "A fit to days that were seen proves nothing, however good: the model passes only on weeks that it has "
@@ -114,7 +114,7 @@ def _steps(held: HeldOutDays) -> tuple[BridgeStep, ...]:
     for cause in held.causes:
         amount = float(np.nansum(cause.net_revenue))
         if amount != 0.0:
-            steps.append(step(cause.code, CAUSE_WORDS[cause.code], amount, at, at + amount, is_sum=False))
+            steps.append(step(cause.code, cause_name(cause.code, held), amount, at, at + amount, is_sum=False))
         at += amount
     return (*steps, step("actual", "Actual", whole, 0.0, whole, is_sum=True))
 

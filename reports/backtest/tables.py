@@ -8,7 +8,7 @@ from xbopt.calibration.backtest.backtest import Backtest
 from xbopt.calibration.backtest.forecast_scores import ErrorDifference, ForecastScores
 from xbopt.calibration.backtest.held_out_days import MEASURES, WEEK, HeldOutDays, Measure
 from xbopt.core.scenario.scenario import Scenario
-from xbopt.reports.backtest.words import CAUSE_WORDS, MEASURE_WORDS
+from xbopt.reports.backtest.words import MEASURE_WORDS, cause_name
 from xbopt.reports.kit.figures import Column, Table, Value
 from xbopt.reports.simulation.tables import known
 from xbopt.studies.labels import Unit
@@ -59,8 +59,8 @@ def cause_table(scenario: Scenario, held: HeldOutDays, measure: Measure = "net_r
     rows = [row(f"Plan {held.plan}", held.planned[measure])]
     for cause in held.causes:
         values = cause.orders if measure == "orders" else cause.net_revenue
-        if np.nan_to_num(values).any() or cause.code in ("visits", "conversion"):
-            rows.append(row(CAUSE_WORDS[cause.code], values))
+        if np.nan_to_num(values).any():
+            rows.append(row(cause_name(cause.code, held), values))
     rows.append(row("Actual", held.total[measure].actual))
     unit = _UNITS[measure]
     return Table(

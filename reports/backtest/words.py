@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from xbopt.calibration.backtest.backtest import Backtest
-from xbopt.calibration.backtest.findings import BacktestCode, BacktestFinding, BacktestVerdict
+from xbopt.calibration.backtest.findings import WORSE, BacktestCode, BacktestFinding, BacktestVerdict
 from xbopt.calibration.backtest.held_out_days import CauseCode, HeldOutDays, Measure
 from xbopt.calibration.backtest.rolling_origin import WINDOW_WEEKS, Refit
 from xbopt.reports.kit.numbers import NumberFormat
@@ -40,10 +40,11 @@ _PARTS = {"held_out": "In the days of the horizon", "rolling": "From rolling ori
 
 def backtest_sentences(result: Backtest, numbers: NumberFormat) -> tuple[str, ...]:
     """The verdict, where the days of the horizon lie, and what the verdict rests on."""
-    failures = [finding for finding in result.findings if finding.code in _FAILURES]
-    verdict = _VERDICTS[result.verdict]
-    if result.verdict == "fails":
-        verdict = f"{verdict} {'; '.join(_FAILURES[one.code] for one in failures)}."
+    failures = dict.fromkeys(_FAILURES[one.code] for one in result.findings if one.is_failure)
+    small = dict.fromkeys(_FAILURES[one.code] for one in result.findings if one.code in WORSE and not one.is_failure)
+    verdict = f"{_VERDICTS[result.verdict]} {'; '.join(failures)}." if failures else _VERDICTS[result.verdict]
+    if small:
+        verdict = f"{verdict} Over a few weeks, too few for a verdict: {'; '.join(small)}."
     held = [] if result.held_out is None else [held_out_sentence(result.held_out, numbers)]
     rest = [finding_sentence(finding, numbers) for finding in result.findings if finding.code != "rows_left_out"]
     return (verdict, *held, *rest, *_left_out(result))
@@ -59,12 +60,19 @@ def held_out_sentence(held: HeldOutDays, numbers: NumberFormat) -> str:
     )
     cause = max(held.causes, key=lambda one: abs(float(np.nansum(one.orders))))
     part = float(np.nansum(cause.orders))
-    name = CAUSE_WORDS[cause.code].lower()
+    name = cause_name(cause.code, held).lower()
     most = f" The largest part of the difference: {name}, {numbers.signed(part, 'count')}." if part else ""
     weekly = held.weekly["orders"]
     weeks, outside = weekly.actual.size, int(np.abs(weekly.outside).sum())
     inside = f" {outside} of {weeks} weeks and regions lie outside their 90% band." if weeks else ""
     return f"{start}{most}{inside}"
+
+
+def cause_name(code: CauseCode, held: HeldOutDays) -> str:
+    """A cause in words; where visits are not known, nothing tells them from orders a visit."""
+    if code == "conversion" and not np.isfinite(held.total["visits"].actual).any():
+        return "Visits or orders a visit, unexplained"
+    return CAUSE_WORDS[code]
 
 
 def finding_sentence(finding: BacktestFinding, numbers: NumberFormat) -> str:
@@ -83,7 +91,11 @@ def _left_out(result: Backtest) -> tuple[str, ...]:
 
 def _errors(finding: BacktestFinding, numbers: NumberFormat, relation: str, other: str) -> str:
     own, others = (numbers.share(finding.figures[name]) for name in ("model", "other"))
-    return f"{_PARTS[finding.about]} the model's error is {own} of orders, {relation} {others} of {other}."
+    weeks = numbers.count(finding.figures["weeks"])
+    return (
+        f"{_PARTS[finding.about]} the model's error is {own} of orders, {relation} {others} of {other}, over {weeks} "
+        "weeks of regions."
+    )
 
 
 _RECENT, _YEAR = "the mean of the last four weeks", "the same weeks of the year before"
@@ -150,6 +162,9 @@ _SENTENCES: Mapping[BacktestCode, Callable[[BacktestFinding, NumberFormat], str]
     ),
     "tests_outside": _tests,
     "tests_inside": _tests,
+    "media_unknown": lambda _finding, _numbers: (
+        "The records do not tell what was spent on media: the plan is taken as carried out."
+    ),
     "few_weeks": lambda finding, numbers: (
         f"{_PARTS[finding.about]} {numbers.count(finding.figures['weeks'])} weeks of regions are too few for a verdict "
         "on the bands."

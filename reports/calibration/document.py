@@ -52,8 +52,8 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
         else [
             {
                 "segment": own.segment,
-                "second_order_90": own.fit.second_order(90).value,
-                "second_order_365": own.fit.second_order(365).value,
+                "second_order_90": own.repeat.second_order(90).value,
+                "second_order_365": own.repeat.second_order(365).value,
                 "customers": own.fit.customers,
             }
             for own in base.market.segments

@@ -196,8 +196,8 @@ def _segments(calibration: Calibration) -> Table:
                     one.share,
                     one.revenue_share,
                     one.medians.get("order_value"),
-                    None if own is None else own.fit.second_order(90).value,
-                    None if own is None else own.fit.second_order(365).value,
+                    None if own is None else own.repeat.second_order(90).value,
+                    None if own is None else own.repeat.second_order(365).value,
                     one.stability,
                 )
             )

@@ -68,6 +68,43 @@ def test_columns_are_recognised_by_measure_and_unknown_ones_stay_unknown(panel: 
     assert np.isfinite(by_code["conversion"].orders).all()
 
 
+def test_records_without_media_take_the_plan_as_carried_out(panel: Path, tmp_path: Path) -> None:
+    orders = tmp_path / "orders.parquet"
+    pl.read_parquet(panel).filter(pl.col("channel").is_null()).write_parquet(orders)
+    result = backtest("quickstart", orders, runs=8, windows=1)
+    assert "media_unknown" in {finding.code for finding in result.findings}
+    assert result.held_out is not None
+    np.testing.assert_allclose(result.held_out.spend_actual, result.held_out.spend_planned)
+    assert next(cause for cause in result.held_out.causes if cause.code == "spend").orders.tolist() == [0.0, 0.0]
+
+
+def test_a_lift_test_is_predicted_from_the_scenario_and_held_against_its_result(panel: Path, tmp_path: Path) -> None:
+    """Search was switched off in Germany for two weeks; one result lies near the model's, the other far away."""
+    rows = pl.read_parquet(panel)
+    off = pl.col("date").is_between(pl.date(2026, 8, 3), pl.date(2026, 8, 16)) & (pl.col("region") == "DE")
+    tried = tmp_path / "tried.parquet"
+    rows.with_columns(
+        pl.when(off & (pl.col("channel") == "search")).then(0.0).otherwise(pl.col("spend")).alias("spend")
+    ).write_parquet(tried)
+    lines = [
+        "channel,regions,start,end,days_after,change,metric,lift,se",
+        "search,DE,2026-08-03,2026-08-16,7,off,orders",
+    ]
+    predicted = {}
+    for lift in (-60, 2000):
+        tests = tmp_path / f"tests{lift}.csv"
+        tests.write_text("\n".join([lines[0], f"{lines[1]},{lift},30"]) + "\n", encoding="utf-8")
+        result = backtest("quickstart", tried, runs=8, windows=0, tests=tests)
+        (predicted[lift],) = result.tests
+    assert predicted[-60].predicted < 0.0
+    assert predicted[-60].predicted == predicted[2000].predicted
+    # The test's own error of 30 alone makes a band of 1.645 times 30 on both sides.
+    assert predicted[-60].high - predicted[-60].low > 2.0 * 1.645 * 30.0
+    assert not predicted[2000].is_inside
+    assert result.verdict == "fails"
+    assert "tests_outside" in {finding.code for finding in result.findings}
+
+
 def test_rolling_levels_never_pass_because_the_model_may_know_these_days(panel: Path) -> None:
     result = backtest("quickstart", panel, runs=8)
     assert result.rolling is not None

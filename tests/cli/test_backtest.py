@@ -40,7 +40,6 @@ def test_json_is_one_document_with_verdict_causes_and_scores(xbopt_command, pane
     assert held["scores"]["naive"]["other"] is None
     assert {finding["code"] for finding in document["findings"]} == {
         "no_weeks_before",
-        "few_weeks",
         "records_too_short",
     }
 
