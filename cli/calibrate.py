@@ -42,6 +42,9 @@ def calibrate_command(
         str | None,
         typer.Option("--columns", metavar="ROLE=NAME,...", help="Headers of these files, where no format is known."),
     ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the days of these files.")
+    ] = None,
     currency: Annotated[
         str | None, typer.Option("--currency", metavar="GBP", help="Count in this currency; that of the orders.")
     ] = None,
@@ -99,7 +102,7 @@ def calibrate_command(
     outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs)
     files: Mapping[TableName, Path | None] = {"transactions": transactions, "sessions": sessions, "media": spend}
-    with _with_files(data or [], files, columns, currency) as folders, stage_bar(quiet=as_json) as on_progress:
+    with _with_files(data or [], files, columns, currency, zone) as folders, stage_bar(quiet=as_json) as on_progress:
         result = calibrate(
             folders,
             name=_name(out),
@@ -124,7 +127,11 @@ def calibrate_command(
 
 @contextmanager
 def _with_files(
-    folders: list[Path], files: "Mapping[TableName, Path | None]", columns: str | None, currency: str | None
+    folders: list[Path],
+    files: "Mapping[TableName, Path | None]",
+    columns: str | None,
+    currency: str | None,
+    zone: str | None,
 ) -> Generator[list[Path]]:
     """The folders, and one more that holds what was made of single files, for as long as the block runs."""
     from xbopt.imports.engine.run import import_files
@@ -142,7 +149,7 @@ def _with_files(
     with tempfile.TemporaryDirectory(prefix="xbopt.") as made:
         for table, file in given.items():
             own = {role.strip(): name for role, _, name in pairs if role.strip() in (*TABLES[table], "line_price")}
-            import_files([file], into=made, columns=own or None, currency=currency)
+            import_files([file], into=made, columns=own or None, currency=currency, zone=zone)
         yield [*folders, Path(made)]
 
 

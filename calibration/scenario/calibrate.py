@@ -30,6 +30,8 @@ from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton, count_
 from xbopt.core.errors import CalibrationError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
+from xbopt.core.tables.market_names import countries as known_countries
+from xbopt.core.tables.public_holidays import country_codes
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
 from xbopt.imports.rates import converted
@@ -131,7 +133,8 @@ def calibrate_tables(
     tell("quality", 0, 0)
     tables = _until(tables, chosen.until)
     cleaned, currency = _clean(tables, chosen.currency)
-    shop = read_shop(cleaned.sales, cleaned.refunds, currency=currency, regions=chosen.regions)
+    known = set(country_codes()) if chosen.like is not None else set(country_codes()) & set(known_countries())
+    shop = read_shop(cleaned.sales, cleaned.refunds, currency=currency, regions=chosen.regions, known=known)
     _check_length(shop)
     panel = build_panel({**tables, "transactions": cleaned.sales, "refunds": cleaned.refunds}, currency=currency)
     tell("customers", 0, 0)

@@ -14,6 +14,7 @@ _REASONS: Mapping[Reason, str] = {
     "one_customer": "one customer buys more than half",
     "not_chosen": "not chosen",
     "beyond_the_largest": "beyond the twelve largest",
+    "no_facts": "no table has its taxes and facts",
 }
 EVIDENCE_WORDS: Mapping[str, str] = {
     "M": "measured in the data",

@@ -73,7 +73,7 @@ def test_joint_draws_are_written_beside_the_scenario_and_read_with_it(data: Path
         (["DATA", "--regions", "XX"], 2, "XX"),
         (["DATA", "--like", "nothing"], 2, "nothing"),
         (["DATA", "--start", "soon"], 2, "YYYY-MM-DD"),
-        (["DATA", "--until", "2025-09-10"], 3, "28"),
+        (["DATA", "--until", "2025-09-10"], 3, "No country"),
         (["DATA", "--columns", "order_id=a"], 2, "--columns"),
     ],
 )
@@ -103,8 +103,8 @@ def test_a_file_of_orders_can_be_given_with_its_columns(tmp_path: Path) -> None:
     pl.DataFrame([{**row, "pieces": 1} for row in rows]).write_csv(file)
     run = call(
         "calibrate", "--transactions", str(file), "--columns",
-        "order_id=no,date=day,customer=who,country=to,net_revenue=sum,quantity=pieces", "--currency", "EUR", "--trade",
-        "home", "-o", str(tmp_path / "shop.yaml"), "--json", folder=tmp_path,
+        "order_id=no,date=day,customer=who,country=to,net_revenue=sum,quantity=pieces", "--currency", "EUR", "--zone",
+        "Europe/Berlin", "--trade", "home", "-o", str(tmp_path / "shop.yaml"), "--json", folder=tmp_path,
     )  # fmt: skip
     assert run.code == 0, run.err
     assert json.loads(run.out)["countries"][0]["orders"] == 200
