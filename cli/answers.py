@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from xbopt.core.errors import UsageError
+from xbopt.core.errors import TableError, UsageError
 
 if TYPE_CHECKING:
     from xbopt.core.defaults.wish import Wish
@@ -41,12 +41,11 @@ def answers_of(wish: "Wish", told: dict[str, str | None], *, ask: bool) -> "Answ
     if ask:
         told = _asked(wish, told)
     given = {option: value.strip() for option, value in told.items() if value is not None and value.strip()}
-    channels = given.get("--channels")
     return Answers(
         wish=wish,
         start=_read(given, "--start", _day) or _next_month(),
         days=_read(given, "--days", _whole) or 90,
-        channels=DEFAULT_CHANNELS if channels is None else tuple(one for one in re.split(r"\s*,\s*", channels) if one),
+        channels=_read(given, "--channels", _channels) or DEFAULT_CHANNELS,
         order_value_base=_read(given, "--order-value", _number),
         gross_margin_frac=_read(given, "--gross-margin", _share),
         orders_a_month=_read(given, "--orders-a-month", _number),
@@ -69,8 +68,21 @@ def _asked(wish: "Wish", told: dict[str, str | None]) -> dict[str, str | None]:
     for option, question in _QUESTIONS.items():
         only_one = option == "--shares" and len(wish.countries) == 1
         if told[option] is None and not only_one:
-            answers[option] = typer.prompt(question.format(**words), default="", show_default=False, err=True)
+            answers[option] = _answer(option, question.format(**words))
     return answers
+
+
+def _answer(option: str, question: str) -> str:
+    """Ask until the answer can be read."""
+    while True:
+        answer = str(typer.prompt(question, default="", show_default=False, err=True)).strip()
+        try:
+            if answer:
+                _READERS[option](answer)
+        except ValueError as error:
+            sys.stderr.write(f"{answer}: {error}.\n")
+        else:
+            return answer
 
 
 def _read(given: dict[str, str], option: str, reader: Callable[[str], AnswerT]) -> AnswerT | None:
@@ -114,6 +126,15 @@ def _day(text: str) -> date:
         raise ValueError("write a day, as in 2027-01-31") from None
 
 
+def _channels(text: str) -> tuple[str, ...]:
+    from xbopt.core.tables.market_names import channel_kinds, named
+
+    try:
+        return tuple(named(one, channel_kinds(), what="channel").id for one in re.split(r"\s*,\s*", text) if one)
+    except TableError as error:
+        raise ValueError(str(error).removesuffix(".")) from None
+
+
 def _by_country(text: str) -> dict[str, float]:
     shares: dict[str, float] = {}
     for part in re.split(r"\s*,\s*", text):
@@ -125,6 +146,20 @@ def _by_country(text: str) -> dict[str, float]:
             raise ValueError(f"{code} stands there twice")
         shares[code] = _number(share.strip().removesuffix("%"))
     return shares
+
+
+_READERS: dict[str, Callable[[str], object]] = {
+    "--order-value": _number,
+    "--gross-margin": _share,
+    "--orders-a-month": _number,
+    "--conversion": _share,
+    "--repeat": _share,
+    "--return-rate": _share,
+    "--channels": _channels,
+    "--shares": _by_country,
+    "--start": _day,
+    "--days": _whole,
+}
 
 
 def _next_month() -> date:

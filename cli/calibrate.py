@@ -1,5 +1,8 @@
 """``xbopt calibrate``: from data folders to a scenario."""
 
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +24,27 @@ from xbopt.core.errors import UsageError
 if TYPE_CHECKING:
     from datetime import date
 
-    from xbopt.calibration.scenario.calibrate import Calibration
+    from xbopt.calibration.scenario.calibration import Calibration
+    from xbopt.imports.tables import TableName
 
 
 def calibrate_command(
-    data: Annotated[list[Path], typer.Argument(metavar="DATA_DIR...", help="Folders that xbopt import wrote.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Write the scenario to this file: .yaml.")],
+    data: Annotated[
+        list[Path] | None, typer.Argument(metavar="DATA_DIR...", help="Folders that xbopt import wrote.")
+    ] = None,
+    transactions: Annotated[
+        Path | None, typer.Option("--transactions", help="A file of orders, imported on the way.")
+    ] = None,
+    sessions: Annotated[Path | None, typer.Option("--sessions", help="A file of sessions, likewise.")] = None,
+    spend: Annotated[Path | None, typer.Option("--spend", help="A file of media spend, likewise.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option("--columns", metavar="ROLE=NAME,...", help="Headers of these files, where no format is known."),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="ZONE", help="Time zone of the days of these files.")
+    ] = None,
     currency: Annotated[
         str | None, typer.Option("--currency", metavar="GBP", help="Count in this currency; that of the orders.")
     ] = None,
@@ -77,36 +95,62 @@ def calibrate_command(
     from xbopt.core.extras import need_extra
 
     need_extra("data", "polars", "sklearn")
-    from xbopt.calibration.fit.lift_tests import read_lift_tests
-    from xbopt.calibration.scenario.assortment import Costs
-    from xbopt.calibration.scenario.calibrate import Options, calibrate
+    from xbopt.calibration.scenario.calibrate import calibrate
     from xbopt.calibration.scenario.costs import read_costs
     from xbopt.cli.options import part_of
 
     outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs)
-    options = Options(
-        name=_name(out),
-        currency=currency,
-        like=like,
-        trade=trade,
-        origin=origin,
-        regions=None if regions is None else tuple(part.strip().upper() for part in regions.split(",")),
-        start=None if start is None else _day("--start", start),
-        days=days,
-        until=None if until is None else _day("--until", until),
-        costs=Costs(
-            by_sku={} if costs is None else read_costs(costs),
+    files: Mapping[TableName, Path | None] = {"transactions": transactions, "sessions": sessions, "media": spend}
+    with _with_files(data or [], files, columns, currency, zone) as folders, stage_bar(quiet=as_json) as on_progress:
+        result = calibrate(
+            folders,
+            name=_name(out),
+            title=title,
+            currency=currency,
+            like=like,
+            trade=trade,
+            origin=origin,
+            regions=None if regions is None else [part.strip().upper() for part in regions.split(",")],
+            start=None if start is None else _day("--start", start),
+            days=days,
+            until=None if until is None else _day("--until", until),
+            costs=None if costs is None else read_costs(costs),
             gross_margin=None if gross_margin is None else part_of("--gross-margin", gross_margin),
-        ),
-        tests=() if tests is None else read_lift_tests(tests),
-        fits_media=not no_fit,
-        title=title,
-        seed=seed,
-    )
-    with stage_bar(quiet=as_json) as on_progress:
-        result = calibrate(data, options=options, on_progress=on_progress)
+            tests=() if tests is None else tests,
+            fits_media=not no_fit,
+            seed=seed,
+            on_progress=on_progress,
+        )
     _finish(result, out, report, xlsx, as_json=as_json)
+
+
+@contextmanager
+def _with_files(
+    folders: list[Path],
+    files: "Mapping[TableName, Path | None]",
+    columns: str | None,
+    currency: str | None,
+    zone: str | None,
+) -> Generator[list[Path]]:
+    """The folders, and one more that holds what was made of single files, for as long as the block runs."""
+    from xbopt.imports.engine.run import import_files
+    from xbopt.imports.tables import TABLES
+
+    given: dict[TableName, Path] = {table: file for table, file in files.items() if file is not None}
+    if not given and not folders:
+        raise UsageError("Name a folder that xbopt import wrote, or a file of orders: --transactions FILE.")
+    if columns is not None and not given:
+        raise UsageError("--columns names headers of --transactions, --sessions or --spend; name one of these files.")
+    if not given:
+        yield folders
+        return
+    pairs = [part.partition("=") for part in (columns or "").split(",") if part]
+    with tempfile.TemporaryDirectory(prefix="xbopt.") as made:
+        for table, file in given.items():
+            own = {role.strip(): name for role, _, name in pairs if role.strip() in (*TABLES[table], "line_price")}
+            import_files([file], into=made, columns=own or None, currency=currency, zone=zone)
+        yield [*folders, Path(made)]
 
 
 def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | None, *, as_json: bool) -> None:

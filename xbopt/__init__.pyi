@@ -4,6 +4,9 @@ from .agents.training import TrainingSummary as TrainingSummary
 from .agents.training import train as train
 from .calibration.backtest.backtest import Backtest as Backtest
 from .calibration.backtest.backtest import backtest as backtest
+from .calibration.scenario.calibrate import calibrate as calibrate
+from .calibration.scenario.calibration import Calibration as Calibration
+from .calibration.scenario.writing import write_calibration as write_calibration
 from .core.decision_log.reader import read_decision_log as read_decision_log
 from .core.errors import BudgetError as BudgetError
 from .core.errors import BundleError as BundleError

@@ -9,7 +9,7 @@ from xbopt.core.documents.document import Document, Path, put_value
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.fields import Evidence
 from xbopt.core.scenario.loading import check_document
-from xbopt.core.scenario.provenance import uncovered
+from xbopt.core.scenario.provenance import numeric_paths, provenance_of, uncovered
 
 Plain = dict[str, object]
 _DIGITS = 4
@@ -25,9 +25,8 @@ class Source:
 
     def entry(self, path: str) -> Plain:
         """The entry for a path or pattern."""
-        return {"path": path, "evidence": self.evidence, "source": self.source} | (
-            {"note": self.note} if self.note else {}
-        )
+        plain: Plain = {"path": path, "evidence": self.evidence, "source": self.source}
+        return {**plain, "note": self.note} if self.note else plain
 
 
 @dataclass(slots=True)
@@ -71,9 +70,20 @@ class Draft:
         own = [source.entry(path) for path, source in self.sources.items()]
         whole: Plain = {**self.data, "provenance": [*self.taken_over, *own]}
         model = check_document(Document(data=whole, file="calibrated scenario"))
-        used = _used(model, whole["provenance"])
+        used = _used(model, [*cast("list[Plain]", whole["provenance"]), *self._outspoken(model)])
         missing = [self.unsourced.entry(path) for path in uncovered(model)]
         return Document(data={**self.data, "provenance": [*used, *missing]}, file="calibrated scenario")
+
+    def _outspoken(self, model: ScenarioDocument) -> Iterator[Plain]:
+        """Entries by full path where a pattern of the market started from would speak louder than ours for a part."""
+        wide = {path.removesuffix("**"): source for path, source in self.sources.items() if path.endswith(".**")}
+        for path in numeric_paths(model):
+            ours = next((source for start, source in wide.items() if path.startswith(start)), None)
+            if ours is None or path in self.sources:
+                continue
+            heard = provenance_of(model, path)
+            if heard is not None and any(entry["path"] == heard.path for entry in self.taken_over):
+                yield ours.entry(path)
 
 
 def _used(model: ScenarioDocument, entries: object) -> list[Plain]:

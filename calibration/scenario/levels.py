@@ -6,7 +6,7 @@ bring: those of prospects meet the first orders of a segment, those of its custo
 repeat model, its repeat orders; a region's conversion level meets the orders of the region.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -14,6 +14,7 @@ from typing import cast
 import numpy as np
 
 from xbopt.agents.policies import built_in_policy
+from xbopt.calibration.customers.lifecycle import KnownBucket
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.core.arrays import FloatArray
 from xbopt.core.scenario.build import build_scenario
@@ -54,7 +55,7 @@ class Counted:
     days: int
     first_orders: FloatArray
     repeat_orders: FloatArray
-    customers: Sequence[Sequence[dict[str, int]]]
+    customers: Sequence[Sequence[Mapping[KnownBucket, int]]]
     spend: FloatArray
     discount_frac: FloatArray
     visits: float | None = None
@@ -176,7 +177,7 @@ def _write(draft: Draft, replay: Draft, period: str) -> None:
         evidence="E", source=f"Repeat orders of {period}", note=f"Ratios of types by the repeat model. {note}"
     )
     why = "How many frequent buyers of long standing there are tells how slowly customers leave"
-    leaving = Source(evidence="E", source=f"BG/NBD fit, and repeat orders of {period}", note=why)
+    leaving = Source(evidence="E", source=f"Types of customers as fitted, and repeat orders of {period}", note=why)
     regions = cast("list[Plain]", cast("Plain", replay.data["market"])["regions"])
     for r, region in enumerate(regions):
         draft.put(("market", "regions", r, "traffic_level"), region["traffic_level"], _BY_DEFINITION)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, scaled_money
+from xbopt.core.defaults.channels import DEFAULT_CHANNELS
 from xbopt.core.defaults.money_words import Money
 from xbopt.core.defaults.wish import Wish
 from xbopt.core.documents.document import Document
@@ -65,7 +66,6 @@ def started_from_facts(
         UsageError: A figure is out of range.
     """
     money = Money(amount=spend_a_day, currency=currency, period_days=1.0)
-    kinds = {"channels": tuple(channels)} if channels else {}
     answers = Answers(
         wish=Wish(trade=trade, origin=origin, countries=tuple(countries), money=money),
         start=day,
@@ -73,7 +73,7 @@ def started_from_facts(
         order_value_base=order_value,
         orders_a_month=orders_a_month,
         gross_margin_frac=gross_margin,
-        **kinds,
+        channels=tuple(channels) or DEFAULT_CHANNELS,
     )
     return _draft(new_for(answers, name="facts").scenario.document, 1.0, name="")
 

@@ -1,5 +1,8 @@
 """The fitted market put into a draft: values at the mode's draws, their sources by what the records told."""
 
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -94,7 +97,7 @@ def put_fit(draft: Draft, fit: MarketFit, draws: MarketDraws, period: str) -> No
 def _verdicts(document: ScenarioDocument, fit: MarketFit) -> dict[str, Verdict]:
     """What the records told, by path of the scenario."""
     found: dict[str, Verdict] = {}
-    of_channel = {one.name: one.verdict for one in fit.identification.returns}
+    of_channel: dict[str, Verdict] = {one.name: one.verdict for one in fit.identification.returns}
     for parameter, judged in zip(fit.parameters, fit.identification.parameters, strict=True):
         if parameter.kind == "return" and parameter.channel and parameter.region:
             # A region's own return is no better known than the sum of all regions lets it be.
@@ -105,9 +108,11 @@ def _verdicts(document: ScenarioDocument, fit: MarketFit) -> dict[str, Verdict]:
     return found
 
 
+_WORSE: tuple[Verdict, ...] = ("measured", "partly", "prior_only")
+
+
 def _worse(one: Verdict, other: Verdict) -> Verdict:
-    order: tuple[Verdict, ...] = ("measured", "partly", "prior_only")
-    return max(one, other, key=order.index)
+    return one if _WORSE.index(one) >= _WORSE.index(other) else other
 
 
 def _by_index(document: ScenarioDocument, path: str) -> Path:

@@ -1,6 +1,6 @@
 """The customer base of a shop: its segments, who stood where on a morning, and how customers of each kind repeat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import cast
@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from xbopt.calibration.customers.customer_types import TYPE_IDS, CustomerTypes
-from xbopt.calibration.customers.lifecycle import BUCKETS, Spells, bucket_counts, bucket_rates, spell_days
+from xbopt.calibration.customers.lifecycle import BUCKETS, KnownBucket, Spells, bucket_counts, bucket_rates, spell_days
 from xbopt.calibration.customers.market_customers import MarketCustomers, market_customers
 from xbopt.calibration.customers.purchases import Purchases, usual_burn_in_days
 from xbopt.calibration.customers.segments import Segments
@@ -54,13 +54,10 @@ class CustomerBase:
         """A date as days from the first one of the data."""
         return (day - self.purchases.first_date).days
 
-    def buckets(self, day: date, regions: int) -> list[list[dict[str, int]]]:
+    def buckets(self, day: date, regions: int) -> list[list[Mapping[KnownBucket, int]]]:
         """Customers by bucket on the morning of a day, by region and segment."""
         spells, at = Spells.of(self.purchases), self.day_of(day)
-        return [
-            [dict(bucket_counts(spells.kept(self.cell(r, s)), at)) for s in range(len(self.ids))]
-            for r in range(regions)
-        ]
+        return [[bucket_counts(spells.kept(self.cell(r, s)), at) for s in range(len(self.ids))] for r in range(regions)]
 
     def orders(self, first: date, days: int, regions: int) -> tuple[FloatArray, FloatArray]:
         """First and repeat orders of known customers in some days ``(R, S)`` each.
@@ -130,7 +127,8 @@ def put_customers(draft: Draft, base: CustomerBase, period: str) -> None:
         draft.put(("segments", s, "ageing"), {name: rounded(a, 3) for name, a in own.ageing.items()}, source)
         whose = "all customers, since its own are too few" if own.is_pooled else "its customers"
         note = f"{own.fit.customers:,} won and {own.fit.repeaters:,} of them bought again; of {whose}"
-        model = Source(evidence="M", source=f"BG/NBD fit to purchases of {period}, as types", note=note)
+        said = f"Types of customers fitted to purchases of {period} by maximum likelihood"
+        model = Source(evidence="M", source=said, note=note)
         draft.put(("segments", s, "customer_types"), _type_rows(own.types), model)
 
 

@@ -67,6 +67,8 @@ def put_plan(
         draft.put(("budget", "total_base"), rounded(MEDIA_SHARE * revenue_a_day * days, 3), assumed)
         mix = {name: draft.usual_mix.get(name, 0.0) for name in ids}
         draft.put(("plan", "channels"), shares(mix), Source(evidence="E", source="Taken over", note=note))
+        past = cast("dict[str, float]", cast("Plain", draft.data["history"])["revenue_by_region"])
+        draft.put(("plan", "regions"), dict(past), Source(evidence="E", source="Assumption: as revenue", note=note))
     draft.put(("plan", "segments"), dict(segments), told)
 
 

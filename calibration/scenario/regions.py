@@ -7,6 +7,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from xbopt.calibration.customers.lifecycle import KnownBucket
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.core.tables.duties import duty_ids, duty_rule
@@ -157,7 +158,7 @@ def put_order_levels(draft: Draft, shop: Shop, segment_of: pl.DataFrame) -> None
 def put_people(
     draft: Draft,
     prospects: Mapping[tuple[int, int], float],
-    customers: Sequence[Sequence[Mapping[str, int]]],
+    customers: Sequence[Sequence[Mapping[KnownBucket, int]]],
     day: date,
 ) -> None:
     """Write population and first customers of each cell.

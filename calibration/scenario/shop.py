@@ -1,6 +1,6 @@
 """What a shop sold, in one currency and in the regions that a scenario can hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, cast
@@ -15,7 +15,7 @@ MOST_REGIONS = 12
 LEAST_SHOWN = 5
 """A country of fewer customers has no figures of its own in any output."""
 
-Reason = Literal["few_orders", "few_customers", "one_customer", "not_chosen", "beyond_the_largest"]
+Reason = Literal["few_orders", "few_customers", "one_customer", "not_chosen", "beyond_the_largest", "no_facts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,12 @@ class Shop:
 
 
 def read_shop(
-    sales: pl.DataFrame, refunds: pl.DataFrame, *, currency: str, regions: Sequence[str] | None = None
+    sales: pl.DataFrame,
+    refunds: pl.DataFrame,
+    *,
+    currency: str,
+    regions: Sequence[str] | None = None,
+    known: Collection[str] | None = None,
 ) -> Shop:
     """The shop of the countries that have enough orders.
 
@@ -91,6 +96,7 @@ def read_shop(
         refunds: Refunds, money in the same currency.
         currency: This currency.
         regions: Countries to take, whatever they bought; those with enough orders where left out.
+        known: Countries that the tables of taxes, holidays and facts know; all where left out.
 
     Raises:
         UsageError: A country that is asked for has no orders.
@@ -100,7 +106,7 @@ def read_shop(
         pl.col("net_revenue").alias("value"),
         (pl.col("net_revenue") + pl.col("discount").fill_null(0.0)).alias("list_value"),
     )
-    countries = _countries(lines, regions)
+    countries = _countries(lines, regions, known)
     chosen = [country.code for country in countries if country.reason is None]
     if not chosen:
         raise CalibrationError(
@@ -132,7 +138,7 @@ def read_shop(
     )
 
 
-def _countries(lines: pl.DataFrame, wanted: Sequence[str] | None) -> tuple[Country, ...]:
+def _countries(lines: pl.DataFrame, wanted: Sequence[str] | None, known: Collection[str] | None) -> tuple[Country, ...]:
     by_customer = (
         lines.filter(pl.col("customer").is_not_null())
         .group_by("country", "customer")
@@ -154,11 +160,13 @@ def _countries(lines: pl.DataFrame, wanted: Sequence[str] | None) -> tuple[Count
     countries: list[Country] = []
     for row in rows.iter_rows(named=True):
         taken = sum(country.reason is None for country in countries)
-        countries.append(_country(row, wanted, taken))
+        countries.append(_country(row, wanted, taken, known))
     return tuple(countries)
 
 
-def _country(row: Mapping[str, object], wanted: Sequence[str] | None, taken: int) -> Country:
+def _country(
+    row: Mapping[str, object], wanted: Sequence[str] | None, taken: int, known: Collection[str] | None
+) -> Country:
     code, orders = str(row["country"]), cast("int", row["orders"])
     customers = cast("int | None", row["customers"])
     largest = cast("float | None", row["largest"]) or 0.0
@@ -167,6 +175,8 @@ def _country(row: Mapping[str, object], wanted: Sequence[str] | None, taken: int
         reason = None if code in wanted else "not_chosen"
     elif orders < LEAST_ORDERS:
         reason = "few_orders"
+    elif known is not None and code not in known:
+        reason = "no_facts"
     elif customers is not None and customers < LEAST_CUSTOMERS:
         reason = "few_customers"
     elif largest > LARGEST_SHARE:

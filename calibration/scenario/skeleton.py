@@ -8,6 +8,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from xbopt.calibration.customers.lifecycle import BUCKETS, KnownBucket
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.assortment import Costs, price_bands, put_baskets, put_products
 from xbopt.calibration.scenario.channels import Bought, bought_media, put_channels
@@ -27,7 +28,6 @@ _LEVEL_DAYS = 182
 _LEAST_PROSPECTS = 100.0
 _MOST_UNTOLD = 0.1
 """Share of days without sessions up to which the others stand for them."""
-_BUCKETS = ("new", "active", "at_risk", "lapsed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,9 +253,11 @@ def _all_orders(shop: Shop, first: date, days: int) -> FloatArray:
     return np.array([float(counts.get(code, 0)) for code in shop.regions])
 
 
-def _buckets(base: CustomerBase | None, day: date, regions: int, segments: int) -> list[list[dict[str, int]]]:
+def _buckets(
+    base: CustomerBase | None, day: date, regions: int, segments: int
+) -> list[list[Mapping[KnownBucket, int]]]:
     if base is None:
-        return [[dict.fromkeys(_BUCKETS, 0) for _ in range(segments)] for _ in range(regions)]
+        return [[dict.fromkeys(BUCKETS, 0) for _ in range(segments)] for _ in range(regions)]
     return base.buckets(day, regions)
 
 

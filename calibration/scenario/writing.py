@@ -8,7 +8,7 @@ import polars as pl
 import yaml
 
 from xbopt.calibration.fit.draws import write_draws
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.draft import Plain
 from xbopt.core.files import replace_file
 from xbopt.core.scenario.history import PastRow

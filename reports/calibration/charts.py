@@ -1,7 +1,5 @@
 """Charts of a fit: fitted against actual, and the response of channels over their spend."""
 
-from collections.abc import Sequence
-
 import altair as alt
 
 from xbopt.calibration.fit.decomposition import ResponseCurve
@@ -9,7 +7,6 @@ from xbopt.calibration.scenario.review import RevenueWeeks
 from xbopt.reports.kit import charts
 
 FIT_HEIGHT, CURVE_HEIGHT = 220, 170
-_CURVES_A_ROW = 3
 
 
 def fit_chart(weeks: RevenueWeeks, description: str) -> charts.Spec:
@@ -33,31 +30,20 @@ def fit_chart(weeks: RevenueWeeks, description: str) -> charts.Spec:
     return charts.finished(chart, description)
 
 
-def curves_chart(curves: Sequence[ResponseCurve], description: str) -> charts.Spec:
-    """One small chart a channel; the weeks' own range of spend is shaded."""
+def curve_chart(curve: ResponseCurve, description: str) -> charts.Spec:
+    """Line: what a channel adds over its spend, its band beside it; grey: the range of spend of the weeks seen."""
     records: list[charts.Record] = [
-        {
-            "channel": curve.channel,
-            "spend": float(curve.spend[n]),
-            "revenue": float(curve.revenue[n]),
-            "low": float(curve.low[n]),
-            "high": float(curve.high[n]),
-            "from": curve.seen[0] if n == 0 else None,
-            "to": curve.seen[1] if n == 0 else None,
-        }
-        for curve in curves
-        for n in range(len(curve.spend))
+        {"spend": float(x), "revenue": float(y), "low": float(low), "high": float(high)}
+        for x, y, low, high in zip(curve.spend, curve.revenue, curve.low, curve.high, strict=True)
     ]
-    base = charts.chart_of(records)
-    money = alt.Axis(labelExpr=charts.MONEY_AXIS, title="Spend a week", tickCount=4)
-    gain = alt.Axis(labelExpr=charts.MONEY_AXIS, title="Net revenue added", tickCount=4)
-    seen = base.mark_rect(color=charts.HAIRLINE).encode(x=alt.X("from:Q", axis=money), x2="to:Q")
-    band = base.mark_area(color=charts.SHADES[2], opacity=0.6).encode(
-        x=alt.X("spend:Q", axis=money), y=alt.Y("low:Q", axis=gain), y2="high:Q"
-    )
-    line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(x="spend:Q", y="revenue:Q")
-    layered = alt.layer(seen, band, line).properties(width=230, height=CURVE_HEIGHT)
-    faceted = layered.facet(facet=alt.Facet("channel:N", title=None), columns=_CURVES_A_ROW).resolve_scale(
-        x="independent", y="independent"
-    )
-    return charts.finished(faceted, description)
+    x = alt.X("spend:Q", title="Spend a week", axis=alt.Axis(labelExpr=charts.MONEY_AXIS, tickCount=4, grid=False))
+    y = alt.Y("low:Q", title=None, axis=alt.Axis(labelExpr=charts.MONEY_AXIS, tickCount=4))
+    low, high = curve.seen
+    # A channel that always spent the same was seen at one level: the mark stays wide enough to be found.
+    wide = max(high, low + 0.01 * float(curve.spend[-1]))
+    seen = charts.chart_of([{"from": low, "to": wide}]).mark_rect(color=charts.HAIRLINE).encode(x="from:Q", x2="to:Q")
+    base = charts.chart_of(records).encode(x=x)
+    band = base.mark_area(color=charts.SHADES[2], opacity=0.6).encode(y=y, y2="high:Q")
+    line = base.mark_line(color=charts.ACCENT, strokeWidth=2).encode(y="revenue:Q")
+    chart = alt.layer(seen, band, line).properties(width="container", height=CURVE_HEIGHT)
+    return charts.finished(chart, description)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.reports.calibration.fit_words import fit_sentences
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat
@@ -52,8 +52,8 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
         else [
             {
                 "segment": own.segment,
-                "second_order_90": own.fit.second_order(90).value,
-                "second_order_365": own.fit.second_order(365).value,
+                "second_order_90": own.repeat.second_order(90).value,
+                "second_order_365": own.repeat.second_order(365).value,
                 "customers": own.fit.customers,
             }
             for own in base.market.segments

@@ -48,9 +48,10 @@ def weeks_table(review: FitReview | None) -> Table:
     )
 
 
-def curves_table(review: FitReview | None) -> Table:
-    """What each channel adds at several levels of spend."""
-    curves = () if review is None else review.curves
+def curves_table(review: FitReview | None, channel: str | None = None) -> Table:
+    """What each channel, or one, adds at several levels of spend."""
+    every = () if review is None else review.curves
+    curves = [curve for curve in every if channel is None or curve.channel == channel]
     return Table(
         key="curves",
         title="Response of channels",

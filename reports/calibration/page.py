@@ -1,6 +1,7 @@
 """The calibration report laid out for its page."""
 
-from xbopt.reports.calibration.charts import CURVE_HEIGHT, FIT_HEIGHT, curves_chart, fit_chart
+from xbopt.reports.calibration.charts import CURVE_HEIGHT, FIT_HEIGHT, curve_chart, fit_chart
+from xbopt.reports.calibration.fit_tables import curves_table
 from xbopt.reports.calibration.report import CalibrationReport
 from xbopt.reports.kit.figures import Fact
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TileText, table_text
@@ -141,15 +142,17 @@ def _fit_sections(report: CalibrationReport) -> tuple[Section, ...]:
         Section(
             key="curves",
             title="How response bends",
-            charts=(
+            charts=tuple(
                 ChartPart(
-                    key="chart-curves",
-                    title="Response of channels",
+                    key=f"chart-response-{curve.channel}",
+                    title=curve.channel,
                     description=bent,
-                    spec=curves_chart(review.curves, bent),
-                    table=table_text(report.curves, numbers),
-                    height=(CURVE_HEIGHT + 70) * -(-len(review.curves) // 3),
-                ),
+                    spec=curve_chart(curve, bent),
+                    table=table_text(curves_table(review, curve.channel), numbers),
+                    wide=False,
+                    height=CURVE_HEIGHT + 50,
+                )
+                for curve in review.curves
             ),
             legend=f"{bent} Grey: the range of weeks that were seen; beyond it the curve is no observation.",
         ),

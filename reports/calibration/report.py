@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.review import FitReview
 from xbopt.calibration.scenario.shop import LEAST_SHOWN, Country
 from xbopt.reports.calibration.fit_tables import causes_table, curves_table, weeks_table
@@ -196,8 +196,8 @@ def _segments(calibration: Calibration) -> Table:
                     one.share,
                     one.revenue_share,
                     one.medians.get("order_value"),
-                    None if own is None else own.fit.second_order(90).value,
-                    None if own is None else own.fit.second_order(365).value,
+                    None if own is None else own.repeat.second_order(90).value,
+                    None if own is None else own.repeat.second_order(365).value,
                     one.stability,
                 )
             )

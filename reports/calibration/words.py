@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from xbopt.calibration.scenario.calibrate import Calibration
+from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.shop import Reason
 from xbopt.reports.kit.numbers import NumberFormat
@@ -14,6 +14,7 @@ _REASONS: Mapping[Reason, str] = {
     "one_customer": "one customer buys more than half",
     "not_chosen": "not chosen",
     "beyond_the_largest": "beyond the twelve largest",
+    "no_facts": "no table has its taxes and facts",
 }
 EVIDENCE_WORDS: Mapping[str, str] = {
     "M": "measured in the data",

@@ -11,7 +11,8 @@ import pytest
 from tests.calibration.canonical_tables import table
 from tests.calibration.simulated_shop import shop_tables, simulated_panel
 from xbopt.calibration.scenario.assortment import Costs
-from xbopt.calibration.scenario.calibrate import Calibration, Options, calibrate_tables
+from xbopt.calibration.scenario.calibrate import calibrate_tables
+from xbopt.calibration.scenario.calibration import Calibration, Options
 from xbopt.calibration.scenario.writing import write_calibration
 from xbopt.core.errors import CalibrationError, UsageError
 from xbopt.core.scenario.loading import load_scenario

@@ -83,6 +83,16 @@ def test_at_most_ten_questions_are_asked_and_enter_takes_the_usual(monkeypatch):
     assert not any("Share of spend" in question for question in asked)  # of one country there is nothing to share
 
 
+def test_an_answer_that_cannot_be_read_is_asked_again(monkeypatch, capsys):
+    said = iter(["forty", "40", "40%", *[""] * 10])
+    monkeypatch.setattr(typer, "prompt", lambda question, **_: next(said) if "margin" in question else "")
+    answers = answers_of(read_wish("toys, CN to DE US, 3k EUR a month"), dict(NOTHING), ask=True)
+    assert answers.gross_margin_frac == 0.4
+    told = capsys.readouterr().err
+    assert "forty: write a share, as in 45% or 0.45." in told
+    assert "40: 40 is more than all; write 40% if that is meant." in told
+
+
 def test_shares_are_read_by_country():
     wish = read_wish("toys, CN to DE US, 3k EUR a month")
     answers = answers_of(wish, {**NOTHING, "--shares": "de=60%, US=20"}, ask=False)

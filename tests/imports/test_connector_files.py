@@ -126,7 +126,8 @@ def test_shop_totals_by_day_hold_what_was_sold_and_what_came_back(importing: Imp
 
 def test_lazada_rows_are_units(importing: Importing) -> None:
     head = ["orderItemId", "sellerSku", "lazadaSku", "createTime", "orderNumber", "shippingCountry", "paidPrice",
-            "unitPrice", "sellerDiscountTotal", "platformDiscountTotal", "shippingFee", "itemName", "status"]  # fmt: skip
+            "unitPrice", "sellerDiscountTotal", "platformDiscountTotal", "shippingFee", "itemName",
+            "status"]  # fmt: skip
     unit = ["L", "L1", "03 Sep 2026 10:14", "660", "Singapore", "17", "20", "-2", "-1", "0", "Lamp", "delivered"]
     made = importing([head, ["1", *unit], ["2", *unit]], name="orders.xlsx", currency="SGD", zone="Asia/Singapore")
     columns = ("order_id", "quantity", "discount", "platform_discount", "net_revenue", "country", "date")

@@ -1,0 +1,131 @@
+"""A calibrated scenario as a value, and what a seller chooses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from xbopt.calibration.customers.cleaning import Cleaned
+from xbopt.calibration.customers.segments import Segments
+from xbopt.calibration.fit.draws import MarketDraws
+from xbopt.calibration.fit.lift_tests import LiftTest
+from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.prices import PriceEstimate
+from xbopt.calibration.scenario.assortment import Costs
+from xbopt.calibration.scenario.draft import Plain
+from xbopt.calibration.scenario.findings import Finding
+from xbopt.calibration.scenario.people import CustomerBase
+from xbopt.calibration.scenario.shop import Shop
+from xbopt.calibration.scenario.skeleton import Skeleton
+from xbopt.core.documents.document import Document, value_at
+from xbopt.core.scenario.provenance import numeric_paths, provenance_of
+from xbopt.core.scenario.scenario import Scenario
+from xbopt.studies.frames import Frame, frame_of
+from xbopt.studies.sign_values import VitalSigns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a seller chooses.
+
+    Attributes:
+        name: Name of the scenario.
+        title: Its title, for people; period and countries where None.
+        currency: Currency to count in; that of the orders where None.
+        like: Scenario to start from, for what the data do not tell; facts of trade and countries where None.
+        trade: What is sold, for these facts; general merchandise where None.
+        origin: Where the goods come from, for these facts: an ISO code, ``EU`` or ``any``.
+        regions: Countries to take; those with enough orders where None.
+        start: First day of the scenario; the day after the last of the data where None.
+        days: Days of the scenario.
+        until: Rows after this day are left out; none where None.
+        costs: What goods cost.
+        tests: Lift tests on days of the data.
+        fits_media: Whether the market is fitted to the panel where media are in the data.
+        seed: Same seed, same result.
+    """
+
+    name: str = "calibrated"
+    title: str | None = None
+    currency: str | None = None
+    like: str | Path | None = None
+    trade: str | None = None
+    origin: str = "any"
+    regions: tuple[str, ...] | None = None
+    start: date | None = None
+    days: int = 90
+    until: date | None = None
+    costs: Costs = field(default_factory=lambda: Costs(by_sku={}, gross_margin=None))
+    tests: tuple[LiftTest, ...] = ()
+    fits_media: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A calibrated scenario, and what is known about it.
+
+    Attributes:
+        scenario: The scenario, played without joint draws here; `write` puts them beside the file.
+        document: Its plain data.
+        past: Rows of ``history.before``: a file of their own once written.
+        cleaned: What cleaning kept and took.
+        shop: What was sold in its regions.
+        base: Known customers; None where orders name too few.
+        segments: How segments were found; None likewise.
+        price: What orders say of prices.
+        skeleton: What was measured on the way.
+        fit: The market fitted to the panel; None without media, or where the days are too few.
+        draws: Joint draws of its numbers: a file of their own once written.
+        signs: Vital signs of the scenario.
+        findings: What a reader has to know, the loudest first.
+    """
+
+    scenario: Scenario
+    document: Document = field(repr=False)
+    past: tuple[Plain, ...] = field(repr=False)
+    cleaned: Cleaned = field(repr=False)
+    shop: Shop = field(repr=False)
+    base: CustomerBase | None = field(repr=False)
+    segments: Segments | None = field(repr=False)
+    price: PriceEstimate = field(repr=False)
+    skeleton: Skeleton = field(repr=False)
+    fit: MarketFit | None = field(repr=False)
+    draws: MarketDraws | None = field(repr=False)
+    signs: VitalSigns = field(repr=False)
+    findings: tuple[Finding, ...]
+
+    def sources(self) -> list[dict[str, object]]:
+        """One row a number: path, value, evidence, source, note."""
+        model = self.scenario.document
+        rows: list[dict[str, object]] = []
+        for path in numeric_paths(model):
+            entry = provenance_of(model, path)
+            assert entry is not None, "every number has a source"
+            rows.append(
+                {
+                    "path": path,
+                    "value": _value(model.model_dump(mode="json"), path),
+                    "evidence": entry.evidence,
+                    "source": entry.source,
+                    "note": entry.note,
+                }
+            )
+        return rows
+
+    def to_frame(self) -> Frame:
+        """The same as a table for data-frame libraries."""
+        return frame_of(self.sources())
+
+    def by_evidence(self) -> Mapping[str, int]:
+        """Numbers by evidence mark."""
+        counts: dict[str, int] = {}
+        for row in self.sources():
+            mark = str(row["evidence"])
+            counts[mark] = counts.get(mark, 0) + 1
+        return counts
+
+
+def _value(plain: object, path: str) -> object:
+    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+    return value_at(plain, steps)

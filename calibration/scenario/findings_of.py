@@ -1,0 +1,70 @@
+"""Which findings a calibration has."""
+
+from collections.abc import Mapping
+
+from xbopt.calibration.customers.segments import Segments
+from xbopt.calibration.scenario.calibration import Options
+from xbopt.calibration.scenario.findings import Finding, FindingCode
+from xbopt.calibration.scenario.people import CustomerBase
+from xbopt.calibration.scenario.shop import Shop
+from xbopt.calibration.scenario.skeleton import Skeleton
+from xbopt.imports.panel import ImportedPanel
+
+GENERAL = "general"
+"""The trade whose facts hold where nobody says what is sold."""
+_YEAR_WEEKS = 52
+
+
+def findings_of(
+    chosen: Options,
+    shop: Shop,
+    base: CustomerBase | None,
+    segments: Segments | None,
+    skeleton: Skeleton,
+    panel: ImportedPanel,
+) -> list[Finding]:
+    """What a reader of a calibration has to know."""
+    found: list[Finding] = []
+
+    def add(
+        code: FindingCode, *subjects: str, is_loud: bool = False, figures: Mapping[str, float] | None = None
+    ) -> None:
+        found.append(Finding(code=code, subjects=subjects, figures=figures or {}, is_loud=is_loud))
+
+    if not skeleton.bought:
+        add("no_media", is_loud=True)
+    if chosen.like is None and chosen.trade is None:
+        add("trade_assumed", GENERAL)
+    if base is None:
+        add("no_customers", is_loud=True)
+    elif base.market is None:
+        add("no_repeat_model", is_loud=True, figures={"customers": len(base.purchases.names)})
+    if shop.days < 7 * _YEAR_WEEKS:
+        add("few_weeks", figures={"weeks": shop.days / 7.0})
+    if segments is not None and segments.reason != "chosen":
+        add("segments_few", segments.reason)
+    left = [country for country in shop.countries if country.reason is not None]
+    if left:
+        whole = sum(country.revenue for country in shop.countries)
+        share = sum(country.revenue for country in left) / whole if whole > 0.0 else 0.0
+        add("countries_left_out", *(f"{country.code}:{country.reason}" for country in left), figures={"share": share})
+    if skeleton.foreign:
+        add("foreign_region", *skeleton.foreign, is_loud=True)
+    if skeleton.rare_channels:
+        add("rare_channels", *skeleton.rare_channels)
+    if skeleton.levels.media_only:
+        add("media_exceed_orders", *skeleton.levels.media_only)
+    scaled = {
+        name: float(scale)
+        for name, scale in zip(skeleton.segments, skeleton.levels.repeat_scale, strict=True)
+        if abs(scale - 1.0) > 0.1
+    }
+    if scaled and base is not None and base.market is not None:
+        add("levels_differ", *scaled, figures={f"scale_{n}": value for n, value in enumerate(scaled.values())})
+    if chosen.costs.gross_margin is None and not chosen.costs.by_sku:
+        add("costs_assumed")
+    if not panel.frame["visits"].is_not_null().any():
+        add("visits_assumed")
+    for note in panel.notes:
+        add("panel_note", note.sentence)
+    return found
