@@ -1,8 +1,8 @@
 """How often intervals of price elasticities and promotions hold the truth, on simulated shops.
 
-Run ``python -m benchmarks.bench_prices [SHOPS]``; 200 shops a case where left out. Each line is one kind of shop: the mean
-estimate without the prior, its spread over shops beside the mean standard error, how often the 95 % interval of the
-posterior holds the truth, how often the data said anything, and the naive figure.
+Run ``python -m benchmarks.bench_prices [SHOPS]``; 200 shops a case where left out. Each line is one kind of shop: the
+mean estimate without the prior, its spread over shops beside the mean standard error, how often the 95 % interval of
+the posterior holds the truth, how often the data said anything, and the naive figure.
 """
 
 import sys
@@ -109,9 +109,8 @@ def main() -> None:
         ("Price elasticity, true -2 unless said", PRICE_CASES, price_cover),
         (f"Borrowed share of the bump, true {true_pull_forward():.2f}", PROMOTION_CASES, promotion_cover),
     ):
-        print(
-            f"{title}; {shops} shops a case\n{'':36}{'mean':>8}{'spread':>8}{'error':>8}{'cover':>8}{'told':>8}{'naive':>8}"
-        )
+        heads = "".join(f"{head:>8}" for head in ("mean", "spread", "error", "cover", "told", "naive"))
+        print(f"{title}; {shops} shops a case\n{'':36}{heads}")
         for case in cases:
             one = cover(case, shops)
             figures = (one.mean, one.spread, one.error, one.covered, one.measured, one.naive)

@@ -5,6 +5,7 @@ The panel's file is told of in ``core/panel.py``: simulated (``xbopt simulate --
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta

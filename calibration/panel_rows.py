@@ -2,6 +2,7 @@
 
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,6 +4,9 @@ Columns are named as `xbopt.core.scenario.draws` reads them. A scenario that hol
 the same market in its expected path and, over its worlds, around it.
 """
 
+# pyarrow ships without complete type information, so that much of what it returns has no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -23,6 +23,7 @@ MOVED = 1.5
 """Spend of the 90th over the 10th percentile of weeks; below it curvature and carry-over are not measured."""
 
 Verdict = Literal["measured", "partly", "prior_only"]
+HeldBack = Literal["", "contrast", "steady_spend"]
 _SHOWN = 3
 _LEAST_WEIGHT = 0.3
 
@@ -45,7 +46,7 @@ class Identified:
     ratio: float
     without_slack: float
     verdict: Verdict
-    held_back: Literal["", "contrast", "steady_spend"] = ""
+    held_back: HeldBack = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +103,12 @@ def identification(
     for p, parameter in enumerate(space.parameters):
         row = space.factor[p]
         ratio, plain = _ratio(row, with_slack), _ratio(row, covariance)
-        verdict, held = _verdict(ratio), ""
+        held: HeldBack = ""
         if parameter.channel in steady and parameter.kind in ("half_saturation", "carry_over"):
-            verdict, held = "prior_only", "steady_spend"
+            held = "steady_spend"
         elif parameter.channel in unknown and parameter.kind in ("return", "visit_quality"):
-            verdict, held = "prior_only", "contrast"
+            held = "contrast"
+        verdict = "prior_only" if held else _verdict(ratio)
         parameters.append(
             Identified(
                 kind="parameter",
@@ -114,7 +116,7 @@ def identification(
                 ratio=ratio,
                 without_slack=plain,
                 verdict=verdict,
-                held_back=held if verdict != _verdict(ratio) else "",
+                held_back=held if ratio <= PRIOR_ONLY else "",
             )
         )
     return Identification(
@@ -127,7 +129,11 @@ def identification(
 
 
 def _verdict(ratio: float) -> Verdict:
-    return "measured" if ratio <= MEASURED else "partly" if ratio <= PRIOR_ONLY else "prior_only"
+    if ratio <= MEASURED:
+        return "measured"
+    if ratio <= PRIOR_ONLY:
+        return "partly"
+    return "prior_only"
 
 
 def _ratio(direction: FloatArray, covariance: FloatArray) -> float:
@@ -141,7 +147,7 @@ def _returns(
     found: list[Identified] = []
     for channel, direction in zip(returns.channels, returns.gradient, strict=True):
         ratio = _ratio(direction, with_slack)
-        held: Literal["", "contrast"] = "contrast" if channel in unknown and ratio <= PRIOR_ONLY else ""
+        held: HeldBack = "contrast" if channel in unknown and ratio <= PRIOR_ONLY else ""
         found.append(
             Identified(
                 kind="return",

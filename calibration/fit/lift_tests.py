@@ -5,7 +5,7 @@ the days of the test and after it: so it informs the level of a response and how
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -175,8 +175,3 @@ def outside_tests(replay: Replay, tests: Sequence[PlacedTest], first: int) -> Bo
         for region in test.regions:
             free[begin:end, region, sold] = False
     return free
-
-
-def with_result(test: LiftTest, lift: float, se: float) -> LiftTest:
-    """The same test with another result."""
-    return replace(test, lift=lift, se=se)

@@ -13,6 +13,7 @@ from xbopt.calibration.fit.likelihood import Likelihood, sampled_noise
 from xbopt.calibration.fit.noise import WEEK, inflated, weekly
 from xbopt.calibration.fit.optimum import DIFFERENCE, Optimum, find_mode
 from xbopt.calibration.fit.parameters import Parameter, ParameterSpace, parameter_space
+from xbopt.calibration.fit.predictive import PriorSign, prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.replay import Replay, replay_of
 from xbopt.calibration.fit.returns import IncrementalReturns, incremental_returns
@@ -20,14 +21,18 @@ from xbopt.calibration.fit.slack import slack_of
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
+from xbopt.core.frames import Frame
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.studies.frames import frame_of
 
 WARM_UP_DAYS = 28
 """Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
 _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
-_WORLDS = (64, 256, 256)
+_WIDE = 1.96
+NOISE_WORLDS = 256
+"""Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class MarketFit:
         likelihood: The records and the noise around what a market expects.
         optimum: The mode, in standardised coordinates.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
+        prior_signs: Vital signs of the prior.
         returns: What channels add.
         identification: What the records told.
         findings: What a reader must know before using any of it.
@@ -49,6 +55,7 @@ class MarketFit:
     likelihood: Likelihood = field(repr=False)
     optimum: Optimum = field(repr=False)
     covariance: FloatArray = field(repr=False)
+    prior_signs: tuple[PriorSign, ...] = field(repr=False)
     returns: IncrementalReturns = field(repr=False)
     identification: Identification = field(repr=False)
     findings: tuple[Finding, ...]
@@ -85,6 +92,23 @@ class MarketFit:
         count = self.likelihood.noise.scored + len(self.likelihood.tests)
         return float(self.optimum.residuals @ self.optimum.residuals) / max(count, 1)
 
+    def to_frame(self) -> Frame:
+        """One row a parameter: ``parameter``, ``mode``, ``low``, ``high``, ``ratio``, ``verdict``. An Arrow table.
+
+        ``mode`` multiplies the scenario's own number; ``low`` and ``high`` bound its 95 % interval.
+        """
+        return frame_of(
+            {
+                "parameter": judged.name,
+                "mode": float(np.exp(log)),
+                "low": float(np.exp(log - _WIDE * sd)),
+                "high": float(np.exp(log + _WIDE * sd)),
+                "ratio": judged.ratio,
+                "verdict": judged.verdict,
+            }
+            for judged, log, sd in zip(self.identification.parameters, self.mode, self.sd, strict=True)
+        )
+
     def theta_draws(self, rows: int) -> FloatArray:
         """Draws of the logs ``(N, P)``, the same for the same fit."""
         normals = named_generator(self.seed, "calibration/draws").standard_normal((rows, len(self.parameters)))
@@ -107,6 +131,7 @@ def fit_market(
     tests: Sequence[LiftTest] = (),
     prior: Prior | None = None,
     seed: int = 0,
+    worlds: int = NOISE_WORLDS,
 ) -> MarketFit:
     """Fit a scenario's market to a panel.
 
@@ -116,13 +141,16 @@ def fit_market(
         tests: Lift tests on days of the panel.
         prior: How sure anybody is beforehand; published ranges where left out.
         seed: Seed of the noise that is simulated.
+        worlds: Sampled worlds that the noise is read off, 32 at least.
 
     Raises:
-        CalibrationError: The panel is too short, sells nothing, or a test is not about it.
+        CalibrationError: The panel is too short or sells nothing, a test is not about it, or the prior says nonsense.
     """
-    replay = replay_of(scenario, panel)
     first = first_scored(panel)
-    fitted = _fitted(replay, prior or Prior(), tests, first, seed)
+    replay, belief = replay_of(scenario, panel), prior or Prior()
+    signs = prior_predictive(replay, parameter_space(replay.market, panel, belief, first), first, seed=seed)
+    refuse_nonsense(signs)
+    fitted = _fitted(replay, belief, tests, first, seed, worlds)
     for _ in range(_MOST_EXTENSIONS):
         longer = first + 4 * WEEK
         if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
@@ -130,9 +158,9 @@ def fit_market(
         if any((test.start - panel.start).days < longer for test in tests):
             break
         first = longer
-        fitted = _fitted(replay, prior or Prior(), tests, first, seed)
-    likelihood, optimum, worlds = fitted
-    covariance = _covariance(optimum, worlds)
+        fitted = _fitted(replay, belief, tests, first, seed, worlds)
+    likelihood, optimum, noise = fitted
+    covariance = _covariance(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
     returns = incremental_returns(likelihood, optimum.z)
     slack = _with_slack(likelihood, optimum, covariance)
@@ -142,6 +170,7 @@ def fit_market(
         likelihood=likelihood,
         optimum=optimum,
         covariance=covariance,
+        prior_signs=signs,
         returns=returns,
         identification=judged,
         findings=findings_of(likelihood, optimum, covariance, judged, first_scored(panel)),
@@ -167,14 +196,14 @@ def first_scored(panel: CalibrationPanel) -> int:
 
 
 def _fitted(
-    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int
+    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int, most: int
 ) -> tuple[Likelihood, Optimum, FloatArray]:
     """The mode from one first scored day on, and whitened residuals of sampled worlds ``(B, N)`` there."""
     space = parameter_space(replay.market, replay.panel, prior, first)
     placed = placed_tests(replay, tests, first)
     z = np.zeros(len(space.parameters))
     found: tuple[Likelihood, Optimum, FloatArray] | None = None
-    for count in _WORLDS:
+    for count in (most // 4, most, most):
         noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
         optimum = find_mode(likelihood.residuals, z)
@@ -203,7 +232,7 @@ def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
     sandwich = inverse @ (variance + tested.T @ tested) @ inverse
     ratio = np.diag(sandwich) / np.diag(inverse)
     wider = np.sqrt(np.where(ratio > 1.0 + 2.0 * np.sqrt(2.0 / count), ratio, 1.0))
-    return inverse * np.outer(wider, wider)
+    return np.asarray(inverse * np.outer(wider, wider), dtype=np.float64)
 
 
 def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:

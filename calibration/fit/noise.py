@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xbopt.core.arrays import BoolArray, FloatArray
+from xbopt.core.arrays import BoolArray, FloatArray, contract
 
 WEEK = 7
 _RIDGE = 1e-6
@@ -79,20 +79,29 @@ def noise_of(sampled: FloatArray, expected: FloatArray, observed: FloatArray) ->
     mean = sampled.mean(axis=0)
     ratio = np.where(expected > _LEAST_MEAN, mean / np.maximum(expected, _LEAST_MEAN), 1.0)
     # A count cannot be told to less than one; a week that nobody expects to bring any still has that much noise.
-    sd = np.sqrt(sampled.var(axis=0, ddof=1) + 1.0)
+    variance = sampled.var(axis=0, ddof=1)
+    sd = np.sqrt(np.maximum(variance, 1.0))
     deviation = (sampled - mean) / sd
     weeks, regions, kinds = expected.shape
     lag, first, later = (np.zeros((regions, kinds, kinds)) for _ in range(3))
     for region in range(regions):
         one = deviation[:, :, region]
-        now = np.einsum("bwk,bwl->kl", one, one) / (worlds * weeks)
-        now += _RIDGE * np.eye(kinds)
-        then = np.einsum("bwk,bwl->kl", one[:, 1:], one[:, :-1]) / (worlds * max(weeks - 1, 1))
-        lag[region] = np.linalg.solve(now, then.T).T
-        news = now - lag[region] @ now @ lag[region].T
-        first[region] = np.linalg.inv(np.linalg.cholesky(now))
-        later[region] = np.linalg.inv(np.linalg.cholesky(news + _RIDGE * np.eye(kinds)))
+        now = contract("bwk,bwl->kl", one, one) / (worlds * weeks)
+        now += np.diag((1.0 - variance[:, region] / sd[:, region] ** 2).mean(axis=0))
+        then = contract("bwk,bwl->kl", one[:, 1:], one[:, :-1]) / (worlds * max(weeks - 1, 1))
+        lag[region] = np.asarray(np.linalg.solve(now, then.T), dtype=np.float64).T
+        first[region] = _inverse_root(now)
+        later[region] = _inverse_root(now - lag[region] @ now @ lag[region].T)
     return WeeklyNoise(ratio=ratio, sd=sd, lag=lag, first=first, later=later, used=used, inflation=np.ones(kinds))
+
+
+def _inverse_root(covariance: FloatArray) -> FloatArray:
+    """The symmetric inverse root ``(K, K)``: each whitened count stays as near to its own count as can be.
+
+    What hardly varies beside the others is held at a millionth of their variance.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray((vectors / np.sqrt(np.maximum(values, _RIDGE))) @ vectors.T, dtype=np.float64)
 
 
 def inflated(noise: WeeklyNoise, standardised: FloatArray, fitted: int) -> WeeklyNoise:

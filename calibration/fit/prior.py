@@ -52,7 +52,7 @@ class Prior:
     """
 
     sd: Mapping[str, float] = field(default_factory=_usual)
-    mean: Mapping[str, float] = field(default_factory=dict)
+    mean: Mapping[str, float] = field(default_factory=dict[str, float])
     shared_frac: float = 0.8
 
     def __post_init__(self) -> None:

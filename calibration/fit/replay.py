@@ -78,18 +78,21 @@ class Replay:
         seed: int | None = None,
         worlds: IntArray | None = None,
         slack: tuple[Slack, FloatArray] | None = None,
+        factors: tuple[int, FloatArray] | None = None,
     ) -> FloatArray:
         """What each market counts by day, region and kind ``(B, T, R, K)``.
 
         Args:
             sampled: The markets; one, or ``B``.
-            spend: Other spend than the panel's ``(T, R, S, C)`` or ``(T, B, R, S, C)``.
+            spend: Other spend than the panel's ``(T, R, S, C)``.
             days: Days that are played, all where left out.
             seed: Seed of the noise; the expected mode where left out.
             worlds: Numbers of the worlds ``(B,)`` of a noisy play.
             slack: Slow movements and the amounts of each ``(B, Q)``.
+            factors: A day, and what each channel's spend is multiplied by from then on ``(B, C)``.
         """
-        return np.stack([counts for counts, _ in self._days(sampled, spend, days, seed, worlds, slack)], axis=1)
+        played = self._days(sampled, spend, days, seed, worlds, slack, factors)
+        return np.stack([counts for counts, _ in played], axis=1)
 
     def evening(self, sampled: SampledMarket) -> MarketState:
         """The state after the last day, in expected mode."""
@@ -104,6 +107,7 @@ class Replay:
         seed: int | None = None,
         worlds: IntArray | None = None,
         slack: tuple[Slack, FloatArray] | None = None,
+        factors: tuple[int, FloatArray] | None = None,
     ) -> Iterator[tuple[FloatArray, MarketState]]:
         batch = len(sampled.customers) if worlds is None else len(worlds)
         paid = self.panel.spend if spend is None else spend
@@ -121,8 +125,11 @@ class Replay:
         for day in range(self.days if days is None else days):
             if day == 0 or (self.list_price[day] != self.list_price[day - 1]).any():
                 market = _priced(self.market, self.list_price[day])
+            spent = np.broadcast_to(paid[day], (batch, *self.market.shape[:3]))
+            if factors is not None and day >= factors[0]:
+                spent = spent * factors[1][:, None, None, :]
             decision = Decision(
-                spend_base=np.broadcast_to(paid[day], (batch, *self.market.shape[:3])),
+                spend_base=spent,
                 daypart_weights=weights,
                 discount_frac=np.broadcast_to(self.panel.discount_frac[day], mechanic.shape),
                 mechanic=mechanic,
@@ -267,9 +274,9 @@ def _prices(market: MarketParameters, panel: CalibrationPanel) -> tuple[FloatArr
             told = np.isfinite(panel.price_index[:, region])
             rates[told, currency] = -log_index[told, region] / orders.pass_through[region]
     moved = np.nan_to_num(rates[:, currencies])
-    log_list = log_index + orders.pass_through * moved
+    log_list: FloatArray = log_index + orders.pass_through * moved
     # Weekly steps: every level makes a market of its own.
-    log_list = np.round(log_list / _WORTH_A_MARKET) * _WORTH_A_MARKET
+    log_list = np.rint(log_list / _WORTH_A_MARKET) * _WORTH_A_MARKET
     return np.exp(log_list), rates
 
 

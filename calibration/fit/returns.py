@@ -10,9 +10,11 @@ import numpy as np
 
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.optimum import DIFFERENCE
-from xbopt.core.arrays import FloatArray
+from xbopt.calibration.fit.parameters import ParameterSpace
+from xbopt.calibration.fit.replay import Replay
+from xbopt.core.arrays import FloatArray, IntArray
 
-_BATCH = 128
+_BATCH = 256
 _TINY = 1e-9
 
 
@@ -42,18 +44,12 @@ class IncrementalReturns:
 
 def incremental_returns(likelihood: Likelihood, z: FloatArray) -> IncrementalReturns:
     """Incremental returns at ``z`` ``(P,)``, with their derivatives."""
-    replay, first = likelihood.replay, likelihood.first
-    spend = replay.panel.spend[first:].sum(axis=(0, 1, 2))
+    replay = likelihood.replay
+    spend = replay.panel.spend[likelihood.first :].sum(axis=(0, 1, 2))
     paid = np.flatnonzero(spend > 0.0)
     points = np.concatenate([z[None], z + DIFFERENCE * np.eye(len(z))])
-    own = revenue(likelihood, points, None)
-    logs = (
-        np.stack(
-            [np.log(np.maximum(own - revenue(likelihood, points, int(c)), _TINY) / spend[c]) for c in paid], axis=1
-        )
-        if len(paid)
-        else np.zeros((len(points), 0))
-    )
+    added = added_revenue(likelihood, points, paid)
+    logs = np.log(np.maximum(added, _TINY) / spend[paid])
     return IncrementalReturns(
         channels=tuple(replay.market.scenario.channels[c] for c in paid),
         log=logs[0],
@@ -61,15 +57,24 @@ def incremental_returns(likelihood: Likelihood, z: FloatArray) -> IncrementalRet
     )
 
 
-def revenue(likelihood: Likelihood, z: FloatArray, without: int | None) -> FloatArray:
-    """Net revenue of the scored days ``(B,)`` of vectors ``(B, P)``, without the spend of one channel, if any."""
-    replay, space, first = likelihood.replay, likelihood.space, likelihood.first
-    spend = replay.panel.spend
-    if without is not None:
-        spend = spend.copy()
-        spend[first:, ..., without] = 0.0
+def added_revenue(likelihood: Likelihood, z: FloatArray, channels: IntArray) -> FloatArray:
+    """Net revenue of the scored days that each of ``D`` channels adds ``(B, D)`` in vectors ``(B, P)``."""
+    factors = np.ones((1 + len(channels), likelihood.space.market.shape[2]))
+    factors[1 + np.arange(len(channels)), channels] = 0.0
+    sold = sold_with(likelihood.replay, likelihood.space, z, likelihood.first, factors)[..., -1]
+    return sold[:, :1] - sold[:, 1:]
+
+
+def sold_with(replay: Replay, space: ParameterSpace, z: FloatArray, first: int, factors: FloatArray) -> FloatArray:
+    """Counts of the scored days by kind ``(B, F, K)`` of vectors ``(B, P)``, at ``F`` levels of spend ``(F, C)``.
+
+    All of it is one batch of markets, since a batch costs little more than one market.
+    """
+    each = np.repeat(z, len(factors), axis=0)
+    levels = np.tile(factors, (len(z), 1))
     parts: list[FloatArray] = []
-    for start in range(0, len(z), _BATCH):
-        played = replay.play(space.sampled(space.theta(z[start : start + _BATCH])), spend=spend)
-        parts.append(played[:, first:, :, -1].sum(axis=(1, 2)))
-    return np.concatenate(parts)
+    for start in range(0, len(each), _BATCH):
+        part = slice(start, start + _BATCH)
+        played = replay.play(space.sampled(space.theta(each[part])), factors=(first, levels[part]))
+        parts.append(played[:, first:].sum(axis=(1, 2)))
+    return np.concatenate(parts).reshape(len(z), len(factors), -1)

@@ -55,13 +55,9 @@ def slack_of(days: int, regions: int, channels: int) -> Slack:
         np.sin(2.0 * np.pi * day / _YEAR),
         np.cos(2.0 * np.pi * day / _YEAR),
     ]
-    kinds: list[SlackKind] = []
-    place: list[int] = []
-    course: list[FloatArray] = []
-    for kind, length, sd in (("media_price", channels, _PRICE_SD), ("demand", regions, _DEMAND_SD)):
-        for position in range(length):
-            for shape in shapes:
-                kinds.append(kind)
-                place.append(position)
-                course.append(sd * shape)
-    return Slack(kinds=tuple(kinds), place=tuple(place), course=np.stack(course))
+    moved: list[tuple[SlackKind, int, FloatArray]] = [
+        *(("media_price", c, _PRICE_SD * shape) for c in range(channels) for shape in shapes),
+        *(("demand", r, _DEMAND_SD * shape) for r in range(regions) for shape in shapes),
+    ]
+    kinds, place, course = zip(*moved, strict=True)
+    return Slack(kinds=kinds, place=place, course=np.stack(course))

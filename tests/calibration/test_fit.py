@@ -1,20 +1,28 @@
-"""A fit finds the market that its records come from."""
+"""A fit finds the market that its records come from, says how sure it is, and hands it on as draws."""
 
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.worlds import document, scenario_of
-from xbopt.calibration.fit.market_fit import fit_market
+from xbopt.calibration.fit.draws import write_draws
+from xbopt.calibration.fit.market_fit import MarketFit, fit_market
 from xbopt.calibration.fit.parameters import parameter_space
+from xbopt.calibration.fit.predictive import prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
-from xbopt.calibration.fit.recovery import planned_panel, recorded, varied_spend
+from xbopt.calibration.fit.recovery import known_market, planned_panel, recorded, varied_spend
 from xbopt.calibration.fit.replay import replay_of
-from xbopt.core.errors import CalibrationError
+from xbopt.calibration.panel import CalibrationPanel
+from xbopt.core.arrays import FloatArray
+from xbopt.core.errors import CalibrationError, UsageError
+from xbopt.core.scenario.loading import load_scenario, scenario_text
 from xbopt.core.scenario.scenario import Scenario
 
-DAYS = 28 + 16 * 7
+DAYS = 28 + 8 * 7
+TOLD = {"return.north.search": 0.4, "organic_traffic.island": -0.3, "conversion.north": 0.2, "clicks.social": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -22,36 +30,108 @@ def small() -> Scenario:
     return scenario_of(document())
 
 
-def test_records_without_noise_give_their_market_back(small: Scenario) -> None:
-    planned = planned_panel(date(2026, 3, 2), varied_spend(small, DAYS, seed=3))
-    replay = replay_of(small, planned)
+@pytest.fixture(scope="module")
+def planned(small: Scenario) -> CalibrationPanel:
+    return planned_panel(date(2026, 3, 2), varied_spend(small, DAYS, seed=3))
+
+
+def records(scenario: Scenario, planned: CalibrationPanel) -> tuple[CalibrationPanel, FloatArray]:
+    """The expected counts of a market that differs from the scenario, and the logs by which it does."""
+    replay = replay_of(scenario, planned)
     space = parameter_space(replay.market, planned, Prior(), 28)
-    truth = np.zeros(len(space.parameters))
-    told = {"return.north.search": 0.4, "organic_traffic.island": -0.3, "conversion.north": 0.2, "clicks.social": 0.1}
-    for name, value in told.items():
-        position = [parameter.name for parameter in space.parameters].index(name)
-        truth[position] = value
-    counts = replay.play(space.sampled(truth[None]))[0]
-    fit = fit_market(small, recorded(replay, counts), seed=1)
-    # No noise, so what is left of a parameter's way to the truth is the pull of the prior: within one posterior sd.
+    truth = np.array([TOLD.get(parameter.name, 0.0) for parameter in space.parameters])
+    return recorded(replay, replay.play(space.sampled(truth[None]))[0]), truth
+
+
+@pytest.fixture(scope="module")
+def fit(small: Scenario, planned: CalibrationPanel) -> MarketFit:
+    return fit_market(small, records(small, planned)[0], seed=1, worlds=32)
+
+
+def test_records_without_noise_give_their_market_back(
+    fit: MarketFit, small: Scenario, planned: CalibrationPanel
+) -> None:
+    _, truth = records(small, planned)
     assert fit.optimum.converged
+    # There is no noise: what is left of a parameter's way to the truth is the pull of the prior, within one sd.
     assert (np.abs(fit.mode - truth) < fit.sd).all()
-    assert fit.mode[[p.name for p in fit.parameters].index("organic_traffic.island")] == pytest.approx(-0.3, abs=0.1)
+    position = [parameter.name for parameter in fit.parameters].index("return.north.search")
+    assert fit.mode[position] == pytest.approx(0.4, abs=0.1)
+    assert fit.sd[position] < 0.3 * fit.space.sd[position]
+    row = fit.to_frame().to_pylist()[position]
+    assert row["parameter"] == "return.north.search"
+    assert row["mode"] == pytest.approx(np.exp(fit.mode[position]))
+    assert row["low"] < row["mode"] < row["high"]
 
 
-def test_the_same_seed_gives_the_same_fit(small: Scenario) -> None:
-    planned = planned_panel(date(2026, 3, 2), varied_spend(small, 28 + 8 * 7, seed=3))
-    replay = replay_of(small, planned)
-    space = parameter_space(replay.market, planned, Prior(), 28)
-    panel = recorded(
-        replay, replay.play(space.sampled(space.mean[None]), seed=5, worlds=np.zeros(1, dtype=np.int64))[0]
-    )
-    one, other = (fit_market(small, panel, seed=1).draws(16) for _ in range(2))
-    for path, values in one.columns.items():
-        assert (values == other.columns[path]).all(), path
+def test_the_scenario_and_the_draws_of_a_fit_load_together(fit: MarketFit, small: Scenario, tmp_path: Path) -> None:
+    draws = fit.draws(64)
+    (tmp_path / "small.yaml").write_text(scenario_text(small))
+    write_draws(tmp_path / "draws.parquet", draws)
+    changes = [f"{path}={value!r}" for path, value in draws.values.items()]
+    changes += [f"uncertainty.{group}=null" for group in ("media_response", "elasticity", "synergy")]
+    changes += [f"uncertainty.draws={tmp_path / 'draws.parquet'}"]
+    loaded = load_scenario(tmp_path / "small.yaml", overrides=changes)
+    assert loaded.draws is not None
+    assert loaded.draws.rows == 64
+    means = {column.path: loaded.draws.mean_ratio(column) for column in loaded.draws.columns if column.at}
+    assert {path: round(mean, 9) for path, mean in means.items()} == dict.fromkeys(means, 1.0)
 
 
-def test_a_short_panel_is_refused(small: Scenario) -> None:
-    planned = planned_panel(date(2026, 3, 2), varied_spend(small, 60, seed=3))
+def test_the_same_seed_gives_the_same_draws_and_another_gives_others(fit: MarketFit) -> None:
+    one, same, other = (replace(fit, seed=seed).draws(8).columns for seed in (1, 1, 2))
+    for path, values in one.items():
+        assert (values == same[path]).all(), path
+        assert (values != other[path]).any(), path
+
+
+def test_a_half_saturation_moves_no_average_return(fit: MarketFit) -> None:
+    space = fit.space
+    theta = np.zeros((2, len(space.parameters)))
+    theta[1, space.of_kind("half_saturation")] = np.log(2.0)
+    sampled = space.sampled(theta)
+    half, response = sampled.world.half_saturation, sampled.world.media_response[:, :, 0]
+    reached = space.market.media.saturation.reached
+    x = space.exposure
+    returns = [response[b] * half[b, 0, 0] * reached(x / half[b, 0, 0]) / np.maximum(x, 1e-12) for b in (0, 1)]
+    paid = x > 0.0
+    np.testing.assert_allclose(returns[1][paid], returns[0][paid])
+    assert (response[1][paid] < response[0][paid]).all()
+
+
+def test_panels_that_cannot_answer_are_refused(small: Scenario, planned: CalibrationPanel) -> None:
+    short = planned_panel(date(2026, 3, 2), varied_spend(small, 60, seed=3))
     with pytest.raises(CalibrationError, match="60 days"):
+        fit_market(small, short)
+    with pytest.raises(CalibrationError, match="no orders"):
         fit_market(small, planned)
+    with pytest.raises(UsageError, match="sd of clicks"):
+        Prior(sd={"clicks": 0.0})
+
+
+def test_spend_in_the_wrong_currency_makes_the_prior_nonsense(small: Scenario, planned: CalibrationPanel) -> None:
+    right, wrong = (replace(planned, spend=planned.spend * factor) for factor in (1.0, 1000.0))
+    for panel in (right, wrong):
+        replay = replay_of(small, panel)
+        signs = prior_predictive(replay, parameter_space(replay.market, panel, Prior(), 28), 28, seed=1)
+        assert {one.sign for one in signs} >= {"incremental_roas", "advertising_elasticity", "second_order_365"}
+        if panel is right:
+            refuse_nonsense(signs)
+        else:
+            with pytest.raises(CalibrationError, match="Incremental ROAS"):
+                refuse_nonsense(tuple(one for one in signs if one.sign == "incremental_roas"))
+
+
+@pytest.mark.statistical
+def test_a_cold_start_is_told_and_intervals_cover_all_the_same(small: Scenario) -> None:
+    planned = planned_panel(date(2026, 3, 2), varied_spend(small, 28 + 16 * 7, seed=4))
+    space = parameter_space(replay_of(small, planned).market, planned, Prior(), 28)
+    truth = np.where([one.name == "customers.north" for one in space.parameters], -1.5, 0.0)
+    market = known_market(small, planned, seed=11, truth=truth)
+    fit = fit_market(small, market.panel, seed=1, worlds=64)
+    assert "north" in {finding.place for finding in fit.findings if finding.code == "cold_start"}
+    assert "island" not in {finding.place for finding in fit.findings if finding.code == "cold_start"}
+    errors = (fit.mode - truth) / fit.sd
+    # Truths at the prior's centre: a mean square of 1 at most is expected, with a standard error of 0.25 over 31.
+    assert (errors**2).mean() < 1.75
+    assert np.abs(errors).max() < 3.5

@@ -1,0 +1,161 @@
+"""Where sales came from, how well a fit meets them, and how a channel's response bends: for reports and workbooks."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import numpy as np
+
+from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.fit.noise import WEEK, weekly
+from xbopt.calibration.fit.replay import Replay
+from xbopt.core.arrays import FloatArray
+
+_WIDE = 1.96
+_FACTORS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
+_CURVE_DRAWS = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedWeeks:
+    """The records beside what the fitted market expects.
+
+    Attributes:
+        weeks: First day of each scored week ``(W,)``.
+        kinds: What is counted ``(K,)``.
+        observed: ``(W, R, K)``; NaN where the records do not tell.
+        expected: ``(W, R, K)``.
+        low, high: 95 % band of a week's own noise ``(W, R, K)``.
+    """
+
+    weeks: tuple[date, ...]
+    kinds: tuple[str, ...]
+    observed: FloatArray = field(repr=False)
+    expected: FloatArray = field(repr=False)
+    low: FloatArray = field(repr=False)
+    high: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What one cause brought.
+
+    Attributes:
+        name: ``base``, a channel's id, ``discounts``, or ``season``.
+        weekly: Net revenue by week ``(W,)``, base currency.
+        total: Their sum.
+        low, high: 95 % interval of the sum for channels; NaN for the others.
+    """
+
+    name: str
+    weekly: FloatArray = field(repr=False)
+    total: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseCurve:
+    """Net revenue a week that a channel adds, over its spend, all else as it was.
+
+    Attributes:
+        channel: Its id.
+        spend: Spend a week ``(F,)``, base currency, all regions.
+        revenue: At the mode ``(F,)``.
+        low, high: 95 % band over the posterior ``(F,)``.
+        seen: The 5th and 95th percentile of the weeks' spend: what lies outside is no observation.
+    """
+
+    channel: str
+    spend: FloatArray = field(repr=False)
+    revenue: FloatArray = field(repr=False)
+    low: FloatArray = field(repr=False)
+    high: FloatArray = field(repr=False)
+    seen: tuple[float, float]
+
+
+def fitted_weeks(fit: MarketFit) -> FittedWeeks:
+    """Fitted against actual, week by week."""
+    likelihood, noise = fit.likelihood, fit.likelihood.noise
+    played = fit.replay.play(fit.space.sampled(fit.mode[None]))
+    expected = weekly(played, likelihood.first)[0] * noise.ratio
+    sd = noise.sd * np.sqrt(noise.inflation)
+    start = fit.replay.panel.start + timedelta(days=likelihood.first)
+    return FittedWeeks(
+        weeks=tuple(start + timedelta(days=WEEK * week) for week in range(len(expected))),
+        kinds=fit.replay.kinds,
+        observed=weekly(fit.replay.observed(), likelihood.first),
+        expected=expected,
+        low=np.maximum(expected - _WIDE * sd, 0.0),
+        high=expected + _WIDE * sd,
+    )
+
+
+def causes(fit: MarketFit) -> tuple[Cause, ...]:
+    """Sales of the scored days by cause: each is what would be missing without it, the base is what is left.
+
+    Season is what demand's own calendar adds to its mean; over a year it sums to about nothing.
+    """
+    replay, first = fit.replay, fit.likelihood.first
+    own = _revenue(fit, replay, replay.panel.spend)
+    found: list[Cause] = []
+    spread = dict(zip(fit.returns.channels, fit.returns.sd(fit.covariance), strict=True))
+    for c, channel in enumerate(fit.space.market.scenario.channels):
+        spend = replay.panel.spend.copy()
+        spend[first:, ..., c] = 0.0
+        added = own - _revenue(fit, replay, spend)
+        total, wide = float(added.sum()), _WIDE * spread.get(channel, 0.0)
+        found.append(
+            Cause(
+                name=channel,
+                weekly=added,
+                total=total,
+                low=float(total * np.exp(-wide)),
+                high=float(total * np.exp(wide)),
+            )
+        )
+    dear = replace(replay, panel=replace(replay.panel, discount_frac=np.zeros_like(replay.panel.discount_frac)))
+    calendar = replay.market.calendar
+    flat = replace(calendar, demand=np.broadcast_to(calendar.demand.mean(axis=0), calendar.demand.shape))
+    even = replace(replay, market=replace(replay.market, calendar=flat))
+    for name, other in (("discounts", dear), ("season", even)):
+        added = own - _revenue(fit, other, replay.panel.spend)
+        found.append(Cause(name=name, weekly=added, total=float(added.sum())))
+    rest = own - sum(cause.weekly for cause in found)
+    return (Cause(name="base", weekly=rest, total=float(rest.sum())), *found)
+
+
+def response_curves(fit: MarketFit, factors: tuple[float, ...] = _FACTORS) -> tuple[ResponseCurve, ...]:
+    """Response curves of the channels that were paid, with bands over the posterior."""
+    replay, first = fit.replay, fit.likelihood.first
+    theta = np.concatenate([fit.mode[None], fit.theta_draws(_CURVE_DRAWS)])
+    sampled = fit.space.sampled(theta)
+    weeks = (replay.days - first) // WEEK
+    curves: list[ResponseCurve] = []
+    for channel in fit.returns.channels:
+        c = fit.space.market.scenario.channels.index(channel)
+        sold: list[FloatArray] = []
+        for factor in factors:
+            spend = replay.panel.spend.copy()
+            spend[first:, ..., c] *= factor
+            sold.append(replay.play(sampled, spend=spend)[:, first:, :, -1].sum(axis=(1, 2)) / weeks)
+        added = np.stack(sold) - sold[factors.index(0.0)]
+        by_week = replay.panel.spend[first:, ..., c].sum(axis=(1, 2)).reshape(weeks, WEEK).sum(axis=1)
+        low, high = np.quantile(added[:, 1:], [0.025, 0.975], axis=1)
+        seen = np.quantile(by_week, [0.05, 0.95])
+        curves.append(
+            ResponseCurve(
+                channel=channel,
+                spend=np.array(factors) * by_week.mean(),
+                revenue=added[:, 0],
+                low=low,
+                high=high,
+                seen=(float(seen[0]), float(seen[1])),
+            )
+        )
+    return tuple(curves)
+
+
+def _revenue(fit: MarketFit, replay: Replay, spend: FloatArray) -> FloatArray:
+    """Net revenue by scored week ``(W,)`` at the mode."""
+    played = replay.play(fit.space.sampled(fit.mode[None]), spend=spend)
+    return weekly(played, fit.likelihood.first)[0, :, :, -1].sum(axis=1)

@@ -1,0 +1,104 @@
+"""Lift tests are read strictly, and enter as what the market says about their days with and without the change."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.worlds import document, scenario_of
+from xbopt.calibration.fit.lift_tests import LiftTest, outside_tests, placed_tests, read_lift_tests
+from xbopt.calibration.fit.parameters import parameter_space
+from xbopt.calibration.fit.prior import Prior
+from xbopt.calibration.fit.recovery import planned_panel, varied_spend
+from xbopt.calibration.fit.replay import Replay, replay_of
+from xbopt.core.errors import CalibrationError, TableError
+
+HEAD = "channel,regions,start,end,days_after,change,metric,lift,se\n"
+TEST = LiftTest(
+    channel="search",
+    regions=("north",),
+    start=date(2026, 4, 6),
+    end=date(2026, 4, 19),
+    days_after=7,
+    change=-1.0,
+    metric="orders",
+    lift=-10.0,
+    se=2.0,
+)
+
+
+@pytest.fixture(scope="module")
+def replay() -> Replay:
+    scenario = scenario_of(document())
+    spend = varied_spend(scenario, 84, seed=1)
+    spend[35:49, 0, :, 0] = 0.0
+    return replay_of(scenario, planned_panel(date(2026, 3, 2), spend))
+
+
+def test_a_file_of_tests_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tests.csv"
+    path.write_text(
+        HEAD + "search,north,2026-04-06,2026-04-19,7,off,orders,-10,2\n"
+        "social,north;island,2026-05-04,2026-05-17,0,0.5,revenue,900,250.5\n"
+    )
+    first, second = read_lift_tests(path)
+    assert first == TEST
+    assert (second.regions, second.change, second.metric, second.se) == (("north", "island"), 0.5, "revenue", 250.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("search,north,2026-04-19,2026-04-06,7,off,orders,-10,2", "row 2, column end"),
+        ("search,north,2026-04-06,2026-04-19,7,0,orders,-10,2", "nothing was tested"),
+        ("search,north,2026-04-06,2026-04-19,7,off,clicks,-10,2", "orders, revenue"),
+        ("search,north,2026-04-06,2026-04-19,7,off,orders,-10,0", "row 2, column se"),
+    ],
+)
+def test_a_broken_line_is_refused_with_its_place(tmp_path: Path, line: str, says: str) -> None:
+    path = tmp_path / "tests.csv"
+    path.write_text(HEAD + line + "\n")
+    with pytest.raises(TableError, match=says):
+        read_lift_tests(path)
+
+
+def test_the_residual_is_measured_less_modelled_lift(replay: Replay) -> None:
+    space = parameter_space(replay.market, replay.panel, Prior(), 28)
+    sampled = space.sampled(np.zeros((1, len(space.parameters))))
+    placed = placed_tests(replay, [TEST], 28)[0]
+    assert placed.days == (35, 56)
+    # Spend of the four weeks before stands in for what was switched off.
+    usual = replay.panel.spend[7:35, 0, :, 0].mean(axis=0)
+    np.testing.assert_allclose(placed.without[35:49, 0, :, 0], np.tile(usual, (14, 1)))
+    counts = replay.play(sampled)
+    otherwise = replay.play(sampled, spend=placed.without)
+    orders = (counts - otherwise)[0, 35:56, 0, -3:-1].sum()
+    assert orders < -1.0
+    assert placed.residual(replay, sampled, counts)[0] == pytest.approx((-10.0 - orders) / 2.0)
+
+
+def test_orders_of_a_test_are_not_scored_a_second_time(replay: Replay) -> None:
+    free = outside_tests(replay, placed_tests(replay, [TEST], 28), 28)
+    assert free.shape == (8, 2, 7)
+    # Days 35 to 55 are weeks 1 to 3 after the warm-up of four weeks.
+    assert free[:, 0, -1].tolist() == [True, False, False, False, True, True, True, True]
+    assert free[:, 1].all()
+    assert free[:, :, :-3].all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"channel": "tv"}, "'tv'"),
+        ({"regions": ("south",)}, "'south'"),
+        ({"start": date(2026, 3, 9)}, "scored days, 2026-03-30"),
+        ({"days_after": 60}, "does not lie within"),
+        ({"channel": "email", "regions": ("island",), "change": -1e-12}, "same spend"),
+    ],
+)
+def test_a_test_that_the_panel_does_not_hold_is_refused(replay: Replay, changes: dict[str, object], says: str) -> None:
+    steady = replace(replay, panel=replace(replay.panel, spend=np.zeros_like(replay.panel.spend)))
+    with pytest.raises(CalibrationError, match=says):
+        placed_tests(steady if "same" in says else replay, [replace(TEST, **changes)], 28)  # pyright: ignore[reportArgumentType]
