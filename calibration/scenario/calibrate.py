@@ -27,7 +27,7 @@ from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
 from xbopt.calibration.scenario.shop import Shop, read_shop
 from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton, count_days
-from xbopt.core.errors import CalibrationError
+from xbopt.core.errors import CalibrationError, SupportError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
 from xbopt.core.tables.market_names import countries as known_countries
@@ -142,7 +142,7 @@ def calibrate_tables(
     start = chosen.start or shop.last + timedelta(days=1)
     draft = _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
-    price = estimate_elasticity(cleaned.sales, stock=tables.get("stock"))
+    price = _prices(cleaned, tables.get("stock"))
     tell("levels", 0, 0)
     skeleton = build_skeleton(
         draft,
@@ -178,7 +178,10 @@ def calibrate_tables(
         draws=draws,
         signs=vital_signs(build_market(scenario)),
         findings=tuple(
-            sorted(findings_of(chosen, shop, base, segments, skeleton, panel), key=lambda finding: not finding.is_loud)
+            sorted(
+                findings_of(chosen, shop, base, segments, price, skeleton, panel),
+                key=lambda finding: not finding.is_loud,
+            )
         ),
     )
 
@@ -213,6 +216,14 @@ def _clean(tables: Mapping[str, pl.DataFrame], currency: str | None) -> tuple[Cl
             "status, quantity and price were read from the right columns: xbopt import formats."
         )
     return cleaned, chosen
+
+
+def _prices(cleaned: Cleaned, stock: pl.DataFrame | None) -> PriceEstimate | None:
+    """What orders say of prices; None where no line names a product, a quantity and a price."""
+    try:
+        return estimate_elasticity(cleaned.sales, stock=stock)
+    except SupportError:
+        return None
 
 
 def _check_length(shop: Shop) -> None:
@@ -265,7 +276,7 @@ def _fitted(
     shop: Shop,
     panel: pl.DataFrame,
     base: CustomerBase | None,
-    price: PriceEstimate,
+    price: PriceEstimate | None,
     tell: "Progress",
 ) -> tuple[MarketFit | None, MarketDraws | None]:
     """Fit the market to its panel, and put what was found into the draft."""

@@ -8,6 +8,7 @@ FindingCode = Literal[
     "no_media",
     "no_customers",
     "trade_assumed",
+    "no_prices",
     "few_weeks",
     "no_repeat_model",
     "countries_left_out",

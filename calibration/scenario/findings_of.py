@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from xbopt.calibration.customers.segments import Segments
+from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Options
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.people import CustomerBase
@@ -20,6 +21,7 @@ def findings_of(
     shop: Shop,
     base: CustomerBase | None,
     segments: Segments | None,
+    price: PriceEstimate | None,
     skeleton: Skeleton,
     panel: ImportedPanel,
 ) -> list[Finding]:
@@ -39,6 +41,8 @@ def findings_of(
         add("no_customers", is_loud=True)
     elif base.market is None:
         add("no_repeat_model", is_loud=True, figures={"customers": len(base.purchases.names)})
+    if price is None:
+        add("no_prices")
     if shop.days < 7 * _YEAR_WEEKS:
         add("few_weeks", figures={"weeks": shop.days / 7.0})
     if segments is not None and segments.reason != "chosen":

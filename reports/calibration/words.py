@@ -70,6 +70,10 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"{n.count(f.figures['customers'])} customers are too few to tell how often they come back; types of customers "
         "are taken over (evidence E). More months of orders would tell."
     ),
+    "no_prices": lambda _f, _n: (
+        "No line of the orders has a product, a quantity and a price: elasticity is taken over. Export the lines of "
+        "orders with their prices."
+    ),
     "few_weeks": lambda f, n: (
         f"The orders cover {n.count(f.figures['weeks'])} weeks. A season needs 52: months that were not seen are taken "
         "over, and what grew cannot be told from what was in season."
