@@ -15,7 +15,7 @@ market's do, its chance of a second order is off by a tenth, and its intervals d
 """
 
 # scipy ships without complete type information.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from xbopt.calibration.customers.cleaning import first_and_last_day
 from xbopt.core.arrays import FloatArray
 from xbopt.core.tables.rows import read_rows
 from xbopt.imports.tables import FEEDBACK
@@ -102,6 +103,7 @@ def sentiment_index(
         orders: Clean sales, against which returns and contacts are counted; without them only reviews count.
         returns: Refunds.
     """
+    feedback = feedback.filter(pl.col("date").is_not_null())
     reviews = feedback.filter((pl.col("kind") == "review") & pl.col("score").is_not_null())
     score = reviews["score"].to_numpy().astype(np.float64)
     usual, spread = (float(score.mean()), max(float(score.std()), 0.1)) if len(score) else (0.0, 1.0)
@@ -152,9 +154,8 @@ def _moves(index: FloatArray) -> tuple[float | None, float | None]:
 
 def _months(rows: pl.DataFrame) -> tuple[date, ...]:
     """Every month from the first of the rows to the last."""
-    days = np.array(rows["date"].drop_nulls().to_list(), dtype="datetime64[M]")
-    span: list[date] = np.arange(days.min(), days.max() + 1).astype("datetime64[D]").tolist()
-    return tuple(span)
+    first, last = first_and_last_day(rows)
+    return tuple(pl.date_range(first.replace(day=1), last, "1mo", eager=True).to_list())
 
 
 def _by_month(rows: pl.DataFrame, at: Mapping[date, int]) -> list[tuple[float, float]]:

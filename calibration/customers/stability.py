@@ -8,6 +8,7 @@ whole.
 # scikit-learn ships without complete type information.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false, reportUnknownLambdaType=false
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,11 +90,15 @@ def cluster(points: FloatArray, clusters: int, seed: int) -> Clustering:
 def _k_means(points: FloatArray, clusters: int, generator: np.random.Generator) -> FloatArray:
     """Centres ``(K, P)``, sorted by their first coordinate, then the next."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     # The library's own hint about n_init knows text only.
     starts: Any = STARTS
     model = KMeans(clusters, n_init=starts, random_state=int(generator.integers(2**31)), algorithm="lloyd")
-    centres = np.asarray(model.fit(points).cluster_centers_, dtype=np.float64)
+    with warnings.catch_warnings():
+        # Fewer different points than clusters: empty clusters are too small to be kept.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        centres = np.asarray(model.fit(points).cluster_centers_, dtype=np.float64)
     return centres[np.lexsort(centres.T[::-1])]
 
 

@@ -78,6 +78,13 @@ def test_customers_who_do_not_differ_are_one_segment():
     assert learn_segments(customer_table(clean(orders))).reason == "no_differences"
 
 
+def test_customers_of_two_kinds_exactly_are_two_segments_without_a_warning():
+    prices = (10.0, 90.0)
+    orders = table(*(line(str(i), f"c{i}", i % 300, unit_price=prices[i % 2]) for i in range(300)))
+    segments = learn_segments(customer_table(clean(orders)))
+    assert [one.customers for one in segments.segments] == [150, 150]
+
+
 def test_names_say_what_differs_most_and_are_never_the_same():
     names = segment_names(("order_value", "frequency"), np.array([[1.5, 0.0], [1.4, 1.0], [-1.0, 0.1], [-1.0, 0.1]]))
     assert names == ("large_orders", "large_orders_frequent", "small_orders", "small_orders_4")
