@@ -249,7 +249,9 @@ def _write(
             done = coarsened(rows, k)
             rows, emptied, small = done.rows, done.emptied, done.small_countries
         tables[table] = rows
-    counts = {name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()}
+    counts: dict[TableName, int] = {
+        name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
+    }
     fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
     if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
         raise UsageError(
@@ -259,7 +261,7 @@ def _write(
     panel, notes = _panel(tables, counts)
     provenance = Provenance(
         files=(*before.files, *records),
-        tables=counts,
+        tables={str(name): rows for name, rows in counts.items()},
         overlaps=(*before.overlaps, *overlaps),
         notes=notes,
         privacy=Privacy(
