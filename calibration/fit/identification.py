@@ -131,7 +131,9 @@ def identification(
 def _verdict(ratio: float) -> Verdict:
     if ratio <= MEASURED:
         return "measured"
-    return "partly" if ratio <= PRIOR_ONLY else "prior_only"
+    if ratio <= PRIOR_ONLY:
+        return "partly"
+    return "prior_only"
 
 
 def _ratio(direction: FloatArray, covariance: FloatArray) -> float:

@@ -21,13 +21,16 @@ from xbopt.calibration.fit.slack import slack_of
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError
+from xbopt.core.frames import Frame
 from xbopt.core.randomness import named_generator
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.studies.frames import frame_of
 
 WARM_UP_DAYS = 28
 """Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
 _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
+_WIDE = 1.96
 NOISE_WORLDS = 256
 """Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
 
@@ -88,6 +91,23 @@ class MarketFit:
         """Mean square of the whitened residuals; 1 where the market's noise explains what the mode does not."""
         count = self.likelihood.noise.scored + len(self.likelihood.tests)
         return float(self.optimum.residuals @ self.optimum.residuals) / max(count, 1)
+
+    def to_frame(self) -> Frame:
+        """One row a parameter: ``parameter``, ``mode``, ``low``, ``high``, ``ratio``, ``verdict``. An Arrow table.
+
+        ``mode`` multiplies the scenario's own number; ``low`` and ``high`` bound its 95 % interval.
+        """
+        return frame_of(
+            {
+                "parameter": judged.name,
+                "mode": float(np.exp(log)),
+                "low": float(np.exp(log - _WIDE * sd)),
+                "high": float(np.exp(log + _WIDE * sd)),
+                "ratio": judged.ratio,
+                "verdict": judged.verdict,
+            }
+            for judged, log, sd in zip(self.identification.parameters, self.mode, self.sd, strict=True)
+        )
 
     def theta_draws(self, rows: int) -> FloatArray:
         """Draws of the logs ``(N, P)``, the same for the same fit."""

@@ -89,7 +89,7 @@ def noise_of(sampled: FloatArray, expected: FloatArray, observed: FloatArray) ->
         now = contract("bwk,bwl->kl", one, one) / (worlds * weeks)
         now += np.diag((1.0 - variance[:, region] / sd[:, region] ** 2).mean(axis=0))
         then = contract("bwk,bwl->kl", one[:, 1:], one[:, :-1]) / (worlds * max(weeks - 1, 1))
-        lag[region] = np.linalg.solve(now, then.T).T
+        lag[region] = np.asarray(np.linalg.solve(now, then.T), dtype=np.float64).T
         first[region] = _inverse_root(now)
         later[region] = _inverse_root(now - lag[region] @ now @ lag[region].T)
     return WeeklyNoise(ratio=ratio, sd=sd, lag=lag, first=first, later=later, used=used, inflation=np.ones(kinds))

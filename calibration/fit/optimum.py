@@ -72,7 +72,7 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
     for iteration in range(1, most + 1):
         gradient = jacobian.T @ r + z
         precision = jacobian.T @ jacobian + np.eye(count)
-        full: FloatArray = np.linalg.solve(precision, gradient)
+        full = np.asarray(np.linalg.solve(precision, gradient), dtype=np.float64)
         decrement = 0.5 * float(gradient @ full)
         if decrement < _DECREMENT:
             return Optimum(
@@ -108,8 +108,8 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
 
 
 def _damped(precision: FloatArray, gradient: FloatArray, damping: float) -> FloatArray:
-    damped: FloatArray = np.linalg.solve(precision + damping * np.diag(np.diag(precision)), gradient)
-    return damped
+    shifted = precision + damping * np.diag(np.diag(precision))
+    return np.asarray(np.linalg.solve(shifted, gradient), dtype=np.float64)
 
 
 def _clipped(step: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from xbopt.calibration.fit.market_fit import MarketFit, fit_market
 from xbopt.calibration.fit.parameters import parameter_space
 from xbopt.calibration.fit.predictive import prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
-from xbopt.calibration.fit.recovery import planned_panel, recorded, varied_spend
+from xbopt.calibration.fit.recovery import known_market, planned_panel, recorded, varied_spend
 from xbopt.calibration.fit.replay import replay_of
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
@@ -58,6 +58,10 @@ def test_records_without_noise_give_their_market_back(
     position = [parameter.name for parameter in fit.parameters].index("return.north.search")
     assert fit.mode[position] == pytest.approx(0.4, abs=0.1)
     assert fit.sd[position] < 0.3 * fit.space.sd[position]
+    row = fit.to_frame().to_pylist()[position]
+    assert row["parameter"] == "return.north.search"
+    assert row["mode"] == pytest.approx(np.exp(fit.mode[position]))
+    assert row["low"] < row["mode"] < row["high"]
 
 
 def test_the_scenario_and_the_draws_of_a_fit_load_together(fit: MarketFit, small: Scenario, tmp_path: Path) -> None:
@@ -116,3 +120,18 @@ def test_spend_in_the_wrong_currency_makes_the_prior_nonsense(small: Scenario, p
         else:
             with pytest.raises(CalibrationError, match="Incremental ROAS"):
                 refuse_nonsense(tuple(one for one in signs if one.sign == "incremental_roas"))
+
+
+@pytest.mark.statistical
+def test_a_cold_start_is_told_and_intervals_cover_all_the_same(small: Scenario) -> None:
+    planned = planned_panel(date(2026, 3, 2), varied_spend(small, 28 + 16 * 7, seed=4))
+    space = parameter_space(replay_of(small, planned).market, planned, Prior(), 28)
+    truth = np.where([one.name == "customers.north" for one in space.parameters], -1.5, 0.0)
+    market = known_market(small, planned, seed=11, truth=truth)
+    fit = fit_market(small, market.panel, seed=1, worlds=64)
+    assert "north" in {finding.place for finding in fit.findings if finding.code == "cold_start"}
+    assert "island" not in {finding.place for finding in fit.findings if finding.code == "cold_start"}
+    errors = (fit.mode - truth) / fit.sd
+    # Truths at the prior's centre: a mean square of 1 at most is expected, with a standard error of 0.25 over 31.
+    assert (errors**2).mean() < 1.75
+    assert np.abs(errors).max() < 3.5
