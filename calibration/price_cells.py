@@ -20,6 +20,7 @@ _WEEK = 7
 _MIN_WEEKS, _MIN_SHARE = 8, 0.6
 _UNLIKELY = 1e-3
 _USUAL = 0.99
+_TURNS = 20
 _SAME_PRICE = 0.005
 
 
@@ -117,16 +118,11 @@ def price_cells(lines: "pl.DataFrame", asked: "pl.DataFrame", stock: "pl.DataFra
         .select(*own, "week")
         .join(sold, on=[*own, "week"], how="left")
         .sort(*own, "week")
-        .with_columns((pl.col("log_price") - pl.col("log_price").mean().over(own)).alias("moved"))
-        .with_columns(pl.col("moved").mean().over("product", "guest", "week"))
+        .pipe(_with_price_elsewhere)
         .with_columns(
             pl.col("orders").fill_null(0),
             pl.col("units").fill_null(0.0),
-            pl.coalesce(
-                "log_price",
-                pl.col("log_price").mean().over(own) + pl.col("moved"),
-                pl.col("log_price").forward_fill().over(own),
-            ).alias("log_price"),
+            pl.coalesce("log_price", "elsewhere", pl.col("log_price").forward_fill().over(own)).alias("log_price"),
             pl.col("log_off").fill_null(0.0),
         )
     )
@@ -155,6 +151,22 @@ def price_cells(lines: "pl.DataFrame", asked: "pl.DataFrame", stock: "pl.DataFra
         left_out={rule: count for rule, count in left_out.items() if count},
         price_changes=int(changes or 0),
     )
+
+
+def _with_price_elsewhere(grid: "pl.DataFrame") -> "pl.DataFrame":
+    """Add ``elsewhere``: the log price that a week would have had by what the product cost in other regions.
+
+    ``log price = series + product x week``, by turns: levels of regions are compared over weeks that both know.
+    """
+    import polars as pl
+
+    level = grid.select(pl.col("log_price").mean().over(SERIES)).to_series()
+    for _ in range(_TURNS):
+        grid = grid.with_columns(level.alias("level"))
+        moved = (pl.col("log_price") - pl.col("level")).mean().over("product", "guest", "week")
+        grid = grid.with_columns(moved.alias("moved"))
+        level = grid.select((pl.col("log_price") - pl.col("moved")).mean().over(SERIES)).to_series()
+    return grid.with_columns((level + grid["moved"]).alias("elsewhere")).drop("level", "moved")
 
 
 def _with_days(grid: "pl.DataFrame", lines: "pl.DataFrame", stock: "pl.DataFrame | None") -> "pl.DataFrame":

@@ -267,7 +267,10 @@ def _fit(cells: PriceCells, instruments: FloatArray | None) -> _PriceFit:
     except (RegressionError, np.linalg.LinAlgError):
         return _PriceFit(reason="no_convergence", control=control)
     covariance, clusters = clustered_covariance(fit, _clusters(cells, control)[kept])
-    value, se, degrees = float(fit.coefficients[0]), float(np.sqrt(covariance[0, 0])), clusters - 1
+    by_cell, _ = clustered_covariance(fit, np.arange(len(kept)))
+    # Few clusters may agree by chance: the larger of two standard errors covers (Angrist, Pischke 2009, section 8.1).
+    variance = max(covariance[0, 0], by_cell[0, 0])
+    value, se, degrees = float(fit.coefficients[0]), float(np.sqrt(variance)), clusters - 1
     if check is not None and not check.is_weak:
         value, se, degrees = check.elasticity, check.se, check.clusters - 1
     # The normal posterior takes a standard error as wide as Student's t makes the interval.

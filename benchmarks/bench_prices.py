@@ -1,0 +1,121 @@
+"""How often intervals of price elasticities and promotions hold the truth, on simulated shops.
+
+Run ``python -m benchmarks.bench_prices [SHOPS]``; 200 shops a case where left out. Each line is one kind of shop: the
+mean estimate without the prior, its spread over shops beside the mean standard error, how often the 95 % interval of
+the posterior holds the truth, how often the data said anything, and the naive figure.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.calibration.price_shops import price_shop
+from tests.calibration.promotion_shops import promotion_shop, true_pull_forward
+from xbopt.calibration.prices import estimate_elasticity
+from xbopt.calibration.promotion_weeks import weeks_of_panel
+from xbopt.calibration.promotions import promotion_profile
+
+PRICE_CASES: Mapping[str, Mapping[str, object]] = {
+    "twelve products, two countries": {},
+    "the same, a dozen 20 % cheaper": {"breaks": 0.2},
+    "elasticity -4": {"elasticity": -4.0},
+    "three products, one country": {"products": 3, "countries": ("DE",)},
+    "slow products": {"pace": 0.7},
+    "all prices move together": {"together": True},
+    "prices follow demand": {"follows_demand": 0.3},
+    "the same, costs as instruments": {"follows_demand": 0.3},
+    "prices never move": {"price_moves": 0.0},
+}
+PROMOTION_CASES: Mapping[str, Mapping[str, object]] = {
+    "eight regions": {},
+    "two regions": {"regions": 2},
+    "all regions at once": {"together": True},
+    "every fourth week": {"every": 4},
+}
+_INSTRUMENTED = "the same, costs as instruments"
+_FIRST_SEED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cover:
+    """One kind of shop.
+
+    Attributes:
+        mean: Mean estimate; NaN where there was none.
+        spread: Its standard deviation over shops.
+        error: Mean standard error.
+        covered: Share of shops whose interval holds the truth.
+        measured: Share of shops of which the data said anything.
+        naive: Mean naive figure.
+    """
+
+    mean: float
+    spread: float
+    error: float
+    covered: float
+    measured: float
+    naive: float
+
+
+def price_cover(case: str, shops: int) -> Cover:
+    """Elasticities of ``shops`` shops of a kind."""
+    options = PRICE_CASES[case]
+    truth = float(str(options.get("elasticity", -2.0)))
+    rows: list[tuple[float, ...]] = []
+    for seed in range(_FIRST_SEED, _FIRST_SEED + shops):
+        lines, costs = price_shop(seed=seed, **options)  # pyright: ignore[reportArgumentType]
+        one = estimate_elasticity(lines, instruments=costs if case == _INSTRUMENTED else None)
+        inside, measured = one.low <= truth <= one.high, one.status == "measured"
+        rows.append((one.from_data, one.from_data_se, inside, measured, one.naive))
+    return _cover(rows)
+
+
+def promotion_cover(case: str, shops: int) -> Cover:
+    """Borrowed shares of ``shops`` shops of a kind."""
+    truth = true_pull_forward()
+    rows: list[tuple[float, ...]] = []
+    for seed in range(_FIRST_SEED, _FIRST_SEED + shops):
+        one = promotion_profile(weeks_of_panel(promotion_shop(seed=seed, **PROMOTION_CASES[case])))  # pyright: ignore[reportArgumentType]
+        low, high = (one.pull_forward + side * 1.96 * one.pull_forward_sd for side in (-1.0, 1.0))
+        told = one.from_data
+        value, error = (np.nan, np.nan) if told is None else (told.value, (told.high - told.low) / 3.92)
+        rows.append((value, error, low <= truth <= high, one.status == "measured", np.nan))
+    return _cover(rows)
+
+
+def _cover(rows: list[tuple[float, ...]]) -> Cover:
+    table = np.array(rows, dtype=np.float64)
+    known = table[np.isfinite(table[:, 0])]
+    mean, spread, error = (np.nan,) * 3
+    if len(known):
+        mean, spread, error = known[:, 0].mean(), known[:, 0].std(), known[:, 1].mean()
+    naive = table[np.isfinite(table[:, 4]), 4]
+    return Cover(
+        mean=float(mean),
+        spread=float(spread),
+        error=float(error),
+        covered=float(table[:, 2].mean()),
+        measured=float(table[:, 3].mean()),
+        naive=float(naive.mean()) if len(naive) else float("nan"),
+    )
+
+
+def main() -> None:
+    """Print both tables."""
+    shops = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    for title, cases, cover in (
+        ("Price elasticity, true -2 unless said", PRICE_CASES, price_cover),
+        (f"Borrowed share of the bump, true {true_pull_forward():.2f}", PROMOTION_CASES, promotion_cover),
+    ):
+        heads = "".join(f"{head:>8}" for head in ("mean", "spread", "error", "cover", "told", "naive"))
+        print(f"{title}; {shops} shops a case\n{'':36}{heads}")
+        for case in cases:
+            one = cover(case, shops)
+            figures = (one.mean, one.spread, one.error, one.covered, one.measured, one.naive)
+            print(f"{case:36}" + "".join(f"{figure:8.2f}" for figure in figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
