@@ -171,7 +171,7 @@ def _print(new: "NewScenario") -> None:
             column.justify = "left"
         console.print(listing)
     console.print(implied_sentence(new, numbers))
-    for line in finding_lines(new):
+    for line in finding_lines(new.findings):
         console.print(f"- {line}")
 
 

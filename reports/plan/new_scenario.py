@@ -119,9 +119,9 @@ def implied_sentence(new: NewScenario, numbers: NumberFormat) -> str:
     )
 
 
-def finding_lines(new: NewScenario) -> tuple[str, ...]:
+def finding_lines(found: Sequence[Finding]) -> tuple[str, ...]:
     """What does not fit, and what to do."""
-    return tuple(_finding(one) for one in new.findings)
+    return tuple(_finding(one) for one in found)
 
 
 def _finding(one: Finding) -> str:
@@ -150,6 +150,11 @@ def _finding(one: Finding) -> str:
         return (
             f"The budget buys so many visits that {values['conversion']:.2%} of all visits order, not "
             f"{values['wanted']:.2%}. Check the orders a month and the budget."
+        )
+    if one.code == "sums_do_not_hold":
+        return (
+            f"Orders, visits and repeat orders could not be made to fit each other: one of them is off by about "
+            f"{values['miss']:.0%}. Budget, orders and countries do not go together; change one of them."
         )
     return (
         f"{places}: an order costs money before media ({values['margin']:.0%} of its net revenue): duty and parcel "

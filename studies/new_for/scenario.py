@@ -22,6 +22,7 @@ FindingCode = Literal[
     "orders_do_not_fit_budget",
     "conversion_does_not_fit",
     "order_costs_money",
+    "sums_do_not_hold",
 ]
 _MOST_CONTACTS = 3.5
 _LOWER_CONVERSION = 0.8
@@ -167,6 +168,8 @@ def _findings(made: Draft, volumes: Volumes) -> tuple[Finding, ...]:
     if volumes.conversion < _LOWER_CONVERSION * volumes.conversion_wanted:
         figures_of = {"conversion": volumes.conversion, "wanted": volumes.conversion_wanted}
         found.append(Finding(code="conversion_does_not_fit", figures=figures_of))
+    if volumes.miss >= _MISSED:
+        found.append(Finding(code="sums_do_not_hold", figures={"miss": volumes.miss}))
     if losing := tuple(code for code, margin in volumes.unit_margin_frac.items() if margin <= 0.0):
         worst = min(volumes.unit_margin_frac.values())
         found.append(Finding(code="order_costs_money", places=losing, figures={"margin": worst}))
