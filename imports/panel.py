@@ -218,6 +218,8 @@ def _refunds(refunds: pl.DataFrame | None, rates: pl.DataFrame | None, currency:
 
 
 def _visits(sessions: pl.DataFrame | None, shares: pl.DataFrame, notes: list[PanelNote]) -> pl.DataFrame | None:
+    # A shop's totals by day are rows without sessions: not known is not 0.
+    sessions = None if sessions is None else sessions.drop_nulls("sessions")
     if sessions is None or sessions.is_empty():
         return None
     counted = sessions.group_by("date", pl.col("country").alias("region")).agg(

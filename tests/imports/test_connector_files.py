@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.imports.conftest import Importing
+from xbopt.imports.panel import build_panel
 from xbopt.imports.refusals import RefusedFileError
 
 DAY = date(2026, 9, 3)
@@ -122,6 +123,20 @@ def test_shop_totals_by_day_hold_what_was_sold_and_what_came_back(importing: Imp
     made = importing(text, currency="EUR", zone="Europe/Berlin", dates="DMY")
     assert made.rows("sessions", "date", "orders", "revenue", "sessions") == [(date(2026, 8, 1), 41, 1744.0, None)]
     assert made.rows("refunds", "date", "amount", "dated_by") == [(date(2026, 8, 1), 20.0, "refund")]
+
+
+def test_days_of_shop_totals_have_no_visits_in_the_panel(importing: Importing) -> None:
+    importing(
+        "Day,Orders,Gross sales,Net sales,Total sales\n2026-09-03,41,1840,1724,2154.60\n", currency="EUR", zone="UTC"
+    )
+    orders = (
+        "Name,Financial Status,Created at,Lineitem quantity,Lineitem price,Lineitem sku,Currency,Shipping Country\n"
+        "#1,paid,2026-09-03 10:00:00 +0000,1,20.00,L,EUR,DE\n"
+    )
+    made = importing(orders, name="orders.csv")
+    panel = build_panel({name: made.table(name) for name in made.names if name != "panel"}).frame
+    assert panel["visits"].to_list() == [None] * panel.height
+    assert panel["orders"].sum() == 1
 
 
 def test_lazada_rows_are_units(importing: Importing) -> None:

@@ -161,6 +161,30 @@ def test_tiktok_shop_amounts_of_the_order_count_once_and_its_own_discounts_do_no
     assert made.says("amounts_repeat")
 
 
+def test_money_of_a_cancelled_order_is_no_refund_of_a_sale(importing: Importing) -> None:
+    line = [
+        "576\t",
+        "Cancelled",
+        "-",
+        "L",
+        "1",
+        "60",
+        "60",
+        "0",
+        "0",
+        "0",
+        "60",
+        "60",
+        "14/09/2026 10:14:00",
+        "Germany",
+    ]
+    sold = ["577\t", "Completed", "-", "L", "1", "60", "60", "0", "0", "0", "60", "0", "14/09/2026 10:14:00", "Germany"]
+    made = importing([TIKTOK_HEAD, line, sold], name="orders.xlsx", currency="EUR", zone="Europe/Berlin")
+    assert made.rows("transactions", "order_id", "status") == [("576", "cancelled"), ("577", "sold")]
+    assert "refunds" not in made.names
+    assert made.says("cancelled_refunds")
+
+
 def test_ids_that_a_spreadsheet_shortened_are_refused(importing: Importing) -> None:
     text = ",".join(TIKTOK_HEAD) + "\n5.76E+17,Completed,Delivered,L,1,60,60,0,0,0,60,0,14/09/2026 10:14:00,Germany\n"
     with pytest.raises(RefusedFileError, match=r"5\.76E\+17"):
