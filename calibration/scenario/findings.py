@@ -6,6 +6,7 @@ from typing import Literal
 
 FindingCode = Literal[
     "no_media",
+    "not_fitted",
     "no_customers",
     "trade_assumed",
     "no_prices",

@@ -24,6 +24,7 @@ def findings_of(
     price: PriceEstimate | None,
     skeleton: Skeleton,
     panel: ImportedPanel,
+    unfitted: str,
 ) -> list[Finding]:
     """What a reader of a calibration has to know."""
     found: list[Finding] = []
@@ -37,6 +38,8 @@ def findings_of(
         add("no_media", is_loud=True)
     if chosen.like is None and chosen.trade is None:
         add("trade_assumed", GENERAL)
+    if unfitted:
+        add("not_fitted", unfitted, is_loud=True)
     if base is None:
         add("no_customers", is_loud=True)
     elif base.market is None:

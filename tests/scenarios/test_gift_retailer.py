@@ -125,13 +125,16 @@ def calibrated(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> C
 
 @pytest.mark.realdata
 def test_the_command_makes_the_file_again(calibrated: Calibration) -> None:
-    """Measured numbers as they stand; those that are fitted by playing the market within what its stop leaves open."""
+    """Measured numbers within 2 %: months are heights against those that were not seen, which the start gives.
+
+    Those that are fitted by playing the market within what its stop leaves open.
+    """
     shipped = load_scenario("gift_retailer").document.model_dump(mode="json")
     rows = [row for row in calibrated.sources() if not str(row["path"]).startswith("vital_signs")]
     assert sum(row["evidence"] == "M" for row in rows) > 100
     for row in rows:
         path = tuple(int(step) if step.isdecimal() else step for step in str(row["path"]).split("."))
-        near = 1e-3 if row["evidence"] == "M" else 0.1
+        near = 0.02 if row["evidence"] == "M" else 0.1
         assert value_at(shipped, path) == pytest.approx(row["value"], rel=near, abs=1e-9), row["path"]
 
 
