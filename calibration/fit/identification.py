@@ -74,7 +74,8 @@ class Identification:
         Raises:
             KeyError: The fit has no such parameter.
         """
-        return {one.name: one.verdict for one in self.parameters}[name]
+        verdicts: dict[str, Verdict] = {one.name: one.verdict for one in self.parameters}
+        return verdicts[name]
 
 
 def identification(

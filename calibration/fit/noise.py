@@ -92,7 +92,9 @@ def noise_of(sampled: FloatArray, expected: FloatArray, observed: FloatArray) ->
         lag[region] = np.asarray(np.linalg.solve(now, then.T), dtype=np.float64).T
         first[region] = _inverse_root(now)
         later[region] = _inverse_root(now - lag[region] @ now @ lag[region].T)
-    return WeeklyNoise(ratio=ratio, sd=sd, lag=lag, first=first, later=later, used=used, inflation=np.ones(kinds))
+    return WeeklyNoise(
+        ratio=ratio, sd=sd, lag=lag, first=first, later=later, used=used, inflation=np.ones(expected.shape[2:])
+    )
 
 
 def _inverse_root(covariance: FloatArray) -> FloatArray:

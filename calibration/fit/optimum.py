@@ -72,8 +72,7 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
     for iteration in range(1, most + 1):
         gradient = jacobian.T @ r + z
         precision = jacobian.T @ jacobian + np.eye(count)
-        full = np.asarray(np.linalg.solve(precision, gradient), dtype=np.float64)
-        decrement = 0.5 * float(gradient @ full)
+        decrement = 0.5 * float(gradient @ _damped(precision, gradient, 0.0))
         if decrement < _DECREMENT:
             return Optimum(
                 z=z, residuals=r, jacobian=jacobian, decrement=decrement, iterations=iteration, converged=True
@@ -101,7 +100,7 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
             again = residuals(np.concatenate([z[None], z + moves]))
             r, jacobian = again[0], (again[1:] - again[0]).T / DIFFERENCE
     gradient = jacobian.T @ r + z
-    decrement = 0.5 * float(gradient @ np.linalg.solve(jacobian.T @ jacobian + np.eye(count), gradient))
+    decrement = 0.5 * float(gradient @ _damped(jacobian.T @ jacobian + np.eye(count), gradient, 0.0))
     return Optimum(
         z=z, residuals=r, jacobian=jacobian, decrement=decrement, iterations=most, converged=decrement < _DECREMENT
     )
