@@ -148,12 +148,15 @@ def promotion_profile(
     try:
         fit = fit_counts(weeks.sales[rows][kept], np.column_stack([lagged[kept], smooth]), groups)
         covariance, clusters = clustered_covariance(fit, _clusters(weeks, rows[kept], control))
+        by_week, _ = clustered_covariance(fit, np.arange(len(kept)))
     except (RegressionError, np.linalg.LinAlgError):
         return unknown("collinear")
     size = len(LAGS)
     if not np.isfinite(covariance).all():
         return unknown("collinear")
-    drawn = _draws(fit.coefficients[:size], covariance[:size, :size], clusters, seed)
+    # Few clusters may agree by chance: the larger of two errors covers (Angrist, Pischke 2009, section 8.1).
+    larger = float(np.maximum(np.diag(by_week)[:size] / np.diag(covariance)[:size], 1.0).mean())
+    drawn = _draws(fit.coefficients[:size], larger * covariance[:size, :size], clusters, seed)
     return _profile(known, fit.coefficients[:size], drawn, depth, len(starts), control, clusters)
 
 
