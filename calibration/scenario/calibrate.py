@@ -27,7 +27,7 @@ from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
 from xbopt.calibration.scenario.shop import Shop, read_shop
 from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton, count_days
-from xbopt.core.errors import CalibrationError
+from xbopt.core.errors import CalibrationError, PanelError, SupportError
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
 from xbopt.core.tables.market_names import countries as known_countries
@@ -142,7 +142,7 @@ def calibrate_tables(
     start = chosen.start or shop.last + timedelta(days=1)
     draft = _started(chosen, shop, panel.frame, start)
     tell("prices", 0, 0)
-    price = estimate_elasticity(cleaned.sales, stock=tables.get("stock"))
+    price = _prices(cleaned, tables.get("stock"))
     tell("levels", 0, 0)
     skeleton = build_skeleton(
         draft,
@@ -157,7 +157,7 @@ def calibrate_tables(
         price=price,
         rates=tables.get("rates"),
     )
-    fit, draws = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
+    fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
     document = skeleton.draft.document()
     if skeleton.past:
         history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}
@@ -178,7 +178,10 @@ def calibrate_tables(
         draws=draws,
         signs=vital_signs(build_market(scenario)),
         findings=tuple(
-            sorted(findings_of(chosen, shop, base, segments, skeleton, panel), key=lambda finding: not finding.is_loud)
+            sorted(
+                findings_of(chosen, shop, base, segments, price, skeleton, panel, unfitted),
+                key=lambda finding: not finding.is_loud,
+            )
         ),
     )
 
@@ -213,6 +216,14 @@ def _clean(tables: Mapping[str, pl.DataFrame], currency: str | None) -> tuple[Cl
             "status, quantity and price were read from the right columns: xbopt import formats."
         )
     return cleaned, chosen
+
+
+def _prices(cleaned: Cleaned, stock: pl.DataFrame | None) -> PriceEstimate | None:
+    """What orders say of prices; None where no line names a product, a quantity and a price."""
+    try:
+        return estimate_elasticity(cleaned.sales, stock=stock)
+    except SupportError:
+        return None
 
 
 def _check_length(shop: Shop) -> None:
@@ -265,21 +276,28 @@ def _fitted(
     shop: Shop,
     panel: pl.DataFrame,
     base: CustomerBase | None,
-    price: PriceEstimate,
+    price: PriceEstimate | None,
     tell: "Progress",
-) -> tuple[MarketFit | None, MarketDraws | None]:
-    """Fit the market to its panel, and put what was found into the draft."""
+) -> tuple[MarketFit | None, MarketDraws | None, str]:
+    """Fit the market to its panel, and put what was found into the draft; else why it was not fitted."""
     first, days = fit_days(shop.first, shop.last, 0 if base is None else base.burn_in_days)
-    if not chosen.fits_media or not skeleton.bought or days < LEAST_FIT_DAYS:
-        return None, None
+    if not chosen.fits_media or not skeleton.bought:
+        return None, None, ""
+    if days < LEAST_FIT_DAYS:
+        return None, None, f"{days} days are left after the first part of the data, and {LEAST_FIT_DAYS} are needed."
     tell("fit", 0, 0)
     ids = {one.channel: one.id for one in skeleton.bought}
     counted = count_days(draft, shop, panel, base, ids, first, days)
     rows = skeleton.panel.filter(pl.col("date") >= first).filter(pl.col("date") <= shop.last)
-    fit = fit_media(draft, rows, counted, tests=_named_tests(chosen.tests, ids), price=price, seed=chosen.seed)
+    try:
+        fit = fit_media(draft, rows, counted, tests=_named_tests(chosen.tests, ids), price=price, seed=chosen.seed)
+    except (CalibrationError, PanelError) as error:
+        if chosen.tests:  # a test that does not fit is the user's to mend
+            raise
+        return None, None, str(error)
     draws = fit.draws(DRAWS)
     put_fit(draft, fit, draws, f"{first} to {shop.last}")
-    return fit, draws
+    return fit, draws, ""
 
 
 def _named_tests(tests: Sequence[LiftTest], ids: Mapping[str, str]) -> list[LiftTest]:

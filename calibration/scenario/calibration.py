@@ -73,7 +73,7 @@ class Calibration:
         shop: What was sold in its regions.
         base: Known customers; None where orders name too few.
         segments: How segments were found; None likewise.
-        price: What orders say of prices.
+        price: What orders say of prices; None where they name no prices.
         skeleton: What was measured on the way.
         fit: The market fitted to the panel; None without media, or where the days are too few.
         draws: Joint draws of its numbers: a file of their own once written.
@@ -88,7 +88,7 @@ class Calibration:
     shop: Shop = field(repr=False)
     base: CustomerBase | None = field(repr=False)
     segments: Segments | None = field(repr=False)
-    price: PriceEstimate = field(repr=False)
+    price: PriceEstimate | None = field(repr=False)
     skeleton: Skeleton = field(repr=False)
     fit: MarketFit | None = field(repr=False)
     draws: MarketDraws | None = field(repr=False)

@@ -6,8 +6,10 @@ from typing import Literal
 
 FindingCode = Literal[
     "no_media",
+    "not_fitted",
     "no_customers",
     "trade_assumed",
+    "no_prices",
     "few_weeks",
     "no_repeat_model",
     "countries_left_out",

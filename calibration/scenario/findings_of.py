@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from xbopt.calibration.customers.segments import Segments
+from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Options
 from xbopt.calibration.scenario.findings import Finding, FindingCode
 from xbopt.calibration.scenario.people import CustomerBase
@@ -20,8 +21,10 @@ def findings_of(
     shop: Shop,
     base: CustomerBase | None,
     segments: Segments | None,
+    price: PriceEstimate | None,
     skeleton: Skeleton,
     panel: ImportedPanel,
+    unfitted: str,
 ) -> list[Finding]:
     """What a reader of a calibration has to know."""
     found: list[Finding] = []
@@ -35,10 +38,14 @@ def findings_of(
         add("no_media", is_loud=True)
     if chosen.like is None and chosen.trade is None:
         add("trade_assumed", GENERAL)
+    if unfitted:
+        add("not_fitted", unfitted, is_loud=True)
     if base is None:
         add("no_customers", is_loud=True)
     elif base.market is None:
         add("no_repeat_model", is_loud=True, figures={"customers": len(base.purchases.names)})
+    if price is None:
+        add("no_prices")
     if shop.days < 7 * _YEAR_WEEKS:
         add("few_weeks", figures={"weeks": shop.days / 7.0})
     if segments is not None and segments.reason != "chosen":

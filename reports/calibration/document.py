@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.reports.calibration.fit_words import fit_sentences
 from xbopt.reports.calibration.words import finding_sentence
@@ -62,13 +63,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             {"id": one.id, "name": one.channel, "spend": one.spend, "days": one.days}
             for one in calibration.skeleton.bought
         ],
-        "price": {
-            "elasticity": calibration.price.elasticity,
-            "low": calibration.price.low,
-            "high": calibration.price.high,
-            "status": calibration.price.status,
-            "sentences": list(price_sentences(calibration.price, numbers)),
-        },
+        "price": _price_json(calibration.price, numbers),
         "fit": _fit_json(calibration, numbers),
         "numbers_by_evidence": dict(calibration.by_evidence()),
         "findings": [
@@ -82,6 +77,18 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             for finding in calibration.findings
         ],
         "vital_signs": warnings_json(calibration.signs),
+    }
+
+
+def _price_json(price: PriceEstimate | None, numbers: NumberFormat) -> dict[str, object] | None:
+    if price is None:
+        return None
+    return {
+        "elasticity": price.elasticity,
+        "low": price.low,
+        "high": price.high,
+        "status": price.status,
+        "sentences": list(price_sentences(price, numbers)),
     }
 
 

@@ -82,7 +82,9 @@ def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
             takeaway="What was bought, and what reach cost.",
             tables=(table_text(report.channels, numbers),),
         ),
-        Section(key="prices", title="Prices", takeaway=report.price_lines[0], lines=report.price_lines[1:]),
+        None
+        if not report.price_lines
+        else Section(key="prices", title="Prices", takeaway=report.price_lines[0], lines=report.price_lines[1:]),
         *_fit_sections(report),
         Section(
             key="signs",

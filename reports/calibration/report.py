@@ -111,7 +111,7 @@ def build_calibration_report(
         channels=_channels(calibration),
         told=_told(calibration),
         parameters=_parameters(calibration),
-        price_lines=price_sentences(calibration.price, numbers),
+        price_lines=() if calibration.price is None else price_sentences(calibration.price, numbers),
         fit_lines=() if calibration.fit is None else fit_sentences(calibration.fit, numbers),
         review=review,
         causes=causes_table(review),

@@ -58,6 +58,9 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "No advertising is in these data. What media cost and bring is taken over and nothing of it measured (evidence "
         "E): do not trust a split of money by it. Import the spend of the ad platforms by day, and calibrate again."
     ),
+    "not_fitted": lambda f, _n: (
+        f"What media bring was not fitted and is prior only (evidence E): {f.subjects[0]} Prices of reach are measured."
+    ),
     "no_customers": lambda _f, _n: (
         "Too few orders name a customer, so nobody can tell first orders from repeat ones: how often customers come "
         "back is taken over (evidence E). Export orders with an e-mail or customer number; both become pseudonyms."
@@ -69,6 +72,10 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "no_repeat_model": lambda f, n: (
         f"{n.count(f.figures['customers'])} customers are too few to tell how often they come back; types of customers "
         "are taken over (evidence E). More months of orders would tell."
+    ),
+    "no_prices": lambda _f, _n: (
+        "No line of the orders has a product, a quantity and a price: elasticity is taken over. Export the lines of "
+        "orders with their prices."
     ),
     "few_weeks": lambda f, n: (
         f"The orders cover {n.count(f.figures['weeks'])} weeks. A season needs 52: months that were not seen are taken "

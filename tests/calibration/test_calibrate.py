@@ -156,3 +156,14 @@ def _line(day: date, number: int, **columns: object) -> dict[str, object]:
 def test_data_that_tell_nothing_are_refused_with_what_to_do(rows: list[dict[str, object]], message: str) -> None:
     with pytest.raises((CalibrationError, UsageError), match=message):
         calibrate_tables({"transactions": table("transactions", rows)}, options=OPTIONS)
+
+
+def test_too_few_days_for_a_fit_leave_media_prior_and_say_so_loudly(tables: Tables) -> None:
+    late = {
+        name: rows.filter(pl.col("date") > pl.col("date").max() - timedelta(days=90)) for name, rows in tables.items()
+    }
+    found = calibrate_tables(late, options=replace(OPTIONS, fits_media=True, regions=("DE", "GB")))
+    assert found.fit is None
+    told = next(finding for finding in found.findings if finding.code == "not_fitted")
+    assert told.is_loud
+    assert "84" in told.subjects[0]
