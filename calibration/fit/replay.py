@@ -53,8 +53,8 @@ class Replay:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What is counted a day and region: clicks of each channel, visits, first and further orders, revenue."""
-        return (*(f"clicks.{c}" for c in self.market.scenario.channels), "visits", "first", "repeat", "revenue")
+        """What is counted a day and region: clicks of each channel, visits, orders, first ones, revenue."""
+        return (*(f"clicks.{c}" for c in self.market.scenario.channels), "visits", "orders", "first", "revenue")
 
     def observed(self) -> FloatArray:
         """The records as counts by kind ``(T, R, K)``; NaN where they do not tell."""
@@ -62,9 +62,7 @@ class Replay:
         return np.concatenate(
             [
                 panel.clicks,
-                np.stack(
-                    [panel.visits, panel.new_customers, panel.orders - panel.new_customers, panel.net_revenue], axis=2
-                ),
+                np.stack([panel.visits, panel.orders, panel.new_customers, panel.net_revenue], axis=2),
             ],
             axis=2,
         )
@@ -186,13 +184,12 @@ class Replay:
 
 def _counts(outcome: DayOutcome, clicks: FloatArray, sampled: SampledMarket) -> FloatArray:
     """Counts of a day by region and kind ``(B, R, K)``, as the records would hold them."""
-    first = add_up(outcome.orders[..., 0], 2)
     return np.concatenate(
         [
             add_up(clicks, 2) * sampled.clicks[:, None, :],
             add_up(outcome.visits, 2)[..., None],
-            first[..., None],
-            (add_up(outcome.orders, 2, 3) - first)[..., None],
+            add_up(outcome.orders, 2, 3)[..., None],
+            add_up(outcome.orders[..., 0], 2)[..., None],
             (add_up(outcome.money.net_revenue, 2) * sampled.order_value)[..., None],
         ],
         axis=2,
