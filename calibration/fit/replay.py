@@ -90,12 +90,7 @@ class Replay:
             factors: A day, and what each channel's spend is multiplied by from then on ``(B, C)``.
         """
         played = self._days(sampled, spend, days, seed, worlds, slack, factors)
-        return np.stack([counts for counts, _ in played], axis=1)
-
-    def evening(self, sampled: SampledMarket) -> MarketState:
-        """The state after the last day, in expected mode."""
-        *_, (_, state) = self._days(sampled)
-        return state
+        return np.stack(list(played), axis=1)
 
     def _days(
         self,
@@ -106,7 +101,7 @@ class Replay:
         worlds: IntArray | None = None,
         slack: tuple[Slack, FloatArray] | None = None,
         factors: tuple[int, FloatArray] | None = None,
-    ) -> Iterator[tuple[FloatArray, MarketState]]:
+    ) -> Iterator[FloatArray]:
         batch = len(sampled.customers) if worlds is None else len(worlds)
         paid = self.panel.spend if spend is None else spend
         state = self._first_morning(sampled, batch)
@@ -142,7 +137,7 @@ class Replay:
                 )
             outcome, state = play_day(market, world, state, decision, None if draws is None else draws.day(day))
             counted = outcome.channel_visits if clicks is None else clicks.day(day, outcome)[..., :-1]
-            yield _counts(outcome, counted, sampled), state
+            yield _counts(outcome, counted, sampled)
 
     def _first_morning(self, sampled: SampledMarket, batch: int) -> MarketState:
         """The first morning after four weeks of the spend that the first four weeks of the panel have in the mean."""
