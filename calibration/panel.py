@@ -92,7 +92,6 @@ def read_panel(source: "Path | str | pa.Table", scenario: Scenario, *, world: in
     spend, shared = _spend(rows, scenario, days)
     if shared:
         notes.append("Spend is not told by segment: it is shared over segments as the own plan shares it.")
-    fx_log = None
     impressions, clicks = of_media("impressions"), of_media("clicks")
     paid = spend.sum(axis=2) > 0.0
     # Records that hold no impressions or clicks of paid days do not tell them, whatever stands on the other days.
@@ -111,7 +110,6 @@ def read_panel(source: "Path | str | pa.Table", scenario: Scenario, *, world: in
         discount_frac=_by_cell(rows, "discount_frac", scenario, days, absent=0.0),
         price_index=_mean_over_segments(rows, "price_index", scenario, days),
         stock_out=np.nan_to_num(_mean_over_segments(rows, "stock_out", scenario, days)),
-        fx_log=fx_log,
         notes=(*rows.notes, *notes),
     )
 

@@ -114,8 +114,8 @@ class PlacedTest:
         first, end = self.days
         otherwise = replay.play(sampled, spend=self.without, days=end)
         difference = (played[:, first:end] - otherwise[:, first:end])[:, :, list(self.regions)].sum(axis=(1, 2))
-        first_orders, further, revenue = difference[:, -3], difference[:, -2], difference[:, -1]
-        lift = revenue if self.test.metric == "revenue" else first_orders + further
+        kinds = replay.kinds
+        lift = difference[:, kinds.index("revenue" if self.test.metric == "revenue" else "orders")]
         return (self.test.lift - lift) / self.test.se
 
 
@@ -169,7 +169,7 @@ def outside_tests(replay: Replay, tests: Sequence[PlacedTest], first: int) -> Bo
     kinds = replay.kinds
     weeks = (replay.days - first) // WEEK
     free = np.ones((weeks, len(replay.market.scenario.regions), len(kinds)), dtype=np.bool_)
-    sold = [kinds.index(kind) for kind in ("first", "repeat", "revenue")]
+    sold = [kinds.index(kind) for kind in ("orders", "first", "revenue")]
     for test in tests:
         begin, end = (test.days[0] - first) // WEEK, -(-(test.days[1] - first) // WEEK)
         for region in test.regions:

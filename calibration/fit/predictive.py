@@ -87,7 +87,7 @@ def _of_media(replay: Replay, space: ParameterSpace, z: FloatArray, first: int) 
     every = np.ones(len(channels))
     whole = [factor * every for factor in (1.0, 0.0, 1.0 - _STEP, 1.0 + _STEP)]
     sold = sold_with(replay, space, z, first, np.stack([*whole, *(1.0 - np.eye(len(channels)))]))
-    orders, revenue = sold[..., -3] + sold[..., -2], sold[..., -1]
+    orders, revenue = sold[..., replay.kinds.index("orders")], sold[..., -1]
     own, off, less, more = orders[:, :4].T
     yield _sign("media_share", "", 1.0 - off / own)
     yield _sign("advertising_elasticity", "", np.log(more / less) / np.log((1.0 + _STEP) / (1.0 - _STEP)))

@@ -30,7 +30,7 @@ def _usual() -> dict[str, float]:
         "visit_quality": 0.3,
         "organic_traffic": 0.5,
         "conversion": 0.5,
-        "customer_conversion": range_sd("second_order_365") * 2.0,  # customers order less than twice as often for twice
+        "customer_conversion": range_sd("second_order_365") * 2.0,  # the rate moves by about half of it
         "elasticity": 0.35,
         "deal_gain": 0.4,
         "event_lift": 0.3,

@@ -95,12 +95,12 @@ def known_market(
 def recorded(replay: Replay, counted: FloatArray) -> CalibrationPanel:
     """The panel of a replay with other counts by day, region and kind ``(T, R, K)``."""
     channels = replay.market.shape[2]
-    visits, first, further, revenue = np.moveaxis(counted[..., channels:], 2, 0)
+    visits, orders, first, revenue = np.moveaxis(counted[..., channels:], 2, 0)
     return replace(
         replay.panel,
         clicks=counted[..., :channels],
         visits=visits,
         new_customers=first,
-        orders=first + further,
+        orders=orders,
         net_revenue=revenue,
     )

@@ -53,8 +53,8 @@ class Replay:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What is counted a day and region: clicks of each channel, visits, first and further orders, revenue."""
-        return (*(f"clicks.{c}" for c in self.market.scenario.channels), "visits", "first", "repeat", "revenue")
+        """What is counted a day and region: clicks of each channel, visits, orders, first ones, revenue."""
+        return (*(f"clicks.{c}" for c in self.market.scenario.channels), "visits", "orders", "first", "revenue")
 
     def observed(self) -> FloatArray:
         """The records as counts by kind ``(T, R, K)``; NaN where they do not tell."""
@@ -62,9 +62,7 @@ class Replay:
         return np.concatenate(
             [
                 panel.clicks,
-                np.stack(
-                    [panel.visits, panel.new_customers, panel.orders - panel.new_customers, panel.net_revenue], axis=2
-                ),
+                np.stack([panel.visits, panel.orders, panel.new_customers, panel.net_revenue], axis=2),
             ],
             axis=2,
         )
@@ -92,12 +90,7 @@ class Replay:
             factors: A day, and what each channel's spend is multiplied by from then on ``(B, C)``.
         """
         played = self._days(sampled, spend, days, seed, worlds, slack, factors)
-        return np.stack([counts for counts, _ in played], axis=1)
-
-    def evening(self, sampled: SampledMarket) -> MarketState:
-        """The state after the last day, in expected mode."""
-        *_, (_, state) = self._days(sampled)
-        return state
+        return np.stack(list(played), axis=1)
 
     def _days(
         self,
@@ -108,7 +101,7 @@ class Replay:
         worlds: IntArray | None = None,
         slack: tuple[Slack, FloatArray] | None = None,
         factors: tuple[int, FloatArray] | None = None,
-    ) -> Iterator[tuple[FloatArray, MarketState]]:
+    ) -> Iterator[FloatArray]:
         batch = len(sampled.customers) if worlds is None else len(worlds)
         paid = self.panel.spend if spend is None else spend
         state = self._first_morning(sampled, batch)
@@ -144,7 +137,7 @@ class Replay:
                 )
             outcome, state = play_day(market, world, state, decision, None if draws is None else draws.day(day))
             counted = outcome.channel_visits if clicks is None else clicks.day(day, outcome)[..., :-1]
-            yield _counts(outcome, counted, sampled), state
+            yield _counts(outcome, counted, sampled)
 
     def _first_morning(self, sampled: SampledMarket, batch: int) -> MarketState:
         """The first morning after four weeks of the spend that the first four weeks of the panel have in the mean."""
@@ -186,13 +179,12 @@ class Replay:
 
 def _counts(outcome: DayOutcome, clicks: FloatArray, sampled: SampledMarket) -> FloatArray:
     """Counts of a day by region and kind ``(B, R, K)``, as the records would hold them."""
-    first = add_up(outcome.orders[..., 0], 2)
     return np.concatenate(
         [
             add_up(clicks, 2) * sampled.clicks[:, None, :],
             add_up(outcome.visits, 2)[..., None],
-            first[..., None],
-            (add_up(outcome.orders, 2, 3) - first)[..., None],
+            add_up(outcome.orders, 2, 3)[..., None],
+            add_up(outcome.orders[..., 0], 2)[..., None],
             (add_up(outcome.money.net_revenue, 2) * sampled.order_value)[..., None],
         ],
         axis=2,

@@ -99,6 +99,13 @@ def test_a_half_saturation_moves_no_average_return(fit: MarketFit) -> None:
     assert (response[1][paid] < response[0][paid]).all()
 
 
+def test_orders_are_scored_where_nobody_knows_which_were_first(small: Scenario, planned: CalibrationPanel) -> None:
+    panel, _ = records(small, planned)
+    unknown = replay_of(small, replace(panel, new_customers=np.full_like(panel.orders, np.nan)))
+    told = dict(zip(unknown.kinds, np.isfinite(unknown.observed()).all(axis=(0, 1)), strict=True))
+    assert {kind for kind, known in told.items() if not known} == {"first"}
+
+
 def test_panels_that_cannot_answer_are_refused(small: Scenario, planned: CalibrationPanel) -> None:
     short = planned_panel(date(2026, 3, 2), varied_spend(small, 60, seed=3))
     with pytest.raises(CalibrationError, match="60 days"):
