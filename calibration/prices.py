@@ -30,6 +30,7 @@ PRIOR_ONLY = 0.8
 _FEW_CLUSTERS = 20
 _BLOCK_WEEKS = 8
 _LEAST_MOVE = 1e-3
+_MANY_EMPTY = 0.15
 
 Reason = Literal["", "prices_never_moved", "prices_moved_together", "too_little_data", "no_convergence", "wide"]
 PriceCode = Literal[
@@ -40,6 +41,7 @@ PriceCode = Literal[
     "weak_instruments",
     "instruments_differ",
     "stock_unknown",
+    "empty_weeks",
     "orders_differ",
 ]
 
@@ -314,7 +316,7 @@ def _naive(cells: PriceCells) -> float:
     groups = [numbered(cells.series[sold]), numbered(cells.region[sold] * 100_000 + cells.week[sold])]
     within = absorb(np.column_stack([np.log(cells.units[sold]), cells.log_average[sold]]), groups, np.ones(len(sold)))
     below = float(within[:, 1] @ within[:, 1])
-    return float(within[:, 0] @ within[:, 1]) / below if below > _LEAST_MOVE * len(sold) * 1e-3 else np.nan
+    return float(within[:, 0] @ within[:, 1]) / below if below > _LEAST_MOVE**2 * len(sold) else np.nan
 
 
 def _findings(
@@ -346,6 +348,9 @@ def _findings(
             )
     if not stock_known and (gaps := cells.left_out.get("suspected_out_of_stock_weeks", 0)):
         found.append(PriceFinding(code="stock_unknown", figures={"weeks": float(gaps)}))
+    empty = float((cells.units == 0.0).mean()) if len(cells) else 0.0
+    if fit.usable and empty > _MANY_EMPTY:
+        found.append(PriceFinding(code="empty_weeks", figures={"share": empty}))
     if fit.usable and np.isfinite(fit.of_orders) and abs(fit.value - fit.of_orders) > 2.0 * fit.wide_se + 0.2:
         found.append(PriceFinding(code="orders_differ", figures={"units": fit.value, "orders": fit.of_orders}))
     return found

@@ -93,6 +93,10 @@ _PRICE_FINDINGS: Mapping[PriceCode, Callable[[PriceFinding, NumberFormat], str]]
         f"No table of stock is there. {numbers.count(finding.figures['weeks'])} weeks without any sale of products "
         "that usually sell were taken as out of stock and left out."
     ),
+    "empty_weeks": lambda finding, numbers: (
+        f"In {numbers.share(finding.figures['share'])} of the weeks a product sold nothing, so that its price is a "
+        "guess: the true elasticity may lie further from 0. A table of list prices by day would tell."
+    ),
     "orders_differ": _orders_differ,
 }
 

@@ -119,6 +119,12 @@ def test_rows_are_accounted_for_by_rule() -> None:
     assert [left_out[rule] for rule in rules] == [1, 1, 1, 1, 1]
 
 
+def test_slow_products_come_with_a_warning_and_fast_ones_do_not() -> None:
+    slow, fast = (estimate_elasticity(price_shop(seed=1, pace=pace)[0]) for pace in (0.7, 20.0))
+    assert "empty_weeks" in {finding.code for finding in slow.findings}
+    assert "empty_weeks" not in {finding.code for finding in fast.findings}
+
+
 def test_a_strong_prior_holds_the_estimate() -> None:
     lines, _ = price_shop(seed=1)
     estimate = estimate_elasticity(lines, prior=PricePrior(mean=-5.0, sd=0.01))
