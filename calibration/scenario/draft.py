@@ -70,8 +70,10 @@ class Draft:
         own = [source.entry(path) for path, source in self.sources.items()]
         whole: Plain = {**self.data, "provenance": [*self.taken_over, *own]}
         model = check_document(Document(data=whole, file="calibrated scenario"))
-        used = _used(model, [*cast("list[Plain]", whole["provenance"]), *self._outspoken(model)])
+        whole["provenance"] = [*cast("list[Plain]", whole["provenance"]), *self._outspoken(model)]
+        model = check_document(Document(data=whole, file="calibrated scenario"))
         missing = [self.unsourced.entry(path) for path in uncovered(model)]
+        used = _heard(model, cast("list[Plain]", whole["provenance"]))
         return Document(data={**self.data, "provenance": [*used, *missing]}, file="calibrated scenario")
 
     def _outspoken(self, model: ScenarioDocument) -> Iterator[Plain]:
@@ -86,12 +88,10 @@ class Draft:
                 yield ours.entry(path)
 
 
-def _used(model: ScenarioDocument, entries: object) -> list[Plain]:
-    """Entries that speak for something; one that a renamed or dropped part has left behind would only mislead."""
-    from xbopt.core.scenario.provenance import unused_patterns
-
-    idle = set(unused_patterns(model))
-    return [entry for entry in cast("list[Plain]", entries) if entry["path"] not in idle]
+def _heard(model: ScenarioDocument, entries: list[Plain]) -> list[Plain]:
+    """Entries that speak for some number; one that others have replaced everywhere would only mislead."""
+    heard = {id(provenance_of(model, path)) for path in numeric_paths(model)}
+    return [plain for plain, entry in zip(entries, model.provenance, strict=True) if id(entry) in heard]
 
 
 def rounded(value: float, digits: int = _DIGITS) -> float:
