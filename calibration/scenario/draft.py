@@ -68,13 +68,15 @@ class Draft:
         """
         # Of entries that say as much about a path the last one counts, and that has to be ours.
         own = [source.entry(path) for path, source in self.sources.items()]
-        whole: Plain = {**self.data, "provenance": [*self.taken_over, *own]}
-        model = check_document(Document(data=whole, file="calibrated scenario"))
-        whole["provenance"] = [*cast("list[Plain]", whole["provenance"]), *self._outspoken(model)]
-        model = check_document(Document(data=whole, file="calibrated scenario"))
+        entries = [*self.taken_over, *own]
+        entries += self._outspoken(self._checked(entries))
+        model = self._checked(entries)
         missing = [self.unsourced.entry(path) for path in uncovered(model)]
-        used = _heard(model, cast("list[Plain]", whole["provenance"]))
+        used = _heard(model, entries)
         return Document(data={**self.data, "provenance": [*used, *missing]}, file="calibrated scenario")
+
+    def _checked(self, entries: list[Plain]) -> ScenarioDocument:
+        return check_document(Document(data={**self.data, "provenance": entries}, file="calibrated scenario"))
 
     def _outspoken(self, model: ScenarioDocument) -> Iterator[Plain]:
         """Entries by full path where a pattern of the market started from would speak louder than ours for a part."""
