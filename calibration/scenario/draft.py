@@ -68,11 +68,15 @@ class Draft:
         """
         # Of entries that say as much about a path the last one counts, and that has to be ours.
         own = [source.entry(path) for path, source in self.sources.items()]
-        whole: Plain = {**self.data, "provenance": [*self.taken_over, *own]}
-        model = check_document(Document(data=whole, file="calibrated scenario"))
-        used = _used(model, [*cast("list[Plain]", whole["provenance"]), *self._outspoken(model)])
+        entries = [*self.taken_over, *own]
+        entries += self._outspoken(self._checked(entries))
+        model = self._checked(entries)
         missing = [self.unsourced.entry(path) for path in uncovered(model)]
+        used = _heard(model, entries)
         return Document(data={**self.data, "provenance": [*used, *missing]}, file="calibrated scenario")
+
+    def _checked(self, entries: list[Plain]) -> ScenarioDocument:
+        return check_document(Document(data={**self.data, "provenance": entries}, file="calibrated scenario"))
 
     def _outspoken(self, model: ScenarioDocument) -> Iterator[Plain]:
         """Entries by full path where a pattern of the market started from would speak louder than ours for a part."""
@@ -86,12 +90,10 @@ class Draft:
                 yield ours.entry(path)
 
 
-def _used(model: ScenarioDocument, entries: object) -> list[Plain]:
-    """Entries that speak for something; one that a renamed or dropped part has left behind would only mislead."""
-    from xbopt.core.scenario.provenance import unused_patterns
-
-    idle = set(unused_patterns(model))
-    return [entry for entry in cast("list[Plain]", entries) if entry["path"] not in idle]
+def _heard(model: ScenarioDocument, entries: list[Plain]) -> list[Plain]:
+    """Entries that speak for some number; one that others have replaced everywhere would only mislead."""
+    heard = {id(provenance_of(model, path)) for path in numeric_paths(model)}
+    return [plain for plain, entry in zip(entries, model.provenance, strict=True) if id(entry) in heard]
 
 
 def rounded(value: float, digits: int = _DIGITS) -> float:

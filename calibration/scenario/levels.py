@@ -17,6 +17,7 @@ from xbopt.agents.policies import built_in_policy
 from xbopt.calibration.customers.lifecycle import KnownBucket
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.core.arrays import FloatArray
+from xbopt.core.documents.document import Document
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
 from xbopt.env.observation import RecentResults, observe
@@ -265,7 +266,7 @@ def _play(replay: Draft, days: int) -> tuple[FloatArray, FloatArray, FloatArray]
     Returns:
         First orders and repeat orders ``(R, S)``, and first orders that one more stated visit would bring ``(S,)``.
     """
-    market = build_market(build_scenario(check_document(replay.document()), None))
+    market = build_market(build_scenario(check_document(Document(data=replay.data)), None))
     policy = built_in_policy("baseline", market)
     state, recent = initial_state(market, 1), RecentResults.empty(market, 1)
     first, again = np.zeros(state.customers.shape[1:3]), np.zeros(state.customers.shape[1:3])

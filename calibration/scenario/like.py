@@ -102,7 +102,8 @@ def _draft(model: ScenarioDocument, rate: float, *, name: str) -> Draft:
 def _elsewhere(entry: Plain, name: str) -> Plain:
     """An entry as it reads in another market: measured there is no measurement here."""
     note = str(entry.get("note", ""))
-    told = f"Taken over from {name}{f'. {note}' if note else ''}"
+    start = f"Taken over from {name}"
+    told = note if note.startswith(start) else f"{start}{f'. {note}' if note else ''}"
     mark = "E" if entry["evidence"] == "M" else entry["evidence"]
     return {**entry, "evidence": mark, "note": told[:4000]}
 

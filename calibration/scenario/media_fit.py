@@ -19,7 +19,7 @@ from xbopt.calibration.panel import read_panel
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.levels import Counted, replayed
-from xbopt.core.documents.document import Path
+from xbopt.core.documents.document import Document, Path
 from xbopt.core.panel import panel_schema
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.document import ScenarioDocument
@@ -60,7 +60,7 @@ def fit_media(
     Raises:
         CalibrationError: The panel is too short, or a test is not about it.
     """
-    scenario = build_scenario(check_document(replayed(draft, counted).document()), None)
+    scenario = build_scenario(check_document(Document(data=replayed(draft, counted).data)), None)
     prior = Prior()
     if price is not None and price.status == "measured":
         known = max(min(price.sd / abs(price.elasticity), 3.0), 0.02)
