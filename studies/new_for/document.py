@@ -14,6 +14,7 @@ from xbopt.studies.new_for.answers import Answers
 _STATED = "Stated by the seller"
 _PEOPLE_AN_ORDER = 36.0
 """People whom an order a month needs at least: three times those who order within a year."""
+_MOST_CONTACTS = 50.0
 _MOST_CURRENCIES = 30
 
 
@@ -159,6 +160,12 @@ def _audience(made: Draft) -> tuple[dict[str, dict[str, float]], dict[str, float
     people = {code: max(min(pressed[code], buyers[code]), needed[code]) for code in buyers}
     usual = defaults.ledger.general("contacts_a_week")
     made.contacts_a_week = usual * max(pressed[code] / people[code] for code in buyers)
+    if made.contacts_a_week > _MOST_CONTACTS:
+        raise UsageError(
+            f"{made.answers.wish.money} buys {made.contacts_a_week:,.0f} contacts a week with each online buyer of the "
+            f"trade in {', '.join(buyers)}; no market bears more than {_MOST_CONTACTS:g}. Take a smaller budget, or "
+            "more countries."
+        )
     by_segment = {
         code: {segment: figures(count * share) for segment, share in defaults.segment_share.items()}
         for code, count in people.items()

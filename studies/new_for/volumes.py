@@ -14,6 +14,7 @@ from xbopt.core.arrays import FloatArray
 from xbopt.core.defaults.channels import price_of_1000
 from xbopt.core.defaults.ledger import figures
 from xbopt.core.defaults.market import Fields
+from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.simulator.lifetime import repeat_probability
 from xbopt.studies.new_for.answers import DAYS_OF_A_MONTH
@@ -34,6 +35,7 @@ _MEDIA_SHARE = (0.01, 0.9)
 _MOST_OF_VISITS = 0.6
 """Media bring at most this share of the visits; where they would bring more, visits convert worse than was said."""
 _MOST_HELD = 0.5
+_MOST_CUSTOMERS = 0.99
 _LEAST_COST = 0.25
 _LARGEST_MOVE = 4.0
 
@@ -251,8 +253,11 @@ def _fit_repeats(made: Draft, document: ScenarioDocument, wanted: _Wanted) -> fl
 
 
 def _fill_customers(made: Draft) -> None:
-    customers = customers_after_a_year(made.document())
-    for region, row in zip(made.items("regions"), customers, strict=True):
+    document = made.document()
+    people = build_scenario(document).population
+    customers = customers_after_a_year(document)
+    most = _MOST_CUSTOMERS * people / np.maximum(customers.sum(axis=2), 1e-9)  # rounding must leave somebody to win
+    for region, row in zip(made.items("regions"), customers * np.minimum(most, 1.0)[..., None], strict=True):
         region["customers"] = {
             segment: {bucket: figures(float(people)) for bucket, people in zip(_BUCKETS, cell, strict=True)}
             for segment, cell in zip(made.defaults.segments, row, strict=True)

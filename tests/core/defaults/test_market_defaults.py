@@ -107,7 +107,7 @@ def test_a_parcel_takes_the_route_between_the_zones(origin, country, route):
         ({"trade": "electronic"}, "Did you mean"),
         ({"countries": ["Germny"]}, "Did you mean Germany"),
         ({"channels": ["serch"]}, "Did you mean"),
-        ({"base_currency": "XXX"}, "No rate of the currency 'XXX'"),
+        ({"base_currency": "XAG"}, "No rate of the currency 'XAG'"),
     ],
 )
 def test_unknown_names_are_refused_with_the_nearest(changes, words):
