@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import dedent, indent
 from typing import cast
 
 import yaml
@@ -108,6 +109,9 @@ def _with_spreads(text: str) -> str:
         text = text[: stated.end()] + lines + text[stated.end() :]
     else:
         text = text.rstrip("\n") + f"\n\nuncertainty:\n{lines}"
-    if re.search(r"(?m)^provenance:\n", text):
+    stands = re.search(r"(?m)^provenance:\n(?P<indent> *)-", text)
+    if stands:
+        # Some writers of YAML indent the items of a list, some do not; all items of one list stand alike.
+        sources = indent(dedent(sources), stands["indent"])
         return re.sub(r"(?m)^provenance:\n", lambda _: f"provenance:\n{sources}", text, count=1)
     return text.rstrip("\n") + f"\n\nprovenance:\n{sources}"
