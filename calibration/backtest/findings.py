@@ -125,7 +125,7 @@ def _about_scores(about: Literal["held_out", "rolling"], scores: ForecastScores)
             "better_than_seasonal_naive",
             "not_told_from_seasonal_naive",
         )
-    inside = round(scores.covered * scores.weeks)
+    inside = round(scores.covered * scores.weeks) if scores.weeks else 0
     if scores.weeks < _FEWEST_JUDGED:
         add("few_weeks", weeks=float(scores.weeks))
     elif scores.covered < _NARROW and binom.cdf(inside, scores.weeks, BAND) < _CHANCE:

@@ -1,5 +1,8 @@
 """The records that a scenario is held against: a data folder's panel, cut to its regions and channels."""
 
+# pyarrow ships without complete type information, so that its tables have no known type here.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xbopt.calibration.panel import CalibrationPanel, read_panel  # pyright: ignore[reportUnknownVariableType]
+from xbopt.calibration.panel import CalibrationPanel, read_panel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.core.errors import PanelError
