@@ -70,6 +70,7 @@ def margin_of_days(scenario: Scenario, world: Any, days: int = 4) -> float:
         ("channels.search.price.bid_up", 1.4),
         ("channels.email.visit_quality", 1.2),
         ("channels.search.adstock.half_life_days", 2.0),
+        ("segments.adults.customer_conversion", 1.3),
         ("segments.adults.price_memory.deal_gain", 1.5),
         ("segments.youth.price_memory.half_life_days", 0.5),
         ("discounts.pull_forward.borrowed_frac", 1.3),
