@@ -23,6 +23,7 @@ XboptError                      1  internal error
 │   └── UncertainStoreError     2  nobody knows whether the entries reached the store
 ├── TamperedStoreError          5  the chain of a decision store is broken
 ├── SolverError                 1  the solver did not converge, so there is no plan
+├── RegressionError             1  a regression did not converge: nothing is known about its coefficients
 └── ProblemError                2  a request that the service answers with a problem document
 """
 

@@ -224,9 +224,9 @@ def _from_own_morning(replay: Replay, market: MarketParameters) -> Replay:
 
 
 def _measure(counts: FloatArray, name: Measure) -> FloatArray:
-    """A measure from counts of visits, first orders, further orders and revenue ``(..., 4)``."""
-    visits, first, further, revenue = np.moveaxis(counts, -1, 0)
-    return {"orders": first + further, "net_revenue": revenue, "visits": visits, "new_customers": first}[name]
+    """A measure from counts of visits, orders, first ones and revenue ``(..., 4)``."""
+    visits, orders, first, revenue = np.moveaxis(counts, -1, 0)
+    return {"orders": orders, "net_revenue": revenue, "visits": visits, "new_customers": first}[name]
 
 
 def _compared(actual: FloatArray, worlds: FloatArray) -> Compared:

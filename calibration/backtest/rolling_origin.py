@@ -124,11 +124,11 @@ def _market_worlds(fit: MarketFit, panel: CalibrationPanel, seed: int) -> FloatA
     theta = fit.theta_draws(_DRAWS)
     replay = replay_of(fit.scenario, panel)
     counts = replay.play(fit.space.sampled(theta), seed=seed, worlds=_FIRST_WORLD + np.arange(_DRAWS))
-    first, further = replay.kinds.index("first"), replay.kinds.index("repeat")
-    worlds = weekly(counts[..., [first, further]], panel.days - WINDOW_WEEKS * WEEK).sum(axis=-1)
+    orders = replay.kinds.index("orders")
+    worlds = weekly(counts[..., [orders]], panel.days - WINDOW_WEEKS * WEEK)[..., 0]
     mean = worlds.mean(axis=0)
     # Records that scatter more than the market's own noise go on doing so.
-    wider = float(np.sqrt(fit.likelihood.noise.inflation[[first, further]].max()))
+    wider = float(np.sqrt(fit.likelihood.noise.inflation[orders]))
     return np.maximum(mean + (worlds - mean) * wider, 0.0)
 
 
@@ -136,5 +136,4 @@ def _expected_orders(scenario: Scenario, panel: CalibrationPanel) -> FloatArray:
     """Weekly orders that the scenario's own market expects ``(W, R)``."""
     replay = replay_of(scenario, panel)
     counts = replay.play(as_stated(scenario, average_world(), 1))[0]
-    first, further = replay.kinds.index("first"), replay.kinds.index("repeat")
-    return weekly(counts[..., [first, further]], 0).sum(axis=-1)
+    return weekly(counts[..., [replay.kinds.index("orders")]], 0)[..., 0]

@@ -61,11 +61,14 @@ def build_scenario(document: ScenarioDocument, draws: JointDraws | None = None) 
 
 
 def _hash(document: ScenarioDocument, draws: JointDraws | None) -> str:
-    """By the content of the draws, not by the name of their file."""
+    """By the content of the draws, not by the name of their file.
+
+    What is left empty does not count, so that a new optional field of the format changes no hash of before.
+    """
     if draws is not None:
         unsure = document.uncertainty.model_copy(update={"draws": draws.digest})
         document = document.model_copy(update={"uncertainty": unsure})
-    return hashlib.sha256(document.model_dump_json().encode()).hexdigest()[:16]
+    return hashlib.sha256(document.model_dump_json(exclude_none=True).encode()).hexdigest()[:16]
 
 
 def weights_of(weights: Mapping[str, float], names: Sequence[str]) -> FloatArray:

@@ -213,7 +213,7 @@ def test_a_currency_rate_is_held_against_the_ecb(rate: float, verdict: str, hint
 
 
 def test_a_currency_that_the_table_lacks_is_not_judged() -> None:
-    signs = stated(plain(market__currencies={"EUR": {"rate": 1.0}, "VND": {"rate": 3.3e-5}}))
+    signs = stated(plain(market__currencies={"EUR": {"rate": 1.0}, "XAF": {"rate": 0.0015}}))
     assert signs["currency_rate"].verdict == "not applicable"
 
 
