@@ -72,7 +72,9 @@ class Privacy(Section):
 
     key_fingerprint: str = Field(default="", description="of the key of the pseudonyms; the key itself is not here")
     k: int = Field(default=0, description="fewest customers that share a region")
-    rows_coarsened: int = Field(default=0, description="rows whose region was emptied, since fewer share it")
+    rows_coarsened: int = Field(
+        default=0, description="cells of regions and discount codes emptied, since fewer share them"
+    )
     small_countries: tuple[str, ...] = Field(default=(), description="countries with fewer customers; they stay named")
 
 

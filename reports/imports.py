@@ -128,7 +128,8 @@ def folder_lines(result: "ImportResult") -> list[str]:
         )
     if privacy.rows_coarsened:
         lines.append(
-            f"Regions that fewer than {privacy.k} customers share were emptied in {privacy.rows_coarsened:,} rows."
+            f"Regions and discount codes that fewer than {privacy.k} customers share were emptied, "
+            f"{privacy.rows_coarsened:,} cells in all."
         )
     if privacy.small_countries:
         lines.append(

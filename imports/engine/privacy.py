@@ -80,11 +80,11 @@ def pseudonyms(file: Path, *, into: Path) -> Pseudonyms:
 
 @dataclass(frozen=True, slots=True)
 class Coarsened:
-    """Orders whose regions enough customers share.
+    """Orders whose regions and discount codes enough customers share.
 
     Attributes:
         rows: The orders.
-        emptied: How many rows lost their region.
+        emptied: How many cells of regions and codes were emptied.
         small_countries: Countries with fewer customers than that.
     """
 
@@ -94,25 +94,28 @@ class Coarsened:
 
 
 def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
-    """Empty the region of orders where fewer than ``k`` customers share country and region.
+    """Empty the region and the discount code of orders where fewer than ``k`` customers share it.
 
-    This is k-anonymity (Sweeney 2002) of the one quasi-identifier that a scenario can do without: money, goods and days
-    of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it; countries with
-    fewer customers are named. Where a customer is unknown, each order counts as one.
+    This is k-anonymity (Sweeney 2002) of what a scenario can do without; codes are often made out to persons. Money,
+    goods and days of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it;
+    countries with fewer customers are named. Where a customer is unknown, each order counts as one.
     """
     import polars as pl
 
     person = pl.coalesce("customer", "order_id").n_unique().alias("__persons")
-    by_region = orders.group_by("country", "region").agg(person, pl.len().alias("__rows")).collect(engine="streaming")
-    small = by_region.filter((pl.col("__persons") < k) & pl.col("region").is_not_null())
     by_country = orders.group_by("country").agg(person).collect(engine="streaming")
     rare = by_country.filter((pl.col("__persons") < k) & pl.col("country").is_not_null())["country"].sort().to_list()
-    if small.is_empty():
-        return Coarsened(orders, 0, tuple(rare))
-    marked = small.lazy().select("country", "region", pl.lit(value=True).alias("__small"))
-    rows = (
-        orders.join(marked, on=["country", "region"], how="left", nulls_equal=True, maintain_order="left")
-        .with_columns(pl.when(pl.col("__small")).then(None).otherwise("region").alias("region"))
-        .drop("__small")
-    )
-    return Coarsened(rows, int(small["__rows"].sum()), tuple(rare))
+    rows, emptied = orders, 0
+    for keys in (("country", "region"), ("promotion",)):
+        shared = orders.group_by(keys).agg(person, pl.len().alias("__rows")).collect(engine="streaming")
+        small = shared.filter((pl.col("__persons") < k) & pl.col(keys[-1]).is_not_null())
+        if small.is_empty():
+            continue
+        emptied += int(small["__rows"].sum())
+        marked = small.lazy().select(*keys, pl.lit(value=True).alias("__small"))
+        rows = (
+            rows.join(marked, on=list(keys), how="left", nulls_equal=True, maintain_order="left")
+            .with_columns(pl.when(pl.col("__small")).then(None).otherwise(pl.col(keys[-1])).alias(keys[-1]))
+            .drop("__small")
+        )
+    return Coarsened(rows, emptied, tuple(rare))
