@@ -24,7 +24,7 @@ from scipy.stats import kstest, norm
 
 from xbopt.calibration.fit.findings import FindingCode
 from xbopt.calibration.fit.lift_tests import LiftTest
-from xbopt.calibration.fit.market_fit import MarketFit, fit_market
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
 from xbopt.calibration.fit.recovery import KnownMarket, deal_weeks, known_market, planned_panel, varied_spend
 from xbopt.calibration.fit.returns import added_revenue
 from xbopt.core.arrays import FloatArray
@@ -34,6 +34,8 @@ from xbopt.core.scenario.scenario import Scenario
 
 START = date(2025, 1, 6)
 COLD = -1.1
+TINY = (28 + 12 * 7, 1, 32)
+"""Days, panels and sampled worlds of the tiny mode."""
 _TEST_DAYS = (210, 238)
 _TEST_AFTER = 14
 _TEST_SE = 0.1
@@ -161,9 +163,9 @@ def lift_test(market: KnownMarket, fit: MarketFit) -> LiftTest:
     return replace(test, lift=true_lift, se=_TEST_SE * abs(true_lift))
 
 
-def judge(study: str, market: KnownMarket, scenario: Scenario, tally: Tally, seed: int) -> None:
+def judge(study: str, market: KnownMarket, scenario: Scenario, tally: Tally, seed: int, worlds: int) -> None:
     started = time.process_time()
-    fit = fit_market(scenario, market.panel, seed=1)
+    fit = fit_market(scenario, market.panel, seed=1, worlds=worlds)
     tally.seconds.append(time.process_time() - started)
     truth = truth_of(fit, market)
     for p, one in enumerate(fit.parameters):
@@ -185,7 +187,7 @@ def judge(study: str, market: KnownMarket, scenario: Scenario, tally: Tally, see
         tally.said.append(bool(codes & {"cold_start", "longer_warm_up"}))
     elif study == "lift":
         test = lift_test(market, fit)
-        tested = fit_market(scenario, market.panel, tests=[test], seed=1)
+        tested = fit_market(scenario, market.panel, tests=[test], seed=1, worlds=worlds)
         at = fit.returns.channels.index(test.channel)
         before, after = (one.returns.sd(one.covariance)[at] for one in (fit, tested))
         tally.figures.append(float(after / before))
@@ -212,10 +214,10 @@ STUDIES: dict[str, Callable[[], Scenario]] = {
 }
 
 
-def run(study: str, panels: range, days: int) -> Tally:
+def run(study: str, panels: range, days: int, worlds: int = NOISE_WORLDS) -> Tally:
     scenario, tally = STUDIES[study](), Tally()
     for seed in panels:
-        judge(study, known(study, scenario, days, seed), scenario, tally, seed)
+        judge(study, known(study, scenario, days, seed), scenario, tally, seed, worlds)
     print(f"\n{study}: {len(panels)} panels of {days} days, {np.median(tally.seconds):.0f} s of processor time each")
     for family, errors in tally.errors.items():
         told = np.array(tally.identified.get(family, []))
@@ -239,11 +241,11 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=364)
     parser.add_argument("--tiny", action="store_true", help="one short panel a study")
     options = parser.parse_args()
-    days, panels = (28 + 12 * 7, 1) if options.tiny else (options.days, options.panels)
+    days, panels, worlds = TINY if options.tiny else (options.days, options.panels, NOISE_WORLDS)
     for study in options.studies or STUDIES:
         if options.tiny and study == "lift":
             continue
-        run(study, range(options.first, options.first + panels), days)
+        run(study, range(options.first, options.first + panels), days, worlds)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ FindingCode = Literal[
     "no_tests",
     "contrast_unknown",
     "steady_spend",
+    "visits_alone",
     "test_disagrees",
 ]
 _CERTAIN = 3.0
@@ -110,6 +111,11 @@ def findings_of(
         Finding(code="steady_spend", place=channel, figure=float(judged.moved[:, c].max()))
         for c, channel in enumerate(channels)
         if channel in steady
+    ]
+    found += [
+        Finding(code="visits_alone", place=one.name, figure=one.ratio)
+        for one in judged.returns
+        if one.held_back == "visits_alone"
     ]
     for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
         if abs(residual) > _CERTAIN:

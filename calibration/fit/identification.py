@@ -3,7 +3,8 @@
 A ratio of 1 says that the data told nothing, 0 that they told everything: posterior over prior standard deviation. A
 parameter alone can hide that only a sum is known: two channels that always ran together have a ratio of 0.71 each, and
 their contrast one of 1. So contrasts and the directions of the whole posterior are looked at too, and everything is
-looked at again with slack in what the model takes for granted.
+looked at again with slack in what the model takes for granted. What a channel brings is looked at without any belief
+in what its visits are worth: clicks alone measure visits, and no return.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ MOVED = 1.5
 """Spend of the 90th over the 10th percentile of weeks; below it curvature and carry-over are not measured."""
 
 Verdict = Literal["measured", "partly", "prior_only"]
-HeldBack = Literal["", "contrast", "steady_spend"]
+HeldBack = Literal["", "contrast", "steady_spend", "visits_alone"]
 _SHOWN = 3
 _LEAST_WEIGHT = 0.3
 
@@ -35,7 +36,7 @@ class Identified:
     Attributes:
         kind: One parameter, a channel's incremental return, the contrast of two returns, or a direction.
         name: The parameter, the channel, ``channel - channel``, or the direction's largest parts.
-        ratio: Posterior over prior standard deviation, with slack.
+        ratio: Posterior over prior standard deviation, with slack; of returns and contrasts by what orders tell.
         without_slack: The same if the model is taken at its word.
         verdict: What may be said of it.
         held_back: Why a verdict is worse than its ratio; empty where it is not.
@@ -83,6 +84,7 @@ def identification(
     returns: IncrementalReturns,
     covariance: FloatArray,
     with_slack: FloatArray,
+    by_orders: FloatArray,
     weekly_spend: FloatArray,
 ) -> Identification:
     """Judge a posterior.
@@ -92,14 +94,17 @@ def identification(
         returns: What channels add.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
         with_slack: The same with slack.
+        by_orders: The same with slack, and with next to no prior on what a channel's visits are worth.
         weekly_spend: Spend by week, region and channel ``(W, R, C)``.
     """
     moved = _moved(weekly_spend)
-    contrasts = _contrasts(returns, covariance, with_slack)
+    contrasts = _contrasts(returns, covariance, by_orders)
     unknown = {channel for one in contrasts if one.ratio > PRIOR_ONLY for channel in one.name.split(" - ")}
     steady = {
         channel for c, channel in enumerate(space.market.scenario.channels) if moved[:, c].max(initial=1.0) < MOVED
     }
+    of_channels = _returns(returns, covariance, with_slack, by_orders, unknown)
+    visits_alone = {one.name for one in of_channels if one.held_back == "visits_alone"}
     parameters: list[Identified] = []
     for p, parameter in enumerate(space.parameters):
         row = space.factor[p]
@@ -109,6 +114,8 @@ def identification(
             held = "steady_spend"
         elif parameter.channel in unknown and parameter.kind in ("return", "visit_quality"):
             held = "contrast"
+        elif parameter.channel in visits_alone and parameter.kind == "return":
+            held = "visits_alone"
         verdict = "prior_only" if held else _verdict(ratio)
         parameters.append(
             Identified(
@@ -122,7 +129,7 @@ def identification(
         )
     return Identification(
         parameters=tuple(parameters),
-        returns=_returns(returns, covariance, with_slack, unknown),
+        returns=of_channels,
         contrasts=contrasts,
         directions=_directions(space, covariance, with_slack),
         moved=moved,
@@ -138,17 +145,28 @@ def _verdict(ratio: float) -> Verdict:
 
 
 def _ratio(direction: FloatArray, covariance: FloatArray) -> float:
-    """Posterior over prior sd of a linear combination, given in standardised coordinates ``(P,)``."""
-    return float(np.sqrt(direction @ covariance @ direction / (direction @ direction)))
+    """Posterior over prior sd of a linear combination, given in standardised coordinates ``(P,)``.
+
+    What is looser than the prior once the prior is loosened was told nothing: 1.
+    """
+    return min(float(np.sqrt(direction @ covariance @ direction / (direction @ direction))), 1.0)
 
 
 def _returns(
-    returns: IncrementalReturns, covariance: FloatArray, with_slack: FloatArray, unknown: set[str]
+    returns: IncrementalReturns,
+    covariance: FloatArray,
+    with_slack: FloatArray,
+    by_orders: FloatArray,
+    unknown: set[str],
 ) -> tuple[Identified, ...]:
     found: list[Identified] = []
     for channel, direction in zip(returns.channels, returns.gradient, strict=True):
-        ratio = _ratio(direction, with_slack)
-        held: HeldBack = "contrast" if channel in unknown and ratio <= PRIOR_ONLY else ""
+        ratio = _ratio(direction, by_orders)
+        held: HeldBack = ""
+        if ratio > PRIOR_ONLY >= _ratio(direction, with_slack):
+            held = "visits_alone"
+        elif channel in unknown and ratio <= PRIOR_ONLY:
+            held = "contrast"
         found.append(
             Identified(
                 kind="return",
@@ -162,11 +180,11 @@ def _returns(
     return tuple(found)
 
 
-def _contrasts(returns: IncrementalReturns, covariance: FloatArray, with_slack: FloatArray) -> tuple[Identified, ...]:
+def _contrasts(returns: IncrementalReturns, covariance: FloatArray, by_orders: FloatArray) -> tuple[Identified, ...]:
     found: list[Identified] = []
     for one, other in combinations(range(len(returns.channels)), 2):
         direction = returns.gradient[one] - returns.gradient[other]
-        ratio = _ratio(direction, with_slack)
+        ratio = _ratio(direction, by_orders)
         found.append(
             Identified(
                 kind="contrast",

@@ -31,6 +31,7 @@ WARM_UP_DAYS = 28
 _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
 _WIDE = 1.96
+_UNTOLD_SD = 1.0
 NOISE_WORLDS = 256
 """Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
 
@@ -163,8 +164,8 @@ def fit_market(
     covariance = _covariance(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
     returns = incremental_returns(likelihood, optimum.z)
-    slack = _with_slack(likelihood, optimum, covariance)
-    judged = identification(likelihood.space, returns, covariance, slack, spend)
+    slack, by_orders = _with_slack(likelihood, optimum, covariance)
+    judged = identification(likelihood.space, returns, covariance, slack, by_orders, spend)
     return MarketFit(
         scenario=scenario,
         likelihood=likelihood,
@@ -235,13 +236,23 @@ def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
     return np.asarray(inverse * np.outer(wider, wider), dtype=np.float64)
 
 
-def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:
-    """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one."""
+def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one.
+
+    The second one takes nothing for granted about what a channel's visits are worth either: clicks tell how many
+    visits came, and only orders and lift tests what they brought.
+    """
     regions, _, channels, _ = likelihood.replay.market.shape
     slack = slack_of(likelihood.replay.days, regions, channels)
     derivatives = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE)
     both = np.concatenate([optimum.jacobian, derivatives], axis=1)
-    count = len(optimum.z)
-    wider = np.linalg.inv(both.T @ both + np.eye(both.shape[1]))[:count, :count]
+    count, space = len(optimum.z), likelihood.space
+    untold = np.ones(both.shape[1])
+    worth = space.of_kind("visit_quality")
+    untold[worth] = np.minimum(space.sd[worth] / _UNTOLD_SD, 1.0) ** 2
     # What slack adds, on top of what the covariance holds already.
-    return covariance + (wider - np.linalg.inv(optimum.precision))
+    held = covariance - np.linalg.inv(optimum.precision)
+    slack, by_orders = (
+        held + np.linalg.inv(both.T @ both + np.diag(prior))[:count, :count] for prior in (np.ones_like(untold), untold)
+    )
+    return slack, by_orders

@@ -83,11 +83,13 @@ def noise_of(sampled: FloatArray, expected: FloatArray, observed: FloatArray) ->
     sd = np.sqrt(np.maximum(variance, 1.0))
     deviation = (sampled - mean) / sd
     weeks, regions, kinds = expected.shape
+    # What a region never counts must not stand beside what it counts as if it had been met exactly.
+    told = used.any(axis=0)
     lag, first, later = (np.zeros((regions, kinds, kinds)) for _ in range(3))
     for region in range(regions):
-        one = deviation[:, :, region]
+        one = deviation[:, :, region] * told[region]
         now = contract("bwk,bwl->kl", one, one) / (worlds * weeks)
-        now += np.diag((1.0 - variance[:, region] / sd[:, region] ** 2).mean(axis=0))
+        now += np.diag(np.where(told[region], (1.0 - variance[:, region] / sd[:, region] ** 2).mean(axis=0), 1.0))
         then = contract("bwk,bwl->kl", one[:, 1:], one[:, :-1]) / (worlds * max(weeks - 1, 1))
         lag[region] = np.asarray(np.linalg.solve(now, then.T), dtype=np.float64).T
         first[region] = _inverse_root(now)

@@ -43,12 +43,16 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "xbopt calibrate --tests TESTS.csv."
     ),
     "contrast_unknown": lambda f, _n: (
-        f"Of {f.place} only the sum is told, since they ran together: which of the two brings it is prior only. Stop "
-        "one of them in some regions for four weeks."
+        f"The data do not tell {f.place} apart: which of the two brings it is prior only. Stop one of them in some "
+        "regions for four weeks."
     ),
     "steady_spend": lambda f, _n: (
         f"Spend on {f.place} hardly changed, so nothing tells how its response bends and lasts: curvature and "
         "carry-over are prior only. Halve and double it in turns, by region."
+    ),
+    "visits_alone": lambda f, _n: (
+        f"The visits of {f.place} are counted, but orders do not tell what they are worth: its return rests on the "
+        "prior of that. A test that stops the channel in some regions for four weeks would tell it."
     ),
     "test_disagrees": lambda f, n: (
         f"The test of {f.place} and the panel disagree by {n.decimal(abs(f.figure))} standard errors. One of the two "

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from tests.worlds import document, scenario_of
+from xbopt.calibration.fit.decomposition import causes, fitted_weeks, response_curves
 from xbopt.calibration.fit.draws import write_draws
 from xbopt.calibration.fit.market_fit import MarketFit, fit_market
+from xbopt.calibration.fit.noise import weekly
 from xbopt.calibration.fit.parameters import parameter_space
 from xbopt.calibration.fit.predictive import prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
@@ -127,6 +129,58 @@ def test_spend_in_the_wrong_currency_makes_the_prior_nonsense(small: Scenario, p
         else:
             with pytest.raises(CalibrationError, match="Incremental ROAS"):
                 refuse_nonsense(tuple(one for one in signs if one.sign == "incremental_roas"))
+
+
+def test_clicks_alone_measure_no_return(fit: MarketFit, small: Scenario) -> None:
+    steady = planned_panel(date(2026, 3, 2), varied_spend(small, DAYS, seed=3, spread=0.0))
+    still = fit_market(small, records(small, steady)[0], seed=1, worlds=32)
+    verdicts = {one.name: one.verdict for one in still.identification.returns}
+    assert verdicts == dict.fromkeys(("search", "social", "email"), "prior_only")
+    # With what the model takes a visit to be worth, clicks would seem to tell them.
+    assert all(one.without_slack < 0.5 for one in still.identification.returns)
+    assert "visits_alone" in {finding.code for finding in still.findings}
+    assert fit.identification.returns[0].verdict == "measured"
+
+
+def test_causes_sum_to_what_the_fit_sold_and_channels_bring_their_return(fit: MarketFit) -> None:
+    parts = {cause.name: cause for cause in causes(fit)}
+    assert list(parts) == ["base", "search", "social", "email", "discounts", "season"]
+    expected = fitted_weeks(fit).expected / fit.likelihood.noise.ratio
+    summed = np.stack([cause.weekly for cause in parts.values()]).sum(axis=0)
+    np.testing.assert_allclose(summed, expected[..., -1].sum(axis=1))
+    spend = fit.replay.panel.spend[fit.likelihood.first :].sum(axis=(0, 1, 2))
+    for channel, log, paid in zip(fit.returns.channels, fit.returns.log, spend, strict=True):
+        assert parts[channel].total == pytest.approx(np.exp(log) * paid)
+        assert 0.0 < parts[channel].low < parts[channel].total < parts[channel].high
+    # No day of this panel had a discount.
+    assert parts["discounts"].total == 0.0
+    assert np.abs(parts["season"].weekly).max() > 0.0
+    assert 0.0 < parts["base"].total < expected[..., -1].sum()
+
+
+def test_fitted_weeks_lie_beside_the_records_of_the_same_days(fit: MarketFit) -> None:
+    weeks = fitted_weeks(fit)
+    panel = fit.replay.panel
+    assert weeks.weeks[0] == date(2026, 3, 30)
+    assert (weeks.weeks[-1] - weeks.weeks[0]).days == 7 * 7
+    np.testing.assert_allclose(weeks.observed[0, :, -3], panel.orders[28:35].sum(axis=0))
+    assert (weeks.low <= weeks.expected).all()
+    # The records are expected counts: nearly all lie well within a week's noise.
+    assert ((weeks.observed > weeks.low) & (weeks.observed < weeks.high)).mean() > 0.95
+
+
+def test_response_curves_start_at_nothing_and_rise_through_what_was_spent(fit: MarketFit) -> None:
+    brought = {cause.name: cause.total / 8 for cause in causes(fit)}
+    by_week = weekly(fit.replay.panel.spend.sum(axis=2)[None], 28)[0].sum(axis=1)
+    for c, curve in enumerate(response_curves(fit, (0.0, 0.5, 1.0, 2.0))):
+        assert curve.revenue[0] == curve.low[0] == curve.high[0] == curve.spend[0] == 0.0
+        assert (np.diff(curve.revenue) > 0.0).all()
+        assert (np.diff(curve.spend) > 0.0).all()
+        assert (curve.low[1:] < curve.revenue[1:]).all()
+        assert (curve.revenue[1:] < curve.high[1:]).all()
+        assert curve.spend[2] == pytest.approx(by_week[:, c].mean())
+        assert curve.revenue[2] == pytest.approx(brought[curve.channel])
+        assert by_week[:, c].min() <= curve.seen[0] < curve.spend[2] < curve.seen[1] <= by_week[:, c].max()
 
 
 @pytest.mark.statistical

@@ -50,6 +50,20 @@ def test_unknown_counts_are_not_scored() -> None:
     assert np.isfinite(noise.whitened(noise.standardised(expected * 1.1, observed))).all()
 
 
+@pytest.mark.statistical
+def test_kinds_that_are_never_counted_leave_the_others_independent() -> None:
+    expected = np.full((WEEKS, REGIONS, KINDS), 100.0)
+    observed = expected.copy()
+    observed[..., 1] = np.nan
+    noise = noise_of(autoregressive(600, 1), expected, observed)
+    white = noise.whitened(noise.standardised(expected, autoregressive(400, 2)))
+    counted = white.reshape(400, WEEKS, REGIONS, KINDS)[..., [0, 2]]
+    cov = np.cov(counted.reshape(400 * WEEKS, -1), rowvar=False)
+    # 12,000 weeks: five standard errors of a variance are 0.065, and the noise was read off 600 worlds.
+    assert np.abs(cov - np.eye(REGIONS * 2)).max() < 0.09
+    assert (white.reshape(400, WEEKS, REGIONS, KINDS)[..., 1] == 0.0).all()
+
+
 def test_records_that_scatter_more_than_the_market_make_its_noise_larger() -> None:
     expected = np.full((WEEKS, REGIONS, KINDS), 100.0)
     noise = noise_of(autoregressive(300, 1), expected, expected)
