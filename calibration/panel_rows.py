@@ -137,7 +137,7 @@ def _one_world(name: str, table: "pa.Table", world: int | None) -> "pa.Table":
     found = sorted({value for value in column.unique().to_pylist() if value is not None})
     if world is None:
         if len(found) > 1:
-            raise PanelError(f"{name} holds {len(found)} simulated worlds; say which one to take: {found[0]}.")
+            raise PanelError(f"{name} holds {len(found)} simulated worlds; say which one to take (--world {found[0]}).")
         return table
     if world not in found:
         raise PanelError(f"{name} has no world {world}; it holds {', '.join(map(str, found[:8])) or 'real records'}.")

@@ -31,13 +31,25 @@ _FEW_CLUSTERS = 20
 _BLOCK_WEEKS = 8
 _LEAST_MOVE = 1e-3
 _MANY_EMPTY = 0.15
+ELASTICITY_RANGE = (-12.0, -0.05)
+"""What a scenario's format holds; the estimates published (Bijmolt et al. 2005) lie within but for few."""
 
-Reason = Literal["", "prices_never_moved", "prices_moved_together", "too_little_data", "no_convergence", "wide"]
+Reason = Literal[
+    "",
+    "prices_never_moved",
+    "prices_moved_together",
+    "too_little_data",
+    "no_convergence",
+    "wide",
+    "wrong_sign",
+    "out_of_range",
+]
 PriceCode = Literal[
     "quantity_breaks",
     "other_currency",
     "mostly_promotions",
     "smooth_season",
+    "no_instrument",
     "weak_instruments",
     "instruments_differ",
     "stock_unknown",
@@ -184,10 +196,11 @@ def estimate_elasticity(
     fit = _fit(cells, table)
     findings = [*_findings(cells, breaks, usable.dropped, fit, stock_known=stock is not None)]
     posterior, sd = known.mean, known.sd
-    if fit.usable:
+    reason = fit.reason or _implausible(fit.value)
+    if fit.usable and not reason:
         weight = 1.0 / (1.0 + (fit.wide_se / known.sd) ** 2)
         posterior, sd = weight * fit.value + (1.0 - weight) * known.mean, known.sd * np.sqrt(1.0 - weight)
-    is_measured = fit.usable and sd <= PRIOR_ONLY * known.sd
+    is_measured = fit.usable and not reason and sd <= PRIOR_ONLY * known.sd
     by_region: tuple[GroupElasticity, ...] = ()
     by_product: tuple[GroupElasticity, ...] = ()
     if is_measured and fit.fit is not None:
@@ -200,7 +213,7 @@ def estimate_elasticity(
         low=float(posterior - 1.96 * sd),
         high=float(posterior + 1.96 * sd),
         status="measured" if is_measured else "prior only",
-        reason=fit.reason if not fit.usable else ("" if is_measured else "wide"),
+        reason=reason or ("" if is_measured else "wide"),
         from_data=fit.value,
         from_data_se=fit.se,
         prior=known,
@@ -290,6 +303,14 @@ def _fit(cells: PriceCells, instruments: FloatArray | None) -> _PriceFit:
     )
 
 
+def _implausible(value: float) -> Reason:
+    """Why an estimate is none of demand: buyers do not buy more because it costs more."""
+    low, high = ELASTICITY_RANGE
+    if value > high:
+        return "wrong_sign"
+    return "out_of_range" if value < low else ""
+
+
 def _clusters(cells: PriceCells, control: Control) -> IntArray:
     """What may hang together: all of a product, else a product in a region, else eight weeks of it.
 
@@ -337,6 +358,8 @@ def _findings(
             found.append(PriceFinding(code="mostly_promotions", figures={"share": min(off / price, 1.0)}))
     if fit.control == "smooth":
         found.append(PriceFinding(code="smooth_season"))
+    if fit.usable and (fit.instruments is None or fit.instruments.is_weak):
+        found.append(PriceFinding(code="no_instrument"))
     if fit.instruments is not None:
         check = fit.instruments
         if check.is_weak:

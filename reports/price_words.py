@@ -17,6 +17,11 @@ _PRICE_REASONS: Mapping[PriceReason, str] = {
     "too_little_data": "Too few products sold in enough weeks.",
     "no_convergence": "The estimate did not settle.",
     "wide": "Prices moved too little or in too few products for a useful interval.",
+    "wrong_sign": "Orders rose where prices rose: prices followed demand, or something moved both, so that these "
+    "orders do not tell what a price does. Give what moves prices and not demand (costs, duties, exchange rates), or change "
+    "prices by lot.",
+    "out_of_range": "The estimate lies beyond -12, further than any market's: something else moved with prices. Look "
+    "for promotions and for prices in several currencies.",
 }
 _CONTROLS: Mapping[Control, str] = {
     "region_week": "each week in each region",
@@ -81,6 +86,10 @@ _PRICE_FINDINGS: Mapping[PriceCode, Callable[[PriceFinding, NumberFormat], str]]
     "smooth_season": lambda _finding, _numbers: (
         "All prices moved in the same weeks, so that only a trend and a yearly wave were taken out: whatever else "
         "happened in those weeks is in the figure."
+    ),
+    "no_instrument": lambda _finding, _numbers: (
+        "No instrument moves prices here, so that this is measured only if prices did not follow demand: where they "
+        "were raised when demand was high, the true elasticity lies further from 0."
     ),
     "weak_instruments": lambda finding, numbers: (
         f"The instruments hardly move prices (F = {numbers.decimal(finding.figures['f'], digits=1)}, at least 10 is "

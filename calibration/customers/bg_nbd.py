@@ -23,6 +23,7 @@ from scipy.stats import norm
 from xbopt.calibration.customers.intervals import Interval, inverse_information, need_repeaters
 from xbopt.calibration.customers.purchases import RepeatSummary
 from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.core.errors import CalibrationError
 
 _LOG_BOUND = 8.0
 """Parameters lie within e^-8 .. e^8 of their starting unit; one that runs there is not told by the data."""
@@ -104,8 +105,9 @@ def fit_bg_nbd(summary: RepeatSummary) -> BgNbdFit:
     """Fit the model.
 
     Raises:
-        CalibrationError: Too few customers, or too few who bought again.
+        CalibrationError: Too few customers, or too few who bought again, or customers whose purchases cannot be.
     """
+    _need_possible(summary)
     people, repeaters = need_repeaters(summary.again)
     rows, weight = np.unique(
         np.stack([summary.again.astype(np.float64), summary.last, summary.age], axis=1), axis=0, return_counts=True
@@ -145,6 +147,17 @@ def fit_bg_nbd(summary: RepeatSummary) -> BgNbdFit:
         customers=people,
         repeaters=repeaters,
     )
+
+
+def _need_possible(summary: RepeatSummary) -> None:
+    again, last, age = (np.asarray(part, dtype=np.float64) for part in (summary.again, summary.last, summary.age))
+    is_number = np.isfinite(again) & np.isfinite(last) & np.isfinite(age)
+    is_ordered = (again >= 0.0) & (last >= 0.0) & (last <= age) & ((again > 0.0) | (last == 0.0))
+    if impossible := int((~(is_number & is_ordered)).sum()):
+        raise CalibrationError(
+            f"{impossible:,} of {len(again):,} customers have a count or time that is missing, below 0, or a last "
+            "purchase after the end of what was seen; look at the dates of their orders"
+        )
 
 
 def _log_likelihood(

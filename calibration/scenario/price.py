@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from xbopt.calibration.prices import PriceEstimate
+from xbopt.calibration.prices import ELASTICITY_RANGE, PriceEstimate
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 
 _MOST_SPREAD = 1.5
@@ -12,17 +12,29 @@ def put_price(draft: Draft, price: PriceEstimate, period: str) -> None:
     """Write the elasticity where the data tell it; where they do not, that of the market started from stays.
 
     Orders tell one elasticity of all customers. Where the market started from has segments that differ, their ratios
-    stay, around the measured mean.
+    stay, around the measured mean, unless one would leave the range of the format: then all have the measured one.
     """
     if price.status != "measured":
         return
     segments = cast("list[Plain]", draft.data["segments"])
     stated = [cast("float", segment["elasticity"]) for segment in segments]
     mean = sum(stated) / len(stated)
-    note = f"95 % interval {price.low:.2f} to {price.high:.2f}, one for all; {price.price_changes:,} price changes"
-    source = Source(evidence="M", source=f"Orders of {period}", note=note)
-    for s, own in enumerate(stated):
-        value = min(max(rounded(price.elasticity * own / mean, 3), -12.0), -0.05)
+    notes = [
+        f"95 % interval {price.low:.2f} to {price.high:.2f}, one for all",
+        f"{price.price_changes:,} price changes",
+    ]
+    if any(finding.code == "no_instrument" for finding in price.findings):
+        notes.append("measured only if prices did not follow demand, no instrument tells")
+    values = [rounded(price.elasticity * own / mean, 3) for own in stated]
+    low, high = ELASTICITY_RANGE
+    if not all(low <= value <= high for value in values):
+        values = [rounded(price.elasticity, 3)] * len(stated)
+        notes.append("segments are alike, since their ratios would lead beyond the format's range")
+    spread = rounded(price.sd / abs(price.elasticity), 2)
+    if spread > _MOST_SPREAD:
+        notes.append(f"spread {spread:g} held at {_MOST_SPREAD:g}, the format's largest")
+        spread = _MOST_SPREAD
+    source = Source(evidence="M", source=f"Orders of {period}", note="; ".join(notes))
+    for s, value in enumerate(values):
         draft.put(("segments", s, "elasticity"), value, source)
-    spread = min(rounded(price.sd / abs(price.elasticity), 2), _MOST_SPREAD)
     draft.put(("uncertainty", "elasticity"), {"spread": spread, "by": []}, source)

@@ -68,6 +68,21 @@ def test_instruments_must_speak_of_every_week() -> None:
         estimate_elasticity(lines, instruments=costs.filter(pl.col("date") > FIRST + timedelta(70)))
 
 
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_prices_that_only_follow_demand_are_not_measured(seed: int) -> None:
+    estimate = estimate_elasticity(price_shop(seed=seed, elasticity=-1.8, follows_demand=0.3, price_moves=0.0)[0])
+    assert (estimate.status, estimate.reason) == ("prior only", "wrong_sign")
+    assert (estimate.elasticity, estimate.sd) == (-2.6, 1.0)
+    assert estimate.from_data > 0.0
+
+
+def test_an_estimate_without_instrument_always_says_so() -> None:
+    lines, costs = price_shop(seed=5, products=20)
+    plain, instrumented = estimate_elasticity(lines), estimate_elasticity(lines, instruments=costs)
+    assert "no_instrument" in {finding.code for finding in plain.findings}
+    assert "no_instrument" not in {finding.code for finding in instrumented.findings}
+
+
 def test_prices_that_never_moved_leave_the_prior() -> None:
     estimate = estimate_elasticity(price_shop(seed=1, price_moves=0.0)[0])
     assert (estimate.status, estimate.reason) == ("prior only", "prices_never_moved")

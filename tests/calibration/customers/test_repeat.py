@@ -122,3 +122,14 @@ def test_two_orders_on_one_day_are_one_purchase_and_first_weeks_are_burnt_in():
 def test_orders_without_customers_are_refused():
     with pytest.raises(CalibrationError, match="column of customers"):
         purchases_of(clean(table(line("1", None, 1))))
+
+
+@pytest.mark.parametrize(
+    ("again", "last", "age"),
+    [(1, np.nan, 200.0), (1, 300.0, 200.0), (1, -1.0, 200.0), (-1, 0.0, 200.0), (1, 20.0, np.inf), (0, 20.0, 200.0)],
+)
+def test_purchases_that_cannot_be_are_refused(again: int, last: float, age: float) -> None:
+    good = 400
+    summary = summary_of([1] * good + [again], [100.0] * good + [last], [200.0] * good + [age])
+    with pytest.raises(CalibrationError, match="1 of 401 customers"):
+        fit_bg_nbd(summary)
