@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification
+from xbopt.calibration.fit.identification import MOVED, PRIOR_ONLY, Identification
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.noise import WEEK
 from xbopt.calibration.fit.optimum import Optimum
@@ -24,12 +24,14 @@ FindingCode = Literal[
     "steady_spend",
     "visits_alone",
     "test_disagrees",
+    "in_doubt",
 ]
 _CERTAIN = 3.0
 _EARLY_WEEKS = 6
 _RESTLESS = 1.3
 _LEAST_WEEKS, _LEAST_REGIONS = 52, 8
 _POOR = 1.3
+_SCATTER = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,20 @@ def _early_and_late(likelihood: Likelihood, optimum: Optimum) -> tuple[float, fl
         float(white[:_EARLY_WEEKS].sum() / max(early.sum(), 1)),
         float(white[_EARLY_WEEKS:].sum() / max(late.sum(), 1)),
         max(int(early.sum()), 1),
+    )
+
+
+def in_doubt(found: tuple[Finding, ...]) -> bool:
+    """Whether the fit says of itself that its model does not hold: then nothing that leans on it is measured.
+
+    It did not settle, deviates beyond its noise, scatters twice as much, or cannot tell season from media: it has less
+    than a year and no test.
+    """
+    codes = {one.code for one in found}
+    return (
+        bool(codes & {"not_converged", "poor_fit"})
+        or {"short_panel", "no_tests"} <= codes
+        or any(one.code == "more_scatter" and one.figure > _SCATTER for one in found)
     )
 
 
@@ -106,11 +122,12 @@ def findings_of(
         if one.ratio > PRIOR_ONLY
     ]
     channels = space.market.scenario.channels
-    steady = {one.name.rpartition(".")[2] for one in judged.parameters if one.held_back == "steady_spend"}
+    # Also where the ratio alone says so: whoever reads "prior only" wants to know why.
+    steady = {c for c in range(len(channels)) if judged.moved[:, c].max(initial=1.0) < MOVED}
     found += [
         Finding(code="steady_spend", place=channel, figure=float(judged.moved[:, c].max()))
         for c, channel in enumerate(channels)
-        if channel in steady
+        if c in steady
     ]
     found += [
         Finding(code="visits_alone", place=one.name, figure=one.ratio)

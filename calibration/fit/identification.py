@@ -7,7 +7,7 @@ looked at again with slack in what the model takes for granted. What a channel b
 in what its visits are worth: clicks alone measure visits, and no return.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
 
@@ -24,7 +24,7 @@ MOVED = 1.5
 """Spend of the 90th over the 10th percentile of weeks; below it curvature and carry-over are not measured."""
 
 Verdict = Literal["measured", "partly", "prior_only"]
-HeldBack = Literal["", "contrast", "steady_spend", "visits_alone"]
+HeldBack = Literal["", "contrast", "steady_spend", "visits_alone", "misfit"]
 _SHOWN = 3
 _LEAST_WEIGHT = 0.3
 
@@ -77,6 +77,26 @@ class Identification:
         """
         verdicts: dict[str, Verdict] = {one.name: one.verdict for one in self.parameters}
         return verdicts[name]
+
+    def in_doubt(self) -> "Identification":
+        """The same where the model does not fit its records: nothing is measured, whatever the ratios say.
+
+        A ratio takes the model at its word. Where the word is doubtful, what leans on it is told in part at best.
+        """
+
+        def lowered(all_of: tuple[Identified, ...]) -> tuple[Identified, ...]:
+            return tuple(
+                replace(one, verdict="partly", held_back="misfit") if one.verdict == "measured" else one
+                for one in all_of
+            )
+
+        return replace(
+            self,
+            parameters=lowered(self.parameters),
+            returns=lowered(self.returns),
+            contrasts=lowered(self.contrasts),
+            directions=lowered(self.directions),
+        )
 
 
 def identification(

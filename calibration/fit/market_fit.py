@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xbopt.calibration.fit.draws import MarketDraws, market_draws
-from xbopt.calibration.fit.findings import Finding, findings_of, restless_start
+from xbopt.calibration.fit.findings import Finding, findings_of, in_doubt, restless_start
 from xbopt.calibration.fit.identification import Identification, identification
 from xbopt.calibration.fit.lift_tests import LiftTest, placed_tests
 from xbopt.calibration.fit.likelihood import Likelihood, sampled_noise
@@ -166,6 +166,9 @@ def fit_market(
     returns = incremental_returns(likelihood, optimum.z)
     slack, by_orders = _with_slack(likelihood, optimum, covariance)
     judged = identification(likelihood.space, returns, covariance, slack, by_orders, spend)
+    findings = findings_of(likelihood, optimum, covariance, judged, first_scored(panel))
+    if in_doubt(findings):
+        judged, findings = judged.in_doubt(), (*findings, Finding(code="in_doubt"))
     return MarketFit(
         scenario=scenario,
         likelihood=likelihood,
@@ -174,7 +177,7 @@ def fit_market(
         prior_signs=signs,
         returns=returns,
         identification=judged,
-        findings=findings_of(likelihood, optimum, covariance, judged, first_scored(panel)),
+        findings=findings,
         seed=seed,
     )
 

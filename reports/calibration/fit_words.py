@@ -54,6 +54,9 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"The visits of {f.place} are counted, but orders do not tell what they are worth: its return rests on the "
         "prior of that. A test that stops the channel in some regions for four weeks would tell it."
     ),
+    "in_doubt": lambda _f, _n: (
+        "Because of what is said above, nothing here is called measured: the data tell it in part at best."
+    ),
     "test_disagrees": lambda f, n: (
         f"The test of {f.place} and the panel disagree by {n.decimal(abs(f.figure))} standard errors. One of the two "
         "is about something else: look at dates, regions and what was counted."

@@ -6,7 +6,7 @@ import pytest
 
 from tests.calibration.price_shops import price_shop
 from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
-from xbopt.calibration.scenario.draft import Draft, Source
+from xbopt.calibration.scenario.draft import Draft
 from xbopt.calibration.scenario.price import put_price
 
 
