@@ -18,8 +18,8 @@ _PRICE_REASONS: Mapping[PriceReason, str] = {
     "no_convergence": "The estimate did not settle.",
     "wide": "Prices moved too little or in too few products for a useful interval.",
     "wrong_sign": "Orders rose where prices rose: prices followed demand, or something moved both, so that these "
-    "orders do not tell what a price does. Give what moves prices and not demand (costs, duties, exchange rates), or change "
-    "prices by lot.",
+    "orders do not tell what a price does. Give what moves prices and not demand (costs, duties, exchange rates), or "
+    "change prices by lot.",
     "out_of_range": "The estimate lies beyond -12, further than any market's: something else moved with prices. Look "
     "for promotions and for prices in several currencies.",
 }

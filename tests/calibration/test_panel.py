@@ -64,7 +64,7 @@ def test_a_simulated_panel_holds_what_the_simulation_counted(small: Scenario, tm
     assert np.mean([one.orders.sum() for one in panel]) == pytest.approx(result.kpis["orders"].mean)
     assert np.mean([one.spend.sum() for one in panel]) == pytest.approx(result.kpis["media_spend"].mean)
     assert panel[0].orders.sum() != panel[1].orders.sum()
-    with pytest.raises(PanelError, match="2 simulated worlds.*--world 0"):
+    with pytest.raises(PanelError, match=r"2 simulated worlds.*--world 0"):
         read_panel(path, small)
     with pytest.raises(PanelError, match="no world 7"):
         read_panel(path, small, world=7)
