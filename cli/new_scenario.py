@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xbopt.studies.new_for.scenario import NewScenario
 
 _SCHEMA_FILE = "xbopt.schema.json"
+_LEAST_ORDERS = 10.0
 _MATTER_MOST = 5
 
 
@@ -145,8 +146,14 @@ def _write_for(path: Path, wish: str, told: dict[str, str | None], *, ask: bool,
     from xbopt.studies.new_for.scenario import new_for
 
     answers = answers_of(read_wish(wish), told, ask=ask)
-    schema = _schema_beside(path)
-    new = new_for(answers, name=path.stem, schema_file=schema)
+    new = new_for(answers, name=path.stem, schema_file=_SCHEMA_FILE)
+    if answers.orders_a_month is None and new.volumes.orders_a_month < _LEAST_ORDERS:
+        raise UsageError(
+            f"--for: {answers.wish.money} goes with about {new.volumes.orders_a_month:.2g} orders a month; below "
+            f"{_LEAST_ORDERS:g} chance hides whatever a campaign does. Take a larger budget, or state --orders-a-month."
+        )
+    if not _schema_beside(path):
+        new = new_for(answers, name=path.stem)
     _write(path, new.text)
     if as_json:
         print_json(_document(path, new))

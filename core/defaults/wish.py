@@ -76,7 +76,11 @@ def read_wish(text: str) -> Wish:
             heard, f"{yen}the budget must be one amount above 0 with its currency and period, as in 30k EUR a month."
         )
     if heard.unknown:
-        raise _refused(heard, f"{', '.join(map(repr, heard.unknown))} is not understood.")
+        raise _refused(
+            heard,
+            f"{', '.join(map(repr, heard.unknown))} is not understood. Trades: {', '.join(trades())}. Numbers other "
+            "than the budget go into options of their own, as --order-value and --gross-margin.",
+        )
     if not heard.trades:
         raise _refused(heard, f"what is sold is missing: one of {', '.join(trades())}.")
     if len(heard.trades) > 1:

@@ -136,11 +136,13 @@ _SENTENCES: Mapping[BacktestCode, Callable[[BacktestFinding, NumberFormat], str]
         "only forecast without a model."
     ),
     "better_than_naive": lambda finding, numbers: _errors(finding, numbers, "below the", _RECENT),
-    "not_told_from_naive": lambda finding, numbers: _errors(finding, numbers, "not beyond chance below the", _RECENT),
+    "not_told_from_naive": lambda finding, numbers: _errors(
+        finding, numbers, "too near to tell apart from the", _RECENT
+    ),
     "worse_than_naive": lambda finding, numbers: _errors(finding, numbers, "above the", _RECENT),
     "better_than_seasonal_naive": lambda finding, numbers: _errors(finding, numbers, "below the", _YEAR),
     "not_told_from_seasonal_naive": lambda finding, numbers: _errors(
-        finding, numbers, "not beyond chance below the", _YEAR
+        finding, numbers, "too near to tell apart from the", _YEAR
     ),
     "worse_than_seasonal_naive": lambda finding, numbers: _errors(finding, numbers, "above the", _YEAR),
     "bands_too_narrow": _covered,

@@ -99,3 +99,16 @@ def test_shares_are_read_by_country():
     assert answers.country_shares == {"DE": 0.75, "US": 0.25}
     with pytest.raises(UsageError, match="stands there twice"):
         answers_of(wish, {**NOTHING, "--shares": "DE=60,DE=40"}, ask=False)
+
+
+def test_a_budget_too_small_for_a_market_is_refused_and_nothing_written(xbopt_command, tmp_path):
+    answer = xbopt_command("scenario", "new", "mine", "--for", "home goods, CN to DE, 5 EUR a month")
+    assert answer.code == 2
+    assert "5 EUR a month goes with about" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("word", ["dog food", "knives", "home goods, margin 50%"])
+def test_words_not_understood_point_to_trades_and_options(word):
+    with pytest.raises(UsageError, match=r"Trades: .*--gross-margin"):
+        read_wish(f"{word}, CN to DE, 3k EUR a month")
