@@ -61,7 +61,7 @@ def test_money_of_a_period_is_understood(text, amount, currency, days):
     [
         (
             "widgets, CN to DE, 30k EUR a month",
-            "'widgets' is not understood. Understood: from CN; to DE; budget 30,000",
+            "'widgets' is not understood. Trades: ",
         ),
         ("home goods, CN to Narnia, 3k EUR a month", "'Narnia' is not understood"),
         ("home goods, CN to DE, 30k a month", "one amount above 0 with its currency and period"),
