@@ -10,6 +10,8 @@ from xbopt.service.bundle.formats import read_once
 
 FORMAT, FORMAT_VERSION = "xbopt.evaluation", 2
 _LARGEST = 1 << 24
+_ROUNDING = 1e-9
+"""Share of an interval's far end below which its near end is zero: a policy held against itself differs by rounding."""
 EXPLORES, _SHADOW = "+explore", "shadow"
 _HOW = "write one with: xbopt evaluate LOG --policy P --certificate FILE"
 
@@ -69,7 +71,7 @@ class Evidence:
                 "The policy itself wrote the log of its certificate: what it earns is known, not whether that is more "
                 "than anything else. Log with more exploration than is exported, or what is done now."
             )
-        elif not self.low > 0.0:
+        elif not self.low > _ROUNDING * self.high:
             notes.append(
                 "The certificate does not show with confidence that the policy is better than the logging policy."
             )
@@ -209,7 +211,7 @@ def _answer(document: dict[str, object], name: str) -> tuple[Literal["ANSWER", "
             f"{name} does not say how the policy compares with what was done, so it proves nothing. Evaluate on a log "
             "that can tell the difference, or export with --unproven."
         )
-    if high < 0.0:
+    if high < _ROUNDING * low:
         raise SupportError(
             f"{name} shows that the policy earns less than what was done: the difference lies between {low:.6g} and "
             f"{high:.6g}. Keep what is done, or export with --unproven."

@@ -93,6 +93,8 @@ def test_a_certificate_that_was_edited_is_refused(command: Command, tmp_path: Pa
         ({}, 0, ""),
         ({"verdict": "CAUTION", "difference": {"low": -1.0, "high": 1.0}}, 0, "CAUTION"),
         ({"difference": {"low": -1.0, "high": 1.0}}, 0, "does not show with confidence"),
+        ({"difference": {"low": -8.8, "high": -8.5e-13}}, 0, "does not show with confidence"),
+        ({"difference": {"low": 8.5e-13, "high": 8.8}}, 0, "does not show with confidence"),
         ({"log": {"logging_policies": [PLAN]}}, 0, "The policy itself wrote the log"),
         ({"verdict": "REFUSE"}, 3, "proves nothing"),
         ({"verdict": None}, 3, "proves nothing"),
