@@ -7,6 +7,7 @@ looked at again with slack in what the model takes for granted. What a channel b
 in what its visits are worth: clicks alone measure visits, and no return.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Literal
@@ -106,6 +107,7 @@ def identification(
     with_slack: FloatArray,
     by_orders: FloatArray,
     weekly_spend: FloatArray,
+    tested: Collection[str] = (),
 ) -> Identification:
     """Judge a posterior.
 
@@ -116,10 +118,16 @@ def identification(
         with_slack: The same with slack.
         by_orders: The same with slack, and with next to no prior on what a channel's visits are worth.
         weekly_spend: Spend by week, region and channel ``(W, R, C)``.
+        tested: Channels with a lift test: it speaks of them alone, whatever another's return may be.
     """
     moved = _moved(weekly_spend)
     contrasts = _contrasts(returns, covariance, by_orders)
     unknown = {channel for one in contrasts if one.ratio > PRIOR_ONLY for channel in one.name.split(" - ")}
+    unknown -= {
+        channel
+        for channel, direction in zip(returns.channels, returns.gradient, strict=True)
+        if channel in tested and _ratio(direction, by_orders) <= MEASURED
+    }
     steady = {
         channel for c, channel in enumerate(space.market.scenario.channels) if moved[:, c].max(initial=1.0) < MOVED
     }

@@ -165,7 +165,9 @@ def fit_market(
     spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
     returns = incremental_returns(likelihood, optimum.z)
     slack, by_orders = _with_slack(likelihood, optimum, covariance)
-    judged = identification(likelihood.space, returns, covariance, slack, by_orders, spend)
+    judged = identification(
+        likelihood.space, returns, covariance, slack, by_orders, spend, {test.channel for test in tests}
+    )
     findings = findings_of(likelihood, optimum, covariance, judged, first_scored(panel))
     if in_doubt(findings):
         judged, findings = judged.in_doubt(), (*findings, Finding(code="in_doubt"))

@@ -51,8 +51,8 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "carry-over are prior only. Halve and double it in turns, by region."
     ),
     "visits_alone": lambda f, _n: (
-        f"The visits of {f.place} are counted, but orders do not tell what they are worth: its return rests on the "
-        "prior of that. A test that stops the channel in some regions for four weeks would tell it."
+        f"Orders do not tell what visits of {f.place} are worth: its return rests on what the prior says of that. A "
+        "test that stops the channel in some regions for four weeks would tell it."
     ),
     "in_doubt": lambda _f, _n: (
         "Because of what is said above, nothing here is called measured: the data tell it in part at best."

@@ -70,6 +70,21 @@ def test_what_only_the_model_without_slack_tells_is_no_measurement(space: Parame
     assert len(found.directions) == count
 
 
+def test_a_test_speaks_for_its_channel_though_another_is_unknown(space: ParameterSpace) -> None:
+    names = ("return.north.search", "return.north.social")
+    returns, posterior = returns_of(space, ("search", "social")), np.eye(len(space.parameters))
+    posterior[(position(space, names[0]),) * 2] = 0.04
+    # Slack can leave less than the prior knew.
+    posterior[(position(space, names[1]),) * 2] = 2.0
+    every = (space, returns, posterior, posterior, posterior, moving(space, 9.0))
+    without, with_test, of_the_other = (identification(*every, tested) for tested in ((), {"search"}, {"social"}))
+    # Of the contrast's variance (0.04 + 2) / 2 is left: all of it is social's.
+    assert without.contrasts[0].ratio == 1.0
+    assert [one.held_back for one in without.returns] == ["contrast", ""]
+    assert [one.verdict for one in with_test.returns] == ["measured", "prior_only"]
+    assert of_the_other.returns == without.returns
+
+
 def test_a_return_that_visits_alone_tell_is_no_measurement(space: ParameterSpace) -> None:
     returns = returns_of(space, ("search",))
     returns.gradient[0, position(space, "visit_quality.search")] = 0.6
