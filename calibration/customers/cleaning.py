@@ -8,21 +8,12 @@ import polars as pl
 
 from xbopt.calibration.customers.cleaning_rules import CleaningRules, Rule, marked_rows
 from xbopt.core.errors import CalibrationError
+from xbopt.imports.engine.canonical import KINDS
 from xbopt.imports.tables import REFUNDS, TRANSACTIONS, ColumnKind
 
 SAMPLE_COLUMNS = ("date", "country", "sku", "status", "quantity", "unit_price", "currency")
 """What a sample of a rule shows: nothing about a person, nor an order's number."""
 SAMPLES = 3
-_TYPES: Mapping[ColumnKind, pl.DataType] = {
-    "date": pl.Date(),
-    "text": pl.String(),
-    "money": pl.Float64(),
-    "number": pl.Float64(),
-    "count": pl.Int64(),
-    "flag": pl.Boolean(),
-    "share": pl.Float64(),
-    "hour": pl.Int64(),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,13 +142,11 @@ def in_canonical_columns(table: pl.DataFrame, columns: Mapping[str, ColumnKind])
     found: list[pl.Expr] = []
     for name, kind in columns.items():
         if kind == "time" and isinstance(table.schema.get(name), pl.Datetime):
-            found.append(pl.col(name).dt.replace_time_zone(None).cast(pl.Datetime("us")))
-        elif kind == "time":
-            found.append(pl.lit(None, dtype=pl.Datetime("us")).alias(name))
-        elif name in table.columns:
-            found.append(pl.col(name).cast(_TYPES[kind]))
+            found.append(pl.col(name).dt.replace_time_zone(None).cast(KINDS[kind]))
+        elif kind != "time" and name in table.columns:
+            found.append(pl.col(name).cast(KINDS[kind]))
         else:
-            found.append(pl.lit(None, dtype=_TYPES[kind]).alias(name))
+            found.append(pl.lit(None, dtype=KINDS[kind]).alias(name))
     try:
         return table.select(found) if table.width else pl.DataFrame().select(found).clear()
     except pl.exceptions.InvalidOperationError as error:

@@ -4,22 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from xbopt.imports.tables import TABLES, ColumnKind, TableName
-
-_TYPES: Mapping[ColumnKind, pl.DataType] = {
-    "date": pl.Date(),
-    "time": pl.Datetime(),
-    "hour": pl.Int64(),
-    "text": pl.String(),
-    "money": pl.Float64(),
-    "number": pl.Float64(),
-    "count": pl.Int64(),
-    "flag": pl.Boolean(),
-    "share": pl.Float64(),
-}
+from xbopt.imports.engine.canonical import schema
+from xbopt.imports.profile import TableKey
 
 
-def table(name: TableName, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+def table(name: TableKey, rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
     """A canonical table; columns that no row names are null."""
-    schema = {column: _TYPES[kind] for column, kind in TABLES[name].items()}
-    return pl.DataFrame([{column: row.get(column) for column in schema} for row in rows], schema=schema)
+    types = schema(name)
+    return pl.DataFrame([{column: row.get(column) for column in types} for row in rows], schema=types)
