@@ -100,7 +100,7 @@ def clean(
         & pl.col("date").is_not_null()
         & (pl.col("amount") > 0.0).fill_null(value=False)
     )
-    given, back = rows.height, _refunds_of(usable, rows.clear())
+    given, back, marked = rows.height, _refunds_of(usable, rows.clear()), marked_rows(rules)
     taken: dict[Rule, pl.DataFrame] = {}
     voiding = 0
     for rule in rules.applied():
@@ -109,7 +109,7 @@ def clean(
             mask, voiding = rows["row"].is_in(undone.implode()), len(undoing)
             back = back.filter(~pl.col("back").is_in(undoing.implode()))
         else:
-            mask = marked_rows(rule, rules)(rows)
+            mask = rows.select(marked[rule].fill_null(value=False)).to_series()
         taken[rule], rows = rows.filter(mask), rows.filter(~mask)
         if rule == "reversal":
             back = _refunds_of(usable, taken[rule])

@@ -3,10 +3,10 @@
 Each rule sees the rows that earlier rules left, so that every row is counted once, under the first rule that takes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
@@ -23,27 +23,12 @@ Rule = Literal[
     "reversal",
     "quantity_missing_or_not_positive",
     "price_missing_or_not_positive",
+    "voided_same_day",
     "price_outlier",
     "quantity_outlier",
-    "voided_same_day",
     "missing_customer",
 ]
-RULES: tuple[Rule, ...] = (
-    "missing_order_id",
-    "missing_date",
-    "future_date",
-    "exact_duplicate",
-    "not_goods",
-    "pending",
-    "cancelled",
-    "reversal",
-    "quantity_missing_or_not_positive",
-    "price_missing_or_not_positive",
-    "voided_same_day",
-    "price_outlier",
-    "quantity_outlier",
-    "missing_customer",
-)
+RULES: tuple[Rule, ...] = get_args(Rule)
 """In the order in which they are applied. ``reversal`` and ``missing_customer`` set rows aside, the others drop."""
 ALWAYS: frozenset[Rule] = frozenset({"missing_order_id", "missing_date", "pending", "cancelled", "reversal"})
 """Rules that cannot be switched off: such rows are no sale on a day."""
@@ -100,15 +85,8 @@ class CleaningRules:
         return tuple(rule for rule in RULES if rule not in self.off or rule in ALWAYS)
 
 
-def marked_rows(rule: Rule, rules: CleaningRules) -> Callable[[pl.DataFrame], pl.Series]:
-    """The rows that a rule takes, as a function of the rows that are left."""
-    expressions = _expressions(rules)
-    if rule == "voided_same_day":
-        raise AssertionError("pairs of rows are found in cleaning.py")
-    return lambda rows: rows.select(expressions[rule].fill_null(value=False)).to_series()
-
-
-def _expressions(rules: CleaningRules) -> dict[Rule, pl.Expr]:
+def marked_rows(rules: CleaningRules) -> Mapping[Rule, pl.Expr]:
+    """Which rows each rule takes of those that are left; not ``voided_same_day``, which looks at pairs of rows."""
     sku, name = pl.col("sku"), pl.col("product")
     quantity, price, status = pl.col("quantity"), pl.col("unit_price"), pl.col("status").fill_null("sold")
     future = pl.lit(value=False) if rules.as_of is None else pl.col("date") > rules.as_of
