@@ -14,6 +14,8 @@ from xbopt.imports.tables import REFUNDS, TRANSACTIONS, ColumnKind
 SAMPLE_COLUMNS = ("date", "country", "sku", "status", "quantity", "unit_price", "currency")
 """What a sample of a rule shows: nothing about a person, nor an order's number."""
 SAMPLES = 3
+ON_OFFER = (pl.col("discount").fill_null(0.0) > 0.0) | pl.col("promotion").is_not_null()
+"""Whether a line was sold on a promotion or discount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

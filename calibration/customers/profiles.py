@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from xbopt.calibration.customers.cleaning import Cleaned
+from xbopt.calibration.customers.cleaning import ON_OFFER, Cleaned
 from xbopt.calibration.customers.lifecycle import buckets_now
 from xbopt.calibration.customers.purchases import purchases_of
 
@@ -58,9 +58,8 @@ def customer_table(cleaned: Cleaned, as_of: date | None = None) -> pl.DataFrame:
         .group_by("customer")
         .agg(pl.col("amount").sum().alias("refunded"))
     )
-    discounted = (pl.col("discount").fill_null(0.0) > 0.0) | pl.col("promotion").is_not_null()
     orders = sales.group_by("customer", "order_id").agg(
-        pl.col("date").min(), pl.col("net_revenue").sum(), pl.col("quantity").sum(), discounted.any().alias("offer")
+        pl.col("date").min(), pl.col("net_revenue").sum(), pl.col("quantity").sum(), ON_OFFER.any().alias("offer")
     )
     table = orders.group_by("customer").agg(
         pl.col("date").min().alias("first_day"),

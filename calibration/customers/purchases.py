@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from xbopt.calibration.customers.cleaning import Cleaned, first_and_last_day
+from xbopt.calibration.customers.cleaning import ON_OFFER, Cleaned, first_and_last_day
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.core.errors import CalibrationError
 
@@ -145,10 +145,9 @@ def purchases_of(cleaned: Cleaned, as_of: date | None = None) -> Purchases:
         )
     first, last = first_and_last_day(cleaned.sales)
     end = as_of or last + timedelta(days=1)
-    discounted = (pl.col("discount").fill_null(0.0) > 0.0) | pl.col("promotion").is_not_null()
     orders = (
         sales.group_by("customer", "date", "order_id")
-        .agg(pl.col("net_revenue").sum(), discounted.any().alias("offer"), pl.col("is_new").any().alias("new"))
+        .agg(pl.col("net_revenue").sum(), ON_OFFER.any().alias("offer"))
         .sort("customer", "date", "order_id")
     )
     by_day = orders.group_by("customer", "date", maintain_order=True).agg(

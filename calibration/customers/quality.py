@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from xbopt.calibration.customers.cleaning import Cleaned, first_and_last_day
+from xbopt.calibration.customers.cleaning import ON_OFFER, Cleaned, first_and_last_day
 from xbopt.calibration.customers.cleaning_rules import Rule
 from xbopt.core.arrays import IntArray
 
@@ -202,8 +202,7 @@ def _of_columns(quality: DataQuality) -> list[QualityFinding]:
     found: list[QualityFinding] = []
     if quality.missing["country"] == 1.0:
         found.append(QualityFinding(code="no_country", severity="limits"))
-    sales = quality.cleaned.sales
-    if not ((sales["discount"].fill_null(0.0) > 0.0) | sales["promotion"].is_not_null()).any():
+    if not quality.cleaned.sales.select(ON_OFFER.any()).item():
         found.append(QualityFinding(code="no_discounts", severity="limits"))
     return found
 
