@@ -1,6 +1,7 @@
 """A calibrated scenario as a value, and what a seller chooses."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,8 +19,9 @@ from xbopt.calibration.scenario.people import CustomerBase
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.calibration.scenario.skeleton import Skeleton
 from xbopt.core.documents.document import Document, value_at
-from xbopt.core.scenario.provenance import numeric_paths, provenance_of
+from xbopt.core.scenario.provenance import numbers_with_entries
 from xbopt.core.scenario.scenario import Scenario
+from xbopt.core.scenario.schedule import Provenance
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.sign_values import VitalSigns
 
@@ -97,21 +99,17 @@ class Calibration:
 
     def sources(self) -> list[dict[str, object]]:
         """One row a number: path, value, evidence, source, note."""
-        model = self.scenario.document
-        rows: list[dict[str, object]] = []
-        for path in numeric_paths(model):
-            entry = provenance_of(model, path)
-            assert entry is not None, "every number has a source"
-            rows.append(
-                {
-                    "path": path,
-                    "value": _value(model.model_dump(mode="json"), path),
-                    "evidence": entry.evidence,
-                    "source": entry.source,
-                    "note": entry.note,
-                }
-            )
-        return rows
+        plain = self.scenario.document.model_dump(mode="json")
+        return [
+            {
+                "path": path,
+                "value": _value(plain, path),
+                "evidence": entry.evidence,
+                "source": entry.source,
+                "note": entry.note,
+            }
+            for path, entry in self._entries()
+        ]
 
     def to_frame(self) -> Frame:
         """The same as a table for data-frame libraries."""
@@ -119,11 +117,13 @@ class Calibration:
 
     def by_evidence(self) -> Mapping[str, int]:
         """Numbers by evidence mark."""
-        counts: dict[str, int] = {}
-        for row in self.sources():
-            mark = str(row["evidence"])
-            counts[mark] = counts.get(mark, 0) + 1
-        return counts
+        return Counter(str(entry.evidence) for _, entry in self._entries())
+
+    def _entries(self) -> Iterator[tuple[str, Provenance]]:
+        """Path of each number, and the entry that speaks for it."""
+        for path, entry in numbers_with_entries(self.scenario.document):
+            assert entry is not None, "every number has a source"
+            yield path, entry
 
 
 def _value(plain: object, path: str) -> object:

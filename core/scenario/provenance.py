@@ -36,10 +36,15 @@ def numeric_paths(document: object) -> list[str]:
     return [_text(steps) for steps, _ in _numbers(document, ())]
 
 
+def numbers_with_entries(document: ScenarioDocument) -> list[tuple[str, Provenance | None]]:
+    """Dotted paths as of `numeric_paths`, each with the entry that speaks for it as of `provenance_of`, or None."""
+    entries = _entries(document)
+    return [(_text(steps), _best(entries, steps)) for steps, _ in _numbers(document, ())]
+
+
 def uncovered(document: ScenarioDocument) -> list[str]:
     """Dotted paths of the numbers that a scenario states and no provenance entry speaks for."""
-    entries = _entries(document)
-    return [_text(steps) for steps, _ in _numbers(document, ()) if _best(entries, steps) is None]
+    return [path for path, entry in numbers_with_entries(document) if entry is None]
 
 
 def unused_patterns(document: ScenarioDocument) -> list[str]:

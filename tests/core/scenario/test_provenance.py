@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import (
+    numbers_with_entries,
     numeric_paths,
     parse_pattern,
     provenance_of,
@@ -57,6 +58,11 @@ def test_a_model_counts_what_was_stated_and_not_its_defaults(quickstart: Scenari
     assert "discounts.pull_forward.borrowed_frac" not in paths
     assert "version" not in paths
     assert len(paths) == len(set(paths))
+
+
+def test_every_number_comes_with_the_entry_that_speaks_for_it(quickstart: ScenarioDocument) -> None:
+    document = with_patterns(quickstart, "segments.**", "segments.families.elasticity", "market.regions.*.price_level")
+    assert numbers_with_entries(document) == [(path, provenance_of(document, path)) for path in numeric_paths(document)]
 
 
 def test_the_model_and_its_plain_data_state_the_same_numbers(quickstart: ScenarioDocument) -> None:
