@@ -1,6 +1,5 @@
 """A panel's days played again: observed spend, discounts, prices, rates and stock-outs, in many markets at once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -89,19 +88,6 @@ class Replay:
             slack: Slow movements and the amounts of each ``(B, Q)``.
             factors: A day, and what each channel's spend is multiplied by from then on ``(B, C)``.
         """
-        played = self._days(sampled, spend, days, seed, worlds, slack, factors)
-        return np.stack(list(played), axis=1)
-
-    def _days(
-        self,
-        sampled: SampledMarket,
-        spend: FloatArray | None = None,
-        days: int | None = None,
-        seed: int | None = None,
-        worlds: IntArray | None = None,
-        slack: tuple[Slack, FloatArray] | None = None,
-        factors: tuple[int, FloatArray] | None = None,
-    ) -> Iterator[FloatArray]:
         batch = len(sampled.customers) if worlds is None else len(worlds)
         paid = self.panel.spend if spend is None else spend
         state = self._first_morning(sampled, batch)
@@ -115,6 +101,7 @@ class Replay:
         market, (regions, _, channels, _) = self.market, self.market.shape
         prices = None if slack is None else np.exp(slack[0].media_price(slack[1], channels))
         demand = None if slack is None else np.exp(slack[0].demand(slack[1], regions))
+        counts: list[FloatArray] = []
         for day in range(self.days if days is None else days):
             if day == 0 or (self.list_price[day] != self.list_price[day - 1]).any():
                 market = _priced(self.market, self.list_price[day])
@@ -137,7 +124,8 @@ class Replay:
                 )
             outcome, state = play_day(market, world, state, decision, None if draws is None else draws.day(day))
             counted = outcome.channel_visits if clicks is None else clicks.day(day, outcome)[..., :-1]
-            yield _counts(outcome, counted, sampled)
+            counts.append(_counts(outcome, counted, sampled))
+        return np.stack(counts, axis=1)
 
     def _first_morning(self, sampled: SampledMarket, batch: int) -> MarketState:
         """The first morning after four weeks of the spend that the first four weeks of the panel have in the mean."""
