@@ -41,7 +41,6 @@ class CalibrationPanel:
         discount_frac: ``(T, R, S)``.
         price_index: List price in the region's own money against the usual one at first-day rates ``(T, R)``.
         stock_out: Share of the wanted orders that was lost for want of stock ``(T, R)``.
-        fx_log: Log rates of the regions' currencies against those of the first day ``(T, R)``; None where unknown.
         notes: What was taken for granted in reading, in sentences.
     """
 
@@ -56,7 +55,6 @@ class CalibrationPanel:
     discount_frac: FloatArray = field(repr=False)
     price_index: FloatArray = field(repr=False)
     stock_out: FloatArray = field(repr=False)
-    fx_log: FloatArray | None = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
 
     @property

@@ -183,27 +183,20 @@ def _steps(panel: CalibrationPanel, plan: ScheduledPolicy) -> dict[str, Calibrat
         impressions=np.full_like(panel.impressions, np.nan),
         price_index=nothing,
         stock_out=np.zeros_like(panel.stock_out),
-        fx_log=None,
     )
     steps: dict[str, CalibrationPanel | None] = {"plan": step}
-    for code, names in (
-        ("spend", ("spend",)),
-        ("media_price", ("impressions",)),
-        ("discount", ("discount_frac",)),
-        ("price", ("price_index", "fx_log")),
-        ("stock_out", ("stock_out",)),
+    for code, name in (
+        ("spend", "spend"),
+        ("media_price", "impressions"),
+        ("discount", "discount_frac"),
+        ("price", "price_index"),
+        ("stock_out", "stock_out"),
     ):
-        told = {name: getattr(panel, name) for name in names}
-        same = all(_equal(getattr(step, name), value) for name, value in told.items())
-        step = replace(step, **told)
+        told = getattr(panel, name)
+        same = np.array_equal(getattr(step, name), told, equal_nan=True)
+        step = replace(step, **{name: told})
         steps[code] = None if same else step
     return steps
-
-
-def _equal(one: FloatArray | None, other: FloatArray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(np.array_equal(one, other, equal_nan=True))
 
 
 def as_stated(scenario: Scenario, world: WorldParameters, runs: int) -> SampledMarket:

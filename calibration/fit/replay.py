@@ -146,7 +146,7 @@ class Replay:
         )
 
     def _conditioned(self, state: MarketState, day: int) -> MarketState:
-        """The morning with the rates that the records tell."""
+        """The morning with the rates that the prices tell."""
         known = np.isfinite(self.fx_log[day])
         if not known.any():
             return state
@@ -240,7 +240,7 @@ def _prices(market: MarketParameters, panel: CalibrationPanel) -> tuple[FloatArr
     """List prices against the first-day ones ``(T, R)``, and log rates of currencies ``(T, K)``, NaN where unknown.
 
     An index of list prices moves because the seller moves them, or because the rate does and he passes it on. Where a
-    region's currency moves and is passed on, and rates are not told, the index is read as the rate.
+    region's currency moves and is passed on, the index is read as the rate: no record tells rates themselves.
     """
     orders, outside = market.orders, market.outside
     own = (orders.price_base / orders.usual_price_base).mean(axis=1)
@@ -248,9 +248,7 @@ def _prices(market: MarketParameters, panel: CalibrationPanel) -> tuple[FloatArr
     currencies = list(outside.region_currency)
     rates = np.full((panel.days, outside.fx_sd.size), np.nan)
     for region, currency in enumerate(currencies):
-        if panel.fx_log is not None:
-            rates[:, currency] = panel.fx_log[:, region]
-        elif outside.fx_sd[currency] > 0.0 and orders.pass_through[region] > 0.0:
+        if outside.fx_sd[currency] > 0.0 and orders.pass_through[region] > 0.0:
             told = np.isfinite(panel.price_index[:, region])
             rates[told, currency] = -log_index[told, region] / orders.pass_through[region]
     moved = np.nan_to_num(rates[:, currencies])
