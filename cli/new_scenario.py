@@ -143,18 +143,17 @@ def _schema_beside(path: Path) -> str:
 def _write_for(path: Path, wish: str, told: dict[str, str | None], *, ask: bool, as_json: bool) -> None:
     from xbopt.cli.answers import answers_of
     from xbopt.core.defaults.wish import read_wish
+    from xbopt.core.scenario.new_scenario import schema_line
     from xbopt.studies.new_for.scenario import new_for
 
     answers = answers_of(read_wish(wish), told, ask=ask)
-    new = new_for(answers, name=path.stem, schema_file=_SCHEMA_FILE)
+    new = new_for(answers, name=path.stem)
     if answers.orders_a_month is None and new.volumes.orders_a_month < _LEAST_ORDERS:
         raise UsageError(
             f"--for: {answers.wish.money} goes with about {new.volumes.orders_a_month:.2g} orders a month; below "
             f"{_LEAST_ORDERS:g} chance hides whatever a campaign does. Take a larger budget, or state --orders-a-month."
         )
-    if not _schema_beside(path):
-        new = new_for(answers, name=path.stem)
-    _write(path, new.text)
+    _write(path, schema_line(_schema_beside(path)) + new.text)
     if as_json:
         print_json(_document(path, new))
     else:

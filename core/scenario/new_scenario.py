@@ -73,9 +73,12 @@ def new_scenario_text(text: str, *, name: str, like: str, schema_file: str = "")
     text = _without_section(text, "description")
     text = re.sub(r"(?m)^title:.*\n", "", text)
     text = re.sub(r"(?m)^name:.*\n", f"name: {name}\ntitle: {name}, started from {like}\n{words}", text, count=1)
-    text = _with_spreads(text)
-    head = f"# yaml-language-server: $schema={schema_file}\n" if schema_file else ""
-    return head + text
+    return schema_line(schema_file) + _with_spreads(text)
+
+
+def schema_line(schema_file: str) -> str:
+    """The first line of a scenario's text, which tells editors its schema; empty without one."""
+    return f"# yaml-language-server: $schema={schema_file}\n" if schema_file else ""
 
 
 def _without_comments(text: str) -> str:

@@ -63,13 +63,12 @@ class NewScenario:
     findings: tuple[Finding, ...]
 
 
-def new_for(answers: Answers, *, name: str, schema_file: str = "") -> NewScenario:
+def new_for(answers: Answers, *, name: str) -> NewScenario:
     """Make a scenario from public facts and what a seller knows.
 
     Args:
         answers: What he knows.
         name: Name of the scenario.
-        schema_file: Name of the schema beside its file, for editors; empty for none.
 
     Raises:
         TableError: Something that was asked for is in no table of facts.
@@ -77,18 +76,22 @@ def new_for(answers: Answers, *, name: str, schema_file: str = "") -> NewScenari
     made = draft(answers, name)
     volumes = fit_volumes(made)
     _state_volumes(made, volumes)
-    text = scenario_text(made, schema_file)
-    unused = set(unused_patterns(load_scenario(text).document))
+    unused = set(unused_patterns(made.document(provenance=_provenance(made))))
     for path in [path for path in made.sources if path in unused]:
         del made.sources[path]
-    text = scenario_text(made, schema_file)
+    text = scenario_text(made)
     return NewScenario(
         scenario=load_scenario(text), text=text, answers=answers, volumes=volumes, findings=_findings(made, volumes)
     )
 
 
-def scenario_text(made: Draft, schema_file: str = "") -> str:
+def scenario_text(made: Draft) -> str:
     """The file of a draft, with its provenance."""
+    data = {**made.data, "provenance": _provenance(made)}
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=118)
+
+
+def _provenance(made: Draft) -> list[dict[str, object]]:
     defaults = made.defaults
     ids = {
         "market.regions": list(defaults.regions),
@@ -96,10 +99,7 @@ def scenario_text(made: Draft, schema_file: str = "") -> str:
         "channels": list(defaults.channels),
         "market.currencies": list(cast("Fields", defaults.market["currencies"])),
     }
-    data = {**made.data, "provenance": compressed(tuple(made.sources.values()), ids)}
-    head = f"# yaml-language-server: $schema={schema_file}\n" if schema_file else ""
-    body = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, default_flow_style=None, width=118)
-    return head + body
+    return compressed(tuple(made.sources.values()), ids)
 
 
 def _state_volumes(made: Draft, volumes: Volumes) -> None:
