@@ -13,8 +13,6 @@ from xbopt.core.tables.rows import EU_MEMBERS
 from xbopt.core.tables.taxes import tax_ids
 
 _PEGGED = 0.005
-# Daily moves of two currencies against the euro are taken to correlate by a half, so the variance of their cross rate
-# is the sum of both less their product.
 _ELASTICITY_LEVELS = (0.85, 1.35)
 
 
@@ -135,6 +133,7 @@ def currency_fields(ledger: Ledger, codes: Sequence[str]) -> dict[str, dict[str,
             ledger.look_up("currency", code, "volatility").source,
             "Both currencies' moves against the euro are taken to correlate by a half",
         )
+        # By that the variance of their cross rate is the sum of both less their product.
         cross = sqrt(max(mine**2 + other**2 - mine * other, _PEGGED**2))
         fields[code] = {"rate": figures(rate, 4), "volatility": figures(cross, 2)}
     return fields

@@ -1,7 +1,6 @@
 """The sentence by which a seller asks for a scenario: "home goods, CN to DE FR US, 30k EUR a month"."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -171,9 +170,4 @@ def _places() -> dict[str, str]:
 
 @cache
 def _trade_words() -> dict[str, str]:
-    return dict(_trade_pairs())
-
-
-def _trade_pairs() -> Iterator[tuple[str, str]]:
-    for word, trade in words_for(trades()).items():
-        yield word, trade.id
+    return {word: trade.id for word, trade in words_for(trades()).items()}

@@ -1,6 +1,5 @@
 """A draft's market on average days: no season, event or deal, with the plan's mean spend."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,10 +108,8 @@ def customers_after_a_year(document: ScenarioDocument) -> FloatArray:
     return living.sum(axis=2) + gone
 
 
-def arms_of(shape: tuple[int, ...], off: Sequence[int], step: float) -> FloatArray:
-    """Spend factors: the plan, no media, each of the channels ``off``, then less and more of all ``(A, 1, 1, C)``."""
-    channels = shape[2]
-    rows = [np.ones(channels), np.zeros(channels)]
-    rows += [np.where(np.arange(channels) == c, 0.0, 1.0) for c in off]
-    rows += [np.full(channels, 1.0 - step), np.full(channels, 1.0 + step)]
-    return np.stack(rows)[:, None, None, :]
+def arms_of(channels: int, step: float) -> FloatArray:
+    """Spend factors: the plan, no media, each channel off, then less and more of all ``(C + 4, 1, 1, C)``."""
+    whole = np.ones((1, channels))
+    rows = (whole, 0.0 * whole, 1.0 - np.eye(channels), (1.0 - step) * whole, (1.0 + step) * whole)
+    return np.concatenate(rows)[:, None, None, :]

@@ -15,7 +15,6 @@ from xbopt.core.defaults.channels import price_of_1000
 from xbopt.core.defaults.ledger import figures
 from xbopt.core.defaults.market import Fields
 from xbopt.core.scenario.build import build_scenario
-from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.simulator.lifetime import repeat_probability
 from xbopt.studies.new_for.answers import DAYS_OF_A_MONTH
 from xbopt.studies.new_for.average_days import (
@@ -87,13 +86,12 @@ def fit_volumes(made: Draft) -> Volumes:
     outside their ranges, something gives way: the orders, or their share where these were stated.
     """
     wanted = _wanted(made)
-    channels = len(made.items("channels"))
-    factors = arms_of((0, 0, channels), range(channels), _STEP)
+    factors = arms_of(len(made.items("channels")), _STEP)
     counts: Counts | None = None
     held: tuple[str, ...] = ()
     miss = np.inf
     for n in range(_ROUNDS):
-        moved = _fit_repeats(made, made.document(), wanted)
+        moved = _fit_repeats(made, wanted)
         _fill_customers(made)
         _fit_exposure(made)
         counts = count(average_market(made.document()), factors)
@@ -208,12 +206,11 @@ def _move(made: Draft, counts: Counts, wanted: _Wanted, orders: float) -> tuple[
     for segment in made.items("segments"):
         segment["visits_per_1000"] = _figures(cast("float", segment["visits_per_1000"]) * visits, 1e-6, 5000.0)
         segment["cart_rate"] = _figures(cast("float", segment["cart_rate"]) * carts, 1e-6, 0.85)
-    held = [
-        channel_id
+    return tuple(
+        str(channel["id"])
         for channel, factor in zip(made.items("channels"), quality, strict=True)
-        if not _move_channel(made, channel, _bounded(float(factor))) and (channel_id := str(channel["id"]))
-    ]
-    return tuple(held)
+        if not _move_channel(made, channel, _bounded(float(factor)))
+    )
 
 
 def _move_channel(made: Draft, channel: Fields, factor: float) -> bool:
@@ -240,9 +237,9 @@ def _move_channel(made: Draft, channel: Fields, factor: float) -> bool:
     return inside
 
 
-def _fit_repeats(made: Draft, document: ScenarioDocument, wanted: _Wanted) -> float:
+def _fit_repeats(made: Draft, wanted: _Wanted) -> float:
     """Move how often customers come by until as many order again as wanted; the move before the last."""
-    market = average_market(document, 1)
+    market = average_market(made.document(), 1)
     found = (repeat_probability(market, 365).by_cell * market.scenario.population).sum(axis=0)
     found = found / market.scenario.population.sum(axis=0)
     odds = wanted.repeat_by_segment / (1.0 - wanted.repeat_by_segment) / (found / (1.0 - found))
