@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import floor, log10
 from typing import cast
 
+from xbopt.core.defaults.ledger import figures
 from xbopt.core.documents.document import Document, Path, put_value
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.fields import Evidence
@@ -98,9 +98,7 @@ def _heard(model: ScenarioDocument, entries: list[Plain]) -> list[Plain]:
 
 def rounded(value: float, digits: int = _DIGITS) -> float:
     """A number to so many significant digits: more would feign a precision that no count has."""
-    if value == 0.0:
-        return 0.0
-    return round(float(value), digits - 1 - floor(log10(abs(value))))
+    return figures(float(value), digits)
 
 
 def shares(values: Mapping[str, float], digits: int = _DIGITS) -> dict[str, float]:
