@@ -1,6 +1,5 @@
 """``xbopt calibrate``: from data folders to a scenario."""
 
-import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,6 +133,8 @@ def _with_files(
     zone: str | None,
 ) -> Generator[list[Path]]:
     """The folders, and one more that holds what was made of single files, for as long as the block runs."""
+    import tempfile
+
     from xbopt.imports.engine.run import import_files
     from xbopt.imports.tables import TABLES
 
