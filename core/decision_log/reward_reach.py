@@ -1,7 +1,7 @@
 """How far the rewards of a log reach, and what decisions set off that comes later: what its maker knows."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, cast, get_args
 
@@ -58,10 +58,6 @@ class RewardReach:
     def overlaps(self) -> bool:
         """Whether a reward holds days of later decisions, so that the rewards of an episode cannot be added up."""
         return self.reward_days > self.step_days
-
-    def to_plain(self) -> dict[str, object]:
-        """JSON-ready data."""
-        return asdict(self)
 
 
 def reach_from_plain(data: object) -> RewardReach:
