@@ -142,7 +142,7 @@ class Profile(Section):
     grain: str = Field(description="what a row is, in words: 'one row a line item'")
     containers: tuple[Container, ...] = ("text", "workbook")
     encodings: tuple[str, ...] = Field(default=(), description="legacy encodings, tried after UTF-8 and UTF-16")
-    delimiters: tuple[str, ...] = Field(default=(",", ";", "\t"), description="of text files")
+    delimiters: tuple[str, ...] = Field(default=(",", ";", "\t", "|"), description="of text files")
     sheet: str = Field(default="", description="regex of the sheet's name, where a workbook has several")
     rows: str = Field(default="", description="of a JSON object: the list whose entries are the rows, as line_items")
     anchors: Anchors

@@ -152,3 +152,22 @@ def test_lazada_rows_are_units(importing: Importing) -> None:
 def test_exchange_rates_stand_one_a_row(importing: Importing) -> None:
     made = importing("Date,USD,JPY,GBP,CYP,\n2026-09-03,1.1172,175.68,0.8338,N/A,\n")
     assert made.rows("rates", "currency", "per_euro") == [("GBP", 0.8338), ("JPY", 175.68), ("USD", 1.1172)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "open_bandit.csv",
+            ",timestamp,item_id,position,click,propensity_score\n0,2026-03-01 00:00:01+00:00,7,1,0,0.25\n",
+        ),
+        ("open_bandit.psv", "|timestamp|item_id|position|click|propensity_score\n0|2026-03-01 00:00:01|7|1|0|0.25\n"),
+        (
+            "events.dsjson",
+            '{"_label_cost":-1.0,"_label_probability":0.5,"EventId":"a","a":[1,2],"p":[0.5,0.5],"c":{}}\n',
+        ),
+    ],
+)
+def test_a_log_of_decisions_is_sent_to_evaluate(importing: Importing, name: str, text: str) -> None:
+    with pytest.raises(RefusedFileError, match="xbopt evaluate"):
+        importing(text, name=name)
