@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 def calibrate_command(
     out: Annotated[Path, typer.Option("-o", "--out", help="Write the scenario to this file: .yaml.")],
     data: Annotated[
-        list[Path] | None, typer.Argument(metavar="DATA_DIR...", help="Folders that xbopt import wrote.")
+        list[Path] | None,
+        typer.Argument(metavar="DATA_DIR...", help="Folders that xbopt import wrote, or a panel (with --like)."),
     ] = None,
     transactions: Annotated[
         Path | None, typer.Option("--transactions", help="A file of orders, imported on the way.")
@@ -71,6 +72,9 @@ def calibrate_command(
     days: Annotated[int, typer.Option("--days", min=1, max=1100, help="Days of the scenario.")] = 90,
     until: Annotated[
         str | None, typer.Option("--until", metavar="DATE", help="Leave out what the data hold after this day.")
+    ] = None,
+    world: Annotated[
+        int | None, typer.Option("--world", min=0, help="Which simulated world of a panel to take.")
     ] = None,
     costs: Annotated[
         Path | None, typer.Option("--costs", help="Table of unit costs: columns sku and cost, in the currency.")
@@ -114,6 +118,7 @@ def calibrate_command(
             start=None if start is None else _day("--start", start),
             days=days,
             until=None if until is None else _day("--until", until),
+            world=world,
             costs=None if costs is None else read_costs(costs),
             gross_margin=None if gross_margin is None else part_of("--gross-margin", gross_margin),
             tests=() if tests is None else tests,
@@ -190,7 +195,7 @@ def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | 
 def _print(result: "Calibration") -> None:
     from xbopt.reports.calibration.report import build_calibration_report
 
-    console, numbers = result_console(), terminal_numbers(result.shop.currency)
+    console, numbers = result_console(), terminal_numbers(result.currency)
     built = build_calibration_report(result)
     console.print(built.verdict)
     for line in built.loud:

@@ -88,6 +88,23 @@ class Replay:
             slack: Slow movements and the amounts of each ``(B, Q)``.
             factors: A day, and what each channel's spend is multiplied by from then on ``(B, C)``.
         """
+        return self._course(sampled, spend, days, seed, worlds, slack, factors)[0]
+
+    def customers_after(self, sampled: SampledMarket) -> FloatArray:
+        """People by lifecycle bucket on the morning after the last day, in expected mode ``(B, R, S, L)``."""
+        return self._course(sampled)[1].customers
+
+    def _course(
+        self,
+        sampled: SampledMarket,
+        spend: FloatArray | None = None,
+        days: int | None = None,
+        seed: int | None = None,
+        worlds: IntArray | None = None,
+        slack: tuple[Slack, FloatArray] | None = None,
+        factors: tuple[int, FloatArray] | None = None,
+    ) -> tuple[FloatArray, MarketState]:
+        """The counts of all days, and the morning after the last one."""
         batch = len(sampled.customers) if worlds is None else len(worlds)
         paid = self.panel.spend if spend is None else spend
         state = self._first_morning(sampled, batch)
@@ -125,7 +142,7 @@ class Replay:
             outcome, state = play_day(market, world, state, decision, None if draws is None else draws.day(day))
             counted = outcome.channel_visits if clicks is None else clicks.day(day, outcome)[..., :-1]
             counts.append(_counts(outcome, counted, sampled))
-        return np.stack(counts, axis=1)
+        return np.stack(counts, axis=1), state
 
     def _first_morning(self, sampled: SampledMarket, batch: int) -> MarketState:
         """The first morning after four weeks of the spend that the first four weeks of the panel have in the mean."""

@@ -17,12 +17,13 @@ from xbopt.calibration.fit.lift_tests import LiftTest, read_lift_tests
 from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
-from xbopt.calibration.scenario.calibration import Calibration, Options
+from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
 from xbopt.calibration.scenario.channels import kinds_of
 from xbopt.calibration.scenario.draft import Draft, Plain
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
+from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
 from xbopt.calibration.scenario.shop import Shop, read_shop
@@ -35,8 +36,6 @@ from xbopt.core.tables.public_holidays import country_codes
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
 from xbopt.imports.rates import converted
-from xbopt.simulator.build import build_market
-from xbopt.studies.vital_signs import vital_signs
 
 if TYPE_CHECKING:
     from xbopt.studies.simulate import Progress
@@ -60,6 +59,7 @@ def calibrate(
     start: date | None = None,
     days: int = 90,
     until: date | None = None,
+    world: int | None = None,
     costs: Mapping[str, float] | None = None,
     gross_margin: float | None = None,
     tests: Path | str | Sequence[LiftTest] = (),
@@ -67,10 +67,10 @@ def calibrate(
     seed: int = 0,
     on_progress: "Progress | None" = None,
 ) -> Calibration:
-    """Calibrate a scenario from data folders, as ``xbopt import`` writes them.
+    """Calibrate a scenario from data folders, as ``xbopt import`` writes them, or fit one to a panel.
 
     Args:
-        data: One folder or several.
+        data: One folder or several; or a panel of ``xbopt simulate --panel``, as a file or as all that a folder holds.
         name: Name of the scenario.
         title: Its title, for people; period and countries where left out.
         currency: Currency to count in; that of the orders where left out.
@@ -81,6 +81,7 @@ def calibrate(
         start: First day of the scenario; the day after the last of the data where left out.
         days: Days of the scenario.
         until: Rows after this day are left out.
+        world: Which simulated world of a panel to take; needed where it holds several.
         costs: Unit cost by sku, in the currency.
         gross_margin: Gross margin of what ``costs`` does not list, a share of the price.
         tests: Lift tests on days of the data, or a file of them.
@@ -91,11 +92,11 @@ def calibrate(
     Raises:
         UsageError: A folder is not there, or the currency is not clear.
         CalibrationError: The orders are too few to tell anything.
+        PanelError: A panel cannot be used.
         ScenarioError: ``like`` names no scenario.
         TableError: A trade, an origin or a file of tests cannot be used.
     """
-    folder = read_data_folder(data)
-    tables = {table_name: table for table_name in folder.names if (table := folder.table(table_name)) is not None}
+    paths = [Path(data)] if isinstance(data, str | Path) else [Path(each) for each in data]
     options = Options(
         name=name,
         title=title,
@@ -107,11 +108,16 @@ def calibrate(
         start=start,
         days=days,
         until=until,
+        world=world,
         costs=Costs(by_sku=costs or {}, gross_margin=gross_margin),
         tests=read_lift_tests(tests) if isinstance(tests, str | Path) else tuple(tests),
         fits_media=fits_media,
         seed=seed,
     )
+    if panel := lone_panel(paths):
+        return calibrate_panel(panel, chosen=options, tell=on_progress or _silent)
+    folder = read_data_folder(paths)
+    tables = {table_name: table for table_name in folder.names if (table := folder.table(table_name)) is not None}
     return calibrate_tables(tables, options=options, on_progress=on_progress)
 
 
@@ -168,6 +174,9 @@ def calibrate_tables(
         scenario=scenario,
         document=document,
         past=skeleton.past,
+        first=shop.first,
+        last=shop.last,
+        bought=skeleton.bought,
         cleaned=cleaned,
         shop=shop,
         base=base,
@@ -176,7 +185,7 @@ def calibrate_tables(
         skeleton=skeleton,
         fit=fit,
         draws=draws,
-        signs=vital_signs(build_market(scenario)),
+        signs=signs_of(scenario, draws),
         findings=tuple(
             sorted(
                 findings_of(chosen, shop, base, segments, price, skeleton, panel, unfitted),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from xbopt.calibration.fit.lift_tests import LiftTest
 from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.assortment import Costs
+from xbopt.calibration.scenario.channels import Bought
 from xbopt.calibration.scenario.draft import Plain
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.people import CustomerBase
@@ -22,8 +23,10 @@ from xbopt.core.documents.document import Document, value_at
 from xbopt.core.scenario.provenance import numbers_with_entries
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import Provenance
+from xbopt.simulator.build import build_market
 from xbopt.studies.frames import Frame, frame_of
 from xbopt.studies.sign_values import VitalSigns
+from xbopt.studies.vital_signs import vital_signs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Options:
         start: First day of the scenario; the day after the last of the data where None.
         days: Days of the scenario.
         until: Rows after this day are left out; none where None.
+        world: Which simulated world of a panel to take; needed where it holds several.
         costs: What goods cost.
         tests: Lift tests on days of the data.
         fits_media: Whether the market is fitted to the panel where media are in the data.
@@ -57,6 +61,7 @@ class Options:
     start: date | None = None
     days: int = 90
     until: date | None = None
+    world: int | None = None
     costs: Costs = field(default_factory=lambda: Costs(by_sku={}, gross_margin=None))
     tests: tuple[LiftTest, ...] = ()
     fits_media: bool = True
@@ -71,12 +76,14 @@ class Calibration:
         scenario: The scenario, played without joint draws here; `write` puts them beside the file.
         document: Its plain data.
         past: Rows of ``history.before``: a file of their own once written.
-        cleaned: What cleaning kept and took.
-        shop: What was sold in its regions.
+        first, last: First and last day of the data.
+        bought: The media bought in its regions.
+        cleaned: What cleaning kept and took; None where a panel was all there was, as all that is told by orders.
+        shop: What was sold in its regions; None likewise.
         base: Known customers; None where orders name too few.
         segments: How segments were found; None likewise.
         price: What orders say of prices; None where they name no prices.
-        skeleton: What was measured on the way.
+        skeleton: What was measured on the way; None from a panel alone.
         fit: The market fitted to the panel; None without media, or where the days are too few.
         draws: Joint draws of its numbers: a file of their own once written.
         signs: Vital signs of the scenario.
@@ -86,16 +93,34 @@ class Calibration:
     scenario: Scenario
     document: Document = field(repr=False)
     past: tuple[Plain, ...] = field(repr=False)
-    cleaned: Cleaned = field(repr=False)
-    shop: Shop = field(repr=False)
-    base: CustomerBase | None = field(repr=False)
-    segments: Segments | None = field(repr=False)
-    price: PriceEstimate | None = field(repr=False)
-    skeleton: Skeleton = field(repr=False)
+    first: date
+    last: date
+    bought: tuple[Bought, ...] = field(repr=False)
+    cleaned: Cleaned | None = field(repr=False, default=None)
+    shop: Shop | None = field(repr=False, default=None)
+    base: CustomerBase | None = field(repr=False, default=None)
+    segments: Segments | None = field(repr=False, default=None)
+    price: PriceEstimate | None = field(repr=False, default=None)
+    skeleton: Skeleton | None = field(repr=False, default=None)
     fit: MarketFit | None = field(repr=False)
     draws: MarketDraws | None = field(repr=False)
     signs: VitalSigns = field(repr=False)
     findings: tuple[Finding, ...]
+
+    @property
+    def currency(self) -> str:
+        """Currency of all money."""
+        return self.scenario.base_currency
+
+    @property
+    def days(self) -> int:
+        """Days of the data."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def period(self) -> str:
+        """First and last day of the data."""
+        return f"{self.first} to {self.last}"
 
     def sources(self) -> list[dict[str, object]]:
         """One row a number: path, value, evidence, source, note."""
@@ -124,6 +149,14 @@ class Calibration:
         for path, entry in numbers_with_entries(self.scenario.document):
             assert entry is not None, "every number has a source"
             yield path, entry
+
+
+def signs_of(scenario: Scenario, draws: MarketDraws | None) -> VitalSigns:
+    """Vital signs of a scenario whose joint draws, if any, are not played yet: these say what is uncertain."""
+    signs = vital_signs(build_market(scenario))
+    if draws is None:
+        return signs
+    return replace(signs, signs=tuple(sign for sign in signs.signs if sign.code != "uncertainty"))
 
 
 def _value(plain: object, path: str) -> object:

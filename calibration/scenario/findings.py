@@ -21,6 +21,9 @@ FindingCode = Literal[
     "panel_note",
     "segments_few",
     "levels_differ",
+    "panel_alone",
+    "panel_left_out",
+    "shocks_dropped",
 ]
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Calibration
+from xbopt.calibration.scenario.shop import Shop
 from xbopt.reports.calibration.fit_words import fit_sentences
 from xbopt.reports.calibration.words import finding_sentence
 from xbopt.reports.kit.numbers import NumberFormat
@@ -17,21 +19,20 @@ from xbopt.reports.simulation.vital_signs import warnings_json
 
 def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dict[str, object]:
     """The whole document; see docs/semantics.md."""
-    shop, cleaned = calibration.shop, calibration.cleaned
-    numbers = NumberFormat(locale="en", currency=shop.currency, is_for_terminal=True)
+    numbers = NumberFormat(locale="en", currency=calibration.currency, is_for_terminal=True)
     base = calibration.base
     return {
         "scenario": scenario_json(calibration.scenario),
         "files": {name: str(path) for name, path in files.items()},
-        "period": {"first": shop.first.isoformat(), "last": shop.last.isoformat(), "days": shop.days},
-        "quality": {
-            "rows_in": cleaned.rows_in,
-            "rows_by_rule": {count.rule: count.rows for count in cleaned.counts},
-            "rows_kept": cleaned.transactions.height,
-            "rows_without_customer": cleaned.anonymous.height,
-            "refunds": shop.refunds.height,
+        "period": {
+            "first": calibration.first.isoformat(),
+            "last": calibration.last.isoformat(),
+            "days": calibration.days,
         },
-        "countries": [
+        "quality": _quality_json(calibration.cleaned, calibration.shop),
+        "countries": []
+        if calibration.shop is None
+        else [
             {
                 "country": country.code,
                 "orders": country.orders,
@@ -39,7 +40,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
                 "revenue": country.revenue,
                 "left_out": country.reason,
             }
-            for country in shop.countries
+            for country in calibration.shop.countries
             if not country.is_small
         ],
         "segments": []
@@ -60,8 +61,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             for own in base.market.segments
         ],
         "channels": [
-            {"id": one.id, "name": one.channel, "spend": one.spend, "days": one.days}
-            for one in calibration.skeleton.bought
+            {"id": one.id, "name": one.channel, "spend": one.spend, "days": one.days} for one in calibration.bought
         ],
         "price": _price_json(calibration.price, numbers),
         "fit": _fit_json(calibration, numbers),
@@ -77,6 +77,18 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
             for finding in calibration.findings
         ],
         "vital_signs": warnings_json(calibration.signs),
+    }
+
+
+def _quality_json(cleaned: Cleaned | None, shop: Shop | None) -> dict[str, object] | None:
+    if cleaned is None or shop is None:
+        return None
+    return {
+        "rows_in": cleaned.rows_in,
+        "rows_by_rule": {count.rule: count.rows for count in cleaned.counts},
+        "rows_kept": cleaned.transactions.height,
+        "rows_without_customer": cleaned.anonymous.height,
+        "refunds": shop.refunds.height,
     }
 
 

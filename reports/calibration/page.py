@@ -15,15 +15,14 @@ _MEANING = (
 def calibration_content(report: CalibrationReport) -> PageContent:
     """The whole page."""
     calibration, numbers = report.calibration, report.numbers
-    shop = calibration.shop
     return PageContent(
         kind="Calibration",
         title=calibration.scenario.title,
         description=calibration.scenario.document.description,
         facts=(
-            Fact("Orders of", shop.period),
+            Fact("Days", calibration.period),
             Fact("Scenario", f"{calibration.scenario.start}, {calibration.scenario.days} days"),
-            Fact("Money", shop.currency),
+            Fact("Money", calibration.currency),
         ),
         verdict=report.verdict,
         tone="bad" if report.loud else "good",
@@ -36,13 +35,19 @@ def calibration_content(report: CalibrationReport) -> PageContent:
 
 
 def _tiles(report: CalibrationReport) -> tuple[TileText, ...]:
-    shop, numbers = report.calibration.shop, report.numbers
-    counts = report.calibration.by_evidence()
+    calibration, numbers = report.calibration, report.numbers
+    counts = calibration.by_evidence()
     whole = sum(counts.values())
-    tiles = [
-        TileText(name="Orders", figure=numbers.count(shop.orders.height), range=f"in {numbers.count(shop.days)} days"),
-        TileText(name="Revenue", figure=numbers.money(float(shop.orders["value"].sum())), range="of the regions"),
-        TileText(name="Regions", figure=numbers.count(len(shop.regions))),
+    tiles: list[TileText] = []
+    if (shop := calibration.shop) is not None:
+        days = f"in {numbers.count(shop.days)} days"
+        revenue = numbers.money(float(shop.orders["value"].sum()))
+        tiles += [
+            TileText(name="Orders", figure=numbers.count(shop.orders.height), range=days),
+            TileText(name="Revenue", figure=revenue, range="of the regions"),
+        ]
+    tiles += [
+        TileText(name="Regions", figure=numbers.count(len(calibration.scenario.regions))),
         TileText(
             name="Measured numbers",
             figure=numbers.count(counts.get("M", 0)),
@@ -50,7 +55,7 @@ def _tiles(report: CalibrationReport) -> tuple[TileText, ...]:
             meaning="the others say what they rest on",
         ),
     ]
-    spent = sum(one.spend for one in report.calibration.skeleton.bought)
+    spent = sum(one.spend for one in calibration.bought)
     if spent > 0.0:
         tiles.append(TileText(name="Media spend", figure=numbers.money(spent), range="in the regions"))
     return tuple(tiles)

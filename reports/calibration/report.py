@@ -96,7 +96,7 @@ def build_calibration_report(
         review: Its fit, played for a page; without it the charts of the fit are left out.
         locale: How numbers are written.
     """
-    numbers = NumberFormat(locale=locale, currency=calibration.shop.currency)
+    numbers = NumberFormat(locale=locale, currency=calibration.currency)
     said = [(finding.is_loud, finding_sentence(finding, numbers)) for finding in calibration.findings]
     return CalibrationReport(
         calibration=calibration,
@@ -124,14 +124,12 @@ def build_calibration_report(
 
 
 def _quality(calibration: Calibration) -> Table:
-    cleaned = calibration.cleaned
-    kept = (
-        "Kept: sales to known customers",
-        cleaned.transactions.height,
-        float(cleaned.transactions["net_revenue"].sum()),
-    )
-    rows = [kept, *((rule_words(count.rule), count.rows, count.value) for count in cleaned.counts if count.rows)]
-    whole = sum(row[1] for row in rows)
+    rows: list[tuple[str | float | None, ...]] = []
+    if (cleaned := calibration.cleaned) is not None:
+        known = cleaned.transactions
+        rows.append(("Kept: sales to known customers", known.height, float(known["net_revenue"].sum())))
+        rows += [(rule_words(count.rule), count.rows, count.value) for count in cleaned.counts if count.rows]
+        rows.append(("Read", cleaned.rows_in, None))
     return Table(
         key="quality",
         title="What became of the lines of orders",
@@ -140,14 +138,14 @@ def _quality(calibration: Calibration) -> Table:
             Column("rows", "Rows", "count"),
             Column("value", "Value", "money", "Quantity times price"),
         ),
-        rows=(*rows, ("Read", whole, None)),
-        last_is_total=True,
+        rows=tuple(rows),
+        last_is_total=bool(rows),
         note="Sales without a customer count for demand, prices and regions, not for customers.",
     )
 
 
 def _regions(calibration: Calibration) -> Table:
-    countries = calibration.shop.countries
+    countries = () if calibration.shop is None else calibration.shop.countries
     small = [country for country in countries if country.is_small]
     rows = [
         (
@@ -220,7 +218,7 @@ def _segments(calibration: Calibration) -> Table:
 
 def _channels(calibration: Calibration) -> Table:
     rows: list[tuple[str | float | None, ...]] = []
-    for one in calibration.skeleton.bought:
+    for one in calibration.bought:
         per_click = None if not one.clicks else one.spend / one.clicks
         per_1000 = None if not one.impressions else 1000.0 * one.spend / one.impressions
         rows.append((one.channel, one.days, one.spend, one.impressions, one.clicks, per_1000, per_click))

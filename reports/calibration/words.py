@@ -109,6 +109,17 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     ),
     "levels_differ": _levels,
     "panel_note": lambda f, _n: f.subjects[0],
+    "panel_alone": lambda f, _n: (
+        f"The data are a panel without orders: prices, costs and how often customers come back are those of "
+        f"{f.subjects[0]}, and only what the panel's days tell was fitted."
+    ),
+    "panel_left_out": lambda f, n: (
+        f"{n.count(f.figures['rows'])} rows of the panel are about the {f.subjects[0]}, which the scenario does not "
+        "have; they were left out."
+    ),
+    "shocks_dropped": lambda f, n: (
+        f"{n.count(f.figures['shocks'])} shocks of the scenario named are of its own days, and are not in the new one."
+    ),
 }
 
 
@@ -122,8 +133,12 @@ def verdict_sentence(calibration: Calibration, numbers: NumberFormat) -> str:
     shop = calibration.shop
     counts = calibration.by_evidence()
     whole, measured = sum(counts.values()), counts.get("M", 0)
+    places = _listed(calibration.scenario.regions)
+    what = f"A panel of {numbers.count(calibration.days)} days, {calibration.period}, of {places} makes the scenario "
+    if shop is not None:
+        what = f"{numbers.count(shop.orders.height)} orders of {shop.period} to {places} make the scenario "
     return (
-        f"{numbers.count(shop.orders.height)} orders of {shop.period} to {_listed(shop.regions)} make the scenario "
+        f"{what}"
         f"{calibration.scenario.name}: {numbers.count(measured)} of its {numbers.count(whole)} numbers are measured, "
         f"the others say what they rest on."
     )

@@ -76,6 +76,7 @@ def test_the_scenario_starts_after_the_data_and_carries_their_media_on(calibrate
 
 
 def test_the_expected_market_brings_the_orders_counted(calibrated: Calibration) -> None:
+    assert calibrated.skeleton is not None
     levels, counted = calibrated.skeleton.levels, calibrated.skeleton.counted
     assert levels.first_orders.sum() == pytest.approx(counted.first_orders.sum(), rel=0.02)
     assert levels.repeat_orders.sum() == pytest.approx(counted.repeat_orders.sum(), rel=0.02)

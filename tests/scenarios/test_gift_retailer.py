@@ -141,12 +141,14 @@ def test_the_command_makes_the_file_again(calibrated: Calibration) -> None:
 @pytest.mark.realdata
 def test_every_line_of_orders_is_accounted_for(calibrated: Calibration) -> None:
     cleaned = calibrated.cleaned
+    assert cleaned is not None
     assert cleaned.rows_in == 541_909
     assert sum(count.rows for count in cleaned.counts) + cleaned.transactions.height == cleaned.rows_in
 
 
 @pytest.mark.realdata
 def test_the_pinned_figures_are_those_of_the_data(calibrated: Calibration) -> None:
+    assert calibrated.shop is not None
     orders = calibrated.shop.orders.filter(pl.col("date") >= date(2011, 9, 1))
     assert dict(orders.group_by("country").len().iter_rows()) == ORDERS_BY_REGION
     assert dict(orders.group_by(pl.col("date").dt.month()).len().iter_rows()) == ORDERS_BY_MONTH
