@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 _NEEDED = ("date", "region", "channel", "spend", "currency", "orders", "net_revenue")
 _FIGURES = tuple(name for name, kind in PANEL_COLUMNS.items() if kind in ("money", "count", "share", "index"))
+_SUMS = tuple(name for name, kind in PANEL_COLUMNS.items() if kind in ("money", "count"))
 _LONGEST = 3660
+_WEEK = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def read_rows(source: "Path | str | pa.Table", scenario: Scenario, *, world: int
     if table.num_rows == 0:
         raise PanelError(f"{name} has no rows.")
     days, start = _days(name, table)
+    table, days, notes = _by_day(name, table, days)
     region = _positions(name, table, "region", scenario.regions)
     if (region < 0).any():
         raise PanelError(f"{name} has no region in row {int(np.argmax(region < 0)) + 1}.")
@@ -112,6 +115,7 @@ def read_rows(source: "Path | str | pa.Table", scenario: Scenario, *, world: int
         segment=_positions(name, table, "segment", scenario.segments),
         channel=_positions(name, table, "channel", scenario.channels),
         figures={column: _numbers(name, table, column) for column in _FIGURES if column in table.column_names},
+        notes=notes,
     )
     _once_each(rows, scenario)
     return rows
@@ -161,6 +165,24 @@ def _days(name: str, table: "pa.Table") -> tuple[IntArray, date]:
         end = date.fromordinal(date(1970, 1, 1).toordinal() + last)
         raise PanelError(f"{name} runs from {start} to {end}; one of these dates is wrong: ten years at most.")
     return numbers - first, start
+
+
+def _by_day(name: str, table: "pa.Table", days: IntArray) -> "tuple[pa.Table, IntArray, tuple[str, ...]]":
+    """A table of days as it is; one of weeks with each sum shared evenly over the seven days from its date on."""
+    import pyarrow as pa
+
+    if not days.any() or (days % _WEEK != 0).any():
+        return table, days, ()
+    rows = np.repeat(np.arange(table.num_rows), _WEEK)
+    by_day = table.take(rows)
+    for column in (column for column in _SUMS if column in by_day.column_names):
+        at = by_day.column_names.index(column)
+        by_day = by_day.set_column(at, column, pa.array(_numbers(name, table, column)[rows] / _WEEK, from_pandas=True))
+    note = (
+        f"{name} has one row a week. Each was shared evenly over the seven days from its date on, so the days of a "
+        "week tell nothing apart."
+    )
+    return by_day, days[rows] + np.tile(np.arange(_WEEK), table.num_rows), (note,)
 
 
 def _positions(name: str, table: "pa.Table", column: str, ids: Sequence[str]) -> IntArray:

@@ -49,6 +49,19 @@ def test_rows_become_arrays_and_spend_is_shared_as_the_plan_shares_it(small: Sce
     assert len(panel.notes) == 1
 
 
+def test_weeks_are_shared_evenly_over_their_days(small: Scenario) -> None:
+    weeks = [
+        {**row, "date": date(2026, 3, 2) + 7 * (row["date"] - date(2026, 3, 2))} for row in rows(discount_frac=0.1)
+    ]
+    panel = read_panel(table(weeks), small)
+    assert (panel.start, panel.days) == (date(2026, 3, 2), 21)
+    assert panel.orders.sum(axis=0).tolist() == pytest.approx([33, 33])
+    assert panel.orders[7:14, 0] == pytest.approx(np.full(7, 11 / 7))
+    assert panel.spend.sum() == pytest.approx(2 * 3 * 60)
+    assert (panel.discount_frac == 0.1).all()
+    assert any("one row a week" in note for note in panel.notes)
+
+
 def test_what_records_do_not_tell_is_unknown_and_not_zero(small: Scenario) -> None:
     told = [{key: value for key, value in row.items() if key not in ("clicks", "visits")} for row in rows()]
     panel = read_panel(table(told), small)
