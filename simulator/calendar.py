@@ -114,6 +114,7 @@ def build_calendar(
     holiday_demand: float,
     event_ids: Sequence[Sequence[str]],
     custom_events: Sequence[CustomEvent] = (),
+    event_lift: float = 1.0,
 ) -> CalendarArrays:
     """Build the calendar of a horizon.
 
@@ -130,6 +131,7 @@ def build_calendar(
         holiday_demand: Multiplier on demand on public holidays.
         event_ids: For each region, the ids of the events that count there.
         custom_events: Events of the scenario's own, added to those of the table.
+        event_lift: Multiplier on what events add to demand, or take from it.
 
     Returns:
         The arrays, which cannot be written to. Events that start after the horizon cast their lead-in into it,
@@ -155,6 +157,8 @@ def build_calendar(
     found = _find_events(start, end, countries, event_ids, custom_events)
     felt = [_combine(events, start, days) for events in found]
     event_demand = np.stack([one.demand for one in felt], axis=1)
+    if event_lift != 1.0:
+        event_demand = np.maximum(1.0 + event_lift * (event_demand - 1.0), 0.0)
     weekday_index = weekday[:, [day.weekday() for day in dates]].T
     season = np.stack([seasonal_index(month[region], dates) for region in range(regions)], axis=1)
     cpm_season = np.stack([seasonal_index(cpm_month[region], dates) for region in range(regions)], axis=1)

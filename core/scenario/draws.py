@@ -53,6 +53,7 @@ PARAMETERS: Mapping[str, tuple[ParameterGroup, ...]] = {
     "segments.SEGMENT.price_memory.deal_gain": ("deal_gain",),
     "segments.SEGMENT.price_memory.half_life_days": ("price_memory",),
     "discounts.pull_forward.borrowed_frac": ("pull_forward",),
+    "calendar.event_lift": ("event_lift",),
     "market.regions.REGION.shipping.cost_base": ("shipping_cost",),
 }
 """Paths that draws can set, with the groups that each works through. Names in capitals stand for an id or an index."""

@@ -127,6 +127,7 @@ class Calendar(Section):
     custom_events: list[CustomEvent] = Field(
         default_factory=list, max_length=100, description="events of the scenario's own"
     )
+    event_lift: Level = Field(default=1.0, description="multiplier on what events add to demand, or take from it")
     regions: dict[Identifier, RegionSeason] = Field(
         default_factory=dict, description="indices of single regions, by region"
     )

@@ -76,6 +76,8 @@ def test_an_event_lifts_by_more_in_a_world_that_says_so() -> None:
     # The fair doubles 100 organic visits; one and a half times its lift of 1 makes 250.
     assert visits[1] == pytest.approx(250)
     assert visits[3] == pytest.approx(100)
+    stated = plain_market({**EVENT, "calendar.event_lift": 1.5})
+    assert visits == pytest.approx([day.visits.item() for day in days_in(stated, "event_lift", 1.0, days=4)])
 
 
 def test_costs_and_returns_by_hand() -> None:

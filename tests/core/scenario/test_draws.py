@@ -75,12 +75,16 @@ def margin_of_days(scenario: Scenario, world: Any, days: int = 4) -> float:
         ("segments.youth.price_memory.half_life_days", 0.5),
         ("discounts.pull_forward.borrowed_frac", 1.3),
         ("market.regions.north.shipping.cost_base", 1.5),
+        ("calendar.event_lift", 1.5),
     ],
 )
 def test_a_world_is_the_scenario_with_the_drawn_value_in_it(tmp_path: Path, path: str, factor: float) -> None:
     # Who the customers of the first morning are follows from the scenario's own rates, in every world.
     nobody: dict[str, object] = {f"market.regions.{r}.customers": {} for r in range(2)}
+    fair = {"id": "fair", "start": "2026-09-08", "end": "2026-09-09", "demand": 2.0}
     calm: dict[str, object] = {"channels.2.fatigue": {"weekly_frequency": 100}, **nobody}
+    if path.startswith("calendar"):
+        calm["calendar.custom_events"] = [fair]
     if not path.startswith("discounts"):
         # So does how often those whom a deal wins come again, which says how much a deal borrows.
         calm["discounts.pull_forward.borrowed_frac"] = 0
