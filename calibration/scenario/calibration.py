@@ -18,7 +18,7 @@ from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.people import CustomerBase
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.calibration.scenario.skeleton import Skeleton
-from xbopt.core.documents.document import Document, value_at
+from xbopt.core.documents.document import Document
 from xbopt.core.scenario.provenance import numbers_with_entries
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import Provenance
@@ -99,16 +99,15 @@ class Calibration:
 
     def sources(self) -> list[dict[str, object]]:
         """One row a number: path, value, evidence, source, note."""
-        plain = self.scenario.document.model_dump(mode="json")
         return [
             {
                 "path": path,
-                "value": _value(plain, path),
+                "value": value,
                 "evidence": entry.evidence,
                 "source": entry.source,
                 "note": entry.note,
             }
-            for path, entry in self._entries()
+            for path, value, entry in self._entries()
         ]
 
     def to_frame(self) -> Frame:
@@ -117,15 +116,10 @@ class Calibration:
 
     def by_evidence(self) -> Mapping[str, int]:
         """Numbers by evidence mark."""
-        return Counter(str(entry.evidence) for _, entry in self._entries())
+        return Counter(str(entry.evidence) for *_, entry in self._entries())
 
-    def _entries(self) -> Iterator[tuple[str, Provenance]]:
-        """Path of each number, and the entry that speaks for it."""
-        for path, entry in numbers_with_entries(self.scenario.document):
+    def _entries(self) -> Iterator[tuple[str, float, Provenance]]:
+        """Path of each number, the number, and the entry that speaks for it."""
+        for path, value, entry in numbers_with_entries(self.scenario.document):
             assert entry is not None, "every number has a source"
-            yield path, entry
-
-
-def _value(plain: object, path: str) -> object:
-    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
-    return value_at(plain, steps)
+            yield path, value, entry

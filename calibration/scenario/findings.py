@@ -21,6 +21,8 @@ FindingCode = Literal[
     "panel_note",
     "segments_few",
     "levels_differ",
+    "held",
+    "burn_in",
 ]
 
 

@@ -72,6 +72,16 @@ def findings_of(
         add("costs_assumed")
     if not panel.frame["visits"].is_not_null().any():
         add("visits_assumed")
+    # Cells that nobody joined lately are kept alive by a few prospects; that moves no money.
+    for is_loud in (True, False):
+        held = {path: one for path, one in skeleton.draft.held.items() if is_loud == (".population." not in path)}
+        if held:
+            figures = {
+                f"{name}_{n}": value
+                for n, one in enumerate(held.values())
+                for name, value in (("found", one.found), ("taken", one.taken))
+            }
+            add("held", *held, is_loud=is_loud, figures=figures)
     for note in panel.notes:
         add("panel_note", note.sentence)
     return found

@@ -31,6 +31,7 @@ LEAST_FIT_DAYS = 84
 """Four weeks to warm up and eight to compare: fewer days are not fitted."""
 DRAWS = 512
 _MOST_FIT_DAYS = 730
+_ELASTICITY_SD = (0.02, 3.0)
 _MARKS: dict[Verdict, tuple[str, str]] = {
     "measured": ("M", "measured by the fit"),
     "partly": ("E", "partly told by the data; the rest is prior"),
@@ -63,7 +64,9 @@ def fit_media(
     scenario = build_scenario(check_document(Document(data=replayed(draft, counted).data)), None)
     prior = Prior()
     if price is not None and price.status == "measured":
-        known = max(min(price.sd / abs(price.elasticity), 3.0), 0.02)
+        found = price.sd / abs(price.elasticity)
+        known = min(max(found, _ELASTICITY_SD[0]), _ELASTICITY_SD[1])
+        draft.hold(("fit", "prior", "elasticity_sd"), rounded(found), rounded(known))
         prior = replace(prior, sd={**prior.sd, "elasticity": known})
     table = panel.to_arrow().cast(panel_schema())
     return fit_market(scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed)

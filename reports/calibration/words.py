@@ -18,6 +18,8 @@ _REASONS: Mapping[Reason, str] = {
 }
 EVIDENCE_WORDS: Mapping[str, str] = {
     "M": "measured in the data",
+    "stated": "stated by the seller",
+    "set": "by choice or by definition",
     "S": "published research or law",
     "S-": "published statistics, second-hand",
     "W": "trade sources",
@@ -50,6 +52,20 @@ def _levels(finding: Finding, numbers: NumberFormat) -> str:
     return (
         f"Known customers order at another rate than the repeat model of newly won ones says: {_listed(parts)}. The "
         "rates follow the orders counted, so second orders of new customers may be off by as much."
+    )
+
+
+_BOTH = ("found", "taken")
+
+
+def _held(finding: Finding, numbers: NumberFormat) -> str:
+    parts = tuple(
+        "{} ({} found, {} taken)".format(path, *(numbers.exact(finding.figures[f"{name}_{n}"]) for name in _BOTH))
+        for n, path in enumerate(finding.subjects)
+    )
+    return (
+        f"A scenario cannot hold what the data say of {', '.join(parts)}. See whether these rows are right; what rests "
+        "on them is no measurement."
     )
 
 
@@ -108,6 +124,11 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "each of them assumed. An export of sessions by day and country would tell."
     ),
     "levels_differ": _levels,
+    "held": _held,
+    "burn_in": lambda f, n: (
+        f"The orders cover {n.count(f.figures['given'])} weeks; the fit plays the last {n.count(f.figures['played'])}, "
+        "since in the first part nobody can tell old customers from new ones."
+    ),
     "panel_note": lambda f, _n: f.subjects[0],
 }
 

@@ -176,8 +176,8 @@ def _audience(made: Draft) -> tuple[dict[str, dict[str, float]], dict[str, float
 def _state_the_rest(made: Draft) -> None:
     answers = made.answers
     budget = f"{_STATED}: {answers.wish.money}"
-    made.state("horizon.days", "M", "By choice")
-    made.state("budget.total_base", "M", budget, f"Over {answers.days} days")
+    made.state("horizon.days", "set", "By choice")
+    made.state("budget.total_base", "stated", budget, f"Over {answers.days} days")
     made.state("history.steady_spend_per_day_base", "E", "Assumption: as much was spent before", budget)
     spread = made.defaults.ledger.look_up("general", "any", "max_daily_multiple")
     made.state("budget.max_daily_multiple", spread.evidence, spread.source)
@@ -188,14 +188,14 @@ def _state_the_rest(made: Draft) -> None:
         "the trade (World Bank population, shares of online buyers from memory)",
     )
     if answers.country_shares:
-        made.state("plan.regions.*", "M", _STATED)
+        made.state("plan.regions.*", "stated", _STATED)
     else:
         made.state(
             "plan.regions.*", "E", "Assumption: by the root of the country's online buyers times its price of reach"
         )
     made.state("plan.segments.*", "E", "Assumption: as the people")
     made.state("plan.channels.*", "E", "Estimate: a media plan of ordinary shape")
-    made.state("plan.spend_frac", "M", "By choice: the plan spends the budget")
+    made.state("plan.spend_frac", "set", "By choice: the plan spends the budget")
 
 
 def compressed(sources: Sequence[Source], ids: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
