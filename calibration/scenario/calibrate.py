@@ -130,7 +130,7 @@ def calibrate_tables(
     """
     chosen = options or Options()
     tell = on_progress or _silent
-    tell("quality", 0, 0)
+    tell("reading and cleaning", 0, 0)
     tables = _until(tables, chosen.until)
     cleaned, currency = _clean(tables, chosen.currency)
     known = set(country_codes()) if chosen.like is not None else set(country_codes()) & set(known_countries())
@@ -179,7 +179,17 @@ def calibrate_tables(
         signs=vital_signs(build_market(scenario)),
         findings=tuple(
             sorted(
-                findings_of(chosen, shop, base, segments, price, skeleton, panel, unfitted),
+                findings_of(
+                    chosen,
+                    shop,
+                    base,
+                    segments,
+                    price,
+                    skeleton,
+                    panel,
+                    unfitted,
+                    played=0 if fit is None else fit.replay.days // 7,
+                ),
                 key=lambda finding: not finding.is_loud,
             )
         ),
@@ -285,12 +295,20 @@ def _fitted(
         return None, None, ""
     if days < LEAST_FIT_DAYS:
         return None, None, f"{days} days are left after the first part of the data, and {LEAST_FIT_DAYS} are needed."
-    tell("fit", 0, 0)
+    tell("market fit", 0, 0)
     ids = {one.channel: one.id for one in skeleton.bought}
     counted = count_days(draft, shop, panel, base, ids, first, days)
     rows = skeleton.panel.filter(pl.col("date") >= first).filter(pl.col("date") <= shop.last)
     try:
-        fit = fit_media(draft, rows, counted, tests=_named_tests(chosen.tests, ids), price=price, seed=chosen.seed)
+        fit = fit_media(
+            draft,
+            rows,
+            counted,
+            tests=_named_tests(chosen.tests, ids),
+            price=price,
+            seed=chosen.seed,
+            on_round=lambda done, total: tell("market fit", done, total),
+        )
     except (CalibrationError, PanelError) as error:
         if chosen.tests:  # a test that does not fit is the user's to mend
             raise

@@ -3,7 +3,7 @@
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
@@ -31,6 +31,7 @@ LEAST_FIT_DAYS = 84
 """Four weeks to warm up and eight to compare: fewer days are not fitted."""
 DRAWS = 512
 _MOST_FIT_DAYS = 730
+_YEAR_DAYS = 364
 _ELASTICITY_SD = (0.02, 3.0)
 _MARKS: dict[Verdict, tuple[str, str]] = {
     "measured": ("M", "measured by the fit"),
@@ -47,6 +48,7 @@ def fit_media(
     tests: Sequence[LiftTest],
     price: PriceEstimate | None,
     seed: int,
+    on_round: Callable[[int, int], None] | None = None,
 ) -> MarketFit:
     """Fit the market of a draft to its panel.
 
@@ -57,6 +59,7 @@ def fit_media(
         tests: Lift tests.
         price: What orders say of prices; a measured elasticity is held as well as it is known.
         seed: Of the noise and the draws.
+        on_round: Called with the rounds done and in all.
 
     Raises:
         CalibrationError: The panel is too short, or a test is not about it.
@@ -69,12 +72,19 @@ def fit_media(
         draft.hold(("fit", "prior", "elasticity_sd"), rounded(found), rounded(known))
         prior = replace(prior, sd={**prior.sd, "elasticity": known})
     table = panel.to_arrow().cast(panel_schema())
-    return fit_market(scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed)
+    return fit_market(scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed, on_round=on_round)
 
 
 def fit_days(first: date, last: date, burn_in_days: int) -> tuple[date, int]:
-    """First day and number of the days to fit: after the burn-in of the customer base, two years at most."""
-    start = max(first + timedelta(days=burn_in_days), last - timedelta(days=_MOST_FIT_DAYS - 1))
+    """First day and number of the days to fit: after the burn-in of the customer base, two years at most.
+
+    A year that is played tells season from media, which is worth more than the second half of the burn-in: how many
+    customers there are on the first day is fitted by region anyway.
+    """
+    whole, half = (first + timedelta(days=days) for days in (burn_in_days, burn_in_days // 2))
+    for_a_year = last - timedelta(days=_YEAR_DAYS - 1)
+    begin = for_a_year if half <= for_a_year <= whole else whole
+    start = max(begin, last - timedelta(days=_MOST_FIT_DAYS - 1))
     return start, (last - start).days + 1
 
 

@@ -210,10 +210,8 @@ def count_days(
         fresh, again = base.orders(first, days, regions)
         # Orders of unknown customers are as new and as old as those of known ones: of their country, or of all.
         known = (fresh + again).sum(axis=1, keepdims=True)
-        of_all = np.stack([fresh.sum(axis=0), again.sum(axis=0)]) / max(float(known.sum()), 1.0)
         every = _all_orders(shop, first, days)[:, None]
-        fresh = every * np.where(known > 0.0, fresh / np.maximum(known, 1.0), of_all[0])
-        again = every * np.where(known > 0.0, again / np.maximum(known, 1.0), of_all[1])
+        fresh, again = (every * _part(own, known) for own in (fresh, again))
     return Counted(
         first=first,
         days=days,
@@ -224,6 +222,12 @@ def count_days(
         discount_frac=_discounts(window, shop.regions),
         visits=_visits(window, shop.regions),
     )
+
+
+def _part(own: FloatArray, known: FloatArray) -> FloatArray:
+    """Share of some orders ``(R, S)`` in all known ones ``(R, 1)``; that of the whole shop where none is known."""
+    usual: FloatArray = own.sum(axis=0) / max(float(known.sum()), 1.0)
+    return np.where(known > 0.0, own / np.maximum(known, 1.0), usual)
 
 
 def _prospects(fresh: FloatArray, days: int) -> dict[tuple[int, int], float]:

@@ -32,7 +32,8 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "it. Look at fitted against actual before you rely on any number."
     ),
     "short_panel": lambda f, n: (
-        f"{n.count(f.figure)} weeks were compared; under 52 a season cannot be told from what media bring."
+        f"The fit played {n.count(f.figure)} weeks; under 52 a season cannot be told from what media bring. Where the "
+        "orders cover more, import an earlier start: their first part tells old customers from new ones."
     ),
     "few_regions": lambda f, n: (
         f"{n.count(f.figure)} regions: under eight, what all do at once cannot be told from the season. A lift test in "

@@ -126,8 +126,9 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "levels_differ": _levels,
     "held": _held,
     "burn_in": lambda f, n: (
-        f"The orders cover {n.count(f.figures['given'])} weeks; the fit plays the last {n.count(f.figures['played'])}, "
-        "since in the first part nobody can tell old customers from new ones."
+        f"The orders cover {n.count(f.figures['given'])} weeks, and the fit plays the last "
+        f"{n.count(f.figures['played'])}: two years at most, and none of the first part, in which nobody can tell old "
+        "customers from new ones."
     ),
     "panel_note": lambda f, _n: f.subjects[0],
 }
