@@ -198,7 +198,7 @@ def _print(result: "Calibration") -> None:
     console.print(built.verdict)
     for line in built.loud:
         console.print(f"! {line}", soft_wrap=True)
-    for table in (built.quality, built.regions, built.segments, built.channels, built.told):
+    for table in (built.quality, built.regions, built.segments, built.channels, built.told, built.next_tests):
         if table.rows:
             console.print(figures_table(table, numbers))
     for line in (*built.lines, *built.price_lines, *built.fit_lines, *built.warnings):

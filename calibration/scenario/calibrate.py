@@ -14,7 +14,7 @@ from xbopt.calibration.customers.purchases import purchases_of
 from xbopt.calibration.customers.segments import Segments, learn_segments
 from xbopt.calibration.fit.draws import MarketDraws
 from xbopt.calibration.fit.lift_tests import LiftTest, read_lift_tests
-from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit
 from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibration import Calibration, Options
@@ -23,6 +23,7 @@ from xbopt.calibration.scenario.draft import Draft, Plain
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
+from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
 from xbopt.calibration.scenario.shop import Shop, read_shop
@@ -64,6 +65,7 @@ def calibrate(
     gross_margin: float | None = None,
     tests: Path | str | Sequence[LiftTest] = (),
     fits_media: bool = True,
+    worlds: int = NOISE_WORLDS,
     seed: int = 0,
     on_progress: "Progress | None" = None,
 ) -> Calibration:
@@ -85,6 +87,7 @@ def calibrate(
         gross_margin: Gross margin of what ``costs`` does not list, a share of the price.
         tests: Lift tests on days of the data, or a file of them.
         fits_media: Whether the market is fitted to the panel where media are in the data.
+        worlds: Sampled worlds that the noise of the fit is read off, 32 at least; fewer are faster and rougher.
         seed: Same seed, same result.
         on_progress: Called with the stage, how much of it is done, and how much there is.
 
@@ -110,6 +113,7 @@ def calibrate(
         costs=Costs(by_sku=costs or {}, gross_margin=gross_margin),
         tests=read_lift_tests(tests) if isinstance(tests, str | Path) else tuple(tests),
         fits_media=fits_media,
+        worlds=worlds,
         seed=seed,
     )
     return calibrate_tables(tables, options=options, on_progress=on_progress)
@@ -163,7 +167,7 @@ def calibrate_tables(
         history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}
         document = replace(document, data={**_whole(document.data), "history": history})
     scenario = build_scenario(check_document(document), None)
-    tell("vital signs", 0, 0)
+    tell("tests and vital signs", 0, 0)
     return Calibration(
         scenario=scenario,
         document=document,
@@ -176,6 +180,7 @@ def calibrate_tables(
         skeleton=skeleton,
         fit=fit,
         draws=draws,
+        next_tests=() if fit is None else next_tests(fit),
         signs=vital_signs(build_market(scenario)),
         findings=tuple(
             sorted(
@@ -307,6 +312,7 @@ def _fitted(
             tests=_named_tests(chosen.tests, ids),
             price=price,
             seed=chosen.seed,
+            worlds=chosen.worlds,
             on_round=lambda done, total: tell("market fit", done, total),
         )
     except (CalibrationError, PanelError) as error:

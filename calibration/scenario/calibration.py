@@ -10,11 +10,12 @@ from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.fit.draws import MarketDraws
 from xbopt.calibration.fit.lift_tests import LiftTest
-from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.draft import Plain
 from xbopt.calibration.scenario.findings import Finding
+from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.people import CustomerBase
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.calibration.scenario.skeleton import Skeleton
@@ -44,6 +45,7 @@ class Options:
         costs: What goods cost.
         tests: Lift tests on days of the data.
         fits_media: Whether the market is fitted to the panel where media are in the data.
+        worlds: Sampled worlds that the noise of the fit is read off, 32 at least.
         seed: Same seed, same result.
     """
 
@@ -60,6 +62,7 @@ class Options:
     costs: Costs = field(default_factory=lambda: Costs(by_sku={}, gross_margin=None))
     tests: tuple[LiftTest, ...] = ()
     fits_media: bool = True
+    worlds: int = NOISE_WORLDS
     seed: int = 0
 
 
@@ -79,6 +82,7 @@ class Calibration:
         skeleton: What was measured on the way.
         fit: The market fitted to the panel; None without media, or where the days are too few.
         draws: Joint draws of its numbers: a file of their own once written.
+        next_tests: Lift tests that would tell most about the split of money, the best first; empty without a fit.
         signs: Vital signs of the scenario.
         findings: What a reader has to know, the loudest first.
     """
@@ -94,6 +98,7 @@ class Calibration:
     skeleton: Skeleton = field(repr=False)
     fit: MarketFit | None = field(repr=False)
     draws: MarketDraws | None = field(repr=False)
+    next_tests: tuple[NextTest, ...]
     signs: VitalSigns = field(repr=False)
     findings: tuple[Finding, ...]
 

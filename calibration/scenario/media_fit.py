@@ -13,7 +13,7 @@ import polars as pl
 from xbopt.calibration.fit.draws import MarketDraws, scenario_paths
 from xbopt.calibration.fit.identification import Verdict
 from xbopt.calibration.fit.lift_tests import LiftTest
-from xbopt.calibration.fit.market_fit import MarketFit, fit_market
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.panel import read_panel
 from xbopt.calibration.prices import PriceEstimate
@@ -48,6 +48,7 @@ def fit_media(
     tests: Sequence[LiftTest],
     price: PriceEstimate | None,
     seed: int,
+    worlds: int = NOISE_WORLDS,
     on_round: Callable[[int, int], None] | None = None,
 ) -> MarketFit:
     """Fit the market of a draft to its panel.
@@ -59,6 +60,7 @@ def fit_media(
         tests: Lift tests.
         price: What orders say of prices; a measured elasticity is held as well as it is known.
         seed: Of the noise and the draws.
+        worlds: Sampled worlds that the noise is read off.
         on_round: Called with the rounds done and in all.
 
     Raises:
@@ -72,7 +74,9 @@ def fit_media(
         draft.hold(("fit", "prior", "elasticity_sd"), rounded(found), rounded(known))
         prior = replace(prior, sd={**prior.sd, "elasticity": known})
     table = panel.to_arrow().cast(panel_schema())
-    return fit_market(scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed, on_round=on_round)
+    return fit_market(
+        scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed, worlds=worlds, on_round=on_round
+    )
 
 
 def fit_days(first: date, last: date, burn_in_days: int) -> tuple[date, int]:

@@ -40,8 +40,8 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "one region would."
     ),
     "no_tests": lambda _f, _n: (
-        "No lift test was given. One test of the channel with the largest spend halves what is unknown about it: "
-        "xbopt calibrate --tests TESTS.csv."
+        "No lift test was given. The table of tests says which would tell most; its result goes into xbopt calibrate "
+        "--tests TESTS.csv."
     ),
     "contrast_unknown": lambda f, _n: (
         f"The data do not tell {f.place} apart: which of the two brings it is prior only. Stop one of them in some "

@@ -5,6 +5,7 @@ from typing import cast
 
 from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.findings import Finding, FindingCode
+from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.shop import Reason
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -29,6 +30,7 @@ EVIDENCE_WORDS: Mapping[str, str] = {
     "src": "other programs' defaults",
 }
 _MOST_NAMED = 6
+_HARDLY = 0.9
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -149,6 +151,15 @@ def verdict_sentence(calibration: Calibration, numbers: NumberFormat) -> str:
         f"{calibration.scenario.name}: {numbers.count(measured)} of its {numbers.count(whole)} numbers are measured, "
         f"the others say what they rest on."
     )
+
+
+def next_test_sentence(test: NextTest, numbers: NumberFormat) -> str:
+    """What the best test would tell, and whether that is much."""
+    now, after = numbers.decimal(test.width_now), numbers.decimal(test.width_after)
+    start = f"{test.channel} off in {test.region} for {test.days} days would take its interval from {now} to {after}"
+    if test.width_after > _HARDLY * test.width_now:
+        return f"{start}: no single test of this size tells much. Test in more regions at once, or longer."
+    return f"{start}, in net revenue per unit of spend; {numbers.count(test.orders)} orders are at risk."
 
 
 def reason_words(reason: Reason) -> str:

@@ -14,10 +14,12 @@ from tests.calibration.simulated_shop import shop_tables, simulated_panel
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibrate import calibrate_tables
 from xbopt.calibration.scenario.calibration import Calibration, Options
+from xbopt.calibration.scenario.findings_of import findings_of
 from xbopt.calibration.scenario.writing import write_calibration
 from xbopt.core.errors import CalibrationError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import provenance_of, uncovered, unused_patterns
+from xbopt.imports.panel import build_panel
 
 Tables = dict[str, pl.DataFrame]
 OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
@@ -34,6 +36,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 def calibrated(tables: Tables) -> Calibration:
     """Its calibration."""
     return calibrate_tables(tables, options=OPTIONS)
+
+
+def test_what_was_given_and_what_was_played_is_told(calibrated: Calibration, tables: Tables) -> None:
+    c, panel = calibrated, build_panel(tables, currency="EUR")
+    found = findings_of(OPTIONS, c.shop, c.base, c.segments, c.price, c.skeleton, panel, "", played=16)
+    (burn_in,) = [finding for finding in found if finding.code == "burn_in"]
+    assert burn_in.figures == {"given": 21.0, "played": 16.0}
+    assert "burn_in" not in codes(calibrated)  # where nothing was fitted, nothing was played
 
 
 def codes(calibration: Calibration) -> set[str]:
