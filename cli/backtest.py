@@ -60,7 +60,7 @@ def backtest_command(
 
     check_outputs({"--report": (report, ".html")}, source=Path(scenario))
     loaded = load_with_notes(scenario, changes)
-    with stage_bar(quiet=as_json) as on_progress:
+    with stage_bar(quiet=as_json, lines=True) as on_progress:
         result = backtest(
             loaded,
             data,
@@ -104,7 +104,7 @@ def _write_report(result: "Backtest", report: Path, *, quiet: bool) -> None:
     from xbopt.reports.backtest.page import backtest_content
     from xbopt.reports.kit.page import write_html
 
-    with stage_bar(quiet=quiet) as on_progress:
+    with stage_bar(quiet=quiet, lines=True) as on_progress:
         on_progress("page", 0, 0)
         write_html(backtest_content(result), report)
     say(f"Report: {report}")

@@ -105,7 +105,10 @@ def calibrate_command(
     outputs = {"--out": (out, ".yaml,.yml"), "--report": (report, ".html"), "--xlsx": (xlsx, ".xlsx")}
     check_outputs(outputs)
     files: Mapping[TableName, Path | None] = {"transactions": transactions, "sessions": sessions, "media": spend}
-    with _with_files(data or [], files, columns, currency, zone) as folders, stage_bar(quiet=as_json) as on_progress:
+    with (
+        _with_files(data or [], files, columns, currency, zone) as folders,
+        stage_bar(quiet=as_json, lines=True) as on_progress,
+    ):
         result = calibrate(
             folders,
             name=_name(out),
@@ -180,8 +183,8 @@ def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | 
         from xbopt.reports.calibration.report import build_calibration_report
         from xbopt.reports.calibration.workbook import write_calibration_xlsx
 
-        with stage_bar(quiet=as_json) as on_progress:
-            on_progress("report", 0, 0)
+        with stage_bar(quiet=as_json, lines=True) as on_progress:
+            on_progress("page", 0, 0)
             built = build_calibration_report(result, None if result.fit is None else review_fit(result.fit))
             write_files(
                 report,
@@ -200,7 +203,7 @@ def _print(result: "Calibration") -> None:
     console.print(built.verdict)
     for line in built.loud:
         console.print(f"! {line}", soft_wrap=True)
-    for table in (built.quality, built.regions, built.segments, built.channels, built.told):
+    for table in (built.quality, built.regions, built.segments, built.channels, built.told, built.next_tests):
         if table.rows:
             console.print(figures_table(table, numbers))
     for line in (*built.lines, *built.price_lines, *built.fit_lines, *built.warnings):

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -158,14 +159,35 @@ def fail(error: XboptError) -> int:
     return error.exit_code
 
 
+_LINE_SECONDS = 10.0
+
+
+def stage_lines() -> "Progress":
+    """Progress in lines on stderr, for logs: one where a stage begins, then one every ten seconds at most."""
+    last: tuple[str, float] = ("", 0.0)
+
+    def on_progress(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if stage != last[0] or now - last[1] >= _LINE_SECONDS:
+            last = stage, now
+            say(f"{stage}: {done} of {total}" if total else stage)
+
+    return on_progress
+
+
 @contextmanager
-def stage_bar(*, quiet: bool) -> Generator["Progress"]:
-    """A progress bar on stderr for work in stages; silent where stderr is no terminal or ``quiet``.
+def stage_bar(*, quiet: bool, lines: bool = False) -> Generator["Progress"]:
+    """A progress bar on stderr for work in stages; silent where ``quiet``.
 
     It is called with the stage, how much of it is done, and how much there is; 0 where nobody knows.
+
+    Args:
+        quiet: Say nothing.
+        lines: Whether work of minutes says its stages in lines where stderr is no terminal; else it is silent there.
     """
     if quiet or not sys.stderr.isatty():
-        yield lambda _stage, _done, _total: None
+        yield stage_lines() if lines and not quiet else (lambda _stage, _done, _total: None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

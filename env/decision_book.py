@@ -80,7 +80,6 @@ def log_schema(
         anchor_mark: Tells it from another file's policy of its name; empty where the name says it all.
     """
     made = () if factors is None else zip(factors.names, factors.labels, factors.neutral, strict=True)
-    deals = bool(scenario.menu.discount_frac.any()) if factors is None else "discount" in factors.names
     return DecisionLogSchema(
         context_names=context_names(scenario),
         action_labels=() if factors is not None else action_labels or scenario.menu.labels,
@@ -92,7 +91,7 @@ def log_schema(
         cost_unit=scenario.base_currency,
         observation_names=observation_names(scenario.channels, CHANNEL_FEATURES),
         shadows=tuple(shadow.about for shadow in shadows),
-        reward_reach=reward_reach(scenario.document, deals=deals),
+        reward_reach=reward_reach(scenario, None if factors is None else factors.names),
     )
 
 

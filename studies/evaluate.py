@@ -216,8 +216,7 @@ def _with_reach(log: EvaluationLog, policy: object, scenario: str | Scenario | N
     if wrote is None or wrote.hash != log.scenario_hash:
         return log  # another one is refused where the policy is placed in it
     factors = [factor.name for factor in log.factors]
-    deals = "discount" in factors if factors else bool(wrote.menu.discount_frac.any())
-    return log.with_reward_reach(reward_reach(wrote.document, deals=deals))
+    return log.with_reward_reach(reward_reach(wrote, factors or None))
 
 
 def _check_bounds(bounds: tuple[float, float] | None) -> None:

@@ -33,6 +33,8 @@ BacktestCode = Literal[
     "worse_than_seasonal_naive",
     "bands_too_narrow",
     "bands_too_wide",
+    "bands_no_sharper",
+    "bands_hold",
     "biased",
     "level_only",
     "knew_these_days",
@@ -42,6 +44,7 @@ BacktestCode = Literal[
     "tests_outside",
     "tests_inside",
 ]
+WIDE: tuple[BacktestCode, ...] = ("bands_too_wide", "bands_no_sharper")
 WORSE: tuple[BacktestCode, ...] = ("worse_than_naive", "worse_than_seasonal_naive")
 
 
@@ -125,13 +128,23 @@ def _about_scores(about: Literal["held_out", "rolling"], scores: ForecastScores)
             "better_than_seasonal_naive",
             "not_told_from_seasonal_naive",
         )
+    bands = {
+        "covered": scores.covered,
+        "wanted": BAND,
+        "width": scores.width,
+        "naive_width": scores.naive_width,
+    }
     inside = round(scores.covered * scores.weeks) if scores.weeks else 0
     if scores.weeks < _FEWEST_JUDGED:
         add("few_weeks", weeks=float(scores.weeks))
     elif scores.covered < _NARROW and binom.cdf(inside, scores.weeks, BAND) < _CHANCE:
-        add("bands_too_narrow", covered=scores.covered, wanted=BAND)
+        add("bands_too_narrow", **bands)
     elif scores.covered > _WIDE and binom.sf(inside - 1, scores.weeks, BAND) < _CHANCE:
-        add("bands_too_wide", covered=scores.covered, wanted=BAND)
+        add("bands_too_wide", **bands)
+    elif scores.width > scores.naive_width:
+        add("bands_no_sharper", **bands)
+    else:
+        add("bands_hold", **bands)
     if abs(scores.bias) > _LARGE_BIAS:
         add("biased", bias=scores.bias)
     return found
@@ -145,12 +158,14 @@ def verdict_of(
 ) -> BacktestVerdict:
     """Whether the model passes: on weeks that it has not seen, against every forecast without a model.
 
-    Forecasts of days that the scenario may have been calibrated on can fail it, and never pass it.
+    Forecasts of days that the scenario may have been calibrated on can fail it, and never pass it. Bands that hold
+    their weeks by being wide pass nothing either.
     """
     if any(finding.is_failure for finding in findings):
         return "fails"
-    unseen = [held] if held is not None else []
-    if rolling is not None and rolling.refit == "market" and rolling_scores is not None:
+    wide = {finding.about for finding in findings if finding.code in WIDE}
+    unseen = [held] if held is not None and "held_out" not in wide else []
+    if rolling is not None and rolling.refit == "market" and rolling_scores is not None and "rolling" not in wide:
         unseen.append(rolling_scores)
     return "passes" if any(_passes(scores) for scores in unseen) else "undecided"
 

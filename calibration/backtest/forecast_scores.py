@@ -77,6 +77,9 @@ class ForecastScores:
         wmape: Weighted mean absolute percentage error of the model, ``sum |actual - forecast| / sum actual``.
         bias: ``sum (forecast - actual) / sum actual``.
         covered: Share of weeks inside the 90 % band.
+        width: Width of the bands, ``sum (high - low) / sum actual``.
+        naive_width: Width that bands around the mean of the last four weeks need to hold as many weeks, chosen in
+            hindsight: a band that is wider covers by being wide.
         by_region: The model's error by region ``(R,)``.
         naive: Against the mean of the last four weeks.
         seasonal_naive: Against the same weeks of the year before; None where no window knows them.
@@ -87,6 +90,8 @@ class ForecastScores:
     wmape: float
     bias: float
     covered: float
+    width: float
+    naive_width: float
     by_region: tuple[float, ...]
     naive: ErrorDifference
     seasonal_naive: ErrorDifference | None
@@ -139,10 +144,13 @@ def score(windows: Sequence[ForecastWindow], *, seed: int = 0) -> ForecastScores
     seen = np.isfinite(actual) & np.isfinite(forecast)
     total = float(actual[seen].sum())
     inside = (actual >= low) & (actual <= high)
+    covered = float(inside[seen].mean()) if seen.any() else float("nan")
     return ForecastScores(
         wmape=_ratio(np.abs(actual - forecast)[seen].sum(), total),
         bias=_ratio((forecast - actual)[seen].sum(), total),
-        covered=float(inside[seen].mean()) if seen.any() else float("nan"),
+        covered=covered,
+        width=_ratio((high - low)[seen].sum(), total),
+        naive_width=_naive_width(actual, recent, covered),
         by_region=tuple(
             _ratio(np.abs(actual - forecast)[seen[:, r], r].sum(), actual[seen[:, r], r].sum())
             for r in range(actual.shape[1])
@@ -152,6 +160,16 @@ def score(windows: Sequence[ForecastWindow], *, seed: int = 0) -> ForecastScores
         windows=len(windows),
         weeks=int(seen.sum()),
     )
+
+
+def _naive_width(actual: FloatArray, recent: FloatArray, covered: float) -> float:
+    """Width of bands of one relative reach around the naive forecast that hold a share of the weeks."""
+    both = np.isfinite(actual) & (recent > 0.0)
+    if not both.any() or not covered > 0.0:
+        return float("nan")
+    came, usual = actual[both], recent[both]
+    reach = float(np.quantile(np.abs(came - usual) / usual, covered, method="inverted_cdf"))
+    return _ratio(2.0 * reach * usual.sum(), came.sum())
 
 
 def _difference(

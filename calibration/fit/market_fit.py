@@ -1,6 +1,6 @@
 """Fit a market to a panel: the verb of this package."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,7 @@ WARM_UP_DAYS = 28
 """Days that are played and not scored: what media and deals of unknown days left behind has faded by then."""
 _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
+_ROUNDS = 3
 _WIDE = 1.96
 _UNTOLD_SD = 1.0
 NOISE_WORLDS = 256
@@ -133,6 +134,7 @@ def fit_market(
     prior: Prior | None = None,
     seed: int = 0,
     worlds: int = NOISE_WORLDS,
+    on_round: Callable[[int, int], None] | None = None,
 ) -> MarketFit:
     """Fit a scenario's market to a panel.
 
@@ -143,6 +145,7 @@ def fit_market(
         prior: How sure anybody is beforehand; published ranges where left out.
         seed: Seed of the noise that is simulated.
         worlds: Sampled worlds that the noise is read off, 32 at least.
+        on_round: Called with the rounds done and in all; a longer warm-up adds some.
 
     Raises:
         CalibrationError: The panel is too short or sells nothing, a test is not about it, or the prior says nonsense.
@@ -151,15 +154,29 @@ def fit_market(
     replay, belief = replay_of(scenario, panel), prior or Prior()
     signs = prior_predictive(replay, parameter_space(replay.market, panel, belief, first), first, seed=seed)
     refuse_nonsense(signs)
-    fitted = _fitted(replay, belief, tests, first, seed, worlds)
-    for _ in range(_MOST_EXTENSIONS):
+
+    def tell(done: int, total: int) -> None:
+        if on_round is not None:
+            on_round(done, total)
+
+    fitted = _fitted(replay, belief, tests, first, seed, worlds, lambda done: tell(done, _ROUNDS))
+    for extension in range(1, _MOST_EXTENSIONS + 1):
         longer = first + 4 * WEEK
         if panel.days - longer < 2 * _LEAST_WEEKS * WEEK or not restless_start(*fitted[:2]):
             break
         if any((test.start - panel.start).days < longer for test in tests):
             break
         first = longer
-        fitted = _fitted(replay, belief, tests, first, seed, worlds)
+        before = extension * _ROUNDS
+        fitted = _fitted(
+            replay,
+            belief,
+            tests,
+            first,
+            seed,
+            worlds,
+            lambda done, before=before: tell(before + done, before + _ROUNDS),
+        )
     likelihood, optimum, noise = fitted
     covariance = _covariance(optimum, noise)
     spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
@@ -202,14 +219,21 @@ def first_scored(panel: CalibrationPanel) -> int:
 
 
 def _fitted(
-    replay: Replay, prior: Prior, tests: Sequence[LiftTest], first: int, seed: int, most: int
+    replay: Replay,
+    prior: Prior,
+    tests: Sequence[LiftTest],
+    first: int,
+    seed: int,
+    most: int,
+    on_round: Callable[[int], None],
 ) -> tuple[Likelihood, Optimum, FloatArray]:
     """The mode from one first scored day on, and whitened residuals of sampled worlds ``(B, N)`` there."""
     space = parameter_space(replay.market, replay.panel, prior, first)
     placed = placed_tests(replay, tests, first)
     z = np.zeros(len(space.parameters))
     found: tuple[Likelihood, Optimum, FloatArray] | None = None
-    for count in (most // 4, most, most):
+    for done, count in enumerate((most // 4, *[most] * (_ROUNDS - 1))):
+        on_round(done)
         noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
         optimum = find_mode(likelihood.residuals, z)

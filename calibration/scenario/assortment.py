@@ -18,6 +18,11 @@ _LEAST_BAND = 0.1
 """Share of the revenue that a band has to bring."""
 _LEAST_REFUNDS = 30
 """Refunds of a shop below which its return rate is not measured."""
+_MOST_RETURNED = 0.95
+_RETURN_DAYS = (1.0, 3650.0)
+_BASKET_CV = (0.0, 10.0)
+_USUAL = Source(evidence="set", source="By definition: the price of the data, at which conversion holds")
+_ONE_PRODUCT = Source(evidence="set", source="By definition: there is one product")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +98,22 @@ def put_products(draft: Draft, shop: Shop, edges: Sequence[float], costs: Costs)
     returned = _returns(lines, shop.refunds)
     mine = Source(evidence="M", source=f"Orders {shop.period}", note=f"{lines.height:,} lines by price band")
     for b in range(len(names)):
-        row = measured.get(b)
-        price = rounded(row[0]) if row else rounded(float(edges[b - 1] if b else edges[0] / 2.0))
-        for key in ("price_base", "usual_price_base"):
-            draft.put(("products", b, key), price, mine)
-        cost, source = _unit_cost(row, price, costs, _margin_of(model, b))
+        asked, known_cost = measured[b]
+        price = rounded(asked)
+        draft.put(("products", b, "price_base"), price, mine)
+        draft.put(("products", b, "usual_price_base"), price, _USUAL)
+        cost, source = _unit_cost(known_cost, price, costs, _margin_of(model, b))
         draft.put(("products", b, "unit_cost_base"), rounded(cost), source)
         if returned is not None:
             rate, days = returned
             note = "Refunded over sold, in money; dated by the refund where the shop says it"
             seen = Source(evidence="M", source=f"{shop.refunds.height:,} refunds, {shop.period}", note=note)
-            draft.put(("products", b, "return_rate"), min(rounded(rate.get(b, 0.0)), 0.95), seen)
+            if (back := rounded(rate.get(b, 0.0))) <= _MOST_RETURNED:
+                draft.put(("products", b, "return_rate"), back, seen)
+            else:  # refunds of earlier sales, or sales that are not in the data: no rate at all
+                draft.hold(("products", b, "return_rate"), back, _number(draft, b, "return_rate"))
             if days is not None:
-                draft.put(("products", b, "return_days"), max(rounded(days, 3), 1.0), seen)
+                draft.put_within(("products", b, "return_days"), days, _RETURN_DAYS, seen, digits=3)
 
 
 def put_baskets(draft: Draft, shop: Shop, edges: Sequence[float], segment_of: pl.DataFrame) -> None:
@@ -133,10 +141,11 @@ def put_baskets(draft: Draft, shop: Shop, edges: Sequence[float], segment_of: pl
         mean = float(np.dot(list(mix.values()), prices))
         values = own["list_value"].to_numpy()
         source = Source(evidence="M", source=f"{len(values):,} orders, {shop.period}")
-        draft.put(("segments", s, "product_mix"), mix, source)
+        draft.put(("segments", s, "product_mix"), mix, source if len(mix) > 1 else _ONE_PRODUCT)
         draft.put(("segments", s, "items_per_order"), rounded(values.mean() / mean), source)
-        spread = float(values.std() / values.mean()) if len(values) > 1 else 0.5
-        draft.put(("segments", s, "basket_cv"), min(rounded(spread, 3), 10.0), source)
+        if len(values) > 1:
+            spread = float(values.std() / values.mean())
+            draft.put_within(("segments", s, "basket_cv"), spread, _BASKET_CV, source, digits=3)
 
 
 def _by_band(lines: pl.DataFrame, costs: Costs, bands: int) -> dict[int, tuple[float, float | None]]:
@@ -161,16 +170,20 @@ def _by_band(lines: pl.DataFrame, costs: Costs, bands: int) -> dict[int, tuple[f
     return {band: found[band] for band in range(bands) if band in found}
 
 
-def _unit_cost(
-    row: tuple[float, float | None] | None, price: float, costs: Costs, margin: float
-) -> tuple[float, Source]:
-    if row is not None and row[1] is not None:
-        return row[1], Source(evidence="M", source="The seller's list of unit costs, by pieces sold")
+def _unit_cost(known: float | None, price: float, costs: Costs, margin: float) -> tuple[float, Source]:
+    if known is not None:
+        return known, Source(evidence="stated", source="The seller's list of unit costs, by pieces sold")
     if costs.gross_margin is not None:
-        source = Source(evidence="E", source=f"Stated: a gross margin of {costs.gross_margin:.0%} of the list price")
+        source = Source(
+            evidence="stated", source=f"Stated: a gross margin of {costs.gross_margin:.0%} of the list price"
+        )
         return price * (1.0 - costs.gross_margin), source
     note = "The data hold no costs: give --costs FILE or --gross-margin"
     return price * (1.0 - margin), Source(evidence="E", source=f"Gross margin of {margin:.0%}, taken over", note=note)
+
+
+def _number(draft: Draft, band: int, name: str) -> float:
+    return cast("float", cast("list[Plain]", draft.data["products"])[band].get(name, 0.0))
 
 
 def _margin_of(model: Sequence[Plain], band: int) -> float:

@@ -14,7 +14,7 @@ from xbopt.calibration.customers.purchases import purchases_of
 from xbopt.calibration.customers.segments import Segments, learn_segments
 from xbopt.calibration.fit.draws import MarketDraws
 from xbopt.calibration.fit.lift_tests import LiftTest, read_lift_tests
-from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit
 from xbopt.calibration.prices import PriceEstimate, estimate_elasticity
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
@@ -23,6 +23,7 @@ from xbopt.calibration.scenario.draft import Draft, Plain
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
+from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
@@ -64,6 +65,7 @@ def calibrate(
     gross_margin: float | None = None,
     tests: Path | str | Sequence[LiftTest] = (),
     fits_media: bool = True,
+    worlds: int = NOISE_WORLDS,
     seed: int = 0,
     on_progress: "Progress | None" = None,
 ) -> Calibration:
@@ -86,6 +88,7 @@ def calibrate(
         gross_margin: Gross margin of what ``costs`` does not list, a share of the price.
         tests: Lift tests on days of the data, or a file of them.
         fits_media: Whether the market is fitted to the panel where media are in the data.
+        worlds: Sampled worlds that the noise of the fit is read off, 32 at least; fewer are faster and rougher.
         seed: Same seed, same result.
         on_progress: Called with the stage, how much of it is done, and how much there is.
 
@@ -112,6 +115,7 @@ def calibrate(
         costs=Costs(by_sku=costs or {}, gross_margin=gross_margin),
         tests=read_lift_tests(tests) if isinstance(tests, str | Path) else tuple(tests),
         fits_media=fits_media,
+        worlds=worlds,
         seed=seed,
     )
     if panel := lone_panel(paths):
@@ -136,7 +140,7 @@ def calibrate_tables(
     """
     chosen = options or Options()
     tell = on_progress or _silent
-    tell("quality", 0, 0)
+    tell("reading and cleaning", 0, 0)
     tables = _until(tables, chosen.until)
     cleaned, currency = _clean(tables, chosen.currency)
     known = set(country_codes()) if chosen.like is not None else set(country_codes()) & set(known_countries())
@@ -169,7 +173,7 @@ def calibrate_tables(
         history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}
         document = replace(document, data={**_whole(document.data), "history": history})
     scenario = build_scenario(check_document(document), None)
-    tell("vital signs", 0, 0)
+    tell("tests and vital signs", 0, 0)
     return Calibration(
         scenario=scenario,
         document=document,
@@ -185,10 +189,21 @@ def calibrate_tables(
         skeleton=skeleton,
         fit=fit,
         draws=draws,
+        next_tests=() if fit is None else next_tests(fit),
         signs=signs_of(scenario, draws),
         findings=tuple(
             sorted(
-                findings_of(chosen, shop, base, segments, price, skeleton, panel, unfitted),
+                findings_of(
+                    chosen,
+                    shop,
+                    base,
+                    segments,
+                    price,
+                    skeleton,
+                    panel,
+                    unfitted,
+                    played=0 if fit is None else fit.replay.days // 7,
+                ),
                 key=lambda finding: not finding.is_loud,
             )
         ),
@@ -294,12 +309,21 @@ def _fitted(
         return None, None, ""
     if days < LEAST_FIT_DAYS:
         return None, None, f"{days} days are left after the first part of the data, and {LEAST_FIT_DAYS} are needed."
-    tell("fit", 0, 0)
+    tell("market fit", 0, 0)
     ids = {one.channel: one.id for one in skeleton.bought}
     counted = count_days(draft, shop, panel, base, ids, first, days)
     rows = skeleton.panel.filter(pl.col("date") >= first).filter(pl.col("date") <= shop.last)
     try:
-        fit = fit_media(draft, rows, counted, tests=_named_tests(chosen.tests, ids), price=price, seed=chosen.seed)
+        fit = fit_media(
+            draft,
+            rows,
+            counted,
+            tests=_named_tests(chosen.tests, ids),
+            price=price,
+            seed=chosen.seed,
+            worlds=chosen.worlds,
+            on_round=lambda done, total: tell("market fit", done, total),
+        )
     except (CalibrationError, PanelError) as error:
         if chosen.tests:  # a test that does not fit is the user's to mend
             raise

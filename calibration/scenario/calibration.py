@@ -10,16 +10,17 @@ from xbopt.calibration.customers.cleaning import Cleaned
 from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.fit.draws import MarketDraws
 from xbopt.calibration.fit.lift_tests import LiftTest
-from xbopt.calibration.fit.market_fit import MarketFit
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.channels import Bought
 from xbopt.calibration.scenario.draft import Plain
 from xbopt.calibration.scenario.findings import Finding
+from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.people import CustomerBase
 from xbopt.calibration.scenario.shop import Shop
 from xbopt.calibration.scenario.skeleton import Skeleton
-from xbopt.core.documents.document import Document, value_at
+from xbopt.core.documents.document import Document
 from xbopt.core.scenario.provenance import numbers_with_entries
 from xbopt.core.scenario.scenario import Scenario
 from xbopt.core.scenario.schedule import Provenance
@@ -48,6 +49,7 @@ class Options:
         costs: What goods cost.
         tests: Lift tests on days of the data.
         fits_media: Whether the market is fitted to the panel where media are in the data.
+        worlds: Sampled worlds that the noise of the fit is read off, 32 at least.
         seed: Same seed, same result.
     """
 
@@ -65,6 +67,7 @@ class Options:
     costs: Costs = field(default_factory=lambda: Costs(by_sku={}, gross_margin=None))
     tests: tuple[LiftTest, ...] = ()
     fits_media: bool = True
+    worlds: int = NOISE_WORLDS
     seed: int = 0
 
 
@@ -86,6 +89,7 @@ class Calibration:
         skeleton: What was measured on the way; None from a panel alone.
         fit: The market fitted to the panel; None without media, or where the days are too few.
         draws: Joint draws of its numbers: a file of their own once written.
+        next_tests: Lift tests that would tell most about the split of money, the best first; empty without a fit.
         signs: Vital signs of the scenario.
         findings: What a reader has to know, the loudest first.
     """
@@ -104,6 +108,7 @@ class Calibration:
     skeleton: Skeleton | None = field(repr=False, default=None)
     fit: MarketFit | None = field(repr=False)
     draws: MarketDraws | None = field(repr=False)
+    next_tests: tuple[NextTest, ...]
     signs: VitalSigns = field(repr=False)
     findings: tuple[Finding, ...]
 
@@ -124,16 +129,15 @@ class Calibration:
 
     def sources(self) -> list[dict[str, object]]:
         """One row a number: path, value, evidence, source, note."""
-        plain = self.scenario.document.model_dump(mode="json")
         return [
             {
                 "path": path,
-                "value": _value(plain, path),
+                "value": value,
                 "evidence": entry.evidence,
                 "source": entry.source,
                 "note": entry.note,
             }
-            for path, entry in self._entries()
+            for path, value, entry in self._entries()
         ]
 
     def to_frame(self) -> Frame:
@@ -142,13 +146,13 @@ class Calibration:
 
     def by_evidence(self) -> Mapping[str, int]:
         """Numbers by evidence mark."""
-        return Counter(str(entry.evidence) for _, entry in self._entries())
+        return Counter(str(entry.evidence) for *_, entry in self._entries())
 
-    def _entries(self) -> Iterator[tuple[str, Provenance]]:
-        """Path of each number, and the entry that speaks for it."""
-        for path, entry in numbers_with_entries(self.scenario.document):
+    def _entries(self) -> Iterator[tuple[str, float, Provenance]]:
+        """Path of each number, the number, and the entry that speaks for it."""
+        for path, value, entry in numbers_with_entries(self.scenario.document):
             assert entry is not None, "every number has a source"
-            yield path, entry
+            yield path, value, entry
 
 
 def signs_of(scenario: Scenario, draws: MarketDraws | None) -> VitalSigns:
@@ -157,8 +161,3 @@ def signs_of(scenario: Scenario, draws: MarketDraws | None) -> VitalSigns:
     if draws is None:
         return signs
     return replace(signs, signs=tuple(sign for sign in signs.signs if sign.code != "uncertainty"))
-
-
-def _value(plain: object, path: str) -> object:
-    steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
-    return value_at(plain, steps)

@@ -9,8 +9,13 @@ import polars as pl
 
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.like import by_kind
+from xbopt.core.errors import CalibrationError
 
 _BEFORE_SATURATION = 2.0
+_LEVELS = (0.01, 100.0)
+_MONEY = (1e-9, 1e13)
+_HALF_SATURATION = (1e-4, 100.0)
+_VISITS_PER_1000 = (1e-4, 900.0)
 _LEAST_DAYS = 14
 """Days of spend that a channel needs; one that is bought more rarely is a test and not part of the mix."""
 _KINDS = (
@@ -121,10 +126,14 @@ def put_channels(draft: Draft, bought: Sequence[Bought], panel: pl.DataFrame, pe
         _put_price(draft, c, one, period)
         reach = cast("Plain", channels[c].get("reach", {}))
         reachable = people[0] * cast("float", reach.get("prospect", 1.0)) + people[1]
-        per_1000 = 1000.0 * one.spend / days / max(reachable, 1.0)
-        source = Source(evidence="M", source=f"Spend {period}", note="Mean spend a day: the price paid holds there")
-        draft.put(("channels", c, "price", "reference_per_1000"), max(rounded(per_1000), 1e-9), source)
-        _put_response(draft, c, one, days * max(reachable, 1.0), period)
+        if reachable < 1.0:  # a channel that reaches customers alone, where none is known
+            draft.hold(("channels", c, "reach"), reachable, sum(people))
+            reachable = sum(people)
+        per_1000 = 1000.0 * one.spend / days / reachable
+        note = "Mean spend a day over the people assumed: the price paid holds there"
+        source = Source(evidence="E", source=f"Spend {period}", note=note)
+        draft.put_within(("channels", c, "price", "reference_per_1000"), per_1000, _MONEY, source)
+        _put_response(draft, c, one, days * reachable, period)
 
 
 def _put_price(draft: Draft, c: int, one: Bought, period: str) -> None:
@@ -137,7 +146,11 @@ def _put_price(draft: Draft, c: int, one: Bought, period: str) -> None:
     draft.put(("channels", c, "price", "model"), "cpc" if one.by_click else "cpm", source)
     draft.put(("channels", c, "price", "amount_base"), rounded(mean), source)
     levels = {region: rounded(cost * scale / mean, 3) for region, cost in one.cost_by_region.items()}
-    levels = {region: min(max(level, 0.01), 100.0) for region, level in levels.items()}
+    if strange := [region for region, level in levels.items() if not _LEVELS[0] <= level <= _LEVELS[1]]:
+        raise CalibrationError(
+            f"{one.channel}: reach in {strange[0]} costs {levels[strange[0]]:.3g} times its mean. Spend and "
+            "delivery of that country do not belong together: look for another currency or missing delivery."
+        )
     if len(levels) > 1:
         draft.put(("channels", c, "price", "by_region"), levels, source)
 
@@ -152,10 +165,10 @@ def _put_response(draft: Draft, c: int, one: Bought, head_days: float, period: s
     seen = one.impressions or (1000.0 * one.clicks / stated if one.clicks else 0.0)
     if not seen:
         return
-    half = min(max(rounded(seen / head_days), 1e-4), 100.0)
-    draft.put(
+    draft.put_within(
         ("channels", c, "saturation", "half_saturation"),
-        half,
+        seen / head_days,
+        _HALF_SATURATION,
         Source(
             evidence="src",
             source="Half saturation near the usual exposure: 0.5 to 1.5 times median spend in public media-mix models",
@@ -163,10 +176,10 @@ def _put_response(draft: Draft, c: int, one: Bought, head_days: float, period: s
         ),
     )
     if one.clicks and one.impressions:
-        rate = min(max(rounded(_BEFORE_SATURATION * 1000.0 * one.clicks / one.impressions), 1e-4), 900.0)
+        rate = _BEFORE_SATURATION * 1000.0 * one.clicks / one.impressions
         note = "Twice the click rate seen, since that is at half saturation"
         source = Source(evidence="E", source=f"Clicks and impressions of {one.channel}, {period}", note=note)
-        draft.put(("channels", c, "visits_per_1000_impressions"), rate, source)
+        draft.put_within(("channels", c, "visits_per_1000_impressions"), rate, _VISITS_PER_1000, source)
 
 
 def _people(draft: Draft) -> tuple[float, float]:

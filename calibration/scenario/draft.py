@@ -1,7 +1,7 @@
 """A scenario document in the making: plain data, and where each number comes from."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from xbopt.core.defaults.ledger import figures
@@ -29,6 +29,14 @@ class Source:
         return {**plain, "note": self.note} if self.note else plain
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A number that the data gave and a scenario cannot hold, and the one taken in its place."""
+
+    found: float
+    taken: float
+
+
 @dataclass(slots=True)
 class Draft:
     """Plain data of a scenario, and the source of each path or pattern.
@@ -36,9 +44,10 @@ class Draft:
     Attributes:
         data: The document without its ``provenance``.
         taken_over: Entries of the market that it was started from, which speak where no source of ours does.
-        sources: Our own, by path.
+        sources: Our own, by path; items of lists by their ids.
         unsourced: What to say of a number that nobody speaks for.
         usual_mix: Weights of its channels in the plan of the market started from.
+        held: Numbers that were bounded or replaced, by path.
     """
 
     data: Plain
@@ -46,6 +55,7 @@ class Draft:
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     unsourced: Source = Source(evidence="E", source="Assumption")
     usual_mix: dict[str, float] = field(default_factory=dict[str, float])
+    held: dict[str, Held] = field(default_factory=dict[str, Held])
 
     def put(self, path: Path, value: object, source: Source, *, pattern: str = "") -> None:
         """Set a value, and say where it comes from.
@@ -58,7 +68,43 @@ class Draft:
         """
         self.data = cast("Plain", put_value(self.data, path, value))
         below = ".**" if isinstance(value, dict | list) else ""
-        self.sources[pattern or ".".join(map(str, path)) + below] = source
+        self.sources[pattern or self.address(path) + below] = source
+
+    def put_within(
+        self, path: Path, value: float, bounds: tuple[float, float], source: Source, *, digits: int = _DIGITS
+    ) -> None:
+        """Set a number, at the nearer of two bounds where it lies beyond them: that is held, and no measurement."""
+        found = rounded(value, digits)
+        taken = min(max(found, bounds[0]), bounds[1])
+        self.put(path, taken, source)
+        self.hold(path, found, taken)
+
+    def hold(self, path: Path, found: float, taken: float) -> None:
+        """Remember that another number was taken than the data gave; nothing where both are the same."""
+        address = self.address(path)
+        self.held.pop(address, None)
+        if found == taken:
+            return
+        self.held[address] = Held(found=found, taken=taken)
+        if (known := self.sources.get(address)) is not None:
+            note = f"{known.note}. " if known.note else ""
+            mark: Evidence = "E" if known.evidence == "M" else known.evidence
+            said = f"{note}{found:g} was found, and {taken:g} is taken: the nearest that a scenario holds"
+            self.sources[address] = replace(known, evidence=mark, note=said)
+
+    def address(self, path: Path) -> str:
+        """A path as provenance gives it: items of lists by their ids."""
+        steps: list[str] = []
+        value: object = self.data
+        for step in path:
+            if isinstance(value, list) and isinstance(step, int):
+                value = cast("list[object]", value)[step]
+                known = cast("Plain", value).get("id") if isinstance(value, dict) else None
+                steps.append(str(step if known is None else known))
+            else:
+                value = cast("Plain", value).get(str(step)) if isinstance(value, dict) else None
+                steps.append(str(step))
+        return ".".join(steps)
 
     def document(self) -> Document:
         """The document with an entry for every number that it states.

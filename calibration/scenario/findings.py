@@ -24,6 +24,8 @@ FindingCode = Literal[
     "panel_alone",
     "panel_left_out",
     "shocks_dropped",
+    "held",
+    "burn_in",
 ]
 
 

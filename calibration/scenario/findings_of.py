@@ -25,8 +25,9 @@ def findings_of(
     skeleton: Skeleton,
     panel: ImportedPanel,
     unfitted: str,
+    played: int,
 ) -> list[Finding]:
-    """What a reader of a calibration has to know."""
+    """What a reader of a calibration has to know; ``played`` are the weeks that the fit played, 0 without one."""
     found: list[Finding] = []
 
     def add(
@@ -70,8 +71,20 @@ def findings_of(
         add("levels_differ", *scaled, figures={f"scale_{n}": value for n, value in enumerate(scaled.values())})
     if chosen.costs.gross_margin is None and not chosen.costs.by_sku:
         add("costs_assumed")
+    if played and played < shop.days // 7:
+        add("burn_in", figures={"given": float(shop.days // 7), "played": float(played)})
     if not panel.frame["visits"].is_not_null().any():
         add("visits_assumed")
+    # Cells that nobody joined lately are kept alive by a few prospects; that moves no money.
+    for is_loud in (True, False):
+        held = {path: one for path, one in skeleton.draft.held.items() if is_loud == (".population." not in path)}
+        if held:
+            figures = {
+                f"{name}_{n}": value
+                for n, one in enumerate(held.values())
+                for name, value in (("found", one.found), ("taken", one.taken))
+            }
+            add("held", *held, is_loud=is_loud, figures=figures)
     for note in panel.notes:
         add("panel_note", note.sentence)
     return found

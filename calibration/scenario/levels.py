@@ -34,7 +34,11 @@ _DROPOUT_STEPS = 8
 _LEAST_DROPOUT, _MOST_DROPOUT = np.log(1e-3), np.log(30.0)
 """Bounds of the factor on the types' chance to drop out, in logs."""
 _TOLD = 0.02
-_LEAST_VISITS = 1e-5
+_LEVELS = (0.01, 100.0)
+_VISITS = (0.0, 5000.0)
+_TYPE_VISITS = (1e-5, 5000.0)
+_DROPOUT = (0.0, 0.5)
+_CART_RATE = (1e-6, 0.9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +109,14 @@ def put_levels(draft: Draft, counted: Counted, type_rates: Sequence[FloatArray],
     for _ in range(_PLAYS):
         for r in range(len(regions)):
             replay.put(("market", "regions", r, "traffic_level"), traffic, _BY_DEFINITION)
-            replay.put(("market", "regions", r, "conversion_level"), _bounded(level[r], 0.01, 100.0), _FITTED)
+            replay.put_within(("market", "regions", r, "conversion_level"), level[r], _LEVELS, _FITTED)
         for s in range(len(segments)):
-            replay.put(("segments", s, "visits_per_1000"), _bounded(prospect[s] / traffic, 0.0, 5000.0), _FITTED)
+            replay.put_within(("segments", s, "visits_per_1000"), prospect[s] / traffic, _VISITS, _FITTED)
             for k, rate in enumerate(rates[s]):
-                visits = _bounded(known[s] * rate / traffic, _LEAST_VISITS, 5000.0)
-                replay.put(("segments", s, "customer_types", k, "visits_per_1000"), visits, _FITTED)
-                leaves = _bounded(stated[s][k] * np.exp(dropout[s].at), 0.0, 0.5)
-                replay.put(("segments", s, "customer_types", k, "daily_dropout"), leaves, _FITTED)
+                kind = ("segments", s, "customer_types", k)
+                replay.put_within((*kind, "visits_per_1000"), known[s] * rate / traffic, _TYPE_VISITS, _FITTED)
+                leaves = stated[s][k] * float(np.exp(dropout[s].at))
+                replay.put_within((*kind, "daily_dropout"), leaves, _DROPOUT, _FITTED)
         got_first, got_again, bare = _play(replay, counted.days)
         ratio = _over(counted.first_orders.sum(axis=0), got_first.sum(axis=0))
         missing = counted.first_orders.sum(axis=0) - got_first.sum(axis=0)
@@ -121,7 +125,7 @@ def put_levels(draft: Draft, counted: Counted, type_rates: Sequence[FloatArray],
         again = _over(counted.repeat_orders.sum(axis=0), got_again.sum(axis=0))
         for s, search in enumerate(dropout):
             if not search.goes_on(float(np.log(again[s]))):
-                known[s] = np.clip(known[s] * again[s], 1e-3, 1e3)
+                known[s] *= again[s]
         both = counted.first_orders + counted.repeat_orders
         region = _over(both.sum(axis=1), (got_first + got_again).sum(axis=1))
         level = level * region
@@ -168,7 +172,7 @@ class _DropoutSearch:
 
 
 _FITTED = Source(evidence="E", source="Fitted to the orders counted")
-_BY_DEFINITION = Source(evidence="M", source="By definition: scales visits_per_1000")
+_BY_DEFINITION = Source(evidence="set", source="By definition: scales visits_per_1000")
 
 
 def _write(draft: Draft, replay: Draft, period: str) -> None:
@@ -189,6 +193,7 @@ def _write(draft: Draft, replay: Draft, period: str) -> None:
         for k, kind in enumerate(cast("list[Plain]", segment["customer_types"])):
             draft.put(("segments", s, "customer_types", k, "visits_per_1000"), kind["visits_per_1000"], types)
             draft.put(("segments", s, "customer_types", k, "daily_dropout"), kind["daily_dropout"], leaving)
+    draft.held |= replay.held
 
 
 def put_conversion(draft: Draft, counted: Counted, period: str) -> None:
@@ -205,11 +210,18 @@ def put_conversion(draft: Draft, counted: Counted, period: str) -> None:
     stated = np.array([_per_visit(segment) for segment in segments])
     # What each segment's orders need of visits at its own conversion tells how far all of them are off.
     scale = float(((first + again / gain) / stated).sum()) / counted.visits
-    note = "One factor for all segments: sessions do not tell segments apart. Sessions are counted after consent"
-    source = Source(evidence="M", source=f"{counted.visits:,.0f} sessions and the orders of {period}", note=note)
-    for s, segment in enumerate(segments):
-        rate = _number(segment, "cart_rate") * scale
-        draft.put(("segments", s, "cart_rate"), _bounded(rate, 1e-6, 0.9), source)
+    note = (
+        "Orders a visit are counted; cart and checkout share them as assumed, and segments have one factor. Sessions "
+        "are counted after consent"
+    )
+    source = Source(evidence="E", source=f"{counted.visits:,.0f} sessions and the orders of {period}", note=note)
+    rates = [rounded(_number(segment, "cart_rate") * scale) for segment in segments]
+    fits = all(_CART_RATE[0] <= rate <= _CART_RATE[1] for rate in rates)
+    for s, (segment, rate) in enumerate(zip(segments, rates, strict=True)):
+        if fits:
+            draft.put(("segments", s, "cart_rate"), rate, source)
+        else:  # sessions that cannot have brought these orders tell nothing of conversion
+            draft.hold(("segments", s, "cart_rate"), rate, _number(segment, "cart_rate"))
 
 
 def replayed(draft: Draft, counted: Counted) -> Draft:
@@ -292,10 +304,6 @@ def _over(top: FloatArray, bottom: FloatArray) -> FloatArray:
     """Ratios; 1 where either is 0, since nothing can be set by it."""
     told = (top > 0.0) & (bottom > 0.0)
     return np.where(told, top / np.where(told, bottom, 1.0), 1.0)
-
-
-def _bounded(value: float, low: float, high: float) -> float:
-    return min(max(rounded(float(value)), low), high)
 
 
 def _types(segment: Plain) -> list[Plain]:

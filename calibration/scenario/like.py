@@ -14,7 +14,7 @@ from xbopt.core.errors import UsageError
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.loading import check_document, read_document
 from xbopt.core.tables.reference_rates import reference_rate
-from xbopt.studies.new_for.answers import LAST_DAYS, Answers
+from xbopt.studies.new_for.answers import Answers
 from xbopt.studies.new_for.scenario import new_for
 
 LEAST_DAYS = 7
@@ -69,7 +69,8 @@ def started_from_facts(
     answers = Answers(
         wish=Wish(trade=trade, origin=origin, countries=tuple(countries), money=money),
         start=day,
-        days=min(max(days, LEAST_DAYS), LAST_DAYS),
+        # The days tell which events of the tables are felt; those of a week do no harm in fewer days.
+        days=max(days, LEAST_DAYS),
         order_value_base=order_value,
         orders_a_month=orders_a_month,
         gross_margin_frac=gross_margin,
@@ -100,11 +101,11 @@ def _draft(model: ScenarioDocument, rate: float, *, name: str) -> Draft:
 
 
 def _elsewhere(entry: Plain, name: str) -> Plain:
-    """An entry as it reads in another market: measured there is no measurement here."""
+    """An entry as it reads in another market: measured or stated there is no measurement here."""
     note = str(entry.get("note", ""))
     start = f"Taken over from {name}"
     told = note if note.startswith(start) else f"{start}{f'. {note}' if note else ''}"
-    mark = "E" if entry["evidence"] == "M" else entry["evidence"]
+    mark = "E" if entry["evidence"] in ("M", "stated") else entry["evidence"]
     return {**entry, "evidence": mark, "note": told[:4000]}
 
 

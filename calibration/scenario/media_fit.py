@@ -3,7 +3,7 @@
 # pyarrow ships without complete type information, so that much of what it returns has no known type here.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import cast
@@ -13,7 +13,7 @@ import polars as pl
 from xbopt.calibration.fit.draws import MarketDraws, scenario_paths
 from xbopt.calibration.fit.identification import Verdict
 from xbopt.calibration.fit.lift_tests import LiftTest
-from xbopt.calibration.fit.market_fit import MarketFit, fit_market
+from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.panel import read_panel
 from xbopt.calibration.prices import PriceEstimate
@@ -31,6 +31,8 @@ LEAST_FIT_DAYS = 84
 """Four weeks to warm up and eight to compare: fewer days are not fitted."""
 DRAWS = 512
 _MOST_FIT_DAYS = 730
+_YEAR_DAYS = 364
+_ELASTICITY_SD = (0.02, 3.0)
 _MARKS: dict[Verdict, tuple[str, str]] = {
     "measured": ("M", "measured by the fit"),
     "partly": ("E", "partly told by the data; the rest is prior"),
@@ -46,6 +48,8 @@ def fit_media(
     tests: Sequence[LiftTest],
     price: PriceEstimate | None,
     seed: int,
+    worlds: int = NOISE_WORLDS,
+    on_round: Callable[[int, int], None] | None = None,
 ) -> MarketFit:
     """Fit the market of a draft to its panel.
 
@@ -56,6 +60,8 @@ def fit_media(
         tests: Lift tests.
         price: What orders say of prices; a measured elasticity is held as well as it is known.
         seed: Of the noise and the draws.
+        worlds: Sampled worlds that the noise is read off.
+        on_round: Called with the rounds done and in all.
 
     Raises:
         CalibrationError: The panel is too short, or a test is not about it.
@@ -63,15 +69,26 @@ def fit_media(
     scenario = build_scenario(check_document(Document(data=replayed(draft, counted).data)), None)
     prior = Prior()
     if price is not None and price.status == "measured":
-        known = max(min(price.sd / abs(price.elasticity), 3.0), 0.02)
+        found = price.sd / abs(price.elasticity)
+        known = min(max(found, _ELASTICITY_SD[0]), _ELASTICITY_SD[1])
+        draft.hold(("fit", "prior", "elasticity_sd"), rounded(found), rounded(known))
         prior = replace(prior, sd={**prior.sd, "elasticity": known})
     table = panel.to_arrow().cast(panel_schema())
-    return fit_market(scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed)
+    return fit_market(
+        scenario, read_panel(table, scenario), tests=tests, prior=prior, seed=seed, worlds=worlds, on_round=on_round
+    )
 
 
 def fit_days(first: date, last: date, burn_in_days: int) -> tuple[date, int]:
-    """First day and number of the days to fit: after the burn-in of the customer base, two years at most."""
-    start = max(first + timedelta(days=burn_in_days), last - timedelta(days=_MOST_FIT_DAYS - 1))
+    """First day and number of the days to fit: after the burn-in of the customer base, two years at most.
+
+    A year that is played tells season from media, which is worth more than the second half of the burn-in: how many
+    customers there are on the first day is fitted by region anyway.
+    """
+    whole, half = (first + timedelta(days=days) for days in (burn_in_days, burn_in_days // 2))
+    for_a_year = last - timedelta(days=_YEAR_DAYS - 1)
+    begin = for_a_year if half <= for_a_year <= whole else whole
+    start = max(begin, last - timedelta(days=_MOST_FIT_DAYS - 1))
     return start, (last - start).days + 1
 
 

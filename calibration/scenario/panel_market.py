@@ -20,6 +20,7 @@ from xbopt.calibration.scenario.channels import Bought
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded, shares
 from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.media_fit import DRAWS, put_fit
+from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.plan import HISTORY_DAYS, LATE_WEEKS
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError, PanelError, UsageError
@@ -84,7 +85,7 @@ def calibrate_panel(path: Path, *, chosen: Options, tell: "Progress") -> Calibra
     if not panel.spend.any():
         raise CalibrationError(f"{path} has no media: nothing can be said of what they bring.")
     tell("fit", 0, 0)
-    fit = fit_market(like, panel, tests=chosen.tests, seed=chosen.seed)
+    fit = fit_market(like, panel, tests=chosen.tests, seed=chosen.seed, worlds=chosen.worlds)
     draws = fit.draws(DRAWS)
     draft = _draft(like, fit, chosen)
     last = panel.start + timedelta(days=panel.days - 1)
@@ -114,6 +115,7 @@ def calibrate_panel(path: Path, *, chosen: Options, tell: "Progress") -> Calibra
         bought=_bought(like, panel),
         fit=fit,
         draws=draws,
+        next_tests=next_tests(fit),
         signs=signs_of(scenario, draws),
         findings=tuple(findings),
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from xbopt.calibration.customers.customer_types import TYPE_IDS, CustomerTypes
 from xbopt.calibration.customers.lifecycle import BUCKETS, KnownBucket, Spells, bucket_counts, bucket_rates, spell_days
-from xbopt.calibration.customers.market_customers import MarketCustomers, market_customers
+from xbopt.calibration.customers.market_customers import LEAST_AGEING_DAYS, MarketCustomers, market_customers
 from xbopt.calibration.customers.purchases import Purchases, usual_burn_in_days
 from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
@@ -123,13 +123,31 @@ def put_customers(draft: Draft, base: CustomerBase, period: str) -> None:
     if base.market is None:
         return
     for s, own in enumerate(base.market.segments):
-        source = Source(evidence="M", source=f"Orders of {period}", note="Daily chance of those who did not order")
-        draft.put(("segments", s, "ageing"), {name: rounded(a, 3) for name, a in own.ageing.items()}, source)
-        whose = "all customers, since its own are too few" if own.is_pooled else "its customers"
-        note = f"{own.fit.customers:,} won and {own.fit.repeaters:,} of them bought again; of {whose}"
+        draft.put(("segments", s, "ageing"), {name: rounded(a, 3) for name, a in own.ageing.items()}, _NEVER)
+        for name, value in own.ageing.items():
+            seen = own.rates[cast("KnownBucket", name.partition("_to_")[0])]
+            if name != "lapsed_to_prospect":
+                idle = seen.customer_days - seen.orders
+                source = _of_segment(
+                    f"Orders of {period}",
+                    "Daily chance of those who did not order",
+                    is_pooled=idle < LEAST_AGEING_DAYS,
+                )
+                draft.put(("segments", s, "ageing", name), rounded(value, 3), source)
+        note = f"{own.fit.customers:,} won and {own.fit.repeaters:,} of them bought again"
         said = f"Types of customers fitted to purchases of {period} by maximum likelihood"
-        model = Source(evidence="M", source=said, note=note)
+        model = _of_segment(said, note, is_pooled=own.is_pooled)
         draft.put(("segments", s, "customer_types"), _type_rows(own.types), model)
+
+
+_NEVER = Source(evidence="set", source="By choice: nobody is forgotten")
+
+
+def _of_segment(source: str, note: str, *, is_pooled: bool) -> Source:
+    """Measured on the segment's own customers; what all customers together tell is an estimate for one segment."""
+    if is_pooled:
+        return Source(evidence="E", source=source, note=f"{note}; of all customers, since its own are too few")
+    return Source(evidence="M", source=source, note=note)
 
 
 def _type_rows(types: CustomerTypes) -> list[Plain]:

@@ -15,6 +15,7 @@ LATE_WEEKS = 8
 HISTORY_DAYS = 120
 MEDIA_SHARE = 0.05
 """Media money as a share of revenue where no media are in the data: assumed."""
+_ALONE = Source(evidence="set", source="By definition: there is no other")
 
 
 def put_plan(
@@ -44,7 +45,7 @@ def put_plan(
     spent = float(rows["spend"].sum() or 0.0)
     told = Source(evidence="E", source="By choice: the shares of revenue", note="No table tells media by segment")
     if spent > 0.0:
-        period = Source(evidence="M", source=f"Media of the {LATE_WEEKS} weeks before {start}, carried on")
+        period = Source(evidence="set", source=f"By choice: media of the {LATE_WEEKS} weeks before {start}, carried on")
         seen = rows["date"].n_unique()
         draft.put(("budget", "total_base"), rounded(spent / seen * days), period)
         cells = rows.group_by("region", "channel").agg(pl.col("spend").sum())
@@ -59,7 +60,8 @@ def put_plan(
             if sum(own.values()) > 0.0:
                 overrides.append({"regions": [r], "channels": shares(own)})
         draft.put(("plan", "channel_overrides"), overrides, period)
-        draft.put(("history", "spend_by_channel"), shares(mix), period)
+        spent_on = Source(evidence="M", source=f"Media of the {LATE_WEEKS} weeks before {start}")
+        draft.put(("history", "spend_by_channel"), shares(mix), spent_on if len(mix) > 1 else _ALONE)
     else:
         ids = [str(channel["id"]) for channel in cast("list[Plain]", draft.data["channels"])]
         note = "No advertising is in the data: give the spend of platforms, or set the budget"
@@ -81,15 +83,14 @@ def revenue_shares(draft: Draft, orders: pl.DataFrame, segment_of: pl.DataFrame,
     segments = [str(segment["id"]) for segment in cast("list[Plain]", draft.data["segments"])]
     source = Source(evidence="M", source=f"{orders.height:,} orders, {period}", note="Paid goods before refunds")
     by_region = dict(orders.group_by("country").agg(pl.col("value").sum()).iter_rows())
-    draft.put(
-        ("history", "revenue_by_region"), shares({r: max(float(by_region.get(r, 0.0)), 0.0) for r in regions}), source
-    )
+    earned = {r: float(by_region.get(r, 0.0)) for r in regions}
+    draft.put(("history", "revenue_by_region"), shares(earned), source if len(earned) > 1 else _ALONE)
     parts = {segments[0]: 1.0}
     if len(segments) > 1:
         known = orders.join(segment_of, on="customer", how="inner")
         by_segment = dict(known.group_by("segment").agg(pl.col("value").sum()).iter_rows())
-        parts = shares({name: max(float(by_segment.get(s, 0.0)), 0.0) for s, name in enumerate(segments)})
-    draft.put(("history", "revenue_by_segment"), parts, source)
+        parts = shares({name: float(by_segment.get(s, 0.0)) for s, name in enumerate(segments)})
+    draft.put(("history", "revenue_by_segment"), parts, source if len(parts) > 1 else _ALONE)
     return parts
 
 

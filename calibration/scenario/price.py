@@ -1,5 +1,6 @@
 """The price elasticity of a scenario's segments, from orders where they tell it."""
 
+from dataclasses import replace
 from typing import cast
 
 from xbopt.calibration.prices import ELASTICITY_RANGE, PriceEstimate
@@ -30,11 +31,16 @@ def put_price(draft: Draft, price: PriceEstimate, period: str) -> None:
     if not all(low <= value <= high for value in values):
         values = [rounded(price.elasticity, 3)] * len(stated)
         notes.append("segments are alike, since their ratios would lead beyond the format's range")
+    if len(set(values)) > 1:
+        notes.append("ratios between segments are taken over: orders tell one elasticity of all customers")
     spread = rounded(price.sd / abs(price.elasticity), 2)
-    if spread > _MOST_SPREAD:
-        notes.append(f"spread {spread:g} held at {_MOST_SPREAD:g}, the format's largest")
-        spread = _MOST_SPREAD
     source = Source(evidence="M", source=f"Orders of {period}", note="; ".join(notes))
+    # One number was measured: it is that of a segment where there is one segment only.
+    own = source if len(values) == 1 else replace(source, evidence="E")
     for s, value in enumerate(values):
-        draft.put(("segments", s, "elasticity"), value, source)
-    draft.put(("uncertainty", "elasticity"), {"spread": spread, "by": []}, source)
+        draft.put(("segments", s, "elasticity"), value, own)
+    taken = min(spread, _MOST_SPREAD)
+    draft.put(
+        ("uncertainty", "elasticity"), {"spread": taken, "by": []}, source, pattern="uncertainty.elasticity.spread"
+    )
+    draft.hold(("uncertainty", "elasticity", "spread"), spread, taken)

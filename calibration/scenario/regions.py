@@ -10,6 +10,7 @@ import polars as pl
 from xbopt.calibration.customers.lifecycle import KnownBucket
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.calibration.scenario.shop import Shop
+from xbopt.core.errors import CalibrationError
 from xbopt.core.tables.duties import duty_ids, duty_rule
 from xbopt.core.tables.import_fees import import_fees
 from xbopt.core.tables.reference_rates import reference_rate
@@ -21,6 +22,9 @@ _RATE_YEARS = 5
 """Volatility is that of so many last years."""
 _LEAST_RATES = 60
 _LEAST_VISITS_SHARE = 0.5
+_VOLATILITY = (0.0, 1.0)
+_LEVELS = (0.01, 100.0)
+_LEAST_PROSPECTS = 100.0
 
 
 def put_regions(draft: Draft, shop: Shop, rates: pl.DataFrame | None, start: date) -> tuple[str, ...]:
@@ -78,7 +82,7 @@ def _put_currencies(draft: Draft, base: str, rates: pl.DataFrame | None, start: 
     for code in dict.fromkeys(needed):
         path = ("market", "currencies", code)
         if code == base:
-            draft.put((*path, "rate"), 1.0, Source(evidence="M", source="By definition: the base currency"))
+            draft.put((*path, "rate"), 1.0, Source(evidence="set", source="By definition: the base currency"))
             continue
         series = _cross(rates, code, base, start)
         if len(series):
@@ -96,7 +100,7 @@ def _put_currencies(draft: Draft, base: str, rates: pl.DataFrame | None, start: 
         if len(series) >= _LEAST_RATES:
             moves = float(np.diff(np.log(series)).std() * np.sqrt(_YEAR))
             source = Source(evidence="M", source=f"The imported rates: {len(series)} days of log changes, annualised")
-            draft.put((*path, "volatility"), min(rounded(moves, 3), 1.0), source)
+            draft.put_within((*path, "volatility"), moves, _VOLATILITY, source, digits=3)
         else:
             stated = cast("float", known.get(code, {}).get("volatility", 0.08))
             source = Source(evidence="E", source="ECB rates since 2021: most currencies move by 4 to 11 % a year")
@@ -146,13 +150,21 @@ def put_order_levels(draft: Draft, shop: Shop, segment_of: pl.DataFrame) -> None
     )
     found = {str(code): (float(value), int(n)) for code, value, n in level.iter_rows()}
     for r, code in enumerate(shop.regions):
-        value, n = found.get(code, (1.0, 0))
+        if code not in found:
+            continue  # no order of a known segment went there: its level stays that of the format
+        value, n = found[code]
+        if not _LEVELS[0] <= value <= _LEVELS[1]:
+            raise CalibrationError(
+                f"An order of {code} is worth {value:.3g} times one of the same customers elsewhere: its money is "
+                "most likely in another currency, or in cents. Look at the orders of that country, or leave it out "
+                "with --regions."
+            )
         source = Source(
             evidence="M",
             source=f"{n:,} orders, {shop.period}",
             note="Order value against the mean of the same segments. Holds prices and the size of orders alike",
         )
-        draft.put(("market", "regions", r, "price_level"), min(max(rounded(value, 3), 0.01), 100.0), source)
+        draft.put(("market", "regions", r, "price_level"), rounded(value, 3), source)
 
 
 def put_people(
@@ -183,5 +195,7 @@ def put_people(
             path = ("market", "regions", r)
             buckets = dict(customers[r][s])
             draft.put((*path, "customers", name), buckets, counted)
-            people = rounded(prospects[r, s], 3) + sum(buckets.values())
-            draft.put((*path, "population", name), people, assumed)
+            found, known = rounded(prospects[r, s], 3), sum(buckets.values())
+            taken = max(found, _LEAST_PROSPECTS)
+            draft.put((*path, "population", name), taken + known, assumed)
+            draft.hold((*path, "population", name), found + known, taken + known)

@@ -25,7 +25,7 @@ from xbopt.core.arrays import FloatArray
 FIRST_ORDERS_PER_1000 = 0.03
 """First orders a day per 1,000 prospects: assumed, and what alone turns first orders into a number of prospects."""
 _LEVEL_DAYS = 182
-_LEAST_PROSPECTS = 100.0
+_DEMAND_CV = (0.0, 3.0)
 _MOST_UNTOLD = 0.1
 """Share of days without sessions up to which the others stand for them."""
 
@@ -155,7 +155,7 @@ def _put_head(draft: Draft, name: str, title: str | None, shop: Shop, start: dat
     head: Plain = {"version": 1, "name": name, "title": title, "description": words}
     draft.data = head | {key: value for key, value in draft.data.items() if key not in head}
     draft.data["horizon"] = {"start": start.isoformat(), "days": days}
-    draft.sources["horizon.days"] = Source(evidence="E", source="By choice")
+    draft.sources["horizon.days"] = Source(evidence="set", source="By choice")
 
 
 def _start_segments(draft: Draft, segments: Sequence[tuple[str, str]]) -> None:
@@ -203,11 +203,15 @@ def count_days(
     window = panel.filter((pl.col("date") >= first) & (pl.col("date") < first + timedelta(days=days)))
     if base is None:
         fresh, again = _unnamed_orders(window, shop.regions)
+        for r, more in enumerate(np.maximum(-again[:, 0], 0.0)):  # more new customers than orders
+            draft.hold(("market", "regions", r, "repeat_orders"), -float(more), 0.0)
+        again = np.maximum(again, 0.0)
     else:
         fresh, again = base.orders(first, days, regions)
-        # Orders of unknown customers are as new and as old as those of known ones.
-        scale = _all_orders(shop, first, days) / np.maximum((fresh + again).sum(axis=1), 1.0)
-        fresh, again = fresh * scale[:, None], again * scale[:, None]
+        # Orders of unknown customers are as new and as old as those of known ones: of their country, or of all.
+        known = (fresh + again).sum(axis=1, keepdims=True)
+        every = _all_orders(shop, first, days)[:, None]
+        fresh, again = (every * _part(own, known) for own in (fresh, again))
     return Counted(
         first=first,
         days=days,
@@ -220,13 +224,15 @@ def count_days(
     )
 
 
+def _part(own: FloatArray, known: FloatArray) -> FloatArray:
+    """Share of some orders ``(R, S)`` in all known ones ``(R, 1)``; that of the whole shop where none is known."""
+    usual: FloatArray = own.sum(axis=0) / max(float(known.sum()), 1.0)
+    return np.where(known > 0.0, own / np.maximum(known, 1.0), usual)
+
+
 def _prospects(fresh: FloatArray, days: int) -> dict[tuple[int, int], float]:
-    """Prospects by cell. Half an order more than none keeps a cell alive that nobody joined lately."""
-    a_day = np.where(fresh > 0.0, fresh, 0.5) / days
-    return {
-        (r, s): max(1000.0 * float(a_day[r, s]) / FIRST_ORDERS_PER_1000, _LEAST_PROSPECTS)
-        for r, s in np.ndindex(*fresh.shape)
-    }
+    """Prospects by cell."""
+    return {(r, s): 1000.0 * float(fresh[r, s]) / days / FIRST_ORDERS_PER_1000 for r, s in np.ndindex(*fresh.shape)}
 
 
 def _unnamed_orders(window: pl.DataFrame, regions: Sequence[str]) -> tuple[FloatArray, FloatArray]:
@@ -236,7 +242,7 @@ def _unnamed_orders(window: pl.DataFrame, regions: Sequence[str]) -> tuple[Float
     told = rows["new_customers"].is_not_null().any()
     table = {r: (float(n), float(new) if told else float(n)) for r, n, new in sums.iter_rows()}
     orders = np.array([table.get(r, (0.0, 0.0)) for r in regions])
-    return orders[:, 1:], np.maximum(orders[:, :1] - orders[:, 1:], 0.0)
+    return orders[:, 1:], orders[:, :1] - orders[:, 1:]
 
 
 def _first_orders(shop: Shop, panel: pl.DataFrame, base: CustomerBase | None, first: date, days: int) -> FloatArray:
@@ -294,7 +300,7 @@ def _put_season(draft: Draft, shop: Shop, base: CustomerBase | None) -> Season:
             measured = Source(evidence="M", source=f"Months of {what}, {shop.period}", note=note)
             draft.sources[f"calendar.month.{month}"] = measured
     noise = Source(evidence="M", source=f"Daily {what} beyond counting noise, {shop.period}")
-    draft.put(("noise", "demand_cv"), min(rounded(season.demand_cv, 2), 3.0), noise)
+    draft.put_within(("noise", "demand_cv"), season.demand_cv, _DEMAND_CV, noise, digits=2)
     return season
 
 

@@ -45,8 +45,8 @@ def calendar_fields(ledger: Ledger, countries: Sequence[str], days: int) -> dict
     }
     dayparts: list[dict[str, object]] = []
     for n, (name, (start, end)) in enumerate(_HOURS.items()):
-        ledger.state(f"calendar.dayparts.{n}.from_hour", "M", "By choice: four parts of the day")
-        ledger.state(f"calendar.dayparts.{n}.to_hour", "M", "By choice: four parts of the day")
+        ledger.state(f"calendar.dayparts.{n}.from_hour", "set", "By choice: four parts of the day")
+        ledger.state(f"calendar.dayparts.{n}.to_hour", "set", "By choice: four parts of the day")
         activity = take(f"calendar.dayparts.{name}.activity", name, "daypart")
         dayparts.append({"id": name, "from_hour": start, "to_hour": end, "activity": activity})
     fields: dict[str, object] = {

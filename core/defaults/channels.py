@@ -52,14 +52,14 @@ def channel_fields(ledger: Ledger, kind: ChannelKind, *, spend_per_1000_base: fl
     if kind.carry_over == "delayed":
         adstock["peak_days"] = take("adstock.peak_days", "peak_days")
         adstock["window_days"] = _WINDOW_DAYS
-        ledger.state(f"{path}.adstock.window_days", "M", "By choice: six weeks, four half-lives")
+        ledger.state(f"{path}.adstock.window_days", "set", "By choice: six weeks, four half-lives")
     exposure = spend_per_1000_base / price_of_1000(ledger, name)  # impressions a head and day
     ratio = ledger.look_up("general", "any", "half_saturation_ratio")
     ledger.state(
         f"{path}.saturation.half_saturation", ratio.evidence, ratio.source, f"{ratio.value:g} times the plan's exposure"
     )
     ledger.state(
-        f"{path}.price.reference_per_1000", "M", "Computed: the plan's own spend a day per 1,000 reached people"
+        f"{path}.price.reference_per_1000", "set", "By definition: the plan's own spend a day per 1,000 reached people"
     )
     fields: dict[str, object] = {
         "id": name,

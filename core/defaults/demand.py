@@ -39,21 +39,21 @@ def product_fields(
     else:
         price = figures(order_value_base / items, 6)
         ledger.state(
-            f"{path}.price_base", "M", f"Stated: an order of {order_value_base:g}", f"{items:g} items an order"
+            f"{path}.price_base", "stated", f"Stated: an order of {order_value_base:g}", f"{items:g} items an order"
         )
-    ledger.state(f"{path}.usual_price_base", "M", "By definition: the price of today, at which conversion holds")
+    ledger.state(f"{path}.usual_price_base", "set", "By definition: the price of today, at which conversion holds")
     margin = ledger.look_up("trade", trade.id, "gross_margin_frac")
     stated = gross_margin_frac is not None
     frac = gross_margin_frac if gross_margin_frac is not None else margin.value
     ledger.state(
-        f"{path}.unit_cost_base", "M" if stated else margin.evidence, "Stated" if stated else margin.source,
+        f"{path}.unit_cost_base", "stated" if stated else margin.evidence, "Stated" if stated else margin.source,
         f"Gross margin {frac:.0%} of the price",
     )  # fmt: skip
     if return_rate is None:
         returns = ledger.take(f"{path}.return_rate", "trade", trade.id, "return_rate")
     else:
         returns = return_rate
-        ledger.state(f"{path}.return_rate", "M", "Stated")
+        ledger.state(f"{path}.return_rate", "stated", "Stated")
     fields: dict[str, object] = {
         "id": PRODUCT,
         "name": trade.name,
@@ -90,8 +90,8 @@ def _segment(ledger: Ledger, trade: str, segment: str, conversion: float | None)
     if conversion is None:
         ledger.state(f"{path}.cart_rate", known.evidence, known.source, "Visits to orders over checkout_rate")
     else:
-        ledger.state(f"{path}.cart_rate", "M", f"Stated: {conversion:.2%} of visits", "Over checkout_rate")
-    ledger.state(f"{path}.product_mix.{PRODUCT}", "M", "By definition: one product line")
+        ledger.state(f"{path}.cart_rate", "stated", f"Stated: {conversion:.2%} of visits", "Over checkout_rate")
+    ledger.state(f"{path}.product_mix.{PRODUCT}", "set", "By definition: one product line")
     ledger.state(f"{path}.visits_per_1000", "E", "Assumption: one of a thousand looks in a day")
     share = ledger.general("regular_share")
     promoted = ledger.general("regular_promotion_share")

@@ -17,7 +17,7 @@ class Source:
 
     Attributes:
         path: Dotted path with ids, as in ``channels.search.price.amount_base``.
-        evidence: One of `xbopt.core.tables.rows.EVIDENCE_MARKS`.
+        evidence: One of `xbopt.core.scenario.fields.Evidence`.
         source: Where it comes from.
         note: What else to know; may be empty.
     """

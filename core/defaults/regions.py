@@ -120,12 +120,12 @@ def currency_fields(ledger: Ledger, codes: Sequence[str]) -> dict[str, dict[str,
     for code in dict.fromkeys((base, *codes)):
         path = f"market.currencies.{code}"
         if code == base:
-            ledger.state(f"{path}.rate", "M", "By definition: the base currency")
+            ledger.state(f"{path}.rate", "set", "By definition: the base currency")
             fields[code] = {"rate": 1.0}
             continue
         rate = reference_rate(code, base, ledger.day.year)
         assert rate is not None, "every currency of the table of countries has a rate"
-        ledger.state(f"{path}.rate", "M", "Reference rates of currencies: mean of the latest year known (ECB)")
+        ledger.state(f"{path}.rate", "S", "Reference rates of currencies: mean of the latest year known (ECB)")
         mine, other = (ledger.look_up("currency", one, "volatility").value for one in (base, code))
         ledger.state(
             f"{path}.volatility",

@@ -49,5 +49,5 @@ Days = Annotated[float, Field(ge=0.05, le=3650.0)]
 People = Annotated[float, Field(ge=0.0, le=2e9)]
 Spread = Annotated[float, Field(ge=0.0, le=1.5)]
 
-Evidence = Literal["S", "S-", "W", "W+", "M", "E", "mem", "src"]
+Evidence = Literal["S", "S-", "W", "W+", "M", "E", "mem", "src", "stated", "set"]
 MechanicName = Literal["percent_off", "threshold", "bundle", "member_only", "limited_time"]

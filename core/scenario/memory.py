@@ -1,11 +1,12 @@
 """How long a market remembers: the days until next to nothing is left of what was done."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from xbopt.core.decision_log.reward_reach import LateEffect, RewardReach
 from xbopt.core.scenario.document import ScenarioDocument
 from xbopt.core.scenario.media import DelayedAdstock, GeometricAdstock, WeibullAdstock
+from xbopt.core.scenario.scenario import Scenario
 
 # Twice the half-life of pay-back: three quarters of what a promotion borrows has come back by then.
 _PAYBACK_HALF_LIVES = 2.0
@@ -25,14 +26,16 @@ def days_after(document: ScenarioDocument) -> int:
     return min(memory_days(document), MOST_DAYS_AFTER) if asked == "auto" else asked
 
 
-def reward_reach(document: ScenarioDocument, *, deals: bool) -> RewardReach:
+def reward_reach(scenario: Scenario, factors: Collection[str] | None = None) -> RewardReach:
     """Which days the reward of a logged decision covers, and what decisions set off that comes later.
 
     Args:
-        document: The scenario.
-        deals: Whether the logged choices give discounts.
+        scenario: The scenario.
+        factors: Names of the factors that a logged decision is made of; None where it is a tactic of the menu.
     """
+    document = scenario.document
     tactics, pull = document.tactics, document.discounts.pull_forward
+    deals = bool(scenario.menu.discount_frac.any()) if factors is None else "discount" in factors
     borrows = deals and document.discounts.ceiling_frac > 0.0 and pull.borrowed_frac > 0.0
     payback = LateEffect(cause="deals", days=_PAYBACK_HALF_LIVES * pull.half_life_days)
     return RewardReach(

@@ -155,8 +155,7 @@ def log_notes(scenario: Scenario, *, by_factors: bool = False) -> list[str]:
         scenario: The scenario.
         by_factors: Whether its decisions are made of factors, for which the sequential question has no rule.
     """
-    deals = by_factors or bool(scenario.menu.discount_frac.any())
-    reach = reward_reach(scenario.document, deals=deals)
+    reach = reward_reach(scenario, ("discount",) if by_factors else None)
     sequential = not by_factors and not reach.overlaps
     notes: list[str] = []
     for effect in reach.missed:

@@ -1,8 +1,9 @@
 """Where each number of a scenario comes from: which provenance entry speaks for which path.
 
-A pattern is a path with its steps set apart by dots: ``segments.0.elasticity``. A step of a list is an index, or the
-``id`` of the item there: ``segments.families.elasticity``. ``*`` stands for any one step, ``**`` for any number of
-steps, also none. A pattern has to cover the whole path: ``budget`` speaks for nothing below it, ``budget.**`` for all.
+A pattern is a path with its steps set apart by dots: ``segments.families.elasticity``. A step of a list is the ``id``
+of the item there, or its index: ``segments.0.elasticity``. Paths that are given out name items by their ids. ``*``
+stands for any one step, ``**`` for any number of steps, also none. A pattern has to cover the whole path: ``budget``
+speaks for nothing below it, ``budget.**`` for all.
 
 Numbers that a scenario states need an entry. Numbers that it leaves to the format do not: the format documents its
 defaults. The format's version and the entries themselves are no numbers of the market.
@@ -27,7 +28,7 @@ _Step = tuple[str, ...]
 
 
 def numeric_paths(document: object) -> list[str]:
-    """Dotted paths of all numbers that a scenario states, in its order; list items by index.
+    """Dotted paths of all numbers that a scenario states, in its order; items of lists by id, or by index without one.
 
     Args:
         document: The edge model, or the plain data that it is read from. In a model, only fields that were given
@@ -36,15 +37,15 @@ def numeric_paths(document: object) -> list[str]:
     return [_text(steps) for steps, _ in _numbers(document, ())]
 
 
-def numbers_with_entries(document: ScenarioDocument) -> list[tuple[str, Provenance | None]]:
-    """Dotted paths as of `numeric_paths`, each with the entry that speaks for it as of `provenance_of`, or None."""
+def numbers_with_entries(document: ScenarioDocument) -> list[tuple[str, float, Provenance | None]]:
+    """Dotted paths as of `numeric_paths`, each with its number and the entry that speaks for it, or None."""
     entries = _entries(document)
-    return [(_text(steps), _best(entries, steps)) for steps, _ in _numbers(document, ())]
+    return [(_text(steps), number, _best(entries, steps)) for steps, number in _numbers(document, ())]
 
 
 def uncovered(document: ScenarioDocument) -> list[str]:
     """Dotted paths of the numbers that a scenario states and no provenance entry speaks for."""
-    return [path for path, entry in numbers_with_entries(document) if entry is None]
+    return [path for path, _, entry in numbers_with_entries(document) if entry is None]
 
 
 def unused_patterns(document: ScenarioDocument) -> list[str]:
@@ -66,7 +67,7 @@ def provenance_of(document: ScenarioDocument, path: str) -> Provenance | None:
 
     Args:
         document: The edge model.
-        path: Path of the number, as in ``market.regions.0.price_level`` or ``market.regions[0].price_level``.
+        path: Path of the number, as in ``market.regions.DE.price_level`` or ``market.regions[0].price_level``.
     """
     return _best(_entries(document), _steps_with_ids(document, parse_pattern(path)))
 
@@ -100,7 +101,7 @@ def _matches(pattern: tuple[str, ...], steps: tuple[_Step, ...]) -> bool:
 
 
 def _text(steps: tuple[_Step, ...]) -> str:
-    return ".".join(step[0] for step in steps)
+    return ".".join(step[-1] for step in steps)
 
 
 def _numbers(value: object, steps: tuple[_Step, ...]) -> Iterator[tuple[tuple[_Step, ...], float]]:

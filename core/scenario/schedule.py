@@ -238,7 +238,7 @@ class Provenance(Section):
     )
     evidence: Evidence = Field(
         description="how solid they are: S primary source, W web source, M measured, E estimate, mem from memory, "
-        "src read in program source; + and - shade it"
+        "src read in program source, stated by the seller, set by choice or definition; + and - shade it"
     )
     source: Text = Field(description="where they come from")
     note: Text = Field(default="", description="anything a reader should know")

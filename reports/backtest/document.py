@@ -140,6 +140,8 @@ def _scores(scenario: Scenario, scores: ForecastScores) -> dict[str, object]:
         "wmape": number_or_none(scores.wmape),
         "bias": number_or_none(scores.bias),
         "covered": number_or_none(scores.covered),
+        "width": number_or_none(scores.width),
+        "naive_width": number_or_none(scores.naive_width),
         "by_region": {
             region: number_or_none(error) for region, error in zip(scenario.regions, scores.by_region, strict=True)
         },

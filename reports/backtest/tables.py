@@ -176,6 +176,8 @@ def score_table(result: Backtest) -> Table:
             Column("seasonal_naive", "Year before", "share", "Error of the same weeks of the year before"),
             Column("model_there", "Model, same weeks", "share", "Its error over the weeks known the year before"),
             Column("covered", "In 90% band", "share", "Share of the weeks"),
+            Column("width", "Band width", "share", "Of the bands, over the orders"),
+            Column("naive_width", "Needed without", "share", "Width around the last four weeks that holds as many"),
             Column("bias", "Bias", "share", "Expected less actual, over actual"),
         ),
         rows=tuple((name, *_scores(scores)) for name, scores in parts if scores is not None),
@@ -191,5 +193,7 @@ def _scores(scores: ForecastScores) -> tuple[Value, ...]:
         None if yearly is None else known(yearly.other),
         None if yearly is None else known(yearly.model),
         known(scores.covered),
+        known(scores.width),
+        known(scores.naive_width),
         known(scores.bias),
     )

@@ -43,11 +43,27 @@ def backtest_sentences(result: Backtest, numbers: NumberFormat) -> tuple[str, ..
     failures = dict.fromkeys(_FAILURES[one.code] for one in result.findings if one.is_failure)
     small = dict.fromkeys(_FAILURES[one.code] for one in result.findings if one.code in WORSE and not one.is_failure)
     verdict = f"{_VERDICTS[result.verdict]} {'; '.join(failures)}." if failures else _VERDICTS[result.verdict]
+    verdict = f"{verdict}{_bands(result, numbers)}"
     if small:
         verdict = f"{verdict} Over a few weeks, too few for a verdict: {'; '.join(small)}."
     held = [] if result.held_out is None else [held_out_sentence(result.held_out, numbers)]
     rest = [finding_sentence(finding, numbers) for finding in result.findings if finding.code != "rows_left_out"]
     return (verdict, *held, *rest, *_left_out(result))
+
+
+def _bands(result: Backtest, numbers: NumberFormat) -> str:
+    """Cover and width of the bands, of the days of the horizon before those of rolling origins."""
+    scores = result.held_out_scores or result.rolling_scores
+    if scores is None or not scores.weeks or not np.isfinite(scores.width):
+        return ""
+    return (
+        f" Its 90% bands hold {numbers.share(scores.covered)} of the weeks and are {numbers.share(scores.width)} of "
+        f"orders wide{_needed(scores.naive_width, numbers)}."
+    )
+
+
+def _needed(width: float, numbers: NumberFormat) -> str:
+    return f"; around {_RECENT} {numbers.share(width)} would have held as many" if np.isfinite(width) else ""
 
 
 def held_out_sentence(held: HeldOutDays, numbers: NumberFormat) -> str:
@@ -108,11 +124,20 @@ _FAILURES: Mapping[BacktestCode, str] = {
 
 
 def _covered(finding: BacktestFinding, numbers: NumberFormat) -> str:
-    word = "narrow: results will surprise more often than they say" if finding.code == "bands_too_narrow" else "wide"
+    figures = finding.figures
     return (
-        f"{_PARTS[finding.about]} the bands hold {numbers.share(finding.figures['covered'])} of the weeks, where "
-        f"{numbers.share(finding.figures['wanted'])} are promised: they are too {word}."
+        f"{_PARTS[finding.about]} the bands hold {numbers.share(figures['covered'])} of the weeks, where "
+        f"{numbers.share(figures['wanted'])} are promised, and are {numbers.share(figures['width'])} of orders wide"
+        f"{_needed(figures['naive_width'], numbers)}{_BANDS[finding.code]}."
     )
+
+
+_BANDS: Mapping[BacktestCode, str] = {
+    "bands_hold": "",
+    "bands_too_narrow": ": they are too narrow, results will surprise more often than they say",
+    "bands_too_wide": ": they are too wide",
+    "bands_no_sharper": ": they hold by being wide, and that is no success",
+}
 
 
 def _tests(finding: BacktestFinding, numbers: NumberFormat) -> str:
@@ -147,6 +172,8 @@ _SENTENCES: Mapping[BacktestCode, Callable[[BacktestFinding, NumberFormat], str]
     "worse_than_seasonal_naive": lambda finding, numbers: _errors(finding, numbers, "above the", _YEAR),
     "bands_too_narrow": _covered,
     "bands_too_wide": _covered,
+    "bands_no_sharper": _covered,
+    "bands_hold": _covered,
     "biased": lambda finding, numbers: (
         f"{_PARTS[finding.about]} it expects {numbers.share(abs(finding.figures['bias']))} too "
         f"{'many' if finding.figures['bias'] > 0.0 else 'few'} orders."

@@ -1,6 +1,7 @@
 """What ``xbopt calibrate --json`` prints."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ def calibration_json(calibration: Calibration, files: Mapping[str, Path]) -> dic
         ],
         "price": _price_json(calibration.price, numbers),
         "fit": _fit_json(calibration, numbers),
+        "next_tests": [asdict(test) for test in calibration.next_tests],
         "numbers_by_evidence": dict(calibration.by_evidence()),
         "findings": [
             {

@@ -1,5 +1,8 @@
 """Tables of a fit: sales by cause, fitted against actual, response over spend."""
 
+from collections.abc import Sequence
+
+from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.review import FitReview
 from xbopt.reports.kit.figures import Column, Table
 
@@ -72,4 +75,29 @@ def curves_table(review: FitReview | None, channel: str | None = None) -> Table:
             for curve in curves
             for n in range(len(curve.spend))
         ),
+    )
+
+
+def next_tests_table(tests: Sequence[NextTest]) -> Table:
+    """Lift tests that nobody has made yet, and what each would leave unknown."""
+    return Table(
+        key="next_tests",
+        title="Which test would tell most",
+        columns=(
+            Column("channel", "Channel off", "text"),
+            Column("region", "Region", "text"),
+            Column("days", "Days", "count"),
+            Column("spend", "Spend held back", "money", "Spend of the channel there on such days"),
+            Column(
+                "orders", "Orders at risk", "count", "What the channel brings there by the fit, and two weeks after"
+            ),
+            Column("now", "Width now", "ratio", "Of the 95 % interval of the channel's revenue per unit of spend"),
+            Column("after", "Width after", "ratio", "The same once the test is read"),
+        ),
+        rows=tuple(
+            (one.channel, one.region, float(one.days), one.spend, one.orders, one.width_now, one.width_after)
+            for one in tests
+        ),
+        note="The first tells most about the split: how much less unknown the channel is against the others, times its "
+        "spend. Worked out around the fit, whatever the test may find.",
     )

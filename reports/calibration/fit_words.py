@@ -32,15 +32,16 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "it. Look at fitted against actual before you rely on any number."
     ),
     "short_panel": lambda f, n: (
-        f"{n.count(f.figure)} weeks were compared; under 52 a season cannot be told from what media bring."
+        f"The fit played {n.count(f.figure)} weeks; under 52 a season cannot be told from what media bring. Where the "
+        "orders cover more, import an earlier start: their first part tells old customers from new ones."
     ),
     "few_regions": lambda f, n: (
         f"{n.count(f.figure)} regions: under eight, what all do at once cannot be told from the season. A lift test in "
         "one region would."
     ),
     "no_tests": lambda _f, _n: (
-        "No lift test was given. One test of the channel with the largest spend halves what is unknown about it: "
-        "xbopt calibrate --tests TESTS.csv."
+        "No lift test was given. The table of tests says which would tell most; its result goes into xbopt calibrate "
+        "--tests TESTS.csv."
     ),
     "contrast_unknown": lambda f, _n: (
         f"The data do not tell {f.place} apart: which of the two brings it is prior only. Stop one of them in some "

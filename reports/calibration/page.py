@@ -3,12 +3,19 @@
 from xbopt.reports.calibration.charts import CURVE_HEIGHT, FIT_HEIGHT, curve_chart, fit_chart
 from xbopt.reports.calibration.fit_tables import curves_table
 from xbopt.reports.calibration.report import CalibrationReport
+from xbopt.reports.calibration.words import next_test_sentence
 from xbopt.reports.kit.figures import Fact
 from xbopt.reports.kit.page_parts import ChartPart, PageContent, Section, TileText, table_text
 
 _MEANING = (
     "Measured (M) is what the data tell. A number that they do not tell is an estimate (E) or taken from published "
     "figures, and is never called measured."
+)
+
+
+_NOTHING_MISSING = (
+    "Nothing of what is asked for was missing: the data hold a year of orders with customers, prices, sessions and "
+    "media, and costs were given. That says nothing yet of how far they tell what media bring, which stands below."
 )
 
 
@@ -64,7 +71,11 @@ def _tiles(report: CalibrationReport) -> tuple[TileText, ...]:
 def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
     numbers = report.numbers
     return (
-        Section(key="findings", title="What the data do not tell, and what would", lines=(*report.loud, *report.lines)),
+        Section(
+            key="findings",
+            title="What the data do not tell, and what would",
+            lines=(*report.loud, *report.lines) or (_NOTHING_MISSING,),
+        ),
         Section(
             key="quality",
             title="Data quality",
@@ -105,6 +116,19 @@ def _sections(report: CalibrationReport) -> tuple[Section | None, ...]:
     )
 
 
+def _next_tests(report: CalibrationReport) -> tuple[Section, ...]:
+    if not report.next_tests.rows:
+        return ()
+    return (
+        Section(
+            key="tests",
+            title="Which test would tell most",
+            takeaway=next_test_sentence(report.calibration.next_tests[0], report.numbers),
+            tables=(table_text(report.next_tests, report.numbers),),
+        ),
+    )
+
+
 def _fit_sections(report: CalibrationReport) -> tuple[Section, ...]:
     """What media bring, and what of it is known; nothing where no market was fitted."""
     numbers, review = report.numbers, report.review
@@ -117,14 +141,15 @@ def _fit_sections(report: CalibrationReport) -> tuple[Section, ...]:
         tables=(table_text(report.told, numbers),),
         lines=report.fit_lines[1:],
     )
+    first = (told, *_next_tests(report))
     if review is None:
-        return (told,)
+        return first
     fitted = (
         "Dots: recorded net revenue of a week. Line: what the fitted market expects; band: 95 % of its weekly noise."
     )
     bent = "Net revenue that a channel adds over its spend a week; band: 95 % of the posterior."
     return (
-        told,
+        *first,
         Section(
             key="fitted",
             title="Fitted against actual",

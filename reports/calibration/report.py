@@ -7,7 +7,7 @@ import numpy as np
 from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.review import FitReview
 from xbopt.calibration.scenario.shop import LEAST_SHOWN, Country
-from xbopt.reports.calibration.fit_tables import causes_table, curves_table, weeks_table
+from xbopt.reports.calibration.fit_tables import causes_table, curves_table, next_tests_table, weeks_table
 from xbopt.reports.calibration.fit_words import VERDICT_WORDS, fit_sentences
 from xbopt.reports.calibration.words import EVIDENCE_WORDS, finding_sentence, reason_words, rule_words, verdict_sentence
 from xbopt.reports.kit.figures import Column, Table
@@ -35,6 +35,7 @@ class CalibrationReport:
         channels: Media bought and what reach cost.
         told: How far the data told what channels bring, and how one compares with another.
         parameters: The same of each number that was fitted.
+        next_tests: Lift tests that would tell most.
         price_lines: What orders say of prices.
         fit_lines: What the fit told, and what would tell more.
         review: The fit played for the page; None without one.
@@ -58,6 +59,7 @@ class CalibrationReport:
     channels: Table
     told: Table
     parameters: Table
+    next_tests: Table
     price_lines: tuple[str, ...]
     fit_lines: tuple[str, ...]
     review: FitReview | None
@@ -77,6 +79,7 @@ class CalibrationReport:
             "Media": self.channels,
             "Told": self.told,
             "Fitted": self.parameters,
+            "Tests": self.next_tests,
             "Causes": self.causes,
             "Weeks": self.weeks,
             "Response": self.curves,
@@ -111,6 +114,7 @@ def build_calibration_report(
         channels=_channels(calibration),
         told=_told(calibration),
         parameters=_parameters(calibration),
+        next_tests=next_tests_table(calibration.next_tests),
         price_lines=() if calibration.price is None else price_sentences(calibration.price, numbers),
         fit_lines=() if calibration.fit is None else fit_sentences(calibration.fit, numbers),
         review=review,

@@ -5,6 +5,7 @@ from typing import cast
 
 from xbopt.calibration.scenario.calibration import Calibration
 from xbopt.calibration.scenario.findings import Finding, FindingCode
+from xbopt.calibration.scenario.next_tests import NextTest
 from xbopt.calibration.scenario.shop import Reason
 from xbopt.reports.kit.numbers import NumberFormat
 
@@ -18,6 +19,8 @@ _REASONS: Mapping[Reason, str] = {
 }
 EVIDENCE_WORDS: Mapping[str, str] = {
     "M": "measured in the data",
+    "stated": "stated by the seller",
+    "set": "by choice or by definition",
     "S": "published research or law",
     "S-": "published statistics, second-hand",
     "W": "trade sources",
@@ -27,6 +30,7 @@ EVIDENCE_WORDS: Mapping[str, str] = {
     "src": "other programs' defaults",
 }
 _MOST_NAMED = 6
+_HARDLY = 0.9
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -50,6 +54,20 @@ def _levels(finding: Finding, numbers: NumberFormat) -> str:
     return (
         f"Known customers order at another rate than the repeat model of newly won ones says: {_listed(parts)}. The "
         "rates follow the orders counted, so second orders of new customers may be off by as much."
+    )
+
+
+_BOTH = ("found", "taken")
+
+
+def _held(finding: Finding, numbers: NumberFormat) -> str:
+    parts = tuple(
+        "{} ({} found, {} taken)".format(path, *(numbers.exact(finding.figures[f"{name}_{n}"]) for name in _BOTH))
+        for n, path in enumerate(finding.subjects)
+    )
+    return (
+        f"A scenario cannot hold what the data say of {', '.join(parts)}. See whether these rows are right; what rests "
+        "on them is no measurement."
     )
 
 
@@ -108,6 +126,12 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "each of them assumed. An export of sessions by day and country would tell."
     ),
     "levels_differ": _levels,
+    "held": _held,
+    "burn_in": lambda f, n: (
+        f"The orders cover {n.count(f.figures['given'])} weeks, and the fit plays the last "
+        f"{n.count(f.figures['played'])}: two years at most, and none of the first part, in which nobody can tell old "
+        "customers from new ones."
+    ),
     "panel_note": lambda f, _n: f.subjects[0],
     "panel_alone": lambda f, _n: (
         f"The data are a panel without orders: prices, costs and how often customers come back are those of "
@@ -142,6 +166,15 @@ def verdict_sentence(calibration: Calibration, numbers: NumberFormat) -> str:
         f"{calibration.scenario.name}: {numbers.count(measured)} of its {numbers.count(whole)} numbers are measured, "
         f"the others say what they rest on."
     )
+
+
+def next_test_sentence(test: NextTest, numbers: NumberFormat) -> str:
+    """What the best test would tell, and whether that is much."""
+    now, after = numbers.decimal(test.width_now), numbers.decimal(test.width_after)
+    start = f"{test.channel} off in {test.region} for {test.days} days would take its interval from {now} to {after}"
+    if test.width_after > _HARDLY * test.width_now:
+        return f"{start}: no single test of this size tells much. Test in more regions at once, or longer."
+    return f"{start}, in net revenue per unit of spend; {numbers.count(test.orders)} orders are at risk."
 
 
 def reason_words(reason: Reason) -> str:

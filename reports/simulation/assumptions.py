@@ -21,6 +21,8 @@ EVIDENCE: dict[str, str] = {
     "W+": "better web source",
     "W": "weak web source",
     "M": "measured or computed",
+    "stated": "stated by the seller",
+    "set": "by choice or by definition",
     "E": "estimate",
     "mem": "from memory, not looked up",
     "src": "read in another program's source code",

@@ -70,7 +70,7 @@ def build_schema(
     elif drawn is not None:
         choices = len(drawn)
         axes["K"] = list(drawn.labels)
-    deals = "discount" in drawn.kinds if isinstance(drawn, Factors) else bool(scenario.menu.discount_frac.any())
+    factors = drawn if isinstance(drawn, Factors) else None
     money = scenario.base_currency
     return Schema(
         schema_version=1,
@@ -87,9 +87,11 @@ def build_schema(
         timezones={region.id: region.timezone for region in document.market.regions},
         daypart_hours=[(part.from_hour, part.to_hour) for part in document.calendar.dayparts],
         discount_frac=_depths(scenario, choices) if shape == "tactic" else [],
-        factors=describe_factors(drawn, axes) if isinstance(drawn, Factors) else UNSET,
-        anchor=anchor if isinstance(drawn, Factors) else UNSET,
-        late_effects=UNSET if drawn is None else list(reward_reach(document, deals=deals).effects),
+        factors=UNSET if factors is None else describe_factors(factors, axes),
+        anchor=UNSET if factors is None else anchor,
+        late_effects=UNSET
+        if drawn is None
+        else list(reward_reach(scenario, None if factors is None else factors.kinds).effects),
     )
 
 

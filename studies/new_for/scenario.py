@@ -125,7 +125,7 @@ def _state_volumes(made: Draft, volumes: Volumes) -> None:
         for kind in ("regular", "occasional"):
             there = f"{path}.customer_types.{kind}.visits_per_1000"
             known = made.sources[there]
-            evidence = "M" if made.answers.repeat_frac is not None else known.evidence
+            evidence = "stated" if made.answers.repeat_frac is not None else known.evidence
             made.state(there, evidence, known.source, f"Fitted: {volumes.repeat_frac:.0%} order again within a year")
     for channel in made.items("channels"):
         path = f"channels.{channel['id']}"

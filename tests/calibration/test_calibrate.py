@@ -1,5 +1,6 @@
 """From a shop's tables to a scenario: valid, with a source for each number, and near what was sold."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,10 +14,12 @@ from tests.calibration.simulated_shop import shop_tables, simulated_panel
 from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibrate import calibrate_tables
 from xbopt.calibration.scenario.calibration import Calibration, Options
+from xbopt.calibration.scenario.findings_of import findings_of
 from xbopt.calibration.scenario.writing import write_calibration
 from xbopt.core.errors import CalibrationError, UsageError
 from xbopt.core.scenario.loading import load_scenario
 from xbopt.core.scenario.provenance import provenance_of, uncovered, unused_patterns
+from xbopt.imports.panel import build_panel
 
 Tables = dict[str, pl.DataFrame]
 OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
@@ -35,8 +38,25 @@ def calibrated(tables: Tables) -> Calibration:
     return calibrate_tables(tables, options=OPTIONS)
 
 
+def test_what_was_given_and_what_was_played_is_told(calibrated: Calibration, tables: Tables) -> None:
+    c, panel = calibrated, build_panel(tables, currency="EUR")
+    found = findings_of(OPTIONS, c.shop, c.base, c.segments, c.price, c.skeleton, panel, "", played=16)
+    (burn_in,) = [finding for finding in found if finding.code == "burn_in"]
+    assert burn_in.figures == {"given": 21.0, "played": 16.0}
+    assert "burn_in" not in codes(calibrated)  # where nothing was fitted, nothing was played
+
+
 def codes(calibration: Calibration) -> set[str]:
     return {finding.code for finding in calibration.findings}
+
+
+def test_a_number_has_one_address_and_is_counted_once(calibrated: Calibration) -> None:
+    """Items of lists go by their ids, in provenance as in what is given out."""
+    paths = [str(row["path"]) for row in calibrated.sources()]
+    assert len(paths) == len(set(paths)) == sum(calibrated.by_evidence().values())
+    listed = re.compile(r"^(products|segments|channels|market\.regions)\.\d")
+    assert not [path for path in paths if listed.match(path)]
+    assert not [entry.path for entry in calibrated.scenario.document.provenance if listed.match(entry.path)]
 
 
 def test_every_number_has_a_source_and_every_source_a_number(calibrated: Calibration) -> None:
@@ -54,10 +74,18 @@ def test_every_number_has_a_source_and_every_source_a_number(calibrated: Calibra
         ("channels.search.saturation.half_saturation", "src"),
         ("channels.search.adstock.half_life_days", "E"),
         ("segments.0.elasticity", "E"),
-        ("products.0.unit_cost_base", "E"),
+        ("products.0.unit_cost_base", "stated"),
+        ("products.0.usual_price_base", "set"),
+        ("segments.0.cart_rate", "E"),
+        ("channels.search.price.reference_per_1000", "E"),
+        ("market.regions.DE.traffic_level", "set"),
+        ("market.currencies.EUR.rate", "set"),
+        ("horizon.days", "set"),
         ("market.regions.DE.population.all", "E"),
         ("market.regions.DE.customers.all.active", "M"),
-        ("budget.total_base", "M"),
+        ("budget.total_base", "set"),
+        ("history.revenue_by_region.DE", "M"),
+        ("history.revenue_by_segment.all", "set"),
     ],
 )
 def test_only_what_the_data_tell_is_called_measured(calibrated: Calibration, path: str, evidence: str) -> None:
@@ -126,7 +154,7 @@ def test_orders_without_customers_have_no_repeat_model_and_say_so_loudly(tables:
     assert found.scenario.segments == ("all",)
 
 
-def test_a_list_of_costs_is_measured_and_the_rest_stated(tables: Tables) -> None:
+def test_a_list_of_costs_is_stated_and_no_measurement(tables: Tables) -> None:
     skus = {"lamps": 10.0, "textiles": 11.0, "shade": 2.0}
     found = calibrate_tables(tables, options=replace(OPTIONS, costs=Costs(by_sku=skus, gross_margin=None)))
     costs = {product.price_base: product.unit_cost_base for product in found.scenario.document.products}
@@ -134,7 +162,7 @@ def test_a_list_of_costs_is_measured_and_the_rest_stated(tables: Tables) -> None
     assert all(2.0 <= cost <= 11.0 for cost in costs.values())
     entry = provenance_of(found.scenario.document, "products.0.unit_cost_base")
     assert entry is not None
-    assert entry.evidence == "M"
+    assert entry.evidence == "stated"
     assert "costs_assumed" not in codes(found)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from xbopt.calibration.backtest.findings import BacktestCode, BacktestVerdict, about_forecasts, verdict_of
 from xbopt.calibration.backtest.forecast_scores import ForecastWindow, rolling_origins, score, window_of
 from xbopt.calibration.backtest.rolling_origin import level_forecast
 
@@ -20,6 +21,9 @@ def test_errors_bias_and_cover_are_worked_by_hand() -> None:
     assert scores.bias == pytest.approx(1.0 / 30.0)
     assert scores.covered == 1.0
     assert scores.naive.other == pytest.approx((0.0 + 2.0 + 2.0) / 30.0)
+    # Three bands of 4 over 30 orders. Around a mean of 10 the errors are 0, 2 and 2: 20 % reach holds all three.
+    assert scores.width == pytest.approx(12.0 / 30.0)
+    assert scores.naive_width == pytest.approx(2.0 * 0.2 * 30.0 / 30.0)
     narrow = score([window([10.0, 12.0, 8.0], [11.0, 10.0, 10.0], [8.0], reach=1.0)])
     assert narrow.covered == pytest.approx(1.0 / 3.0)
 
@@ -88,3 +92,24 @@ def test_a_level_carries_the_last_eight_weeks_on() -> None:
     # Without any error of known weeks only the luck of counts is left: 1.645 sqrt(10) about 10.
     np.testing.assert_allclose(high[:, 0] - forecast[:, 0], 1.645 * np.sqrt(forecast[:, 0]))
     np.testing.assert_allclose(low, np.maximum(2.0 * forecast - high, 0.0))
+
+
+def test_a_band_that_covers_by_being_wide_is_no_success() -> None:
+    """Forecasts that are never off, and beat the naive one beyond chance; only the width of their bands differs."""
+    rng = np.random.default_rng(2)
+    found: dict[float, tuple[BacktestVerdict, set[BacktestCode]]] = {}
+    for reach in (5.0, 200.0):
+        windows: list[ForecastWindow] = []
+        for _ in range(6):
+            actual = 100.0 + rng.normal(0.0, 3.0, (8, 2))
+            history = np.full((4, 2), 100.0 + rng.normal(0.0, 30.0))
+            windows.append(window_of(history, actual, actual + 0.1, actual - reach, actual + reach))
+            # Some weeks lie outside whatever the width, so that cover alone says nothing against the wide ones.
+            windows[-1].high[:1] = actual[:1] - 1.0
+        scores = score(windows)
+        findings = about_forecasts(None, scores, None, None)
+        found[reach] = verdict_of(scores, None, None, findings), {one.code for one in findings}
+    assert found[5.0][0] == "passes"
+    assert "bands_hold" in found[5.0][1]
+    assert found[200.0][0] == "undecided"
+    assert "bands_no_sharper" in found[200.0][1]

@@ -10,6 +10,7 @@ from tests.calibration.canonical_tables import table
 from xbopt.calibration.scenario.assortment import price_bands
 from xbopt.calibration.scenario.channels import bought_media, identifier, kinds_of
 from xbopt.calibration.scenario.draft import rounded, scaled_money, shares
+from xbopt.calibration.scenario.media_fit import fit_days
 from xbopt.calibration.scenario.season import fit_season
 from xbopt.calibration.scenario.shop import read_shop
 from xbopt.core.errors import CalibrationError, UsageError
@@ -142,3 +143,21 @@ def test_channels_are_ids_kinds_and_prices_of_reach() -> None:
     assert left == ("billboards",)
     assert bought[0].cost_by_region == {"DE": pytest.approx(20.0 / 4000)}
     assert not bought[0].by_click
+
+
+@pytest.mark.parametrize(
+    ("given", "burn_in", "played"),
+    [
+        (120, 30, 90),
+        (365, 91, 274),  # a year of data: no year can be played, and the whole burn-in stays
+        (425, 106, 364),  # fourteen months: a year is played, after 61 days
+        (700, 175, 525),
+        (1100, 180, 730),
+    ],
+)
+def test_a_year_is_played_where_the_data_have_one_to_spare(given: int, burn_in: int, played: int) -> None:
+    last = FIRST + timedelta(days=given - 1)
+    first, days = fit_days(FIRST, last, burn_in)
+    assert days == played
+    assert first + timedelta(days=days - 1) == last
+    assert first >= FIRST + timedelta(days=burn_in // 2)

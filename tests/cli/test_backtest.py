@@ -41,7 +41,10 @@ def test_json_is_one_document_with_verdict_causes_and_scores(xbopt_command, pane
     assert {finding["code"] for finding in document["findings"]} == {
         "no_weeks_before",
         "records_too_short",
+        "bands_hold",
     }
+    assert held["scores"]["width"] > 0.0
+    assert held["scores"]["naive_width"] is None
 
 
 def test_the_page_is_written(xbopt_command, panel, tmp_path):

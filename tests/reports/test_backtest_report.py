@@ -65,7 +65,10 @@ def test_the_document_is_json_with_the_figures_of_the_tables(result):
 
 @pytest.mark.parametrize("code", get_args(BacktestCode))
 def test_every_finding_has_a_sentence(code):
-    figures = dict.fromkeys(("model", "other", "covered", "wanted", "bias", "rows", "weeks", "outside", "tests"), 0.5)
+    figures = dict.fromkeys(
+        ("model", "other", "covered", "wanted", "bias", "rows", "weeks", "outside", "tests", "width", "naive_width"),
+        0.5,
+    )
     sentence = finding_sentence(BacktestFinding(code=code, about="rolling", figures=figures), EUR)
     assert sentence.endswith(".")
     assert sentence[0].isupper() or sentence[0].isdigit()

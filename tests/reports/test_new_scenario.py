@@ -4,8 +4,8 @@ from typing import get_args
 
 import pytest
 
+from xbopt.core.scenario.fields import Evidence
 from xbopt.core.tables.market_names import channel_kinds
-from xbopt.core.tables.rows import EVIDENCE_MARKS
 from xbopt.reports.kit.numbers import NumberFormat
 from xbopt.reports.plan.new_scenario import assumptions_table, finding_lines
 from xbopt.studies.new_for.assumptions import Assumption, AssumptionCode
@@ -40,7 +40,7 @@ def test_alike_numbers_of_several_places_share_a_row():
 
 
 @pytest.mark.parametrize("code", get_args(AssumptionCode))
-@pytest.mark.parametrize("mark", EVIDENCE_MARKS)
+@pytest.mark.parametrize("mark", get_args(Evidence))
 def test_every_number_and_every_mark_has_words(code, mark):
     place = next(iter(channel_kinds()))
     (row,) = assumptions_table([_assumption(code, place, mark)], NumberFormat(locale="en", currency="EUR")).rows

@@ -48,7 +48,7 @@ def test_what_the_seller_states_goes_before_the_facts_and_is_sure():
     assert stated.product["return_rate"] == 0.02
     assert not {"order_value", "unit_cost", "return_rate"} & set(stated.uncertainty)
     sources = {source.path: source for source in stated.sources}
-    assert sources["products.goods.price_base"].evidence == "M"
+    assert sources["products.goods.price_base"].evidence == "stated"
     assert sources["products.goods.unit_cost_base"].source == "Stated"
 
 

@@ -43,7 +43,7 @@ def test_numbers_of_plain_data_are_found_below_mappings_and_lists() -> None:
         "list": [1.5, {"id": "x", "deep": [4, 5]}],
         "provenance": [{"path": "a.b", "weight": 9}],
     }
-    assert numeric_paths(data) == ["a.b", "list.0", "list.1.deep.0", "list.1.deep.1"]
+    assert numeric_paths(data) == ["a.b", "list.0", "list.x.deep.0", "list.x.deep.1"]
 
 
 def test_only_the_top_version_is_left_out() -> None:
@@ -53,8 +53,8 @@ def test_only_the_top_version_is_left_out() -> None:
 def test_a_model_counts_what_was_stated_and_not_its_defaults(quickstart: ScenarioDocument) -> None:
     paths = numeric_paths(quickstart)
     assert "horizon.days" in paths
-    assert "market.regions.0.population.families" in paths
-    assert "market.regions.1.price_level" not in paths  # left to its default there
+    assert "market.regions.DE.population.families" in paths
+    assert "market.regions.UK.price_level" not in paths  # left to its default there
     assert "discounts.pull_forward.borrowed_frac" not in paths
     assert "version" not in paths
     assert len(paths) == len(set(paths))
@@ -62,7 +62,10 @@ def test_a_model_counts_what_was_stated_and_not_its_defaults(quickstart: Scenari
 
 def test_every_number_comes_with_the_entry_that_speaks_for_it(quickstart: ScenarioDocument) -> None:
     document = with_patterns(quickstart, "segments.**", "segments.families.elasticity", "market.regions.*.price_level")
-    assert numbers_with_entries(document) == [(path, provenance_of(document, path)) for path in numeric_paths(document)]
+    found = numbers_with_entries(document)
+    assert [path for path, *_ in found] == numeric_paths(document)
+    assert all(entry == provenance_of(document, path) for path, _, entry in found)
+    assert {path: value for path, value, _ in found}["segments.families.elasticity"] == document.segments[0].elasticity
 
 
 def test_the_model_and_its_plain_data_state_the_same_numbers(quickstart: ScenarioDocument) -> None:

@@ -1,0 +1,107 @@
+"""What the data say and a scenario cannot hold: told with both numbers, or refused where it would turn the advice."""
+
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+
+from tests.calibration.canonical_tables import table
+from tests.calibration.simulated_shop import shop_tables, simulated_panel
+from xbopt.calibration.scenario.assortment import Costs
+from xbopt.calibration.scenario.calibrate import calibrate_tables
+from xbopt.calibration.scenario.calibration import Options
+from xbopt.calibration.scenario.draft import Draft, Held, Source
+from xbopt.calibration.scenario.regions import put_order_levels
+from xbopt.calibration.scenario.shop import Country, Shop
+from xbopt.core.errors import CalibrationError
+from xbopt.reports.calibration.words import finding_sentence
+from xbopt.reports.kit.numbers import NumberFormat
+
+Tables = dict[str, pl.DataFrame]
+OPTIONS = Options(name="shop", like="quickstart", costs=Costs(by_sku={}, gross_margin=0.5), days=30, fits_media=False)
+MEASURED = Source(evidence="M", source="Orders")
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """Five months of a small shop in two countries."""
+    panel = simulated_panel(tmp_path_factory.mktemp("panel") / "panel.parquet", days=150, budget=150_000.0)
+    return shop_tables(panel, thinned=0.02)
+
+
+def draft() -> Draft:
+    return Draft(data={"segments": [{"id": "all", "cart_rate": 0.1}], "noise": {"demand_cv": 0.1}})
+
+
+def test_a_number_within_its_bounds_is_put_and_nothing_is_held() -> None:
+    made = draft()
+    made.put_within(("noise", "demand_cv"), 0.2, (0.0, 3.0), MEASURED)
+    assert made.data["noise"] == {"demand_cv": 0.2}
+    assert made.held == {}
+    assert made.sources["noise.demand_cv"] == MEASURED
+
+
+def test_a_number_beyond_its_bounds_is_held_with_both_numbers_and_is_no_measurement() -> None:
+    made = draft()
+    made.put_within(("segments", 0, "cart_rate"), 1.4, (0.0, 0.9), MEASURED)
+    assert made.held == {"segments.all.cart_rate": Held(found=1.4, taken=0.9)}
+    said = made.sources["segments.all.cart_rate"]
+    assert said.evidence == "E"
+    assert "1.4" in said.note
+    assert "0.9" in said.note
+
+
+def test_a_number_that_is_put_again_within_its_bounds_is_held_no_more() -> None:
+    made = draft()
+    for value in (1.4, 0.5):
+        made.put_within(("segments", 0, "cart_rate"), value, (0.0, 0.9), MEASURED)
+    assert made.held == {}
+
+
+def test_sessions_that_cannot_have_brought_the_orders_tell_nothing_of_conversion_and_that_is_said(
+    tables: Tables,
+) -> None:
+    few = tables["sessions"].with_columns(pl.lit(1).cast(tables["sessions"].schema["sessions"]).alias("sessions"))
+    found = calibrate_tables({**tables, "sessions": few}, options=OPTIONS)
+    (held,) = [one for one in found.findings if one.code == "held" and one.is_loud]
+    (segment,) = found.scenario.document.segments
+    n = held.subjects.index("segments.all.cart_rate")
+    assert held.figures[f"found_{n}"] > 0.9
+    assert held.figures[f"taken_{n}"] == segment.cart_rate
+    sentence = finding_sentence(held, NumberFormat(locale="en", currency="EUR"))
+    assert "segments.all.cart_rate" in sentence
+
+
+def test_refunds_of_more_than_was_sold_are_no_return_rate(tables: Tables) -> None:
+    sold = tables["transactions"].group_by("order_id", "country", "date", "currency").agg(pl.col("net_revenue").sum())
+    back = sold.with_columns((2.0 * pl.col("net_revenue")).alias("amount"), pl.lit("refund").alias("dated_by"))
+    names = ("order_id", "country", "date", "currency", "amount", "dated_by")
+    refunds = table("refunds", back.select(names).to_dicts())
+    found = calibrate_tables({**tables, "refunds": refunds}, options=OPTIONS)
+    held = {path for one in found.findings if one.code == "held" for path in one.subjects}
+    assert {f"products.{product.id}.return_rate" for product in found.scenario.document.products} <= held
+    assert all(product.return_rate < 0.5 for product in found.scenario.document.products)
+
+
+def test_a_country_in_another_money_is_refused_and_not_bounded() -> None:
+    """Its order is worth 1 / 0.995 times the mean of all, and that of the other country 1 / 200 of it."""
+    orders = pl.DataFrame(
+        {"country": ["DE", "JP"], "customer": ["a", "b"], "list_value": [50.0, 20_000.0]},
+    )
+    countries = tuple(
+        Country(code=code, orders=1, customers=1, revenue=1.0, largest_share=0.0, reason=None) for code in ("DE", "JP")
+    )
+    day, empty = date(2026, 1, 1), pl.DataFrame()
+    shop = Shop(currency="EUR", lines=empty, orders=orders, refunds=empty, countries=countries, first=day, last=day)
+    one = pl.DataFrame({"customer": ["a", "b"], "segment": [0, 0]})
+    made = Draft(data={"market": {"regions": [{"id": "DE"}, {"id": "JP"}]}})
+    with pytest.raises(CalibrationError, match=r"An order of DE is worth 0\.00499 times .* another currency"):
+        put_order_levels(made, shop, one)
+
+
+def test_reach_of_another_money_is_refused_and_not_bounded(tables: Tables) -> None:
+    dear = pl.when(pl.col("country") == "GB").then(pl.col("spend") * 1e6).otherwise(pl.col("spend"))
+    media = tables["media"].with_columns(dear.alias("spend"))
+    with pytest.raises(CalibrationError, match="do not belong together"):
+        calibrate_tables({**tables, "media": media}, options=replace(OPTIONS, regions=("DE", "GB")))
