@@ -167,6 +167,11 @@ class Profile(Section):
     )
     totals: Totals | None = None
     shares: Mapping[str, Share] = Field(default={}, description="new field: the amount that is divided over lines")
+    alike_lines: Literal["sales", "copies"] = Field(
+        default="sales",
+        description="what lines of one order are that are alike in every column: 'sales', each is one; 'copies', they "
+        "were written down twice, and cleaning counts them once",
+    )
     steps: tuple[str, ...] = Field(
         default=(), description="what expressions cannot say: functions of `steps/` by name, called in this order"
     )

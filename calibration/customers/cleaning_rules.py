@@ -30,6 +30,9 @@ Rule = Literal[
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """In the order in which they are applied. ``reversal`` and ``missing_customer`` set rows aside, the others drop."""
+SAME: tuple[str, ...] = tuple(column for column in TRANSACTIONS if column != "source")
+"""Lines that agree in all of these are one. Lines that differ in their number alone are lines of their own, as two
+engravings are; whoever reads a file gives one number to copies. Where no line has a number, alike is the same."""
 ALWAYS: frozenset[Rule] = frozenset({"missing_order_id", "missing_date", "pending", "cancelled", "reversal"})
 """Rules that cannot be switched off: such rows are no sale on a day."""
 
@@ -101,13 +104,12 @@ def marked_rows(rules: CleaningRules) -> Mapping[Rule, pl.Expr]:
     # Some exports hold what an order brought and neither pieces nor prices.
     unpaid = ~(pl.col("net_revenue") > 0).fill_null(value=False)
     reverses = (quantity < 0) & (status == "cancelled")
-    same = [column for column in TRANSACTIONS if column not in ("line", "source")]
     return {
         "missing_order_id": pl.col("order_id").is_null() | (pl.col("order_id").str.strip_chars() == ""),
         "missing_date": pl.col("date").is_null(),
         "future_date": future,
-        # The same line twice: a file given twice, or two files that overlap. The first one stays.
-        "exact_duplicate": ~pl.struct(same).is_first_distinct(),
+        # The same line of the same order: written down twice, or in two data folders. The first one stays.
+        "exact_duplicate": ~pl.struct(SAME).is_first_distinct(),
         "not_goods": paper,
         "pending": status == "pending",
         "cancelled": (status == "cancelled") & ~reverses.fill_null(value=False),

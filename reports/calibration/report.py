@@ -132,6 +132,9 @@ def _quality(calibration: Calibration) -> Table:
     )
     rows = [kept, *((rule_words(count.rule), count.rows, count.value) for count in cleaned.counts if count.rows)]
     whole = sum(row[1] for row in rows)
+    alike = ""
+    if cleaned.alike_sales:
+        alike = f" {cleaned.alike_sales:,} sales are alike another line of their order but for its number; each counts."
     return Table(
         key="quality",
         title="What became of the lines of orders",
@@ -142,7 +145,7 @@ def _quality(calibration: Calibration) -> Table:
         ),
         rows=(*rows, ("Read", whole, None)),
         last_is_total=True,
-        note="Sales without a customer count for demand, prices and regions, not for customers.",
+        note="Sales without a customer count for demand, prices and regions, not for customers." + alike,
     )
 
 
