@@ -75,6 +75,9 @@ class Privacy(Section):
     rows_coarsened: int = Field(
         default=0, description="cells of regions and discount codes emptied, since fewer share them"
     )
+    texts_replaced: int = Field(
+        default=0, description="texts of goods that fewer bought, in whose place the article's number stands"
+    )
     small_countries: tuple[str, ...] = Field(default=(), description="countries with fewer customers; they stay named")
 
 

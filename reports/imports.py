@@ -35,7 +35,7 @@ def import_json(result: "ImportResult") -> dict[str, object]:
         "notes": [note.model_dump(mode="json") for note in result.provenance.notes],
         "privacy": {
             **result.provenance.privacy.model_dump(mode="json"),
-            "key_file": None if result.key_file is None else str(result.key_file),
+            "key_file": None if result.key_file is None else result.key_file.name,
             "key_is_new": result.key_is_new,
         },
         "saved_profile": None if result.saved_profile is None else str(result.saved_profile),
@@ -120,16 +120,20 @@ def folder_lines(result: "ImportResult") -> list[str]:
     ]
     lines += [f"Note: {each.message}{_of_rows(each.rows)}" for each in found.notes]
     privacy = found.privacy
-    if result.key_file is not None:
-        made = "A new key was made" if result.key_is_new else "The key lies"
+    if privacy.key_fingerprint:
         lines.append(
-            f"Customers are named by a keyed hash. {made} in {result.key_file}; keep it, and keep it apart from the "
-            "data: with it the same customer gets the same name next time."
+            f"Customers are named by a keyed hash (key {privacy.key_fingerprint}). Keep the key, and keep it apart "
+            "from the data: with it the same customer gets the same name next time."
         )
     if privacy.rows_coarsened:
         lines.append(
             f"Regions and discount codes that fewer than {privacy.k} customers share were emptied, "
             f"{privacy.rows_coarsened:,} cells in all."
+        )
+    if privacy.texts_replaced:
+        lines.append(
+            f"{_counted(privacy.texts_replaced, 'texts of goods')} that fewer than {privacy.k} customers bought, as "
+            "engravings are, gave way to the article's number."
         )
     if privacy.small_countries:
         lines.append(

@@ -75,8 +75,12 @@ def check_file(reader: RowReader) -> None:
             "that overlap, import these one by one: then they count once.",
             tally.alike,
         )
-    if tally.e_mails:
-        tally.note("e_mails_removed", "Texts that held an e-mail address were emptied.", tally.e_mails)
+    if tally.contacts:
+        tally.note(
+            "contacts_removed",
+            "Texts that held an e-mail address or a telephone number were emptied; ids with one got a pseudonym.",
+            tally.contacts,
+        )
     for i, trap in enumerate(profile.traps):
         rows = tally.traps[i]
         if not rows or rows <= trap.share * tally.kept:

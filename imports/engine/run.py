@@ -108,7 +108,7 @@ def import_files(
         prices: Whether prices contain the tax, where a file does not say it.
         rates: A file of exchange rates, imported as well.
         key: File with the key of the pseudonyms; the user's own where left out.
-        k: Fewest customers that share a region; 0 leaves regions as they are.
+        k: Fewest customers that share a region, a discount code or a text of goods; 0 leaves them as they are.
         channels: Channel by the start of a campaign's name, or by platform.
         decimal: Decimal sign, where nothing in a file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
@@ -240,14 +240,14 @@ def _write(
 ) -> Provenance:
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
-    emptied, small = 0, ()
+    emptied, renamed, small = 0, 0, ()
     for table, of_table in parts.items():
         once = counted_once(table, of_table)
         overlaps += once.overlaps
         rows = once.rows
         if table == "transactions" and k > 1:
             done = coarsened(rows, k)
-            rows, emptied, small = done.rows, done.emptied, done.small_countries
+            rows, emptied, renamed, small = done.rows, done.emptied, done.renamed, done.small_countries
         tables[table] = rows
     counts: dict[TableName, int] = {
         name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
@@ -268,6 +268,7 @@ def _write(
             key_fingerprint=fingerprint,
             k=k,
             rows_coarsened=before.privacy.rows_coarsened + emptied,
+            texts_replaced=before.privacy.texts_replaced + renamed,
             small_countries=small,
         ),
     )

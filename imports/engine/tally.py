@@ -24,7 +24,7 @@ class Tally:
         declared: How many rows the file says that it has.
         short_at_end: Whether the last row has fewer cells than the head.
         short: How many rows have fewer.
-        e_mails: Texts that were emptied because an address stood in them.
+        contacts: Texts that were emptied, and ids replaced, because an address or telephone number stood in them.
         damaged: Texts whose letters were damaged by a wrong encoding.
         alike: Rows of media that are alike in every column that is read, and say something.
         first: First day.
@@ -47,7 +47,7 @@ class Tally:
     declared: int | None = None
     short_at_end: bool = False
     short: int = 0
-    e_mails: int = 0
+    contacts: int = 0
     damaged: int = 0
     alike: int = 0
     first: date | None = None

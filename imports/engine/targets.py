@@ -14,8 +14,8 @@ from xbopt.imports.profile import Profile, TableKey, Target
 from xbopt.imports.refusals import UnreadFileError
 
 _ALIKE = (
-    "Lines that are alike another one of their order in every column that is read are kept: shops write a line for each "
-    "engraving or discount. If yours writes lines down twice, say alike_lines: copies in a format of your own."
+    "Lines that are alike another one of their order in every column that is read are kept: shops write a line for "
+    "each engraving or discount. If yours writes lines down twice, say alike_lines: copies in a format of your own."
 )
 _COPIES = (
     "Lines that are alike another one of their order are copies of it in this format; they have its number, and xbopt "

@@ -132,7 +132,9 @@ class ValueReader:
         if kind == "flag":
             return cells.flags_of(texts)
         if kind == "currency":
-            return texts.str.to_uppercase()
+            codes = cells.by_text(texts, cells.currency_code, pl.String)
+            self._count_unread(name, texts, codes)
+            return codes
         if kind == "id":
             if texts.str.contains(cells.RUINED_ID).any() and "ruined_ids" not in self.answers.accept:
                 raise RefusedFileError(
@@ -144,9 +146,16 @@ class ValueReader:
             texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
-        texts, emptied = cells.without_e_mails(texts)
-        self.tally.e_mails += emptied
-        return texts
+        personal = cells.has_contact(texts) if kind != "id" else texts.str.contains(cells.E_MAIL).fill_null(value=False)
+        if not personal.any():
+            return texts
+        self.tally.contacts += int(personal.sum())
+        # Rows are joined by ids, so that these get another name and are not emptied.
+        return (
+            texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
+            if kind == "id"
+            else texts.set(personal, None)
+        )
 
     def header(self, name: str) -> str:
         """The header of a field's column; the field's name where the file has none."""
