@@ -91,6 +91,11 @@ class Provenance(Section):
     notes: tuple[Note, ...] = Field(default=(), description="about the tables together, as the panel made of them")
     privacy: Privacy = Privacy()
 
+    @property
+    def accepts_mixed(self) -> bool:
+        """Whether the user accepted mean rates of years for money in several currencies."""
+        return any(note.code == "mixed_currencies" and note.message.startswith("Accepted") for note in self.notes)
+
 
 def read_provenance(path: Path) -> Provenance:
     """Read a folder's record.

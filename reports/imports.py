@@ -149,7 +149,9 @@ def next_step(result: "ImportResult") -> str:
         return f"Next: import orders too, xbopt import ORDERS -o {result.folder}"
     if "media" not in tables:
         return f"Next: import what advertising cost, xbopt import REPORT -o {result.folder}"
-    return f"Next: xbopt calibrate {result.folder} -o scenario.yaml"
+    currencies = {code for each in result.provenance.files if "transactions" in each.tables for code in each.currencies}
+    chosen = f" --currency {result.main_currency}" if len(currencies) > 1 and result.main_currency else ""
+    return f"Next: xbopt calibrate {result.folder}{chosen} -o scenario.yaml"
 
 
 def import_page(result: "ImportResult") -> PageContent:

@@ -34,7 +34,7 @@ from xbopt.core.tables.market_names import countries as known_countries
 from xbopt.core.tables.public_holidays import country_codes
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
-from xbopt.imports.rates import converted
+from xbopt.imports.rates import converted, unrated
 from xbopt.simulator.build import build_market
 from xbopt.studies.vital_signs import vital_signs
 
@@ -90,12 +90,18 @@ def calibrate(
 
     Raises:
         UsageError: A folder is not there, or the currency is not clear.
-        CalibrationError: The orders are too few to tell anything.
+        CalibrationError: The orders are too few to tell anything, or money is in several currencies without rates.
         ScenarioError: ``like`` names no scenario.
         TableError: A trade, an origin or a file of tests cannot be used.
     """
     folder = read_data_folder(data)
     tables = {table_name: table for table_name in folder.names if (table := folder.table(table_name)) is not None}
+    lacking = unrated(tables, to=currency)
+    if lacking is not None and not any(record.accepts_mixed for record in folder.provenance):
+        raise CalibrationError(
+            f"{lacking.sentence} Import a file of rates into one of the folders, as xbopt import eurofxref-hist.zip -o "
+            f"{folder.paths[0]} (European Central Bank), or a table with the columns date, currency, per_euro."
+        )
     options = Options(
         name=name,
         title=title,

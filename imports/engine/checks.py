@@ -91,8 +91,8 @@ def check_file(reader: RowReader) -> None:
     if len(tally.currencies) > 1:
         tally.note(
             "mixed_currencies",
-            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up "
-            "without exchange rates (--rates FILE).",
+            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are added up at the rate "
+            "of the day.",
         )
 
 
