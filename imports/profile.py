@@ -107,6 +107,10 @@ class Trap(Section):
     when: str = Field(description="expression that is true in a row it holds for")
     share: float = Field(default=0.0, ge=0.0, lt=1.0, description="more than this part of the rows must be so")
     refuse: bool = Field(default=False, description="refuse the file; --accept CODE reads it all the same")
+    accepted: str = Field(
+        default="",
+        description="what happens where a refusal is accepted; empty: --accept mends nothing, and is not named",
+    )
     message: str = Field(
         default="", description="what is the matter and what to do, in one or two sentences; empty: as in ``traps.py``"
     )

@@ -100,7 +100,7 @@ class RowReader:
         rows = self._taken_out(texts, layout.is_total(), TOTALS)
         for name in self._sums():
             tally.sums[name] = tally.sums.get(name, 0.0) + float(
-                cells.numbers_of(rows[name], self.settled.decimal).sum()
+                cells.numbers_of(rows[name], self.settled.decimal_of(name)).sum()
             )
         return layout.picked(rows)
 
@@ -127,7 +127,7 @@ class RowReader:
 
     def _add_totals(self, rows: pl.DataFrame) -> None:
         for row in rows.select(self._sums()).iter_rows(named=True):
-            figures = {name: cells.number_in(text, self.settled.decimal) for name, text in row.items()}
+            figures = {name: cells.number_in(text, self.settled.decimal_of(name)) for name, text in row.items()}
             self.tally.totals.append({name: value for name, value in figures.items() if value is not None})
 
     # ---- from values to tables -------------------------------------------------------------------------------

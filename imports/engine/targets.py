@@ -152,12 +152,12 @@ class TargetMaker:
     def _check_zone(self, rows: pl.DataFrame) -> None:
         if "zone" not in rows.columns or not rows["zone"].null_count():
             return
-        question = f" {self.profile.zone_question}." if self.profile.zone_question else ""
+        question = f": {self.profile.zone_question}" if self.profile.zone_question else ""
         raise UnreadFileError(
             self.opened.source.name,
             "missing_zone",
             "It does not say in which time zone its days are. Say it, as in --zone Europe/Berlin; the account's or "
-            f"shop's settings name it.{question}",
+            f"shop's settings name it{question}.",
         )
 
     def _check_currency(self, table: TableKey, rows: pl.DataFrame) -> None:

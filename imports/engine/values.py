@@ -85,7 +85,7 @@ class ValueReader:
         offsets: pl.Series | None = None
         for name, column in self.profile.fields.items():
             if name not in bound:
-                values[name] = _constant(column, texts.height, self.settled)
+                values[name] = _constant(column, texts.height)
             elif column.kind == "time":
                 moments = cells.times_of(texts[name], self.settled.dates[name])
                 values[name] = moments["time"]
@@ -111,8 +111,11 @@ class ValueReader:
             self.tally.unknown_values[name] += int(unknown.sum())
             texts = meanings
         if kind in cells.NUMBER_KINDS:
-            numbers = cells.numbers_of(texts, self.settled.decimal)
+            sign = self.settled.decimal_of(name)
+            numbers = cells.numbers_of(texts, sign)
             self._count_unread(name, texts, numbers)
+            unread = texts.set(numbers.is_not_null(), None)
+            self.tally.other_sign[name] += cells.numbers_of(unread, "," if sign == "." else ".").count()
             numbers = numbers * column.factor if column.factor != 1.0 else numbers
             return numbers.abs() if column.sign == "positive" else -numbers if column.sign == "negated" else numbers
         if kind == "date":
@@ -208,12 +211,12 @@ class ValueReader:
         return rows.with_columns(pl.col("currency").fill_null(pl.lit(whole, dtype=pl.String())))
 
 
-def _constant(column: ProfileField, height: int, settled: Settled) -> pl.Series:
+def _constant(column: ProfileField, height: int) -> pl.Series:
     """The same value in every row; unknown where the profile gives none."""
     kind = _KINDS.get(column.kind, pl.String())
     value: object = column.constant
     if column.kind in cells.NUMBER_KINDS:
-        value = cells.number_in(column.constant, settled.decimal)
+        value = cells.number_in(column.constant, ".")
     return pl.Series([value], dtype=kind).new_from_index(0, height)
 
 
