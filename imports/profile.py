@@ -34,7 +34,7 @@ FieldKind = Literal[
 is read from ISO codes and from names in several languages; ``customer`` identifies a person and is replaced by a keyed
 hash before anything is kept. Columns that no field names are never read."""
 Container = Literal["text", "workbook", "json", "parquet"]
-TableKey = Literal["transactions", "refunds", "media", "sessions", "sends", "stock", "rates"]
+TableKey = Literal["transactions", "refunds", "media", "sessions", "sends", "stock", "rates", "feedback"]
 Words = Mapping[str, tuple[str, ...]]
 
 

@@ -21,6 +21,7 @@ _TABLE_WORDS = {
     "sends": "mailings",
     "stock": "rows of stock",
     "rates": "exchange rates",
+    "feedback": "rows of feedback",
 }
 
 

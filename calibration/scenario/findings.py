@@ -21,6 +21,7 @@ FindingCode = Literal[
     "panel_note",
     "segments_few",
     "levels_differ",
+    "second_orders_differ",
 ]
 
 

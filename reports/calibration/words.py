@@ -53,6 +53,18 @@ def _levels(finding: Finding, numbers: NumberFormat) -> str:
     )
 
 
+def _second_orders(finding: Finding, numbers: NumberFormat) -> str:
+    parts = tuple(
+        f"{name} {numbers.share(finding.figures[f'types_{n}'])}, seen {numbers.share(finding.figures[f'seen_{n}'])}"
+        for n, name in enumerate(finding.subjects)
+    )
+    return (
+        f"Second orders within 90 days are not as the customer types say: {_listed(parts)}. Types order by chance; "
+        "customers who keep a rhythm, or leave when they have bought, do otherwise. What a new customer brings in the "
+        "first months is off by as much."
+    )
+
+
 _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "no_media": lambda _f, _n: (
         "No advertising is in these data. What media cost and bring is taken over and nothing of it measured (evidence "
@@ -108,6 +120,7 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "each of them assumed. An export of sessions by day and country would tell."
     ),
     "levels_differ": _levels,
+    "second_orders_differ": _second_orders,
     "panel_note": lambda f, _n: f.subjects[0],
 }
 
