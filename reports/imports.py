@@ -156,27 +156,66 @@ def next_step(result: "ImportResult") -> str:
 
 
 def import_page(result: "ImportResult") -> PageContent:
-    """The page of ``xbopt import --report``."""
+    """The page of ``xbopt import --report``: all files of the folder, and what was done to those read now."""
     numbers = NumberFormat(locale="en", currency="EUR")
-    kept, read = (sum(getattr(each, name) for each in result.files) for name in ("rows_kept", "rows_read"))
-    noted = any(each.notes or each.assumptions for each in result.files)
+    shown = result.files or result.provenance.files
+    kept, read = (sum(getattr(each, name) for each in shown) for name in ("rows_kept", "rows_read"))
+    noted = any(each.notes or each.assumptions for each in shown) or bool(result.provenance.notes)
+    again = "" if result.files else "Nothing new: the folder holds these files already. "
     return PageContent(
         kind="Import",
         title=f"What was imported into {result.folder.name}",
         facts=tuple(
             Fact(_TABLE_WORDS[name].capitalize(), f"{rows:,}") for name, rows in result.provenance.tables.items()
         ),
-        verdict=f"{kept:,} of {read:,} rows were kept; every other row is accounted for below.",
+        verdict=f"{again}{kept:,} of {read:,} rows were kept; every other row is accounted for below.",
         tone="even" if noted else "good",
-        below_verdict=tuple(folder_lines(result)),
+        below_verdict=(*folder_lines(result), next_step(result)),
         sections=(
-            Section(key="files", title="Files", tables=(table_text(files_table(result.files), numbers),)),
+            Section(
+                key="files",
+                title="Files in the folder",
+                takeaway="A row left out is counted below its file, with the reason.",
+                tables=(table_text(_page_table(result.provenance.files), numbers),),
+            ),
             *(
-                Section(key=f"file{i}", title=each.file, lines=tuple(file_lines(each)))
-                for i, each in enumerate(result.files, start=1)
+                Section(
+                    key=f"file{i}",
+                    title=each.file,
+                    takeaway=_read_as(each),
+                    lines=tuple(file_lines(each)),
+                )
+                for i, each in enumerate(shown, start=1)
             ),
         ),
         numbers=numbers,
+    )
+
+
+def _read_as(record: FileRecord) -> str:
+    """Format, currencies and time zones of a file, as far as it has some."""
+    parts = [f"Read as {record.profile}"]
+    if record.currencies:
+        parts.append(f"money in {', '.join(record.currencies)}")
+    if record.zones:
+        parts.append(f"days of {', '.join(record.zones)}")
+    return "; ".join(parts) + "."
+
+
+def _page_table(records: Sequence[FileRecord]) -> Table:
+    """One row a file, narrow enough for a telephone."""
+    return Table(
+        key="files",
+        title="Rows and days of each file",
+        columns=(
+            Column("file", "File", "text"),
+            Column("kept", "Kept", "count"),
+            Column("dropped", "Left out", "count"),
+            Column("period", "Days", "text"),
+        ),
+        rows=tuple(
+            (each.file, float(each.rows_kept), float(each.rows_read - each.rows_kept), period(each)) for each in records
+        ),
     )
 
 
