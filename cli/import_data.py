@@ -66,7 +66,10 @@ def import_command(
         list[str] | None, typer.Option("--accept", metavar="CODE", help="Read a file despite this refusal; repeatable.")
     ] = None,
     k: Annotated[
-        int, typer.Option("--k", min=0, help="Empty regions that fewer customers share; 0 keeps all of them.")
+        int,
+        typer.Option(
+            "--k", min=0, help="Empty regions, codes and texts of goods that fewer customers share; 0 keeps all."
+        ),
     ] = 5,
     profiles: Annotated[
         list[Path] | None, typer.Option("--profiles", metavar="DIR", help="Folder with further formats; repeatable.")
@@ -105,6 +108,9 @@ def import_command(
         say(f"Report: {report}")
     if result.saved_profile is not None:
         say(f"Format saved: {result.saved_profile}")
+    if result.key_file is not None:
+        made = "A new key was made" if result.key_is_new else "The key lies"
+        say(f"{made} in {result.key_file}; customers' pseudonyms hang on it.")
     if as_json:
         print_json(import_json(result))
         return

@@ -21,7 +21,13 @@ from xbopt.imports.media_cells import media_cells
 from xbopt.imports.rates import converted
 
 NoteCode = Literal[
-    "yearly_rates", "without_country", "margins_multiplied", "margins_differ", "zones_differ", "visits_shared"
+    "yearly_rates",
+    "without_country",
+    "margins_multiplied",
+    "margins_differ",
+    "zones_differ",
+    "visits_shared",
+    "refunds_shared",
 ]
 _SENTENCES: Mapping[NoteCode, str] = {
     "yearly_rates": "{what}: days without a rate of their own were converted by the mean rate of their year.",
@@ -31,6 +37,8 @@ _SENTENCES: Mapping[NoteCode, str] = {
     "margins_differ": "{what}: the tables by country and by campaign differ by {count:,} per cent in all; one of them "
     "is not complete.",
     "zones_differ": "Days begin at different hours: {what}. Daily rows cannot be moved.",
+    "refunds_shared": "{count:,} refunds name no country, nor do their orders; they were shared over the countries "
+    "by all their orders.",
     "visits_shared": "{count:,} rows of sessions name no country; they were shared over the countries by all their "
     "orders.",
 }
@@ -172,7 +180,7 @@ def _order_rows(
     for extra in (
         first_orders(lines),
         _price_index(lines),
-        _refunds(tables.get("refunds"), tables.get("rates"), currency),
+        _refunds(tables.get("refunds"), tables.get("rates"), currency, lines, shares, notes),
         _visits(tables.get("sessions"), shares, notes),
         _stock_out(lines, tables.get("stock")),
     ):
@@ -210,11 +218,27 @@ def _price_index(lines: pl.DataFrame) -> pl.DataFrame | None:
     )
 
 
-def _refunds(refunds: pl.DataFrame | None, rates: pl.DataFrame | None, currency: str) -> pl.DataFrame | None:
+def _refunds(
+    refunds: pl.DataFrame | None,
+    rates: pl.DataFrame | None,
+    currency: str,
+    lines: pl.DataFrame,
+    shares: pl.DataFrame,
+    notes: list[PanelNote],
+) -> pl.DataFrame | None:
+    """Money paid back by day and country: the refund's own, else that of its order, else shared as media are."""
     if refunds is None:
         return None
-    paid = converted(refunds.filter(pl.col("country").is_not_null()), ("amount",), to=currency, rates=rates).frame
-    return paid.group_by("date", pl.col("country").alias("region")).agg(pl.col("amount").sum().alias("refunds"))
+    paid = converted(refunds.filter(pl.col("date").is_not_null()), ("amount",), to=currency, rates=rates).frame
+    homes = lines.drop_nulls("order_id").unique("order_id", keep="first", maintain_order=True)
+    paid = paid.join(homes.select("order_id", pl.col("country").alias("home")), on="order_id", how="left")
+    paid = paid.select(
+        "date", pl.coalesce("country", "home").alias("region"), pl.col("amount").fill_null(0.0).alias("refunds")
+    )
+    lost = paid["region"].null_count()
+    if lost and shares.height > 1:
+        notes.append(PanelNote(code="refunds_shared", count=lost))
+    return _shared(paid, shares, ("refunds",), keys=("date",))
 
 
 def _visits(sessions: pl.DataFrame | None, shares: pl.DataFrame, notes: list[PanelNote]) -> pl.DataFrame | None:

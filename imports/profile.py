@@ -34,7 +34,7 @@ FieldKind = Literal[
 is read from ISO codes and from names in several languages; ``customer`` identifies a person and is replaced by a keyed
 hash before anything is kept. Columns that no field names are never read."""
 Container = Literal["text", "workbook", "json", "parquet"]
-TableKey = Literal["transactions", "refunds", "media", "sessions", "sends", "stock", "rates"]
+TableKey = Literal["transactions", "refunds", "media", "sessions", "sends", "stock", "rates", "feedback"]
 Words = Mapping[str, tuple[str, ...]]
 
 
@@ -107,6 +107,10 @@ class Trap(Section):
     when: str = Field(description="expression that is true in a row it holds for")
     share: float = Field(default=0.0, ge=0.0, lt=1.0, description="more than this part of the rows must be so")
     refuse: bool = Field(default=False, description="refuse the file; --accept CODE reads it all the same")
+    accepted: str = Field(
+        default="",
+        description="what happens where a refusal is accepted; empty: --accept mends nothing, and is not named",
+    )
     message: str = Field(
         default="", description="what is the matter and what to do, in one or two sentences; empty: as in ``traps.py``"
     )
@@ -167,6 +171,11 @@ class Profile(Section):
     )
     totals: Totals | None = None
     shares: Mapping[str, Share] = Field(default={}, description="new field: the amount that is divided over lines")
+    alike_lines: Literal["sales", "copies"] = Field(
+        default="sales",
+        description="what lines of one order are that are alike in every column: 'sales', each is one; 'copies', they "
+        "were written down twice, and cleaning counts them once",
+    )
     steps: tuple[str, ...] = Field(
         default=(), description="what expressions cannot say: functions of `steps/` by name, called in this order"
     )

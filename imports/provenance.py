@@ -75,6 +75,9 @@ class Privacy(Section):
     rows_coarsened: int = Field(
         default=0, description="cells of regions and discount codes emptied, since fewer share them"
     )
+    texts_replaced: int = Field(
+        default=0, description="texts of goods that fewer bought, in whose place the article's number stands"
+    )
     small_countries: tuple[str, ...] = Field(default=(), description="countries with fewer customers; they stay named")
 
 
@@ -87,6 +90,11 @@ class Provenance(Section):
     overlaps: tuple[Overlap, ...] = ()
     notes: tuple[Note, ...] = Field(default=(), description="about the tables together, as the panel made of them")
     privacy: Privacy = Privacy()
+
+    @property
+    def accepts_mixed(self) -> bool:
+        """Whether the user accepted mean rates of years for money in several currencies."""
+        return any(note.code == "mixed_currencies" and note.message.startswith("Accepted") for note in self.notes)
 
 
 def read_provenance(path: Path) -> Provenance:

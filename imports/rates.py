@@ -1,6 +1,6 @@
 """Money of several currencies in one: by the data's own rates day by day, else by the yearly means of the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,6 +24,87 @@ class Converted:
 
     frame: pl.DataFrame
     by_year: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrated:
+    """Money in several currencies, for some of which no rate is known.
+
+    Attributes:
+        currencies: All currencies.
+        lacking: Those without a rate on some day.
+        to: The currency to count in.
+        first, last: First and last day without a rate.
+    """
+
+    currencies: tuple[str, ...]
+    lacking: tuple[str, ...]
+    to: str
+    first: date
+    last: date
+
+    @property
+    def sentence(self) -> str:
+        """What is the matter, in words."""
+        return (
+            f"Orders, refunds and media are in {', '.join(self.currencies)}, and no exchange rate of "
+            f"{', '.join(self.lacking)} against {self.to} is known for days from {self.first} to {self.last}."
+        )
+
+
+MIXED = "mixed_currencies"
+"""Code of the refusal, for ``--accept``."""
+MONEY: Mapping[str, Sequence[str]] = {
+    "transactions": ("net_revenue", "unit_price"),
+    "refunds": ("amount",),
+    "media": ("spend",),
+}
+"""Tables whose money is added up, and the columns that tell whether a row has some."""
+
+
+def unrated(tables: "Mapping[str, pl.DataFrame | pl.LazyFrame]", *, to: str | None = None) -> Unrated | None:
+    """What lacks rates where orders, refunds and media are in several currencies; None where nothing does.
+
+    Args:
+        tables: Canonical tables by name; ``rates`` may be among them.
+        to: The currency to count in; the one of most days of orders where left out.
+    """
+    found = [_days(tables[name], MONEY[name]) for name in MONEY if name in tables]
+    pairs = pl.concat(found) if found else pl.DataFrame(schema={"currency": pl.String})
+    currencies = pairs["currency"].unique().sort().to_list()
+    if len(currencies) < 2:
+        return None
+    chosen = to or main_currency(tables) or currencies[0]
+    rates = tables.get("rates")
+    foreign = pairs.filter(pl.col("currency") != chosen).select("date", "currency").unique().sort("date", "currency")
+    known = pl.Series(_daily(foreign, chosen, None if rates is None else rates.lazy().collect()), dtype=pl.Float64)
+    lacking = foreign.filter(known.is_null())
+    if lacking.is_empty():
+        return None
+    return Unrated(
+        currencies=tuple(currencies),
+        lacking=tuple(lacking["currency"].unique().sort().to_list()),
+        to=chosen,
+        first=lacking["date"].to_list()[0],
+        last=lacking["date"].to_list()[-1],
+    )
+
+
+def main_currency(tables: "Mapping[str, pl.DataFrame | pl.LazyFrame]") -> str | None:
+    """The currency of most lines of orders; None where none names one."""
+    if "transactions" not in tables:
+        return None
+    rows = _days(tables["transactions"], MONEY["transactions"]).group_by("currency").agg(pl.col("rows").sum())
+    return None if rows.is_empty() else str(rows.sort("rows", "currency")["currency"][-1])
+
+
+def _days(table: "pl.DataFrame | pl.LazyFrame", money: Sequence[str]) -> pl.DataFrame:
+    """Days and currencies with money, and how many rows they have."""
+    worth = pl.any_horizontal(pl.col(column).fill_null(0.0) != 0.0 for column in money)
+    rows = table.lazy().filter(worth & pl.col("currency").is_not_null() & pl.col("date").is_not_null())
+    if "status" in rows.collect_schema().names():
+        rows = rows.filter(pl.col("status").fill_null("sold") == "sold")
+    return rows.group_by("date", "currency").agg(pl.len().alias("rows")).collect(engine="streaming")
 
 
 def converted(frame: pl.DataFrame, money: Sequence[str], *, to: str, rates: pl.DataFrame | None) -> Converted:

@@ -133,14 +133,14 @@ RATES: Mapping[str, ColumnKind] = {"date": "date", "currency": "text", "per_euro
 
 FEEDBACK: Mapping[str, ColumnKind] = {
     "date": "date",
-    "zone": "text",
     "country": "text",
     "kind": "text",
     "score": "number",
+    "number": "count",
     "source": "text",
 }
-"""One row a review or a contact with the service: ``kind`` is ``review`` or ``contact``. ``score`` runs from -1 to 1,
-by stars or words; texts are dropped once they are scored."""
+"""One row a day, country and kind: ``review`` with the mean ``score`` of ``number`` reviews, -1 to 1; ``return`` and
+``contact`` with how many there were. There are no texts in it."""
 
 TABLES: Mapping[TableName, Mapping[str, ColumnKind]] = {
     "transactions": TRANSACTIONS,

@@ -21,6 +21,7 @@ _TABLE_WORDS = {
     "sends": "mailings",
     "stock": "rows of stock",
     "rates": "exchange rates",
+    "feedback": "rows of feedback",
 }
 
 
@@ -35,7 +36,7 @@ def import_json(result: "ImportResult") -> dict[str, object]:
         "notes": [note.model_dump(mode="json") for note in result.provenance.notes],
         "privacy": {
             **result.provenance.privacy.model_dump(mode="json"),
-            "key_file": None if result.key_file is None else str(result.key_file),
+            "key_file": None if result.key_file is None else result.key_file.name,
             "key_is_new": result.key_is_new,
         },
         "saved_profile": None if result.saved_profile is None else str(result.saved_profile),
@@ -120,16 +121,20 @@ def folder_lines(result: "ImportResult") -> list[str]:
     ]
     lines += [f"Note: {each.message}{_of_rows(each.rows)}" for each in found.notes]
     privacy = found.privacy
-    if result.key_file is not None:
-        made = "A new key was made" if result.key_is_new else "The key lies"
+    if privacy.key_fingerprint:
         lines.append(
-            f"Customers are named by a keyed hash. {made} in {result.key_file}; keep it, and keep it apart from the "
-            "data: with it the same customer gets the same name next time."
+            f"Customers are named by a keyed hash (key {privacy.key_fingerprint}). Keep the key, and keep it apart "
+            "from the data: with it the same customer gets the same name next time."
         )
     if privacy.rows_coarsened:
         lines.append(
             f"Regions and discount codes that fewer than {privacy.k} customers share were emptied, "
             f"{privacy.rows_coarsened:,} cells in all."
+        )
+    if privacy.texts_replaced:
+        lines.append(
+            f"{_counted(privacy.texts_replaced, 'texts of goods')} that fewer than {privacy.k} customers bought, as "
+            "engravings are, gave way to the article's number."
         )
     if privacy.small_countries:
         lines.append(
@@ -145,31 +150,72 @@ def next_step(result: "ImportResult") -> str:
         return f"Next: import orders too, xbopt import ORDERS -o {result.folder}"
     if "media" not in tables:
         return f"Next: import what advertising cost, xbopt import REPORT -o {result.folder}"
-    return f"Next: xbopt calibrate {result.folder} -o scenario.yaml"
+    currencies = {code for each in result.provenance.files if "transactions" in each.tables for code in each.currencies}
+    chosen = f" --currency {result.main_currency}" if len(currencies) > 1 and result.main_currency else ""
+    return f"Next: xbopt calibrate {result.folder}{chosen} -o scenario.yaml"
 
 
 def import_page(result: "ImportResult") -> PageContent:
-    """The page of ``xbopt import --report``."""
+    """The page of ``xbopt import --report``: all files of the folder, and what was done to those read now."""
     numbers = NumberFormat(locale="en", currency="EUR")
-    kept, read = (sum(getattr(each, name) for each in result.files) for name in ("rows_kept", "rows_read"))
-    noted = any(each.notes or each.assumptions for each in result.files)
+    shown = result.files or result.provenance.files
+    kept, read = (sum(getattr(each, name) for each in shown) for name in ("rows_kept", "rows_read"))
+    noted = any(each.notes or each.assumptions for each in shown) or bool(result.provenance.notes)
+    again = "" if result.files else "Nothing new: the folder holds these files already. "
     return PageContent(
         kind="Import",
         title=f"What was imported into {result.folder.name}",
         facts=tuple(
             Fact(_TABLE_WORDS[name].capitalize(), f"{rows:,}") for name, rows in result.provenance.tables.items()
         ),
-        verdict=f"{kept:,} of {read:,} rows were kept; every other row is accounted for below.",
+        verdict=f"{again}{kept:,} of {read:,} rows were kept; every other row is accounted for below.",
         tone="even" if noted else "good",
-        below_verdict=tuple(folder_lines(result)),
+        below_verdict=(*folder_lines(result), next_step(result)),
         sections=(
-            Section(key="files", title="Files", tables=(table_text(files_table(result.files), numbers),)),
+            Section(
+                key="files",
+                title="Files in the folder",
+                takeaway="A row left out is counted below its file, with the reason.",
+                tables=(table_text(_page_table(result.provenance.files), numbers),),
+            ),
             *(
-                Section(key=f"file{i}", title=each.file, lines=tuple(file_lines(each)))
-                for i, each in enumerate(result.files, start=1)
+                Section(
+                    key=f"file{i}",
+                    title=each.file,
+                    takeaway=_read_as(each),
+                    lines=tuple(file_lines(each)),
+                )
+                for i, each in enumerate(shown, start=1)
             ),
         ),
         numbers=numbers,
+    )
+
+
+def _read_as(record: FileRecord) -> str:
+    """Format, currencies and time zones of a file, as far as it has some."""
+    parts = [f"Read as {record.profile}"]
+    if record.currencies:
+        parts.append(f"money in {', '.join(record.currencies)}")
+    if record.zones:
+        parts.append(f"days of {', '.join(record.zones)}")
+    return "; ".join(parts) + "."
+
+
+def _page_table(records: Sequence[FileRecord]) -> Table:
+    """One row a file, narrow enough for a telephone."""
+    return Table(
+        key="files",
+        title="Rows and days of each file",
+        columns=(
+            Column("file", "File", "text"),
+            Column("kept", "Kept", "count"),
+            Column("dropped", "Left out", "count"),
+            Column("period", "Days", "text"),
+        ),
+        rows=tuple(
+            (each.file, float(each.rows_kept), float(each.rows_read - each.rows_kept), period(each)) for each in records
+        ),
     )
 
 

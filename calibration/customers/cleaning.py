@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from xbopt.calibration.customers.cleaning_rules import CleaningRules, Rule, marked_rows
+from xbopt.calibration.customers.cleaning_rules import SAME, CleaningRules, Rule, marked_rows
 from xbopt.core.errors import CalibrationError
 from xbopt.imports.engine.canonical import KINDS
 from xbopt.imports.tables import REFUNDS, TRANSACTIONS, ColumnKind
@@ -49,7 +49,8 @@ class Cleaned:
         counts: Rows by rule, in the order of the rules; ``rows_in`` is their sum and the rows of ``transactions``.
         voiding_refunds: Refund rows that undid a sale on its own day; both are gone.
         refunds_in: Rows of refunds given.
-        refunds_dropped: Of these, the ones that repeat another or have no amount or day.
+        refunds_dropped: Of these, the ones that repeat one of another source, or have no amount or day.
+        alike_sales: Sales that are alike another line of their order but for its number; each counts.
         computed_revenue: Sales whose ``net_revenue`` was not given and is quantity times price less discount.
     """
 
@@ -61,6 +62,7 @@ class Cleaned:
     voiding_refunds: int
     refunds_in: int
     refunds_dropped: int
+    alike_sales: int
     computed_revenue: int
 
     @property
@@ -97,8 +99,10 @@ def clean(
     money = [name for name, kind in TRANSACTIONS.items() if kind in ("money", "number")]
     rows = rows.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name in money)
     stated = in_canonical_columns(pl.DataFrame() if refunds is None else refunds, REFUNDS)
+    # Two of one source that are alike are two pieces sent back; two sources overlap.
+    number = pl.int_range(pl.len()).over(list(REFUNDS)).alias("number")
     usable = stated.filter(
-        pl.struct([name for name in REFUNDS if name != "source"]).is_first_distinct()
+        pl.struct(*(name for name in REFUNDS if name != "source"), number).is_first_distinct()
         & pl.col("date").is_not_null()
         & (pl.col("amount") > 0.0).fill_null(value=False)
     )
@@ -116,7 +120,8 @@ def clean(
         if rule == "reversal":
             back = _refunds_of(usable, taken[rule])
     sold, anonymous = rows, taken.get("missing_customer", rows.clear())
-    currencies = pl.concat([sold["currency"], anonymous["currency"]]).drop_nulls().unique().sort().to_list()
+    given_sales = pl.concat([sold, anonymous])
+    currencies = given_sales["currency"].drop_nulls().unique().sort().to_list()
     if len(currencies) > 1:
         raise CalibrationError(
             f"The orders are in {', '.join(currencies)}. Amounts in several currencies cannot be added up: turn them "
@@ -131,7 +136,8 @@ def clean(
         voiding_refunds=voiding,
         refunds_in=stated.height,
         refunds_dropped=stated.height - usable.height,
-        computed_revenue=sold["net_revenue"].null_count() + anonymous["net_revenue"].null_count(),
+        alike_sales=given_sales.height - given_sales.n_unique(subset=[name for name in SAME if name != "line"]),
+        computed_revenue=given_sales["net_revenue"].null_count(),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
+from xbopt.imports.paper_lines import PAPER_CODES, PAPER_NAMES, plain
 from xbopt.imports.tables import TRANSACTIONS
 
 Rule = Literal[
@@ -30,32 +31,11 @@ Rule = Literal[
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
 """In the order in which they are applied. ``reversal`` and ``missing_customer`` set rows aside, the others drop."""
+SAME: tuple[str, ...] = tuple(column for column in TRANSACTIONS if column != "source")
+"""Lines that agree in all of these are one. Lines that differ in their number alone are lines of their own, as two
+engravings are; whoever reads a file gives one number to copies. Where no line has a number, alike is the same."""
 ALWAYS: frozenset[Rule] = frozenset({"missing_order_id", "missing_date", "pending", "cancelled", "reversal"})
 """Rules that cannot be switched off: such rows are no sale on a day."""
-
-PAPER_CODES: frozenset[str] = frozenset(
-    "post postage dot carriage c2 shipping versand porto manual m discount d samples s test testartikel sample "
-    "amazonfee cruk adjust adjust2 b fee tip giftcard gift_card bank_charges".split()
-)
-"""Article codes of money and paperwork, lower case, spaces as underscores: carriage, fees, discounts, tests."""
-PAPER_NAMES: frozenset[str] = PAPER_CODES - {"m", "d", "s", "b", "c2", "dot"} | {
-    "bank_charges",
-    "dotcom_postage",
-    "next_day_carriage",
-    "gift_voucher",
-    "gift_card",
-    "shipping_fee",
-    "shipping_cost",
-    "versandkosten",
-    "gutschein",
-    "test_product",
-    "test_order",
-    "adjust_bad_debt",
-    "route_package_protection",
-    "\u8fd0\u8d39",
-    "\u90ae\u8d39",
-}
-"""The same as names of products; a whole name only, since a postage stamp mug is goods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,22 +72,21 @@ def marked_rows(rules: CleaningRules) -> Mapping[Rule, pl.Expr]:
     future = pl.lit(value=False) if rules.as_of is None else pl.col("date") > rules.as_of
     if rules.goods_pattern is None:
         paper = (
-            _plain(sku).is_in(list(PAPER_CODES))
-            | _plain(sku).str.contains(r"^gift_\d")
-            | _plain(name).is_in(list(PAPER_NAMES))
+            plain(sku).is_in(list(PAPER_CODES))
+            | plain(sku).str.contains(r"^gift_\d")
+            | plain(name).is_in(list(PAPER_NAMES))
         )
     else:
         paper = ~sku.str.to_uppercase().str.contains(rules.goods_pattern)
     # Some exports hold what an order brought and neither pieces nor prices.
     unpaid = ~(pl.col("net_revenue") > 0).fill_null(value=False)
     reverses = (quantity < 0) & (status == "cancelled")
-    same = [column for column in TRANSACTIONS if column not in ("line", "source")]
     return {
         "missing_order_id": pl.col("order_id").is_null() | (pl.col("order_id").str.strip_chars() == ""),
         "missing_date": pl.col("date").is_null(),
         "future_date": future,
-        # The same line twice: a file given twice, or two files that overlap. The first one stays.
-        "exact_duplicate": ~pl.struct(same).is_first_distinct(),
+        # The same line of the same order: written down twice, or in two data folders. The first one stays.
+        "exact_duplicate": ~pl.struct(SAME).is_first_distinct(),
         "not_goods": paper,
         "pending": status == "pending",
         "cancelled": (status == "cancelled") & ~reverses.fill_null(value=False),
@@ -118,10 +97,6 @@ def marked_rows(rules: CleaningRules) -> Mapping[Rule, pl.Expr]:
         "quantity_outlier": _far_from_usual(quantity, rules.quantity_factor, rules.least_rows),
         "missing_customer": pl.col("customer").is_null() | (pl.col("customer").str.strip_chars() == ""),
     }
-
-
-def _plain(text: pl.Expr) -> pl.Expr:
-    return text.str.strip_chars().str.to_lowercase().str.replace_all(r"[\s\-]+", "_")
 
 
 def _far_from_usual(value: pl.Expr, factor: float, least: int) -> pl.Expr:

@@ -27,6 +27,8 @@ from xbopt.core.arrays import BoolArray, IntArray
 from xbopt.core.errors import CalibrationError
 
 SEEN_DAYS = (30, 90, 180, 365)
+SECOND_ORDER_DAYS = 90
+"""The days within which a second order of the types is held against the one seen."""
 LEAST_AGEING_DAYS = 2000
 """Customer-days without a purchase from which a segment's own ageing is taken; below it, that of all customers."""
 
@@ -64,6 +66,18 @@ class SegmentCustomers:
     def types(self) -> CustomerTypes:
         """The types, for ``settle_types``."""
         return self.repeat.types
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the share with a second order that was seen lies outside the types' interval.
+
+        Types order by chance, any day alike. Where customers keep a rhythm (Chatfield and Goodhardt, Journal of the
+        Royal Statistical Society C 22, 1973), second orders come later and closer together: early ones are stated too
+        high. False where nobody was watched so long.
+        """
+        told = self.repeat.second_order(SECOND_ORDER_DAYS)
+        seen = self.second_order_seen[SECOND_ORDER_DAYS]
+        return seen < told.low or seen > told.high
 
     @property
     def disagreement(self) -> float:

@@ -24,6 +24,7 @@ FindingCode = Literal[
     "future_dates",
     "much_left_out",
     "duplicates",
+    "alike_lines",
     "no_customers",
     "many_without_customer",
     "few_customers",
@@ -165,6 +166,8 @@ def _of_rules(cleaned: Cleaned) -> list[QualityFinding]:
         rows = cleaned.rows_of(rule)
         if rows:
             found.append(QualityFinding(code=code, severity="note", figures={"rows": rows}))
+    if cleaned.alike_sales:
+        found.append(QualityFinding(code="alike_lines", severity="note", figures={"rows": cleaned.alike_sales}))
     if cleaned.computed_revenue:
         figures = {"rows": cleaned.computed_revenue}
         found.append(QualityFinding(code="revenue_computed", severity="note", figures=figures))

@@ -22,6 +22,7 @@ import polars as pl
 from xbopt.calibration.customers.cleaning import first_and_last_day
 from xbopt.core.arrays import FloatArray
 from xbopt.core.tables.rows import read_rows
+from xbopt.imports.engine.canonical import KINDS
 from xbopt.imports.tables import FEEDBACK
 
 PRIOR_SCORES = 20.0
@@ -89,7 +90,8 @@ def scored_feedback(rows: pl.DataFrame, *, best: float = 5.0, worst: float = 1.0
     by_words = pl.Series("score", [None if text is None else text_score(str(text)) for text in texts], dtype=pl.Float64)
     scored = rows.with_columns(stars.fill_null(by_words))
     return scored.select(
-        [pl.col(name) if name in scored.columns else pl.lit(None, dtype=pl.String).alias(name) for name in FEEDBACK]
+        (pl.col(name) if name in scored.columns else pl.lit(None).alias(name)).cast(KINDS[kind])
+        for name, kind in FEEDBACK.items()
     )
 
 
@@ -99,14 +101,13 @@ def sentiment_index(
     """Monthly index of each region that has feedback or returns.
 
     Args:
-        feedback: Columns of `FEEDBACK`; kinds ``review`` (with a score) and ``contact``.
+        feedback: Columns of `FEEDBACK`; a row without ``number`` is one review or one event.
         orders: Clean sales, against which returns and contacts are counted; without them only reviews count.
-        returns: Refunds.
+        returns: Refunds; they count where a region's feedback has no returns.
     """
     feedback = feedback.filter(pl.col("date").is_not_null())
     reviews = feedback.filter((pl.col("kind") == "review") & pl.col("score").is_not_null())
-    score = reviews["score"].to_numpy().astype(np.float64)
-    usual, spread = (float(score.mean()), max(float(score.std()), 0.1)) if len(score) else (0.0, 1.0)
+    usual, spread = _usual(reviews)
     regions = sorted({str(c) for c in feedback["country"].drop_nulls().to_list()})
     sold = None if orders is None else orders.unique("order_id")
     found: list[SentimentIndex] = []
@@ -118,8 +119,9 @@ def sentiment_index(
         index = np.array([((s - n * usual) / spread) / (n + PRIOR_SCORES) for n, s in stars])
         if sold is not None:
             base = np.array([n for n, _ in _by_month(sold.filter(pl.col("country") == region), at)])
-            events = [own.filter(pl.col("kind") == "contact")]
-            events += [] if returns is None else [returns.filter(pl.col("country") == region)]
+            events = [own.filter(pl.col("kind") == "contact"), own.filter(pl.col("kind") == "return")]
+            if returns is not None and events[1].is_empty():
+                events[1] = returns.filter(pl.col("country") == region)
             for rows in events:
                 count = np.array([n for n, _ in _by_month(rows, at)])
                 if count.sum() > 0.0 and base.sum() > 0.0:
@@ -141,6 +143,27 @@ def sentiment_index(
     return tuple(found)
 
 
+def _usual(reviews: pl.DataFrame) -> tuple[float, float]:
+    """Mean of all scores, and standard deviation of single ones, of which a row may hold the mean of several.
+
+    A mean of n scores varies by s^2 / n, so that s^2 is the mean of n (mean - usual)^2 over rows, or less where the
+    means move by themselves; scores from -1 to 1 vary by 1 - usual^2 at most (Bhatia and Davis, American Mathematical
+    Monthly 107, 2000).
+    """
+    if reviews.is_empty():
+        return 0.0, 1.0
+    score = reviews["score"].to_numpy().astype(np.float64)
+    number = reviews.select(_number(reviews)).to_series().to_numpy().astype(np.float64)
+    usual = float(number @ score / number.sum())
+    variance = min(float(number @ (score - usual) ** 2) / len(score), 1.0 - usual**2)
+    return usual, max(variance**0.5, 0.1)
+
+
+def _number(rows: pl.DataFrame) -> pl.Expr:
+    """How many each row stands for."""
+    return pl.col("number").fill_null(1) if "number" in rows.columns else pl.col("date").is_not_null().cast(pl.Int64)
+
+
 def _moves(index: FloatArray) -> tuple[float | None, float | None]:
     if len(index) < LEAST_MONTHS:
         return None, None
@@ -159,14 +182,17 @@ def _months(rows: pl.DataFrame) -> tuple[date, ...]:
 
 
 def _by_month(rows: pl.DataFrame, at: Mapping[date, int]) -> list[tuple[float, float]]:
-    """Rows of each month, and the sum of their scores where they have one."""
-    score = pl.col("score").sum() if "score" in rows.columns else pl.lit(0.0)
+    """How many there were in each month, and the sum of their scores where they have one."""
+    number = _number(rows)
+    score = (pl.col("score") * number).sum() if "score" in rows.columns else pl.lit(0.0)
     found = [(0.0, 0.0)] * len(at)
-    for month, number, total in (
-        rows.group_by(pl.col("date").dt.month_start().alias("month")).agg(pl.len(), score.alias("total")).iter_rows()
+    for month, many, total in (
+        rows.group_by(pl.col("date").dt.month_start().alias("month"))
+        .agg(number.sum().alias("len"), score.alias("total"))
+        .iter_rows()
     ):
         if month in at:
-            found[at[month]] = (float(number), float(total or 0.0))
+            found[at[month]] = (float(many), float(total or 0.0))
     return found
 
 

@@ -16,8 +16,10 @@ SENTENCES: Mapping[FindingCode, str] = {
     "future_dates": "{rows:,.0f} rows lie after today and were left out. Look at the order of day and month.",
     "much_left_out": "{share:.0%} of the rows ({rows:,.0f}) were left out. Look at the rules that took most of them "
     "before you believe the rest.",
-    "duplicates": "{rows:,.0f} rows repeat another one and were counted once: files that overlap, or lines scanned "
-    "twice.",
+    "duplicates": "{rows:,.0f} rows repeat another one and were counted once: data folders that overlap, or a format "
+    "that is known to write lines down twice.",
+    "alike_lines": "{rows:,.0f} sales are alike another line of their order but for its number; each counts, as two "
+    "engravings do. A format of your own with alike_lines: copies counts them once.",
     "no_customers": "No order names a customer: repeat purchases, segments and customer value are not told. A column "
     "of customer numbers or e-mails would tell them; it is turned into pseudonyms when it is read.",
     "many_without_customer": "{share:.0%} of the sales name no customer. Customers are learnt from the rest, which "

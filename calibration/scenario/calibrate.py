@@ -23,6 +23,7 @@ from xbopt.calibration.scenario.draft import Draft, Plain
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
+from xbopt.calibration.scenario.moods import put_moods
 from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
@@ -36,7 +37,7 @@ from xbopt.core.tables.market_names import countries as known_countries
 from xbopt.core.tables.public_holidays import country_codes
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.panel import build_panel, only_currency
-from xbopt.imports.rates import converted
+from xbopt.imports.rates import converted, unrated
 
 if TYPE_CHECKING:
     from xbopt.studies.simulate import Progress
@@ -94,7 +95,7 @@ def calibrate(
 
     Raises:
         UsageError: A folder is not there, or the currency is not clear.
-        CalibrationError: The orders are too few to tell anything.
+        CalibrationError: The orders are too few to tell anything, or money is in several currencies without rates.
         PanelError: A panel cannot be used.
         ScenarioError: ``like`` names no scenario.
         TableError: A trade, an origin or a file of tests cannot be used.
@@ -122,6 +123,12 @@ def calibrate(
         return calibrate_panel(panel, chosen=options, tell=on_progress or _silent)
     folder = read_data_folder(paths)
     tables = {table_name: table for table_name in folder.names if (table := folder.table(table_name)) is not None}
+    lacking = unrated(tables, to=currency)
+    if lacking is not None and not any(record.accepts_mixed for record in folder.provenance):
+        raise CalibrationError(
+            f"{lacking.sentence} Import a file of rates into one of the folders, as xbopt import eurofxref-hist.zip -o "
+            f"{folder.paths[0]} (European Central Bank), or a table with the columns date, currency, per_euro."
+        )
     return calibrate_tables(tables, options=options, on_progress=on_progress)
 
 
@@ -168,6 +175,7 @@ def calibrate_tables(
         rates=tables.get("rates"),
     )
     fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
+    put_moods(skeleton.draft, shop, cleaned, tables)
     document = skeleton.draft.document()
     if skeleton.past:
         history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}

@@ -26,6 +26,7 @@ FindingCode = Literal[
     "shocks_dropped",
     "held",
     "burn_in",
+    "second_orders_differ",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from xbopt.calibration.customers.market_customers import SECOND_ORDER_DAYS
 from xbopt.calibration.customers.segments import Segments
 from xbopt.calibration.prices import PriceEstimate
 from xbopt.calibration.scenario.calibration import Options
@@ -69,6 +70,12 @@ def findings_of(
     }
     if scaled and base is not None and base.market is not None:
         add("levels_differ", *scaled, figures={f"scale_{n}": value for n, value in enumerate(scaled.values())})
+    if base is not None and base.market is not None:
+        apart = [one for one in base.market.segments if one.is_apart]
+        if apart:
+            figures = {f"seen_{n}": one.second_order_seen[SECOND_ORDER_DAYS] for n, one in enumerate(apart)}
+            figures |= {f"types_{n}": one.repeat.second_order(SECOND_ORDER_DAYS).value for n, one in enumerate(apart)}
+            add("second_orders_differ", *(one.segment for one in apart), figures=figures)
     if chosen.costs.gross_margin is None and not chosen.costs.by_sku:
         add("costs_assumed")
     if played and played < shop.days // 7:

@@ -50,7 +50,8 @@ class Shop:
 
     Attributes:
         currency: Currency of all money.
-        lines: Clean sold lines of the regions; ``value`` is paid and ``list_value`` was asked, both net of tax.
+        lines: Clean sold lines of the regions; ``value`` is paid and ``list_value`` was asked, both net of tax. A line
+            of unknown pieces, as in an export of whole orders, counts as one.
         orders: One row an order: order_id, date, country, customer, value, list_value, units, shipping.
         refunds: Refunds of the regions.
         countries: All countries, the largest first; those without a reason are the regions, in this order.
@@ -104,6 +105,7 @@ def read_shop(
     """
     lines = sales.filter(pl.col("country").is_not_null()).with_columns(
         pl.col("net_revenue").alias("value"),
+        pl.col("quantity").fill_null(1.0),
         (pl.col("net_revenue") + pl.col("discount").fill_null(0.0)).alias("list_value"),
     )
     countries = _countries(lines, regions, known)

@@ -29,6 +29,7 @@ KEYS: Mapping[TableKey, Sequence[str]] = {
     "sends": ("date", "time", "platform", "campaign_id", "campaign"),
     "stock": ("date", "country", "place", "sku"),
     "rates": ("date", "currency"),
+    "feedback": ("date", "country", "kind"),
 }  # fmt: skip
 """What makes a row of a table the same fact in two files."""
 SUMMED: Mapping[TableKey, Sequence[str]] = {

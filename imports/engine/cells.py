@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import polars as pl
 
 from xbopt.core.spreadsheets.dates import DateForm
-from xbopt.core.spreadsheets.numbers import Decimal, number_of
+from xbopt.core.spreadsheets.numbers import Decimal, currencies_of, number_of
 from xbopt.core.spreadsheets.sheet import typed
 
 NUMBER_KINDS = frozenset({"money", "number", "count"})
@@ -21,8 +22,15 @@ _MOMENT = (
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?:\|\d{1,2})?$"
 )
 _CENSORED = re.compile(r"\s*[<>]")
-E_MAIL = r"[^\s@,;<>]+@[^\s@,;<>]+\.[^\s@,;<>]+"
-"""An e-mail address."""
+E_MAIL = r"(?i)[^\s@,;<>]+ ?(?:@|\uff20|%40|[(\[]at[)\]]) ?[^\s@,;<>]+\.[^\s@,;<>]+"
+"""An e-mail address, also as it stands in links."""
+TELEPHONE = (
+    r"(?:^|[^\w])\+\s?[1-9](?:[ ()./-]{0,2}\d){7,}"  # +49 170 5550001
+    r"|\b0\d{2,4}[ ()./-]{1,2}\d{2,}(?:[ ()./-]{0,2}\d){3,}"  # 0170/5550001; a date has two digits first
+    r"|\b[2-9]\d{2}\)?[ .-]{1,2}\d{3}[ .-]\d{4}\b"  # (212) 555-0100
+    r"|\b1[3-9]\d{9}\b"  # 13800138000, a Chinese mobile
+)
+"""A telephone number: international, with a dialling code, North American, or Chinese."""
 _FLAGS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "yes", "y", "1", "new", "ja", "wahr", "是"), True),
     **dict.fromkeys(("false", "no", "n", "0", "returning", "nein", "falsch", "否"), False),
@@ -43,12 +51,27 @@ def texts_of(column: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
     return plain.set(plain.is_in(sorted(spelled)), None)
 
 
-def without_e_mails(column: pl.Series) -> tuple[pl.Series, int]:
-    """A column whose texts with an e-mail address are unknown, and how many these are."""
-    if not column.str.contains("@", literal=True).any():
-        return column, 0
-    has_one = column.str.contains(E_MAIL).fill_null(value=False)
-    return column.set(has_one, None), int(has_one.sum())
+def has_contact(column: pl.Series) -> pl.Series:
+    """Whether a text holds an e-mail address or a telephone number."""
+    # Most texts hold neither a sign of addresses nor seven digits in reach of each other.
+    likely = column.str.contains(r"@|\uff20|%40|(?i)[(\[]at[)\]]|(?:\d[ ()./-]{0,2}){7}").fill_null(value=False)
+    if not likely.any():
+        return likely
+    return likely & column.str.contains(f"{E_MAIL}|{TELEPHONE}").fill_null(value=False)
+
+
+def currency_code(text: str) -> str | None:
+    """The code of a currency, written as code or sign; None where it is none, or the sign of several."""
+    code = text.strip().upper()
+    signs = currencies_of(text) or ()
+    return code if code in _currencies() else next(iter(signs)) if len(signs) == 1 else None
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    from babel.numbers import list_currencies
+
+    return frozenset(list_currencies())
 
 
 def numbers_of(column: pl.Series, decimal: Decimal) -> pl.Series:

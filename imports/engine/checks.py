@@ -8,6 +8,7 @@ from xbopt.imports.refusals import RefusedFileError
 _ROUNDING, _CORRECTION = 0.01, 1e-3
 _MOST_UNREAD = 0.05
 _MOST_LONG = 0.01
+_AS_IT_IS = "what is there is taken"
 
 
 def check_columns(reader: RowReader) -> None:
@@ -40,17 +41,14 @@ def check_file(reader: RowReader) -> None:
         _refuse(
             reader, "shifted_cells",
             f"{tally.dropped[LONG_ROW]:,} of its rows have more cells than the head, so that cells stand under wrong "
-            "names: a separator within a cell is not in quotation marks. Export it again.",
+            "names: a separator within a cell is not in quotation marks. Export it again.", "these rows are left out",
         )  # fmt: skip
     for name, unread in tally.unread.items():
         if not unread or profile.fields[name].kind in ("date", "time"):
             continue
         header = reader.values.header(name)
         if profile.fields[name].kind == "money" and unread > _MOST_UNREAD * tally.cells[name]:
-            _refuse(
-                reader, "unreadable_numbers",
-                f"{unread:,} of {tally.cells[name]:,} cells of its column {header!r} are no amounts.",
-            )  # fmt: skip
+            _refuse_amounts(reader, name, header)
         tally.note("unread_cells", f"Cells of the column {header!r} that cannot be read count as unknown.", unread)
     for name, rows in (+tally.unknown_values).items():
         # Which values they are is not said: where columns are mixed up they may be persons.
@@ -66,7 +64,7 @@ def check_file(reader: RowReader) -> None:
             _refuse(
                 reader, "mixed_encodings",
                 f"Parts of it are in UTF-8 and others in {reader.opened.encoding}, as where files were joined. Import "
-                "them one by one.",
+                "them one by one.", "some letters stay damaged, and figures are right",
             )  # fmt: skip
     if tally.alike:
         tally.note(
@@ -75,21 +73,44 @@ def check_file(reader: RowReader) -> None:
             "that overlap, import these one by one: then they count once.",
             tally.alike,
         )
-    if tally.e_mails:
-        tally.note("e_mails_removed", "Texts that held an e-mail address were emptied.", tally.e_mails)
+    if tally.contacts:
+        tally.note(
+            "contacts_removed",
+            "Texts that held an e-mail address or a telephone number were emptied; ids with one got a pseudonym.",
+            tally.contacts,
+        )
     for i, trap in enumerate(profile.traps):
         rows = tally.traps[i]
         if not rows or rows <= trap.share * tally.kept:
             continue
         if trap.refuse:
-            _refuse(reader, trap.code, trap.sentence)
+            _refuse(reader, trap.code, trap.sentence, trap.accepted)
         tally.note(trap.code, trap.sentence, rows)
     if len(tally.currencies) > 1:
         tally.note(
             "mixed_currencies",
-            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are never added up "
-            "without exchange rates (--rates FILE).",
+            f"Amounts are in {', '.join(sorted(tally.currencies))}, each row in its own; they are added up at the rate "
+            "of the day.",
         )
+
+
+def _refuse_amounts(reader: RowReader, name: str, header: str) -> None:
+    """Refuse a file many of whose amounts cannot be read; what to do hangs on why."""
+    tally = reader.tally
+    unread, there = tally.unread[name], tally.cells[name]
+    what = f"{unread:,} of {there:,} cells of its column {header!r} are no amounts"
+    if 2 * tally.other_sign[name] > unread:
+        raise RefusedFileError(
+            reader.opened.source.name, "mixed_numbers",
+            f"{what}, but would be with the other decimal sign, as when a spreadsheet saved a part of the file again. "
+            "Export it anew, and do not open it in a spreadsheet before.",
+        )  # fmt: skip
+    if 2 * unread > there:
+        raise RefusedFileError(
+            reader.opened.source.name, "unreadable_numbers",
+            f"{what}: another column may be meant (--columns {name}=HEADER), or the file was changed. Export it anew.",
+        )  # fmt: skip
+    _refuse(reader, "unreadable_numbers", f"{what}. Export it anew.", "they count as unknown")
 
 
 def check_kept(reader: RowReader) -> None:
@@ -109,16 +130,22 @@ def _check_days(reader: RowReader) -> None:
     days = [name for name, column in reader.profile.fields.items() if column.kind in ("date", "time")]
     unread = max((tally.unread[name] for name in days if name in ("date", "time")), default=0)
     late = tally.dropped[FUTURE_DAY]
+    half = 0.5 * tally.read
     if late > _MOST_UNREAD * tally.read:
+        turned = any(each.startswith("Dates in") for each in reader.settled.assumed)
         _refuse(
             reader, "future_dates",
-            f"{late:,} of its {tally.read:,} rows are of days that have not come yet. Are day and month in the right "
-            "order (--dates), and is this machine's clock right?",
+            f"{late:,} of its {tally.read:,} rows are of days that have not come yet. "
+            + ("Say whether day or month comes first, --dates DMY or --dates MDY; " if turned else "Export it anew; ")
+            + "and see that this machine's clock is right.",
+            "these rows are left out" if late < half else "",
         )  # fmt: skip
-    if unread > _MOST_UNREAD * tally.read or tally.dropped[NO_DAY] > 0.5 * tally.read:
+    if unread > _MOST_UNREAD * tally.read or tally.dropped[NO_DAY] > half:
         _refuse(
             reader, "unreadable_days",
-            f"{tally.dropped[NO_DAY]:,} of its {tally.read:,} rows have no day that can be read.",
+            f"{tally.dropped[NO_DAY]:,} of its {tally.read:,} rows have no day that can be read. Export it anew, "
+            "with days as 2026-09-03.",
+            "these rows are left out" if tally.dropped[NO_DAY] < half else "",
         )  # fmt: skip
 
 
@@ -126,7 +153,7 @@ def _check_whole(reader: RowReader) -> None:
     tally = reader.tally
     again = "Export it again."
     if tally.short_at_end and tally.short <= max(1, 0.01 * tally.read):
-        _refuse(reader, "cut_file", f"Its last row ends in the middle: the file is cut off. {again}")
+        _refuse(reader, "cut_file", f"Its last row ends in the middle: the file is cut off. {again}", _AS_IT_IS)
     data = tally.read - sum(tally.dropped[rule] for rule in NO_DATA)
     # What platforms call a row may be an order and not a line, so that fewer are declared than stand there.
     if tally.declared is not None and data < tally.declared:
@@ -134,6 +161,7 @@ def _check_whole(reader: RowReader) -> None:
             reader,
             "cut_file",
             f"It says that it has {tally.declared:,} rows, and {data:,} are there: it is cut off. {again}",
+            _AS_IT_IS,
         )
     if not tally.totals:
         return
@@ -151,13 +179,21 @@ def _check_whole(reader: RowReader) -> None:
             "totals_differ",
             f"Its row of totals says {stated:,.2f} for {reader.values.header(shown)!r}, and its rows sum up to "
             f"{tally.sums[shown]:,.2f}: rows are missing, as in a file that is cut off, or filtered. {again}",
+            _AS_IT_IS,
         )
 
 
-def _refuse(reader: RowReader, code: str, message: str) -> None:
-    """Refuse, or note what was accepted."""
+def _refuse(reader: RowReader, code: str, message: str, accepted: str = "") -> None:
+    """Refuse, or note what was accepted.
+
+    Args:
+        reader: The file.
+        code: For programs and ``--accept``.
+        message: What is the matter, and what to do.
+        accepted: What happens where it is accepted; empty where that mends nothing, so that nobody is led to it.
+    """
     if code in reader.answers.accept:
         reader.tally.note(code, f"Accepted: {message}")
         return
-    remedy = "" if code == "no_rows" else f" To read it all the same: --accept {code}."
+    remedy = f" To read it all the same: --accept {code}; {accepted}." if accepted else ""
     raise RefusedFileError(reader.opened.source.name, code, f"{message}{remedy}")

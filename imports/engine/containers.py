@@ -147,7 +147,9 @@ def _encodings(name: str, opened: Callable[[], BinaryIO], legacy: Sequence[str])
         if fitting or b"\x00" in start or marked is not None:
             if not fitting:
                 raise UnreadFileError(
-                    name, "encoding", "The file is cut off or damaged: it begins as Unicode, and does not stay so."
+                    name,
+                    "encoding",
+                    "The file is cut off or damaged: it begins as Unicode, and does not stay so. Export it again.",
                 )
             return fitting
         fitting = tuple(encoding for encoding in dict.fromkeys(legacy) if _decodes(opened, encoding))

@@ -19,6 +19,7 @@ _TELLING: Mapping[TableKey, Sequence[str]] = {
     "stock": ("on_hand",),
     "sends": ("recipients", "delivered", "opens"),
     "media": ("spend", "impressions"),
+    "feedback": ("rating", "returns", "contacts"),
     "sessions": ("sessions",),
     "transactions": ("order_id", "unit_price", "line_price", "net_revenue", "quantity"),
 }
@@ -30,7 +31,12 @@ _NEEDED: Mapping[TableKey, Sequence[str]] = {
     "sends": ("recipients",),
     "stock": ("sku", "on_hand"),
     "rates": ("currency", "per_euro"),
+    "feedback": ("country",),
 }
+_FEEDBACK_ROLES: Mapping[str, ColumnKind] = {
+    "date": "date", "country": "text", "rating": "number", "reviews": "number", "returns": "number",
+    "contacts": "number",
+}  # fmt: skip
 _KIND: Mapping[ColumnKind, FieldKind] = {
     "date": "date", "time": "time", "hour": "hour", "text": "text", "money": "money", "number": "number",
     "count": "count", "flag": "flag", "share": "number",
@@ -70,7 +76,7 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
     Raises:
         UsageError: A role is unknown, or those named make no table.
     """
-    roles = {role for table in TABLES.values() for role in table} | {"line_price"}
+    roles = {role for table in TABLES.values() for role in table} | {"line_price", *_FEEDBACK_ROLES}
     for role in columns:
         if role not in roles:
             raise UsageError(
@@ -82,7 +88,8 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
     if table is None:
         raise UsageError(
             "--columns: these roles make no table. Orders have order_id, unit_price, quantity; media have spend; "
-            "visits have sessions; mailings have recipients; stock has on_hand; exchange rates have per_euro."
+            "visits have sessions; mailings have recipients; stock has on_hand; exchange rates have per_euro; "
+            "feedback has rating, returns or contacts."
         )
     lacking = [role for role in _NEEDED[table] if role not in columns]
     if "date" not in columns and "time" not in columns:
@@ -91,7 +98,7 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
         lacking.append("unit_price")
     if lacking:
         raise UsageError(f"--columns: the table {table} needs {', '.join(lacking)} too.")
-    allowed: dict[str, ColumnKind] = dict(TABLES[table])
+    allowed: dict[str, ColumnKind] = dict(_FEEDBACK_ROLES if table == "feedback" else TABLES[table])
     if table == "transactions":
         allowed["line_price"] = "money"
     for role in columns:
@@ -105,7 +112,7 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
                 "names": {"own": [columns[role]]},
                 "required": True,
             }
-        elif role in ("unit_price", "line_price", "net_revenue", "quantity", "discount", "tax"):
+        elif table == "feedback" or role in ("unit_price", "line_price", "net_revenue", "quantity", "discount", "tax"):
             # Expressions name them, whether the file has them or not.
             fields[role] = {"kind": "money", "names": {"own": [f"({role})"]}}
     if "status" in columns:
@@ -117,12 +124,16 @@ def generic_profile(columns: Mapping[str, str], *, name: str = "generic") -> Pro
             "transactions": {"where": "coalesce(quantity, 1) >= 0", "columns": _ORDERS, "dropped": ""},
             "refunds": {"where": "quantity < 0", "columns": _RETURNS},
         }
+    like = load_profiles()["feedback"] if table == "feedback" else None
+    if like is not None:
+        tables = {"feedback": like.tables["feedback"].model_dump(mode="json")}
     document = {
         "id": name, "title": f"Columns named by hand ({table})", "platform": "own", "evidence": "doc",
         "source": "the columns were named by whoever imported the file", "looked_up": "2026-11-28",
         "grain": "one row a line of an order" if table == "transactions" else f"one row of {table}",
         "containers": ["text", "workbook", "json", "parquet"], "encodings": ["cp1252", "gbk", "cp932"],
         "delimiters": [",", ";", "\t", "|"], "anchors": {"required": list(columns)}, "fields": fields, "tables": tables,
+        **({} if like is None else like.model_dump(mode="json", include={"steps", "traps", "zone"})),
         **({"place": "own_shop"} if table == "transactions" and "place" not in columns else {}),
     }  # fmt: skip
     return Profile.model_validate_json(__import__("json").dumps(document))

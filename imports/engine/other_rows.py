@@ -116,7 +116,9 @@ def _objects(source: Source) -> list[Mapping[str, object]]:
                     raise UnreadFileError(source.name, "cut_file", message) from None
     if not listed or not all(isinstance(each, dict) for each in listed):
         raise UnreadFileError(
-            source.name, "no_table", "This JSON holds no list of objects, so there are no rows in it."
+            source.name,
+            "no_table",
+            "This JSON holds no list of objects, so there are no rows in it. Save the list itself.",
         )
     return cast("list[Mapping[str, object]]", listed)
 

@@ -9,7 +9,8 @@ from xbopt.imports.engine.canonical import KEYS
 from xbopt.imports.profile import TableKey
 from xbopt.imports.provenance import Overlap
 
-_LINE: Mapping[TableKey, Sequence[str]] = {"transactions": ("sku", "product", "quantity")}
+_LINE: Mapping[TableKey, Sequence[str]] = {"transactions": ("sku", "quantity", "unit_price")}
+"""What tells lines of an order apart; texts of goods do not, since those of an earlier import may be emptied."""
 
 
 @dataclass(frozen=True, slots=True)

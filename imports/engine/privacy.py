@@ -1,4 +1,4 @@
-"""Persons: keyed pseudonyms at the door, and regions that too few share."""
+"""Persons: keyed pseudonyms at the door, and regions, codes and texts of goods that too few share."""
 
 import hashlib
 import hmac
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xbopt.core.errors import UsageError
 from xbopt.core.files import replace_file
+from xbopt.imports.paper_lines import PAPER_NAMES, plain
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,25 +81,29 @@ def pseudonyms(file: Path, *, into: Path) -> Pseudonyms:
 
 @dataclass(frozen=True, slots=True)
 class Coarsened:
-    """Orders whose regions and discount codes enough customers share.
+    """Orders whose regions, discount codes and texts of goods enough customers share.
 
     Attributes:
         rows: The orders.
         emptied: How many cells of regions and codes were emptied.
+        renamed: How many texts of goods gave way to the article's number.
         small_countries: Countries with fewer customers than that.
     """
 
     rows: "pl.LazyFrame"
     emptied: int
+    renamed: int
     small_countries: tuple[str, ...]
 
 
 def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
     """Empty the region and the discount code of orders where fewer than ``k`` customers share it.
 
-    This is k-anonymity (Sweeney 2002) of what a scenario can do without; codes are often made out to persons. Money,
-    goods and days of the row stay, so that no sum moves. The country stays too, since taxes and duties hang on it;
-    countries with fewer customers are named. Where a customer is unknown, each order counts as one.
+    A text of goods that fewer bought may be an engraving; the article's number takes its place. Lines of paperwork keep
+    theirs, since they are known by it (`PAPER_NAMES`). This is k-anonymity (Sweeney 2002) of what a scenario can do
+    without; codes are often made out to persons. Money, articles and days of the row stay, so that no sum moves. The
+    country stays too, since taxes and duties hang on it; countries with fewer customers are named. Where a customer is
+    unknown, each order counts as one.
     """
     import polars as pl
 
@@ -106,16 +111,23 @@ def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
     by_country = orders.group_by("country").agg(person).collect(engine="streaming")
     rare = by_country.filter((pl.col("__persons") < k) & pl.col("country").is_not_null())["country"].sort().to_list()
     rows, emptied = orders, 0
-    for keys in (("country", "region"), ("promotion",)):
+    renamed = 0
+    for keys in (("country", "region"), ("promotion",), ("product",)):
         shared = orders.group_by(keys).agg(person, pl.len().alias("__rows")).collect(engine="streaming")
         small = shared.filter((pl.col("__persons") < k) & pl.col(keys[-1]).is_not_null())
         if small.is_empty():
             continue
-        emptied += int(small["__rows"].sum())
+        name = keys[-1]
+        if name == "product":
+            small = small.filter(~plain(pl.col(name)).is_in(list(PAPER_NAMES)))
+            renamed = int(small["__rows"].sum())
+        else:
+            emptied += int(small["__rows"].sum())
+        instead = pl.col("sku") if name == "product" else pl.lit(None, dtype=pl.String)
         marked = small.lazy().select(*keys, pl.lit(value=True).alias("__small"))
         rows = (
             rows.join(marked, on=list(keys), how="left", nulls_equal=True, maintain_order="left")
-            .with_columns(pl.when(pl.col("__small")).then(None).otherwise(pl.col(keys[-1])).alias(keys[-1]))
+            .with_columns(pl.when(pl.col("__small")).then(instead).otherwise(pl.col(name)).alias(name))
             .drop("__small")
         )
-    return Coarsened(rows, emptied, tuple(rare))
+    return Coarsened(rows, emptied, renamed, tuple(rare))

@@ -116,7 +116,9 @@ def open_file(
     of_kind = [each for each in known if source.container in each.containers]
     if not of_kind:
         raise UnreadFileError(
-            source.name, "container", f"This is {_KINDS[source.container]}, and --as {profile} reads none."
+            source.name,
+            "container",
+            f"This is {_KINDS[source.container]}, and --as {profile} reads none. Leave --as out.",
         )
     opened, heads = _opened(source, of_kind, columns or {})
     if opened is None:
@@ -251,7 +253,8 @@ def _unknown(
         return UnreadFileError(
             source.name,
             "no_such_column",
-            f"None of the first {HEAD_AMONG} lines has a column named {', '.join(absent)}.",
+            f"None of the first {HEAD_AMONG} lines has a column named {', '.join(absent)}. "
+            "Name it as it stands in the file.",
         )
     if said := undescribed(source.name):
         return UnreadFileError(source.name, "undescribed_format", said)

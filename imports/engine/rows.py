@@ -10,6 +10,7 @@ from xbopt.core.errors import UsageError
 from xbopt.imports.engine import cells
 from xbopt.imports.engine.layout import Layout, matches
 from xbopt.imports.engine.reading import FIRST, Opened
+from xbopt.imports.engine.repeated_orders import without_repeated
 from xbopt.imports.engine.settled import FIRST_DAY, Settled
 from xbopt.imports.engine.tally import Tally
 from xbopt.imports.engine.targets import TargetMaker, expression
@@ -22,6 +23,7 @@ from xbopt.imports.steps.step import StepContext
 ROW = "__row"
 NO_DAY, FUTURE_DAY = "no day that can be read", "a day in the future"
 LONG_ROW, TOTALS = "more cells than the head", "totals"
+REPEATED_ORDER = "an order that the file holds twice"
 NO_DATA = (TOTALS, "no data: a remark or an explanation", "the head once more")
 """Rules for rows that were never meant as data."""
 
@@ -59,6 +61,10 @@ class RowReader:
             UnreadFileError: The user has to say something first.
         """
         texts = self._data_rows(batch)
+        if "transactions" in self.profile.tables and "order_id" in self.layout.bound:
+            once = without_repeated(texts, "order_id", list(self.layout.bound))
+            self.tally.drop(REPEATED_ORDER, texts.height - once.height)
+            texts = once
         if "media" in self.profile.tables:
             names = list(self.layout.bound)
             self.tally.alike += texts.height - texts.n_unique(subset=names)
@@ -94,7 +100,7 @@ class RowReader:
         rows = self._taken_out(texts, layout.is_total(), TOTALS)
         for name in self._sums():
             tally.sums[name] = tally.sums.get(name, 0.0) + float(
-                cells.numbers_of(rows[name], self.settled.decimal).sum()
+                cells.numbers_of(rows[name], self.settled.decimal_of(name)).sum()
             )
         return layout.picked(rows)
 
@@ -121,7 +127,7 @@ class RowReader:
 
     def _add_totals(self, rows: pl.DataFrame) -> None:
         for row in rows.select(self._sums()).iter_rows(named=True):
-            figures = {name: cells.number_in(text, self.settled.decimal) for name, text in row.items()}
+            figures = {name: cells.number_in(text, self.settled.decimal_of(name)) for name, text in row.items()}
             self.tally.totals.append({name: value for name, value in figures.items() if value is not None})
 
     # ---- from values to tables -------------------------------------------------------------------------------

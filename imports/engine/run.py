@@ -23,6 +23,8 @@ from xbopt.imports.panel import build_panel, write_panel
 from xbopt.imports.profile import Profile, TableKey
 from xbopt.imports.profile_files import load_profiles, user_folder
 from xbopt.imports.provenance import NAME, FileRecord, Note, Overlap, Privacy, Provenance, read_provenance
+from xbopt.imports.rates import MIXED, main_currency, unrated
+from xbopt.imports.refusals import RefusedFileError
 from xbopt.imports.steps.step import Prices
 from xbopt.imports.tables import TABLES, TableName
 from xbopt.imports.undescribed import undescribed
@@ -30,6 +32,10 @@ from xbopt.imports.undescribed import undescribed
 DEFAULT_K = 5
 PANEL = "panel.parquet"
 _MOST_PANEL_ROWS = 1_000_000
+_RATES_WANTED = (
+    "Import a file of rates with them, --rates eurofxref-hist.zip of the European Central Bank, or a table with the "
+    "columns date, currency, per_euro. To take the mean rate of each year instead: --accept mixed_currencies."
+)
 Progress = Callable[[str, int, int], None]
 
 
@@ -54,6 +60,12 @@ class ImportResult:
     key_file: Path | None = None
     key_is_new: bool = False
     saved_profile: Path | None = None
+
+    @property
+    def main_currency(self) -> str | None:
+        """The currency of most lines of orders in the folder."""
+        orders = self.folder / "transactions.parquet"
+        return main_currency({"transactions": pl.scan_parquet(orders)}) if orders.is_file() else None
 
     def to_frame(self) -> pl.DataFrame:
         """One row a file: its format, rows read and kept, period, currencies and zones."""
@@ -108,7 +120,7 @@ def import_files(
         prices: Whether prices contain the tax, where a file does not say it.
         rates: A file of exchange rates, imported as well.
         key: File with the key of the pseudonyms; the user's own where left out.
-        k: Fewest customers that share a region; 0 leaves regions as they are.
+        k: Fewest customers that share a region, a discount code or a text of goods; 0 leaves them as they are.
         channels: Channel by the start of a campaign's name, or by platform.
         decimal: Decimal sign, where nothing in a file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
@@ -164,7 +176,7 @@ def import_files(
                 parts.setdefault(table, []).append((f"{record.profile}:{record.sha256[:8]}", part))
         if on_progress is not None:
             on_progress("", len(listed), len(listed))
-        provenance = _write(folder, parts, before, records, lazy_key, k)
+        provenance = _write(folder, parts, before, records, lazy_key, k, accepts=MIXED in answers.accept)
     return ImportResult(
         folder=folder, files=tuple(records), repeated=tuple(repeated), provenance=provenance, saved_profile=saved,
         key_file=lazy_key.made.file if lazy_key.made else None, key_is_new=bool(lazy_key.made and lazy_key.made.is_new),
@@ -237,17 +249,19 @@ def _write(
     records: Sequence[FileRecord],
     key: _LazyKey,
     k: int,
+    *,
+    accepts: bool,
 ) -> Provenance:
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
-    emptied, small = 0, ()
+    emptied, renamed, small = 0, 0, ()
     for table, of_table in parts.items():
         once = counted_once(table, of_table)
         overlaps += once.overlaps
         rows = once.rows
         if table == "transactions" and k > 1:
             done = coarsened(rows, k)
-            rows, emptied, small = done.rows, done.emptied, done.small_countries
+            rows, emptied, renamed, small = done.rows, done.emptied, done.renamed, done.small_countries
         tables[table] = rows
     counts: dict[TableName, int] = {
         name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
@@ -259,6 +273,10 @@ def _write(
             "key file of then (--key-file), or import into a new folder."
         )
     panel, notes = _panel(tables, counts)
+    if (lacking := unrated(tables)) is not None:
+        if not accepts and not before.accepts_mixed:
+            raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
+        notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
     provenance = Provenance(
         files=(*before.files, *records),
         tables={str(name): rows for name, rows in counts.items()},
@@ -268,6 +286,7 @@ def _write(
             key_fingerprint=fingerprint,
             k=k,
             rows_coarsened=before.privacy.rows_coarsened + emptied,
+            texts_replaced=before.privacy.texts_replaced + renamed,
             small_countries=small,
         ),
     )
@@ -290,7 +309,7 @@ def _panel(
         said = f"No panel is written for more than {_MOST_PANEL_ROWS:,} lines of orders; xbopt calibrate makes its own."
         return None, (Note(code="no_panel", message=said),)
     try:
-        made = build_panel({name: rows.collect() for name, rows in tables.items()})
+        made = build_panel({name: rows.collect() for name, rows in tables.items()}, currency=main_currency(tables))
     except UsageError as error:
         return None, (Note(code="no_panel", message=f"No panel was made of these tables. {error}"),)
     return made.frame, tuple(Note(code=note.code, message=note.sentence, rows=note.count) for note in made.notes)

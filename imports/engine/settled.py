@@ -1,5 +1,6 @@
 """What is settled once for a whole file: its decimal sign, the order of day and month, the signs of money."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -22,6 +23,8 @@ _ORDER_BY_CURRENCY: Mapping[str, str] = {
         "DD/MM/YYYY",
     ),
 }
+_STRAY = 0.01
+"""So small a part of a column's cells may have another decimal sign; they count as unknown."""
 _SERIALS = frozenset({"days since 1900", "days since 1904"})
 
 
@@ -30,16 +33,22 @@ class Settled:
     """How the cells of a file are to be read.
 
     Attributes:
-        decimal: The decimal sign.
+        decimal: The decimal sign of most columns.
+        decimals: That of columns that have another one throughout, as where a spreadsheet took a part for texts.
         dates: The form of each field of days or times.
         currency: The currency that signs in the amounts prove; None where they prove none.
         assumed: What was assumed for it, as sentences.
     """
 
     decimal: Decimal
+    decimals: Mapping[str, Decimal]
     dates: Mapping[str, DateForm]
     currency: str | None
     assumed: tuple[str, ...] = ()
+
+    def decimal_of(self, name: str) -> Decimal:
+        """The decimal sign of a field's column."""
+        return self.decimals.get(name, self.decimal)
 
 
 @dataclass(slots=True)
@@ -49,7 +58,7 @@ class Survey:
     profile: Profile
     separator: str | None
     today: date
-    decimals: set[str] = field(default_factory=set[str])
+    decimals: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     signs: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
     days: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     halves: bool = False
@@ -62,17 +71,17 @@ class Survey:
             if column.kind in NUMBER_KINDS:
                 unplain = rows[name].drop_nulls().unique()
                 pointed = unplain.str.contains(r"^[+-]?\d+\.(\d{1,2}|\d{4,})$")
-                if pointed.any():
-                    self.decimals.add(".")
+                seen = self.decimals.setdefault(name, Counter())
+                seen["."] += int(pointed.sum())
                 for text in unplain.filter(~pointed & ~unplain.str.contains(r"^[+-]?\d+$")).to_list():
-                    self.decimals.add(str(decimal_evidence(text)))
+                    seen[str(decimal_evidence(text))] += 1
                     if column.kind == "money" and (codes := currencies_of(text)):
                         self.signs.add(codes)
             elif column.kind in ("date", "time"):
                 self.halves = self.halves or bool(rows[name].str.contains(r"(?i)\d\s*[ap]\.?m\.?\b").any())
                 self.days.setdefault(name, set()).update(day_texts(rows[name]).drop_nulls().unique().to_list())
         one_form = all(len(self._forms(texts)) <= 1 for texts in self.days.values())
-        return one_form and (self.profile.decimal is not None or "." in self.decimals)
+        return one_form and (self.profile.decimal is not None or any(seen["."] for seen in self.decimals.values()))
 
     def _forms(self, texts: Iterable[str]) -> Sequence[DateForm]:
         return possible_forms(sorted(texts), FIRST_DAY, self.today + timedelta(days=1))
@@ -88,8 +97,10 @@ class Survey:
         """
         assumed: list[str] = []
         proven = self._currency(file)
+        main, others = (".", {}) if machine_numbers else self._decimals(file, decimal, assumed)
         return Settled(
-            decimal="." if machine_numbers else self._decimal(file, decimal, assumed),
+            decimal=main,
+            decimals=others,
             dates={name: self._date_form(file, name, currency or proven, dates, assumed) for name in self.days},
             currency=proven,
             assumed=tuple(assumed),
@@ -109,12 +120,42 @@ class Survey:
             )
         return next(iter(common)) if len(common) == 1 else None
 
-    def _decimal(self, file: str, asked: str | None, assumed: list[str]) -> Decimal:
+    def _decimals(self, file: str, asked: str | None, assumed: list[str]) -> tuple[Decimal, Mapping[str, Decimal]]:
+        """The decimal sign of the file, and that of columns that have another one throughout."""
         if self.profile.decimal is not None:
-            return self.profile.decimal
-        if self.decimals & {".", ","}:
-            return "," if "," in self.decimals and "." not in self.decimals else "."
-        if "open" not in self.decimals:
+            return self.profile.decimal, {}
+        signs: dict[str, Decimal] = {}
+        for name, seen in self.decimals.items():
+            points, commas = seen["."], seen[","]
+            if min(points, commas) > _STRAY * (points + commas):
+                raise self._mixed(file, (name,))
+            if points + commas:
+                signs[name] = "." if points > commas else ","
+        commas = [name for name, sign in signs.items() if sign == ","]
+        main: Decimal = "," if 2 * len(commas) > len(signs) else "."
+        others = {name: sign for name, sign in signs.items() if sign != main}
+        if not signs:
+            return self._open_decimal(file, asked, assumed), {}
+        if others:
+            undecided = [name for name, seen in self.decimals.items() if seen["open"] and name not in signs]
+            if undecided:
+                raise self._mixed(file, (*undecided, *others))
+            names = {".": "a decimal point", ",": "a decimal comma"}
+            assumed.append(
+                f"Numbers in {', '.join(others)} have {names['.' if main == ',' else ',']}, all others {names[main]}."
+            )
+        return main, others
+
+    def _mixed(self, file: str, names: Iterable[str]) -> RefusedFileError:
+        return RefusedFileError(
+            file,
+            "mixed_numbers",
+            f"In {', '.join(names)} some numbers have a decimal comma and others a decimal point, as when a "
+            "spreadsheet saved the file again. Export it anew, and do not open it in a spreadsheet before.",
+        )
+
+    def _open_decimal(self, file: str, asked: str | None, assumed: list[str]) -> Decimal:
+        if not any(seen["open"] for seen in self.decimals.values()):
             return "."
         if asked is not None:
             return "," if asked == "," else "."

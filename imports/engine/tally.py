@@ -18,13 +18,14 @@ class Tally:
         notes: Rows that a note holds for, by code and sentence; 0 where it is about the whole file.
         traps: Rows of each trap of the profile.
         unread: Cells that could not be read, by field.
+        other_sign: Of these, numbers by the other decimal sign.
         unknown_values: Cells whose value the profile's list does not have, by field.
         totals: Figures of each row of totals, by field.
         sums: Sums of the rows, by field.
         declared: How many rows the file says that it has.
         short_at_end: Whether the last row has fewer cells than the head.
         short: How many rows have fewer.
-        e_mails: Texts that were emptied because an address stood in them.
+        contacts: Texts that were emptied, and ids replaced, because an address or telephone number stood in them.
         damaged: Texts whose letters were damaged by a wrong encoding.
         alike: Rows of media that are alike in every column that is read, and say something.
         first: First day.
@@ -41,13 +42,14 @@ class Tally:
     traps: Counter[int] = field(default_factory=Counter[int])
     unread: Counter[str] = field(default_factory=Counter[str])
     cells: Counter[str] = field(default_factory=Counter[str])
+    other_sign: Counter[str] = field(default_factory=Counter[str])
     unknown_values: Counter[str] = field(default_factory=Counter[str])
     totals: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
     sums: dict[str, float] = field(default_factory=dict[str, float])
     declared: int | None = None
     short_at_end: bool = False
     short: int = 0
-    e_mails: int = 0
+    contacts: int = 0
     damaged: int = 0
     alike: int = 0
     first: date | None = None

@@ -13,6 +13,15 @@ from xbopt.imports.engine.tally import Tally
 from xbopt.imports.profile import Profile, TableKey, Target
 from xbopt.imports.refusals import UnreadFileError
 
+_ALIKE = (
+    "Lines that are alike another one of their order in every column that is read are kept: shops write a line for "
+    "each engraving or discount. If yours writes lines down twice, say alike_lines: copies in a format of your own."
+)
+_COPIES = (
+    "Lines that are alike another one of their order are copies of it in this format; they have its number, and xbopt "
+    "calibrate counts them once."
+)
+
 
 def expression(text: str) -> pl.Expr:
     """A profile's expression.
@@ -82,7 +91,7 @@ class TargetMaker:
         filled: dict[str, pl.Expr] = {"source": pl.lit(source)}
         if table == "transactions":
             filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
-            filled["line"] = pl.col("line").fill_null(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("order_id"))
+            rows = self._with_lines(rows)
             has_status = "status" in self.filled_columns(table)
             filled["status"] = pl.col("status").fill_null("pending" if has_status else "sold")
         if table == "refunds":
@@ -105,6 +114,25 @@ class TargetMaker:
                 seen.update(rows[name].drop_nulls().unique().to_list())
         return rows
 
+    def _with_lines(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Number the lines of each order as they stand; copies of a line have its number."""
+        if rows["line"].null_count() == 0:
+            return rows
+        same = [
+            name for name in rows.columns if name not in ("line", "source") and rows[name].null_count() < rows.height
+        ]
+        rows = rows.with_columns(
+            line=pl.col("line").fill_null(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("order_id"))
+        )
+        alike = rows.height - rows.n_unique(subset=same)
+        if not alike:
+            return rows
+        if self.profile.alike_lines == "copies":
+            self.tally.note("alike_lines_once", _COPIES, alike)
+            return rows.with_columns(line=pl.col("line").first().over(same))
+        self.tally.note("alike_lines", _ALIKE, alike)
+        return rows
+
     def filled_columns(self, table: TableKey) -> set[str]:
         """The columns of a table that the file or its format fills."""
         return {*self.profile.tables[table].columns, *Layout(self.opened).bound}
@@ -124,12 +152,12 @@ class TargetMaker:
     def _check_zone(self, rows: pl.DataFrame) -> None:
         if "zone" not in rows.columns or not rows["zone"].null_count():
             return
-        question = f" {self.profile.zone_question}." if self.profile.zone_question else ""
+        question = f": {self.profile.zone_question}" if self.profile.zone_question else ""
         raise UnreadFileError(
             self.opened.source.name,
             "missing_zone",
             "It does not say in which time zone its days are. Say it, as in --zone Europe/Berlin; the account's or "
-            f"shop's settings name it.{question}",
+            f"shop's settings name it{question}.",
         )
 
     def _check_currency(self, table: TableKey, rows: pl.DataFrame) -> None:

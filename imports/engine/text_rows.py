@@ -178,4 +178,6 @@ def fast_rows(
 def check_delimiters(source: Source, found: Sequence[Start]) -> None:
     """Raise where a text cannot be split at all."""
     if not found:
-        raise UnreadFileError(source.name, "no_table", "This is no table: its cells cannot be told apart.")
+        raise UnreadFileError(
+            source.name, "no_table", "This is no table: its cells cannot be told apart. Export it as CSV."
+        )

@@ -85,7 +85,7 @@ class ValueReader:
         offsets: pl.Series | None = None
         for name, column in self.profile.fields.items():
             if name not in bound:
-                values[name] = _constant(column, texts.height, self.settled)
+                values[name] = _constant(column, texts.height)
             elif column.kind == "time":
                 moments = cells.times_of(texts[name], self.settled.dates[name])
                 values[name] = moments["time"]
@@ -111,8 +111,11 @@ class ValueReader:
             self.tally.unknown_values[name] += int(unknown.sum())
             texts = meanings
         if kind in cells.NUMBER_KINDS:
-            numbers = cells.numbers_of(texts, self.settled.decimal)
+            sign = self.settled.decimal_of(name)
+            numbers = cells.numbers_of(texts, sign)
             self._count_unread(name, texts, numbers)
+            unread = texts.set(numbers.is_not_null(), None)
+            self.tally.other_sign[name] += cells.numbers_of(unread, "," if sign == "." else ".").count()
             numbers = numbers * column.factor if column.factor != 1.0 else numbers
             return numbers.abs() if column.sign == "positive" else -numbers if column.sign == "negated" else numbers
         if kind == "date":
@@ -132,7 +135,9 @@ class ValueReader:
         if kind == "flag":
             return cells.flags_of(texts)
         if kind == "currency":
-            return texts.str.to_uppercase()
+            codes = cells.by_text(texts, cells.currency_code, pl.String)
+            self._count_unread(name, texts, codes)
+            return codes
         if kind == "id":
             if texts.str.contains(cells.RUINED_ID).any() and "ruined_ids" not in self.answers.accept:
                 raise RefusedFileError(
@@ -144,9 +149,16 @@ class ValueReader:
             texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
-        texts, emptied = cells.without_e_mails(texts)
-        self.tally.e_mails += emptied
-        return texts
+        personal = cells.has_contact(texts) if kind != "id" else texts.str.contains(cells.E_MAIL).fill_null(value=False)
+        if not personal.any():
+            return texts
+        self.tally.contacts += int(personal.sum())
+        # Rows are joined by ids, so that these get another name and are not emptied.
+        return (
+            texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
+            if kind == "id"
+            else texts.set(personal, None)
+        )
 
     def header(self, name: str) -> str:
         """The header of a field's column; the field's name where the file has none."""
@@ -199,12 +211,12 @@ class ValueReader:
         return rows.with_columns(pl.col("currency").fill_null(pl.lit(whole, dtype=pl.String())))
 
 
-def _constant(column: ProfileField, height: int, settled: Settled) -> pl.Series:
+def _constant(column: ProfileField, height: int) -> pl.Series:
     """The same value in every row; unknown where the profile gives none."""
     kind = _KINDS.get(column.kind, pl.String())
     value: object = column.constant
     if column.kind in cells.NUMBER_KINDS:
-        value = cells.number_in(column.constant, settled.decimal)
+        value = cells.number_in(column.constant, ".")
     return pl.Series([value], dtype=kind).new_from_index(0, height)
 
 

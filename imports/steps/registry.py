@@ -6,7 +6,7 @@ from xbopt.imports.steps.json_rows import sessions_of_events, sum_of_refunds
 from xbopt.imports.steps.shopify import shopify_order_money
 from xbopt.imports.steps.step import Step
 from xbopt.imports.steps.taxes import tax_by_answer, tax_by_rate
-from xbopt.imports.steps.wide import unpivot_currencies
+from xbopt.imports.steps.wide import unpivot_currencies, unpivot_feedback
 
 STEPS: Mapping[str, Step] = {
     step.__name__: step
@@ -17,5 +17,6 @@ STEPS: Mapping[str, Step] = {
         tax_by_answer,
         tax_by_rate,
         unpivot_currencies,
+        unpivot_feedback,
     )
 }

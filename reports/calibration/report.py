@@ -129,11 +129,14 @@ def build_calibration_report(
 
 def _quality(calibration: Calibration) -> Table:
     rows: list[tuple[str | float | None, ...]] = []
+    note = "Sales without a customer count for demand, prices and regions, not for customers."
     if (cleaned := calibration.cleaned) is not None:
         known = cleaned.transactions
         rows.append(("Kept: sales to known customers", known.height, float(known["net_revenue"].sum())))
         rows += [(rule_words(count.rule), count.rows, count.value) for count in cleaned.counts if count.rows]
         rows.append(("Read", cleaned.rows_in, None))
+        if alike := cleaned.alike_sales:
+            note += f" {alike:,} sales are alike another line of their order but for its number; each counts."
     return Table(
         key="quality",
         title="What became of the lines of orders",
@@ -144,7 +147,7 @@ def _quality(calibration: Calibration) -> Table:
         ),
         rows=tuple(rows),
         last_is_total=bool(rows),
-        note="Sales without a customer count for demand, prices and regions, not for customers.",
+        note=note,
     )
 
 

@@ -71,6 +71,18 @@ def _held(finding: Finding, numbers: NumberFormat) -> str:
     )
 
 
+def _second_orders(finding: Finding, numbers: NumberFormat) -> str:
+    parts = tuple(
+        f"{name} {numbers.share(finding.figures[f'types_{n}'])}, seen {numbers.share(finding.figures[f'seen_{n}'])}"
+        for n, name in enumerate(finding.subjects)
+    )
+    return (
+        f"Second orders within 90 days are not as the customer types say: {_listed(parts)}. Types order by chance; "
+        "customers who keep a rhythm, or leave when they have bought, do otherwise. What a new customer brings in the "
+        "first months is off by as much."
+    )
+
+
 _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     "no_media": lambda _f, _n: (
         "No advertising is in these data. What media cost and bring is taken over and nothing of it measured (evidence "
@@ -132,6 +144,7 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         f"{n.count(f.figures['played'])}: two years at most, and none of the first part, in which nobody can tell old "
         "customers from new ones."
     ),
+    "second_orders_differ": _second_orders,
     "panel_note": lambda f, _n: f.subjects[0],
     "panel_alone": lambda f, _n: (
         f"The data are a panel without orders: prices, costs and how often customers come back are those of "

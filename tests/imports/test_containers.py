@@ -79,7 +79,7 @@ def imported(tmp_path: Path, content: bytes, name: str = "any.csv") -> pl.DataFr
     path.write_bytes(content)
     import_files(
         [path], into=tmp_path / "data", columns=ROLES, currency="EUR", zone="UTC", today=date(2026, 11, 28),
-        key=tmp_path / "key",
+        key=tmp_path / "key", k=0,
     )  # fmt: skip
     found = read_data_folder(tmp_path / "data").table("transactions")
     assert found is not None

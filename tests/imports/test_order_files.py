@@ -77,7 +77,9 @@ def test_an_amazon_price_is_of_the_line_and_other_shops_orders_are_left_out(impo
         "302-3\t2026-09-03T08:14:00+00:00\tShipped - Delivered to Buyer\tAmazon.com\tLamp\t"
         "L\t1\tUSD\t100.00\t8.00\t\tUS\r\n"
     )
-    made = importing(text, name="orders.txt", encoding="cp1252")
+    with pytest.raises(RefusedFileError, match="EUR, USD"):
+        importing(text, name="orders.txt", encoding="cp1252")
+    made = importing(text, name="orders.txt", encoding="cp1252", k=0, accept=["mixed_currencies"])
     assert made.rows("transactions", "order_id", "place", "product", "unit_price", "net_revenue", "currency") == [
         ("302-1", "Amazon.de", "Lampe für Küche", 59.5, pytest.approx(100.0), "EUR"),
         ("302-3", "Amazon.com", "Lamp", 100.0, 100.0, "USD"),
@@ -88,7 +90,7 @@ def test_an_amazon_price_is_of_the_line_and_other_shops_orders_are_left_out(impo
 
 def test_a_japanese_amazon_file_is_read_as_it_is_written(importing: Importing) -> None:
     line = "250-1\t2026-09-03T08:14:00+00:00\tShipped\tAmazon.co.jp\tランプ、木\tL\t1\tJPY\t1100\t100\t\tJP\r\n"
-    made = importing(AMAZON + line, name="orders.txt", encoding="cp932")
+    made = importing(AMAZON + line, name="orders.txt", encoding="cp932", k=0)
     assert made.rows("transactions", "product", "net_revenue") == [("ランプ、木", pytest.approx(1000.0))]
 
 
@@ -212,7 +214,7 @@ def test_orders_of_woocommerce_in_german_and_from_its_interface(importing: Impor
         "Verkaufte Artikel,Gutschein(e),Nettoumsatz\n"
         '"2026-09-03 10:14:00",3101,"€54.00",abgeschlossen,"A Käufer",neu,"2\u00d7 Lampe",2,,54\n'
     )
-    made = importing(text, currency="EUR", zone="Europe/Berlin")
+    made = importing(text, currency="EUR", zone="Europe/Berlin", k=0)
     assert made.rows("transactions", "order_id", "status", "is_new", "product") == [
         ("3101", "sold", True, "2\u00d7 Lampe")
     ]

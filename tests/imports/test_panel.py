@@ -144,3 +144,17 @@ def test_row_order_does_not_matter_and_the_file_is_a_panel(tmp_path: Path) -> No
 def test_no_orders_give_no_panel_but_a_refusal() -> None:
     with pytest.raises(UsageError, match="no panel"):
         build_panel({"transactions": table("transactions", [line(MONDAY, "1", status="cancelled")])})
+
+
+def test_refunds_without_a_country_go_where_their_order_went_or_are_shared_and_told() -> None:
+    sold = table("transactions", [line(MONDAY, "1"), line(MONDAY, "2", country="FR"), line(TUESDAY, "3", country="FR")])
+    back = {"currency": "EUR", "dated_by": "refund", "date": TUESDAY}
+    refunds = table(
+        "refunds",
+        [{**back, "order_id": "2", "amount": 4.0}, {**back, "amount": 3.0}, {**back, "amount": 5.0, "country": "DE"}],
+    )
+    built = build_panel({"transactions": sold, "refunds": refunds})
+    by_region = dict(built.frame.group_by("region").agg(pl.col("refunds").sum()).iter_rows())
+    # Order 2 went to FR; one of three orders went to DE.
+    assert by_region == {"DE": pytest.approx(6.0), "FR": pytest.approx(6.0)}
+    assert [(note.code, note.count) for note in built.notes] == [("refunds_shared", 1)]

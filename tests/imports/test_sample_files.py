@@ -62,7 +62,7 @@ def test_woocommerce_orders(sample: Samples) -> None:
 
 
 def test_amazon_orders(sample: Samples) -> None:
-    made = sample("platform_samples/amazon_all_orders.txt")
+    made = sample("platform_samples/amazon_all_orders.txt", k=0)
     assert made.rows("transactions", "place", "status", "quantity", "unit_price", "discount", "country") == [
         ("Amazon.de", "sold", 2.0, 20.0, 4.0, "DE"),
         ("Amazon.de", "sold", 1.0, 20.0, None, "DE"),
@@ -159,7 +159,12 @@ def test_exchange_rates_are_the_same_from_the_archive_and_from_parquet(sample: S
         ("tiktok_campaign_country_report_data.csv", {"currency": "USD", "zone": "UTC"}, 10, "country"),
         ("tiktok_campaign_report_hourly_data.csv", {"currency": "USD", "zone": "UTC"}, 4, "hour"),
         ("microsoft_ads_campaign_performance_daily_report_data.csv", {"zone": "UTC"}, 2630, "campaign"),
-        ("microsoft_ads_geographic_performance_daily_report_data.csv", {"zone": "UTC"}, 10, "country"),
+        (
+            "microsoft_ads_geographic_performance_daily_report_data.csv",
+            {"zone": "UTC", "accept": ["mixed_currencies"]},
+            10,
+            "country",
+        ),
         ("amazon_ads_campaign_level_report_data.csv", {"zone": "UTC"}, 10, "campaign"),
     ],
 )

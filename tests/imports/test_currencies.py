@@ -1,0 +1,101 @@
+"""Money in several currencies: rates, or a refusal that says how to give them, in one file or over several."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from xbopt.calibration.scenario.calibrate import calibrate
+from xbopt.core.errors import CalibrationError
+from xbopt.imports.data_folder import read_data_folder
+from xbopt.imports.engine.run import ImportResult, import_files
+from xbopt.imports.refusals import RefusedFileError
+from xbopt.reports.imports import next_step
+
+ORDERS = "Order,Day,Sku,Pieces,Price,Money,Land\n" + "".join(
+    f"{n},2026-09-{n:02d},MUG,1,10.00,{'EUR' if n % 3 else 'USD'},DE\n" for n in range(1, 29)
+)
+ROLES = {
+    "order_id": "Order", "date": "Day", "sku": "Sku", "quantity": "Pieces", "unit_price": "Price", "country": "Land",
+}  # fmt: skip
+IN_FILE = {**ROLES, "currency": "Money"}
+MEDIA = "Day,Campaign,Cost\n" + "".join(f"2026-09-{n:02d},Brand,2.00\n" for n in range(1, 29))
+MEDIA_ROLES = {"date": "Day", "campaign": "Campaign", "spend": "Cost"}
+BACK = "Day,Order,Paid back\n2026-09-20,5,10.00\n"
+BACK_ROLES = {"date": "Day", "order_id": "Order", "amount": "Paid back"}
+RATES = "date,currency,per_euro\n" + "".join(f"2026-09-{n:02d},USD,1.25\n" for n in range(1, 29))
+
+
+def given(tmp_path: Path, text: str, roles: dict[str, str], **options: object) -> ImportResult:
+    """Import a file into ``data``."""
+    file = tmp_path / f"{abs(hash(text))}.csv"
+    file.write_text(text, encoding="utf-8")
+    plain: dict[str, object] = {"into": tmp_path / "data", "key": tmp_path / "key", "zone": "UTC", "columns": roles}
+    return import_files([file], **{**plain, **options})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def rates(tmp_path: Path) -> Path:
+    file = tmp_path / "rates.csv"
+    file.write_text(RATES, encoding="utf-8")
+    return file
+
+
+def test_orders_in_two_currencies_want_rates_and_are_added_up_by_them(tmp_path: Path, rates: Path) -> None:
+    with pytest.raises(RefusedFileError, match=r"EUR, USD.*USD against EUR.*--rates") as caught:
+        given(tmp_path, ORDERS, IN_FILE)
+    assert caught.value.code == "mixed_currencies"
+    assert not (tmp_path / "data").exists()
+    given(tmp_path, ORDERS, IN_FILE, rates=rates)
+    result = given(tmp_path, MEDIA, MEDIA_ROLES, currency="EUR")
+    # 19 orders of 10 EUR, and 9 of 10 USD at 1.25.
+    panel = pl.read_parquet(tmp_path / "data" / "panel.parquet")
+    assert panel["net_revenue"].sum() == pytest.approx(190.0 + 90.0 / 1.25)
+    assert "--currency EUR" in next_step(result)
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"), [(MEDIA, MEDIA_ROLES), (BACK, BACK_ROLES), (ORDERS.replace("\n1", "\nB1"), ROLES)]
+)
+def test_a_second_file_in_another_currency_wants_rates(
+    tmp_path: Path, rates: Path, text: str, roles: dict[str, str]
+) -> None:
+    given(tmp_path, ORDERS, ROLES, currency="EUR")
+    with pytest.raises(RefusedFileError, match="--rates"):
+        given(tmp_path, text, roles, currency="USD")
+    given(tmp_path, text, roles, currency="USD", rates=rates)
+
+
+def test_rates_that_end_too_early_are_no_rates(tmp_path: Path, rates: Path) -> None:
+    rates.write_text("\n".join(RATES.splitlines()[:10]) + "\n", encoding="utf-8")
+    # The last rate is of the 9th and holds for ten days.
+    with pytest.raises(RefusedFileError, match="from 2026-09-21 to 2026-09-27"):
+        given(tmp_path, ORDERS, IN_FILE, rates=rates)
+
+
+def test_mean_rates_of_years_can_be_accepted_and_stay_so(tmp_path: Path) -> None:
+    given(tmp_path, ORDERS, IN_FILE, accept=["mixed_currencies"])
+    result = given(tmp_path, MEDIA, MEDIA_ROLES, currency="EUR")
+    assert any(note.message.startswith("Accepted") for note in result.provenance.notes)
+
+
+def test_cancelled_orders_of_another_currency_need_no_rate(tmp_path: Path) -> None:
+    text = (
+        ORDERS.replace(",Land", ",Land,State")
+        .replace(",USD,DE", ",USD,DE,cancelled")
+        .replace(",EUR,DE", ",EUR,DE,paid")
+    )
+    given(tmp_path, text, {**IN_FILE, "status": "State"})
+
+
+def test_folders_in_two_currencies_want_rates_too(tmp_path: Path, rates: Path) -> None:
+    given(tmp_path, ORDERS, ROLES, currency="EUR", into=tmp_path / "a")
+    given(tmp_path, MEDIA, MEDIA_ROLES, currency="USD", into=tmp_path / "b")
+    both = [tmp_path / "a", tmp_path / "b"]
+    with pytest.raises(CalibrationError, match=r"eurofxref-hist.zip -o .*a .*per_euro"):
+        calibrate(both)
+    import_files([rates], into=tmp_path / "a", key=tmp_path / "key")
+    assert read_data_folder(both).table("rates") is not None
+    # Twenty-eight orders are too few for a market, and no longer for want of rates.
+    with pytest.raises(CalibrationError, match="No country has"):
+        calibrate(both)
