@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -111,19 +111,19 @@ def play_worlds(
         PolicyError: The policy's probabilities are no distribution.
         DecisionError: The policy's decision has a wrong shape, or values that are no numbers.
     """
-    scenario = market.scenario
+    scenario, is_blind = market.scenario, isinstance(policy, BlindPolicy)
     run = MarketRun(
         market,
         worlds=worlds,
         seed=seed,
         world_seed=world_seed,
         expected=expected,
-        compared=not isinstance(policy, BlindPolicy),
+        compared=not is_blind,
         believed=believed,
     )
     chooser = Chooser(market, policy, seed=seed, worlds=worlds)
     for day in range(scenario.days):
-        decision, choice = chooser.decide(run.observe())
+        decision, choice = chooser.decide(cast("Observation", run.morning()) if is_blind else run.observe())
         outcome = run.play(decision)
         for recorder in recorders:
             recorder.record(day, outcome, choice)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from xbopt.agents.planner.blocks import Resolution
 from xbopt.core.decisions.plan import ScheduledPolicy
+from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 _MANY_CELLS = 2500
 
 
+@once_a_market
 def average_plan(market: MarketParameters) -> "CampaignPlan":
-    """The plan for the average market, by weeks; by four weeks where that would be many cells."""
+    """The plan for the average market, by weeks; by four weeks where that would be many cells. It is searched once."""
     # The solver takes a moment to load, and only those who plan should wait for it.
     from xbopt.agents.planner.campaign import plan_campaign
 

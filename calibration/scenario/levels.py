@@ -17,10 +17,10 @@ from xbopt.agents.policies import built_in_policy
 from xbopt.calibration.customers.lifecycle import KnownBucket
 from xbopt.calibration.scenario.draft import Draft, Plain, Source, rounded
 from xbopt.core.arrays import FloatArray
+from xbopt.core.decisions.policy import Morning
 from xbopt.core.documents.document import Document
 from xbopt.core.scenario.build import build_scenario
 from xbopt.core.scenario.loading import check_document
-from xbopt.env.observation import RecentResults, observe
 from xbopt.simulator.build import build_market
 from xbopt.simulator.history import initial_state
 from xbopt.simulator.step import play_day
@@ -280,13 +280,13 @@ def _play(replay: Draft, days: int) -> tuple[FloatArray, FloatArray, FloatArray]
     """
     market = build_market(build_scenario(check_document(Document(data=replay.data)), None))
     policy = built_in_policy("baseline", market)
-    state, recent = initial_state(market, 1), RecentResults.empty(market, 1)
+    state = initial_state(market, 1)
     first, again = np.zeros(state.customers.shape[1:3]), np.zeros(state.customers.shape[1:3])
     prospect_days = np.zeros_like(first)
     for day in range(days):
         prospect_days += state.customers[0, ..., 0] * market.calendar.demand[day][:, None]
-        outcome, state = play_day(market, average_world(), state, policy.decide(observe(market, state, recent)), None)
-        recent = recent.after(outcome)
+        morning = Morning(day=day, days=days, remaining=state.remaining)
+        outcome, state = play_day(market, average_world(), state, policy.decide(morning), None)
         first += outcome.orders[0, ..., 0]
         again += outcome.orders[0, ..., 1:].sum(axis=-1)
     document = market.scenario.document

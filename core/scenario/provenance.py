@@ -72,6 +72,7 @@ def provenance_of(document: ScenarioDocument, path: str) -> Provenance | None:
     return _best(_entries(document), _steps_with_ids(document, parse_pattern(path)))
 
 
+@lru_cache(maxsize=65_536)
 def parse_pattern(pattern: str) -> tuple[str, ...]:
     """The steps of a dotted path or pattern; an index may stand in brackets as well."""
     return tuple(step.strip("\"'") for step in re.split(r"[.\[\]]+", pattern) if step)

@@ -113,7 +113,8 @@ def test_it_is_worked_out_once_whatever_the_limits(market):
     limits = replace(scenario.limits, total_base=7.0)
     other = replace(market, scenario=replace(scenario, limits=limits))
     assert carried_beyond(other) is carried_beyond(market)
-    assert carried_beyond(replace(market, orders=replace(market.orders))) is not carried_beyond(market)
+    dearer = replace(market, orders=replace(market.orders, cost_base=1.1 * market.orders.cost_base))
+    assert carried_beyond(dearer) is not carried_beyond(market)
 
 
 def test_media_go_on_only_as_far_as_they_pay():

@@ -26,7 +26,7 @@ from xbopt.env.policy_contract import check_policy
 from xbopt.simulator.build import build_market
 
 SHORT = ["horizon.days=21", "plan.discounts[0].start=2026-10-06", "plan.discounts[0].end=2026-10-08"]
-QUICK = {"encoding": "tactics", "test_worlds": 0, "worlds": 8, "validation_worlds": 4, "evaluate_every": 1}
+QUICK = {"encoding": "tactics", "test_worlds": 0, "worlds": 4, "validation_worlds": 2, "evaluate_every": 1}
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_dearer_money_moves_choices_to_less_of_it(market, context):
 def test_every_agent_trains_saves_and_loads(scenario, market, agent, tmp_path):
     summary = train(scenario, agent, tmp_path / "run", steps=1, seed=2, plan="baseline", options=QUICK)
     assert summary.stopped == "steps"
-    assert summary.steps == 8 * 3 * 2  # worlds, mornings, and with tactics and with the plan
+    assert summary.steps == 4 * 3 * 2  # worlds, mornings, and with tactics and with the plan
     policy = load_policy(RunDirectory.open(tmp_path / "run").policy, market)
     assert policy.name == agent
     observation = MarketRun(market, worlds=np.arange(2), seed=0).observe()
@@ -198,8 +198,8 @@ def test_a_run_that_goes_on_is_the_run_without_a_break(scenario, tmp_path, evalu
         return train(scenario, "lin_ts", path, steps=steps, seed=2, plan="baseline", options=options, resume=resume)
 
     rows = go(tmp_path / "whole", 1).steps
-    go(tmp_path / "whole2", 4 * rows)
-    go(tmp_path / "whole", 4 * rows, resume=True)
+    go(tmp_path / "whole2", 3 * rows)
+    go(tmp_path / "whole", 3 * rows, resume=True)
     for name in ("bandit_0.npz", "bandit_1.npz"):
         with (
             np.load(tmp_path / "whole/checkpoints" / name) as one,

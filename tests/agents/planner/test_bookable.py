@@ -17,7 +17,8 @@ from xbopt.agents.planner.kept_limits import keeps_limits
 from xbopt.core.scenario.plan_table import account_rates, read_plan, write_plan
 from xbopt.studies.plan import play_expected
 
-BASE = {"uncertainty": {}, "horizon.days": 24, "budget.total_base": 12000}
+# Without S-curves: bookings are rounded alike whatever hill the plan stands on.
+BASE = {"uncertainty": {}, "channels.1.saturation.slope": 1.0, "horizon.days": 24, "budget.total_base": 12000}
 LOCK = {"region": "island", "segment": "adults", "channel": "social", "spend_per_day_base": 7.3}
 MINIMUM = {"region": "north", "channel": "search", "spend_per_day_base": 21.5}
 MAXIMUM = {"region": "north", "channel": "social", "spend_per_day_base": 60}
