@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import stats
 
 from xbopt.calibration.count_regression import CountFit, RegressionError, absorb, clustered_covariance, fit_counts
+from xbopt.calibration.intervals import PRIOR_ONLY, student_widening, with_prior
 from xbopt.calibration.price_cells import PriceCells, price_cells
 from xbopt.calibration.price_instruments import InstrumentCheck, check_instruments, instruments_of_cells
 from xbopt.calibration.price_lines import (
@@ -25,8 +25,6 @@ from xbopt.studies.frames import Frame, frame_of
 if TYPE_CHECKING:
     import polars as pl
 
-PRIOR_ONLY = 0.8
-"""Posterior over prior standard deviation from which on nothing was learnt."""
 _FEW_CLUSTERS = 20
 _BLOCK_WEEKS = 8
 _LEAST_MOVE = 1e-3
@@ -198,8 +196,7 @@ def estimate_elasticity(
     posterior, sd = known.mean, known.sd
     reason = fit.reason or _implausible(fit.value)
     if fit.usable and not reason:
-        weight = 1.0 / (1.0 + (fit.wide_se / known.sd) ** 2)
-        posterior, sd = weight * fit.value + (1.0 - weight) * known.mean, known.sd * np.sqrt(1.0 - weight)
+        posterior, sd = with_prior(fit.value, fit.wide_se, known.mean, known.sd)
     is_measured = fit.usable and not reason and sd <= PRIOR_ONLY * known.sd
     by_region: tuple[GroupElasticity, ...] = ()
     by_product: tuple[GroupElasticity, ...] = ()
@@ -209,9 +206,9 @@ def estimate_elasticity(
         by_product = pooled_groups(fit.fit, cells.product[fit.kept], cells.products, **drawn)
     return PriceEstimate(
         elasticity=posterior,
-        sd=float(sd),
-        low=float(posterior - 1.96 * sd),
-        high=float(posterior + 1.96 * sd),
+        sd=sd,
+        low=posterior - 1.96 * sd,
+        high=posterior + 1.96 * sd,
         status="measured" if is_measured else "prior only",
         reason=reason or ("" if is_measured else "wide"),
         from_data=fit.value,
@@ -288,12 +285,11 @@ def _fit(cells: PriceCells, instruments: FloatArray | None) -> _PriceFit:
     value, se, degrees = float(fit.coefficients[0]), float(np.sqrt(variance)), clusters - 1
     if check is not None and not check.is_weak:
         value, se, degrees = check.elasticity, check.se, check.clusters - 1
-    # The normal posterior takes a standard error as wide as Student's t makes the interval.
-    wide = se * float(stats.t.ppf(0.975, max(degrees, 1))) / 1.96
     return _PriceFit(
         value=value,
         se=se,
-        wide_se=wide,
+        # The normal posterior takes a standard error as wide as Student's t makes the interval.
+        wide_se=se * student_widening(degrees),
         of_orders=orders,
         control=control,
         clusters=clusters,

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from xbopt.calibration.count_regression import RegressionError, clustered_covariance, fit_counts
+from xbopt.calibration.intervals import PRIOR_ONLY, Interval, student_widening, with_prior
 from xbopt.calibration.promotion_weeks import PromotionWeeks
 from xbopt.calibration.time_controls import Control, control_terms, rows_with_sales, time_control
 from xbopt.core.arrays import FloatArray, IntArray
@@ -19,18 +19,8 @@ _OWN = LAGS.index(0)
 _FEWEST_STARTS, _FEWEST_WEEKS = 6, 4
 _FEW_CLUSTERS, _BLOCK_WEEKS = 20, 4
 _DRAWS = 4000
-_PRIOR_ONLY = 0.8
 
 PromotionReason = Literal["", "no_promotions", "always_on", "too_few", "collinear", "no_bump", "wide"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +36,7 @@ class PullForwardPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionProfile:
-    """A promotion of the usual depth, week by week. Sales are in units of a usual week.
+    """A promotion of the usual depth, week by week. Sales are in units of a usual week, intervals hold 95 %.
 
     Attributes:
         status: Whether the data say how much is borrowed, or all is prior.
@@ -176,21 +166,17 @@ def _profile(
         return _interval(float(value[chosen].sum()), spread[:, chosen].sum(axis=1))
 
     bump, net = figure(slice(_OWN, _OWN + 1)), figure(slice(None))
-    share = from_data = None
-    weight = 0.0
+    from_data, posterior, posterior_sd = None, prior.mean, prior.sd
     if bump.low > 0.0:
         # The bump keeps clear of 0, so its quotients have quantiles that mean something.
         borrowed = 1.0 - spread.sum(axis=1) / np.maximum(spread[:, _OWN], 1e-9)
         from_data = _interval(1.0 - net.value / bump.value, borrowed)
-        share = from_data.value
         sd = max((from_data.high - from_data.low) / (2.0 * 1.96), 1e-9)
-        weight = 1.0 / (1.0 + (sd / prior.sd) ** 2)
-    posterior = prior.mean if share is None else weight * share + (1.0 - weight) * prior.mean
-    posterior_sd = prior.sd * float(np.sqrt(1.0 - weight))
-    is_measured = posterior_sd <= _PRIOR_ONLY * prior.sd
+        posterior, posterior_sd = with_prior(from_data.value, sd, prior.mean, prior.sd)
+    is_measured = posterior_sd <= PRIOR_ONLY * prior.sd
     return PromotionProfile(
         status="measured" if is_measured else "prior only",
-        reason="" if is_measured else ("no_bump" if share is None else "wide"),
+        reason="" if is_measured else ("no_bump" if from_data is None else "wide"),
         starts=starts,
         depth=depth,
         lags=tuple(figure(slice(k, k + 1)) for k in range(len(LAGS))),
@@ -241,8 +227,7 @@ def _draws(mean: FloatArray, covariance: FloatArray, clusters: int, seed: int) -
     rng = named_generator(seed, "promotion_profile")
     values, vectors = np.linalg.eigh(covariance)
     normal = rng.standard_normal((_DRAWS, len(mean))) * np.sqrt(np.maximum(values, 0.0))
-    wide = float(stats.t.ppf(0.975, max(clusters - 1, 1))) / 1.96
-    return mean + wide * normal @ vectors.T
+    return mean + student_widening(clusters - 1) * normal @ vectors.T
 
 
 def _interval(value: float, draws: FloatArray) -> Interval:

@@ -20,8 +20,9 @@ from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, gammaln, logit
 from scipy.stats import norm
 
-from xbopt.calibration.customers.intervals import Interval, inverse_information, need_repeaters
+from xbopt.calibration.customers.intervals import inverse_information, need_repeaters
 from xbopt.calibration.customers.purchases import RepeatSummary
+from xbopt.calibration.intervals import Interval
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import CalibrationError
 

@@ -26,8 +26,9 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from xbopt.calibration.customers.intervals import Interval, need_repeaters
+from xbopt.calibration.customers.intervals import need_repeaters
 from xbopt.calibration.customers.purchases import RepeatSummary
+from xbopt.calibration.intervals import Interval
 from xbopt.core.arrays import FloatArray, IntArray
 
 TypeId = Literal["frequent", "regular", "rare"]

@@ -17,8 +17,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
-from xbopt.calibration.customers.intervals import Interval, inverse_information
+from xbopt.calibration.customers.intervals import inverse_information
 from xbopt.calibration.customers.purchases import RepeatSummary
+from xbopt.calibration.intervals import Interval
 from xbopt.core.arrays import BoolArray, FloatArray
 from xbopt.core.errors import CalibrationError
 

@@ -1,6 +1,4 @@
-"""A figure with its interval, and covariances from the information of a likelihood."""
-
-from dataclasses import dataclass
+"""Covariances from the information of a likelihood, and how many customers one needs."""
 
 import numpy as np
 
@@ -12,15 +10,6 @@ LARGEST_SD = 5.0
 
 LEAST_CUSTOMERS, LEAST_REPEATERS = 100, 25
 """Fewer of them and how often customers come back is anything."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A figure with the bounds of its interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def inverse_information(information: FloatArray, free: BoolArray) -> FloatArray:
