@@ -96,7 +96,6 @@ class Identification:
             parameters=lowered(self.parameters),
             returns=lowered(self.returns),
             contrasts=lowered(self.contrasts),
-            directions=lowered(self.directions),
         )
 
 
@@ -128,9 +127,7 @@ def identification(
         for channel, direction in zip(returns.channels, returns.gradient, strict=True)
         if channel in tested and _ratio(direction, by_orders) <= MEASURED
     }
-    steady = {
-        channel for c, channel in enumerate(space.market.scenario.channels) if moved[:, c].max(initial=1.0) < MOVED
-    }
+    steady = {space.market.scenario.channels[c] for c in steady_channels(moved)}
     of_channels = _returns(returns, covariance, with_slack, by_orders, unknown)
     visits_alone = {one.name for one in of_channels if one.held_back == "visits_alone"}
     parameters: list[Identified] = []
@@ -251,6 +248,15 @@ def _directions(space: ParameterSpace, covariance: FloatArray, with_slack: Float
             )
         )
     return tuple(found)
+
+
+def steady_channels(moved: FloatArray) -> list[int]:
+    """Positions of the channels whose spend moved too little in every region to measure curvature and carry-over.
+
+    Args:
+        moved: As of `Identification.moved` ``(R, C)``.
+    """
+    return [c for c in range(moved.shape[1]) if moved[:, c].max(initial=1.0) < MOVED]
 
 
 def _moved(weekly_spend: FloatArray) -> FloatArray:

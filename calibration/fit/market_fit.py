@@ -85,7 +85,7 @@ class MarketFit:
     @property
     def sd(self) -> FloatArray:
         """Posterior standard deviations of the logs ``(P,)``."""
-        return np.sqrt(np.einsum("pq,qr,pr->p", self.space.factor, self.covariance, self.space.factor))
+        return self.space.posterior_sd(self.covariance)
 
     @property
     def chi_square(self) -> float:
@@ -162,7 +162,7 @@ def fit_market(
         fitted = _fitted(replay, belief, tests, first, seed, worlds)
     likelihood, optimum, noise = fitted
     covariance = _covariance(optimum, noise)
-    spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
+    spend = weekly(panel.spend.sum(axis=2), first)
     returns = incremental_returns(likelihood, optimum.z)
     slack, by_orders = _with_slack(likelihood, optimum, covariance)
     judged = identification(
@@ -217,7 +217,7 @@ def _fitted(
     assert found is not None, "at least one round"
     likelihood, optimum, worlds = found
     told = round(len(z) - float(np.trace(np.linalg.inv(optimum.precision))))
-    larger = inflated(likelihood.noise, likelihood.deviations(z), told)
+    larger = inflated(likelihood.noise, likelihood.of_weeks(optimum.residuals), told)
     if (larger.inflation > 1.0).any():
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=larger)
         optimum = find_mode(likelihood.residuals, z)

@@ -103,6 +103,10 @@ class ParameterSpace:
         """Prior standard deviations of the logs ``(P,)``."""
         return np.sqrt((self.factor**2).sum(axis=1))
 
+    def posterior_sd(self, covariance: FloatArray) -> FloatArray:
+        """Standard deviations of the logs ``(P,)`` under a covariance in standardised coordinates ``(P, P)``."""
+        return np.sqrt(np.einsum("pq,qr,pr->p", self.factor, covariance, self.factor))
+
     def theta(self, z: FloatArray) -> FloatArray:
         """Logs ``(..., P)`` of standardised vectors ``(..., P)``."""
         return self.mean + z @ self.factor.T
