@@ -77,7 +77,7 @@ class ResponseCurve:
 def fitted_weeks(fit: MarketFit) -> FittedWeeks:
     """Fitted against actual, week by week."""
     likelihood, noise = fit.likelihood, fit.likelihood.noise
-    played = fit.replay.play(fit.space.sampled(fit.mode[None]))
+    played = fit.replay.count(fit.space.sampled(fit.mode[None]))
     expected = weekly(played, likelihood.first)[0] * noise.ratio
     sd = noise.sd * np.sqrt(noise.inflation)
     start = fit.replay.panel.start + timedelta(days=likelihood.first)

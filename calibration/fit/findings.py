@@ -121,6 +121,7 @@ def findings_of(
         if one.ratio > PRIOR_ONLY
     ]
     channels = space.market.scenario.channels
+    clicked = {space.parameters[p].channel for p in space.of_kind("clicks")}
     # Also where the ratio alone says so: whoever reads "prior only" wants to know why.
     found += [
         Finding(code="steady_spend", place=channels[c], figure=float(judged.moved[:, c].max()))
@@ -129,7 +130,7 @@ def findings_of(
     found += [
         Finding(code="visits_alone", place=one.name, figure=one.ratio)
         for one in judged.returns
-        if one.held_back == "visits_alone"
+        if one.ratio > PRIOR_ONLY and one.name in clicked
     ]
     for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
         if abs(residual) > _CERTAIN:

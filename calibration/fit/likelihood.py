@@ -58,7 +58,7 @@ class Likelihood:
 
     def _residuals(self, z: FloatArray, slack: tuple[Slack, FloatArray] | None) -> FloatArray:
         sampled = self.space.sampled(self.space.theta(z))
-        played = self.replay.play(sampled, slack=slack)
+        played = self.replay.count(sampled, slack=slack)
         white = self.noise.whitened(self.noise.standardised(weekly(played, self.first), self.observed))
         if not self.tests:
             return white
@@ -78,9 +78,9 @@ def sampled_noise(
 ) -> tuple[WeeklyNoise, FloatArray]:
     """Noise of weekly counts around one market, and the whitened residuals of its sampled worlds ``(B, N)``."""
     at = space.sampled(space.theta(z[None]))
-    expected = weekly(replay.play(at), first)[0]
+    expected = weekly(replay.count(at), first)[0]
     numbers = _FIRST_WORLD + np.arange(worlds)
-    sampled = weekly(replay.play(at, seed=seed, worlds=numbers), first)
+    sampled = weekly(replay.count(at, seed=seed, worlds=numbers), first)
     noise = noise_of(sampled, expected, _observed(replay, tests, first))
     return noise, noise.whitened(noise.standardised(expected, sampled))
 
