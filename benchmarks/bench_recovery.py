@@ -8,6 +8,8 @@ Markets are drawn from the prior, clicks counted 20 % off included, and a year o
 - ``steady``: spend never moves: no curvature or carry-over may be called measured.
 - ``cold``: the first day has a third of the scenario's customers: to be noticed.
 - ``clicks``: platforms count 20 % less, with noise of their own of 20 % from week to week.
+- ``lag``: clicks and visits follow spend at once and without a limit, orders twice as late as the scenario says.
+- ``confounded``: unseen demand of each week moves organic visits and all orders, and spend with them.
 - ``lift``: collinear, with a test of one channel: how much narrower its return becomes.
 
     python -m benchmarks.bench_recovery [STUDY...] [--panels 40] [--first 0] [--days 364] [--tiny]
@@ -25,6 +27,7 @@ from scipy.stats import kstest, norm
 from xbopt.calibration.fit.findings import FindingCode
 from xbopt.calibration.fit.lift_tests import LiftTest
 from xbopt.calibration.fit.market_fit import NOISE_WORLDS, MarketFit, fit_market
+from xbopt.calibration.fit.parameters import ParameterKind
 from xbopt.calibration.fit.recovery import KnownMarket, deal_weeks, known_market, planned_panel, varied_spend
 from xbopt.calibration.fit.returns import added_revenue
 from xbopt.core.arrays import FloatArray
@@ -34,18 +37,25 @@ from xbopt.core.scenario.scenario import Scenario
 
 START = date(2025, 1, 6)
 COLD = -1.1
+OTHER_TRUTHS: dict[str, dict[ParameterKind, float]] = {
+    "cold": {"customers": COLD},
+    "lag": {"carry_over": 0.7, "visit_carry_over": -3.0, "visit_half_saturation": 3.0},
+}
 TINY = (28 + 12 * 7, 1, 32)
 """Days, panels and sampled worlds of the tiny mode."""
 _TEST_DAYS = (210, 238)
 _TEST_AFTER = 14
 _TEST_SE = 0.1
 _OTHER_START = 0.1
+_DEMAND_SD, _DEMAND_LAG, _OWN_MOVES = 0.15, 0.7, 0.3
 _FAMILIES = {
     "return": "incremental return",
     "carry_over": "half-life",
     "half_saturation": "half-saturation",
     "elasticity": "elasticity",
     "customer_conversion": "repeat",
+    "conversion": "conversion",
+    "event_lift": "event lift",
 }
 
 
@@ -109,13 +119,27 @@ def known(study: str, scenario: Scenario, days: int, seed: int) -> KnownMarket:
         spend = usual * total / usual.sum(axis=(2, 3), keepdims=True)
     if study == "lift":
         spend[_TEST_DAYS[0] : _TEST_DAYS[1], 0, :, 1] = 0.0
+    demand = unseen_demand(days, len(scenario.regions), seed)
+    if study == "confounded":
+        spend = varied_spend(scenario, days, seed=seed, spread=_OWN_MOVES) * np.exp(demand)[:, :, None, None]
     planned = planned_panel(START, spend, deal_weeks(scenario, days))
     market = known_market(scenario, planned, seed=seed)
-    if study == "cold":
+    if study in OTHER_TRUTHS:
         truth = market.truth.copy()
-        truth[market.space.of_kind("customers")] = COLD
+        for kind, log in OTHER_TRUTHS[study].items():
+            truth[market.space.of_kind(kind)] = log
         market = known_market(scenario, planned, seed=seed, truth=truth)
     panel = market.panel
+    if study == "confounded":
+        more = np.exp(demand)
+        visits = panel.visits + (panel.visits - panel.clicks.sum(axis=2)) * (more - 1.0)
+        panel = replace(
+            panel,
+            visits=visits,
+            orders=panel.orders * more,
+            new_customers=panel.new_customers * more,
+            net_revenue=panel.net_revenue * more,
+        )
     if study == "clicks":
         weeks = -(-days // 7)
         noise = named_generator(seed, "recovery/clicks").standard_normal((weeks, *panel.clicks.shape[1:]))
@@ -123,6 +147,16 @@ def known(study: str, scenario: Scenario, days: int, seed: int) -> KnownMarket:
     if study in ("collinear", "lift"):
         panel = replace(panel, clicks=np.full_like(panel.clicks, np.nan), visits=np.full_like(panel.visits, np.nan))
     return replace(market, panel=panel)
+
+
+def unseen_demand(days: int, regions: int, seed: int) -> FloatArray:
+    """Log of a demand that nothing tells, an autoregression from week to week ``(T, R)``."""
+    weeks = -(-days // 7)
+    news = named_generator(seed, "recovery/demand").standard_normal((weeks, regions))
+    demand = _DEMAND_SD * news
+    for week in range(1, weeks):
+        demand[week] = _DEMAND_LAG * demand[week - 1] + np.sqrt(1.0 - _DEMAND_LAG**2) * demand[week]
+    return np.repeat(demand, 7, axis=0)[:days]
 
 
 def truth_of(fit: MarketFit, market: KnownMarket) -> FloatArray:
@@ -185,6 +219,10 @@ def judge(study: str, market: KnownMarket, scenario: Scenario, tally: Tally, see
         tally.said.append(set(curved) == {"prior_only"})
     elif study == "cold":
         tally.said.append(bool(codes & {"cold_start", "longer_warm_up"}))
+    elif study in ("lag", "confounded"):
+        measured = np.array([one.verdict == "measured" for one in fit.identification.returns])
+        tally.said += (~measured | (np.abs(errors) < norm.ppf(0.975))).tolist()
+        tally.figures += errors.tolist()
     elif study == "lift":
         test = lift_test(market, fit)
         tested = fit_market(scenario, market.panel, tests=[test], seed=1, worlds=worlds)
@@ -207,6 +245,8 @@ SAID = {
     "collinear": "contrast called unknown",
     "steady": "no curvature or carry-over called measured",
     "cold": "cold start noticed",
+    "lag": "returns covered, or not called measured",
+    "confounded": "returns covered, or not called measured",
     "lift": "return at most half as wide",
 }
 STUDIES: dict[str, Callable[[], Scenario]] = {

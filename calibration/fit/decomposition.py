@@ -8,6 +8,7 @@ import numpy as np
 from xbopt.calibration.fit.market_fit import MarketFit
 from xbopt.calibration.fit.noise import WEEK, weekly
 from xbopt.calibration.fit.replay import Replay
+from xbopt.calibration.fit.returns import sold_with
 from xbopt.core.arrays import FloatArray
 
 _WIDE = 1.96
@@ -76,7 +77,7 @@ class ResponseCurve:
 def fitted_weeks(fit: MarketFit) -> FittedWeeks:
     """Fitted against actual, week by week."""
     likelihood, noise = fit.likelihood, fit.likelihood.noise
-    played = fit.replay.play(fit.space.sampled(fit.mode[None]))
+    played = fit.replay.count(fit.space.sampled(fit.mode[None]))
     expected = weekly(played, likelihood.first)[0] * noise.ratio
     sd = noise.sd * np.sqrt(noise.inflation)
     start = fit.replay.panel.start + timedelta(days=likelihood.first)
@@ -95,14 +96,13 @@ def causes(fit: MarketFit) -> tuple[Cause, ...]:
 
     Season is what demand's own calendar adds to its mean; over a year it sums to about nothing.
     """
-    replay, first = fit.replay, fit.likelihood.first
-    own = _revenue(fit, replay, replay.panel.spend)
+    replay, channels = fit.replay, fit.space.market.scenario.channels
+    every = np.ones((1, len(channels)))
+    own, *without = _revenue(fit, replay, np.concatenate([every, 1.0 - np.eye(len(channels))]))
     found: list[Cause] = []
     spread = dict(zip(fit.returns.channels, fit.returns.sd(fit.covariance), strict=True))
-    for c, channel in enumerate(fit.space.market.scenario.channels):
-        spend = replay.panel.spend.copy()
-        spend[first:, ..., c] = 0.0
-        added = own - _revenue(fit, replay, spend)
+    for channel, rest in zip(channels, without, strict=True):
+        added = own - rest
         total, wide = float(added.sum()), _WIDE * spread.get(channel, 0.0)
         found.append(
             Cause(
@@ -118,27 +118,24 @@ def causes(fit: MarketFit) -> tuple[Cause, ...]:
     flat = replace(calendar, demand=np.broadcast_to(calendar.demand.mean(axis=0), calendar.demand.shape))
     even = replace(replay, market=replace(replay.market, calendar=flat))
     for name, other in (("discounts", dear), ("season", even)):
-        added = own - _revenue(fit, other, replay.panel.spend)
+        added = own - _revenue(fit, other, every)[0]
         found.append(Cause(name=name, weekly=added, total=float(added.sum())))
-    rest = own - sum(cause.weekly for cause in found)
-    return (Cause(name="base", weekly=rest, total=float(rest.sum())), *found)
+    base = own - sum(cause.weekly for cause in found)
+    return (Cause(name="base", weekly=base, total=float(base.sum())), *found)
 
 
 def response_curves(fit: MarketFit, factors: tuple[float, ...] = _FACTORS) -> tuple[ResponseCurve, ...]:
     """Response curves of the channels that were paid, with bands over the posterior."""
     replay, first = fit.replay, fit.likelihood.first
     theta = np.concatenate([fit.mode[None], fit.theta_draws(_CURVE_DRAWS)])
-    sampled = fit.space.sampled(theta)
     weeks = (replay.days - first) // WEEK
     curves: list[ResponseCurve] = []
     for channel in fit.returns.channels:
         c = fit.space.market.scenario.channels.index(channel)
-        sold: list[FloatArray] = []
-        for factor in factors:
-            spend = replay.panel.spend.copy()
-            spend[first:, ..., c] *= factor
-            sold.append(replay.play(sampled, spend=spend)[:, first:, :, -1].sum(axis=(1, 2)) / weeks)
-        added = np.stack(sold) - sold[factors.index(0.0)]
+        levels = np.ones((len(factors), replay.market.shape[2]))
+        levels[:, c] = factors
+        sold = sold_with(replay, fit.space, theta, first, levels)[..., -1].T / weeks
+        added = sold - sold[factors.index(0.0)]
         by_week = replay.panel.spend[first:, ..., c].sum(axis=(1, 2)).reshape(weeks, WEEK).sum(axis=1)
         low, high = np.quantile(added[:, 1:], [0.025, 0.975], axis=1)
         seen = np.quantile(by_week, [0.05, 0.95])
@@ -155,7 +152,8 @@ def response_curves(fit: MarketFit, factors: tuple[float, ...] = _FACTORS) -> tu
     return tuple(curves)
 
 
-def _revenue(fit: MarketFit, replay: Replay, spend: FloatArray) -> FloatArray:
-    """Net revenue by scored week ``(W,)`` at the mode."""
-    played = replay.play(fit.space.sampled(fit.mode[None]), spend=spend)
-    return weekly(played, fit.likelihood.first)[0, :, :, -1].sum(axis=1)
+def _revenue(fit: MarketFit, replay: Replay, factors: FloatArray) -> FloatArray:
+    """Net revenue by scored week ``(F, W)`` at the mode, at ``F`` levels of spend ``(F, C)``."""
+    first, modes = fit.likelihood.first, np.repeat(fit.mode[None], len(factors), axis=0)
+    played = replay.play(fit.space.sampled(modes), factors=(first, factors))
+    return weekly(played, first)[..., -1].sum(axis=2)

@@ -32,20 +32,24 @@ class MarketDraws:
         theta: Logs of the multipliers ``(N, P)``.
         ratios: Columns by path or group: values over the scenario's own ``(N,)``.
         stated: The scenario's own values by path; groups have none.
+        means: Ratios that the scenario should hold where the mean of the draws would not do, by path.
     """
 
     theta: FloatArray = field(repr=False)
     ratios: Mapping[str, FloatArray] = field(repr=False)
     stated: Mapping[str, float] = field(repr=False)
+    means: Mapping[str, float] = field(default_factory=dict[str, float], repr=False)
 
     @property
     def values(self) -> dict[str, float]:
         """What the scenario should hold at each path: the mean of the draws.
 
-        For the price of reach it is the mean of its inverse, inverted: that is what a given spend buys.
+        For the price of reach it is the mean of its inverse, inverted: that is what a given spend buys. Visits, their
+        quality and conversion hang together: the quality is such that their product is the mean of the products, since
+        orders follow that.
         """
         return {
-            path: self.stated[path] * (1.0 / float((1.0 / ratio).mean()) if _is_price(path) else float(ratio.mean()))
+            path: self.stated[path] * self.means.get(path, float(ratio.mean()))
             for path, ratio in self.ratios.items()
             if path in self.stated
         }
@@ -79,6 +83,7 @@ def market_draws(replay: Replay, space: ParameterSpace, theta: FloatArray, price
     document = scenario.document
     ratios: dict[str, FloatArray] = {}
     stated: dict[str, float] = {}
+    means: dict[str, float] = {}
 
     def add(path: str, own: float | None, ratio: FloatArray) -> None:
         ratios[path] = ratio
@@ -95,13 +100,25 @@ def market_draws(replay: Replay, space: ParameterSpace, theta: FloatArray, price
             if np.isfinite(level[r, c]):
                 ratio = np.exp(level[r, c] + error[r, c] * price_normals[:, r, c])
                 own_price = channel.price.by_region.get(region, 1.0)
-                add(f"channels.{channel.id}.price.by_region.{region}", own_price, ratio)
+                path = f"channels.{channel.id}.price.by_region.{region}"
+                add(path, own_price, ratio)
+                means[path] = 1.0 / float((1.0 / ratio).mean())
     for p, parameter in enumerate(space.parameters):
         ratio = np.exp(theta[:, p])
         for path, own in scenario_paths(document, parameter).items():
             if own != 0.0:
                 add(path, own, ratio)
-    return MarketDraws(theta=theta, ratios=ratios, stated=stated)
+    converted = space.conversion(theta)
+    for c, channel in enumerate(document.channels):
+        paths = [f"channels.{channel.id}.region_response.{region}" for region in scenario.regions]
+        sold = response[:, :, c] * converted
+        usual = response[:, :, c].mean(axis=0) * converted.mean(axis=0)
+        quality = f"channels.{channel.id}.visit_quality"
+        if quality in ratios:
+            means[quality] = float((sold * ratios[quality][:, None]).mean(axis=0).sum() / usual.sum())
+        else:
+            means |= dict(zip(paths, (sold.mean(axis=0) / converted.mean(axis=0)).tolist(), strict=True))
+    return MarketDraws(theta=theta, ratios=ratios, stated=stated, means=means)
 
 
 def scenario_paths(document: ScenarioDocument, parameter: Parameter) -> dict[str, float | None]:
@@ -156,7 +173,3 @@ def media_price_level(replay: Replay) -> tuple[FloatArray, FloatArray]:
             level[r, c] = -np.log(days.mean())
             error[r, c] = means.std(ddof=1) / np.sqrt(_BLOCKS) / days.mean()
     return level, error
-
-
-def _is_price(path: str) -> bool:
-    return ".price.by_region." in path

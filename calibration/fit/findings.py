@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.calibration.fit.identification import MOVED, PRIOR_ONLY, Identification
+from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification, steady_channels
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.noise import WEEK
 from xbopt.calibration.fit.optimum import Optimum
@@ -58,7 +58,7 @@ def restless_start(likelihood: Likelihood, optimum: Optimum) -> bool:
 def _early_and_late(likelihood: Likelihood, optimum: Optimum) -> tuple[float, float, int]:
     """Mean squares of the whitened residuals of the first six weeks and of the others, and how many the first are."""
     used = likelihood.noise.used
-    white = optimum.residuals[: used.size].reshape(used.shape) ** 2
+    white = likelihood.of_weeks(optimum.residuals) ** 2
     early, late = used[:_EARLY_WEEKS], used[_EARLY_WEEKS:]
     return (
         float(white[:_EARLY_WEEKS].sum() / max(early.sum(), 1)),
@@ -105,8 +105,7 @@ def findings_of(
         for kind, inflation in zip(likelihood.replay.kinds, noise.inflation, strict=True)
         if inflation > 1.0
     ]
-    white = optimum.residuals[: noise.used.size]
-    fit = float(white @ white) / max(noise.scored, 1)
+    fit = float((likelihood.of_weeks(optimum.residuals) ** 2).sum()) / max(noise.scored, 1)
     if fit > _POOR:
         found.append(Finding(code="poor_fit", figure=fit))
     weeks, regions = likelihood.replay.days // WEEK, noise.sd.shape[1]
@@ -122,17 +121,16 @@ def findings_of(
         if one.ratio > PRIOR_ONLY
     ]
     channels = space.market.scenario.channels
+    clicked = {space.parameters[p].channel for p in space.of_kind("clicks")}
     # Also where the ratio alone says so: whoever reads "prior only" wants to know why.
-    steady = {c for c in range(len(channels)) if judged.moved[:, c].max(initial=1.0) < MOVED}
     found += [
-        Finding(code="steady_spend", place=channel, figure=float(judged.moved[:, c].max()))
-        for c, channel in enumerate(channels)
-        if c in steady
+        Finding(code="steady_spend", place=channels[c], figure=float(judged.moved[:, c].max()))
+        for c in steady_channels(judged.moved)
     ]
     found += [
         Finding(code="visits_alone", place=one.name, figure=one.ratio)
         for one in judged.returns
-        if one.held_back == "visits_alone"
+        if one.ratio > PRIOR_ONLY and one.name in clicked
     ]
     for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
         if abs(residual) > _CERTAIN:
@@ -144,7 +142,7 @@ def _cold_starts(likelihood: Likelihood, optimum: Optimum, covariance: FloatArra
     """Regions whose first day has other customers than the scenario says, beyond three standard errors."""
     space = likelihood.space
     theta = space.theta(optimum.z)
-    sd = np.sqrt(np.einsum("pq,qr,pr->p", space.factor, covariance, space.factor))
+    sd = space.posterior_sd(covariance)
     found: list[Finding] = []
     for kind in ("customers", "recent_customers"):
         for p in space.of_kind(kind):

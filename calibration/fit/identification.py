@@ -3,8 +3,7 @@
 A ratio of 1 says that the data told nothing, 0 that they told everything: posterior over prior standard deviation. A
 parameter alone can hide that only a sum is known: two channels that always ran together have a ratio of 0.71 each, and
 their contrast one of 1. So contrasts and the directions of the whole posterior are looked at too, and everything is
-looked at again with slack in what the model takes for granted. What a channel brings is looked at without any belief
-in what its visits are worth: clicks alone measure visits, and no return.
+looked at again with slack in what the model takes for granted.
 """
 
 from collections.abc import Collection
@@ -22,10 +21,13 @@ PRIOR_ONLY = 0.8
 """A larger ratio is no measurement."""
 MEASURED = 0.5
 MOVED = 1.5
-"""Spend of the 90th over the 10th percentile of weeks; below it curvature and carry-over are not measured."""
+"""Spend of the 90th over the 10th percentile of weeks; below it no curvature and no carry-over is measured, and a
+return only by a lift test."""
 
 Verdict = Literal["measured", "partly", "prior_only"]
-HeldBack = Literal["", "contrast", "steady_spend", "visits_alone", "misfit"]
+HeldBack = Literal["", "contrast", "steady_spend", "misfit"]
+_LEVELS = ("return", "visit_quality")
+_SHAPES = ("half_saturation", "carry_over", "visit_half_saturation", "visit_carry_over")
 _SHOWN = 3
 _LEAST_WEIGHT = 0.3
 
@@ -37,7 +39,7 @@ class Identified:
     Attributes:
         kind: One parameter, a channel's incremental return, the contrast of two returns, or a direction.
         name: The parameter, the channel, ``channel - channel``, or the direction's largest parts.
-        ratio: Posterior over prior standard deviation, with slack; of returns and contrasts by what orders tell.
+        ratio: Posterior over prior standard deviation, with slack.
         without_slack: The same if the model is taken at its word.
         verdict: What may be said of it.
         held_back: Why a verdict is worse than its ratio; empty where it is not.
@@ -96,7 +98,6 @@ class Identification:
             parameters=lowered(self.parameters),
             returns=lowered(self.returns),
             contrasts=lowered(self.contrasts),
-            directions=lowered(self.directions),
         )
 
 
@@ -105,7 +106,6 @@ def identification(
     returns: IncrementalReturns,
     covariance: FloatArray,
     with_slack: FloatArray,
-    by_orders: FloatArray,
     weekly_spend: FloatArray,
     tested: Collection[str] = (),
 ) -> Identification:
@@ -116,34 +116,35 @@ def identification(
         returns: What channels add.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
         with_slack: The same with slack.
-        by_orders: The same with slack, and with next to no prior on what a channel's visits are worth.
         weekly_spend: Spend by week, region and channel ``(W, R, C)``.
         tested: Channels with a lift test: it speaks of them alone, whatever another's return may be.
     """
     moved = _moved(weekly_spend)
-    contrasts = _contrasts(returns, covariance, by_orders)
+    contrasts = _contrasts(returns, covariance, with_slack)
     unknown = {channel for one in contrasts if one.ratio > PRIOR_ONLY for channel in one.name.split(" - ")}
     unknown -= {
         channel
         for channel, direction in zip(returns.channels, returns.gradient, strict=True)
-        if channel in tested and _ratio(direction, by_orders) <= MEASURED
+        if channel in tested and _ratio(direction, with_slack) <= MEASURED
     }
-    steady = {
-        channel for c, channel in enumerate(space.market.scenario.channels) if moved[:, c].max(initial=1.0) < MOVED
-    }
-    of_channels = _returns(returns, covariance, with_slack, by_orders, unknown)
-    visits_alone = {one.name for one in of_channels if one.held_back == "visits_alone"}
+    steady = {space.market.scenario.channels[c] for c in steady_channels(moved)}
+    # All orders less what organic visits are believed to bring would "tell" a level: that is belief, no measurement.
+    unmoved = steady - set(tested)
+    of_channels = _returns(returns, covariance, with_slack, unknown, unmoved)
+    return_ratio: dict[str | None, float] = {one.name: one.ratio for one in of_channels}
     parameters: list[Identified] = []
     for p, parameter in enumerate(space.parameters):
         row = space.factor[p]
         ratio, plain = _ratio(row, with_slack), _ratio(row, covariance)
+        if parameter.kind == "visit_quality":
+            # It is what visits are worth in orders: known no better than the return, however wide its own prior is.
+            ratio = max(ratio, return_ratio.get(parameter.channel, 1.0))
         held: HeldBack = ""
-        if parameter.channel in steady and parameter.kind in ("half_saturation", "carry_over"):
+        is_level = parameter.kind in _LEVELS
+        if parameter.channel in (steady if parameter.kind in _SHAPES else unmoved if is_level else ()):
             held = "steady_spend"
-        elif parameter.channel in unknown and parameter.kind in ("return", "visit_quality"):
+        elif is_level and parameter.channel in unknown:
             held = "contrast"
-        elif parameter.channel in visits_alone and parameter.kind == "return":
-            held = "visits_alone"
         verdict = "prior_only" if held else _verdict(ratio)
         parameters.append(
             Identified(
@@ -175,7 +176,7 @@ def _verdict(ratio: float) -> Verdict:
 def _ratio(direction: FloatArray, covariance: FloatArray) -> float:
     """Posterior over prior sd of a linear combination, given in standardised coordinates ``(P,)``.
 
-    What is looser than the prior once the prior is loosened was told nothing: 1.
+    What is looser than the prior, once the covariance is widened, was told nothing: 1.
     """
     return min(float(np.sqrt(direction @ covariance @ direction / (direction @ direction))), 1.0)
 
@@ -184,17 +185,15 @@ def _returns(
     returns: IncrementalReturns,
     covariance: FloatArray,
     with_slack: FloatArray,
-    by_orders: FloatArray,
     unknown: set[str],
+    unmoved: set[str],
 ) -> tuple[Identified, ...]:
     found: list[Identified] = []
     for channel, direction in zip(returns.channels, returns.gradient, strict=True):
-        ratio = _ratio(direction, by_orders)
+        ratio = _ratio(direction, with_slack)
         held: HeldBack = ""
-        if ratio > PRIOR_ONLY >= _ratio(direction, with_slack):
-            held = "visits_alone"
-        elif channel in unknown and ratio <= PRIOR_ONLY:
-            held = "contrast"
+        if ratio <= PRIOR_ONLY and channel in unmoved | unknown:
+            held = "steady_spend" if channel in unmoved else "contrast"
         found.append(
             Identified(
                 kind="return",
@@ -208,11 +207,11 @@ def _returns(
     return tuple(found)
 
 
-def _contrasts(returns: IncrementalReturns, covariance: FloatArray, by_orders: FloatArray) -> tuple[Identified, ...]:
+def _contrasts(returns: IncrementalReturns, covariance: FloatArray, with_slack: FloatArray) -> tuple[Identified, ...]:
     found: list[Identified] = []
     for one, other in combinations(range(len(returns.channels)), 2):
         direction = returns.gradient[one] - returns.gradient[other]
-        ratio = _ratio(direction, by_orders)
+        ratio = _ratio(direction, with_slack)
         found.append(
             Identified(
                 kind="contrast",
@@ -251,6 +250,15 @@ def _directions(space: ParameterSpace, covariance: FloatArray, with_slack: Float
             )
         )
     return tuple(found)
+
+
+def steady_channels(moved: FloatArray) -> list[int]:
+    """Positions of the channels whose spend moved too little in every region to measure a response.
+
+    Args:
+        moved: As of `Identification.moved` ``(R, C)``.
+    """
+    return [c for c in range(moved.shape[1]) if moved[:, c].max(initial=1.0) < MOVED]
 
 
 def _moved(weekly_spend: FloatArray) -> FloatArray:

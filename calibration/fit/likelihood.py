@@ -37,8 +37,7 @@ class Likelihood:
     @property
     def observed(self) -> FloatArray:
         """The records by week ``(W, R, K)``; NaN where they do not tell, or a lift test tells it."""
-        counts = weekly(self.replay.observed(), self.first)
-        return np.where(outside_tests(self.replay, self.tests, self.first), counts, np.nan)
+        return _observed(self.replay, self.tests, self.first)
 
     def residuals(self, z: FloatArray) -> FloatArray:
         """Whitened residuals ``(B, N)`` of standardised vectors ``(B, P)``; lift tests last."""
@@ -52,14 +51,14 @@ class Likelihood:
         played = self._residuals(np.repeat(z[None], count + 1, axis=0), (slack, amounts))
         return (played[1:] - played[0]).T / step
 
-    def deviations(self, z: FloatArray) -> FloatArray:
-        """Standardised deviations of the records from one market ``(W, R, K)``."""
-        counts = weekly(self.replay.play(self.space.sampled(self.space.theta(z[None]))), self.first)[0]
-        return self.noise.standardised(counts, self.observed)
+    def of_weeks(self, residuals: FloatArray) -> FloatArray:
+        """Whitened residuals of the weekly counts ``(W, R, K)`` out of all of one market ``(N,)``."""
+        used = self.noise.used
+        return residuals[: used.size].reshape(used.shape)
 
     def _residuals(self, z: FloatArray, slack: tuple[Slack, FloatArray] | None) -> FloatArray:
         sampled = self.space.sampled(self.space.theta(z))
-        played = self.replay.play(sampled, slack=slack)
+        played = self.replay.count(sampled, slack=slack)
         white = self.noise.whitened(self.noise.standardised(weekly(played, self.first), self.observed))
         if not self.tests:
             return white
@@ -79,10 +78,12 @@ def sampled_noise(
 ) -> tuple[WeeklyNoise, FloatArray]:
     """Noise of weekly counts around one market, and the whitened residuals of its sampled worlds ``(B, N)``."""
     at = space.sampled(space.theta(z[None]))
-    expected = weekly(replay.play(at), first)[0]
+    expected = weekly(replay.count(at), first)[0]
     numbers = _FIRST_WORLD + np.arange(worlds)
-    sampled = weekly(replay.play(at, seed=seed, worlds=numbers), first)
-    counts = weekly(replay.observed(), first)
-    observed = np.where(outside_tests(replay, tests, first), counts, np.nan)
-    noise = noise_of(sampled, expected, observed)
+    sampled = weekly(replay.count(at, seed=seed, worlds=numbers), first)
+    noise = noise_of(sampled, expected, _observed(replay, tests, first))
     return noise, noise.whitened(noise.standardised(expected, sampled))
+
+
+def _observed(replay: Replay, tests: tuple[PlacedTest, ...], first: int) -> FloatArray:
+    return np.where(outside_tests(replay, tests, first), weekly(replay.observed(), first), np.nan)

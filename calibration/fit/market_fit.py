@@ -32,7 +32,6 @@ _LEAST_WEEKS = 8
 _MOST_EXTENSIONS = 3
 _ROUNDS = 3
 _WIDE = 1.96
-_UNTOLD_SD = 1.0
 NOISE_WORLDS = 256
 """Sampled worlds that the noise is read off; a quarter of them in the first round, far from the mode."""
 
@@ -86,7 +85,7 @@ class MarketFit:
     @property
     def sd(self) -> FloatArray:
         """Posterior standard deviations of the logs ``(P,)``."""
-        return np.sqrt(np.einsum("pq,qr,pr->p", self.space.factor, self.covariance, self.space.factor))
+        return self.space.posterior_sd(self.covariance)
 
     @property
     def chi_square(self) -> float:
@@ -179,12 +178,10 @@ def fit_market(
         )
     likelihood, optimum, noise = fitted
     covariance = _covariance(optimum, noise)
-    spend = weekly(panel.spend.sum(axis=2)[None], first)[0]
+    spend = weekly(panel.spend.sum(axis=2), first)
     returns = incremental_returns(likelihood, optimum.z)
-    slack, by_orders = _with_slack(likelihood, optimum, covariance)
-    judged = identification(
-        likelihood.space, returns, covariance, slack, by_orders, spend, {test.channel for test in tests}
-    )
+    with_slack = _with_slack(likelihood, optimum, covariance)
+    judged = identification(likelihood.space, returns, covariance, with_slack, spend, {test.channel for test in tests})
     findings = findings_of(likelihood, optimum, covariance, judged, first_scored(panel))
     if in_doubt(findings):
         judged, findings = judged.in_doubt(), (*findings, Finding(code="in_doubt"))
@@ -232,16 +229,16 @@ def _fitted(
     placed = placed_tests(replay, tests, first)
     z = np.zeros(len(space.parameters))
     found: tuple[Likelihood, Optimum, FloatArray] | None = None
-    for done, count in enumerate((most // 4, *[most] * (_ROUNDS - 1))):
+    for done, (count, rough) in enumerate(((most // 4, 0.05), (most, 0.01), (most, 0.0))):
         on_round(done)
         noise, worlds = sampled_noise(replay, space, z, first, placed, worlds=count, seed=seed)
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=noise)
-        optimum = find_mode(likelihood.residuals, z)
+        optimum = find_mode(likelihood.residuals, z, rough_frac=rough)
         z, found = optimum.z, (likelihood, optimum, worlds)
     assert found is not None, "at least one round"
     likelihood, optimum, worlds = found
     told = round(len(z) - float(np.trace(np.linalg.inv(optimum.precision))))
-    larger = inflated(likelihood.noise, likelihood.deviations(z), told)
+    larger = inflated(likelihood.noise, likelihood.of_weeks(optimum.residuals), told)
     if (larger.inflation > 1.0).any():
         likelihood = Likelihood(replay=replay, space=space, first=first, tests=placed, noise=larger)
         optimum = find_mode(likelihood.residuals, z)
@@ -265,23 +262,13 @@ def _covariance(optimum: Optimum, worlds: FloatArray) -> FloatArray:
     return np.asarray(inverse * np.outer(wider, wider), dtype=np.float64)
 
 
-def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one.
-
-    The second one takes nothing for granted about what a channel's visits are worth either: clicks tell how many
-    visits came, and only orders and lift tests what they brought.
-    """
+def _with_slack(likelihood: Likelihood, optimum: Optimum, covariance: FloatArray) -> FloatArray:
+    """Posterior covariance with slack in the price of reach and in the season of demand; never the narrower one."""
     regions, _, channels, _ = likelihood.replay.market.shape
     slack = slack_of(likelihood.replay.days, regions, channels)
     derivatives = likelihood.slack_derivatives(optimum.z, slack, DIFFERENCE)
     both = np.concatenate([optimum.jacobian, derivatives], axis=1)
-    count, space = len(optimum.z), likelihood.space
-    untold = np.ones(both.shape[1])
-    worth = space.of_kind("visit_quality")
-    untold[worth] = np.minimum(space.sd[worth] / _UNTOLD_SD, 1.0) ** 2
+    count = len(optimum.z)
     # What slack adds, on top of what the covariance holds already.
     held = covariance - np.linalg.inv(optimum.precision)
-    slack, by_orders = (
-        held + np.linalg.inv(both.T @ both + np.diag(prior))[:count, :count] for prior in (np.ones_like(untold), untold)
-    )
-    return slack, by_orders
+    return held + np.linalg.inv(both.T @ both + np.eye(both.shape[1]))[:count, :count]

@@ -108,15 +108,14 @@ def _inverse_root(covariance: FloatArray) -> FloatArray:
     return np.asarray((vectors / np.sqrt(np.maximum(values, _RIDGE))) @ vectors.T, dtype=np.float64)
 
 
-def inflated(noise: WeeklyNoise, standardised: FloatArray, fitted: int) -> WeeklyNoise:
+def inflated(noise: WeeklyNoise, white: FloatArray, fitted: int) -> WeeklyNoise:
     """The same noise, larger where the records scatter more than the market's own sampled mode.
 
     Args:
         noise: Noise of the market.
-        standardised: Deviations of the records from the fit ``(W, R, K)``.
+        white: Whitened deviations of the records from the fit ``(W, R, K)``.
         fitted: Number of parameters that the data have told; they took as many degrees of freedom.
     """
-    white = noise.whitened(standardised).reshape(standardised.shape)
     count = noise.used.sum(axis=(0, 1))
     left = np.maximum(count * (1.0 - fitted / max(noise.scored, 1)), 1.0)
     excess = (white**2).sum(axis=(0, 1)) / left

@@ -19,7 +19,6 @@ DIFFERENCE = 1e-3
 _TRIALS = (0.1, 10.0, 100.0, 1000.0)
 _LONGEST_STEP = 2.0
 _DECREMENT = 5e-3
-_STALLED = 0.02
 _DAMPING = 1e-3
 _SMALLEST, _LARGEST = 1e-9, 1e9
 
@@ -55,12 +54,13 @@ class Optimum:
         return 0.5 * float(self.residuals @ self.residuals + self.z @ self.z)
 
 
-def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Optimum:
+def find_mode(residuals: Residuals, start: FloatArray, *, rough_frac: float = 0.0, most: int = 20) -> Optimum:
     """Find the mode from a start ``(P,)``.
 
     Args:
         residuals: Plays markets; every call costs about the same for few vectors and for many.
         start: Where to begin.
+        rough_frac: Also end where a step gains less than this share of the objective: near enough to read noise off.
         most: Batches that are played at most.
     """
     count = len(start)
@@ -73,7 +73,8 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
         gradient = jacobian.T @ r + z
         precision = jacobian.T @ jacobian + np.eye(count)
         decrement = 0.5 * float(gradient @ _damped(precision, gradient, 0.0))
-        if decrement < _DECREMENT:
+        now = 0.5 * float(r @ r + z @ z)
+        if decrement < max(_DECREMENT, rough_frac * now):
             return Optimum(
                 z=z, residuals=r, jacobian=jacobian, decrement=decrement, iterations=iteration, converged=True
             )
@@ -82,7 +83,6 @@ def find_mode(residuals: Residuals, start: FloatArray, *, most: int = 20) -> Opt
         played = residuals(np.concatenate([points[:1] + moves, points]))
         trials = played[count:]
         objectives = 0.5 * ((trials**2).sum(axis=1) + (points**2).sum(axis=1))
-        now = 0.5 * float(r @ r + z @ z)
         objectives = np.where(np.isfinite(objectives), objectives, np.inf)
         chosen = int(np.argmin(objectives))
         if objectives[chosen] >= now:

@@ -2,11 +2,14 @@
 
 A vector ``theta`` ``(P,)`` of logs is 0 where the scenario holds. Media are told by two numbers that data can tell
 apart: the average return at the panel's mean exposure, and the half-saturation. Slope, ceiling and marginal return
-follow from them. Some parameters are about the records and not about the market: the level of a platform's clicks, of
-revenue an order, and how many customers the first day has; they stay with the fit.
+follow from them. Returns are those of orders: conversion and quality of visits say how many visits stand behind them.
+
+Some parameters are about the records and not about the market: the level of a platform's clicks, of revenue an order,
+how many customers the first day has, and how clicks and visits follow spend in a way of their own; they stay with the
+fit. Visits are counted by the thousand and would drown orders where the two do not keep the same time.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +27,8 @@ ParameterKind = Literal[
     "half_saturation",
     "carry_over",
     "visit_quality",
+    "visit_carry_over",
+    "visit_half_saturation",
     "organic_traffic",
     "conversion",
     "customer_conversion",
@@ -69,6 +74,7 @@ class SampledMarket:
         recent_customers: The same of new and active ones ``(B, R)``.
         clicks: Clicks that a platform counts, against visits ``(B, C)``.
         order_value: Revenue an order against the scenario's ``(B, R)``.
+        visit_world: The market as clicks and visits show it; None where they keep the time of orders.
     """
 
     world: WorldParameters
@@ -76,6 +82,25 @@ class SampledMarket:
     recent_customers: FloatArray
     clicks: FloatArray
     order_value: FloatArray
+    visit_world: WorldParameters | None = None
+
+    def both(self, batch: int) -> "SampledMarket":
+        """``2 B`` markets: as orders show each, then as clicks and visits do; one vector stands for all ``B``."""
+        seen = self.visit_world or self.world
+
+        def twice(one: FloatArray, other: FloatArray) -> FloatArray:
+            if one is other and len(one) == 1:
+                return one
+            every = [np.broadcast_to(part, (batch, *part.shape[1:])) for part in (one, other)]
+            return _laid_out(np.concatenate(every))
+
+        groups = {one.name: twice(getattr(self.world, one.name), getattr(seen, one.name)) for one in fields(seen)}
+        rows = {
+            one.name: np.concatenate([np.broadcast_to(value, (batch, value.shape[1]))] * 2)
+            for one in fields(self)
+            if isinstance(value := getattr(self, one.name), np.ndarray)
+        }
+        return replace(self, world=replace(self.world, **groups), visit_world=None, **rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +128,10 @@ class ParameterSpace:
         """Prior standard deviations of the logs ``(P,)``."""
         return np.sqrt((self.factor**2).sum(axis=1))
 
+    def posterior_sd(self, covariance: FloatArray) -> FloatArray:
+        """Standard deviations of the logs ``(P,)`` under a covariance in standardised coordinates ``(P, P)``."""
+        return np.sqrt(np.einsum("pq,qr,pr->p", self.factor, covariance, self.factor))
+
     def theta(self, z: FloatArray) -> FloatArray:
         """Logs ``(..., P)`` of standardised vectors ``(..., P)``."""
         return self.mean + z @ self.factor.T
@@ -115,20 +144,20 @@ class ParameterSpace:
         """The markets of some vectors ``(B, P)``."""
         regions, segments, channels, _ = self.market.shape
         half = self._factor(theta, "half_saturation", "channel", channels)
-        response = np.exp(self._by_region_and_channel(theta)) * self._kept_return(half)
+        carry_over = self._factor(theta, "carry_over", "channel", channels)
         world = replace(
             average_world(),
-            media_response=_laid_out(response[:, :, None, :]),
-            half_saturation=_laid_out(half[:, None, None, :]),
-            carry_over=_laid_out(self._factor(theta, "carry_over", "channel", channels)[:, None, None, :]),
+            **self._media(theta, half, carry_over),
             visit_quality=_laid_out(self._factor(theta, "visit_quality", "channel", channels)),
             organic_traffic=_laid_out(self._factor(theta, "organic_traffic", "region", regions)[..., None]),
-            conversion=_laid_out(self._factor(theta, "conversion", "region", regions)[..., None]),
+            conversion=_laid_out(self.conversion(theta)[..., None]),
             customer_conversion=_laid_out(self._factor(theta, "customer_conversion", "", 1)[..., None]),
             elasticity=_laid_out(self._factor(theta, "elasticity", "segment", segments)[:, None, :]),
             deal_gain=_laid_out(self._factor(theta, "deal_gain", "", 1)[..., None]),
             event_lift=_laid_out(self._factor(theta, "event_lift", "", 1)),
         )
+        visits_half = half * self._factor(theta, "visit_half_saturation", "channel", channels)
+        visits_carry_over = carry_over * self._factor(theta, "visit_carry_over", "channel", channels)
         customers = self._factor(theta, "customers", "region", regions)
         return SampledMarket(
             world=world,
@@ -136,12 +165,30 @@ class ParameterSpace:
             recent_customers=customers * self._factor(theta, "recent_customers", "region", regions),
             clicks=self._factor(theta, "clicks", "channel", channels),
             order_value=self._factor(theta, "order_value", "region", regions),
+            visit_world=replace(world, **self._media(theta, visits_half, visits_carry_over)),
         )
 
     def media_response(self, theta: FloatArray) -> FloatArray:
         """Visits per impression against the scenario's ``(B, R, C)``."""
-        half = self._factor(theta, "half_saturation", "channel", self.market.shape[2])
-        return np.exp(self._by_region_and_channel(theta)) * self._kept_return(half)
+        return self._response(theta, self._factor(theta, "half_saturation", "channel", self.market.shape[2]))
+
+    def conversion(self, theta: FloatArray) -> FloatArray:
+        """Carts per visit against the scenario's ``(B, R)``."""
+        return self._factor(theta, "conversion", "region", self.market.shape[0])
+
+    def _media(self, theta: FloatArray, half: FloatArray, carry_over: FloatArray) -> dict[str, FloatArray]:
+        """How a market follows spend, with half-saturations and carry-over ``(B, C)``."""
+        return {
+            "media_response": _laid_out(self._response(theta, half)[:, :, None, :]),
+            "half_saturation": _laid_out(half[:, None, None, :]),
+            "carry_over": _laid_out(carry_over[:, None, None, :]),
+        }
+
+    def _response(self, theta: FloatArray, half: FloatArray) -> FloatArray:
+        """Visits per impression ``(B, R, C)`` that bring the return in orders, at the conversion of its visits."""
+        quality = self._factor(theta, "visit_quality", "channel", self.market.shape[2])[:, None, :]
+        sold = quality * self.conversion(theta)[:, :, None]
+        return np.exp(self._by_region_and_channel(theta)) / sold * self._kept_return(half)
 
     def _kept_return(self, half: FloatArray) -> FloatArray:
         """What visits per impression must be multiplied by so that another half-saturation keeps the average return.
@@ -191,12 +238,17 @@ def parameter_space(market: MarketParameters, panel: CalibrationPanel, prior: Pr
     regions, channels = scenario.regions, scenario.channels
     found = [Parameter(kind="return", region=region, channel=channel) for region in regions for channel in channels]
     found += [Parameter(kind="half_saturation", channel=channel) for channel in channels]
-    found += [
-        Parameter(kind="carry_over", channel=channel.id)
+    lasting = [
+        channel.id
         for channel in scenario.document.channels
         if isinstance(channel.adstock, GeometricAdstock | DelayedAdstock | WeibullAdstock)
     ]
-    found += [Parameter(kind="visit_quality", channel=channel) for channel in channels]
+    found += [Parameter(kind="carry_over", channel=channel) for channel in lasting]
+    visits = bool(np.isfinite(panel.visits[first:]).any())
+    seen = [one for c, one in enumerate(channels) if visits or np.isfinite(panel.clicks[first:, :, c]).any()]
+    found += [Parameter(kind="visit_quality", channel=channel) for channel in seen]
+    found += [Parameter(kind="visit_carry_over", channel=channel) for channel in seen if channel in lasting]
+    found += [Parameter(kind="visit_half_saturation", channel=channel) for channel in seen]
     found += [Parameter(kind="organic_traffic", region=region) for region in regions]
     found += [Parameter(kind="conversion", region=region) for region in regions]
     found.append(Parameter(kind="customer_conversion"))

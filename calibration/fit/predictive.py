@@ -59,7 +59,7 @@ def prior_predictive(replay: Replay, space: ParameterSpace, first: int, *, seed:
     """
     z = named_generator(seed, "calibration/prior").standard_normal((_DRAWS, len(space.parameters)))
     theta = space.theta(z)
-    return (*_of_media(replay, space, z, first), *_of_prices(space, theta), *_of_repeats(space, theta))
+    return (*_of_media(replay, space, theta, first), *_of_prices(space, theta), *_of_repeats(space, theta))
 
 
 def refuse_nonsense(signs: tuple[PriorSign, ...]) -> None:
@@ -79,14 +79,14 @@ def refuse_nonsense(signs: tuple[PriorSign, ...]) -> None:
             )
 
 
-def _of_media(replay: Replay, space: ParameterSpace, z: FloatArray, first: int) -> Iterator[PriorSign]:
+def _of_media(replay: Replay, space: ParameterSpace, theta: FloatArray, first: int) -> Iterator[PriorSign]:
     channels = replay.market.scenario.document.channels
     paid = replay.panel.spend[first:].sum(axis=(0, 1, 2))
     if not paid.any():
         return
     every = np.ones(len(channels))
     whole = [factor * every for factor in (1.0, 0.0, 1.0 - _STEP, 1.0 + _STEP)]
-    sold = sold_with(replay, space, z, first, np.stack([*whole, *(1.0 - np.eye(len(channels)))]))
+    sold = sold_with(replay, space, theta, first, np.stack([*whole, *(1.0 - np.eye(len(channels)))]))
     orders, revenue = sold[..., replay.kinds.index("orders")], sold[..., -1]
     own, off, less, more = orders[:, :4].T
     yield _sign("media_share", "", 1.0 - off / own)

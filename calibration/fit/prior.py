@@ -27,7 +27,11 @@ def _usual() -> dict[str, float]:
         "return": range_sd("incremental_roas"),
         "half_saturation": 0.5,  # 0.5 to 1.5 times median spend in public media-mix models, and that twice as wide
         "carry_over": 0.4,  # days of a channel by trade sources span a factor of 2 to 3
-        "visit_quality": 0.3,
+        # Conversion by source differs by a factor of 2 either way, 0.35; how many of a channel's visits would have come
+        # without it no count tells: orders are to say what its visits are worth.
+        "visit_quality": 1.0,
+        "visit_carry_over": 0.7,
+        "visit_half_saturation": 0.7,
         "organic_traffic": 0.5,
         "conversion": 0.5,
         "customer_conversion": range_sd("second_order_365") * 2.0,  # the rate moves by about half of it

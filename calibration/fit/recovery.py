@@ -88,7 +88,7 @@ def known_market(
     space = parameter_space(replay.market, planned, prior or Prior(), _BEFORE_SCORING)
     drawn = named_generator(seed, "recovery/truth").standard_normal(len(space.parameters))
     logs = space.theta(drawn) if truth is None else truth
-    counted = replay.play(space.sampled(logs[None]), seed=seed, worlds=np.zeros(1, dtype=np.int64))[0]
+    counted = replay.count(space.sampled(logs[None]), seed=seed, worlds=np.zeros(1, dtype=np.int64))[0]
     return KnownMarket(panel=recorded(replay, counted), space=space, truth=logs)
 
 

@@ -66,6 +66,29 @@ class Replay:
             axis=2,
         )
 
+    def count(
+        self,
+        sampled: SampledMarket,
+        *,
+        seed: int | None = None,
+        worlds: IntArray | None = None,
+        slack: tuple[Slack, FloatArray] | None = None,
+    ) -> FloatArray:
+        """What the records of each market would hold ``(B, T, R, K)``: clicks and visits by their own time.
+
+        Orders are read off the market, clicks and visits off the market as they show it, in one batch with the same
+        luck. Arguments are those of `play`.
+        """
+        batch = len(sampled.customers) if worlds is None else len(worlds)
+        played = self.play(
+            sampled.both(batch),
+            seed=seed,
+            worlds=None if worlds is None else np.concatenate([worlds, worlds]),
+            slack=None if slack is None else (slack[0], np.concatenate([slack[1], slack[1]])),
+        )
+        seen = self.kinds.index("orders")
+        return np.concatenate([played[batch:, ..., :seen], played[:batch, ..., seen:]], axis=3)
+
     def play(
         self,
         sampled: SampledMarket,
@@ -77,7 +100,7 @@ class Replay:
         slack: tuple[Slack, FloatArray] | None = None,
         factors: tuple[int, FloatArray] | None = None,
     ) -> FloatArray:
-        """What each market counts by day, region and kind ``(B, T, R, K)``.
+        """What each market counts by day, region and kind ``(B, T, R, K)``; clicks and visits in the time of orders.
 
         Args:
             sampled: The markets; one, or ``B``.

@@ -36,11 +36,6 @@ class IncrementalReturns:
         """Standard deviations of the logs ``(D,)`` under a covariance in standardised coordinates ``(P, P)``."""
         return np.sqrt(np.einsum("dp,pq,dq->d", self.gradient, covariance, self.gradient))
 
-    @property
-    def prior_sd(self) -> FloatArray:
-        """The same under the prior ``(D,)``, as far as a first-order expansion holds."""
-        return np.sqrt((self.gradient**2).sum(axis=1))
-
 
 def incremental_returns(likelihood: Likelihood, z: FloatArray) -> IncrementalReturns:
     """Incremental returns at ``z`` ``(P,)``, with their derivatives."""
@@ -59,22 +54,23 @@ def incremental_returns(likelihood: Likelihood, z: FloatArray) -> IncrementalRet
 
 def added_revenue(likelihood: Likelihood, z: FloatArray, channels: IntArray) -> FloatArray:
     """Net revenue of the scored days that each of ``D`` channels adds ``(B, D)`` in vectors ``(B, P)``."""
-    factors = np.ones((1 + len(channels), likelihood.space.market.shape[2]))
+    space = likelihood.space
+    factors = np.ones((1 + len(channels), space.market.shape[2]))
     factors[1 + np.arange(len(channels)), channels] = 0.0
-    sold = sold_with(likelihood.replay, likelihood.space, z, likelihood.first, factors)[..., -1]
+    sold = sold_with(likelihood.replay, space, space.theta(z), likelihood.first, factors)[..., -1]
     return sold[:, :1] - sold[:, 1:]
 
 
-def sold_with(replay: Replay, space: ParameterSpace, z: FloatArray, first: int, factors: FloatArray) -> FloatArray:
-    """Counts of the scored days by kind ``(B, F, K)`` of vectors ``(B, P)``, at ``F`` levels of spend ``(F, C)``.
+def sold_with(replay: Replay, space: ParameterSpace, theta: FloatArray, first: int, factors: FloatArray) -> FloatArray:
+    """Counts of the scored days by kind ``(B, F, K)`` of logs ``(B, P)``, at ``F`` levels of spend ``(F, C)``.
 
     All of it is one batch of markets, since a batch costs little more than one market.
     """
-    each = np.repeat(z, len(factors), axis=0)
-    levels = np.tile(factors, (len(z), 1))
+    each = np.repeat(theta, len(factors), axis=0)
+    levels = np.tile(factors, (len(theta), 1))
     parts: list[FloatArray] = []
     for start in range(0, len(each), _BATCH):
         part = slice(start, start + _BATCH)
-        played = replay.play(space.sampled(space.theta(each[part])), factors=(first, levels[part]))
+        played = replay.play(space.sampled(each[part]), factors=(first, levels[part]))
         parts.append(played[:, first:].sum(axis=(1, 2)))
-    return np.concatenate(parts).reshape(len(z), len(factors), -1)
+    return np.concatenate(parts).reshape(len(theta), len(factors), -1)

@@ -49,9 +49,7 @@ def moving(space: ParameterSpace, factor: float) -> FloatArray:
 
 def test_a_known_sum_of_two_channels_tells_neither_and_shows_in_their_contrast(space: ParameterSpace) -> None:
     posterior = known_sum(space, "return.north.search", "return.north.social")
-    found = identification(
-        space, returns_of(space, ("search", "social")), posterior, posterior, posterior, moving(space, 9.0)
-    )
+    found = identification(space, returns_of(space, ("search", "social")), posterior, posterior, moving(space, 9.0))
     # The variance of each is 1/2 of the prior's, that of the difference all of it.
     assert [one.ratio for one in found.returns] == pytest.approx([0.5**0.5] * 2)
     assert found.contrasts[0].name == "search - social"
@@ -63,7 +61,7 @@ def test_a_known_sum_of_two_channels_tells_neither_and_shows_in_their_contrast(s
 def test_what_only_the_model_without_slack_tells_is_no_measurement(space: ParameterSpace) -> None:
     count = len(space.parameters)
     found = identification(
-        space, returns_of(space, ("search",)), 0.01 * np.eye(count), np.eye(count), np.eye(count), moving(space, 9.0)
+        space, returns_of(space, ("search",)), 0.01 * np.eye(count), np.eye(count), moving(space, 9.0)
     )
     assert {one.verdict for one in found.parameters} == {"prior_only"}
     assert found.parameters[0].without_slack == pytest.approx(0.1)
@@ -76,7 +74,7 @@ def test_a_test_speaks_for_its_channel_though_another_is_unknown(space: Paramete
     posterior[(position(space, names[0]),) * 2] = 0.04
     # Slack can leave less than the prior knew.
     posterior[(position(space, names[1]),) * 2] = 2.0
-    every = (space, returns, posterior, posterior, posterior, moving(space, 9.0))
+    every = (space, returns, posterior, posterior, moving(space, 9.0))
     without, with_test, of_the_other = (identification(*every, tested) for tested in ((), {"search"}, {"social"}))
     # Of the contrast's variance (0.04 + 2) / 2 is left: all of it is social's.
     assert without.contrasts[0].ratio == 1.0
@@ -85,42 +83,39 @@ def test_a_test_speaks_for_its_channel_though_another_is_unknown(space: Paramete
     assert of_the_other.returns == without.returns
 
 
-def test_a_return_that_visits_alone_tell_is_no_measurement(space: ParameterSpace) -> None:
-    returns = returns_of(space, ("search",))
-    returns.gradient[0, position(space, "visit_quality.search")] = 0.6
-    sharp = 0.01 * np.eye(len(space.parameters))
-    untold = sharp.copy()
-    untold[(position(space, "visit_quality.search"),) * 2] = 4.0
-    by_visits, by_orders = (
-        identification(space, returns, sharp, sharp, last, moving(space, 9.0)) for last in (untold, sharp)
-    )
-    # Of what a visit is worth nothing is known: (0.01 + 0.36 * 4) / 1.36 of the prior's variance is left, more than 1.
-    assert by_visits.returns[0].ratio == 1.0
-    assert by_visits.returns[0].without_slack == pytest.approx(0.1)
-    assert (by_visits.returns[0].verdict, by_visits.returns[0].held_back) == ("prior_only", "visits_alone")
-    assert by_visits.verdict_of("return.north.search") == "prior_only"
-    assert by_visits.verdict_of("return.north.social") == "measured"
-    assert (by_orders.returns[0].verdict, by_orders.returns[0].held_back) == ("measured", "")
-    assert by_orders.verdict_of("return.north.search") == "measured"
+def test_what_visits_are_worth_is_known_no_better_than_the_return(space: ParameterSpace) -> None:
+    posterior = 0.01 * np.eye(len(space.parameters))
+    posterior[(position(space, "return.north.search"),) * 2] = 0.49
+    found = identification(space, returns_of(space, ("search",)), posterior, posterior, moving(space, 9.0))
+    assert found.returns[0].ratio == pytest.approx(0.7)
+    judged = found.parameters[position(space, "visit_quality.search")]
+    assert (judged.ratio, judged.verdict) == (pytest.approx(0.7), "partly")
 
 
-def test_steady_spend_measures_neither_curvature_nor_carry_over(space: ParameterSpace) -> None:
+def test_steady_spend_measures_nothing_of_a_response_without_a_test(space: ParameterSpace) -> None:
     sharp = 0.01 * np.eye(len(space.parameters))
-    still, moved = (
-        identification(space, returns_of(space, ("search",)), sharp, sharp, sharp, moving(space, factor))
-        for factor in (1.1, 9.0)
+    returns = returns_of(space, ("search", "social", "email"))
+    still, moved, tested = (
+        identification(space, returns, sharp, sharp, moving(space, factor), names)
+        for factor, names in ((1.1, set[str]()), (9.0, set[str]()), (1.1, {"search"}))
     )
-    for name in ("half_saturation.search", "carry_over.email"):
+    shapes = ("half_saturation.search", "carry_over.email", "visit_half_saturation.search", "visit_carry_over.email")
+    for name in (*shapes, "return.north.search", "visit_quality.social"):
         assert still.verdict_of(name) == "prior_only"
         assert moved.verdict_of(name) == "measured"
-    assert still.verdict_of("return.north.search") == "measured"
     assert {one.held_back for one in still.parameters if one.verdict == "prior_only"} == {"steady_spend"}
+    assert [(one.verdict, one.held_back) for one in still.returns] == [("prior_only", "steady_spend")] * 3
+    # A test tells the return of its own channel, and no curvature.
+    assert [one.verdict for one in tested.returns] == ["measured", "prior_only", "prior_only"]
+    assert still.verdict_of("clicks.search") == "measured"
+    assert tested.verdict_of("return.north.search") == "measured"
+    assert tested.verdict_of("half_saturation.search") == "prior_only"
 
 
 def test_directions_are_named_by_what_they_move_most(space: ParameterSpace) -> None:
     posterior = 0.01 * np.eye(len(space.parameters))
     posterior += 0.99 * np.outer(*[_unit(space, "clicks.search", "visit_quality.search")] * 2)
-    found = identification(space, returns_of(space, ("search",)), posterior, posterior, posterior, moving(space, 9.0))
+    found = identification(space, returns_of(space, ("search",)), posterior, posterior, moving(space, 9.0))
     assert [one.ratio for one in found.directions] == [pytest.approx(1.0)]
     assert set(found.directions[0].name.replace("+", "").replace("-", "").split()) == {
         "clicks.search",
@@ -139,5 +134,5 @@ def test_a_channel_that_paused_has_moved_and_one_that_never_ran_has_not(space: P
     spend[:5, 0, 0] = 0.0
     spend[:, :, 2] = 0.0
     sharp = 0.01 * np.eye(len(space.parameters))
-    found = identification(space, returns_of(space, ("search",)), sharp, sharp, sharp, spend)
+    found = identification(space, returns_of(space, ("search",)), sharp, sharp, spend)
     assert found.moved[0].tolist() == [np.inf, 1.0, 1.0]

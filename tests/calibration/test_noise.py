@@ -68,10 +68,11 @@ def test_records_that_scatter_more_than_the_market_make_its_noise_larger() -> No
     expected = np.full((WEEKS, REGIONS, KINDS), 100.0)
     noise = noise_of(autoregressive(300, 1), expected, expected)
     record = autoregressive(1, 5)[0]
-    same = inflated(noise, noise.standardised(expected, record), fitted=0)
+    shape = expected.shape
+    same = inflated(noise, noise.whitened(noise.standardised(expected, record)).reshape(shape), fitted=0)
     assert (same.inflation == 1.0).all()
     wild = 100.0 + (record - 100.0) * 3.0
-    larger = inflated(noise, noise.standardised(expected, wild), fitted=0)
+    larger = inflated(noise, noise.whitened(noise.standardised(expected, wild)).reshape(shape), fitted=0)
     assert (larger.inflation > 4.0).all()
     white = larger.whitened(larger.standardised(expected, wild))
     assert (white**2).mean() == pytest.approx(1.0, abs=0.3)
