@@ -120,7 +120,7 @@ def import_files(
         prices: Whether prices contain the tax, where a file does not say it.
         rates: A file of exchange rates, imported as well.
         key: File with the key of the pseudonyms; the user's own where left out.
-        k: Fewest customers that share a region, a discount code or a text of goods; 0 leaves them as they are.
+        k: Fewest customers that share a region or a text of goods; 0 leaves them as they are.
         channels: Channel by the start of a campaign's name, or by platform.
         decimal: Decimal sign, where nothing in a file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
