@@ -22,6 +22,7 @@ FindingCode = Literal[
     "segments_few",
     "levels_differ",
     "second_orders_differ",
+    "folders_overlap",
 ]
 
 

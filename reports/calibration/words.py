@@ -121,6 +121,10 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
     ),
     "levels_differ": _levels,
     "second_orders_differ": _second_orders,
+    "folders_overlap": lambda f, n: (
+        f"{n.count(f.figures['rows'])} rows stand in two of the data folders and count once, as when the same files or "
+        "days were imported into both."
+    ),
     "panel_note": lambda f, _n: f.subjects[0],
 }
 
