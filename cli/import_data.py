@@ -68,7 +68,7 @@ def import_command(
     k: Annotated[
         int,
         typer.Option(
-            "--k", min=0, help="Empty regions, codes and texts of goods that fewer customers share; 0 keeps all."
+            "--k", min=0, help="Empty regions, replace texts of goods that fewer customers share; 0 keeps all."
         ),
     ] = 5,
     profiles: Annotated[

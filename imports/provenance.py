@@ -72,11 +72,10 @@ class Privacy(Section):
 
     key_fingerprint: str = Field(default="", description="of the key of the pseudonyms; the key itself is not here")
     k: int = Field(default=0, description="fewest customers that share a region")
-    rows_coarsened: int = Field(
-        default=0, description="cells of regions and discount codes emptied, since fewer share them"
-    )
+    rows_coarsened: int = Field(default=0, description="cells of regions emptied, since fewer share them")
     texts_replaced: int = Field(
-        default=0, description="texts of goods that fewer bought, in whose place the article's number stands"
+        default=0,
+        description="texts of goods that fewer bought or that vary, in whose place the article's number stands",
     )
     small_countries: tuple[str, ...] = Field(default=(), description="countries with fewer customers; they stay named")
 

@@ -40,7 +40,8 @@ TRANSACTIONS: Mapping[str, ColumnKind] = {
 }
 """One row a line of an order. ``status`` is ``sold``, ``cancelled`` or ``pending``; ``unit_price`` is the price asked
 for one piece before ``discount``, which is of the whole line and borne by the seller; ``net_revenue`` is what the line
-brings net of tax and discount. ``country`` is ISO 3166-1 alpha-2, ``region`` a part of it. Unknown is null, never 0."""
+brings net of tax and discount. ``country`` is ISO 3166-1 alpha-2, ``region`` a part of it; ``promotion`` is a keyed
+hash of the code. Unknown is null, never 0."""
 
 REFUNDS: Mapping[str, ColumnKind] = {
     "date": "date",

@@ -128,13 +128,13 @@ def folder_lines(result: "ImportResult") -> list[str]:
         )
     if privacy.rows_coarsened:
         lines.append(
-            f"Regions and discount codes that fewer than {privacy.k} customers share were emptied, "
-            f"{privacy.rows_coarsened:,} cells in all."
+            f"Regions that fewer than {privacy.k} customers share were emptied: "
+            f"{_counted(privacy.rows_coarsened, 'cells')}."
         )
     if privacy.texts_replaced:
         lines.append(
-            f"{_counted(privacy.texts_replaced, 'texts of goods')} that fewer than {privacy.k} customers bought, as "
-            "engravings are, gave way to the article's number."
+            f"{_counted(privacy.texts_replaced, 'texts of goods')} that fewer than {privacy.k} customers bought, or "
+            "that vary within an article as engravings do, gave way to the article's number."
         )
     if privacy.small_countries:
         lines.append(

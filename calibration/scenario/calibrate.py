@@ -20,7 +20,9 @@ from xbopt.calibration.scenario.assortment import Costs
 from xbopt.calibration.scenario.calibration import Calibration, Options, signs_of
 from xbopt.calibration.scenario.channels import kinds_of
 from xbopt.calibration.scenario.draft import Draft, Plain
+from xbopt.calibration.scenario.findings import Finding
 from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
+from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
 from xbopt.calibration.scenario.moods import put_moods
@@ -122,14 +124,18 @@ def calibrate(
     if panel := lone_panel(paths):
         return calibrate_panel(panel, chosen=options, tell=on_progress or _silent)
     folder = read_data_folder(paths)
-    tables = {table_name: table for table_name in folder.names if (table := folder.table(table_name)) is not None}
+    tables, left_out = tables_of(folder)
     lacking = unrated(tables, to=currency)
     if lacking is not None and not any(record.accepts_mixed for record in folder.provenance):
         raise CalibrationError(
             f"{lacking.sentence} Import a file of rates into one of the folders, as xbopt import eurofxref-hist.zip -o "
             f"{folder.paths[0]} (European Central Bank), or a table with the columns date, currency, per_euro."
         )
-    return calibrate_tables(tables, options=options, on_progress=on_progress)
+    made = calibrate_tables(tables, options=options, on_progress=on_progress)
+    if not left_out:
+        return made
+    twice = Finding(code="folders_overlap", figures={"rows": left_out})
+    return replace(made, findings=(*made.findings, twice))
 
 
 def calibrate_tables(

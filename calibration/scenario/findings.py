@@ -27,6 +27,7 @@ FindingCode = Literal[
     "held",
     "burn_in",
     "second_orders_differ",
+    "folders_overlap",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Persons: keyed pseudonyms at the door, and regions, codes and texts of goods that too few share."""
+"""Persons: keyed pseudonyms at the door, and regions and texts of goods that too few share."""
 
 import hashlib
 import hmac
@@ -81,11 +81,11 @@ def pseudonyms(file: Path, *, into: Path) -> Pseudonyms:
 
 @dataclass(frozen=True, slots=True)
 class Coarsened:
-    """Orders whose regions, discount codes and texts of goods enough customers share.
+    """Orders whose regions and texts of goods enough customers share.
 
     Attributes:
         rows: The orders.
-        emptied: How many cells of regions and codes were emptied.
+        emptied: How many cells of regions were emptied.
         renamed: How many texts of goods gave way to the article's number.
         small_countries: Countries with fewer customers than that.
     """
@@ -97,37 +97,48 @@ class Coarsened:
 
 
 def coarsened(orders: "pl.LazyFrame", k: int) -> Coarsened:
-    """Empty the region and the discount code of orders where fewer than ``k`` customers share it.
+    """Empty regions that fewer than ``k`` customers share, and replace texts of goods that may be personal.
 
-    A text of goods that fewer bought may be an engraving; the article's number takes its place. Lines of paperwork keep
-    theirs, since they are known by it (`PAPER_NAMES`). This is k-anonymity (Sweeney 2002) of what a scenario can do
-    without; codes are often made out to persons. Money, articles and days of the row stay, so that no sum moves. The
-    country stays too, since taxes and duties hang on it; countries with fewer customers are named. Where a customer is
-    unknown, each order counts as one.
+    This is k-anonymity (Sweeney 2002) of what a scenario can do without. A text that fewer bought, or that stands on
+    less than half of its article's lines, may be an engraving; the article's number takes its place. Lines of paperwork
+    keep theirs, since they are known by it (`PAPER_NAMES`). Money, articles and days of the row stay, so that no sum
+    moves. The country stays too, since taxes and duties hang on it; countries with fewer customers are named. Where a
+    customer is unknown, each order counts as one.
     """
     import polars as pl
 
     person = pl.coalesce("customer", "order_id").n_unique().alias("__persons")
     by_country = orders.group_by("country").agg(person).collect(engine="streaming")
     rare = by_country.filter((pl.col("__persons") < k) & pl.col("country").is_not_null())["country"].sort().to_list()
-    rows, emptied = orders, 0
-    renamed = 0
-    for keys in (("country", "region"), ("promotion",), ("product",)):
-        shared = orders.group_by(keys).agg(person, pl.len().alias("__rows")).collect(engine="streaming")
-        small = shared.filter((pl.col("__persons") < k) & pl.col(keys[-1]).is_not_null())
-        if small.is_empty():
-            continue
-        name = keys[-1]
-        if name == "product":
-            small = small.filter(~plain(pl.col(name)).is_in(list(PAPER_NAMES)))
-            renamed = int(small["__rows"].sum())
-        else:
-            emptied += int(small["__rows"].sum())
-        instead = pl.col("sku") if name == "product" else pl.lit(None, dtype=pl.String)
-        marked = small.lazy().select(*keys, pl.lit(value=True).alias("__small"))
-        rows = (
-            rows.join(marked, on=list(keys), how="left", nulls_equal=True, maintain_order="left")
-            .with_columns(pl.when(pl.col("__small")).then(instead).otherwise(pl.col(name)).alias(name))
-            .drop("__small")
-        )
-    return Coarsened(rows, emptied, renamed, tuple(rare))
+    regions = orders.group_by("country", "region").agg(person, pl.len().alias("__rows")).collect(engine="streaming")
+    few = regions.filter((pl.col("__persons") < k) & pl.col("region").is_not_null())
+    texts = orders.group_by("sku", "product").agg(person, pl.len().alias("__rows")).collect(engine="streaming")
+    most = 2 * pl.col("__rows") >= pl.col("__rows").sum().over("sku")
+    is_its_name = (pl.col("__persons") >= k) & (pl.col("sku").is_null() | most)
+    is_paper = plain(pl.col("product")).is_in(list(PAPER_NAMES))
+    odd = texts.filter(pl.col("product").is_not_null() & ~is_its_name & ~is_paper)
+    rows = _replaced(orders, few, ("country", "region"), None)
+    return Coarsened(
+        rows=_replaced(rows, odd, ("sku", "product"), "sku"),
+        emptied=int(few["__rows"].sum()),
+        renamed=int(odd["__rows"].sum()),
+        small_countries=tuple(rare),
+    )
+
+
+def _replaced(
+    rows: "pl.LazyFrame", where: "pl.DataFrame", keys: tuple[str, str], instead: str | None
+) -> "pl.LazyFrame":
+    """The last of the keys replaced in rows whose keys are among some: by another column, or by nothing."""
+    import polars as pl
+
+    if where.is_empty():
+        return rows
+    name = keys[-1]
+    value = pl.lit(None, dtype=pl.String) if instead is None else pl.col(instead)
+    marked = where.lazy().select(*keys, pl.lit(value=True).alias("__marked"))
+    return (
+        rows.join(marked, on=list(keys), how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(pl.when(pl.col("__marked")).then(value).otherwise(pl.col(name)).alias(name))
+        .drop("__marked")
+    )

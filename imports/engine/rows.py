@@ -166,6 +166,10 @@ class RowReader:
         for table, target in self.profile.tables.items():
             of_table = expression(target.where).fill_null(value=False) if target.where else pl.lit(value=True)
             made[table] = self.targets.table(table, target, rows.filter(of_table))
+            if table == "transactions" and made[table]["promotion"].null_count() < made[table].height:
+                # A code may be made out to somebody; which orders share one is all that is ever asked of it.
+                codes = self.answers.pseudonyms_of(made[table]["promotion"])
+                made[table] = made[table].with_columns(codes.alias("promotion"))
             used = used | of_table
         kept = rows.filter(used)
         rules = [target.dropped for target in self.profile.tables.values() if target.dropped]

@@ -120,7 +120,7 @@ def import_files(
         prices: Whether prices contain the tax, where a file does not say it.
         rates: A file of exchange rates, imported as well.
         key: File with the key of the pseudonyms; the user's own where left out.
-        k: Fewest customers that share a region, a discount code or a text of goods; 0 leaves them as they are.
+        k: Fewest customers that share a region or a text of goods; 0 leaves them as they are.
         channels: Channel by the start of a campaign's name, or by platform.
         decimal: Decimal sign, where nothing in a file tells it.
         dates: ``DMY`` or ``MDY``, where nothing in a file tells it.
@@ -273,7 +273,7 @@ def _write(
             "key file of then (--key-file), or import into a new folder."
         )
     panel, notes = _panel(tables, counts)
-    if (lacking := unrated(tables)) is not None:
+    if (lacking := unrated({str(name): rows for name, rows in tables.items()})) is not None:
         if not accepts and not before.accepts_mixed:
             raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
         notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
@@ -309,7 +309,8 @@ def _panel(
         said = f"No panel is written for more than {_MOST_PANEL_ROWS:,} lines of orders; xbopt calibrate makes its own."
         return None, (Note(code="no_panel", message=said),)
     try:
-        made = build_panel({name: rows.collect() for name, rows in tables.items()}, currency=main_currency(tables))
+        whole = {str(name): rows.collect() for name, rows in tables.items()}
+        made = build_panel(whole, currency=main_currency(whole))
     except UsageError as error:
         return None, (Note(code="no_panel", message=f"No panel was made of these tables. {error}"),)
     return made.frame, tuple(Note(code=note.code, message=note.sentence, rows=note.count) for note in made.notes)

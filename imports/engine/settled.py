@@ -97,7 +97,7 @@ class Survey:
         """
         assumed: list[str] = []
         proven = self._currency(file)
-        main, others = (".", {}) if machine_numbers else self._decimals(file, decimal, assumed)
+        main, others = self._decimals(file, decimal, assumed, fixed="." if machine_numbers else self.profile.decimal)
         return Settled(
             decimal=main,
             decimals=others,
@@ -120,10 +120,12 @@ class Survey:
             )
         return next(iter(common)) if len(common) == 1 else None
 
-    def _decimals(self, file: str, asked: str | None, assumed: list[str]) -> tuple[Decimal, Mapping[str, Decimal]]:
+    def _decimals(
+        self, file: str, asked: str | None, assumed: list[str], *, fixed: Decimal | None
+    ) -> tuple[Decimal, Mapping[str, Decimal]]:
         """The decimal sign of the file, and that of columns that have another one throughout."""
-        if self.profile.decimal is not None:
-            return self.profile.decimal, {}
+        if fixed is not None:
+            return fixed, {}
         signs: dict[str, Decimal] = {}
         for name, seen in self.decimals.items():
             points, commas = seen["."], seen[","]
@@ -133,7 +135,7 @@ class Survey:
                 signs[name] = "." if points > commas else ","
         commas = [name for name, sign in signs.items() if sign == ","]
         main: Decimal = "," if 2 * len(commas) > len(signs) else "."
-        others = {name: sign for name, sign in signs.items() if sign != main}
+        others: dict[str, Decimal] = {name: sign for name, sign in signs.items() if sign != main}
         if not signs:
             return self._open_decimal(file, asked, assumed), {}
         if others:

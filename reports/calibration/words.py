@@ -145,6 +145,10 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "customers from new ones."
     ),
     "second_orders_differ": _second_orders,
+    "folders_overlap": lambda f, n: (
+        f"{n.count(f.figures['rows'])} rows stand in two of the data folders and count once, as when the same files or "
+        "days were imported into both."
+    ),
     "panel_note": lambda f, _n: f.subjects[0],
     "panel_alone": lambda f, _n: (
         f"The data are a panel without orders: prices, costs and how often customers come back are those of "

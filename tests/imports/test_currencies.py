@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from xbopt.calibration.scenario.calibrate import calibrate
+from xbopt.calibration.scenario.folders import tables_of
 from xbopt.core.errors import CalibrationError
 from xbopt.imports.data_folder import read_data_folder
 from xbopt.imports.engine.run import ImportResult, import_files
@@ -86,6 +87,24 @@ def test_cancelled_orders_of_another_currency_need_no_rate(tmp_path: Path) -> No
         .replace(",EUR,DE", ",EUR,DE,paid")
     )
     given(tmp_path, text, {**IN_FILE, "status": "State"})
+
+
+def test_rows_that_two_folders_hold_count_once(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        given(tmp_path, MEDIA, MEDIA_ROLES, currency="EUR", into=tmp_path / name)
+    # The second folder also holds an export that goes on for a day, and corrects the days before.
+    given(
+        tmp_path,
+        MEDIA.replace("2.00", "3.00") + "2026-09-29,Brand,3.00\n",
+        MEDIA_ROLES,
+        currency="EUR",
+        into=tmp_path / "b",
+    )
+    tables, left_out = tables_of(read_data_folder([tmp_path / "a", tmp_path / "b"]))
+    assert tables["media"]["spend"].sum() == 29 * 3.0
+    assert left_out == 28
+    alone, none = tables_of(read_data_folder(tmp_path / "a"))
+    assert (alone["media"].height, none) == (28, 0)
 
 
 def test_folders_in_two_currencies_want_rates_too(tmp_path: Path, rates: Path) -> None:

@@ -1,0 +1,34 @@
+"""Tables of several data folders as one: a file, an order or a day's figures that two of them hold count once."""
+
+from typing import cast
+
+import polars as pl
+
+from xbopt.imports.data_folder import DataFolder, read_data_folder
+from xbopt.imports.engine.overlaps import counted_once
+from xbopt.imports.profile import TableKey
+
+
+def tables_of(folder: DataFolder) -> tuple[dict[str, pl.DataFrame], int]:
+    """All tables, and how many rows were left out since another folder holds them too.
+
+    The same file in two folders is the same source; of two sources the one that reaches further counts, as at import.
+    """
+    if len(folder.paths) == 1:
+        return {name: table for name in folder.names if (table := folder.table(name)) is not None}, 0
+    folders = [read_data_folder(path) for path in folder.paths]
+    tables: dict[str, pl.DataFrame] = {}
+    left_out = 0
+    for name in folder.names:
+        parts: dict[str, pl.LazyFrame] = {}
+        whole = 0
+        for each in folders:
+            table = each.table(name)
+            if table is None:
+                continue
+            whole += table.height
+            for (source,), rows in table.partition_by("source", as_dict=True, maintain_order=True).items():
+                parts.setdefault(str(source), rows.lazy())
+        tables[name] = counted_once(cast("TableKey", name), list(parts.items())).rows.collect()
+        left_out += whole - tables[name].height
+    return tables, left_out
