@@ -49,12 +49,14 @@ LITTLE_WORK = {
     "--steps": ["--steps", "64"],
     "--target": ["--target", "contribution_margin=2000"],
 }
+SHORT = ["--set", "plan.discounts=[]", "--set", "horizon.days=4", "--set", "horizon.after.days=7"]
 FEW_CHOICES = {
-    "simulate": ["--runs", "2"],
-    "plan": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
-    "what-if": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
-    "compare": ["--set", "plan.discounts=[]", "--set", "horizon.days=4"],
+    "simulate": ["--runs", "2", *SHORT],
+    "plan": ["--runs", "2", *SHORT],
+    "what-if": SHORT,
+    "compare": SHORT,
     "train": [
+        *SHORT,
         "--plan",
         "greedy_roas",
         "--option",
