@@ -28,7 +28,7 @@ def elasticities(draft: Draft) -> list[float]:
 
 
 def test_the_source_says_that_no_instrument_tells(measured: PriceEstimate) -> None:
-    assert "did not follow demand" in str(drafted(measured, -1.2, -2.4).sources)
+    assert "did not follow lasting swings of demand" in str(drafted(measured, -1.2, -2.4).sources)
 
 
 def test_ratios_that_leave_the_format_are_dropped_and_told(measured: PriceEstimate) -> None:
