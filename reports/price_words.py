@@ -74,9 +74,14 @@ def _variation(estimate: PriceEstimate, numbers: NumberFormat) -> str:
     """Which moves of prices a measured elasticity rests on."""
     if estimate.control is None or (estimate.instruments is not None and not estimate.instruments.is_weak):
         return "It rests on what instruments moved in prices."
+    one = (
+        " It is that of one product: where buyers change between products, a change of all prices does less."
+        if estimate.control == "region_week"
+        else ""
+    )
     return (
         f"It rests on prices that differ {_DIFFER[estimate.control]} in the same week and outlast it, beside each "
-        f"product's own trend: {numbers.share(estimate.lasting_share)} of what moved."
+        f"product's own trend: {numbers.share(estimate.lasting_share)} of what moved.{one}"
     )
 
 

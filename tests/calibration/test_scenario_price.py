@@ -27,7 +27,8 @@ def elasticities(draft: Draft) -> list[float]:
     return [segment["elasticity"] for segment in segments]
 
 
-def test_the_source_says_that_no_instrument_tells(measured: PriceEstimate) -> None:
+def test_the_source_says_what_it_rests_on_and_that_no_instrument_tells(measured: PriceEstimate) -> None:
+    assert "that of one product" in str(drafted(measured, -1.2, -2.4).sources)
     assert "did not follow lasting swings of demand" in str(drafted(measured, -1.2, -2.4).sources)
 
 
