@@ -2,7 +2,8 @@
 
 Run ``python -m benchmarks.bench_prices [SHOPS]``; 200 shops a case where left out. Each line is one kind of shop: the
 mean estimate without the prior, its spread over shops beside the mean standard error, how often the 95 % interval of
-the posterior holds the truth, how often the data said anything, and the naive figure.
+the posterior holds the truth, how often the data said anything, how often they did and the interval misses, and the
+naive figure.
 """
 
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.calibration.following_shops import following_shop
 from tests.calibration.price_shops import price_shop
 from tests.calibration.promotion_shops import promotion_shop, true_pull_forward
 from xbopt.calibration.prices import estimate_elasticity
@@ -28,11 +30,46 @@ PRICE_CASES: Mapping[str, Mapping[str, object]] = {
     "the same, costs as instruments": {"follows_demand": 0.3},
     "prices never move": {"price_moves": 0.0},
 }
+FOLLOWING_CASES: Mapping[str, Mapping[str, object]] = {
+    "honest: moves of their own": {},
+    "honest: three products": {"products": 3},
+    "honest: demand swings for weeks": {"persistence": 0.8},
+    "honest: deals of a week beside": {"week_deals": 0.15},
+    "honest: stock-outs": {"stock_outs": 0.1},
+    "with the week's demand, .05": {"follows_demand": 0.05},
+    "with the week's demand, .1": {"follows_demand": 0.1},
+    "with the week's demand, .3": {"follows_demand": 0.3},
+    "against the week's demand, .1": {"follows_demand": -0.1},
+    "with lasting demand (.5), .1": {"follows_demand": 0.1, "persistence": 0.5},
+    "with lasting demand (.5), .3": {"follows_demand": 0.3, "persistence": 0.5},
+    "with lasting demand (.8), .1": {"follows_demand": 0.1, "persistence": 0.8},
+    "with lasting demand (.8), .3": {"follows_demand": 0.3, "persistence": 0.8},
+    "with lasting demand (.8), .5": {"follows_demand": 0.5, "persistence": 0.8},
+    "with last week's sales, .1": {"follows_sales": 0.1},
+    "with last week's sales, .3": {"follows_sales": 0.3},
+    "the same, lasting demand (.5)": {"follows_sales": 0.3, "persistence": 0.5},
+    "markdowns of slow sellers": {"markdown": 0.2},
+    "the same, lasting demand (.8)": {"markdown": 0.2, "persistence": 0.8},
+    "markdowns only": {"markdown": 0.2, "persistence": 0.8, "own_moves": 0.0},
+    "shop-wide deals at peaks only": {"own_moves": 0.0, "peak_deals": 0.2},
+    "shop-wide deals at peaks": {"peak_deals": 0.2},
+    "deals of three groups at peaks": {"peak_deals": 0.2, "peak_groups": 3},
+    "the same, nothing else": {"own_moves": 0.0, "peak_deals": 0.2, "peak_groups": 3},
+    "with each product's season": {"own_season": 0.5},
+    "against each product's season": {"own_season": 0.5, "season_price": -0.2},
+    "clearance with age": {"ageing": 0.2},
+    "clearance only": {"ageing": 0.2, "own_moves": 0.0},
+    "deals with an answer of -4": {"week_deals": 0.15, "deal_gain": 2.0},
+}
 PROMOTION_CASES: Mapping[str, Mapping[str, object]] = {
     "eight regions": {},
     "two regions": {"regions": 2},
     "all regions at once": {"together": True},
     "every fourth week": {"every": 4},
+    "all at peaks of demand": {"together": True, "peaks": 0.6},
+    "with the week's demand, a fifth": {"follows_demand": 0.5},
+    "with the week's demand, half": {"follows_demand": 1.0},
+    "with lasting demand, half": {"follows_demand": 1.0, "persistence": 0.7},
 }
 _INSTRUMENTED = "the same, costs as instruments"
 _FIRST_SEED = 1000
@@ -48,6 +85,7 @@ class Cover:
         error: Mean standard error.
         covered: Share of shops whose interval holds the truth.
         measured: Share of shops of which the data said anything.
+        wrong: Share of shops that were called measured with an interval that misses the truth.
         naive: Mean naive figure.
     """
 
@@ -56,6 +94,7 @@ class Cover:
     error: float
     covered: float
     measured: float
+    wrong: float
     naive: float
 
 
@@ -69,6 +108,16 @@ def price_cover(case: str, shops: int) -> Cover:
         one = estimate_elasticity(lines, instruments=costs if case == _INSTRUMENTED else None)
         inside, measured = one.low <= truth <= one.high, one.status == "measured"
         rows.append((one.from_data, one.from_data_se, inside, measured, one.naive))
+    return _cover(rows)
+
+
+def following_cover(case: str, shops: int) -> Cover:
+    """Elasticities of ``shops`` shops whose prices follow demand in one way, or in none."""
+    options = FOLLOWING_CASES[case]
+    rows: list[tuple[float, ...]] = []
+    for seed in range(_FIRST_SEED, _FIRST_SEED + shops):
+        one = estimate_elasticity(following_shop(seed=seed, **options))  # pyright: ignore[reportArgumentType]
+        rows.append((one.from_data, one.from_data_se, one.low <= -2.0 <= one.high, one.status == "measured", one.naive))
     return _cover(rows)
 
 
@@ -98,6 +147,7 @@ def _cover(rows: list[tuple[float, ...]]) -> Cover:
         error=float(error),
         covered=float(table[:, 2].mean()),
         measured=float(table[:, 3].mean()),
+        wrong=float(((table[:, 3] == 1.0) & (table[:, 2] == 0.0)).mean()),
         naive=float(naive.mean()) if len(naive) else float("nan"),
     )
 
@@ -107,13 +157,14 @@ def main() -> None:
     shops = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     for title, cases, cover in (
         ("Price elasticity, true -2 unless said", PRICE_CASES, price_cover),
+        ("The same where prices follow demand", FOLLOWING_CASES, following_cover),
         (f"Borrowed share of the bump, true {true_pull_forward():.2f}", PROMOTION_CASES, promotion_cover),
     ):
-        heads = "".join(f"{head:>8}" for head in ("mean", "spread", "error", "cover", "told", "naive"))
+        heads = "".join(f"{head:>8}" for head in ("mean", "spread", "error", "cover", "told", "wrong", "naive"))
         print(f"{title}; {shops} shops a case\n{'':36}{heads}")
         for case in cases:
             one = cover(case, shops)
-            figures = (one.mean, one.spread, one.error, one.covered, one.measured, one.naive)
+            figures = (one.mean, one.spread, one.error, one.covered, one.measured, one.wrong, one.naive)
             print(f"{case:36}" + "".join(f"{figure:8.2f}" for figure in figures), flush=True)
 
 

@@ -7,18 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import stats
 
+from xbopt.calibration.absorbed_effects import Effects, RegressionError, absorb
 from xbopt.core.arrays import FloatArray, IntArray
-from xbopt.core.errors import XboptError
 
 _MOST_ROUNDS = 60
-_MOST_SWEEPS = 2000
 _LARGEST_LOG = 60.0
 _LARGEST_CONDITION = 1e12
-
-
-class RegressionError(XboptError):
-    """Raised when a regression does not converge: nothing is known about its coefficients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +45,7 @@ class CountFit:
 def fit_counts(
     counts: FloatArray,
     regressors: FloatArray,
-    groups: Sequence[IntArray],
+    groups: Sequence[Effects],
     *,
     exposure: FloatArray | None = None,
     instruments: FloatArray | None = None,
@@ -64,7 +60,7 @@ def fit_counts(
     Args:
         counts: ``(N,)``, 0 or more; no group may hold zeros only.
         regressors: ``(N, K)``.
-        groups: Number of the group of each row, one array ``(N,)`` for each kind of group.
+        groups: Effects that are absorbed, one entry for each kind of group.
         exposure: Multiplier known beforehand ``(N,)``, such as days on sale; above 0.
         instruments: ``(N, Z)``, at least as many as regressors.
 
@@ -75,12 +71,13 @@ def fit_counts(
     eta = np.log(counts + 0.5 * max(float(counts.mean()), 1e-12)) - offset
     coefficients = np.zeros(regressors.shape[1])
     iv = None if instruments is None else absorb(instruments, groups, np.ones(len(counts)))
-    before = np.inf
+    x, before = regressors, np.inf
     for _ in range(_MOST_ROUNDS):
         fitted = np.exp(np.clip(eta + offset, -_LARGEST_LOG, _LARGEST_LOG))
         weights = fitted if iv is None else np.ones(len(counts))
         working = eta + (counts - fitted) / fitted
-        within = absorb(np.column_stack([working, regressors]), groups, weights)
+        # Effects that the last round took out change nothing, and most of the turns are saved.
+        within = absorb(np.column_stack([working, x]), groups, weights)
         left, x = within[:, 0], within[:, 1:]
         z = x if iv is None else _projected(x, iv)
         solved = _solve(z.T @ (weights[:, None] * x), z.T @ (weights * left))
@@ -109,27 +106,6 @@ def fit_counts(
     )
 
 
-def absorb(columns: FloatArray, groups: Sequence[IntArray], weights: FloatArray) -> FloatArray:
-    """Columns ``(N, K)`` less their weighted means by group, over all kinds of groups by turns (Gaure 2013).
-
-    Raises:
-        RegressionError: The turns do not settle.
-    """
-    left = np.array(columns, dtype=np.float64)
-    if not groups:
-        return left
-    sums = [np.maximum(np.bincount(group, weights), 1e-300) for group in groups]
-    scale = np.maximum(np.sqrt((weights @ left**2) / weights.sum()), 1e-12)
-    for _ in range(_MOST_SWEEPS):
-        before = left.copy()
-        for group, total in zip(groups, sums, strict=True):
-            for k in range(left.shape[1]):
-                left[:, k] -= (np.bincount(group, weights * left[:, k], len(total)) / total)[group]
-        if len(groups) == 1 or float(np.max(np.abs(left - before) / scale, initial=0.0)) < 1e-9:
-            return left
-    raise RegressionError("The effects of the groups cannot be told apart.")
-
-
 def clustered_covariance(fit: CountFit, clusters: IntArray) -> tuple[FloatArray, int]:
     """Covariance of the coefficients that holds whatever goes on inside a cluster, and the number of clusters.
 
@@ -150,6 +126,16 @@ def clustered_covariance(fit: CountFit, clusters: IntArray) -> tuple[FloatArray,
         return np.full((wide, wide), np.inf), count
     moved = np.linalg.solve(without, sums[..., None])[..., 0]
     return (count - 1) / count * (moved.T @ moved), count
+
+
+def chance_of_zero(fit: CountFit, chosen: slice, clusters: IntArray) -> float:
+    """Chance of such coefficients if all of them are 0 (Wald's F); 1 where one cluster alone tells them."""
+    covariance, count = clustered_covariance(fit, clusters)
+    values, spread = fit.coefficients[chosen], covariance[chosen, chosen]
+    if not np.isfinite(spread).all():
+        return 1.0
+    wald = float(values @ np.linalg.solve(spread, values)) / len(values)
+    return float(stats.f.sf(wald, len(values), max(count - 1, 1)))
 
 
 def _misfit(counts: FloatArray, log_mean: FloatArray) -> float:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from xbopt.calibration.count_regression import CountFit, absorb, clustered_covariance, fit_counts
+from xbopt.calibration.absorbed_effects import absorb
+from xbopt.calibration.count_regression import CountFit, clustered_covariance, fit_counts
 from xbopt.calibration.price_cells import PriceCells
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.errors import UsageError

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from xbopt.calibration.count_regression import CountFit, RegressionError, absorb, clustered_covariance, fit_counts
-from xbopt.calibration.intervals import PRIOR_ONLY, student_widening, with_prior
+from xbopt.calibration.absorbed_effects import absorb
+from xbopt.calibration.intervals import PRIOR_ONLY, with_prior
 from xbopt.calibration.price_cells import PriceCells, price_cells
-from xbopt.calibration.price_instruments import InstrumentCheck, check_instruments, instruments_of_cells
+from xbopt.calibration.price_fit import PriceFit, Reason, fit_prices
+from xbopt.calibration.price_instruments import InstrumentCheck, instruments_of_cells
 from xbopt.calibration.price_lines import (
     QuantityBreaks,
     naive_elasticity,
@@ -18,36 +19,26 @@ from xbopt.calibration.price_lines import (
     without_breaks,
 )
 from xbopt.calibration.price_pooling import GroupElasticity, pooled_groups
-from xbopt.calibration.time_controls import Control, control_terms, numbered, rows_with_sales, time_control
-from xbopt.core.arrays import FloatArray, IntArray
+from xbopt.calibration.time_controls import Control, numbered
 from xbopt.studies.frames import Frame, frame_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-_FEW_CLUSTERS = 20
-_BLOCK_WEEKS = 8
 _LEAST_MOVE = 1e-3
 _MANY_EMPTY = 0.15
+_LARGE_SWING = 0.3
 ELASTICITY_RANGE = (-12.0, -0.05)
 """What a scenario's format holds; the estimates published (Bijmolt et al. 2005) lie within but for few."""
 
-Reason = Literal[
-    "",
-    "prices_never_moved",
-    "prices_moved_together",
-    "too_little_data",
-    "no_convergence",
-    "wide",
-    "wrong_sign",
-    "out_of_range",
-]
 PriceCode = Literal[
     "quantity_breaks",
     "other_currency",
     "mostly_promotions",
     "smooth_season",
     "no_instrument",
+    "short_moves_differ",
+    "demand_swings",
     "weak_instruments",
     "instruments_differ",
     "stock_unknown",
@@ -90,6 +81,8 @@ class PriceEstimate:
         naive: Of weekly pieces on revenue a piece, without regard to quantity breaks.
         naive_lines: Of the quantity of a line on its price.
         breaks: Quantity breaks.
+        lasting_share: Share of the prices' movement that outlasts a week: what the estimate rests on; NaN where
+            instruments tell.
         control: Which movements of demand over time are taken out.
         clusters: Number of clusters behind the standard error.
         instruments: What the instruments say; None without any.
@@ -118,6 +111,7 @@ class PriceEstimate:
     naive: float
     naive_lines: float
     breaks: QuantityBreaks
+    lasting_share: float
     control: Control | None
     clusters: int
     instruments: InstrumentCheck | None
@@ -167,9 +161,11 @@ def estimate_elasticity(
     """Estimate the own-price elasticity.
 
     Weekly pieces of a product in a region follow ``exp(a + w + e log price)`` with an effect ``a`` for each product in
-    each region and ``w`` for each week (in each region); weeks without a sale count. Where larger quantities cost less
-    on one and the same day, the price is the list price over time: what a quantity takes off is taken out first, since
-    a large order is cheap because it is large. The result is pooled with the prior.
+    each region, with a trend and a yearly wave of its own, and ``w`` for each week (in each region); weeks without a
+    sale count. Where larger quantities cost less on one and the same day, the price is the list price over time: what a
+    quantity takes off is taken out first, since a large order is cheap because it is large. Only moves of prices that
+    outlast a week count, and where later prices tell of earlier sales nothing is measured. The result is pooled with
+    the prior.
 
     Args:
         transactions: Canonical lines: ``date``, ``sku``, ``country``, ``quantity``, ``unit_price``, and as far as known
@@ -191,7 +187,7 @@ def estimate_elasticity(
     breaks = quantity_breaks(asked)
     cells = price_cells(without_breaks(asked) if breaks.found else asked, asked, stock)
     table = None if instruments is None else instruments_of_cells(cells, instruments, asked["week"].min())
-    fit = _fit(cells, table)
+    fit = fit_prices(cells, table)
     findings = [*_findings(cells, breaks, usable.dropped, fit, stock_known=stock is not None)]
     posterior, sd = known.mean, known.sd
     reason = fit.reason or _implausible(fit.value)
@@ -218,6 +214,7 @@ def estimate_elasticity(
         naive=_naive(cells),
         naive_lines=naive_elasticity(asked),
         breaks=breaks,
+        lasting_share=fit.lasting_share,
         control=fit.control,
         clusters=fit.clusters,
         instruments=fit.instruments,
@@ -234,95 +231,12 @@ def estimate_elasticity(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PriceFit:
-    """What the cells say, without the prior."""
-
-    reason: Reason = ""
-    value: float = np.nan
-    se: float = np.nan
-    wide_se: float = np.nan
-    of_orders: float = np.nan
-    control: Control | None = None
-    clusters: int = 0
-    instruments: InstrumentCheck | None = None
-    fit: CountFit | None = None
-    kept: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-    @property
-    def usable(self) -> bool:
-        return bool(np.isfinite(self.value) and np.isfinite(self.wide_se))
-
-
-def _fit(cells: PriceCells, instruments: FloatArray | None) -> _PriceFit:
-    if len(cells) < 2 * _BLOCK_WEEKS:
-        return _PriceFit(reason="too_little_data")
-    places = cells.series, cells.region, cells.week
-    control = time_control(cells.log_price if instruments is None else instruments, *places)
-    if control is None:
-        return _PriceFit(reason="prices_moved_together" if cells.price_changes else "prices_never_moved")
-    kept = rows_with_sales(cells.units, control, *places)
-    if len(kept) < 2 * _BLOCK_WEEKS:
-        return _PriceFit(reason="too_little_data")
-    smooth, groups = control_terms(control, *(place[kept] for place in places))
-    regressors = np.column_stack([cells.log_price[kept], smooth])
-    exposure = cells.days[kept] / 7.0
-    try:
-        fit = fit_counts(cells.units[kept], regressors, groups, exposure=exposure)
-        orders = np.nan
-        if not cells.one_line_a_day:
-            orders = float(fit_counts(cells.orders[kept], regressors, groups, exposure=exposure).coefficients[0])
-        check = None
-        if instruments is not None:
-            z = np.column_stack([instruments[kept], regressors[:, 1:]])
-            check = check_instruments(cells.units[kept], regressors, z, groups, exposure, _blocks(cells)[kept], fit)
-    except (RegressionError, np.linalg.LinAlgError):
-        return _PriceFit(reason="no_convergence", control=control)
-    covariance, clusters = clustered_covariance(fit, _clusters(cells, control)[kept])
-    by_cell, _ = clustered_covariance(fit, np.arange(len(kept)))
-    # Few clusters may agree by chance: the larger of two standard errors covers (Angrist, Pischke 2009, section 8.1).
-    variance = max(covariance[0, 0], by_cell[0, 0])
-    value, se, degrees = float(fit.coefficients[0]), float(np.sqrt(variance)), clusters - 1
-    if check is not None and not check.is_weak:
-        value, se, degrees = check.elasticity, check.se, check.clusters - 1
-    return _PriceFit(
-        value=value,
-        se=se,
-        # The normal posterior takes a standard error as wide as Student's t makes the interval.
-        wide_se=se * student_widening(degrees),
-        of_orders=orders,
-        control=control,
-        clusters=clusters,
-        instruments=check,
-        fit=fit,
-        kept=kept,
-    )
-
-
 def _implausible(value: float) -> Reason:
     """Why an estimate is none of demand: buyers do not buy more because it costs more."""
     low, high = ELASTICITY_RANGE
     if value > high:
         return "wrong_sign"
     return "out_of_range" if value < low else ""
-
-
-def _clusters(cells: PriceCells, control: Control) -> IntArray:
-    """What may hang together: all of a product, else a product in a region, else eight weeks of it.
-
-    Where no effects of weeks are taken out, all that happens in four weeks hangs together.
-    """
-    if control == "smooth":
-        return cells.week // (_BLOCK_WEEKS // 2)
-    for clusters in (cells.product, cells.series):
-        if len(np.unique(clusters)) >= _FEW_CLUSTERS:
-            return clusters
-    return cells.series * 10_000 + cells.week // _BLOCK_WEEKS
-
-
-def _blocks(cells: PriceCells) -> IntArray:
-    """What may hang together where instruments move all products of a region alike: four weeks of the region."""
-    return cells.region * 10_000 + cells.week // (_BLOCK_WEEKS // 2)
 
 
 def _naive(cells: PriceCells) -> float:
@@ -337,7 +251,7 @@ def _naive(cells: PriceCells) -> float:
 
 
 def _findings(
-    cells: PriceCells, breaks: QuantityBreaks, dropped: Mapping[str, int], fit: _PriceFit, *, stock_known: bool
+    cells: PriceCells, breaks: QuantityBreaks, dropped: Mapping[str, int], fit: PriceFit, *, stock_known: bool
 ) -> list[PriceFinding]:
     found: list[PriceFinding] = []
     if breaks.found:
@@ -352,10 +266,15 @@ def _findings(
         )
         if off > 0.5 * price > 0.0:
             found.append(PriceFinding(code="mostly_promotions", figures={"share": min(off / price, 1.0)}))
-    if fit.control == "smooth":
+    if fit.usable and fit.control == "smooth":
         found.append(PriceFinding(code="smooth_season"))
-    if fit.usable and (fit.instruments is None or fit.instruments.is_weak):
+    if fit.usable and not fit.reason and (fit.instruments is None or fit.instruments.is_weak):
         found.append(PriceFinding(code="no_instrument"))
+    if fit.usable and not fit.reason and fit.fleeting_differs:
+        figures = {"lasting": fit.value, "fleeting": fit.fleeting}
+        found.append(PriceFinding(code="short_moves_differ", figures=figures))
+    if fit.usable and not fit.reason and fit.swing_se > _LARGE_SWING:
+        found.append(PriceFinding(code="demand_swings", figures={"error": fit.swing_se}))
     if fit.instruments is not None:
         check = fit.instruments
         if check.is_weak:
@@ -370,6 +289,6 @@ def _findings(
     empty = float((cells.units == 0.0).mean()) if len(cells) else 0.0
     if fit.usable and empty > _MANY_EMPTY:
         found.append(PriceFinding(code="empty_weeks", figures={"share": empty}))
-    if fit.usable and np.isfinite(fit.of_orders) and abs(fit.value - fit.of_orders) > 2.0 * fit.wide_se + 0.2:
+    if fit.usable and np.isfinite(fit.of_orders) and abs(fit.value - fit.of_orders) > 2.0 * fit.se + 0.2:
         found.append(PriceFinding(code="orders_differ", figures={"units": fit.value, "orders": fit.of_orders}))
     return found

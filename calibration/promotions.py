@@ -5,10 +5,12 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.calibration.count_regression import RegressionError, clustered_covariance, fit_counts
+from xbopt.calibration.absorbed_effects import OwnSlopes, RegressionError
+from xbopt.calibration.count_regression import CountFit, chance_of_zero, clustered_covariance, fit_counts
+from xbopt.calibration.demand_swings import FOLLOWS_CHANCE, following_error, swing_covariance, swing_variance
 from xbopt.calibration.intervals import PRIOR_ONLY, Interval, student_widening, with_prior
 from xbopt.calibration.promotion_weeks import PromotionWeeks
-from xbopt.calibration.time_controls import Control, control_terms, rows_with_sales, time_control
+from xbopt.calibration.time_controls import Control, numbered, own_courses, rows_with_sales, time_control
 from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.randomness import named_generator
 from xbopt.studies.frames import Frame, frame_of
@@ -20,7 +22,17 @@ _FEWEST_STARTS, _FEWEST_WEEKS = 6, 4
 _FEW_CLUSTERS, _BLOCK_WEEKS = 20, 4
 _DRAWS = 4000
 
-PromotionReason = Literal["", "no_promotions", "always_on", "too_few", "collinear", "no_bump", "wide"]
+PromotionReason = Literal[
+    "",
+    "no_promotions",
+    "always_on",
+    "too_few",
+    "collinear",
+    "common_dates",
+    "deals_follow_demand",
+    "no_bump",
+    "wide",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +106,10 @@ def promotion_profile(
     """Estimate bump, dip and what is left of a promotion.
 
     Weekly sales follow ``exp(a + w + sum_k b_k x[t - k])``, ``x = -log(1 - discount)``, ``k`` from -2 to 8, with an
-    effect ``a`` of each series and ``w`` of each week, or a smooth season where all series have their promotions at
-    once (the distributed leads and lags of van Heerde, Leeflang, Wittink 2000). Intervals come from draws of the
-    coefficients' clustered covariance.
+    effect ``a`` of each series, a trend and a yearly wave of its own, and ``w`` of each week (the distributed leads and
+    lags of van Heerde, Leeflang, Wittink 2000). Promotions of all series at once say nothing: such weeks are chosen for
+    their demand. Neither do promotions before which sales rose or fell. Intervals come from draws of the coefficients'
+    clustered covariance.
 
     Args:
         weeks: Sales and discounts.
@@ -133,21 +146,38 @@ def promotion_profile(
     control = time_control(lagged[:, _OWN], *places)
     if control is None:
         return unknown("collinear")
+    if control == "smooth":
+        return unknown("common_dates")
     kept = rows_with_sales(weeks.sales[rows], control, *places)
-    smooth, groups = control_terms(control, *(place[kept] for place in places))
+    groups = own_courses(places[0][kept], places[2][kept]), numbered(places[2][kept])
+    candidates = _clusters(weeks, rows[kept]), groups[1]
     try:
-        fit = fit_counts(weeks.sales[rows][kept], np.column_stack([lagged[kept], smooth]), groups)
-        covariance, clusters = clustered_covariance(fit, _clusters(weeks, rows[kept], control))
-        by_week, _ = clustered_covariance(fit, np.arange(len(kept)))
+        fit = fit_counts(weeks.sales[rows][kept], lagged[kept], groups)
+        before = max(chance_of_zero(fit, slice(0, _OWN), clusters) for clusters in candidates)
+        # Few clusters may agree by chance: the larger of two errors covers (Angrist, Pischke 2009, section 8.1).
+        covariance, clusters = max(
+            (clustered_covariance(fit, clusters) for clusters in candidates),
+            key=lambda one: float(np.trace(one[0])) * student_widening(one[1] - 1) ** 2,
+        )
     except (RegressionError, np.linalg.LinAlgError):
         return unknown("collinear")
-    size = len(LAGS)
     if not np.isfinite(covariance).all():
         return unknown("collinear")
-    # Few clusters may agree by chance: the larger of two errors covers (Angrist, Pischke 2009, section 8.1).
-    larger = float(np.maximum(np.diag(by_week)[:size] / np.diag(covariance)[:size], 1.0).mean())
-    drawn = _draws(fit.coefficients[:size], larger * covariance[:size, :size], clusters, seed)
-    return _profile(known, fit.coefficients[:size], drawn, depth, len(starts), control, clusters)
+    if before < FOLLOWS_CHANCE:
+        return unknown("deals_follow_demand")
+    drawn = _draws(fit.coefficients, covariance, clusters, _errors_of_following(fit, *groups), seed)
+    return _profile(known, fit.coefficients, drawn, depth, len(starts), control, clusters)
+
+
+def _errors_of_following(fit: CountFit, own: OwnSlopes, week: IntArray) -> FloatArray:
+    """Standard errors of the responses ``(K,)``, as some promotions may lie on weeks with more demand anyway.
+
+    A swing that lasts is in the weeks before and after as well, the less the further they are.
+    """
+    variance = swing_variance(fit, own, week)
+    moved = float(fit.weights @ fit.regressors[:, _OWN] ** 2 / fit.weights.sum())
+    lasts = np.clip(swing_covariance(fit, own, week)[0] / max(variance, 1e-12), 0.0, 0.95)
+    return following_error(variance, moved) * lasts ** np.abs(np.array(LAGS))
 
 
 def _profile(
@@ -213,21 +243,19 @@ def _lagged(weeks: PromotionWeeks) -> tuple[IntArray, FloatArray]:
     return rows, lagged[rows]
 
 
-def _clusters(weeks: PromotionWeeks, rows: IntArray, control: Control) -> IntArray:
-    """What may hang together: a series, or four weeks of it where there are few; four weeks of all under one season."""
-    block = weeks.week[rows] // _BLOCK_WEEKS
-    if control == "smooth":
-        return block
+def _clusters(weeks: PromotionWeeks, rows: IntArray) -> IntArray:
+    """What may hang together: a series, or four weeks of it where there are few."""
     series = weeks.series[rows]
-    return series if len(np.unique(series)) >= _FEW_CLUSTERS else series * 10_000 + block
+    return series if len(np.unique(series)) >= _FEW_CLUSTERS else series * 10_000 + weeks.week[rows] // _BLOCK_WEEKS
 
 
-def _draws(mean: FloatArray, covariance: FloatArray, clusters: int, seed: int) -> FloatArray:
-    """Draws of Student's t with one degree of freedom less than clusters ``(D, K)``."""
+def _draws(mean: FloatArray, covariance: FloatArray, clusters: int, following: FloatArray, seed: int) -> FloatArray:
+    """Draws of Student's t with one degree of freedom less than clusters ``(D, K)``, errors of following in step."""
     rng = named_generator(seed, "promotion_profile")
     values, vectors = np.linalg.eigh(covariance)
     normal = rng.standard_normal((_DRAWS, len(mean))) * np.sqrt(np.maximum(values, 0.0))
-    return mean + student_widening(clusters - 1) * normal @ vectors.T
+    drawn = mean + student_widening(clusters - 1) * normal @ vectors.T
+    return drawn + rng.standard_normal((_DRAWS, 1)) * following
 
 
 def _interval(value: float, draws: FloatArray) -> Interval:

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from xbopt.calibration.count_regression import absorb
+from xbopt.calibration.absorbed_effects import OwnSlopes, absorb
 from xbopt.core.arrays import FloatArray, IntArray
 
 Control = Literal["region_week", "week", "smooth"]
@@ -53,6 +53,23 @@ def control_terms(
         return columns[:, : 1 if np.ptp(week) < _HALF_YEAR else 3], [numbered(series)]
     period = week if control == "week" else region * (int(week.max(initial=0)) + 1) + week
     return np.zeros((len(week), 0)), [numbered(series), numbered(period)]
+
+
+def own_courses(series: IntArray, week: IntArray) -> OwnSlopes:
+    """A level, a trend and a yearly wave of each series: how it ages, and a season that is not that of the shop.
+
+    Of less than a year a wave is a trend, and of less than half a year a trend may be all that a price did.
+    """
+    group = numbered(series)
+    size = int(group.max(initial=-1)) + 1
+    first, last = np.full(size, np.iinfo(np.int64).max), np.zeros(size, dtype=np.int64)
+    np.minimum.at(first, group, week)
+    np.maximum.at(last, group, week)
+    span, since = (last - first)[group] + 1, (week - first[group]) / _WEEKS_A_YEAR
+    turn = 2.0 * np.pi * since
+    year = np.where(span > _WEEKS_A_YEAR - 1.0, 1.0, 0.0)
+    trend = np.where(span >= _HALF_YEAR, since, 0.0)
+    return OwnSlopes(group=group, columns=np.column_stack([trend, year * np.sin(turn), year * np.cos(turn)]))
 
 
 def rows_with_sales(

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from xbopt.calibration.price_fit import Reason as PriceReason
 from xbopt.calibration.prices import PriceCode, PriceEstimate, PriceFinding
-from xbopt.calibration.prices import Reason as PriceReason
 from xbopt.calibration.promotions import PromotionProfile, PromotionReason
 from xbopt.calibration.time_controls import Control
 from xbopt.reports.kit.numbers import NumberFormat
@@ -14,9 +14,16 @@ _PRICE_REASONS: Mapping[PriceReason, str] = {
     "products for four weeks in one region.",
     "prices_moved_together": "Prices moved with time only, all alike, so that a price cannot be told from a trend. "
     "Change prices product by product, or region by region.",
+    "common_moves": "All prices moved in the same weeks, and such weeks are often chosen for their demand: nothing "
+    "tells the price from the week. Change prices product by product or region by region, or give what moves them and "
+    "not demand (costs, duties, exchange rates).",
+    "prices_follow_demand": "Sales go with later prices otherwise than with earlier ones: prices were set by the sales "
+    "before them, or people bought ahead of them, so that these orders do not tell what a price does. Give what moves "
+    "prices and not demand (costs, duties, exchange rates), or change prices by lot.",
     "too_little_data": "Too few products sold in enough weeks.",
     "no_convergence": "The estimate did not settle.",
-    "wide": "Prices moved too little or in too few products for a useful interval.",
+    "wide": "Prices moved too little, in too few products, or for a week only, beside how much demand swings, for a "
+    "useful interval.",
     "wrong_sign": "Orders rose where prices rose: prices followed demand, or something moved both, so that these "
     "orders do not tell what a price does. Give what moves prices and not demand (costs, duties, exchange rates), or "
     "change prices by lot.",
@@ -28,6 +35,7 @@ _CONTROLS: Mapping[Control, str] = {
     "week": "each week",
     "smooth": "a trend and a yearly wave only",
 }
+_DIFFER: Mapping[Control, str] = {"region_week": "between products", "week": "between regions", "smooth": "over time"}
 _PROMOTION_REASONS: Mapping[PromotionReason, str] = {
     "": "",
     "no_promotions": "There were no promotions.",
@@ -36,6 +44,10 @@ _PROMOTION_REASONS: Mapping[PromotionReason, str] = {
     "the least).",
     "collinear": "Promotions came so regularly that their own weeks cannot be told from the weeks after the one before."
     " Vary when they begin.",
+    "common_dates": "All promotions ran in the same weeks, and such weeks are often chosen for their demand: nothing "
+    "tells the promotion from the week. Run some in one region and not in another.",
+    "deals_follow_demand": "Sales were higher or lower before promotions began: these followed demand, or people "
+    "waited for them, so that the weeks do not tell what a promotion adds.",
     "no_bump": "Promotions did not raise sales beyond chance, so that there is nothing to borrow.",
     "wide": "There were too few promotions to say how much they borrow.",
 }
@@ -54,7 +66,23 @@ def price_sentences(estimate: PriceEstimate, numbers: NumberFormat) -> tuple[str
             f"products in {numbers.count(estimate.weeks)} weeks"
         )
         verdict = f"Price elasticity: {interval}, {told}{taken}."
+        verdict = f"{verdict} {_variation(estimate, numbers)}"
     return (verdict, *(_PRICE_FINDINGS[finding.code](finding, numbers) for finding in estimate.findings))
+
+
+def _variation(estimate: PriceEstimate, numbers: NumberFormat) -> str:
+    """Which moves of prices a measured elasticity rests on."""
+    if estimate.control is None or (estimate.instruments is not None and not estimate.instruments.is_weak):
+        return "It rests on what instruments moved in prices."
+    one = (
+        " It is that of one product: where buyers change between products, a change of all prices does less."
+        if estimate.control == "region_week"
+        else ""
+    )
+    return (
+        f"It rests on prices that differ {_DIFFER[estimate.control]} in the same week and outlast it, beside each "
+        f"product's own trend: {numbers.share(estimate.lasting_share)} of what moved.{one}"
+    )
 
 
 def _quantity_breaks(finding: PriceFinding, numbers: NumberFormat) -> str:
@@ -84,12 +112,21 @@ _PRICE_FINDINGS: Mapping[PriceCode, Callable[[PriceFinding, NumberFormat], str]]
         "short deal than to a lasting price, so this may overstate what a lasting price does."
     ),
     "smooth_season": lambda _finding, _numbers: (
-        "All prices moved in the same weeks, so that only a trend and a yearly wave were taken out: whatever else "
-        "happened in those weeks is in the figure."
+        "The instruments moved all prices in the same weeks, so that only a trend and a yearly wave were taken out: "
+        "whatever else happened in those weeks is in the figure."
     ),
     "no_instrument": lambda _finding, _numbers: (
-        "No instrument moves prices here, so that this is measured only if prices did not follow demand: where they "
-        "were raised when demand was high, the true elasticity lies further from 0."
+        "No instrument moves prices here. Prices raised in a busy week, or set by earlier sales, are seen through; "
+        "prices that changed when demand did, and for as long, are not. A price test by lot would tell."
+    ),
+    "short_moves_differ": lambda finding, numbers: (
+        f"Prices that were there for a week only go with {numbers.decimal(finding.figures['fleeting'])} instead of "
+        f"{numbers.decimal(finding.figures['lasting'])}: deals, prices of busy weeks, or prices read with an error. "
+        "They do not count."
+    ),
+    "demand_swings": lambda finding, numbers: (
+        "Demand of single products swings for weeks, as prices do. The interval allows for a tenth of the prices' "
+        f"lasting moves to follow it, which adds an error of {numbers.decimal(finding.figures['error'])}."
     ),
     "weak_instruments": lambda finding, numbers: (
         f"The instruments hardly move prices (F = {numbers.decimal(finding.figures['f'], digits=1)}, at least 10 is "
@@ -125,8 +162,4 @@ def promotion_sentences(profile: PromotionProfile, numbers: NumberFormat) -> tup
         told = f"How much it borrows is prior only, {share} of the bump. {_PROMOTION_REASONS[profile.reason]}"
     else:
         told = f"Other weeks lose {share} of the bump."
-    once = (
-        "All promotions ran in the same weeks, so that only a trend and a yearly wave were taken out: whatever else "
-        "happened in those weeks is in these figures."
-    )
-    return (brought, told, *([once] if profile.control == "smooth" else []))
+    return brought, told

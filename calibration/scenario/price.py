@@ -24,8 +24,10 @@ def put_price(draft: Draft, price: PriceEstimate, period: str) -> None:
         f"95 % interval {price.low:.2f} to {price.high:.2f}, one for all",
         f"{price.price_changes:,} price changes",
     ]
+    if price.control == "region_week":
+        notes.append("that of one product, a change of all prices may do less")
     if any(finding.code == "no_instrument" for finding in price.findings):
-        notes.append("measured only if prices did not follow demand, no instrument tells")
+        notes.append("measured if prices did not follow lasting swings of demand, no instrument tells")
     values = [rounded(price.elasticity * own / mean, 3) for own in stated]
     low, high = ELASTICITY_RANGE
     if not all(low <= value <= high for value in values):

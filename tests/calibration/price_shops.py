@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from xbopt.core.arrays import FloatArray, IntArray
 from xbopt.core.randomness import named_generator
 
 FIRST = date(2024, 1, 1)
@@ -57,22 +58,7 @@ def price_shop(
     log_price = cost[:, :, None] + follows_demand * shock
     mean = pace * popular * np.exp(season[:, None, None] + shock - shock_sd**2 / 2 + elasticity * log_price)
     orders = rng.poisson(mean)
-    week, product, place = (np.repeat(part.ravel(), orders.ravel()) for part in np.indices(orders.shape))
-    quantity = rng.choice([1, 2, 6, 12], size=len(week), p=[0.4, 0.3, 0.2, 0.1])
-    off = np.select([quantity == 12, quantity == 6], [breaks, breaks / 2.0], 0.0)
-    price = usual[product] * np.exp(log_price[week, product, place]) * (1.0 - off)
-    day = [FIRST + timedelta(days=int(7 * w + d)) for w, d in zip(week, rng.integers(0, 7, len(week)), strict=True)]
-    lines = pl.DataFrame(
-        {
-            "date": day,
-            "order_id": [f"o{i}" for i in range(len(day))],
-            "sku": [f"p{p:02d}" for p in product],
-            "country": [countries[c] for c in place],
-            "quantity": quantity.astype(float),
-            "unit_price": price,
-            "currency": ["EUR"] * len(day),
-        }
-    )
+    lines = shop_lines(orders, usual[:, None] * np.exp(log_price), countries, rng, breaks)
     costs = pl.DataFrame(
         {
             "date": [FIRST + timedelta(weeks=w) for w in range(weeks) for _ in range(products)],
@@ -81,3 +67,24 @@ def price_shop(
         }
     )
     return lines, costs
+
+
+def shop_lines(
+    orders: IntArray, price: FloatArray, countries: tuple[str, ...], rng: np.random.Generator, breaks: float = 0.0
+) -> pl.DataFrame:
+    """Lines of orders and prices, both ``(weeks, products, countries)``; quantities are 1, 2, 6 or 12."""
+    week, product, place = (np.repeat(part.ravel(), orders.ravel()) for part in np.indices(orders.shape))
+    quantity = rng.choice([1, 2, 6, 12], size=len(week), p=[0.4, 0.3, 0.2, 0.1])
+    off = np.select([quantity == 12, quantity == 6], [breaks, breaks / 2.0], 0.0)
+    day = [FIRST + timedelta(days=int(7 * w + d)) for w, d in zip(week, rng.integers(0, 7, len(week)), strict=True)]
+    return pl.DataFrame(
+        {
+            "date": day,
+            "order_id": [f"o{i}" for i in range(len(day))],
+            "sku": [f"p{p:02d}" for p in product],
+            "country": [countries[c] for c in place],
+            "quantity": quantity.astype(float),
+            "unit_price": price[week, product, place] * (1.0 - off),
+            "currency": ["EUR"] * len(day),
+        }
+    )

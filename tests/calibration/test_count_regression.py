@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from xbopt.calibration.count_regression import RegressionError, absorb, clustered_covariance, fit_counts
+from xbopt.calibration.absorbed_effects import RegressionError, absorb
+from xbopt.calibration.count_regression import clustered_covariance, fit_counts
 from xbopt.core.randomness import named_generator
 
 GROUP = np.array([0, 0, 1, 1])

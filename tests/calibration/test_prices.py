@@ -13,14 +13,15 @@ from xbopt.core.errors import SupportError, UsageError
 
 @pytest.mark.statistical
 def test_the_interval_covers_the_true_elasticity() -> None:
-    covered = 0
+    covered, measured = 0, 0
     for seed in range(20):
-        lines, _ = price_shop(seed=seed)
-        estimate = estimate_elasticity(lines)
-        assert estimate.status == "measured"
-        covered += estimate.low <= -2.0 <= estimate.high
-    # Of 20 intervals that each cover with chance .95 at least 16 do, but for 3 of 1,000 seeds.
-    assert covered >= 16
+        estimate = estimate_elasticity(price_shop(seed=seed)[0])
+        measured += estimate.status == "measured"
+        covered += estimate.status == "measured" and estimate.low <= -2.0 <= estimate.high
+    # One shop in 50 is held for one whose prices follow demand: more than 3 of 20 in 1 of 1,000 sets of seeds.
+    assert measured >= 17
+    # Intervals that each cover with chance .95: 4 of 20 miss in 3 of 1,000 sets of seeds.
+    assert covered >= measured - 3
 
 
 @pytest.mark.statistical
@@ -43,8 +44,7 @@ def test_equal_prices_for_all_quantities_are_no_break() -> None:
 @pytest.mark.statistical
 def test_costs_as_instruments_undo_prices_that_follow_demand() -> None:
     lines, costs = price_shop(seed=5, follows_demand=0.3, products=20)
-    plain, instrumented = estimate_elasticity(lines), estimate_elasticity(lines, instruments=costs)
-    assert plain.high < -2.0 or plain.low > -2.0
+    instrumented = estimate_elasticity(lines, instruments=costs)
     assert instrumented.instruments is not None
     assert not instrumented.instruments.is_weak
     assert abs(instrumented.from_data + 2.0) < 3.5 * instrumented.from_data_se
@@ -98,10 +98,12 @@ def test_a_price_that_only_rises_with_time_cannot_be_told_from_a_trend() -> None
     assert (estimate.status, estimate.reason) == ("prior only", "prices_moved_together")
 
 
-def test_one_shop_wide_price_leaves_a_smooth_season_and_says_so() -> None:
-    estimate = estimate_elasticity(price_shop(seed=2, together=True)[0])
-    assert estimate.control == "smooth"
-    assert "smooth_season" in {finding.code for finding in estimate.findings}
+def test_one_shop_wide_price_is_measured_by_its_costs_only() -> None:
+    lines, costs = price_shop(seed=2, together=True)
+    alone, with_costs = estimate_elasticity(lines), estimate_elasticity(lines, instruments=costs)
+    assert (alone.status, alone.reason) == ("prior only", "common_moves")
+    assert (with_costs.status, with_costs.control) == ("measured", "smooth")
+    assert "smooth_season" in {finding.code for finding in with_costs.findings}
 
 
 def test_a_single_day_leaves_the_prior() -> None:

@@ -9,7 +9,7 @@ from xbopt.calibration.prices import estimate_elasticity
 
 
 @pytest.mark.realdata
-def test_online_retail_is_inelastic_once_quantity_breaks_are_out(data_folder: Path) -> None:
+def test_online_retail_is_hardly_told_as_demand_swings_more_than_its_prices(data_folder: Path) -> None:
     raw = pl.read_parquet(data_folder / "online_retail" / "online_retail.parquet")
     lines = raw.filter(pl.col("CustomerID").is_not_null()).select(
         date=pl.col("InvoiceDate").dt.date(),
@@ -22,7 +22,9 @@ def test_online_retail_is_inelastic_once_quantity_breaks_are_out(data_folder: Pa
     )
     estimate = estimate_elasticity(lines)
     assert estimate.breaks.found
-    assert estimate.status == "measured"
-    assert -2.0 < estimate.low < estimate.high < -1.0
-    assert estimate.naive < estimate.elasticity
+    # Lasting prices say -2.2 with an error of 0.25; what swings of demand may do beside is four times as much.
+    assert -2.8 < estimate.from_data < -1.6
+    assert estimate.low < -2.8 < -1.4 < estimate.high
+    assert estimate.ratio > 0.6
+    assert {"demand_swings", "orders_differ"} <= {finding.code for finding in estimate.findings}
     assert estimate.left_out["not_sold"] == 8905

@@ -43,8 +43,31 @@ def test_a_promotion_every_fourth_week_cannot_tell_its_lags_apart() -> None:
     assert profile.ratio == 1.0
 
 
-def test_promotions_of_all_regions_at_once_leave_a_smooth_season() -> None:
-    assert promotion_profile(weeks_of_panel(promotion_shop(seed=1, together=True))).control == "smooth"
+@pytest.mark.parametrize("peaks", [0.0, 0.6])
+def test_promotions_of_all_regions_at_once_cannot_be_told_from_their_weeks(peaks: float) -> None:
+    profile = promotion_profile(weeks_of_panel(promotion_shop(seed=1, together=True, peaks=peaks)))
+    assert (profile.status, profile.reason, profile.bump) == ("prior only", "common_dates", None)
+
+
+def test_promotions_that_follow_lasting_demand_are_found_out() -> None:
+    found = [
+        promotion_profile(
+            weeks_of_panel(promotion_shop(seed=seed, follows_demand=1.0, persistence=0.7, shock_sd=0.3))
+        ).reason
+        for seed in range(6)
+    ]
+    assert found.count("deals_follow_demand") >= 4
+
+
+@pytest.mark.statistical
+def test_the_bump_allows_for_promotions_on_weeks_with_more_demand_anyway() -> None:
+    """A fifth of the promotions' dates follow demand of the week, which nothing in the data tells."""
+    true_bump, covered = 0.8**-3.0 - 1.0, 0
+    for seed in range(10):
+        profile = promotion_profile(weeks_of_panel(promotion_shop(seed=seed, follows_demand=0.5)))
+        assert profile.bump is not None
+        covered += profile.bump.low <= true_bump <= profile.bump.high
+    assert covered >= 7  # .95 each: fewer in 1 of 1,000 sets of seeds
 
 
 @pytest.mark.parametrize(("chance", "reason"), [(0.0, "no_promotions"), (1.0, "always_on"), (0.012, "too_few")])

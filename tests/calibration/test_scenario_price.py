@@ -27,8 +27,9 @@ def elasticities(draft: Draft) -> list[float]:
     return [segment["elasticity"] for segment in segments]
 
 
-def test_the_source_says_that_no_instrument_tells(measured: PriceEstimate) -> None:
-    assert "did not follow demand" in str(drafted(measured, -1.2, -2.4).sources)
+def test_the_source_says_what_it_rests_on_and_that_no_instrument_tells(measured: PriceEstimate) -> None:
+    assert "that of one product" in str(drafted(measured, -1.2, -2.4).sources)
+    assert "did not follow lasting swings of demand" in str(drafted(measured, -1.2, -2.4).sources)
 
 
 def test_ratios_that_leave_the_format_are_dropped_and_told(measured: PriceEstimate) -> None:

@@ -19,6 +19,7 @@ def test_a_measured_elasticity_comes_with_interval_and_naive_figure() -> None:
     estimate = estimate_elasticity(price_shop(seed=1, breaks=0.2)[0])
     verdict, *rest = price_sentences(estimate, NUMBERS)
     assert verdict.startswith(f"Price elasticity: {estimate.elasticity:.2f} ({estimate.low:.2f} to")
+    assert f"in the same week and outlast it, beside each product's own trend: {estimate.lasting_share:.1%}" in verdict
     assert any("Larger quantities cost less" in line and f"{estimate.naive:.2f}" in line for line in rest)
 
 
@@ -39,6 +40,6 @@ def test_promotions_are_told_with_and_without_an_estimate() -> None:
 
 @pytest.mark.parametrize("code", get_args(PriceCode))
 def test_every_finding_has_a_sentence(code: PriceCode) -> None:
-    keys = ("slope", "at_two_prices", "naive", "rows", "share", "f", "plain", "with_instruments", "weeks", "orders")
-    finding = PriceFinding(code=code, figures=dict.fromkeys(keys, 0.5))
+    keys = "slope at_two_prices naive rows share f plain with_instruments weeks orders lasting fleeting error"
+    finding = PriceFinding(code=code, figures=dict.fromkeys(keys.split(), 0.5))
     assert _PRICE_FINDINGS[code](finding, NUMBERS).endswith(".")
