@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from xbopt.calibration.fit.demand_check import DemandCheck
 from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification, steady_channels
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.noise import WEEK
@@ -23,6 +24,8 @@ FindingCode = Literal[
     "contrast_unknown",
     "steady_spend",
     "visits_alone",
+    "spend_follows_demand",
+    "demand_unchecked",
     "test_disagrees",
     "in_doubt",
 ]
@@ -70,19 +73,24 @@ def _early_and_late(likelihood: Likelihood, optimum: Optimum) -> tuple[float, fl
 def in_doubt(found: tuple[Finding, ...]) -> bool:
     """Whether the fit says of itself that its model does not hold: then nothing that leans on it is measured.
 
-    It did not settle, deviates beyond its noise, scatters twice as much, or cannot tell season from media: it has less
-    than a year and no test.
+    It did not settle, deviates beyond its noise, scatters twice as much, saw spend follow demand, or cannot tell season
+    from media: it has less than a year and no test.
     """
     codes = {one.code for one in found}
     return (
-        bool(codes & {"not_converged", "poor_fit"})
+        bool(codes & {"not_converged", "poor_fit", "spend_follows_demand"})
         or {"short_panel", "no_tests"} <= codes
         or any(one.code == "more_scatter" and one.figure > _SCATTER for one in found)
     )
 
 
 def findings_of(
-    likelihood: Likelihood, optimum: Optimum, covariance: FloatArray, judged: Identification, least_first: int
+    likelihood: Likelihood,
+    optimum: Optimum,
+    covariance: FloatArray,
+    judged: Identification,
+    check: DemandCheck,
+    least_first: int,
 ) -> tuple[Finding, ...]:
     """Everything worth telling.
 
@@ -91,6 +99,7 @@ def findings_of(
         optimum: The mode.
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
         judged: What is known.
+        check: How organic demand moved with spend.
         least_first: First day that would be scored without a longer warm-up.
     """
     space, noise = likelihood.space, likelihood.noise
@@ -132,6 +141,13 @@ def findings_of(
         for one in judged.returns
         if one.ratio > PRIOR_ONLY and one.name in clicked
     ]
+    places = (*space.market.scenario.regions, "")
+    found += [
+        Finding(code="spend_follows_demand", place=places[at], figure=float(check.elasticity[at]))
+        for at in check.follows
+    ]
+    if not check.can_tell and not check.follows and len(steady_channels(judged.moved)) < len(channels):
+        found.append(Finding(code="demand_unchecked", figure=check.least_seen))
     for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
         if abs(residual) > _CERTAIN:
             found.append(Finding(code="test_disagrees", place=test.test.name, figure=float(residual)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xbopt.calibration.fit.demand_check import check_demand
 from xbopt.calibration.fit.draws import MarketDraws, market_draws
 from xbopt.calibration.fit.findings import Finding, findings_of, in_doubt, restless_start
 from xbopt.calibration.fit.identification import Identification, identification
@@ -182,7 +183,7 @@ def fit_market(
     returns = incremental_returns(likelihood, optimum.z)
     with_slack = _with_slack(likelihood, optimum, covariance)
     judged = identification(likelihood.space, returns, covariance, with_slack, spend, {test.channel for test in tests})
-    findings = findings_of(likelihood, optimum, covariance, judged, first_scored(panel))
+    findings = findings_of(likelihood, optimum, covariance, judged, check_demand(*fitted), first_scored(panel))
     if in_doubt(findings):
         judged, findings = judged.in_doubt(), (*findings, Finding(code="in_doubt"))
     return MarketFit(

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from xbopt.calibration.fit.noise import WEEK
 from xbopt.core.arrays import FloatArray
 
 SlackKind = Literal["media_price", "demand"]
@@ -61,3 +62,16 @@ def slack_of(days: int, regions: int, channels: int) -> Slack:
     ]
     kinds, place, course = zip(*moved, strict=True)
     return Slack(kinds=kinds, place=place, course=np.stack(course))
+
+
+def spend_course(spend: FloatArray) -> FloatArray:
+    """Spend of each day's week against the region's mean, less 1 ``(T, R)``, of spend ``(T, R, S, C)``.
+
+    Weeks end with the last day, as those that are scored.
+    """
+    days = len(spend)
+    week = (np.arange(days) - days) // WEEK
+    by_day = spend.sum(axis=(2, 3))
+    by_week = np.stack([by_day[week == one].mean(axis=0) for one in np.unique(week)])
+    mean = by_week.mean(axis=0)
+    return (by_week / np.where(mean > 0.0, mean, 1.0) - (mean > 0.0))[week - week[0]]

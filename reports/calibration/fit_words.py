@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from xbopt.calibration.fit.findings import Finding, FindingCode
 from xbopt.calibration.fit.identification import Identified, Verdict
 from xbopt.calibration.fit.market_fit import MarketFit
@@ -48,12 +50,24 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         "regions for four weeks."
     ),
     "steady_spend": lambda f, _n: (
-        f"Spend on {f.place} hardly changed, so nothing tells how its response bends and lasts: curvature and "
-        "carry-over are prior only. Halve and double it in turns, by region."
+        f"Spend on {f.place} hardly changed, so only a lift test tells what it brings, and nothing how its response "
+        "bends and lasts: that is prior only. Halve and double it in turns, by region."
     ),
     "visits_alone": lambda f, _n: (
         f"Orders do not tell what visits of {f.place} are worth: its return rests on what the prior says of that. A "
         "test that stops the channel in some regions for four weeks would tell it."
+    ),
+    "spend_follows_demand": lambda f, n: (
+        f"Organic visits in {f.place or 'all regions together'} move with the spend of the same week (elasticity "
+        f"{n.decimal(f.figure)}): {'more' if f.figure > 0.0 else 'less'} is spent when more would be sold anyway, and "
+        f"media look {'better' if f.figure > 0.0 else 'worse'} than they are; intervals do not hold that. Spend set by "
+        "a plan made long before, or a test in some regions, would tell them apart."
+    ),
+    "demand_unchecked": lambda f, n: (
+        f"Whether spend follows demand is hardly checked: only an elasticity above {n.decimal(f.figure)} would show."
+        if np.isfinite(f.figure)
+        else "Whether spend follows demand cannot be checked, since organic visits are not known; if it does, media "
+        "look better than they are. Import sessions, and the clicks of every channel that is paid."
     ),
     "in_doubt": lambda _f, _n: (
         "Because of what is said above, nothing here is called measured: the data tell it in part at best."
