@@ -7,16 +7,36 @@ from functools import cache
 from xbopt.core.tables.reference_rates import rated_currencies
 
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12.0, "quarter": 365.25 / 4.0, "year": 365.25}
-_SHORT = {"d": "day", "w": "week", "mo": "month", "yr": "year"}
+_SHORT = {
+    "d": "day", "w": "week", "mo": "month", "yr": "year", "tag": "day", "tage": "day", "tagen": "day", "woche": "week",
+    "wochen": "week", "monat": "month", "monate": "month", "monaten": "month", "quartal": "quarter", "jahr": "year",
+    "jahre": "year", "p.d.": "day", "p.m.": "month", "p.a.": "year",
+}  # fmt: skip
 _ADVERBS = {
     "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annually": "year",
+    "täglich": "day", "wöchentlich": "week", "monatlich": "month", "jährlich": "year", "p.m.": "month", "p.m": "month",
+    "p.a.": "year", "p.a": "year",
 }  # fmt: skip
 _SIGNS = {"€": "EUR", "£": "GBP", "us$": "USD", "$": "USD", "₹": "INR", "zł": "PLN", "₩": "KRW"}
 _WORDS = {
     "euro": "EUR", "euros": "EUR", "dollar": "USD", "dollars": "USD", "pound": "GBP", "pounds": "GBP",
     "yuan": "CNY", "rmb": "CNY", "yen": "JPY", "zloty": "PLN", "rupees": "INR",
+    "franken": "CHF", "francs": "CHF", "pfund": "GBP",
 }  # fmt: skip
-_MULTIPLES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "bn": 1e9}
+_MULTIPLES = {
+    "k": 1e3,
+    "tsd": 1e3,
+    "tausend": 1e3,
+    "mrd": 1e9,
+    "billion": 1e9,
+    "mill": 1e6,
+    "thousand": 1e3,
+    "m": 1e6,
+    "mn": 1e6,
+    "mio": 1e6,
+    "million": 1e6,
+    "bn": 1e9,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +74,7 @@ def find_money(text: str) -> tuple[Money | None, str]:
         return None, text
     match = found[0]
     rest = f"{text[: match.start()]} , {text[match.end() :]}"
-    number = _number(match["number"]) * _MULTIPLES.get((match["multiple"] or "").lower(), 1.0)
+    number = _number(match["number"]) * _MULTIPLES.get((match["multiple"] or "").lower().removesuffix("."), 1.0)
     if match["adverb"]:
         period = _PERIODS[_ADVERBS[match["adverb"].lower()]]
     else:
@@ -95,9 +115,10 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(
         rf"(?:(?P<before>{money})\s*)?"
         r"(?<![\d.,])(?P<number>\d{1,3}(?:[,.' ]\d{3})+(?:[,.]\d{1,2})?|\d+(?:[,.]\d+)?)"
-        rf"\s*(?P<multiple>thousand|million|mio|mn|bn|k|m)?(?![a-z](?<!a))\s*(?P<after>{money})?"
-        r"[\s,]*(?:(?P<adverb>daily|weekly|monthly|quarterly|yearly|annually)\b"
-        r"|(?:\b(?:an|a|per|each|every|in|for|over|within)\b|/)\s*(?P<count>\d{1,4}(?:\.\d+)?)?\s*"
-        r"(?P<period>days?|weeks?|months?|quarters?|years?|d|w|mo|yr)\b)",
+        rf"\s*(?P<multiple>thousand|tausend|tsd\.?|million|mio\.?|mill\.?|mrd\.?|billion|mn|bn|k|m)?(?![a-z](?<!a))\s*(?P<after>{money})?"
+        r"[\s,]*(?:(?P<adverb>daily|weekly|monthly|quarterly|yearly|annually|täglich|wöchentlich|monatlich|jährlich"
+        r"|p\.[ma]\.?)(?!\w)"
+        r"|(?:\b(?:an|a|per|each|every|in|for|over|within|pro|im|am|je|die|der)\b|/)\s*(?P<count>\d{1,4}(?:\.\d+)?)?\s*"
+        r"(?P<period>days?|weeks?|months?|quarters?|years?|tag(?:en?)?|wochen?|monat(?:en?)?|quartal|jahre?|d|w|mo|yr)\b)",
         re.IGNORECASE,
     )

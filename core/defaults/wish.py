@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 
 from xbopt.core.defaults.money_words import Money, find_money
@@ -10,16 +11,31 @@ from xbopt.core.tables.market_names import countries, trades, words_for
 
 EXAMPLE = "home goods, CN to DE FR US, 30k EUR a month"
 MOST_COUNTRIES = 40
-_UNION = {"eu": "EU", "european union": "EU"}
-_TO = frozenset(("to", "into", "->", "→", "in"))
-_FROM = frozenset(("from",))
+_UNION = {"eu": "EU", "european union": "EU", "europe": "EU", "europa": "EU", "europäische union": "EU"}
+_GROUPS = {
+    "dach": ("DE", "AT", "CH"),
+    "benelux": ("BE", "NL", "LU"),
+    "scandinavia": ("DK", "NO", "SE"),
+    "skandinavien": ("DK", "NO", "SE"),
+    "nordics": ("DK", "FI", "IS", "NO", "SE"),
+    "baltics": ("EE", "LV", "LT"),
+    "baltikum": ("EE", "LV", "LT"),
+}
+_TO = frozenset(("to", "into", "->", "→", "in", "nach"))
+_FROM = frozenset(("from", "aus", "von", "ab", "made in", "produced in", "hergestellt in", "sourced in"))
+_BETWEEN = frozenset((",", ";", "&", "and", "or", "und", "oder", "sowie", ""))
+"""What stands inside a list of countries and does not end it."""
 _FILLER = frozenset(
-    "a an and or the of for our we i sell selling seller goods products budget media spend with on about around new "
-    "shop online store women's men's womens mens & ship shipped ships shipping made campaign".split()
+    "a an the of for our we i are is sell selling seller goods products budget media spend with on about around new "
+    "shop online store women's men's womens mens ship shipped ships shipping campaign brand ads advertising "
+    "wir verkaufen verkauf ich die der das den mit im für werbung werbebudget mediabudget waren produkte "
+    "damen herren bei etwa rund ca ca. versand onlineshop".split()
 )
-# Codes that are English words as well: they count in capitals, or inside a list of countries.
-_WORDS_TOO = frozenset(("at", "be", "is", "it", "my", "no", "us", "in", "me", "so", "to"))
+_LANGUAGES = ("en", "de")
+# Codes that are words as well: they count in capitals, or inside a list of countries.
+_WORDS_TOO = frozenset(("at", "be", "is", "it", "my", "no", "us", "in", "me", "so", "to", "de", "es"))
 _LONGEST = 4
+_LEAST_LETTERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +93,8 @@ def read_wish(text: str) -> Wish:
     if heard.unknown:
         raise _refused(
             heard,
-            f"{', '.join(map(repr, heard.unknown))} is not understood. Trades: {', '.join(trades())}. Numbers other "
-            "than the budget go into options of their own, as --order-value and --gross-margin.",
+            f"{', '.join(map(repr, heard.unknown))} is not understood. {_nearest(heard)}Numbers other than the budget "
+            "go into options of their own, as --order-value and --gross-margin.",
         )
     if not heard.trades:
         raise _refused(heard, f"what is sold is missing: one of {', '.join(trades())}.")
@@ -89,13 +105,29 @@ def read_wish(text: str) -> Wish:
     if not heard.countries:
         raise _refused(heard, "the countries to sell to are missing, as in: to DE FR US.")
     if "EU" in heard.countries:
-        raise _refused(heard, "the European Union is many markets: name its countries, as in DE FR IT.")
+        raise _refused(heard, "Europe is many markets: name its countries, as in DE FR IT ES NL, or DACH, Benelux.")
+    if no_facts := [code for code in heard.countries if code not in countries()]:
+        raise _refused(
+            heard,
+            f"there are no facts of {', '.join(map(_country_name, no_facts))} as a market, only as an origin. Markets: "
+            f"{', '.join(countries())}.",
+        )
     if len(heard.countries) > MOST_COUNTRIES:
         raise _refused(heard, f"{len(heard.countries)} countries are more than the {MOST_COUNTRIES} of a scenario.")
     if money is None:
         raise _refused(heard, "the budget is missing: an amount, a currency and a period, as in 30k EUR a month.")
     origin = heard.origins[0] if heard.origins else "any"
     return Wish(trade=heard.trades[0], origin=origin, countries=tuple(heard.countries), money=money)
+
+
+def _nearest(heard: _Heard) -> str:
+    """What the words that were not understood may mean; the trades where none was named."""
+    known = [word for word in (*_places(), *_GROUPS, *_trade_words()) if len(word) >= _LEAST_LETTERS]
+    near = {word: get_close_matches(word.lower(), known, n=1, cutoff=0.8) for word in heard.unknown}
+    meant = "".join(f"Did you mean {match[0]!r} by {word!r}? " for word, match in near.items() if match)
+    if heard.trades:
+        return meant
+    return f"{meant}What is sold is one of {', '.join(trades())}; general holds for anything. "
 
 
 def _refused(heard: _Heard, why: str) -> UsageError:
@@ -111,11 +143,12 @@ def _hear_places(tokens: list[str], heard: _Heard) -> None:
     before: list[str] = []  # places that no word has told yet whether they are origin or destination
     mode, last_was_place, i = "", False, 0
     while i < len(tokens):
-        length, kind, value = _longest(tokens[i:], in_list=last_was_place or mode != "")
+        length, kind, value = _longest(tokens[i:], in_list=last_was_place)
         if kind == "trade":
             heard.trades += [value] if value not in heard.trades else []
         elif kind == "place":
-            _put(value, mode, before, heard)
+            for place in _GROUPS.get(value, (value,)):
+                _put(place, mode, before, heard)
             mode = "to" if mode == "from" else mode
         elif kind == "to":
             heard.origins += [place for place in before if place not in heard.origins]
@@ -125,7 +158,7 @@ def _hear_places(tokens: list[str], heard: _Heard) -> None:
             mode = "from"
         elif kind == "unknown":
             heard.unknown.append(value)
-        last_was_place = kind == "place" or (last_was_place and kind == "pause")
+        last_was_place = kind in ("place", "to", "from") or (last_was_place and kind == "between")
         i += length
     heard.countries += [place for place in before if place not in heard.countries]
 
@@ -150,8 +183,10 @@ def _longest(tokens: list[str], *, in_list: bool) -> tuple[int, str, str]:
 
 def _meaning(words: str, *, in_list: bool) -> tuple[str, str] | None:
     lower = words.lower().strip(".:!?\"'()")
-    if not lower or lower in (",", ";"):
-        return "pause", ""
+    if lower in _BETWEEN:
+        return "between", ""
+    if lower in _GROUPS:
+        return "place", lower
     is_code = words.isupper() or lower not in _WORDS_TOO or (in_list and lower not in _TO)
     if is_code and (place := _places().get(lower)) is not None:
         return "place", place
@@ -165,7 +200,26 @@ def _meaning(words: str, *, in_list: bool) -> tuple[str, str] | None:
 
 @cache
 def _places() -> dict[str, str]:
-    return {word: place.id for word, place in words_for(countries()).items()} | _UNION
+    """Countries by every word for them; of those without facts, which can be an origin, by names alone."""
+    from babel import Locale
+
+    names = {
+        name.lower(): code
+        for language in _LANGUAGES
+        for code, name in Locale(language).territories.items()
+        if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
+    }
+    return names | {word: place.id for word, place in words_for(countries()).items()} | _UNION
+
+
+# Territories of Unicode that are no countries: Europe, the euro area, the United Nations, unknown and test ones.
+_NO_COUNTRIES = frozenset(("EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"))
+
+
+def _country_name(code: str) -> str:
+    from babel import Locale
+
+    return Locale("en").territories.get(code, code)
 
 
 @cache

@@ -1,6 +1,6 @@
 """A scenario made without data, in words: what was assumed, what does not fit, what is worth looking up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from xbopt.reports.kit.figures import Column, Table
 from xbopt.reports.kit.numbers import NumberFormat
@@ -70,9 +70,13 @@ def assumptions_table(found: Sequence[Assumption], numbers: NumberFormat) -> Tab
     groups: dict[tuple[str, str, str], list[Assumption]] = {}
     for one in found:
         groups.setdefault((one.code, one.source, one.evidence), []).append(one)
+    # Numbers of one kind stand together; where their sources differ, each row says whose it is.
+    order = list(dict.fromkeys(one.code for one in found))
+    listed = sorted(groups.values(), key=lambda alike: order.index(alike[0].code))
+    several = {code for code in order if sum(alike[0].code == code for alike in listed) > 1}
     rows = [
-        (_WORDS[alike[0].code], _values(alike, numbers), _shortened(alike[0].source), _how_sure(alike[0]))
-        for alike in groups.values()
+        (_name(alike, several), _values(alike, numbers), _shortened(alike[0].source), _how_sure(alike[0]))
+        for alike in listed
     ]
     return Table(
         key="assumptions",
@@ -162,6 +166,12 @@ def _finding(one: Finding) -> str:
         f"{places}: an order costs money before media ({values['margin']:.0%} of its net revenue): duty and parcel "
         "take more than the margin. The plan will avoid it; raise prices there, or leave the country out."
     )
+
+
+def _name(alike: Sequence[Assumption], several: Collection[AssumptionCode]) -> str:
+    """The number in words; with its places where the table has more rows of the kind."""
+    places = ", ".join(one.place for one in alike if one.place)
+    return f"{_WORDS[alike[0].code]}: {places}" if alike[0].code in several and places else _WORDS[alike[0].code]
 
 
 def _values(alike: Sequence[Assumption], numbers: NumberFormat) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from math import ceil, sqrt
 from typing import cast
 
 from xbopt.core.defaults.ledger import Source, figures
@@ -16,6 +16,7 @@ _PEOPLE_AN_ORDER = 36.0
 """People whom an order a month needs at least: three times those who order within a year."""
 _MOST_CONTACTS = 50.0
 _MOST_CURRENCIES = 30
+_MONEY = (1.0, 1e13)
 
 
 @dataclass(slots=True)
@@ -80,6 +81,11 @@ def draft(answers: Answers, name: str) -> Draft:
     made = Draft(answers=answers, defaults=defaults, data={})
     made.sources.update((source.path, source) for source in defaults.sources)
     total = figures(answers.spend_per_day_base * answers.days, 6)
+    if not _MONEY[0] <= total <= _MONEY[1]:
+        raise UsageError(
+            f"--for: {wish.money} over {answers.days} days is {total:g} {wish.money.currency}; a scenario's budget "
+            f"lies between {_MONEY[0]:g} and {_MONEY[1]:g}. Check the amount, its currency and its period."
+        )
     people, shares = _audience(made)
     made.data = {
         "version": 1,
@@ -162,9 +168,9 @@ def _audience(made: Draft) -> tuple[dict[str, dict[str, float]], dict[str, float
     made.contacts_a_week = usual * max(pressed[code] / people[code] for code in buyers)
     if made.contacts_a_week > _MOST_CONTACTS:
         raise UsageError(
-            f"{made.answers.wish.money} buys {made.contacts_a_week:,.0f} contacts a week with each online buyer of the "
-            f"trade in {', '.join(buyers)}; no market bears more than {_MOST_CONTACTS:g}. Take a smaller budget, or "
-            "more countries."
+            f"--for: {made.answers.wish.money} buys {made.contacts_a_week:,.0f} contacts a week with each online buyer "
+            f"of the trade in {', '.join(buyers)}; no market bears more than {_MOST_CONTACTS:g}. Take less than a "
+            f"{ceil(made.contacts_a_week / _MOST_CONTACTS):,}th of it, or more countries."
         )
     by_segment = {
         code: {segment: figures(count * share) for segment, share in defaults.segment_share.items()}
