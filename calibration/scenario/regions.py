@@ -172,6 +172,8 @@ def put_people(
     prospects: Mapping[tuple[int, int], float],
     customers: Sequence[Sequence[Mapping[KnownBucket, int]]],
     day: date,
+    *,
+    alive: float,
 ) -> None:
     """Write population and first customers of each cell.
 
@@ -180,6 +182,7 @@ def put_people(
         prospects: People who are no customers, by positions of region and segment.
         customers: Customers by bucket, by region and segment.
         day: The morning on which they are counted.
+        alive: Prospects of a cell that nobody joined lately.
     """
     segments = [str(segment["id"]) for segment in cast("list[Plain]", draft.data["segments"])]
     counted = Source(
@@ -196,6 +199,6 @@ def put_people(
             buckets = dict(customers[r][s])
             draft.put((*path, "customers", name), buckets, counted)
             found, known = rounded(prospects[r, s], 3), sum(buckets.values())
-            taken = max(found, _LEAST_PROSPECTS)
+            taken = max(found or rounded(alive, 3), _LEAST_PROSPECTS)
             draft.put((*path, "population", name), taken + known, assumed)
             draft.hold((*path, "population", name), found + known, taken + known)

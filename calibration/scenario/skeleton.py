@@ -106,7 +106,10 @@ def build_skeleton(
     fresh = _first_orders(shop, panel, base, first, length)
     bought, rare = bought_media(panel, shop.regions)
     ids = {one.channel: one.id for one in bought}
-    put_people(draft, _prospects(fresh, length), _buckets(base, start, len(shop.regions), len(segments)), start)
+    # Half an order keeps a cell alive that nobody joined lately.
+    alive = 1000.0 * 0.5 / length / FIRST_ORDERS_PER_1000
+    customers = _buckets(base, start, len(shop.regions), len(segments))
+    put_people(draft, _prospects(fresh, length), customers, start, alive=alive)
     if bought:
         put_channels(draft, bought, panel, period)
     _prune(draft)

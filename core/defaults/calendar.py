@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
-from xbopt.core.defaults.ledger import Ledger, figures
+from xbopt.core.defaults.ledger import Ledger, figures, held
 from xbopt.core.tables.events import MAX_REACH_DAYS, events_between
 
 _HOURS = {"night": (0, 7), "morning": (7, 12), "afternoon": (12, 18), "evening": (18, 24)}
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = tuple(f"month_{month:02d}" for month in range(1, 13))
+_MOST_SPREAD = 1.0
 _AMERICA = ("US", "CA")
 _CELL, _MEDIA = ["region", "segment"], ["region", "channel"]
 # Groups whose spread follows from the range of a trade's fact, with the axes along which worlds differ.
@@ -139,6 +140,7 @@ def uncertainty_fields(
     fields: dict[str, object] = {}
     for group, (spread, axes, evidence, source) in spreads.items():
         if group not in known and spread > 0.0:
-            ledger.state(f"uncertainty.{group}.spread", evidence, source)
-            fields[group] = {"spread": figures(min(spread, 1.0), 2), "by": axes}
+            taken = min(spread, _MOST_SPREAD)
+            ledger.state(f"uncertainty.{group}.spread", evidence, source, held(spread, taken).removeprefix(", "))
+            fields[group] = {"spread": figures(taken, 2), "by": axes}
     return fields

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from xbopt.core.defaults.ledger import Ledger, figures
+from xbopt.core.defaults.ledger import Ledger, figures, held
 from xbopt.core.tables.market_facts import facts
 from xbopt.core.tables.market_names import ChannelKind, channel_kinds
 
@@ -55,8 +55,13 @@ def channel_fields(ledger: Ledger, kind: ChannelKind, *, spend_per_1000_base: fl
         ledger.state(f"{path}.adstock.window_days", "set", "By choice: six weeks, four half-lives")
     exposure = spend_per_1000_base / price_of_1000(ledger, name)  # impressions a head and day
     ratio = ledger.look_up("general", "any", "half_saturation_ratio")
+    wanted = ratio.value * exposure
+    half = min(max(wanted, 1e-4), 100.0)
     ledger.state(
-        f"{path}.saturation.half_saturation", ratio.evidence, ratio.source, f"{ratio.value:g} times the plan's exposure"
+        f"{path}.saturation.half_saturation",
+        ratio.evidence,
+        ratio.source,
+        f"{ratio.value:g} times the plan's exposure" + held(wanted, half),
     )
     ledger.state(
         f"{path}.price.reference_per_1000", "set", "By definition: the plan's own spend a day per 1,000 reached people"
@@ -75,7 +80,7 @@ def channel_fields(ledger: Ledger, kind: ChannelKind, *, spend_per_1000_base: fl
         "adstock": adstock,
         "saturation": {
             "curve": "hill",
-            "half_saturation": figures(min(max(ratio.value * exposure, 1e-4), 100.0)),
+            "half_saturation": figures(half),
             "slope": take("saturation.slope", "slope"),
         },
         "fatigue": {

@@ -1,11 +1,12 @@
 """Segments and the product of a scenario without data: three kinds of buyers of one trade."""
 
-from xbopt.core.defaults.ledger import Ledger, figures
+from xbopt.core.defaults.ledger import Ledger, figures, held
 from xbopt.core.tables.market_names import Trade
 from xbopt.core.tables.tariff_lists import tariff_list
 
 SEGMENTS = {"brand_buyers": "Brand buyers", "value_buyers": "Value buyers", "bargain_hunters": "Bargain hunters"}
 """Ids and names of the segments, as the table of general facts knows them."""
+_MOST_CARTS = 0.85
 PRODUCT = "goods"
 """Id of the one product line."""
 
@@ -87,10 +88,12 @@ def _segment(ledger: Ledger, trade: str, segment: str, conversion: float | None)
     checkout = take(f"{path}.checkout_rate", "checkout_rate")
     known = ledger.look_up("trade", trade, "conversion_rate")
     rate = (known.value if conversion is None else conversion) * ledger.general("conversion_factor", segment)
+    carts = min(rate / checkout, _MOST_CARTS)
+    over = f"Visits to orders over checkout_rate{held(rate / checkout, carts)}"
     if conversion is None:
-        ledger.state(f"{path}.cart_rate", known.evidence, known.source, "Visits to orders over checkout_rate")
+        ledger.state(f"{path}.cart_rate", known.evidence, known.source, over)
     else:
-        ledger.state(f"{path}.cart_rate", "stated", f"Stated: {conversion:.2%} of visits", "Over checkout_rate")
+        ledger.state(f"{path}.cart_rate", "stated", f"Stated: {conversion:.2%} of visits", over)
     ledger.state(f"{path}.product_mix.{PRODUCT}", "set", "By definition: one product line")
     ledger.state(f"{path}.visits_per_1000", "E", "Assumption: one of a thousand looks in a day")
     share = ledger.general("regular_share")
@@ -116,7 +119,7 @@ def _segment(ledger: Ledger, trade: str, segment: str, conversion: float | None)
         "elasticity": elasticity,
         "competitor_elasticity": take(f"{path}.competitor_elasticity", "competitor_share", scale=-elasticity),
         "visits_per_1000": 1.0,
-        "cart_rate": figures(rate / checkout),
+        "cart_rate": figures(carts),
         "checkout_rate": checkout,
         "customer_conversion": take(f"{path}.customer_conversion", "customer_conversion"),
         "customer_types": [

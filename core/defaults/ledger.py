@@ -93,3 +93,8 @@ def figures(number: float, count: int = _FIGURES) -> float:
     if number == 0.0:
         return 0.0
     return round(number, count - 1 - floor(log10(abs(number))))
+
+
+def held(wanted: float, taken: float) -> str:
+    """The end of a note on a number that was bounded: both numbers; empty where nothing was."""
+    return "" if wanted == taken else f", which is {wanted:.3g} and is held at {taken:.3g}"

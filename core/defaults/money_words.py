@@ -102,7 +102,7 @@ def _number(text: str) -> float:
     whole, _, last = (
         plain.rpartition(max((",", "."), key=plain.rfind)) if re.search(r"[,.]", plain) else (plain, "", "")
     )
-    if whole and len(last) == 3:  # thousands: 30,000 and 30.000
+    if whole.strip("0") and len(last) == 3:  # thousands: 30,000 and 30.000, but not 0.001
         return float(re.sub(r"[,.]", "", plain))
     return float(re.sub(r"[,.]", "", whole) + (f".{last}" if last else ""))
 

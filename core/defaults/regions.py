@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import sqrt
 
-from xbopt.core.defaults.ledger import Ledger, figures
+from xbopt.core.defaults.ledger import Ledger, figures, held
 from xbopt.core.tables.duties import duty_ids, duty_rule
 from xbopt.core.tables.import_fees import import_fees
 from xbopt.core.tables.market_facts import has_fact
@@ -107,11 +107,12 @@ def _elasticity_level(ledger: Ledger, path: str, country: str) -> float:
         ledger.state(path, "E", "No price level of the country is known: as elsewhere")
         return 1.0
     price = ledger.look_up("country", country, "price_level")
-    ledger.state(
-        path, "E", f"{known.source}. {price.source}", f"Price level {price.value:g} to the power {known.value:g}"
-    )
     low, high = _ELASTICITY_LEVELS
-    return figures(min(max(price.value**known.value, low), high), 2)
+    wanted = price.value**known.value
+    taken = min(max(wanted, low), high)
+    note = f"Price level {price.value:g} to the power {known.value:g}{held(wanted, taken)}"
+    ledger.state(path, "E", f"{known.source}. {price.source}", note)
+    return figures(taken, 2)
 
 
 def currency_fields(ledger: Ledger, codes: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -1,9 +1,11 @@
 """The sentence by which a seller asks for a scenario: "home goods, CN to DE FR US, 30k EUR a month"."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
+from typing import cast
 
 from xbopt.core.defaults.money_words import Money, find_money
 from xbopt.core.errors import UsageError
@@ -201,12 +203,10 @@ def _meaning(words: str, *, in_list: bool) -> tuple[str, str] | None:
 @cache
 def _places() -> dict[str, str]:
     """Countries by every word for them; of those without facts, which can be an origin, by names alone."""
-    from babel import Locale
-
     names = {
         name.lower(): code
         for language in _LANGUAGES
-        for code, name in Locale(language).territories.items()
+        for code, name in _territories(language).items()
         if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRIES
     }
     return names | {word: place.id for word, place in words_for(countries()).items()} | _UNION
@@ -216,10 +216,15 @@ def _places() -> dict[str, str]:
 _NO_COUNTRIES = frozenset(("EU", "EZ", "UN", "ZZ", "XA", "XB", "QO"))
 
 
-def _country_name(code: str) -> str:
+def _territories(language: str) -> Mapping[str, str]:
+    """Names by code."""
     from babel import Locale
 
-    return Locale("en").territories.get(code, code)
+    return cast("Mapping[str, str]", Locale(language).territories)
+
+
+def _country_name(code: str) -> str:
+    return _territories("en").get(code, code)
 
 
 @cache

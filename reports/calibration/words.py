@@ -66,7 +66,7 @@ def _held(finding: Finding, numbers: NumberFormat) -> str:
         for n, path in enumerate(finding.subjects)
     )
     return (
-        f"A scenario cannot hold what the data say of {', '.join(parts)}. See whether these rows are right; what rests "
+        f"A scenario cannot hold what the data say of {_listed(parts)}. See whether these rows are right; what rests "
         "on them is no measurement."
     )
 

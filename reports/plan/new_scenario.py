@@ -157,6 +157,15 @@ def _finding(one: Finding) -> str:
             f"The budget buys so many visits that {values['conversion']:.2%} of all visits order, not "
             f"{values['wanted']:.2%}. Check the orders a month and the budget."
         )
+    if one.code == "held":
+        parts = (
+            f"{path} ({values[f'wanted_{n}']:.4g} wanted, {values[f'taken_{n}']:.4g} taken)"
+            for n, path in enumerate(one.places)
+        )
+        return (
+            f"For the sums to hold, numbers would have to lie beyond the range that is known of them: "
+            f"{', '.join(parts)}. Say what you know of orders, conversion and margin."
+        )
     if one.code == "sums_do_not_hold":
         return (
             f"Orders, visits and repeat orders could not be made to fit each other: one of them is off by about "
@@ -168,7 +177,7 @@ def _finding(one: Finding) -> str:
     )
 
 
-def _name(alike: Sequence[Assumption], several: Collection[AssumptionCode]) -> str:
+def _name(alike: Sequence[Assumption], several: Collection[str]) -> str:
     """The number in words; with its places where the table has more rows of the kind."""
     places = ", ".join(one.place for one in alike if one.place)
     return f"{_WORDS[alike[0].code]}: {places}" if alike[0].code in several and places else _WORDS[alike[0].code]

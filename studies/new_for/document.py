@@ -29,6 +29,7 @@ class Draft:
         data: The scenario but for its provenance; changed in place.
         sources: Where numbers come from, by path; a later one replaces an earlier one.
         contacts_a_week: Contacts of all media with a head of the audience, a week.
+        held: Numbers for which the sums want more than their range has: what was wanted and what was taken, by path.
     """
 
     answers: Answers
@@ -36,6 +37,15 @@ class Draft:
     data: Fields
     sources: dict[str, Source] = field(default_factory=dict)
     contacts_a_week: float = 0.0
+    held: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+
+    def within(self, path: str, wanted: float, low: float, high: float) -> float:
+        """A number to four figures, at the nearer bound where it lies beyond them, which is held."""
+        taken = figures(float(min(max(wanted, low), high)), 4)
+        self.held.pop(path, None)
+        if not low <= wanted <= high:
+            self.held[path] = figures(float(wanted), 4), taken
+        return taken
 
     def state(self, path: str, evidence: str, source: str, note: str = "") -> None:
         """Write down where the numbers at a path come from."""

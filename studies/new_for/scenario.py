@@ -1,6 +1,7 @@
 """``xbopt scenario new --for``: a scenario from a sentence and a seller's answers, with what was assumed."""
 
 from dataclasses import dataclass, field
+from math import log
 from typing import Literal, cast
 
 import yaml
@@ -23,10 +24,12 @@ FindingCode = Literal[
     "conversion_does_not_fit",
     "order_costs_money",
     "sums_do_not_hold",
+    "held",
 ]
 _MOST_CONTACTS = 3.5
 _LOWER_CONVERSION = 0.8
 _MISSED = 0.05
+_MUCH = log(1.25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class Finding:
 
     Attributes:
         code: What it is.
-        places: Countries that it is about; empty for all.
+        places: Countries or paths of numbers that it is about; empty for all.
         figures: The numbers of it, by name.
     """
 
@@ -137,7 +140,8 @@ def _state_volumes(made: Draft, volumes: Volumes) -> None:
         }
         for place, value in now.items():
             known = made.sources[place]
-            note = f"Fitted within its range, to {value:g}, so that media bring {share} of orders"
+            wanted = f"; {made.held[place][0]:g} was wanted, its range ends there" if place in made.held else ""
+            note = f"Fitted within its range, to {value:g}, so that media bring {share} of orders{wanted}"
             made.state(place, "E", known.source, note)
 
 
@@ -170,6 +174,14 @@ def _findings(made: Draft, volumes: Volumes) -> tuple[Finding, ...]:
         found.append(Finding(code="conversion_does_not_fit", figures=figures_of))
     if volumes.miss >= _MISSED:
         found.append(Finding(code="sums_do_not_hold", figures={"miss": volumes.miss}))
+    # A little beyond a range is told where the number stands; much says that what was stated does not fit.
+    if far := {path: pair for path, pair in made.held.items() if abs(log(pair[0] / pair[1])) > _MUCH}:
+        figures_of = {
+            f"{name}_{n}": value
+            for n, pair in enumerate(far.values())
+            for name, value in zip(("wanted", "taken"), pair, strict=True)
+        }
+        found.append(Finding(code="held", places=tuple(far), figures=figures_of))
     if losing := tuple(code for code, margin in volumes.unit_margin_frac.items() if margin <= 0.0):
         worst = min(volumes.unit_margin_frac.values())
         found.append(Finding(code="order_costs_money", places=losing, figures={"margin": worst}))

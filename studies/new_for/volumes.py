@@ -140,8 +140,8 @@ def _take_duty_out(made: Draft, counts: Counts) -> None:
     if duty <= 0.0:
         return
     price, cost = cast("float", product["price_base"]), cast("float", product["unit_cost_base"])
-    product["unit_cost_base"] = figures(max(cost - duty, _LEAST_COST * price), 4)
     path = f"products.{product['id']}.unit_cost_base"
+    product["unit_cost_base"] = made.within(path, cost - duty, _LEAST_COST * price, price)
     known = made.sources[path]
     note = f"{known.note}, less {duty:.3g} of duty an item: margins of a trade count it among the cost of goods"
     made.state(path, known.evidence, known.source, note)
@@ -204,8 +204,9 @@ def _move(made: Draft, counts: Counts, wanted: _Wanted, orders: float) -> tuple[
     of_all = wanted.media_share * orders / max(found[0] - found[1], 1e-9 * found[0])
     quality = wanted.by_channel / (brought / brought.sum()) * of_all / carts
     for segment in made.items("segments"):
-        segment["visits_per_1000"] = _figures(cast("float", segment["visits_per_1000"]) * visits, 1e-6, 5000.0)
-        segment["cart_rate"] = _figures(cast("float", segment["cart_rate"]) * carts, 1e-6, 0.85)
+        for name, factor, most in (("visits_per_1000", visits, 5000.0), ("cart_rate", carts, 0.85)):
+            wanted_of = cast("float", segment[name]) * factor
+            segment[name] = made.within(f"segments.{segment['id']}.{name}", wanted_of, 1e-6, most)
     return tuple(
         str(channel["id"])
         for channel, factor in zip(made.items("channels"), quality, strict=True)
@@ -223,16 +224,17 @@ def _move_channel(made: Draft, channel: Fields, factor: float) -> bool:
     paid_by_click = price["model"] == "cpc"
     part = factor ** (1.0 / (2.0 if paid_by_click else 3.0))
     places = [
-        (price, "amount_base", "price_usd", 1.0 / part, facts.usd(1.0)),
+        (price, "price.amount_base", "price_usd", 1.0 / part, facts.usd(1.0)),
         (channel, "visit_quality", "visit_quality", part, 1.0),
     ]
     if not paid_by_click:
         places.append((channel, "visits_per_1000_impressions", "clicks_per_1000", part, 1.0))
     inside = True
-    for holder, key, fact_name, times, unit in places:
+    for holder, path, fact_name, times, unit in places:
+        key = path.rpartition(".")[2]
         known = facts.look_up("channel", name, fact_name)
         wanted = cast("float", holder[key]) * times
-        holder[key] = _figures(wanted, known.low * unit, known.high * unit)
+        holder[key] = made.within(f"channels.{name}.{path}", wanted, known.low * unit, known.high * unit)
         inside = inside and known.low * unit <= wanted <= known.high * unit
     return inside
 
@@ -245,7 +247,9 @@ def _fit_repeats(made: Draft, wanted: _Wanted) -> float:
     odds = wanted.repeat_by_segment / (1.0 - wanted.repeat_by_segment) / (found / (1.0 - found))
     for segment, factor in zip(made.items("segments"), odds, strict=True):
         for kind in cast("list[Fields]", segment["customer_types"]):
-            kind["visits_per_1000"] = _figures(cast("float", kind["visits_per_1000"]) * _bounded(factor), 1e-3, 5000.0)
+            path = f"segments.{segment['id']}.customer_types.{kind['id']}.visits_per_1000"
+            visits = cast("float", kind["visits_per_1000"]) * _bounded(factor)
+            kind["visits_per_1000"] = made.within(path, visits, 1e-3, 5000.0)
     return float(np.abs(np.log(odds)).max())
 
 
@@ -271,8 +275,13 @@ def _fit_exposure(made: Draft) -> None:
     ratio = made.defaults.ledger.general("half_saturation_ratio")
     for channel, per_head in zip(made.items("channels"), spend / np.maximum(heads, 1.0), strict=True):
         exposure = per_head * 1000.0 / price_of_1000(made.defaults.ledger, str(channel["id"]))
-        cast("Fields", channel["price"])["reference_per_1000"] = _figures(1000.0 * per_head, 1e-9, 1e13)
-        cast("Fields", channel["saturation"])["half_saturation"] = _figures(ratio * exposure, 1e-4, 100.0)
+        path, price, bend = f"channels.{channel['id']}", "price.reference_per_1000", "saturation.half_saturation"
+        cast("Fields", channel["price"])["reference_per_1000"] = made.within(
+            f"{path}.{price}", 1000.0 * per_head, 1e-9, 1e13
+        )
+        cast("Fields", channel["saturation"])["half_saturation"] = made.within(
+            f"{path}.{bend}", ratio * exposure, 1e-4, 100.0
+        )
 
 
 def _volumes(made: Draft, counts: Counts, wanted: _Wanted, held: tuple[str, ...], miss: float) -> Volumes:
@@ -297,7 +306,3 @@ def _volumes(made: Draft, counts: Counts, wanted: _Wanted, held: tuple[str, ...]
 
 def _bounded(factor: float) -> float:
     return float(np.clip(factor, 1.0 / _LARGEST_MOVE, _LARGEST_MOVE))
-
-
-def _figures(number: float, low: float, high: float) -> float:
-    return figures(float(np.clip(number, low, high)), 4)

@@ -14,6 +14,7 @@ from xbopt.studies.new_for.scenario import Finding, FindingCode
 FIGURES = {
     "contacts": 4.0, "stated": 9_000.0, "orders": 8_000.0, "media_share": 0.02, "incremental_roas": 0.2,
     "conversion": 0.005, "wanted": 0.016, "margin": -0.1, "miss": 0.2,
+    "wanted_0": 5.0, "taken_0": 4.0,
 }  # fmt: skip
 
 
