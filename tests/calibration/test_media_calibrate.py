@@ -91,6 +91,17 @@ def test_the_best_test_is_worked_out_and_shown(fitted: Calibration) -> None:
     assert best[0].region in section.takeaway
 
 
+def test_the_first_section_of_the_page_is_never_empty(fitted: Calibration) -> None:
+    """Without a finding it says what that means, and what it does not."""
+    said = calibration_content(build_calibration_report(replace(fitted, findings=()))).sections[0]
+    assert said.key == "findings"
+    (line,) = said.lines
+    assert "says nothing yet of how far they tell what media bring" in line
+    told = calibration_content(build_calibration_report(fitted)).sections[0].lines
+    assert line not in told
+    assert told
+
+
 def test_a_quieter_market_learns_more_from_a_test(fitted: Calibration) -> None:
     fit = fitted.fit
     assert fit is not None

@@ -22,7 +22,7 @@ def fields() -> Iterator[str]:
 def patterns() -> list[str]:
     """What the first cells of the page's table name."""
     rows = re.findall(
-        r"^\| (`.+?) \| (?:measured|fitted|facts|yours|default) \|", PAGE.read_text("utf-8"), re.MULTILINE
+        r"^\| (`.+?) \| (?:measured|fitted|set|facts|yours|default) \|", PAGE.read_text("utf-8"), re.MULTILINE
     )
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
 
