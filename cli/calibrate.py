@@ -192,6 +192,7 @@ def _finish(result: "Calibration", out: Path, report: Path | None, xlsx: Path | 
 
 def _print(result: "Calibration") -> None:
     from xbopt.reports.calibration.report import build_calibration_report
+    from xbopt.reports.calibration.words import next_test_sentence
 
     console, numbers = result_console(), terminal_numbers(result.shop.currency)
     built = build_calibration_report(result)
@@ -201,7 +202,8 @@ def _print(result: "Calibration") -> None:
     for table in (built.quality, built.regions, built.segments, built.channels, built.told, built.next_tests):
         if table.rows:
             console.print(figures_table(table, numbers))
-    for line in (*built.lines, *built.price_lines, *built.fit_lines, *built.warnings):
+    best = [next_test_sentence(result.next_tests[0], numbers)] if result.next_tests else []
+    for line in (*built.lines, *built.price_lines, *built.fit_lines, *best, *built.warnings):
         console.print(f"- {line}", soft_wrap=True)
 
 

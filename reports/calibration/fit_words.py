@@ -67,7 +67,8 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
 
 def fit_sentences(fit: MarketFit, numbers: NumberFormat) -> tuple[str, ...]:
     """What channels are told of, then what a reader must know."""
-    return (*_returns(fit), *(_SENTENCES[finding.code](finding, numbers) for finding in fit.findings))
+    found = (_SENTENCES[finding.code](finding, numbers) for finding in fit.findings)
+    return tuple(dict.fromkeys((*_returns(fit), *found)))  # two kinds of customers may miss a first day alike
 
 
 def _returns(fit: MarketFit) -> tuple[str, ...]:
@@ -75,10 +76,12 @@ def _returns(fit: MarketFit) -> tuple[str, ...]:
     told = _names(fit.identification.returns, "measured")
     partly = _names(fit.identification.returns, "partly")
     prior = _names(fit.identification.returns, "prior_only")
+    start = "The incremental return of"
+    of_partly, of_prior = "That of" if told else start, "That of" if told or partly else start
     lines = (
-        f"The incremental return of {told} is measured." if told else "",
-        f"That of {partly} is partly told: about half of its interval is prior." if partly else "",
-        f"That of {prior} is prior only: a test that stops the channel in some regions for four weeks would tell it."
+        f"{start} {told} is measured." if told else "",
+        f"{of_partly} {partly} is partly told: about half of its interval is prior." if partly else "",
+        f"{of_prior} {prior} is prior only: a test that stops the channel in some regions for four weeks would tell it."
         if prior
         else "",
     )
