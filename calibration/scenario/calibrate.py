@@ -25,11 +25,11 @@ from xbopt.calibration.scenario.findings_of import GENERAL, findings_of
 from xbopt.calibration.scenario.folders import tables_of
 from xbopt.calibration.scenario.like import started_from, started_from_facts
 from xbopt.calibration.scenario.media_fit import DRAWS, LEAST_FIT_DAYS, fit_days, fit_media, put_fit
-from xbopt.calibration.scenario.moods import put_moods
 from xbopt.calibration.scenario.next_tests import next_tests
 from xbopt.calibration.scenario.panel_market import calibrate_panel, lone_panel
 from xbopt.calibration.scenario.people import CustomerBase, customer_base
 from xbopt.calibration.scenario.plan import MEDIA_SHARE
+from xbopt.calibration.scenario.sentiment import put_sentiment
 from xbopt.calibration.scenario.shop import Shop, read_shop
 from xbopt.calibration.scenario.skeleton import Skeleton, build_skeleton, count_days
 from xbopt.core.errors import CalibrationError, PanelError, SupportError
@@ -181,7 +181,7 @@ def calibrate_tables(
         rates=tables.get("rates"),
     )
     fit, draws, unfitted = _fitted(chosen, draft, skeleton, shop, panel.frame, base, price, tell)
-    put_moods(skeleton.draft, shop, cleaned, tables)
+    put_sentiment(skeleton.draft, shop, cleaned, tables)
     document = skeleton.draft.document()
     if skeleton.past:
         history = {**_mapping(document.data, "history"), "before": {"rows": list(skeleton.past)}}

@@ -1,4 +1,4 @@
-"""What ratings, returns and service contacts say of a region's mood, as ``market.regions.sentiment``."""
+"""What ratings, returns and service contacts say of a region, as ``market.regions.sentiment``."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from xbopt.calibration.scenario.draft import Draft, Source, rounded
 from xbopt.calibration.scenario.shop import Shop
 
 
-def put_moods(draft: Draft, shop: Shop, cleaned: Cleaned, tables: Mapping[str, pl.DataFrame]) -> None:
+def put_sentiment(draft: Draft, shop: Shop, cleaned: Cleaned, tables: Mapping[str, pl.DataFrame]) -> None:
     """Write start, volatility and half-life of each region that feedback is about; the others keep theirs."""
     feedback = tables.get("feedback")
     if feedback is None:
