@@ -54,7 +54,7 @@ class Optimum:
         return 0.5 * float(self.residuals @ self.residuals + self.z @ self.z)
 
 
-def find_mode(residuals: Residuals, start: FloatArray, *, rough_frac: float = 0.0, most: int = 20) -> Optimum:
+def find_mode(residuals: Residuals, start: FloatArray, *, rough_frac: float = 0.0, most: int = 30) -> Optimum:
     """Find the mode from a start ``(P,)``.
 
     Args:

@@ -95,12 +95,17 @@ class SampledMarket:
             return _laid_out(np.concatenate(every))
 
         groups = {one.name: twice(getattr(self.world, one.name), getattr(seen, one.name)) for one in fields(seen)}
-        rows = {
-            one.name: np.concatenate([np.broadcast_to(value, (batch, value.shape[1]))] * 2)
-            for one in fields(self)
-            if isinstance(value := getattr(self, one.name), np.ndarray)
-        }
-        return replace(self, world=replace(self.world, **groups), visit_world=None, **rows)
+
+        def rows(values: FloatArray) -> FloatArray:
+            return np.concatenate([np.broadcast_to(values, (batch, values.shape[1]))] * 2)
+
+        return SampledMarket(
+            world=replace(self.world, **groups),
+            customers=rows(self.customers),
+            recent_customers=rows(self.recent_customers),
+            clicks=rows(self.clicks),
+            order_value=rows(self.order_value),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,8 +30,8 @@ def _usual() -> dict[str, float]:
         # Conversion by source differs by a factor of 2 either way, 0.35; how many of a channel's visits would have come
         # without it no count tells: orders are to say what its visits are worth.
         "visit_quality": 1.0,
-        "visit_carry_over": 0.7,
-        "visit_half_saturation": 0.7,
+        "visit_carry_over": 1.5,
+        "visit_half_saturation": 1.5,
         "organic_traffic": 0.5,
         "conversion": 0.5,
         "customer_conversion": range_sd("second_order_365") * 2.0,  # the rate moves by about half of it

@@ -1,5 +1,6 @@
 """A fit finds the market that its records come from, says how sure it is, and hands it on as draws."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from xbopt.calibration.fit.predictive import prior_predictive, refuse_nonsense
 from xbopt.calibration.fit.prior import Prior
 from xbopt.calibration.fit.recovery import known_market, planned_panel, recorded, varied_spend
 from xbopt.calibration.fit.replay import replay_of
+from xbopt.calibration.fit.returns import added_revenue
 from xbopt.calibration.panel import CalibrationPanel
 from xbopt.core.arrays import FloatArray
 from xbopt.core.errors import CalibrationError, UsageError
@@ -37,11 +39,13 @@ def planned(small: Scenario) -> CalibrationPanel:
     return planned_panel(date(2026, 3, 2), varied_spend(small, DAYS, seed=3))
 
 
-def records(scenario: Scenario, planned: CalibrationPanel) -> tuple[CalibrationPanel, FloatArray]:
-    """The expected counts of a market that differs from the scenario, and the logs by which it does."""
+def records(
+    scenario: Scenario, planned: CalibrationPanel, told: Mapping[str, float] = TOLD
+) -> tuple[CalibrationPanel, FloatArray]:
+    """Expected counts of a market that differs from the scenario, and the logs by which it does, by name or kind."""
     replay = replay_of(scenario, planned)
     space = parameter_space(replay.market, planned, Prior(), 28)
-    truth = np.array([TOLD.get(parameter.name, 0.0) for parameter in space.parameters])
+    truth = np.array([told.get(one.name, told.get(one.kind, 0.0)) for one in space.parameters])
     return recorded(replay, replay.count(space.sampled(truth[None]))[0]), truth
 
 
@@ -164,6 +168,21 @@ def test_clicks_alone_measure_no_return(fit: MarketFit, small: Scenario) -> None
     assert moving.ratio < 0.5
     assert (moving.verdict, moving.held_back) == ("partly", "misfit")
     assert {"short_panel", "no_tests", "in_doubt"} <= {finding.code for finding in fit.findings}
+
+
+def test_visits_that_come_sooner_than_orders_move_no_return(small: Scenario, planned: CalibrationPanel) -> None:
+    """Clicks follow spend at once and without a limit; orders come twice as late, and a visit brings half of them."""
+    late = {"carry_over": 0.7, "visit_carry_over": -3.0, "visit_half_saturation": 2.0, "visit_quality": -0.7}
+    panel, truth = records(small, planned, {**late, "return": -0.7})
+    fit = fit_market(small, panel, seed=1, worlds=32)
+    z = np.linalg.solve(fit.space.factor, truth - fit.space.mean)[None]
+    spend = fit.replay.panel.spend[fit.likelihood.first :].sum(axis=(0, 1, 2))
+    true = np.log(added_revenue(fit.likelihood, z, np.arange(3))[0] / spend)
+    assert (np.abs(fit.returns.log - true) < 1.96 * fit.returns.sd(fit.covariance)).all()
+    sooner = fit.space.of_kind("visit_carry_over")
+    assert (fit.mode[sooner] < -0.5).any()
+    # How long media work is known no better than orders tell.
+    assert (fit.sd[fit.space.of_kind("carry_over")] > 0.3 * fit.space.sd[fit.space.of_kind("carry_over")]).all()
 
 
 def test_causes_sum_to_what_the_fit_sold_and_channels_bring_their_return(fit: MarketFit) -> None:
