@@ -36,7 +36,7 @@ def scenario_calendar(scenario: Scenario) -> CalendarArrays:
             [part.from_hour >= _EVENING_HOUR or part.to_hour <= _MORNING_HOUR for part in calendar.dayparts]
         ),
         holiday_demand=calendar.holiday_demand,
-        event_lift=calendar.event_lift,
+        event_lift=1.0 if calendar.event_lift is None else calendar.event_lift,
         event_ids=[[name for name in calendar.events if name in event_ids(region.country)] for region in regions],
         custom_events=[_custom_event(scenario, event) for event in calendar.custom_events],
     )

@@ -151,7 +151,7 @@ def scenario_paths(document: ScenarioDocument, parameter: Parameter) -> dict[str
         }
     if parameter.kind == "deal_gain":
         return {f"segments.{one.id}.price_memory.deal_gain": one.price_memory.deal_gain for one in document.segments}
-    return {"calendar.event_lift": document.calendar.event_lift} if parameter.kind == "event_lift" else {}
+    return {"calendar.event_lift": document.calendar.event_lift or 1.0} if parameter.kind == "event_lift" else {}
 
 
 def media_price_level(replay: Replay) -> tuple[FloatArray, FloatArray]:

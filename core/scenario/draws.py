@@ -279,8 +279,11 @@ def _stated(document: ScenarioDocument, path: Sequence[str | int]) -> float | No
     """The scenario's own value at a path; 1 for a multiplier that it leaves out."""
     here: object = document
     for step in path:
+        if isinstance(here, BaseModel) and not hasattr(here, str(step)):
+            return None
         if isinstance(here, BaseModel):
-            here = getattr(here, str(step), None)
+            value: object = getattr(here, str(step))
+            here = 1.0 if value is None else value
         elif isinstance(here, Mapping):
             here = cast("Mapping[str, object]", here).get(str(step), 1.0)
         elif isinstance(here, list) and isinstance(step, int):

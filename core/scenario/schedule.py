@@ -127,7 +127,9 @@ class Calendar(Section):
     custom_events: list[CustomEvent] = Field(
         default_factory=list, max_length=100, description="events of the scenario's own"
     )
-    event_lift: Level = Field(default=1.0, description="multiplier on what events add to demand, or take from it")
+    event_lift: Level | None = Field(
+        default=None, description="multiplier on what events add to demand, or take from it; 1 where left out"
+    )
     regions: dict[Identifier, RegionSeason] = Field(
         default_factory=dict, description="indices of single regions, by region"
     )

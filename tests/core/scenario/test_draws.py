@@ -89,7 +89,7 @@ def test_a_world_is_the_scenario_with_the_drawn_value_in_it(tmp_path: Path, path
         # So does how often those whom a deal wins come again, which says how much a deal borrows.
         calm["discounts.pull_forward.borrowed_frac"] = 0
     stated = load_scenario(write(tmp_path, {"elasticity": [1.0, 1.0]}, calm))
-    data: Any = stated.document.model_dump(mode="json")
+    data: Any = stated.document.model_dump(mode="json", exclude_none=True)
     for step in path.split("."):
         ids = [item["id"] for item in data] if isinstance(data, list) else []
         data = data[ids.index(step)] if ids else data.get(step, 1.0)
