@@ -63,7 +63,9 @@ def test_the_plan_is_carried_out_as_planned(quickstart, plan):
 
 
 def test_money_that_brings_nothing_is_left_and_the_reason_said():
-    plan = plan_campaign(build_market(load_scenario("quickstart", overrides=["budget.total_base=30000", "horizon.days=14"])))
+    plan = plan_campaign(
+        build_market(load_scenario("quickstart", overrides=["budget.total_base=30000", "horizon.days=14"]))
+    )
     assert plan.total_spend_base < plan.budget_base
     assert "unspent" in plan.notes[0]
     assert "budget" not in plan.binding
