@@ -9,9 +9,9 @@ import numpy as np
 from xbopt.agents.planner.aims import Target
 from xbopt.agents.planner.blocks import Resolution
 from xbopt.agents.planner.bookable import BookablePlan, plan_bookable
-from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
+from xbopt.agents.planner.campaign import CampaignPlan
 from xbopt.agents.planner.goals import COST, GOALS, goal_named
-from xbopt.agents.planner.policy import usual_resolution
+from xbopt.agents.planner.policy import plan_freely, usual_resolution
 from xbopt.agents.planner.risk import RiskPlan, plan_for_risk
 from xbopt.agents.planner.target import GiveUp, TargetPlan, plan_to_target
 from xbopt.core.arrays import FloatArray
@@ -186,7 +186,7 @@ def plan(
     averse: RiskPlan | None = None
     report: Progress = on_progress or (lambda _stage, _done, _total: None)
     if target is None:
-        campaign = plan_campaign(market, goal=goal, resolution=length)
+        campaign = plan_freely(market, goal_named(goal), length)
     else:
         found = plan_to_target(
             market,

@@ -144,8 +144,7 @@ class Yardstick:
 
     def measure(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
         """Value, and what is reached of the aim, of each plan ``(N,)`` each; nothing below the return floor."""
-        values = played(self.market, self.value, plans)
-        reached = played(self.market, self.aim.goal, plans)
+        values, reached = _played(self.market, [self.value, self.aim.goal], plans)
         if self.aim.organic is not None:
             reached = reached - np.array([self._without_media(plan) for plan in plans])
         return values, np.where(self._below_floor(plans), -np.inf, reached)
@@ -173,9 +172,14 @@ class Yardstick:
 
 def played(market: MarketParameters, goal: Goal, plans: Sequence[ScheduledPolicy]) -> FloatArray:
     """What each plan brings of a goal in expected mode ``(N,)``; the limits are the plans' own affair."""
-    expected = ExpectedMarket(market, goal)
-    parts = [expected.totals(plans[i : i + _BATCH]).sum(axis=1) for i in range(0, len(plans), _BATCH)]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return _played(market, [goal], plans)[0]
+
+
+def _played(market: MarketParameters, goals: Sequence[Goal], plans: Sequence[ScheduledPolicy]) -> FloatArray:
+    """The same of several goals ``(G, N)``, from one play of each plan."""
+    expected = ExpectedMarket(market, goals[0])
+    parts = [expected.by_goal(plans[i : i + _BATCH], goals).sum(axis=2) for i in range(0, len(plans), _BATCH)]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((len(goals), 0))
 
 
 def without_media(plan: ScheduledPolicy) -> ScheduledPolicy:

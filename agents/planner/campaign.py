@@ -242,6 +242,8 @@ def _improved(
 def _filled(expected: ExpectedMarket, blocks: Blocks, constraints: Constraints, at: Ascent) -> Ascent:
     """Spend what partial steps left of the budget, to the cent, where expected mode says that it pays."""
     level = filled(at.level.ravel(), constraints).reshape(at.level.shape)
+    if np.array_equal(level, at.level):
+        return at
     fuller = kept(at, expected.play(replace(at.course.plan, spend_base=blocks.spend(level))), constraints)
     return at if fuller is at else replace(fuller, level=level)
 
@@ -262,7 +264,12 @@ def never_below(
     if not allowed:
         return at
     by_days, evening = (each.sum(axis=1) for each in expected.parts(allowed))
-    best = constraints.best(by_days + evening, by_days, np.array([plan.spend_base.sum() for plan in allowed]))
+    totals = np.array([at.course.total, *(by_days + evening)])
+    margins = np.array([at.course.by_days, *by_days])
+    spends = np.array([at.spend_base, *(plan.spend_base.sum() for plan in allowed)])
+    best = constraints.best(totals, margins, spends) - 1
+    if best < 0:
+        return at
     fixed = kept(at, expected.play(allowed[best]), constraints)
     return at if fixed is at else replace(fixed, level=blocks.level(allowed[best].spend_base))
 

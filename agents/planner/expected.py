@@ -120,38 +120,46 @@ class ExpectedMarket:
             mornings=mornings,
             outcomes=outcomes,
             daily=np.stack(daily),
-            final=self._evening(state)[0],
+            final=self._evening(state, self.goal)[0],
             by_days=by_days,
         )
 
     def totals(self, plans: Sequence[ScheduledPolicy]) -> FloatArray:
         """The goal of several plans by region ``(N, R)``, played side by side."""
-        total, _, evening = self._side_by_side(plans)
-        return total + evening
+        return self.by_goal(plans, [self.goal])[0]
+
+    def by_goal(self, plans: Sequence[ScheduledPolicy], goals: Sequence[Goal]) -> FloatArray:
+        """Several goals of several plans by region ``(G, N, R)``, from one play of each plan."""
+        total, _, state = self._side_by_side(plans, goals)
+        return total + np.stack([self._evening(state, goal) for goal in goals])
 
     def parts(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray]:
         """What the return floor counts of each plan, and what is left of the goal, by region ``(N, R)`` each.
 
         Without a floor that is what the days bring, and what the last evening adds.
         """
-        total, margin, evening = self._side_by_side(plans)
+        totals, margin, state = self._side_by_side(plans, [self.goal])
+        total, evening = totals[0], self._evening(state, self.goal)
         if not self._has_floor:
             return total, evening
         counted = margin - np.array([self._without_media(plan) for plan in plans])[:, None] / total.shape[1]
         return counted, total - counted + evening
 
-    def _side_by_side(self, plans: Sequence[ScheduledPolicy]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """What the days bring of the goal and of contribution margin, and what the evening adds, ``(N, R)`` each."""
+    def _side_by_side(
+        self, plans: Sequence[ScheduledPolicy], goals: Sequence[Goal]
+    ) -> tuple[FloatArray, FloatArray, MarketState]:
+        """What the days bring of goals ``(G, N, R)`` and of contribution margin ``(N, R)``, and the last evening."""
         self.played += len(plans)
         state = repeat_state(self._morning, len(plans)) if self._worlds == 1 else self._morning
-        total = np.zeros((len(plans), self.market.shape[0]))
-        margin = np.zeros_like(total)
+        total = np.zeros((len(goals), len(plans), self.market.shape[0]))
+        margin = np.zeros(total.shape[1:])
         for day in range(self.market.scenario.days):
             outcome, state = play_day(self.market, self.world, state, _decisions(plans, day), None)
-            total += self.goal.of_day(outcome)
+            for i, goal in enumerate(goals):
+                total[i] += goal.of_day(outcome)
             if self._has_floor:
                 margin += add_up(outcome.money.contribution_margin, 2)
-        return total, margin, self._evening(state)
+        return total, margin, state
 
     def _without_media(self, plan: ScheduledPolicy) -> float:
         """Contribution margin of a plan's promotions without media."""
@@ -193,7 +201,7 @@ class ExpectedMarket:
             outcome, state = play_day(self.market, self.world, state, decision, None)
             total[:rows] += self.goal.of_day(outcome) - course.daily[day]
         if state is not None:
-            total += self._evening(state) - course.final
+            total += self._evening(state, self.goal) - course.final
         ends = np.cumsum([branch.worlds for branch in branches])
         return np.split(total, ends[:-1]) if len(branches) else []
 
@@ -209,9 +217,9 @@ class ExpectedMarket:
                 decision.mechanic[rows] = changed.mechanic
         return decision
 
-    def _evening(self, state: MarketState) -> FloatArray:
+    def _evening(self, state: MarketState, goal: Goal) -> FloatArray:
         """What the last evening is worth by region ``(B, R)``: customers gained, and what is carried beyond it."""
-        if not self.goal.counts_customers:
+        if not goal.counts_customers:
             return np.zeros(state.stock.shape)
         worth = cell_customer_value(self.market, state, self._value) + self._beyond.by_cell(state, self.world)
         return add_up(worth, 2)

@@ -16,6 +16,7 @@ from xbopt.agents.planner.blocks import Resolution, split_horizon
 from xbopt.agents.planner.campaign import CampaignPlan, plan_campaign
 from xbopt.agents.planner.constraints import scenario_constraints
 from xbopt.agents.planner.goals import Goal
+from xbopt.agents.planner.policy import plan_freely
 from xbopt.agents.planner.search import Effort
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.env.baseline_plan import scenario_plan
@@ -58,21 +59,27 @@ class Search:
     def __post_init__(self) -> None:
         self.yardstick = Yardstick(self.market, self.value, aim_of(self.target))
 
+    def freely(self, goal: Goal) -> Point:
+        """The plan that is made where no target is named, measured."""
+        return self._counted(plan_freely(self.market, goal, self.resolution))
+
     def plan(
         self,
         goal: Goal,
-        start: ScheduledPolicy | None = None,
+        start: ScheduledPolicy,
         effort: Effort | None = None,
         *,
         promotions: bool = True,
     ) -> Point:
         """The best plan for a goal, measured; without ``promotions`` those of the start stay."""
         # Of what is incremental, promotions count without media as well: they stay as they are in the best plan.
-        is_incremental = self.yardstick.aim.organic is not None and start is not None
+        is_incremental = self.yardstick.aim.organic is not None
         how = replace(effort or Effort(), promotions=promotions and not is_incremental)
         # Another goal may want other dayparts; a plan of the planner's own counts as having the best.
-        begin = None if start is None else replace(start, kind="baseline")
-        made = plan_campaign(self.market, goal=goal, resolution=self.resolution, start=begin, effort=how)
+        begin = replace(start, kind="baseline")
+        return self._counted(plan_campaign(self.market, goal=goal, resolution=self.resolution, start=begin, effort=how))
+
+    def _counted(self, made: CampaignPlan) -> Point:
         self.tried += 1
         if self.on_progress is not None:
             self.on_progress(self.tried)

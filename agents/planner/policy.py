@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from xbopt.agents.planner.blocks import Resolution
+from xbopt.agents.planner.goals import GOALS, Goal
 from xbopt.core.decisions.plan import ScheduledPolicy
 from xbopt.simulator.once import once_a_market
 from xbopt.simulator.parameters import MarketParameters
@@ -21,6 +22,15 @@ def average_plan(market: MarketParameters) -> "CampaignPlan":
     from xbopt.agents.planner.campaign import plan_campaign
 
     return plan_campaign(market, resolution=usual_resolution(market))
+
+
+def plan_freely(market: MarketParameters, goal: Goal, resolution: Resolution) -> "CampaignPlan":
+    """The plan for the average market by a goal and a length of cells; the usual one is searched once."""
+    if goal is GOALS["reward"] and resolution == usual_resolution(market):
+        return average_plan(market)
+    from xbopt.agents.planner.campaign import plan_campaign
+
+    return plan_campaign(market, goal=goal, resolution=resolution)
 
 
 def planner_policy(market: MarketParameters) -> ScheduledPolicy:

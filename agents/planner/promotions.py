@@ -59,11 +59,15 @@ def _round(market: ExpectedMarket, blocks: Blocks, course: Course, *, together: 
     gains = _gains(market, blocks, course, menu, together=together)  # (O, K, R, S)
     best = np.argmax(gains, axis=0)
     gain = np.take_along_axis(gains, best[None], axis=0)[0]
+    if not (gain > 0.0).any():
+        return course
     ceiling = market.market.scenario.limits.discount_ceiling
     candidates = [_changed(course.plan, blocks, menu, best, chosen, ceiling) for chosen in _chosen(gain)]
     totals = market.totals(candidates)  # (N, R)
     # The last candidate changes nothing, so the best of each region is never below the plan.
     winner = np.argmax(totals, axis=0)
+    if (totals[-1] >= totals.max(axis=0)).all():
+        return course
     merged = _merged(course.plan, candidates, winner)
     better = market.play(merged)
     return better if better.total > course.total else course
@@ -158,8 +162,12 @@ def best_dayparts(market: ExpectedMarket, course: Course) -> Course:
     log_weight = np.log(np.maximum(activity, 1e-12)) + np.log(np.maximum(useful, 1e-12)) / rise
     weight = np.exp(log_weight - log_weight.max(axis=2, keepdims=True))
     weight = weight / weight.sum(axis=2, keepdims=True)
+    if np.array_equal(weight, course.plan.daypart_weights):
+        return course
     better = replace(course.plan, daypart_weights=weight)
     totals = market.totals([course.plan, better])
     keep = (totals[1] <= totals[0])[:, None, None]
+    if keep.all():
+        return course
     played = market.play(replace(better, daypart_weights=np.where(keep, course.plan.daypart_weights, weight)))
     return played if played.total > course.total else course

@@ -80,7 +80,7 @@ def plan_to_target(
     value = GIVEN_UP[give_up]
     search = Search(market, target, value, resolution, on_progress)
     freely = GOALS["reward"] if value is COST else value
-    best = search.plan(freely)
+    best = search.freely(freely)
     low = _nothing(search, best.plan) if value is COST else best
     found = low
     if not search.is_reached(low):

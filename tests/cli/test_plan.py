@@ -117,8 +117,10 @@ def test_a_broken_plan_is_told_with_its_place(xbopt_command, tmp_path):
 
 
 def test_the_same_plan_again(xbopt_command, tmp_path):
+    """By a goal whose plan is searched at each call; that for reward is kept."""
     for name in ("a.csv", "b.csv"):
-        assert xbopt_command("plan", "quickstart", *SHORT, "-o", name).code == 0
+        asked = ["--goal", "contribution_margin", "-o", name]
+        assert xbopt_command("plan", "quickstart", *SHORT, *asked).code == 0
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 

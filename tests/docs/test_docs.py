@@ -49,7 +49,7 @@ LITTLE_WORK = {
     "--steps": ["--steps", "64"],
     "--target": ["--target", "contribution_margin=2000"],
 }
-SHORT = ["--set", "plan.discounts=[]", "--set", "horizon.days=4", "--set", "horizon.after.days=7"]
+SHORT = ["--set", "plan.discounts=[]", "--set", "horizon.days=2", "--set", "horizon.after.days=7"]
 FEW_CHOICES = {
     "simulate": ["--runs", "2", *SHORT],
     "plan": ["--runs", "2", *SHORT],

@@ -9,6 +9,7 @@ from tests.worlds import market_of
 from xbopt.agents.planner.blocks import split_horizon
 from xbopt.agents.planner.expected import Branch, ExpectedMarket
 from xbopt.agents.planner.goals import GOALS, goal_named
+from xbopt.agents.planner.promotions import best_dayparts, improve_promotions
 from xbopt.agents.planner.response_model import expected_slope
 from xbopt.core.errors import UsageError
 from xbopt.env.baseline_plan import scenario_plan
@@ -39,6 +40,28 @@ def test_plans_side_by_side_are_plans_one_by_one(market):
     together = expected.totals([plan, other])
     assert together[0] == pytest.approx(expected.play(plan).by_region, rel=1e-12)
     assert together[1] == pytest.approx(expected.play(other).by_region, rel=1e-12)
+
+
+def test_several_goals_from_one_play_are_those_of_their_own_plays(market):
+    plan = scenario_plan(market)
+    plans = [plan, replace(plan, spend_base=0.5 * plan.spend_base)]
+    goals = [GOALS["orders"], GOALS["reward"], GOALS["contribution_margin"]]
+    together = ExpectedMarket(market, goals[0]).by_goal(plans, goals)
+    alone = [ExpectedMarket(market, goal).totals(plans) for goal in goals]
+    assert np.array_equal(together, np.stack(alone))
+
+
+def test_promotions_that_cannot_be_better_stay_and_nothing_is_played_again():
+    """With no depth to choose from there is nothing to try: the course itself comes back."""
+    idle = market_of({"discounts.levels": [0.0], "plan.discounts": []})
+    expected, blocks = ExpectedMarket(idle, goal_named("reward")), split_horizon(idle, "week")
+    course = expected.play(scenario_plan(idle))
+    assert improve_promotions(expected, blocks, course) is course
+    assert expected.played == 1
+    timed = best_dayparts(expected, course)
+    played = expected.played
+    assert best_dayparts(expected, timed) is timed
+    assert expected.played <= played + 2  # where a weight was not kept, the two are compared, and no third is played
 
 
 def test_gains_of_branches_are_differences_of_full_plays(market):
