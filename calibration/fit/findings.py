@@ -10,6 +10,7 @@ from xbopt.calibration.fit.identification import PRIOR_ONLY, Identification, ste
 from xbopt.calibration.fit.likelihood import Likelihood
 from xbopt.calibration.fit.noise import WEEK
 from xbopt.calibration.fit.optimum import Optimum
+from xbopt.calibration.fit.slack import WantedSlack
 from xbopt.core.arrays import FloatArray
 
 FindingCode = Literal[
@@ -26,15 +27,21 @@ FindingCode = Literal[
     "visits_alone",
     "spend_follows_demand",
     "demand_unchecked",
+    "season_differs",
     "test_disagrees",
     "in_doubt",
 ]
 _CERTAIN = 3.0
+DISAGREES = 3.0
+"""Standard errors from which on a test and the panel contradict each other."""
 _EARLY_WEEKS = 6
 _RESTLESS = 1.3
 _LEAST_WEEKS, _LEAST_REGIONS = 52, 8
 _POOR = 1.3
 _SCATTER = 2.0
+_DOUBTS: frozenset[FindingCode] = frozenset(
+    ("not_converged", "poor_fit", "spend_follows_demand", "season_differs", "test_disagrees", "short_panel")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +80,11 @@ def _early_and_late(likelihood: Likelihood, optimum: Optimum) -> tuple[float, fl
 def in_doubt(found: tuple[Finding, ...]) -> bool:
     """Whether the fit says of itself that its model does not hold: then nothing that leans on it is measured.
 
-    It did not settle, deviates beyond its noise, scatters twice as much, saw spend follow demand, or cannot tell season
-    from media: it has less than a year and no test.
+    It did not settle, deviates beyond its noise, scatters twice as much, saw spend follow demand or a season that it
+    does not have, contradicts a test, or has less than a year, in which season and media cannot be told apart.
     """
     codes = {one.code for one in found}
-    return (
-        bool(codes & {"not_converged", "poor_fit", "spend_follows_demand"})
-        or {"short_panel", "no_tests"} <= codes
-        or any(one.code == "more_scatter" and one.figure > _SCATTER for one in found)
-    )
+    return bool(codes & _DOUBTS) or any(one.code == "more_scatter" and one.figure > _SCATTER for one in found)
 
 
 def findings_of(
@@ -90,6 +93,7 @@ def findings_of(
     covariance: FloatArray,
     judged: Identification,
     check: DemandCheck,
+    wanted: WantedSlack,
     least_first: int,
 ) -> tuple[Finding, ...]:
     """Everything worth telling.
@@ -100,6 +104,7 @@ def findings_of(
         covariance: Posterior covariance in standardised coordinates ``(P, P)``.
         judged: What is known.
         check: How organic demand moved with spend.
+        wanted: The season that the records would have.
         least_first: First day that would be scored without a longer warm-up.
     """
     space, noise = likelihood.space, likelihood.noise
@@ -148,8 +153,11 @@ def findings_of(
     ]
     if not check.can_tell and not check.follows and len(steady_channels(judged.moved)) < len(channels):
         found.append(Finding(code="demand_unchecked", figure=check.least_seen))
+    found += [
+        Finding(code="season_differs", place=places[r], figure=float(wanted.height[r])) for r in wanted.beyond_belief
+    ]
     for test, residual in zip(likelihood.tests, optimum.residuals[noise.used.size :], strict=True):
-        if abs(residual) > _CERTAIN:
+        if abs(residual) > DISAGREES:
             found.append(Finding(code="test_disagrees", place=test.test.name, figure=float(residual)))
     return tuple(found)
 

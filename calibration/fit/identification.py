@@ -81,15 +81,20 @@ class Identification:
         verdicts: dict[str, Verdict] = {one.name: one.verdict for one in self.parameters}
         return verdicts[name]
 
-    def in_doubt(self) -> "Identification":
+    def in_doubt(self, tested: Collection[str] = ()) -> "Identification":
         """The same where the model does not fit its records: nothing is measured, whatever the ratios say.
 
         A ratio takes the model at its word. Where the word is doubtful, what leans on it is told in part at best.
+
+        Args:
+            tested: Channels whose lift tests alone measure their return: they need no model's word.
         """
 
         def lowered(all_of: tuple[Identified, ...]) -> tuple[Identified, ...]:
             return tuple(
-                replace(one, verdict="partly", held_back="misfit") if one.verdict == "measured" else one
+                replace(one, verdict="partly", held_back="misfit")
+                if one.verdict == "measured" and not (one.kind == "return" and one.name in tested)
+                else one
                 for one in all_of
             )
 
@@ -125,7 +130,7 @@ def identification(
     unknown -= {
         channel
         for channel, direction in zip(returns.channels, returns.gradient, strict=True)
-        if channel in tested and _ratio(direction, with_slack) <= MEASURED
+        if channel in tested and ratio_of(direction, with_slack) <= MEASURED
     }
     steady = {space.market.scenario.channels[c] for c in steady_channels(moved)}
     # All orders less what organic visits are believed to bring would "tell" a level: that is belief, no measurement.
@@ -135,7 +140,7 @@ def identification(
     parameters: list[Identified] = []
     for p, parameter in enumerate(space.parameters):
         row = space.factor[p]
-        ratio, plain = _ratio(row, with_slack), _ratio(row, covariance)
+        ratio, plain = ratio_of(row, with_slack), ratio_of(row, covariance)
         if parameter.kind == "visit_quality":
             # It is what visits are worth in orders: known no better than the return, however wide its own prior is.
             ratio = max(ratio, return_ratio.get(parameter.channel, 1.0))
@@ -173,7 +178,7 @@ def _verdict(ratio: float) -> Verdict:
     return "prior_only"
 
 
-def _ratio(direction: FloatArray, covariance: FloatArray) -> float:
+def ratio_of(direction: FloatArray, covariance: FloatArray) -> float:
     """Posterior over prior sd of a linear combination, given in standardised coordinates ``(P,)``.
 
     What is looser than the prior, once the covariance is widened, was told nothing: 1.
@@ -190,7 +195,7 @@ def _returns(
 ) -> tuple[Identified, ...]:
     found: list[Identified] = []
     for channel, direction in zip(returns.channels, returns.gradient, strict=True):
-        ratio = _ratio(direction, with_slack)
+        ratio = ratio_of(direction, with_slack)
         held: HeldBack = ""
         if ratio <= PRIOR_ONLY and channel in unmoved | unknown:
             held = "steady_spend" if channel in unmoved else "contrast"
@@ -199,7 +204,7 @@ def _returns(
                 kind="return",
                 name=channel,
                 ratio=ratio,
-                without_slack=_ratio(direction, covariance),
+                without_slack=ratio_of(direction, covariance),
                 verdict="prior_only" if held else _verdict(ratio),
                 held_back=held,
             )
@@ -211,13 +216,13 @@ def _contrasts(returns: IncrementalReturns, covariance: FloatArray, with_slack: 
     found: list[Identified] = []
     for one, other in combinations(range(len(returns.channels)), 2):
         direction = returns.gradient[one] - returns.gradient[other]
-        ratio = _ratio(direction, with_slack)
+        ratio = ratio_of(direction, with_slack)
         found.append(
             Identified(
                 kind="contrast",
                 name=f"{returns.channels[one]} - {returns.channels[other]}",
                 ratio=ratio,
-                without_slack=_ratio(direction, covariance),
+                without_slack=ratio_of(direction, covariance),
                 verdict=_verdict(ratio),
             )
         )
@@ -245,7 +250,7 @@ def _directions(space: ParameterSpace, covariance: FloatArray, with_slack: Float
                 kind="direction",
                 name=" ".join(named),
                 ratio=ratio,
-                without_slack=_ratio(vector, covariance),
+                without_slack=ratio_of(vector, covariance),
                 verdict="prior_only",
             )
         )

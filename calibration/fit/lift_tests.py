@@ -23,6 +23,9 @@ COLUMNS = ("channel", "regions", "start", "end", "days_after", "change", "metric
 """Columns of a file of tests."""
 _USUAL_DAYS = 28
 _LARGEST = 1e12
+_PAUSED = 0.2
+"""Share of its usual spend up to which a channel counts as off."""
+_SAME = 1e-6
 _METRICS: Sequence[Literal["orders", "revenue"]] = ("orders", "revenue")
 
 
@@ -153,7 +156,14 @@ def _placed(replay: Replay, test: LiftTest, first: int) -> PlacedTest:
         before = panel.spend[max(begins - _USUAL_DAYS, 0) : begins, region, :, channel].mean(axis=0)
         changed = panel.spend[begins:ends, region, :, channel]
         without[begins:ends, region, :, channel] = before if test.change == -1.0 else changed / (1.0 + test.change)
-    if float(np.abs(without - panel.spend).sum()) == 0.0:
+        if test.change == -1.0 and changed.sum() > _PAUSED * before.sum() * len(changed) > 0.0:
+            raise CalibrationError(
+                f"The lift test of {test.name}: the panel does not show it off: {scenario.regions[region]} "
+                f"spends {changed.sum():,.0f} in these days, where {before.sum() * len(changed):,.0f} is usual. Give "
+                "the days and regions of the pause, or the relative change of spend. A test that kept spend and hid "
+                "the ads from some users is not in a panel's spend, and cannot be used."
+            )
+    if float(np.abs(without - panel.spend).sum()) <= _SAME * float(without.sum()):
         raise CalibrationError(
             f"The lift test of {test.name}: the panel shows the same spend with and without the change. Its spend must "
             "be that of the test."

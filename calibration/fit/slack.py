@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from scipy.stats import chi2
 
 from xbopt.calibration.fit.noise import WEEK
 from xbopt.core.arrays import FloatArray
@@ -16,6 +17,8 @@ SlackKind = Literal["media_price", "demand"]
 _YEAR = 365.25
 _PRICE_SD = 0.15
 _DEMAND_SD = 0.05
+_FALSE_ALARM = 0.001
+_MATTERS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,38 @@ class Slack:
             if one == kind:
                 moved[..., place] += amounts[:, q, None] * self.course[q]
         return moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedSlack:
+    """What the records would move slowly in each region's demand, if they were free to.
+
+    Attributes:
+        amounts: Of trend and yearly wave by region, in prior standard deviations ``(R, 3)``.
+        by_chance: Covariance that they have under a right season ``(R, 3, 3)``.
+    """
+
+    amounts: FloatArray = field(repr=False)
+    by_chance: FloatArray = field(repr=False)
+
+    @property
+    def height(self) -> FloatArray:
+        """How far demand moves from the scenario's season, about, a share ``(R,)``."""
+        return _DEMAND_SD * np.sqrt((self.amounts**2).sum(axis=1))
+
+    @property
+    def beyond_belief(self) -> list[int]:
+        """Regions that want a tenth or more, and more than a right season leaves to chance.
+
+        Rao's score test: the amounts in units of their own noise are chi-square of 3; one false alarm in a thousand
+        fits, by Bonferroni.
+        """
+        bound = chi2.ppf(1.0 - _FALSE_ALARM / len(self.amounts), 3)
+        statistic = np.einsum(
+            "rk,rk->r", self.amounts, np.linalg.solve(self.by_chance, self.amounts[..., None])[..., 0]
+        )
+        found: list[int] = np.flatnonzero((statistic > bound) & (self.height > _MATTERS)).tolist()
+        return found
 
 
 def slack_of(days: int, regions: int, channels: int) -> Slack:

@@ -69,12 +69,19 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         else "Whether spend follows demand cannot be checked, since organic visits are not known; if it does, media "
         "look better than they are. Import sessions, and the clicks of every channel that is paid."
     ),
+    "season_differs": lambda f, n: (
+        f"Demand in {f.place} moves over the year otherwise than the scenario's season and trend say, by about "
+        f"{n.share(f.figure)}. Spend that moves with it looks better or worse than it is. State the season "
+        "(calendar.month, calendar.regions), or calibrate from orders, which tell it."
+    ),
     "in_doubt": lambda _f, _n: (
-        "Because of what is said above, nothing here is called measured: the data tell it in part at best."
+        "Because of what is said above, nothing here is called measured but by a test of its own, and the panel counts "
+        "a tenth: its intervals are up to three times as wide as the model alone would make them."
     ),
     "test_disagrees": lambda f, n: (
         f"The test of {f.place} and the panel disagree by {n.decimal(abs(f.figure))} standard errors. One of the two "
-        "is about something else: look at dates, regions and what was counted."
+        "is about something else: look at dates, regions, what was counted, and the sign, which is below 0 where less "
+        "was spent."
     ),
 }
 
@@ -94,7 +101,7 @@ def _returns(fit: MarketFit) -> tuple[str, ...]:
     of_partly, of_prior = "That of" if told else start, "That of" if told or partly else start
     lines = (
         f"{start} {told} is measured." if told else "",
-        f"{of_partly} {partly} is partly told: about half of its interval is prior." if partly else "",
+        f"{of_partly} {partly} is told in part: its interval leans on what was believed before." if partly else "",
         f"{of_prior} {prior} is prior only: a test that stops the channel in some regions for four weeks would tell it."
         if prior
         else "",

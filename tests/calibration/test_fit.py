@@ -63,7 +63,8 @@ def test_records_without_noise_give_their_market_back(
     assert (np.abs(fit.mode - truth) < fit.sd).all()
     position = [parameter.name for parameter in fit.parameters].index("return.north.search")
     assert fit.mode[position] == pytest.approx(0.4, abs=0.1)
-    assert fit.sd[position] < 0.3 * fit.space.sd[position]
+    # Less than a year is in doubt, and counts a tenth.
+    assert fit.sd[position] < 0.5 * fit.space.sd[position]
     row = fit.to_frame().to_pylist()[position]
     assert row["parameter"] == "return.north.search"
     assert row["mode"] == pytest.approx(np.exp(fit.mode[position]))

@@ -79,6 +79,17 @@ def test_the_residual_is_measured_less_modelled_lift(replay: Replay) -> None:
     assert placed.residual(replay, sampled, counts)[0] == pytest.approx((-10.0 - orders) / 2.0)
 
 
+def test_a_pause_that_the_panel_does_not_show_is_refused(replay: Replay) -> None:
+    with pytest.raises(CalibrationError, match="does not show it off"):
+        placed_tests(replay, [replace(TEST, regions=("island",))], 28)
+    # Usual spend is a mean of equal days, which differs from them by rounding at most.
+    steady = replay.panel.spend.copy()
+    steady[:] = 0.1
+    same = replay_of(scenario_of(document()), replace(replay.panel, spend=steady))
+    with pytest.raises(CalibrationError, match="does not show it off"):
+        placed_tests(same, [TEST], 28)
+
+
 def test_orders_of_a_test_are_not_scored_a_second_time(replay: Replay) -> None:
     free = outside_tests(replay, placed_tests(replay, [TEST], 28), 28)
     assert free.shape == (8, 2, 7)
