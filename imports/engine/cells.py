@@ -37,6 +37,8 @@ _FLAGS: Mapping[str, bool] = {
 }
 RUINED_ID = r"^\d(?:[.,]\d+)?[eE]\+?\d{2}$"
 """A long number as spreadsheets shorten it."""
+_FEWEST_ZEROS, _FEWEST_BINARY = 3, 4
+"""Rounded digits, and ids without a remainder, that chance makes once in a thousand files."""
 
 
 def texts_of(column: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
@@ -49,6 +51,23 @@ def texts_of(column: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
         plain = plain.str.strip_prefix("'").str.strip_chars(_AROUND)
     spelled = {form for text in missing for form in (text, text.upper(), text.capitalize(), "NaN")}
     return plain.set(plain.is_in(sorted(spelled)), None)
+
+
+def are_rounded(ids: pl.Series) -> bool:
+    """Whether all long ids were numbers in between, so that different ones may have become alike.
+
+    Spreadsheets keep 15 digits and write zeros for the rest. Programs keep binary numbers of 53 bits (IEEE 754), so
+    that from 17 digits on no remainder is left; shorter ones prove nothing.
+    """
+    digits = ids.drop_nulls().unique().str.replace_all(r"[,.' \u00a0\u202f]", "")
+    long = digits.filter(digits.str.contains(r"^\d{16,19}$"))
+    if long.is_empty():
+        return False
+    if long.str.contains(r"^\d{15}0+$").all():
+        return int((long.str.len_chars() - 15).sum()) >= _FEWEST_ZEROS
+    whole = long.cast(pl.UInt64)
+    bits = whole.cast(pl.Float64).cast(pl.UInt64)
+    return bool((long.str.len_chars() >= 17).all() and (bits == whole).all()) and long.len() >= _FEWEST_BINARY
 
 
 def has_contact(column: pl.Series) -> pl.Series:

@@ -139,14 +139,16 @@ class ValueReader:
             self._count_unread(name, texts, codes)
             return codes
         if kind == "id":
-            if texts.str.contains(cells.RUINED_ID).any() and "ruined_ids" not in self.answers.accept:
+            texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
+            short = texts.str.contains(cells.RUINED_ID).any()
+            how = "as 5.76E+17" if short else "to 15 digits" if cells.are_rounded(texts) else ""
+            if how and "ruined_ids" not in self.answers.accept:
                 raise RefusedFileError(
                     self.opened.source.name,
                     "ruined_ids",
-                    f"The ids in column {self.header(name)!r} were shortened by a spreadsheet (as 5.76E+17), so that "
+                    f"The ids in column {self.header(name)!r} were shortened by a spreadsheet ({how}), so that "
                     "different ones became alike. Export the file again, and do not open it in a spreadsheet before.",
                 )
-            texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
         personal = cells.has_contact(texts) if kind != "id" else texts.str.contains(cells.E_MAIL).fill_null(value=False)
