@@ -179,25 +179,42 @@ class ValueReader:
         fixed = stated if _is_zone(stated) else self.profile.zone if _is_zone(self.profile.zone) else None
         asked = self.answers.zone
         rows = rows.with_columns(own.alias("zone"))
-        if offsets is not None and offsets.null_count() < offsets.len() and "time" in rows.columns:
-            rows = rows.with_columns(offsets.alias("__offset"))
+        if "time" in rows.columns and (fixed or offsets is not None):
+            unknown = pl.Series([None], dtype=pl.Int32()).new_from_index(0, rows.height)
+            rows = rows.with_columns((unknown if offsets is None else offsets).alias("__offset"))
             rows = (
-                self._moved(rows, asked)
+                self._moved(rows, asked, fixed)
                 if asked
                 else rows.with_columns(pl.coalesce("zone", _offset_text()).alias("zone"))
             )
             rows = rows.drop("__offset")
         return rows.with_columns(pl.col("zone").fill_null(pl.lit(fixed or asked, dtype=pl.String())))
 
-    def _moved(self, rows: pl.DataFrame, zone: str) -> pl.DataFrame:
-        """Instants in another zone, and the day with them where the file has no column of days."""
+    def _moved(self, rows: pl.DataFrame, zone: str, fixed: str | None) -> pl.DataFrame:
+        """Instants in another zone, and the day with them where the file has no column of days.
+
+        An instant has an offset of its own, or the zone that the file or its format fixes for all times.
+        """
         utc = (pl.col("time") - pl.duration(minutes=pl.col("__offset"))).dt.replace_time_zone("UTC")
+        if fixed is not None:
+            local = pl.when(pl.col("zone").is_null()).then("time")
+            # An hour that comes twice is the first of them; one that no clock showed is left as it is.
+            utc = pl.coalesce(
+                utc,
+                local.dt.replace_time_zone(fixed, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
+                    "UTC"
+                ),
+            )
         there = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-        knows = pl.col("__offset").is_not_null()
+        rows = rows.with_columns(there.alias("__there"))
+        knows = pl.col("__there").is_not_null()
+        if fixed not in (None, zone) and (kept := rows.filter(~knows & pl.col("date").is_not_null()).height):
+            said = f"Days without a time of day stay days of {fixed}; only a moment can be moved to another zone."
+            self.tally.note("days_not_moved", said, kept)
         rows = rows.with_columns(
-            pl.when(knows).then(there).otherwise("time").alias("time"),
+            pl.coalesce("__there", "time").alias("time"),
             pl.when(knows).then(pl.lit(zone)).otherwise("zone").alias("zone"),
-        )
+        ).drop("__there")
         if "date" in self.profile.fields:
             return rows
         return rows.with_columns(pl.coalesce(pl.col("time").dt.date(), "date").alias("date"))
