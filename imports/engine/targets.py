@@ -17,6 +17,9 @@ _ALIKE = (
     "Lines that are alike another one of their order in every column that is read are kept: shops write a line for "
     "each engraving or discount. If yours writes lines down twice, say alike_lines: copies in a format of your own."
 )
+_NO_COUNTRY = (
+    "Orders that name no country belong to no market: they are kept, and no region of a scenario can be made of them."
+)
 _COPIES = (
     "Lines that are alike another one of their order are copies of it in this format; they have its number, and xbopt "
     "calibrate counts them once."
@@ -92,6 +95,8 @@ class TargetMaker:
         if table == "transactions":
             filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
             rows = self._with_lines(rows)
+            if nowhere := rows["country"].null_count():
+                self.tally.note("no_country", _NO_COUNTRY, nowhere)
             has_status = "status" in self.filled_columns(table)
             filled["status"] = pl.col("status").fill_null("pending" if has_status else "sold")
         if table == "refunds":

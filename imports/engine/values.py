@@ -96,11 +96,21 @@ class ValueReader:
                     values["date"] = moments["day"]
             else:
                 values[name] = self._values(name, column, texts[name])
+        for name, column in self.profile.fields.items():
+            if column.or_else in bound:
+                values[name] = self._or_else(name, values[name], column.or_else, values[column.or_else])
         rows = pl.DataFrame(values) if values else pl.DataFrame()
         if "date" not in rows.columns:
             rows = rows.with_columns(pl.lit(None, dtype=pl.Date()).alias("date"))
         rows = self._with_zone(rows, offsets)
         return self._with_currency(rows).with_columns(pl.lit(self.answers.prices, dtype=pl.String()).alias("prices"))
+
+    def _or_else(self, name: str, own: pl.Series, other: str, instead: pl.Series) -> pl.Series:
+        """A field's values, and those of another one where they are unknown."""
+        if taken := int((own.is_null() & instead.is_not_null()).sum()):
+            said = f"Where {name} is not said, it is taken from the column {self.header(other)!r}."
+            self.tally.note("taken_instead", said, taken)
+        return own.fill_null(instead)
 
     def _values(self, name: str, column: ProfileField, texts: pl.Series) -> pl.Series:
         kind = column.kind

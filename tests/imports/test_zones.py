@@ -12,14 +12,8 @@ EVENING = date(2026, 9, 3)
 
 def _woocommerce(moment: str) -> str:
     line = {"name": "Lamp", "sku": "L", "quantity": 1, "subtotal": "40", "total": "40", "total_tax": "0"}
-    order = {
-        "id": 7,
-        "status": "completed",
-        "currency": "USD",
-        "date_created_gmt": moment,
-        "shipping": {"country": "US"},
-    }
-    return json.dumps([{**order, "refunds": [{"id": 1, "total": "-10.00"}], "line_items": [line]}])
+    order = {"id": 7, "status": "completed", "currency": "USD", "date_created_gmt": moment, "line_items": [line]}
+    return json.dumps([{**order, "shipping": {"country": "US"}, "refunds": [{"id": 1, "total": "-10.00"}]}])
 
 
 def test_orders_in_utc_move_to_the_day_of_the_zone_that_is_asked_for(importing: Importing) -> None:
