@@ -17,6 +17,7 @@ from xbopt.imports.engine.text_rows import NotPlainError
 from xbopt.imports.engine.values import Answers
 from xbopt.imports.profile import TableKey
 from xbopt.imports.provenance import Assumption, FileRecord, Note
+from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 from xbopt.imports.traps import TRAPS
 
 
@@ -57,11 +58,26 @@ def import_one(
             raise UsageError(f"An expression or step of the format {name} does not fit its fields{which}.") from None
         except OutOfOrderError:
             whole = True
+        except (UnreadFileError, RefusedFileError):
+            # Of an order whose lines stand apart, what the first one says is missing until all are read.
+            if whole or not _is_out_of_order(opened, fast=fast):
+                raise
+            whole = True
     check_file(reader)
     check_kept(reader)
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
         name: frame for name, (frame, count) in tables.items() if count
     }
+
+
+def _is_out_of_order(opened: Opened, *, fast: bool) -> bool:
+    """Whether lines of an order stand apart."""
+    try:
+        for _ in in_orders(opened.batches(fast=fast), "order_id", whole=False):
+            pass
+    except OutOfOrderError:
+        return True
+    return False
 
 
 def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:

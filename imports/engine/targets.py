@@ -11,7 +11,7 @@ from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.tally import Tally
 from xbopt.imports.profile import Profile, TableKey, Target
-from xbopt.imports.refusals import UnreadFileError
+from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 
 _ALIKE = (
     "Lines that are alike another one of their order in every column that is read are kept: shops write a line for "
@@ -62,6 +62,7 @@ class TargetMaker:
 
         Raises:
             UnreadFileError: Currency or zone of some rows is not known.
+            RefusedFileError: Orders lack the row that holds what belongs to the whole of them.
         """
         if target.once_per:
             rows = rows.unique(subset=list(target.once_per), keep="first", maintain_order=True)
@@ -172,6 +173,15 @@ class TargetMaker:
         bare = rows.filter(pl.col("currency").is_null() & pl.any_horizontal(*amounts))
         if bare.is_empty():
             return
+        column = Layout(self.opened).bound.get("currency")
+        if column is not None and column.fill_down and bare.height < rows.height:
+            raise RefusedFileError(
+                self.opened.source.name,
+                "cut_orders",
+                f"{bare.height:,} of its rows lack the row that says what belongs to their whole "
+                f"{'order' if column.fill_down == 'order_id' else column.fill_down}, as its currency and total: the "
+                "beginning of the file is cut off, or rows were taken out. Export it again.",
+            )
         raise UnreadFileError(
             self.opened.source.name,
             "missing_currency",
