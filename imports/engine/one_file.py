@@ -162,6 +162,8 @@ def _assumptions(reader: RowReader) -> Iterator[Assumption]:
         yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
     elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
         yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
+    if answers.account is not None:
+        yield Assumption(what=f"It is of the account or shop {answers.account}.", by="flag")
     if answers.prices is not None:
         yield Assumption(what=f"Prices are {answers.prices.replace('-', ' ')}.", by="flag")
     if "transactions" in profile.tables and "status" not in reader.targets.filled_columns("transactions"):

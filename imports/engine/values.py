@@ -31,6 +31,7 @@ class Answers:
     Attributes:
         currency: Of amounts, where the file does not say it.
         zone: Of days and hours, where the file does not say it; instants are turned into it.
+        account: Name of the account or shop, which keeps equal campaigns and order numbers of two apart.
         prices: Whether prices contain the tax.
         pseudonyms_of: Pseudonyms of customers.
         channels: Channel by the start of a campaign's name, or by its platform.
@@ -40,6 +41,7 @@ class Answers:
 
     currency: str | None
     zone: str | None
+    account: str | None
     prices: Prices | None
     pseudonyms_of: Callable[[pl.Series], pl.Series]
     channels: Mapping[str, str]
