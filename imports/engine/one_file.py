@@ -8,6 +8,7 @@ import polars as pl
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
 from xbopt.imports.engine.checks import check_columns, check_file, check_kept
+from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
 from xbopt.imports.engine.reading import Opened
@@ -121,13 +122,18 @@ def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> di
 def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
     opened, tally, profile = reader.opened, reader.tally, reader.profile
     fit, source = opened.fit, opened.source
-    for repeated in fit.repeated:
+    for repeated in without_personal(fit.repeated):
         tally.note("column_twice", f"The column {repeated!r} stands there more than once; the first is read.")
     for note in opened.notes:
         tally.note("reading", note)
     notes = [Note(code=code, message=message, rows=rows) for (code, message), rows in tally.notes.items()]
     notes += [Note(code="format", message=TRAPS.get(note, note)) for note in profile.notes]
     read = set(fit.columns.values())
+    unread = [name for i, name in enumerate(fit.head) if i not in read and name]
+    ignored = without_personal(unread)
+    if hidden := len(unread) - len(ignored):
+        said = f"{hidden} headers of columns that are not read hold an address or a long number, and are not named."
+        notes.append(Note(code="headers_hidden", message=said))
     return FileRecord(
         file=source.name,
         sha256=source.sha256,
@@ -143,7 +149,7 @@ def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
         dropped=dict(sorted(tally.dropped.items())),
         tables={str(name): rows for name, rows in tables.items()},
         columns={name: fit.head[i] for name, i in fit.columns.items()},
-        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name and "@" not in name),
+        ignored=ignored,
         first=tally.first,
         last=tally.last,
         currencies=tuple(sorted(tally.currencies)),

@@ -254,6 +254,12 @@ def _write(
     k: int,
     accept: frozenset[str],
 ) -> Provenance:
+    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
+    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
+        raise UsageError(
+            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
+            "key file of then (--key-file), or import into a new folder."
+        )
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
     emptied, renamed, small = 0, 0, ()
@@ -269,12 +275,6 @@ def _write(
     counts: dict[TableName, int] = {
         name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
     }
-    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
-    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
-        raise UsageError(
-            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
-            "key file of then (--key-file), or import into a new folder."
-        )
     panel, notes = _panel(tables, counts)
     if (lacking := unrated({str(name): rows for name, rows in tables.items()})) is not None:
         if MIXED not in accept and not before.accepts_mixed:

@@ -9,6 +9,7 @@ import polars as pl
 
 from xbopt.imports.countries import country_code
 from xbopt.imports.engine import cells
+from xbopt.imports.engine.contacts import has_address, has_contact, without_long_numbers
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.settled import Settled
@@ -163,16 +164,18 @@ class ValueReader:
                 )
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
-        personal = cells.has_contact(texts) if kind != "id" else texts.str.contains(cells.E_MAIL).fill_null(value=False)
-        if not personal.any():
-            return texts
+        if kind == "id":
+            personal = has_address(texts)
+            self.tally.contacts += int(personal.sum())
+            if not personal.any():
+                return texts
+            # Rows are joined by ids, so that these get another name and are not emptied.
+            return texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
+        personal = has_contact(texts)
         self.tally.contacts += int(personal.sum())
-        # Rows are joined by ids, so that these get another name and are not emptied.
-        return (
-            texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
-            if kind == "id"
-            else texts.set(personal, None)
-        )
+        texts, renamed = without_long_numbers(texts.set(personal, None), self.answers.pseudonyms_of)
+        self.tally.long_numbers += renamed
+        return texts
 
     def header(self, name: str) -> str:
         """The header of a field's column; the field's name where the file has none."""
