@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from xbopt.imports.engine.cells import by_text
-
 _INVISIBLE = r"[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
 _DASHES = r"[\u2010-\u2015\u2212]"
 _AT, _DOT = r"[(\[{]\s?at\s?[)\]}]", r"[(\[{]\s?dot\s?[)\]}]"
@@ -40,6 +38,8 @@ _LETTERS = r"[\p{L}_]+"
 
 def plain_form(column: pl.Series) -> pl.Series:
     """Texts with full-width letters and digits as plain ones (NFKC), without what nobody sees, and with one dash."""
+    if (column.str.len_bytes() == column.str.len_chars()).all():
+        return column
     visible = column.str.normalize("NFKC").str.replace_all(_INVISIBLE, "")
     return visible.str.replace_all(_DASHES, "-")
 
@@ -51,7 +51,14 @@ def has_address(column: pl.Series) -> pl.Series:
 
 def has_contact(column: pl.Series) -> pl.Series:
     """Whether a text holds an e-mail address or a telephone number."""
-    plain = plain_form(column)
+    # Names of goods and campaigns come back in many rows.
+    texts = column.drop_nulls().unique()
+    found = texts.filter(_have_contact(texts))
+    return column.is_in(found.implode()).fill_null(value=False)
+
+
+def _have_contact(texts: pl.Series) -> pl.Series:
+    plain = plain_form(texts)
     # Most texts hold neither a sign of addresses nor seven digits in reach of each other.
     likely = plain.str.contains(rf"(?i)@|%40|{_AT}|\sat\s|(?:\d{_GAP}){{7}}").fill_null(value=False)
     if not likely.any():
@@ -67,7 +74,9 @@ def without_long_numbers(column: pl.Series, pseudonyms_of: Callable[[pl.Series],
     Such a number may be an id of a campaign or somebody's telephone number with its country code; nothing tells. Its
     pseudonym keeps campaigns apart. Article numbers (GTIN-13) are known by their check digit, and stay.
     """
-    plain = plain_form(column)
+    texts = column.drop_nulls().unique(maintain_order=True)
+    texts = texts.filter(texts.str.contains(r"\d"))
+    plain = plain_form(texts)
     numbers = plain.str.extract_all(r"\d{10,}").explode().drop_nulls().unique(maintain_order=True)
     numbers = numbers.filter(
         pl.Series([len(each) <= _LONGEST and not _is_article(each) for each in numbers], dtype=pl.Boolean)
@@ -75,10 +84,12 @@ def without_long_numbers(column: pl.Series, pseudonyms_of: Callable[[pl.Series],
     if numbers.is_empty():
         return column, 0
     names = dict(zip(numbers.to_list(), pseudonyms_of(numbers).str.slice(0, 10).to_list(), strict=True))
-    long = plain.set(~plain.str.contains(r"\d{10}").fill_null(value=False), None)
-    named = by_text(long, lambda text: re.sub(_LONG, lambda match: names.get(match[0], match[0]), text), pl.String)
-    changed = named.set(named == plain, None)
-    return changed.fill_null(column), changed.count()
+    named = pl.Series(
+        [re.sub(_LONG, lambda match: names.get(match[0], match[0]), text) for text in plain], dtype=pl.String
+    )
+    changed = named != plain
+    old = texts.filter(changed)
+    return column.replace(old, named.filter(changed)), int(column.is_in(old.implode()).sum())
 
 
 def without_personal(headers: Sequence[str]) -> tuple[str, ...]:
