@@ -39,6 +39,14 @@ def import_command(
         str | None,
         typer.Option("--zone", help="Time zone of days and hours where a file does not say it, as Europe/Berlin."),
     ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            "--account",
+            metavar="NAME",
+            help="Account or shop that the files are of; keeps equal campaigns and order numbers of two apart.",
+        ),
+    ] = None,
     prices: Annotated[
         Literal["with-tax", "without-tax"] | None,
         typer.Option("--prices", help="Whether prices contain the tax, where a file does not say it."),
@@ -97,7 +105,7 @@ def import_command(
     with stage_bar(quiet=as_json) as on_progress:
         result = import_files(
             files, into=out, profile=profile, columns=_pairs("--columns", [columns] if columns else []),
-            currency=currency, zone=zone, prices=prices, rates=rates, key=key_file, k=k,
+            currency=currency, zone=zone, account=account, prices=prices, rates=rates, key=key_file, k=k,
             channels=_pairs("--channel-map", channel_map or []), decimal=decimal, dates=dates, accept=accept or (),
             profiles=profiles or (), save_as=save_profile, on_progress=on_progress,
         )  # fmt: skip

@@ -55,6 +55,7 @@ class ProfileField(Section):
     )
     pattern: str = Field(default="", description="regex of which the group 'value' is read; else the whole cell")
     fill_down: str = Field(default="", description="an empty cell takes the value of rows that share this field")
+    or_else: str = Field(default="", description="field that is taken where the cell is empty; counted and told")
     constant: str | None = Field(default=None, description="the value of every row where no header is named")
     values: Mapping[str, str | None] = Field(
         default={}, description="what values mean, without regard to case; others are unknown, counted and told"
@@ -207,6 +208,8 @@ class Profile(Section):
             problems += [(("fields", name, "pattern"), why) for why in _pattern_problems(field.pattern, "value")]
             if field.fill_down and field.fill_down not in self.fields:
                 problems.append((("fields", name, "fill_down"), f"{field.fill_down!r} is no field of this profile."))
+            if field.or_else and field.or_else not in self.fields:
+                problems.append((("fields", name, "or_else"), f"{field.or_else!r} is no field of this profile."))
         for i, trap in enumerate(self.traps):
             if not trap.message and trap.code not in TRAPS:
                 problems.append((("traps", i, "message"), f"Say what is the matter; {trap.code!r} is not known."))

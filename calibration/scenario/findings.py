@@ -13,6 +13,7 @@ FindingCode = Literal[
     "few_weeks",
     "no_repeat_model",
     "countries_left_out",
+    "without_country",
     "foreign_region",
     "rare_channels",
     "media_exceed_orders",

@@ -57,6 +57,8 @@ def findings_of(
         whole = sum(country.revenue for country in shop.countries)
         share = sum(country.revenue for country in left) / whole if whole > 0.0 else 0.0
         add("countries_left_out", *(f"{country.code}:{country.reason}" for country in left), figures={"share": share})
+    if shop.without_country:
+        add("without_country", is_loud=True, figures={"share": shop.without_country})
     if skeleton.foreign:
         add("foreign_region", *skeleton.foreign, is_loud=True)
     if skeleton.rare_channels:

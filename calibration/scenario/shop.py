@@ -56,6 +56,7 @@ class Shop:
         refunds: Refunds of the regions.
         countries: All countries, the largest first; those without a reason are the regions, in this order.
         first, last: First and last day of orders.
+        without_country: Share of all net revenue whose orders name no country; they are in no region.
     """
 
     currency: str
@@ -65,6 +66,7 @@ class Shop:
     countries: tuple[Country, ...]
     first: date
     last: date
+    without_country: float = 0.0
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -110,10 +112,14 @@ def read_shop(
     )
     countries = _countries(lines, regions, known)
     chosen = [country.code for country in countries if country.reason is None]
+    whole, placed = float(sales["net_revenue"].sum()), float(lines["net_revenue"].sum())
     if not chosen:
+        lost = sales.filter(pl.col("country").is_null())["order_id"].n_unique()
+        nowhere = f"{lost:,} orders name no country and count for none. " if lost else ""
         raise CalibrationError(
-            f"No country has {LEAST_ORDERS} orders of {LEAST_CUSTOMERS} customers, of whom none buys half: there is no "
-            "market to calibrate. Take more months of orders, or start from facts: xbopt scenario new --for."
+            f"{nowhere}No country has {LEAST_ORDERS} orders of {LEAST_CUSTOMERS} customers, of whom none buys half: "
+            "there is no market to calibrate. Take more months of orders, or start from facts: "
+            "xbopt scenario new --for."
         )
     kept = lines.filter(pl.col("country").is_in(chosen))
     orders = (
@@ -137,6 +143,7 @@ def read_shop(
         countries=countries,
         first=cast("date", orders["date"].min()),
         last=cast("date", orders["date"].max()),
+        without_country=(whole - placed) / whole if whole > 0.0 and lines.height < sales.height else 0.0,
     )
 
 

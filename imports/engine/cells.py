@@ -22,21 +22,14 @@ _MOMENT = (
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?:\|\d{1,2})?$"
 )
 _CENSORED = re.compile(r"\s*[<>]")
-E_MAIL = r"(?i)[^\s@,;<>]+ ?(?:@|\uff20|%40|[(\[]at[)\]]) ?[^\s@,;<>]+\.[^\s@,;<>]+"
-"""An e-mail address, also as it stands in links."""
-TELEPHONE = (
-    r"(?:^|[^\w])\+\s?[1-9](?:[ ()./-]{0,2}\d){7,}"  # +49 170 5550001
-    r"|\b0\d{2,4}[ ()./-]{1,2}\d{2,}(?:[ ()./-]{0,2}\d){3,}"  # 0170/5550001; a date has two digits first
-    r"|\b[2-9]\d{2}\)?[ .-]{1,2}\d{3}[ .-]\d{4}\b"  # (212) 555-0100
-    r"|\b1[3-9]\d{9}\b"  # 13800138000, a Chinese mobile
-)
-"""A telephone number: international, with a dialling code, North American, or Chinese."""
 _FLAGS: Mapping[str, bool] = {
     **dict.fromkeys(("true", "yes", "y", "1", "new", "ja", "wahr", "是"), True),
     **dict.fromkeys(("false", "no", "n", "0", "returning", "nein", "falsch", "否"), False),
 }
 RUINED_ID = r"^\d(?:[.,]\d+)?[eE]\+?\d{2}$"
 """A long number as spreadsheets shorten it."""
+_FEWEST_ZEROS, _FEWEST_BINARY = 3, 4
+"""Rounded digits, and ids without a remainder, that chance makes once in a thousand files."""
 
 
 def texts_of(column: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
@@ -51,13 +44,21 @@ def texts_of(column: pl.Series, missing: frozenset[str] = MISSING) -> pl.Series:
     return plain.set(plain.is_in(sorted(spelled)), None)
 
 
-def has_contact(column: pl.Series) -> pl.Series:
-    """Whether a text holds an e-mail address or a telephone number."""
-    # Most texts hold neither a sign of addresses nor seven digits in reach of each other.
-    likely = column.str.contains(r"@|\uff20|%40|(?i)[(\[]at[)\]]|(?:\d[ ()./-]{0,2}){7}").fill_null(value=False)
-    if not likely.any():
-        return likely
-    return likely & column.str.contains(f"{E_MAIL}|{TELEPHONE}").fill_null(value=False)
+def are_rounded(ids: pl.Series) -> bool:
+    """Whether all long ids were numbers in between, so that different ones may have become alike.
+
+    Spreadsheets keep 15 digits and write zeros for the rest. Programs keep binary numbers of 53 bits (IEEE 754), so
+    that from 17 digits on no remainder is left; shorter ones prove nothing.
+    """
+    digits = ids.drop_nulls().unique().str.replace_all(r"[,.' \u00a0\u202f]", "")
+    long = digits.filter(digits.str.contains(r"^\d{16,19}$"))
+    if long.is_empty():
+        return False
+    if long.str.contains(r"^\d{15}0+$").all():
+        return int((long.str.len_chars() - 15).sum()) >= _FEWEST_ZEROS
+    whole = long.cast(pl.UInt64)
+    bits = whole.cast(pl.Float64).cast(pl.UInt64)
+    return bool((long.str.len_chars() >= 17).all() and (bits == whole).all()) and long.len() >= _FEWEST_BINARY
 
 
 def currency_code(text: str) -> str | None:

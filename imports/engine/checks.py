@@ -79,6 +79,12 @@ def check_file(reader: RowReader) -> None:
             "Texts that held an e-mail address or a telephone number were emptied; ids with one got a pseudonym.",
             tally.contacts,
         )
+    if tally.long_numbers:
+        tally.note(
+            "long_numbers",
+            "Numbers of 10 to 13 digits in texts may be telephone numbers; a pseudonym stands in the place of each.",
+            tally.long_numbers,
+        )
     for i, trap in enumerate(profile.traps):
         rows = tally.traps[i]
         if not rows or rows <= trap.share * tally.kept:

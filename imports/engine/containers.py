@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from xbopt.core.spreadsheets.sheet import OLD_WORKBOOK
-from xbopt.imports.engine import cells
+from xbopt.imports.engine.contacts import E_MAIL
 from xbopt.imports.profile import Container
 from xbopt.imports.refusals import UnreadFileError
 
@@ -57,7 +57,7 @@ def look_into(path: Path, legacy: Sequence[str]) -> Source:
         UnreadFileError: It is not there, empty, locked, of an old kind, damaged, or an archive of several files.
     """
     # A file may be named after a customer.
-    name = re.sub(cells.E_MAIL, "(address)", path.name)
+    name = re.sub(E_MAIL, "(address)", path.name)
     if path.is_dir():
         raise UnreadFileError(name, "folder", "This is a folder; name the files in it.")
     try:

@@ -8,6 +8,7 @@ import polars as pl
 from xbopt.core.errors import UsageError
 from xbopt.imports.engine.canonical import schema, summed
 from xbopt.imports.engine.checks import check_columns, check_file, check_kept
+from xbopt.imports.engine.contacts import without_personal
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.order_batches import OutOfOrderError, in_orders
 from xbopt.imports.engine.reading import Opened
@@ -17,6 +18,7 @@ from xbopt.imports.engine.text_rows import NotPlainError
 from xbopt.imports.engine.values import Answers
 from xbopt.imports.profile import TableKey
 from xbopt.imports.provenance import Assumption, FileRecord, Note
+from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 from xbopt.imports.traps import TRAPS
 
 
@@ -57,11 +59,26 @@ def import_one(
             raise UsageError(f"An expression or step of the format {name} does not fit its fields{which}.") from None
         except OutOfOrderError:
             whole = True
+        except (UnreadFileError, RefusedFileError):
+            # Of an order whose lines stand apart, what the first one says is missing until all are read.
+            if whole or not _is_out_of_order(opened, fast=fast):
+                raise
+            whole = True
     check_file(reader)
     check_kept(reader)
     return _record(reader, {name: count for name, (_, count) in tables.items()}), {
         name: frame for name, (frame, count) in tables.items() if count
     }
+
+
+def _is_out_of_order(opened: Opened, *, fast: bool) -> bool:
+    """Whether lines of an order stand apart."""
+    try:
+        for _ in in_orders(opened.batches(fast=fast), "order_id", whole=False):
+            pass
+    except OutOfOrderError:
+        return True
+    return False
 
 
 def _settled(opened: Opened, answers: Answers, decimal: str | None, dates: str | None, *, fast: bool) -> Settled:
@@ -105,13 +122,18 @@ def _written(reader: RowReader, scratch: Path, *, fast: bool, whole: bool) -> di
 def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
     opened, tally, profile = reader.opened, reader.tally, reader.profile
     fit, source = opened.fit, opened.source
-    for repeated in fit.repeated:
+    for repeated in without_personal(fit.repeated):
         tally.note("column_twice", f"The column {repeated!r} stands there more than once; the first is read.")
     for note in opened.notes:
         tally.note("reading", note)
     notes = [Note(code=code, message=message, rows=rows) for (code, message), rows in tally.notes.items()]
     notes += [Note(code="format", message=TRAPS.get(note, note)) for note in profile.notes]
     read = set(fit.columns.values())
+    unread = [name for i, name in enumerate(fit.head) if i not in read and name]
+    ignored = without_personal(unread)
+    if hidden := len(unread) - len(ignored):
+        said = f"{hidden} headers of columns that are not read hold an address or a long number, and are not named."
+        notes.append(Note(code="headers_hidden", message=said))
     return FileRecord(
         file=source.name,
         sha256=source.sha256,
@@ -127,7 +149,7 @@ def _record(reader: RowReader, tables: Mapping[TableKey, int]) -> FileRecord:
         dropped=dict(sorted(tally.dropped.items())),
         tables={str(name): rows for name, rows in tables.items()},
         columns={name: fit.head[i] for name, i in fit.columns.items()},
-        ignored=tuple(name for i, name in enumerate(fit.head) if i not in read and name and "@" not in name),
+        ignored=ignored,
         first=tally.first,
         last=tally.last,
         currencies=tuple(sorted(tally.currencies)),
@@ -146,6 +168,8 @@ def _assumptions(reader: RowReader) -> Iterator[Assumption]:
         yield Assumption(what=f"Days and hours are those of {answers.zone}.", by="flag")
     elif profile.zone not in ("given", "offset") and profile.zone in tally.zones:
         yield Assumption(what=f"Days and hours are those of {profile.zone}.", by="format")
+    if answers.account is not None:
+        yield Assumption(what=f"It is of the account or shop {answers.account}.", by="flag")
     if answers.prices is not None:
         yield Assumption(what=f"Prices are {answers.prices.replace('-', ' ')}.", by="flag")
     if "transactions" in profile.tables and "status" not in reader.targets.filled_columns("transactions"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from xbopt.imports.engine.canonical import KEYS
+from xbopt.imports.engine.same_facts import check_same
 from xbopt.imports.profile import TableKey
 from xbopt.imports.provenance import Overlap
 
@@ -26,7 +27,14 @@ class Once:
     overlaps: tuple[Overlap, ...]
 
 
-def counted_once(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> Once:
+def counted_once(
+    table: TableKey,
+    parts: Sequence[tuple[str, pl.LazyFrame]],
+    names: Mapping[str, str] | None = None,
+    *,
+    same_customers: bool = True,
+    accepts_two: bool = False,
+) -> Once:
     """Put the parts of a table together.
 
     A key that two files hold is taken from the later one: the one whose rows reach further, since platforms correct
@@ -36,6 +44,12 @@ def counted_once(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> 
     Args:
         table: The table.
         parts: Name of the source and its rows, in the order in which they were read.
+        names: File by source, for refusals.
+        same_customers: Whether a customer has one pseudonym in all parts.
+        accepts_two: Take rows with one key for one fact, whatever they say.
+
+    Raises:
+        RefusedFileError: Most rows with a common key disagree, as those of two accounts or shops do.
     """
     rows = pl.concat([part for _, part in parts], how="vertical")
     if len(parts) < 2:
@@ -47,6 +61,8 @@ def counted_once(table: TableKey, parts: Sequence[tuple[str, pl.LazyFrame]]) -> 
     ).collect(engine="streaming")
     if several.is_empty():
         return Once(rows, ())
+    if not accepts_two:
+        check_same(table, parts, several, names or {}, same_customers=same_customers)
     rank = _ranks(table, parts)
     held = (
         seen.join(several.lazy(), on=keys, how="semi", nulls_equal=True)

@@ -170,6 +170,7 @@ class RowReader:
                 # A code may be made out to somebody; which orders share one is all that is ever asked of it.
                 codes = self.answers.pseudonyms_of(made[table]["promotion"])
                 made[table] = made[table].with_columns(codes.alias("promotion"))
+            made[table] = _of_account(made[table], self.answers.account)
             used = used | of_table
         kept = rows.filter(used)
         rules = [target.dropped for target in self.profile.tables.values() if target.dropped]
@@ -178,3 +179,14 @@ class RowReader:
         self.tally.kept += counted[0]
         self.tally.drop(rules[0] if rules else "for none of the tables", counted[1] - counted[0])
         return made
+
+
+def _of_account(rows: pl.DataFrame, account: str | None) -> pl.DataFrame:
+    """The rows under the name of their account or shop: orders begin with it, media have it where they name none."""
+    if account is None:
+        return rows
+    if "order_id" in rows.columns:
+        rows = rows.with_columns(pl.concat_str(pl.lit(f"{account}:"), "order_id").alias("order_id"))
+    if "account" in rows.columns:
+        rows = rows.with_columns(pl.col("account").fill_null(pl.lit(account)))
+    return rows

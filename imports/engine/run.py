@@ -18,6 +18,7 @@ from xbopt.imports.engine.one_file import import_one
 from xbopt.imports.engine.overlaps import counted_once
 from xbopt.imports.engine.privacy import Pseudonyms, coarsened, pseudonyms
 from xbopt.imports.engine.reading import open_file
+from xbopt.imports.engine.same_facts import TWO_SOURCES
 from xbopt.imports.engine.values import Answers
 from xbopt.imports.panel import build_panel, write_panel
 from xbopt.imports.profile import Profile, TableKey
@@ -95,6 +96,7 @@ def import_files(
     columns: Mapping[str, str] | None = None,
     currency: str | None = None,
     zone: str | None = None,
+    account: str | None = None,
     prices: Prices | None = None,
     rates: Path | str | None = None,
     key: Path | str | None = None,
@@ -117,6 +119,7 @@ def import_files(
         columns: Header by role. Alone: the format is what they say; with ``profile``: they replace its headers.
         currency: Of amounts, where a file does not say it.
         zone: IANA time zone of days and hours where a file does not say it; instants are turned into it.
+        account: Name of the account or shop of all files, which keeps equal campaigns and order numbers of two apart.
         prices: Whether prices contain the tax, where a file does not say it.
         rates: A file of exchange rates, imported as well.
         key: File with the key of the pseudonyms; the user's own where left out.
@@ -153,8 +156,8 @@ def import_files(
     before = read_provenance(folder / NAME) if (folder / NAME).is_file() else Provenance()
     lazy_key = _LazyKey(Path(key) if key else user_folder() / "customer.key", folder)
     answers = Answers(
-        currency=currency, zone=zone, prices=prices, pseudonyms_of=lazy_key.pseudonyms_of, channels=channels or {},
-        accept=frozenset(accept), today=today or datetime.now(UTC).date(),
+        currency=currency, zone=zone, account=account, prices=prices, channels=channels or {},
+        pseudonyms_of=lazy_key.pseudonyms_of, accept=frozenset(accept), today=today or datetime.now(UTC).date(),
     )  # fmt: skip
     listed = [(Path(each), profile) for each in files] + ([(Path(rates), None)] if rates else [])
     with tempfile.TemporaryDirectory(prefix="xbopt-import-") as scratch:
@@ -176,7 +179,7 @@ def import_files(
                 parts.setdefault(table, []).append((f"{record.profile}:{record.sha256[:8]}", part))
         if on_progress is not None:
             on_progress("", len(listed), len(listed))
-        provenance = _write(folder, parts, before, records, lazy_key, k, accepts=MIXED in answers.accept)
+        provenance = _write(folder, parts, before, records, lazy_key, k, answers.accept)
     return ImportResult(
         folder=folder, files=tuple(records), repeated=tuple(repeated), provenance=provenance, saved_profile=saved,
         key_file=lazy_key.made.file if lazy_key.made else None, key_is_new=bool(lazy_key.made and lazy_key.made.is_new),
@@ -249,14 +252,20 @@ def _write(
     records: Sequence[FileRecord],
     key: _LazyKey,
     k: int,
-    *,
-    accepts: bool,
+    accept: frozenset[str],
 ) -> Provenance:
+    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
+    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
+        raise UsageError(
+            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
+            "key file of then (--key-file), or import into a new folder."
+        )
     tables: dict[TableName, pl.LazyFrame] = {}
     overlaps: list[Overlap] = []
     emptied, renamed, small = 0, 0, ()
+    names = {f"{each.profile}:{each.sha256[:8]}": each.file for each in (*before.files, *records)}
     for table, of_table in parts.items():
-        once = counted_once(table, of_table)
+        once = counted_once(table, of_table, names, accepts_two=TWO_SOURCES in accept)
         overlaps += once.overlaps
         rows = once.rows
         if table == "transactions" and k > 1:
@@ -266,15 +275,9 @@ def _write(
     counts: dict[TableName, int] = {
         name: int(rows.select(pl.len()).collect(engine="streaming").item()) for name, rows in tables.items()
     }
-    fingerprint = key.made.fingerprint if key.made else before.privacy.key_fingerprint
-    if key.made and before.privacy.key_fingerprint not in ("", fingerprint):
-        raise UsageError(
-            f"{folder} was imported with another key, so that the same customer would have two pseudonyms. Give the "
-            "key file of then (--key-file), or import into a new folder."
-        )
     panel, notes = _panel(tables, counts)
     if (lacking := unrated({str(name): rows for name, rows in tables.items()})) is not None:
-        if not accepts and not before.accepts_mixed:
+        if MIXED not in accept and not before.accepts_mixed:
             raise RefusedFileError("", MIXED, f"{lacking.sentence} {_RATES_WANTED}")
         notes = (Note(code=MIXED, message=f"Accepted: {lacking.sentence} The mean rate of each year is taken."), *notes)
     provenance = Provenance(

@@ -11,11 +11,14 @@ from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.tally import Tally
 from xbopt.imports.profile import Profile, TableKey, Target
-from xbopt.imports.refusals import UnreadFileError
+from xbopt.imports.refusals import RefusedFileError, UnreadFileError
 
 _ALIKE = (
     "Lines that are alike another one of their order in every column that is read are kept: shops write a line for "
     "each engraving or discount. If yours writes lines down twice, say alike_lines: copies in a format of your own."
+)
+_NO_COUNTRY = (
+    "Orders that name no country belong to no market: they are kept, and no region of a scenario can be made of them."
 )
 _COPIES = (
     "Lines that are alike another one of their order are copies of it in this format; they have its number, and xbopt "
@@ -59,6 +62,7 @@ class TargetMaker:
 
         Raises:
             UnreadFileError: Currency or zone of some rows is not known.
+            RefusedFileError: Orders lack the row that holds what belongs to the whole of them.
         """
         if target.once_per:
             rows = rows.unique(subset=list(target.once_per), keep="first", maintain_order=True)
@@ -92,6 +96,8 @@ class TargetMaker:
         if table == "transactions":
             filled["place"] = pl.col("place").fill_null(pl.lit(profile.place or None, dtype=pl.String()))
             rows = self._with_lines(rows)
+            if nowhere := rows["country"].null_count():
+                self.tally.note("no_country", _NO_COUNTRY, nowhere)
             has_status = "status" in self.filled_columns(table)
             filled["status"] = pl.col("status").fill_null("pending" if has_status else "sold")
         if table == "refunds":
@@ -167,6 +173,15 @@ class TargetMaker:
         bare = rows.filter(pl.col("currency").is_null() & pl.any_horizontal(*amounts))
         if bare.is_empty():
             return
+        column = Layout(self.opened).bound.get("currency")
+        if column is not None and column.fill_down and bare.height < rows.height:
+            raise RefusedFileError(
+                self.opened.source.name,
+                "cut_orders",
+                f"{bare.height:,} of its rows lack the row that says what belongs to their whole "
+                f"{'order' if column.fill_down == 'order_id' else column.fill_down}, as its currency and total: the "
+                "beginning of the file is cut off, or rows were taken out. Export it again.",
+            )
         raise UnreadFileError(
             self.opened.source.name,
             "missing_currency",

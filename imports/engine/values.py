@@ -9,6 +9,7 @@ import polars as pl
 
 from xbopt.imports.countries import country_code
 from xbopt.imports.engine import cells
+from xbopt.imports.engine.contacts import has_address, has_contact, without_long_numbers
 from xbopt.imports.engine.layout import Layout
 from xbopt.imports.engine.reading import Opened
 from xbopt.imports.engine.settled import Settled
@@ -31,6 +32,7 @@ class Answers:
     Attributes:
         currency: Of amounts, where the file does not say it.
         zone: Of days and hours, where the file does not say it; instants are turned into it.
+        account: Name of the account or shop, which keeps equal campaigns and order numbers of two apart.
         prices: Whether prices contain the tax.
         pseudonyms_of: Pseudonyms of customers.
         channels: Channel by the start of a campaign's name, or by its platform.
@@ -40,6 +42,7 @@ class Answers:
 
     currency: str | None
     zone: str | None
+    account: str | None
     prices: Prices | None
     pseudonyms_of: Callable[[pl.Series], pl.Series]
     channels: Mapping[str, str]
@@ -96,11 +99,21 @@ class ValueReader:
                     values["date"] = moments["day"]
             else:
                 values[name] = self._values(name, column, texts[name])
+        for name, column in self.profile.fields.items():
+            if column.or_else in bound:
+                values[name] = self._or_else(name, values[name], column.or_else, values[column.or_else])
         rows = pl.DataFrame(values) if values else pl.DataFrame()
         if "date" not in rows.columns:
             rows = rows.with_columns(pl.lit(None, dtype=pl.Date()).alias("date"))
         rows = self._with_zone(rows, offsets)
         return self._with_currency(rows).with_columns(pl.lit(self.answers.prices, dtype=pl.String()).alias("prices"))
+
+    def _or_else(self, name: str, own: pl.Series, other: str, instead: pl.Series) -> pl.Series:
+        """A field's values, and those of another one where they are unknown."""
+        if taken := int((own.is_null() & instead.is_not_null()).sum()):
+            said = f"Where {name} is not said, it is taken from the column {self.header(other)!r}."
+            self.tally.note("taken_instead", said, taken)
+        return own.fill_null(instead)
 
     def _values(self, name: str, column: ProfileField, texts: pl.Series) -> pl.Series:
         kind = column.kind
@@ -139,26 +152,30 @@ class ValueReader:
             self._count_unread(name, texts, codes)
             return codes
         if kind == "id":
-            if texts.str.contains(cells.RUINED_ID).any() and "ruined_ids" not in self.answers.accept:
+            texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
+            short = texts.str.contains(cells.RUINED_ID).any()
+            how = "as 5.76E+17" if short else "to 15 digits" if cells.are_rounded(texts) else ""
+            if how and "ruined_ids" not in self.answers.accept:
                 raise RefusedFileError(
                     self.opened.source.name,
                     "ruined_ids",
-                    f"The ids in column {self.header(name)!r} were shortened by a spreadsheet (as 5.76E+17), so that "
+                    f"The ids in column {self.header(name)!r} were shortened by a spreadsheet ({how}), so that "
                     "different ones became alike. Export the file again, and do not open it in a spreadsheet before.",
                 )
-            texts = texts.str.replace(r"^(\d+)\.0+$", "$1")
         if texts.str.contains_any(["\u00c2", "\u00c3"]).any():
             self.tally.damaged += int(texts.str.contains(_DAMAGED).sum())
-        personal = cells.has_contact(texts) if kind != "id" else texts.str.contains(cells.E_MAIL).fill_null(value=False)
-        if not personal.any():
-            return texts
+        if kind == "id":
+            personal = has_address(texts)
+            self.tally.contacts += int(personal.sum())
+            if not personal.any():
+                return texts
+            # Rows are joined by ids, so that these get another name and are not emptied.
+            return texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
+        personal = has_contact(texts)
         self.tally.contacts += int(personal.sum())
-        # Rows are joined by ids, so that these get another name and are not emptied.
-        return (
-            texts.zip_with(~personal, self.answers.pseudonyms_of(texts.set(~personal, None)))
-            if kind == "id"
-            else texts.set(personal, None)
-        )
+        texts, renamed = without_long_numbers(texts.set(personal, None), self.answers.pseudonyms_of)
+        self.tally.long_numbers += renamed
+        return texts
 
     def header(self, name: str) -> str:
         """The header of a field's column; the field's name where the file has none."""
@@ -177,25 +194,42 @@ class ValueReader:
         fixed = stated if _is_zone(stated) else self.profile.zone if _is_zone(self.profile.zone) else None
         asked = self.answers.zone
         rows = rows.with_columns(own.alias("zone"))
-        if offsets is not None and offsets.null_count() < offsets.len() and "time" in rows.columns:
-            rows = rows.with_columns(offsets.alias("__offset"))
+        if "time" in rows.columns and (fixed or offsets is not None):
+            unknown = pl.Series([None], dtype=pl.Int32()).new_from_index(0, rows.height)
+            rows = rows.with_columns((unknown if offsets is None else offsets).alias("__offset"))
             rows = (
-                self._moved(rows, asked)
+                self._moved(rows, asked, fixed)
                 if asked
                 else rows.with_columns(pl.coalesce("zone", _offset_text()).alias("zone"))
             )
             rows = rows.drop("__offset")
         return rows.with_columns(pl.col("zone").fill_null(pl.lit(fixed or asked, dtype=pl.String())))
 
-    def _moved(self, rows: pl.DataFrame, zone: str) -> pl.DataFrame:
-        """Instants in another zone, and the day with them where the file has no column of days."""
+    def _moved(self, rows: pl.DataFrame, zone: str, fixed: str | None) -> pl.DataFrame:
+        """Instants in another zone, and the day with them where the file has no column of days.
+
+        An instant has an offset of its own, or the zone that the file or its format fixes for all times.
+        """
         utc = (pl.col("time") - pl.duration(minutes=pl.col("__offset"))).dt.replace_time_zone("UTC")
+        if fixed is not None:
+            local = pl.when(pl.col("zone").is_null()).then("time")
+            # An hour that comes twice is the first of them; one that no clock showed is left as it is.
+            utc = pl.coalesce(
+                utc,
+                local.dt.replace_time_zone(fixed, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
+                    "UTC"
+                ),
+            )
         there = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-        knows = pl.col("__offset").is_not_null()
+        rows = rows.with_columns(there.alias("__there"))
+        knows = pl.col("__there").is_not_null()
+        if fixed not in (None, zone) and (kept := rows.filter(~knows & pl.col("date").is_not_null()).height):
+            said = f"Days without a time of day stay days of {fixed}; only a moment can be moved to another zone."
+            self.tally.note("days_not_moved", said, kept)
         rows = rows.with_columns(
-            pl.when(knows).then(there).otherwise("time").alias("time"),
+            pl.coalesce("__there", "time").alias("time"),
             pl.when(knows).then(pl.lit(zone)).otherwise("zone").alias("zone"),
-        )
+        ).drop("__there")
         if "date" in self.profile.fields:
             return rows
         return rows.with_columns(pl.coalesce(pl.col("time").dt.date(), "date").alias("date"))

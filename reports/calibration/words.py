@@ -120,6 +120,10 @@ _SENTENCES: Mapping[FindingCode, Callable[[Finding, NumberFormat], str]] = {
         }[f.subjects[0]]
     ),
     "countries_left_out": _countries,
+    "without_country": lambda f, n: (
+        f"Orders that bring {n.share(f.figures['share'])} of the revenue name no country, and are in no region of the "
+        "scenario: it is smaller than the shop by as much. Export them with a country of shipping or billing."
+    ),
     "foreign_region": lambda f, _n: (
         f"The scenario started from does not have {_listed(f.subjects)}: delivery, fees and media prices there are "
         "those of its first region, the time zone is UTC. Set them under market.regions, or start from another one."

@@ -161,3 +161,12 @@ def test_a_year_is_played_where_the_data_have_one_to_spare(given: int, burn_in: 
     assert days == played
     assert first + timedelta(days=days - 1) == last
     assert first >= FIRST + timedelta(days=burn_in // 2)
+
+
+def test_revenue_that_names_no_country_is_a_share_of_the_whole() -> None:
+    nowhere = [{**row, "order_id": f"n{n}", "country": None} for n, row in enumerate(_orders("DE", 50, 100))]
+    sales, refunds = table("transactions", [*_orders("DE", 50, 300), *nowhere]), table("refunds", [])
+    assert read_shop(sales, refunds, currency="EUR").without_country == pytest.approx(0.25)
+    assert read_shop(sales.filter(pl.col("country") == "DE"), refunds, currency="EUR").without_country == 0.0
+    with pytest.raises(CalibrationError, match="100 orders name no country"):
+        read_shop(sales.filter(pl.col("country").is_null()), refunds, currency="EUR")

@@ -1,5 +1,6 @@
 """Nothing about a person leaves the door: searched byte by byte in all that an import writes and says."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.command_line import Answer, call
 from xbopt.core.errors import UsageError
 from xbopt.imports.data_folder import read_data_folder
-from xbopt.imports.engine.cells import has_contact
+from xbopt.imports.engine.contacts import has_contact, without_long_numbers
 from xbopt.imports.engine.privacy import coarsened, pseudonyms
 
 PERSONS = (
@@ -218,6 +219,27 @@ def test_the_key_s_place_is_in_no_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("030 1234567", True),
         ("(212) 555-0100", True),
         ("\u5fae\u4fe1 13800138000", True),
+        ("Anruf 01705550001", True),
+        ("07700900123 UK", True),
+        ("(020) 7946 0958", True),
+        ("06 12 34 56 78 FR", True),
+        ("06.12.34.56.78", True),
+        ("DE_tel01705550001_2026", True),
+        ("49 170 5550001", True),
+        ("+49170\u200b5550001", True),
+        ("\uff10\uff11\uff17\uff10\u2212\uff15\uff15\uff15\uff10\uff10\uff10\uff11", True),
+        ("ann (at) example (dot) test", True),
+        ("ann AT example DOT test", True),
+        ("ann\uff20example.test", True),
+        ("q4 2026-10-01 to 2026-12-31", False),
+        ("Sale 2026/09/01 2026-09-30", False),
+        ("A/B 2026.09.01-2026.10.31 v2", False),
+        ("Sale 01.09.26-30.09.26", False),
+        ("20260901-20260930 DE", False),
+        ("KW 36-40 2026", False),
+        ("Set 10 200 300 ml", False),
+        ("Shop at amazon.de", False),
+        ("ROAS 4.5 id 120210000000000123", False),
         ("Sale 01.09.2026 to 30.09.2026", False),
         ("2026-09-01 DE Brand", False),
         ("EAN 4006381333931", False),
@@ -228,6 +250,30 @@ def test_the_key_s_place_is_in_no_file(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_addresses_and_numbers_are_told_from_dates_and_sizes(text: str, is_one: bool) -> None:
     assert has_contact(pl.Series([text])).to_list() == [is_one]
+
+
+def test_a_long_number_that_may_be_anybodys_gets_another_name(tmp_path: Path) -> None:
+    key = pseudonyms(tmp_path / "a.key", into=tmp_path / "data")
+    texts = pl.Series(
+        ["WhatsApp 491705550001", "Search 12345678901", "Search 12345678902", "EAN 4006381333931", "120210000000000123"]
+    )
+    done, count = without_long_numbers(texts, key.of)
+    assert count == 3
+    assert done[3:].to_list() == texts[3:].to_list()
+    assert done.n_unique() == 5
+    assert done[1].startswith("Search ")
+    assert [text for text in texts[:3] if text in done.to_list()] == []
+
+
+def test_headers_of_columns_that_are_not_read_name_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = ORDERS.replace("Street", "bobby@secret.test").replace("Phone", "Notes 7777123").replace("Paid", "Tax 1")
+    answer, everything = imported(tmp_path, monkeypatch, text, "--columns", ROLES)
+    assert answer.code == 0, answer.err
+    assert b"7777123" not in everything
+    assert b"bobby" not in everything
+    record = json.loads((tmp_path / "out" / "data" / "provenance.json").read_text(encoding="utf-8"))["files"][0]
+    assert record["ignored"] == ["Full name", "Tax 1"]
+    assert [note["message"][:2] for note in record["notes"] if note["code"] == "headers_hidden"] == ["2 "]
 
 
 def test_no_report_of_media_shows_an_address_or_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

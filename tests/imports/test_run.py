@@ -18,6 +18,7 @@ A1,2026-09-03,ann@example.test,1,"1,200.50",DE
 A2,2026-09-04,bob@example.test,1,10.00,Austria
 A2,2026-09-14,bob@example.test,-1,10.00,Austria
 """
+HEAD = SHOP[: SHOP.index("A1")]
 ROLES = {
     "order_id": "Order", "date": "Day", "customer": "Buyer", "quantity": "Pieces", "unit_price": "Price",
     "country": "Land",
@@ -101,6 +102,35 @@ def test_open_dates_are_asked_for_and_the_answer_counts(tmp_path: Path) -> None:
     shop(tmp_path, text, currency="CAD", dates="DMY")
     assert table(tmp_path)["date"].max() == date(2026, 9, 4)
     assert any("DD/MM/YYYY" in each.what for each in shop(tmp_path, text + "\n", currency="EUR").files[0].assumptions)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["576460752303420000", "576460752303430000"],  # 15 digits are left
+        ["576,460,752,303,423,000", "576,460,752,303,457,000"],
+        [str(576460752303422976 + 128 * i) for i in range(5)],  # binary numbers of 53 bits
+    ],
+)
+def test_ids_that_a_spreadsheet_rounded_are_refused(tmp_path: Path, ids: list[str]) -> None:
+    text = "".join([HEAD, *(f'"{each}",2026-09-14,a,1,10.00,DE\n' for each in ids)])
+    with pytest.raises(RefusedFileError, match="to 15 digits") as caught:
+        shop(tmp_path, text)
+    assert caught.value.code == "ruined_ids"
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [str(576460752303423488 + 37 * i) for i in range(6)],
+        ["5764607523034230", "5764607523034247"],  # one zero of two is chance
+        ["1000", "2000", "3000", "555000000000000", "556000000000000"],
+    ],
+)
+def test_long_ids_that_nobody_rounded_are_kept(tmp_path: Path, ids: list[str]) -> None:
+    text = "".join([HEAD, *(f"{each},2026-09-14,a,1,10.00,DE\n" for each in ids)])
+    shop(tmp_path, text)
+    assert table(tmp_path)["order_id"].to_list() == ids
 
 
 @pytest.mark.parametrize(
