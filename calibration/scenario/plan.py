@@ -24,7 +24,7 @@ def put_plan(
     panel: pl.DataFrame,
     *,
     channels: Mapping[str, str],
-    told: Sequence[date],
+    covered: Sequence[date],
     start: date,
     days: int,
     revenue_a_day: float,
@@ -36,7 +36,7 @@ def put_plan(
         draft: Has regions, segments and channels.
         panel: Media rows of the regions.
         channels: Ids by name in the panel; empty where no media are in the data.
-        told: Days before ``start`` that all platforms tell about, in their order.
+        covered: Days before ``start`` that all platforms tell about, in their order.
         start: First day of the scenario.
         days: Its days.
         revenue_a_day: Mean net revenue of late days.
@@ -45,7 +45,7 @@ def put_plan(
     regions = [str(region["id"]) for region in cast("list[Plain]", cast("Plain", draft.data["market"])["regions"])]
     media = panel.filter(pl.col("channel").is_in(list(channels)))
     ends = cast("date | None", media["date"].max())
-    late = [] if ends is None else [day for day in told if day <= ends][-7 * LATE_WEEKS :]
+    late = [] if ends is None else [day for day in covered if day <= ends][-7 * LATE_WEEKS :]
     rows = media.filter(pl.col("date").is_in(late))
     spent = float(rows["spend"].sum() or 0.0)
     told = Source(evidence="E", source="By choice: the shares of revenue", note="No table tells media by segment")

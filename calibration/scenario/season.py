@@ -14,9 +14,10 @@ demand and the curve's shape give them), and shrunk by it. The same holds for th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import cast
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import brentq  # pyright: ignore[reportUnknownVariableType]
 
 from xbopt.core.arrays import BoolArray, FloatArray, IntArray
 from xbopt.simulator.calendar import seasonal_index
@@ -115,7 +116,7 @@ def fit_season(
         masks = [of_month[m] for m in np.flatnonzero(seen)]
         by_height = _of_heights(month, seen, dates, mean, masks)
         variance = np.array([noise[mask].sum() / mean[mask].sum() ** 2 for mask in masks])
-        covariance = np.linalg.inv(by_height.T @ (by_height / variance[:, None]))
+        covariance: FloatArray = np.linalg.inv(by_height.T @ (by_height / variance[:, None]))
         month[seen], measured[seen] = shrunk(month[seen], prior[seen], covariance)
         month = month / month[seen].mean()
         taken = weekday > 0.0
@@ -177,14 +178,18 @@ def shrunk(found: FloatArray, prior: FloatArray, covariance: FloatArray) -> tupl
         rest = apart - (unit @ inverse @ apart) / (unit @ inverse @ unit)
         return inverse @ rest, float(rest @ inverse @ rest)
 
+    def beyond(spread: float) -> float:
+        return weighed(spread)[1] - (count - 1)
+
     spread = 0.0
-    if count > 1 and weighed(0.0)[1] > count - 1:
+    if count > 1 and beyond(0.0) > 0.0:
         most = float(apart @ apart) + 1e-12  # beyond it the sum is below the degrees of freedom
-        spread = float(brentq(lambda value: weighed(value)[1] - (count - 1), 0.0, most))
+        spread = cast("float", brentq(beyond, 0.0, most))
     inner = weighed(spread)[0]
     middle = apart - (covariance + spread * np.eye(count)) @ inner
     errors = np.sqrt(np.diag(covariance))
-    return prior * np.exp(middle + spread * inner), errors <= max(_KNOWN, _SPREAD_PART * np.sqrt(spread))
+    heights = prior * np.exp(middle + spread * inner)
+    return heights, errors <= max(_KNOWN, _SPREAD_PART * float(np.log(heights).std()))
 
 
 def _may_close(orders: FloatArray, weekdays: IntArray, told: BoolArray) -> BoolArray:

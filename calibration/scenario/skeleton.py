@@ -130,7 +130,7 @@ def build_skeleton(
         draft,
         panel,
         channels=ids,
-        told=covered_days(shop.first, min(shop.last, start - timedelta(days=1)), [h for h in holes if h.channels]),
+        covered=covered_days(shop.first, min(shop.last, start - timedelta(days=1)), [h for h in holes if h.channels]),
         start=start,
         days=days,
         revenue_a_day=float(late["value"].sum()) / seen,
