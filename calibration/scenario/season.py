@@ -116,7 +116,8 @@ def fit_season(
         masks = [of_month[m] for m in np.flatnonzero(seen)]
         by_height = _of_heights(month, seen, dates, mean, masks)
         variance = np.array([noise[mask].sum() / mean[mask].sum() ** 2 for mask in masks])
-        covariance: FloatArray = np.linalg.inv(by_height.T @ (by_height / variance[:, None]))
+        information = by_height.T @ (by_height / variance[:, None])
+        covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
         month[seen], measured[seen] = shrunk(month[seen], prior[seen], covariance)
         month = month / month[seen].mean()
         taken = weekday > 0.0
