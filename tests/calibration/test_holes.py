@@ -57,6 +57,16 @@ def test_media_that_end_before_the_orders_leave_the_budget_as_it_was(tables: Tab
     assert yesterday == pytest.approx(late["spend"].sum() / 56, rel=1e-3)
 
 
+def test_a_platform_that_ends_early_keeps_its_part_of_the_plan(tables: Tables) -> None:
+    ends = LAST - timedelta(days=20)
+    c = calibrate_tables(cut(tables, "media", ends + timedelta(days=1), LAST, "social"), options=OPTIONS)
+    late = tables["media"].filter(pl.col("date").is_between(ends - timedelta(days=55), ends))
+    document = c.scenario.document
+    assert document.budget.total_base == pytest.approx(late["spend"].sum() / 56 * 30, rel=1e-3)
+    social = late.filter(pl.col("platform") == "social")["spend"].sum() / late["spend"].sum()
+    assert document.plan.channels["social"] == pytest.approx(social, abs=1e-3)
+
+
 def test_a_fit_plays_no_day_that_a_platform_is_missing_on(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[tuple[object, object]] = []
 
